@@ -1,0 +1,1 @@
+"""What every concept stands on: errors, ids, time, settings, DynamoDB access, cursors, HTTP."""

@@ -1,0 +1,58 @@
+"""Time as Patchbay speaks of it: aware UTC, printed as `2026-02-17T10:00:00Z`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, PlainSerializer
+
+type Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The current time. Only the edge reads it; domain code takes `now` as a parameter."""
+    return datetime.now(UTC)
+
+
+def to_text(moment: datetime) -> str:
+    """RFC 3339 in UTC with a `Z`; milliseconds only where there are any."""
+    moment = moment.astimezone(UTC)
+    spec = "milliseconds" if moment.microsecond >= 1000 else "seconds"
+    return moment.isoformat(timespec=spec).replace("+00:00", "Z")
+
+
+def to_sortable(moment: datetime) -> str:
+    """Fixed width, always with milliseconds, so that text order is time order: for keys."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_text(text: str) -> datetime:
+    """Reads what `to_text` and `to_sortable` wrote."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def floor_to_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def epoch_seconds(moment: datetime, plus: timedelta = timedelta(0)) -> int:
+    """Whole seconds since 1970, as DynamoDB's TTL wants them."""
+    return int((moment + plus).timestamp())
+
+
+def _whole_milliseconds_in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its offset, such as 2026-02-17T10:00:00Z")
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the time is out of range") from error
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+UtcTime = Annotated[
+    datetime,
+    AfterValidator(_whole_milliseconds_in_utc),
+    PlainSerializer(to_text, return_type=str),
+]
+"""A moment in a model: aware on the way in, whole milliseconds, UTC with a `Z` on the way out."""

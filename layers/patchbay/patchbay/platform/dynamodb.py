@@ -1,0 +1,400 @@
+"""DynamoDB, as the stores use it: items as plain dicts, conditions by name, failures as types.
+
+What every caller can rely on:
+
+- A failed condition comes with the item that stands there (`ALL_OLD`), so that missing and
+  conflicting are told apart without a second read.
+- botocore repeats a write whose reply was lost. A transaction carries a `ClientRequestToken`, which
+  makes a repetition harmless; a single write must carry a condition or be idempotent by itself.
+- Throttling, timeouts and unreachable endpoints become `TemporarilyUnavailable` (503).
+"""
+
+import functools
+import random
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from patchbay.platform.errors import TemporarilyUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+type Item = dict[str, Any]
+
+MAX_TRANSACTION_ITEMS: Final = 100
+"""AWS: TransactWriteItems takes up to 100 actions."""
+
+_BUSY: Final = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "InternalServerError",
+        "ServiceUnavailable",
+        "TransactionInProgressException",
+        "LimitExceededException",
+    }
+)
+_CONTENTION: Final = frozenset(
+    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+)
+
+
+class Key(NamedTuple):
+    pk: str
+    sk: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition expression with the names and values it uses."""
+
+    expression: str
+    names: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __and__(self, other: "Condition") -> "Condition":
+        return Condition(
+            f"{self.expression} AND {other.expression}",
+            {**self.names, **other.names},
+            {**self.values, **other.values},
+        )
+
+    def __or__(self, other: "Condition") -> "Condition":
+        return Condition(
+            f"({self.expression} OR {other.expression})",
+            {**self.names, **other.names},
+            {**self.values, **other.values},
+        )
+
+
+ABSENT: Final = Condition("attribute_not_exists(pk)")
+PRESENT: Final = Condition("attribute_exists(pk)")
+
+
+def equals(attribute: str, value: Any) -> Condition:
+    return Condition(
+        f"#{attribute} = :is_{attribute}", {f"#{attribute}": attribute}, {f":is_{attribute}": value}
+    )
+
+
+def without(attribute: str) -> Condition:
+    return Condition(f"attribute_not_exists(#{attribute})", {f"#{attribute}": attribute})
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    item: Item
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    key: Key
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    key: Key
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Sets, adds to and removes attributes of one item. `add` needs a transaction or a guard."""
+
+    key: Key
+    values: Mapping[str, Any] = field(default_factory=dict)
+    add: Mapping[str, int] = field(default_factory=dict)
+    remove: Sequence[str] = ()
+    condition: Condition | None = None
+
+
+type Write = Put | Delete | Check | Update
+
+
+@dataclass(eq=False)
+class ConditionFailed(Exception):
+    """A condition did not hold; `item` is what stands there, None if nothing does."""
+
+    item: Item | None
+
+
+@dataclass(eq=False)
+class TransactionRefused(Exception):
+    """Conditions of a transaction did not hold and nothing was written.
+
+    `failed` maps the position of each refused write to the item that stands there.
+    """
+
+    failed: Mapping[int, Item | None]
+
+
+class Contended(Exception):
+    """Somebody else was writing to the same items: nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a query. `last_key` is where the next one starts, None at the end."""
+
+    items: list[Item]
+    last_key: Item | None
+
+
+class Table:
+    """One table. All reads are strongly consistent unless an index is read."""
+
+    def __init__(self, name: str, client: "DynamoDBClient | None" = None) -> None:
+        self.name = name
+        self._client = client or connect()
+
+    def get(self, key: Key) -> Item | None:
+        with _failures_named():
+            answer = self._client.get_item(
+                TableName=self.name, Key=_marshal(key._asdict()), ConsistentRead=True
+            )
+        return _unmarshal(answer["Item"]) if "Item" in answer else None
+
+    def query(
+        self,
+        pk: str,
+        *,
+        prefix: str = "",
+        between: tuple[str, str] | None = None,
+        index: str | None = None,
+        limit: int | None = None,
+        start: Mapping[str, Any] | None = None,
+        newest_first: bool = False,
+    ) -> Page:
+        """One page of the items under `pk`, in the order of the sort key.
+
+        `prefix` or `between` (both ends included) narrow the sort key. With an index, the keys are
+        its `<index>_pk` and `<index>_sk`. A page ends at `limit` items or at DynamoDB's 1 MB.
+        """
+        names = {"#pk": f"{index}_pk" if index else "pk"}
+        values: dict[str, Any] = {":pk": pk}
+        expression = "#pk = :pk"
+        if between:
+            expression += " AND #sk BETWEEN :low AND :high"
+            values |= {":low": between[0], ":high": between[1]}
+        elif prefix:
+            expression += " AND begins_with(#sk, :prefix)"
+            values[":prefix"] = prefix
+        if between or prefix:
+            names["#sk"] = f"{index}_sk" if index else "sk"
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": expression,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": _marshal(values),
+            "ScanIndexForward": not newest_first,
+        }
+        if index:
+            request["IndexName"] = index
+        else:
+            request["ConsistentRead"] = True
+        if limit is not None:
+            request["Limit"] = limit
+        if start:
+            request["ExclusiveStartKey"] = _marshal(start)
+        with _failures_named():
+            answer = self._client.query(**request)
+        last_key = answer.get("LastEvaluatedKey")
+        return Page(
+            items=[_unmarshal(item) for item in answer["Items"]],
+            last_key=_unmarshal(last_key) if last_key else None,
+        )
+
+    def query_all(self, pk: str, **narrowed: Any) -> Iterator[Item]:
+        """Every item of a query, page after page."""
+        start: Item | None = None
+        while True:
+            page = self.query(pk, start=start, **narrowed)
+            yield from page.items
+            if (start := page.last_key) is None:
+                return
+
+    def write(self, write: Put | Update | Delete) -> None:
+        """One write. Raises `ConditionFailed` with the item that stands there."""
+        request = {**_request(self.name, write), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        with _failures_named():
+            try:
+                match write:
+                    case Put():
+                        self._client.put_item(**request)
+                    case Update():
+                        self._client.update_item(**request)
+                    case Delete():
+                        self._client.delete_item(**request)
+            except self._client.exceptions.ConditionalCheckFailedException as error:
+                item: Any = error.response.get("Item")
+                raise ConditionFailed(_unmarshal(item) if item else None) from None
+
+    def transact(self, writes: Sequence[Write], *, attempts: int = 6) -> None:
+        """All of the writes or none of them.
+
+        Waits and repeats while others write to the same items, up to `attempts` times in all.
+        Raises `TransactionRefused` if a condition does not hold, `Contended` if it stays busy.
+        """
+        actions: Any = [
+            {
+                _ACTION[type(write)]: {
+                    **_request(self.name, write),
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
+            }
+            for write in writes
+        ]
+        for attempt in range(attempts):
+            if attempt:
+                time.sleep(_pause_seconds(attempt))
+            if self._transact_once(actions):
+                return
+        raise Contended
+
+    def _transact_once(self, actions: Any) -> bool:
+        """Whether it went through; False when it met somebody else's write."""
+        with _failures_named():
+            try:
+                self._client.transact_write_items(
+                    TransactItems=actions, ClientRequestToken=str(uuid.uuid4())
+                )
+            except self._client.exceptions.TransactionCanceledException as error:
+                reasons: Any = error.response.get("CancellationReasons", [])
+                failed = {
+                    position: _unmarshal(reason["Item"]) if reason.get("Item") else None
+                    for position, reason in enumerate(reasons)
+                    if reason.get("Code") == "ConditionalCheckFailed"
+                }
+                if failed:
+                    raise TransactionRefused(failed) from None
+                if any(reason.get("Code") in _CONTENTION for reason in reasons):
+                    return False
+                raise
+        return True
+
+
+@functools.cache
+def connect() -> "DynamoDBClient":
+    """The one DynamoDB client of this process; thread-safe, kept between invocations."""
+    import botocore.config
+    import botocore.session
+
+    # A write that hangs must fail while the caller still waits: 4 tries of 3 s fit into 29 s.
+    config = botocore.config.Config(
+        connect_timeout=1,
+        read_timeout=3,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        tcp_keepalive=True,
+        max_pool_connections=25,
+    )
+    client: Any = botocore.session.get_session().create_client("dynamodb", config=config)
+    return client  # type: ignore[no-any-return]  # botocore makes clients at run time
+
+
+@contextmanager
+def _failures_named() -> Iterator[None]:
+    """What the caller can only wait out becomes `TemporarilyUnavailable`."""
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in _BUSY:
+            raise TemporarilyUnavailable from error
+        raise
+    except (ConnectionError, HTTPClientError) as error:
+        raise TemporarilyUnavailable from error
+
+
+def _pause_seconds(attempt: int) -> float:
+    """Full jitter, as AWS's guidance on backoff: up to 20 ms, 40 ms, … 640 ms."""
+    return random.uniform(0, 0.01 * 2**attempt)  # noqa: S311 - spreads load, guards nothing
+
+
+_ACTION: Final = {Put: "Put", Delete: "Delete", Check: "ConditionCheck", Update: "Update"}
+
+
+def _request(table: str, write: Write) -> dict[str, Any]:
+    """The parameters that a write has both alone and in a transaction."""
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    request: dict[str, Any] = {"TableName": table}
+    match write:
+        case Put(item):
+            request["Item"] = _marshal(item)
+        case Update():
+            request["Key"] = _marshal(write.key._asdict())
+            request["UpdateExpression"] = _update_expression(write, names, values)
+        case Delete(key) | Check(key):
+            request["Key"] = _marshal(key._asdict())
+    if write.condition:
+        request["ConditionExpression"] = write.condition.expression
+        names |= write.condition.names
+        values |= write.condition.values
+    if names:
+        request["ExpressionAttributeNames"] = names
+    if values:
+        request["ExpressionAttributeValues"] = _marshal(values)
+    return request
+
+
+def _update_expression(update: Update, names: dict[str, str], values: dict[str, Any]) -> str:
+    touched = [*update.values, *update.add, *update.remove]
+    names |= {f"#{name}": name for name in touched}
+    values |= {f":{name}": value for name, value in {**update.values, **update.add}.items()}
+    clauses = (
+        ("SET", [f"#{name} = :{name}" for name in update.values]),
+        ("ADD", [f"#{name} :{name}" for name in update.add]),
+        ("REMOVE", [f"#{name}" for name in update.remove]),
+    )
+    return " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses if parts)
+
+
+def _marshal(item: Mapping[str, Any]) -> dict[str, Any]:
+    """To DynamoDB's typed JSON. boto3's serializer is left out: its import costs 160 ms here."""
+    return {name: _typed(value) for name, value in item.items()}
+
+
+def _typed(value: Any) -> dict[str, Any]:
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case bytes():
+            return {"B": value}
+        case list() | tuple():
+            return {"L": [_typed(element) for element in value]}
+        case dict():
+            return {"M": _marshal(value)}
+    raise TypeError(f"no attribute type for {type(value).__name__}")
+
+
+def _unmarshal(item: Mapping[str, Any]) -> Item:
+    return {name: _plain(value) for name, value in item.items()}
+
+
+def _plain(typed: Mapping[str, Any]) -> Any:
+    [(kind, value)] = typed.items()
+    match kind:
+        case "NULL":
+            return None
+        case "N":
+            return int(value)
+        case "L":
+            return [_plain(element) for element in value]
+        case "M":
+            return _unmarshal(value)
+        case _:
+            return value

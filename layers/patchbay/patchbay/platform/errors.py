@@ -1,0 +1,198 @@
+"""The one exception tree, and the one table from an error to its HTTP status.
+
+    PatchbayError
+    ├── InvalidInput            400  VALIDATION_ERROR
+    │   ├── InvalidJson         400  INVALID_JSON
+    │   ├── InvalidCursor       400  INVALID_CURSOR
+    │   └── InvalidConfig       400  CONNECTOR_INVALID_CONFIG
+    ├── Unauthenticated         401  UNAUTHENTICATED
+    ├── PermissionDenied        403  PERMISSION_DENIED
+    ├── NotFound                404  NOT_FOUND, <THING>_NOT_FOUND
+    ├── MethodNotAllowed        405  METHOD_NOT_ALLOWED
+    ├── Conflict                409  CONFLICT, SLUG_TAKEN, PUBLISHER_TAKEN, VERSION_EXISTS, IN_USE
+    ├── PreconditionFailed      412  PRECONDITION_FAILED
+    ├── PayloadTooLarge         413  PAYLOAD_TOO_LARGE
+    ├── NotPublishable          422  NOT_PUBLISHABLE
+    ├── InternalError           500  INTERNAL_ERROR
+    └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
+
+An error's message is written for the caller: it never holds a secret, a request body or the text of
+another system.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the input.
+
+    `pointer` is a JSON Pointer (RFC 6901) into the request body; a query or path parameter is
+    pointed at as `/query/<name>` or `/path/<name>`.
+    """
+
+    pointer: str
+    message: str
+
+
+@dataclass(eq=False)
+class PatchbayError(Exception):
+    """Something a caller is told about: a stable `code`, a sentence, and details."""
+
+    status: ClassVar[int] = 500
+
+    message: str
+    code: str = "INTERNAL_ERROR"
+    details: dict[str, Any] = field(default_factory=dict)
+    retry_after_seconds: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class InvalidInput(PatchbayError):
+    """The request is wrong; `problems` say where, each with a JSON Pointer."""
+
+    status = 400
+    default_code: ClassVar[str] = "VALIDATION_ERROR"
+    default_message: ClassVar[str] = "The request is invalid."
+
+    def __init__(self, problems: Sequence[Problem], message: str | None = None) -> None:
+        self.problems = tuple(problems)
+        errors = [{"pointer": p.pointer, "message": p.message} for p in self.problems]
+        super().__init__(
+            message=message or self.default_message,
+            code=self.default_code,
+            details={"errors": errors} if errors else {},
+        )
+
+    @classmethod
+    def at(cls, pointer: str, message: str) -> "InvalidInput":
+        return cls([Problem(pointer, message)])
+
+
+class InvalidJson(InvalidInput):
+    default_code = "INVALID_JSON"
+    default_message = "The request body is not valid JSON."
+
+
+class InvalidCursor(InvalidInput):
+    default_code = "INVALID_CURSOR"
+    default_message = "The cursor is not valid for this list, or has expired."
+
+    def __init__(self) -> None:
+        super().__init__([Problem("/query/cursor", "start again without a cursor")])
+
+
+class InvalidConfig(InvalidInput):
+    default_code = "CONNECTOR_INVALID_CONFIG"
+    default_message = "The connector configuration is invalid."
+
+
+class Unauthenticated(PatchbayError):
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__(
+            message="A valid API key is required: Authorization: Bearer pb_...",
+            code="UNAUTHENTICATED",
+        )
+
+
+class PermissionDenied(PatchbayError):
+    status = 403
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(
+            message=f"This needs the permission {permission}.",
+            code="PERMISSION_DENIED",
+            details={"permission": permission},
+        )
+
+
+class NotFound(PatchbayError):
+    """There is no such thing, or it is another tenant's: the caller can't tell which."""
+
+    status = 404
+
+    def __init__(self, thing: str | None = None) -> None:
+        name = thing or "resource"
+        code = f"{name.upper().replace(' ', '_')}_NOT_FOUND" if thing else "NOT_FOUND"
+        super().__init__(message=f"There is no such {name}.", code=code)
+
+
+class MethodNotAllowed(PatchbayError):
+    status = 405
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self.allowed = tuple(allowed)
+        super().__init__(
+            message="This path does not take that method.",
+            code="METHOD_NOT_ALLOWED",
+            details={"allowed": list(allowed)},
+        )
+
+
+class Conflict(PatchbayError):
+    status = 409
+
+    def __init__(self, message: str, code: str = "CONFLICT", **details: Any) -> None:
+        super().__init__(message=message, code=code, details=details)
+
+
+class PreconditionFailed(PatchbayError):
+    status = 412
+
+    def __init__(self) -> None:
+        super().__init__(
+            message="The entity has changed: read it again and repeat with its new ETag.",
+            code="PRECONDITION_FAILED",
+        )
+
+
+class PayloadTooLarge(PatchbayError):
+    status = 413
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(
+            message=f"The request body is larger than {limit_bytes} bytes.",
+            code="PAYLOAD_TOO_LARGE",
+            details={"limit_bytes": limit_bytes},
+        )
+
+
+class NotPublishable(PatchbayError):
+    """The draft can't become a release; `problems` point into the integration."""
+
+    status = 422
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(
+            message="The integration can't be published as it is.",
+            code="NOT_PUBLISHABLE",
+            details={"errors": [{"pointer": p.pointer, "message": p.message} for p in problems]},
+        )
+
+
+class InternalError(PatchbayError):
+    """A fault of ours. What happened is in the logs under the trace id, not in the answer."""
+
+    status = 500
+
+    def __init__(self) -> None:
+        super().__init__(message="Something went wrong on our side.", code="INTERNAL_ERROR")
+
+
+class TemporarilyUnavailable(PatchbayError):
+    """A part that we depend on did not answer in time; the same request may be repeated."""
+
+    status = 503
+
+    def __init__(self, retry_after_seconds: int = 1) -> None:
+        super().__init__(
+            message="Temporarily unavailable: repeat the request in a moment.",
+            code="TEMPORARILY_UNAVAILABLE",
+            retry_after_seconds=retry_after_seconds,
+        )

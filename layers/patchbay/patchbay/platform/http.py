@@ -1,0 +1,339 @@
+"""HTTP, once for every function: who may call, what came in, what goes out, how errors look.
+
+A function declares its routes on an `HttpApi`:
+
+    api = HttpApi(admit)
+
+    @api.post("/v1/organizations/<organization_id>/spaces", permission=MANAGE, status=201)
+    def create_space(caller: Principal, organization_id: str, body: NewSpace) -> Reply[Space]:
+        return Reply(tenants().create_space(organization_id, body, utc_now()))
+
+The names of the parameters say what they get: `caller` the principal, `body` the JSON body as that
+model, `query` the query string as that model, `if_match` the header's value, anything else the path
+parameter of that name. A request goes through these steps:
+
+1. who calls may do this (401, 403, 404), before anything of the body is looked at;
+2. the body is small enough (413), strict JSON (400) and exactly the model (400 with pointers);
+3. the route runs; what it returns is sent with its status and ETag;
+4. whatever is raised on the way becomes the one error envelope.
+
+`platform/openapi.py` reads the same declarations, so the document can't differ from the code.
+"""
+
+import base64
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import (
+    Any,
+    Final,
+    NotRequired,
+    Protocol,
+    TypedDict,
+    Unpack,
+    get_args,
+    get_origin,
+)
+from urllib.parse import parse_qsl
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from pydantic import BaseModel, ValidationError
+
+from patchbay.platform.clock import to_text, utc_now
+from patchbay.platform.errors import (
+    InternalError,
+    InvalidInput,
+    InvalidJson,
+    NotFound,
+    PatchbayError,
+    PayloadTooLarge,
+    Problem,
+)
+from patchbay.platform.logging import logger
+from patchbay.platform.revisions import etag
+from patchbay.platform.strict_json import compact, loads
+from patchbay.platform.validation import pointer, problems_of
+
+MAX_BODY_BYTES: Final = 256 * 1024
+JSON_TYPE: Final = "application/json"
+
+type Admit = Callable[[Mapping[str, Any], str, str | None], Any]
+"""(authorizer context, permission, organization of the path) → principal; raises 401, 403, 404."""
+
+
+class RouteOptions(TypedDict):
+    """How a route is declared.
+
+    `permission` is what the caller must hold, None opens the route to everybody. `failures` are
+    the error statuses that can't be told from the declaration: they are for the document.
+    """
+
+    permission: str | None
+    status: NotRequired[int]
+    failures: NotRequired[tuple[int, ...]]
+
+
+class Declaring(Protocol):
+    """A decorator that declares a route and leaves its function as it is."""
+
+    def __call__[H: Callable[..., Any]](self, handler: H) -> H: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply[T]:
+    """What a route answers: the body, for a single entity its revision (sent as ETag), and a
+    status where it differs from the declared one."""
+
+    body: T
+    revision: int | None = None
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A route as declared: what the resolver enforces and the OpenAPI document tells."""
+
+    method: str
+    path: str
+    permission: str | None
+    status: int
+    tag: str
+    handler: Callable[..., Any]
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    returns: Any
+    path_parameters: tuple[str, ...]
+    failures: tuple[int, ...]
+    takes: frozenset[str] = field(default_factory=frozenset)
+
+
+class HttpApi:
+    """The routes of one function, on Powertools' resolver.
+
+    `admit` decides who may call a route that has a permission; `tag` groups them in the document.
+    """
+
+    def __init__(self, admit: Admit | None = None, tag: str = "") -> None:
+        self.declared: list[Declared] = []
+        self._admit = admit
+        self._tag = tag
+        self._resolver = APIGatewayHttpResolver()
+        self._resolver.exception_handler(Exception)(self._failed)
+        # What the resolver raises by itself when no route matches.
+        self._resolver.exception_handler(NotFoundError)(self._unrouted)
+        self._fallback: Callable[[str], None] | None = None
+
+    def get(self, rule: str, **options: Unpack[RouteOptions]) -> Declaring:
+        return self._route("GET", rule, options)
+
+    def post(self, rule: str, **options: Unpack[RouteOptions]) -> Declaring:
+        return self._route("POST", rule, options)
+
+    def patch(self, rule: str, **options: Unpack[RouteOptions]) -> Declaring:
+        return self._route("PATCH", rule, options)
+
+    def delete(self, rule: str, **options: Unpack[RouteOptions]) -> Declaring:
+        return self._route("DELETE", rule, options)
+
+    def _route(self, method: str, rule: str, options: RouteOptions) -> Declaring:
+        def declare[H: Callable[..., Any]](handler: H) -> H:
+            declared = _declare(handler, rule, method, self._tag, options)
+            self.declared.append(declared)
+            self._resolver.route(rule, method)(self._serving(declared))
+            return handler
+
+        return declare
+
+    def otherwise(self, handler: Callable[[str], None]) -> Callable[[str], None]:
+        """Declares what raises the answer for a path that no route takes."""
+        self._fallback = handler
+        return handler
+
+    def resolve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Answers one API Gateway event (payload 2.0) and logs one line about it."""
+        started = time.perf_counter()
+        request = event["requestContext"]
+        logger.set_correlation_id(request["requestId"])
+        answer = self._resolver.resolve(event, context)
+        logger.info(
+            "request",
+            method=request["http"]["method"],
+            route=event.get("routeKey"),
+            status=answer["statusCode"],
+            duration_ms=round((time.perf_counter() - started) * 1000, 1),
+            subject=_authorizer_context(request).get("subject"),
+        )
+        return answer
+
+    def _serving(self, declared: Declared) -> Callable[..., Response[Any]]:
+        def serve(**path: str) -> Response[Any]:
+            arguments = self._arguments(declared, path)
+            return _response(declared.handler(**arguments), declared.status)
+
+        serve.__name__ = declared.handler.__name__
+        return serve
+
+    def _arguments(self, declared: Declared, path: dict[str, str]) -> dict[str, Any]:
+        event = self._resolver.current_event.raw_event
+        arguments: dict[str, Any] = dict(path)
+        if declared.permission is not None:
+            if self._admit is None:
+                raise InternalError
+            caller = self._admit(
+                _authorizer_context(event["requestContext"]),
+                declared.permission,
+                path.get("organization_id"),
+            )
+            if "caller" in declared.takes:
+                arguments["caller"] = caller
+        if declared.query:
+            arguments["query"] = _query(event, declared.query)
+        if declared.body:
+            arguments["body"] = _body(event, declared.body)
+        if "if_match" in declared.takes:
+            arguments["if_match"] = self._resolver.current_event.headers.get("if-match")
+        return arguments
+
+    def _unrouted(self, _: NotFoundError) -> Response[Any]:
+        event = self._resolver.current_event
+        try:
+            if self._fallback:
+                self._fallback(event.path)
+        except PatchbayError as error:
+            return self._failed(error)
+        return self._failed(NotFound())
+
+    def _failed(self, error: Exception) -> Response[Any]:
+        if isinstance(error, PatchbayError):
+            known = error
+        else:
+            # Only the type and the place: the text of an unforeseen error may quote the request.
+            logger.error("unforeseen", error=type(error).__name__, at=_place(error))
+            known = InternalError()
+        return error_response(
+            known, self._resolver.current_event.request_context.request_id, utc_now()
+        )
+
+
+def error_response(error: PatchbayError, trace_id: str, now: datetime) -> Response[Any]:
+    """The envelope that every failure of every route has."""
+    headers: dict[str, str | list[str]] = {}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if allowed := error.details.get("allowed"):
+        headers["Allow"] = ", ".join(allowed)
+    envelope = {
+        "success": False,
+        "error": {
+            "code": error.code,
+            "message": error.message,
+            "type": "client_error" if error.status < 500 else "server_error",
+            "status": error.status,
+            "details": error.details,
+            "trace_id": trace_id,
+            "timestamp": to_text(now.replace(microsecond=0)),
+        },
+    }
+    return Response(error.status, JSON_TYPE, compact(envelope).decode(), headers)
+
+
+def _declare(
+    handler: Callable[..., Any], rule: str, method: str, tag: str, options: RouteOptions
+) -> Declared:
+    signature = inspect.signature(handler)
+    kinds = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    returns = signature.return_annotation
+    if get_origin(returns) is Reply:
+        [returns] = get_args(returns)
+    return Declared(
+        method=method,
+        path=rule.replace("<", "{").replace(">", "}"),
+        permission=options["permission"],
+        status=options.get("status", 200),
+        tag=tag,
+        handler=handler,
+        body=kinds.pop("body", None),
+        query=kinds.pop("query", None),
+        returns=returns,
+        path_parameters=tuple(n for n in kinds if n not in {"caller", "if_match"}),
+        failures=options.get("failures", ()),
+        takes=frozenset(kinds),
+    )
+
+
+def _authorizer_context(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    context: Mapping[str, Any] = (request.get("authorizer") or {}).get("lambda") or {}
+    return context
+
+
+def _body(event: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
+    text: str = event.get("body") or ""
+    try:
+        raw = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
+    except ValueError:
+        raise InvalidJson([Problem("", "the body can't be decoded")]) from None
+    if len(raw) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(MAX_BODY_BYTES)
+    if not raw.strip():
+        raise InvalidJson([Problem("", "a JSON body is required")])
+    loads(raw)
+    try:
+        # Strict in pydantic's JSON mode: no "1" for 1, but texts for times and enumerations.
+        return model.model_validate_json(raw, strict=True)
+    except ValidationError as error:
+        raise InvalidInput(problems_of(error)) from None
+
+
+def _query(event: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
+    try:
+        pairs = parse_qsl(
+            event.get("rawQueryString") or "",
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=50,
+        )
+    except ValueError:
+        raise InvalidInput.at("/query", "the query string can't be read") from None
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InvalidInput(
+            [Problem(pointer(["query", name]), "is given more than once") for name in twice]
+        )
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise InvalidInput(problems_of(error, "/query")) from None
+
+
+def _response(answer: Any, status: int) -> Response[Any]:
+    if isinstance(answer, Response):
+        return answer
+    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+    if isinstance(answer, Reply):
+        if answer.revision is not None:
+            headers["ETag"] = etag(answer.revision)
+        status, answer = answer.status or status, answer.body
+    if answer is None:
+        return Response(204, headers=headers)
+    if isinstance(answer, BaseModel):
+        text = answer.model_dump_json(by_alias=True)
+    else:
+        text = compact(answer).decode()
+    return Response(status, JSON_TYPE, text, headers)
+
+
+def _place(error: BaseException) -> list[str]:
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_qualname}")
+        trace = trace.tb_next
+    return places[-8:]

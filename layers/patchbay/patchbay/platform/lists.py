@@ -1,0 +1,84 @@
+"""Lists, the same for every resource: `limit`, `cursor`, `{"items": […], "next_cursor": …}`."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from patchbay.platform.cursor import CursorSeal
+from patchbay.platform.dynamodb import Item, Table
+
+
+class ListQuery(BaseModel):
+    """The query string of a list. Lists with filters add fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=25, ge=1, le=100)
+    cursor: str | None = Field(default=None, max_length=4096)
+
+    def filters(self) -> dict[str, Any]:
+        """What chooses the list itself, apart from how it is paged: part of a cursor's seal."""
+        return self.model_dump(mode="json", exclude={"limit", "cursor"}, exclude_none=True)
+
+
+class Listing[T](BaseModel):
+    """One page of a list. `next_cursor` is null on the last one."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+class Lists:
+    """Pages of one table's queries under sealed cursors."""
+
+    def __init__(self, table: Table, seal: CursorSeal) -> None:
+        self._table = table
+        self._seal = seal
+
+    def page[T](
+        self,
+        tenant: str,
+        query: ListQuery,
+        now: datetime,
+        read: Callable[[Item], T],
+        *,
+        pk: str,
+        prefix: str = "",
+        index: str | None = None,
+        newest_first: bool = False,
+    ) -> Listing[T]:
+        """One page: one query of the table, whatever the size of the list.
+
+        `tenant` is the organization of the caller. Raises `InvalidCursor`.
+        """
+        scope = self.scope(tenant, pk, prefix, query)
+        page = self._table.query(
+            pk,
+            prefix=prefix,
+            index=index,
+            limit=query.limit,
+            start=self.position(query, scope, now),
+            newest_first=newest_first,
+        )
+        return Listing(
+            items=[read(item) for item in page.items],
+            next_cursor=self._seal.seal(page.last_key, scope, now) if page.last_key else None,
+        )
+
+    def position(
+        self, query: ListQuery, scope: Mapping[str, Any], now: datetime
+    ) -> dict[str, Any] | None:
+        """Where the page starts; None for the first one."""
+        return self._seal.open(query.cursor, scope, now) if query.cursor is not None else None
+
+    def next_cursor(
+        self, position: Mapping[str, Any] | None, scope: Mapping[str, Any], now: datetime
+    ) -> str | None:
+        return self._seal.seal(position, scope, now) if position else None
+
+    @staticmethod
+    def scope(tenant: str, pk: str, prefix: str, query: ListQuery) -> dict[str, Any]:
+        """What a cursor is bound to: the same cursor opens for the same list only."""
+        return {"tenant": tenant, "pk": pk, "prefix": prefix, "filters": query.filters()}

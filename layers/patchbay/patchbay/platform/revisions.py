@@ -1,0 +1,58 @@
+"""Entities that many may edit: revisions, ETags, If-Match and JSON merge patch."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from patchbay.platform.dynamodb import ConditionFailed, TransactionRefused
+from patchbay.platform.errors import Conflict, PreconditionFailed
+
+_ATTEMPTS: Final = 8
+_ENTITY_TAG: Final = re.compile(r'(W/)?"([!#-~\x80-\xff]*)"')
+
+type IfMatch = str | None
+"""The header's value; None when the caller sent none and takes whatever stands there."""
+
+
+def etag(revision: int) -> str:
+    """The strong entity tag of a revision."""
+    return f'"{revision}"'
+
+
+def require_match(if_match: IfMatch, revision: int) -> None:
+    """Raises `PreconditionFailed` unless the header allows this revision.
+
+    RFC 9110, section 13.1.1: strong comparison, so a weak tag never matches; `*` matches anything.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return
+    strong = {tag for weak, tag in _ENTITY_TAG.findall(if_match) if not weak}
+    if str(revision) not in strong:
+        raise PreconditionFailed
+
+
+def serially[T](attempt: Callable[[], T]) -> T:
+    """Repeats a read, change and conditional write until nobody came in between.
+
+    `attempt` must read afresh and check If-Match each time. Raises `Conflict` if others win on
+    and on.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return attempt()
+        except (ConditionFailed, TransactionRefused):
+            continue
+    raise Conflict("The entity is being changed by others: try again.")
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7386: null removes, an object merges, everything else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), value)
+    return merged

@@ -1,0 +1,77 @@
+"""JSON from strangers, read strictly.
+
+Python's `json` and pydantic's own parser are both more generous than RFC 8259: they take `NaN`,
+let the last of two equal names win, and pass on lone surrogates that no store can encode. Bodies
+are read here first, so that what is accepted means one thing only.
+"""
+
+import json
+from typing import Any, Final
+
+from patchbay.platform.errors import InvalidJson, Problem
+
+MAX_DEPTH: Final = 40
+"""Nesting of a whole body; documents inside it have tighter limits of their own."""
+
+
+def loads(raw: bytes) -> Any:
+    """The value of a JSON text in UTF-8.
+
+    Raises `InvalidJson`, which never quotes the text: it may hold a secret.
+    """
+    try:
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_object_of_unique_names,
+            parse_constant=_refuse_constant,
+        )
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidJson([Problem("", f"{error.msg} at {place}")]) from None
+    except UnicodeDecodeError:
+        raise InvalidJson([Problem("", "the text is not UTF-8")]) from None
+    except RecursionError:
+        raise InvalidJson([Problem("", f"nested deeper than {MAX_DEPTH} levels")]) from None
+    except ValueError as error:
+        raise InvalidJson([Problem("", str(error))]) from None
+    if depth(value) > MAX_DEPTH:
+        raise InvalidJson([Problem("", f"nested deeper than {MAX_DEPTH} levels")])
+    try:
+        compact(value)
+    except UnicodeEncodeError:
+        raise InvalidJson([Problem("", "a string holds half of a surrogate pair")]) from None
+    return value
+
+
+def compact(value: Any) -> bytes:
+    """The shortest JSON text of a value, in UTF-8, names in the order they have."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def canonical(value: Any) -> bytes:
+    """One text for equal values: names sorted. For hashes, never for storage."""
+    return json.dumps(
+        value, ensure_ascii=True, separators=(",", ":"), sort_keys=True, allow_nan=False
+    ).encode()
+
+
+def depth(value: Any) -> int:
+    """How many containers deep a value goes: 0 for a scalar, 1 for a flat object."""
+    deepest, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        deepest += 1
+        level = [
+            inner for item in level for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+    return deepest
+
+
+def _object_of_unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("an object has the same name twice")
+    return result
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
