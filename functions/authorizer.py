@@ -1,0 +1,25 @@
+"""Says who calls, for every request that API Gateway lets in (Lambda authorizer, payload 2.0).
+
+It always answers "authorized", with a context that names the principal or nobody: the functions
+refuse nobody themselves (401), in the error envelope, which the gateway could not do (ADR 2).
+"""
+
+from functools import cache
+from typing import Any
+
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.settings import ControlPlaneSettings
+from patchbay.tenancy.authentication import Authenticator
+from patchbay.tenancy.store import TenancyStore
+
+
+@cache
+def _authenticator() -> Authenticator:
+    settings = ControlPlaneSettings.from_env()
+    return Authenticator(TenancyStore(Table(settings.integrations_table)))
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    header = event.get("headers", {}).get("authorization")
+    return {"isAuthorized": True, "context": _authenticator().context(header, utc_now())}

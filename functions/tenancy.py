@@ -1,0 +1,126 @@
+"""Organizations, spaces and API keys."""
+
+from functools import cache
+from typing import Any
+
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.errors import PermissionDenied
+from patchbay.platform.http import HttpApi, Reply
+from patchbay.platform.lists import Listing, ListQuery
+from patchbay.platform.settings import ControlPlaneSettings
+from patchbay.tenancy.access import Permission, Principal, admit, authorize
+from patchbay.tenancy.model import (
+    ApiKey,
+    IssuedApiKey,
+    NewApiKey,
+    NewOrganization,
+    NewSpace,
+    Organization,
+    Space,
+    SpacePatch,
+)
+from patchbay.tenancy.store import TenancyStore
+
+api = HttpApi(admit, tag="Tenancy")
+
+
+@cache
+def _tenants() -> TenancyStore:
+    return TenancyStore(Table(ControlPlaneSettings.from_env().integrations_table))
+
+
+def _owned_space(caller: Principal, permission: Permission, slug: str) -> Space:
+    space = _tenants().space(slug)
+    authorize(caller, permission, space.organization_id)
+    return space
+
+
+@api.post("/v1/organizations", permission=Permission.ADMIN, status=201)
+def create_organization(body: NewOrganization) -> Organization:
+    """Create an organization."""
+    return _tenants().create_organization(body, utc_now())
+
+
+@api.get("/v1/organizations", permission=Permission.ADMIN)
+def list_organizations(caller: Principal, query: ListQuery) -> Listing[Organization]:
+    """List the organizations of the deployment."""
+    return _tenants().organizations(caller, query, utc_now())
+
+
+@api.get("/v1/organizations/<organization_id>", permission=Permission.READ)
+def get_organization(organization_id: str) -> Organization:
+    """Read an organization."""
+    return _tenants().organization(organization_id)
+
+
+@api.post("/v1/organizations/<organization_id>/spaces", permission=Permission.MANAGE, status=201)
+def create_space(organization_id: str, body: NewSpace) -> Reply[Space]:
+    """Create a space."""
+    space = _tenants().create_space(organization_id, body, utc_now())
+    return Reply(space, space.revision)
+
+
+@api.get("/v1/organizations/<organization_id>/spaces", permission=Permission.READ)
+def list_spaces(organization_id: str, query: ListQuery) -> Listing[Space]:
+    """List the spaces of an organization."""
+    return _tenants().spaces(organization_id, query, utc_now())
+
+
+@api.get("/spaces/<slug>", permission=Permission.READ)
+def get_space(caller: Principal, slug: str) -> Reply[Space]:
+    """Read a space."""
+    space = _owned_space(caller, Permission.READ, slug)
+    return Reply(space, space.revision)
+
+
+@api.patch("/spaces/<slug>", permission=Permission.MANAGE)
+def change_space(
+    caller: Principal, slug: str, body: SpacePatch, if_match: str | None
+) -> Reply[Space]:
+    """Change a space (JSON merge patch)."""
+    _owned_space(caller, Permission.MANAGE, slug)
+    space = _tenants().change_space(slug, body, if_match, utc_now())
+    return Reply(space, space.revision)
+
+
+@api.delete("/spaces/<slug>", permission=Permission.MANAGE, status=204)
+def delete_space(caller: Principal, slug: str, if_match: str | None) -> None:
+    """Delete an empty space."""
+    _owned_space(caller, Permission.MANAGE, slug)
+    _tenants().delete_space(slug, if_match)
+
+
+@api.post("/v1/organizations/<organization_id>/api-keys", permission=Permission.MANAGE, status=201)
+def issue_api_key(caller: Principal, organization_id: str, body: NewApiKey) -> IssuedApiKey:
+    """Issue an API key; the answer holds its secret, this once."""
+    for permission in body.permissions:
+        if not caller.holds(permission):
+            raise PermissionDenied(permission)
+    return _tenants().issue_key(organization_id, body, caller.subject, utc_now())
+
+
+@api.get("/v1/organizations/<organization_id>/api-keys", permission=Permission.MANAGE)
+def list_api_keys(organization_id: str, query: ListQuery) -> Listing[ApiKey]:
+    """List the API keys of an organization, without their secrets."""
+    return _tenants().keys(organization_id, query, utc_now())
+
+
+@api.get("/v1/organizations/<organization_id>/api-keys/<key_id>", permission=Permission.MANAGE)
+def get_api_key(organization_id: str, key_id: str) -> ApiKey:
+    """Read an API key, without its secret."""
+    return _tenants().key(organization_id, key_id)
+
+
+@api.delete(
+    "/v1/organizations/<organization_id>/api-keys/<key_id>",
+    permission=Permission.MANAGE,
+    status=204,
+)
+def revoke_api_key(organization_id: str, key_id: str) -> None:
+    """Revoke an API key."""
+    _tenants().revoke_key(organization_id, key_id)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return api.resolve(event, context)

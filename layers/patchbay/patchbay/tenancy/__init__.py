@@ -1,0 +1,1 @@
+"""Who there is and who may do what: organizations, spaces, API keys, principals, authorize()."""

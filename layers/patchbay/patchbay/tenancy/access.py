@@ -1,0 +1,104 @@
+"""Who calls, and what they may do. There is no switch that turns this off."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from patchbay.platform.errors import (
+    NotFound,
+    PermissionDenied,
+    TemporarilyUnavailable,
+    Unauthenticated,
+)
+
+
+class Permission(StrEnum):
+    """What a key may do. None implies another, but ADMIN, which implies all."""
+
+    READ = "platform.integration.read"
+    MANAGE = "platform.integration.manage"
+    WRITE_EVENTS = "platform.events.write"
+    ADMIN = "platform.admin"
+    """The operator of the deployment: crosses organizations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls: `subject` is the id of the API key."""
+
+    organization_id: str
+    subject: str
+    permissions: frozenset[Permission]
+
+    @property
+    def is_operator(self) -> bool:
+        return Permission.ADMIN in self.permissions
+
+    def holds(self, permission: Permission) -> bool:
+        return permission in self.permissions or self.is_operator
+
+
+def authorize(principal: Principal | None, permission: Permission, organization_id: str) -> None:
+    """Whether a principal may do this to what belongs to an organization.
+
+    Raises `Unauthenticated` (401), `PermissionDenied` (403) for a permission that the principal
+    lacks everywhere, `NotFound` (404) for another tenant's things: their existence is not told.
+    """
+    if principal is None:
+        raise Unauthenticated
+    if not principal.holds(permission):
+        raise PermissionDenied(permission)
+    if organization_id != principal.organization_id and not principal.is_operator:
+        raise NotFound
+
+
+_UNAVAILABLE: Final = "unavailable"
+
+
+def context_of(principal: Principal) -> dict[str, str]:
+    """How the authorizer tells the functions: texts, as API Gateway passes them on."""
+    return {
+        "organization_id": principal.organization_id,
+        "subject": principal.subject,
+        "permissions": " ".join(sorted(principal.permissions)),
+    }
+
+
+def context_of_nobody() -> dict[str, str]:
+    return {}
+
+
+def context_of_outage() -> dict[str, str]:
+    """The store of the keys did not answer: nobody can be told from anybody."""
+    return {"outcome": _UNAVAILABLE}
+
+
+def principal_of(context: Mapping[str, Any]) -> Principal | None:
+    """Who the authorizer said calls; None for nobody. What it did not say is never assumed."""
+    if context.get("outcome") == _UNAVAILABLE:
+        raise TemporarilyUnavailable
+    organization_id = context.get("organization_id")
+    subject = context.get("subject")
+    if not organization_id or not subject:
+        return None
+    known = {permission.value for permission in Permission}
+    names = str(context.get("permissions", "")).split()
+    return Principal(
+        organization_id=organization_id,
+        subject=subject,
+        permissions=frozenset(Permission(name) for name in names if name in known),
+    )
+
+
+def admit(context: Mapping[str, Any], permission: str, organization_id: str | None) -> Principal:
+    """The door of every route: the principal, if it may do this in the organization of the path.
+
+    A route without an organization in its path is let in by its permission, and calls `authorize`
+    once more with the owner of what it found.
+    """
+    principal = principal_of(context)
+    if principal is None:
+        raise Unauthenticated
+    authorize(principal, Permission(permission), organization_id or principal.organization_id)
+    return principal

@@ -1,0 +1,360 @@
+"""Tenants in the integrations table.
+
+    organization         ORG#<id>          META           in by_owner under ORGANIZATIONS
+    space                ORG#<org>         SPACE#<slug>
+    slug claim           SLUG#<slug>       CLAIM          organization, space id
+    space by its id      SPACE#<id>        META           organization, slug
+    API key, listed      ORG#<org>         KEY#<key id>
+    API key, looked up   APIKEY#<prefix>   META           digest, permissions, expiry
+
+A space counts what is in it (`uses`): whoever puts something into a space adds one in the same
+transaction, so that a space in use is never deleted, whoever comes first.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from patchbay.platform.clock import epoch_seconds, from_text, to_text
+from patchbay.platform.cursor import CursorSeal
+from patchbay.platform.dynamodb import (
+    ABSENT,
+    PRESENT,
+    Contended,
+    Delete,
+    Item,
+    Key,
+    Put,
+    Table,
+    TransactionRefused,
+    Update,
+    equals,
+)
+from patchbay.platform.errors import Conflict, InvalidInput, NotFound, TemporarilyUnavailable
+from patchbay.platform.ids import is_id, new_id
+from patchbay.platform.lists import Listing, ListQuery, Lists
+from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.tenancy.access import Permission, Principal
+from patchbay.tenancy.api_keys import matches, mint, prefix_of
+from patchbay.tenancy.model import (
+    ApiKey,
+    IssuedApiKey,
+    NewApiKey,
+    NewOrganization,
+    NewSpace,
+    Organization,
+    Space,
+    SpacePatch,
+)
+
+ALL_ORGANIZATIONS = "ORGANIZATIONS"
+
+
+def organization_pk(organization_id: str) -> str:
+    return f"ORG#{organization_id}"
+
+
+def organization_key(organization_id: str) -> Key:
+    return Key(organization_pk(organization_id), "META")
+
+
+def space_key(organization_id: str, slug: str) -> Key:
+    return Key(organization_pk(organization_id), f"SPACE#{slug}")
+
+
+def slug_claim_key(slug: str) -> Key:
+    return Key(f"SLUG#{slug}", "CLAIM")
+
+
+def space_by_id_key(space_id: str) -> Key:
+    return Key(f"SPACE#{space_id}", "META")
+
+
+def listed_key_key(organization_id: str, key_id: str) -> Key:
+    return Key(organization_pk(organization_id), f"KEY#{key_id}")
+
+
+def lookup_key(prefix: str) -> Key:
+    return Key(f"APIKEY#{prefix}", "META")
+
+
+def use_of_space(space: Space, change: int) -> Update:
+    """Counts one more (+1) or one less (-1) thing in a space; part of the thing's transaction."""
+    return Update(
+        space_key(space.organization_id, space.slug),
+        add={"uses": change},
+        condition=PRESENT & equals("id", space.id),
+    )
+
+
+class TenancyStore:
+    """Organizations, spaces and API keys."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._lists = Lists(table, CursorSeal(table))
+
+    def create_organization(self, new: NewOrganization, now: datetime) -> Organization:
+        organization = Organization(id=new_id("org", now), name=new.name, created_at=now)
+        self._table.write(
+            Put(
+                {
+                    **organization_key(organization.id)._asdict(),
+                    **organization.model_dump(mode="json"),
+                    "by_owner_pk": ALL_ORGANIZATIONS,
+                    "by_owner_sk": organization.id,
+                }
+            )
+        )
+        return organization
+
+    def organization(self, organization_id: str) -> Organization:
+        """Raises `NotFound`."""
+        item = self._table.get(organization_key(organization_id))
+        if item is None:
+            raise NotFound("organization")
+        return Organization.model_validate(item)
+
+    def organizations(
+        self, caller: Principal, query: ListQuery, now: datetime
+    ) -> Listing[Organization]:
+        return self._lists.page(
+            caller.organization_id,
+            query,
+            now,
+            Organization.model_validate,
+            pk=ALL_ORGANIZATIONS,
+            index="by_owner",
+        )
+
+    def create_space(self, organization_id: str, new: NewSpace, now: datetime) -> Space:
+        """Raises `Conflict` SLUG_TAKEN: a slug belongs to one space of the whole deployment."""
+        self.organization(organization_id)
+        space = Space(
+            id=str(uuid.uuid4()),
+            organization_id=organization_id,
+            slug=new.slug,
+            name=new.name,
+            created_at=now,
+            updated_at=now,
+            revision=1,
+        )
+        owner = {"organization_id": organization_id, "space_id": space.id, "slug": space.slug}
+        writes = [
+            Put({**slug_claim_key(space.slug)._asdict(), **owner}, ABSENT),
+            Put({**space_key(organization_id, space.slug)._asdict(), **_space_item(space)}, ABSENT),
+            Put({**space_by_id_key(space.id)._asdict(), **owner}, ABSENT),
+        ]
+        try:
+            self._table.transact(writes)
+        except TransactionRefused as refused:
+            if any(item and item.get("space_id") == space.id for item in refused.failed.values()):
+                return space  # our own write, repeated after its reply was lost
+            raise Conflict("This slug is taken.", "SLUG_TAKEN", slug=space.slug) from None
+        except Contended:
+            raise TemporarilyUnavailable from None
+        return space
+
+    def spaces(self, organization_id: str, query: ListQuery, now: datetime) -> Listing[Space]:
+        return self._lists.page(
+            organization_id,
+            query,
+            now,
+            _space,
+            pk=organization_pk(organization_id),
+            prefix="SPACE#",
+        )
+
+    def space(self, slug: str) -> Space:
+        """The space of a slug, whoever owns it: the caller authorizes. Raises `NotFound`."""
+        claim = self._table.get(slug_claim_key(slug))
+        item = self._table.get(space_key(claim["organization_id"], slug)) if claim else None
+        if item is None:
+            raise NotFound("space")
+        return _space(item)
+
+    def space_by_id(self, space_id: str) -> Space | None:
+        """The space of an id, whoever owns it: the caller authorizes."""
+        item = self._table.get(space_by_id_key(space_id))
+        if item is None:
+            return None
+        found = self._table.get(space_key(item["organization_id"], item["slug"]))
+        return _space(found) if found and found["id"] == space_id else None
+
+    def change_space(self, slug: str, patch: SpacePatch, if_match: IfMatch, now: datetime) -> Space:
+        """Raises `NotFound`, `PreconditionFailed`."""
+
+        def attempt() -> Space:
+            old = self.space(slug)
+            require_match(if_match, old.revision)
+            new = old.model_copy(
+                update={"name": patch.name, "updated_at": now, "revision": old.revision + 1}
+            )
+            self._table.write(
+                Update(
+                    space_key(old.organization_id, slug),
+                    values={
+                        "name": new.name,
+                        "updated_at": to_text(now),
+                        "revision": new.revision,
+                    },
+                    condition=equals("id", old.id) & equals("revision", old.revision),
+                )
+            )
+            return new
+
+        return serially(attempt)
+
+    def delete_space(self, slug: str, if_match: IfMatch) -> None:
+        """Raises `NotFound`, `PreconditionFailed`, and `Conflict` IN_USE if anything is in it."""
+
+        def attempt() -> None:
+            space = self.space(slug)
+            require_match(if_match, space.revision)
+            of_space = equals("space_id", space.id)
+            try:
+                self._table.transact(
+                    [
+                        Delete(
+                            space_key(space.organization_id, slug),
+                            equals("revision", space.revision) & equals("uses", 0),
+                        ),
+                        Delete(slug_claim_key(slug), of_space),
+                        Delete(space_by_id_key(space.id), of_space),
+                    ]
+                )
+            except TransactionRefused as refused:
+                standing = refused.failed.get(0)
+                if standing and standing["uses"] > 0:
+                    raise Conflict(
+                        "The space still holds integrations or connections.",
+                        "IN_USE",
+                        uses=standing["uses"],
+                    ) from None
+                raise
+            except Contended:
+                raise TemporarilyUnavailable from None
+
+        serially(attempt)
+
+    def issue_key(
+        self,
+        organization_id: str,
+        new: NewApiKey,
+        created_by: str,
+        now: datetime,
+    ) -> IssuedApiKey:
+        """A new key with its secret. Raises `NotFound`; `InvalidInput` for a past expiry."""
+        self.organization(organization_id)
+        if new.expires_at is not None and new.expires_at <= now:
+            raise InvalidInput.at("/expires_at", "is in the past")
+        minted = mint()
+        key = ApiKey(
+            id=new_id("key", now),
+            organization_id=organization_id,
+            name=new.name,
+            prefix=minted.prefix,
+            permissions=sorted(set(new.permissions)),
+            created_by=created_by,
+            created_at=now,
+            expires_at=new.expires_at,
+        )
+        lookup: Item = {
+            **lookup_key(minted.prefix)._asdict(),
+            "organization_id": organization_id,
+            "key_id": key.id,
+            "digest": minted.digest,
+            "permissions": list(key.permissions),
+        }
+        if key.expires_at:
+            lookup |= {
+                "valid_until": to_text(key.expires_at),
+                "expires_at": epoch_seconds(key.expires_at),
+            }
+        # The listed item calls its expiry `valid_until`: `expires_at` is what DynamoDB deletes by.
+        listed = key.model_dump(mode="json", exclude={"expires_at"})
+        try:
+            self._table.transact(
+                [
+                    Put(lookup, ABSENT),
+                    Put(
+                        {
+                            **listed_key_key(organization_id, key.id)._asdict(),
+                            **listed,
+                            "valid_until": lookup.get("valid_until"),
+                        },
+                        ABSENT,
+                    ),
+                ]
+            )
+        except TransactionRefused as refused:
+            if not any(
+                item and item.get("digest") == minted.digest for item in refused.failed.values()
+            ):
+                raise TemporarilyUnavailable from None  # 36^8 prefixes: the next one is free
+        except Contended:
+            raise TemporarilyUnavailable from None
+        return IssuedApiKey(**key.model_dump(), key=minted.text)
+
+    def keys(self, organization_id: str, query: ListQuery, now: datetime) -> Listing[ApiKey]:
+        return self._lists.page(
+            organization_id,
+            query,
+            now,
+            _api_key,
+            pk=organization_pk(organization_id),
+            prefix="KEY#",
+        )
+
+    def key(self, organization_id: str, key_id: str) -> ApiKey:
+        """Raises `NotFound`."""
+        item = (
+            self._table.get(listed_key_key(organization_id, key_id))
+            if is_id("key", key_id)
+            else None
+        )
+        if item is None:
+            raise NotFound("API key")
+        return _api_key(item)
+
+    def revoke_key(self, organization_id: str, key_id: str) -> None:
+        """Raises `NotFound`. An authorizer may still remember the key for up to 60 seconds."""
+        key = self.key(organization_id, key_id)
+        try:
+            self._table.transact(
+                [
+                    Delete(listed_key_key(organization_id, key_id), PRESENT),
+                    Delete(lookup_key(key.prefix)),
+                ]
+            )
+        except TransactionRefused:
+            raise NotFound("API key") from None
+        except Contended:
+            raise TemporarilyUnavailable from None
+
+    def principal_of_key(self, text: str, now: datetime) -> Principal | None:
+        """Who holds this key; None if there is no such key, or it has expired."""
+        prefix = prefix_of(text)
+        item = self._table.get(lookup_key(prefix)) if prefix else None
+        if item is None or not matches(text, item["digest"]):
+            return None
+        if (until := item.get("valid_until")) and from_text(until) <= now:
+            return None
+        return Principal(
+            organization_id=item["organization_id"],
+            subject=item["key_id"],
+            permissions=frozenset(Permission(name) for name in item["permissions"]),
+        )
+
+
+def _space_item(space: Space) -> dict[str, Any]:
+    item = space.model_dump(mode="json")
+    return {**item, "space_id": space.id, "revision": space.revision, "uses": 0}
+
+
+def _space(item: Item) -> Space:
+    return Space.model_validate(item)
+
+
+def _api_key(item: Item) -> ApiKey:
+    return ApiKey.model_validate({**item, "expires_at": item["valid_until"]})

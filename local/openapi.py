@@ -1,0 +1,181 @@
+"""Writes the OpenAPI document from the route declarations of all functions.
+
+    python -m local.openapi            write it
+    python -m local.openapi --check    exit 1 if the one in the tree is out of date
+
+Each `HttpApi` declares its routes once; here they are told to Powertools' resolver as typed
+signatures, and its OpenAPI merge makes one document of all functions.
+"""
+
+import importlib
+import inspect
+import json
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
+from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
+from pydantic import BaseModel, Field
+
+from patchbay.platform.http import Declared, HttpApi
+
+ROOT = pathlib.Path(__file__).parent.parent
+DOCUMENT = ROOT / "layers/patchbay/patchbay/platform/openapi.json"
+
+
+class ErrorItem(BaseModel):
+    """One thing that is wrong, with a JSON Pointer (RFC 6901) to it."""
+
+    pointer: str
+    message: str
+
+
+class ErrorDetails(BaseModel):
+    """What a program needs to know of the error; other members depend on its code."""
+
+    model_config = {"extra": "allow"}
+
+    errors: list[ErrorItem] | None = None
+
+
+class ErrorBody(BaseModel):
+    code: str = Field(examples=["CONNECTOR_INVALID_CONFIG"])
+    message: str
+    type: Literal["client_error", "server_error"]
+    status: int
+    details: ErrorDetails
+    trace_id: str
+    timestamp: str
+
+
+class ErrorEnvelope(BaseModel):
+    """Every failure of every route."""
+
+    success: Literal[False]
+    error: ErrorBody
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of all functions, as plain JSON values."""
+    merge = OpenAPIMerge(
+        title="Patchbay",
+        version=_version(),
+        description="Integration control plane: registry, connections, tests, events and health.",
+        security_schemes={"apiKey": HTTPBearer(bearerFormat="pb_<prefix>_<secret>")},
+    )
+    for module in sorted((ROOT / "functions").glob("*.py")):
+        api = getattr(importlib.import_module(module.stem), "api", None)
+        if isinstance(api, HttpApi):
+            merge.add_schema(_schema_of(api))
+    made: dict[str, Any] = json.loads(merge.get_openapi_json_schema())
+    made["paths"] = dict(sorted(made["paths"].items()))
+    return made
+
+
+def _schema_of(api: HttpApi) -> dict[str, Any]:
+    resolver = APIGatewayHttpResolver(enable_validation=True)
+    for declared in api.declared:
+        resolver.route(
+            declared.path.replace("{", "<").replace("}", ">"),
+            declared.method,
+            summary=(declared.handler.__doc__ or "").splitlines()[0].rstrip("."),
+            tags=[declared.tag],
+            operation_id=declared.handler.__name__,
+            responses=_responses(declared),
+            security=[{"apiKey": []}] if declared.permission else [],
+        )(_stub(declared))
+    schema = resolver.get_openapi_schema(security_schemes={"apiKey": HTTPBearer()})
+    paths: dict[str, Any] = json.loads(schema.model_dump_json(by_alias=True, exclude_none=True))
+    for declared in api.declared:
+        operation = paths["paths"][declared.path][declared.method.lower()]
+        operation["responses"].pop("422", None) if 422 not in _failures(declared) else None
+        if declared.permission:
+            operation["description"] = f"Permission: `{declared.permission}`."
+    return paths
+
+
+def _failures(declared: Declared) -> dict[int, str]:
+    failures = {500: "A fault of ours", 503: "Try again in a moment"}
+    if declared.permission:
+        failures |= {401: "No valid key", 403: "The key lacks the permission"}
+    if declared.path_parameters or declared.body:
+        failures[404] = "No such thing, or another tenant's"
+    if declared.body or declared.query:
+        failures[400] = "The request is invalid"
+    if declared.body:
+        failures |= {409: "It conflicts with what is there", 413: "The body is too large"}
+    if "if_match" in declared.takes:
+        failures |= {409: "It conflicts with what is there", 412: "It has changed meanwhile"}
+    return failures | dict.fromkeys(declared.failures, "See the error's code")
+
+
+def _responses(declared: Declared) -> dict[int, Any]:
+    failures = {
+        status: {
+            "description": meaning,
+            "content": {"application/json": {"model": ErrorEnvelope}},
+        }
+        for status, meaning in sorted(_failures(declared).items())
+    }
+    if declared.status == 204:
+        return {204: {"description": "Done"}, **failures}
+    content = {"application/json": {"model": declared.returns}}
+    return {declared.status: {"description": "Success", "content": content}, **failures}
+
+
+def _stub(declared: Declared) -> Callable[..., None]:
+    """A function that has nothing but the signature which Powertools reads."""
+
+    def stub() -> None: ...
+
+    parameters = [_parameter(name, Annotated[str, Path()]) for name in declared.path_parameters]
+    if declared.query:
+        parameters += [
+            _parameter(
+                field.alias or name,
+                Annotated[field.annotation, Query(description=field.description)],
+                field.default,
+            )
+            for name, field in declared.query.model_fields.items()
+        ]
+    if declared.body:
+        parameters.append(_parameter("body", Annotated[declared.body, Body()]))
+    if "if_match" in declared.takes:
+        parameters.append(
+            _parameter("if_match", Annotated[str | None, Header(alias="If-Match")], None)
+        )
+    stub.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    stub.__name__ = declared.handler.__name__
+    return stub
+
+
+def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> Any:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+    )
+
+
+def _version() -> str:
+    import tomllib
+
+    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return version
+
+
+def main() -> int:
+    text = json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+    if "--check" not in sys.argv:
+        DOCUMENT.write_text(text)
+        return 0
+    if DOCUMENT.read_text() == text:
+        return 0
+    print("openapi.json is out of date: run `make openapi` and commit it", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
