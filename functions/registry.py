@@ -1,0 +1,159 @@
+"""Integrations, their releases and the catalogue."""
+
+from functools import cache
+from typing import Any
+
+from patchbay.checks.plan import plan_problems
+
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.errors import InvalidInput, PermissionDenied
+from patchbay.platform.http import HttpApi, Reply
+from patchbay.platform.lists import Listing, ListQuery
+from patchbay.platform.settings import ControlPlaneSettings
+from patchbay.registry.model import (
+    CatalogueEntry,
+    Integration,
+    IntegrationPatch,
+    IntegrationQuery,
+    NewIntegration,
+    Publication,
+    Release,
+    ReleaseSummary,
+    TrustTier,
+)
+from patchbay.registry.publishing import problems_of
+from patchbay.registry.store import RegistryStore
+from patchbay.tenancy.access import Permission, Principal, admit, authorize
+from patchbay.tenancy.store import TenancyStore
+
+api = HttpApi(admit, tag="Registry")
+
+
+@cache
+def _table() -> Table:
+    return Table(ControlPlaneSettings.from_env().integrations_table)
+
+
+@cache
+def _registry() -> RegistryStore:
+    return RegistryStore(_table())
+
+
+@cache
+def _tenants() -> TenancyStore:
+    return TenancyStore(_table())
+
+
+def _owned(caller: Principal, permission: Permission, integration_id: str) -> Integration:
+    integration = _registry().integration(integration_id)
+    authorize(caller, permission, integration.organization_id)
+    return integration
+
+
+def _require_trust(caller: Principal, tier: TrustTier | None) -> None:
+    """A tier above community is the operator's to give."""
+    if tier not in (None, TrustTier.COMMUNITY) and not caller.is_operator:
+        raise PermissionDenied(Permission.ADMIN)
+
+
+@api.post("/v1/integrations", permission=Permission.MANAGE, status=201)
+def create_integration(caller: Principal, body: NewIntegration) -> Reply[Integration]:
+    """Create an integration as a draft."""
+    _require_trust(caller, body.trust_tier)
+    workspace = _tenants().space_by_id(body.workspace_id)
+    if workspace is None or (
+        workspace.organization_id != caller.organization_id and not caller.is_operator
+    ):
+        raise InvalidInput.at("/workspaceId", "is no space of yours")
+    integration = _registry().create(body, workspace, caller.subject, utc_now())
+    return Reply(integration, integration.revision)
+
+
+@api.get("/v1/integrations", permission=Permission.READ)
+def list_integrations(caller: Principal, query: IntegrationQuery) -> Listing[Integration]:
+    """List the integrations of your organization."""
+    return _registry().integrations(caller.organization_id, query, utc_now())
+
+
+@api.get("/v1/integrations/<integration_id>", permission=Permission.READ)
+def get_integration(caller: Principal, integration_id: str) -> Reply[Integration]:
+    """Read an integration."""
+    integration = _owned(caller, Permission.READ, integration_id)
+    return Reply(integration, integration.revision)
+
+
+@api.patch("/v1/integrations/<integration_id>", permission=Permission.MANAGE)
+def change_integration(
+    caller: Principal, integration_id: str, body: IntegrationPatch, if_match: str | None
+) -> Reply[Integration]:
+    """Change an integration's draft (JSON merge patch)."""
+    _require_trust(caller, body.trust_tier)
+    _owned(caller, Permission.MANAGE, integration_id)
+    integration = _registry().change(integration_id, body, if_match, utc_now())
+    return Reply(integration, integration.revision)
+
+
+@api.delete(
+    "/v1/integrations/<integration_id>",
+    permission=Permission.MANAGE,
+    status=204,
+)
+def delete_integration(caller: Principal, integration_id: str, if_match: str | None) -> None:
+    """Delete an integration softly: its releases stay readable to the endpoints made of them."""
+    integration = _owned(caller, Permission.MANAGE, integration_id)
+    if workspace := _tenants().space_by_id(integration.workspace_id):
+        _registry().delete(integration_id, workspace, if_match, utc_now())
+
+
+@api.post(
+    "/v1/integrations/<integration_id>/publish",
+    permission=Permission.MANAGE,
+    status=201,
+    failures=(422,),
+)
+def publish_integration(
+    caller: Principal, integration_id: str, body: Publication
+) -> Reply[Release]:
+    """Publish the draft as an immutable release."""
+    _owned(caller, Permission.MANAGE, integration_id)
+    release, made = _registry().publish(
+        integration_id,
+        body.version,
+        caller.subject,
+        lambda draft: problems_of(draft, plan_problems),
+        utc_now(),
+    )
+    return Reply(release, status=201 if made else 200)
+
+
+@api.get("/v1/integrations/<integration_id>/versions", permission=Permission.READ)
+def list_releases(
+    caller: Principal, integration_id: str, query: ListQuery
+) -> Listing[ReleaseSummary]:
+    """List the releases of an integration, highest version first."""
+    _owned(caller, Permission.READ, integration_id)
+    return _registry().releases(integration_id, caller.organization_id, query, utc_now())
+
+
+@api.get("/v1/integrations/<integration_id>/versions/<version>", permission=Permission.READ)
+def get_release(caller: Principal, integration_id: str, version: str) -> Release:
+    """Read a release."""
+    _owned(caller, Permission.READ, integration_id)
+    return _registry().release(integration_id, version)
+
+
+@api.get("/v1/catalog", permission=Permission.READ)
+def list_catalogue(caller: Principal, query: ListQuery) -> Listing[CatalogueEntry]:
+    """List the public integrations."""
+    return _registry().catalogue(caller, query, utc_now())
+
+
+@api.get("/v1/catalog/<publisher>/<slug>", permission=Permission.READ)
+def get_catalogue_entry(caller: Principal, publisher: str, slug: str) -> Release:
+    """Read the current release of an integration by its publisher and slug."""
+    return _registry().installable(publisher, slug, None, caller)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return api.resolve(event, context)

@@ -1,0 +1,182 @@
+"""The Integration entity of the published contract, all 18 fields, camelCase."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from patchbay.platform.clock import UtcTime
+from patchbay.platform.ids import Slug
+from patchbay.platform.lists import ListQuery
+from patchbay.platform.strict_json import compact, depth
+
+MAX_DOCUMENT_BYTES: Final = 64 * 1024
+MAX_DOCUMENT_DEPTH: Final = 20
+
+
+class TrustTier(StrEnum):
+    FIRST_PARTY = "first_party"
+    VENDOR_OFFICIAL = "vendor_official"
+    VERIFIED_PARTNER = "verified_partner"
+    VERIFIED_PUBLISHER = "verified_publisher"
+    COMMUNITY = "community"
+
+
+class Visibility(StrEnum):
+    PRIVATE = "private"
+    """For its own organization."""
+    UNLISTED = "unlisted"
+    """For whoever knows its publisher and slug."""
+    PUBLIC = "public"
+    """In the catalogue."""
+
+
+class RetentionTier(StrEnum):
+    SHORT = "short"
+    MEDIUM = "medium"
+    LONG = "long"
+    NONE = "none"
+
+
+def _within_limits(document: dict[str, Any]) -> dict[str, Any]:
+    if depth(document) > MAX_DOCUMENT_DEPTH:
+        raise ValueError(f"is nested deeper than {MAX_DOCUMENT_DEPTH} levels")
+    if len(compact(document)) > MAX_DOCUMENT_BYTES:
+        raise ValueError(f"is larger than {MAX_DOCUMENT_BYTES} bytes")
+    return document
+
+
+Document = Annotated[dict[str, Any], AfterValidator(_within_limits)]
+"""A JSON object of at most 64 KB and 20 levels."""
+
+IconUrl = Annotated[str, StringConstraints(pattern=r"^https://[!-~]+$", max_length=2048)]
+
+
+class _CamelCase(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+
+class Editable(_CamelCase):
+    """What an author may change at any time; publishing snapshots it."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+    description: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    icon_url: IconUrl | None = None
+    trust_tier: TrustTier = TrustTier.COMMUNITY
+    manifest: Document = Field(default_factory=dict)
+    variables_schema: Document = Field(default_factory=dict)
+    auth_config: Document = Field(default_factory=lambda: {"type": "none"})
+    visibility: Visibility = Visibility.PRIVATE
+    retention_tier: RetentionTier | None = None
+
+
+class NewIntegration(Editable):
+    """The body of a create. `workspaceId` is the id of a space of the caller's organization."""
+
+    workspace_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    publisher: Annotated[Slug, StringConstraints(max_length=63)]
+    slug: Slug
+
+
+class IntegrationPatch(_CamelCase):
+    """JSON merge patch of the editable fields: what is left out stays, null resets."""
+
+    name: str | None = None
+    description: str | None = None
+    icon_url: str | None = None
+    trust_tier: TrustTier | None = None
+    manifest: dict[str, Any] | None = None
+    variables_schema: dict[str, Any] | None = None
+    auth_config: dict[str, Any] | None = None
+    visibility: Visibility | None = None
+    retention_tier: RetentionTier | None = None
+
+
+class Integration(_CamelCase):
+    """A definition in the registry. `currentVersion` null means draft: never published.
+
+    The order and the names of the first 18 fields are the contract's.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore")
+
+    id: str
+    workspace_id: str
+    slug: str
+    name: str
+    description: str | None
+    icon_url: str | None
+    publisher: str
+    trust_tier: TrustTier
+    current_version: str | None
+    manifest: dict[str, Any]
+    variables_schema: dict[str, Any]
+    auth_config: dict[str, Any]
+    visibility: Visibility
+    created_by: str
+    deleted_at: UtcTime | None
+    retention_tier: RetentionTier | None
+    created_at: UtcTime
+    updated_at: UtcTime
+    organization_id: str = Field(exclude=True)
+    revision: int = Field(exclude=True)
+
+
+class Publication(_CamelCase):
+    """The body of a publish."""
+
+    version: Annotated[str, StringConstraints(min_length=5, max_length=64)]
+
+
+class Release(Integration):
+    """An integration as it was published under a semantic version: it never changes again.
+
+    `currentVersion` is the integration's latest at the time of this release.
+    """
+
+    version: str
+    published_at: UtcTime
+    published_by: str
+
+
+class ReleaseSummary(_CamelCase):
+    """A release in a list, without its documents."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore")
+
+    version: str
+    published_at: UtcTime
+    published_by: str
+
+
+class CatalogueEntry(_CamelCase):
+    """A public integration in the catalogue's list; its documents are read one by one."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore")
+
+    id: str
+    publisher: str
+    slug: str
+    name: str
+    description: str | None
+    icon_url: str | None
+    trust_tier: TrustTier
+    current_version: str
+    auth_type: str
+    capabilities: list[str]
+    roles: list[str]
+
+
+class IntegrationQuery(ListQuery):
+    workspace_id: str | None = Field(default=None, alias="workspaceId", max_length=64)
+
+
+Role = Literal["source", "destination"]
+ROLES: Final[tuple[Role, ...]] = ("source", "destination")
+
+
+def roles_of(manifest: dict[str, Any]) -> list[str]:
+    """What endpoints may be made of a release: both unless the manifest says."""
+    roles: list[str] = manifest.get("roles", list(ROLES))
+    return roles

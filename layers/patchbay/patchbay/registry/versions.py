@@ -1,0 +1,45 @@
+"""Semantic versions (semver.org 2.0.0) and a sort key that agrees with their order."""
+
+from typing import Final
+
+from patchbay.platform.errors import InvalidInput
+
+_END: Final = " "  # sorts before every character of an identifier
+
+
+def require_semver(text: str, pointer: str) -> None:
+    """Raises `InvalidInput` unless the text is a semantic version."""
+    from semver import Version
+
+    if not Version.is_valid(text) or not text.isascii():
+        raise InvalidInput.at(pointer, "is not a semantic version such as 1.4.0 or 2.0.0-beta.1")
+
+
+def is_prerelease(version: str) -> bool:
+    from semver import Version
+
+    return Version.parse(version).prerelease is not None
+
+
+def sort_key(version: str) -> str:
+    """Texts in the order of semver's precedence; build metadata, which has none, is left out.
+
+    A number is written behind its length, so that 10 follows 9. A pre-release follows as `-` and
+    its identifiers, numeric ones before others; a release ends with `~`, which sorts after `-`.
+    """
+    from semver import Version
+
+    parsed = Version.parse(version)
+    core = ".".join(_number(str(n)) for n in (parsed.major, parsed.minor, parsed.patch))
+    if parsed.prerelease is None:
+        return core + "~"
+    identifiers = parsed.prerelease.split(".")
+    return (
+        core
+        + "-"
+        + "".join((f"0{_number(i)}" if i.isdecimal() else f"1{i}") + _END for i in identifiers)
+    )
+
+
+def _number(digits: str) -> str:
+    return f"{len(digits):02d}{digits}"
