@@ -4,7 +4,6 @@ from functools import cache
 from typing import Any
 
 from patchbay.checks.plan import plan_problems
-
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import InvalidInput, PermissionDenied
@@ -47,7 +46,7 @@ def _tenants() -> TenancyStore:
 
 def _owned(caller: Principal, permission: Permission, integration_id: str) -> Integration:
     integration = _registry().integration(integration_id)
-    authorize(caller, permission, integration.organization_id)
+    authorize(caller, permission, integration.organization_id, "integration")
     return integration
 
 
@@ -152,7 +151,7 @@ def list_catalogue(caller: Principal, query: ListQuery) -> Listing[CatalogueEntr
 @api.get("/v1/catalog/<publisher>/<slug>", permission=Permission.READ)
 def get_catalogue_entry(caller: Principal, publisher: str, slug: str) -> Release:
     """Read the current release of an integration by its publisher and slug."""
-    return _registry().installable(publisher, slug, None, caller)
+    return _registry().installable(publisher, slug, None, caller.organization_id)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def _tenants() -> TenancyStore:
 
 def _owned_space(caller: Principal, permission: Permission, slug: str) -> Space:
     space = _tenants().space(slug)
-    authorize(caller, permission, space.organization_id)
+    authorize(caller, permission, space.organization_id, "space")
     return space
 
 

@@ -82,8 +82,12 @@ def equals(attribute: str, value: Any) -> Condition:
     )
 
 
-def without(attribute: str) -> Condition:
-    return Condition(f"attribute_not_exists(#{attribute})", {f"#{attribute}": attribute})
+def less_or_absent(attribute: str, value: Any) -> Condition:
+    return Condition(
+        f"(attribute_not_exists(#{attribute}) OR #{attribute} < :max_{attribute})",
+        {f"#{attribute}": attribute},
+        {f":max_{attribute}": value},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 import re
 from functools import cache
 from importlib.resources import files
@@ -50,9 +51,8 @@ def page() -> Response[str]:
 
 def methods_of(path: str) -> list[str]:
     """The methods that the document has for a path; none if there is no such path."""
-    return [
-        method for pattern, methods in _paths() if pattern.fullmatch(path) for method in methods
-    ]
+    found = [methods for pattern, methods in _paths() if pattern.fullmatch(path)]
+    return sorted(itertools.chain.from_iterable(found))
 
 
 @cache

@@ -1,16 +1,27 @@
 """What makes a draft publishable: every problem at once, each with a JSON Pointer."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from patchbay.platform.errors import Problem
 from patchbay.platform.schemas import schema_problems
 from patchbay.registry.model import ROLES, Integration
 
+
+class PlanProblem(Protocol):
+    """What the check engine finds wrong: a pointer into the manifest and a sentence."""
+
+    @property
+    def pointer(self) -> str: ...
+
+    @property
+    def message(self) -> str: ...
+
+
 type PlanProblems = Callable[
-    [Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Iterable[Problem]
+    [Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Iterable[PlanProblem]
 ]
-"""(manifest, authConfig, variablesSchema) → problems of the check plan, pointers into the manifest.
+"""(manifest, authConfig, variablesSchema) → problems of the check plan.
 
 The check engine gives it: the registry knows manifests, the engine knows what a check can do.
 """

@@ -286,15 +286,15 @@ class RegistryStore:
         return _release(item)
 
     def installable(
-        self, publisher: str, slug: str, version: str | None, caller: Principal
+        self, publisher: str, slug: str, version: str | None, organization_id: str
     ) -> Release:
-        """The release that an endpoint is made of: the current one, or exactly `version`.
+        """The release that an organization's endpoint is made of: the current, or `version`.
 
         Raises `NotFound` for what does not exist, is deleted, was never published, or is private
         to another organization.
         """
         integration = self._by_name(publisher, slug)
-        mine = integration.organization_id == caller.organization_id or caller.is_operator
+        mine = integration.organization_id == organization_id
         if integration.deleted_at or (integration.visibility is Visibility.PRIVATE and not mine):
             raise NotFound("integration")
         chosen = version or integration.current_version

@@ -39,18 +39,21 @@ class Principal:
         return permission in self.permissions or self.is_operator
 
 
-def authorize(principal: Principal | None, permission: Permission, organization_id: str) -> None:
-    """Whether a principal may do this to what belongs to an organization.
+def authorize(
+    principal: Principal | None, permission: Permission, organization_id: str, thing: str
+) -> None:
+    """Whether a principal may do this to a thing that belongs to an organization.
 
     Raises `Unauthenticated` (401), `PermissionDenied` (403) for a permission that the principal
-    lacks everywhere, `NotFound` (404) for another tenant's things: their existence is not told.
+    lacks everywhere, and for another tenant's thing the same `NotFound` (404) as for one that does
+    not exist: its existence is not told.
     """
     if principal is None:
         raise Unauthenticated
     if not principal.holds(permission):
         raise PermissionDenied(permission)
     if organization_id != principal.organization_id and not principal.is_operator:
-        raise NotFound
+        raise NotFound(thing)
 
 
 _UNAVAILABLE: Final = "unavailable"
@@ -100,5 +103,6 @@ def admit(context: Mapping[str, Any], permission: str, organization_id: str | No
     principal = principal_of(context)
     if principal is None:
         raise Unauthenticated
-    authorize(principal, Permission(permission), organization_id or principal.organization_id)
+    owner = organization_id or principal.organization_id
+    authorize(principal, Permission(permission), owner, "organization")
     return principal

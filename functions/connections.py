@@ -1,0 +1,150 @@
+"""Sources, destinations and connections."""
+
+from functools import cache
+from typing import Any
+
+from patchbay.connections.configuring import Configurator
+from patchbay.connections.model import (
+    Connection,
+    ConnectionQuery,
+    Endpoint,
+    NewConnection,
+    NewEndpoint,
+    Role,
+)
+from patchbay.connections.store import ConnectionStore
+from patchbay.connections.vault import Vault
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.http import HttpApi, Reply
+from patchbay.platform.lists import Listing, ListQuery
+from patchbay.platform.settings import ConnectionsSettings
+from patchbay.registry.store import RegistryStore
+from patchbay.tenancy.access import Permission, admit
+from patchbay.tenancy.store import TenancyStore
+
+api = HttpApi(admit, tag="Connections")
+
+BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
+
+
+@cache
+def _store() -> ConnectionStore:
+    return ConnectionStore(Table(ConnectionsSettings.from_env().integrations_table))
+
+
+@cache
+def _configurator() -> Configurator:
+    settings = ConnectionsSettings.from_env()
+    table = Table(settings.integrations_table)
+    return Configurator(
+        TenancyStore(table),
+        RegistryStore(table),
+        _store(),
+        Vault(table, settings.vault_key_id),
+    )
+
+
+@api.post(f"{BASE}/sources", permission=Permission.MANAGE, status=201)
+def create_source(organization_id: str, body: NewEndpoint) -> Reply[Endpoint]:
+    """Create a source of a release, with variables and secrets."""
+    return _created(organization_id, Role.SOURCE, body)
+
+
+@api.get(f"{BASE}/sources", permission=Permission.READ)
+def list_sources(organization_id: str, query: ListQuery) -> Listing[Endpoint]:
+    """List the sources of an organization."""
+    return _store().endpoints(organization_id, Role.SOURCE, query, utc_now())
+
+
+@api.get(f"{BASE}/sources/<source_id>", permission=Permission.READ)
+def get_source(organization_id: str, source_id: str) -> Reply[Endpoint]:
+    """Read a source; of its secrets, which ones are set."""
+    return _read(organization_id, Role.SOURCE, source_id)
+
+
+@api.delete(
+    f"{BASE}/sources/<source_id>",
+    permission=Permission.MANAGE,
+    status=204,
+)
+def delete_source(organization_id: str, source_id: str, if_match: str | None) -> None:
+    """Delete a source that no connection uses, with its secrets."""
+    _store().delete_endpoint(organization_id, Role.SOURCE, source_id, if_match)
+
+
+@api.post(f"{BASE}/destinations", permission=Permission.MANAGE, status=201)
+def create_destination(organization_id: str, body: NewEndpoint) -> Reply[Endpoint]:
+    """Create a destination of a release, with variables and secrets."""
+    return _created(organization_id, Role.DESTINATION, body)
+
+
+@api.get(f"{BASE}/destinations", permission=Permission.READ)
+def list_destinations(organization_id: str, query: ListQuery) -> Listing[Endpoint]:
+    """List the destinations of an organization."""
+    return _store().endpoints(organization_id, Role.DESTINATION, query, utc_now())
+
+
+@api.get(f"{BASE}/destinations/<destination_id>", permission=Permission.READ)
+def get_destination(organization_id: str, destination_id: str) -> Reply[Endpoint]:
+    """Read a destination; of its secrets, which ones are set."""
+    return _read(organization_id, Role.DESTINATION, destination_id)
+
+
+@api.delete(
+    f"{BASE}/destinations/<destination_id>",
+    permission=Permission.MANAGE,
+    status=204,
+)
+def delete_destination(organization_id: str, destination_id: str, if_match: str | None) -> None:
+    """Delete a destination that no connection uses, with its secrets."""
+    _store().delete_endpoint(organization_id, Role.DESTINATION, destination_id, if_match)
+
+
+@api.post(f"{BASE}/connections", permission=Permission.MANAGE, status=201)
+def create_connection(organization_id: str, body: NewConnection) -> Reply[Connection]:
+    """Create a connection of a source, and optionally a destination, in a space."""
+    connection = _configurator().create_connection(organization_id, body, utc_now())
+    return Reply(connection, connection.revision)
+
+
+@api.get(f"{BASE}/connections", permission=Permission.READ)
+def list_connections(organization_id: str, query: ConnectionQuery) -> Listing[Connection]:
+    """List the connections of an organization, or of one of its spaces."""
+    space = None
+    if query.space:
+        space = _configurator().space(organization_id, query.space, "/query/space")
+    return _store().connections(organization_id, query, space, utc_now())
+
+
+@api.get(f"{BASE}/connections/<connection_id>", permission=Permission.READ)
+def get_connection(organization_id: str, connection_id: str) -> Reply[Connection]:
+    """Read a connection."""
+    connection = _store().connection(organization_id, connection_id)
+    return Reply(connection, connection.revision)
+
+
+@api.delete(
+    f"{BASE}/connections/<connection_id>",
+    permission=Permission.MANAGE,
+    status=204,
+)
+def delete_connection(organization_id: str, connection_id: str, if_match: str | None) -> None:
+    """Delete a connection; what it is made of stays."""
+    connection = _store().connection(organization_id, connection_id)
+    space = _configurator().space(organization_id, connection.space, "/space")
+    _store().delete_connection(organization_id, connection_id, space, if_match)
+
+
+def _created(organization_id: str, role: Role, body: NewEndpoint) -> Reply[Endpoint]:
+    endpoint = _configurator().create_endpoint(organization_id, role, body, utc_now())
+    return Reply(endpoint, endpoint.revision)
+
+
+def _read(organization_id: str, role: Role, endpoint_id: str) -> Reply[Endpoint]:
+    endpoint = _store().endpoint(organization_id, role, endpoint_id)
+    return Reply(endpoint, endpoint.revision)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return api.resolve(event, context)

@@ -1,0 +1,1 @@
+"""What is connected: sources, destinations, connections, and the vault of their secrets."""

@@ -1,0 +1,177 @@
+"""Endpoints (sources and destinations, one model in two roles) and connections, snake_case."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from patchbay.platform.clock import UtcTime
+from patchbay.platform.ids import SLUG_PATTERN, DestinationId, Slug, SourceId
+from patchbay.platform.lists import ListQuery
+from patchbay.platform.strict_json import compact, depth
+
+MAX_VALUES_BYTES: Final = 32 * 1024
+MAX_VALUES_DEPTH: Final = 10
+MASK: Final = "********"
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+
+
+class Role(StrEnum):
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+    @property
+    def id_prefix(self) -> str:
+        return {"source": "src", "destination": "dst"}[self.value]
+
+
+class OwnershipMode(StrEnum):
+    """Whose credentials they are: ours for the customer, or the customer's own."""
+
+    MANAGED = "managed"
+    BYOK = "byok"
+
+
+class Lifecycle(StrEnum):
+    """What its owner wants of a connection; how it is doing is its health."""
+
+    ACTIVE = "active"
+
+
+class HealthStatus(StrEnum):
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+
+
+def _within_limits(values: dict[str, Any]) -> dict[str, Any]:
+    if depth(values) > MAX_VALUES_DEPTH:
+        raise ValueError(f"is nested deeper than {MAX_VALUES_DEPTH} levels")
+    if len(compact(values)) > MAX_VALUES_BYTES:
+        raise ValueError(f"is larger than {MAX_VALUES_BYTES} bytes")
+    return values
+
+
+def _is_no_mask(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if not text.strip("*•"):
+        raise ValueError("is empty or the mask of a secret, not a secret")
+    if len(text) > 8192:
+        raise ValueError("is longer than 8192 characters")
+    return secret
+
+
+Values = Annotated[dict[str, Any], AfterValidator(_within_limits)]
+"""Variables or configurations: a JSON object of at most 32 KB and 10 levels."""
+
+SecretValue = Annotated[SecretStr, AfterValidator(_is_no_mask)]
+SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewEndpoint(_Input):
+    """The body of a create: an integration's release with variables and secrets."""
+
+    name: Name
+    integration: Annotated[
+        str,
+        StringConstraints(
+            pattern=f"^{SLUG_PATTERN.strip('^$')}/{SLUG_PATTERN.strip('^$')}$",
+        ),
+    ] = Field(description="publisher/slug of the registry or the catalogue")
+    version: Annotated[str, StringConstraints(min_length=5, max_length=64)] | None = Field(
+        default=None, description="an exact release; the current one if absent"
+    )
+    variables: Values = Field(default_factory=dict)
+    secrets: Annotated[dict[SecretName, SecretValue], Field(max_length=20)] = Field(
+        default_factory=dict, description="write-only"
+    )
+    environment: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    external_account_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = (
+        None
+    )
+    ownership_mode: OwnershipMode = OwnershipMode.MANAGED
+
+
+class Endpoint(BaseModel):
+    """A source or destination. Of its secrets only the names are told."""
+
+    id: str
+    organization_id: str
+    role: Role
+    name: str
+    integration: str
+    integration_id: str
+    version: str
+    variables: dict[str, Any]
+    secrets_set: list[str]
+    environment: str | None
+    external_account_id: str | None
+    ownership_mode: OwnershipMode
+    created_at: UtcTime
+    updated_at: UtcTime
+    revision: int = Field(exclude=True)
+
+
+class NewConnection(_Input):
+    name: Name
+    source_id: SourceId
+    destination_id: DestinationId | None = None
+    configurations: Values = Field(default_factory=dict)
+    space: Slug
+
+
+class Health(BaseModel):
+    """What the last test of a connection said."""
+
+    status: HealthStatus
+    checked_at: UtcTime | None
+    latency_ms: int | None
+    error_code: str | None
+    error_message: str | None
+
+
+UNTESTED: Final = Health(
+    status=HealthStatus.UNKNOWN,
+    checked_at=None,
+    latency_ms=None,
+    error_code=None,
+    error_message=None,
+)
+
+
+class Connection(BaseModel):
+    """A source, optionally joined to a destination, in a space."""
+
+    id: str
+    organization_id: str
+    name: str
+    source_id: str
+    destination_id: str | None
+    configurations: dict[str, Any]
+    space: str
+    space_id: str
+    status: Lifecycle
+    health: Health
+    created_at: UtcTime
+    updated_at: UtcTime
+    revision: int = Field(exclude=True)
+
+
+class ConnectionQuery(ListQuery):
+    space: Slug | None = None
+
+
+def secret_names(auth_config: dict[str, Any], manifest: dict[str, Any]) -> list[str]:
+    """The secrets that an endpoint of a release may have: its auth type's and those declared."""
+    by_type = {
+        "api_key": ["api_key"],
+        "oauth2": ["client_id", "client_secret", "access_token", "refresh_token"],
+    }
+    declared = manifest.get("secretsSchema", {}).get("properties", {})
+    return list(dict.fromkeys([*by_type.get(auth_config["type"], []), *declared]))

@@ -1,0 +1,176 @@
+"""The vault: secrets sealed with AES-256-GCM under a data key of their organization.
+
+An organization's data key is made by KMS, which keeps the key that wraps it, with the organization
+as encryption context; it lies wrapped in the integrations table and is unwrapped for five minutes
+at a time. A sealed secret carries the organization and the endpoint as additional data: copied to
+another place it does not open.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from patchbay.platform.clock import to_text
+from patchbay.platform.dynamodb import ABSENT, ConditionFailed, Item, Key, Put, Table
+from patchbay.platform.errors import InternalError, TemporarilyUnavailable
+from patchbay.platform.logging import logger
+from patchbay.platform.strict_json import canonical, compact, loads
+from patchbay.tenancy.store import organization_pk
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms.client import KMSClient
+
+_NONCE_BYTES: Final = 12
+_KEY_LIFETIME: Final = timedelta(minutes=5)
+_FIRST_KEY: Final = 1
+_BUSY: Final = frozenset({"ThrottlingException", "KMSInternalException", "DependencyTimeout"})
+
+
+def data_key_key(organization_id: str, number: int) -> Key:
+    return Key(organization_pk(organization_id), f"DATAKEY#{number}")
+
+
+def secret_key(organization_id: str, endpoint_id: str) -> Key:
+    return Key(organization_pk(organization_id), f"SECRET#{endpoint_id}")
+
+
+class Vault:
+    """Seals and opens the secrets of endpoints. `kms_key_id` wraps the data keys."""
+
+    def __init__(self, table: Table, kms_key_id: str, kms: "KMSClient | None" = None) -> None:
+        self._table = table
+        self._kms_key_id = kms_key_id
+        self._kms = kms or connect()
+        self._lock = threading.Lock()
+        self._unwrapped: dict[tuple[str, int], tuple[datetime, bytes]] = {}
+
+    def sealed(
+        self, organization_id: str, endpoint_id: str, secrets: Mapping[str, str], now: datetime
+    ) -> Item:
+        """The item that holds these secrets, sealed: for the transaction that makes the endpoint.
+
+        Raises `TemporarilyUnavailable` if KMS or the table does not answer.
+        """
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        key = self._data_key(organization_id, _FIRST_KEY, now, make=True)
+        nonce = os.urandom(_NONCE_BYTES)
+        text = AESGCM(key).encrypt(
+            nonce, compact(dict(secrets)), _additional_data(organization_id, endpoint_id)
+        )
+        return {
+            **secret_key(organization_id, endpoint_id)._asdict(),
+            "data_key": _FIRST_KEY,
+            "nonce": nonce,
+            "sealed": text,
+            "updated_at": to_text(now),
+        }
+
+    def open(self, organization_id: str, endpoint_id: str, now: datetime) -> dict[str, str]:
+        """The secrets of an endpoint; none if it has none.
+
+        Raises `InternalError` for an item that was altered or belongs elsewhere, and
+        `TemporarilyUnavailable`.
+        """
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        item = self._table.get(secret_key(organization_id, endpoint_id))
+        if item is None:
+            return {}
+        key = self._data_key(organization_id, item["data_key"], now, make=False)
+        try:
+            text = AESGCM(key).decrypt(
+                item["nonce"], item["sealed"], _additional_data(organization_id, endpoint_id)
+            )
+        except InvalidTag:
+            logger.error("sealed secret does not open", endpoint_id=endpoint_id)
+            raise InternalError from None
+        secrets: dict[str, str] = loads(text)
+        return secrets
+
+    def _data_key(self, organization_id: str, number: int, now: datetime, *, make: bool) -> bytes:
+        with self._lock:
+            cached = self._unwrapped.get((organization_id, number))
+            if cached and now < cached[0]:
+                return cached[1]
+            item = self._table.get(data_key_key(organization_id, number))
+            if item:
+                key = self._unwrap(organization_id, item["wrapped"])
+            elif make:
+                key = self._make(organization_id, number, now)
+            else:
+                logger.error("data key is gone", organization_id=organization_id, number=number)
+                raise InternalError
+            self._unwrapped[organization_id, number] = (now + _KEY_LIFETIME, key)
+            return key
+
+    def _make(self, organization_id: str, number: int, now: datetime) -> bytes:
+        answer: Any = self._call(
+            "generate_data_key",
+            KeyId=self._kms_key_id,
+            KeySpec="AES_256",
+            EncryptionContext=_context(organization_id),
+        )
+        item = {
+            **data_key_key(organization_id, number)._asdict(),
+            "wrapped": answer["CiphertextBlob"],
+            "created_at": to_text(now),
+        }
+        try:
+            self._table.write(Put(item, ABSENT))
+        except ConditionFailed as lost:
+            if lost.item is None:
+                raise
+            return self._unwrap(organization_id, lost.item["wrapped"])
+        key: bytes = answer["Plaintext"]
+        return key
+
+    def _unwrap(self, organization_id: str, wrapped: bytes) -> bytes:
+        answer: Any = self._call(
+            "decrypt",
+            KeyId=self._kms_key_id,
+            CiphertextBlob=wrapped,
+            EncryptionContext=_context(organization_id),
+        )
+        key: bytes = answer["Plaintext"]
+        return key
+
+    def _call(self, operation: str, **parameters: Any) -> Any:
+        """One KMS call; what can be waited out becomes `TemporarilyUnavailable`."""
+        from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+        try:
+            return getattr(self._kms, operation)(**parameters)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code in _BUSY:
+                raise TemporarilyUnavailable from None
+            logger.error("KMS refused", operation=operation, code=code)
+            raise InternalError from None
+        except (ConnectionError, HTTPClientError):
+            raise TemporarilyUnavailable from None
+
+
+@cache
+def connect() -> "KMSClient":
+    """The one KMS client of this process."""
+    import botocore.config
+    import botocore.session
+
+    config = botocore.config.Config(
+        connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}
+    )
+    client: Any = botocore.session.get_session().create_client("kms", config=config)
+    return client  # type: ignore[no-any-return]  # botocore makes clients at run time
+
+
+def _context(organization_id: str) -> dict[str, str]:
+    return {"organization": organization_id}
+
+
+def _additional_data(organization_id: str, endpoint_id: str) -> bytes:
+    return canonical({"organization": organization_id, "endpoint": endpoint_id})
