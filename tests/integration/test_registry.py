@@ -3,14 +3,14 @@
 from typing import Any
 
 import registry
-
 from tests.integration.api import Answer, sample_event
 from tests.integration.conftest import Tenant
 
-FIELDS = (
-    "id workspaceId slug name description iconUrl publisher trustTier currentVersion manifest "
-    "variablesSchema authConfig visibility createdBy deletedAt retentionTier createdAt updatedAt"
-).split()
+FIELDS = [
+    *("id", "workspaceId", "slug", "name", "description", "iconUrl", "publisher", "trustTier"),
+    *("currentVersion", "manifest", "variablesSchema", "authConfig", "visibility", "createdBy"),
+    *("deletedAt", "retentionTier", "createdAt", "updatedAt"),
+]
 
 MANIFEST: dict[str, Any] = {
     "checks": {

@@ -1,7 +1,6 @@
 """Organizations, spaces and API keys, over the API."""
 
 import tenancy
-
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
 

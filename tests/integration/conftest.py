@@ -1,0 +1,191 @@
+"""The tables of template.yaml on moto, and no network."""
+
+import importlib
+import io
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_socket
+import yaml
+from moto import mock_aws
+
+from patchbay.connections.vault import connect as connect_kms
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table, connect
+from patchbay.platform.logging import logger
+from patchbay.tenancy.access import Permission
+from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
+from patchbay.tenancy.store import TenancyStore
+from tests.integration.api import FUNCTIONS, Client
+
+TENANT_PERMISSIONS = [Permission.READ, Permission.MANAGE, Permission.WRITE_EVENTS]
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """Reads CloudFormation: `!Ref Name` becomes `{"!Ref": "Name"}`."""
+
+
+def _tagged(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any = None
+    match node:
+        case yaml.ScalarNode():
+            value = loader.construct_scalar(node)
+        case yaml.SequenceNode():
+            value = loader.construct_sequence(node, deep=True)
+        case yaml.MappingNode():
+            value = loader.construct_mapping(node, deep=True)
+    return {f"!{tag}": value}
+
+
+_TemplateLoader.add_multi_constructor("!", _tagged)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request: pytest.FixtureRequest) -> None:
+    """Sockets are blocked unless a test says `@pytest.mark.enable_socket`; pytest-socket reopens.
+
+    Unix sockets stay: an asyncio loop talks to itself through a pair of them.
+    """
+    if request.node.get_closest_marker("enable_socket") is None:
+        pytest_socket.disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def template() -> dict[str, Any]:
+    """template.yaml as plain data."""
+    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _TemplateLoader)  # noqa: S506 - a SafeLoader
+    return loaded
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty AWS account on moto; the process's DynamoDB client belongs to it."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_SESSION_TOKEN": "testing",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_REGION": "eu-central-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        connect.cache_clear()
+        yield
+    connect.cache_clear()
+
+
+@pytest.fixture
+def tables(aws: None, template: dict[str, Any]) -> dict[str, Table]:
+    """Both tables of the template, by their logical ids, which are their names here too."""
+    created = {}
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            schema = {
+                field: resource["Properties"][field]
+                for field in (
+                    "BillingMode",
+                    "AttributeDefinitions",
+                    "KeySchema",
+                    "GlobalSecondaryIndexes",
+                )
+                if field in resource["Properties"]
+            }
+            connect().create_table(TableName=name, **schema)
+            created[name] = Table(name)
+    return created
+
+
+@pytest.fixture
+def integrations_table(tables: dict[str, Table]) -> Table:
+    return tables["IntegrationsTable"]
+
+
+@pytest.fixture
+def events_table(tables: dict[str, Table]) -> Table:
+    return tables["EventsTable"]
+
+
+@pytest.fixture
+def deployed(
+    tables: dict[str, Table], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, Table]]:
+    """Both tables and a vault key, and every function told of them, as after a deployment."""
+    connect_kms.cache_clear()
+    key_id = connect_kms().create_key()["KeyMetadata"]["KeyId"]
+    for name, value in {
+        "INTEGRATIONS_TABLE": "IntegrationsTable",
+        "EVENTS_TABLE": "EventsTable",
+        "VAULT_KEY_ID": key_id,
+        "RAW_EVENT_DAYS": "35",
+        "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
+    }.items():
+        monkeypatch.setenv(name, value)
+    modules = [importlib.import_module(name) for name in FUNCTIONS]
+    yield tables
+    for module in modules:
+        for member in vars(module).values():
+            if hasattr(member, "cache_clear"):
+                member.cache_clear()
+    connect_kms.cache_clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """An organization with a space, and a client that holds its operator key."""
+
+    organization_id: str
+    space_id: str
+    space_slug: str
+    client: Client
+
+    @property
+    def connectors(self) -> str:
+        return f"/v1/organizations/{self.organization_id}/knowledge/connectors"
+
+
+def new_tenant(name: str, permissions: list[Permission]) -> Tenant:
+    """A tenant made as the operator makes one, with a key of these permissions."""
+    now = utc_now()
+    store = TenancyStore(Table("IntegrationsTable"))
+    organization = store.create_organization(NewOrganization(name=name), now)
+    space = store.create_space(organization.id, NewSpace(slug=name, name=name), now)
+    key = NewApiKey(name="test", permissions=permissions)
+    issued = store.issue_key(organization.id, key, "test", now)
+    return Tenant(organization.id, space.id, space.slug, Client(issued.key))
+
+
+@pytest.fixture
+def operator(deployed: dict[str, Table]) -> Tenant:
+    return new_tenant("operator", [Permission.ADMIN])
+
+
+@pytest.fixture
+def tenant(deployed: dict[str, Table]) -> Tenant:
+    """A tenant with every permission but the operator's."""
+    return new_tenant("acme", TENANT_PERMISSIONS)
+
+
+@pytest.fixture
+def stranger(deployed: dict[str, Table]) -> Tenant:
+    """Another tenant, to try the doors of the first."""
+    return new_tenant("globex", TENANT_PERMISSIONS)
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """All that the functions write to CloudWatch Logs, as they format it."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(logger.registered_formatter)
+    underlying = logging.getLogger(logger.name)
+    underlying.addHandler(handler)
+    yield written
+    underlying.removeHandler(handler)

@@ -1,0 +1,86 @@
+"""The Lambda authorizer: who it says calls, and for how long it remembers."""
+
+from datetime import timedelta
+
+import pytest
+
+import authorizer
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.tenancy.access import Permission, principal_of
+from patchbay.tenancy.authentication import Authenticator
+from patchbay.tenancy.model import NewApiKey
+from patchbay.tenancy.store import TenancyStore
+from tests.integration.api import sample_event
+from tests.integration.conftest import Tenant
+
+
+def test_the_sample_event_carries_a_key_of_nobody(deployed: object) -> None:
+    # Nobody is let through to the functions, which answer 401 in our envelope
+    assert authorizer.handler(sample_event("authorizer"), None) == {
+        "isAuthorized": True,
+        "context": {},
+    }
+
+
+def test_a_key_is_told_as_its_organization_and_permissions(tenant: Tenant) -> None:
+    event = sample_event("authorizer")
+    event["headers"]["authorization"] = f"Bearer {tenant.client.key}"
+    answer = authorizer.handler(event, None)
+    principal = principal_of(answer["context"])
+    assert principal is not None
+    assert principal.organization_id == tenant.organization_id
+    assert principal.permissions == {Permission.READ, Permission.MANAGE, Permission.WRITE_EVENTS}
+    # API Gateway passes texts on
+    assert all(isinstance(value, str) for value in answer["context"].values())
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Bearer2", ""])
+def test_another_scheme_is_nobody(tenant: Tenant, scheme: str) -> None:
+    event = sample_event("authorizer")
+    event["headers"]["authorization"] = f"{scheme} {tenant.client.key}"
+    assert authorizer.handler(event, None)["context"] == {}
+
+
+def test_a_revoked_or_expired_key_is_remembered_for_a_minute_at_most(tenant: Tenant) -> None:
+    # Given a key that was seen just now
+    store, now = TenancyStore(Table("IntegrationsTable")), utc_now()
+    until = now + timedelta(hours=1)
+    key = store.issue_key(
+        tenant.organization_id,
+        NewApiKey(name="k", permissions=[Permission.READ], expires_at=until),
+        "test",
+        now,
+    )
+    seen = Authenticator(store)
+    header = f"Bearer {key.key}"
+    assert seen.context(header, now) != {}
+    # When it is revoked
+    store.revoke_key(tenant.organization_id, key.id)
+    # Then it works for less than a minute more, and elsewhere not at all
+    assert seen.context(header, now + timedelta(seconds=59)) != {}
+    assert seen.context(header, now + timedelta(seconds=60)) == {}
+    assert Authenticator(store).context(header, now) == {}
+
+
+def test_a_key_ends_at_its_expiry(tenant: Tenant) -> None:
+    store, now = TenancyStore(Table("IntegrationsTable")), utc_now()
+    until = now + timedelta(hours=1)
+    new = NewApiKey(name="k", permissions=[Permission.READ], expires_at=until)
+    key = store.issue_key(tenant.organization_id, new, "test", now)
+    assert store.principal_of_key(key.key, until - timedelta(milliseconds=1)) is not None
+    assert store.principal_of_key(key.key, until) is None
+
+
+def test_when_the_store_is_out_the_caller_is_told_to_come_back(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out(*_: object) -> None:
+        raise TemporarilyUnavailable
+
+    monkeypatch.setattr(Table, "get", out)
+    answer = tenant.client.get(f"/spaces/{tenant.space_slug}")
+    assert answer.status == 503
+    assert answer.code == "TEMPORARILY_UNAVAILABLE"
+    assert answer.headers["retry-after"] == "1"

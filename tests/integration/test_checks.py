@@ -1,0 +1,236 @@
+"""Tests of what is connected, over the API, against real servers on loopback."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import checks
+from tests.integration.api import Answer, sample_event
+from tests.integration.conftest import Tenant
+from tests.integration.servers import Provider, provider
+from tests.integration.story import (
+    SECRET,
+    calling,
+    create_connection,
+    create_source,
+    publish_integration,
+)
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture
+def server() -> Iterator[Provider]:
+    with provider() as served:
+        served.valid_key = SECRET
+        yield served
+
+
+def source_asking(tenant: Tenant, server: Provider, path: str) -> dict[str, Any]:
+    if tenant.client.get("/v1/catalog/acme/crm").status == 404:
+        publish_integration(tenant, manifest=calling(server.port))
+    return create_source(tenant, variables={"path": path})
+
+
+def dry_run(tenant: Tenant, source_id: str, **more: Any) -> Answer:
+    return tenant.client.post(
+        f"{tenant.connectors}/connections/test", {"source_id": source_id, **more}
+    )
+
+
+def health(tenant: Tenant) -> dict[str, Any]:
+    summary: dict[str, Any] = tenant.client.get("/spaces/acme/integration-health").json
+    return summary
+
+
+def events(tenant: Tenant) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = tenant.client.get("/spaces/acme/integration-events").json["items"]
+    return items
+
+
+def test_the_sample_event_asks_for_a_source_that_is_not_there(deployed: object) -> None:
+    answer = checks.handler(sample_event("checks"), None)
+    assert answer["statusCode"] == 404
+    assert '"SOURCE_NOT_FOUND"' in answer["body"]
+
+
+def test_a_dry_run_with_the_right_key_succeeds_and_leaves_nothing(
+    tenant: Tenant, server: Provider
+) -> None:
+    source = source_asking(tenant, server, "me")
+    answer = dry_run(tenant, source["id"])
+    assert answer.status == 200
+    assert answer.json["status"] == "succeeded"
+    assert answer.json["message"] == "Connection test passed"
+    assert answer.json["verified"] is True
+    assert answer.json["account"] == "octocat"
+    assert [path for path, _ in server.requests] == ["/me"]
+    assert events(tenant) == []
+    assert tenant.client.get(f"{tenant.connectors}/connections").json["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "blame"),
+    [
+        ("401", "auth_invalid", "customer"),
+        ("403", "permission_denied", "customer"),
+        ("429", "rate_limited", "provider"),
+        ("500", "provider_error", "provider"),
+        ("302", "unexpected_response", "provider"),
+        ("silent", "provider_timeout", "provider"),
+    ],
+)
+def test_a_dry_run_says_what_is_wrong_and_whose_move_it_is(
+    tenant: Tenant, server: Provider, path: str, code: str, blame: str
+) -> None:
+    source = source_asking(tenant, server, path)
+    answer = dry_run(tenant, source["id"])
+    assert answer.status == 200
+    assert answer.json["status"] == "failed"
+    assert (answer.json["code"], answer.json["blame"]) == (code, blame)
+    assert "whoami" in answer.json["message"]
+    failed = [step for step in answer.json["steps"] if step["status"] == "failed"]
+    assert [step["name"] for step in failed] == ["whoami"]
+    assert failed[0]["diagnosis"]["remediation"]
+    assert SECRET not in answer.text
+    # A redirect is never followed
+    assert [asked for asked, _ in server.requests] == [f"/{path}"]
+
+
+def test_a_silent_server_holds_a_test_no_longer_than_its_deadline(
+    tenant: Tenant, server: Provider
+) -> None:
+    source = source_asking(tenant, server, "silent")
+    started = time.monotonic()
+    answer = dry_run(tenant, source["id"])
+    assert answer.json["code"] == "provider_timeout"
+    # The plan allows 1 s; the design half a second more
+    assert time.monotonic() - started < 1.5
+
+
+def test_configurations_are_held_to_the_schema_of_the_release(
+    tenant: Tenant, server: Provider
+) -> None:
+    source = source_asking(tenant, server, "me")
+    answer = dry_run(tenant, source["id"], configurations={"depth": 0})
+    assert answer.status == 400
+    assert answer.code == "CONNECTOR_INVALID_CONFIG"
+    assert answer.pointers == ["/configurations/depth"]
+    assert dry_run(tenant, source["id"], configurations={"depth": 1}).json["status"] == "succeeded"
+    assert dry_run(tenant, "src_01K0Z3NDEKTSV4RRFFQ69G5FAV").code == "SOURCE_NOT_FOUND"
+    assert dry_run(tenant, "nonsense").pointers == ["/source_id"]
+    assert tenant.client.post(f"{tenant.connectors}/connections/test", {}).pointers == [
+        "/source_id"
+    ]
+
+
+def test_a_source_without_its_secret_names_the_secret(tenant: Tenant, server: Provider) -> None:
+    source_asking(tenant, server, "me")
+    source = create_source(tenant, secrets={})
+    answer = tenant.client.post(f"{tenant.connectors}/sources/{source['id']}/test", {})
+    assert answer.json["code"] == "secret_not_found"
+    [step] = [step for step in answer.json["steps"] if step["status"] == "failed"]
+    assert step["field_pointer"] == "/secrets/api_key"
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://127.0.0.1:80/",
+        "http://10.0.0.1/",
+        "http://localhost/",
+        "http://[::1]/",
+        "http://[::ffff:127.0.0.1]:8080/",
+    ],
+)
+def test_what_the_operator_did_not_allow_is_never_dialled(tenant: Tenant, url: str) -> None:
+    manifest = calling(1024)
+    manifest["checks"]["steps"][0]["request"]["url"] = url
+    publish_integration(tenant, manifest=manifest)
+    answer = dry_run(tenant, create_source(tenant)["id"])
+    assert answer.json["status"] == "failed"
+    assert answer.json["code"] == "egress_blocked"
+    assert answer.json["steps"][2]["name"] == "egress"
+    assert answer.json["steps"][2]["status"] == "failed"
+
+
+def test_the_operation_of_the_contract_tests_a_connection_and_leaves_events(
+    tenant: Tenant, server: Provider
+) -> None:
+    # Given a connection that works and one whose key is wrong
+    good = create_connection(tenant, source_asking(tenant, server, "me"))
+    bad = create_connection(tenant, source_asking(tenant, server, "401"))
+    operation = "/integrations/connection/test/v1.0.0"
+    # When they are tested
+    passed = tenant.client.post(operation, {"connectionId": good["id"]})
+    failed = tenant.client.post(operation, {"connectionId": bad["id"]})
+    # Then the answers have the shape of the operation
+    assert passed.status == failed.status == 200
+    assert set(passed.json) == {"success", "status", "latencyMs"}
+    assert (passed.json["success"], passed.json["status"]) == (True, "connected")
+    assert set(failed.json) == {"success", "status", "latencyMs", "error", "errorCode"}
+    assert (failed.json["success"], failed.json["status"]) == (False, "error")
+    assert failed.json["errorCode"] == "auth_invalid"
+    # And each test is an event, and counted
+    found = {event["connection_id"]: event for event in events(tenant)}
+    assert found[good["id"]]["status"] == "SUCCESS"
+    assert found[bad["id"]]["status"] == "ERROR"
+    assert found[bad["id"]]["error_code"] == "auth_invalid"
+    summary = health(tenant)
+    assert (summary["total_events"], summary["success_rate"]) == (2, 50.0)
+    [by_type] = summary["by_integration_type"]
+    assert by_type["integration_type"] == "connection_test"
+    # And the connection knows
+    path = f"{tenant.connectors}/connections/{bad['id']}"
+    read = tenant.client.get(path).json["health"]
+    assert (read["status"], read["error_code"]) == ("error", "auth_invalid")
+
+
+def test_the_rest_route_tests_a_connection_step_by_step(tenant: Tenant, server: Provider) -> None:
+    connection = create_connection(tenant, source_asking(tenant, server, "me"))
+    answer = tenant.client.post(f"{tenant.connectors}/connections/{connection['id']}/test", {})
+    assert answer.json["status"] == "succeeded"
+    names = [step["name"] for step in answer.json["steps"]]
+    assert names == ["config", "secrets", "egress", "dns", "tcp", "tls", "whoami"]
+    assert len(events(tenant)) == 1
+
+
+def test_source_and_destination_are_both_tested(tenant: Tenant, server: Provider) -> None:
+    manifest = calling(server.port) | {"roles": ["source", "destination"]}
+    publish_integration(tenant, manifest=manifest)
+    source = create_source(tenant)
+    made = tenant.client.post(
+        f"{tenant.connectors}/destinations",
+        {
+            "name": "d",
+            "integration": "acme/crm",
+            "variables": {"path": "500"},
+            "secrets": {"api_key": "x"},
+        },
+    )
+    answer = dry_run(tenant, source["id"], destination_id=made.json["id"])
+    assert answer.json["status"] == "failed"
+    assert answer.json["code"] == "provider_error"
+    assert answer.json["message"].startswith("destination: ")
+    steps = {step["name"]: step["status"] for step in answer.json["steps"]}
+    assert steps["source: whoami"] == "passed"
+    assert steps["destination: whoami"] == "failed"
+
+
+def test_another_tenants_connection_is_not_tested(
+    tenant: Tenant, stranger: Tenant, server: Provider
+) -> None:
+    source = source_asking(tenant, server, "me")
+    connection = create_connection(tenant, source)
+    operation = "/integrations/connection/test/v1.0.0"
+    answer = stranger.client.post(operation, {"connectionId": connection["id"]})
+    assert answer.code == "CONNECTION_NOT_FOUND"
+    assert dry_run(stranger, source["id"]).code == "SOURCE_NOT_FOUND"
+    theirs = f"{tenant.connectors}/connections/{connection['id']}/test"
+    assert stranger.client.post(theirs, {}).status == 404
+    assert server.requests == []
+    assert events(tenant) == []

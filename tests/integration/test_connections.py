@@ -1,0 +1,221 @@
+"""Sources, destinations and connections over the API, and what becomes of their secrets."""
+
+import io
+from typing import Any
+
+import pytest
+
+import connections
+from patchbay.connections.vault import Vault, secret_key
+from patchbay.connections.vault import connect as connect_kms
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Put, Table
+from patchbay.platform.errors import InternalError
+from tests.integration.api import sample_event
+from tests.integration.conftest import Tenant
+from tests.integration.story import SECRET, create_connection, create_source, publish_integration
+
+
+def everything_in(tables: dict[str, Table]) -> str:
+    """All items of all tables, as text. Only a test may scan."""
+    return "".join(
+        repr(table._client.scan(TableName=name)["Items"]) for name, table in tables.items()
+    )
+
+
+def test_the_sample_event_lists_the_sources_of_its_organization(deployed: object) -> None:
+    answer = connections.handler(sample_event("connections"), None)
+    assert answer["statusCode"] == 200
+    assert answer["body"] == '{"items":[],"next_cursor":null}'
+
+
+def test_a_source_is_made_of_a_release_with_defaults_filled(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    source = create_source(tenant)
+    assert source["id"].startswith("src_")
+    assert source["version"] == "1.0.0"
+    assert source["variables"] == {"path": "me", "page_size": 50}
+    assert source["secrets_set"] == ["api_key"]
+    path = f"{tenant.connectors}/sources/{source['id']}"
+    read = tenant.client.get(path)
+    assert read.json == source
+    assert read.headers["etag"] == '"1"'
+    assert tenant.client.get(f"{tenant.connectors}/sources").json["items"] == [source]
+    assert tenant.client.get(f"{tenant.connectors}/destinations").json["items"] == []
+    assert tenant.client.delete(path).status == 204
+    assert tenant.client.get(path).code == "SOURCE_NOT_FOUND"
+
+
+def test_a_secret_is_nowhere_but_sealed(
+    tenant: Tenant, deployed: dict[str, Table], log: io.StringIO
+) -> None:
+    # Given a source with a secret, read back in every way there is
+    publish_integration(tenant)
+    source = create_source(tenant)
+    path = f"{tenant.connectors}/sources"
+    answers = [tenant.client.get(path).text, tenant.client.get(f"{path}/{source['id']}").text]
+    # And requests that are refused for carrying it in the wrong place
+    good = {"name": "x", "integration": "acme/crm", "variables": {"path": "me"}}
+    for wrong in (
+        {"integration": SECRET},
+        {"version": SECRET},
+        {"ownership_mode": SECRET},
+        {"variables": {"path": "me", "page_size": SECRET}},
+        {"variables": {"path": [SECRET]}},
+        {"variables": SECRET},
+        {"name": [SECRET]},
+        {"secrets": {"password": SECRET}},
+        {"secrets": SECRET},
+        {"secrets": {"api_key": [SECRET]}},
+    ):
+        answer = tenant.client.post(path, {**good, **wrong})
+        assert answer.status == 400, wrong
+        answers.append(answer.text)
+    unfinished = '{"name": "x", "secrets": {"api_key": "' + SECRET
+    answers.append(tenant.client.call("POST", path, unfinished).text)
+    # Then it is in no answer, no log line and no item, though the item is there
+    logged = log.getvalue()
+    assert '"message":"request"' in logged
+    items = everything_in(deployed)
+    assert "'sealed'" in items
+    for place in (*answers, logged, items):
+        assert SECRET not in place
+
+
+def test_variables_are_held_to_the_schema_of_the_release(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    sources = f"{tenant.connectors}/sources"
+    body: dict[str, Any] = {"name": "x", "integration": "acme/crm"}
+    for variables, pointer in (
+        ({}, "/variables/path"),
+        ({"path": 7}, "/variables/path"),
+        ({"path": "me", "page_size": "many"}, "/variables/page_size"),
+        ({"path": "me", "colour": "red"}, "/variables/colour"),
+    ):
+        answer = tenant.client.post(sources, {**body, "variables": variables})
+        assert answer.status == 400
+        assert answer.code == "CONNECTOR_INVALID_CONFIG"
+        assert answer.pointers == [pointer]
+    good = {**body, "variables": {"path": "me"}}
+    for secrets, pointer in (
+        ({"api_key": "********"}, "/secrets/api_key"),
+        ({"api_key": ""}, "/secrets/api_key"),
+        ({"password": "x"}, "/secrets/password"),
+    ):
+        answer = tenant.client.post(sources, {**good, "secrets": secrets})
+        assert answer.status == 400
+        assert answer.pointers == [pointer]
+    for name, value in (("integration", "acme/none"), ("version", "9.9.9")):
+        answer = tenant.client.post(sources, {**good, name: value})
+        assert answer.pointers == [f"/{name}"]
+    assert tenant.client.get(sources).json["items"] == []
+
+
+def test_a_role_that_the_release_does_not_have_is_refused(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    body = {"name": "x", "integration": "acme/crm", "variables": {"path": "me"}}
+    answer = tenant.client.post(f"{tenant.connectors}/destinations", body)
+    assert answer.pointers == ["/integration"]
+
+
+def test_a_private_integration_is_not_there_for_other_organizations(
+    tenant: Tenant, stranger: Tenant
+) -> None:
+    publish_integration(tenant)
+    body = {"name": "x", "integration": "acme/crm", "variables": {"path": "me"}}
+    answer = stranger.client.post(f"{stranger.connectors}/sources", body)
+    assert answer.pointers == ["/integration"]
+
+
+def test_a_connection_joins_a_source_and_a_destination_in_a_space(tenant: Tenant) -> None:
+    # Given a source and a destination
+    publish_integration(tenant, manifest={"roles": ["source", "destination"]})
+    source = create_source(tenant)
+    destinations = f"{tenant.connectors}/destinations"
+    made = tenant.client.post(
+        destinations, {"name": "d", "integration": "acme/crm", "variables": {"path": "me"}}
+    )
+    destination = made.json
+    # When they are connected
+    connection = create_connection(
+        tenant, source, destination_id=destination["id"], configurations={"depth": 2}
+    )
+    # Then it is found by its id, in its organization and in its space
+    path = f"{tenant.connectors}/connections"
+    assert tenant.client.get(f"{path}/{connection['id']}").json == connection
+    assert tenant.client.get(path).json["items"] == [connection]
+    assert tenant.client.get(f"{path}?space=acme").json["items"] == [connection]
+    assert tenant.client.get(f"{path}?space=nowhere").pointers == ["/query/space"]
+    assert connection["health"]["status"] == "unknown"
+    # And what it uses can't be deleted before it is
+    for used in (
+        f"{tenant.connectors}/sources/{source['id']}",
+        f"{destinations}/{destination['id']}",
+    ):
+        refused = tenant.client.delete(used)
+        assert refused.code == "IN_USE"
+        assert refused.json["error"]["details"] == {"used_by": [connection["id"]]}
+    assert tenant.client.delete("/spaces/acme").code == "IN_USE"
+    assert tenant.client.delete(f"{path}/{connection['id']}").status == 204
+    assert tenant.client.delete(f"{tenant.connectors}/sources/{source['id']}").status == 204
+    assert tenant.client.delete(f"{destinations}/{destination['id']}").status == 204
+
+
+def test_a_connection_of_what_is_not_there_is_refused(tenant: Tenant, stranger: Tenant) -> None:
+    publish_integration(tenant, visibility="public")
+    source = create_source(tenant)
+    foreign = create_source(stranger)
+    path = f"{tenant.connectors}/connections"
+    good = {"name": "x", "source_id": source["id"], "space": "acme"}
+    for changes, pointer in (
+        ({"source_id": foreign["id"]}, "/source_id"),
+        ({"source_id": "nonsense"}, "/source_id"),
+        ({"destination_id": "dst_01K0Z3NDEKTSV4RRFFQ69G5FAV"}, "/destination_id"),
+        ({"space": "globex"}, "/space"),
+        ({"monitor": {}}, "/monitor"),
+    ):
+        answer = tenant.client.post(path, {**good, **changes})
+        assert answer.status == 400
+        assert answer.pointers == [pointer]
+    assert tenant.client.get(path).json["items"] == []
+
+
+def test_another_tenant_finds_nothing(tenant: Tenant, stranger: Tenant) -> None:
+    publish_integration(tenant)
+    source = create_source(tenant)
+    connection = create_connection(tenant, source)
+    for theirs in (tenant.connectors, stranger.connectors):
+        for path in (f"sources/{source['id']}", f"connections/{connection['id']}"):
+            assert stranger.client.get(f"{theirs}/{path}").status == 404
+            assert stranger.client.delete(f"{theirs}/{path}").status == 404
+    assert tenant.client.get(f"{tenant.connectors}/sources/{source['id']}").status == 200
+
+
+def test_a_sealed_secret_opens_in_its_own_place_only(
+    tenant: Tenant, stranger: Tenant, deployed: dict[str, Table]
+) -> None:
+    # Given a sealed secret
+    table = deployed["IntegrationsTable"]
+    publish_integration(tenant, visibility="public")
+    source, other = create_source(tenant), create_source(tenant, secrets={})
+    create_source(stranger)
+    key_id = connections._configurator()._vault._kms_key_id
+    vault = Vault(table, key_id, connect_kms())
+    mine = (tenant.organization_id, source["id"])
+    assert vault.open(*mine, utc_now()) == {"api_key": SECRET}
+    item = table.get(secret_key(*mine))
+    assert item is not None
+    # When it is copied to another endpoint or another tenant, or altered
+    for organization_id, endpoint_id in (
+        (tenant.organization_id, other["id"]),
+        (stranger.organization_id, source["id"]),
+    ):
+        place = secret_key(organization_id, endpoint_id)
+        table.write(Put({**item, **place._asdict()}))
+        # Then it does not open
+        with pytest.raises(InternalError):
+            vault.open(organization_id, endpoint_id, utc_now())
+    sealed: bytes = item["sealed"]
+    table.write(Put({**item, "sealed": sealed[:-1] + bytes([sealed[-1] ^ 1])}))
+    with pytest.raises(InternalError):
+        vault.open(*mine, utc_now())

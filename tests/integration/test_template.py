@@ -1,0 +1,117 @@
+"""template.yaml: what a deployment must never lack."""
+
+import dataclasses
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+from patchbay.platform import settings
+from tests.integration.api import FUNCTIONS, ROOT
+
+type Resource = dict[str, Any]
+
+
+def resources(template: dict[str, Any], kind: str) -> dict[str, Resource]:
+    found = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }
+    assert found
+    return found
+
+
+def functions(template: dict[str, Any]) -> dict[str, Resource]:
+    return resources(template, "AWS::Serverless::Function")
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a piece of the template."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from texts(inner)
+
+
+def test_a_function_has_one_name_in_all_places(template: dict[str, Any]) -> None:
+    names = []
+    for logical_id, function in functions(template).items():
+        properties = function["Properties"]
+        module, _, attribute = properties["Handler"].partition(".")
+        names.append(module)
+        assert logical_id == f"{module.title().replace('_', '')}Function"
+        assert callable(getattr(importlib.import_module(module), attribute))
+        assert (ROOT / "events" / f"{module}.json").is_file()
+        assert (ROOT / "tests/integration" / f"test_{module}.py").is_file()
+        variables = properties["Environment"]["Variables"]
+        assert variables["POWERTOOLS_SERVICE_NAME"] == module
+    assert sorted(names) == FUNCTIONS
+
+
+def test_each_function_is_told_what_its_settings_ask_for(template: dict[str, Any]) -> None:
+    asked_by: dict[str, type[settings.Settings]] = {
+        "authorizer": settings.ControlPlaneSettings,
+        "tenancy": settings.ControlPlaneSettings,
+        "registry": settings.ControlPlaneSettings,
+        "connections": settings.ConnectionsSettings,
+        "checks": settings.ChecksSettings,
+        "health": settings.HealthSettings,
+    }
+    for function in functions(template).values():
+        properties = function["Properties"]
+        variables = set(properties["Environment"]["Variables"]) - {"POWERTOOLS_SERVICE_NAME"}
+        asked = asked_by.get(properties["Handler"].partition(".")[0])
+        fields = dataclasses.fields(asked) if asked else ()
+        assert variables == {field.name.upper() for field in fields}
+
+
+def test_no_policy_has_a_wildcard(template: dict[str, Any]) -> None:
+    for name, function in functions(template).items():
+        for policy in function["Properties"].get("Policies", []):
+            for statement in policy["Statement"]:
+                assert statement["Effect"] == "Allow"
+                for text in texts([statement["Action"], statement["Resource"]]):
+                    assert "*" not in text, name
+
+
+def test_tables_are_kept_backed_up_encrypted_and_paid_by_use(template: dict[str, Any]) -> None:
+    tables = resources(template, "AWS::DynamoDB::Table")
+    assert set(tables) == {"IntegrationsTable", "EventsTable"}
+    for table in tables.values():
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+        properties = table["Properties"]
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+        assert properties["PointInTimeRecoverySpecification"] == {
+            "PointInTimeRecoveryEnabled": True
+        }
+        assert properties["SSESpecification"]["SSEEnabled"] is True
+        assert properties["TimeToLiveSpecification"] == {
+            "AttributeName": "expires_at",
+            "Enabled": True,
+        }
+
+
+def test_the_vault_key_is_kept_and_rotated(template: dict[str, Any]) -> None:
+    for key in resources(template, "AWS::KMS::Key").values():
+        assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain"
+        assert key["Properties"]["EnableKeyRotation"] is True
+
+
+def test_every_route_but_the_documentation_has_the_authorizer(template: dict[str, Any]) -> None:
+    [api] = resources(template, "AWS::Serverless::HttpApi").values()
+    auth = api["Properties"]["Auth"]
+    assert auth["DefaultAuthorizer"] in auth["Authorizers"]
+    opened = [
+        name
+        for name, function in functions(template).items()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Properties"].get("Auth", {}).get("Authorizer") == "NONE"
+    ]
+    assert set(opened) == {"DocsFunction"}
+
+
+def test_logs_do_not_pile_up_for_ever(template: dict[str, Any]) -> None:
+    groups = resources(template, "AWS::Logs::LogGroup")
+    assert all("RetentionInDays" in group["Properties"] for group in groups.values())
+    assert len(groups) == len(functions(template)) + 1

@@ -1,0 +1,71 @@
+"""Times and identifiers as texts."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from patchbay.platform.clock import UtcTime, floor_to_hour, from_text, to_sortable, to_text
+from patchbay.platform.ids import SLUG_PATTERN, is_id, new_id
+
+MOMENTS = st.integers(0, 2 * 10**14).map(
+    lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+)
+
+
+@given(MOMENTS)
+def test_a_time_survives_its_text(moment: datetime) -> None:
+    assert from_text(to_text(moment)) == moment
+    assert from_text(to_sortable(moment)) == moment
+
+
+@given(MOMENTS, MOMENTS)
+def test_sortable_texts_are_in_the_order_of_time(one: datetime, other: datetime) -> None:
+    assert (to_sortable(one) < to_sortable(other)) == (one < other)
+
+
+def test_a_time_is_printed_in_utc_without_needless_milliseconds() -> None:
+    cet = timezone(timedelta(hours=1))
+    assert to_text(datetime(2026, 2, 17, 11, tzinfo=cet)) == "2026-02-17T10:00:00Z"
+    assert to_text(datetime(2026, 2, 17, 10, 0, 0, 7000, UTC)) == "2026-02-17T10:00:00.007Z"
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-02-17T10:00:00", "0001-01-01T00:00:00+14:00", "17.2.2026", "2026-02-30T00:00Z"]
+)
+def test_a_time_that_names_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(UtcTime).validate_json(f'"{text}"', strict=True)
+
+
+@given(MOMENTS)
+def test_the_full_hour_is_not_later_and_less_than_an_hour_away(moment: datetime) -> None:
+    hour = floor_to_hour(moment)
+    assert timedelta(0) <= moment - hour < timedelta(hours=1)
+    assert (hour.minute, hour.second, hour.microsecond) == (0, 0, 0)
+
+
+@given(st.lists(MOMENTS, min_size=2, max_size=5, unique=True))
+def test_ids_sort_by_the_time_they_were_made(moments: list[datetime]) -> None:
+    ids = [new_id("evt", moment) for moment in sorted(moments)]
+    assert sorted(ids) == ids
+    assert all(is_id("evt", text) for text in ids)
+    assert not any(is_id("con", text) for text in ids)
+
+
+@pytest.mark.parametrize("text", ["", "con_", "con_8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "con_x\n", "src_1"])
+def test_what_can_not_be_an_id(text: str) -> None:
+    assert not is_id("con", text)
+
+
+@pytest.mark.parametrize("slug", ["a", "a-b", "0", "x" * 63])
+def test_slugs(slug: str) -> None:
+    assert re.match(SLUG_PATTERN, slug)
+
+
+@pytest.mark.parametrize("slug", ["", "-a", "a-", "A", "a_b", "x" * 64, "a b", "ä"])
+def test_no_slugs(slug: str) -> None:
+    assert not re.match(SLUG_PATTERN, slug)

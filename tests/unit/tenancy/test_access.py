@@ -1,0 +1,76 @@
+"""Who may do what."""
+
+import itertools
+
+import pytest
+
+from patchbay.platform.errors import (
+    NotFound,
+    PermissionDenied,
+    TemporarilyUnavailable,
+    Unauthenticated,
+)
+from patchbay.tenancy.access import (
+    Permission,
+    Principal,
+    admit,
+    authorize,
+    context_of,
+    context_of_outage,
+    principal_of,
+)
+
+OWN, OTHER = "org_own", "org_other"
+
+
+def holder(*permissions: Permission) -> Principal:
+    return Principal(OWN, "key_1", frozenset(permissions))
+
+
+@pytest.mark.parametrize(("held", "needed"), list(itertools.product(Permission, Permission)))
+def test_a_permission_grants_itself_and_the_operators_everything(
+    held: Permission, needed: Permission
+) -> None:
+    if held in (needed, Permission.ADMIN):
+        authorize(holder(held), needed, OWN, "space")
+    else:
+        with pytest.raises(PermissionDenied):
+            authorize(holder(held), needed, OWN, "space")
+
+
+def test_another_tenants_things_are_not_found_but_by_the_operator() -> None:
+    with pytest.raises(NotFound) as refused:
+        authorize(holder(Permission.READ), Permission.READ, OTHER, "space")
+    assert refused.value.code == "SPACE_NOT_FOUND"
+    authorize(holder(Permission.ADMIN), Permission.READ, OTHER, "space")
+
+
+def test_nobody_may_do_nothing() -> None:
+    with pytest.raises(Unauthenticated):
+        authorize(None, Permission.READ, OWN, "space")
+    for context in ({}, {"organization_id": OWN}, {"subject": "key_1", "permissions": "x"}):
+        with pytest.raises(Unauthenticated):
+            admit(context, Permission.READ, OWN)
+
+
+def test_a_principal_survives_the_authorizers_context() -> None:
+    principal = holder(Permission.READ, Permission.WRITE_EVENTS)
+    assert principal_of(context_of(principal)) == principal
+
+
+def test_a_permission_that_we_do_not_know_grants_nothing() -> None:
+    context = context_of(holder(Permission.READ)) | {"permissions": "platform.root *"}
+    assert principal_of(context) == holder()
+
+
+def test_an_outage_of_the_key_store_is_not_taken_for_nobody() -> None:
+    with pytest.raises(TemporarilyUnavailable):
+        admit(context_of_outage(), Permission.READ, OWN)
+
+
+def test_the_door_checks_the_organization_of_the_path() -> None:
+    context = context_of(holder(Permission.READ))
+    assert admit(context, Permission.READ, OWN) == holder(Permission.READ)
+    assert admit(context, Permission.READ, None) == holder(Permission.READ)
+    with pytest.raises(NotFound):
+        admit(context, Permission.READ, OTHER)
