@@ -38,6 +38,7 @@ def test_what_json_can_say_is_read_as_it_was_meant(value: object) -> None:
         b"1 2",
         b"'a'",
         b"9" * 5000,
+        b'{"a": 1e400}',
         b"[" * 100_000,
         b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
     ],

@@ -257,7 +257,7 @@ class Table:
         ]
         for attempt in range(attempts):
             if attempt:
-                time.sleep(_pause_seconds(attempt))
+                time.sleep(pause_seconds(attempt))
             if self._transact_once(actions):
                 return
         raise Contended
@@ -317,9 +317,13 @@ def _failures_named() -> Iterator[None]:
         raise TemporarilyUnavailable from error
 
 
-def _pause_seconds(attempt: int) -> float:
-    """Full jitter, as AWS's guidance on backoff: up to 20 ms, 40 ms, … 640 ms."""
-    return random.uniform(0, 0.01 * 2**attempt)  # noqa: S311 - spreads load, guards nothing
+def pause_seconds(attempt: int) -> float:
+    """How long to wait before attempt number 1, 2, …: full jitter, up to 20, 40, … 200 ms.
+
+    As AWS's guidance on backoff: who met on the same items should not come back together.
+    """
+    longest = min(0.2, 0.01 * 2**attempt)
+    return random.uniform(0, longest)  # noqa: S311 - spreads load, guards nothing
 
 
 _ACTION: Final = {Put: "Put", Delete: "Delete", Check: "ConditionCheck", Update: "Update"}

@@ -40,6 +40,8 @@ def loads(raw: bytes) -> Any:
         compact(value)
     except UnicodeEncodeError:
         raise InvalidJson([Problem("", "a string holds half of a surrogate pair")]) from None
+    except ValueError:
+        raise InvalidJson([Problem("", "a number is too large")]) from None
     return value
 
 

@@ -1,0 +1,1 @@
+"""Events and health: what happened to the integrations of a space, counted exactly."""

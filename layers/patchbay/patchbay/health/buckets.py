@@ -1,0 +1,258 @@
+"""Counts of a space's events over an hour or a day, as a pure fold.
+
+A space has up to `SHARDS` buckets for the same period, so that writers who meet on one can step
+aside to another; merged, in any order, they are the count of the period.
+
+Buckets are what a summary costs, and they ride in every ingest transaction, where each KB begun
+costs 2 WRU. So the counts are one binary attribute: a run of unsigned LEB128 numbers
+
+    version, platform faults, then for each type that has events:
+    type code, successes, errors, last success, last error, latency sum in ms, histogram slots
+
+where the last times are milliseconds since the start of the period plus one, and 0 for none.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple, Self
+
+from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.platform.clock import floor_to_hour
+
+SHARDS: Final = 8
+
+LATENCY_BOUNDS_MS: Final = (50, 100, 250, 500, 1000, 2500, 5000, 15_000, 60_000, 300_000, 1_800_000)
+"""Upper ends, included, of the histogram's slots; one more slot takes what is slower."""
+
+_SLOTS: Final = len(LATENCY_BOUNDS_MS) + 1
+
+_VERSION: Final = 1
+# Stored: a code may be added, never changed.
+_CODES: Final = {
+    IntegrationType.METADATA_SYNC: 0,
+    IntegrationType.QUALITY_CHECK: 1,
+    IntegrationType.PROFILING: 2,
+    IntegrationType.WEBHOOK: 3,
+    IntegrationType.ALERT: 4,
+    IntegrationType.CONNECTION_TEST: 5,
+}
+_TYPES: Final = {code: kind for kind, code in _CODES.items()}
+_NUMBERS_PER_TYPE: Final = 6 + _SLOTS
+_AFTER_ALL: Final = "~"
+"""Sorts after every digit."""
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class Span(StrEnum):
+    """How long a bucket's period is; the value begins its sort key."""
+
+    HOUR = "H"
+    DAY = "D"
+
+
+class Period(NamedTuple):
+    """One hour or one day of UTC."""
+
+    span: Span
+    start: datetime
+
+    @classmethod
+    def hour_of(cls, moment: datetime) -> Self:
+        return cls(Span.HOUR, floor_to_hour(moment))
+
+    @classmethod
+    def day_of(cls, moment: datetime) -> Self:
+        return cls(Span.DAY, floor_to_hour(moment).replace(hour=0))
+
+    @property
+    def prefix(self) -> str:
+        """What the sort keys of the period's shards begin with: `H#2026-02-17T10#`."""
+        precise = 13 if self.span is Span.HOUR else 10
+        return f"{self.span}#{self.start.isoformat()[:precise]}#"
+
+    def sort_key(self, shard: int) -> str:
+        """`H#2026-02-17T10#0` or `D#2026-02-17#0`."""
+        return f"{self.prefix}{shard}"
+
+    @classmethod
+    def of_sort_key(cls, sort_key: str) -> Self:
+        """Reads what `sort_key` wrote."""
+        span, start, _ = sort_key.split("#")
+        return cls(
+            Span(span), datetime.fromisoformat(f"{start}Z" if "T" in start else f"{start}T00Z")
+        )
+
+
+def sort_keys_since(start: datetime) -> list[tuple[str, str]]:
+    """The ranges of sort keys, ends included, whose buckets cover all from `start`, a full hour.
+
+    The hours until the first midnight, if any, and the days from there on, future ones included.
+    """
+    day = Period.day_of(start).start
+    if start == day:
+        return [(Period.day_of(day).prefix, f"{Span.DAY}#{_AFTER_ALL}")]
+    hour = Period.hour_of(start).prefix
+    return [
+        (hour, f"{hour[: hour.index('T')]}T{_AFTER_ALL}"),
+        (Period.day_of(day + timedelta(days=1)).prefix, f"{Span.DAY}#{_AFTER_ALL}"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The count of one integration type."""
+
+    success: int = 0
+    errors: int = 0
+    last_success_at: datetime | None = None
+    last_error_at: datetime | None = None
+    latency_sum_ms: int = 0
+    latencies: tuple[int, ...] = (0,) * _SLOTS
+    """How many durations fell into each slot of `LATENCY_BOUNDS_MS`."""
+
+    @property
+    def total(self) -> int:
+        return self.success + self.errors
+
+    @property
+    def latency_count(self) -> int:
+        """How many events told their duration."""
+        return sum(self.latencies)
+
+    @property
+    def last_event_at(self) -> datetime | None:
+        return _later(self.last_success_at, self.last_error_at)
+
+    def plus(self, event: Event) -> "Tally":
+        tally = self
+        if event.duration_ms is not None:
+            slot = bisect_left(LATENCY_BOUNDS_MS, event.duration_ms)
+            counts = tally.latencies
+            tally = replace(
+                tally,
+                latency_sum_ms=tally.latency_sum_ms + event.duration_ms,
+                latencies=(*counts[:slot], counts[slot] + 1, *counts[slot + 1 :]),
+            )
+        if event.status is EventStatus.SUCCESS:
+            return replace(
+                tally,
+                success=tally.success + 1,
+                last_success_at=_later(tally.last_success_at, event.occurred_at),
+            )
+        return replace(
+            tally,
+            errors=tally.errors + 1,
+            last_error_at=_later(tally.last_error_at, event.occurred_at),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Counts of some events. The empty bucket is the neutral element of `merge`."""
+
+    by_type: Mapping[IntegrationType, Tally] = field(default_factory=dict)
+    platform_faults: int = 0
+    """Tests that failed through us; they are in no tally."""
+
+    def absorb(self, events: Iterable[Event]) -> "Bucket":
+        """The same counts with these events added, whatever their order."""
+        by_type = dict(self.by_type)
+        faults = self.platform_faults
+        for event in events:
+            if event.platform_fault:
+                faults += 1
+            else:
+                tally = by_type.get(event.integration_type, Tally())
+                by_type[event.integration_type] = tally.plus(event)
+        return Bucket(by_type, faults)
+
+    def encode(self, start: datetime) -> bytes:
+        """The stored form. `start` is the start of the period that holds all of the events."""
+        numbers = [_VERSION, self.platform_faults]
+        for kind, tally in sorted(self.by_type.items()):
+            numbers += (
+                _CODES[kind],
+                tally.success,
+                tally.errors,
+                _offset(tally.last_success_at, start),
+                _offset(tally.last_error_at, start),
+                tally.latency_sum_ms,
+                *tally.latencies,
+            )
+        return b"".join(_leb128(number) for number in numbers)
+
+    @classmethod
+    def decode(cls, stored: bytes, start: datetime) -> Self:
+        """Reads what `encode` wrote. Raises `ValueError` for a form of another version."""
+        version, faults, *numbers = _numbers(stored)
+        if version != _VERSION:
+            raise ValueError(f"a bucket of version {version}")
+        by_type = {}
+        for at in range(0, len(numbers), _NUMBERS_PER_TYPE):
+            code, success, errors, last_success, last_error, latency_sum, *latencies = numbers[
+                at : at + _NUMBERS_PER_TYPE
+            ]
+            by_type[_TYPES[code]] = Tally(
+                success,
+                errors,
+                _moment(last_success, start),
+                _moment(last_error, start),
+                latency_sum,
+                tuple(latencies),
+            )
+        return cls(by_type, faults)
+
+
+def merge(one: Bucket, other: Bucket) -> Bucket:
+    """The counts of both. Associative and commutative."""
+    by_type = dict(one.by_type)
+    for kind, tally in other.by_type.items():
+        by_type[kind] = merge_tallies(by_type[kind], tally) if kind in by_type else tally
+    return Bucket(by_type, one.platform_faults + other.platform_faults)
+
+
+def merge_tallies(one: Tally, other: Tally) -> Tally:
+    """The counts of both. Associative and commutative."""
+    return Tally(
+        one.success + other.success,
+        one.errors + other.errors,
+        _later(one.last_success_at, other.last_success_at),
+        _later(one.last_error_at, other.last_error_at),
+        one.latency_sum_ms + other.latency_sum_ms,
+        tuple(a + b for a, b in zip(one.latencies, other.latencies, strict=True)),
+    )
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)
+
+
+def _offset(moment: datetime | None, start: datetime) -> int:
+    return 0 if moment is None else (moment - start) // _MILLISECOND + 1
+
+
+def _moment(offset: int, start: datetime) -> datetime | None:
+    return start + (offset - 1) * _MILLISECOND if offset else None
+
+
+def _leb128(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def _numbers(encoded: bytes) -> Iterator[int]:
+    number = shift = 0
+    for byte in encoded:
+        number |= (byte & 0x7F) << shift
+        if byte & 0x80:
+            shift += 7
+        else:
+            yield number
+            number = shift = 0

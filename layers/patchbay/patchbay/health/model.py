@@ -1,0 +1,153 @@
+"""Events: what a caller may send, what is kept of it, and the rules in between."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+from patchbay.platform.clock import UtcTime, to_text
+from patchbay.platform.errors import InvalidInput, Problem
+from patchbay.platform.ids import ConnectionId, new_id
+from patchbay.platform.strict_json import compact, depth
+
+MAX_EVENTS_PER_CALL: Final = 100
+MAX_AHEAD: Final = timedelta(minutes=5)
+"""How far a sender's clock may run ahead of ours."""
+
+_MAX_METADATA_BYTES: Final = 4096
+_MAX_METADATA_DEPTH: Final = 3
+_MAX_DURATION_MS: Final = 86_400_000
+
+
+class IntegrationType(StrEnum):
+    """What kind of work an event is about: the types of the health contract, and our own tests."""
+
+    METADATA_SYNC = "metadata_sync"
+    QUALITY_CHECK = "quality_check"
+    PROFILING = "profiling"
+    WEBHOOK = "webhook"
+    ALERT = "alert"
+    CONNECTION_TEST = "connection_test"
+
+
+class EventStatus(StrEnum):
+    SUCCESS = "SUCCESS"
+    ERROR = "ERROR"
+
+
+def _small_document(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if depth(metadata) > _MAX_METADATA_DEPTH:
+        raise ValueError(f"is nested deeper than {_MAX_METADATA_DEPTH} levels")
+    try:
+        size = len(compact(metadata))
+    except ValueError:
+        raise ValueError("holds a number or text that JSON has no form for") from None
+    if size > _MAX_METADATA_BYTES:
+        raise ValueError(f"is larger than {_MAX_METADATA_BYTES} bytes as JSON")
+    return metadata
+
+
+# No '#': it parts the fields of a key.
+EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
+ErrorCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+Message = Annotated[str, StringConstraints(max_length=1000)]
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small_document)]
+DurationMs = Annotated[int, Field(strict=True, ge=0, le=_MAX_DURATION_MS)]
+
+
+class EventDraft(BaseModel):
+    """An event as a caller sends it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: EventId | None = None
+    integration_type: IntegrationType
+    status: EventStatus
+    occurred_at: UtcTime | None = None
+    connection_id: ConnectionId | None = None
+    duration_ms: DurationMs | None = None
+    error_code: ErrorCode | None = None
+    message: Message | None = None
+    metadata: Metadata | None = None
+
+
+class EventBatch(BaseModel):
+    """The body of one ingest call."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    events: Annotated[list[EventDraft], Field(min_length=1, max_length=MAX_EVENTS_PER_CALL)]
+
+
+class Event(BaseModel):
+    """Something that happened to an integration in a space.
+
+    Its identity is its id together with `occurred_at`. A platform fault is a test that failed
+    through us: it is kept, and counted in none of the totals.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: EventId
+    space_id: str
+    integration_type: IntegrationType
+    status: EventStatus
+    occurred_at: UtcTime
+    received_at: UtcTime
+    connection_id: ConnectionId | None = None
+    duration_ms: DurationMs | None = None
+    error_code: ErrorCode | None = None
+    message: Message | None = None
+    metadata: Metadata | None = None
+    platform_fault: bool = False
+
+
+class Added(BaseModel):
+    """What became of a call's events: stored and counted now, or known already."""
+
+    accepted: int
+    duplicates: int
+
+
+def accept(batch: EventBatch, space_id: str, now: datetime, oldest: datetime) -> list[Event]:
+    """The events of a call, one per draft and in its order, duplicates included.
+
+    `oldest` is the start of the retention. Raises `InvalidInput` with every problem of the call
+    (`/events/3/occurred_at`); then none of it may be stored.
+    """
+    problems = [
+        Problem(f"/events/{position}/occurred_at", sentence)
+        for position, draft in enumerate(batch.events)
+        for sentence in _time_problems(draft, now, oldest)
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    return [
+        Event(
+            id=draft.id or new_id("evt", now),
+            space_id=space_id,
+            integration_type=draft.integration_type,
+            status=draft.status,
+            occurred_at=draft.occurred_at or now,
+            received_at=now,
+            connection_id=draft.connection_id,
+            duration_ms=draft.duration_ms,
+            error_code=draft.error_code,
+            message=draft.message,
+            metadata=draft.metadata,
+        )
+        for draft in batch.events
+    ]
+
+
+def _time_problems(draft: EventDraft, now: datetime, oldest: datetime) -> Iterator[str]:
+    if draft.occurred_at is None:
+        if draft.id is not None:
+            # Without it a repeated call would bring the same id under another time, hence twice.
+            yield "is required for an event that brings its own id"
+    elif draft.occurred_at < oldest:
+        yield f"is older than events are kept: the oldest time taken is {to_text(oldest)}"
+    elif draft.occurred_at > now + MAX_AHEAD:
+        yield f"is more than {MAX_AHEAD.seconds // 60} minutes ahead"

@@ -1,0 +1,173 @@
+from bisect import bisect_left
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patchbay.health.buckets import (
+    LATENCY_BOUNDS_MS,
+    Bucket,
+    Period,
+    Span,
+    Tally,
+    merge,
+    sort_keys_since,
+)
+from patchbay.health.model import Event, EventStatus, IntegrationType
+
+DAY = datetime(2026, 2, 17, tzinfo=UTC)
+HOUR = DAY.replace(hour=10)
+
+events_of_a_day = st.lists(
+    st.builds(
+        Event,
+        id=st.just("evt"),
+        space_id=st.just("space"),
+        integration_type=st.sampled_from(IntegrationType),
+        status=st.sampled_from(EventStatus),
+        occurred_at=st.integers(0, 86_399_999).map(lambda ms: DAY + timedelta(milliseconds=ms)),
+        received_at=st.just(DAY),
+        duration_ms=st.none() | st.integers(0, 86_400_000) | st.sampled_from(LATENCY_BOUNDS_MS),
+        platform_fault=st.sampled_from([False, False, False, True]),
+    ),
+    max_size=30,
+)
+
+
+def count(events: list[Event]) -> Bucket:
+    """The plain count, one question at a time."""
+    ours = [event for event in events if event.platform_fault]
+    theirs = [event for event in events if not event.platform_fault]
+    by_type = {}
+    for kind in {event.integration_type for event in theirs}:
+        of_type = [event for event in theirs if event.integration_type is kind]
+        good = [e.occurred_at for e in of_type if e.status is EventStatus.SUCCESS]
+        bad = [e.occurred_at for e in of_type if e.status is EventStatus.ERROR]
+        durations = [e.duration_ms for e in of_type if e.duration_ms is not None]
+        slots = [bisect_left(LATENCY_BOUNDS_MS, duration) for duration in durations]
+        by_type[kind] = Tally(
+            success=len(good),
+            errors=len(bad),
+            last_success_at=max(good, default=None),
+            last_error_at=max(bad, default=None),
+            latency_sum_ms=sum(durations),
+            latencies=tuple(slots.count(slot) for slot in range(len(LATENCY_BOUNDS_MS) + 1)),
+        )
+    return Bucket(by_type, len(ours))
+
+
+@given(events_of_a_day, st.randoms(use_true_random=False))
+def test_the_fold_is_the_plain_count_in_any_order(events: list[Event], random: object) -> None:
+    shuffled = list(events)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert Bucket().absorb(shuffled) == count(events)
+
+
+@given(events_of_a_day, st.integers(0, 30))
+def test_the_fold_in_parts_is_the_plain_count(events: list[Event], at: int) -> None:
+    one, other = events[:at], events[at:]
+
+    assert Bucket().absorb(one).absorb(other) == count(events)
+    assert merge(Bucket().absorb(one), Bucket().absorb(other)) == count(events)
+
+
+@given(events_of_a_day, events_of_a_day, events_of_a_day)
+def test_merging_is_associative_and_commutative(
+    one: list[Event], two: list[Event], three: list[Event]
+) -> None:
+    a, b, c = count(one), count(two), count(three)
+
+    assert merge(merge(a, b), c) == merge(a, merge(b, c))
+    assert merge(a, b) == merge(b, a)
+    assert merge(a, Bucket()) == merge(Bucket(), a) == a
+
+
+@given(events_of_a_day)
+def test_what_is_stored_reads_the_same(events: list[Event]) -> None:
+    bucket = count(events)
+
+    assert Bucket.decode(bucket.encode(DAY), DAY) == bucket
+
+
+def test_a_platform_fault_leaves_no_trace_in_the_totals() -> None:
+    fault = Event(
+        id="evt",
+        space_id="space",
+        integration_type=IntegrationType.CONNECTION_TEST,
+        status=EventStatus.ERROR,
+        occurred_at=HOUR,
+        received_at=HOUR,
+        duration_ms=10,
+        platform_fault=True,
+    )
+
+    assert Bucket().absorb([fault, fault]) == Bucket({}, platform_faults=2)
+
+
+@pytest.mark.parametrize(
+    ("events_per_type", "at_most_bytes"),
+    [
+        (1_000, 260),  # a lively hour
+        (100_000, 340),  # three million events a month, of each type
+        (10**9, 560),
+    ],
+)
+def test_a_bucket_of_all_six_types_is_small(events_per_type: int, at_most_bytes: int) -> None:
+    # given: every type has events of both kinds, all the slots are in use
+    busy = Tally(
+        success=events_per_type,
+        errors=events_per_type,
+        last_success_at=DAY + timedelta(days=1) - timedelta(milliseconds=1),
+        last_error_at=DAY + timedelta(days=1) - timedelta(milliseconds=1),
+        latency_sum_ms=events_per_type * 2 * 60_000,
+        latencies=(events_per_type // 6,) * (len(LATENCY_BOUNDS_MS) + 1),
+    )
+
+    # when
+    stored = Bucket(dict.fromkeys(IntegrationType, busy), events_per_type).encode(DAY)
+
+    # then: with about 110 bytes of keys, revision and expiry, well below the 1 KB of a write unit
+    assert len(stored) <= at_most_bytes
+
+
+def test_a_form_of_another_version_is_not_guessed_at() -> None:
+    with pytest.raises(ValueError, match="version 2"):
+        Bucket.decode(b"\x02\x00", DAY)
+
+
+def test_a_period_names_its_shards() -> None:
+    moment = HOUR + timedelta(minutes=59, seconds=59, milliseconds=999)
+
+    assert Period.hour_of(moment).sort_key(0) == "H#2026-02-17T10#0"
+    assert Period.day_of(moment).sort_key(7) == "D#2026-02-17#7"
+
+
+@pytest.mark.parametrize("period", [Period(Span.HOUR, HOUR), Period(Span.DAY, DAY)])
+def test_a_sort_key_tells_its_period(period: Period) -> None:
+    assert Period.of_sort_key(period.sort_key(3)) == period
+
+
+@given(st.integers(0, 24 * 10 - 1), st.integers(0, 24 * 60 * 10 - 1), st.integers(0, 7))
+def test_the_ranges_cover_each_moment_from_the_start_once(
+    start_hour: int, minute: int, shard: int
+) -> None:
+    # given
+    start = DAY + timedelta(hours=start_hour)
+    moment = DAY + timedelta(minutes=minute)
+    keys = [Period.hour_of(moment).sort_key(shard), Period.day_of(moment).sort_key(shard)]
+
+    # when
+    hits = sum(low <= key <= high for low, high in sort_keys_since(start) for key in keys)
+
+    # then
+    assert hits == (1 if moment >= start else 0)
+
+
+def test_a_start_at_midnight_needs_no_hours() -> None:
+    assert sort_keys_since(DAY) == [("D#2026-02-17#", "D#~")]
+    assert sort_keys_since(HOUR) == [
+        ("H#2026-02-17T10#", "H#2026-02-17T~"),
+        ("D#2026-02-18#", "D#~"),
+    ]
