@@ -3,9 +3,9 @@
 from functools import cache
 from typing import Any
 
+from patchbay.checks.contracts import Answer, ConnectionTest, ConnectionTestOutput, DryRun
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.policy import EgressPolicy
-from patchbay.checks.contracts import Answer, ConnectionTest, ConnectionTestOutput, DryRun
 from patchbay.checks.testing import Tester, health_status
 from patchbay.connections.model import Role
 from patchbay.connections.store import ConnectionStore

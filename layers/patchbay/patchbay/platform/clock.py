@@ -8,7 +8,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 _RFC_3339: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
 
 type Clock = Callable[[], datetime]
@@ -55,16 +56,18 @@ def _whole_milliseconds_in_utc(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _is_rfc_3339(value: object) -> object:
-    """pydantic would also take a number in a text as seconds since 1970, and a blank for the T."""
-    if isinstance(value, str) and _RFC_3339.fullmatch(value) is None:
+def _read(value: object) -> object:
+    """A text of RFC 3339 and nothing else: pydantic would take `"1700000000"` for a time too."""
+    if not isinstance(value, str):
+        return value
+    if _RFC_3339.fullmatch(value) is None:
         raise ValueError("is no time such as 2026-02-17T10:00:00Z")
-    return value
+    return datetime.fromisoformat(value)
 
 
 UtcTime = Annotated[
     datetime,
-    BeforeValidator(_is_rfc_3339),
+    BeforeValidator(_read),
     AfterValidator(_whole_milliseconds_in_utc),
     PlainSerializer(to_text, return_type=str),
 ]
