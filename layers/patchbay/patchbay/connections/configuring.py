@@ -9,12 +9,12 @@ from patchbay.connections.model import (
     NewConnection,
     NewEndpoint,
     Role,
-    secret_names,
 )
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.platform.errors import InvalidConfig, InvalidInput, NotFound, Problem
 from patchbay.platform.schemas import document_problems, with_defaults
+from patchbay.registry.auth_config import secret_names
 from patchbay.registry.model import Release, roles_of
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.model import Space

@@ -165,13 +165,3 @@ class Connection(BaseModel):
 
 class ConnectionQuery(ListQuery):
     space: Slug | None = None
-
-
-def secret_names(auth_config: dict[str, Any], manifest: dict[str, Any]) -> list[str]:
-    """The secrets that an endpoint of a release may have: its auth type's and those declared."""
-    by_type = {
-        "api_key": ["api_key"],
-        "oauth2": ["client_id", "client_secret", "access_token", "refresh_token"],
-    }
-    declared = manifest.get("secretsSchema", {}).get("properties", {})
-    return list(dict.fromkeys([*by_type.get(auth_config["type"], []), *declared]))

@@ -9,7 +9,7 @@ from patchbay.registry.model import ROLES, Integration
 
 
 class PlanProblem(Protocol):
-    """What the check engine finds wrong: a pointer into the manifest and a sentence."""
+    """What the check engine finds wrong: a pointer into the integration and a sentence."""
 
     @property
     def pointer(self) -> str: ...
@@ -26,7 +26,6 @@ type PlanProblems = Callable[
 The check engine gives it: the registry knows manifests, the engine knows what a check can do.
 """
 
-AUTH_TYPES = ("oauth2", "api_key", "none")
 MANIFEST_FIELDS = frozenset(
     {
         "checks",
@@ -43,25 +42,14 @@ MANIFEST_FIELDS = frozenset(
 
 def problems_of(draft: Integration, plan_problems: PlanProblems) -> list[Problem]:
     """Why this draft can't become a release; empty if it can."""
-    problems = [
+    found = plan_problems(draft.manifest, draft.auth_config, draft.variables_schema)
+    problems = {
         *schema_problems(draft.variables_schema, "/variablesSchema"),
-        *_auth_problems(draft.auth_config),
         *_manifest_problems(draft.manifest),
-    ]
-    if not problems:
-        found = plan_problems(draft.manifest, draft.auth_config, draft.variables_schema)
-        problems += [Problem(f"/manifest{p.pointer}", p.message) for p in found]
-    return problems
-
-
-def _auth_problems(auth_config: Mapping[str, Any]) -> list[Problem]:
-    if auth_config.get("type") not in AUTH_TYPES:
-        return [Problem("/authConfig/type", f"is one of {', '.join(AUTH_TYPES)}")]
-    return [
-        Problem(f"/authConfig/{name}", "is a string")
-        for name in ("authHeaderName", "authValuePrefix", "callbackUrl")
-        if not isinstance(auth_config.get(name, ""), str)
-    ]
+        *([] if "type" in draft.auth_config else [Problem("/authConfig/type", "is required")]),
+        *(Problem(problem.pointer, problem.message) for problem in found),
+    }
+    return sorted(problems, key=lambda problem: (problem.pointer, problem.message))
 
 
 def _manifest_problems(manifest: Mapping[str, Any]) -> list[Problem]:

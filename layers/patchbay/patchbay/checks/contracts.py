@@ -1,0 +1,57 @@
+"""What a caller sends to have something tested, and what they get: contracts 3.2 and 3.3."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from patchbay.checks.model import CheckReport
+from patchbay.connections.model import HealthStatus, Values
+from patchbay.platform.ids import ConnectionId, DestinationId, SourceId
+
+
+class DryRun(BaseModel):
+    """The body of a dry run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source_id: SourceId
+    destination_id: DestinationId | None = None
+    configurations: Values = Field(default_factory=dict)
+
+
+class Answer(CheckReport):
+    """The result of a test: `status` and `message` of the contract, and how it came to them."""
+
+    status: Literal["succeeded", "failed"]
+
+    @classmethod
+    def of(cls, report: CheckReport) -> Self:
+        return cls(
+            **{name: getattr(report, name) for name in CheckReport.model_fields},
+            status="succeeded" if report.passed else "failed",
+        )
+
+
+class ConnectionTest(BaseModel):
+    """The input of the operation `integrations.connection.test`."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+    connection_id: ConnectionId
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class ConnectionTestOutput(BaseModel):
+    """The output of `integrations.connection.test`; what there is nothing to say of is left out."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+
+    success: bool
+    status: HealthStatus
+    latency_ms: int
+    error: Annotated[str | None, Field(exclude_if=_is_none)] = None
+    error_code: Annotated[str | None, Field(exclude_if=_is_none)] = None

@@ -1,0 +1,150 @@
+"""What an answer must look like: `expect` of an http step.
+
+```json
+{"status": [200, 204],
+ "headers": {"content-type": {"exists": true}, "x-version": "2"},
+ "json": {"/ok": true, "/data": {"type": "array"}, "/user/id": {"exists": true}}}
+```
+
+`status` defaults to 200–299. The keys of `json` are JSON Pointers. A value is a literal to be
+equal to, or one of `{"equals": …}`, `{"exists": true|false}` and `{"type": "string"|…}` (JSON
+Schema's names). An object to compare with goes into `equals`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from patchbay.checks.headers import is_header_name
+from patchbay.checks.json_pointer import MISSING, is_pointer, resolve
+from patchbay.checks.problems import Problem, Problems
+
+type Operator = Literal["equals", "exists", "type"]
+
+DEFAULT_STATUS: Final = frozenset(range(200, 300))
+_KEYS: Final = frozenset({"status", "headers", "json"})
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    operator: Operator
+    operand: object
+
+    def accepts(self, value: object) -> bool:
+        """Whether `value` (MISSING when there is none) is what is expected."""
+        if self.operator == "exists":
+            return (value is not MISSING) == self.operand
+        if value is MISSING:
+            return False
+        if self.operator == "equals":
+            return equal(value, self.operand)
+        # JSON has a type of its own for true and false; Python counts them among the integers.
+        is_bool = isinstance(value, bool)
+        return is_bool == (self.operand == "boolean") and isinstance(
+            value, _TYPES[str(self.operand)]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """`headers` are by lower-case name, `json` by pointer."""
+
+    status: frozenset[int] = DEFAULT_STATUS
+    headers: tuple[tuple[str, Matcher], ...] = ()
+    json: tuple[tuple[str, Matcher], ...] = ()
+
+    def header_mismatch(self, headers: Mapping[str, str]) -> str | None:
+        """The name of the first header that is not as expected."""
+        return next(
+            (name for name, m in self.headers if not m.accepts(headers.get(name, MISSING))), None
+        )
+
+    def json_mismatch(self, document: object) -> str | None:
+        """The pointer of the first value that is not as expected."""
+        return next(
+            (pointer for pointer, m in self.json if not m.accepts(resolve(document, pointer))),
+            None,
+        )
+
+
+def equal(left: object, right: object) -> bool:
+    """Equality of JSON values: 1 and 1.0 are equal, 1 and true are not."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(equal, left, right))
+    return left == right
+
+
+def read_expectation(spec: object, pointer: str) -> Expectation:
+    """The `expect` of a step. Raises Problems, with pointers below `pointer`."""
+    problems = list(_problems(spec, pointer))
+    if problems or not isinstance(spec, dict):
+        raise Problems(problems)
+    status, headers, json = spec.get("status"), spec.get("headers"), spec.get("json")
+    return Expectation(
+        status=frozenset(status) if isinstance(status, list) else DEFAULT_STATUS,
+        headers=tuple((name.lower(), _matcher(value)) for name, value in _items(headers)),
+        json=tuple((pointer, _matcher(value)) for pointer, value in _items(json)),
+    )
+
+
+def _problems(spec: object, pointer: str) -> Iterator[Problem]:
+    if not isinstance(spec, dict):
+        yield Problem(pointer, "must be an object")
+        return
+    for key in spec.keys() - _KEYS:
+        yield Problem(f"{pointer}/{key}", "is not a known key")
+    status = spec.get("status", [200])
+    if not (
+        isinstance(status, list)
+        and status
+        and all(type(s) is int and 200 <= s < 600 for s in status)
+    ):
+        yield Problem(f"{pointer}/status", "must be a list of statuses from 200 to 599")
+    for part, is_key in (("headers", is_header_name), ("json", is_pointer)):
+        matchers = spec.get(part, {})
+        if not isinstance(matchers, dict):
+            yield Problem(f"{pointer}/{part}", "must be an object")
+            continue
+        for key, value in matchers.items():
+            at = f"{pointer}/{part}/{key.replace('~', '~0').replace('/', '~1')}"
+            if not is_key(key):
+                kind = "header name" if part == "headers" else "JSON Pointer"
+                yield Problem(at, f"is not a {kind}")
+            if isinstance(value, dict) and not _is_matcher(value):
+                yield Problem(at, 'must be a value, {"equals": …}, {"exists": …} or {"type": …}')
+
+
+def _items(matchers: object) -> Iterator[tuple[str, object]]:
+    if isinstance(matchers, dict):
+        yield from matchers.items()
+
+
+def _matcher(value: object) -> Matcher:
+    if isinstance(value, dict):
+        for operator, operand in value.items():
+            return Matcher(operator, operand)
+    return Matcher("equals", value)
+
+
+def _is_matcher(value: dict[str, object]) -> bool:
+    if len(value) != 1:
+        return False
+    operator, operand = next(iter(value.items()))
+    if operator == "exists":
+        return isinstance(operand, bool)
+    if operator == "type":
+        return isinstance(operand, str) and operand in _TYPES
+    return operator == "equals"

@@ -1,0 +1,41 @@
+"""What ends a step.
+
+CheckFailure          the step failed; its code says how
+└── EgressBlocked     the guard refused to dial: code `egress_blocked` with a detail
+
+Texts are ours: they may name the host, a status or a limit, never what a server said.
+"""
+
+from typing import Literal
+
+from patchbay.checks.codes import Code
+
+type Phase = Literal["egress", "dns", "tcp", "tls"]
+type BlockDetail = Literal["address", "name", "port", "scheme", "parse", "redirect", "option"]
+
+
+class CheckFailure(Exception):
+    """A step failed. `phase` names the part of the dial it failed in, or None after the dial."""
+
+    def __init__(
+        self,
+        code: Code,
+        summary: str,
+        *,
+        phase: Phase | None = None,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        super().__init__(summary)
+        self.code: Code = code
+        self.summary = summary
+        self.phase: Phase | None = phase
+        self.retry_after_seconds = retry_after_seconds
+        self.detail: BlockDetail | None = None
+
+
+class EgressBlocked(CheckFailure):
+    """The guard does not dial this."""
+
+    def __init__(self, detail: BlockDetail, summary: str) -> None:
+        super().__init__("egress_blocked", summary, phase="egress")
+        self.detail = detail

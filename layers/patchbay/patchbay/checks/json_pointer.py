@@ -1,0 +1,32 @@
+"""JSON Pointer (RFC 6901): one value out of a document."""
+
+import re
+from typing import Final
+
+_POINTER: Final = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+class Missing:
+    """The type of MISSING: the pointer leads nowhere (a JSON null is a value)."""
+
+
+MISSING: Final = Missing()
+
+
+def is_pointer(text: str) -> bool:
+    return _POINTER.fullmatch(text) is not None
+
+
+def resolve(document: object, pointer: str) -> object:
+    """The value at `pointer`, or MISSING."""
+    value = document
+    for raw in pointer.split("/")[1:]:
+        token = raw.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and token in value:
+            value = value[token]
+        elif isinstance(value, list) and _INDEX.fullmatch(token) and int(token) < len(value):
+            value = value[int(token)]
+        else:
+            return MISSING
+    return value

@@ -1,0 +1,13 @@
+"""The kinds of steps, one line each. Importing them is cheap: I/O is imported when it runs."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from patchbay.checks.kinds.http import HttpKind
+from patchbay.checks.kinds.tcp import TcpKind
+from patchbay.checks.probe import Kind
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "http": HttpKind(),
+    "tcp": TcpKind(),
+}

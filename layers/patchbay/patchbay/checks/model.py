@@ -1,0 +1,81 @@
+"""What a test answers: its steps and one verdict. Pure data, printed and stored as it is."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from patchbay.checks.codes import Blame, Code, CodeCategory
+from patchbay.checks.failures import BlockDetail
+
+type StepCategory = Literal["gate", "capability"]
+type StepStatus = Literal["passed", "warning", "failed", "skipped"]
+type SkipReason = Literal["gate_failed", "budget_exhausted", "not_applicable"]
+
+
+class Diagnosis(BaseModel):
+    """What a code means and what to do about it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    remediation: str
+    doc_url: str | None = None
+
+
+class Step(BaseModel):
+    """One step of a test: an implicit gate, or a step of the manifest.
+
+    `field_pointer` is a JSON Pointer into the endpoint (`/variables/region`, `/secrets/api_key`):
+    the field to change. `detail` says why the guard refused (code `egress_blocked`). `diagnosis`
+    is there when `code` is.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    category: StepCategory = "gate"
+    mandatory: bool = True
+    status: StepStatus
+    code: Code | None = None
+    detail: BlockDetail | None = None
+    duration_ms: int = 0
+    summary: str
+    diagnosis: Diagnosis | None = None
+    field_pointer: str | None = None
+    skip_reason: SkipReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An exception nobody expected, for the log: known secrets are replaced in its texts."""
+
+    step: str
+    error: str
+    message: str
+    trace: str
+
+
+class CheckReport(BaseModel):
+    """The result of a test.
+
+    `passed` when every mandatory step passed; `verified` when, besides, a step proved access.
+    `code`, `category`, `blame`, `retryable` and `retry_after_seconds` are those of the step that
+    decided a failure, None when passed. `latency_ms` is the whole test's time. `fault` never
+    leaves the process: it is no part of what is printed or stored.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    passed: bool
+    verified: bool
+    code: Code | None = None
+    category: CodeCategory | None = None
+    blame: Blame | None = None
+    retryable: bool | None = None
+    retry_after_seconds: int | None = None
+    latency_ms: int
+    message: str
+    account: str | None = None
+    steps: tuple[Step, ...]
+    fault: Fault | None = Field(default=None, exclude=True, repr=False)

@@ -1,0 +1,14 @@
+"""The ports that each kind of check may dial on the public internet.
+
+A kind that is not listed may dial none. An operator's allow rule brings its own ports.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+ALLOWED_PORTS: Final[Mapping[str, frozenset[int]]] = {
+    "http": frozenset({80, 443, 8080, 8443}),
+    # PostgreSQL and its usual poolers, by IANA's registry and the vendors' documentation. A wider
+    # list would make of this kind, which sends nothing, a scanner of ports.
+    "tcp": frozenset({5432, 5433, 5439, 6432, 6543}),
+}

@@ -1,0 +1,94 @@
+"""What the plan, the runner and the kinds agree on.
+
+A **kind** knows how to read its steps in a manifest and turns one into a **probe**; a probe does
+the I/O of one step through the guard and says what it saw, or raises CheckFailure.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from patchbay.checks.credentials import Credential
+from patchbay.checks.placeholders import Declared, Placeholder, Values
+
+if TYPE_CHECKING:
+    from patchbay.checks.egress import EgressGuard
+
+
+@dataclass(slots=True)
+class Phases:
+    """How long each part of a dial took, as it goes: None is not reached or not needed."""
+
+    egress_ms: int | None = None
+    dns_ms: int | None = None
+    tcp_ms: int | None = None
+    tls_ms: int | None = None
+
+    def durations(self) -> tuple[int | None, ...]:
+        """In the order in which they happen: egress, dns, tcp, tls."""
+        return self.egress_ms, self.dns_ms, self.tcp_ms, self.tls_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A probe that passed. `account` is raw text of the server: the runner cleans it.
+
+    `proves` is False when this run showed less than the step is meant to (a redirect to another
+    origin drops the credential).
+    """
+
+    summary: str
+    account: str | None = None
+    proves: bool = True
+
+
+class Probe(Protocol):
+    async def run(self, guard: "EgressGuard", *, deadline: float, phases: Phases) -> Outcome:
+        """Runs until `deadline`, a time of the running event loop. Raises CheckFailure."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A probe, and which fields of the endpoint are to blame when it fails.
+
+    `proves_access`: whether passing it shows that the credential works.
+    """
+
+    probe: Probe
+    proves_access: bool
+    host_pointer: str | None = None
+    credential_pointer: str | None = None
+    secret_values: tuple[str, ...] = field(default=(), repr=False)
+
+
+class StepTemplate(Protocol):
+    """A step of a manifest, read and valid, before its values are known."""
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        """The values it needs."""
+        ...
+
+    def compile(self, values: Values) -> Compiled:
+        """Raises ValueRefused."""
+        ...
+
+
+class Kind(Protocol):
+    """How the steps of one kind are read. `keys` are the kind's own keys in a step."""
+
+    @property
+    def keys(self) -> frozenset[str]: ...
+
+    def read(
+        self,
+        step: Mapping[str, object],
+        pointer: str,
+        declared: Declared,
+        credential: Credential | None,
+    ) -> StepTemplate:
+        """Raises Problems with everything that is wrong, whatever the values will be.
+
+        `pointer` is that of the step in the manifest.
+        """
+        ...

@@ -1,0 +1,20 @@
+"""The `Retry-After` header (RFC 9110 §10.2.3): seconds, or a date."""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+# A provider that asks for more is answered with a day: nobody plans on longer.
+MAX_SECONDS: Final = 86_400
+_SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+def retry_after_seconds(value: str, now: datetime) -> int | None:
+    """Seconds to wait from `now` (aware), 0 to a day; None when the value says nothing usable."""
+    if _SECONDS.fullmatch(value):
+        return min(int(value), MAX_SECONDS)
+    try:
+        at = datetime.strptime(value, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return min(max(0, round((at - now).total_seconds())), MAX_SECONDS)

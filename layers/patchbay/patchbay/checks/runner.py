@@ -1,0 +1,279 @@
+"""Runs a plan: the implicit gates, then the steps of the manifest, one after the other, within a
+budget.
+
+The gates `config` and `secrets` answer the problems of the plan. The gates `egress`, `dns`, `tcp`
+and `tls` are no dials of their own: they are the parts of the first connection that the first step
+opens, so that a test dials no more than its steps do. When one of these parts fails, the gate
+carries the failure and the step is skipped; the duration of a step includes its own connection,
+also where the gates show it too. These four are as mandatory as that first step. Later steps
+report their whole failure themselves. A plan without steps dials nothing and has only the first
+two gates.
+
+What an exception nobody expected does: the step fails with `internal_error`, the exception is the
+report's `fault`, and nothing of it is in a step or message.
+"""
+
+import asyncio
+import traceback
+from typing import Final
+
+from patchbay.checks.codes import Code, describe
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.failures import CheckFailure, Phase
+from patchbay.checks.model import CheckReport, Diagnosis, Fault, SkipReason, Step, StepCategory
+from patchbay.checks.plan import Plan, PlannedStep
+from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.redaction import Redactor
+from patchbay.checks.verdict import verdict
+
+MAX_ACCOUNT: Final = 200
+# A probe ends itself at its deadline; one that does not is ended this much later.
+_GRACE_SECONDS: Final = 0.25
+_PHASES: Final[tuple[Phase, ...]] = ("egress", "dns", "tcp", "tls")
+_PHASE_PASSED: Final[dict[Phase, str]] = {
+    "egress": "Nothing speaks against dialling this target.",
+    "dns": "The host's name was resolved.",
+    "tcp": "The host accepted the connection.",
+    "tls": "TLS was agreed and the certificate is valid for the host.",
+}
+_SKIPPED: Final[dict[SkipReason, str]] = {
+    "gate_failed": "Not tried, because a gate before it failed.",
+    "budget_exhausted": "There was no time left for it.",
+    "not_applicable": "Not needed for this target.",
+}
+_HOST_CATEGORIES: Final = frozenset({"network", "policy"})
+_CREDENTIAL_CATEGORIES: Final = frozenset({"auth", "permission"})
+
+
+async def run(plan: Plan, guard: EgressGuard, *, total_ms: int) -> CheckReport:
+    """Runs a test to its verdict; raises nothing but cancellation.
+
+    `total_ms` is what the caller has; the plan's own limit applies too. It is over at the latest a
+    quarter of a second after that.
+    """
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    deadline = started + min(total_ms, plan.timeout_ms) / 1000
+    test = _Test(plan)
+    test.judge_configuration()
+    for index, step in enumerate(plan.steps):
+        if test.halted_by:
+            test.skip(step, "gate_failed")
+        elif loop.time() >= deadline:
+            test.skip(step, "budget_exhausted")
+        else:
+            await test.run_step(step, guard, deadline, is_first=index == 0)
+    return test.report(_ms(loop.time() - started))
+
+
+class _Test:
+    """A test while it runs: gathers the steps. A gate that fails halts it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.halted_by: str | None = None
+        self._plan = plan
+        self._redact = Redactor(plan.secret_values)
+        self._steps: list[Step] = []
+        self._retry_after: dict[str, int] = {}
+        self._proven = False
+        self._account: str | None = None
+        self._fault: Fault | None = None
+
+    def judge_configuration(self) -> None:
+        """The gates `config` and `secrets`."""
+        secrets = [p for p in self._plan.problems if p.pointer.startswith("/secrets/")]
+        config = [p for p in self._plan.problems if p not in secrets]
+        for name, problems, passed in (
+            ("config", config, "The configuration is complete."),
+            ("secrets", secrets, "Every secret that is needed is there."),
+        ):
+            if self.halted_by:
+                self._add_skipped(name, "gate_failed")
+            elif problems:
+                summary = "; ".join(f"{p.pointer} {p.message}" for p in problems) + "."
+                failure = CheckFailure(problems[0].code, summary)
+                self._add_failed(name, failure, field_pointer=problems[0].pointer)
+            else:
+                self._add(Step(name=name, status="passed", summary=passed))
+
+    def skip(self, step: PlannedStep, reason: SkipReason) -> None:
+        self._add_skipped(step.name, reason, category=step.category, mandatory=step.mandatory)
+
+    async def run_step(
+        self, step: PlannedStep, guard: EgressGuard, deadline: float, *, is_first: bool
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        phases = Phases()
+        failure: CheckFailure | None = None
+        outcome: Outcome | None = None
+        try:
+            outcome = await _run_probe(
+                step, guard, min(deadline, started + step.timeout_ms / 1000), phases
+            )
+        except CheckFailure as error:
+            failure = error
+        except Exception as error:
+            # Whatever it is, it must not take the other steps or the neighbours' tests with it.
+            self._fault = self._fault or self._describe(step.name, error)
+            failure = CheckFailure("internal_error", "A fault of the platform ended the step.")
+        duration_ms = _ms(loop.time() - started)
+        if is_first:
+            self._add_dial_gates(step, phases, failure)
+        if failure is None:
+            if outcome:
+                self._add_passed(step, outcome, duration_ms)
+        elif is_first and failure.phase:
+            self.skip(step, "gate_failed")
+        else:
+            self._add_failed(
+                step.name,
+                failure,
+                field_pointer=_field_pointer(step.compiled, failure.code),
+                category=step.category,
+                mandatory=step.mandatory,
+                duration_ms=duration_ms,
+            )
+
+    def report(self, latency_ms: int) -> CheckReport:
+        report = verdict(
+            self._steps,
+            proven=self._proven,
+            called=bool(self._plan.steps),
+            latency_ms=latency_ms,
+            account=self._account,
+            retry_after=self._retry_after,
+            fault=self._fault,
+        )
+        if report.passed:
+            return report
+        return report.model_copy(update={"message": self._redact(report.message)})
+
+    def _add_dial_gates(
+        self, step: PlannedStep, phases: Phases, failure: CheckFailure | None
+    ) -> None:
+        """The parts of the first connection, as gates."""
+        failed_phase = failure.phase if failure else None
+        is_after_failure = False
+        for phase, duration_ms in zip(_PHASES, phases.durations(), strict=True):
+            if is_after_failure:
+                self._add_skipped(phase, "gate_failed", mandatory=step.mandatory)
+            elif failure and phase == failed_phase:
+                is_after_failure = True
+                self._add_failed(
+                    phase,
+                    failure,
+                    field_pointer=_field_pointer(step.compiled, failure.code),
+                    mandatory=step.mandatory,
+                )
+            elif duration_ms is None:
+                self._add_skipped(phase, "not_applicable", mandatory=False)
+            else:
+                self._add(
+                    Step(
+                        name=phase,
+                        mandatory=step.mandatory,
+                        status="passed",
+                        duration_ms=duration_ms,
+                        summary=_PHASE_PASSED[phase],
+                    )
+                )
+
+    def _add_passed(self, step: PlannedStep, outcome: Outcome, duration_ms: int) -> None:
+        self._proven = self._proven or (step.compiled.proves_access and outcome.proves)
+        if self._account is None and outcome.account is not None:
+            self._account = self._clean(outcome.account)
+        self._add(
+            Step(
+                name=step.name,
+                category=step.category,
+                mandatory=step.mandatory,
+                status="passed",
+                duration_ms=duration_ms,
+                summary=self._redact(outcome.summary),
+            )
+        )
+
+    def _add_failed(
+        self,
+        name: str,
+        failure: CheckFailure,
+        *,
+        field_pointer: str | None,
+        category: StepCategory = "gate",
+        mandatory: bool = True,
+        duration_ms: int = 0,
+    ) -> None:
+        info = describe(failure.code)
+        if failure.retry_after_seconds is not None:
+            self._retry_after[name] = failure.retry_after_seconds
+        self._add(
+            Step(
+                name=name,
+                category=category,
+                mandatory=mandatory,
+                status="failed" if mandatory else "warning",
+                code=failure.code,
+                detail=failure.detail,
+                duration_ms=duration_ms,
+                summary=self._redact(failure.summary),
+                diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
+                field_pointer=field_pointer,
+            )
+        )
+
+    def _add_skipped(
+        self,
+        name: str,
+        reason: SkipReason,
+        *,
+        category: StepCategory = "gate",
+        mandatory: bool = True,
+    ) -> None:
+        self._add(
+            Step(
+                name=name,
+                category=category,
+                mandatory=mandatory,
+                status="skipped",
+                summary=_SKIPPED[reason],
+                skip_reason=reason,
+            )
+        )
+
+    def _add(self, step: Step) -> None:
+        self._steps.append(step)
+        if step.category == "gate" and step.status == "failed":
+            self.halted_by = self.halted_by or step.name
+
+    def _clean(self, account: str) -> str:
+        """A server's text made safe to show: printable, redacted, and only then cut to length."""
+        printable = "".join(character for character in account if character.isprintable())
+        return self._redact(printable)[:MAX_ACCOUNT]
+
+    def _describe(self, step: str, error: Exception) -> Fault:
+        # Only places in the code: the source lines of a trace hold no values.
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        return Fault(step, type(error).__name__, self._redact(str(error)), self._redact(trace))
+
+
+async def _run_probe(
+    step: PlannedStep, guard: EgressGuard, deadline: float, phases: Phases
+) -> Outcome:
+    try:
+        async with asyncio.timeout_at(deadline + _GRACE_SECONDS):
+            return await step.compiled.probe.run(guard, deadline=deadline, phases=phases)
+    except TimeoutError as error:
+        raise CheckFailure("provider_timeout", "The step did not end in time.") from error
+
+
+def _field_pointer(compiled: Compiled, code: Code) -> str | None:
+    """The field of the endpoint that most likely has to change."""
+    category = describe(code).category
+    if category in _HOST_CATEGORIES:
+        return compiled.host_pointer
+    return compiled.credential_pointer if category in _CREDENTIAL_CATEGORIES else None
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,63 @@
+"""From the steps of a test to its verdict. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from patchbay.checks.codes import Code, describe
+from patchbay.checks.model import CheckReport, Fault, Step
+
+PASSED = "Connection test passed"
+NOTHING_CALLED = (
+    "The configuration is complete, but nothing was called: this integration has no step that "
+    "proves access"
+)
+NOT_PROVEN = "The steps passed, but none of them proved access with the credential"
+
+
+def verdict(
+    steps: Sequence[Step],
+    *,
+    proven: bool,
+    called: bool,
+    latency_ms: int,
+    account: str | None = None,
+    retry_after: Mapping[str, int] | None = None,
+    fault: Fault | None = None,
+) -> CheckReport:
+    """Passed when every mandatory step passed; the first one that did not decides the code.
+
+    `proven`: a step proved access. `called`: a step of the manifest ran. `retry_after` are seconds
+    by the name of the step.
+    """
+    decisive = next((s for s in steps if s.mandatory and s.status in {"failed", "skipped"}), None)
+    if decisive is None:
+        message = PASSED if proven else NOT_PROVEN if called else NOTHING_CALLED
+        return CheckReport(
+            passed=True,
+            verified=proven,
+            latency_ms=latency_ms,
+            message=message,
+            account=account,
+            steps=tuple(steps),
+            fault=fault,
+        )
+    code: Code = decisive.code or "budget_exhausted"
+    info = describe(code)
+    manner = "did not run" if decisive.status == "skipped" else "failed"
+    return CheckReport(
+        passed=False,
+        verified=False,
+        code=code,
+        category=info.category,
+        blame=info.blame,
+        retryable=info.retryable,
+        retry_after_seconds=(retry_after or {}).get(decisive.name),
+        latency_ms=latency_ms,
+        message=f'Step "{decisive.name}" {manner}: {_continued(decisive.summary)}',
+        account=account,
+        steps=tuple(steps),
+        fault=fault,
+    )
+
+
+def _continued(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

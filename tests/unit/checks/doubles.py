@@ -1,0 +1,100 @@
+"""Stand-ins for what checks dial: a resolver with given answers, and servers on the loopback."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.model import CheckReport
+from patchbay.checks.plan import CheckTarget, compile_plan
+from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.runner import run
+
+type Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+KEY = "sk_live_4242secret"
+
+
+class FakeResolver:
+    """Answers each name with the next of its answers, the last one for ever, and keeps count."""
+
+    def __init__(self, answers: Mapping[str, Sequence[Sequence[str]]]) -> None:
+        self._answers = {name: list(sequence) for name, sequence in answers.items()}
+        self.asked: list[str] = []
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        self.asked.append(host)
+        if host not in self._answers:
+            raise OSError("no such name")
+        sequence = self._answers[host]
+        return sequence.pop(0) if len(sequence) > 1 else sequence[0]
+
+
+class StalledResolver:
+    async def resolve(self, host: str) -> Sequence[str]:
+        await asyncio.sleep(60)
+        return [host]
+
+
+@asynccontextmanager
+async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A server on the loopback for as long as the block lasts; gives its port."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await handler(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        server.abort_clients()
+
+
+def answering(response: bytes) -> Handler:
+    """A server that reads the head of one request and sends these bytes."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(response)
+        await writer.drain()
+
+    return handler
+
+
+def http_response(status: str, body: bytes = b"", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def guard_for(
+    *ports: int, answers: Mapping[str, Sequence[Sequence[str]]] | None = None
+) -> EgressGuard:
+    """A guard that may dial these ports of the loopback, besides the public internet."""
+    rules = ",".join(f"127.0.0.1/32:{port}" for port in ports)
+    return EgressGuard(EgressPolicy.parse(rules), resolver=FakeResolver(answers or {}))
+
+
+def target_for(*steps: Mapping[str, object], **checks: object) -> CheckTarget:
+    """What is tested: an integration with an API key and these steps."""
+    return CheckTarget(
+        manifest={"checks": {"steps": list(steps), **checks}},
+        auth_config={"type": "api_key"},
+        variables_schema={"properties": {"region": {"type": "string"}}},
+        variables={"region": "eu"},
+        secrets={"api_key": KEY},
+    )
+
+
+def step_for(port: int, /, path: str = "/me", **extra: Any) -> dict[str, object]:
+    """An http step that calls the server on this port."""
+    url = f"http://127.0.0.1:{port}{path}"
+    return {"name": "whoami", "kind": "http", "request": {"url": url}, **extra}
+
+
+async def run_test(target: CheckTarget, guard: EgressGuard, *, total_ms: int = 5000) -> CheckReport:
+    return await run(compile_plan(target), guard, total_ms=total_ms)

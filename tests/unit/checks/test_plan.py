@@ -1,0 +1,310 @@
+"""From manifest and values to a plan."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from patchbay.checks.kinds.http import HttpProbe
+from patchbay.checks.plan import CheckTarget, Plan, compile_plan, plan_problems
+from tests.unit.checks.doubles import KEY, target_for
+
+SCHEMA = {"properties": {"region": {"type": "string"}, "host": {"format": "hostname"}}}
+URL = "https://{{variables.region}}.api.example.com/v1/me"
+
+
+def http_step(**changes: Any) -> dict[str, Any]:
+    return {"name": "whoami", "kind": "http", "request": {"url": URL}, **changes}
+
+
+def probe_of(plan: Plan, index: int = 0) -> HttpProbe:
+    probe = plan.steps[index].compiled.probe
+    assert isinstance(probe, HttpProbe)
+    return probe
+
+
+def headers_of(target: CheckTarget) -> dict[str, str]:
+    return dict(probe_of(compile_plan(target)).request.headers)
+
+
+def problems_of(*steps: object, **more: Any) -> list[str]:
+    manifest = {"checks": {"steps": list(steps)}, **more}
+    return [p.pointer for p in plan_problems(manifest, {"type": "api_key"}, SCHEMA)]
+
+
+def test_a_step_is_a_mandatory_gate_and_a_capability_is_not_mandatory() -> None:
+    # when
+    plan = compile_plan(
+        target_for(http_step(), http_step(name="reads", category="capability", mandatory=False))
+    )
+
+    # then
+    assert plan.problems == ()
+    assert plan.timeout_ms == 10_000
+    assert [(s.name, s.category, s.mandatory) for s in plan.steps] == [
+        ("whoami", "gate", True),
+        ("reads", "capability", False),
+    ]
+    assert probe_of(plan).request.target.url == "https://eu.api.example.com/v1/me"
+
+
+@pytest.mark.parametrize(
+    ("auth", "header"),
+    [
+        ({}, ("Authorization", f"Bearer {KEY}")),
+        ({"authValuePrefix": "Bearer"}, ("Authorization", f"Bearer {KEY}")),
+        ({"authValuePrefix": "Bearer "}, ("Authorization", f"Bearer {KEY}")),
+        ({"authValuePrefix": "Token token="}, ("Authorization", f"Token token={KEY}")),
+        ({"authValuePrefix": ""}, ("Authorization", KEY)),
+        ({"authHeaderName": "X-Api-Key"}, ("X-Api-Key", KEY)),
+        ({"authHeaderName": "X-Api-Key", "authValuePrefix": "v1"}, ("X-Api-Key", f"v1 {KEY}")),
+        ({"authHeaderName": None, "authValuePrefix": None}, ("Authorization", f"Bearer {KEY}")),
+    ],
+)
+def test_an_api_key_goes_where_the_auth_config_says(
+    auth: dict[str, object], header: tuple[str, str]
+) -> None:
+    target = replace(target_for(http_step()), auth_config={"type": "api_key", **auth})
+    assert headers_of(target) == dict([header])
+
+
+def test_oauth2_sends_the_access_token() -> None:
+    target = replace(
+        target_for(http_step()), auth_config={"type": "oauth2"}, secrets={"access_token": "at"}
+    )
+    assert headers_of(target) == {"Authorization": "Bearer at"}
+
+
+def test_a_step_may_go_without_the_credential_and_then_proves_nothing() -> None:
+    plan = compile_plan(target_for(http_step(auth=False)))
+    assert probe_of(plan).request.headers == ()
+    assert not plan.steps[0].compiled.proves_access
+
+
+def test_without_authentication_any_successful_step_proves_access() -> None:
+    target = replace(target_for(http_step()), auth_config={"type": "none"}, secrets={})
+    plan = compile_plan(target)
+    assert probe_of(plan).request.headers == ()
+    assert plan.steps[0].compiled.proves_access
+
+
+def test_a_step_that_expects_a_refusal_proves_nothing() -> None:
+    plan = compile_plan(target_for(http_step(expect={"status": [200, 401]})))
+    assert not plan.steps[0].compiled.proves_access
+
+
+def test_basic_takes_the_place_of_the_credential() -> None:
+    # given
+    step = http_step(
+        request={
+            "url": URL,
+            "basic": {"username": "{{variables.region}}", "password": "{{secrets.api_key}}"},
+        }
+    )
+
+    # when
+    plan = compile_plan(target_for(step))
+
+    # then the encoded pair is as secret as the key in it
+    headers = dict(probe_of(plan).request.headers)
+    encoded = headers["Authorization"].removeprefix("Basic ")
+    assert encoded == "ZXU6c2tfbGl2ZV80MjQyc2VjcmV0"
+    assert {KEY, encoded} <= set(plan.secret_values)
+    assert plan.steps[0].compiled.credential_pointer == "/secrets/api_key"
+
+
+def test_missing_values_are_problems_of_the_plan_with_their_fields() -> None:
+    # given
+    target = replace(
+        target_for(http_step()),
+        variables={},
+        secrets={},
+        variables_schema={"properties": {"region": {}, "account": {}}, "required": ["account"]},
+    )
+
+    # when
+    plan = compile_plan(target)
+
+    # then
+    assert plan.steps == ()
+    assert {(p.pointer, p.code) for p in plan.problems} == {
+        ("/variables/account", "config_missing_field"),
+        ("/variables/region", "config_missing_field"),
+        ("/secrets/api_key", "secret_not_found"),
+    }
+
+
+def test_an_api_key_is_asked_for_even_when_no_step_sends_it() -> None:
+    plan = compile_plan(replace(target_for(), secrets={}))
+    assert [p.code for p in plan.problems] == ["secret_not_found"]
+
+
+def test_a_variable_takes_the_default_of_its_schema() -> None:
+    target = replace(
+        target_for(http_step()),
+        variables={},
+        variables_schema={"properties": {"region": {"default": "us"}}},
+    )
+    assert probe_of(compile_plan(target)).request.target.host == "us.api.example.com"
+
+
+def test_a_refused_value_is_a_problem_and_is_not_quoted() -> None:
+    # given a key pasted with its line break, and a region that is a host
+    target = replace(
+        target_for(http_step()),
+        variables={"region": "evil.example.com/"},
+        secrets={"api_key": "sk-1\n"},
+    )
+
+    # when
+    plans = [compile_plan(target), compile_plan(replace(target, variables={"region": "eu"}))]
+
+    # then
+    problems = [problem for plan in plans for problem in plan.problems]
+    assert [p.pointer for p in problems] == ["/variables/region", "/secrets/api_key"]
+    assert not any("evil" in p.message or "sk-1" in p.message for p in problems)
+
+
+def test_printing_a_plan_or_its_target_shows_no_secret() -> None:
+    target = target_for(http_step())
+    plan = compile_plan(target)
+    assert KEY not in f"{target!r}{plan!r}{plan.steps[0].compiled!r}"
+
+
+def test_a_broken_manifest_is_a_problem_and_not_an_error() -> None:
+    target = replace(target_for(), manifest={"checks": {"steps": [{"kind": "telnet"}, 3]}})
+    plan = compile_plan(target)
+    assert plan.steps == ()
+    assert {p.code for p in plan.problems} == {"config_invalid"}
+
+
+def test_a_manifest_without_checks_has_an_empty_plan() -> None:
+    plan = compile_plan(replace(target_for(), manifest={}))
+    assert (plan.steps, plan.problems) == ((), ())
+
+
+def test_a_good_manifest_has_no_problems() -> None:
+    step = http_step(
+        category="capability",
+        capability="reads",
+        timeoutMs=2000,
+        request={
+            "url": URL,
+            "method": "POST",
+            "safe": True,
+            "headers": {"X-A": "{{variables.region}}"},
+        },
+        expect={
+            "status": [200],
+            "json": {"/a": {"type": "array"}, "/b": 1, "/c": {"exists": False}},
+            "headers": {"X-B": {"equals": "c"}},
+        },
+        account="/a/b",
+    )
+    assert problems_of(step, capabilities=["reads"]) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "pointer"),
+    [
+        (http_step(kind="telnet"), "/kind"),
+        (http_step(kind=None), "/kind"),
+        (http_step(name=""), "/name"),
+        (http_step(name="a\n"), "/name"),
+        (http_step(name="tls"), "/name"),
+        (http_step(category="maybe"), "/category"),
+        (http_step(mandatory="yes"), "/mandatory"),
+        (http_step(capability="unknown"), "/capability"),
+        (http_step(timeoutMs=26_000), "/timeoutMs"),
+        (http_step(timeoutMs=True), "/timeoutMs"),
+        (http_step(retries=3), "/retries"),
+        (http_step(auth="no"), "/auth"),
+        (http_step(account="name"), "/account"),
+        (http_step(request=None), "/request"),
+        (http_step(request={"url": URL, "proxy": "x"}), "/request/proxy"),
+        (http_step(request={}), "/request/url"),
+        (http_step(request={"url": "/v1/me"}), "/request/url"),
+        (http_step(request={"url": "https://a.example.com/{{variables.x}}"}), "/request/url"),
+        (http_step(request={"url": URL, "method": "DELETE"}), "/request/method"),
+        (http_step(request={"url": URL, "method": "POST"}), "/request/method"),
+        (http_step(request={"url": URL, "method": "DELETE", "safe": True}), "/request/method"),
+        (http_step(request={"url": URL, "safe": 1}), "/request/safe"),
+        (http_step(request={"url": URL, "redirects": 6}), "/request/redirects"),
+        (http_step(request={"url": URL, "headers": []}), "/request/headers"),
+        (http_step(request={"url": URL, "headers": {"A": "x", "a": "y"}}), "/request/headers"),
+        (http_step(request={"url": URL, "headers": {"Host": "x"}}), "/request/headers/Host"),
+        (http_step(request={"url": URL, "headers": {"X-A": "é"}}), "/request/headers/X-A"),
+        (http_step(request={"url": URL, "headers": {"X-A": 1}}), "/request/headers/X-A"),
+        (
+            http_step(request={"url": URL, "headers": {"{{variables.region}}": "x"}}),
+            "/request/headers/{{variables.region}}",
+        ),
+        (
+            http_step(request={"url": URL, "headers": {"authorization": "x"}}),
+            "/request/headers/authorization",
+        ),
+        (http_step(request={"url": URL, "basic": {"username": "a"}}), "/request/basic"),
+        (
+            http_step(request={"url": URL, "basic": {"username": "a", "password": 1}}),
+            "/request/basic/password",
+        ),
+        (http_step(expect=[]), "/expect"),
+        (http_step(expect={"body": ""}), "/expect/body"),
+        (http_step(expect={"status": []}), "/expect/status"),
+        (http_step(expect={"status": [99]}), "/expect/status"),
+        (http_step(expect={"status": [True]}), "/expect/status"),
+        (http_step(expect={"json": []}), "/expect/json"),
+        (http_step(expect={"json": {"ok": True}}), "/expect/json/ok"),
+        (http_step(expect={"json": {"/a": {"b": 1}}}), "/expect/json/~1a"),
+        (http_step(expect={"json": {"/a": {"type": "text"}}}), "/expect/json/~1a"),
+        (http_step(expect={"headers": {"a b": "x"}}), "/expect/headers/a b"),
+    ],
+)
+def test_what_is_wrong_with_a_step_is_found_where_it_is(step: object, pointer: str) -> None:
+    assert f"/manifest/checks/steps/0{pointer}" in problems_of(step)
+
+
+def test_what_is_wrong_around_the_steps_is_found() -> None:
+    assert problems_of(http_step(), http_step()) == ["/manifest/checks/steps/1/name"]
+    assert problems_of(3) == ["/manifest/checks/steps/0"]
+    assert problems_of(*[http_step(name=f"s{n}") for n in range(21)]) == ["/manifest/checks/steps"]
+    for checks, pointer in [
+        ([], "/manifest/checks"),
+        ({"every": 1}, "/manifest/checks/every"),
+        ({"timeoutMs": 0}, "/manifest/checks/timeoutMs"),
+        ({"steps": {}}, "/manifest/checks/steps"),
+    ]:
+        assert [p.pointer for p in plan_problems({"checks": checks}, {}, {})] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("auth", "pointer"),
+    [
+        ({"type": "magic"}, "/authConfig/type"),
+        ({"type": ["api_key"]}, "/authConfig/type"),
+        ({"type": "api_key", "authHeaderName": "Host"}, "/authConfig/authHeaderName"),
+        ({"type": "api_key", "authHeaderName": 1}, "/authConfig/authHeaderName"),
+        ({"type": "api_key", "authValuePrefix": "a\r\n"}, "/authConfig/authValuePrefix"),
+    ],
+)
+def test_an_auth_config_that_can_not_be_sent_is_a_problem(
+    auth: dict[str, object], pointer: str
+) -> None:
+    assert [p.pointer for p in plan_problems({}, auth, {})] == [pointer]
+
+
+def test_secrets_of_the_manifests_own_schema_may_be_used() -> None:
+    # given
+    step = http_step(
+        request={"url": "https://api.example.com/", "headers": {"X-App": "{{secrets.app}}"}}
+    )
+    schema = {"properties": {"app": {}, "other": {}}, "required": ["other"]}
+    target = replace(
+        target_for(step), manifest={"checks": {"steps": [step]}, "secretsSchema": schema}
+    )
+
+    # when
+    plan = compile_plan(target)
+
+    # then
+    assert {p.pointer for p in plan.problems} == {"/secrets/app", "/secrets/other"}

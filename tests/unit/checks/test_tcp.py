@@ -1,0 +1,100 @@
+"""The kind tcp: something listens, and no more is claimed than that."""
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.model import CheckReport
+from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
+from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.runner import run
+
+SCHEMA: dict[str, Any] = {
+    "properties": {
+        "host": {"type": "string", "format": "hostname"},
+        "name": {"type": "string"},
+        "port": {"type": "integer", "default": 5432},
+    }
+}
+
+
+def manifest(**step: Any) -> dict[str, Any]:
+    return {"checks": {"steps": [{"name": "reachable", "kind": "tcp", **step}]}}
+
+
+def report_on(port: object, policy: str = "127.0.0.1/32:1024-65535") -> CheckReport:
+    target = CheckTarget(
+        manifest(host="{{variables.host}}", port="{{variables.port}}"),
+        {"type": "none"},
+        SCHEMA,
+        {"host": "127.0.0.1", "port": port},
+        {},
+    )
+    guard = EgressGuard(EgressPolicy.parse(policy))
+    return asyncio.run(run(compile_plan(target), guard, total_ms=1000))
+
+
+@pytest.mark.enable_socket
+def test_a_listening_server_passes_but_proves_no_access() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        report = report_on(server.getsockname()[1])
+    assert report.passed
+    # There was no credential to prove: the integration asks for none
+    assert report.steps[-1].summary == "The server accepts connections."
+    assert not report.verified
+    assert report.message != "Connection test passed"
+
+
+@pytest.mark.enable_socket
+def test_a_closed_port_is_refused_at_the_tcp_gate() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    report = report_on(port)
+    assert report.code == "connection_refused"
+    [failed] = [step for step in report.steps if step.status == "failed"]
+    assert (failed.name, failed.field_pointer) == ("tcp", "/variables/host")
+
+
+def test_only_the_ports_of_its_services_are_dialled_on_the_internet() -> None:
+    for port in (22, 25, 80, 6379):
+        target = CheckTarget(manifest(host="93.184.216.34", port=port), {}, {}, {}, {})
+        guard = EgressGuard(EgressPolicy())
+        report = asyncio.run(run(compile_plan(target), guard, total_ms=1000))
+        assert report.code == "egress_blocked", port
+
+
+@pytest.mark.parametrize("port", [0, 65536, "5432", True, 5432.0, None])
+def test_a_port_that_is_none_is_the_customers_to_correct(port: object) -> None:
+    report = report_on(port)
+    assert report.category == "config"
+    assert report.steps[0].field_pointer == "/variables/port"
+
+
+@pytest.mark.parametrize(
+    ("step", "pointer"),
+    [
+        ({"port": 5432}, "host"),
+        ({"host": "db.example.com"}, "port"),
+        ({"host": "db.example.com", "port": 0}, "port"),
+        ({"host": "db.example.com", "port": "5432"}, "port"),
+        ({"host": "db.example.com", "port": "{{secrets.port}}"}, "port"),
+        ({"host": "db.example.com", "port": "1{{variables.port}}"}, "port"),
+        ({"host": "{{variables.name}}", "port": 5432}, "host"),
+        ({"host": "http://db.example.com", "port": 5432}, "host"),
+        ({"host": "db.example.com", "port": 5432, "auth": False}, "auth"),
+    ],
+)
+def test_what_is_wrong_with_a_step_is_pointed_at(step: dict[str, Any], pointer: str) -> None:
+    problems = plan_problems(manifest(**step), {"type": "none"}, SCHEMA)
+    assert [problem.pointer for problem in problems] == [f"/manifest/checks/steps/0/{pointer}"]
+
+
+def test_a_good_step_has_no_problems() -> None:
+    for step in (
+        {"host": "{{variables.name}}.db.example.com", "port": 5432},
+        {"host": "{{variables.host}}", "port": "{{variables.port}}"},
+    ):
+        assert plan_problems(manifest(**step), {"type": "none"}, SCHEMA) == []
