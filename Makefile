@@ -1,0 +1,126 @@
+# What can be done here: `make help`. Tools live under .local/ and .venv/, nothing is installed
+# outside the checkout, and each step runs only if what it depends on has changed.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+UV_VERSION := 0.13.8
+# A version manager's shim may be on PATH and yet refuse to run, so `uv` has to prove itself.
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .local/tools/uv/bin/uv)
+OWN_UV := $(filter .local/%,$(UV))
+
+BIN := .venv/bin
+SAM := .local/sam/bin/sam
+# sam looks for python3.13 on PATH; the outer make's flags are not for the makefiles it runs.
+SAM_ENV := env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.local/sam/bin:$$PATH"
+REQUIREMENTS := layers/dependencies/requirements.txt
+EXPORT := $(UV) export --quiet --locked --no-dev --no-emit-project --no-annotate --no-header
+
+# $(call install,what,log,command): says what it does; the command's output is kept in a log.
+install = echo "installing $(1)"; mkdir -p .local/logs; $(3) >.local/logs/$(2).log 2>&1 || { \
+	echo "patchbay: $(1) can't be installed; is a package registry in reach?" \
+	"(see .local/logs/$(2).log)" >&2; exit 1; }
+
+##@ Use
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9_-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: tools ## Run Patchbay on this machine: PORT=3000, EGRESS_ALLOW=cidr:ports,…
+	@exec $(BIN)/python -m local
+
+.PHONY: logs
+logs: tools ## Show the last ten minutes of the functions' logs, of a running `make run`
+	@exec $(BIN)/python -m local.logs
+
+.PHONY: build
+build: tools ## Build the functions and layers as they are deployed (sam build)
+	$(SAM_ENV) $(SAM) build
+
+.PHONY: fmt
+fmt: .venv/.stamp ## Format the code and sort its imports
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: requirements
+requirements: .venv/.stamp ## Write what the dependencies layer installs, from uv.lock
+	$(EXPORT) --output-file $(REQUIREMENTS)
+
+.PHONY: openapi
+openapi: .venv/.stamp ## Write the API document from the route declarations
+	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi
+
+.PHONY: clean
+clean: ## Remove what was built and the local cloud's data; tools stay
+	rm -rf .aws-sam .local/state .local/stack.json .local/logs \
+		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+##@ Check
+
+.PHONY: test
+test: lint types imports template requirements-check openapi-check unit e2e ## All that CI runs
+
+.PHONY: lint
+lint: .venv/.stamp ## Style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: .venv/.stamp ## Types
+	$(BIN)/mypy
+
+.PHONY: imports
+imports: .venv/.stamp ## Packages import each other one way only
+	PYTHONPATH=layers/patchbay $(BIN)/lint-imports
+
+.PHONY: template
+template: tools ## The template is valid
+	$(SAM_ENV) AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
+
+.PHONY: requirements-check
+requirements-check: .venv/.stamp ## The dependencies layer installs what uv.lock says
+	@$(EXPORT) | diff $(REQUIREMENTS) - || \
+		{ echo "patchbay: $(REQUIREMENTS) is not what uv.lock says: make requirements" >&2; exit 1; }
+
+.PHONY: openapi-check
+openapi-check: .venv/.stamp ## The API document describes the code
+	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi --check
+
+.PHONY: unit
+unit: .venv/.stamp ## Unit and integration tests (moto)
+	$(BIN)/pytest tests/unit tests/integration
+
+.PHONY: e2e
+e2e: tools ## End-to-end tests against a local cloud
+	$(BIN)/pytest tests/e2e
+
+# ---------------------------------------------------------------- tools
+
+.PHONY: tools
+tools: .venv/.stamp .local/sam/.stamp .local/ministack/.stamp
+
+.venv/.stamp: pyproject.toml uv.lock .local/python
+	@$(call install,the project's packages,setup,$(UV) sync --locked)
+	@touch $@
+
+.local/%/.stamp: local/%/pyproject.toml local/%/uv.lock .local/python
+	@$(call install,$*,setup-$*,UV_PROJECT_ENVIRONMENT="$(CURDIR)/.local/$*" \
+		$(UV) sync --locked --project local/$*)
+	@touch $@
+
+# uv fetches a Python of its own where the machine has none, if it may.
+.local/python: .python-version $(OWN_UV)
+	@mkdir -p .local
+	@$(UV) python find 3.13 >/dev/null 2>&1 || $(UV) python install --quiet 3.13 2>/dev/null || \
+		{ echo "patchbay: Python 3.13 is needed and was not found" >&2; exit 1; }
+	@touch $@
+
+.local/tools/uv/bin/uv:
+	@$(call install,uv $(UV_VERSION),setup-uv,{ python3 -m venv --clear .local/tools/uv && \
+		.local/tools/uv/bin/python -m pip install --disable-pip-version-check \
+		uv==$(UV_VERSION); })

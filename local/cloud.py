@@ -1,0 +1,85 @@
+"""The story of a local cloud, from the emulator's start to its end."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from local import catalog, emulator, gateway, tenant
+from local.client import Client
+from local.paths import StateDir
+from local.problems import Problem
+from local.proxy import Proxy
+from local.sam import build_and_deploy
+
+READY = "Patchbay is ready"
+
+
+async def serve(port: int, state: StateDir, egress_allow: str) -> None:
+    """Bring up a local cloud and serve it until cancelled.
+
+    1. Take the state folder and the port: what can fail at once, fails at once.
+    2. Start the emulator with the data of the last time.
+    3. Build and deploy the template; give the API its routes.
+    4. Find the organization and key of the last time, or make them; publish the catalogue.
+    5. Say how to call it.
+    """
+    progress = _progress()
+    proxy = Proxy(port)
+    with _taken(state):
+        async with proxy.serving(), emulator.running(state) as running:
+            parameters = {"EgressAllow": egress_allow}
+            stack = await build_and_deploy(running, state, parameters, progress)
+            proxy.open(running.url, await asyncio.to_thread(gateway.configure, running, stack))
+            caller = await asyncio.to_thread(tenant.recall, state.stack_file, proxy.url)
+            if caller is None:
+                progress("creating an organization, a space and an admin key")
+                caller = await tenant.create(running, stack)
+            tenant.remember(state.stack_file, proxy.url, running, caller)
+            progress("publishing the catalogue")
+            client = Client(proxy.url, caller.api_key)
+            report = await asyncio.to_thread(
+                catalog.publish, client, caller.space_id, catalog.read()
+            )
+            for refused in report.refused:
+                print(f"patchbay: {refused}", file=sys.stderr)
+            print(_how_to_call(proxy.url, caller, state), flush=True)
+            await running.ended()
+            raise Problem(f"the AWS emulator ended by itself (its log: {state.logs})")
+
+
+def _progress() -> Callable[[str], None]:
+    start = time.monotonic()
+
+    def progress(step: str) -> None:
+        print(f"{time.monotonic() - start:5.1f} s  {step}", flush=True)
+
+    return progress
+
+
+@contextlib.contextmanager
+def _taken(state: StateDir) -> Iterator[None]:
+    state.root.mkdir(parents=True, exist_ok=True)
+    with (state.root / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Problem(f"another local cloud uses {os.path.relpath(state.root)}") from None
+        yield
+
+
+def _how_to_call(api_url: str, caller: tenant.Tenant, state: StateDir) -> str:
+    return f"""
+{READY}: {api_url}   (reference: {api_url}/docs, Ctrl-C stops it)
+
+  export PATCHBAY_API_KEY={caller.api_key}
+  curl -H "Authorization: Bearer $PATCHBAY_API_KEY" {api_url}/v1/catalog
+  curl -H "Authorization: Bearer $PATCHBAY_API_KEY" \\
+    {api_url}/spaces/{caller.space_slug}/integration-health
+
+  organization {caller.organization_id}, space {caller.space_slug} ({caller.space_id});
+  also in {os.path.relpath(state.stack_file)}. Function logs: make logs
+"""

@@ -1,0 +1,27 @@
+"""Show what the functions of the running local cloud logged (`make logs`), with `sam logs`."""
+
+import json
+import os
+import sys
+
+from local.emulator import aws_environment
+from local.paths import ROOT, SAM_VENV, StateDir
+from local.sam import STACK_NAME
+
+
+def main() -> None:
+    """This process becomes `sam logs`."""
+    try:
+        stack = json.loads(StateDir().stack_file.read_text())
+    except FileNotFoundError:
+        sys.exit("patchbay: there is no local cloud; start one: make run")
+    sam = str(SAM_VENV / "bin" / "sam")
+    functions = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
+    groups = [f"--cw-log-group=/patchbay/{STACK_NAME}/{name}" for name in functions]
+    env = aws_environment(stack["aws_endpoint_url"]) | {"SAM_CLI_TELEMETRY": "0"}
+    command = [sam, "logs", "--config-env", "local", *groups]
+    os.execve(sam, command, env)  # noqa: S606 - no shell is wanted
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Where things are in the checkout."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = ROOT / "template.yaml"
+CATALOG = ROOT / "catalog"
+PACKAGE_PATH = ROOT / "layers" / "patchbay"
+SAM_BUILD = ROOT / ".aws-sam"
+
+LOCAL = ROOT / ".local"
+SAM_VENV = LOCAL / "sam"
+MINISTACK_VENV = LOCAL / "ministack"
+
+
+@dataclass(frozen=True)
+class StateDir:
+    """What one local cloud keeps between two starts."""
+
+    root: Path = LOCAL
+
+    @property
+    def stack_file(self) -> Path:
+        """How to call the API, the key included."""
+        return self.root / "stack.json"
+
+    @property
+    def emulator(self) -> Path:
+        """The emulator's own state."""
+        return self.root / "state"
+
+    @property
+    def logs(self) -> Path:
+        """One log file for each tool."""
+        return self.root / "logs"

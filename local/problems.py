@@ -1,0 +1,5 @@
+"""What stops the local cloud."""
+
+
+class Problem(Exception):
+    """Something the person at the keyboard has to know, told in one line."""

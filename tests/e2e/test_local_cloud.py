@@ -1,0 +1,134 @@
+"""What `make run` promises about starting, stopping and starting again."""
+
+import signal
+import socket
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from local import catalog
+from local.client import Client
+from local.paths import StateDir
+from tests.e2e.harness import STOP_SECONDS, LocalCloud, Stack, processes_of, spawn
+
+FreePort = Callable[[], int]
+
+
+def test_data_and_key_are_found_again_after_a_restart(tmp_path: Path, free_port: FreePort) -> None:
+    # given a local cloud with an organization more, stopped as a service manager does
+    first = LocalCloud(tmp_path, free_port())
+    created = first.stack.client.call("POST", "/v1/organizations", {"name": "Kept"})
+    assert created.status == 201, created.problem
+    assert first.stop(signal.SIGTERM) == 0
+    assert processes_of(tmp_path) == []
+
+    # when it is started again, on another port
+    second = LocalCloud(tmp_path, free_port())
+    kept = second.stack.client.call("GET", f"/v1/organizations/{created.body['id']}")
+    stopped = second.stop(signal.SIGINT)
+
+    # then the old key reads the old data
+    assert second.stack.api_key == first.stack.api_key
+    assert kept.body["name"] == "Kept"
+    # and Ctrl-C is a clean end too
+    assert stopped == 0
+    assert processes_of(tmp_path) == []
+
+
+def test_a_stop_in_the_middle_of_the_start_leaves_nothing_behind(
+    tmp_path: Path, free_port: FreePort
+) -> None:
+    # given a local cloud whose emulator runs and whose build has begun
+    process = spawn(tmp_path, free_port())
+    build_log = StateDir(tmp_path).logs / "sam-build.log"
+    while not build_log.exists() and process.poll() is None:
+        time.sleep(0.02)
+
+    # when it is told to stop
+    process.terminate()
+    said, _ = process.communicate(timeout=STOP_SECONDS)
+
+    # then it does
+    assert process.returncode == 0, said
+    assert processes_of(tmp_path) == []
+
+
+def test_a_taken_port_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = spawn(tmp_path, port)
+        said, _ = process.communicate(timeout=STOP_SECONDS)
+    assert process.returncode == 1
+    assert said == f"patchbay: port {port} is taken; choose another: make run PORT=…\n"
+
+
+def test_the_stack_file_is_for_its_owner_alone(stack: Stack) -> None:
+    assert stack.stack_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_every_entry_of_the_catalogue_is_published(client: Client) -> None:
+    entries = catalog.read()
+    assert entries
+    for entry in entries:
+        found = client.call("GET", f"/v1/catalog/{entry.key}")
+        assert (entry.key, found.status) == (entry.key, 200)
+        assert found.body["currentVersion"] == entry.version
+
+
+def test_publishing_the_catalogue_again_changes_nothing(client: Client, stack: Stack) -> None:
+    assert catalog.publish(client, stack.space_id, catalog.read()).published == []
+
+
+class TestTheFrontDoor:
+    """What a client of API Gateway sees, it sees here."""
+
+    def test_a_caller_without_a_key_gets_the_error_envelope(self, stack: Stack) -> None:
+        answer = Client(stack.api_url, "none").call("GET", "/v1/organizations")
+        assert answer.status == 401
+        assert answer.body["error"]["code"] == "UNAUTHENTICATED"
+
+    def test_an_unknown_path_gets_the_error_envelope(self, client: Client) -> None:
+        answer = client.call("GET", "/no/such/path")
+        assert answer.status == 404
+        assert answer.body["success"] is False
+
+    def test_a_body_in_chunks_arrives_whole(self, stack: Stack) -> None:
+        parts = [b'{"name": ', b'"In chunks"}']
+        connection = _connect(stack)
+        connection.request(
+            "POST",
+            "/v1/organizations",
+            iter(parts),
+            {"Authorization": f"Bearer {stack.api_key}", "Content-Type": "application/json"},
+            encode_chunked=True,
+        )
+        answer = connection.getresponse()
+        assert answer.status == 201
+        assert b'"In chunks"' in answer.read()
+        # and the connection is good for another request
+        connection.request("GET", "/openapi.json")
+        assert connection.getresponse().read().startswith(b"{")
+        connection.close()
+
+    def test_a_body_above_the_limit_of_the_gateway_is_413(self, stack: Stack) -> None:
+        connection = _connect(stack)
+        connection.putrequest("POST", "/v1/organizations")
+        connection.putheader("Content-Length", str(10 * 1024 * 1024 + 1))
+        connection.endheaders(b" " * (10 * 1024 * 1024 + 1))
+        assert connection.getresponse().status == 413
+        connection.close()
+
+    def test_the_gateway_adds_no_header_of_its_own(self, stack: Stack) -> None:
+        connection = _connect(stack)
+        connection.request("GET", "/v1/catalog")
+        names = {name.lower() for name, _ in connection.getresponse().getheaders()}
+        connection.close()
+        assert not names & {"server", "via", "access-control-allow-origin"}
+
+
+def _connect(stack: Stack) -> HTTPConnection:
+    return HTTPConnection(urlsplit(stack.api_url).netloc, timeout=30)
