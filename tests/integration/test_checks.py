@@ -9,7 +9,6 @@ import pytest
 import checks
 from tests.integration.api import Answer, sample_event
 from tests.integration.conftest import Tenant
-from tests.integration.servers import Provider, provider
 from tests.integration.story import (
     SECRET,
     calling,
@@ -17,6 +16,7 @@ from tests.integration.story import (
     create_source,
     publish_integration,
 )
+from tests.servers import Provider, provider
 
 pytestmark = pytest.mark.enable_socket
 

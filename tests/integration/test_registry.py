@@ -193,10 +193,10 @@ def test_what_can_not_be_published_says_why_all_at_once(tenant: Tenant) -> None:
     assert answer.status == 422
     assert answer.code == "NOT_PUBLISHABLE"
     assert answer.pointers == [
-        "/variablesSchema/type",
         "/authConfig/type",
         "/manifest/checcks",
         "/manifest/roles",
+        "/variablesSchema/type",
     ]
     undeclared = create(tenant, slug="two", variablesSchema={})
     answer = publish(tenant, undeclared, "1.0.0")

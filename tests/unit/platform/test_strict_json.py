@@ -57,7 +57,8 @@ def test_the_error_does_not_quote_the_text() -> None:
 
 
 def test_depth_counts_containers() -> None:
-    assert [depth(v) for v in (1, [], {"a": 1}, {"a": [1]}, [[{}]])] == [0, 1, 1, 2, 3]
+    values: list[object] = [1, [], {"a": 1}, {"a": [1]}, [[{}]]]
+    assert [depth(value) for value in values] == [0, 1, 1, 2, 3]
 
 
 def test_equal_objects_have_one_canonical_text() -> None:

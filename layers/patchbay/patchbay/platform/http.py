@@ -321,7 +321,7 @@ def _response(answer: Any, status: int) -> Response[Any]:
             headers["ETag"] = etag(answer.revision)
         status, answer = answer.status or status, answer.body
     if answer is None:
-        return Response(204, headers=headers)
+        return Response(204, body="", headers=headers)
     if isinstance(answer, BaseModel):
         text = answer.model_dump_json(by_alias=True)
     else:
