@@ -75,11 +75,11 @@ def _how_to_call(api_url: str, caller: tenant.Tenant, state: StateDir) -> str:
     return f"""
 {READY}: {api_url}   (reference: {api_url}/docs, Ctrl-C stops it)
 
-  export PATCHBAY_API_KEY={caller.api_key}
-  curl -H "Authorization: Bearer $PATCHBAY_API_KEY" {api_url}/v1/catalog
-  curl -H "Authorization: Bearer $PATCHBAY_API_KEY" \\
-    {api_url}/spaces/{caller.space_slug}/integration-health
+  . {os.path.relpath(state.stack_file.with_suffix(".env"))}
+  curl -H "Authorization: Bearer $API_KEY" $API_URL/v1/catalog
+  curl -H "Authorization: Bearer $API_KEY" $API_URL/spaces/$SPACE_SLUG/integration-health
 
-  organization {caller.organization_id}, space {caller.space_slug} ({caller.space_id});
+  organization {caller.organization_id}, space {caller.space_slug} ({caller.space_id}),
+  key {caller.api_key}
   also in {os.path.relpath(state.stack_file)}. Function logs: make logs
 """

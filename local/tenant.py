@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from local.client import Client
 from local.emulator import Emulator
 from local.paths import PACKAGE_PATH
 from local.sam import Stack
+
+_EXPORTED = ("api_url", "api_key", "organization_id", "space_slug", "space_id")
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,20 @@ def recall(stack_file: Path, api_url: str) -> Tenant | None:
 
 
 def remember(stack_file: Path, api_url: str, emulator: Emulator, tenant: Tenant) -> None:
-    """Write what a caller needs; the key makes it a file for its owner alone."""
+    """Write what a caller needs, for programs as JSON and for shells to source.
+
+    The key makes both files for their owner alone.
+    """
     addresses = {"api_url": api_url, "aws_endpoint_url": emulator.url}
-    content = json.dumps(addresses | asdict(tenant), indent=2) + "\n"
-    fresh = stack_file.with_suffix(".new")
+    content = addresses | asdict(tenant)
+    _write(stack_file, json.dumps(content, indent=2) + "\n")
+    exports = [f"export {name.upper()}={shlex.quote(content[name])}\n" for name in _EXPORTED]
+    _write(stack_file.with_suffix(".env"), "".join(exports))
+
+
+def _write(path: Path, content: str) -> None:
+    fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(content)
-    fresh.replace(stack_file)
+    fresh.replace(path)

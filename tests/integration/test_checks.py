@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import checks
+from local.provider import Provider, provider
 from tests.integration.api import Answer, sample_event
 from tests.integration.conftest import Tenant
 from tests.integration.story import (
@@ -16,7 +17,6 @@ from tests.integration.story import (
     create_source,
     publish_integration,
 )
-from tests.servers import Provider, provider
 
 pytestmark = pytest.mark.enable_socket
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from patchbay.checks.model import CheckReport
+from patchbay.checks.codes import Blame, Code, CodeCategory
+from patchbay.checks.model import CheckReport, Step
 from patchbay.connections.model import HealthStatus, Values
 from patchbay.platform.ids import ConnectionId, DestinationId, SourceId
 
@@ -20,17 +21,29 @@ class DryRun(BaseModel):
     configurations: Values = Field(default_factory=dict)
 
 
-class Answer(CheckReport):
-    """The result of a test: `status` and `message` of the contract, and how it came to them."""
+class Answer(BaseModel):
+    """The result of a test: `status` and `message` of the contract, and how it came to them.
+
+    `verified` is true when a step proved access. The code, whose move it is (`blame`) and whether
+    to try again are there when it failed.
+    """
 
     status: Literal["succeeded", "failed"]
+    message: str
+    verified: bool
+    code: Code | None
+    category: CodeCategory | None
+    blame: Blame | None
+    retryable: bool | None
+    retry_after_seconds: int | None
+    account: str | None
+    latency_ms: int
+    steps: tuple[Step, ...]
 
     @classmethod
     def of(cls, report: CheckReport) -> Self:
-        return cls(
-            **{name: getattr(report, name) for name in CheckReport.model_fields},
-            status="succeeded" if report.passed else "failed",
-        )
+        told = {name: getattr(report, name) for name in cls.model_fields if name != "status"}
+        return cls(status="succeeded" if report.passed else "failed", **told)
 
 
 class ConnectionTest(BaseModel):

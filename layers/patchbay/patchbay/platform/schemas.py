@@ -70,7 +70,7 @@ def _problems_of(error: Any, at: str) -> list[Problem]:
         case _, {"unexpected": [*names]}:
             return [Problem(place + pointer([name]), "is not expected here") for name in names]
         case _:
-            return [Problem(place, error.message)]
+            return [Problem(place, error.message.removeprefix(f"{_MASK} "))]
 
 
 def _linear_time() -> Any:

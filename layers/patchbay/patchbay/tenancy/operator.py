@@ -46,6 +46,7 @@ def _create_organization(
     store: TenancyStore, organization: NewOrganization, space: NewSpace
 ) -> dict[str, str]:
     now = utc_now()
+    store.require_free(space.slug)  # before an organization is made that would have no space
     owner = store.create_organization(organization, now)
     made = store.create_space(owner.id, space, now)
     key = store.issue_key(

@@ -150,10 +150,15 @@ class TenancyStore:
         except TransactionRefused as refused:
             if any(item and item.get("space_id") == space.id for item in refused.failed.values()):
                 return space  # our own write, repeated after its reply was lost
-            raise Conflict("This slug is taken.", "SLUG_TAKEN", slug=space.slug) from None
+            raise _slug_taken(space.slug) from None
         except Contended:
             raise TemporarilyUnavailable from None
         return space
+
+    def require_free(self, slug: str) -> None:
+        """Raises `Conflict` SLUG_TAKEN; free now may be taken when it is claimed."""
+        if self._table.get(slug_claim_key(slug)):
+            raise _slug_taken(slug)
 
     def spaces(self, organization_id: str, query: ListQuery, now: datetime) -> Listing[Space]:
         return self._lists.page(
@@ -345,6 +350,10 @@ class TenancyStore:
             subject=item["key_id"],
             permissions=frozenset(Permission(name) for name in item["permissions"]),
         )
+
+
+def _slug_taken(slug: str) -> Conflict:
+    return Conflict("This slug is taken.", "SLUG_TAKEN", slug=slug)
 
 
 def _space_item(space: Space) -> dict[str, Any]:

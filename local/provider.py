@@ -1,6 +1,16 @@
-"""Real HTTP servers on loopback that answer as a test wants."""
+"""A provider's API to try things on: a small HTTP server on loopback.
+
+    python3 local/provider.py 8099
+
+| path | answer |
+|---|---|
+| `/me` | 200 `{"login": "octocat"}` with `Authorization: Bearer right-key`, otherwise 401 |
+| `/<status>`, such as `/500` | that status |
+| `/silent` | none: the connection stays open |
+"""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +18,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+_SILENCE_SECONDS = 60
+
 
 @dataclass
 class Provider:
-    """A provider's API: `/<status>` answers that status, `/silent` nothing, `/me` by the key."""
+    """A running server, the key that it takes, and the paths and headers it was asked for."""
 
     port: int = 0
     valid_key: str = "right-key"
@@ -23,8 +35,8 @@ class Provider:
 
 
 @contextmanager
-def provider() -> Iterator[Provider]:
-    """Serves until the block ends."""
+def provider(port: int = 0) -> Iterator[Provider]:
+    """Serves until the block ends, on a free port unless one is given."""
     served = Provider()
     closing = threading.Event()
 
@@ -35,7 +47,7 @@ def provider() -> Iterator[Provider]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             served.requests.append((self.path, headers))
             if self.path == "/silent":
-                closing.wait(20)
+                closing.wait(_SILENCE_SECONDS)
                 self.close_connection = True
                 return
             status = self._status(headers.get("authorization"))
@@ -53,12 +65,13 @@ def provider() -> Iterator[Provider]:
         def _status(self, authorization: str | None) -> int:
             if self.path == "/me":
                 return 200 if authorization == f"Bearer {served.valid_key}" else 401
-            return int(self.path.strip("/"))
+            text = self.path.strip("/")
+            return int(text) if text in {"200", "302", "403", "429", "500", "401"} else 404
 
         def log_message(self, *_: Any) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     served.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -70,3 +83,17 @@ def provider() -> Iterator[Provider]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def main() -> None:
+    """Serves until Ctrl-C."""
+    with provider(int(sys.argv[1]) if len(sys.argv) > 1 else 8099) as served:
+        print(f"{served.url}/me takes the key {served.valid_key}; Ctrl-C stops it", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    main()
