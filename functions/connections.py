@@ -17,38 +17,54 @@ from patchbay.connections.vault import Vault
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.http import HttpApi, Reply
+from patchbay.platform.idempotency import Idempotency
+from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.settings import ConnectionsSettings
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, admit
 from patchbay.tenancy.store import TenancyStore
 
-api = HttpApi(admit, tag="Connections")
+
+@cache
+def _settings() -> ConnectionsSettings:
+    return ConnectionsSettings.from_env()
+
+
+@cache
+def _table() -> Table:
+    return Table(_settings().integrations_table)
+
+
+@cache
+def _store() -> ConnectionStore:
+    return ConnectionStore(_table())
+
+
+@cache
+def _idempotency() -> Idempotency:
+    return Idempotency(_table())
+
+
+api = HttpApi(admit, tag="Connections", idempotency=_idempotency)
 
 BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
 
 
 @cache
-def _store() -> ConnectionStore:
-    return ConnectionStore(Table(ConnectionsSettings.from_env().integrations_table))
-
-
-@cache
 def _configurator() -> Configurator:
-    settings = ConnectionsSettings.from_env()
-    table = Table(settings.integrations_table)
     return Configurator(
-        TenancyStore(table),
-        RegistryStore(table),
+        TenancyStore(_table()),
+        RegistryStore(_table()),
         _store(),
-        Vault(table, settings.vault_key_id),
+        Vault(_table(), _settings().vault_key_id),
     )
 
 
 @api.post(f"{BASE}/sources", permission=Permission.MANAGE, status=201)
-def create_source(organization_id: str, body: NewEndpoint) -> Reply[Endpoint]:
+def create_source(organization_id: str, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:
     """Create a source of a release, with variables and secrets."""
-    return _created(organization_id, Role.SOURCE, body)
+    return _created(organization_id, Role.SOURCE, body, stamp)
 
 
 @api.get(f"{BASE}/sources", permission=Permission.READ)
@@ -74,9 +90,9 @@ def delete_source(organization_id: str, source_id: str, if_match: str | None) ->
 
 
 @api.post(f"{BASE}/destinations", permission=Permission.MANAGE, status=201)
-def create_destination(organization_id: str, body: NewEndpoint) -> Reply[Endpoint]:
+def create_destination(organization_id: str, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:
     """Create a destination of a release, with variables and secrets."""
-    return _created(organization_id, Role.DESTINATION, body)
+    return _created(organization_id, Role.DESTINATION, body, stamp)
 
 
 @api.get(f"{BASE}/destinations", permission=Permission.READ)
@@ -102,9 +118,9 @@ def delete_destination(organization_id: str, destination_id: str, if_match: str 
 
 
 @api.post(f"{BASE}/connections", permission=Permission.MANAGE, status=201)
-def create_connection(organization_id: str, body: NewConnection) -> Reply[Connection]:
+def create_connection(organization_id: str, body: NewConnection, stamp: Stamp) -> Reply[Connection]:
     """Create a connection of a source, and optionally a destination, in a space."""
-    connection = _configurator().create_connection(organization_id, body, utc_now())
+    connection = _configurator().create_connection(organization_id, body, stamp)
     return Reply(connection, connection.revision)
 
 
@@ -136,8 +152,8 @@ def delete_connection(organization_id: str, connection_id: str, if_match: str | 
     _store().delete_connection(organization_id, connection_id, space, if_match)
 
 
-def _created(organization_id: str, role: Role, body: NewEndpoint) -> Reply[Endpoint]:
-    endpoint = _configurator().create_endpoint(organization_id, role, body, utc_now())
+def _created(organization_id: str, role: Role, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:
+    endpoint = _configurator().create_endpoint(organization_id, role, body, stamp)
     return Reply(endpoint, endpoint.revision)
 
 

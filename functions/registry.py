@@ -8,6 +8,8 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import InvalidInput, PermissionDenied
 from patchbay.platform.http import HttpApi, Reply
+from patchbay.platform.idempotency import Idempotency
+from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.settings import ControlPlaneSettings
 from patchbay.registry.model import (
@@ -26,8 +28,6 @@ from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal, admit, authorize
 from patchbay.tenancy.store import TenancyStore
 
-api = HttpApi(admit, tag="Registry")
-
 
 @cache
 def _table() -> Table:
@@ -44,6 +44,14 @@ def _tenants() -> TenancyStore:
     return TenancyStore(_table())
 
 
+@cache
+def _idempotency() -> Idempotency:
+    return Idempotency(_table())
+
+
+api = HttpApi(admit, tag="Registry", idempotency=_idempotency)
+
+
 def _owned(caller: Principal, permission: Permission, integration_id: str) -> Integration:
     integration = _registry().integration(integration_id)
     authorize(caller, permission, integration.organization_id, "integration")
@@ -57,7 +65,7 @@ def _require_trust(caller: Principal, tier: TrustTier | None) -> None:
 
 
 @api.post("/v1/integrations", permission=Permission.MANAGE, status=201)
-def create_integration(caller: Principal, body: NewIntegration) -> Reply[Integration]:
+def create_integration(caller: Principal, body: NewIntegration, stamp: Stamp) -> Reply[Integration]:
     """Create an integration as a draft."""
     _require_trust(caller, body.trust_tier)
     workspace = _tenants().space_by_id(body.workspace_id)
@@ -65,7 +73,7 @@ def create_integration(caller: Principal, body: NewIntegration) -> Reply[Integra
         workspace.organization_id != caller.organization_id and not caller.is_operator
     ):
         raise InvalidInput.at("/workspaceId", "is no space of yours")
-    integration = _registry().create(body, workspace, caller.subject, utc_now())
+    integration = _registry().create(body, workspace, caller.subject, stamp)
     return Reply(integration, integration.revision)
 
 
@@ -112,7 +120,7 @@ def delete_integration(caller: Principal, integration_id: str, if_match: str | N
     failures=(422,),
 )
 def publish_integration(
-    caller: Principal, integration_id: str, body: Publication
+    caller: Principal, integration_id: str, body: Publication, stamp: Stamp
 ) -> Reply[Release]:
     """Publish the draft as an immutable release."""
     _owned(caller, Permission.MANAGE, integration_id)
@@ -121,7 +129,7 @@ def publish_integration(
         body.version,
         caller.subject,
         lambda draft: problems_of(draft, plan_problems),
-        utc_now(),
+        stamp.now,
     )
     return Reply(release, status=201 if made else 200)
 

@@ -7,6 +7,8 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import PermissionDenied
 from patchbay.platform.http import HttpApi, Reply
+from patchbay.platform.idempotency import Idempotency
+from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.settings import ControlPlaneSettings
 from patchbay.tenancy.access import Permission, Principal, admit, authorize
@@ -22,12 +24,23 @@ from patchbay.tenancy.model import (
 )
 from patchbay.tenancy.store import TenancyStore
 
-api = HttpApi(admit, tag="Tenancy")
+
+@cache
+def _table() -> Table:
+    return Table(ControlPlaneSettings.from_env().integrations_table)
 
 
 @cache
 def _tenants() -> TenancyStore:
-    return TenancyStore(Table(ControlPlaneSettings.from_env().integrations_table))
+    return TenancyStore(_table())
+
+
+@cache
+def _idempotency() -> Idempotency:
+    return Idempotency(_table())
+
+
+api = HttpApi(admit, tag="Tenancy", idempotency=_idempotency)
 
 
 def _owned_space(caller: Principal, permission: Permission, slug: str) -> Space:
@@ -37,9 +50,9 @@ def _owned_space(caller: Principal, permission: Permission, slug: str) -> Space:
 
 
 @api.post("/v1/organizations", permission=Permission.ADMIN, status=201)
-def create_organization(body: NewOrganization) -> Organization:
+def create_organization(body: NewOrganization, stamp: Stamp) -> Organization:
     """Create an organization."""
-    return _tenants().create_organization(body, utc_now())
+    return _tenants().create_organization(body, stamp)
 
 
 @api.get("/v1/organizations", permission=Permission.ADMIN)
@@ -55,9 +68,9 @@ def get_organization(organization_id: str) -> Organization:
 
 
 @api.post("/v1/organizations/<organization_id>/spaces", permission=Permission.MANAGE, status=201)
-def create_space(organization_id: str, body: NewSpace) -> Reply[Space]:
+def create_space(organization_id: str, body: NewSpace, stamp: Stamp) -> Reply[Space]:
     """Create a space."""
-    space = _tenants().create_space(organization_id, body, utc_now())
+    space = _tenants().create_space(organization_id, body, stamp)
     return Reply(space, space.revision)
 
 
@@ -92,12 +105,14 @@ def delete_space(caller: Principal, slug: str, if_match: str | None) -> None:
 
 
 @api.post("/v1/organizations/<organization_id>/api-keys", permission=Permission.MANAGE, status=201)
-def issue_api_key(caller: Principal, organization_id: str, body: NewApiKey) -> IssuedApiKey:
+def issue_api_key(
+    caller: Principal, organization_id: str, body: NewApiKey, stamp: Stamp
+) -> IssuedApiKey:
     """Issue an API key; the answer holds its secret, this once."""
     for permission in body.permissions:
         if not caller.holds(permission):
             raise PermissionDenied(permission)
-    return _tenants().issue_key(organization_id, body, caller.subject, utc_now())
+    return _tenants().issue_key(organization_id, body, caller.subject, stamp)
 
 
 @api.get("/v1/organizations/<organization_id>/api-keys", permission=Permission.MANAGE)

@@ -144,6 +144,10 @@ def _stub(declared: Declared) -> Callable[..., None]:
         ]
     if declared.body:
         parameters.append(_parameter("body", Annotated[declared.body, Body()]))
+    if "stamp" in declared.takes:
+        meaning = "The same request sent again within 24 hours gets the first answer again."
+        header = Annotated[str | None, Header(alias="Idempotency-Key", description=meaning)]
+        parameters.append(_parameter("idempotency_key", header, None))
     if "if_match" in declared.takes:
         parameters.append(
             _parameter("if_match", Annotated[str | None, Header(alias="If-Match")], None)

@@ -16,6 +16,7 @@ from moto import mock_aws
 from patchbay.connections.vault import connect as connect_kms
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table, connect
+from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
@@ -153,12 +154,12 @@ class Tenant:
 
 def new_tenant(name: str, permissions: list[Permission]) -> Tenant:
     """A tenant made as the operator makes one, with a key of these permissions."""
-    now = utc_now()
+    stamp = Stamp.fresh(utc_now())
     store = TenancyStore(Table("IntegrationsTable"))
-    organization = store.create_organization(NewOrganization(name=name), now)
-    space = store.create_space(organization.id, NewSpace(slug=name, name=name), now)
+    organization = store.create_organization(NewOrganization(name=name), stamp)
+    space = store.create_space(organization.id, NewSpace(slug=name, name=name), stamp)
     key = NewApiKey(name="test", permissions=permissions)
-    issued = store.issue_key(organization.id, key, "test", now)
+    issued = store.issue_key(organization.id, key, "test", stamp)
     return Tenant(organization.id, space.id, space.slug, Client(issued.key))
 
 

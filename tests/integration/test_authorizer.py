@@ -8,6 +8,7 @@ import authorizer
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission, principal_of
 from patchbay.tenancy.authentication import Authenticator
 from patchbay.tenancy.model import NewApiKey
@@ -51,7 +52,7 @@ def test_a_revoked_or_expired_key_is_remembered_for_a_minute_at_most(tenant: Ten
         tenant.organization_id,
         NewApiKey(name="k", permissions=[Permission.READ], expires_at=until),
         "test",
-        now,
+        Stamp.fresh(now),
     )
     seen = Authenticator(store)
     header = f"Bearer {key.key}"
@@ -68,7 +69,7 @@ def test_a_key_ends_at_its_expiry(tenant: Tenant) -> None:
     store, now = TenancyStore(Table("IntegrationsTable")), utc_now()
     until = now + timedelta(hours=1)
     new = NewApiKey(name="k", permissions=[Permission.READ], expires_at=until)
-    key = store.issue_key(tenant.organization_id, new, "test", now)
+    key = store.issue_key(tenant.organization_id, new, "test", Stamp.fresh(now))
     assert store.principal_of_key(key.key, until - timedelta(milliseconds=1)) is not None
     assert store.principal_of_key(key.key, until) is None
 

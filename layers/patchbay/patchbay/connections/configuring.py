@@ -1,6 +1,5 @@
 """Making endpoints and connections of releases: what is asked for is what is given."""
 
-from datetime import datetime
 from typing import Any
 
 from patchbay.connections.model import (
@@ -13,6 +12,7 @@ from patchbay.connections.model import (
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.platform.errors import InvalidConfig, InvalidInput, NotFound, Problem
+from patchbay.platform.ids import Stamp
 from patchbay.platform.schemas import document_problems, with_defaults
 from patchbay.registry.auth_config import secret_names
 from patchbay.registry.model import Release, roles_of
@@ -33,7 +33,7 @@ class Configurator:
         self._vault = vault
 
     def create_endpoint(
-        self, organization_id: str, role: Role, new: NewEndpoint, now: datetime
+        self, organization_id: str, role: Role, new: NewEndpoint, stamp: Stamp
     ) -> Endpoint:
         """Raises `InvalidInput` and `InvalidConfig` with a pointer to each field."""
         publisher, _, slug = new.integration.partition("/")
@@ -53,11 +53,11 @@ class Configurator:
         ]:
             raise InvalidConfig(problems)
         return self._store.create_endpoint(
-            organization_id, role, new, release, variables, self._vault, now
+            organization_id, role, new, release, variables, self._vault, stamp
         )
 
     def create_connection(
-        self, organization_id: str, new: NewConnection, now: datetime
+        self, organization_id: str, new: NewConnection, stamp: Stamp
     ) -> Connection:
         """Raises `InvalidInput` and `InvalidConfig` with a pointer to each field."""
         source = self._named(organization_id, Role.SOURCE, new.source_id)
@@ -67,7 +67,7 @@ class Configurator:
         release = self._registry.release(source.integration_id, source.version)
         if problems := configuration_problems(release, new.configurations):
             raise InvalidConfig(problems)
-        return self._store.create_connection(organization_id, new, space, now)
+        return self._store.create_connection(organization_id, new, space, stamp)
 
     def space(self, organization_id: str, slug: str, pointer: str) -> Space:
         """A space of this organization. Raises `InvalidInput` at `pointer`, which named it."""

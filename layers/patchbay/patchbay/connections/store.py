@@ -44,7 +44,7 @@ from patchbay.platform.dynamodb import (
     less_or_absent,
 )
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound, TemporarilyUnavailable
-from patchbay.platform.ids import is_id, new_id
+from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.registry.model import Release
@@ -87,11 +87,11 @@ class ConnectionStore:
         release: Release,
         variables: dict[str, Any],
         vault: Vault,
-        now: datetime,
+        stamp: Stamp,
     ) -> Endpoint:
         """Stores an endpoint and its sealed secrets, both or neither."""
         endpoint = Endpoint(
-            id=new_id(role.id_prefix, now),
+            id=stamp.id(role.id_prefix),
             organization_id=organization_id,
             role=role,
             name=new.name,
@@ -103,18 +103,18 @@ class ConnectionStore:
             environment=new.environment,
             external_account_id=new.external_account_id,
             ownership_mode=new.ownership_mode,
-            created_at=now,
-            updated_at=now,
+            created_at=stamp.now,
+            updated_at=stamp.now,
             revision=1,
         )
         writes: list[Write] = [Put(_endpoint_item(endpoint), ABSENT)]
         if new.secrets:
             plain = {name: value.get_secret_value() for name, value in new.secrets.items()}
-            writes.append(Put(vault.sealed(organization_id, endpoint.id, plain, now), ABSENT))
+            writes.append(Put(vault.sealed(organization_id, endpoint.id, plain, stamp.now), ABSENT))
         try:
             self._table.transact(writes)
         except TransactionRefused as refused:
-            # A fresh id can only be there already if this write was repeated after a lost reply.
+            # This id can only be there already by this request, or the one that it repeats.
             if 0 not in refused.failed:
                 raise
         except Contended:
@@ -177,19 +177,19 @@ class ConnectionStore:
         serially(attempt)
 
     def create_connection(
-        self, organization_id: str, new: NewConnection, space: Space, now: datetime
+        self, organization_id: str, new: NewConnection, space: Space, stamp: Stamp
     ) -> Connection:
         """Raises `InvalidInput` for an endpoint that is not there (any more)."""
         connection = Connection(
             **new.model_dump(exclude={"space"}),
-            id=new_id("con", now),
+            id=stamp.id("con"),
             organization_id=organization_id,
             space=space.slug,
             space_id=space.id,
             status=Lifecycle.ACTIVE,
             health=UNTESTED,
-            created_at=now,
-            updated_at=now,
+            created_at=stamp.now,
+            updated_at=stamp.now,
             revision=1,
         )
         endpoints = _endpoints_of(connection)

@@ -5,17 +5,20 @@ A function declares its routes on an `HttpApi`:
     api = HttpApi(admit)
 
     @api.post("/v1/organizations/<organization_id>/spaces", permission=MANAGE, status=201)
-    def create_space(caller: Principal, organization_id: str, body: NewSpace) -> Reply[Space]:
-        return Reply(tenants().create_space(organization_id, body, utc_now()))
+    def create_space(organization_id: str, body: NewSpace, stamp: Stamp) -> Reply[Space]:
+        space = tenants().create_space(organization_id, body, stamp)
+        return Reply(space, space.revision)
 
 The names of the parameters say what they get: `caller` the principal, `body` the JSON body as that
 model, `query` the query string as that model, `if_match` the header's value, anything else the path
-parameter of that name. A request goes through these steps:
+parameter of that name. A route that takes a `stamp` makes something, and honours Idempotency-Key.
+A request goes through these steps:
 
 1. who calls may do this (401, 403, 404), before anything of the body is looked at;
 2. the body is small enough (413), strict JSON (400) and exactly the model (400 with pointers);
-3. the route runs; what it returns is sent with its status and ETag;
-4. whatever is raised on the way becomes the one error envelope.
+3. a repetition under the same Idempotency-Key gets the first answer;
+4. the route runs; what it returns is sent with its status and ETag;
+5. whatever is raised on the way becomes the one error envelope.
 
 `platform/openapi.py` reads the same declarations, so the document can't differ from the code.
 """
@@ -52,6 +55,8 @@ from patchbay.platform.errors import (
     PayloadTooLarge,
     Problem,
 )
+from patchbay.platform.idempotency import Idempotency, Kept, Request
+from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
 from patchbay.platform.revisions import etag
 from patchbay.platform.strict_json import compact, loads
@@ -59,6 +64,9 @@ from patchbay.platform.validation import pointer, problems_of
 
 MAX_BODY_BYTES: Final = 256 * 1024
 JSON_TYPE: Final = "application/json"
+
+_GIVEN: Final = frozenset({"caller", "if_match", "stamp"})
+"""Parameters of a route that are no path parameters; `body` and `query` are models."""
 
 type Admit = Callable[[Mapping[str, Any], str, str | None], Any]
 """(authorizer context, permission, organization of the path) → principal; raises 401, 403, 404."""
@@ -113,12 +121,19 @@ class Declared:
 class HttpApi:
     """The routes of one function, on Powertools' resolver.
 
-    `admit` decides who may call a route that has a permission; `tag` groups them in the document.
+    `admit` decides who may call a route that has a permission; `tag` groups them in the document;
+    `idempotency` gives the records that creating routes need.
     """
 
-    def __init__(self, admit: Admit | None = None, tag: str = "") -> None:
+    def __init__(
+        self,
+        admit: Admit | None = None,
+        tag: str = "",
+        idempotency: Callable[[], Idempotency] | None = None,
+    ) -> None:
         self.declared: list[Declared] = []
         self._admit = admit
+        self._idempotency = idempotency
         self._tag = tag
         self._resolver = APIGatewayHttpResolver()
         self._resolver.exception_handler(Exception)(self._failed)
@@ -170,32 +185,50 @@ class HttpApi:
 
     def _serving(self, declared: Declared) -> Callable[..., Response[Any]]:
         def serve(**path: str) -> Response[Any]:
-            arguments = self._arguments(declared, path)
-            return _response(declared.handler(**arguments), declared.status)
+            event = self._resolver.current_event.raw_event
+            headers = self._resolver.current_event.headers
+            caller = self._admitted(declared, path)
+            arguments: dict[str, Any] = dict(path)
+            raw = _raw_body(event) if declared.body else b""
+            if declared.query:
+                arguments["query"] = _query(event, declared.query)
+            if declared.body:
+                arguments["body"] = _body(raw, declared.body)
+            if "caller" in declared.takes:
+                arguments["caller"] = caller
+            if "if_match" in declared.takes:
+                arguments["if_match"] = headers.get("if-match")
+            if "stamp" not in declared.takes:
+                return _response(declared.handler(**arguments), declared.status)
+
+            def make(stamp: Stamp) -> Response[Any]:
+                return _response(declared.handler(**arguments, stamp=stamp), declared.status)
+
+            key = headers.get("idempotency-key")
+            if key is None or self._idempotency is None:
+                return make(Stamp.fresh(utc_now()))
+            request = Request(
+                organization_id=caller.organization_id,
+                credential=headers["authorization"],
+                route=f"{event['requestContext']['http']['method']} {event['rawPath']}",
+                key=key,
+                body=raw,
+            )
+            return _once(self._idempotency(), request, make)
 
         serve.__name__ = declared.handler.__name__
         return serve
 
-    def _arguments(self, declared: Declared, path: dict[str, str]) -> dict[str, Any]:
-        event = self._resolver.current_event.raw_event
-        arguments: dict[str, Any] = dict(path)
-        if declared.permission is not None:
-            if self._admit is None:
-                raise InternalError
-            caller = self._admit(
-                _authorizer_context(event["requestContext"]),
-                declared.permission,
-                path.get("organization_id"),
-            )
-            if "caller" in declared.takes:
-                arguments["caller"] = caller
-        if declared.query:
-            arguments["query"] = _query(event, declared.query)
-        if declared.body:
-            arguments["body"] = _body(event, declared.body)
-        if "if_match" in declared.takes:
-            arguments["if_match"] = self._resolver.current_event.headers.get("if-match")
-        return arguments
+    def _admitted(self, declared: Declared, path: Mapping[str, str]) -> Any:
+        """The principal; None where the route is open to everybody."""
+        if declared.permission is None:
+            return None
+        if self._admit is None:
+            raise InternalError
+        request = self._resolver.current_event.raw_event["requestContext"]
+        return self._admit(
+            _authorizer_context(request), declared.permission, path.get("organization_id")
+        )
 
     def _unrouted(self, _: NotFoundError) -> Response[Any]:
         event = self._resolver.current_event
@@ -260,7 +293,7 @@ def _declare(
         body=kinds.pop("body", None),
         query=kinds.pop("query", None),
         returns=returns,
-        path_parameters=tuple(n for n in kinds if n not in {"caller", "if_match"}),
+        path_parameters=tuple(n for n in kinds if n not in _GIVEN),
         failures=options.get("failures", ()),
         takes=frozenset(kinds),
     )
@@ -271,7 +304,24 @@ def _authorizer_context(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return context
 
 
-def _body(event: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
+def _once(
+    idempotency: Idempotency, request: Request, make: Callable[[Stamp], Response[Any]]
+) -> Response[Any]:
+    made: list[Response[Any]] = []
+
+    def work(stamp: Stamp) -> Kept:
+        made.append(make(stamp))
+        headers = {name: str(value) for name, value in made[0].headers.items()}
+        return Kept(made[0].status_code, headers, str(made[0].body))
+
+    kept = idempotency.once(request, utc_now(), work)
+    if made:
+        return made[0]
+    headers: dict[str, str | list[str]] = {**kept.headers, "Idempotent-Replayed": "true"}
+    return Response(kept.status, JSON_TYPE, kept.text, headers)
+
+
+def _raw_body(event: Mapping[str, Any]) -> bytes:
     text: str = event.get("body") or ""
     try:
         raw = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
@@ -281,6 +331,10 @@ def _body(event: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
         raise PayloadTooLarge(MAX_BODY_BYTES)
     if not raw.strip():
         raise InvalidJson([Problem("", "a JSON body is required")])
+    return raw
+
+
+def _body(raw: bytes, model: type[BaseModel]) -> BaseModel:
     loads(raw)
     try:
         # Strict in pydantic's JSON mode: no "1" for 1, but texts for times and enumerations.

@@ -1,19 +1,54 @@
 """Identifiers: a prefix and a ULID, so that they sort by the time they were made."""
 
+import hashlib
+import os
 import re
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
+from uuid import UUID
 
 from pydantic import StringConstraints
 
 _ULID: Final = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 
 
-def new_id(prefix: str, now: datetime) -> str:
-    """`<prefix>_<ULID>`; 80 random bits beside the millisecond."""
-    from ulid import ULID
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When something is made, and the randomness of its ids.
 
-    return f"{prefix}_{ULID.from_datetime(now)}"
+    A request that is repeated under its Idempotency-Key gets the same stamp again, so that what it
+    makes has the same ids, and a half-finished first attempt is found instead of doubled.
+    """
+
+    now: datetime
+    seed: bytes = field(repr=False)
+
+    @classmethod
+    def fresh(cls, now: datetime) -> Self:
+        return cls(now, os.urandom(16))
+
+    def id(self, prefix: str, part: str = "") -> str:
+        """`<prefix>_<ULID>`: the stamp's millisecond and 80 random bits.
+
+        `part` tells several ids of one prefix and stamp apart.
+        """
+        from ulid import ULID
+
+        milliseconds = int(self.now.timestamp() * 1000)
+        return f"{prefix}_{ULID(milliseconds.to_bytes(6) + self._bits(prefix + part)[:10])}"
+
+    def uuid(self) -> str:
+        """A random UUID (version 4)."""
+        return str(UUID(bytes=self._bits("uuid")[:16], version=4))
+
+    def _bits(self, purpose: str) -> bytes:
+        return hashlib.blake2b(purpose.encode(), key=self.seed).digest()
+
+
+def new_id(prefix: str, now: datetime) -> str:
+    """An id that no repetition will ask for again."""
+    return Stamp.fresh(now).id(prefix)
 
 
 def pattern(prefix: str) -> str:

@@ -37,7 +37,7 @@ from patchbay.platform.errors import (
     Problem,
     TemporarilyUnavailable,
 )
-from patchbay.platform.ids import is_id, new_id
+from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
 from patchbay.platform.validation import problems_of as problems_of_model
@@ -96,7 +96,7 @@ class RegistryStore:
         self._lists = Lists(table, CursorSeal(table))
 
     def create(
-        self, new: NewIntegration, workspace: Space, created_by: str, now: datetime
+        self, new: NewIntegration, workspace: Space, created_by: str, stamp: Stamp
     ) -> Integration:
         """A draft in a workspace.
 
@@ -104,12 +104,12 @@ class RegistryStore:
         """
         integration = Integration(
             **new.model_dump(),
-            id=new_id("int", now),
+            id=stamp.id("int"),
             current_version=None,
             created_by=created_by,
             deleted_at=None,
-            created_at=now,
-            updated_at=now,
+            created_at=stamp.now,
+            updated_at=stamp.now,
             organization_id=workspace.organization_id,
             revision=1,
         )
@@ -138,7 +138,7 @@ class RegistryStore:
         except TransactionRefused as refused:
             claim = refused.failed.get(1)
             if claim and claim["integration_id"] == integration.id:
-                return integration  # our own write, repeated after its reply was lost
+                return integration  # our own write, of this request or the one that it repeats
             if 0 in refused.failed:
                 raise Conflict(
                     "This publisher belongs to another organization.",

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import PatchbayError
+from patchbay.platform.ids import Stamp
 from patchbay.platform.strict_json import compact
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
@@ -45,15 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _create_organization(
     store: TenancyStore, organization: NewOrganization, space: NewSpace
 ) -> dict[str, str]:
-    now = utc_now()
+    stamp = Stamp.fresh(utc_now())
     store.require_free(space.slug)  # before an organization is made that would have no space
-    owner = store.create_organization(organization, now)
-    made = store.create_space(owner.id, space, now)
+    owner = store.create_organization(organization, stamp)
+    made = store.create_space(owner.id, space, stamp)
     key = store.issue_key(
         owner.id,
         NewApiKey(name="operator", permissions=list(Permission)),
         "operator",
-        now,
+        stamp,
     )
     return {
         "organization_id": owner.id,

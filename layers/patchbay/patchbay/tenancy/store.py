@@ -11,7 +11,6 @@ A space counts what is in it (`uses`): whoever puts something into a space adds 
 transaction, so that a space in use is never deleted, whoever comes first.
 """
 
-import uuid
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +30,7 @@ from patchbay.platform.dynamodb import (
     equals,
 )
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound, TemporarilyUnavailable
-from patchbay.platform.ids import is_id, new_id
+from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.tenancy.access import Permission, Principal
@@ -94,8 +93,8 @@ class TenancyStore:
         self._table = table
         self._lists = Lists(table, CursorSeal(table))
 
-    def create_organization(self, new: NewOrganization, now: datetime) -> Organization:
-        organization = Organization(id=new_id("org", now), name=new.name, created_at=now)
+    def create_organization(self, new: NewOrganization, stamp: Stamp) -> Organization:
+        organization = Organization(id=stamp.id("org"), name=new.name, created_at=stamp.now)
         self._table.write(
             Put(
                 {
@@ -127,16 +126,16 @@ class TenancyStore:
             index="by_owner",
         )
 
-    def create_space(self, organization_id: str, new: NewSpace, now: datetime) -> Space:
+    def create_space(self, organization_id: str, new: NewSpace, stamp: Stamp) -> Space:
         """Raises `Conflict` SLUG_TAKEN: a slug belongs to one space of the whole deployment."""
         self.organization(organization_id)
         space = Space(
-            id=str(uuid.uuid4()),
+            id=stamp.uuid(),
             organization_id=organization_id,
             slug=new.slug,
             name=new.name,
-            created_at=now,
-            updated_at=now,
+            created_at=stamp.now,
+            updated_at=stamp.now,
             revision=1,
         )
         owner = {"organization_id": organization_id, "space_id": space.id, "slug": space.slug}
@@ -149,7 +148,7 @@ class TenancyStore:
             self._table.transact(writes)
         except TransactionRefused as refused:
             if any(item and item.get("space_id") == space.id for item in refused.failed.values()):
-                return space  # our own write, repeated after its reply was lost
+                return space  # our own write, of this request or the one that it repeats
             raise _slug_taken(space.slug) from None
         except Contended:
             raise TemporarilyUnavailable from None
@@ -247,21 +246,21 @@ class TenancyStore:
         organization_id: str,
         new: NewApiKey,
         created_by: str,
-        now: datetime,
+        stamp: Stamp,
     ) -> IssuedApiKey:
         """A new key with its secret. Raises `NotFound`; `InvalidInput` for a past expiry."""
         self.organization(organization_id)
-        if new.expires_at is not None and new.expires_at <= now:
+        if new.expires_at is not None and new.expires_at <= stamp.now:
             raise InvalidInput.at("/expires_at", "is in the past")
         minted = mint()
         key = ApiKey(
-            id=new_id("key", now),
+            id=stamp.id("key"),
             organization_id=organization_id,
             name=new.name,
             prefix=minted.prefix,
             permissions=sorted(set(new.permissions)),
             created_by=created_by,
-            created_at=now,
+            created_at=stamp.now,
             expires_at=new.expires_at,
         )
         lookup: Item = {
@@ -293,10 +292,13 @@ class TenancyStore:
                 ]
             )
         except TransactionRefused as refused:
-            if not any(
-                item and item.get("digest") == minted.digest for item in refused.failed.values()
-            ):
+            standing = refused.failed.get(1)
+            if standing is None:
                 raise TemporarilyUnavailable from None  # 36^8 prefixes: the next one is free
+            if standing["prefix"] != minted.prefix:
+                # The first attempt of this request ended before it could tell its secret.
+                self.revoke_key(organization_id, key.id)
+                return self.issue_key(organization_id, new, created_by, stamp)
         except Contended:
             raise TemporarilyUnavailable from None
         return IssuedApiKey(**key.model_dump(), key=minted.text)

@@ -1,0 +1,202 @@
+"""Idempotency-Key: a create that is sent again gives the first answer again.
+
+    IDEM#<organization>#<hash of caller, route and key>   META   for 24 hours
+
+1. The first request writes a record with its body's hash and its stamp, and does its work.
+2. Its answer is added to the record, sealed under the caller's own API key and Idempotency-Key:
+   an answer may hold a secret (a new API key does), and whoever reads the table must not.
+3. A repetition with the same body gets that answer; with another body, 409.
+4. A repetition after a crash in between takes the record over and does the work again with the
+   same stamp, so the store recognises what is already there by its id.
+
+An answer of 4xx is not kept: the request did nothing, and may be corrected under the same key.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from patchbay.platform.clock import epoch_seconds, from_text, to_sortable
+from patchbay.platform.dynamodb import (
+    ABSENT,
+    ConditionFailed,
+    Delete,
+    Item,
+    Key,
+    Put,
+    Table,
+    Update,
+    equals,
+)
+from patchbay.platform.errors import Conflict, InvalidInput, PatchbayError
+from patchbay.platform.ids import Stamp
+from patchbay.platform.strict_json import compact, loads
+
+LIFETIME: Final = timedelta(hours=24)
+BUSY_FOR: Final = timedelta(seconds=30)
+"""Longer than any request runs: after that, the one that began it is gone."""
+
+_FORM: Final = re.compile(r"[!-~]{1,255}")
+_NONCE: Final = bytes(12)  # every record has a key of its own, used once
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What makes a request the same: who sends it, where to, its key and its body.
+
+    `credential` is the `Authorization` header; only its hash is used.
+    """
+
+    organization_id: str
+    credential: str
+    route: str
+    key: str
+    body: bytes
+
+    def record_key(self) -> Key:
+        mark = _hash(self.credential, self.route, self.key)
+        return Key(f"IDEM#{self.organization_id}#{mark.hex()}", "META")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer as it is kept: status, the headers that belong to it, the text of the body."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+
+class Idempotency:
+    """The records of one table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def once(self, request: Request, now: datetime, work: Callable[[Stamp], Kept]) -> Kept:
+        """The answer of `work`, which is done once for a request and its repetitions.
+
+        Raises `InvalidInput` for a key that is none, `Conflict` IDEMPOTENCY_CONFLICT for another
+        body, `Conflict` while the first is still being worked on, and whatever `work` raises.
+        """
+        if _FORM.fullmatch(request.key) is None:
+            raise InvalidInput.at(
+                "/headers/Idempotency-Key", "is 1 to 255 visible ASCII characters"
+            )
+        record = self._begun(request, now)
+        if "sealed" in record:
+            return _opened(request, record)
+        try:
+            answer = work(Stamp(from_text(record["began_at"]), record["seed"]))
+        except PatchbayError as error:
+            self._forget(request, record) if error.status < 500 else self._release(request, record)
+            raise
+        self._table.write(
+            Update(
+                request.record_key(),
+                values={"sealed": _sealed(request, record, answer)},
+                condition=equals("seed", record["seed"]),
+            )
+        )
+        return answer
+
+    def _begun(self, request: Request, now: datetime) -> Item:
+        """The record of this request: fresh, taken over, or finished."""
+        stamp = Stamp.fresh(now)
+        fresh = {
+            **request.record_key()._asdict(),
+            "body": hashlib.sha256(request.body).digest(),
+            "seed": stamp.seed,
+            "began_at": to_sortable(now),
+            "busy_until": epoch_seconds(now, BUSY_FOR),
+            "expires_at": epoch_seconds(now, LIFETIME),
+        }
+        try:
+            self._table.write(Put(fresh, ABSENT))
+        except ConditionFailed as standing:
+            if standing.item is None:
+                raise
+            return self._joined(request, standing.item, fresh, now)
+        return fresh
+
+    def _joined(self, request: Request, standing: Item, fresh: Item, now: datetime) -> Item:
+        same = equals("seed", standing["seed"]) & equals("busy_until", standing["busy_until"])
+        try:
+            if standing["seed"] == fresh["seed"]:
+                return fresh  # our own write, repeated after its reply was lost
+            if standing["expires_at"] <= epoch_seconds(now):
+                self._table.write(Put(fresh, same))
+                return fresh
+            if standing["body"] != fresh["body"]:
+                raise Conflict(
+                    "This Idempotency-Key was used for another request.", "IDEMPOTENCY_CONFLICT"
+                )
+            if "sealed" in standing:
+                return standing
+            if standing["busy_until"] > epoch_seconds(now):
+                raise _busy()
+            busy_until = fresh["busy_until"]
+            self._table.write(
+                Update(
+                    request.record_key(),
+                    values={"busy_until": busy_until},
+                    condition=same,
+                )
+            )
+        except ConditionFailed:
+            raise _busy() from None
+        return standing | {"busy_until": busy_until}
+
+    def _forget(self, request: Request, record: Item) -> None:
+        self._settle(Delete(request.record_key(), equals("seed", record["seed"])))
+
+    def _release(self, request: Request, record: Item) -> None:
+        self._settle(
+            Update(
+                request.record_key(),
+                values={"busy_until": 0},
+                condition=equals("seed", record["seed"]),
+            )
+        )
+
+    def _settle(self, write: Update | Delete) -> None:
+        """Best effort while an error is on its way: otherwise the record is free after 30 s."""
+        try:
+            self._table.write(write)
+        except (ConditionFailed, PatchbayError):
+            return
+
+
+def _busy() -> Conflict:
+    conflict = Conflict("The first request with this Idempotency-Key is still being worked on.")
+    conflict.retry_after_seconds = 1
+    return conflict
+
+
+def _cipher(request: Request, record: Item) -> Any:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(_hash("seal", request.credential, request.key, record["seed"].hex()))
+
+
+def _sealed(request: Request, record: Item, answer: Kept) -> bytes:
+    text = compact([answer.status, answer.headers, answer.text])
+    sealed: bytes = _cipher(request, record).encrypt(_NONCE, text, None)
+    return sealed
+
+
+def _opened(request: Request, record: Item) -> Kept:
+    status, headers, text = loads(_cipher(request, record).decrypt(_NONCE, record["sealed"], None))
+    return Kept(status, headers, text)
+
+
+def _hash(*parts: str) -> bytes:
+    """Of several texts, with their lengths, so that no two lists run together."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogateescape")
+        digest.update(len(raw).to_bytes(8) + raw)
+    return digest.digest()
