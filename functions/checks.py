@@ -7,7 +7,6 @@ from patchbay.checks.contracts import Answer, ConnectionTest, ConnectionTestOutp
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.testing import Tester, health_status
-from patchbay.connections.model import Role
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.health.store import EventStore
@@ -15,6 +14,7 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.http import HttpApi
 from patchbay.platform.settings import ChecksSettings
+from patchbay.registry.manifest import Role
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal, admit
 

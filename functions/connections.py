@@ -10,7 +10,6 @@ from patchbay.connections.model import (
     Endpoint,
     NewConnection,
     NewEndpoint,
-    Role,
 )
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
@@ -21,6 +20,7 @@ from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.settings import ConnectionsSettings
+from patchbay.registry.manifest import Role
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, admit
 from patchbay.tenancy.store import TenancyStore
@@ -86,7 +86,7 @@ def get_source(organization_id: str, source_id: str) -> Reply[Endpoint]:
 )
 def delete_source(organization_id: str, source_id: str, if_match: str | None) -> None:
     """Delete a source that no connection uses, with its secrets."""
-    _store().delete_endpoint(organization_id, Role.SOURCE, source_id, if_match)
+    _delete(organization_id, Role.SOURCE, source_id, if_match)
 
 
 @api.post(f"{BASE}/destinations", permission=Permission.MANAGE, status=201)
@@ -114,7 +114,7 @@ def get_destination(organization_id: str, destination_id: str) -> Reply[Endpoint
 )
 def delete_destination(organization_id: str, destination_id: str, if_match: str | None) -> None:
     """Delete a destination that no connection uses, with its secrets."""
-    _store().delete_endpoint(organization_id, Role.DESTINATION, destination_id, if_match)
+    _delete(organization_id, Role.DESTINATION, destination_id, if_match)
 
 
 @api.post(f"{BASE}/connections", permission=Permission.MANAGE, status=201)
@@ -160,6 +160,10 @@ def _created(organization_id: str, role: Role, body: NewEndpoint, stamp: Stamp) 
 def _read(organization_id: str, role: Role, endpoint_id: str) -> Reply[Endpoint]:
     endpoint = _store().endpoint(organization_id, role, endpoint_id)
     return Reply(endpoint, endpoint.revision)
+
+
+def _delete(organization_id: str, role: Role, endpoint_id: str, if_match: str | None) -> None:
+    _configurator().delete_endpoint(organization_id, role, endpoint_id, if_match, utc_now())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

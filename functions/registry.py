@@ -6,19 +6,23 @@ from typing import Any
 from patchbay.checks.plan import plan_problems
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.errors import InvalidInput, PermissionDenied
+from patchbay.platform.errors import Conflict, InvalidInput, PermissionDenied, Problem
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.settings import ControlPlaneSettings
+from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.model import (
     CatalogueEntry,
+    CatalogueQuery,
     Integration,
     IntegrationPatch,
     IntegrationQuery,
     NewIntegration,
     Publication,
+    PublishQuery,
+    PublishReport,
     Release,
     ReleaseSummary,
     TrustTier,
@@ -53,7 +57,7 @@ api = HttpApi(admit, tag="Registry", idempotency=_idempotency)
 
 
 def _owned(caller: Principal, permission: Permission, integration_id: str) -> Integration:
-    integration = _registry().integration(integration_id)
+    integration = _registry().integration(integration_id, utc_now())
     authorize(caller, permission, integration.organization_id, "integration")
     return integration
 
@@ -114,22 +118,42 @@ def delete_integration(caller: Principal, integration_id: str, if_match: str | N
 
 
 @api.post(
+    "/v1/integrations/<integration_id>/restore",
+    permission=Permission.MANAGE,
+    failures=(409,),
+)
+def restore_integration(caller: Principal, integration_id: str) -> Reply[Integration]:
+    """Take the delete of an integration back, until it is purged."""
+    integration = _owned(caller, Permission.MANAGE, integration_id)
+    workspace = _tenants().space_by_id(integration.workspace_id)
+    if workspace is None:
+        raise Conflict("The workspace of the integration is gone.")
+    restored = _registry().restore(integration_id, workspace, utc_now())
+    return Reply(restored, restored.revision)
+
+
+@api.post(
     "/v1/integrations/<integration_id>/publish",
     permission=Permission.MANAGE,
     status=201,
     failures=(422,),
+    answers={200: PublishReport},
 )
 def publish_integration(
-    caller: Principal, integration_id: str, body: Publication, stamp: Stamp
-) -> Reply[Release]:
-    """Publish the draft as an immutable release."""
-    _owned(caller, Permission.MANAGE, integration_id)
+    caller: Principal, integration_id: str, query: PublishQuery, body: Publication, stamp: Stamp
+) -> Reply[Release] | Reply[PublishReport]:
+    """Publish the draft as an immutable release, or see with `dry_run` what speaks against it."""
+    owner = _owned(caller, Permission.MANAGE, integration_id).organization_id
+    dependencies = Dependencies(_registry(), owner, stamp.now)
+
+    def problems(draft: Integration) -> list[Problem]:
+        return problems_of(draft, plan_problems) + dependencies.problems_of(draft)
+
+    if query.dry_run:
+        found = _registry().publish_problems(integration_id, body.version, problems, stamp.now)
+        return Reply(PublishReport.of(body.version, found), status=200)
     release, made = _registry().publish(
-        integration_id,
-        body.version,
-        caller.subject,
-        lambda draft: problems_of(draft, plan_problems),
-        stamp.now,
+        integration_id, body.version, caller.subject, problems, stamp.now
     )
     return Reply(release, status=201 if made else 200)
 
@@ -151,15 +175,15 @@ def get_release(caller: Principal, integration_id: str, version: str) -> Release
 
 
 @api.get("/v1/catalog", permission=Permission.READ)
-def list_catalogue(caller: Principal, query: ListQuery) -> Listing[CatalogueEntry]:
-    """List the public integrations."""
+def list_catalogue(caller: Principal, query: CatalogueQuery) -> Listing[CatalogueEntry]:
+    """Search the public integrations by publisher or name, and filter them."""
     return _registry().catalogue(caller, query, utc_now())
 
 
 @api.get("/v1/catalog/<publisher>/<slug>", permission=Permission.READ)
 def get_catalogue_entry(caller: Principal, publisher: str, slug: str) -> Release:
     """Read the current release of an integration by its publisher and slug."""
-    return _registry().installable(publisher, slug, None, caller.organization_id)
+    return _registry().installable(publisher, slug, None, caller.organization_id, utc_now())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

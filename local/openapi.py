@@ -123,8 +123,12 @@ def _responses(declared: Declared) -> dict[int, Any]:
     }
     if declared.status == 204:
         return {204: {"description": "Done"}, **failures}
-    content = {"application/json": {"model": declared.returns}}
-    return {declared.status: {"description": "Success", "content": content}, **failures}
+    answers = {declared.status: declared.returns, **declared.answers}
+    successes = {
+        status: {"description": "Success", "content": {"application/json": {"model": model}}}
+        for status, model in sorted(answers.items())
+    }
+    return {**successes, **failures}
 
 
 def _stub(declared: Declared) -> Callable[..., None]:

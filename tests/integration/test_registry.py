@@ -195,7 +195,7 @@ def test_what_can_not_be_published_says_why_all_at_once(tenant: Tenant) -> None:
     assert answer.pointers == [
         "/authConfig/type",
         "/manifest/checcks",
-        "/manifest/roles",
+        "/manifest/roles/0",
         "/variablesSchema/type",
     ]
     undeclared = create(tenant, slug="two", variablesSchema={})
@@ -265,3 +265,223 @@ def test_another_tenant_finds_nothing_of_an_integration(tenant: Tenant, stranger
     wrong = foreign.post("/v1/integrations", draft(tenant, publisher="globex"))
     assert wrong.pointers == ["/workspaceId"]
     assert tenant.client.get(path).json["name"] == "CRM"
+
+
+def test_a_dry_run_of_a_publish_tells_everything_and_stores_nothing(tenant: Tenant) -> None:
+    # Given a draft with several things wrong
+    broken = create(tenant, slug="broken", authConfig={"type": "oauth2"}, variablesSchema={})
+    path = f"/v1/integrations/{broken['id']}/publish?dry_run=true"
+    # When its publish is tried
+    answer = tenant.client.post(path, {"version": "one"})
+    # Then everything is told at once, the version too
+    assert answer.status == 200
+    assert answer.json["publishable"] is False
+    assert [error["pointer"] for error in answer.json["errors"]] == [
+        "/authConfig/authorizationUrl",
+        "/authConfig/tokenUrl",
+        "/manifest/checks/steps/0/request/url",
+        "/version",
+    ]
+    # And of a good draft it says so, and publishes nothing
+    good = create(tenant)
+    path = f"/v1/integrations/{good['id']}"
+    report = tenant.client.post(f"{path}/publish?dry_run=true", {"version": "1.0.0"}).json
+    assert report == {"version": "1.0.0", "publishable": True, "errors": []}
+    assert tenant.client.get(path).json["currentVersion"] is None
+    assert tenant.client.get(f"{path}/versions").json["items"] == []
+    publish(tenant, good, "1.0.0")
+    tenant.client.patch(path, {"description": "x", "manifest": {"roles": ["source"]}})
+    again = tenant.client.post(f"{path}/publish?dry_run=true", {"version": "0.9.0"}).json
+    assert [error["pointer"] for error in again["errors"]] == ["/version"]
+
+
+def test_a_manifest_is_held_to_its_rules(tenant: Tenant) -> None:
+    for number, (manifest, pointer) in enumerate(
+        [
+            ({"capabilities": ["telepathy"]}, "/manifest/capabilities/0"),
+            ({"members": [{"name": "m"}]}, "/manifest/members/0/kind"),
+            (
+                {"members": [{"name": "m", "kind": "map"}, {"name": "m", "kind": "map"}]},
+                "/manifest/members/1",
+            ),
+            ({"members": [{"name": "m", "kind": "map", "fork": True}]}, "/manifest/members/0/fork"),
+            ({"dependencies": [{"integration": "acme"}]}, "/manifest/dependencies/0/integration"),
+            (
+                {"dependencies": [{"integration": "acme/x", "version": "latest"}]},
+                "/manifest/dependencies/0/version",
+            ),
+            (
+                {"dependencies": [{"integration": "acme/missing"}]},
+                "/manifest/dependencies/0/integration",
+            ),
+            ({"defaults": {"colour": "red"}}, "/manifest/defaults/colour"),
+            ({"defaults": {"region": "mars"}}, "/manifest/defaults/region"),
+            ({"secretsSchema": {"type": 7}}, "/manifest/secretsSchema/type"),
+        ]
+    ):
+        integration = create(tenant, slug=f"m{number}", manifest=manifest)
+        answer = publish(tenant, integration, "1.0.0")
+        assert answer.code == "NOT_PUBLISHABLE", manifest
+        assert answer.pointers == [pointer]
+
+
+def test_dependencies_must_be_there_in_range_and_must_not_lead_back(
+    tenant: Tenant, stranger: Tenant
+) -> None:
+    def depending(on: str, version: str = "*") -> dict[str, Any]:
+        return {"dependencies": [{"integration": on, "version": version}]}
+
+    # Given a ← b, both published
+    a = create(tenant, slug="a", manifest={})
+    publish(tenant, a, "1.0.0")
+    b = create(tenant, slug="b", manifest=depending("acme/a", "^1.0.0"))
+    assert publish(tenant, b, "1.0.0").status == 201
+    # Then a range that nothing meets is refused
+    far = create(tenant, slug="c", manifest=depending("acme/a", "^2.0.0"))
+    assert publish(tenant, far, "1.0.0").pointers == ["/manifest/dependencies/0/version"]
+    # And a can't depend on b, nor on itself
+    for other in ("acme/b", "acme/a"):
+        path = f"/v1/integrations/{a['id']}"
+        tenant.client.patch(path, {"manifest": depending(other)})
+        refused = publish(tenant, a, "1.1.0")
+        assert refused.pointers == ["/manifest/dependencies/0/integration"]
+    # And nobody depends on what is private to another organization
+    spy = create(stranger, publisher="globex", manifest=depending("acme/a"))
+    assert publish(stranger, spy, "1.0.0").pointers == ["/manifest/dependencies/0/integration"]
+
+
+def test_a_deleted_integration_can_be_restored_with_its_releases(tenant: Tenant) -> None:
+    integration = create(tenant, visibility="public")
+    publish(tenant, integration, "1.0.0")
+    path = f"/v1/integrations/{integration['id']}"
+    tenant.client.delete(path)
+    # Its slug stays taken while it can be restored
+    assert tenant.client.post("/v1/integrations", draft(tenant)).code == "SLUG_TAKEN"
+    restored = tenant.client.post(f"{path}/restore", {})
+    assert restored.status == 200
+    assert restored.json["deletedAt"] is None
+    assert [i["id"] for i in tenant.client.get("/v1/integrations").json["items"]] == [
+        integration["id"]
+    ]
+    assert len(tenant.client.get("/v1/catalog").json["items"]) == 1
+    assert publish(tenant, integration, "1.0.0").status == 200
+    # Restoring what is not deleted changes nothing
+    etag = tenant.client.get(path).headers["etag"]
+    tenant.client.post(f"{path}/restore", {})
+    assert tenant.client.get(path).headers["etag"] == etag
+
+
+def test_without_retention_a_deleted_integration_is_gone_at_once(tenant: Tenant) -> None:
+    integration = create(tenant, retentionTier="none")
+    publish(tenant, integration, "1.0.0")
+    path = f"/v1/integrations/{integration['id']}"
+    assert tenant.client.delete(path).status == 204
+    assert tenant.client.get(path).code == "INTEGRATION_NOT_FOUND"
+    assert tenant.client.post(f"{path}/restore", {}).status == 404
+    assert create(tenant)["id"] != integration["id"]
+
+
+def test_the_catalogue_is_searched_by_publisher_or_name_and_filtered(
+    tenant: Tenant, stranger: Tenant, operator: Tenant
+) -> None:
+    # Given four public integrations of two publishers
+    for slug, name, manifest, auth in (
+        ("mail", "Mail Pro", {"roles": ["source"], "capabilities": ["webhook"]}, "none"),
+        ("maps", "Maps", {"roles": ["destination"]}, "none"),
+        ("crm", "CRM", {"capabilities": ["metadata_sync", "webhook"]}, "api_key"),
+    ):
+        changes = {"slug": slug, "name": name, "manifest": manifest, "visibility": "public"}
+        publish(tenant, create(tenant, **changes, authConfig={"type": auth}), "1.0.0")
+    other = create(stranger, publisher="globex", slug="mail", name="mail", visibility="public")
+    publish(stranger, other, "1.0.0")
+    operator.client.patch(f"/v1/integrations/{other['id']}", {"trustTier": "vendor_official"})
+
+    def found(query: str) -> list[str]:
+        items = tenant.client.get(f"/v1/catalog?{query}").json["items"]
+        return [f"{item['publisher']}/{item['slug']}" for item in items]
+
+    # Then each search finds its own, in order
+    assert found("") == ["acme/crm", "acme/mail", "acme/maps", "globex/mail"]
+    assert found("publisher=ac") == ["acme/crm", "acme/mail", "acme/maps"]
+    assert found("name=Ma") == ["globex/mail", "acme/mail", "acme/maps"]
+    assert found("name=mail&publisher=acme") == ["acme/mail"]
+    assert found("capability=webhook") == ["acme/crm", "acme/mail"]
+    assert found("role=destination") == ["acme/crm", "acme/maps", "globex/mail"]
+    assert found("authType=api_key") == ["acme/crm", "globex/mail"]
+    assert found("trustTier=vendor_official") == ["globex/mail"]
+    assert found("role=source&authType=none&capability=webhook") == ["acme/mail"]
+    assert tenant.client.get("/v1/catalog?role=spectator").pointers == ["/query/role"]
+    # And pages of a filtered list lose nothing
+    seen, cursor = [], ""
+    for _ in range(5):
+        page = tenant.client.get(f"/v1/catalog?name=ma&limit=1{cursor}").json
+        seen += [item["slug"] for item in page["items"]]
+        cursor = f"&cursor={page['next_cursor']}"
+        if page["next_cursor"] is None:
+            break
+    assert seen == ["mail", "mail", "maps"]
+
+
+def test_a_release_of_a_deleted_integration_serves_its_endpoints_and_no_new_ones(
+    tenant: Tenant,
+) -> None:
+    # Given a source of a release
+    integration = create(tenant, retentionTier="none", authConfig={"type": "none"})
+    publish(tenant, integration, "1.0.0")
+    body = {"name": "s", "integration": "acme/crm", "variables": {"region": "eu"}}
+    source = tenant.client.post(f"{tenant.connectors}/sources", body).json
+    # When the integration is deleted, and gone
+    assert tenant.client.delete(f"/v1/integrations/{integration['id']}").status == 204
+    # Then the source still has its release, and there are no new ones
+    tested = tenant.client.post(
+        f"{tenant.connectors}/connections/test", {"source_id": source["id"]}
+    )
+    assert tested.status == 200
+    assert tested.json["steps"][0]["name"] == "config"
+    refused = tenant.client.post(f"{tenant.connectors}/sources", body)
+    assert refused.pointers == ["/integration"]
+    # And the release goes with its last endpoint
+    tenant.client.delete(f"{tenant.connectors}/sources/{source['id']}")
+    table = registry._table()
+    [release] = table.query(f"INT#{integration['id']}", prefix="REL#").items
+    assert "expires_at" in release
+
+
+def test_defaults_members_and_dependencies_are_honoured_when_an_endpoint_is_made(
+    tenant: Tenant,
+) -> None:
+    # Given a release with all three
+    publish(tenant, create(tenant, slug="base", manifest={}, authConfig={"type": "none"}), "1.2.0")
+    schema = {
+        "properties": {
+            "region": {"type": "string", "default": "us"},
+            "size": {"type": "integer", "default": 10},
+            "team": {"type": "string"},
+        }
+    }
+    manifest = {
+        "defaults": {"region": "eu", "team": "core"},
+        "members": [
+            {"name": "map", "kind": "mapping", "content": {"a": 1}, "forkOnInstall": True},
+            {"name": "board", "kind": "dashboard", "content": {"b": 2}},
+        ],
+        "dependencies": [{"integration": "acme/base", "version": "^1.0.0"}],
+    }
+    integration = create(
+        tenant, variablesSchema=schema, manifest=manifest, authConfig={"type": "none"}
+    )
+    publish(tenant, integration, "1.0.0")
+    # When a source is made of it
+    body = {"name": "s", "integration": "acme/crm", "variables": {"team": "sales"}}
+    source = tenant.client.post(f"{tenant.connectors}/sources", body).json
+    # Then what is given counts most, then the manifest's defaults, then the schema's
+    assert source["variables"] == {"region": "eu", "size": 10, "team": "sales"}
+    # And forked members are copies, others are references
+    assert source["members"] == [
+        {"name": "map", "kind": "mapping", "forked": True, "content": {"a": 1}},
+        {"name": "board", "kind": "dashboard", "forked": False, "content": None},
+    ]
+    [dependency] = source["dependencies"]
+    assert (dependency["integration"], dependency["version"]) == ("acme/base", "1.2.0")
+    read = tenant.client.get(f"{tenant.connectors}/sources/{source['id']}").json
+    assert read == source

@@ -17,7 +17,7 @@ from patchbay.checks.plan import CheckTarget, Plan, compile_plan
 from patchbay.checks.reports import joined
 from patchbay.checks.runner import run
 from patchbay.connections.configuring import configuration_problems
-from patchbay.connections.model import Connection, Endpoint, Health, HealthStatus, Role
+from patchbay.connections.model import Connection, Endpoint, Health, HealthStatus
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.health.recording import event_of_test
@@ -25,6 +25,7 @@ from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
 from patchbay.platform.errors import InvalidConfig
 from patchbay.platform.logging import logger
+from patchbay.registry.manifest import Role
 from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
 

@@ -1,21 +1,27 @@
 """Making endpoints and connections of releases: what is asked for is what is given."""
 
+from datetime import datetime
 from typing import Any
 
 from patchbay.connections.model import (
     Connection,
     Endpoint,
+    InstalledDependency,
+    InstalledMember,
     NewConnection,
     NewEndpoint,
-    Role,
+    id_prefix,
 )
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.platform.errors import InvalidConfig, InvalidInput, NotFound, Problem
 from patchbay.platform.ids import Stamp
+from patchbay.platform.revisions import IfMatch
 from patchbay.platform.schemas import document_problems, with_defaults
 from patchbay.registry.auth_config import secret_names
-from patchbay.registry.model import Release, roles_of
+from patchbay.registry.dependencies import Dependencies
+from patchbay.registry.manifest import Member, Role, read
+from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
@@ -35,26 +41,46 @@ class Configurator:
     def create_endpoint(
         self, organization_id: str, role: Role, new: NewEndpoint, stamp: Stamp
     ) -> Endpoint:
-        """Raises `InvalidInput` and `InvalidConfig` with a pointer to each field."""
-        publisher, _, slug = new.integration.partition("/")
-        try:
-            release = self._registry.installable(publisher, slug, new.version, organization_id)
-        except NotFound as missing:
-            thing = "/version" if missing.code == "RELEASE_NOT_FOUND" and new.version else ""
-            raise InvalidInput.at(
-                thing or "/integration", "names no release that you may use"
-            ) from None
-        if role not in roles_of(release.manifest):
+        """Raises `InvalidInput` and `InvalidConfig` with a pointer to each field.
+
+        A variable that is not given takes the manifest's default, or else the schema's.
+        """
+        release = self._installable(organization_id, new, stamp)
+        manifest = read(release.manifest)
+        if role not in manifest.roles:
             raise InvalidInput.at("/integration", f"can't be a {role.value}")
-        variables = with_defaults(new.variables, release.variables_schema)
+        schema = release.variables_schema
+        variables = with_defaults({**manifest.defaults, **new.variables}, schema)
         if problems := [
-            *document_problems(variables, release.variables_schema, "/variables"),
+            *document_problems(variables, schema, "/variables"),
             *_secret_problems(new, release),
         ]:
             raise InvalidConfig(problems)
-        return self._store.create_endpoint(
-            organization_id, role, new, release, variables, self._vault, stamp
+        endpoint = Endpoint(
+            **new.model_dump(exclude={"secrets", "variables", "version"}),
+            id=stamp.id(id_prefix(role)),
+            organization_id=organization_id,
+            role=role,
+            integration_id=release.id,
+            version=release.version,
+            variables=variables,
+            secrets_set=sorted(new.secrets),
+            members=[_installed(member) for member in manifest.members],
+            dependencies=self._dependencies(organization_id, release, stamp),
+            created_at=stamp.now,
+            updated_at=stamp.now,
+            revision=1,
         )
+        secrets = {name: value.get_secret_value() for name, value in new.secrets.items()}
+        self._store.create_endpoint(endpoint, secrets, self._vault)
+        return endpoint
+
+    def delete_endpoint(
+        self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch, now: datetime
+    ) -> None:
+        """Raises `NotFound`, `PreconditionFailed`, `Conflict` IN_USE."""
+        gone = self._store.delete_endpoint(organization_id, role, endpoint_id, if_match)
+        self._registry.let_go(gone.integration_id, gone.version, now)
 
     def create_connection(
         self, organization_id: str, new: NewConnection, stamp: Stamp
@@ -79,6 +105,36 @@ class Configurator:
             raise InvalidInput.at(pointer, "is no space of this organization")
         return space
 
+    def _installable(self, organization_id: str, new: NewEndpoint, stamp: Stamp) -> Release:
+        publisher, _, slug = new.integration.partition("/")
+        try:
+            return self._registry.installable(
+                publisher, slug, new.version, organization_id, stamp.now
+            )
+        except NotFound as missing:
+            at = "/version" if missing.code == "RELEASE_NOT_FOUND" and new.version else ""
+            raise InvalidInput.at(
+                at or "/integration", "names no release that you may use"
+            ) from None
+
+    def _dependencies(
+        self, organization_id: str, release: Release, stamp: Stamp
+    ) -> list[InstalledDependency]:
+        try:
+            found = Dependencies(self._registry, organization_id, stamp.now).all_resolved(release)
+        except NotFound:
+            raise InvalidInput.at(
+                "/integration", "depends on an integration that you may not use"
+            ) from None
+        return [
+            InstalledDependency(
+                integration=f"{dependency.publisher}/{dependency.slug}",
+                integration_id=dependency.id,
+                version=dependency.version,
+            )
+            for dependency in found
+        ]
+
     def _named(self, organization_id: str, role: Role, endpoint_id: str) -> Endpoint:
         try:
             return self._store.endpoint(organization_id, role, endpoint_id)
@@ -102,3 +158,13 @@ def _secret_problems(new: NewEndpoint, release: Release) -> list[Problem]:
         for name in new.secrets
         if name not in known
     ]
+
+
+def _installed(member: Member) -> InstalledMember:
+    forked = member.fork_on_install
+    return InstalledMember(
+        name=member.name,
+        kind=member.kind,
+        forked=forked,
+        content=member.content if forked else None,
+    )

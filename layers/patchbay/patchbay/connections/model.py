@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from patchbay.platform.clock import UtcTime
-from patchbay.platform.ids import SLUG_PATTERN, DestinationId, Slug, SourceId
+from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.strict_json import compact, depth
+from patchbay.registry.manifest import IntegrationKey, Role
 
 MAX_VALUES_BYTES: Final = 32 * 1024
 MAX_VALUES_DEPTH: Final = 10
@@ -17,13 +18,8 @@ MASK: Final = "********"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 
 
-class Role(StrEnum):
-    SOURCE = "source"
-    DESTINATION = "destination"
-
-    @property
-    def id_prefix(self) -> str:
-        return {"source": "src", "destination": "dst"}[self.value]
+def id_prefix(role: Role) -> str:
+    return {Role.SOURCE: "src", Role.DESTINATION: "dst"}[role]
 
 
 class OwnershipMode(StrEnum):
@@ -78,13 +74,10 @@ class NewEndpoint(_Input):
     """The body of a create: an integration's release with variables and secrets."""
 
     name: Name
-    integration: Annotated[
-        str,
-        StringConstraints(
-            pattern=f"^{SLUG_PATTERN.strip('^$')}/{SLUG_PATTERN.strip('^$')}$",
-        ),
-    ] = Field(description="publisher/slug of the registry or the catalogue")
-    version: Annotated[str, StringConstraints(min_length=5, max_length=64)] | None = Field(
+    integration: IntegrationKey = Field(
+        description="publisher/slug of the registry or the catalogue"
+    )
+    version: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
         default=None, description="an exact release; the current one if absent"
     )
     variables: Values = Field(default_factory=dict)
@@ -96,6 +89,26 @@ class NewEndpoint(_Input):
         None
     )
     ownership_mode: OwnershipMode = OwnershipMode.MANAGED
+
+
+class InstalledMember(BaseModel):
+    """A member of the release: a copy that is the endpoint's own, or a reference to the release's.
+
+    `content` is null for a reference.
+    """
+
+    name: str
+    kind: str
+    forked: bool
+    content: dict[str, Any] | None
+
+
+class InstalledDependency(BaseModel):
+    """The release that met a dependency when the endpoint was made."""
+
+    integration: str
+    integration_id: str
+    version: str
 
 
 class Endpoint(BaseModel):
@@ -110,6 +123,8 @@ class Endpoint(BaseModel):
     version: str
     variables: dict[str, Any]
     secrets_set: list[str]
+    members: list[InstalledMember]
+    dependencies: list[InstalledDependency]
     environment: str | None
     external_account_id: str | None
     ownership_mode: OwnershipMode

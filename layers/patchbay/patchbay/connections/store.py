@@ -10,8 +10,8 @@ is in use is never deleted, whoever comes first.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from patchbay.connections.model import (
     UNTESTED,
@@ -21,8 +21,7 @@ from patchbay.connections.model import (
     Health,
     Lifecycle,
     NewConnection,
-    NewEndpoint,
-    Role,
+    id_prefix,
 )
 from patchbay.connections.vault import Vault, secret_key
 from patchbay.platform.clock import to_text
@@ -47,7 +46,8 @@ from patchbay.platform.errors import Conflict, InvalidInput, NotFound, Temporari
 from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
-from patchbay.registry.model import Release
+from patchbay.registry.manifest import Role
+from patchbay.registry.store import use_of_release
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import organization_pk, use_of_space
 
@@ -79,53 +79,34 @@ class ConnectionStore:
         self._table = table
         self._lists = Lists(table, CursorSeal(table))
 
-    def create_endpoint(
-        self,
-        organization_id: str,
-        role: Role,
-        new: NewEndpoint,
-        release: Release,
-        variables: dict[str, Any],
-        vault: Vault,
-        stamp: Stamp,
-    ) -> Endpoint:
-        """Stores an endpoint and its sealed secrets, both or neither."""
-        endpoint = Endpoint(
-            id=stamp.id(role.id_prefix),
-            organization_id=organization_id,
-            role=role,
-            name=new.name,
-            integration=new.integration,
-            integration_id=release.id,
-            version=release.version,
-            variables=variables,
-            secrets_set=sorted(new.secrets),
-            environment=new.environment,
-            external_account_id=new.external_account_id,
-            ownership_mode=new.ownership_mode,
-            created_at=stamp.now,
-            updated_at=stamp.now,
-            revision=1,
-        )
-        writes: list[Write] = [Put(_endpoint_item(endpoint), ABSENT)]
-        if new.secrets:
-            plain = {name: value.get_secret_value() for name, value in new.secrets.items()}
-            writes.append(Put(vault.sealed(organization_id, endpoint.id, plain, stamp.now), ABSENT))
+    def create_endpoint(self, endpoint: Endpoint, secrets: Mapping[str, str], vault: Vault) -> None:
+        """Stores an endpoint with its sealed secrets, and counts it at its release: all or nothing.
+
+        Raises `InvalidInput` if the release has been withdrawn meanwhile.
+        """
+        writes: list[Write] = [
+            Put(_endpoint_item(endpoint), ABSENT),
+            use_of_release(endpoint.integration_id, endpoint.version, +1),
+        ]
+        if secrets:
+            sealed = vault.sealed(
+                endpoint.organization_id, endpoint.id, secrets, endpoint.created_at
+            )
+            writes.append(Put(sealed, ABSENT))
         try:
             self._table.transact(writes)
         except TransactionRefused as refused:
             # This id can only be there already by this request, or the one that it repeats.
             if 0 not in refused.failed:
-                raise
+                raise InvalidInput.at("/integration", "has just been deleted") from None
         except Contended:
             raise TemporarilyUnavailable from None
-        return endpoint
 
     def endpoint(self, organization_id: str, role: Role, endpoint_id: str) -> Endpoint:
         """Raises `NotFound` (SOURCE_NOT_FOUND, DESTINATION_NOT_FOUND)."""
         item = (
             self._table.get(endpoint_key(organization_id, endpoint_id))
-            if is_id(role.id_prefix, endpoint_id)
+            if is_id(id_prefix(role), endpoint_id)
             else None
         )
         if item is None:
@@ -141,15 +122,15 @@ class ConnectionStore:
             now,
             _endpoint,
             pk=organization_pk(organization_id),
-            prefix=f"{role.id_prefix.upper()}#",
+            prefix=f"{id_prefix(role).upper()}#",
         )
 
     def delete_endpoint(
         self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch
-    ) -> None:
+    ) -> Endpoint:
         """With its secrets. Raises `NotFound`, `PreconditionFailed`, `Conflict` IN_USE."""
 
-        def attempt() -> None:
+        def attempt() -> Endpoint:
             endpoint = self.endpoint(organization_id, role, endpoint_id)
             require_match(if_match, endpoint.revision)
             try:
@@ -160,6 +141,7 @@ class ConnectionStore:
                             equals("revision", endpoint.revision) & equals("uses", 0),
                         ),
                         Delete(secret_key(organization_id, endpoint_id)),
+                        use_of_release(endpoint.integration_id, endpoint.version, -1),
                     ]
                 )
             except TransactionRefused as refused:
@@ -173,8 +155,9 @@ class ConnectionStore:
                 raise
             except Contended:
                 raise TemporarilyUnavailable from None
+            return endpoint
 
-        serially(attempt)
+        return serially(attempt)
 
     def create_connection(
         self, organization_id: str, new: NewConnection, space: Space, stamp: Stamp
@@ -319,13 +302,15 @@ def _endpoint_item(endpoint: Endpoint) -> Item:
         **endpoint_key(endpoint.organization_id, endpoint.id)._asdict(),
         **endpoint.model_dump(mode="json"),
         "variables": json.dumps(endpoint.variables),
+        "members": json.dumps([member.model_dump() for member in endpoint.members]),
         "revision": endpoint.revision,
         "uses": 0,
     }
 
 
 def _endpoint(item: Item) -> Endpoint:
-    return Endpoint.model_validate({**item, "variables": json.loads(item["variables"])})
+    documents = {name: json.loads(item[name]) for name in ("variables", "members")}
+    return Endpoint.model_validate({**item, **documents})
 
 
 def _connection_item(connection: Connection) -> Item:

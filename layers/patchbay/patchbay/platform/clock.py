@@ -16,8 +16,11 @@ type Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The current time. Only the edge reads it; domain code takes `now` as a parameter."""
-    return datetime.now(UTC)
+    """The current time in whole milliseconds, which is what stores and answers keep.
+
+    Only the edge reads it; domain code takes `now` as a parameter.
+    """
+    return _in_whole_milliseconds(datetime.now(UTC))
 
 
 def to_text(moment: datetime) -> str:
@@ -46,13 +49,17 @@ def epoch_seconds(moment: datetime, plus: timedelta = timedelta(0)) -> int:
     return int((moment + plus).timestamp())
 
 
-def _whole_milliseconds_in_utc(moment: datetime) -> datetime:
+def _in_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a time needs its offset, such as 2026-02-17T10:00:00Z")
     try:
         moment = moment.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("the time is out of range") from error
+    return _in_whole_milliseconds(moment)
+
+
+def _in_whole_milliseconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -68,7 +75,7 @@ def _read(value: object) -> object:
 UtcTime = Annotated[
     datetime,
     BeforeValidator(_read),
-    AfterValidator(_whole_milliseconds_in_utc),
+    AfterValidator(_in_utc),
     PlainSerializer(to_text, return_type=str),
 ]
 """A moment in a model: aware on the way in, whole milliseconds, UTC with a `Z` on the way out."""

@@ -82,6 +82,19 @@ def equals(attribute: str, value: Any) -> Condition:
     )
 
 
+def without(attribute: str) -> Condition:
+    return Condition(f"attribute_not_exists(#{attribute})", {f"#{attribute}": attribute})
+
+
+def at_most(attribute: str, value: Any) -> Condition:
+    """Holds for an item that has the attribute; not for one without."""
+    return Condition(
+        f"#{attribute} <= :most_{attribute}",
+        {f"#{attribute}": attribute},
+        {f":most_{attribute}": value},
+    )
+
+
 def less_or_absent(attribute: str, value: Any) -> Condition:
     return Condition(
         f"(attribute_not_exists(#{attribute}) OR #{attribute} < :max_{attribute})",

@@ -29,6 +29,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import UnionType
 from typing import (
     Any,
     Final,
@@ -76,12 +77,14 @@ class RouteOptions(TypedDict):
     """How a route is declared.
 
     `permission` is what the caller must hold, None opens the route to everybody. `failures` are
-    the error statuses that can't be told from the declaration: they are for the document.
+    the error statuses that can't be told from the declaration, `answers` what other statuses than
+    `status` answer: they are for the document.
     """
 
     permission: str | None
     status: NotRequired[int]
     failures: NotRequired[tuple[int, ...]]
+    answers: NotRequired[dict[int, type[BaseModel]]]
 
 
 class Declaring(Protocol):
@@ -115,6 +118,7 @@ class Declared:
     returns: Any
     path_parameters: tuple[str, ...]
     failures: tuple[int, ...]
+    answers: dict[int, type[BaseModel]]
     takes: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -281,6 +285,8 @@ def _declare(
     signature = inspect.signature(handler)
     kinds = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     returns = signature.return_annotation
+    if isinstance(returns, UnionType):
+        returns = get_args(returns)[0]
     if get_origin(returns) is Reply:
         [returns] = get_args(returns)
     return Declared(
@@ -295,6 +301,7 @@ def _declare(
         returns=returns,
         path_parameters=tuple(n for n in kinds if n not in _GIVEN),
         failures=options.get("failures", ()),
+        answers=options.get("answers", {}),
         takes=frozenset(kinds),
     )
 

@@ -48,24 +48,39 @@ class Lists:
         prefix: str = "",
         index: str | None = None,
         newest_first: bool = False,
+        keep: Callable[[Item], bool] | None = None,
+        queries: int = 1,
     ) -> Listing[T]:
         """One page: one query of the table, whatever the size of the list.
 
-        `tenant` is the organization of the caller. Raises `InvalidCursor`.
+        `tenant` is the organization of the caller. Where filters (`keep`) leave few items, up to
+        `queries` queries are made; a page may then be short and still have a next one. Raises
+        `InvalidCursor`.
         """
         scope = self.scope(tenant, pk, prefix, query)
-        page = self._table.query(
-            pk,
-            prefix=prefix,
-            index=index,
-            limit=query.limit,
-            start=self.position(query, scope, now),
-            newest_first=newest_first,
-        )
-        return Listing(
-            items=[read(item) for item in page.items],
-            next_cursor=self._seal.seal(page.last_key, scope, now) if page.last_key else None,
-        )
+        start = self.position(query, scope, now)
+        found: list[T] = []
+        for _ in range(queries):
+            page = self._table.query(
+                pk,
+                prefix=prefix,
+                index=index,
+                limit=query.limit,
+                start=start,
+                newest_first=newest_first,
+            )
+            start = page.last_key
+            for item in page.items:
+                if keep is None or keep(item):
+                    found.append(read(item))
+                    if len(found) == query.limit:
+                        # A query has as many items as a page at the most: others may follow this.
+                        at_end = page.last_key is None and item is page.items[-1]
+                        start = None if at_end else _position_of(item, index)
+                        break
+            if start is None or len(found) == query.limit:
+                break
+        return Listing(items=found, next_cursor=self.next_cursor(start, scope, now))
 
     def position(
         self, query: ListQuery, scope: Mapping[str, Any], now: datetime
@@ -82,3 +97,9 @@ class Lists:
     def scope(tenant: str, pk: str, prefix: str, query: ListQuery) -> dict[str, Any]:
         """What a cursor is bound to: the same cursor opens for the same list only."""
         return {"tenant": tenant, "pk": pk, "prefix": prefix, "filters": query.filters()}
+
+
+def _position_of(item: Item, index: str | None) -> Item:
+    """Where DynamoDB goes on after an item: the keys of the table, and of the index."""
+    names = ["pk", "sk", *([f"{index}_pk", f"{index}_sk"] if index else [])]
+    return {name: item[name] for name in names}

@@ -1,7 +1,11 @@
-"""`authConfig` of an integration: which secrets its type asks for."""
+"""`authConfig` of an integration: what it must say, and which secrets its type asks for."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+from patchbay.platform.errors import Problem
+from patchbay.platform.validation import pointer
 
 SECRETS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "api_key": ("api_key",),
@@ -9,6 +13,9 @@ SECRETS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "none": (),
 }
 """The secrets that each type may ask for; the first is the one that is sent."""
+
+GRANT_TYPES: Final = ("authorization_code", "client_credentials")
+_HTTPS: Final = re.compile(r"https://[!-~]{1,2040}")
 
 
 def auth_type(auth_config: Mapping[str, object]) -> str:
@@ -20,3 +27,30 @@ def secret_names(auth_config: Mapping[str, object], manifest: Mapping[str, Any])
     """The secrets that an endpoint of a release may have: its auth type's and those declared."""
     declared = manifest.get("secretsSchema", {}).get("properties", {})
     return list(dict.fromkeys([*SECRETS_OF_TYPE[auth_type(auth_config)], *declared]))
+
+
+def auth_config_problems(auth_config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Whether an `authConfig` is complete for its type.
+
+    `oauth2` needs a `tokenUrl`, and for its grant `authorization_code` (the default) an
+    `authorizationUrl`. How the credential is sent is the check engine's to judge.
+    """
+    kind = auth_config.get("type")
+    if not isinstance(kind, str) or kind not in SECRETS_OF_TYPE:
+        yield Problem("/authConfig/type", f"is one of {', '.join(SECRETS_OF_TYPE)}")
+        return
+    scopes = auth_config.get("scopes", [])
+    if not isinstance(scopes, list) or not all(isinstance(s, str) and s for s in scopes):
+        yield Problem("/authConfig/scopes", "is a list of names")
+    required = set()
+    if kind == "oauth2":
+        grant = auth_config.get("grantType", GRANT_TYPES[0])
+        if grant not in GRANT_TYPES:
+            yield Problem("/authConfig/grantType", f"is one of {', '.join(GRANT_TYPES)}")
+        required = {"tokenUrl"} | ({"authorizationUrl"} if grant == GRANT_TYPES[0] else set())
+    for name in ("tokenUrl", "authorizationUrl", "callbackUrl"):
+        url = auth_config.get(name)
+        if url is None and name in required:
+            yield Problem(f"/authConfig{pointer([name])}", "is required")
+        elif url is not None and not (isinstance(url, str) and _HTTPS.fullmatch(url)):
+            yield Problem(f"/authConfig{pointer([name])}", "is an https URL")

@@ -1,18 +1,25 @@
 """The Integration entity of the published contract, all 18 fields, camelCase."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from patchbay.platform.clock import UtcTime
+from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.strict_json import compact, depth
+from patchbay.registry.manifest import Capability, Publisher, Role
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024
 MAX_DOCUMENT_DEPTH: Final = 20
+
+
+AuthType = Literal["oauth2", "api_key", "none"]
 
 
 class TrustTier(StrEnum):
@@ -75,7 +82,7 @@ class NewIntegration(Editable):
     """The body of a create. `workspaceId` is the id of a space of the caller's organization."""
 
     workspace_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    publisher: Annotated[Slug, StringConstraints(max_length=63)]
+    publisher: Publisher
     slug: Slug
 
 
@@ -123,10 +130,49 @@ class Integration(_CamelCase):
     revision: int = Field(exclude=True)
 
 
+RETENTION: Final = {
+    RetentionTier.NONE: timedelta(0),
+    RetentionTier.SHORT: timedelta(days=7),
+    RetentionTier.MEDIUM: timedelta(days=30),
+    RetentionTier.LONG: timedelta(days=365),
+}
+
+
+def retention_of(tier: RetentionTier | None) -> timedelta:
+    """How long a deleted integration can be restored, and its slug stays taken. None is medium."""
+    return RETENTION[tier or RetentionTier.MEDIUM]
+
+
+class PublishQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = False
+
+
+class FieldError(BaseModel):
+    pointer: str
+    message: str
+
+
+class PublishReport(_CamelCase):
+    """What a publish would come to; nothing was stored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore")
+
+    version: str
+    publishable: bool
+    errors: list[FieldError]
+
+    @classmethod
+    def of(cls, version: str, problems: Sequence[Problem]) -> Self:
+        errors = [FieldError(pointer=p.pointer, message=p.message) for p in problems]
+        return cls(version=version, publishable=not problems, errors=errors)
+
+
 class Publication(_CamelCase):
     """The body of a publish."""
 
-    version: Annotated[str, StringConstraints(min_length=5, max_length=64)]
+    version: Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 class Release(Integration):
@@ -163,20 +209,21 @@ class CatalogueEntry(_CamelCase):
     icon_url: str | None
     trust_tier: TrustTier
     current_version: str
-    auth_type: str
-    capabilities: list[str]
-    roles: list[str]
+    auth_type: AuthType
+    capabilities: list[Capability]
+    roles: list[Role]
 
 
 class IntegrationQuery(ListQuery):
     workspace_id: str | None = Field(default=None, alias="workspaceId", max_length=64)
 
 
-Role = Literal["source", "destination"]
-ROLES: Final[tuple[Role, ...]] = ("source", "destination")
+class CatalogueQuery(ListQuery):
+    """`publisher` and `name` are what those begin with; the others must be met exactly."""
 
-
-def roles_of(manifest: dict[str, Any]) -> list[str]:
-    """What endpoints may be made of a release: both unless the manifest says."""
-    roles: list[str] = manifest.get("roles", list(ROLES))
-    return roles
+    publisher: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    name: Annotated[str, StringConstraints(min_length=1, max_length=120)] | None = None
+    trust_tier: TrustTier | None = Field(default=None, alias="trustTier")
+    capability: Capability | None = None
+    role: Role | None = None
+    auth_type: AuthType | None = Field(default=None, alias="authType")

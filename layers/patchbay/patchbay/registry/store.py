@@ -1,11 +1,15 @@
 """Integrations and releases in the integrations table.
 
     integration         INT#<id>          META             in by_owner under its organization
-    release             INT#<id>          REL#<sort key>   the current one in catalogue, if public
+    release             INT#<id>          REL#<sort key>   `uses` counts the endpoints made of it
+    catalogue entries   INT#<id>          CAT#PUBLISHER, CAT#NAME   in catalogue, while it is public
     publisher claim     PUB#<publisher>   OWNER            the first organization that used it
     slug claim          PUB#<publisher>   SLUG#<slug>      integration id
 
 A draft's documents are stored as JSON text: exactly what was sent, and no nesting limit but ours.
+
+A deleted integration carries the time of its purge as `expires_at`, on itself, its slug claim and
+its unused releases. DynamoDB removes them some time after; from that time on we take them for gone.
 """
 
 import json
@@ -15,11 +19,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from patchbay.platform.clock import to_text
+from patchbay.platform.clock import epoch_seconds, to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
     ABSENT,
+    PRESENT,
+    Check,
     Contended,
+    Delete,
     Item,
     Key,
     Put,
@@ -27,7 +34,9 @@ from patchbay.platform.dynamodb import (
     TransactionRefused,
     Update,
     Write,
+    at_most,
     equals,
+    without,
 )
 from patchbay.platform.errors import (
     Conflict,
@@ -41,8 +50,15 @@ from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
 from patchbay.platform.validation import problems_of as problems_of_model
+from patchbay.registry.catalogue import (
+    entry_items,
+    entry_keys,
+    is_searched_for,
+    searched_partition,
+)
 from patchbay.registry.model import (
     CatalogueEntry,
+    CatalogueQuery,
     Editable,
     Integration,
     IntegrationPatch,
@@ -51,16 +67,16 @@ from patchbay.registry.model import (
     Release,
     ReleaseSummary,
     Visibility,
-    roles_of,
+    retention_of,
 )
 from patchbay.registry.versions import is_prerelease, require_semver, sort_key
 from patchbay.tenancy.access import Principal
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import use_of_space
 
-CATALOGUE = "CATALOGUE"
 _DOCUMENTS = ("manifest", "variables_schema", "auth_config")
-_CATALOGUE_INDEX = ("catalogue_pk", "catalogue_sk")
+_SCANNED_PER_PAGE = 5
+"""Queries that one page of a filtered catalogue may take."""
 
 
 def integration_pk(integration_id: str) -> str:
@@ -86,6 +102,12 @@ def slug_key(publisher: str, slug: str) -> Key:
 def owned_integrations_pk(organization_id: str) -> str:
     """Of by_owner; its sort key is `<workspace id>#<integration id>`."""
     return f"ORG#{organization_id}#INT"
+
+
+def use_of_release(integration_id: str, version: str, change: int) -> Update:
+    """Counts one more (+1) or one less (-1) endpoint of a release; part of its transaction."""
+    held = PRESENT & without("expires_at") if change > 0 else PRESENT
+    return Update(release_key(integration_id, version), add={"uses": change}, condition=held)
 
 
 class RegistryStore:
@@ -129,7 +151,7 @@ class RegistryStore:
                             **slug_key(new.publisher, new.slug)._asdict(),
                             "integration_id": integration.id,
                         },
-                        ABSENT,
+                        ABSENT | at_most("expires_at", epoch_seconds(stamp.now)),
                     ),
                     Put(_item(integration), ABSENT),
                     use_of_space(workspace, +1),
@@ -146,22 +168,22 @@ class RegistryStore:
                     publisher=new.publisher,
                 ) from None
             if claim:
-                raise Conflict(
-                    "The publisher has an integration of this slug.", "SLUG_TAKEN", slug=new.slug
-                ) from None
+                raise _slug_taken(new.slug) from None
             raise InvalidInput.at("/workspaceId", "is no space of yours") from None
         except Contended:
+            if self._claimed(new.publisher, new.slug, stamp.now):
+                raise _slug_taken(new.slug) from None
             raise TemporarilyUnavailable from None
         return integration
 
-    def integration(self, integration_id: str) -> Integration:
-        """Whoever owns it: the caller authorizes. Raises `NotFound`."""
+    def integration(self, integration_id: str, now: datetime) -> Integration:
+        """Whoever owns it: the caller authorizes. Raises `NotFound`, also after its purge."""
         item = (
             self._table.get(integration_key(integration_id))
             if is_id("int", integration_id)
             else None
         )
-        if item is None:
+        if item is None or _is_purged(item, now):
             raise NotFound("integration")
         return _integration(item)
 
@@ -185,7 +207,7 @@ class RegistryStore:
         """Raises `NotFound`, `PreconditionFailed`, `InvalidInput`, `Conflict` if it is deleted."""
 
         def attempt() -> Integration:
-            old = self.integration(integration_id)
+            old = self.integration(integration_id, now)
             require_match(if_match, old.revision)
             _require_undeleted(old)
             edited = _edited(old, patch)
@@ -198,19 +220,102 @@ class RegistryStore:
         return serially(attempt)
 
     def delete(self, integration_id: str, space: Space, if_match: IfMatch, now: datetime) -> None:
-        """Soft: it leaves lists and catalogue, its releases stay readable to their endpoints."""
+        """Soft: it leaves lists and catalogue at once and is purged after its retention.
 
-        def attempt() -> None:
-            old = self.integration(integration_id)
+        Until then it can be restored and its slug stays taken. Releases that endpoints are made of
+        stay, also after the purge. Raises `NotFound`, `PreconditionFailed`.
+        """
+
+        def attempt() -> Integration:
+            old = self.integration(integration_id, now)
             require_match(if_match, old.revision)
             if old.deleted_at:
-                return
+                return old
             new = old.model_copy(
                 update={"deleted_at": now, "updated_at": now, "revision": old.revision + 1}
             )
-            self._replace(old, new, use_of_space(space, -1))
+            claim = Update(
+                slug_key(old.publisher, old.slug),
+                values={"expires_at": _purge_at(new)},
+                condition=equals("integration_id", old.id),
+            )
+            self._replace(old, new, claim, use_of_space(space, -1))
+            return new
 
-        serially(attempt)
+        deleted = serially(attempt)
+        for item in self._table.query_all(integration_pk(integration_id), prefix="REL#"):
+            self._expire_unused(item, deleted)
+
+    def restore(self, integration_id: str, space: Space, now: datetime) -> Integration:
+        """Takes a delete back. Raises `NotFound`, also after the purge."""
+
+        def attempt() -> Integration:
+            old = self.integration(integration_id, now)
+            if old.deleted_at is None:
+                return old
+            # Before it counts as restored: a release must never expire under a living integration.
+            for item in self._table.query_all(integration_pk(integration_id), prefix="REL#"):
+                self._keep(item, old)
+            new = old.model_copy(
+                update={"deleted_at": None, "updated_at": now, "revision": old.revision + 1}
+            )
+            claim = Update(
+                slug_key(old.publisher, old.slug),
+                remove=["expires_at"],
+                condition=equals("integration_id", old.id),
+            )
+            self._replace(old, new, claim, use_of_space(space, +1))
+            return new
+
+        return serially(attempt)
+
+    def let_go(self, integration_id: str, version: str, now: datetime) -> None:
+        """After an endpoint of a release is gone: a deleted integration's release may go too."""
+        release = self._release_item(integration_id, version)
+        if release is None or release["uses"] > 0 or "expires_at" in release:
+            return
+        item = self._table.get(integration_key(integration_id))
+        if item is None or _is_purged(item, now):
+            self._attempt(
+                Update(
+                    release_key(integration_id, version),
+                    values={"expires_at": epoch_seconds(now)},
+                    condition=PRESENT & equals("uses", 0),
+                )
+            )
+        elif "expires_at" in item:
+            self._expire_unused(release, _integration(item))
+
+    def _expire_unused(self, release: Item, deleted: Integration) -> None:
+        """Unless an endpoint uses the release, or the integration was restored meanwhile."""
+        self._attempt(
+            Check(integration_key(deleted.id), equals("revision", deleted.revision)),
+            Update(
+                Key(release["pk"], release["sk"]),
+                values={"expires_at": _purge_at(deleted)},
+                condition=PRESENT & equals("uses", 0),
+            ),
+        )
+
+    def _keep(self, release: Item, deleted: Integration) -> None:
+        """Raises `TransactionRefused` if the integration is not what it was."""
+        if "expires_at" in release:
+            self._transact(
+                Check(integration_key(deleted.id), equals("revision", deleted.revision)),
+                Update(Key(release["pk"], release["sk"]), remove=["expires_at"], condition=PRESENT),
+            )
+
+    def _attempt(self, *writes: Write) -> None:
+        try:
+            self._transact(*writes)
+        except TransactionRefused:
+            return
+
+    def _transact(self, *writes: Write) -> None:
+        try:
+            self._table.transact(writes)
+        except Contended:
+            raise TemporarilyUnavailable from None
 
     def publish(
         self,
@@ -228,23 +333,12 @@ class RegistryStore:
         require_semver(version, "/version")
 
         def attempt() -> tuple[Release, bool]:
-            draft = self.integration(integration_id)
+            draft = self.integration(integration_id, now)
             _require_undeleted(draft)
-            if existing := self._release_item(integration_id, version):
-                if existing["version"] == version and _same_content(existing, draft):
-                    return _release(existing), False
-                raise _version_exists(version)
+            if standing := self._standing_release(draft, version):
+                return standing, False
             if problems := problems_of(draft):
                 raise NotPublishable(problems)
-            newest = self._table.query(
-                integration_pk(integration_id), prefix="REL#", limit=1, newest_first=True
-            ).items
-            if newest and newest[0]["sk"] > release_key(integration_id, version).sk:
-                raise Conflict(
-                    f"Version {newest[0]['version']} is released: a new one must be higher.",
-                    "VERSION_EXISTS",
-                    highest=newest[0]["version"],
-                )
             new = draft.model_copy(
                 update={
                     "current_version": draft.current_version if is_prerelease(version) else version,
@@ -255,10 +349,58 @@ class RegistryStore:
             release = Release(
                 **dict(new), version=version, published_at=now, published_by=published_by
             )
-            self._replace(draft, new, Put(_release_item(release), ABSENT))
+            fresh = Put(_release_item(release), ABSENT)
+            current = release if new.current_version == version else None
+            self._replace(draft, new, fresh, current=current)
             return release, True
 
         return serially(attempt)
+
+    def versions(self, integration_id: str, now: datetime) -> list[str]:
+        """All released versions, lowest first."""
+        items = self._table.query_all(integration_pk(integration_id), prefix="REL#")
+        return [item["version"] for item in items if not _is_purged(item, now)]
+
+    def publish_problems(
+        self,
+        integration_id: str,
+        version: str,
+        problems_of: Callable[[Integration], list[Problem]],
+        now: datetime,
+    ) -> list[Problem]:
+        """Everything that a publish would be refused for. Raises `NotFound`."""
+        draft = self.integration(integration_id, now)
+        problems = problems_of(draft)
+        try:
+            _require_undeleted(draft)
+            require_semver(version, "/version")
+            self._standing_release(draft, version)
+        except InvalidInput as error:
+            problems += error.problems
+        except Conflict as error:
+            at = "" if draft.deleted_at else "/version"
+            problems.append(Problem(at, error.message))
+        return problems
+
+    def _standing_release(self, draft: Integration, version: str) -> Release | None:
+        """The release of this version and content, None if the version is free to take.
+
+        Raises `Conflict` VERSION_EXISTS.
+        """
+        if existing := self._release_item(draft.id, version):
+            if existing["version"] == version and _same_content(existing, draft):
+                return _release(existing)
+            raise _version_exists(version)
+        newest = self._table.query(
+            integration_pk(draft.id), prefix="REL#", limit=1, newest_first=True
+        ).items
+        if newest and newest[0]["sk"] > release_key(draft.id, version).sk:
+            raise Conflict(
+                f"Version {newest[0]['version']} is released: a new one must be higher.",
+                "VERSION_EXISTS",
+                highest=newest[0]["version"],
+            )
+        return None
 
     def releases(
         self, integration_id: str, tenant: str, query: ListQuery, now: datetime
@@ -286,17 +428,14 @@ class RegistryStore:
         return _release(item)
 
     def installable(
-        self, publisher: str, slug: str, version: str | None, organization_id: str
+        self, publisher: str, slug: str, version: str | None, organization_id: str, now: datetime
     ) -> Release:
         """The release that an organization's endpoint is made of: the current, or `version`.
 
         Raises `NotFound` for what does not exist, is deleted, was never published, or is private
         to another organization.
         """
-        integration = self._by_name(publisher, slug)
-        mine = integration.organization_id == organization_id
-        if integration.deleted_at or (integration.visibility is Visibility.PRIVATE and not mine):
-            raise NotFound("integration")
+        integration = self.usable(publisher, slug, organization_id, now)
         chosen = version or integration.current_version
         if chosen is None:
             raise NotFound("release")
@@ -306,60 +445,69 @@ class RegistryStore:
         )
 
     def catalogue(
-        self, caller: Principal, query: ListQuery, now: datetime
+        self, caller: Principal, query: CatalogueQuery, now: datetime
     ) -> Listing[CatalogueEntry]:
-        """What is public, by publisher and slug."""
+        """What is public, by publisher and slug; or by name, if that is searched for."""
+        pk, prefix = searched_partition(query)
         return self._lists.page(
             caller.organization_id,
             query,
             now,
             CatalogueEntry.model_validate,
-            pk=CATALOGUE,
+            pk=pk,
+            prefix=prefix,
             index="catalogue",
+            keep=lambda entry: is_searched_for(entry, query),
+            queries=_SCANNED_PER_PAGE,
         )
 
-    def _by_name(self, publisher: str, slug: str) -> Integration:
-        claim = self._table.get(slug_key(publisher, slug))
+    def usable(self, publisher: str, slug: str, organization_id: str, now: datetime) -> Integration:
+        """An integration that an organization may make endpoints of. Raises `NotFound`."""
+        claim = self._claimed(publisher, slug, now)
         if claim is None:
             raise NotFound("integration")
-        return self.integration(claim["integration_id"])
+        integration = self.integration(claim["integration_id"], now)
+        mine = integration.organization_id == organization_id
+        if integration.deleted_at or (integration.visibility is Visibility.PRIVATE and not mine):
+            raise NotFound("integration")
+        return integration
+
+    def _claimed(self, publisher: str, slug: str, now: datetime) -> Item | None:
+        claim = self._table.get(slug_key(publisher, slug))
+        return None if claim is None or _is_purged(claim, now) else claim
 
     def _release_item(self, integration_id: str, version: str) -> Item | None:
         return self._table.get(release_key(integration_id, version))
 
-    def _replace(self, old: Integration, new: Integration, *more: Write) -> None:
-        """Writes a new revision, moves the catalogue's entry along with it, and `more`."""
-        standing = equals("revision", old.revision)
-        try:
-            self._table.transact(
-                [Put(_item(new), standing), *self._catalogue_moves(old, new, more), *more]
-            )
-        except Contended:
-            raise TemporarilyUnavailable from None
+    def _replace(
+        self, old: Integration, new: Integration, *more: Write, current: Release | None = None
+    ) -> None:
+        """Writes a new revision, the catalogue's entries that follow from it, and `more`.
 
-    def _catalogue_moves(
-        self, old: Integration, new: Integration, more: tuple[Write, ...]
+        `current` is the new current release, if this makes one.
+        """
+        standing = equals("revision", old.revision)
+        entries = self._entry_writes(old, new, current)
+        self._transact(Put(_item(new), standing), *entries, *more)
+
+    def _entry_writes(
+        self, old: Integration, new: Integration, current: Release | None
     ) -> list[Write]:
-        """The current release is in the catalogue's index while the integration is public."""
-        fresh = [write.item for write in more if isinstance(write, Put)]
-        moves: list[Write] = []
-        if old.current_version and old.current_version != new.current_version:
-            key = release_key(old.id, old.current_version)
-            moves.append(Update(key, remove=_CATALOGUE_INDEX))
-        if new.current_version is None:
-            return moves
-        listed = new.visibility is Visibility.PUBLIC and new.deleted_at is None
-        index = {"catalogue_pk": CATALOGUE, "catalogue_sk": f"{new.publisher}/{new.slug}"}
-        key = release_key(new.id, new.current_version)
-        current = next((item for item in fresh if (item["pk"], item["sk"]) == key), None)
-        if current is not None:
-            current |= index if listed else {}
-        elif listed:
-            values = {**index, "trust_tier": new.trust_tier}
-            moves.append(Update(key, values=values))
-        elif old.visibility is Visibility.PUBLIC:
-            moves.append(Update(key, remove=_CATALOGUE_INDEX))
-        return moves
+        """The catalogue shows the current release of what is public, under its live trust tier."""
+
+        def shown(integration: Integration) -> bool:
+            return (
+                integration.visibility is Visibility.PUBLIC
+                and integration.deleted_at is None
+                and integration.current_version is not None
+            )
+
+        if not shown(new):
+            return [Delete(key) for key in entry_keys(new.id)] if shown(old) else []
+        if shown(old) and current is None and old.trust_tier is new.trust_tier:
+            return []
+        release = current or self.release(new.id, str(new.current_version))
+        return [Put(item) for item in entry_items(release, new.trust_tier)]
 
 
 def _edited(old: Integration, patch: IntegrationPatch) -> Editable:
@@ -379,6 +527,10 @@ def _require_undeleted(integration: Integration) -> None:
         raise Conflict("The integration is deleted.", deleted_at=to_text(integration.deleted_at))
 
 
+def _slug_taken(slug: str) -> Conflict:
+    return Conflict("The publisher has an integration of this slug.", "SLUG_TAKEN", slug=slug)
+
+
 def _version_exists(version: str) -> Conflict:
     return Conflict(
         f"Version {version} is released with other content.", "VERSION_EXISTS", version=version
@@ -387,6 +539,17 @@ def _version_exists(version: str) -> Conflict:
 
 def _same_content(release: Item, draft: Integration) -> bool:
     return all(json.loads(release[name]) == getattr(draft, name) for name in _DOCUMENTS)
+
+
+def _purge_at(deleted: Integration) -> int:
+    """When a deleted integration is gone, in epoch seconds."""
+    return epoch_seconds(
+        deleted.deleted_at or deleted.updated_at, retention_of(deleted.retention_tier)
+    )
+
+
+def _is_purged(item: Item, now: datetime) -> bool:
+    return "expires_at" in item and item["expires_at"] <= epoch_seconds(now)
 
 
 def _attributes(integration: Integration) -> Item:
@@ -405,17 +568,16 @@ def _item(integration: Integration) -> Item:
     if integration.deleted_at is None:
         item["by_owner_pk"] = owned_integrations_pk(integration.organization_id)
         item["by_owner_sk"] = f"{integration.workspace_id}#{integration.id}"
+    else:
+        item["expires_at"] = _purge_at(integration)
     return item
 
 
 def _release_item(release: Release) -> Item:
-    """With what the catalogue's list shows beside the snapshot."""
     return {
         **_attributes(release),
         **release_key(release.id, release.version)._asdict(),
-        "auth_type": release.auth_config["type"],
-        "capabilities": release.manifest.get("capabilities", []),
-        "roles": roles_of(release.manifest),
+        "uses": 0,
     }
 
 

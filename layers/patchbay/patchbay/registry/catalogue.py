@@ -1,0 +1,68 @@
+"""The catalogue: what is public, in two orders, as small items of their own.
+
+    INT#<id>   CAT#PUBLISHER   in catalogue under CATALOGUE#PUBLISHER, `<publisher>/<slug>`
+    INT#<id>   CAT#NAME        in catalogue under CATALOGUE#NAME, `<name in lower case>␀…`
+
+Both are written with the release that they show, in one transaction. So a page of the catalogue is
+one query, by either order, and does not read the documents.
+"""
+
+from typing import Final
+
+from patchbay.platform.dynamodb import Item, Key
+from patchbay.registry.manifest import read
+from patchbay.registry.model import CatalogueEntry, CatalogueQuery, Release, TrustTier
+
+_ORDERS: Final = ("PUBLISHER", "NAME")
+_SHOWN: Final = ("id", "publisher", "slug", "name", "description", "icon_url", "current_version")
+
+
+def entry_keys(integration_id: str) -> list[Key]:
+    """The keys of an integration's entries."""
+    return [Key(f"INT#{integration_id}", f"CAT#{order}") for order in _ORDERS]
+
+
+def entry_items(release: Release, trust_tier: TrustTier) -> list[Item]:
+    """The entries of a public integration, whose current release this is."""
+    manifest = read(release.manifest)
+    entry = CatalogueEntry(
+        **{name: getattr(release, name) for name in _SHOWN},
+        trust_tier=trust_tier,
+        auth_type=release.auth_config["type"],
+        capabilities=manifest.capabilities,
+        roles=manifest.roles,
+    ).model_dump(mode="json")
+    name = f"{release.publisher}/{release.slug}"
+    # NUL sorts before whatever a longer name goes on with.
+    sort_keys = {"PUBLISHER": name, "NAME": f"{release.name.casefold()}\0{name}"}
+    return [
+        {
+            **key._asdict(),
+            **entry,
+            "catalogue_pk": _partition(order),
+            "catalogue_sk": sort_keys[order],
+        }
+        for key, order in zip(entry_keys(release.id), _ORDERS, strict=True)
+    ]
+
+
+def searched_partition(query: CatalogueQuery) -> tuple[str, str]:
+    """The partition of the index that answers a search, and what its sort keys begin with."""
+    if query.name:
+        return _partition("NAME"), query.name.casefold()
+    return _partition("PUBLISHER"), query.publisher or ""
+
+
+def is_searched_for(entry: Item, query: CatalogueQuery) -> bool:
+    """Whether an entry meets the rest of a search."""
+    return (
+        entry["publisher"].startswith(query.publisher or "")
+        and query.trust_tier in (None, entry["trust_tier"])
+        and query.auth_type in (None, entry["auth_type"])
+        and (query.capability is None or query.capability in entry["capabilities"])
+        and (query.role is None or query.role in entry["roles"])
+    )
+
+
+def _partition(order: str) -> str:
+    return f"CATALOGUE#{order}"

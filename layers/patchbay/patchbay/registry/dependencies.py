@@ -1,0 +1,81 @@
+"""What an integration depends on: whether it is there, in which version, and that it ends."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from patchbay.platform.errors import NotFound, Problem
+from patchbay.registry.manifest import Dependency, read
+from patchbay.registry.model import Integration, Release
+from patchbay.registry.ranges import VersionRange
+from patchbay.registry.store import RegistryStore
+
+MAX_GRAPH: Final = 100
+"""Integrations looked at when dependencies are followed; more are refused."""
+
+
+class Dependencies:
+    """Follows the dependencies of releases, as one organization sees them."""
+
+    def __init__(self, registry: RegistryStore, organization_id: str, now: datetime) -> None:
+        self._registry = registry
+        self._organization_id = organization_id
+        self._now = now
+
+    def problems_of(self, draft: Integration) -> list[Problem]:
+        """Dependencies that do not exist, whose ranges nothing meets, or that lead back here."""
+        problems = []
+        for position, dependency in enumerate(_declared(draft.manifest)):
+            at = f"/manifest/dependencies/{position}"
+            try:
+                found = self.resolved(dependency)
+            except NotFound as missing:
+                part = "version" if missing.code == "RELEASE_NOT_FOUND" else "integration"
+                problems.append(Problem(f"{at}/{part}", "names nothing that you may use"))
+                continue
+            if reason := self._endless(found, draft.id):
+                problems.append(Problem(f"{at}/integration", reason))
+        return problems
+
+    def resolved(self, dependency: Dependency) -> Release:
+        """The highest release that meets a dependency. Raises `NotFound`."""
+        publisher, _, slug = dependency.integration.partition("/")
+        integration = self._registry.usable(publisher, slug, self._organization_id, self._now)
+        versions = self._registry.versions(integration.id, self._now)
+        best = VersionRange.parse(dependency.version).best(versions)
+        if best is None:
+            raise NotFound("release")
+        return self._registry.release(integration.id, best)
+
+    def all_resolved(self, release: Release) -> list[Release]:
+        """The releases that meet each of a release's dependencies. Raises `NotFound`."""
+        return [self.resolved(dependency) for dependency in _declared(release.manifest)]
+
+    def _endless(self, start: Release, integration_id: str) -> str | None:
+        """Why following a release's dependencies would not end, None if it does."""
+        seen: set[str] = set()
+        pending = [start]
+        while pending:
+            release = pending.pop()
+            if release.id == integration_id:
+                return "depends on this integration itself"
+            if release.id in seen:
+                continue
+            if len(seen) == MAX_GRAPH:
+                return f"leads to more than {MAX_GRAPH} integrations"
+            seen.add(release.id)
+            for dependency in _declared(release.manifest):
+                try:
+                    pending.append(self.resolved(dependency))
+                except NotFound:
+                    continue  # gone since; it leads nowhere
+        return None
+
+
+def _declared(manifest: dict[str, Any]) -> list[Dependency]:
+    """Of any manifest: a draft's may be anything, and is judged elsewhere."""
+    try:
+        return read(manifest).dependencies
+    except ValidationError:
+        return []

@@ -1,0 +1,146 @@
+"""What a manifest may say, beside its checks: roles, capabilities, members, dependencies, defaults.
+
+A draft's manifest is free; it is read by this model when it is published, and a release's manifest
+always fits it.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic.alias_generators import to_camel
+
+from patchbay.platform.errors import Problem
+from patchbay.platform.ids import SLUG_PATTERN, Slug
+from patchbay.platform.schemas import document_problems, schema_problems
+from patchbay.platform.validation import pointer, problems_of
+from patchbay.registry.ranges import VersionRange
+
+MAX_MEMBERS: Final = 50
+MAX_DEPENDENCIES: Final = 20
+
+PUBLISHER_PATTERN: Final = "^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"
+KEY_PATTERN: Final = f"^{PUBLISHER_PATTERN.strip('^$')}/{SLUG_PATTERN.strip('^$')}$"
+
+Publisher = Annotated[str, StringConstraints(pattern=PUBLISHER_PATTERN)]
+IntegrationKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+"""How integrations are named: `publisher/slug`."""
+
+
+class Role(StrEnum):
+    """What endpoints may be made of a release."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+class Capability(StrEnum):
+    """What an integration can do: the types of the health contract, under which it is counted."""
+
+    METADATA_SYNC = "metadata_sync"
+    QUALITY_CHECK = "quality_check"
+    PROFILING = "profiling"
+    WEBHOOK = "webhook"
+    ALERT = "alert"
+
+
+def _range(text: str) -> str:
+    VersionRange.parse(text)
+    return text
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+
+class Member(_Part):
+    """Something that comes with an integration: a mapping, a template, a dashboard.
+
+    With `forkOnInstall` an endpoint gets a copy of its own, which later releases don't change;
+    without, it refers to the release's.
+    """
+
+    name: Slug
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+    content: dict[str, Any] = Field(default_factory=dict)
+    fork_on_install: bool = False
+
+
+class Dependency(_Part):
+    """Another integration that has to be there, in a version of the range."""
+
+    integration: IntegrationKey
+    version: Annotated[str, AfterValidator(_range)] = "*"
+
+
+class Manifest(_Part):
+    """A manifest as it is published. `checks` is the check engine's to judge."""
+
+    checks: dict[str, Any] = Field(default_factory=dict)
+    roles: Annotated[list[Role], Field(min_length=1)] = Field(default_factory=lambda: [*Role])
+    capabilities: list[Capability] = Field(default_factory=list)
+    configuration_schema: dict[str, Any] = Field(default_factory=dict)
+    secrets_schema: dict[str, Any] = Field(default_factory=dict)
+    members: Annotated[list[Member], Field(max_length=MAX_MEMBERS)] = Field(default_factory=list)
+    dependencies: Annotated[list[Dependency], Field(max_length=MAX_DEPENDENCIES)] = Field(
+        default_factory=list
+    )
+    defaults: dict[str, Any] = Field(default_factory=dict)
+
+
+def read(manifest: dict[str, Any]) -> Manifest:
+    """The manifest of a release. Raises pydantic's `ValidationError` for one that is none."""
+    return Manifest.model_validate(manifest)
+
+
+def manifest_problems(manifest: dict[str, Any], variables_schema: dict[str, Any]) -> list[Problem]:
+    """What keeps a manifest from being published; pointers lead into the integration."""
+    try:
+        read(manifest)
+    except ValidationError as error:
+        return problems_of(error, "/manifest")
+    return [
+        *_schema_problems(manifest),
+        *_repeated("members", [member["name"] for member in manifest.get("members", [])]),
+        *_repeated("dependencies", [d["integration"] for d in manifest.get("dependencies", [])]),
+        *_default_problems(manifest.get("defaults", {}), variables_schema),
+    ]
+
+
+def _schema_problems(manifest: dict[str, Any]) -> list[Problem]:
+    return [
+        problem
+        for name in ("configurationSchema", "secretsSchema")
+        if name in manifest
+        for problem in schema_problems(manifest[name], f"/manifest/{name}")
+    ]
+
+
+def _repeated(field: str, names: list[str]) -> list[Problem]:
+    return [
+        Problem(f"/manifest/{field}/{position}", "is named twice")
+        for position, name in enumerate(names)
+        if name in names[:position]
+    ]
+
+
+def _default_problems(defaults: dict[str, Any], variables_schema: dict[str, Any]) -> list[Problem]:
+    """Each default must be a variable's, and a value that its schema takes."""
+    declared = variables_schema.get("properties", {})
+    problems: list[Problem] = []
+    for name, value in defaults.items():
+        at = f"/manifest/defaults{pointer([name])}"
+        if not isinstance(declared, dict) or name not in declared:
+            problems.append(Problem(at, "is no variable of variablesSchema"))
+        elif not schema_problems(variables_schema, ""):
+            alone = {key: rule for key, rule in variables_schema.items() if key != "required"}
+            found = document_problems({name: value}, alone, "/manifest/defaults")
+            problems += [problem for problem in found if problem.pointer.startswith(at)]
+    return problems

@@ -1,0 +1,280 @@
+"""The providers that ship in `catalog/`: each can be published, and each can be tested."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+from semver import Version
+
+from patchbay.checks.kinds.http import HttpProbe
+from patchbay.checks.plan import CheckTarget, Plan, compile_plan, plan_problems
+from patchbay.checks.ports import ALLOWED_PORTS
+from patchbay.platform.ids import new_id
+from patchbay.platform.schemas import document_problems
+from patchbay.registry.auth_config import secret_names
+from patchbay.registry.model import Integration, NewIntegration, TrustTier, Visibility
+from patchbay.registry.publishing import problems_of
+
+NOW: Final = datetime(2026, 2, 17, 10, tzinfo=UTC)
+FILES: Final = sorted((Path(__file__).parents[3] / "catalog").glob("*.json"))
+
+CATEGORIES: Final = frozenset(
+    {
+        *("payments", "CRM", "messaging", "email", "developer tools", "storage", "databases"),
+        *("vector stores", "LLMs", "analytics", "project management", "calendars"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Provider:
+    """What an entry is for, and where its provider keeps its documentation."""
+
+    category: str
+    documentation: tuple[str, ...]
+
+
+PROVIDERS: Final = {
+    "airtable": Provider("databases", ("airtable.com",)),
+    "anthropic": Provider("LLMs", ("platform.claude.com",)),
+    "asana": Provider("project management", ("developers.asana.com",)),
+    "calendly": Provider("calendars", ("developer.calendly.com",)),
+    "databricks": Provider("databases", ("docs.databricks.com",)),
+    "datadog": Provider("developer tools", ("docs.datadoghq.com",)),
+    "github": Provider("developer tools", ("docs.github.com",)),
+    "gitlab": Provider("developer tools", ("docs.gitlab.com",)),
+    "google-calendar": Provider("calendars", ("developers.google.com",)),
+    "google-drive": Provider("storage", ("developers.google.com",)),
+    "hubspot": Provider("CRM", ("developers.hubspot.com",)),
+    "intercom": Provider("CRM", ("developers.intercom.com",)),
+    "jira": Provider("project management", ("developer.atlassian.com",)),
+    "mailchimp": Provider("email", ("mailchimp.com",)),
+    "notion": Provider("project management", ("developers.notion.com",)),
+    "openai": Provider("LLMs", ("platform.openai.com",)),
+    # Its API's own description is a repository.
+    "pagerduty": Provider("developer tools", ("developer.pagerduty.com", "github.com/PagerDuty")),
+    "pinecone": Provider("vector stores", ("docs.pinecone.io",)),
+    "pipedrive": Provider("CRM", ("pipedrive.readme.io", "developers.pipedrive.com")),
+    "postgresql": Provider("databases", ("www.postgresql.org",)),
+    "postmark": Provider("email", ("postmarkapp.com",)),
+    "salesforce": Provider("CRM", ("help.salesforce.com", "developer.salesforce.com")),
+    "segment": Provider("analytics", ("segment.com", "docs.segmentapis.com")),
+    # Part of Twilio.
+    "sendgrid": Provider("email", ("www.twilio.com",)),
+    "sentry": Provider("developer tools", ("docs.sentry.io",)),
+    "slack": Provider("messaging", ("docs.slack.dev",)),
+    "square": Provider("payments", ("developer.squareup.com",)),
+    "stripe": Provider("payments", ("docs.stripe.com",)),
+    "twilio": Provider("messaging", ("www.twilio.com",)),
+    "weaviate": Provider("vector stores", ("docs.weaviate.io",)),
+    "zendesk": Provider("CRM", ("developer.zendesk.com",)),
+}
+
+# For variables without a default or an enum.
+SAMPLES: Final = {
+    "account_sid": "AC" + "0" * 32,
+    "company_domain": "acme",
+    "data_center": "us21",
+    "database": "app",
+    "email": "jane@example.com",
+    "host": "db.example.com",
+    "my_domain": "acme.my.salesforce.com",
+    "organization": "acme",
+    "organization_id": "AAAAAAAAAAAAAAAA",
+    "site": "acme",
+    "subdomain": "acme",
+    "user": "app",
+}
+SAMPLES_OF_ENTRY: Final = {"databricks": {"host": "dbc-a1b2345c-d6e7.cloud.databricks.com"}}
+SECRET: Final = "sample-secret-0123456789"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of the catalogue: the body of a create, and what belongs to the file alone."""
+
+    path: Path
+    version: str
+    documentation: list[str]
+    body: dict[str, Any]
+
+    @property
+    def slug(self) -> str:
+        return str(self.body["slug"])
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        steps: list[dict[str, Any]] = self.body["manifest"]["checks"]["steps"]
+        return steps
+
+
+def read(path: Path) -> Entry:
+    body = json.loads(path.read_text())
+    return Entry(path, body.pop("version"), body.pop("documentation"), body)
+
+
+ENTRIES: Final = [read(path) for path in FILES]
+each_entry: Final = pytest.mark.parametrize(
+    "entry", ENTRIES, ids=[entry.path.stem for entry in ENTRIES]
+)
+
+
+def new_integration(entry: Entry) -> NewIntegration:
+    return NewIntegration.model_validate(entry.body | {"workspaceId": "a-space"})
+
+
+def draft_of(entry: Entry) -> Integration:
+    """The draft that `RegistryStore.create` makes of the entry."""
+    return Integration(
+        **new_integration(entry).model_dump(),
+        id=new_id("int", NOW),
+        current_version=None,
+        created_by="a-test",
+        deleted_at=None,
+        created_at=NOW,
+        updated_at=NOW,
+        organization_id=new_id("org", NOW),
+        revision=1,
+    )
+
+
+def sample_variables(entry: Entry, schema: Mapping[str, Any]) -> dict[str, object]:
+    samples = SAMPLES | SAMPLES_OF_ENTRY.get(entry.slug, {})
+    return {
+        name: rule["default"]
+        if "default" in rule
+        else rule["enum"][0]
+        if "enum" in rule
+        else samples[name]
+        for name, rule in schema["properties"].items()
+    }
+
+
+def plan_of(entry: Entry) -> Plan:
+    """The plan of a test of an endpoint that gives a value for everything it is asked for."""
+    draft = draft_of(entry)
+    return compile_plan(
+        CheckTarget(
+            manifest=draft.manifest,
+            auth_config=draft.auth_config,
+            variables_schema=draft.variables_schema,
+            variables=sample_variables(entry, draft.variables_schema),
+            secrets=dict.fromkeys(secret_names(draft.auth_config, draft.manifest), SECRET),
+        )
+    )
+
+
+def test_there_are_thirty_providers_or_more() -> None:
+    assert len({entry.body["publisher"] for entry in ENTRIES}) >= 30
+
+
+def test_no_two_entries_are_the_same_integration() -> None:
+    keys = Counter((entry.body["publisher"], entry.slug) for entry in ENTRIES)
+    assert [key for key, count in keys.items() if count > 1] == []
+
+
+def test_every_category_has_a_provider() -> None:
+    assert {entry.slug for entry in ENTRIES} == set(PROVIDERS)
+    assert {provider.category for provider in PROVIDERS.values()} == CATEGORIES
+
+
+@each_entry
+def test_an_entry_is_the_body_of_a_create(entry: Entry) -> None:
+    new = new_integration(entry)
+    assert (new.trust_tier, new.visibility) == (TrustTier.FIRST_PARTY, Visibility.PUBLIC)
+    assert new.description
+
+
+@each_entry
+def test_an_entry_can_be_published(entry: Entry) -> None:
+    assert problems_of(draft_of(entry), plan_problems) == []
+    assert Version.is_valid(entry.version)
+
+
+@each_entry
+def test_a_file_is_named_for_its_slug(entry: Entry) -> None:
+    assert entry.path.name == f"{entry.slug}.json"
+
+
+@each_entry
+def test_an_entry_names_the_documentation_of_its_provider(entry: Entry) -> None:
+    # given
+    places = PROVIDERS[entry.slug].documentation
+
+    # when
+    pages = [urlsplit(page) for page in entry.documentation]
+
+    # then
+    assert pages
+    assert len(set(entry.documentation)) == len(pages)
+    for page in pages:
+        assert page.scheme == "https"
+        assert f"{page.netloc}{page.path}".startswith(tuple(f"{place}/" for place in places))
+
+
+@each_entry
+def test_an_entry_begins_with_a_gate_that_has_to_pass(entry: Entry) -> None:
+    first = entry.steps[0]
+    assert (first["category"], first["mandatory"]) == ("gate", True)
+
+
+@each_entry
+def test_a_capability_that_is_refused_is_no_broken_connection(entry: Entry) -> None:
+    capabilities = [step for step in entry.steps if step["category"] == "capability"]
+    assert not any(step.get("mandatory") for step in capabilities)
+    assert {step["capability"] for step in capabilities} <= set(
+        entry.body["manifest"]["capabilities"]
+    )
+
+
+@each_entry
+def test_an_oauth_integration_says_which_scopes_it_asks_for(entry: Entry) -> None:
+    auth_config = entry.body["authConfig"]
+    assert auth_config["type"] != "oauth2" or auth_config["scopes"]
+
+
+@each_entry
+def test_the_samples_are_what_an_entry_asks_for(entry: Entry) -> None:
+    schema = entry.body["variablesSchema"]
+    assert document_problems(sample_variables(entry, schema), schema, "/variables") == []
+
+
+@each_entry
+def test_an_entry_with_all_its_values_has_a_plan(entry: Entry) -> None:
+    plan = plan_of(entry)
+    assert plan.problems == ()
+    assert [step.name for step in plan.steps] == [step["name"] for step in entry.steps]
+
+
+@each_entry
+def test_the_first_gate_of_a_web_api_proves_access(entry: Entry) -> None:
+    first = plan_of(entry).steps[0].compiled
+    assert first.proves_access == isinstance(first.probe, HttpProbe)
+
+
+@each_entry
+def test_requests_are_encrypted_and_go_where_checks_may_dial(entry: Entry) -> None:
+    # when
+    probes = [step.compiled.probe for step in plan_of(entry).steps]
+
+    # then
+    targets = [probe.request.target for probe in probes if isinstance(probe, HttpProbe)]
+    assert {target.scheme for target in targets} <= {"https"}
+    assert {target.port for target in targets} <= ALLOWED_PORTS["http"]
+
+
+@each_entry
+def test_requests_only_read(entry: Entry) -> None:
+    # Slack's `auth.test` is a POST by its documentation, which changes nothing.
+    posts = {
+        step["request"]["url"]
+        for step in entry.steps
+        if step.get("request", {}).get("method", "GET") not in ("GET", "HEAD")
+    }
+    assert posts <= {"https://slack.com/api/auth.test"}
