@@ -42,6 +42,7 @@ class Client:
         path: str,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One request; any status is an answer."""
         address = self.api_url.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
@@ -54,6 +55,7 @@ class Client:
             headers={
                 "Authorization": f"Bearer {self.api_key}",
                 "Content-Type": "application/json",
+                **(headers or {}),
             },
         )
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.client import Client
-from tests.e2e.harness import LocalCloud, Stack
+from tests.e2e.harness import LocalCloud, Stack, Tenant
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +38,9 @@ def stack(
 def client(stack: Stack) -> Client:
     """A client of the running local cloud, with the admin key."""
     return stack.client
+
+
+@pytest.fixture
+def tenant(stack: Stack) -> Tenant:
+    """An organization of the test's own in the running local cloud."""
+    return Tenant(stack)

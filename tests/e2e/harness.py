@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from local.client import Client
+from local.client import Answer, Client
 from local.cloud import READY
 from local.paths import ROOT, StateDir
 
@@ -35,6 +37,63 @@ class Stack:
     def client(self) -> Client:
         """A client with the admin key."""
         return Client(self.api_url, self.api_key)
+
+
+TENANT = ["platform.integration.read", "platform.integration.manage", "platform.events.write"]
+
+
+class Tenant:
+    """An organization of its own, so that a test counts nothing but its own events."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.slug = f"s-{uuid.uuid4().hex[:12]}"
+        made = stack.client.call("POST", "/v1/organizations", {"name": self.slug})
+        self.organization_id = made.body["id"]
+        self.organization = f"/v1/organizations/{self.organization_id}"
+        self.connectors = f"{self.organization}/knowledge/connectors"
+        key = {"name": "test", "permissions": TENANT}
+        issued = stack.client.call("POST", f"{self.organization}/api-keys", key)
+        self.client = Client(stack.api_url, issued.body["key"])
+        space = {"slug": self.slug, "name": "Space"}
+        self.space_id = self.post(f"{self.organization}/spaces", space).body["id"]
+
+    def post(self, path: str, body: dict[str, Any], status: int = 201) -> Answer:
+        answer = self.client.call("POST", path, body)
+        assert answer.status == status, answer.body
+        return answer
+
+    def get(self, path: str) -> dict[str, Any]:
+        answer = self.client.call("GET", path)
+        assert answer.status == 200, answer.body
+        return answer.body
+
+    def publish_asking(self, port: int) -> None:
+        """An integration whose check asks the server on this port of loopback."""
+        url = f"http://127.0.0.1:{port}/{{{{variables.path}}}}"
+        steps = [{"name": "whoami", "kind": "http", "request": {"url": url}}]
+        draft = {
+            "workspaceId": self.space_id,
+            "publisher": self.slug,
+            "slug": "tracker",
+            "name": "Tracker",
+            "variablesSchema": {"properties": {"path": {"type": "string"}}, "required": ["path"]},
+            "authConfig": {"type": "api_key"},
+            "manifest": {"checks": {"timeoutMs": 1000, "steps": steps}},
+        }
+        integration_id = self.post("/v1/integrations", draft).body["id"]
+        self.post(f"/v1/integrations/{integration_id}/publish", {"version": "1.0.0"})
+
+    def connect(self, path: str) -> tuple[str, str]:
+        """A source that asks for this path, and a connection of it."""
+        source = {
+            "name": path,
+            "integration": f"{self.slug}/tracker",
+            "variables": {"path": path},
+            "secrets": {"api_key": "right-key"},
+        }
+        source_id = self.post(f"{self.connectors}/sources", source).body["id"]
+        connection = {"name": path, "source_id": source_id, "space": self.slug}
+        return source_id, self.post(f"{self.connectors}/connections", connection).body["id"]
 
 
 def spawn(state_dir: Path, port: int) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""The README's story, pasted line by line, gives what the README shows."""
+"""What the README and the docs tell to paste, pasted line by line, gives what they show."""
 
 import os
 import re
@@ -30,8 +30,8 @@ class Step:
     shown: str
 
 
-def story() -> list[Step]:
-    found = BLOCK.findall((ROOT / "README.md").read_text())
+def story(document: str) -> list[Step]:
+    found = BLOCK.findall((ROOT / document).read_text())
     return [Step(commands, shown) for commands, shown in found]
 
 
@@ -47,10 +47,13 @@ def provider_port() -> Iterator[int]:
         yield served.port
 
 
-def test_the_story_of_the_readme_is_true(stack: Stack, provider_port: int) -> None:
+@pytest.mark.parametrize(("document", "least"), [("README.md", 9), ("docs/registry.md", 6)])
+def test_what_a_document_shows_is_true(
+    stack: Stack, provider_port: int, document: str, least: int
+) -> None:
     # Given a running local cloud and provider, on the ports of this test
-    steps = story()
-    assert len(steps) >= 9
+    steps = story(document)
+    assert len(steps) >= least
     mark = "== end of a block =="
     script = "".join(f"{step.commands}printf '\\n{mark}\\n'\n" for step in steps)
     script = script.replace(".local/stack.env", str(stack.stack_file.with_suffix(".env")))

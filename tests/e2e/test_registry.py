@@ -1,0 +1,84 @@
+"""The registry under many writers at once, through the deployed functions."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.e2e.harness import Tenant
+
+
+def draft(tenant: Tenant, slug: str) -> dict[str, Any]:
+    return {
+        "workspaceId": tenant.space_id,
+        "publisher": tenant.slug,
+        "slug": slug,
+        "name": slug,
+    }
+
+
+def test_of_50_concurrent_creates_of_one_slug_one_wins(tenant: Tenant) -> None:
+    def create(_: int) -> tuple[int, str]:
+        answer = tenant.client.call("POST", "/v1/integrations", draft(tenant, "once"))
+        return answer.status, answer.body.get("error", {}).get("code", "")
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = Counter(pool.map(create, range(50)))
+    assert answers == {(201, ""): 1, (409, "SLUG_TAKEN"): 49}
+    assert len(tenant.get("/v1/integrations")["items"]) == 1
+    # The one that won counts once in its space, so that the space goes with it
+    [only] = tenant.get("/v1/integrations")["items"]
+    assert tenant.client.call("DELETE", f"/spaces/{tenant.slug}").status == 409
+    assert tenant.client.call("DELETE", f"/v1/integrations/{only['id']}").status == 204
+    assert tenant.client.call("DELETE", f"/spaces/{tenant.slug}").status == 204
+
+
+def test_concurrent_patches_of_different_fields_lose_nothing(tenant: Tenant) -> None:
+    # Given an integration, and writers that each own one member of its manifest
+    made = tenant.post("/v1/integrations", draft(tenant, "many")).body
+    path = f"/v1/integrations/{made['id']}"
+
+    def patch(number: int) -> bool:
+        body = {"manifest": {f"field{number}": number}}
+        statuses = (tenant.client.call("PATCH", path, body).status for _ in range(20))
+        # 409 and 503 tell a writer who lost on and on to try again
+        return next(status for status in statuses if status not in (409, 503)) == 200
+
+    # When they write at once
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(patch, range(24)))
+    # Then everything is there
+    assert tenant.get(path)["manifest"] == {f"field{n}": n for n in range(24)}
+
+
+def test_of_concurrent_publishes_each_version_is_one_release(tenant: Tenant) -> None:
+    made = tenant.post("/v1/integrations", draft(tenant, "versions")).body
+    path = f"/v1/integrations/{made['id']}"
+
+    def publish(number: int) -> int:
+        body = {"version": f"1.{number % 4}.0"}
+        return tenant.client.call("POST", f"{path}/publish", body).status
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = Counter(pool.map(publish, range(16)))
+    assert set(statuses) <= {200, 201, 409, 503}
+    versions = [item["version"] for item in tenant.get(f"{path}/versions")["items"]]
+    assert len(versions) == statuses[201]
+    assert versions == sorted(set(versions), reverse=True)
+    assert tenant.get(path)["currentVersion"] == versions[0]
+
+
+def test_a_create_that_is_sent_many_times_under_one_key_is_one(tenant: Tenant) -> None:
+    key = {"Idempotency-Key": "a-key"}
+
+    def create(_: int) -> tuple[int, str]:
+        body = draft(tenant, "keyed")
+        answer = tenant.client.call("POST", "/v1/integrations", body, headers=key)
+        return answer.status, answer.body.get("id", "")
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = set(pool.map(create, range(16)))
+    made = {identifier for status, identifier in answers if status == 201}
+    # Whoever came while the first was at work was told to come back
+    assert {status for status, _ in answers} <= {201, 409}
+    assert len(made) == 1
+    assert create(0) == (201, made.pop())
