@@ -32,7 +32,7 @@ help: ## Show this
 
 .PHONY: run
 run: tools ## Run Patchbay on this machine: PORT=3000, EGRESS_ALLOW=cidr:ports,…
-	@exec $(BIN)/python -m local
+	@PYTHONPATH=layers/patchbay exec $(BIN)/python -m local
 
 .PHONY: logs
 logs: tools ## Show the last ten minutes of the functions' logs, of a running `make run`
@@ -57,7 +57,7 @@ openapi: .venv/.stamp ## Write the API document from the route declarations
 
 .PHONY: clean
 clean: ## Remove what was built and the local cloud's data; tools stay
-	rm -rf .aws-sam .local/state .local/stack.json .local/logs \
+	rm -rf .aws-sam .local/state .local/stack.json .local/stack.env .local/logs \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 ##@ Check

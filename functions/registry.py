@@ -11,6 +11,7 @@ from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
+from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.platform.settings import ControlPlaneSettings
 from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.model import (
@@ -168,10 +169,10 @@ def list_releases(
 
 
 @api.get("/v1/integrations/<integration_id>/versions/<version>", permission=Permission.READ)
-def get_release(caller: Principal, integration_id: str, version: str) -> Release:
+def get_release(caller: Principal, integration_id: str, version: str) -> Reply[Release]:
     """Read a release."""
     _owned(caller, Permission.READ, integration_id)
-    return _registry().release(integration_id, version)
+    return Reply(_registry().release(integration_id, version), FIRST_REVISION)
 
 
 @api.get("/v1/catalog", permission=Permission.READ)
@@ -181,9 +182,10 @@ def list_catalogue(caller: Principal, query: CatalogueQuery) -> Listing[Catalogu
 
 
 @api.get("/v1/catalog/<publisher>/<slug>", permission=Permission.READ)
-def get_catalogue_entry(caller: Principal, publisher: str, slug: str) -> Release:
+def get_catalogue_entry(caller: Principal, publisher: str, slug: str) -> Reply[Release]:
     """Read the current release of an integration by its publisher and slug."""
-    return _registry().installable(publisher, slug, None, caller.organization_id, utc_now())
+    entry = _registry().installable(publisher, slug, None, caller.organization_id, utc_now())
+    return Reply(entry, entry.revision)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
+from patchbay.platform.revisions import FIRST_REVISION, require_match
 from patchbay.platform.settings import ControlPlaneSettings
 from patchbay.tenancy.access import Permission, Principal, admit, authorize
 from patchbay.tenancy.model import (
@@ -49,6 +50,13 @@ def _owned_space(caller: Principal, permission: Permission, slug: str) -> Space:
     return space
 
 
+def _require_all(caller: Principal, permissions: list[Permission]) -> None:
+    """Nobody gives or takes a permission that they lack."""
+    for permission in permissions:
+        if not caller.holds(permission):
+            raise PermissionDenied(permission)
+
+
 @api.post("/v1/organizations", permission=Permission.ADMIN, status=201)
 def create_organization(body: NewOrganization, stamp: Stamp) -> Organization:
     """Create an organization."""
@@ -62,9 +70,9 @@ def list_organizations(caller: Principal, query: ListQuery) -> Listing[Organizat
 
 
 @api.get("/v1/organizations/<organization_id>", permission=Permission.READ)
-def get_organization(organization_id: str) -> Organization:
+def get_organization(organization_id: str) -> Reply[Organization]:
     """Read an organization."""
-    return _tenants().organization(organization_id)
+    return Reply(_tenants().organization(organization_id), FIRST_REVISION)
 
 
 @api.post("/v1/organizations/<organization_id>/spaces", permission=Permission.MANAGE, status=201)
@@ -109,9 +117,7 @@ def issue_api_key(
     caller: Principal, organization_id: str, body: NewApiKey, stamp: Stamp
 ) -> IssuedApiKey:
     """Issue an API key; the answer holds its secret, this once."""
-    for permission in body.permissions:
-        if not caller.holds(permission):
-            raise PermissionDenied(permission)
+    _require_all(caller, body.permissions)
     return _tenants().issue_key(organization_id, body, caller.subject, stamp)
 
 
@@ -122,9 +128,9 @@ def list_api_keys(organization_id: str, query: ListQuery) -> Listing[ApiKey]:
 
 
 @api.get("/v1/organizations/<organization_id>/api-keys/<key_id>", permission=Permission.MANAGE)
-def get_api_key(organization_id: str, key_id: str) -> ApiKey:
+def get_api_key(organization_id: str, key_id: str) -> Reply[ApiKey]:
     """Read an API key, without its secret."""
-    return _tenants().key(organization_id, key_id)
+    return Reply(_tenants().key(organization_id, key_id), FIRST_REVISION)
 
 
 @api.delete(
@@ -132,9 +138,14 @@ def get_api_key(organization_id: str, key_id: str) -> ApiKey:
     permission=Permission.MANAGE,
     status=204,
 )
-def revoke_api_key(organization_id: str, key_id: str) -> None:
-    """Revoke an API key."""
-    _tenants().revoke_key(organization_id, key_id)
+def revoke_api_key(
+    caller: Principal, organization_id: str, key_id: str, if_match: str | None
+) -> None:
+    """Revoke an API key that may do no more than yours."""
+    key = _tenants().key(organization_id, key_id)
+    require_match(if_match, FIRST_REVISION)
+    _require_all(caller, key.permissions)
+    _tenants().revoke_key(key)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

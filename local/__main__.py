@@ -11,6 +11,7 @@ from pathlib import Path
 from local import cloud
 from local.paths import LOCAL, StateDir
 from local.problems import Problem
+from patchbay.checks.policy import EgressPolicy
 
 _DEFAULT_PORT = "3000"
 
@@ -25,17 +26,17 @@ def main() -> int:
     os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), "127.0.0.1"]))
     try:
         _require_lambda_platform()
-        asyncio.run(_until_stopped(_port(options.port), StateDir(options.state_dir.resolve())))
+        egress_allow = _egress_allow(os.environ.get("EGRESS_ALLOW", ""))
+        state = StateDir(options.state_dir.resolve())
+        asyncio.run(_until_stopped(_port(options.port), state, egress_allow))
     except Problem as problem:
         print(f"patchbay: {problem}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _until_stopped(port: int, state: StateDir) -> None:
-    serving = asyncio.ensure_future(
-        cloud.serve(port, state, egress_allow=os.environ.get("EGRESS_ALLOW", ""))
-    )
+async def _until_stopped(port: int, state: StateDir, egress_allow: str) -> None:
+    serving = asyncio.ensure_future(cloud.serve(port, state, egress_allow))
     stopped = False
 
     def stop() -> None:
@@ -59,6 +60,14 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise Problem(f"PORT={text} is no port")
     return int(text)
+
+
+def _egress_allow(text: str) -> str:
+    try:
+        EgressPolicy.parse(text)
+    except ValueError as error:
+        raise Problem(f"EGRESS_ALLOW: {error}") from None
+    return text
 
 
 def _require_lambda_platform() -> None:

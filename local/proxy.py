@@ -61,7 +61,7 @@ class Proxy:
                 return await self._forward(session, request)
 
             app = web.Application(client_max_size=_BODY_LIMIT)
-            app.router.add_route("*", "/{path:.*}", forward)
+            app.router.add_route("*", "/{path:(?s:.*)}", forward)
             app.on_response_prepare.append(_drop_server_header)
             # Bodies pass through as they are, compressed ones too.
             runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)

@@ -11,8 +11,11 @@ from local import processes
 from local.client import Client
 from local.emulator import Emulator
 from local.paths import PACKAGE_PATH
+from local.problems import Problem
 from local.sam import Stack
 
+SLUG = "local"
+_RECALLS = 5
 _EXPORTED = ("api_url", "api_key", "organization_id", "space_slug", "space_id")
 
 
@@ -27,27 +30,42 @@ class Tenant:
 
 
 async def create(emulator: Emulator, stack: Stack) -> Tenant:
-    """Make them as an operator does in AWS."""
-    command = [
-        *(sys.executable, "-m", "patchbay.tenancy.operator", "create-organization"),
+    """Make them as an operator does in AWS; what an earlier start has made gets another key."""
+    try:
+        return await _operator(emulator, stack, "issue-key", "--space-slug", SLUG)
+    except Problem as problem:
+        if "SPACE_NOT_FOUND" not in str(problem):
+            raise
+    names = ("--name", "Local", "--space-slug", SLUG, "--space-name", "Local")
+    return await _operator(emulator, stack, "create-organization", *names)
+
+
+async def _operator(emulator: Emulator, stack: Stack, command: str, *options: str) -> Tenant:
+    line = [
+        *(sys.executable, "-m", "patchbay.tenancy.operator", command),
         *("--table", stack.outputs["IntegrationsTableName"]),
-        *("--name", "Local", "--space-slug", "local", "--space-name", "Local"),
+        *options,
     ]
     env = emulator.environment() | {"PYTHONPATH": str(PACKAGE_PATH)}
-    made = json.loads(await processes.capture("creating the organization", command, env=env))
+    made = json.loads(await processes.capture("creating the organization", line, env=env))
     return Tenant(**{name: made[name] for name in Tenant.__dataclass_fields__})
 
 
 def recall(stack_file: Path, api_url: str) -> Tenant | None:
-    """Those of the last start, if this cloud's data still knows them."""
+    """Those of the last start, if this cloud's data still knows them; it may be slow to answer."""
     try:
         stored = json.loads(stack_file.read_text())
         tenant = Tenant(**{name: stored[name] for name in Tenant.__dataclass_fields__})
     except (OSError, ValueError, KeyError):
         return None
     client = Client(api_url, tenant.api_key)
-    known = client.call("GET", f"/v1/organizations/{tenant.organization_id}")
-    return tenant if known.status == 200 else None
+    for _ in range(_RECALLS):
+        known = client.call("GET", f"/v1/organizations/{tenant.organization_id}")
+        if known.status == 200:
+            return tenant
+        if known.status < 500:
+            return None
+    raise Problem(f"the API does not answer for the key of the last start: {known.problem}")
 
 
 def remember(stack_file: Path, api_url: str, emulator: Emulator, tenant: Tenant) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from local.client import Answer, Client
 from local.cloud import READY
-from local.paths import ROOT, StateDir
+from local.paths import PACKAGE_PATH, ROOT, StateDir
 
 START_SECONDS = 300
 STOP_SECONDS = 60
@@ -96,12 +96,12 @@ class Tenant:
         return source_id, self.post(f"{self.connectors}/connections", connection).body["id"]
 
 
-def spawn(state_dir: Path, port: int) -> subprocess.Popen[str]:
+def spawn(state_dir: Path, port: int, egress_allow: str = EGRESS_ALLOW) -> subprocess.Popen[str]:
     """A local cloud that has just been started."""
     return subprocess.Popen(
         [sys.executable, "-m", "local", "--port", str(port), "--state-dir", str(state_dir)],
         cwd=ROOT,
-        env=os.environ | {"EGRESS_ALLOW": EGRESS_ALLOW},
+        env=os.environ | {"PYTHONPATH": str(PACKAGE_PATH), "EGRESS_ALLOW": egress_allow},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

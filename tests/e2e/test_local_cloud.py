@@ -132,3 +132,32 @@ class TestTheFrontDoor:
 
 def _connect(stack: Stack) -> HTTPConnection:
     return HTTPConnection(urlsplit(stack.api_url).netloc, timeout=30)
+
+
+def test_a_lost_stack_file_is_made_again_with_the_same_data(
+    tmp_path: Path, free_port: FreePort
+) -> None:
+    # given a local cloud that was stopped, and whose stack.json is gone
+    first = LocalCloud(tmp_path, free_port())
+    assert first.stop() == 0
+    first.stack.stack_file.unlink()
+
+    # when it is started again
+    second = LocalCloud(tmp_path, free_port())
+    space = second.stack.client.call("GET", f"/spaces/{second.stack.space_slug}")
+    assert second.stop() == 0
+
+    # then it is the same space, with another key
+    assert space.body["id"] == first.stack.space_id
+    assert second.stack.api_key != first.stack.api_key
+
+
+def test_a_wrong_egress_rule_is_one_line_and_exit_code_1(
+    tmp_path: Path, free_port: FreePort
+) -> None:
+    for wrong in ("garbage", "127.0.0.1/32", "10.0.0.0/8:443,"):
+        process = spawn(tmp_path, free_port(), egress_allow=wrong)
+        said, _ = process.communicate(timeout=STOP_SECONDS)
+        assert process.returncode == 1
+        assert len(said.splitlines()) == 1
+        assert said.startswith("patchbay: EGRESS_ALLOW: ")

@@ -65,10 +65,10 @@ class Client:
         return self.call("GET", path, None, headers)
 
     def post(self, path: str, body: Any, **headers: str) -> Answer:
-        return self.call("POST", path, json.dumps(body), headers)
+        return self.call("POST", path, json.dumps(body, ensure_ascii=False), headers)
 
     def patch(self, path: str, body: Any, **headers: str) -> Answer:
-        return self.call("PATCH", path, json.dumps(body), headers)
+        return self.call("PATCH", path, json.dumps(body, ensure_ascii=False), headers)
 
     def delete(self, path: str, **headers: str) -> Answer:
         return self.call("DELETE", path, None, headers)

@@ -58,7 +58,7 @@ def test_a_revoked_or_expired_key_is_remembered_for_a_minute_at_most(tenant: Ten
     header = f"Bearer {key.key}"
     assert seen.context(header, now) != {}
     # When it is revoked
-    store.revoke_key(tenant.organization_id, key.id)
+    store.revoke_key(key)
     # Then it works for less than a minute more, and elsewhere not at all
     assert seen.context(header, now + timedelta(seconds=59)) != {}
     assert seen.context(header, now + timedelta(seconds=60)) == {}
@@ -70,8 +70,12 @@ def test_a_key_ends_at_its_expiry(tenant: Tenant) -> None:
     until = now + timedelta(hours=1)
     new = NewApiKey(name="k", permissions=[Permission.READ], expires_at=until)
     key = store.issue_key(tenant.organization_id, new, "test", Stamp.fresh(now))
-    assert store.principal_of_key(key.key, until - timedelta(milliseconds=1)) is not None
-    assert store.principal_of_key(key.key, until) is None
+    assert store.holder_of_key(key.key, until - timedelta(milliseconds=1)) is not None
+    assert store.holder_of_key(key.key, until) is None
+    # And an authorizer that has just seen it forgets it then
+    seen = Authenticator(store)
+    assert seen.context(f"Bearer {key.key}", until - timedelta(seconds=5)) != {}
+    assert seen.context(f"Bearer {key.key}", until) == {}
 
 
 def test_when_the_store_is_out_the_caller_is_told_to_come_back(

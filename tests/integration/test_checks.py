@@ -8,6 +8,8 @@ import pytest
 
 import checks
 from local.provider import Provider, provider
+from patchbay.connections.vault import Vault
+from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration.api import Answer, sample_event
 from tests.integration.conftest import Tenant
 from tests.integration.story import (
@@ -234,3 +236,25 @@ def test_another_tenants_connection_is_not_tested(
     assert stranger.client.post(theirs, {}).status == 404
     assert server.requests == []
     assert events(tenant) == []
+
+
+def test_a_test_whose_secrets_can_not_be_read_is_our_fault_and_leaves_an_event(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a connection, and a vault that is out
+    connection = create_connection(tenant, source_asking(tenant, server, "me"))
+
+    def out(*_: object, **__: object) -> None:
+        raise TemporarilyUnavailable
+
+    monkeypatch.setattr(Vault, "open", out)
+    # When it is tested
+    operation = "/integrations/connection/test/v1.0.0"
+    answer = tenant.client.post(operation, {"connectionId": connection["id"]}).json
+    # Then nobody is blamed and nothing is counted against it, but the test is there
+    assert (answer["success"], answer["status"]) == (False, "unknown")
+    assert answer["errorCode"] == "secret_store_unavailable"
+    summary = health(tenant)
+    assert (summary["total_events"], summary["platform_faults"]) == (0, 1)
+    assert len(events(tenant)) == 1
+    assert server.requests == []

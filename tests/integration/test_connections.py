@@ -219,3 +219,29 @@ def test_a_sealed_secret_opens_in_its_own_place_only(
     table.write(Put({**item, "sealed": sealed[:-1] + bytes([sealed[-1] ^ 1])}))
     with pytest.raises(InternalError):
         vault.open(*mine, utc_now())
+
+
+def test_the_operator_makes_nothing_in_an_organization_that_is_not_there(
+    tenant: Tenant, operator: Tenant
+) -> None:
+    publish_integration(tenant, visibility="public")
+    nowhere = "/v1/organizations/org_01K0Z3NDEKTSV4RRFFQ69G5FAV/knowledge/connectors/sources"
+    body = {"name": "x", "integration": "acme/crm", "variables": {"path": "me"}}
+    assert operator.client.post(nowhere, body).code == "ORGANIZATION_NOT_FOUND"
+    assert operator.client.get(nowhere).json["items"] == []
+
+
+def test_secrets_are_held_to_their_schema_and_never_quoted(tenant: Tenant) -> None:
+    rules = {"properties": {"pin-code": {"type": "string", "pattern": "^[0-9]{6}$"}}}
+    publish_integration(tenant, manifest={"roles": ["source"], "secretsSchema": rules})
+    sources = f"{tenant.connectors}/sources"
+    body = {"name": "x", "integration": "acme/crm", "variables": {"path": "me"}}
+    refused = tenant.client.post(sources, {**body, "secrets": {"pin-code": SECRET}})
+    assert refused.pointers == ["/secrets/pin-code"]
+    assert SECRET not in refused.text
+    good = {"pin-code": "123456", "api_key": "right-key"}
+    made = tenant.client.post(sources, {**body, "secrets": good})
+    assert made.json["secrets_set"] == ["api_key", "pin-code"]
+    assert tenant.client.post(sources, {**body, "secrets": {"a b": "x"}}).pointers == [
+        "/secrets/a b"
+    ]

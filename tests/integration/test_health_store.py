@@ -14,7 +14,17 @@ from patchbay.health.recording import event_of_test
 from patchbay.health.store import EventPage, EventStore
 from patchbay.health.summary import HealthSummary, summarize, window_start
 from patchbay.platform.clock import epoch_seconds
-from patchbay.platform.dynamodb import Contended, Item, Key, Page, Put, Table, Write, connect
+from patchbay.platform.dynamodb import (
+    CALL_ATTEMPTS,
+    Contended,
+    Item,
+    Key,
+    Page,
+    Put,
+    Table,
+    Write,
+    connect,
+)
 from patchbay.platform.errors import TemporarilyUnavailable
 
 SPACE = "0b8f8e0e-5b7e-4d0c-9a53-0f6f3f6f2d10"
@@ -494,7 +504,7 @@ def test_a_lost_reply_whose_bucket_has_moved_on_is_not_counted_again(
 def test_after_replies_lost_for_good_the_same_call_again_counts_once(store: EventStore) -> None:
     # given
     events = some_events(3, timedelta(hours=2))
-    LostReplies(times=4)
+    LostReplies(times=CALL_ATTEMPTS)
     with pytest.raises(TemporarilyUnavailable):
         store.add(events, NOW)
 

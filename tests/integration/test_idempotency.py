@@ -201,5 +201,5 @@ def test_a_half_finished_create_is_found_and_not_doubled(tenant: Tenant) -> None
     found = store.issue_key(organization.id, new, "test", stamp)
     # Then there is one of each, and the key whose secret was lost is worth nothing
     assert found.id == lost.id
-    assert store.principal_of_key(found.key, utc_now()) is not None
-    assert store.principal_of_key(lost.key, utc_now()) is None
+    assert store.holder_of_key(found.key, utc_now()) is not None
+    assert store.holder_of_key(lost.key, utc_now()) is None

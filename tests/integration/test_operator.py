@@ -34,3 +34,22 @@ def test_a_slug_that_is_taken_or_wrong_is_one_line(
         assert len(said.err.splitlines()) == 1
     # And no organization is left behind
     assert len(operator.client.get("/v1/organizations").json["items"]) == 2
+
+
+def test_a_lost_key_is_replaced_by_another_of_the_same_organization(
+    tenant: Tenant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    issue = ["issue-key", "--table", "IntegrationsTable", "--space-slug"]
+    assert main([*issue, tenant.space_slug]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["organization_id"] == tenant.organization_id
+    assert Client(made["api_key"]).get("/v1/organizations").status == 200
+    assert main([*issue, "nowhere"]) == 1
+
+
+def test_without_a_table_it_says_so_in_one_line(
+    deployed: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = ["--name", "x", "--space-slug", "x", "--space-name", "x"]
+    assert main(["create-organization", "--table", "Missing", *create]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1

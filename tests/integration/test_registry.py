@@ -485,3 +485,30 @@ def test_defaults_members_and_dependencies_are_honoured_when_an_endpoint_is_made
     assert (dependency["integration"], dependency["version"]) == ("acme/base", "1.2.0")
     read = tenant.client.get(f"{tenant.connectors}/sources/{source['id']}").json
     assert read == source
+
+
+def test_an_auth_type_that_is_none_of_ours_never_reaches_the_catalogue(
+    tenant: Tenant, stranger: Tenant
+) -> None:
+    for number, kind in enumerate((None, 7, ["api_key"], "magic")):
+        broken = create(tenant, slug=f"b{number}", visibility="public", authConfig={"type": kind})
+        assert publish(tenant, broken, "1.0.0").pointers == ["/authConfig/type"]
+    assert stranger.client.get("/v1/catalog").json["items"] == []
+
+
+def test_documents_up_to_their_limits_are_stored_in_any_script(tenant: Tenant) -> None:
+    text = "é" * 32_000
+    documents = {
+        "manifest": {"checks": {}, "x": text},
+        "variablesSchema": {"x": text},
+        "authConfig": {"type": "none", "x": text},
+    }
+    created = create(tenant, **documents)
+    read = tenant.client.get(f"/v1/integrations/{created['id']}").json
+    assert {name: read[name] for name in documents} == documents
+
+
+def test_a_version_longer_than_any_is_not_found(tenant: Tenant) -> None:
+    path = f"/v1/integrations/{create(tenant)['id']}/versions"
+    assert tenant.client.get(f"{path}/{'1' * 3000}.0.0").code == "RELEASE_NOT_FOUND"
+    assert tenant.client.get(f"{path}/1.0.0-{'a' * 1100}").status == 404

@@ -2,10 +2,15 @@
 
 import dataclasses
 import importlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from patchbay.checks.policy import EgressPolicy
 from patchbay.platform import settings
+from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
 from tests.integration.api import FUNCTIONS, ROOT
 
 type Resource = dict[str, Any]
@@ -115,3 +120,23 @@ def test_logs_do_not_pile_up_for_ever(template: dict[str, Any]) -> None:
     groups = resources(template, "AWS::Logs::LogGroup")
     assert all("RetentionInDays" in group["Properties"] for group in groups.values())
     assert len(groups) == len(functions(template)) + 1
+
+
+def test_a_store_that_hangs_is_told_before_the_function_is_ended(template: dict[str, Any]) -> None:
+    pauses = sum(2**attempt for attempt in range(CALL_ATTEMPTS - 1))
+    longest = CALL_ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + pauses
+    default = template["Globals"]["Function"]["Timeout"]
+    for function in functions(template).values():
+        assert function["Properties"].get("Timeout", default) > longest
+
+
+def test_the_pattern_of_egress_rules_is_what_the_guard_reads(template: dict[str, Any]) -> None:
+    pattern = template["Parameters"]["EgressAllow"]["AllowedPattern"]
+    good = ["", "10.0.0.0/8:443", "127.0.0.1/32:1024-65535, [fd00::/8]:443"]
+    for text in good:
+        assert re.fullmatch(pattern, text)
+        EgressPolicy.parse(text)
+    for text in ("garbage", "127.0.0.1/32", "10.0.0.0/8:443,", "10.0.0.0/8:443 10.1.0.0/16:1"):
+        assert not re.fullmatch(pattern, text)
+        with pytest.raises(ValueError, match="cidr"):
+            EgressPolicy.parse(text)

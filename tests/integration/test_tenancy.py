@@ -206,3 +206,41 @@ def test_what_no_route_takes_is_404_and_a_wrong_method_405(tenant: Tenant) -> No
     wrong = tenant.client.call("PUT", f"/spaces/{tenant.space_slug}", "{}")
     assert wrong.code == "METHOD_NOT_ALLOWED"
     assert wrong.headers["allow"] == "DELETE, GET, PATCH"
+
+
+def test_names_are_lines_that_can_be_printed(tenant: Tenant) -> None:
+    spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
+    for name in ("a\u0000b", "a\nb", "a\u202eb", "\u0085"):
+        answer = tenant.client.post(spaces, {"slug": "ok", "name": name})
+        assert answer.pointers == ["/name"]
+
+
+def test_what_is_longer_than_any_key_is_not_found(tenant: Tenant, operator: Tenant) -> None:
+    long = "a" * 3000
+    for path in (f"/spaces/{long}", f"/v1/catalog/{long}/b", f"/v1/integrations/{long}"):
+        assert tenant.client.get(path).status == 404, path[:20]
+    assert operator.client.get(f"/v1/organizations/{long}").code == "ORGANIZATION_NOT_FOUND"
+
+
+def test_a_query_that_no_route_asks_for_is_refused(tenant: Tenant) -> None:
+    assert tenant.client.get("/spaces/acme?x=1").pointers == ["/query/x"]
+    spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
+    for number in ("1.0", "5_0", "+5", " 5", "٥"):
+        assert tenant.client.get(f"{spaces}?limit={number}").pointers == ["/query/limit"], number
+
+
+def test_nobody_takes_a_key_away_that_may_do_more(tenant: Tenant) -> None:
+    keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
+    [own] = tenant.client.get(keys).json["items"]
+    manager = tenant.client.with_key(issue(tenant, MANAGE))
+    assert manager.delete(f"{keys}/{own['id']}").code == "PERMISSION_DENIED"
+    assert tenant.client.delete(f"{keys}/{own['id']}", if_match='"9"').status == 412
+    assert tenant.client.delete(f"{keys}/{own['id']}", if_match='"1"').status == 204
+
+
+def test_the_last_page_knows_that_it_is_the_last(tenant: Tenant) -> None:
+    spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
+    for number in range(3):
+        tenant.client.post(spaces, {"slug": f"p{number}", "name": "p"})
+    page = tenant.client.get(f"{spaces}?limit=4").json
+    assert (len(page["items"]), page["next_cursor"]) == (4, None)

@@ -201,7 +201,12 @@ def test_a_good_manifest_has_no_problems() -> None:
         },
         account="/a/b",
     )
-    assert problems_of(step, capabilities=["reads"]) == []
+    assert problems_of(http_step(name="first"), step, capabilities=["reads"]) == []
+
+
+def test_without_a_mandatory_step_a_test_could_only_pass() -> None:
+    for step in (http_step(mandatory=False), http_step(category="capability")):
+        assert problems_of(step) == ["/manifest/checks/steps"]
 
 
 @pytest.mark.parametrize(

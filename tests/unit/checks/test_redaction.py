@@ -31,7 +31,11 @@ def test_a_secret_is_replaced_in_every_usual_encoding(form: str) -> None:
 
 
 def test_the_longest_secret_goes_first() -> None:
-    assert Redactor(["abc", "abcdef"])("abcdef abc") == "[redacted] [redacted]"
+    assert Redactor(["abcd", "abcdef"])("abcdef abcd") == "[redacted] [redacted]"
+
+
+def test_a_secret_too_short_to_be_one_does_not_tear_words_apart() -> None:
+    assert Redactor(["e", "tep"])("Step whoami failed") == "Step whoami failed"
 
 
 def test_without_secrets_a_text_stays_as_it_is() -> None:

@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
-from patchbay.platform.schemas import document_problems, schema_problems, with_defaults
+from patchbay.platform.schemas import (
+    default_problems,
+    document_problems,
+    schema_problems,
+    with_defaults,
+)
 
 SCHEMA = {
     "type": "object",
@@ -53,13 +58,46 @@ def test_a_document_is_pointed_at_where_it_is_wrong() -> None:
     assert document_problems({"region": "eu"}, SCHEMA, "/variables") == []
 
 
-def test_a_schema_that_refers_to_itself_ends() -> None:
-    schema = {
-        "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}},
-        "$ref": "#/$defs/a",
+def doubling(times: int) -> dict[str, Any]:
+    """Each definition refers twice to the next: 2 ** times parts, written out."""
+    definitions: dict[str, Any] = {
+        f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(times)
     }
-    assert schema_problems(schema, "") == []
-    assert document_problems({"a": {}}, schema, "") == []
+    return {"$defs": {**definitions, f"a{times}": {}}, "$ref": "#/$defs/a0"}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        doubling(40),
+        {"$ref": "#"},
+        {"properties": {"a": {"$ref": "#"}}},
+        {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}},
+        {"$defs": {"a/b": {"items": {"$ref": "#/$defs/a~1b"}}}},
+        {"$anchor": "here", "items": {"$ref": "#here"}},
+        {"$dynamicAnchor": "x", "items": {"$dynamicRef": "#x"}},
+        {"properties": {"a": {"$id": "https://example.com/", "$ref": "#/$defs/x"}}},
+    ],
+)
+def test_a_schema_whose_validation_might_not_end_is_refused(schema: dict[str, Any]) -> None:
+    assert len(schema_problems(schema, "/variablesSchema")) == 1
+
+
+def test_definitions_may_be_shared() -> None:
+    shared = {
+        "$id": "https://example.com/schema",
+        "$defs": {"region": {"enum": ["eu", "us"]}},
+        "properties": {"a": {"$ref": "#/$defs/region"}, "b": {"$ref": "#/$defs/region"}},
+    }
+    assert schema_problems(shared, "") == []
+    assert schema_problems(doubling(5), "") == []
+    problems = document_problems({"a": "eu", "b": "mars"}, shared, "/variables")
+    assert [problem.pointer for problem in problems] == ["/variables/b"]
+
+
+def test_a_default_is_held_to_its_own_schema() -> None:
+    schema = {"properties": {"a": {"type": "string", "default": 7}, "b": {"default": None}}}
+    assert [p.pointer for p in default_problems(schema, "/s")] == ["/s/properties/a/default"]
 
 
 def test_defaults_fill_what_is_left_out() -> None:

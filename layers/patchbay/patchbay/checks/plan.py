@@ -148,6 +148,8 @@ def _read(
         ]
     if problems:
         return [], problems
+    if steps and all(isinstance(step, dict) and not _is_mandatory(step) for step in steps):
+        problems.append(Problem("/manifest/checks/steps", "must have at least one mandatory step"))
     declared = _declared(manifest, auth_config, variables_schema)
     sent = credential(auth_config)
     outlines: list[_StepOutline] = []
@@ -175,8 +177,11 @@ def _read(
 
 def _outline(step: Mapping[str, object], template: StepTemplate) -> _StepOutline:
     category: StepCategory = "capability" if step.get("category") == "capability" else "gate"
-    mandatory = step.get("mandatory", category == "gate")
-    return _StepOutline(str(step["name"]), category, bool(mandatory), _timeout(step), template)
+    return _StepOutline(str(step["name"]), category, _is_mandatory(step), _timeout(step), template)
+
+
+def _is_mandatory(step: Mapping[str, object]) -> bool:
+    return bool(step.get("mandatory", step.get("category") != "capability"))
 
 
 def _step_problems(

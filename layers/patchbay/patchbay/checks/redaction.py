@@ -7,6 +7,8 @@ from json import dumps
 from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
+MIN_SECRET = 4
+"""Shorter ones are parts of ordinary words: replacing them would tell what they are."""
 
 
 class Redactor:
@@ -18,7 +20,8 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if secret for form in _forms(secret)}
+        known = {secret for secret in secrets if len(secret) >= MIN_SECRET}
+        forms = {form for secret in known for form in _forms(secret)}
         # Longest first: a short secret inside a long one must not leave the rest of it readable.
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
 

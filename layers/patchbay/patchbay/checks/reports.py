@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from patchbay.checks.model import CheckReport
+from patchbay.checks.codes import describe
+from patchbay.checks.model import CheckReport, Diagnosis, Step
+from patchbay.checks.verdict import verdict
 
 
 def joined[R: str](reports: Mapping[R, CheckReport]) -> CheckReport:
@@ -29,3 +31,16 @@ def joined[R: str](reports: Mapping[R, CheckReport]) -> CheckReport:
             ),
         }
     )
+
+
+def out_of_secrets() -> CheckReport:
+    """The report of a test whose secrets could not be read, through no fault of its owner."""
+    info = describe("secret_store_unavailable")
+    step = Step(
+        name="secrets",
+        status="failed",
+        code="secret_store_unavailable",
+        summary="The stored secrets could not be read.",
+        diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
+    )
+    return verdict([step], proven=False, called=False, latency_ms=0)

@@ -6,7 +6,7 @@ from typing import Final
 
 # A provider that asks for more is answered with a day: nobody plans on longer.
 MAX_SECONDS: Final = 86_400
-_SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+_SECONDS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 def retry_after_seconds(value: str, now: datetime) -> int | None:

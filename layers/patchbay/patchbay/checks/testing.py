@@ -1,6 +1,6 @@
 """Testing what is connected: endpoints and connections, from their ids to a report.
 
-1. Read the endpoint, the release it was made of and, at that revision, its secrets.
+1. Read the endpoint, the release it was made of, and its secrets.
 2. Compile the plan and run it behind the egress guard: no side effect but the dial itself.
 3. A connection's test leaves an event in its space and the newest word on its health; a dry run and
    an endpoint's test leave nothing.
@@ -14,7 +14,7 @@ from patchbay.checks.contracts import DryRun
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.model import CheckReport
 from patchbay.checks.plan import CheckTarget, Plan, compile_plan
-from patchbay.checks.reports import joined
+from patchbay.checks.reports import joined, out_of_secrets
 from patchbay.checks.runner import run
 from patchbay.connections.configuring import configuration_problems
 from patchbay.connections.model import Connection, Endpoint, Health, HealthStatus
@@ -23,7 +23,7 @@ from patchbay.connections.vault import Vault
 from patchbay.health.recording import event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
-from patchbay.platform.errors import InvalidConfig
+from patchbay.platform.errors import InternalError, InvalidConfig, TemporarilyUnavailable
 from patchbay.platform.logging import logger
 from patchbay.registry.manifest import Role
 from patchbay.registry.model import Release
@@ -67,7 +67,7 @@ class Tester:
     def test_endpoint(self, organization_id: str, role: Role, endpoint_id: str) -> CheckReport:
         """Whether one source or destination works; nothing is stored. Raises `NotFound`."""
         endpoint = self._store.endpoint(organization_id, role, endpoint_id)
-        return self._run({role: self._plan(endpoint, self._release(endpoint))})
+        return self._run({role: (endpoint, self._release(endpoint))})
 
     def test_connection(self, organization_id: str, connection_id: str) -> CheckReport:
         """The health check of a connection; it leaves an event. Raises `NotFound`."""
@@ -92,11 +92,11 @@ class Tester:
         release = self._release(source)
         if problems := configuration_problems(release, configurations):
             raise InvalidConfig(problems)
-        plans = {Role.SOURCE: self._plan(source, release)}
+        parts = {Role.SOURCE: (source, release)}
         if destination_id:
             destination = self._store.endpoint(organization_id, Role.DESTINATION, destination_id)
-            plans[Role.DESTINATION] = self._plan(destination, self._release(destination))
-        return self._run(plans)
+            parts[Role.DESTINATION] = (destination, self._release(destination))
+        return self._run(parts)
 
     def _release(self, endpoint: Endpoint) -> Release:
         return self._registry.release(endpoint.integration_id, endpoint.version)
@@ -117,8 +117,13 @@ class Tester:
             )
         )
 
-    def _run(self, plans: Mapping[Role, Plan]) -> CheckReport:
-        """All plans side by side, each behind the same guard."""
+    def _run(self, parts: Mapping[Role, tuple[Endpoint, Release]]) -> CheckReport:
+        """All endpoints side by side, each behind the same guard."""
+        try:
+            plans = {role: self._plan(*part) for role, part in parts.items()}
+        except (TemporarilyUnavailable, InternalError):
+            # A test that could not read its secrets is a test too: nobody's fault but ours.
+            return out_of_secrets()
 
         async def side_by_side() -> list[CheckReport]:
             return await asyncio.gather(

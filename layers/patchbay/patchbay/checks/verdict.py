@@ -40,7 +40,7 @@ def verdict(
             steps=tuple(steps),
             fault=fault,
         )
-    code: Code = decisive.code or "budget_exhausted"
+    code: Code = decisive.code or _who_took_the_time(steps)
     info = describe(code)
     manner = "did not run" if decisive.status == "skipped" else "failed"
     return CheckReport(
@@ -57,6 +57,12 @@ def verdict(
         steps=tuple(steps),
         fault=fault,
     )
+
+
+def _who_took_the_time(steps: Sequence[Step]) -> Code:
+    """What a step that got no time is put down to: to whoever hung before it, else to us."""
+    hung = (s.code for s in steps if s.code in {"provider_timeout", "connect_timeout"})
+    return next(hung, "budget_exhausted")
 
 
 def _continued(sentence: str) -> str:

@@ -9,13 +9,17 @@ from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.strict_json import compact, depth
+from patchbay.platform.validation import OneLine
+from patchbay.registry.auth_config import SecretName
 from patchbay.registry.manifest import IntegrationKey, Role
 
 MAX_VALUES_BYTES: Final = 32 * 1024
 MAX_VALUES_DEPTH: Final = 10
 MASK: Final = "********"
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), OneLine
+]
 
 
 def id_prefix(role: Role) -> str:
@@ -63,7 +67,6 @@ Values = Annotated[dict[str, Any], AfterValidator(_within_limits)]
 """Variables or configurations: a JSON object of at most 32 KB and 10 levels."""
 
 SecretValue = Annotated[SecretStr, AfterValidator(_is_no_mask)]
-SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 
 
 class _Input(BaseModel):

@@ -29,6 +29,7 @@ from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
     ABSENT,
     PRESENT,
+    Check,
     ConditionFailed,
     Contended,
     Delete,
@@ -46,10 +47,11 @@ from patchbay.platform.errors import Conflict, InvalidInput, NotFound, Temporari
 from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.platform.strict_json import compact
 from patchbay.registry.manifest import Role
 from patchbay.registry.store import use_of_release
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import organization_pk, use_of_space
+from patchbay.tenancy.store import organization_key, organization_pk, use_of_space
 
 _MAX_USERS_TOLD = 20
 
@@ -87,6 +89,8 @@ class ConnectionStore:
         writes: list[Write] = [
             Put(_endpoint_item(endpoint), ABSENT),
             use_of_release(endpoint.integration_id, endpoint.version, +1),
+            # The operator reaches every organization, also one that is not there.
+            Check(organization_key(endpoint.organization_id), PRESENT),
         ]
         if secrets:
             sealed = vault.sealed(
@@ -97,6 +101,8 @@ class ConnectionStore:
             self._table.transact(writes)
         except TransactionRefused as refused:
             # This id can only be there already by this request, or the one that it repeats.
+            if 2 in refused.failed:
+                raise NotFound("organization") from None
             if 0 not in refused.failed:
                 raise InvalidInput.at("/integration", "has just been deleted") from None
         except Contended:
@@ -301,8 +307,8 @@ def _endpoint_item(endpoint: Endpoint) -> Item:
     return {
         **endpoint_key(endpoint.organization_id, endpoint.id)._asdict(),
         **endpoint.model_dump(mode="json"),
-        "variables": json.dumps(endpoint.variables),
-        "members": json.dumps([member.model_dump() for member in endpoint.members]),
+        "variables": compact(endpoint.variables).decode(),
+        "members": compact([member.model_dump() for member in endpoint.members]).decode(),
         "revision": endpoint.revision,
         "uses": 0,
     }
@@ -317,7 +323,7 @@ def _connection_item(connection: Connection) -> Item:
     return {
         **connection_key(connection.organization_id, connection.id)._asdict(),
         **connection.model_dump(mode="json"),
-        "configurations": json.dumps(connection.configurations),
+        "configurations": compact(connection.configurations).decode(),
         "revision": connection.revision,
         "by_owner_pk": connections_of_space_pk(connection.space_id),
         "by_owner_sk": connection.id,

@@ -11,6 +11,7 @@ from patchbay.platform.clock import UtcTime, to_text
 from patchbay.platform.errors import InvalidInput, Problem
 from patchbay.platform.ids import ConnectionId, new_id
 from patchbay.platform.strict_json import compact, depth
+from patchbay.platform.validation import Readable
 
 MAX_EVENTS_PER_CALL: Final = 100
 MAX_AHEAD: Final = timedelta(minutes=5)
@@ -52,7 +53,7 @@ def _small_document(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
 # No '#': it parts the fields of a key.
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 ErrorCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
-Message = Annotated[str, StringConstraints(max_length=1000)]
+Message = Annotated[str, StringConstraints(max_length=1000), Readable]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small_document)]
 DurationMs = Annotated[int, Field(strict=True, ge=0, le=_MAX_DURATION_MS)]
 

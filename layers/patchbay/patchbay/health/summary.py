@@ -10,9 +10,10 @@ from pydantic import BaseModel, Field
 from patchbay.health.buckets import Bucket, Tally, merge, merge_tallies
 from patchbay.health.model import IntegrationType
 from patchbay.platform.clock import UtcTime, floor_to_hour
+from patchbay.platform.validation import WholeNumber
 
 DEFAULT_DAYS: Final = 30
-PeriodDays = Annotated[int, Field(ge=1, le=366)]
+PeriodDays = Annotated[WholeNumber, Field(ge=1, le=366)]
 """The look-back of a query, in days of 24 hours."""
 
 

@@ -69,7 +69,10 @@ def _read(value: object) -> object:
         return value
     if _RFC_3339.fullmatch(value) is None:
         raise ValueError("is no time such as 2026-02-17T10:00:00Z")
-    return datetime.fromisoformat(value)
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("names no moment") from None
 
 
 UtcTime = Annotated[

@@ -28,6 +28,15 @@ type Item = dict[str, Any]
 MAX_TRANSACTION_ITEMS: Final = 100
 """AWS: TransactWriteItems takes up to 100 actions."""
 
+CONNECT_SECONDS: Final = 0.5
+READ_SECONDS: Final = 1.5
+CALL_ATTEMPTS: Final = 3
+"""A call that hangs ends within 9 s, botocore's pauses (at most 1 s and 2 s) included: the 503 is
+out before a Lambda authorizer's 10 s and a function's 29 s are over."""
+
+_MAX_PK_BYTES: Final = 2048
+_MAX_SK_BYTES: Final = 1024
+
 _BUSY: Final = frozenset(
     {
         "ProvisionedThroughputExceededException",
@@ -172,6 +181,9 @@ class Table:
         self._client = client or connect()
 
     def get(self, key: Key) -> Item | None:
+        """None also for a key that is longer than DynamoDB's keys: nothing can be there."""
+        if len(key.pk.encode()) > _MAX_PK_BYTES or len(key.sk.encode()) > _MAX_SK_BYTES:
+            return None
         with _failures_named():
             answer = self._client.get_item(
                 TableName=self.name, Key=_marshal(key._asdict()), ConsistentRead=True
@@ -303,11 +315,10 @@ def connect() -> "DynamoDBClient":
     import botocore.config
     import botocore.session
 
-    # A write that hangs must fail while the caller still waits: 4 tries of 3 s fit into 29 s.
     config = botocore.config.Config(
-        connect_timeout=1,
-        read_timeout=3,
-        retries={"mode": "standard", "total_max_attempts": 4},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": CALL_ATTEMPTS},
         tcp_keepalive=True,
         max_pool_connections=25,
     )

@@ -14,13 +14,13 @@ model, `query` the query string as that model, `if_match` the header's value, an
 parameter of that name. A route that takes a `stamp` makes something, and honours Idempotency-Key.
 A request goes through these steps:
 
-1. who calls may do this (401, 403, 404), before anything of the body is looked at;
+1. who calls may do this (401, 403), in the organization of the path (404);
 2. the body is small enough (413), strict JSON (400) and exactly the model (400 with pointers);
 3. a repetition under the same Idempotency-Key gets the first answer;
 4. the route runs; what it returns is sent with its status and ETag;
 5. whatever is raised on the way becomes the one error envelope.
 
-`platform/openapi.py` reads the same declarations, so the document can't differ from the code.
+`local/openapi.py` reads the same declarations, so the document can't differ from the code.
 """
 
 import base64
@@ -44,7 +44,7 @@ from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from patchbay.platform.clock import to_text, utc_now
 from patchbay.platform.errors import (
@@ -85,6 +85,12 @@ class RouteOptions(TypedDict):
     status: NotRequired[int]
     failures: NotRequired[tuple[int, ...]]
     answers: NotRequired[dict[int, type[BaseModel]]]
+
+
+class NoQuery(BaseModel):
+    """The query string of a route that takes none: what is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Declaring(Protocol):
@@ -194,8 +200,10 @@ class HttpApi:
             caller = self._admitted(declared, path)
             arguments: dict[str, Any] = dict(path)
             raw = _raw_body(event) if declared.body else b""
-            if declared.query:
-                arguments["query"] = _query(event, declared.query)
+            if declared.permission is not None or declared.query:
+                query = _query(event, declared.query or NoQuery)
+                if declared.query:
+                    arguments["query"] = query
             if declared.body:
                 arguments["body"] = _body(raw, declared.body)
             if "caller" in declared.takes:

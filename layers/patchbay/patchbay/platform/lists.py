@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Item, Table
+from patchbay.platform.validation import WholeNumber
 
 
 class ListQuery(BaseModel):
@@ -15,7 +16,7 @@ class ListQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(default=25, ge=1, le=100)
+    limit: Annotated[WholeNumber, Field(ge=1, le=100)] = 25
     cursor: str | None = Field(default=None, max_length=4096)
 
     def filters(self) -> dict[str, Any]:
@@ -65,19 +66,19 @@ class Lists:
                 pk,
                 prefix=prefix,
                 index=index,
-                limit=query.limit,
+                limit=query.limit + 1,  # one more tells whether this page is the last
                 start=start,
                 newest_first=newest_first,
             )
-            start = page.last_key
             for item in page.items:
+                if len(found) == query.limit:
+                    break
+                start = _position_of(item, index)
                 if keep is None or keep(item):
                     found.append(read(item))
-                    if len(found) == query.limit:
-                        # A query has as many items as a page at the most: others may follow this.
-                        at_end = page.last_key is None and item is page.items[-1]
-                        start = None if at_end else _position_of(item, index)
-                        break
+            else:
+                if page.last_key is None:
+                    start = None
             if start is None or len(found) == query.limit:
                 break
         return Listing(items=found, next_cursor=self.next_cursor(start, scope, now))

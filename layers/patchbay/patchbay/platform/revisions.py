@@ -1,14 +1,18 @@
 """Entities that many may edit: revisions, ETags, If-Match and JSON merge patch."""
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from patchbay.platform.dynamodb import ConditionFailed, TransactionRefused
+from patchbay.platform.dynamodb import ConditionFailed, TransactionRefused, pause_seconds
 from patchbay.platform.errors import Conflict, PreconditionFailed
 
-_ATTEMPTS: Final = 8
+_ATTEMPTS: Final = 12
 _ENTITY_TAG: Final = re.compile(r'(W/)?"([!#-~\x80-\xff]*)"')
+
+FIRST_REVISION: Final = 1
+"""Of what never changes after it is made."""
 
 type IfMatch = str | None
 """The header's value; None when the caller sent none and takes whatever stands there."""
@@ -37,7 +41,9 @@ def serially[T](attempt: Callable[[], T]) -> T:
     `attempt` must read afresh and check If-Match each time. Raises `Conflict` if others win on
     and on.
     """
-    for _ in range(_ATTEMPTS):
+    for number in range(_ATTEMPTS):
+        if number:
+            time.sleep(pause_seconds(number))
         try:
             return attempt()
         except (ConditionFailed, TransactionRefused):

@@ -6,6 +6,7 @@ into the wrong field. References to other documents are refused: nothing is fetc
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from patchbay.platform.errors import Problem
 from patchbay.platform.validation import pointer
@@ -13,6 +14,8 @@ from patchbay.platform.validation import pointer
 _META_SCHEMA: Final = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
 _MASK: Final = "value"
 _MAX_PROBLEMS: Final = 50
+_FOREIGN: Final = frozenset({"$id", "$schema"})
+MAX_EXPANDED: Final = 5000
 
 
 def schema_problems(schema: Any, at: str) -> list[Problem]:
@@ -21,8 +24,8 @@ def schema_problems(schema: Any, at: str) -> list[Problem]:
         return [Problem(at, "is an object, a JSON Schema (2020-12)")]
     import jsonschema_rs
 
-    if foreign := _foreign_references(schema, at):
-        return foreign
+    if unbounded := _reference_problems(schema, at):
+        return unbounded
     errors = jsonschema_rs.Draft202012Validator(_META_SCHEMA).iter_errors(schema)
     problems = [
         Problem(at + pointer(error.instance_path), "is not valid in a JSON Schema (2020-12)")
@@ -34,6 +37,21 @@ def schema_problems(schema: Any, at: str) -> list[Problem]:
         except ValueError:
             problems = [Problem(at, "holds a pattern or reference that can't be used")]
     return problems
+
+
+def default_problems(schema: Any, at: str) -> list[Problem]:
+    """Defaults of properties that their own schema refuses."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(properties, dict) or schema_problems(schema, at):
+        return []
+    definitions = {"$defs": schema["$defs"]} if "$defs" in schema else {}
+    return [
+        Problem(f"{at}/properties{pointer([name])}/default", "is refused by its own schema")
+        for name, rule in properties.items()
+        if isinstance(rule, dict)
+        and "default" in rule
+        and document_problems(rule["default"], {**definitions, **rule}, "")
+    ]
 
 
 def document_problems(document: Any, schema: Mapping[str, Any], at: str) -> list[Problem]:
@@ -80,19 +98,75 @@ def _linear_time() -> Any:
     return jsonschema_rs.RegexOptions(size_limit=1 << 20)
 
 
-def _foreign_references(value: Any, at: str) -> list[Problem]:
-    """Where `$ref` and its kin lead out of the document."""
-    if isinstance(value, list):
-        members: list[tuple[str | int, Any]] = list(enumerate(value))
-    elif isinstance(value, dict):
-        members = list(value.items())
-    else:
-        return []
-    found = []
-    for name, inner in members:
-        here = at + pointer([name])
-        if name in {"$ref", "$dynamicRef"} and not str(inner).startswith("#"):
-            found.append(Problem(here, "refers to another document"))
+def _reference_problems(schema: dict[str, Any], at: str) -> list[Problem]:
+    """References that could make a validation go elsewhere, or on for ever.
+
+    A few definitions that each refer twice to the next double the work with every step, and the
+    validator can't be interrupted. So a reference is a JSON Pointer into the same document, never
+    back to where it came from, and the schema with all of them written out has a bounded size.
+    """
+    expansion = _Expansion(schema)
+    expansion.size(schema, at)
+    return expansion.problems
+
+
+class _Expansion:
+    """Counts the subschemas of a schema as if its references were written out."""
+
+    def __init__(self, root: dict[str, Any]) -> None:
+        self.problems: list[Problem] = []
+        self._root = root
+        self._sizes: dict[str, int] = {}
+        self._open: set[str] = set()
+
+    def size(self, value: Any, at: str) -> int:
+        """The size of a part; what is wrong with it is noted with its pointer."""
+        if isinstance(value, list):
+            members: list[tuple[str | int, Any]] = list(enumerate(value))
+        elif isinstance(value, dict):
+            members = list(value.items())
         else:
-            found += _foreign_references(inner, here)
-    return found
+            return 1
+        total = 1
+        for name, inner in members:
+            here = at + pointer([name])
+            if name in _FOREIGN and isinstance(inner, str) and value is not self._root:
+                self._refuse(here, "is not taken within a schema")
+            elif name in {"$dynamicRef", "$recursiveRef"} and isinstance(inner, str):
+                self._refuse(here, "is not taken: refer by $ref and a JSON Pointer")
+            elif name == "$ref" and isinstance(inner, str):
+                total += self._target_size(inner, here)
+            else:
+                total += self.size(inner, here)
+            if total > MAX_EXPANDED:
+                self._refuse(at, f"comes to more than {MAX_EXPANDED} parts, references written out")
+                return total
+        return total
+
+    def _target_size(self, reference: str, at: str) -> int:
+        if not (reference == "#" or reference.startswith("#/")):
+            self._refuse(at, "refers to another document, or not by a JSON Pointer")
+            return 1
+        if reference in self._open:
+            self._refuse(at, "leads back to itself")
+            return 1
+        if reference not in self._sizes:
+            self._open.add(reference)
+            self._sizes[reference] = self.size(self._target(reference), at)
+            self._open.discard(reference)
+        return self._sizes[reference]
+
+    def _target(self, reference: str) -> Any:
+        target: Any = self._root
+        for token in reference.split("/")[1:]:
+            name = unquote(token).replace("~1", "/").replace("~0", "~")
+            if isinstance(target, list) and name.isdecimal() and int(name) < len(target):
+                target = target[int(name)]
+            else:
+                # What is not there is the validator's to tell.
+                target = target.get(name) if isinstance(target, dict) else None
+        return target
+
+    def _refuse(self, at: str, why: str) -> None:
+        if not self.problems:
+            self.problems.append(Problem(at, why))

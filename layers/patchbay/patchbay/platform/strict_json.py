@@ -14,6 +14,10 @@ MAX_DEPTH: Final = 40
 """Nesting of a whole body; documents inside it have tighter limits of their own."""
 
 
+class _Ambiguous(ValueError):
+    """What other parsers read differently; the message is for the caller."""
+
+
 def loads(raw: bytes) -> Any:
     """The value of a JSON text in UTF-8.
 
@@ -32,8 +36,10 @@ def loads(raw: bytes) -> Any:
         raise InvalidJson([Problem("", "the text is not UTF-8")]) from None
     except RecursionError:
         raise InvalidJson([Problem("", f"nested deeper than {MAX_DEPTH} levels")]) from None
-    except ValueError as error:
+    except _Ambiguous as error:
         raise InvalidJson([Problem("", str(error))]) from None
+    except ValueError:
+        raise InvalidJson([Problem("", "a number is too large")]) from None
     if depth(value) > MAX_DEPTH:
         raise InvalidJson([Problem("", f"nested deeper than {MAX_DEPTH} levels")])
     try:
@@ -71,9 +77,9 @@ def depth(value: Any) -> int:
 def _object_of_unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("an object has the same name twice")
+        raise _Ambiguous("an object has the same name twice")
     return result
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+    raise _Ambiguous(f"{name} is not a JSON number")

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import StringConstraints
 
 from patchbay.platform.errors import Problem
 from patchbay.platform.validation import pointer
@@ -13,6 +15,10 @@ SECRETS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "none": (),
 }
 """The secrets that each type may ask for; the first is the one that is sent."""
+
+PLACEHOLDER_NAME_PATTERN: Final = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
+SecretName = Annotated[str, StringConstraints(pattern=PLACEHOLDER_NAME_PATTERN)]
+"""What a placeholder can name: `{{secrets.<name>}}`."""
 
 GRANT_TYPES: Final = ("authorization_code", "client_credentials")
 _HTTPS: Final = re.compile(r"https://[!-~]{1,2040}")

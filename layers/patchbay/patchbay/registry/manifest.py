@@ -4,6 +4,7 @@ A draft's manifest is free; it is read by this model when it is published, and a
 always fits it.
 """
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -21,6 +22,7 @@ from patchbay.platform.errors import Problem
 from patchbay.platform.ids import SLUG_PATTERN, Slug
 from patchbay.platform.schemas import document_problems, schema_problems
 from patchbay.platform.validation import pointer, problems_of
+from patchbay.registry.auth_config import PLACEHOLDER_NAME_PATTERN
 from patchbay.registry.ranges import VersionRange
 
 MAX_MEMBERS: Final = 50
@@ -108,6 +110,7 @@ def manifest_problems(manifest: dict[str, Any], variables_schema: dict[str, Any]
         return problems_of(error, "/manifest")
     return [
         *_schema_problems(manifest),
+        *_secret_name_problems(manifest.get("secretsSchema", {})),
         *_repeated("members", [member["name"] for member in manifest.get("members", [])]),
         *_repeated("dependencies", [d["integration"] for d in manifest.get("dependencies", [])]),
         *_default_problems(manifest.get("defaults", {}), variables_schema),
@@ -120,6 +123,15 @@ def _schema_problems(manifest: dict[str, Any]) -> list[Problem]:
         for name in ("configurationSchema", "secretsSchema")
         if name in manifest
         for problem in schema_problems(manifest[name], f"/manifest/{name}")
+    ]
+
+
+def _secret_name_problems(secrets_schema: dict[str, Any]) -> list[Problem]:
+    properties = secrets_schema.get("properties", {})
+    return [
+        Problem(f"/manifest/secretsSchema/properties{pointer([name])}", "is no name of a secret")
+        for name in (properties if isinstance(properties, dict) else {})
+        if re.fullmatch(PLACEHOLDER_NAME_PATTERN.strip("^$"), name) is None
     ]
 
 

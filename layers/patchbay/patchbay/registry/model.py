@@ -13,6 +13,7 @@ from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.strict_json import compact, depth
+from patchbay.platform.validation import OneLine, Readable
 from patchbay.registry.manifest import Capability, Publisher, Role
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024
@@ -67,8 +68,10 @@ class _CamelCase(BaseModel):
 class Editable(_CamelCase):
     """What an author may change at any time; publishing snapshots it."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
-    description: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    name: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), OneLine
+    ]
+    description: Annotated[str, StringConstraints(max_length=2000), Readable] | None = None
     icon_url: IconUrl | None = None
     trust_tier: TrustTier = TrustTier.COMMUNITY
     manifest: Document = Field(default_factory=dict)

@@ -49,6 +49,7 @@ from patchbay.platform.errors import (
 from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
+from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import problems_of as problems_of_model
 from patchbay.registry.catalogue import (
     entry_items,
@@ -441,7 +442,11 @@ class RegistryStore:
             raise NotFound("release")
         release = self.release(integration.id, chosen)
         return release.model_copy(
-            update={"visibility": integration.visibility, "trust_tier": integration.trust_tier}
+            update={
+                "visibility": integration.visibility,
+                "trust_tier": integration.trust_tier,
+                "revision": integration.revision,
+            }
         )
 
     def catalogue(
@@ -554,7 +559,7 @@ def _is_purged(item: Item, now: datetime) -> bool:
 
 def _attributes(integration: Integration) -> Item:
     item = integration.model_dump(mode="json", exclude=set(_DOCUMENTS))
-    texts = {name: json.dumps(getattr(integration, name)) for name in _DOCUMENTS}
+    texts = {name: compact(getattr(integration, name)).decode() for name in _DOCUMENTS}
     return {
         **item,
         **texts,

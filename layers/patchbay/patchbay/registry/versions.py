@@ -4,6 +4,7 @@ from typing import Final
 
 from patchbay.platform.errors import InvalidInput
 
+MAX_VERSION: Final = 64
 _END: Final = " "  # sorts before every character of an identifier
 
 
@@ -11,7 +12,7 @@ def require_semver(text: str, pointer: str) -> None:
     """Raises `InvalidInput` unless the text is a semantic version."""
     from semver import Version
 
-    if not Version.is_valid(text) or not text.isascii():
+    if len(text) > MAX_VERSION or not Version.is_valid(text) or not text.isascii():
         raise InvalidInput.at(pointer, "is not a semantic version such as 1.4.0 or 2.0.0-beta.1")
 
 

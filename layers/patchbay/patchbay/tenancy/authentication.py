@@ -32,14 +32,15 @@ class Authenticator:
         if (known := self._remembered.get(mark)) and now < known[0]:
             return known[1]
         try:
-            principal = self._store.principal_of_key(token, now)
+            holder = self._store.holder_of_key(token, now)
         except TemporarilyUnavailable:
             logger.error("key store unavailable")
             return context_of_outage()
-        if principal is None:
+        if holder is None:
             return context_of_nobody()
-        context = context_of(principal)
+        context = context_of(holder.principal)
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered.clear()
-        self._remembered[mark] = (now + REMEMBERED_FOR, context)
+        forgotten_at = now + REMEMBERED_FOR
+        self._remembered[mark] = (min(forgotten_at, holder.until or forgotten_at), context)
         return context

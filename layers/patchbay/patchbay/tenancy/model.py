@@ -6,9 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import Slug
+from patchbay.platform.validation import OneLine
 from patchbay.tenancy.access import Permission
 
-DisplayName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+DisplayName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), OneLine
+]
 
 
 class _Input(BaseModel):

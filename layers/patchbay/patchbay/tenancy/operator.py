@@ -1,16 +1,18 @@
-"""The operator's command: the first organization, space and admin key of a deployment.
+"""The operator's command: a deployment's organizations, and keys for those who lost theirs.
 
     python -m patchbay.tenancy.operator create-organization --table <IntegrationsTable> \\
         --name "Acme" --space-slug main --space-name "Main"
+    python -m patchbay.tenancy.operator issue-key --table <IntegrationsTable> --space-slug main
 
 It writes to the table with the AWS credentials of whoever runs it: there is no default key and no
-open sign-up. It prints one JSON object, with the key, which can't be read again.
+open sign-up. It prints one JSON object, with an admin key, which can't be read again.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from patchbay.platform.clock import utc_now
@@ -19,7 +21,7 @@ from patchbay.platform.errors import PatchbayError
 from patchbay.platform.ids import Stamp
 from patchbay.platform.strict_json import compact
 from patchbay.tenancy.access import Permission
-from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
+from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace, Space
 from patchbay.tenancy.store import TenancyStore
 
 
@@ -27,52 +29,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0, or 1 with one line that says what is wrong."""
     options = _parser().parse_args(arguments)
     try:
-        answer = _create_organization(
-            TenancyStore(Table(options.table)),
-            NewOrganization(name=options.name),
-            NewSpace(slug=options.space_slug, name=options.space_name),
-        )
+        store, stamp = TenancyStore(Table(options.table)), Stamp.fresh(utc_now())
+        if options.command == "issue-key":
+            space = store.space(options.space_slug)
+        else:
+            space = _new_space(
+                store,
+                NewOrganization(name=options.name),
+                NewSpace(slug=options.space_slug, name=options.space_name),
+                stamp,
+            )
+        print(compact(_with_key(store, space, stamp)).decode())
     except ValidationError as error:
-        for found in error.errors(include_url=False):
-            print(f"{'.'.join(map(str, found['loc']))}: {found['msg']}", file=sys.stderr)
+        found = error.errors(include_url=False)[0]
+        print(f"{'.'.join(map(str, found['loc']))}: {found['msg']}", file=sys.stderr)
         return 1
-    except PatchbayError as error:
+    except (PatchbayError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(compact(answer).decode())
     return 0
 
 
-def _create_organization(
-    store: TenancyStore, organization: NewOrganization, space: NewSpace
-) -> dict[str, str]:
-    stamp = Stamp.fresh(utc_now())
+def _new_space(
+    store: TenancyStore, organization: NewOrganization, space: NewSpace, stamp: Stamp
+) -> Space:
     store.require_free(space.slug)  # before an organization is made that would have no space
     owner = store.create_organization(organization, stamp)
-    made = store.create_space(owner.id, space, stamp)
-    key = store.issue_key(
-        owner.id,
-        NewApiKey(name="operator", permissions=list(Permission)),
-        "operator",
-        stamp,
-    )
+    return store.create_space(owner.id, space, stamp)
+
+
+def _with_key(store: TenancyStore, space: Space, stamp: Stamp) -> dict[str, str]:
+    new = NewApiKey(name="operator", permissions=list(Permission))
+    key = store.issue_key(space.organization_id, new, "operator", stamp)
     return {
-        "organization_id": owner.id,
-        "space_id": made.id,
-        "space_slug": made.slug,
+        "organization_id": space.organization_id,
+        "space_id": space.id,
+        "space_slug": space.slug,
         "api_key": key.key,
     }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m patchbay.tenancy.operator")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     create = commands.add_parser(
         "create-organization", help="an organization with its first space and an admin key"
     )
-    create.add_argument("--table", required=True, help="the stack's IntegrationsTableName output")
+    issue = commands.add_parser(
+        "issue-key", help="another admin key for the organization that owns a space"
+    )
+    for command in (create, issue):
+        command.add_argument(
+            "--table", required=True, help="the stack's IntegrationsTableName output"
+        )
+        command.add_argument("--space-slug", required=True)
     create.add_argument("--name", required=True, help="of the organization")
-    create.add_argument("--space-slug", required=True)
     create.add_argument("--space-name", required=True)
     return parser
 

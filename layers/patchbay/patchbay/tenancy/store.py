@@ -11,6 +11,7 @@ A space counts what is in it (`uses`): whoever puts something into a space adds 
 transaction, so that a space in use is never deleted, whoever comes first.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +85,14 @@ def use_of_space(space: Space, change: int) -> Update:
         add={"uses": change},
         condition=PRESENT & equals("id", space.id),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a key, and when it expires."""
+
+    principal: Principal
+    until: datetime | None
 
 
 class TenancyStore:
@@ -194,17 +203,20 @@ class TenancyStore:
             new = old.model_copy(
                 update={"name": patch.name, "updated_at": now, "revision": old.revision + 1}
             )
-            self._table.write(
-                Update(
-                    space_key(old.organization_id, slug),
-                    values={
-                        "name": new.name,
-                        "updated_at": to_text(now),
-                        "revision": new.revision,
-                    },
-                    condition=equals("id", old.id) & equals("revision", old.revision),
-                )
+            change = Update(
+                space_key(old.organization_id, slug),
+                values={
+                    "name": new.name,
+                    "updated_at": to_text(now),
+                    "revision": new.revision,
+                },
+                condition=equals("id", old.id) & equals("revision", old.revision),
             )
+            try:
+                # A transaction of one: it carries a token, so a lost reply is no lost If-Match.
+                self._table.transact([change])
+            except Contended:
+                raise TemporarilyUnavailable from None
             return new
 
         return serially(attempt)
@@ -297,7 +309,7 @@ class TenancyStore:
                 raise TemporarilyUnavailable from None  # 36^8 prefixes: the next one is free
             if standing["prefix"] != minted.prefix:
                 # The first attempt of this request ended before it could tell its secret.
-                self.revoke_key(organization_id, key.id)
+                self.revoke_key(self.key(organization_id, key.id))
                 return self.issue_key(organization_id, new, created_by, stamp)
         except Contended:
             raise TemporarilyUnavailable from None
@@ -324,13 +336,12 @@ class TenancyStore:
             raise NotFound("API key")
         return _api_key(item)
 
-    def revoke_key(self, organization_id: str, key_id: str) -> None:
+    def revoke_key(self, key: ApiKey) -> None:
         """Raises `NotFound`. An authorizer may still remember the key for up to 60 seconds."""
-        key = self.key(organization_id, key_id)
         try:
             self._table.transact(
                 [
-                    Delete(listed_key_key(organization_id, key_id), PRESENT),
+                    Delete(listed_key_key(key.organization_id, key.id), PRESENT),
                     Delete(lookup_key(key.prefix)),
                 ]
             )
@@ -339,19 +350,21 @@ class TenancyStore:
         except Contended:
             raise TemporarilyUnavailable from None
 
-    def principal_of_key(self, text: str, now: datetime) -> Principal | None:
-        """Who holds this key; None if there is no such key, or it has expired."""
+    def holder_of_key(self, text: str, now: datetime) -> Holder | None:
+        """Who holds this key, and until when; None if there is no such key, or it has expired."""
         prefix = prefix_of(text)
         item = self._table.get(lookup_key(prefix)) if prefix else None
         if item is None or not matches(text, item["digest"]):
             return None
-        if (until := item.get("valid_until")) and from_text(until) <= now:
+        until = from_text(item["valid_until"]) if "valid_until" in item else None
+        if until is not None and until <= now:
             return None
-        return Principal(
+        principal = Principal(
             organization_id=item["organization_id"],
             subject=item["key_id"],
             permissions=frozenset(Permission(name) for name in item["permissions"]),
         )
+        return Holder(principal, until)
 
 
 def _slug_taken(slug: str) -> Conflict:
