@@ -3,11 +3,15 @@
 from functools import cache
 from typing import Any
 
+from patchbay.checks.binding import binding_of
 from patchbay.connections.configuring import Configurator
 from patchbay.connections.model import (
     Connection,
     ConnectionQuery,
+    EditQuery,
+    EditReport,
     Endpoint,
+    EndpointPatch,
     NewConnection,
     NewEndpoint,
 )
@@ -58,6 +62,7 @@ def _configurator() -> Configurator:
         RegistryStore(_table()),
         _store(),
         Vault(_table(), _settings().vault_key_id),
+        binding_of,
     )
 
 
@@ -77,6 +82,18 @@ def list_sources(organization_id: str, query: ListQuery) -> Listing[Endpoint]:
 def get_source(organization_id: str, source_id: str) -> Reply[Endpoint]:
     """Read a source; of its secrets, which ones are set."""
     return _read(organization_id, Role.SOURCE, source_id)
+
+
+@api.patch(f"{BASE}/sources/<source_id>", permission=Permission.MANAGE, failures=(422,))
+def change_source(
+    organization_id: str,
+    source_id: str,
+    query: EditQuery,
+    body: EndpointPatch,
+    if_match: str | None,
+) -> Reply[Endpoint] | Reply[EditReport]:
+    """Change or upgrade a source (JSON merge patch), or see with `dry_run` what follows."""
+    return _changed(organization_id, Role.SOURCE, source_id, query, body, if_match)
 
 
 @api.delete(
@@ -105,6 +122,18 @@ def list_destinations(organization_id: str, query: ListQuery) -> Listing[Endpoin
 def get_destination(organization_id: str, destination_id: str) -> Reply[Endpoint]:
     """Read a destination; of its secrets, which ones are set."""
     return _read(organization_id, Role.DESTINATION, destination_id)
+
+
+@api.patch(f"{BASE}/destinations/<destination_id>", permission=Permission.MANAGE, failures=(422,))
+def change_destination(
+    organization_id: str,
+    destination_id: str,
+    query: EditQuery,
+    body: EndpointPatch,
+    if_match: str | None,
+) -> Reply[Endpoint] | Reply[EditReport]:
+    """Change or upgrade a destination (JSON merge patch), or see with `dry_run` what follows."""
+    return _changed(organization_id, Role.DESTINATION, destination_id, query, body, if_match)
 
 
 @api.delete(
@@ -160,6 +189,21 @@ def _created(organization_id: str, role: Role, body: NewEndpoint, stamp: Stamp) 
 def _read(organization_id: str, role: Role, endpoint_id: str) -> Reply[Endpoint]:
     endpoint = _store().endpoint(organization_id, role, endpoint_id)
     return Reply(endpoint, endpoint.revision)
+
+
+def _changed(
+    organization_id: str,
+    role: Role,
+    endpoint_id: str,
+    query: EditQuery,
+    body: EndpointPatch,
+    if_match: str | None,
+) -> Reply[Endpoint] | Reply[EditReport]:
+    configurator, now = _configurator(), utc_now()
+    if query.dry_run:
+        return Reply(configurator.preview(organization_id, role, endpoint_id, body, now))
+    changed = configurator.change_endpoint(organization_id, role, endpoint_id, body, if_match, now)
+    return Reply(changed, changed.revision)
 
 
 def _delete(organization_id: str, role: Role, endpoint_id: str, if_match: str | None) -> None:

@@ -1,16 +1,18 @@
 """Sources, destinations and connections over the API, and what becomes of their secrets."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import connections
-from patchbay.connections.vault import Vault, secret_key
+from patchbay.connections.vault import Place, Vault, secret_key
 from patchbay.connections.vault import connect as connect_kms
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import InternalError
+from patchbay.registry.manifest import Role
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET, create_connection, create_source, publish_integration
@@ -199,26 +201,28 @@ def test_a_sealed_secret_opens_in_its_own_place_only(
     publish_integration(tenant, visibility="public")
     source, other = create_source(tenant), create_source(tenant, secrets={})
     create_source(stranger)
-    key_id = connections._configurator()._vault._kms_key_id
-    vault = Vault(table, key_id, connect_kms())
-    mine = (tenant.organization_id, source["id"])
-    assert vault.open(*mine, utc_now()) == {"api_key": SECRET}
-    item = table.get(secret_key(*mine))
+    vault = Vault(table, connections._settings().vault_key_id, connect_kms())
+    stored = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
+    place = Place.of(stored, stored.binding)
+    assert vault.open(place, utc_now()) == {"api_key": SECRET}
+    item = table.get(secret_key(place.organization_id, place.endpoint_id))
     assert item is not None
-    # When it is copied to another endpoint or another tenant, or altered
-    for organization_id, endpoint_id in (
-        (tenant.organization_id, other["id"]),
-        (stranger.organization_id, source["id"]),
+    # When it is copied to another endpoint or another tenant
+    for moved in (
+        replace(place, endpoint_id=other["id"]),
+        replace(place, organization_id=stranger.organization_id),
     ):
-        place = secret_key(organization_id, endpoint_id)
-        table.write(Put({**item, **place._asdict()}))
+        table.write(Put({**item, **secret_key(moved.organization_id, moved.endpoint_id)._asdict()}))
         # Then it does not open
         with pytest.raises(InternalError):
-            vault.open(organization_id, endpoint_id, utc_now())
+            vault.open(moved, utc_now())
+    # Nor for another destination, nor when it was altered
+    with pytest.raises(InternalError):
+        vault.open(replace(place, binding="elsewhere"), utc_now())
     sealed: bytes = item["sealed"]
     table.write(Put({**item, "sealed": sealed[:-1] + bytes([sealed[-1] ^ 1])}))
     with pytest.raises(InternalError):
-        vault.open(*mine, utc_now())
+        vault.open(place, utc_now())
 
 
 def test_the_operator_makes_nothing_in_an_organization_that_is_not_there(

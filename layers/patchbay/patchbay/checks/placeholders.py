@@ -280,6 +280,10 @@ class UrlTemplate:
         path = "/".join(segments)
         return f"{self.scheme}://{host}{self.port}/{path}" + (f"?{query}" if self.query else "")
 
+    def origin(self, values: Values) -> tuple[str, str, int]:
+        """The scheme, canonical host and port that it leads to. Raises ValueRefused."""
+        return parse_url(f"{self.scheme}://{self.host.fill(values)}{self.port}/").origin
+
     def _sample(self) -> str:
         """The URL with a harmless value in each place, to see whether the rest of it is valid."""
         path = "/".join(_sample(segment, "x") for segment in self.path)

@@ -113,6 +113,12 @@ def compile_plan(target: CheckTarget) -> Plan:
     )
 
 
+def templates_of(target: CheckTarget) -> list[StepTemplate]:
+    """The steps of a release, before any value is filled in."""
+    outlines, _ = _read(target.manifest, target.auth_config, target.variables_schema)
+    return [outline.template for outline in outlines]
+
+
 def plan_problems(
     manifest: Mapping[str, object],
     auth_config: Mapping[str, object],

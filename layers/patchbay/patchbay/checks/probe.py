@@ -69,6 +69,13 @@ class StepTemplate(Protocol):
         """The values it needs."""
         ...
 
+    def destination(self, values: Values) -> str:
+        """Where the step goes, canonically: `scheme://host:port`, and the user it goes as.
+
+        Two equal ones are one place. Raises ValueRefused.
+        """
+        ...
+
     def compile(self, values: Values) -> Compiled:
         """Raises ValueRefused."""
         ...

@@ -1,6 +1,7 @@
 """Testing what is connected: endpoints and connections, from their ids to a report.
 
-1. Read the endpoint, the release it was made of, and its secrets.
+1. Read the endpoint, the release it was made of, and its secrets, which only open for the
+   destination that this configuration leads to.
 2. Compile the plan and run it behind the egress guard: no side effect but the dial itself.
 3. A connection's test leaves an event in its space and the newest word on its health; a dry run and
    an endpoint's test leave nothing.
@@ -10,6 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
+from patchbay.checks.binding import binding_of
 from patchbay.checks.contracts import DryRun
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.model import CheckReport
@@ -19,7 +21,7 @@ from patchbay.checks.runner import run
 from patchbay.connections.configuring import configuration_problems
 from patchbay.connections.model import Connection, Endpoint, Health, HealthStatus
 from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Vault
+from patchbay.connections.vault import Place, Vault
 from patchbay.health.recording import event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
@@ -102,20 +104,24 @@ class Tester:
         return self._registry.release(endpoint.integration_id, endpoint.version)
 
     def _plan(self, endpoint: Endpoint, release: Release) -> Plan:
-        secrets = (
-            self._vault.open(endpoint.organization_id, endpoint.id, self._clock())
-            if endpoint.secrets_set
-            else {}
-        )
         return compile_plan(
             CheckTarget(
                 manifest=release.manifest,
                 auth_config=release.auth_config,
                 variables_schema=release.variables_schema,
                 variables=endpoint.variables,
-                secrets=secrets,
+                secrets=self._secrets(endpoint, release) if endpoint.secrets_set else {},
             )
         )
+
+    def _secrets(self, endpoint: Endpoint, release: Release) -> dict[str, str]:
+        """Opened for where this test would send them, not for where they are said to belong.
+
+        An endpoint that is edited between its read and this has secrets for another place already:
+        they do not open.
+        """
+        place = Place.of(endpoint, binding_of(release, endpoint.variables))
+        return self._vault.open(place, self._clock())
 
     def _run(self, parts: Mapping[Role, tuple[Endpoint, Release]]) -> CheckReport:
         """All endpoints side by side, each behind the same guard."""

@@ -1,27 +1,41 @@
 """Making endpoints and connections of releases: what is asked for is what is given."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pydantic import SecretStr
+
 from patchbay.connections.model import (
     Connection,
+    EditReport,
     Endpoint,
+    EndpointPatch,
     InstalledDependency,
     InstalledMember,
     NewConnection,
     NewEndpoint,
+    OwnershipMode,
     id_prefix,
 )
 from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Vault
-from patchbay.platform.errors import InvalidConfig, InvalidInput, NotFound, Problem
+from patchbay.connections.vault import Place, Vault, secret_key
+from patchbay.platform.dynamodb import Delete, Put, Write
+from patchbay.platform.errors import (
+    InvalidConfig,
+    InvalidInput,
+    NotFound,
+    Problem,
+    SecretReentryRequired,
+)
 from patchbay.platform.ids import Stamp
-from patchbay.platform.revisions import IfMatch
+from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
 from patchbay.platform.schemas import document_problems, with_defaults
 from patchbay.registry.auth_config import secret_names
 from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.manifest import Member, Role, read
-from patchbay.registry.model import Release
+from patchbay.registry.model import FieldError, Release
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
@@ -30,16 +44,41 @@ _CLOSING = ("additionalProperties", "unevaluatedProperties")
 """Of a secretsSchema: the secrets of `authConfig` come beside those that it declares."""
 
 
+type BindingOf = Callable[[Release, Mapping[str, Any]], dict[str, Any]]
+"""(release, variables) → what decides where the secrets go. The check engine knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a patch makes of an endpoint. With problems, the rest is not to be stored.
+
+    `to_enter` are the secrets that would be kept although where they go has `changed`.
+    """
+
+    endpoint: Endpoint
+    problems: list[Problem]
+    changed: list[str]
+    to_enter: list[str]
+    entered: dict[str, str] = field(repr=False)
+    kept: list[str]
+
+
 class Configurator:
     """The use cases that make endpoints and connections; reads and deletes are the store's."""
 
     def __init__(
-        self, tenants: TenancyStore, registry: RegistryStore, store: ConnectionStore, vault: Vault
+        self,
+        tenants: TenancyStore,
+        registry: RegistryStore,
+        store: ConnectionStore,
+        vault: Vault,
+        binding_of: BindingOf,
     ) -> None:
         self._tenants = tenants
         self._registry = registry
         self._store = store
         self._vault = vault
+        self._binding_of = binding_of
 
     def create_endpoint(
         self, organization_id: str, role: Role, new: NewEndpoint, stamp: Stamp
@@ -48,17 +87,20 @@ class Configurator:
 
         A variable that is not given takes the manifest's default, or else the schema's.
         """
-        release = self._installable(organization_id, new, stamp)
+        release = self._release(organization_id, new.integration, new.version, stamp.now)
         manifest = read(release.manifest)
         if role not in manifest.roles:
             raise InvalidInput.at("/integration", f"can't be a {role.value}")
         schema = release.variables_schema
-        variables = with_defaults({**manifest.defaults, **new.variables}, schema)
+        variables = _canonical(
+            with_defaults({**manifest.defaults, **new.variables}, schema), schema
+        )
         if problems := [
             *document_problems(variables, schema, "/variables"),
-            *_secret_problems(new, release),
+            *_secret_problems(list(new.secrets), _plain(new.secrets), release),
         ]:
             raise InvalidConfig(problems)
+        given = _plain(new.secrets)
         endpoint = Endpoint(
             **new.model_dump(exclude={"secrets", "variables", "version"}),
             id=stamp.id(id_prefix(role)),
@@ -69,14 +111,117 @@ class Configurator:
             variables=variables,
             secrets_set=sorted(new.secrets),
             members=[_installed(member) for member in manifest.members],
-            dependencies=self._dependencies(organization_id, release, stamp),
+            dependencies=self._dependencies(organization_id, release, stamp.now),
             created_at=stamp.now,
             updated_at=stamp.now,
+            binding=self._binding_of(release, variables),
             revision=1,
         )
-        secrets = {name: value.get_secret_value() for name, value in new.secrets.items()}
-        self._store.create_endpoint(endpoint, secrets, self._vault)
+        place = Place.of(endpoint, endpoint.binding)
+        sealed = self._vault.sealed(place, given, stamp.now) if given else None
+        self._store.create_endpoint(endpoint, sealed)
         return endpoint
+
+    def change_endpoint(
+        self,
+        organization_id: str,
+        role: Role,
+        endpoint_id: str,
+        patch: EndpointPatch,
+        if_match: IfMatch,
+        now: datetime,
+    ) -> Endpoint:
+        """Raises `NotFound`, `PreconditionFailed`, `InvalidConfig`, and `SecretReentryRequired` if
+        secrets that are kept would go elsewhere.
+        """
+
+        def attempt() -> tuple[Endpoint, Endpoint]:
+            old = self._store.endpoint(organization_id, role, endpoint_id)
+            require_match(if_match, old.revision)
+            edit = self._edited(old, patch, now)
+            if edit.problems:
+                raise InvalidConfig(edit.problems)
+            if edit.to_enter:
+                raise SecretReentryRequired(edit.to_enter, edit.changed)
+            self._store.replace_endpoint(old, edit.endpoint, self._secret_write(old, edit, now))
+            return old, edit.endpoint
+
+        old, new = serially(attempt)
+        if new.version != old.version:
+            self._registry.let_go(old.integration_id, old.version, now)
+        return new
+
+    def preview(
+        self,
+        organization_id: str,
+        role: Role,
+        endpoint_id: str,
+        patch: EndpointPatch,
+        now: datetime,
+    ) -> EditReport:
+        """What an edit, such as an upgrade, would come to. Raises `NotFound`."""
+        old = self._store.endpoint(organization_id, role, endpoint_id)
+        edit = self._edited(old, patch, now)
+        return EditReport(
+            version=edit.endpoint.version,
+            valid=not (edit.problems or edit.to_enter),
+            errors=[FieldError(pointer=p.pointer, message=p.message) for p in edit.problems],
+            secrets_to_enter=edit.to_enter,
+        )
+
+    def _edited(self, old: Endpoint, patch: EndpointPatch, now: datetime) -> Edit:
+        release = self._registry.release(old.integration_id, old.version)
+        if patch.version is not None:
+            release = self._release(old.organization_id, old.integration, patch.version, now)
+        manifest = read(release.manifest)
+        schema = release.variables_schema
+        reset = "variables" in patch.model_fields_set and patch.variables is None
+        variables = {} if reset else merge_patch(old.variables, patch.variables or {})
+        if release.version != old.version:
+            variables = {**manifest.defaults, **variables}
+        variables = _canonical(with_defaults(variables, schema), schema)
+        entered = _plain(patch.secrets or {})
+        kept = [name for name in old.secrets_set if name not in (patch.secrets or {})]
+        problems = [
+            *([] if old.role in manifest.roles else [Problem("/version", "has not this role")]),
+            *document_problems(variables, schema, "/variables"),
+            *_secret_problems([*kept, *entered], entered, release),
+        ]
+        binding = old.binding if problems else self._binding_of(release, variables)
+        changed = sorted(name for name in binding if binding[name] != old.binding.get(name))
+        endpoint = old.model_copy(
+            update={
+                **_plain_changes(patch),
+                "version": release.version,
+                "variables": variables,
+                "secrets_set": sorted([*kept, *entered]),
+                "binding": binding,
+                "updated_at": now,
+                "revision": old.revision + 1,
+            }
+        )
+        if release.version != old.version:
+            endpoint.members = _upgraded(old.members, manifest.members)
+            endpoint.dependencies = self._dependencies(old.organization_id, release, now)
+        return Edit(
+            endpoint=endpoint,
+            problems=problems,
+            changed=changed,
+            to_enter=kept if changed else [],
+            entered=entered,
+            kept=kept,
+        )
+
+    def _secret_write(self, old: Endpoint, edit: Edit, now: datetime) -> Write | None:
+        """Seals what is entered with what is kept; None if neither secrets nor place change."""
+        place = Place.of(edit.endpoint, edit.endpoint.binding)
+        if not edit.changed and not edit.entered and edit.kept == old.secrets_set:
+            return None
+        if not edit.entered and not edit.kept:
+            return Delete(secret_key(old.organization_id, old.id))
+        stored = self._vault.open(Place.of(old, old.binding), now) if edit.kept else {}
+        secrets = {name: stored[name] for name in edit.kept} | edit.entered
+        return Put(self._vault.sealed(place, secrets, now))
 
     def delete_endpoint(
         self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch, now: datetime
@@ -108,23 +253,21 @@ class Configurator:
             raise InvalidInput.at(pointer, "is no space of this organization")
         return space
 
-    def _installable(self, organization_id: str, new: NewEndpoint, stamp: Stamp) -> Release:
-        publisher, _, slug = new.integration.partition("/")
+    def _release(
+        self, organization_id: str, integration: str, version: str | None, now: datetime
+    ) -> Release:
+        publisher, _, slug = integration.partition("/")
         try:
-            return self._registry.installable(
-                publisher, slug, new.version, organization_id, stamp.now
-            )
+            return self._registry.installable(publisher, slug, version, organization_id, now)
         except NotFound as missing:
-            at = "/version" if missing.code == "RELEASE_NOT_FOUND" and new.version else ""
-            raise InvalidInput.at(
-                at or "/integration", "names no release that you may use"
-            ) from None
+            at = "/version" if missing.code == "RELEASE_NOT_FOUND" and version else "/integration"
+            raise InvalidInput.at(at, "names no release that you may use") from None
 
     def _dependencies(
-        self, organization_id: str, release: Release, stamp: Stamp
+        self, organization_id: str, release: Release, now: datetime
     ) -> list[InstalledDependency]:
         try:
-            found = Dependencies(self._registry, organization_id, stamp.now).all_resolved(release)
+            found = Dependencies(self._registry, organization_id, now).all_resolved(release)
         except NotFound:
             raise InvalidInput.at(
                 "/integration", "depends on an integration that you may not use"
@@ -153,21 +296,55 @@ def configuration_problems(release: Release, configurations: dict[str, Any]) -> 
     return document_problems(configurations, schema, "/configurations")
 
 
-def _secret_problems(new: NewEndpoint, release: Release) -> list[Problem]:
+def _canonical(variables: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Host names in one spelling: lower case, without the dot of the root."""
+    hosts = {
+        name
+        for name, rule in schema.get("properties", {}).items()
+        if isinstance(rule, dict) and rule.get("format") == "hostname"
+    }
+    return {
+        name: value.lower().removesuffix(".") if name in hosts and isinstance(value, str) else value
+        for name, value in variables.items()
+    }
+
+
+def _secret_problems(names: list[str], entered: dict[str, str], release: Release) -> list[Problem]:
     """Secrets that the release does not know, or whose schema refuses them; none is quoted.
 
     One that is missing may come later: a test of the endpoint says so.
     """
     known = secret_names(release.auth_config, release.manifest)
-    names = ", ".join(known) or "none"
-    given = {name: value.get_secret_value() for name, value in new.secrets.items()}
+    told = ", ".join(known) or "none"
     schema = read(release.manifest).secrets_schema
     rules = {name: rule for name, rule in schema.items() if name not in ("required", *_CLOSING)}
     return [
-        Problem(f"/secrets/{name}", f"is no secret of this integration (it has: {names})")
-        for name in given
+        Problem(f"/secrets/{name}", f"is no secret of this integration (it has: {told})")
+        for name in names
         if name not in known
-    ] + document_problems(given, rules, "/secrets")
+    ] + document_problems(entered, rules, "/secrets")
+
+
+def _plain(secrets: Mapping[str, SecretStr | None]) -> dict[str, str]:
+    return {name: value.get_secret_value() for name, value in secrets.items() if value is not None}
+
+
+def _plain_changes(patch: EndpointPatch) -> dict[str, Any]:
+    """What a patch says of the fields that it may change as they are; null resets."""
+    names = {"name", "environment", "external_account_id", "ownership_mode"}
+    said = {name: getattr(patch, name) for name in names & patch.model_fields_set}
+    for required, default in (("name", None), ("ownership_mode", OwnershipMode.MANAGED)):
+        if required in said and said[required] is None:
+            if default is None:
+                raise InvalidInput.at(f"/{required}", "is required")
+            said[required] = default
+    return said
+
+
+def _upgraded(old: list[InstalledMember], members: list[Member]) -> list[InstalledMember]:
+    """A forked member is the endpoint's own: an upgrade leaves it as it is."""
+    forked = {member.name: member for member in old if member.forked}
+    return [forked.get(member.name) or _installed(member) for member in members]
 
 
 def _installed(member: Member) -> InstalledMember:

@@ -12,6 +12,7 @@ from patchbay.platform.strict_json import compact, depth
 from patchbay.platform.validation import OneLine
 from patchbay.registry.auth_config import SecretName
 from patchbay.registry.manifest import IntegrationKey, Role
+from patchbay.registry.model import FieldError
 
 MAX_VALUES_BYTES: Final = 32 * 1024
 MAX_VALUES_DEPTH: Final = 10
@@ -80,8 +81,8 @@ class NewEndpoint(_Input):
     integration: IntegrationKey = Field(
         description="publisher/slug of the registry or the catalogue"
     )
-    version: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
-        default=None, description="an exact release; the current one if absent"
+    version: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
+        default=None, description="a release or a range of them; the current one if absent"
     )
     variables: Values = Field(default_factory=dict)
     secrets: Annotated[dict[SecretName, SecretValue], Field(max_length=20)] = Field(
@@ -133,7 +134,41 @@ class Endpoint(BaseModel):
     ownership_mode: OwnershipMode
     created_at: UtcTime
     updated_at: UtcTime
+    binding: dict[str, Any] = Field(exclude=True, repr=False)
     revision: int = Field(exclude=True)
+
+
+class EndpointPatch(_Input):
+    """JSON merge patch of an endpoint: what is left out stays, null removes.
+
+    A secret is replaced by a new value and removed by null. `version` upgrades to another release
+    of the same integration.
+    """
+
+    name: Name | None = None
+    version: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    variables: Values | None = None
+    secrets: Annotated[dict[SecretName, SecretValue | None], Field(max_length=20)] | None = None
+    environment: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    external_account_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = (
+        None
+    )
+    ownership_mode: OwnershipMode | None = None
+
+
+class EditQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = False
+
+
+class EditReport(BaseModel):
+    """What an edit would come to; nothing was stored."""
+
+    version: str
+    valid: bool
+    errors: list[FieldError]
+    secrets_to_enter: list[str]
 
 
 class NewConnection(_Input):

@@ -10,7 +10,6 @@ is in use is never deleted, whoever comes first.
 """
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 
 from patchbay.connections.model import (
@@ -23,7 +22,7 @@ from patchbay.connections.model import (
     NewConnection,
     id_prefix,
 )
-from patchbay.connections.vault import Vault, secret_key
+from patchbay.connections.vault import secret_key
 from patchbay.platform.clock import to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -54,6 +53,7 @@ from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import organization_key, organization_pk, use_of_space
 
 _MAX_USERS_TOLD = 20
+_ENDPOINT_DOCUMENTS = ("variables", "members", "binding")
 
 
 def endpoint_key(organization_id: str, endpoint_id: str) -> Key:
@@ -81,10 +81,11 @@ class ConnectionStore:
         self._table = table
         self._lists = Lists(table, CursorSeal(table))
 
-    def create_endpoint(self, endpoint: Endpoint, secrets: Mapping[str, str], vault: Vault) -> None:
+    def create_endpoint(self, endpoint: Endpoint, sealed: Item | None) -> None:
         """Stores an endpoint with its sealed secrets, and counts it at its release: all or nothing.
 
-        Raises `InvalidInput` if the release has been withdrawn meanwhile.
+        Raises `NotFound` for an organization that is not there, `InvalidInput` if the release has
+        been withdrawn meanwhile.
         """
         writes: list[Write] = [
             Put(_endpoint_item(endpoint), ABSENT),
@@ -92,19 +93,40 @@ class ConnectionStore:
             # The operator reaches every organization, also one that is not there.
             Check(organization_key(endpoint.organization_id), PRESENT),
         ]
-        if secrets:
-            sealed = vault.sealed(
-                endpoint.organization_id, endpoint.id, secrets, endpoint.created_at
-            )
+        if sealed:
             writes.append(Put(sealed, ABSENT))
         try:
             self._table.transact(writes)
         except TransactionRefused as refused:
-            # This id can only be there already by this request, or the one that it repeats.
             if 2 in refused.failed:
                 raise NotFound("organization") from None
+            # This id can only be there already by this request, or the one that it repeats.
             if 0 not in refused.failed:
                 raise InvalidInput.at("/integration", "has just been deleted") from None
+        except Contended:
+            raise TemporarilyUnavailable from None
+
+    def replace_endpoint(self, old: Endpoint, new: Endpoint, secrets: Write | None) -> None:
+        """Writes a new revision with its secrets, and counts it at its new release.
+
+        Raises `TransactionRefused` if somebody else came in between.
+        """
+        item = _endpoint_item(new)
+        writes: list[Write] = [
+            Update(
+                endpoint_key(old.organization_id, old.id),
+                # All but the keys, and the count of connections, which others change.
+                values={n: v for n, v in item.items() if n not in ("pk", "sk", "uses")},
+                condition=equals("revision", old.revision),
+            )
+        ]
+        if secrets:
+            writes.append(secrets)
+        if new.version != old.version:
+            writes.append(use_of_release(old.integration_id, old.version, -1))
+            writes.append(use_of_release(new.integration_id, new.version, +1))
+        try:
+            self._table.transact(writes)
         except Contended:
             raise TemporarilyUnavailable from None
 
@@ -308,6 +330,7 @@ def _endpoint_item(endpoint: Endpoint) -> Item:
         **endpoint_key(endpoint.organization_id, endpoint.id)._asdict(),
         **endpoint.model_dump(mode="json"),
         "variables": compact(endpoint.variables).decode(),
+        "binding": compact(endpoint.binding).decode(),
         "members": compact([member.model_dump() for member in endpoint.members]).decode(),
         "revision": endpoint.revision,
         "uses": 0,
@@ -315,7 +338,7 @@ def _endpoint_item(endpoint: Endpoint) -> Item:
 
 
 def _endpoint(item: Item) -> Endpoint:
-    documents = {name: json.loads(item[name]) for name in ("variables", "members")}
+    documents = {name: json.loads(item[name]) for name in _ENDPOINT_DOCUMENTS}
     return Endpoint.model_validate({**item, **documents})
 
 

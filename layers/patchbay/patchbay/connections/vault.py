@@ -2,17 +2,21 @@
 
 An organization's data key is made by KMS, which keeps the key that wraps it, with the organization
 as encryption context; it lies wrapped in the integrations table and is unwrapped for five minutes
-at a time. A sealed secret carries the organization and the endpoint as additional data: copied to
-another place it does not open.
+at a time. A sealed secret carries the organization, the endpoint and its binding (what decides
+where the secret goes) as additional data: copied to another place, or read for another
+destination, it does not open.
 """
 
+import hashlib
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from patchbay.connections.model import Endpoint
 from patchbay.platform.clock import to_text
 from patchbay.platform.dynamodb import ABSENT, ConditionFailed, Item, Key, Put, Table
 from patchbay.platform.errors import InternalError, TemporarilyUnavailable
@@ -37,6 +41,30 @@ def secret_key(organization_id: str, endpoint_id: str) -> Key:
     return Key(organization_pk(organization_id), f"SECRET#{endpoint_id}")
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a secret belongs: its endpoint, and the hash of what decides where it is sent."""
+
+    organization_id: str
+    endpoint_id: str
+    binding: str
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, binding: Mapping[str, Any]) -> Self:
+        """The place of an endpoint's secrets under these parts of a binding."""
+        digest = hashlib.sha256(canonical(dict(binding))).hexdigest()
+        return cls(endpoint.organization_id, endpoint.id, digest)
+
+    def additional_data(self) -> bytes:
+        return canonical(
+            {
+                "organization": self.organization_id,
+                "endpoint": self.endpoint_id,
+                "binding": self.binding,
+            }
+        )
+
+
 class Vault:
     """Seals and opens the secrets of endpoints. `kms_key_id` wraps the data keys."""
 
@@ -47,47 +75,41 @@ class Vault:
         self._lock = threading.Lock()
         self._unwrapped: dict[tuple[str, int], tuple[datetime, bytes]] = {}
 
-    def sealed(
-        self, organization_id: str, endpoint_id: str, secrets: Mapping[str, str], now: datetime
-    ) -> Item:
-        """The item that holds these secrets, sealed: for the transaction that makes the endpoint.
+    def sealed(self, place: Place, secrets: Mapping[str, str], now: datetime) -> Item:
+        """The item that holds these secrets, sealed: for the transaction that writes the endpoint.
 
         Raises `TemporarilyUnavailable` if KMS or the table does not answer.
         """
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        key = self._data_key(organization_id, _FIRST_KEY, now, make=True)
+        key = self._data_key(place.organization_id, _FIRST_KEY, now, make=True)
         nonce = os.urandom(_NONCE_BYTES)
-        text = AESGCM(key).encrypt(
-            nonce, compact(dict(secrets)), _additional_data(organization_id, endpoint_id)
-        )
+        text = AESGCM(key).encrypt(nonce, compact(dict(secrets)), place.additional_data())
         return {
-            **secret_key(organization_id, endpoint_id)._asdict(),
+            **secret_key(place.organization_id, place.endpoint_id)._asdict(),
             "data_key": _FIRST_KEY,
             "nonce": nonce,
             "sealed": text,
             "updated_at": to_text(now),
         }
 
-    def open(self, organization_id: str, endpoint_id: str, now: datetime) -> dict[str, str]:
+    def open(self, place: Place, now: datetime) -> dict[str, str]:
         """The secrets of an endpoint; none if it has none.
 
-        Raises `InternalError` for an item that was altered or belongs elsewhere, and
-        `TemporarilyUnavailable`.
+        Raises `InternalError` for an item that was altered, belongs elsewhere or is bound to
+        another destination, and `TemporarilyUnavailable`.
         """
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        item = self._table.get(secret_key(organization_id, endpoint_id))
+        item = self._table.get(secret_key(place.organization_id, place.endpoint_id))
         if item is None:
             return {}
-        key = self._data_key(organization_id, item["data_key"], now, make=False)
+        key = self._data_key(place.organization_id, item["data_key"], now, make=False)
         try:
-            text = AESGCM(key).decrypt(
-                item["nonce"], item["sealed"], _additional_data(organization_id, endpoint_id)
-            )
+            text = AESGCM(key).decrypt(item["nonce"], item["sealed"], place.additional_data())
         except InvalidTag:
-            logger.error("sealed secret does not open", endpoint_id=endpoint_id)
+            logger.error("sealed secret does not open", endpoint_id=place.endpoint_id)
             raise InternalError from None
         secrets: dict[str, str] = loads(text)
         return secrets
@@ -170,7 +192,3 @@ def connect() -> "KMSClient":
 
 def _context(organization_id: str) -> dict[str, str]:
     return {"organization": organization_id}
-
-
-def _additional_data(organization_id: str, endpoint_id: str) -> bytes:
-    return canonical({"organization": organization_id, "endpoint": endpoint_id})

@@ -13,6 +13,7 @@
     ├── PreconditionFailed      412  PRECONDITION_FAILED
     ├── PayloadTooLarge         413  PAYLOAD_TOO_LARGE
     ├── NotPublishable          422  NOT_PUBLISHABLE
+    ├── SecretReentryRequired   422  SECRET_REENTRY_REQUIRED
     ├── InternalError           500  INTERNAL_ERROR
     └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
 
@@ -173,6 +174,25 @@ class NotPublishable(PatchbayError):
             message="The integration can't be published as it is.",
             code="NOT_PUBLISHABLE",
             details={"errors": [{"pointer": p.pointer, "message": p.message} for p in problems]},
+        )
+
+
+class SecretReentryRequired(PatchbayError):
+    """The edit would send stored secrets elsewhere: they have to be entered again."""
+
+    status = 422
+
+    def __init__(self, names: Sequence[str], changed: Sequence[str]) -> None:
+        super().__init__(
+            message="This changes where the stored secrets go: enter them again.",
+            code="SECRET_REENTRY_REQUIRED",
+            details={
+                "errors": [
+                    {"pointer": f"/secrets/{name}", "message": "has to be entered again"}
+                    for name in names
+                ],
+                "changed": list(changed),
+            },
         )
 
 

@@ -70,7 +70,8 @@ from patchbay.registry.model import (
     Visibility,
     retention_of,
 )
-from patchbay.registry.versions import is_prerelease, require_semver, sort_key
+from patchbay.registry.ranges import VersionRange
+from patchbay.registry.versions import is_prerelease, is_semver, require_semver, sort_key
 from patchbay.tenancy.access import Principal
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import use_of_space
@@ -431,13 +432,16 @@ class RegistryStore:
     def installable(
         self, publisher: str, slug: str, version: str | None, organization_id: str, now: datetime
     ) -> Release:
-        """The release that an organization's endpoint is made of: the current, or `version`.
+        """The release that an organization's endpoint is made of.
 
-        Raises `NotFound` for what does not exist, is deleted, was never published, or is private
-        to another organization.
+        The current one, or that of `version`, which may be a range: then the highest that it
+        matches. Raises `NotFound` for what does not exist, is deleted, was never published, or is
+        private to another organization.
         """
         integration = self.usable(publisher, slug, organization_id, now)
-        chosen = version or integration.current_version
+        chosen = integration.current_version
+        if version is not None:
+            chosen = self._best(integration.id, version, now)
         if chosen is None:
             raise NotFound("release")
         release = self.release(integration.id, chosen)
@@ -476,6 +480,14 @@ class RegistryStore:
         if integration.deleted_at or (integration.visibility is Visibility.PRIVATE and not mine):
             raise NotFound("integration")
         return integration
+
+    def _best(self, integration_id: str, wanted: str, now: datetime) -> str | None:
+        if is_semver(wanted):
+            return wanted
+        try:
+            return VersionRange.parse(wanted).best(self.versions(integration_id, now))
+        except ValueError:
+            return None
 
     def _claimed(self, publisher: str, slug: str, now: datetime) -> Item | None:
         claim = self._table.get(slug_key(publisher, slug))

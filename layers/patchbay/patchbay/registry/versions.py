@@ -10,10 +10,15 @@ _END: Final = " "  # sorts before every character of an identifier
 
 def require_semver(text: str, pointer: str) -> None:
     """Raises `InvalidInput` unless the text is a semantic version."""
+    if not is_semver(text):
+        raise InvalidInput.at(pointer, "is not a semantic version such as 1.4.0 or 2.0.0-beta.1")
+
+
+def is_semver(text: str) -> bool:
+    """Whether a text is a semantic version, of at most 64 characters."""
     from semver import Version
 
-    if len(text) > MAX_VERSION or not Version.is_valid(text) or not text.isascii():
-        raise InvalidInput.at(pointer, "is not a semantic version such as 1.4.0 or 2.0.0-beta.1")
+    return len(text) <= MAX_VERSION and text.isascii() and Version.is_valid(text)
 
 
 def is_prerelease(version: str) -> bool:

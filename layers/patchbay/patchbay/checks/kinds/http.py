@@ -93,6 +93,11 @@ class HttpTemplate:
         if self.credential:
             yield self.credential.secret
 
+    def destination(self, values: Values) -> str:
+        scheme, host, port = self.url.origin(values)
+        user = _plain(self.basic[0], values) if self.basic else ""
+        return f"{scheme}://{user}@{host}:{port}"
+
     def compile(self, values: Values) -> Compiled:
         target = parse_url(self.url.fill(values))
         headers = [(name, fill(value, values, "header")) for name, value in self.headers]
@@ -285,10 +290,11 @@ def _auth_header(is_basic: bool, credential: Credential | None) -> str | None:
     return credential.header.lower() if credential else None
 
 
+def _plain(template: Parts, values: Values) -> str:
+    return "".join(part if isinstance(part, str) else values.text(part) for part in template)
+
+
 def _basic(parts: tuple[Parts, Parts], values: Values) -> str:
-    username, password = (
-        "".join(part if isinstance(part, str) else values.text(part) for part in template)
-        for template in parts
-    )
+    username, password = (_plain(template, values) for template in parts)
     pointer = next((p.pointer for p in placeholders_of(parts[0])), "/variables")
     return basic_value(username, password, pointer=pointer)

@@ -57,6 +57,9 @@ class TcpTemplate:
         if isinstance(self.port, Placeholder):
             yield self.port
 
+    def destination(self, values: Values) -> str:
+        return f"tcp://{parse_host(self.host.fill(values))}:{self._filled_port(values)}"
+
     def compile(self, values: Values) -> Compiled:
         return Compiled(
             probe=TcpProbe(self.host.fill(values), self._filled_port(values)),
