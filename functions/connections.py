@@ -23,8 +23,10 @@ from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
+from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.platform.settings import ConnectionsSettings
 from patchbay.registry.manifest import Role
+from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, admit
 from patchbay.tenancy.store import TenancyStore
@@ -84,6 +86,12 @@ def get_source(organization_id: str, source_id: str) -> Reply[Endpoint]:
     return _read(organization_id, Role.SOURCE, source_id)
 
 
+@api.get(f"{BASE}/sources/<source_id>/release", permission=Permission.READ)
+def get_source_release(organization_id: str, source_id: str) -> Reply[Release]:
+    """Read the release that a source is made of, also of a deleted integration."""
+    return _release(organization_id, Role.SOURCE, source_id)
+
+
 @api.patch(f"{BASE}/sources/<source_id>", permission=Permission.MANAGE, failures=(422,))
 def change_source(
     organization_id: str,
@@ -122,6 +130,12 @@ def list_destinations(organization_id: str, query: ListQuery) -> Listing[Endpoin
 def get_destination(organization_id: str, destination_id: str) -> Reply[Endpoint]:
     """Read a destination; of its secrets, which ones are set."""
     return _read(organization_id, Role.DESTINATION, destination_id)
+
+
+@api.get(f"{BASE}/destinations/<destination_id>/release", permission=Permission.READ)
+def get_destination_release(organization_id: str, destination_id: str) -> Reply[Release]:
+    """Read the release that a destination is made of, also of a deleted integration."""
+    return _release(organization_id, Role.DESTINATION, destination_id)
 
 
 @api.patch(f"{BASE}/destinations/<destination_id>", permission=Permission.MANAGE, failures=(422,))
@@ -189,6 +203,12 @@ def _created(organization_id: str, role: Role, body: NewEndpoint, stamp: Stamp) 
 def _read(organization_id: str, role: Role, endpoint_id: str) -> Reply[Endpoint]:
     endpoint = _store().endpoint(organization_id, role, endpoint_id)
     return Reply(endpoint, endpoint.revision)
+
+
+def _release(organization_id: str, role: Role, endpoint_id: str) -> Reply[Release]:
+    endpoint = _store().endpoint(organization_id, role, endpoint_id)
+    release = RegistryStore(_table()).release(endpoint.integration_id, endpoint.version)
+    return Reply(release, FIRST_REVISION)
 
 
 def _changed(

@@ -100,8 +100,9 @@ def change_integration(
     caller: Principal, integration_id: str, body: IntegrationPatch, if_match: str | None
 ) -> Reply[Integration]:
     """Change an integration's draft (JSON merge patch)."""
-    _require_trust(caller, body.trust_tier)
-    _owned(caller, Permission.MANAGE, integration_id)
+    owned = _owned(caller, Permission.MANAGE, integration_id)
+    if body.trust_tier is not owned.trust_tier:
+        _require_trust(caller, body.trust_tier)
     integration = _registry().change(integration_id, body, if_match, utc_now())
     return Reply(integration, integration.revision)
 
@@ -156,7 +157,7 @@ def publish_integration(
     release, made = _registry().publish(
         integration_id, body.version, caller.subject, problems, stamp.now
     )
-    return Reply(release, status=201 if made else 200)
+    return Reply(release, FIRST_REVISION, status=201 if made else 200)
 
 
 @api.get("/v1/integrations/<integration_id>/versions", permission=Permission.READ)

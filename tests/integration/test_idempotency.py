@@ -1,5 +1,7 @@
 """Idempotency-Key: a create that is sent again is one create, whatever happened in between."""
 
+import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +25,7 @@ class Work:
 
     def __init__(self) -> None:
         self.stamps: list[Stamp] = []
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     def __call__(self, stamp: Stamp) -> Kept:
         self.stamps.append(stamp)
@@ -89,8 +91,8 @@ def test_after_a_crash_the_work_is_taken_over_with_the_same_stamp(
 ) -> None:
     # Given a request that died at its work
     work, now = Work(), utc_now()
-    work.error = RuntimeError("the process is gone")
-    with pytest.raises(RuntimeError):
+    work.error = SystemExit("the process is gone")
+    with pytest.raises(SystemExit):
         idempotency.once(REQUEST, now, work)
     # Then for half a minute it might still be running
     with pytest.raises(Conflict):
@@ -114,6 +116,60 @@ def test_a_fault_of_ours_may_be_repeated_at_once_with_the_same_stamp(
     work.error = None
     idempotency.once(REQUEST, now, work)
     assert work.stamps[0] == work.stamps[1]
+
+
+def test_an_error_nobody_foresaw_frees_the_key_at_once(idempotency: Idempotency) -> None:
+    work, now = Work(), utc_now()
+    work.error = KeyError("surprise")
+    with pytest.raises(KeyError):
+        idempotency.once(REQUEST, now, work)
+    work.error = None
+    assert idempotency.once(REQUEST, now, work).status == 201
+    assert work.stamps[0] == work.stamps[1]
+
+
+def test_an_answer_that_can_not_be_kept_is_told_all_the_same(
+    idempotency: Idempotency, integrations_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a store that fails once the work is done
+    work, now, write = Work(), utc_now(), Table.write
+
+    def fails(table: Table, one: Any) -> None:
+        if work.stamps and "sealed" in getattr(one, "values", {}):
+            raise TemporarilyUnavailable
+        write(table, one)
+
+    monkeypatch.setattr(Table, "write", fails)
+    # Then the answer is told, and a repetition does the same work over, with the same ids
+    first = idempotency.once(REQUEST, now, work)
+    assert idempotency.once(REQUEST, now, work) == first
+    assert work.stamps[0] == work.stamps[1]
+
+
+def test_no_guess_of_a_body_can_be_checked_against_the_table(
+    idempotency: Idempotency, integrations_table: Table
+) -> None:
+    secret = replace(REQUEST, body=b'{"api_key": "1234"}')
+    idempotency.once(secret, utc_now(), Work())
+    [item] = integrations_table.query(secret.record_key().pk).items
+    assert item["body"] != hashlib.sha256(secret.body).digest()
+    assert item["body"] != replace(secret, credential="pb_other").body_mark()
+
+
+def test_a_large_answer_full_of_quotes_fits_into_a_record(idempotency: Idempotency) -> None:
+    text = '"' + '\\"' * 130_000 + '"'
+    kept = idempotency.once(REQUEST, utc_now(), lambda _: Kept(201, {}, text))
+    assert idempotency.once(REQUEST, utc_now(), Work()) == kept
+
+
+def test_a_dry_run_and_the_real_thing_are_two_requests(tenant: Tenant) -> None:
+    draft = {"workspaceId": tenant.space_id, "publisher": "acme", "slug": "crm", "name": "CRM"}
+    made = tenant.client.post("/v1/integrations", draft).json
+    path = f"/v1/integrations/{made['id']}/publish"
+    dry = tenant.client.post(f"{path}?dry_run=true", {"version": "1.0.0"}, idempotency_key="k")
+    real = tenant.client.post(path, {"version": "1.0.0"}, idempotency_key="k")
+    assert (dry.status, real.status) == (200, 201)
+    assert real.json["currentVersion"] == "1.0.0"
 
 
 def test_a_refused_request_does_not_hold_its_key(idempotency: Idempotency) -> None:

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 import registry
+from patchbay.registry.store import RegistryStore
 from tests.integration.api import Answer, sample_event
 from tests.integration.conftest import Tenant
 
@@ -512,3 +515,130 @@ def test_a_version_longer_than_any_is_not_found(tenant: Tenant) -> None:
     path = f"/v1/integrations/{create(tenant)['id']}/versions"
     assert tenant.client.get(f"{path}/{'1' * 3000}.0.0").code == "RELEASE_NOT_FOUND"
     assert tenant.client.get(f"{path}/1.0.0-{'a' * 1100}").status == 404
+
+
+def test_no_endpoint_is_made_of_what_was_deleted_meanwhile(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a release that is in use, so that it stays
+    integration = create(tenant, authConfig={"type": "none"})
+    publish(tenant, integration, "1.0.0")
+    sources = f"{tenant.connectors}/sources"
+    body = {"name": "s", "integration": "acme/crm", "variables": {"region": "eu"}}
+    assert tenant.client.post(sources, body).status == 201
+    # When the integration is deleted between another source's look at it and its write
+    found = RegistryStore.installable
+
+    def overtaken(*arguments: Any) -> Any:
+        release = found(*arguments)
+        monkeypatch.setattr(RegistryStore, "installable", found)
+        assert tenant.client.delete(f"/v1/integrations/{integration['id']}").status == 204
+        return release
+
+    monkeypatch.setattr(RegistryStore, "installable", overtaken)
+    # Then that source is not made
+    assert tenant.client.post(sources, body).pointers == ["/integration"]
+    assert len(tenant.client.get(sources).json["items"]) == 1
+
+
+def test_defaults_may_refer_to_any_part_of_their_schema(tenant: Tenant) -> None:
+    schema: dict[str, Any] = {
+        "definitions": {"r": {"type": "string"}},
+        "properties": {
+            "region": {"type": "string"},
+            "b": {"$ref": "#/properties/region", "default": "x"},
+            "c": {"$ref": "#/definitions/r", "default": "y"},
+        },
+    }
+    assert publish(tenant, create(tenant, variablesSchema=schema), "1.0.0").status == 201
+    schema["properties"]["c"]["default"] = 7
+    bad = create(tenant, slug="bad", variablesSchema=schema)
+    assert publish(tenant, bad, "1.0.0").pointers == ["/variablesSchema/properties/c/default"]
+
+
+def test_what_nobody_could_make_an_endpoint_of_is_not_published(tenant: Tenant) -> None:
+    publish(tenant, create(tenant, slug="private", manifest={}), "1.0.0")
+    oauth = {"type": "oauth2", "grantType": "client_credentials"}
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"variablesSchema": {"type": "array"}, "manifest": {}}, "/variablesSchema/type"),
+        (
+            {"manifest": {"configurationSchema": {"type": "array"}}},
+            "/manifest/configurationSchema/type",
+        ),
+        (
+            {"manifest": {"secretsSchema": {"properties": {"pin": {"type": "integer"}}}}},
+            "/manifest/secretsSchema/properties/pin/type",
+        ),
+        ({"manifest": {"roles": ["source", "source"]}}, "/manifest/roles"),
+        (
+            {"manifest": {"members": [{"name": "m", "kind": "k", "forkOnInstall": "yes"}]}},
+            "/manifest/members/0/forkOnInstall",
+        ),
+        (
+            {
+                "visibility": "public",
+                "manifest": {"dependencies": [{"integration": "acme/private"}]},
+            },
+            "/manifest/dependencies/0/integration",
+        ),
+        ({"authConfig": {**oauth, "tokenUrl": "https://?"}}, "/authConfig/tokenUrl"),
+        ({"authConfig": {**oauth, "tokenUrl": "https://u:p@a.b/"}}, "/authConfig/tokenUrl"),
+    ]
+    for number, (changes, pointer) in enumerate(cases):
+        draft_of = create(tenant, slug=f"n{number}", **changes)
+        assert publish(tenant, draft_of, "1.0.0").pointers == [pointer]
+
+
+def test_a_release_is_the_same_only_with_the_same_content(tenant: Tenant) -> None:
+    integration = create(tenant, variablesSchema={**REGION, "const": True})
+    path = f"/v1/integrations/{integration['id']}"
+    publish(tenant, integration, "1.0.0")
+    for patch in ({"variablesSchema": {"const": 1}}, {"name": "Other"}):
+        tenant.client.patch(path, patch)
+        assert publish(tenant, integration, "1.0.0").code == "VERSION_EXISTS"
+    built = publish(tenant, integration, "1.0.0+build")
+    assert built.code == "VERSION_EXISTS"
+    assert built.json["error"]["details"] == {"highest": "1.0.0"}
+
+
+def test_a_dry_run_agrees_with_the_publish_of_what_is_there(tenant: Tenant) -> None:
+    base = create(tenant, slug="base", manifest={})
+    publish(tenant, base, "1.0.0")
+    manifest = {"dependencies": [{"integration": "acme/base"}]}
+    integration = create(tenant, manifest=manifest)
+    publish(tenant, integration, "1.0.0")
+    tenant.client.delete(f"/v1/integrations/{base['id']}")
+    path = f"/v1/integrations/{integration['id']}/publish"
+    assert publish(tenant, integration, "1.0.0").status == 200
+    again = tenant.client.post(f"{path}?dry_run=true", {"version": "1.0.0"}).json
+    assert again["publishable"] is True
+
+
+def test_an_endpoints_release_is_read_by_its_owner_whatever_became_of_it(
+    tenant: Tenant, stranger: Tenant
+) -> None:
+    member = {"name": "board", "kind": "dashboard", "content": {"b": 2}}
+    integration = create(
+        tenant,
+        visibility="public",
+        retentionTier="none",
+        manifest={"members": [member]},
+        authConfig={"type": "none"},
+    )
+    publish(tenant, integration, "1.0.0")
+    body = {"name": "s", "integration": "acme/crm", "variables": {"region": "eu"}}
+    source = stranger.client.post(f"{stranger.connectors}/sources", body).json
+    tenant.client.delete(f"/v1/integrations/{integration['id']}")
+    path = f"{stranger.connectors}/sources/{source['id']}/release"
+    release = stranger.client.get(path)
+    assert release.json["version"] == "1.0.0"
+    assert release.json["manifest"]["members"] == [member]
+    assert tenant.client.get(path).status == 404
+
+
+def test_an_unchanged_trust_tier_may_be_sent_back(tenant: Tenant, operator: Tenant) -> None:
+    path = f"/v1/integrations/{create(tenant)['id']}"
+    operator.client.patch(path, {"trustTier": "verified_partner"})
+    echoed = tenant.client.patch(path, {"trustTier": "verified_partner", "name": "New"})
+    assert echoed.status == 200
+    assert tenant.client.patch(path, {"trustTier": "first_party"}).status == 403

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table, connect
+from patchbay.platform.dynamodb import Put, Table, connect
 from patchbay.platform.errors import Conflict, NotFound, PreconditionFailed
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import etag
@@ -159,6 +159,55 @@ def test_a_delete_that_lags_behind_a_restore_takes_no_release_away(
     registry._expire_unused(release, deleted)
     # Then the release stays
     assert integrations_table.get(release_key(made.id, "1.0.0")) == release
+
+
+def test_a_delete_that_is_still_marking_while_a_restore_comes_takes_no_release_away(
+    registry: RegistryStore, integrations_table: Table, space: Space
+) -> None:
+    # Given a deleted integration whose releases are not marked yet
+    made = registry.create(new(space), space, "key_1", Stamp.fresh(NOW))
+    registry.publish(made.id, "1.0.0", "key_1", lambda _: [], NOW)
+    unmarked = integrations_table.get(release_key(made.id, "1.0.0"))
+    assert unmarked is not None
+    registry.delete(made.id, space, None, NOW)
+    deleted = registry.integration(made.id, NOW)
+    integrations_table.write(Put(unmarked))
+    # When the delete marks one between the restore's look at the releases and its write
+    late = Overtaken(integrations_table.name, lambda: registry._expire_unused(unmarked, deleted))
+    RegistryStore(late).restore(made.id, space, NOW)
+    # Then the release is kept all the same
+    release = integrations_table.get(release_key(made.id, "1.0.0"))
+    assert release is not None
+    assert "expires_at" not in release
+
+
+def test_a_restore_that_was_cut_off_is_finished_by_repeating_it(
+    registry: RegistryStore, integrations_table: Table, space: Space
+) -> None:
+    made = registry.create(new(space), space, "key_1", Stamp.fresh(NOW))
+    registry.publish(made.id, "1.0.0", "key_1", lambda _: [], NOW)
+    registry.delete(made.id, space, None, NOW)
+    marked = integrations_table.get(release_key(made.id, "1.0.0"))
+    assert marked is not None
+    registry.restore(made.id, space, NOW)
+    integrations_table.write(Put(marked))
+    registry.restore(made.id, space, NOW)
+    release = integrations_table.get(release_key(made.id, "1.0.0"))
+    assert release is not None
+    assert "expires_at" not in release
+
+
+def test_a_delete_that_is_repeated_marks_nothing_twice(
+    registry: RegistryStore, space: Space
+) -> None:
+    made = registry.create(new(space), space, "key_1", Stamp.fresh(NOW))
+    for version in ("1.0.0", "1.1.0", "1.2.0"):
+        registry.publish(made.id, version, "key_1", lambda _: [], NOW)
+        registry.change(made.id, IntegrationPatch(name=version), None, NOW)
+    registry.delete(made.id, space, None, NOW)
+    with counted() as calls:
+        registry.delete(made.id, space, None, NOW)
+    assert calls["TransactWriteItems"] == 0
 
 
 def test_what_somebody_else_writes_in_between_is_not_lost(

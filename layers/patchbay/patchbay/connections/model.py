@@ -8,8 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, St
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
-from patchbay.platform.strict_json import compact, depth
-from patchbay.platform.validation import OneLine
+from patchbay.platform.validation import OneLine, within
 from patchbay.registry.auth_config import SecretName
 from patchbay.registry.manifest import IntegrationKey, Role
 from patchbay.registry.model import FieldError
@@ -47,14 +46,6 @@ class HealthStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-def _within_limits(values: dict[str, Any]) -> dict[str, Any]:
-    if depth(values) > MAX_VALUES_DEPTH:
-        raise ValueError(f"is nested deeper than {MAX_VALUES_DEPTH} levels")
-    if len(compact(values)) > MAX_VALUES_BYTES:
-        raise ValueError(f"is larger than {MAX_VALUES_BYTES} bytes")
-    return values
-
-
 def _is_no_mask(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not text.strip("*•"):
@@ -64,7 +55,7 @@ def _is_no_mask(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Values = Annotated[dict[str, Any], AfterValidator(_within_limits)]
+Values = Annotated[dict[str, Any], within(MAX_VALUES_BYTES, MAX_VALUES_DEPTH)]
 """Variables or configurations: a JSON object of at most 32 KB and 10 levels."""
 
 SecretValue = Annotated[SecretStr, AfterValidator(_is_no_mask)]

@@ -30,7 +30,6 @@ from patchbay.platform.dynamodb import (
     PRESENT,
     Check,
     ConditionFailed,
-    Contended,
     Delete,
     Item,
     Key,
@@ -42,13 +41,13 @@ from patchbay.platform.dynamodb import (
     equals,
     less_or_absent,
 )
-from patchbay.platform.errors import Conflict, InvalidInput, NotFound, TemporarilyUnavailable
+from patchbay.platform.errors import Conflict, InvalidInput, NotFound
 from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.platform.strict_json import compact
 from patchbay.registry.manifest import Role
-from patchbay.registry.store import use_of_release
+from patchbay.registry.store import still_installable, use_of_release
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import organization_key, organization_pk, use_of_space
 
@@ -92,6 +91,7 @@ class ConnectionStore:
             use_of_release(endpoint.integration_id, endpoint.version, +1),
             # The operator reaches every organization, also one that is not there.
             Check(organization_key(endpoint.organization_id), PRESENT),
+            still_installable(endpoint.integration_id),
         ]
         if sealed:
             writes.append(Put(sealed, ABSENT))
@@ -103,8 +103,6 @@ class ConnectionStore:
             # This id can only be there already by this request, or the one that it repeats.
             if 0 not in refused.failed:
                 raise InvalidInput.at("/integration", "has just been deleted") from None
-        except Contended:
-            raise TemporarilyUnavailable from None
 
     def replace_endpoint(self, old: Endpoint, new: Endpoint, secrets: Write | None) -> None:
         """Writes a new revision with its secrets, and counts it at its new release.
@@ -125,10 +123,8 @@ class ConnectionStore:
         if new.version != old.version:
             writes.append(use_of_release(old.integration_id, old.version, -1))
             writes.append(use_of_release(new.integration_id, new.version, +1))
-        try:
-            self._table.transact(writes)
-        except Contended:
-            raise TemporarilyUnavailable from None
+            writes.append(still_installable(new.integration_id))
+        self._table.transact(writes)
 
     def endpoint(self, organization_id: str, role: Role, endpoint_id: str) -> Endpoint:
         """Raises `NotFound` (SOURCE_NOT_FOUND, DESTINATION_NOT_FOUND)."""
@@ -181,8 +177,6 @@ class ConnectionStore:
                         used_by=self._users(organization_id, endpoint_id),
                     ) from None
                 raise
-            except Contended:
-                raise TemporarilyUnavailable from None
             return endpoint
 
         return serially(attempt)
@@ -222,8 +216,6 @@ class ConnectionStore:
                 raise InvalidInput.at(
                     f"/{gone[min(refused.failed) - 1][0]}", "has just been deleted"
                 ) from None
-        except Contended:
-            raise TemporarilyUnavailable from None
         return connection
 
     def connection(self, organization_id: str, connection_id: str) -> Connection:
@@ -268,23 +260,20 @@ class ConnectionStore:
             connection = self.connection(organization_id, connection_id)
             require_match(if_match, connection.revision)
             endpoints = [endpoint_id for _, endpoint_id in _endpoints_of(connection)]
-            try:
-                self._table.transact(
-                    [
-                        Delete(
-                            connection_key(organization_id, connection_id),
-                            equals("revision", connection.revision),
-                        ),
-                        use_of_space(space, -1),
-                        *(_count(organization_id, endpoint_id, -1) for endpoint_id in endpoints),
-                        *(
-                            Delete(use_key(organization_id, endpoint_id, connection_id))
-                            for endpoint_id in endpoints
-                        ),
-                    ]
-                )
-            except Contended:
-                raise TemporarilyUnavailable from None
+            self._table.transact(
+                [
+                    Delete(
+                        connection_key(organization_id, connection_id),
+                        equals("revision", connection.revision),
+                    ),
+                    use_of_space(space, -1),
+                    *(_count(organization_id, endpoint_id, -1) for endpoint_id in endpoints),
+                    *(
+                        Delete(use_key(organization_id, endpoint_id, connection_id))
+                        for endpoint_id in endpoints
+                    ),
+                ]
+            )
 
         serially(attempt)
 

@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from patchbay.platform.clock import UtcTime, to_text
 from patchbay.platform.errors import InvalidInput, Problem
 from patchbay.platform.ids import ConnectionId, new_id
-from patchbay.platform.strict_json import compact, depth
-from patchbay.platform.validation import Readable
+from patchbay.platform.validation import Readable, within
 
 MAX_EVENTS_PER_CALL: Final = 100
 MAX_AHEAD: Final = timedelta(minutes=5)
@@ -38,23 +37,11 @@ class EventStatus(StrEnum):
     ERROR = "ERROR"
 
 
-def _small_document(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    if depth(metadata) > _MAX_METADATA_DEPTH:
-        raise ValueError(f"is nested deeper than {_MAX_METADATA_DEPTH} levels")
-    try:
-        size = len(compact(metadata))
-    except ValueError:
-        raise ValueError("holds a number or text that JSON has no form for") from None
-    if size > _MAX_METADATA_BYTES:
-        raise ValueError(f"is larger than {_MAX_METADATA_BYTES} bytes as JSON")
-    return metadata
-
-
 # No '#': it parts the fields of a key.
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 ErrorCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 Message = Annotated[str, StringConstraints(max_length=1000), Readable]
-Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small_document)]
+Metadata = Annotated[dict[str, JsonValue], within(_MAX_METADATA_BYTES, _MAX_METADATA_DEPTH)]
 DurationMs = Annotated[int, Field(strict=True, ge=0, le=_MAX_DURATION_MS)]
 
 

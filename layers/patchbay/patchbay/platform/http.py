@@ -221,8 +221,9 @@ class HttpApi:
                 return make(Stamp.fresh(utc_now()))
             request = Request(
                 organization_id=caller.organization_id,
-                credential=headers["authorization"],
-                route=f"{event['requestContext']['http']['method']} {event['rawPath']}",
+                # The scheme's spelling is no part of who calls.
+                credential=headers["authorization"].rpartition(" ")[2],
+                route=f"{declared.method} {event['rawPath']}?{event.get('rawQueryString', '')}",
                 key=key,
                 body=raw,
             )

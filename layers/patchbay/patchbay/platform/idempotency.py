@@ -13,6 +13,7 @@ An answer of 4xx is not kept: the request did nothing, and may be corrected unde
 """
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from patchbay.platform.dynamodb import (
     Update,
     equals,
 )
-from patchbay.platform.errors import Conflict, InvalidInput, PatchbayError
+from patchbay.platform.errors import Conflict, InvalidInput, PatchbayError, TemporarilyUnavailable
 from patchbay.platform.ids import Stamp
 from patchbay.platform.strict_json import compact, loads
 
@@ -55,6 +56,10 @@ class Request:
     route: str
     key: str
     body: bytes
+
+    def body_mark(self) -> bytes:
+        """Of the body, which may hold secrets: no guess can be checked without the credential."""
+        return hmac.digest(_hash("body", self.credential, self.key), self.body, "sha256")
 
     def record_key(self) -> Key:
         mark = _hash(self.credential, self.route, self.key)
@@ -91,16 +96,18 @@ class Idempotency:
             return _opened(request, record)
         try:
             answer = work(Stamp(from_text(record["began_at"]), record["seed"]))
-        except PatchbayError as error:
-            self._forget(request, record) if error.status < 500 else self._release(request, record)
+        except Exception as error:
+            nothing_done = isinstance(error, PatchbayError) and error.status < 500
+            self._settle(_forgotten(request, record) if nothing_done else _freed(request, record))
             raise
-        self._table.write(
-            Update(
-                request.record_key(),
-                values={"sealed": _sealed(request, record, answer)},
-                condition=equals("seed", record["seed"]),
-            )
+        kept = Update(
+            request.record_key(),
+            values={"sealed": _sealed(request, record, answer)},
+            condition=equals("seed", record["seed"]),
         )
+        if not self._settle(kept):
+            # What is done is done, and told; a repetition will find it there by its ids.
+            self._settle(_freed(request, record))
         return answer
 
     def _begun(self, request: Request, now: datetime) -> Item:
@@ -108,7 +115,7 @@ class Idempotency:
         stamp = Stamp.fresh(now)
         fresh = {
             **request.record_key()._asdict(),
-            "body": hashlib.sha256(request.body).digest(),
+            "body": request.body_mark(),
             "seed": stamp.seed,
             "began_at": to_sortable(now),
             "busy_until": epoch_seconds(now, BUSY_FOR),
@@ -120,6 +127,9 @@ class Idempotency:
             if standing.item is None:
                 raise
             return self._joined(request, standing.item, fresh, now)
+        except TemporarilyUnavailable:
+            self._settle(_freed(request, fresh))  # it may have been written all the same
+            raise
         return fresh
 
     def _joined(self, request: Request, standing: Item, fresh: Item, now: datetime) -> Item:
@@ -150,24 +160,25 @@ class Idempotency:
             raise _busy() from None
         return standing | {"busy_until": busy_until}
 
-    def _forget(self, request: Request, record: Item) -> None:
-        self._settle(Delete(request.record_key(), equals("seed", record["seed"])))
-
-    def _release(self, request: Request, record: Item) -> None:
-        self._settle(
-            Update(
-                request.record_key(),
-                values={"busy_until": 0},
-                condition=equals("seed", record["seed"]),
-            )
-        )
-
-    def _settle(self, write: Update | Delete) -> None:
-        """Best effort while an error is on its way: otherwise the record is free after 30 s."""
+    def _settle(self, write: Update | Delete) -> bool:
+        """Whether it went through; if not, the record is free after 30 s by itself."""
         try:
             self._table.write(write)
         except (ConditionFailed, PatchbayError):
-            return
+            return False
+        return True
+
+
+def _forgotten(request: Request, record: Item) -> Delete:
+    return Delete(request.record_key(), equals("seed", record["seed"]))
+
+
+def _freed(request: Request, record: Item) -> Update:
+    return Update(
+        request.record_key(),
+        values={"busy_until": 0},
+        condition=equals("seed", record["seed"]),
+    )
 
 
 def _busy() -> Conflict:
@@ -183,14 +194,18 @@ def _cipher(request: Request, record: Item) -> Any:
 
 
 def _sealed(request: Request, record: Item, answer: Kept) -> bytes:
-    text = compact([answer.status, answer.headers, answer.text])
+    # The body as it is, behind a line: JSON within JSON could outgrow an item.
+    text = compact([answer.status, answer.headers]) + b"\n" + answer.text.encode()
     sealed: bytes = _cipher(request, record).encrypt(_NONCE, text, None)
     return sealed
 
 
 def _opened(request: Request, record: Item) -> Kept:
-    status, headers, text = loads(_cipher(request, record).decrypt(_NONCE, record["sealed"], None))
-    return Kept(status, headers, text)
+    head, _, body = (
+        _cipher(request, record).decrypt(_NONCE, record["sealed"], None).partition(b"\n")
+    )
+    status, headers = loads(head)
+    return Kept(status, headers, body.decode())
 
 
 def _hash(*parts: str) -> bytes:

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Item, Table
 from patchbay.platform.validation import WholeNumber
+
+FILTERED_READ: Final = 1000
+"""Items that one query of a filtered list reads; of small ones about a page of DynamoDB's."""
 
 
 class ListQuery(BaseModel):
@@ -50,37 +53,33 @@ class Lists:
         index: str | None = None,
         newest_first: bool = False,
         keep: Callable[[Item], bool] | None = None,
-        queries: int = 1,
     ) -> Listing[T]:
         """One page: one query of the table, whatever the size of the list.
 
-        `tenant` is the organization of the caller. Where filters (`keep`) leave few items, up to
-        `queries` queries are made; a page may then be short and still have a next one. Raises
-        `InvalidCursor`.
+        `tenant` is the organization of the caller. With a filter (`keep`) the query reads up to
+        1,000 items; where it leaves few of them, a page may be short and still have a next one.
+        Raises `InvalidCursor`.
         """
         scope = self.scope(tenant, pk, prefix, query)
         start = self.position(query, scope, now)
         found: list[T] = []
-        for _ in range(queries):
-            page = self._table.query(
-                pk,
-                prefix=prefix,
-                index=index,
-                limit=query.limit + 1,  # one more tells whether this page is the last
-                start=start,
-                newest_first=newest_first,
-            )
-            for item in page.items:
-                if len(found) == query.limit:
-                    break
-                start = _position_of(item, index)
-                if keep is None or keep(item):
-                    found.append(read(item))
-            else:
-                if page.last_key is None:
-                    start = None
-            if start is None or len(found) == query.limit:
+        page = self._table.query(
+            pk,
+            prefix=prefix,
+            index=index,
+            # One more than asked for tells whether this page is the last.
+            limit=FILTERED_READ if keep else query.limit + 1,
+            start=start,
+            newest_first=newest_first,
+        )
+        for item in page.items:
+            if len(found) == query.limit:
                 break
+            start = _position_of(item, index)
+            if keep is None or keep(item):
+                found.append(read(item))
+        else:
+            start = page.last_key
         return Listing(items=found, next_cursor=self.next_cursor(start, scope, now))
 
     def position(

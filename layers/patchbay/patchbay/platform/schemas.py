@@ -39,19 +39,34 @@ def schema_problems(schema: Any, at: str) -> list[Problem]:
     return problems
 
 
+def object_schema_problems(schema: Any, at: str) -> list[Problem]:
+    """Why this is no usable schema of a JSON object."""
+    problems = schema_problems(schema, at)
+    if not problems and schema.get("type", "object") != "object":
+        problems = [Problem(f"{at}/type", "is object: what it describes is one")]
+    return problems
+
+
 def default_problems(schema: Any, at: str) -> list[Problem]:
     """Defaults of properties that their own schema refuses."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict) or schema_problems(schema, at):
         return []
-    definitions = {"$defs": schema["$defs"]} if "$defs" in schema else {}
     return [
         Problem(f"{at}/properties{pointer([name])}/default", "is refused by its own schema")
         for name, rule in properties.items()
         if isinstance(rule, dict)
         and "default" in rule
-        and document_problems(rule["default"], {**definitions, **rule}, "")
+        and member_problems(name, rule["default"], schema, "")
     ]
+
+
+def member_problems(name: str, value: Any, schema: Mapping[str, Any], at: str) -> list[Problem]:
+    """What a schema refuses of one member of a document by itself, whatever the others are."""
+    alone = {keyword: rule for keyword, rule in schema.items() if keyword != "required"}
+    place = at + pointer([name])
+    found = document_problems({name: value}, alone, at)
+    return [p for p in found if p.pointer == place or p.pointer.startswith(place + "/")]
 
 
 def document_problems(document: Any, schema: Mapping[str, Any], at: str) -> list[Problem]:

@@ -7,6 +7,13 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, ValidationError
 
 from patchbay.platform.errors import Problem
+from patchbay.platform.strict_json import compact, depth
+
+HTTPS_PATTERN: Final = (
+    r"^https://[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?"
+    r"(?:[/?][A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]{0,1700})?$"
+)
+"""An https URL with a host and no user info, of the characters of RFC 3986."""
 
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 
@@ -21,16 +28,38 @@ WholeNumber = Annotated[int, BeforeValidator(_plain_digits)]
 """A number in a query string: digits, where pydantic would also take `1.0`, `+5` and `5_0`."""
 
 
+# Controls; line and paragraph separators; marks that turn the direction of what follows.
+_BREAKS_A_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_UNREADABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
 def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("has characters that can't be printed on one line")
+    if _BREAKS_A_LINE.search(text):
+        raise ValueError("has control characters or line breaks")
     return text
 
 
 def _readable(text: str) -> str:
-    if not text.replace("\n", "").replace("\t", "").replace("\r", "").isprintable():
+    if _UNREADABLE.search(text):
         raise ValueError("has control characters")
     return text
+
+
+def within(max_bytes: int, max_depth: int) -> AfterValidator:
+    """For JSON documents: so many bytes as text and levels of nesting, and no more."""
+
+    def limited[D: Mapping[str, Any]](document: D) -> D:
+        if depth(document) > max_depth:
+            raise ValueError(f"is nested deeper than {max_depth} levels")
+        try:
+            size = len(compact(document))
+        except ValueError:
+            raise ValueError("holds a number or text that JSON has no form for") from None
+        if size > max_bytes:
+            raise ValueError(f"is larger than {max_bytes} bytes as JSON")
+        return document
+
+    return AfterValidator(limited)
 
 
 OneLine = AfterValidator(_printable)

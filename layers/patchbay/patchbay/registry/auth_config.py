@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import StringConstraints
 
 from patchbay.platform.errors import Problem
-from patchbay.platform.validation import pointer
+from patchbay.platform.validation import HTTPS_PATTERN, pointer
 
 SECRETS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "api_key": ("api_key",),
@@ -21,7 +21,7 @@ SecretName = Annotated[str, StringConstraints(pattern=PLACEHOLDER_NAME_PATTERN)]
 """What a placeholder can name: `{{secrets.<name>}}`."""
 
 GRANT_TYPES: Final = ("authorization_code", "client_credentials")
-_HTTPS: Final = re.compile(r"https://[!-~]{1,2040}")
+_HTTPS: Final = re.compile(HTTPS_PATTERN.strip("^$"))
 
 
 def auth_type(auth_config: Mapping[str, object]) -> str:

@@ -53,6 +53,12 @@ def searched_partition(query: CatalogueQuery) -> tuple[str, str]:
     return _partition("PUBLISHER"), query.publisher or ""
 
 
+def is_filtered(query: CatalogueQuery) -> bool:
+    """Whether a search asks for more than what sort keys begin with."""
+    filters = query.filters()
+    return bool(filters.keys() - ({"name"} if query.name else {"publisher"}))
+
+
 def is_searched_for(entry: Item, query: CatalogueQuery) -> bool:
     """Whether an entry meets the rest of a search."""
     return (

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from patchbay.platform.errors import NotFound, Problem
 from patchbay.registry.manifest import Dependency, read
-from patchbay.registry.model import Integration, Release
+from patchbay.registry.model import Integration, Release, Visibility
 from patchbay.registry.ranges import VersionRange
 from patchbay.registry.store import RegistryStore
 
@@ -22,6 +22,7 @@ class Dependencies:
         self._registry = registry
         self._organization_id = organization_id
         self._now = now
+        self._known: dict[tuple[str, str], Release | None] = {}
 
     def problems_of(self, draft: Integration) -> list[Problem]:
         """Dependencies that do not exist, whose ranges nothing meets, or that lead back here."""
@@ -36,10 +37,28 @@ class Dependencies:
                 continue
             if reason := self._endless(found, draft.id):
                 problems.append(Problem(f"{at}/integration", reason))
+            elif draft.visibility is not Visibility.PRIVATE and self._is_private(dependency):
+                problems.append(
+                    Problem(f"{at}/integration", "is private: others could not use this")
+                )
         return problems
 
     def resolved(self, dependency: Dependency) -> Release:
-        """The highest release that meets a dependency. Raises `NotFound`."""
+        """The highest release that meets a dependency, looked up once. Raises `NotFound`."""
+        key = (dependency.integration, dependency.version)
+        if key not in self._known:
+            try:
+                self._known[key] = self._looked_up(dependency)
+            except NotFound as missing:
+                if missing.code != "RELEASE_NOT_FOUND":
+                    raise
+                self._known[key] = None
+        found = self._known[key]
+        if found is None:
+            raise NotFound("release")
+        return found
+
+    def _looked_up(self, dependency: Dependency) -> Release:
         publisher, _, slug = dependency.integration.partition("/")
         integration = self._registry.usable(publisher, slug, self._organization_id, self._now)
         versions = self._registry.versions(integration.id, self._now)
@@ -51,6 +70,11 @@ class Dependencies:
     def all_resolved(self, release: Release) -> list[Release]:
         """The releases that meet each of a release's dependencies. Raises `NotFound`."""
         return [self.resolved(dependency) for dependency in _declared(release.manifest)]
+
+    def _is_private(self, dependency: Dependency) -> bool:
+        publisher, _, slug = dependency.integration.partition("/")
+        integration = self._registry.usable(publisher, slug, self._organization_id, self._now)
+        return integration.visibility is Visibility.PRIVATE
 
     def _endless(self, start: Release, integration_id: str) -> str | None:
         """Why following a release's dependencies would not end, None if it does."""

@@ -20,7 +20,8 @@ from pydantic.alias_generators import to_camel
 
 from patchbay.platform.errors import Problem
 from patchbay.platform.ids import SLUG_PATTERN, Slug
-from patchbay.platform.schemas import document_problems, schema_problems
+from patchbay.platform.schemas import member_problems, object_schema_problems, schema_problems
+from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import pointer, problems_of
 from patchbay.registry.auth_config import PLACEHOLDER_NAME_PATTERN
 from patchbay.registry.ranges import VersionRange
@@ -51,6 +52,12 @@ class Capability(StrEnum):
     PROFILING = "profiling"
     WEBHOOK = "webhook"
     ALERT = "alert"
+
+
+def _unique[T](names: list[T]) -> list[T]:
+    if len(set(names)) < len(names):
+        raise ValueError("names something twice")
+    return names
 
 
 def _range(text: str) -> str:
@@ -86,8 +93,10 @@ class Manifest(_Part):
     """A manifest as it is published. `checks` is the check engine's to judge."""
 
     checks: dict[str, Any] = Field(default_factory=dict)
-    roles: Annotated[list[Role], Field(min_length=1)] = Field(default_factory=lambda: [*Role])
-    capabilities: list[Capability] = Field(default_factory=list)
+    roles: Annotated[list[Role], Field(min_length=1), AfterValidator(_unique)] = Field(
+        default_factory=lambda: [*Role]
+    )
+    capabilities: Annotated[list[Capability], AfterValidator(_unique)] = Field(default_factory=list)
     configuration_schema: dict[str, Any] = Field(default_factory=dict)
     secrets_schema: dict[str, Any] = Field(default_factory=dict)
     members: Annotated[list[Member], Field(max_length=MAX_MEMBERS)] = Field(default_factory=list)
@@ -99,7 +108,7 @@ class Manifest(_Part):
 
 def read(manifest: dict[str, Any]) -> Manifest:
     """The manifest of a release. Raises pydantic's `ValidationError` for one that is none."""
-    return Manifest.model_validate(manifest)
+    return Manifest.model_validate_json(compact(manifest), strict=True)
 
 
 def manifest_problems(manifest: dict[str, Any], variables_schema: dict[str, Any]) -> list[Problem]:
@@ -122,7 +131,7 @@ def _schema_problems(manifest: dict[str, Any]) -> list[Problem]:
         problem
         for name in ("configurationSchema", "secretsSchema")
         if name in manifest
-        for problem in schema_problems(manifest[name], f"/manifest/{name}")
+        for problem in object_schema_problems(manifest[name], f"/manifest/{name}")
     ]
 
 
@@ -132,6 +141,10 @@ def _secret_name_problems(secrets_schema: dict[str, Any]) -> list[Problem]:
         Problem(f"/manifest/secretsSchema/properties{pointer([name])}", "is no name of a secret")
         for name in (properties if isinstance(properties, dict) else {})
         if re.fullmatch(PLACEHOLDER_NAME_PATTERN.strip("^$"), name) is None
+    ] + [
+        Problem(f"/manifest/secretsSchema/properties{pointer([name])}/type", "is string")
+        for name, rule in (properties if isinstance(properties, dict) else {}).items()
+        if isinstance(rule, dict) and rule.get("type", "string") != "string"
     ]
 
 
@@ -152,7 +165,5 @@ def _default_problems(defaults: dict[str, Any], variables_schema: dict[str, Any]
         if not isinstance(declared, dict) or name not in declared:
             problems.append(Problem(at, "is no variable of variablesSchema"))
         elif not schema_problems(variables_schema, ""):
-            alone = {key: rule for key, rule in variables_schema.items() if key != "required"}
-            found = document_problems({name: value}, alone, "/manifest/defaults")
-            problems += [problem for problem in found if problem.pointer.startswith(at)]
+            problems += member_problems(name, value, variables_schema, "/manifest/defaults")
     return problems

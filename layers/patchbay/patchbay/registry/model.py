@@ -5,15 +5,14 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
 from patchbay.platform.lists import ListQuery
-from patchbay.platform.strict_json import compact, depth
-from patchbay.platform.validation import OneLine, Readable
+from patchbay.platform.validation import HTTPS_PATTERN, OneLine, Readable, within
 from patchbay.registry.manifest import Capability, Publisher, Role
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024
@@ -47,18 +46,10 @@ class RetentionTier(StrEnum):
     NONE = "none"
 
 
-def _within_limits(document: dict[str, Any]) -> dict[str, Any]:
-    if depth(document) > MAX_DOCUMENT_DEPTH:
-        raise ValueError(f"is nested deeper than {MAX_DOCUMENT_DEPTH} levels")
-    if len(compact(document)) > MAX_DOCUMENT_BYTES:
-        raise ValueError(f"is larger than {MAX_DOCUMENT_BYTES} bytes")
-    return document
-
-
-Document = Annotated[dict[str, Any], AfterValidator(_within_limits)]
+Document = Annotated[dict[str, Any], within(MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH)]
 """A JSON object of at most 64 KB and 20 levels."""
 
-IconUrl = Annotated[str, StringConstraints(pattern=r"^https://[!-~]+$", max_length=2048)]
+IconUrl = Annotated[str, StringConstraints(pattern=HTTPS_PATTERN)]
 
 
 class _CamelCase(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from patchbay.platform.errors import Problem
-from patchbay.platform.schemas import default_problems, schema_problems
+from patchbay.platform.schemas import default_problems, object_schema_problems
 from patchbay.registry.auth_config import auth_config_problems
 from patchbay.registry.manifest import manifest_problems
 from patchbay.registry.model import Integration
@@ -36,7 +36,7 @@ def problems_of(draft: Integration, plan_problems: PlanProblems) -> list[Problem
     """
     found = plan_problems(draft.manifest, draft.auth_config, draft.variables_schema)
     problems = [
-        *schema_problems(draft.variables_schema, "/variablesSchema"),
+        *object_schema_problems(draft.variables_schema, "/variablesSchema"),
         *default_problems(draft.variables_schema, "/variablesSchema"),
         *manifest_problems(draft.manifest, draft.variables_schema),
         *auth_config_problems(draft.auth_config),

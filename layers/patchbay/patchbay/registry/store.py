@@ -15,7 +15,7 @@ its unused releases. DynamoDB removes them some time after; from that time on we
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -44,16 +44,16 @@ from patchbay.platform.errors import (
     NotFound,
     NotPublishable,
     Problem,
-    TemporarilyUnavailable,
 )
 from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
-from patchbay.platform.strict_json import compact
+from patchbay.platform.strict_json import canonical, compact
 from patchbay.platform.validation import problems_of as problems_of_model
 from patchbay.registry.catalogue import (
     entry_items,
     entry_keys,
+    is_filtered,
     is_searched_for,
     searched_partition,
 )
@@ -76,9 +76,8 @@ from patchbay.tenancy.access import Principal
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import use_of_space
 
+_CONTENT: Final = ("name", "description", "icon_url", "manifest", "variables_schema", "auth_config")
 _DOCUMENTS = ("manifest", "variables_schema", "auth_config")
-_SCANNED_PER_PAGE = 5
-"""Queries that one page of a filtered catalogue may take."""
 
 
 def integration_pk(integration_id: str) -> str:
@@ -104,6 +103,11 @@ def slug_key(publisher: str, slug: str) -> Key:
 def owned_integrations_pk(organization_id: str) -> str:
     """Of by_owner; its sort key is `<workspace id>#<integration id>`."""
     return f"ORG#{organization_id}#INT"
+
+
+def still_installable(integration_id: str) -> Check:
+    """That an integration is not deleted; part of the transaction that makes an endpoint of it."""
+    return Check(integration_key(integration_id), PRESENT & without("expires_at"))
 
 
 def use_of_release(integration_id: str, version: str, change: int) -> Update:
@@ -173,9 +177,12 @@ class RegistryStore:
                 raise _slug_taken(new.slug) from None
             raise InvalidInput.at("/workspaceId", "is no space of yours") from None
         except Contended:
-            if self._claimed(new.publisher, new.slug, stamp.now):
+            # Many want this slug: whoever got it decides what the others are told.
+            claim = self._claimed(new.publisher, new.slug, stamp.now)
+            if claim is None:
+                raise
+            if claim["integration_id"] != integration.id:
                 raise _slug_taken(new.slug) from None
-            raise TemporarilyUnavailable from None
         return integration
 
     def integration(self, integration_id: str, now: datetime) -> Integration:
@@ -249,15 +256,17 @@ class RegistryStore:
             self._expire_unused(item, deleted)
 
     def restore(self, integration_id: str, space: Space, now: datetime) -> Integration:
-        """Takes a delete back. Raises `NotFound`, also after the purge."""
+        """Takes a delete back. Raises `NotFound`, also after the purge.
+
+        Restoring what is not deleted keeps its releases once more: so a restore that was cut off
+        is finished by repeating it.
+        """
 
         def attempt() -> Integration:
             old = self.integration(integration_id, now)
             if old.deleted_at is None:
                 return old
-            # Before it counts as restored: a release must never expire under a living integration.
-            for item in self._table.query_all(integration_pk(integration_id), prefix="REL#"):
-                self._keep(item, old)
+            self._keep_releases(old)  # a crash after this leaves nothing that expires by itself
             new = old.model_copy(
                 update={"deleted_at": None, "updated_at": now, "revision": old.revision + 1}
             )
@@ -269,7 +278,26 @@ class RegistryStore:
             self._replace(old, new, claim, use_of_space(space, +1))
             return new
 
-        return serially(attempt)
+        restored = serially(attempt)
+        # A delete that was still marking releases has ended by this revision: take its marks off.
+        self._keep_releases(restored)
+        return restored
+
+    def _keep_releases(self, integration: Integration) -> None:
+        """Raises `TransactionRefused` if the integration is not what it was."""
+        for item in self._table.query_all(integration_pk(integration.id), prefix="REL#"):
+            if "expires_at" in item:
+                self._table.transact(
+                    [
+                        Check(
+                            integration_key(integration.id),
+                            equals("revision", integration.revision),
+                        ),
+                        Update(
+                            Key(item["pk"], item["sk"]), remove=["expires_at"], condition=PRESENT
+                        ),
+                    ]
+                )
 
     def let_go(self, integration_id: str, version: str, now: datetime) -> None:
         """After an endpoint of a release is gone: a deleted integration's release may go too."""
@@ -290,6 +318,8 @@ class RegistryStore:
 
     def _expire_unused(self, release: Item, deleted: Integration) -> None:
         """Unless an endpoint uses the release, or the integration was restored meanwhile."""
+        if release.get("expires_at") == _purge_at(deleted):
+            return
         self._attempt(
             Check(integration_key(deleted.id), equals("revision", deleted.revision)),
             Update(
@@ -299,25 +329,11 @@ class RegistryStore:
             ),
         )
 
-    def _keep(self, release: Item, deleted: Integration) -> None:
-        """Raises `TransactionRefused` if the integration is not what it was."""
-        if "expires_at" in release:
-            self._transact(
-                Check(integration_key(deleted.id), equals("revision", deleted.revision)),
-                Update(Key(release["pk"], release["sk"]), remove=["expires_at"], condition=PRESENT),
-            )
-
     def _attempt(self, *writes: Write) -> None:
         try:
-            self._transact(*writes)
+            self._table.transact(writes)
         except TransactionRefused:
             return
-
-    def _transact(self, *writes: Write) -> None:
-        try:
-            self._table.transact(writes)
-        except Contended:
-            raise TemporarilyUnavailable from None
 
     def publish(
         self,
@@ -360,7 +376,9 @@ class RegistryStore:
 
     def versions(self, integration_id: str, now: datetime) -> list[str]:
         """All released versions, lowest first."""
-        items = self._table.query_all(integration_pk(integration_id), prefix="REL#")
+        items = self._table.query_all(
+            integration_pk(integration_id), prefix="REL#", attributes=("version", "expires_at")
+        )
         return [item["version"] for item in items if not _is_purged(item, now)]
 
     def publish_problems(
@@ -372,17 +390,18 @@ class RegistryStore:
     ) -> list[Problem]:
         """Everything that a publish would be refused for. Raises `NotFound`."""
         draft = self.integration(integration_id, now)
-        problems = problems_of(draft)
+        problems: list[Problem] = []
         try:
             _require_undeleted(draft)
             require_semver(version, "/version")
-            self._standing_release(draft, version)
+            if self._standing_release(draft, version):
+                return []  # to publish the same again is to be given what there is
         except InvalidInput as error:
             problems += error.problems
         except Conflict as error:
             at = "" if draft.deleted_at else "/version"
             problems.append(Problem(at, error.message))
-        return problems
+        return problems_of(draft) + problems
 
     def _standing_release(self, draft: Integration, version: str) -> Release | None:
         """The release of this version and content, None if the version is free to take.
@@ -390,7 +409,13 @@ class RegistryStore:
         Raises `Conflict` VERSION_EXISTS.
         """
         if existing := self._release_item(draft.id, version):
-            if existing["version"] == version and _same_content(existing, draft):
+            if existing["version"] != version:
+                raise Conflict(
+                    f"Version {existing['version']} is released: build metadata makes none higher.",
+                    "VERSION_EXISTS",
+                    highest=existing["version"],
+                )
+            if _same_content(existing, draft):
                 return _release(existing)
             raise _version_exists(version)
         newest = self._table.query(
@@ -466,8 +491,7 @@ class RegistryStore:
             pk=pk,
             prefix=prefix,
             index="catalogue",
-            keep=lambda entry: is_searched_for(entry, query),
-            queries=_SCANNED_PER_PAGE,
+            keep=(lambda entry: is_searched_for(entry, query)) if is_filtered(query) else None,
         )
 
     def usable(self, publisher: str, slug: str, organization_id: str, now: datetime) -> Integration:
@@ -505,7 +529,7 @@ class RegistryStore:
         """
         standing = equals("revision", old.revision)
         entries = self._entry_writes(old, new, current)
-        self._transact(Put(_item(new), standing), *entries, *more)
+        self._table.transact([Put(_item(new), standing), *entries, *more])
 
     def _entry_writes(
         self, old: Integration, new: Integration, current: Release | None
@@ -555,7 +579,13 @@ def _version_exists(version: str) -> Conflict:
 
 
 def _same_content(release: Item, draft: Integration) -> bool:
-    return all(json.loads(release[name]) == getattr(draft, name) for name in _DOCUMENTS)
+    """As JSON, where true is not 1, and 1 is not 1.0."""
+    published = _release(release)
+
+    def content(integration: Integration) -> bytes:
+        return canonical([getattr(integration, name) for name in _CONTENT])
+
+    return content(published) == content(draft)
 
 
 def _purge_at(deleted: Integration) -> int:

@@ -20,7 +20,6 @@ from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
     ABSENT,
     PRESENT,
-    Contended,
     Delete,
     Item,
     Key,
@@ -159,8 +158,6 @@ class TenancyStore:
             if any(item and item.get("space_id") == space.id for item in refused.failed.values()):
                 return space  # our own write, of this request or the one that it repeats
             raise _slug_taken(space.slug) from None
-        except Contended:
-            raise TemporarilyUnavailable from None
         return space
 
     def require_free(self, slug: str) -> None:
@@ -212,11 +209,8 @@ class TenancyStore:
                 },
                 condition=equals("id", old.id) & equals("revision", old.revision),
             )
-            try:
-                # A transaction of one: it carries a token, so a lost reply is no lost If-Match.
-                self._table.transact([change])
-            except Contended:
-                raise TemporarilyUnavailable from None
+            # A transaction of one: it carries a token, so a lost reply is no lost If-Match.
+            self._table.transact([change])
             return new
 
         return serially(attempt)
@@ -248,8 +242,6 @@ class TenancyStore:
                         uses=standing["uses"],
                     ) from None
                 raise
-            except Contended:
-                raise TemporarilyUnavailable from None
 
         serially(attempt)
 
@@ -311,8 +303,6 @@ class TenancyStore:
                 # The first attempt of this request ended before it could tell its secret.
                 self.revoke_key(self.key(organization_id, key.id))
                 return self.issue_key(organization_id, new, created_by, stamp)
-        except Contended:
-            raise TemporarilyUnavailable from None
         return IssuedApiKey(**key.model_dump(), key=minted.text)
 
     def keys(self, organization_id: str, query: ListQuery, now: datetime) -> Listing[ApiKey]:
@@ -347,8 +337,6 @@ class TenancyStore:
             )
         except TransactionRefused:
             raise NotFound("API key") from None
-        except Contended:
-            raise TemporarilyUnavailable from None
 
     def holder_of_key(self, text: str, now: datetime) -> Holder | None:
         """Who holds this key, and until when; None if there is no such key, or it has expired."""
