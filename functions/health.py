@@ -11,13 +11,13 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.http import HttpApi
+from patchbay.platform.idempotency import Idempotency
+from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, Lists
 from patchbay.platform.settings import HealthSettings
 from patchbay.tenancy.access import Permission, Principal, admit, authorize
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
-
-api = HttpApi(admit, tag="Health")
 
 
 @cache
@@ -37,6 +37,14 @@ def _lists() -> Lists:
     return Lists(table, CursorSeal(table))
 
 
+@cache
+def _idempotency() -> Idempotency:
+    return Idempotency(Table(HealthSettings.from_env().integrations_table))
+
+
+api = HttpApi(admit, tag="Health", idempotency=_idempotency)
+
+
 def _owned_space(caller: Principal, permission: Permission, slug: str) -> Space:
     space = _tenants().space(slug)
     authorize(caller, permission, space.organization_id, "space")
@@ -44,12 +52,11 @@ def _owned_space(caller: Principal, permission: Permission, slug: str) -> Space:
 
 
 @api.post("/spaces/<slug>/integration-events", permission=Permission.WRITE_EVENTS)
-def add_events(caller: Principal, slug: str, body: EventBatch) -> Added:
+def add_events(caller: Principal, slug: str, body: EventBatch, stamp: Stamp) -> Added:
     """Record 1 to 100 events of a space: all of them are valid, or none is stored."""
     space = _owned_space(caller, Permission.WRITE_EVENTS, slug)
-    now = utc_now()
-    events = accept(body, space.id, now, _events().oldest(now))
-    return _events().add(events, now)
+    events = accept(body, space.id, stamp, _events().oldest(stamp.now))
+    return _events().add(events, stamp.now)
 
 
 @api.get("/spaces/<slug>/integration-events", permission=Permission.READ)

@@ -84,6 +84,15 @@ def test_concurrent_events_are_all_counted(tenant: Tenant) -> None:
     assert tenant.get(f"/spaces/{tenant.slug}/integration-health")["total_events"] == accepted
 
 
+def test_a_delivery_that_is_sent_again_is_counted_once(tenant: Tenant) -> None:
+    path = f"/spaces/{tenant.slug}/integration-events"
+    batch = {"events": [{"integration_type": "webhook", "status": "SUCCESS"}] * 4}
+    key = {"Idempotency-Key": "delivery"}
+    answers = [tenant.client.call("POST", path, batch, headers=key) for _ in range(3)]
+    assert {answer.status for answer in answers} == {200}
+    assert tenant.get(f"/spaces/{tenant.slug}/integration-health")["total_events"] == 4
+
+
 def test_every_failure_has_the_envelope_at_the_gateway_too(stack: Stack, tenant: Tenant) -> None:
     own = f"/spaces/{tenant.slug}"
     key = tenant.client.api_key

@@ -145,3 +145,15 @@ def test_writing_and_reading_need_their_own_permissions(tenant: Tenant, stranger
     assert stranger.client.get(EVENTS).status == 404
     assert stranger.client.get(HEALTH).status == 404
     assert tenant.client.get(HEALTH).json["total_events"] == 0
+
+
+def test_events_without_ids_are_counted_once_under_one_idempotency_key(tenant: Tenant) -> None:
+    batch = {"events": [event("webhook", "SUCCESS")] * 3}
+    first = tenant.client.post(EVENTS, batch, idempotency_key="delivery-1")
+    again = tenant.client.post(EVENTS, batch, idempotency_key="delivery-1")
+    assert first.json == again.json == {"accepted": 3, "duplicates": 0}
+    assert again.headers["idempotent-replayed"] == "true"
+    assert tenant.client.get(HEALTH).json["total_events"] == 3
+    # Without a key every call is a new one
+    tenant.client.post(EVENTS, batch)
+    assert tenant.client.get(HEALTH).json["total_events"] == 6

@@ -7,10 +7,12 @@ from pydantic import ValidationError
 
 from patchbay.health.model import EventBatch, EventDraft, EventStatus, IntegrationType, accept
 from patchbay.platform.errors import InvalidInput, Problem
+from patchbay.platform.ids import Stamp
 
 SPACE = "0b8f8e0e-5b7e-4d0c-9a53-0f6f3f6f2d10"
 NOW = datetime(2026, 2, 17, 10, 0, 0, 123_456, tzinfo=UTC)
 OLDEST = NOW - timedelta(days=35)
+STAMP = Stamp(NOW, b"a seed of 16 byt")
 MINIMAL = {"integration_type": "webhook", "status": "SUCCESS"}
 
 
@@ -22,12 +24,12 @@ def batch(*drafts: dict[str, Any]) -> EventBatch:
 
 def problems(*drafts: dict[str, Any]) -> list[Problem]:
     with pytest.raises(InvalidInput) as refused:
-        accept(batch(*drafts), SPACE, NOW, OLDEST)
+        accept(batch(*drafts), SPACE, STAMP, OLDEST)
     return list(refused.value.problems)
 
 
 def test_an_event_without_id_and_time_gets_both() -> None:
-    [event] = accept(batch({}), SPACE, NOW, OLDEST)
+    [event] = accept(batch({}), SPACE, STAMP, OLDEST)
 
     assert event.id.startswith("evt_")
     assert event.occurred_at == event.received_at == NOW.replace(microsecond=123_000)
@@ -50,7 +52,7 @@ def test_an_event_keeps_all_that_its_sender_told() -> None:
         "metadata": {"attempt": 2, "ratio": 0.25, "tables": ["a", "b"], "note": None},
     }
 
-    [event] = accept(batch(told), SPACE, NOW, OLDEST)
+    [event] = accept(batch(told), SPACE, STAMP, OLDEST)
 
     assert event.model_dump(mode="json", exclude={"space_id", "received_at"}) == {
         **told,
@@ -60,7 +62,7 @@ def test_an_event_keeps_all_that_its_sender_told() -> None:
 
 
 def test_events_of_one_call_without_ids_are_different_events() -> None:
-    events = accept(batch(*[{}] * 100), SPACE, NOW, OLDEST)
+    events = accept(batch(*[{}] * 100), SPACE, STAMP, OLDEST)
 
     assert len({event.id for event in events}) == 100
 
@@ -78,7 +80,7 @@ def test_the_retention_and_the_tolerance_are_inclusive() -> None:
             {"occurred_at": (NOW + timedelta(minutes=5)).isoformat()},
         ),
         SPACE,
-        NOW,
+        STAMP,
         OLDEST,
     )
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from patchbay.platform.clock import UtcTime, to_text
 from patchbay.platform.errors import InvalidInput, Problem
-from patchbay.platform.ids import ConnectionId, new_id
+from patchbay.platform.ids import ConnectionId, Stamp
 from patchbay.platform.validation import Readable, within
 
 MAX_EVENTS_PER_CALL: Final = 100
@@ -99,12 +99,16 @@ class Added(BaseModel):
     duplicates: int
 
 
-def accept(batch: EventBatch, space_id: str, now: datetime, oldest: datetime) -> list[Event]:
+def accept(batch: EventBatch, space_id: str, stamp: Stamp, oldest: datetime) -> list[Event]:
     """The events of a call, one per draft and in its order, duplicates included.
 
     `oldest` is the start of the retention. Raises `InvalidInput` with every problem of the call
     (`/events/3/occurred_at`); then none of it may be stored.
+
+    The stamp gives an event without its own id one, and its time: the same ones again for a request
+    that is repeated under its Idempotency-Key.
     """
+    now = stamp.now
     problems = [
         Problem(f"/events/{position}/occurred_at", sentence)
         for position, draft in enumerate(batch.events)
@@ -114,7 +118,7 @@ def accept(batch: EventBatch, space_id: str, now: datetime, oldest: datetime) ->
         raise InvalidInput(problems)
     return [
         Event(
-            id=draft.id or new_id("evt", now),
+            id=draft.id or stamp.id("evt", str(position)),
             space_id=space_id,
             integration_type=draft.integration_type,
             status=draft.status,
@@ -126,7 +130,7 @@ def accept(batch: EventBatch, space_id: str, now: datetime, oldest: datetime) ->
             message=draft.message,
             metadata=draft.metadata,
         )
-        for draft in batch.events
+        for position, draft in enumerate(batch.events)
     ]
 
 
