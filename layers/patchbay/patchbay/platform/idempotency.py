@@ -14,6 +14,7 @@ An answer of 4xx is not kept: the request did nothing, and may be corrected unde
 
 import hashlib
 import hmac
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,14 +42,14 @@ BUSY_FOR: Final = timedelta(seconds=30)
 """Longer than any request runs: after that, the one that began it is gone."""
 
 _FORM: Final = re.compile(r"[!-~]{1,255}")
-_NONCE: Final = bytes(12)  # every record has a key of its own, used once
+_NONCE_BYTES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What makes a request the same: who sends it, where to, its key and its body.
 
-    `credential` is the `Authorization` header; only its hash is used.
+    `credential` is the token of the caller; only hashes of it are used.
     """
 
     organization_id: str
@@ -196,14 +197,16 @@ def _cipher(request: Request, record: Item) -> Any:
 def _sealed(request: Request, record: Item, answer: Kept) -> bytes:
     # The body as it is, behind a line: JSON within JSON could outgrow an item.
     text = compact([answer.status, answer.headers]) + b"\n" + answer.text.encode()
-    sealed: bytes = _cipher(request, record).encrypt(_NONCE, text, None)
+    nonce = os.urandom(_NONCE_BYTES)
+    sealed: bytes = nonce + _cipher(request, record).encrypt(nonce, text, None)
     return sealed
 
 
 def _opened(request: Request, record: Item) -> Kept:
-    head, _, body = (
-        _cipher(request, record).decrypt(_NONCE, record["sealed"], None).partition(b"\n")
-    )
+    sealed: bytes = record["sealed"]
+    nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+    opened: bytes = _cipher(request, record).decrypt(nonce, text, None)
+    head, _, body = opened.partition(b"\n")
     status, headers = loads(head)
     return Kept(status, headers, body.decode())
 
