@@ -15,8 +15,7 @@ from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, Lists
 from patchbay.platform.settings import HealthSettings
-from patchbay.tenancy.access import Permission, Principal, admit, authorize
-from patchbay.tenancy.model import Space
+from patchbay.tenancy.access import Permission, Principal, admit
 from patchbay.tenancy.store import TenancyStore
 
 
@@ -45,16 +44,10 @@ def _idempotency() -> Idempotency:
 api = HttpApi(admit, tag="Health", idempotency=_idempotency)
 
 
-def _owned_space(caller: Principal, permission: Permission, slug: str) -> Space:
-    space = _tenants().space(slug)
-    authorize(caller, permission, space.organization_id, "space")
-    return space
-
-
 @api.post("/spaces/<slug>/integration-events", permission=Permission.WRITE_EVENTS)
 def add_events(caller: Principal, slug: str, body: EventBatch, stamp: Stamp) -> Added:
     """Record 1 to 100 events of a space: all of them are valid, or none is stored."""
-    space = _owned_space(caller, Permission.WRITE_EVENTS, slug)
+    space = _tenants().space_for(caller, Permission.WRITE_EVENTS, slug)
     events = accept(body, space.id, stamp, _events().oldest(stamp.now))
     return _events().add(events, stamp.now)
 
@@ -62,7 +55,7 @@ def add_events(caller: Principal, slug: str, body: EventBatch, stamp: Stamp) -> 
 @api.get("/spaces/<slug>/integration-events", permission=Permission.READ)
 def list_events(caller: Principal, slug: str, query: EventQuery) -> Listing[Event]:
     """List the events of a space, newest first."""
-    space = _owned_space(caller, Permission.READ, slug)
+    space = _tenants().space_for(caller, Permission.READ, slug)
     now = utc_now()
     scope = Lists.scope(caller.organization_id, f"events of {space.id}", "", query)
     page = _events().list_events(
@@ -82,7 +75,7 @@ def list_events(caller: Principal, slug: str, query: EventQuery) -> Listing[Even
 @api.get("/spaces/<slug>/integration-health", permission=Permission.READ)
 def get_health(caller: Principal, slug: str, query: HealthQuery) -> HealthSummary:
     """The health of a space over the last days: exact counts and rates."""
-    space = _owned_space(caller, Permission.READ, slug)
+    space = _tenants().space_for(caller, Permission.READ, slug)
     buckets = _events().buckets_since(space.id, window_start(utc_now(), query.days))
     return summarize(buckets, query.days, space.id)
 

@@ -12,7 +12,7 @@ from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import FIRST_REVISION, require_match
 from patchbay.platform.settings import ControlPlaneSettings
-from patchbay.tenancy.access import Permission, Principal, admit, authorize
+from patchbay.tenancy.access import Permission, Principal, admit
 from patchbay.tenancy.model import (
     ApiKey,
     IssuedApiKey,
@@ -42,12 +42,6 @@ def _idempotency() -> Idempotency:
 
 
 api = HttpApi(admit, tag="Tenancy", idempotency=_idempotency)
-
-
-def _owned_space(caller: Principal, permission: Permission, slug: str) -> Space:
-    space = _tenants().space(slug)
-    authorize(caller, permission, space.organization_id, "space")
-    return space
 
 
 def _require_all(caller: Principal, permissions: list[Permission]) -> None:
@@ -91,7 +85,7 @@ def list_spaces(organization_id: str, query: ListQuery) -> Listing[Space]:
 @api.get("/spaces/<slug>", permission=Permission.READ)
 def get_space(caller: Principal, slug: str) -> Reply[Space]:
     """Read a space."""
-    space = _owned_space(caller, Permission.READ, slug)
+    space = _tenants().space_for(caller, Permission.READ, slug)
     return Reply(space, space.revision)
 
 
@@ -100,7 +94,7 @@ def change_space(
     caller: Principal, slug: str, body: SpacePatch, if_match: str | None
 ) -> Reply[Space]:
     """Change a space (JSON merge patch)."""
-    _owned_space(caller, Permission.MANAGE, slug)
+    _tenants().space_for(caller, Permission.MANAGE, slug)
     space = _tenants().change_space(slug, body, if_match, utc_now())
     return Reply(space, space.revision)
 
@@ -108,7 +102,7 @@ def change_space(
 @api.delete("/spaces/<slug>", permission=Permission.MANAGE, status=204)
 def delete_space(caller: Principal, slug: str, if_match: str | None) -> None:
     """Delete an empty space."""
-    _owned_space(caller, Permission.MANAGE, slug)
+    _tenants().space_for(caller, Permission.MANAGE, slug)
     _tenants().delete_space(slug, if_match)
 
 

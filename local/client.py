@@ -59,7 +59,7 @@ class Client:
             },
         )
         try:
-            with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+            with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - as above
                 return Answer(answer.status, _object(answer.read()))
         except HTTPError as error:
             with error:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TEMPLATE = ROOT / "template.yaml"
 CATALOG = ROOT / "catalog"
 PACKAGE_PATH = ROOT / "layers" / "patchbay"
 SAM_BUILD = ROOT / ".aws-sam"

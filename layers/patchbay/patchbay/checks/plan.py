@@ -19,6 +19,7 @@ from patchbay.checks.model import StepCategory
 from patchbay.checks.placeholders import Declared, Placeholder, ValueRefused, Values
 from patchbay.checks.probe import Compiled, StepTemplate
 from patchbay.checks.problems import Problem, Problems
+from patchbay.platform.schemas import with_defaults
 from patchbay.registry.auth_config import SECRETS_OF_TYPE, auth_type
 
 DEFAULT_TIMEOUT_MS: Final = 10_000
@@ -89,7 +90,7 @@ def compile_plan(target: CheckTarget) -> Plan:
     timeout_ms = _timeout(_mapping(target.manifest.get("checks")))
     if problems:
         return Plan(timeout_ms, problems=tuple(problems), secret_values=secret_values)
-    values = Values(_with_defaults(target), target.secrets)
+    values = Values(with_defaults(target.variables, target.variables_schema), target.secrets)
     problems = [*_missing(target, outlines, values)]
     steps = []
     if not problems:
@@ -270,16 +271,6 @@ def _missing(
 def _required(schema: Mapping[str, object]) -> list[str]:
     names = schema.get("required")
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-
-
-def _with_defaults(target: CheckTarget) -> dict[str, object]:
-    schemas = _mapping(target.variables_schema.get("properties"))
-    defaults = {
-        name: schema["default"]
-        for name, schema in schemas.items()
-        if isinstance(schema, dict) and "default" in schema
-    }
-    return defaults | dict(target.variables)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

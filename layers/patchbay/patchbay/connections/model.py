@@ -15,7 +15,6 @@ from patchbay.registry.model import FieldError
 
 MAX_VALUES_BYTES: Final = 32 * 1024
 MAX_VALUES_DEPTH: Final = 10
-MASK: Final = "********"
 
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), OneLine

@@ -118,11 +118,6 @@ class Tally:
         return self.success + self.errors
 
     @property
-    def latency_count(self) -> int:
-        """How many events told their duration."""
-        return sum(self.latencies)
-
-    @property
     def last_event_at(self) -> datetime | None:
         return _later(self.last_success_at, self.last_error_at)
 

@@ -61,8 +61,6 @@ def is_id(prefix: str, text: str) -> bool:
     return re.fullmatch(pattern(prefix).removeprefix("^").removesuffix("$"), text) is not None
 
 
-OrganizationId = Annotated[str, StringConstraints(pattern=pattern("org"))]
-EndpointId = Annotated[str, StringConstraints(pattern=pattern("(?:src|dst)"))]
 SourceId = Annotated[str, StringConstraints(pattern=pattern("src"))]
 DestinationId = Annotated[str, StringConstraints(pattern=pattern("dst"))]
 ConnectionId = Annotated[str, StringConstraints(pattern=pattern("con"))]

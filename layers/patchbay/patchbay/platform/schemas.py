@@ -85,10 +85,10 @@ def document_problems(document: Any, schema: Mapping[str, Any], at: str) -> list
 
 def with_defaults(document: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """The document with the `default` of each property of the schema that it leaves out."""
-    properties: Mapping[str, Any] = schema.get("properties", {})
+    properties = schema.get("properties")
     defaults = {
         name: rule["default"]
-        for name, rule in properties.items()
+        for name, rule in (properties.items() if isinstance(properties, dict) else ())
         if isinstance(rule, dict) and "default" in rule
     }
     return {**defaults, **document}

@@ -33,7 +33,7 @@ from patchbay.platform.errors import Conflict, InvalidInput, NotFound, Temporari
 from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
-from patchbay.tenancy.access import Permission, Principal
+from patchbay.tenancy.access import Permission, Principal, authorize
 from patchbay.tenancy.api_keys import matches, mint, prefix_of
 from patchbay.tenancy.model import (
     ApiKey,
@@ -182,6 +182,15 @@ class TenancyStore:
         if item is None:
             raise NotFound("space")
         return _space(item)
+
+    def space_for(self, caller: Principal, permission: Permission, slug: str) -> Space:
+        """The space of a slug, if the caller may do this to it.
+
+        Raises `PermissionDenied`, and the same `NotFound` for what is another tenant's.
+        """
+        space = self.space(slug)
+        authorize(caller, permission, space.organization_id, "space")
+        return space
 
     def space_by_id(self, space_id: str) -> Space | None:
         """The space of an id, whoever owns it: the caller authorizes."""
