@@ -13,7 +13,7 @@ import pytest_socket
 import yaml
 from moto import mock_aws
 
-from patchbay.connections.vault import connect as connect_kms
+from patchbay.platform import aws as services
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table, connect
 from patchbay.platform.ids import Stamp
@@ -65,7 +65,7 @@ def template() -> dict[str, Any]:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty AWS account on moto; the process's DynamoDB client belongs to it."""
+    """An empty AWS account on moto; the clients of the process belong to it."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -79,8 +79,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
         connect.cache_clear()
+        services.client.cache_clear()
         yield
     connect.cache_clear()
+    services.client.cache_clear()
 
 
 @pytest.fixture
@@ -119,8 +121,7 @@ def deployed(
     tables: dict[str, Table], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, Table]]:
     """Both tables and a vault key, and every function told of them, as after a deployment."""
-    connect_kms.cache_clear()
-    key_id = connect_kms().create_key()["KeyMetadata"]["KeyId"]
+    key_id = services.client("kms").create_key()["KeyMetadata"]["KeyId"]
     for name, value in {
         "INTEGRATIONS_TABLE": "IntegrationsTable",
         "EVENTS_TABLE": "EventsTable",
@@ -135,7 +136,6 @@ def deployed(
         for member in vars(module).values():
             if hasattr(member, "cache_clear"):
                 member.cache_clear()
-    connect_kms.cache_clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import pytest
 
 import connections
 from patchbay.connections.vault import Place, Vault, secret_key
-from patchbay.connections.vault import connect as connect_kms
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import InternalError
@@ -201,7 +200,7 @@ def test_a_sealed_secret_opens_in_its_own_place_only(
     publish_integration(tenant, visibility="public")
     source, other = create_source(tenant), create_source(tenant, secrets={})
     create_source(stranger)
-    vault = Vault(table, connections._settings().vault_key_id, connect_kms())
+    vault = Vault(table, connections._settings().vault_key_id)
     stored = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
     place = Place.of(stored, stored.binding)
     assert vault.open(place, utc_now()) == {"api_key": SECRET}

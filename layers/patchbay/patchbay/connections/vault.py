@@ -13,13 +13,13 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from patchbay.connections.model import Endpoint
+from patchbay.platform.aws import call, client
 from patchbay.platform.clock import to_text
 from patchbay.platform.dynamodb import ABSENT, ConditionFailed, Item, Key, Put, Table
-from patchbay.platform.errors import InternalError, TemporarilyUnavailable
+from patchbay.platform.errors import InternalError
 from patchbay.platform.logging import logger
 from patchbay.platform.strict_json import canonical, compact, loads
 from patchbay.tenancy.store import organization_pk
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _NONCE_BYTES: Final = 12
 _KEY_LIFETIME: Final = timedelta(minutes=5)
 _FIRST_KEY: Final = 1
-_BUSY: Final = frozenset({"ThrottlingException", "KMSInternalException", "DependencyTimeout"})
 
 
 def data_key_key(organization_id: str, number: int) -> Key:
@@ -71,7 +70,7 @@ class Vault:
     def __init__(self, table: Table, kms_key_id: str, kms: "KMSClient | None" = None) -> None:
         self._table = table
         self._kms_key_id = kms_key_id
-        self._kms = kms or connect()
+        self._kms = kms or client("kms")
         self._lock = threading.Lock()
         self._unwrapped: dict[tuple[str, int], tuple[datetime, bytes]] = {}
 
@@ -131,8 +130,8 @@ class Vault:
             return key
 
     def _make(self, organization_id: str, number: int, now: datetime) -> bytes:
-        answer: Any = self._call(
-            "generate_data_key",
+        answer: Any = call(
+            self._kms.generate_data_key,
             KeyId=self._kms_key_id,
             KeySpec="AES_256",
             EncryptionContext=_context(organization_id),
@@ -152,42 +151,14 @@ class Vault:
         return key
 
     def _unwrap(self, organization_id: str, wrapped: bytes) -> bytes:
-        answer: Any = self._call(
-            "decrypt",
+        answer: Any = call(
+            self._kms.decrypt,
             KeyId=self._kms_key_id,
             CiphertextBlob=wrapped,
             EncryptionContext=_context(organization_id),
         )
         key: bytes = answer["Plaintext"]
         return key
-
-    def _call(self, operation: str, **parameters: Any) -> Any:
-        """One KMS call; what can be waited out becomes `TemporarilyUnavailable`."""
-        from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
-
-        try:
-            return getattr(self._kms, operation)(**parameters)
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in _BUSY:
-                raise TemporarilyUnavailable from None
-            logger.error("KMS refused", operation=operation, code=code)
-            raise InternalError from None
-        except (ConnectionError, HTTPClientError):
-            raise TemporarilyUnavailable from None
-
-
-@cache
-def connect() -> "KMSClient":
-    """The one KMS client of this process."""
-    import botocore.config
-    import botocore.session
-
-    config = botocore.config.Config(
-        connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}
-    )
-    client: Any = botocore.session.get_session().create_client("kms", config=config)
-    return client  # type: ignore[no-any-return]  # botocore makes clients at run time
 
 
 def _context(organization_id: str) -> dict[str, str]:

@@ -1,0 +1,71 @@
+"""AWS services other than DynamoDB: one client each per process, failures as types."""
+
+from collections.abc import Callable, Collection
+from functools import cache
+from typing import Any, Final
+
+from patchbay.platform.errors import InternalError, TemporarilyUnavailable
+from patchbay.platform.logging import logger
+
+_BUSY: Final = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestLimitExceeded",
+        "InternalError",
+        "InternalFailure",
+        "InternalException",
+        "InternalServiceError",
+        "ServiceUnavailable",
+        "KMSInternalException",
+        "DependencyTimeoutException",
+    }
+)
+"""What each service calls a fault of its own or a limit: it can only be waited out."""
+
+
+class Refused(Exception):
+    """A service said no to what was asked, with one of the codes that the caller expects."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@cache
+def client(service: str) -> Any:
+    """The one client of this process: a call that hangs ends within 12 s, its retries included."""
+    import botocore.config
+    import botocore.session
+
+    config = botocore.config.Config(
+        connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}
+    )
+    return botocore.session.get_session().create_client(service, config=config)
+
+
+def call(
+    operation: Callable[..., Any], *, expected: Collection[str] = (), **parameters: Any
+) -> Any:
+    """One call of a client's method.
+
+    Raises `TemporarilyUnavailable` for what can be waited out, `Refused` for the `expected` error
+    codes, and `InternalError` for any other, which is logged by its code alone: a message of AWS
+    may quote what it was sent.
+    """
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+    try:
+        return operation(**parameters)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in expected:
+            raise Refused(code) from None
+        if code in _BUSY:
+            raise TemporarilyUnavailable from None
+        logger.error("AWS refused a call", operation=operation.__name__, code=code)
+        raise InternalError from None
+    except (ConnectionError, HTTPClientError):
+        raise TemporarilyUnavailable from None
