@@ -10,6 +10,7 @@ is in use is never deleted, whoever comes first.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 
 from patchbay.connections.model import (
@@ -22,7 +23,7 @@ from patchbay.connections.model import (
     NewConnection,
     id_prefix,
 )
-from patchbay.connections.vault import secret_key
+from patchbay.connections.vault import key_of, secret_key
 from patchbay.platform.clock import to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -84,7 +85,7 @@ class ConnectionStore:
         """Stores an endpoint with its sealed secrets, and counts it at its release: all or nothing.
 
         Raises `NotFound` for an organization that is not there, `InvalidInput` if the release has
-        been withdrawn meanwhile.
+        been withdrawn meanwhile, `TransactionRefused` if the data keys were rotated meanwhile.
         """
         writes: list[Write] = [
             Put(_endpoint_item(endpoint), ABSENT),
@@ -94,17 +95,20 @@ class ConnectionStore:
             still_installable(endpoint.integration_id),
         ]
         if sealed:
-            writes.append(Put(sealed, ABSENT))
+            writes += [Put(sealed, ABSENT), key_of(sealed)]
         try:
             self._table.transact(writes)
         except TransactionRefused as refused:
             if 2 in refused.failed:
                 raise NotFound("organization") from None
             # This id can only be there already by this request, or the one that it repeats.
-            if 0 not in refused.failed:
+            if 0 in refused.failed:
+                return
+            if refused.failed.keys() & {1, 3}:
                 raise InvalidInput.at("/integration", "has just been deleted") from None
+            raise
 
-    def replace_endpoint(self, old: Endpoint, new: Endpoint, secrets: Write | None) -> None:
+    def replace_endpoint(self, old: Endpoint, new: Endpoint, secrets: Sequence[Write]) -> None:
         """Writes a new revision with its secrets, and counts it at its new release.
 
         Raises `TransactionRefused` if somebody else came in between.
@@ -116,10 +120,9 @@ class ConnectionStore:
                 # All but the keys, and the count of connections, which others change.
                 values={n: v for n, v in item.items() if n not in ("pk", "sk", "uses")},
                 condition=equals("revision", old.revision),
-            )
+            ),
+            *secrets,
         ]
-        if secrets:
-            writes.append(secrets)
         if new.version != old.version:
             writes.append(use_of_release(old.integration_id, old.version, -1))
             writes.append(use_of_release(new.integration_id, new.version, +1))
