@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -243,21 +244,9 @@ def test_what_secrets_manager_says_is_told_by_whose_move_it_is(
     blame: str,
 ) -> None:
     path = referring(tenant, server, keep(tenant, {"api_key": SECRET}))
-    secrets = aws.client("secretsmanager")
-
-    def refuse(**_: Any) -> Any:
-        from botocore.awsrequest import AWSResponse
-
-        body = json.dumps({"__type": error, "message": f"quotes {SECRET}"}).encode()
-        answer = AWSResponse("https://x", 400, {}, None)
-        answer._content = body
-        return answer
-
-    secrets.meta.events.register_first("before-send.secrets-manager.GetSecretValue", refuse)
-    try:
+    with Stubber(aws.client("secretsmanager")) as stub:
+        stub.add_client_error("get_secret_value", error, f"quotes {SECRET}")
         answer = tenant.client.post(f"{path}/test", {})
-    finally:
-        secrets.meta.events.unregister("before-send.secrets-manager.GetSecretValue", refuse)
     assert (answer.json["code"], answer.json["blame"]) == (code, blame)
     assert SECRET not in answer.text + log.getvalue()
     assert server.requests == []
