@@ -4,7 +4,8 @@ from functools import cache
 from typing import Any
 
 from patchbay.checks.binding import binding_of
-from patchbay.connections.configuring import Configurator
+from patchbay.checks.contracts import Answer, TestedEndpoint
+from patchbay.connections.configuring import Configurator, OpenSecrets
 from patchbay.connections.contracts import (
     ConnectionRecord,
     ConnectionRecords,
@@ -18,12 +19,17 @@ from patchbay.connections.model import (
     Connection,
     ConnectionPatch,
     ConnectionQuery,
+    DataKey,
+    DataKeys,
+    DeletedDataKeys,
+    DeletionQuery,
     EditQuery,
     EditReport,
     Endpoint,
     EndpointPatch,
     NewConnection,
     NewEndpoint,
+    Resealed,
 )
 from patchbay.connections.operations import ConnectionOperations
 from patchbay.connections.store import ConnectionStore
@@ -66,6 +72,7 @@ def _idempotency() -> Idempotency:
 api = HttpApi(admit, tag="Connections", idempotency=_idempotency)
 
 BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
+KEYS = "/v1/organizations/<organization_id>/data-keys"
 
 
 OPERATIONS = "/integrations/connection"
@@ -88,6 +95,15 @@ def _operations() -> ConnectionOperations:
     return ConnectionOperations(
         _configurator(), TenancyStore(_table()), RegistryStore(_table()), _store(), _vault()
     )
+
+
+def _tested(endpoint: Endpoint, release: Release, open_secrets: OpenSecrets) -> Answer:
+    from patchbay.checks.egress import EgressGuard
+    from patchbay.checks.policy import EgressPolicy
+    from patchbay.checks.testing import try_endpoint
+
+    guard = EgressGuard(EgressPolicy.parse(_settings().egress_allow))
+    return Answer.of(try_endpoint(endpoint, release, open_secrets, guard))
 
 
 @api.post(f"{BASE}/sources", permission=Permission.MANAGE, status=201)
@@ -114,15 +130,21 @@ def get_source_release(organization_id: str, source_id: str) -> Reply[Release]:
     return _release(organization_id, Role.SOURCE, source_id)
 
 
-@api.patch(f"{BASE}/sources/<source_id>", permission=Permission.MANAGE, failures=(422,))
+@api.patch(
+    f"{BASE}/sources/<source_id>",
+    permission=Permission.MANAGE,
+    failures=(422,),
+    answers={200: Endpoint | TestedEndpoint | EditReport},
+)
 def change_source(
     organization_id: str,
     source_id: str,
     query: EditQuery,
     body: EndpointPatch,
     if_match: str | None,
-) -> Reply[Endpoint] | Reply[EditReport]:
-    """Change or upgrade a source (JSON merge patch), or see with `dry_run` what follows."""
+) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
+    """Change or upgrade a source (JSON merge patch); `dry_run` shows what follows, `test` makes
+    sure that it works first."""
     return _changed(organization_id, Role.SOURCE, source_id, query, body, if_match)
 
 
@@ -160,15 +182,21 @@ def get_destination_release(organization_id: str, destination_id: str) -> Reply[
     return _release(organization_id, Role.DESTINATION, destination_id)
 
 
-@api.patch(f"{BASE}/destinations/<destination_id>", permission=Permission.MANAGE, failures=(422,))
+@api.patch(
+    f"{BASE}/destinations/<destination_id>",
+    permission=Permission.MANAGE,
+    failures=(422,),
+    answers={200: Endpoint | TestedEndpoint | EditReport},
+)
 def change_destination(
     organization_id: str,
     destination_id: str,
     query: EditQuery,
     body: EndpointPatch,
     if_match: str | None,
-) -> Reply[Endpoint] | Reply[EditReport]:
-    """Change or upgrade a destination (JSON merge patch), or see with `dry_run` what follows."""
+) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
+    """Change or upgrade a destination (JSON merge patch); `dry_run` shows what follows, `test`
+    makes sure that it works first."""
     return _changed(organization_id, Role.DESTINATION, destination_id, query, body, if_match)
 
 
@@ -257,6 +285,36 @@ def integrations_connection_list(caller: Principal, query: ListConnections) -> C
     return _operations().list_records(query, utc_now())
 
 
+@api.get(KEYS, permission=Permission.MANAGE)
+def list_data_keys(organization_id: str) -> DataKeys:
+    """List the data keys that the secrets of an organization are sealed under."""
+    return _vault().keys.keys(organization_id)
+
+
+@api.post(KEYS, permission=Permission.MANAGE, status=201)
+def rotate_data_key(organization_id: str, stamp: Stamp) -> DataKey:
+    """Rotate the data key: new secrets are sealed under a new one, old ones still open."""
+    return _vault().keys.rotate(organization_id, stamp)
+
+
+@api.post(f"{KEYS}/reseal", permission=Permission.MANAGE)
+def reseal_secrets(organization_id: str, query: ListQuery) -> Resealed:
+    """Seal one page of an organization's secrets anew under the current data key."""
+    return _vault().reseal(organization_id, query, utc_now())
+
+
+@api.delete(f"{KEYS}/<number>", permission=Permission.MANAGE, status=204, failures=(409,))
+def delete_data_key(organization_id: str, number: str) -> None:
+    """Delete an old data key that no secret is sealed under any more."""
+    _vault().delete_key(organization_id, number)
+
+
+@api.delete(KEYS, permission=Permission.ADMIN)
+def delete_data_keys(organization_id: str, query: DeletionQuery) -> DeletedDataKeys:
+    """Delete data keys with what is sealed under them: those secrets can't be opened again."""
+    return _vault().delete_keys(organization_id, query, utc_now())
+
+
 def _created(organization_id: str, role: Role, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:
     endpoint = _configurator().create_endpoint(organization_id, role, body, stamp)
     return Reply(endpoint, endpoint.revision)
@@ -280,10 +338,15 @@ def _changed(
     query: EditQuery,
     body: EndpointPatch,
     if_match: str | None,
-) -> Reply[Endpoint] | Reply[EditReport]:
+) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
     configurator, now = _configurator(), utc_now()
     if query.dry_run:
         return Reply(configurator.preview(organization_id, role, endpoint_id, body, now))
+    if query.test:
+        stored, report = configurator.change_tested(
+            organization_id, role, endpoint_id, body, if_match, _tested, now
+        )
+        return Reply(TestedEndpoint.of(stored, report), stored.revision)
     changed = configurator.change_endpoint(organization_id, role, endpoint_id, body, if_match, now)
     return Reply(changed, changed.revision)
 

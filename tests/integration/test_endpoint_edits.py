@@ -81,6 +81,8 @@ def verdict(answer: Answer) -> str:
         return "allow"
     if answer.status == 422 and answer.code == "SECRET_REENTRY_REQUIRED":
         return "deny:secret_binding"
+    if answer.status == 403 and answer.code == "PERMISSION_DENIED":
+        return "deny:authz"
     return f"deny:{answer.code}"
 
 
@@ -110,13 +112,42 @@ def test_an_edit_keeps_its_secrets_only_where_they_already_go(tenant: Tenant, ro
     assert SECRET not in answer.text
 
 
-def test_a_reference_to_a_secret_of_others_is_no_field_of_an_endpoint(tenant: Tenant) -> None:
+FOREIGN = {
+    "K17": (
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:patchbay/org_B/crm-AbCdEf",
+        "aws://secretsmanager/eu-central-1/patchbay/org_01K0Z3NDEKTSV4RRFFQ69G5FAV/crm",
+    ),
+    "K18": (
+        ROWS["K18"]["target"]["secret_ref"],
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:platform/stripe-AbCdEf",
+        "aws://secretsmanager/eu-central-1/platform/stripe",
+    ),
+}
+"""What the rows of the corpus describe, as texts that somebody would send."""
+
+
+@pytest.mark.parametrize("row", sorted(FOREIGN))
+def test_a_reference_to_a_secret_of_others_is_refused(tenant: Tenant, row: str) -> None:
     publish(tenant, "1.0.0")
     path = create(tenant)
-    for row in ("K17", "K18"):
-        assert ROWS[row]["expected"].startswith("deny")
-        answer = tenant.client.patch(path, {"secret_ref": ROWS[row]["target"]["secret_ref"]})
-        assert answer.pointers == ["/secret_ref"]
+    before = tenant.client.get(path).json
+    body = {"name": "x", "integration": "acme/crm"}
+    for text in FOREIGN[row]:
+        created = tenant.client.post(f"{tenant.connectors}/sources", {**body, "secret_ref": text})
+        edit = {"secret_ref": text, "secrets": None}
+        for answer in (
+            created,
+            tenant.client.patch(path, edit),
+            tenant.client.patch(f"{path}?dry_run=true", edit),
+            tenant.client.patch(f"{path}?test=true", edit),
+        ):
+            assert verdict(answer) == ROWS[row]["expected"], text
+            assert answer.pointers == ["/secret_ref"]
+    assert tenant.client.get(path).json == before
+
+
+def test_every_row_of_group_k_has_a_verdict() -> None:
+    assert {row for row in ROWS if row.startswith("K")} == set(EDITS) | set(FOREIGN)
 
 
 def test_a_label_edit_needs_no_secret(tenant: Tenant) -> None:
@@ -171,6 +202,7 @@ def test_an_upgrade_is_previewed_and_then_made(tenant: Tenant) -> None:
         "valid": False,
         "errors": [{"pointer": "/variables/region", "message": "is required"}],
         "secrets_to_enter": [],
+        "secret_ref_to_enter": False,
         "connections": [],
     }
     assert tenant.client.patch(path, {"version": "2.0.0"}).code == "CONNECTOR_INVALID_CONFIG"

@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from patchbay.checks.codes import Blame, Code, CodeCategory
 from patchbay.checks.model import CheckReport, Step
-from patchbay.connections.model import HealthStatus, Values
+from patchbay.connections.model import Endpoint, HealthStatus, Values
 from patchbay.platform.ids import ConnectionId, DestinationId, SourceId
 
 
@@ -40,10 +40,24 @@ class Answer(BaseModel):
     latency_ms: int
     steps: tuple[Step, ...]
 
+    @property
+    def succeeded(self) -> bool:
+        return self.status == "succeeded"
+
     @classmethod
     def of(cls, report: CheckReport) -> Self:
         told = {name: getattr(report, name) for name in cls.model_fields if name != "status"}
         return cls(status="succeeded" if report.passed else "failed", **told)
+
+
+class TestedEndpoint(Endpoint):
+    """An endpoint as it was stored, and the test of it that passed before."""
+
+    test: Answer
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, test: Answer) -> Self:
+        return cls(**{name: getattr(endpoint, name) for name in Endpoint.model_fields}, test=test)
 
 
 class ConnectionTest(BaseModel):

@@ -33,6 +33,17 @@ def joined[R: str](reports: Mapping[R, CheckReport]) -> CheckReport:
     )
 
 
+def naming_reference(report: CheckReport) -> CheckReport:
+    """The report of an endpoint whose secrets are elsewhere: the field to change is where."""
+    steps = tuple(
+        step.model_copy(update={"field_pointer": "/secret_ref"})
+        if (step.field_pointer or "").startswith("/secrets/")
+        else step
+        for step in report.steps
+    )
+    return report.model_copy(update={"steps": steps})
+
+
 def out_of_secrets() -> CheckReport:
     """The report of a test whose secrets could not be read, through no fault of its owner."""
     info = describe("secret_store_unavailable")

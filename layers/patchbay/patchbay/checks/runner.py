@@ -41,6 +41,8 @@ _SKIPPED: Final[dict[SkipReason, str]] = {
     "budget_exhausted": "There was no time left for it.",
     "not_applicable": "Not needed for this target.",
 }
+# Pointers to secrets, and to a reference to them.
+_OF_SECRETS: Final = ("/secrets/", "/secret_ref")
 _HOST_CATEGORIES: Final = frozenset({"network", "policy"})
 _CREDENTIAL_CATEGORIES: Final = frozenset({"auth", "permission"})
 
@@ -81,7 +83,7 @@ class _Test:
 
     def judge_configuration(self) -> None:
         """The gates `config` and `secrets`."""
-        secrets = [p for p in self._plan.problems if p.pointer.startswith("/secrets/")]
+        secrets = [p for p in self._plan.problems if p.pointer.startswith(_OF_SECRETS)]
         config = [p for p in self._plan.problems if p not in secrets]
         for name, problems, passed in (
             ("config", config, "The configuration is complete."),

@@ -8,7 +8,7 @@
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from patchbay.checks.actions import required_action
@@ -16,13 +16,15 @@ from patchbay.checks.binding import binding_of
 from patchbay.checks.contracts import DryRun
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.model import CheckReport
-from patchbay.checks.plan import CheckTarget, Plan, compile_plan
-from patchbay.checks.reports import joined, out_of_secrets
+from patchbay.checks.plan import DEFAULT_TIMEOUT_MS, CheckTarget, Plan, compile_plan
+from patchbay.checks.problems import Problem
+from patchbay.checks.reports import joined, naming_reference, out_of_secrets
 from patchbay.checks.runner import run
 from patchbay.connections.configuring import configuration_problems
 from patchbay.connections.model import Connection, Endpoint, Health, HealthStatus, Lifecycle
+from patchbay.connections.secret_references import ReferenceUnusable
 from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Place, Vault
+from patchbay.connections.vault import Vault
 from patchbay.health.recording import event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
@@ -110,15 +112,7 @@ class Tester:
         return self._registry.release(endpoint.integration_id, endpoint.version)
 
     def _plan(self, endpoint: Endpoint, release: Release) -> Plan:
-        return compile_plan(
-            CheckTarget(
-                manifest=release.manifest,
-                auth_config=release.auth_config,
-                variables_schema=release.variables_schema,
-                variables=endpoint.variables,
-                secrets=self._secrets(endpoint, release) if endpoint.secrets_set else {},
-            )
-        )
+        return _plan(endpoint, release, lambda: self._secrets(endpoint, release))
 
     def _secrets(self, endpoint: Endpoint, release: Release) -> dict[str, str]:
         """Opened for where this test would send them, not for where they are said to belong.
@@ -126,8 +120,8 @@ class Tester:
         An endpoint that is edited between its read and this has secrets for another place already:
         they do not open.
         """
-        place = Place.of(endpoint, binding_of(release, endpoint.variables))
-        return self._vault.open(place, self._clock())
+        binding = binding_of(release, endpoint.variables)
+        return self._vault.secrets_of(endpoint, release, binding, self._clock())
 
     def _run(self, parts: Mapping[Role, tuple[Endpoint, Release]]) -> CheckReport:
         """All endpoints side by side, each behind the same guard."""
@@ -143,16 +137,7 @@ class Tester:
             )
 
         reports = dict(zip(plans, asyncio.run(side_by_side()), strict=True))
-        for role, report in reports.items():
-            if report.fault:
-                logger.error(
-                    "check crashed",
-                    role=role,
-                    step=report.fault.step,
-                    error=report.fault.error,
-                    trace=report.fault.trace,
-                )
-        return joined(reports)
+        return joined({role: _told(parts[role][0], reports[role]) for role in reports})
 
     def _record(self, connection: Connection, report: CheckReport) -> None:
         now = self._clock()
@@ -177,6 +162,51 @@ class Tester:
                 error_message=None if report.passed else report.message,
             )
             self._store.record_health(connection, health, required_action(report.code))
+
+
+def try_endpoint(
+    endpoint: Endpoint,
+    release: Release,
+    open_secrets: Callable[[], dict[str, str]],
+    guard: EgressGuard,
+) -> CheckReport:
+    """Tests an endpoint as it would be, with these secrets; nothing is read or stored.
+
+    Raises what `open_secrets` raises, but for a reference that leads to nothing usable: that is
+    a result.
+    """
+    plan = _plan(endpoint, release, open_secrets)
+    return _told(endpoint, asyncio.run(run(plan, guard, total_ms=SYNCHRONOUS_LIMIT_MS)))
+
+
+def _plan(endpoint: Endpoint, release: Release, open_secrets: Callable[[], dict[str, str]]) -> Plan:
+    try:
+        secrets = open_secrets()
+    except ReferenceUnusable as unusable:
+        problem = Problem("/secret_ref", unusable.message, unusable.code)
+        return Plan(DEFAULT_TIMEOUT_MS, problems=(problem,))
+    return compile_plan(
+        CheckTarget(
+            manifest=release.manifest,
+            auth_config=release.auth_config,
+            variables_schema=release.variables_schema,
+            variables=endpoint.variables,
+            secrets=secrets,
+        )
+    )
+
+
+def _told(endpoint: Endpoint, report: CheckReport) -> CheckReport:
+    """Logs what crashed; where secrets are referred to, points at the reference."""
+    if report.fault:
+        logger.error(
+            "check crashed",
+            role=endpoint.role,
+            step=report.fault.step,
+            error=report.fault.error,
+            trace=report.fault.trace,
+        )
+    return naming_reference(report) if endpoint.secret_ref else report
 
 
 def health_status(report: CheckReport) -> HealthStatus:

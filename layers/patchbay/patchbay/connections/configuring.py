@@ -1,9 +1,9 @@
 """Making endpoints and connections of releases: what is asked for is what is given."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import SecretStr
 
@@ -27,21 +27,24 @@ from patchbay.connections.model import (
     id_prefix,
     may_become,
 )
+from patchbay.connections.secret_references import SecretReference
+from patchbay.connections.secret_rules import secret_problems
 from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Place, Vault, secret_key
+from patchbay.connections.vault import Place, Vault, key_of, secret_key
 from patchbay.platform.dynamodb import Delete, Item, Put, Write
 from patchbay.platform.errors import (
     Conflict,
+    EditFailedTest,
     InvalidConfig,
     InvalidInput,
     NotFound,
+    PreconditionFailed,
     Problem,
     SecretReentryRequired,
 )
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
 from patchbay.platform.schemas import document_problems, with_defaults
-from patchbay.registry.auth_config import secret_names
 from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.manifest import Member, Role, read
 from patchbay.registry.model import FieldError, Release
@@ -49,28 +52,43 @@ from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
 
-_CLOSING = ("additionalProperties", "unevaluatedProperties")
-"""Of a secretsSchema: the secrets of `authConfig` come beside those that it declares."""
-
-
 _MAX_TOLD = 20
 """Connections of an endpoint that an answer names."""
 
 type BindingOf = Callable[[Release, Mapping[str, Any]], dict[str, Any]]
 """(release, variables) → what decides where the secrets go. The check engine knows."""
 
+type OpenSecrets = Callable[[], dict[str, str]]
+"""Opens the secrets that an endpoint would have; raises what `Vault.secrets_of` raises."""
+
+
+class Tested(Protocol):
+    """The report of a test; as JSON it is the `details.test` of an edit that is refused."""
+
+    @property
+    def succeeded(self) -> bool: ...
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
+
+
+type TestOf[T: Tested] = Callable[[Endpoint, Release, OpenSecrets], T]
+"""Tests an endpoint as it would be; nothing of it is stored. The check engine can."""
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
     """What a patch makes of an endpoint. With problems, the rest is not to be stored.
 
-    `to_enter` are the secrets that would be kept although where they go has `changed`.
+    `to_enter` are the secrets that would be kept although where they go has `changed`, and
+    `ref_to_enter` says the same of a reference.
     """
 
     endpoint: Endpoint
+    release: Release
     problems: list[Problem]
     changed: list[str]
     to_enter: list[str]
+    ref_to_enter: bool
     entered: dict[str, str] = field(repr=False)
     kept: list[str]
     invalid: dict[str, list[Problem]]
@@ -101,9 +119,14 @@ class Configurator:
 
         A variable that is not given takes the manifest's default, or else the schema's.
         """
-        endpoint, sealed = self.made_endpoint(organization_id, role, new, stamp)
-        self._store.create_endpoint(endpoint, sealed)
-        return endpoint
+
+        def attempt() -> Endpoint:
+            endpoint, sealed = self.made_endpoint(organization_id, role, new, stamp)
+            self._store.create_endpoint(endpoint, sealed)
+            return endpoint
+
+        # Data keys may be rotated between the sealing and the write.
+        return serially(attempt)
 
     def made_endpoint(
         self, organization_id: str, role: Role, new: NewEndpoint, stamp: Stamp
@@ -119,9 +142,11 @@ class Configurator:
         )
         if problems := [
             *document_problems(variables, schema, "/variables"),
-            *_secret_problems(list(new.secrets), _plain(new.secrets), release),
+            *secret_problems(list(new.secrets), _plain(new.secrets), release),
+            *_exclusion_problems(new.secret_ref, list(new.secrets)),
         ]:
             raise InvalidConfig(problems)
+        self._require_own(new.secret_ref, organization_id)
         given = _plain(new.secrets)
         endpoint = Endpoint(
             **new.model_dump(exclude={"secrets", "variables", "version"}),
@@ -161,13 +186,12 @@ class Configurator:
         def attempt() -> tuple[Endpoint, Endpoint]:
             old = self._store.endpoint(organization_id, role, endpoint_id)
             require_match(if_match, old.revision)
-            new, secrets = self.changed_endpoint(old, patch, now)
-            self._store.replace_endpoint(old, new, secrets)
-            return old, new
+            edit = self._accepted(old, patch, now)
+            self._store.replace_endpoint(old, edit.endpoint, self._secret_writes(old, edit, now))
+            return old, edit.endpoint
 
         old, new = serially(attempt)
-        if new.version != old.version:
-            self._registry.let_go(old.integration_id, old.version, now)
+        self._let_go(old, new, now)
         return new
 
     def changed_endpoint(
@@ -176,17 +200,48 @@ class Configurator:
         patch: EndpointPatch,
         now: datetime,
         variables: Mapping[str, Any] | None = None,
-    ) -> tuple[Endpoint, Write | None]:
-        """What a change is about to store: the endpoint, and the write of its secrets.
+    ) -> tuple[Endpoint, Sequence[Write]]:
+        """What a change is about to store: the endpoint, and the writes of its secrets.
 
         `variables`, where given, replace what there is. Raises as `change_endpoint`.
         """
-        edit = self._edited(old, patch, now, variables)
-        if problems := [*edit.problems, *_upgrade_problems(edit.invalid)]:
-            raise InvalidConfig(problems)
-        if edit.to_enter:
-            raise SecretReentryRequired(edit.to_enter, edit.changed)
-        return edit.endpoint, self._secret_write(old, edit, now)
+        edit = self._accepted(old, patch, now, variables)
+        return edit.endpoint, self._secret_writes(old, edit, now)
+
+    def change_tested[T: Tested](
+        self,
+        organization_id: str,
+        role: Role,
+        endpoint_id: str,
+        patch: EndpointPatch,
+        if_match: IfMatch,
+        test: TestOf[T],
+        now: datetime,
+    ) -> tuple[Endpoint, T]:
+        """As `change_endpoint`, but stores the edit only if a test of it succeeds.
+
+        What was tested is what is stored: raises `PreconditionFailed` or, without If-Match,
+        `Conflict` if the endpoint was changed meanwhile. Raises `EditFailedTest` with the report.
+        """
+        old = self._store.endpoint(organization_id, role, endpoint_id)
+        require_match(if_match, old.revision)
+        edit = self._accepted(old, patch, now)
+        report = test(edit.endpoint, edit.release, lambda: self._secrets(old, edit, now))
+        if not report.succeeded:
+            raise EditFailedTest(report.model_dump(mode="json"))
+
+        def attempt() -> None:
+            standing = self._store.endpoint(organization_id, role, endpoint_id)
+            if standing.revision != old.revision:
+                raise PreconditionFailed if if_match else _changed_meanwhile()
+            if invalid := self._made_invalid(standing, edit.release):
+                raise InvalidConfig(_upgrade_problems(invalid))
+            new = edit.endpoint
+            self._store.replace_endpoint(standing, new, self._secret_writes(old, edit, now))
+
+        serially(attempt)
+        self._let_go(old, edit.endpoint, now)
+        return edit.endpoint, report
 
     def preview(
         self,
@@ -201,14 +256,42 @@ class Configurator:
         edit = self._edited(old, patch, now)
         return EditReport(
             version=edit.endpoint.version,
-            valid=not (edit.problems or edit.to_enter or edit.invalid),
+            valid=not (edit.problems or edit.to_enter or edit.ref_to_enter or edit.invalid),
             errors=_told(edit.problems),
             secrets_to_enter=edit.to_enter,
+            secret_ref_to_enter=edit.ref_to_enter,
             connections=[
                 InvalidConnection(id=connection_id, errors=_told(problems))
                 for connection_id, problems in list(edit.invalid.items())[:_MAX_TOLD]
             ],
         )
+
+    def _accepted(
+        self,
+        old: Endpoint,
+        patch: EndpointPatch,
+        now: datetime,
+        variables: Mapping[str, Any] | None = None,
+    ) -> Edit:
+        """An edit that may be stored. Raises `InvalidConfig` and `SecretReentryRequired`."""
+        edit = self._edited(old, patch, now, variables)
+        if problems := [*edit.problems, *_upgrade_problems(edit.invalid)]:
+            raise InvalidConfig(problems)
+        pointers = [f"/secrets/{name}" for name in edit.to_enter]
+        if edit.ref_to_enter:
+            pointers.append("/secret_ref")
+        if pointers:
+            raise SecretReentryRequired(pointers, edit.changed)
+        return edit
+
+    def _let_go(self, old: Endpoint, new: Endpoint, now: datetime) -> None:
+        if new.version != old.version:
+            self._registry.let_go(old.integration_id, old.version, now)
+
+    def _require_own(self, secret_ref: str | None, organization_id: str) -> None:
+        """Raises `ReferenceDenied` and `InvalidInput`."""
+        if secret_ref is not None:
+            SecretReference.entered(secret_ref, organization_id, self._vault.keys.region)
 
     def _edited(
         self,
@@ -230,11 +313,18 @@ class Configurator:
             variables = {**manifest.defaults, **variables}
         variables = _canonical(with_defaults(variables, schema), schema)
         entered = _plain(patch.secrets or {})
-        kept = [name for name in old.secrets_set if name not in (patch.secrets or {})]
+        given = "secrets" in patch.model_fields_set
+        removed = old.secrets_set if given and patch.secrets is None else (patch.secrets or {})
+        kept = [name for name in old.secrets_set if name not in removed]
+        ref_given = "secret_ref" in patch.model_fields_set
+        secret_ref = patch.secret_ref if ref_given else old.secret_ref
+        if ref_given:
+            self._require_own(secret_ref, old.organization_id)
         problems = [
             *([] if old.role in manifest.roles else [Problem("/version", "has not this role")]),
             *document_problems(variables, schema, "/variables"),
-            *_secret_problems([*kept, *entered], entered, release),
+            *secret_problems([*kept, *entered], entered, release),
+            *_exclusion_problems(secret_ref, [*kept, *entered]),
         ]
         binding = old.binding if problems else self._binding_of(release, variables)
         changed = sorted(name for name in binding if binding[name] != old.binding.get(name))
@@ -245,6 +335,7 @@ class Configurator:
                 "category": manifest.category,
                 "variables": variables,
                 "secrets_set": sorted([*kept, *entered]),
+                "secret_ref": secret_ref,
                 "binding": binding,
                 "updated_at": now,
                 "revision": old.revision + 1,
@@ -255,9 +346,11 @@ class Configurator:
             endpoint.dependencies = self._dependencies(old.organization_id, release, now)
         return Edit(
             endpoint=endpoint,
+            release=release,
             problems=problems,
             changed=changed,
             to_enter=kept if changed else [],
+            ref_to_enter=bool(changed) and secret_ref is not None and not ref_given,
             entered=entered,
             kept=kept,
             invalid=self._made_invalid(old, release),
@@ -274,16 +367,24 @@ class Configurator:
             and (problems := configuration_problems(release, connection.configurations))
         }
 
-    def _secret_write(self, old: Endpoint, edit: Edit, now: datetime) -> Write | None:
-        """Seals what is entered with what is kept; None if neither secrets nor place change."""
-        place = Place.of(edit.endpoint, edit.endpoint.binding)
+    def _secrets(self, old: Endpoint, edit: Edit, now: datetime) -> dict[str, str]:
+        """What the endpoint would have: what is kept with what is entered, or what it refers to."""
+        if edit.endpoint.secret_ref is not None:
+            new = edit.endpoint
+            return self._vault.secrets_of(new, edit.release, new.binding, now)
+        # Kept ones go where they always went, or the edit would not have been accepted.
+        stored = self._vault.secrets_of(old, edit.release, old.binding, now) if edit.kept else {}
+        return {name: stored[name] for name in edit.kept} | edit.entered
+
+    def _secret_writes(self, old: Endpoint, edit: Edit, now: datetime) -> Sequence[Write]:
+        """Seals what is entered with what is kept; nothing if neither secrets nor place change."""
         if not edit.changed and not edit.entered and edit.kept == old.secrets_set:
-            return None
+            return []
         if not edit.entered and not edit.kept:
-            return Delete(secret_key(old.organization_id, old.id))
-        stored = self._vault.open(Place.of(old, old.binding), now) if edit.kept else {}
-        secrets = {name: stored[name] for name in edit.kept} | edit.entered
-        return Put(self._vault.sealed(place, secrets, now))
+            return [Delete(secret_key(old.organization_id, old.id))]
+        place = Place.of(edit.endpoint, edit.endpoint.binding)
+        sealed = self._vault.sealed(place, self._secrets(old, edit, now), now)
+        return [Put(sealed), key_of(sealed)]
 
     def delete_endpoint(
         self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch, now: datetime
@@ -490,20 +591,15 @@ def _canonical(variables: dict[str, Any], schema: dict[str, Any]) -> dict[str, A
     }
 
 
-def _secret_problems(names: list[str], entered: dict[str, str], release: Release) -> list[Problem]:
-    """Secrets that the release does not know, or whose schema refuses them; none is quoted.
+def _exclusion_problems(secret_ref: str | None, names: Sequence[str]) -> list[Problem]:
+    if secret_ref is None or not names:
+        return []
+    message = 'excludes secrets; an edit can remove the stored ones by "secrets": null'
+    return [Problem("/secret_ref", message)]
 
-    One that is missing may come later: a test of the endpoint says so.
-    """
-    known = secret_names(release.auth_config, release.manifest)
-    told = ", ".join(known) or "none"
-    schema = read(release.manifest).secrets_schema
-    rules = {name: rule for name, rule in schema.items() if name not in ("required", *_CLOSING)}
-    return [
-        Problem(f"/secrets/{name}", f"is no secret of this integration (it has: {told})")
-        for name in names
-        if name not in known
-    ] + document_problems(entered, rules, "/secrets")
+
+def _changed_meanwhile() -> Conflict:
+    return Conflict("The endpoint was changed while this edit was tested: nothing was stored.")
 
 
 def _upgrade_problems(invalid: Mapping[str, list[Problem]]) -> list[Problem]:

@@ -4,8 +4,7 @@ The shapes are those of the published operations; what there is nothing to say o
 `space`, `limit`, `cursor` and `nextCursor` are ours and may be ignored.
 """
 
-from enum import StrEnum
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -18,6 +17,8 @@ from patchbay.connections.model import (
     HealthStatus,
     Name,
     OwnershipMode,
+    SecretProvider,
+    SecretRef,
     Values,
 )
 from patchbay.platform.clock import UtcTime
@@ -31,15 +32,6 @@ MAX_RECORDS: Final = 1000
 
 DottedKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN.replace("/", r"\."))]
 """`publisher.slug`: neither has a dot, so there is one way to read it."""
-
-SecretRef = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-
-
-class SecretProvider(StrEnum):
-    """Who keeps the secrets: our vault, or the organization's AWS Secrets Manager."""
-
-    PATCHBAY = "patchbay"
-    AWS_SECRETS_MANAGER = "aws-secrets-manager"
 
 
 class _Input(BaseModel):
@@ -168,7 +160,4 @@ class ConnectionRecords(BaseModel):
 
 def secrets_of(source: Endpoint) -> tuple[SecretProvider, str]:
     """Who keeps the secrets of a source, and how they are named there."""
-    reference: Any = getattr(source, "secret_ref", None)
-    if reference:
-        return SecretProvider.AWS_SECRETS_MANAGER, str(reference)
-    return SecretProvider.PATCHBAY, f"patchbay://{source.id}"
+    return source.secret_provider, source.secret_ref or f"patchbay://{source.id}"

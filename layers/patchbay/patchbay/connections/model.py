@@ -3,12 +3,22 @@
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    computed_field,
+    field_validator,
+)
 
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
-from patchbay.platform.validation import OneLine, within
+from patchbay.platform.validation import OneLine, WholeNumber, within
 from patchbay.registry.auth_config import SecretName
 from patchbay.registry.manifest import Category, IntegrationKey, Role
 from patchbay.registry.model import FieldError
@@ -30,6 +40,13 @@ class OwnershipMode(StrEnum):
 
     MANAGED = "managed"
     BYOK = "byok"
+
+
+class SecretProvider(StrEnum):
+    """Where an endpoint's secrets are kept: in the vault, or in AWS Secrets Manager."""
+
+    PATCHBAY = "patchbay"
+    AWS = "aws-secrets-manager"
 
 
 class Lifecycle(StrEnum):
@@ -117,6 +134,15 @@ Values = Annotated[dict[str, Any], within(MAX_VALUES_BYTES, MAX_VALUES_DEPTH)]
 """Variables or configurations: a JSON object of at most 32 KB and 10 levels."""
 
 SecretValue = Annotated[SecretStr, AfterValidator(_is_no_mask)]
+Secrets = Annotated[dict[SecretName, SecretValue], Field(max_length=20)]
+
+SecretRef = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+"""A reference as it was given: `aws://secretsmanager/<region>/patchbay/<organization_id>/…`."""
+
+_REFERENCE_MEANING: Final = (
+    "instead of secrets: aws://secretsmanager/<region>/<name>, a secret of AWS Secrets Manager "
+    "under patchbay/<organization_id>/ that holds a JSON object of secret names and texts"
+)
 
 
 Environment = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -138,9 +164,8 @@ class NewEndpoint(_Input):
         default=None, description="a release or a range of them; the current one if absent"
     )
     variables: Values = Field(default_factory=dict)
-    secrets: Annotated[dict[SecretName, SecretValue], Field(max_length=20)] = Field(
-        default_factory=dict, description="write-only"
-    )
+    secrets: Secrets = Field(default_factory=dict, description="write-only")
+    secret_ref: SecretRef | None = Field(default=None, description=_REFERENCE_MEANING)
     environment: Environment | None = None
     external_account_id: ExternalAccountId | None = None
     ownership_mode: OwnershipMode = OwnershipMode.MANAGED
@@ -167,7 +192,10 @@ class InstalledDependency(BaseModel):
 
 
 class Endpoint(BaseModel):
-    """A source or destination. Of its secrets only the names are told."""
+    """A source or destination. Of its secrets only the names are told.
+
+    With a `secret_ref` the names are those of the secret that it refers to, and not known here.
+    """
 
     id: str
     organization_id: str
@@ -179,6 +207,7 @@ class Endpoint(BaseModel):
     category: str
     variables: dict[str, Any]
     secrets_set: list[str]
+    secret_ref: str | None = None
     members: list[InstalledMember]
     dependencies: list[InstalledDependency]
     environment: str | None
@@ -191,18 +220,25 @@ class Endpoint(BaseModel):
     users_revision: int = Field(default=0, exclude=True)
     """Another number whenever a connection of it is made, or configured in another way."""
 
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def secret_provider(self) -> SecretProvider:
+        """Where the secrets are kept."""
+        return SecretProvider.PATCHBAY if self.secret_ref is None else SecretProvider.AWS
+
 
 class EndpointPatch(_Input):
     """JSON merge patch of an endpoint: what is left out stays, null removes.
 
-    A secret is replaced by a new value and removed by null. `version` upgrades to another release
-    of the same integration.
+    A secret is replaced by a new value and removed by null; `secrets: null` removes all. `version`
+    upgrades to another release of the same integration.
     """
 
     name: Name | None = None
     version: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
     variables: Values | None = None
     secrets: Annotated[dict[SecretName, SecretValue | None], Field(max_length=20)] | None = None
+    secret_ref: SecretRef | None = Field(default=None, description=_REFERENCE_MEANING)
     environment: Environment | None = None
     external_account_id: ExternalAccountId | None = None
     ownership_mode: OwnershipMode | None = None
@@ -211,7 +247,15 @@ class EndpointPatch(_Input):
 class EditQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    dry_run: bool = False
+    dry_run: bool = Field(default=False, description="tell what the edit would come to")
+    test: bool = Field(default=False, description="store the edit only if a test of it passes")
+
+    @field_validator("test")
+    @classmethod
+    def _either(cls, test: bool, info: ValidationInfo) -> bool:
+        if test and info.data.get("dry_run"):
+            raise ValueError("excludes dry_run, which stores nothing")
+        return test
 
 
 class InvalidConnection(BaseModel):
@@ -228,7 +272,55 @@ class EditReport(BaseModel):
     valid: bool
     errors: list[FieldError]
     secrets_to_enter: list[str]
+    secret_ref_to_enter: bool
     connections: list[InvalidConnection]
+
+
+class DataKey(BaseModel):
+    """A key that secrets of an organization are sealed under."""
+
+    number: int
+    current: bool
+    created_at: UtcTime
+
+
+class DataKeys(BaseModel):
+    """The data keys of an organization, oldest first.
+
+    `current` is the number of the one that new secrets are sealed under; it is made when the first
+    of them is.
+    """
+
+    current: int
+    keys: list[DataKey]
+
+
+class Resealed(BaseModel):
+    """What became of one page of secrets: how many are under the current key only now, and the
+    endpoints whose secrets could not be opened, which have to be entered again or deleted.
+    """
+
+    resealed: int
+    unreadable: list[str]
+    next_cursor: str | None
+
+
+class DeletedDataKeys(BaseModel):
+    """The keys that were deleted, and when the last process has forgotten them."""
+
+    deleted: list[int]
+    unreadable_at: UtcTime
+
+
+class DeletionQuery(BaseModel):
+    """Which data keys to delete. `confirm` is the id of the organization, once more."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    through: Annotated[WholeNumber, Field(ge=1)] = Field(
+        description="delete all keys up to this number"
+    )
+    confirm: str = Field(description="the id of the organization, once more", max_length=64)
 
 
 class NewConnection(_Input):

@@ -26,7 +26,6 @@ from patchbay.connections.contracts import (
     ConnectionRecords,
     CreateConnection,
     ListConnections,
-    SecretProvider,
     UpdateConnection,
     secrets_of,
 )
@@ -39,6 +38,7 @@ from patchbay.connections.model import (
     NewConnection,
     NewEndpoint,
     RequiredAction,
+    SecretProvider,
 )
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Place, Vault
@@ -233,7 +233,7 @@ class ConnectionOperations:
         self, organization_id: str, provider: SecretProvider, reference: str, now: datetime
     ) -> "_Credentials":
         """What a secretRef gives a source. Raises `InvalidInput` for one that names nothing."""
-        if provider is SecretProvider.AWS_SECRETS_MANAGER:
+        if provider is SecretProvider.AWS:
             return _Credentials({"secret_ref": reference})
         if reference == NO_SECRETS:
             return _Credentials({})
@@ -263,7 +263,9 @@ class _Credentials:
             return
         theirs, ours = self.owner.binding, source.binding
         changed = sorted(name for name in ours if ours[name] != theirs.get(name))
-        raise SecretReentryRequired(self.owner.secrets_set, changed)
+        raise SecretReentryRequired(
+            [f"/secrets/{name}" for name in self.owner.secrets_set], changed
+        )
 
 
 def _new_source(new: CreateConnection, credentials: dict[str, Any]) -> NewEndpoint:
@@ -309,7 +311,7 @@ def _is_in_vault(source: Endpoint) -> bool:
 
 def _provider_of(reference: str) -> SecretProvider:
     in_aws = reference.startswith("aws:")
-    return SecretProvider.AWS_SECRETS_MANAGER if in_aws else SecretProvider.PATCHBAY
+    return SecretProvider.AWS if in_aws else SecretProvider.PATCHBAY
 
 
 @contextmanager

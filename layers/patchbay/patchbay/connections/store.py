@@ -27,7 +27,7 @@ from patchbay.connections.model import (
     RequiredAction,
     id_prefix,
 )
-from patchbay.connections.vault import secret_key
+from patchbay.connections.vault import key_of, secret_key
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -97,7 +97,7 @@ class ConnectionStore:
         """Stores an endpoint with its sealed secrets, and counts it at its release: all or nothing.
 
         Raises `NotFound` for an organization that is not there, `InvalidInput` if the release has
-        been withdrawn meanwhile.
+        been withdrawn meanwhile, `TransactionRefused` if the data keys were rotated meanwhile.
         """
         writes: list[Write] = [
             Put({**_endpoint_item(endpoint), "uses": uses}, ABSENT),
@@ -107,7 +107,7 @@ class ConnectionStore:
             still_installable(endpoint.integration_id),
         ]
         if sealed:
-            writes.append(Put(sealed, ABSENT))
+            writes += [Put(sealed, ABSENT), key_of(sealed)]
         try:
             self._table.transact([*writes, *connected])
         except TransactionRefused as refused:
@@ -116,9 +116,9 @@ class ConnectionStore:
             # This id can only be there already by this request, or the one that it repeats.
             if 0 in refused.failed:
                 return
-            if min(refused.failed) >= len(writes):
-                raise
-            raise InvalidInput.at("/integration", "has just been deleted") from None
+            if refused.failed.keys() & {1, 3}:
+                raise InvalidInput.at("/integration", "has just been deleted") from None
+            raise
 
     def create_connected(
         self, source: Endpoint, sealed: Item | None, connection: Connection, space: Space
@@ -128,7 +128,7 @@ class ConnectionStore:
         put = Put(_connection_item(connection), ABSENT)
         self.create_endpoint(source, sealed, put, use_of_space(space, +1), use, uses=1)
 
-    def replace_endpoint(self, old: Endpoint, new: Endpoint, secrets: Write | None) -> None:
+    def replace_endpoint(self, old: Endpoint, new: Endpoint, secrets: Sequence[Write]) -> None:
         """Writes a new revision with its secrets, and counts it at its new release.
 
         Raises `TransactionRefused` if somebody else came in between.
@@ -138,7 +138,7 @@ class ConnectionStore:
     def change_connected(
         self,
         source: tuple[Endpoint, Endpoint],
-        secrets: Write | None,
+        secrets: Sequence[Write],
         connection: tuple[Connection, Connection],
     ) -> None:
         """A source and a connection of it, from what they were to what they are now.
@@ -492,7 +492,7 @@ def _judged(connection: Connection, version: str, uses: int = 0) -> Update:
     )
 
 
-def _endpoint_change(old: Endpoint, new: Endpoint, secrets: Write | None) -> list[Write]:
+def _endpoint_change(old: Endpoint, new: Endpoint, secrets: Sequence[Write]) -> list[Write]:
     kept = ("pk", "sk", *_OF_CONNECTIONS)
     standing = equals("revision", old.revision)
     if new.version != old.version:
@@ -502,10 +502,9 @@ def _endpoint_change(old: Endpoint, new: Endpoint, secrets: Write | None) -> lis
             endpoint_key(old.organization_id, old.id),
             values={n: v for n, v in _endpoint_item(new).items() if n not in kept},
             condition=standing,
-        )
+        ),
+        *secrets,
     ]
-    if secrets:
-        writes.append(secrets)
     if new.version != old.version:
         writes.append(use_of_release(old.integration_id, old.version, -1))
         writes.append(use_of_release(new.integration_id, new.version, +1))

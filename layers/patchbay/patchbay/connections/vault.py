@@ -1,43 +1,44 @@
 """The vault: secrets sealed with AES-256-GCM under a data key of their organization.
 
-An organization's data key is made by KMS, which keeps the key that wraps it, with the organization
-as encryption context; it lies wrapped in the integrations table and is unwrapped for five minutes
-at a time. A sealed secret carries the organization, the endpoint and its binding (what decides
-where the secret goes) as additional data: copied to another place, or read for another
-destination, it does not open.
+A sealed secret carries the organization, the endpoint and its binding (what decides where the
+secret goes) as additional data: copied to another place, or read for another destination, it does
+not open. An endpoint may refer to a secret of AWS Secrets Manager instead; the vault reads both.
 """
 
+import functools
 import hashlib
 import os
-import threading
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from patchbay.connections.model import Endpoint
-from patchbay.platform.aws import call, client
+from patchbay.connections.data_keys import KeyRing, still_current
+from patchbay.connections.model import DeletedDataKeys, DeletionQuery, Endpoint, Resealed
+from patchbay.connections.secret_references import SecretReference, read_reference
 from patchbay.platform.clock import to_text
-from patchbay.platform.dynamodb import ABSENT, ConditionFailed, Item, Key, Put, Table
-from patchbay.platform.errors import InternalError
+from patchbay.platform.cursor import CursorSeal
+from patchbay.platform.dynamodb import Check, Item, Key, Put, Table, TransactionRefused, equals
+from patchbay.platform.errors import Conflict, InternalError, InvalidInput, NotFound
+from patchbay.platform.lists import ListQuery, Lists
 from patchbay.platform.logging import logger
+from patchbay.platform.revisions import serially
 from patchbay.platform.strict_json import canonical, compact, loads
+from patchbay.registry.model import Release
 from patchbay.tenancy.store import organization_pk
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient
 
 _NONCE_BYTES: Final = 12
-_KEY_LIFETIME: Final = timedelta(minutes=5)
-_FIRST_KEY: Final = 1
-
-
-def data_key_key(organization_id: str, number: int) -> Key:
-    return Key(organization_pk(organization_id), f"DATAKEY#{number}")
+_PREFIX: Final = "SECRET#"
+_MAX_USERS_TOLD: Final = 20
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def secret_key(organization_id: str, endpoint_id: str) -> Key:
-    return Key(organization_pk(organization_id), f"SECRET#{endpoint_id}")
+    return Key(organization_pk(organization_id), f"{_PREFIX}{endpoint_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,97 +70,160 @@ class Vault:
 
     def __init__(self, table: Table, kms_key_id: str, kms: "KMSClient | None" = None) -> None:
         self._table = table
-        self._kms_key_id = kms_key_id
-        self._kms = kms or client("kms")
-        self._lock = threading.Lock()
-        self._unwrapped: dict[tuple[str, int], tuple[datetime, bytes]] = {}
+        self._lists = Lists(table, CursorSeal(table))
+        self.keys = KeyRing(table, kms_key_id, kms)
 
     def sealed(self, place: Place, secrets: Mapping[str, str], now: datetime) -> Item:
-        """The item that holds these secrets, sealed: for the transaction that writes the endpoint.
+        """The item that holds these secrets, sealed under the current key.
 
+        It is for the transaction that writes the endpoint, together with `key_of` the item.
         Raises `TemporarilyUnavailable` if KMS or the table does not answer.
         """
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-        key = self._data_key(place.organization_id, _FIRST_KEY, now, make=True)
-        nonce = os.urandom(_NONCE_BYTES)
-        text = AESGCM(key).encrypt(nonce, compact(dict(secrets)), place.additional_data())
-        return {
-            **secret_key(place.organization_id, place.endpoint_id)._asdict(),
-            "data_key": _FIRST_KEY,
-            "nonce": nonce,
-            "sealed": text,
-            "updated_at": to_text(now),
-        }
+        return self._sealed(place, compact(dict(secrets)), now) | {"updated_at": to_text(now)}
 
     def open(self, place: Place, now: datetime) -> dict[str, str]:
-        """The secrets of an endpoint; none if it has none.
+        """The sealed secrets of an endpoint; none if it has none.
 
         Raises `InternalError` for an item that was altered, belongs elsewhere or is bound to
-        another destination, and `TemporarilyUnavailable`.
+        another destination, and for one whose data key is gone; and `TemporarilyUnavailable`.
         """
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         item = self._table.get(secret_key(place.organization_id, place.endpoint_id))
         if item is None:
             return {}
-        key = self._data_key(place.organization_id, item["data_key"], now, make=False)
-        try:
-            text = AESGCM(key).decrypt(item["nonce"], item["sealed"], place.additional_data())
-        except InvalidTag:
-            logger.error("sealed secret does not open", endpoint_id=place.endpoint_id)
-            raise InternalError from None
-        secrets: dict[str, str] = loads(text)
+        secrets: dict[str, str] = loads(self._opened(place, item, now))
         return secrets
 
-    def _data_key(self, organization_id: str, number: int, now: datetime, *, make: bool) -> bytes:
-        with self._lock:
-            cached = self._unwrapped.get((organization_id, number))
-            if cached and now < cached[0]:
-                return cached[1]
-            item = self._table.get(data_key_key(organization_id, number))
-            if item:
-                key = self._unwrap(organization_id, item["wrapped"])
-            elif make:
-                key = self._make(organization_id, number, now)
-            else:
-                logger.error("data key is gone", organization_id=organization_id, number=number)
+    def secrets_of(
+        self, endpoint: Endpoint, release: Release, binding: Mapping[str, Any], now: datetime
+    ) -> dict[str, str]:
+        """The secrets of an endpoint, wherever they are kept, to be sent where `binding` says.
+
+        Raises `ReferenceUnusable` for a reference that leads to nothing usable, `InternalError`
+        if the secrets are not for this destination, are lost or altered, and
+        `TemporarilyUnavailable`.
+        """
+        place = Place.of(endpoint, binding)
+        if endpoint.secret_ref is not None:
+            if place != Place.of(endpoint, endpoint.binding):
+                logger.error("reference is bound to another place", endpoint_id=endpoint.id)
                 raise InternalError
-            self._unwrapped[organization_id, number] = (now + _KEY_LIFETIME, key)
-            return key
+            return read_reference(
+                SecretReference.stored(
+                    endpoint.secret_ref, endpoint.organization_id, self.keys.region
+                ),
+                release,
+            )
+        if not endpoint.secrets_set:
+            return {}
+        secrets = self.open(place, now)
+        if not secrets.keys() >= set(endpoint.secrets_set):
+            logger.error("sealed secret is gone", endpoint_id=endpoint.id)
+            raise InternalError
+        return secrets
 
-    def _make(self, organization_id: str, number: int, now: datetime) -> bytes:
-        answer: Any = call(
-            self._kms.generate_data_key,
-            KeyId=self._kms_key_id,
-            KeySpec="AES_256",
-            EncryptionContext=_context(organization_id),
+    def reseal(self, organization_id: str, query: ListQuery, now: datetime) -> Resealed:
+        """Seals one page of an organization's secrets anew, those that are under older keys.
+
+        Each is written only as it was read: one that is edited meanwhile is under the current key
+        already. It may be broken off and begun again anywhere. Raises `InvalidCursor`, and
+        `TemporarilyUnavailable`.
+        """
+        page = self._lists.page(
+            organization_id,
+            query,
+            now,
+            lambda item: item,
+            pk=organization_pk(organization_id),
+            prefix=_PREFIX,
         )
-        item = {
-            **data_key_key(organization_id, number)._asdict(),
-            "wrapped": answer["CiphertextBlob"],
-            "created_at": to_text(now),
-        }
+        resealed, unreadable = 0, []
+        for item in page.items:
+            attempt = functools.partial(self._resealed, organization_id, item, now)
+            try:
+                resealed += serially(attempt)
+            except InternalError:
+                unreadable.append(_endpoint_id(item))
+        return Resealed(resealed=resealed, unreadable=unreadable, next_cursor=page.next_cursor)
+
+    def delete_keys(
+        self, organization_id: str, query: DeletionQuery, now: datetime
+    ) -> DeletedDataKeys:
+        """Deletes data keys with what is sealed under them. Raises `InvalidInput`, `NotFound`."""
+        if query.confirm != organization_id:
+            raise InvalidInput.at("/query/confirm", "is not the id of the organization")
+        return self.keys.delete_all(organization_id, query.through, now)
+
+    def delete_key(self, organization_id: str, text: str) -> None:
+        """Deletes an old data key, by its number, that no secret is sealed under.
+
+        Raises `NotFound`, and `Conflict` IN_USE with the endpoints that need it.
+        """
+        if _NUMBER.fullmatch(text) is None:
+            raise NotFound("data key")
+        number = int(text)
+        if number == self.keys.current_number(organization_id):
+            raise Conflict("This is the current data key: rotate first.", "IN_USE", used_by=[])
+        # Nothing is sealed under a key that is not current any more, so none is added meanwhile.
+        users = [
+            _endpoint_id(item)
+            for item in self._table.query_all(
+                organization_pk(organization_id), prefix=_PREFIX, attributes=("sk", "data_key")
+            )
+            if item["data_key"] == number
+        ]
+        if users:
+            raise Conflict(
+                "Secrets are sealed under this data key: re-seal them first.",
+                "IN_USE",
+                used_by=users[:_MAX_USERS_TOLD],
+            )
+        self.keys.delete(organization_id, number)
+
+    def _resealed(self, organization_id: str, item: Item, now: datetime) -> bool:
+        """Raises `TransactionRefused` if the keys were rotated meanwhile."""
+        if item["data_key"] == self.keys.current_number(organization_id):
+            return False
+        place = Place(organization_id, _endpoint_id(item), item["binding"])
+        sealed = item | self._sealed(place, self._opened(place, item, now), now)
         try:
-            self._table.write(Put(item, ABSENT))
-        except ConditionFailed as lost:
-            if lost.item is None:
-                raise
-            return self._unwrap(organization_id, lost.item["wrapped"])
-        key: bytes = answer["Plaintext"]
-        return key
+            self._table.transact([Put(sealed, equals("nonce", item["nonce"])), key_of(sealed)])
+        except TransactionRefused as refused:
+            if 0 in refused.failed:
+                return False  # edited or deleted meanwhile
+            raise
+        return True
 
-    def _unwrap(self, organization_id: str, wrapped: bytes) -> bytes:
-        answer: Any = call(
-            self._kms.decrypt,
-            KeyId=self._kms_key_id,
-            CiphertextBlob=wrapped,
-            EncryptionContext=_context(organization_id),
-        )
-        key: bytes = answer["Plaintext"]
-        return key
+    def _sealed(self, place: Place, text: bytes, now: datetime) -> Item:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        number, key = self.keys.current(place.organization_id, now)
+        nonce = os.urandom(_NONCE_BYTES)
+        return {
+            **secret_key(place.organization_id, place.endpoint_id)._asdict(),
+            "organization_id": place.organization_id,
+            "data_key": number,
+            "binding": place.binding,
+            "nonce": nonce,
+            "sealed": AESGCM(key).encrypt(nonce, text, place.additional_data()),
+        }
+
+    def _opened(self, place: Place, item: Item, now: datetime) -> bytes:
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        key = self.keys.key(place.organization_id, int(item["data_key"]), now)
+        try:
+            return AESGCM(key).decrypt(item["nonce"], item["sealed"], place.additional_data())
+        except (InvalidTag, ValueError):  # a nonce of another length is a ValueError
+            logger.error("sealed secret does not open", endpoint_id=place.endpoint_id)
+            raise InternalError from None
 
 
-def _context(organization_id: str) -> dict[str, str]:
-    return {"organization": organization_id}
+def key_of(sealed: Item) -> Check:
+    """For the transaction that writes a sealed item: its data key is still the current one."""
+    return still_current(sealed["organization_id"], int(sealed["data_key"]))
+
+
+def _endpoint_id(item: Item) -> str:
+    endpoint_id: str = item["sk"].removeprefix(_PREFIX)
+    return endpoint_id

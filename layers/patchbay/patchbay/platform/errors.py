@@ -7,6 +7,7 @@
     │   └── InvalidConfig       400  CONNECTOR_INVALID_CONFIG
     ├── Unauthenticated         401  UNAUTHENTICATED
     ├── PermissionDenied        403  PERMISSION_DENIED
+    ├── ReferenceDenied         403  PERMISSION_DENIED
     ├── NotFound                404  NOT_FOUND, <THING>_NOT_FOUND
     ├── MethodNotAllowed        405  METHOD_NOT_ALLOWED
     ├── Conflict                409  CONFLICT, SLUG_TAKEN, PUBLISHER_TAKEN, VERSION_EXISTS, IN_USE
@@ -14,6 +15,7 @@
     ├── PayloadTooLarge         413  PAYLOAD_TOO_LARGE
     ├── NotPublishable          422  NOT_PUBLISHABLE
     ├── SecretReentryRequired   422  SECRET_REENTRY_REQUIRED
+    ├── EditFailedTest          422  TEST_FAILED
     ├── InternalError           500  INTERNAL_ERROR
     └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
 
@@ -21,7 +23,7 @@ An error's message is written for the caller: it never holds a secret, a request
 another system.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -113,6 +115,19 @@ class PermissionDenied(PatchbayError):
         )
 
 
+class ReferenceDenied(PatchbayError):
+    """The reference is to a secret of others. It is told neither whose nor whether it exists."""
+
+    status = 403
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message="The reference is to a secret that is not this organization's.",
+            code="PERMISSION_DENIED",
+            details={"errors": [{"pointer": "/secret_ref", "message": message}]},
+        )
+
+
 class NotFound(PatchbayError):
     """There is no such thing, or it is another tenant's: the caller can't tell which."""
 
@@ -178,21 +193,40 @@ class NotPublishable(PatchbayError):
 
 
 class SecretReentryRequired(PatchbayError):
-    """The edit would send stored secrets elsewhere: they have to be entered again."""
+    """The edit would send stored secrets elsewhere: they have to be entered again.
+
+    `pointers` are those of the secrets, or that of the reference to them.
+    """
 
     status = 422
 
-    def __init__(self, names: Sequence[str], changed: Sequence[str]) -> None:
+    def __init__(self, pointers: Sequence[str], changed: Sequence[str]) -> None:
         super().__init__(
             message="This changes where the stored secrets go: enter them again.",
             code="SECRET_REENTRY_REQUIRED",
             details={
                 "errors": [
-                    {"pointer": f"/secrets/{name}", "message": "has to be entered again"}
-                    for name in names
+                    {"pointer": pointer, "message": "has to be entered again"}
+                    for pointer in pointers
                 ],
                 "changed": list(changed),
             },
+        )
+
+
+class EditFailedTest(PatchbayError):
+    """The edit was tested before it was stored, and failed: nothing has changed.
+
+    `details.test` is the report.
+    """
+
+    status = 422
+
+    def __init__(self, report: Mapping[str, Any]) -> None:
+        super().__init__(
+            message="The test of this edit failed: nothing was changed.",
+            code="TEST_FAILED",
+            details={"test": dict(report)},
         )
 
 

@@ -77,14 +77,14 @@ class RouteOptions(TypedDict):
     """How a route is declared.
 
     `permission` is what the caller must hold, None opens the route to everybody. `failures` are
-    the error statuses that can't be told from the declaration, `answers` what other statuses than
-    `status` answer: they are for the document.
+    the error statuses that can't be told from the declaration, `answers` the models of the body
+    by status, where the annotation does not say all: they are for the document.
     """
 
     permission: str | None
     status: NotRequired[int]
     failures: NotRequired[tuple[int, ...]]
-    answers: NotRequired[dict[int, type[BaseModel]]]
+    answers: NotRequired[dict[int, Any]]
 
 
 class NoQuery(BaseModel):
@@ -124,7 +124,7 @@ class Declared:
     returns: Any
     path_parameters: tuple[str, ...]
     failures: tuple[int, ...]
-    answers: dict[int, type[BaseModel]]
+    answers: dict[int, Any]
     takes: frozenset[str] = field(default_factory=frozenset)
 
 

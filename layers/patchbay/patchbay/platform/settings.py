@@ -35,6 +35,7 @@ class ControlPlaneSettings(Settings):
 class ConnectionsSettings(Settings):
     integrations_table: str
     vault_key_id: str
+    egress_allow: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,272 @@
+"""Data keys: what the secrets of an organization are sealed under.
+
+    data key          ORG#<org>   DATAKEY#<number>   wrapped by KMS
+    the current one   ORG#<org>   DATAKEY_CURRENT    its number; 1 if there is no item
+
+A key is made by KMS, which keeps the key that wraps it, with the organization as encryption
+context; it is unwrapped for five minutes at a time. Numbers only grow, and a number is never used
+for another key. Which key is current is read for every seal, and whoever writes a sealed secret
+checks in the same transaction that it still is: once a rotation has gone through, nothing more is
+sealed under older keys.
+"""
+
+import threading
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from patchbay.connections.model import DataKey, DataKeys, DeletedDataKeys
+from patchbay.platform.aws import call, client
+from patchbay.platform.clock import from_text, to_text
+from patchbay.platform.dynamodb import (
+    ABSENT,
+    PRESENT,
+    Check,
+    Condition,
+    ConditionFailed,
+    Delete,
+    Item,
+    Key,
+    Put,
+    Table,
+    TransactionRefused,
+    Update,
+    Write,
+    equals,
+    without,
+)
+from patchbay.platform.errors import Conflict, InternalError, InvalidInput, NotFound
+from patchbay.platform.ids import Stamp
+from patchbay.platform.logging import logger
+from patchbay.platform.revisions import serially
+from patchbay.tenancy.store import organization_key, organization_pk
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms.client import KMSClient
+
+KEY_LIFETIME: Final = timedelta(minutes=5)
+"""How long an unwrapped key is kept: so long a process that has it can still open secrets."""
+
+MAX_KEYS: Final = 100
+"""Of one organization at a time, so that their list is one page."""
+
+_FIRST: Final = 1
+_PREFIX: Final = "DATAKEY#"
+
+
+def data_key_key(organization_id: str, number: int) -> Key:
+    return Key(organization_pk(organization_id), f"{_PREFIX}{number}")
+
+
+def current_key(organization_id: str) -> Key:
+    return Key(organization_pk(organization_id), "DATAKEY_CURRENT")
+
+
+def still_current(organization_id: str, number: int) -> Check:
+    """For the transaction that writes what was sealed under a key: it is the current one."""
+    return Check(current_key(organization_id), _is(number))
+
+
+class KeyRing:
+    """The data keys of organizations. `kms_key_id` wraps them."""
+
+    def __init__(self, table: Table, kms_key_id: str, kms: "KMSClient | None" = None) -> None:
+        self._table = table
+        self._kms_key_id = kms_key_id
+        self._kms = kms or client("kms")
+        self._lock = threading.Lock()
+        self._unwrapped: dict[tuple[str, int], tuple[datetime, bytes]] = {}
+
+    @property
+    def region(self) -> str:
+        """Where this deployment is."""
+        return str(self._kms.meta.region_name)
+
+    def current_number(self, organization_id: str) -> int:
+        item = self._table.get(current_key(organization_id))
+        return int(item["number"]) if item else _FIRST
+
+    def current(self, organization_id: str, now: datetime) -> tuple[int, bytes]:
+        """The number of the current key and the key, which is made if there is none yet.
+
+        Raises `TemporarilyUnavailable` if KMS or the table does not answer.
+        """
+
+        def attempt() -> tuple[int, bytes]:
+            number = self.current_number(organization_id)
+            return number, self._key(organization_id, number, now, make=True)
+
+        return serially(attempt)
+
+    def key(self, organization_id: str, number: int, now: datetime) -> bytes:
+        """A key that is there.
+
+        Raises `InternalError` for one that was deleted or that KMS did not wrap for this
+        organization, and `TemporarilyUnavailable`.
+        """
+        return self._key(organization_id, number, now, make=False)
+
+    def keys(self, organization_id: str) -> DataKeys:
+        """All keys that were not deleted, oldest first."""
+        number = self.current_number(organization_id)
+        keys = [_shown(item, number) for item in self._items(organization_id)]
+        return DataKeys(current=number, keys=sorted(keys, key=lambda key: key.number))
+
+    def rotate(self, organization_id: str, stamp: Stamp) -> DataKey:
+        """Makes a new current key; the older ones go on opening what they sealed.
+
+        The same stamp makes one key. Raises `NotFound` for an organization that is not there,
+        `Conflict` if it has too many keys or others rotate on and on, `TemporarilyUnavailable`.
+        """
+        mark = stamp.uuid()
+
+        def attempt() -> DataKey:
+            number = self.current_number(organization_id)
+            items = self._items(organization_id)
+            for item in items:
+                if item.get("rotation") == mark:
+                    return _shown(item, number)
+            if len(items) >= MAX_KEYS:
+                raise Conflict(f"There are {MAX_KEYS} data keys: delete old ones first.")
+            item, _ = self._made(organization_id, number + 1, stamp.now)
+            item["rotation"] = mark
+            self._advance(organization_id, number, Put(item, ABSENT))
+            return _shown(item, number + 1)
+
+        return serially(attempt)
+
+    def delete(self, organization_id: str, number: int) -> None:
+        """Deletes one key, which nothing may be sealed under. Raises `NotFound`."""
+        try:
+            self._table.write(Delete(data_key_key(organization_id, number), PRESENT))
+        except ConditionFailed:
+            raise NotFound("data key") from None
+        self._forget(organization_id, number)
+
+    def delete_all(self, organization_id: str, through: int, now: datetime) -> DeletedDataKeys:
+        """Deletes every key up to a number: what was sealed under them can't be opened again.
+
+        If the current one is among them, the next number becomes current first, so that nothing
+        more is sealed under what is being deleted. A repetition deletes what is left of the same
+        keys, and never one that was made since. Raises `InvalidInput` for a number that is not
+        reached yet, `NotFound` for an organization that is not there.
+        """
+
+        def attempt() -> None:
+            number = self.current_number(organization_id)
+            if through > number:
+                raise InvalidInput.at("/query/through", "is the number of no key yet")
+            if through == number:
+                self._advance(organization_id, number)
+
+        serially(attempt)
+        deleted = []
+        for item in self._items(organization_id):
+            number = _number(item)
+            if number <= through:
+                self._table.write(Delete(data_key_key(organization_id, number)))
+                self._forget(organization_id, number)
+                deleted.append(number)
+        logger.warning("data keys deleted", organization_id=organization_id, numbers=deleted)
+        return DeletedDataKeys(deleted=sorted(deleted), unreadable_at=now + KEY_LIFETIME)
+
+    def _advance(self, organization_id: str, number: int, *with_it: Write) -> None:
+        """Makes the next number current. Raises `TransactionRefused` if another did, `NotFound`."""
+        try:
+            self._table.transact(
+                [
+                    Check(organization_key(organization_id), PRESENT),
+                    Update(
+                        current_key(organization_id),
+                        values={"number": number + 1},
+                        condition=_is(number),
+                    ),
+                    *with_it,
+                ]
+            )
+        except TransactionRefused as refused:
+            if 0 in refused.failed:
+                raise NotFound("organization") from None
+            raise
+
+    def _items(self, organization_id: str) -> list[Item]:
+        return list(self._table.query_all(organization_pk(organization_id), prefix=_PREFIX))
+
+    def _key(self, organization_id: str, number: int, now: datetime, *, make: bool) -> bytes:
+        with self._lock:
+            cached = self._unwrapped.get((organization_id, number))
+            if cached and now < cached[0]:
+                return cached[1]
+            item = self._table.get(data_key_key(organization_id, number))
+            if item:
+                key = self._unwrap(organization_id, item["wrapped"])
+            elif make:
+                key = self._make(organization_id, number, now)
+            else:
+                logger.error("data key is gone", organization_id=organization_id, number=number)
+                raise InternalError
+            # Keys whose time is over leave the memory of a process that lives on.
+            self._unwrapped = {k: kept for k, kept in self._unwrapped.items() if now < kept[0]}
+            self._unwrapped[organization_id, number] = (now + KEY_LIFETIME, key)
+            return key
+
+    def _make(self, organization_id: str, number: int, now: datetime) -> bytes:
+        """Raises `TransactionRefused` if the number is not the current one any more."""
+        item, key = self._made(organization_id, number, now)
+        try:
+            self._table.transact([Put(item, ABSENT), still_current(organization_id, number)])
+        except TransactionRefused as refused:
+            standing = refused.failed.get(0)
+            if standing is None:
+                raise
+            return self._unwrap(organization_id, standing["wrapped"])
+        return key
+
+    def _made(self, organization_id: str, number: int, now: datetime) -> tuple[Item, bytes]:
+        """The item of a new key, and the key."""
+        answer: Any = call(
+            self._kms.generate_data_key,
+            KeyId=self._kms_key_id,
+            KeySpec="AES_256",
+            EncryptionContext=_context(organization_id),
+        )
+        item = {
+            **data_key_key(organization_id, number)._asdict(),
+            "wrapped": answer["CiphertextBlob"],
+            "created_at": to_text(now),
+        }
+        return item, answer["Plaintext"]
+
+    def _unwrap(self, organization_id: str, wrapped: bytes) -> bytes:
+        answer: Any = call(
+            self._kms.decrypt,
+            KeyId=self._kms_key_id,
+            CiphertextBlob=wrapped,
+            EncryptionContext=_context(organization_id),
+        )
+        key: bytes = answer["Plaintext"]
+        return key
+
+    def _forget(self, organization_id: str, number: int) -> None:
+        with self._lock:
+            self._unwrapped.pop((organization_id, number), None)
+
+
+def _is(number: int) -> Condition:
+    """On the item that names the current key."""
+    named = equals("number", number)
+    return without("number") | named if number == _FIRST else named
+
+
+def _number(item: Item) -> int:
+    return int(item["sk"].removeprefix(_PREFIX))
+
+
+def _shown(item: Item, current: int) -> DataKey:
+    number = _number(item)
+    return DataKey(
+        number=number, current=number == current, created_at=from_text(item["created_at"])
+    )
+
+
+def _context(organization_id: str) -> dict[str, str]:
+    return {"organization": organization_id}

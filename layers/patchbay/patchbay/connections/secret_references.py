@@ -1,0 +1,149 @@
+"""References to secrets in AWS Secrets Manager: `aws://secretsmanager/<region>/<name>`.
+
+All secrets of a deployment lie in one account, and its functions may read those of every tenant
+there. So the name decides whose a secret is: `patchbay/<organization_id>/…` is that organization's,
+and nothing else may be referred to. This is checked when a reference is entered, and again each
+time it is followed.
+
+The value is a JSON object of secret names and texts, and is held to the same rules as secrets that
+are entered.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from patchbay.connections.model import Secrets
+from patchbay.connections.secret_rules import schema_problems
+from patchbay.platform.aws import Refused, call, client
+from patchbay.platform.errors import InternalError, InvalidInput, InvalidJson, ReferenceDenied
+from patchbay.platform.logging import logger
+from patchbay.platform.strict_json import compact, loads
+from patchbay.registry.auth_config import secret_names
+from patchbay.registry.model import Release
+
+_SCHEME: Final = "aws://secretsmanager/"
+_FORM: Final = re.compile(
+    r"aws://secretsmanager/(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2})/"
+    r"(?P<name>[A-Za-z0-9_+=.@-]+(?:/[A-Za-z0-9_+=.@-]+)*)"
+)
+"""Of a name, what CreateSecret allows, without empty parts."""
+
+_MAX_NAME: Final = 512
+_MISSING: Final = ("ResourceNotFoundException", "InvalidRequestException")
+"""It is not there, or is marked for deletion."""
+
+_CLOSED: Final = ("AccessDeniedException", "DecryptionFailure")
+"""Its resource policy or its KMS key does not let us read it."""
+
+_READ: Final[TypeAdapter[Any]] = TypeAdapter(Secrets)
+
+
+class ReferenceUnusable(Exception):
+    """A reference leads to nothing that can be used: its owner's move.
+
+    `message` says what is wrong, and nothing of the value.
+    """
+
+    def __init__(self, code: Literal["secret_not_found", "config_invalid"], message: str) -> None:
+        super().__init__(message)
+        self.code: Literal["secret_not_found", "config_invalid"] = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """A secret's name in the deployment's own account and region."""
+
+    name: str
+
+    @classmethod
+    def entered(cls, text: str, organization_id: str, region: str) -> Self:
+        """What a caller gave.
+
+        Raises `ReferenceDenied` (403) for a secret that is not the organization's, and
+        `InvalidInput` (400) for what is no reference or one to another region; both name
+        /secret_ref.
+        """
+        own = f"patchbay/{organization_id}/"
+        if _named(text, own) is False:
+            raise ReferenceDenied(f"Secrets of this organization are under {own}.")
+        match = _FORM.fullmatch(text)
+        if match is None or len(match["name"]) > _MAX_NAME:
+            raise InvalidInput.at("/secret_ref", f"has not the form {_SCHEME}{region}/{own}<name>")
+        if match["region"] != region:
+            raise InvalidInput.at("/secret_ref", f"is not in {region}, the deployment's region")
+        return cls(match["name"])
+
+    @classmethod
+    def stored(cls, text: str, organization_id: str, region: str) -> Self:
+        """What an endpoint says. Raises `InternalError` for what could not have been entered."""
+        try:
+            return cls.entered(text, organization_id, region)
+        except (ReferenceDenied, InvalidInput):
+            logger.error("stored reference is not the organization's", owner=organization_id)
+            raise InternalError from None
+
+
+def read_reference(reference: SecretReference, release: Release) -> dict[str, str]:
+    """The secrets that a reference leads to.
+
+    Raises `ReferenceUnusable`, and `TemporarilyUnavailable` if Secrets Manager does not answer.
+    """
+    try:
+        answer: Any = call(
+            client("secretsmanager").get_secret_value,
+            expected=(*_MISSING, *_CLOSED),
+            SecretId=reference.name,
+        )
+    except Refused as refused:
+        if refused.code in _MISSING:
+            message = "names a secret that is not there"
+        else:
+            message = "names a secret that its policy or its KMS key does not let us read"
+        raise ReferenceUnusable("secret_not_found", message) from None
+    if "SecretString" not in answer:
+        raise ReferenceUnusable("config_invalid", "names a secret that is no text")
+    return _secrets(answer["SecretString"], release)
+
+
+def _named(text: str, own: str) -> bool | None:
+    """Whether it names a secret under `own`; None for what names no secret at all."""
+    if text.startswith(_SCHEME):
+        _, _, name = text.removeprefix(_SCHEME).partition("/")
+    elif text[:4].lower() == "arn:":
+        name = text.rpartition(":")[2]
+    else:
+        return None
+    return name.startswith(own) and not {".", ".."} & set(name.split("/"))
+
+
+def _secrets(text: str, release: Release) -> dict[str, str]:
+    """Held to the rules of secrets that are entered. Names that are unknown are not repeated:
+    somebody may have put a value where a name belongs."""
+    known = secret_names(release.auth_config, release.manifest)
+    try:
+        document = loads(text.encode())
+    except (InvalidJson, UnicodeEncodeError):
+        document = None
+    if not isinstance(document, dict):
+        raise _invalid("is no JSON object of names and texts")
+    if not document.keys() <= set(known):
+        told = ", ".join(known) or "none"
+        raise _invalid(f"has other names than the secrets of this integration (it has: {told})")
+    try:
+        read = _READ.validate_json(compact(document), strict=True)
+    except ValidationError as error:
+        names = sorted({str(found["loc"][0]) for found in error.errors() if found["loc"]})
+        raise _invalid(f"has no usable value for {', '.join(names)}") from None
+    secrets = {name: value.get_secret_value() for name, value in read.items()}
+    if problems := schema_problems(secrets, release, ""):
+        told = "; ".join(f"{p.pointer} {p.message}" for p in problems)
+        raise _invalid(f"has values that the integration refuses: {told}")
+    return secrets
+
+
+def _invalid(message: str) -> ReferenceUnusable:
+    return ReferenceUnusable("config_invalid", f"names a secret whose value {message}")

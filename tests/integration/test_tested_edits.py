@@ -1,0 +1,277 @@
+"""Edits tested before they are stored, and secrets that are never lent to another place."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import connections
+from local.provider import Provider, provider
+from patchbay.checks import runner, testing
+from patchbay.connections.configuring import Configurator
+from patchbay.connections.vault import Place
+from patchbay.platform.clock import utc_now
+from patchbay.registry.manifest import Role
+from tests.integration.conftest import Tenant
+from tests.integration.story import SECRET, create_source, publish_integration
+
+pytestmark = pytest.mark.enable_socket
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "host": {"type": "string", "format": "hostname"},
+        "path": {"type": "string"},
+        "user": {"type": "string"},
+    },
+}
+
+
+@pytest.fixture
+def server() -> Iterator[Provider]:
+    with provider() as served:
+        served.valid_key = SECRET
+        yield served
+
+
+@pytest.fixture
+def path(tenant: Tenant, server: Provider) -> str:
+    """A source at 127.0.0.1, whose host is a variable."""
+    url = f"http://{{{{variables.host}}}}:{server.port}/{{{{variables.path}}}}"
+    step = {"name": "whoami", "kind": "http", "request": {"url": url}, "account": "/login"}
+    manifest = {
+        "roles": ["source", "destination"],
+        "checks": {"timeoutMs": 1000, "steps": [step]},
+    }
+    publish_integration(tenant, variablesSchema=SCHEMA, manifest=manifest)
+    source = create_source(tenant, variables={"host": "127.0.0.1", "path": "me"})
+    return f"{tenant.connectors}/sources/{source['id']}"
+
+
+def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
+    endpoint = connections._store().endpoint(
+        tenant.organization_id, Role.SOURCE, path.rpartition("/")[2]
+    )
+    return connections._vault().open(Place.of(endpoint, endpoint.binding), utc_now())
+
+
+def sent(server: Provider) -> list[str | None]:
+    return [headers.get("authorization") for _, headers in server.requests]
+
+
+def test_a_new_secret_that_works_takes_the_place_of_the_old_one(
+    tenant: Tenant, server: Provider, path: str
+) -> None:
+    # Given a provider that takes another key from now on
+    server.valid_key = "rotated-key"
+    # When the key is rotated with a test
+    edit = {"secrets": {"api_key": "rotated-key"}}
+    answer = tenant.client.patch(f"{path}?test=true", edit)
+    # Then the new one was tried, and is stored, and the report comes along
+    assert answer.status == 200
+    assert answer.headers["etag"] == '"2"'
+    assert answer.json["test"]["status"] == "succeeded"
+    assert answer.json["test"]["verified"] is True
+    assert answer.json["test"]["account"] == "octocat"
+    assert sent(server) == ["Bearer rotated-key"]
+    assert stored_secrets(tenant, path) == {"api_key": "rotated-key"}
+    endpoint = {name: value for name, value in answer.json.items() if name != "test"}
+    assert tenant.client.get(path).json == endpoint
+    # And a test leaves no event
+    assert tenant.client.get("/spaces/acme/integration-events").json["items"] == []
+
+
+def test_a_new_secret_that_does_not_work_changes_nothing(
+    tenant: Tenant, server: Provider, path: str
+) -> None:
+    before = tenant.client.get(path)
+    edit = {"name": "New", "secrets": {"api_key": "mistyped"}}
+    answer = tenant.client.patch(f"{path}?test=true", edit)
+    assert (answer.status, answer.code) == (422, "TEST_FAILED")
+    report = answer.json["error"]["details"]["test"]
+    assert (report["status"], report["code"]) == ("failed", "auth_invalid")
+    assert [step["name"] for step in report["steps"]][-1] == "whoami"
+    assert sent(server) == ["Bearer mistyped"]
+    assert "mistyped" not in answer.text
+    after = tenant.client.get(path)
+    assert (after.json, after.headers["etag"]) == (before.json, before.headers["etag"])
+    assert stored_secrets(tenant, path) == {"api_key": SECRET}
+
+
+def test_an_edit_is_tested_with_the_secrets_that_it_keeps(
+    tenant: Tenant, server: Provider, path: str
+) -> None:
+    edit = {"variables": {"path": "403"}}
+    refused = tenant.client.patch(f"{path}?test=true", edit)
+    assert refused.json["error"]["details"]["test"]["code"] == "permission_denied"
+    assert tenant.client.patch(f"{path}?test=true", {"name": "x"}).status == 200
+    assert [asked for asked, _ in server.requests] == ["/403", "/me"]
+    assert sent(server) == [f"Bearer {SECRET}"] * 2
+
+
+def test_a_destination_is_tested_too(tenant: Tenant, server: Provider, path: str) -> None:
+    body = {"name": "d", "integration": "acme/crm", "secrets": {"api_key": "x"}}
+    variables = {"host": "127.0.0.1", "path": "me"}
+    destinations = f"{tenant.connectors}/destinations"
+    made = tenant.client.post(destinations, {**body, "variables": variables}).json
+    own = f"{destinations}/{made['id']}?test=true"
+    assert tenant.client.patch(own, {"name": "y"}).code == "TEST_FAILED"
+    assert tenant.client.patch(own, {"secrets": {"api_key": SECRET}}).status == 200
+
+
+def test_what_is_wrong_before_a_test_is_told_without_one(
+    tenant: Tenant, server: Provider, path: str
+) -> None:
+    tested = f"{path}?test=true"
+    assert tenant.client.patch(tested, {"secrets": {"nope": "x"}}).pointers == ["/secrets/nope"]
+    assert tenant.client.patch(tested, {"name": "x"}, if_match='"7"').status == 412
+    both = tenant.client.patch(f"{path}?test=true&dry_run=true", {"name": "x"})
+    assert both.pointers == ["/query/test"]
+    nobody = f"{tenant.connectors}/sources/src_01K0Z3NDEKTSV4RRFFQ69G5FAV?test=true"
+    assert tenant.client.patch(nobody, {"name": "x"}).code == "SOURCE_NOT_FOUND"
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("if_match", "status", "code"),
+    [(None, 409, "CONFLICT"), ('"1"', 412, "PRECONDITION_FAILED")],
+)
+def test_what_is_stored_is_what_was_tested(
+    tenant: Tenant,
+    server: Provider,
+    path: str,
+    monkeypatch: pytest.MonkeyPatch,
+    if_match: str | None,
+    status: int,
+    code: str,
+) -> None:
+    # Given somebody who edits the source while an edit of it is being tested
+
+    async def and_then_edited(*arguments: Any, **options: Any) -> Any:
+        report = await runner.run(*arguments, **options)
+        assert tenant.client.patch(path, {"variables": {"path": "500"}}).status == 200
+        return report
+
+    monkeypatch.setattr(testing, "run", and_then_edited)
+    headers = {"if_match": if_match} if if_match else {}
+    answer = tenant.client.patch(f"{path}?test=true", {"name": "tested"}, **headers)
+    # Then the test does not count for what stands there now
+    assert (answer.status, answer.code) == (status, code)
+    read = tenant.client.get(path).json
+    assert (read["name"], read["variables"]["path"]) == ("Our CRM", "500")
+    assert len(server.requests) == 1
+
+
+def test_a_rotation_of_the_data_key_meanwhile_needs_no_second_test(
+    tenant: Tenant, server: Provider, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = Configurator._secret_writes
+
+    def and_then_rotated(self: Configurator, *arguments: Any) -> Any:
+        monkeypatch.setattr(Configurator, "_secret_writes", writes)
+        made = writes(self, *arguments)
+        keys = f"/v1/organizations/{tenant.organization_id}/data-keys"
+        assert tenant.client.call("POST", keys, None).status == 201
+        return made
+
+    monkeypatch.setattr(Configurator, "_secret_writes", and_then_rotated)
+    edit = {"secrets": {"api_key": SECRET}}
+    assert tenant.client.patch(f"{path}?test=true", edit).status == 200
+    assert stored_secrets(tenant, path) == {"api_key": SECRET}
+    assert len(server.requests) == 1
+
+
+ELSEWHERE: dict[str, dict[str, Any]] = {
+    "host": {"variables": {"host": "127.0.0.2"}},
+    "user": {"variables": {"user": "mallory"}},
+    "variables reset": {"variables": None},
+}
+"""Edits that would have the kept secret sent to another place, or for somebody else."""
+
+ASKING: dict[str, Callable[[Tenant, str, dict[str, Any]], Any]] = {
+    "edit": lambda tenant, path, edit: tenant.client.patch(path, edit),
+    "dry run": lambda tenant, path, edit: tenant.client.patch(f"{path}?dry_run=true", edit),
+    "test": lambda tenant, path, edit: tenant.client.patch(f"{path}?test=true", edit),
+}
+
+
+@pytest.mark.parametrize("how", sorted(ASKING))
+@pytest.mark.parametrize("edit", sorted(ELSEWHERE))
+def test_no_edit_borrows_a_stored_secret_for_another_place(
+    tenant: Tenant, server: Provider, path: str, how: str, edit: str
+) -> None:
+    before = tenant.client.get(path).json
+    answer = ASKING[how](tenant, path, ELSEWHERE[edit])
+    if how == "dry run":
+        assert (answer.json["valid"], answer.json["secrets_to_enter"]) == (False, ["api_key"])
+    else:
+        assert (answer.status, answer.code) == (422, "SECRET_REENTRY_REQUIRED")
+        assert answer.pointers == ["/secrets/api_key"]
+    # Nothing was dialled, and the next test goes where it always went
+    assert server.requests == []
+    assert tenant.client.get(path).json == before
+
+
+def test_of_several_secrets_none_comes_along_when_another_is_entered(
+    tenant: Tenant, server: Provider, path: str
+) -> None:
+    auth = {"type": "oauth2", "tokenUrl": "https://a.example/token"}
+    url = f"http://{{{{variables.host}}}}:{server.port}/me"
+    step = {"name": "whoami", "kind": "http", "request": {"url": url}}
+    draft = {
+        "workspaceId": tenant.space_id,
+        "publisher": "acme",
+        "slug": "oauth",
+        "name": "OAuth",
+        "variablesSchema": SCHEMA,
+        "authConfig": {**auth, "grantType": "client_credentials"},
+        "manifest": {"checks": {"timeoutMs": 1000, "steps": [step]}},
+    }
+    made = tenant.client.post("/v1/integrations", draft).json
+    tenant.client.post(f"/v1/integrations/{made['id']}/publish", {"version": "1.0.0"})
+    secrets = {"access_token": SECRET, "client_secret": "stays-here"}
+    source = create_source(
+        tenant, integration="acme/oauth", variables={"host": "127.0.0.1"}, secrets=secrets
+    )
+    own = f"{tenant.connectors}/sources/{source['id']}"
+    edit = {"variables": {"host": "127.0.0.2"}, "secrets": {"access_token": "mine"}}
+    for query in ("", "?test=true"):
+        assert tenant.client.patch(own + query, edit).pointers == ["/secrets/client_secret"]
+    assert server.requests == []
+
+
+def test_what_is_entered_for_another_place_goes_there_without_the_stored_one(
+    tenant: Tenant, server: Provider, path: str
+) -> None:
+    edit = {"variables": {"host": "127.0.0.2"}, "secrets": {"api_key": "mine"}}
+    answer = tenant.client.patch(f"{path}?test=true", edit)
+    # 127.0.0.2 may not be dialled here
+    report = answer.json["error"]["details"]["test"]
+    assert (answer.code, report["code"]) == ("TEST_FAILED", "egress_blocked")
+    assert server.requests == []
+    assert stored_secrets(tenant, path) == {"api_key": SECRET}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"variables": {"host": "127.0.0.2"}},
+        {"configurations": {"host": "127.0.0.2", "variables": {"host": "127.0.0.2"}}},
+        {"configurations": {"url": "http://127.0.0.2/", "base_url": "http://127.0.0.2/"}},
+        {"secrets": {"api_key": "x"}},
+        {"secret_ref": "aws://secretsmanager/eu-central-1/patchbay/x"},
+    ],
+)
+def test_a_dry_run_never_sends_a_stored_secret_where_its_body_says(
+    tenant: Tenant, server: Provider, path: str, body: dict[str, Any]
+) -> None:
+    request = {"source_id": path.rpartition("/")[2], **body}
+    answer = tenant.client.post(f"{tenant.connectors}/connections/test", request)
+    if "configurations" in body:
+        # They are data of the connection, and no part of where a test goes
+        assert answer.json["status"] == "succeeded"
+        assert [headers["host"] for _, headers in server.requests] == [f"127.0.0.1:{server.port}"]
+    else:
+        [field] = body
+        assert answer.pointers == [f"/{field}"]
+        assert server.requests == []

@@ -1,0 +1,560 @@
+"""The vault on moto's KMS: rotation, re-sealing, deletion, and what was tampered with."""
+
+import io
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import connections
+from patchbay.connections.data_keys import MAX_KEYS, KeyRing, current_key, data_key_key
+from patchbay.connections.operator import main
+from patchbay.connections.vault import Place, Vault, secret_key
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Delete, Item, Key, Put, Table
+from patchbay.platform.errors import InternalError
+from patchbay.platform.ids import Stamp
+from patchbay.platform.lists import ListQuery
+from patchbay.registry.manifest import Role
+from tests.integration.conftest import Tenant
+from tests.integration.story import SECRET, create_source, publish_integration
+
+PATH = "/v1/organizations"
+
+
+@pytest.fixture
+def table(deployed: dict[str, Table]) -> Table:
+    return deployed["IntegrationsTable"]
+
+
+@pytest.fixture
+def source(tenant: Tenant) -> dict[str, Any]:
+    """A source with a sealed secret, of an integration that everybody may use."""
+    publish_integration(tenant, visibility="public")
+    return create_source(tenant)
+
+
+def vault() -> Vault:
+    """As a process that has just started: no key is in its memory."""
+    return Vault(Table("IntegrationsTable"), connections._settings().vault_key_id)
+
+
+def place_of(tenant: Tenant, source: dict[str, Any]) -> Place:
+    stored = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
+    return Place.of(stored, stored.binding)
+
+
+def opened(tenant: Tenant, source: dict[str, Any]) -> dict[str, str]:
+    return vault().open(place_of(tenant, source), utc_now())
+
+
+def keys_path(tenant: Tenant) -> str:
+    return f"{PATH}/{tenant.organization_id}/data-keys"
+
+
+def rotate(tenant: Tenant, **headers: str) -> dict[str, Any]:
+    answer = tenant.client.call("POST", keys_path(tenant), None, headers)
+    assert answer.status == 201, answer.text
+    made: dict[str, Any] = answer.json
+    return made
+
+
+def numbers(tenant: Tenant) -> tuple[int, list[int]]:
+    told = tenant.client.get(keys_path(tenant)).json
+    assert [k["number"] for k in told["keys"] if k["current"]] in ([], [told["current"]])
+    return told["current"], [key["number"] for key in told["keys"]]
+
+
+def reseal(tenant: Tenant, limit: int = 25) -> tuple[int, list[str]]:
+    """All pages."""
+    path, cursor = f"{keys_path(tenant)}/reseal?limit={limit}", ""
+    resealed, unreadable = 0, []
+    while True:
+        page = tenant.client.call("POST", path + cursor, None).json
+        resealed += page["resealed"]
+        unreadable += page["unreadable"]
+        if page["next_cursor"] is None:
+            return resealed, unreadable
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+def sealed_item(table: Table, tenant: Tenant, source: dict[str, Any]) -> Item:
+    item = table.get(secret_key(tenant.organization_id, source["id"]))
+    assert item is not None
+    return item
+
+
+def delete_all(caller: Tenant, owner: Tenant, through: int, confirm: str | None = None) -> Any:
+    confirmed = confirm or owner.organization_id
+    return caller.client.delete(f"{keys_path(owner)}?through={through}&confirm={confirmed}")
+
+
+def test_the_first_key_is_made_with_the_first_secret(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    assert numbers(tenant) == (1, [])
+    create_source(tenant, secrets={})
+    assert numbers(tenant) == (1, [])
+    create_source(tenant)
+    assert numbers(tenant) == (1, [1])
+
+
+def test_after_a_rotation_old_secrets_open_and_new_ones_are_sealed_under_the_new_key(
+    tenant: Tenant, source: dict[str, Any], table: Table
+) -> None:
+    made = rotate(tenant)
+    assert (made["number"], made["current"]) == (2, True)
+    assert made["created_at"].endswith("Z")
+    fresh = create_source(tenant)
+    assert numbers(tenant) == (2, [1, 2])
+    assert sealed_item(table, tenant, source)["data_key"] == 1
+    assert sealed_item(table, tenant, fresh)["data_key"] == 2
+    for one in (source, fresh):
+        assert opened(tenant, one) == {"api_key": SECRET}
+    # An edit seals what it keeps under the new key too
+    edit = {"secrets": {"api_key": "fresh"}}
+    tenant.client.patch(f"{tenant.connectors}/sources/{source['id']}", edit)
+    assert sealed_item(table, tenant, source)["data_key"] == 2
+    assert opened(tenant, source) == {"api_key": "fresh"}
+
+
+def test_a_rotation_sent_again_makes_one_key(tenant: Tenant, source: dict[str, Any]) -> None:
+    first = rotate(tenant, idempotency_key="monthly")
+    assert rotate(tenant, idempotency_key="monthly") == first
+    assert numbers(tenant) == (2, [1, 2])
+
+
+def test_the_same_stamp_makes_one_key(tenant: Tenant, source: dict[str, Any]) -> None:
+    stamp, keys = Stamp.fresh(utc_now()), vault().keys
+    first = keys.rotate(tenant.organization_id, stamp)
+    keys.rotate(tenant.organization_id, Stamp.fresh(utc_now()))
+    again = keys.rotate(tenant.organization_id, stamp)
+    assert (first.number, again.number, again.current) == (2, 2, False)
+
+
+def test_many_rotations_at_once_give_each_a_number_of_its_own(
+    tenant: Tenant, source: dict[str, Any]
+) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: rotate(tenant)["number"], range(4)))
+    assert sorted(made) == [2, 3, 4, 5]
+    assert numbers(tenant) == (5, [1, 2, 3, 4, 5])
+
+
+def test_there_are_only_so_many_keys(tenant: Tenant, table: Table) -> None:
+    for number in range(1, MAX_KEYS + 1):
+        key = data_key_key(tenant.organization_id, number)._asdict()
+        table.write(Put({**key, "wrapped": b"x", "created_at": "2026-01-01T00:00:00Z"}))
+    answer = tenant.client.call("POST", keys_path(tenant), None)
+    assert (answer.status, answer.code) == (409, "CONFLICT")
+
+
+def test_a_secret_is_not_sealed_under_a_key_that_has_just_been_rotated_away(
+    tenant: Tenant, source: dict[str, Any], table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a rotation that comes between a seal and its write
+    sealed = Vault.sealed
+
+    def and_then_rotated(self: Vault, *arguments: Any) -> Item:
+        item = sealed(self, *arguments)
+        monkeypatch.setattr(Vault, "sealed", sealed)
+        rotate(tenant)
+        return item
+
+    path = f"{tenant.connectors}/sources/{source['id']}"
+    # When a secret is edited, and another is entered
+    monkeypatch.setattr(Vault, "sealed", and_then_rotated)
+    assert tenant.client.patch(path, {"secrets": {"api_key": "fresh"}}).status == 200
+    monkeypatch.setattr(Vault, "sealed", and_then_rotated)
+    created = create_source(tenant)
+    # Then both are under the key that is current by now
+    assert numbers(tenant)[0] == 3
+    assert sealed_item(table, tenant, source)["data_key"] == 2
+    assert sealed_item(table, tenant, created)["data_key"] == 3
+    assert opened(tenant, created) == {"api_key": SECRET}
+
+
+def test_an_old_key_is_deleted_when_all_secrets_are_sealed_anew(
+    tenant: Tenant, source: dict[str, Any], table: Table
+) -> None:
+    others = [create_source(tenant) for _ in range(4)]
+    rotate(tenant)
+    # A key that is needed stays, and says by whom
+    old = f"{keys_path(tenant)}/1"
+    refused = tenant.client.delete(old)
+    assert refused.code == "IN_USE"
+    ids = {one["id"] for one in (source, *others)}
+    assert set(refused.json["error"]["details"]["used_by"]) == ids
+    assert tenant.client.delete(f"{keys_path(tenant)}/2").code == "IN_USE"
+    # When all are sealed anew, two a page
+    before = tenant.client.get(f"{tenant.connectors}/sources").json
+    assert reseal(tenant, limit=2) == (5, [])
+    assert reseal(tenant, limit=2) == (0, [])
+    # Then it may go, once, and everything opens as before
+    assert tenant.client.delete(old).status == 204
+    assert tenant.client.delete(old).code == "DATA_KEY_NOT_FOUND"
+    for text in ("0", "01", "x", "-1", "9" * 30):
+        assert tenant.client.delete(f"{keys_path(tenant)}/{text}").code == "DATA_KEY_NOT_FOUND"
+    assert numbers(tenant) == (2, [2])
+    for one in (source, *others):
+        assert opened(tenant, one) == {"api_key": SECRET}
+    assert tenant.client.get(f"{tenant.connectors}/sources").json == before
+
+
+@pytest.mark.parametrize("meanwhile", ["edited", "deleted", "rotated"])
+def test_sealing_anew_never_undoes_what_happens_meanwhile(
+    tenant: Tenant,
+    source: dict[str, Any],
+    table: Table,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: str,
+) -> None:
+    # Given an old secret, to which something happens after it was read to be sealed anew
+    rotate(tenant)
+    path = f"{tenant.connectors}/sources/{source['id']}"
+    seal = Vault._sealed
+
+    def and_then(self: Vault, *arguments: Any) -> Item:
+        monkeypatch.setattr(Vault, "_sealed", seal)
+        item = seal(self, *arguments)
+        if meanwhile == "edited":
+            edit = {"secrets": {"api_key": "newer"}}
+            assert tenant.client.patch(path, edit).status == 200
+        elif meanwhile == "deleted":
+            assert tenant.client.delete(path).status == 204
+        else:
+            rotate(tenant)
+        return item
+
+    monkeypatch.setattr(Vault, "_sealed", and_then)
+    # When all are sealed anew, then the later word counts
+    if meanwhile == "rotated":
+        assert reseal(tenant) == (1, [])
+        assert sealed_item(table, tenant, source)["data_key"] == 3
+        assert opened(tenant, source) == {"api_key": SECRET}
+    else:
+        assert reseal(tenant) == (0, [])
+    if meanwhile == "edited":
+        assert opened(tenant, source) == {"api_key": "newer"}
+    if meanwhile == "deleted":
+        assert table.get(secret_key(tenant.organization_id, source["id"])) is None
+
+
+def test_what_can_not_be_opened_is_told_and_left_as_it_is(
+    tenant: Tenant, source: dict[str, Any], table: Table
+) -> None:
+    good = create_source(tenant)
+    item = sealed_item(table, tenant, source)
+    table.write(Put({**item, "sealed": b"\0" * 40}))
+    rotate(tenant)
+    assert reseal(tenant) == (1, [source["id"]])
+    assert sealed_item(table, tenant, source)["data_key"] == 1
+    assert tenant.client.delete(f"{keys_path(tenant)}/1").code == "IN_USE"
+    assert opened(tenant, good) == {"api_key": SECRET}
+    # Entered again, it needs the old key no more
+    path = f"{tenant.connectors}/sources/{source['id']}"
+    assert tenant.client.patch(path, {"secrets": {"api_key": SECRET}}).status == 200
+    assert tenant.client.delete(f"{keys_path(tenant)}/1").status == 204
+    assert opened(tenant, source) == {"api_key": SECRET}
+
+
+def test_deleting_the_keys_makes_the_secrets_unreadable_and_new_ones_possible(
+    tenant: Tenant, operator: Tenant, source: dict[str, Any], table: Table, log: io.StringIO
+) -> None:
+    # Given secrets under two keys
+    rotate(tenant)
+    other = create_source(tenant)
+    # When the operator deletes both
+    answer = delete_all(operator, tenant, through=2)
+    assert (answer.status, answer.json["deleted"]) == (200, [1, 2])
+    # Then nothing opens them, and it is our log that says why
+    for one in (source, other):
+        with pytest.raises(InternalError):
+            opened(tenant, one)
+    assert "data key is gone" in log.getvalue()
+    path = f"{tenant.connectors}/sources/{source['id']}"
+    tested = tenant.client.post(f"{path}/test", {})
+    assert (tested.json["code"], tested.json["blame"]) == ("secret_store_unavailable", "platform")
+    # And a secret can be entered anew, under a number that was never used
+    assert tenant.client.patch(path, {"secrets": {"api_key": "again"}}).status == 200
+    assert numbers(tenant) == (3, [3])
+    assert opened(tenant, source) == {"api_key": "again"}
+    # And the same request sent again takes nothing of that
+    answer = delete_all(operator, tenant, through=2)
+    assert (answer.status, answer.json["deleted"]) == (200, [])
+    assert opened(tenant, source) == {"api_key": "again"}
+    assert reseal(tenant) == (0, [other["id"]])
+
+
+def test_deleting_keys_needs_the_operator_and_the_right_words(
+    tenant: Tenant, operator: Tenant, source: dict[str, Any]
+) -> None:
+    assert delete_all(tenant, tenant, through=1).code == "PERMISSION_DENIED"
+    wrong = delete_all(operator, tenant, through=1, confirm=operator.organization_id)
+    assert wrong.pointers == ["/query/confirm"]
+    assert delete_all(operator, tenant, through=2).pointers == ["/query/through"]
+    assert delete_all(operator, tenant, through=0).pointers == ["/query/through"]
+    assert operator.client.delete(keys_path(tenant)).pointers == [
+        "/query/through",
+        "/query/confirm",
+    ]
+    assert opened(tenant, source) == {"api_key": SECRET}
+
+
+def test_an_organization_that_is_not_there_gets_no_keys(operator: Tenant) -> None:
+    nowhere = f"{PATH}/org_01K0Z3NDEKTSV4RRFFQ69G5FAV/data-keys"
+    assert operator.client.call("POST", nowhere, None).code == "ORGANIZATION_NOT_FOUND"
+    confirm = "through=1&confirm=org_01K0Z3NDEKTSV4RRFFQ69G5FAV"
+    assert operator.client.delete(f"{nowhere}?{confirm}").code == "ORGANIZATION_NOT_FOUND"
+
+
+def test_another_tenants_keys_are_not_there(tenant: Tenant, stranger: Tenant) -> None:
+    path = keys_path(tenant)
+    for method, tail in (("GET", ""), ("POST", ""), ("POST", "/reseal"), ("DELETE", "/1")):
+        assert stranger.client.call(method, path + tail, None).status == 404
+    reader = tenant.client.post(
+        f"{PATH}/{tenant.organization_id}/api-keys",
+        {"name": "r", "permissions": ["platform.integration.read"]},
+    ).json["key"]
+    assert tenant.client.with_key(reader).get(path).status == 403
+
+
+def test_a_crash_between_the_pointer_and_the_keys_is_finished_by_a_repetition(
+    tenant: Tenant,
+    operator: Tenant,
+    source: dict[str, Any],
+    table: Table,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rotate(tenant)
+    write, left = Table.write, [1]
+
+    def dies(self: Table, request: Any) -> None:
+        if isinstance(request, Delete) and request.key.sk.startswith("DATAKEY#"):
+            if not left:
+                raise RuntimeError("the process is gone")
+            left.pop()
+        write(self, request)
+
+    monkeypatch.setattr(Table, "write", dies)
+    assert delete_all(operator, tenant, through=2).status == 500
+    monkeypatch.setattr(Table, "write", write)
+    # Nothing is sealed under what is half deleted
+    create_source(tenant)
+    assert numbers(tenant)[0] == 3
+    assert len(delete_all(operator, tenant, through=2).json["deleted"]) == 1
+    assert numbers(tenant) == (3, [3])
+
+
+def test_a_key_that_is_being_made_while_keys_are_deleted_is_not_made(
+    tenant: Tenant, operator: Tenant, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an organization whose first key is being made when its keys are deleted
+    publish_integration(tenant)
+    made = KeyRing._made
+
+    def and_then_deleted(self: KeyRing, *arguments: Any) -> Any:
+        monkeypatch.setattr(KeyRing, "_made", made)
+        result = made(self, *arguments)
+        assert delete_all(operator, tenant, through=1).status == 200
+        return result
+
+    monkeypatch.setattr(KeyRing, "_made", and_then_deleted)
+    source = create_source(tenant)
+    # Then it got the next number
+    assert numbers(tenant) == (2, [2])
+    assert opened(tenant, source) == {"api_key": SECRET}
+
+
+def test_a_key_is_forgotten_when_its_five_minutes_are_over(
+    tenant: Tenant, operator: Tenant, source: dict[str, Any]
+) -> None:
+    # Given a process that has the key in its memory, and another that deletes it
+    warm, place, now = vault(), place_of(tenant, source), utc_now()
+    assert warm.open(place, now) == {"api_key": SECRET}
+    deleted = vault().keys.delete_all(tenant.organization_id, 1, now)
+    # Then the first opens secrets for as long as the answer said, and not longer
+    assert warm.open(place, deleted.unreadable_at - timedelta(seconds=1)) == {"api_key": SECRET}
+    with pytest.raises(InternalError):
+        warm.open(place, deleted.unreadable_at)
+    # And what it seals is under the new key from the first moment
+    assert warm.sealed(place, {"api_key": "x"}, now)["data_key"] == 2
+    # And of keys whose time is over nothing is left
+    warm.sealed(place, {"api_key": "x"}, now + timedelta(hours=1))
+    assert len(warm.keys._unwrapped) == 1
+
+
+TAMPERED: dict[str, Any] = {
+    "ciphertext": lambda item: {"sealed": bytes([item["sealed"][0] ^ 1]) + item["sealed"][1:]},
+    "tag": lambda item: {"sealed": item["sealed"][:-1] + bytes([item["sealed"][-1] ^ 1])},
+    "cut": lambda item: {"sealed": item["sealed"][:-1]},
+    "empty": lambda _: {"sealed": b""},
+    "nonce": lambda item: {"nonce": item["nonce"][:-1] + bytes([item["nonce"][-1] ^ 1])},
+    "short nonce": lambda item: {"nonce": item["nonce"][:4]},
+    "another key": lambda _: {"data_key": 2},
+    "no such key": lambda _: {"data_key": 7},
+}
+
+
+@pytest.fixture
+def leaves_nothing(log: io.StringIO) -> Iterator[None]:
+    yield
+    assert SECRET not in log.getvalue()
+
+
+def assert_refused(tenant: Tenant, source: dict[str, Any]) -> None:
+    """In each way a secret is opened: blamed on the platform, with nothing told."""
+    connections._vault.cache_clear()
+    connections._configurator.cache_clear()
+    path = f"{tenant.connectors}/sources/{source['id']}"
+    tested = tenant.client.post(f"{path}/test", {})
+    assert (tested.json["code"], tested.json["blame"]) == ("secret_store_unavailable", "platform")
+    edit = tenant.client.patch(f"{path}?test=true", {"name": "x"})
+    assert (edit.status, edit.code) == (500, "INTERNAL_ERROR")
+    for answer in (tested, edit):
+        assert SECRET not in answer.text
+    with pytest.raises(InternalError):
+        opened(tenant, source)
+
+
+@pytest.mark.parametrize("part", sorted(TAMPERED))
+def test_a_sealed_item_that_was_altered_does_not_open(
+    tenant: Tenant, source: dict[str, Any], table: Table, leaves_nothing: None, part: str
+) -> None:
+    rotate(tenant)
+    item = sealed_item(table, tenant, source)
+    table.write(Put({**item, **TAMPERED[part](item)}))
+    assert_refused(tenant, source)
+    # Put back, it opens: nothing else was the reason
+    table.write(Put(item))
+    assert opened(tenant, source) == {"api_key": SECRET}
+
+
+def test_a_sealed_item_that_is_gone_is_not_taken_for_a_secret_that_was_not_entered(
+    tenant: Tenant, source: dict[str, Any], table: Table
+) -> None:
+    table.write(Delete(secret_key(tenant.organization_id, source["id"])))
+    path = f"{tenant.connectors}/sources/{source['id']}"
+    assert tenant.client.post(f"{path}/test", {}).json["code"] == "secret_store_unavailable"
+
+
+def test_swapped_sealed_items_do_not_open(
+    tenant: Tenant, source: dict[str, Any], table: Table, leaves_nothing: None
+) -> None:
+    other = create_source(tenant)
+    mine, theirs = (sealed_item(table, tenant, one) for one in (source, other))
+    table.write(Put({**mine, "sk": theirs["sk"]}))
+    table.write(Put({**theirs, "sk": mine["sk"]}))
+    for one in (source, other):
+        assert_refused(tenant, one)
+
+
+def test_another_tenants_items_copied_over_do_not_open(
+    tenant: Tenant,
+    stranger: Tenant,
+    source: dict[str, Any],
+    table: Table,
+    leaves_nothing: None,
+) -> None:
+    # Given a stranger with a secret of their own
+    create_source(stranger)
+    pk = f"ORG#{stranger.organization_id}"
+    item = sealed_item(table, tenant, source)
+    endpoint = table.get(Key(item["pk"], f"SRC#{source['id']}"))
+    own_key = table.get(data_key_key(tenant.organization_id, 1))
+    assert endpoint is not None
+    assert own_key is not None
+    # When the tenant's source and sealed secret are copied over, under the same id
+    copied = {**endpoint, "pk": pk, "organization_id": stranger.organization_id}
+    table.write(Put(copied))
+    for owner in (tenant, stranger):
+        table.write(Put({**item, "pk": pk, "organization_id": owner.organization_id}))
+        # Then they do not open there
+        assert_refused(stranger, source)
+    # Nor with the tenant's data key: KMS made it for another organization
+    table.write(Put({**own_key, "pk": pk}))
+    assert_refused(stranger, source)
+    assert opened(tenant, source) == {"api_key": SECRET}
+
+
+def test_kms_opens_a_data_key_for_its_own_organization_only(
+    tenant: Tenant, stranger: Tenant, source: dict[str, Any], table: Table
+) -> None:
+    # Given a data key wrapped for another organization, or altered
+    item = table.get(data_key_key(tenant.organization_id, 1))
+    assert item is not None
+    wrapped: bytes = item["wrapped"]
+    ring = vault().keys
+    context = {"organization": stranger.organization_id}
+    foreign = ring._kms.generate_data_key(
+        KeyId=ring._kms_key_id, KeySpec="AES_256", EncryptionContext=context
+    )["CiphertextBlob"]
+    bare = ring._kms.generate_data_key(KeyId=ring._kms_key_id, KeySpec="AES_256")["CiphertextBlob"]
+    for other in (foreign, bare, wrapped[:-1] + bytes([wrapped[-1] ^ 1]), b"x"):
+        table.write(Put({**item, "wrapped": other}))
+        assert_refused(tenant, source)
+    table.write(Put(item))
+    assert opened(tenant, source) == {"api_key": SECRET}
+
+
+def test_the_operators_command_rotates_seals_anew_and_deletes(
+    tenant: Tenant, source: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [
+        *("--table", "IntegrationsTable"),
+        *("--vault-key", connections._settings().vault_key_id),
+        *("--organization", tenant.organization_id),
+    ]
+
+    def run(command: str, *options: str) -> Any:
+        capsys.readouterr()
+        assert main([command, *given, *options]) == 0
+        [*_, line] = capsys.readouterr().out.splitlines()
+        return json.loads(line)
+
+    assert run("rotate-data-key")["number"] == 2
+    assert run("reseal-secrets") == {"resealed": 1, "unreadable": [], "next_cursor": None}
+    assert [key["number"] for key in run("delete-data-key", "--number", "1")["keys"]] == [2]
+    assert opened(tenant, source) == {"api_key": SECRET}
+    confirmed = ("--through", "2", "--confirm", tenant.organization_id)
+    assert run("delete-data-keys", *confirmed)["deleted"] == [2]
+    assert run("list-data-keys") == {"current": 3, "keys": []}
+    with pytest.raises(InternalError):
+        opened(tenant, source)
+
+
+def test_the_operators_command_says_what_is_wrong_in_one_line(
+    tenant: Tenant, source: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = connections._settings().vault_key_id
+    given = ["--table", "IntegrationsTable", "--vault-key", key]
+    own = [*given, "--organization", tenant.organization_id]
+    confirm = ["--confirm", tenant.organization_id]
+    for command in (
+        ["delete-data-key", *own, "--number", "1"],
+        ["delete-data-keys", *own, "--through", "1", "--confirm", "x"],
+        ["delete-data-keys", *own, "--through", "0", *confirm],
+        ["delete-data-keys", *own, "--through", "9", *confirm],
+        ["rotate-data-key", *given, "--organization", "org_none"],
+        ["list-data-keys", "--table", "None", "--vault-key", key, "--organization", "x"],
+    ):
+        capsys.readouterr()
+        assert main(command) == 1
+        said = capsys.readouterr()
+        assert len(said.err.splitlines()) == 1, command
+    assert opened(tenant, source) == {"api_key": SECRET}
+
+
+def test_sealing_anew_asks_for_one_page_at_a_time(
+    tenant: Tenant, source: dict[str, Any], table: Table
+) -> None:
+    create_source(tenant)
+    rotate(tenant)
+    page = vault().reseal(tenant.organization_id, ListQuery(limit=1), utc_now())
+    assert (page.resealed, page.next_cursor is None) == (1, False)
+    assert table.get(current_key(tenant.organization_id)) is not None
+    path = f"{keys_path(tenant)}/reseal"
+    assert tenant.client.call("POST", f"{path}?cursor=x", None).code == "INVALID_CURSOR"
+    assert tenant.client.call("POST", f"{path}?limit=1000", None).pointers == ["/query/limit"]
