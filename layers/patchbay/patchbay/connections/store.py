@@ -364,10 +364,10 @@ class ConnectionStore:
 
     def _source_only_of(self, connection: Connection) -> Endpoint | None:
         """The source that was made with a connection, if nobody else uses it."""
-        item = self._table.get(endpoint_key(connection.organization_id, connection.source_id))
-        if item is None or not connection.owns_source or item["uses"] > 1:
+        if not connection.owns_source:
             return None
-        return _endpoint(item)
+        item = self._table.get(endpoint_key(connection.organization_id, connection.source_id))
+        return _endpoint(item) if item and item["uses"] == 1 else None
 
     def record_health(self, connection: Connection, health: Health, action: RequiredAction) -> None:
         """Keeps the newest word on a connection: a test that ended earlier changes nothing.
