@@ -55,6 +55,10 @@ requirements: .venv/.stamp ## Write what the dependencies layer installs, from u
 openapi: .venv/.stamp ## Write the API document from the route declarations
 	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi
 
+.PHONY: stories
+stories: tools ## Paste into README and docs/ what their commands print now
+	PYTHONPATH=layers/patchbay:. $(BIN)/python -m tests.e2e.stories
+
 .PHONY: clean
 clean: ## Remove what was built and the local cloud's data; tools stay
 	rm -rf .aws-sam .local/state .local/stack.json .local/stack.env .local/logs \
