@@ -41,7 +41,7 @@ from patchbay.platform.dynamodb import (
     without,
 )
 from patchbay.platform.errors import NotFound
-from patchbay.platform.ids import is_id, new_id
+from patchbay.platform.ids import new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.registry.manifest import Role
 
@@ -211,9 +211,8 @@ class TestHistory:
 
     def test(self, subject: Subject, test_id: str, now: datetime) -> RecordedTest:
         """Raises `NotFound`."""
-        item = None
-        if is_id("tst", test_id):
-            item = self._table.get(_key(subject, TestIdentity(test_id)))
+        identity = TestIdentity.read(test_id)
+        item = self._table.get(_key(subject, identity)) if identity else None
         if item is None or item["expires_at"] <= epoch_seconds(now):
             raise NotFound("test")
         return _read(item, now)

@@ -22,6 +22,7 @@ class TestIdentity:
     def __post_init__(self) -> None:
         if not is_id(PREFIX, self.test_id):
             raise ValueError("a test's id is tst_ and a ULID")
+        time_of(self.test_id)
 
     @property
     def at(self) -> datetime:
@@ -32,6 +33,14 @@ class TestIdentity:
     def event_id(self) -> str:
         """The id of the one event that the test leaves in its connection's space."""
         return f"evt_{self.test_id.removeprefix(f'{PREFIX}_')}"
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """None for a text that is no test's id."""
+        try:
+            return cls(text)
+        except ValueError:
+            return None
 
     @classmethod
     def called(cls, stamp: Stamp) -> Self:
