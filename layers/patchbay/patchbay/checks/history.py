@@ -138,9 +138,12 @@ class TestHistory:
             item = standing.item
         return _standing(item)
 
-    def last_passed(self, subject: Subject) -> Passed | None:
+    def last_passed(self, subject: Subject, now: datetime) -> Passed | None:
+        """The last test that passed, unless it is older than the history."""
         item = self._table.get(_passed_key(subject))
-        return Passed.model_validate_json(item["passed"]) if item else None
+        if item is None or item["expires_at"] <= epoch_seconds(now):
+            return None
+        return Passed.model_validate_json(item["passed"])
 
     def note_passed(self, subject: Subject, passed: Passed) -> None:
         """The newest wins; the same once more changes nothing."""

@@ -231,7 +231,7 @@ class Tester:
 
         Raises `TemporarilyUnavailable`; then repeat it, with this run or another one.
         """
-        passed = self._history.last_passed(subject)
+        passed = self._history.last_passed(subject, finished.finished_at)
         now = prepared.fingerprint
         test = RecordedTest(
             **Findings.told(finished.report),
