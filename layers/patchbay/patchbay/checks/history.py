@@ -206,7 +206,8 @@ class TestHistory:
         return Claim.OURS
 
     def settle(self, subject: Subject, identity: TestIdentity, now: datetime) -> Standing | None:
-        """Writes down the failure of a test whose deadline is over. None if there is none."""
+        """What stands there of a test that is finished, or whose deadline is over: then its failure
+        is written down. None if it was taken back."""
         item = self._table.get(_key(subject, identity))
         if item is None:
             return None
