@@ -103,7 +103,7 @@ def _tested(endpoint: Endpoint, release: Release, open_secrets: OpenSecrets) -> 
     from patchbay.checks.testing import try_endpoint
 
     guard = EgressGuard(EgressPolicy.parse(_settings().egress_allow))
-    return Answer.of(try_endpoint(endpoint, release, open_secrets, guard))
+    return try_endpoint(endpoint, release, open_secrets, guard)
 
 
 @api.post(f"{BASE}/sources", permission=Permission.MANAGE, status=201)

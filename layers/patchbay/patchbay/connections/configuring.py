@@ -158,6 +158,7 @@ class Configurator:
             category=manifest.category,
             variables=variables,
             secrets_set=sorted(new.secrets),
+            secrets_entered_at=stamp.now if new.secrets or new.secret_ref else None,
             members=[_installed(member) for member in manifest.members],
             dependencies=self._dependencies(organization_id, release, stamp.now),
             created_at=stamp.now,
@@ -336,6 +337,7 @@ class Configurator:
                 "variables": variables,
                 "secrets_set": sorted([*kept, *entered]),
                 "secret_ref": secret_ref,
+                "secrets_entered_at": _entered_at(old, secret_ref, kept, entered, now),
                 "binding": binding,
                 "updated_at": now,
                 "revision": old.revision + 1,
@@ -596,6 +598,19 @@ def _exclusion_problems(secret_ref: str | None, names: Sequence[str]) -> list[Pr
         return []
     message = 'excludes secrets; an edit can remove the stored ones by "secrets": null'
     return [Problem("/secret_ref", message)]
+
+
+def _entered_at(
+    old: Endpoint,
+    secret_ref: str | None,
+    kept: Sequence[str],
+    entered: Mapping[str, str],
+    now: datetime,
+) -> datetime | None:
+    """When the newest of the secrets, or the reference to them, was entered."""
+    if entered or (secret_ref and secret_ref != old.secret_ref):
+        return now
+    return old.secrets_entered_at if kept or secret_ref else None
 
 
 def _changed_meanwhile() -> Conflict:

@@ -208,6 +208,7 @@ class Endpoint(BaseModel):
     variables: dict[str, Any]
     secrets_set: list[str]
     secret_ref: str | None = None
+    secrets_entered_at: UtcTime | None = None
     members: list[InstalledMember]
     dependencies: list[InstalledDependency]
     environment: str | None

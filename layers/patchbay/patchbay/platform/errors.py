@@ -15,7 +15,7 @@
     ├── PayloadTooLarge         413  PAYLOAD_TOO_LARGE
     ├── NotPublishable          422  NOT_PUBLISHABLE
     ├── SecretReentryRequired   422  SECRET_REENTRY_REQUIRED
-    ├── EditFailedTest          422  TEST_FAILED
+    ├── RateLimited             429  RATE_LIMITED
     ├── InternalError           500  INTERNAL_ERROR
     └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
 
@@ -227,6 +227,17 @@ class EditFailedTest(PatchbayError):
             message="The test of this edit failed: nothing was changed.",
             code="TEST_FAILED",
             details={"test": dict(report)},
+        )
+
+
+class RateLimited(PatchbayError):
+    """A limit of this installation, not of a provider; nothing was done."""
+
+    status = 429
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(
+            message=message, code="RATE_LIMITED", retry_after_seconds=retry_after_seconds
         )
 
 
