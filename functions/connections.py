@@ -126,7 +126,7 @@ def change_source(
     body: EndpointPatch,
     if_match: str | None,
 ) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
-    """Change or upgrade a source (JSON merge patch); `dry_run` previews, `test` tries it first."""
+    """Change or upgrade a source (merge patch); `dry_run` previews, `test` tries it first."""
     return _changed(organization_id, Role.SOURCE, source_id, query, body, if_match)
 
 
@@ -177,7 +177,7 @@ def change_destination(
     body: EndpointPatch,
     if_match: str | None,
 ) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
-    """Change or upgrade a destination (JSON merge patch); `dry_run` previews, `test` tries it first."""
+    """Change or upgrade a destination (merge patch); `dry_run` previews, `test` tries it first."""
     return _changed(organization_id, Role.DESTINATION, destination_id, query, body, if_match)
 
 
