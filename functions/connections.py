@@ -143,8 +143,7 @@ def change_source(
     body: EndpointPatch,
     if_match: str | None,
 ) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
-    """Change or upgrade a source (JSON merge patch); `dry_run` shows what follows, `test` makes
-    sure that it works first."""
+    """Change or upgrade a source (merge patch); `dry_run` previews, `test` tries it first."""
     return _changed(organization_id, Role.SOURCE, source_id, query, body, if_match)
 
 
@@ -195,8 +194,7 @@ def change_destination(
     body: EndpointPatch,
     if_match: str | None,
 ) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
-    """Change or upgrade a destination (JSON merge patch); `dry_run` shows what follows, `test`
-    makes sure that it works first."""
+    """Change or upgrade a destination (merge patch); `dry_run` previews, `test` tries it first."""
     return _changed(organization_id, Role.DESTINATION, destination_id, query, body, if_match)
 
 
@@ -291,7 +289,7 @@ def list_data_keys(organization_id: str) -> DataKeys:
     return _vault().keys.keys(organization_id)
 
 
-@api.post(KEYS, permission=Permission.MANAGE, status=201)
+@api.post(KEYS, permission=Permission.MANAGE, status=201, failures=(409,))
 def rotate_data_key(organization_id: str, stamp: Stamp) -> DataKey:
     """Rotate the data key: new secrets are sealed under a new one, old ones still open."""
     return _vault().keys.rotate(organization_id, stamp)
