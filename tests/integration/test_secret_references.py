@@ -333,3 +333,32 @@ def test_a_store_that_does_not_answer_is_named_as_such(
     edit = tenant.client.patch(f"{path}?test=true", {"name": "x"})
     assert (edit.status, edit.code) == (503, "TEMPORARILY_UNAVAILABLE")
     assert tenant.client.get(path).json == source
+
+
+def test_the_operations_take_references_by_the_same_rules(tenant: Tenant) -> None:
+    schema = {"properties": {"host": {"type": "string", "format": "hostname"}}}
+    publish_integration(tenant, variablesSchema=schema)
+    operation = "/integrations/connection"
+    ref = reference(tenant)
+    body = {
+        "tenantId": tenant.organization_id,
+        "integrationKey": "acme.crm",
+        "integrationVersion": 1,
+        "label": "CRM",
+        "ownershipMode": "byok",
+        "secretProvider": "aws-secrets-manager",
+        "secretRef": ref,
+        "config": {"host": "a.example"},
+    }
+    # Another's is denied, what is none is invalid, and both are named as the operation does
+    for text, status in ((ref.replace(tenant.organization_id, OTHER), 403), ("aws://x", 400)):
+        refused = tenant.client.post(f"{operation}/create/v1.0.0", {**body, "secretRef": text})
+        assert (refused.status, refused.pointers) == (status, ["/secretRef"])
+    record = tenant.client.post(f"{operation}/create/v1.0.0", body).json
+    assert (record["secretProvider"], record["secretRef"]) == ("aws-secrets-manager", ref)
+    # A reference that is kept goes nowhere else; one that is given again does
+    edit = {"connectionId": record["id"], "config": {"host": "b.example"}}
+    refused = tenant.client.post(f"{operation}/update/v1.0.0", edit)
+    assert (refused.status, refused.pointers) == (422, ["/secretRef"])
+    moved = tenant.client.post(f"{operation}/update/v1.0.0", {**edit, "secretRef": ref})
+    assert (moved.status, moved.json["secretRef"]) == (200, ref)

@@ -47,6 +47,7 @@ from patchbay.platform.errors import (
     InvalidInput,
     NotFound,
     Problem,
+    ReferenceDenied,
     SecretReentryRequired,
 )
 from patchbay.platform.ids import Stamp
@@ -217,6 +218,8 @@ class ConnectionOperations:
         if reference is None and provider not in (None, current[0]):
             raise InvalidInput.at("/secretRef", "is required with another secretProvider")
         if reference is None or (provider or current[0], reference) == current:
+            if reference is not None and change.config is not None and not _is_in_vault(source):
+                fields["secret_ref"] = reference  # given again, for wherever it goes now
             return fields, _Credentials({})
         given = self._credentials(
             source.organization_id, provider or _provider_of(reference), reference, now
@@ -324,7 +327,7 @@ def _named_as_the_operations_do() -> Iterator[None]:
     except InvalidInput as error:
         kind = InvalidConfig if isinstance(error, InvalidConfig) else InvalidInput
         raise kind([_renamed(problem) for problem in error.problems]) from None
-    except SecretReentryRequired as error:
+    except (ReferenceDenied, SecretReentryRequired) as error:
         for told in error.details["errors"]:
             named = _renamed(Problem(told["pointer"], told["message"]))
             told |= {"pointer": named.pointer, "message": named.message}
