@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Final
 
+from patchbay.checks.kinds.dns import DnsKind
 from patchbay.checks.kinds.http import HttpKind
 from patchbay.checks.kinds.tcp import TcpKind
+from patchbay.checks.kinds.tls import TlsKind
 from patchbay.checks.probe import Kind
 
 KINDS: Final[Mapping[str, Kind]] = {
+    "dns": DnsKind(),
     "http": HttpKind(),
     "tcp": TcpKind(),
+    "tls": TlsKind(),
 }

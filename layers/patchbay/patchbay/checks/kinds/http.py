@@ -134,6 +134,7 @@ class HttpKind:
     """Reads http steps."""
 
     keys = frozenset({"request", "expect", "account", "auth"})
+    provides = frozenset[str]()
 
     def read(
         self,
