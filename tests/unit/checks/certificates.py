@@ -46,7 +46,7 @@ class Authority:
         )
 
     def server_context(
-        self, host: str, *, valid_for: timedelta = timedelta(days=7), self_signed: bool = False
+        self, host: str, *, valid_for: timedelta = timedelta(days=90), self_signed: bool = False
     ) -> ssl.SSLContext:
         """A server's context with a certificate for `host`, expired if `valid_for` is negative."""
         key = ec.generate_private_key(ec.SECP256R1())

@@ -248,7 +248,7 @@ async def _ask_for_tls(sock: socket.socket, request: bytes) -> None:
     if answer != b"S":
         raise CheckFailure(
             "tls_error",
-            "The server does not speak TLS; nothing was sent in the clear.",
+            "The server does not offer TLS; nothing was sent in the clear.",
             phase="tls",
         )
 

@@ -93,15 +93,15 @@ class NameserverResolver:
             self._nameservers.ask(host, "AAAA", deadline=deadline),
             return_exceptions=True,
         )
+        found: list[str] = []
         for answer in (four, six):
             # Half an answer is none: the other half might be what speaks against the host.
             if isinstance(answer, CheckFailure):
                 raise OSError("no answer") from answer
             if isinstance(answer, BaseException):
                 raise answer
-        return [
-            value for answer in (four, six) if isinstance(answer, Answer) for value in answer.values
-        ]
+            found += answer.values
+        return found
 
 
 async def _ask(server: Nameserver, name: str, kind: RecordType) -> Answer:

@@ -66,11 +66,11 @@ class DnsProbe:
         phases.egress_ms = 0
         if not answer.values:
             raise CheckFailure(
-                "unexpected_response", f"{self.name} has no {self.kind} record in the public DNS."
+                "dns_error", f"{self.name} has no {self.kind} record in the public DNS."
             )
         if not any(map(self._is_expected, answer.values)):
             raise CheckFailure(
-                "unexpected_response",
+                "dns_error",
                 f"{self.name} has {self.kind} records, but none with the expected value.",
             )
         return Outcome(summary=f"{self.name} has the {self.kind} record.")
