@@ -1,5 +1,6 @@
 # What can be done here: `make help`. Tools live under .local/ and .venv/, nothing is installed
-# outside the checkout, and each step runs only if what it depends on has changed.
+# outside the checkout (but PostgreSQL's server, for `make e2e`, where there is none), and each step
+# runs only if what it depends on has changed.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help

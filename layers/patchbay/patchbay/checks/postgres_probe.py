@@ -34,6 +34,10 @@ _SCRAM: Final = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
 
 _OK, _CLEAR, _MD5, _SASL, _SASL_CONTINUE, _SASL_FINAL = 0, 3, 5, 10, 11, 12
 
+# Notices, settings, the key to cancel with, notifications: said in between, of no interest here.
+_ASIDE: Final = frozenset({b"N", b"S", b"K", b"v", b"A"})
+_KINDS: Final = _ASIDE | {b"R", b"Z", b"T", b"D", b"C", b"E", b"1", b"2", b"n", b"s", b"I"}
+
 # By SQLSTATE, or its class: what it means in words of ours.
 _STATES: Final[dict[str, tuple[Code, str]]] = {
     "28": ("auth_invalid", "The server did not accept the user and password"),
@@ -225,8 +229,6 @@ class _Session:
                 return row
             if kind == b"D" and not row:
                 row = _row(body)
-            elif kind == b"G":
-                raise _no_postgres()
 
     def _send(self, kind: bytes, body: bytes) -> None:
         self._writer.write(kind + struct.pack("!i", len(body) + 4) + body)
@@ -238,7 +240,7 @@ class _Session:
             head = await self._reader.readexactly(5)
             (length,) = struct.unpack_from("!i", head, 1)
             self._received += length + 1
-            if length < 4:
+            if length < 4 or head[:1] not in _KINDS:
                 raise _no_postgres()
             if length > MAX_MESSAGE or self._received > MAX_WIRE:
                 raise CheckFailure(
@@ -248,7 +250,7 @@ class _Session:
             kind = head[:1]
             if kind == b"E":
                 raise self._failure(body)
-            if kind not in (b"N", b"S", b"K", b"v"):
+            if kind not in _ASIDE:
                 return kind, body
 
     def _failure(self, body: bytes) -> CheckFailure:
