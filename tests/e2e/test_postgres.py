@@ -123,7 +123,17 @@ def data(authority: trustme.CA) -> Iterator[Path]:
         data.mkdir()
         certificate = authority.issue_cert(HOST)
         own([Path(folder), data])
-        initdb = [programs() / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        initdb: list[str | Path] = [
+            programs() / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+        ]
         subprocess.run(
             [*initdb, "--no-locale", "--no-sync"], check=True, capture_output=True, **as_server()
         )

@@ -97,7 +97,7 @@ class TcpKind:
         credential: Credential | None,  # noqa: ARG002 - nothing is sent
     ) -> TcpTemplate:
         banner = step.get("banner", "")
-        if banner != "" and not (isinstance(banner, str) and _BANNER.fullmatch(banner)):
+        if "banner" in step and not (isinstance(banner, str) and _BANNER.fullmatch(banner)):
             raise Problems(
                 [Problem(f"{pointer}/banner", "must be 1 to 128 visible ASCII characters")]
             )
