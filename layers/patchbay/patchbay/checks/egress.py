@@ -273,13 +273,15 @@ async def _dial(vetted: Vetted, deadline: float) -> socket.socket:
 
 
 async def _dial_address(address: Address, port: int, deadline: float) -> socket.socket:
+    text = str(address)
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         async with asyncio.timeout_at(deadline):
-            await asyncio.get_running_loop().sock_connect(sock, (str(address), port))
-        if ip_address(sock.getpeername()[0]) != address:
+            await asyncio.get_running_loop().sock_connect(sock, (text, port))
+        peer = sock.getpeername()[0]
+        if peer != text and ip_address(peer) != address:
             raise EgressBlocked("address", "The connection reached another address.")
     except BaseException:
         sock.close()
