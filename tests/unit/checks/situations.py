@@ -1,7 +1,7 @@
 """The situations that docs/checks.md shows, each with a server on the loopback that makes it.
 
-`PYTHONPATH=functions:layers/patchbay:. .venv/bin/python -m tests.unit.checks.situations` prints what
-the page should show.
+What the page should show is printed by
+`PYTHONPATH=functions:layers/patchbay:. .venv/bin/python -m tests.unit.checks.situations`.
 """
 
 import asyncio
