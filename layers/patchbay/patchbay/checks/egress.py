@@ -137,8 +137,10 @@ class EgressGuard:
             phases.egress_ms = 0
             started = loop.time()
             limit = started + DNS_SECONDS
-            addresses = await self._resolve(host, min(deadline or limit, limit))
-            phases.dns_ms = _ms(loop.time() - started)
+            try:
+                addresses = await self._resolve(host, min(deadline or limit, limit))
+            finally:
+                phases.dns_ms = _ms(loop.time() - started)
         else:
             addresses = (address,)
         self._policy.judge_addresses(host, addresses, port, kind)
@@ -167,8 +169,10 @@ class EgressGuard:
         loop = asyncio.get_running_loop()
         phases = phases or Phases()
         started = loop.time()
-        sock = await _dial(vetted, deadline)
-        phases.tcp_ms = _ms(loop.time() - started)
+        try:
+            sock = await _dial(vetted, deadline)
+        finally:
+            phases.tcp_ms = _ms(loop.time() - started)
         if not tls:
             return Connection(*await asyncio.open_connection(sock=sock))
         started = loop.time()
@@ -187,7 +191,8 @@ class EgressGuard:
             if failure is None:
                 raise
             raise failure from error
-        phases.tls_ms = _ms(loop.time() - started)
+        finally:
+            phases.tls_ms = _ms(loop.time() - started)
         phases.certificate_expires_at = _expires_at(writer)
         return Connection(reader, writer)
 

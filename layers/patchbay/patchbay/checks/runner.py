@@ -192,6 +192,7 @@ class _Test:
                     failure,
                     field_pointer=_field_pointer(step.compiled, failure),
                     mandatory=step.mandatory,
+                    duration_ms=duration_ms or 0,
                 )
             elif duration_ms is None:
                 self._add_skipped(phase, "not_applicable", mandatory=False)
