@@ -19,7 +19,7 @@ VARYING = [
     (re.compile(r"\b(src|int|org|con|key|evt)_[0-9A-HJKMNP-TV-Z]{26}"), r"\1_ID"),
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UUID"),
     (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z"), "TIME"),
-    (re.compile(r'("(?:duration_ms|latency_ms|latencyMs)": ?)[0-9]+'), r"\1MS"),
+    (re.compile(r'("(?:duration_ms|first_byte_ms|latency_ms|latencyMs)": ?)[0-9]+'), r"\1MS"),
     (re.compile(r'("trace_id": ?)"[^"]*"'), r'\1"TRACE"'),
 ]
 

@@ -49,7 +49,8 @@ async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Asy
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    # Room for all that a test dials at once: what does not fit is dialled again a second later.
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls, backlog=1024)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

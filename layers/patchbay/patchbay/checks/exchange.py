@@ -23,6 +23,8 @@ MAX_BODY: Final = 64 * 1024
 MAX_HEAD: Final = 32 * 1024
 MAX_HEADER_LINE: Final = 8 * 1024
 MAX_INTERIM: Final = 10
+# Each chunk is work, however small it is: 64 KiB in chunks of a byte would be a second of it.
+MAX_PARTS: Final = 4096
 # Everything received: room for the framing of a body in small chunks, not for framing without end.
 MAX_WIRE: Final = MAX_HEAD + 4 * MAX_BODY
 _READ: Final = 16 * 1024
@@ -103,12 +105,13 @@ class _Receiver:
 
     async def receive(self) -> Response:
         head = await self._head()
-        body = bytearray()
+        body, parts = bytearray(), 0
         while not isinstance(event := await self._event(answered=True), h11.EndOfMessage):
             if not isinstance(event, h11.Data):
                 raise _no_http()
             body += event.data
-            if len(body) > MAX_BODY:
+            parts += 1
+            if len(body) > MAX_BODY or parts > MAX_PARTS:
                 raise _too_large()
         headers: dict[str, str] = {}
         for raw_name, raw_value in head.headers:
