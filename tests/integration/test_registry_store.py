@@ -322,8 +322,8 @@ class RegistryMachine(RuleBasedStateMachine):
     def publish(self, which: str, version: str) -> None:
         known = self.model[which]
         order = ["1.0.0", "1.1.0", "2.0.0-rc.1", "2.0.0"]
-        same = (version, known["manifest"]) in known["versions"]
-        higher = all(order.index(v) < order.index(version) for v, _ in known["versions"])
+        same = (version, known["name"], known["manifest"]) in known["versions"]
+        higher = all(order.index(v) < order.index(version) for v, *_ in known["versions"])
         if known["deleted"] or not (same or higher):
             with pytest.raises(Conflict):
                 self.registry.publish(which, version, "key_1", lambda _: [], NOW)
@@ -331,7 +331,7 @@ class RegistryMachine(RuleBasedStateMachine):
         _, made = self.registry.publish(which, version, "key_1", lambda _: [], NOW)
         assert made is not same
         if made:
-            known["versions"].append((version, known["manifest"]))
+            known["versions"].append((version, known["name"], known["manifest"]))
 
     @rule(target=dead, which=consumes(live))
     def delete(self, which: str) -> str:
@@ -349,13 +349,13 @@ class RegistryMachine(RuleBasedStateMachine):
     def store_and_model_agree(self) -> None:
         for integration_id, known in self.model.items():
             stored = self.registry.integration(integration_id, NOW)
-            finals = [v for v, _ in known["versions"] if "-" not in v]
+            finals = [v for v, *_ in known["versions"] if "-" not in v]
             assert stored.name == known["name"]
             assert stored.manifest == known["manifest"]
             assert (stored.deleted_at is not None) == known["deleted"]
             assert stored.current_version == (finals[-1] if finals else None)
-            assert self.registry.versions(integration_id, NOW) == [v for v, _ in known["versions"]]
-            for version, manifest in known["versions"]:
+            assert self.registry.versions(integration_id, NOW) == [v for v, *_ in known["versions"]]
+            for version, _, manifest in known["versions"]:
                 assert self.registry.release(integration_id, version).manifest == manifest
 
     @invariant()

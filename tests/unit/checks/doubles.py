@@ -43,15 +43,20 @@ async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Asy
     """A server on the loopback for as long as the block lasts; gives its port."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await handler(reader, writer)
-        writer.close()
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                await handler(reader, writer)
+        finally:
+            writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    # Room for all that a test dials at once: what does not fit is dialled again a second later.
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls, backlog=1024)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        # What was accepted in this moment is known to the server only after another turn.
+        await asyncio.sleep(0)
         server.abort_clients()
 
 

@@ -420,14 +420,16 @@ def test_a_probe_that_ignores_its_deadline_is_ended() -> None:
     assert (report.code, report.latency_ms < 600) == ("provider_timeout", True)
 
 
-def test_two_hundred_tests_at_once_all_end_within_their_deadline() -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_two_hundred_tests_at_once_all_end_within_their_deadline(scheme: str) -> None:
     # given a server that accepts and says nothing
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
 
     async def test() -> list[CheckReport]:
         async with serving(silent) as port:
-            plan, guard = compile_plan(target_for(step_for(port))), guard_for(port)
+            called = {**step_for(port), "request": {"url": f"{scheme}://127.0.0.1:{port}/"}}
+            plan, guard = compile_plan(target_for(called)), guard_for(port)
             return await asyncio.gather(*(run(plan, guard, total_ms=1000) for _ in range(200)))
 
     # when
