@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -64,9 +65,7 @@ def test_who_is_due_is_in_exactly_one_slot_of_the_minute_whatever_the_lanes(
         and sweep.low <= index["monitor_slot_sk"] <= sweep.high
     ]
     assert len(holding) == is_due(connection_id, interval, minute)
-    assert all(
-        slot.lane == lane_of_sort_key(index["monitor_slot_sk"], lanes) for slot in holding
-    )
+    assert all(slot.lane == lane_of_sort_key(index["monitor_slot_sk"], lanes) for slot in holding)
 
 
 @given(lanes=lane_counts)
@@ -75,7 +74,7 @@ def test_the_lanes_of_a_phase_cover_every_place_and_do_not_overlap(lanes: int) -
     bounds = [(int(slot.low, 16), int(slot.high[:4], 16)) for slot in slots]
     assert bounds[0][0] == 0
     assert bounds[-1][1] == PLACES - 1
-    assert all(high + 1 == low for (_, high), (low, _) in zip(bounds, bounds[1:], strict=False))
+    assert all(high + 1 == low for (_, high), (low, _) in pairwise(bounds))
     assert {lane_of(place, lanes) for pair in bounds for place in pair} == set(range(lanes))
 
 

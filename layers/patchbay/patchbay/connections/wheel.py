@@ -6,9 +6,9 @@ index `monitor_slot` finds those of a minute:
 
     pk `<interval>#<phase>`     sk `<place>#<connection id>`
 
-The **place** is another part of the hash, as four hexadecimal digits. A slot of the wheel is a range
-of places, so how many slots a minute is cut into is nobody's state: it can change at any time and
-no item has to be rewritten for it.
+The **place** is another part of the hash, as four hexadecimal digits. A slot of the wheel is a
+range of places, so how many slots a minute is cut into is nobody's state: it can change at any time
+and no item has to be rewritten for it.
 """
 
 import hashlib

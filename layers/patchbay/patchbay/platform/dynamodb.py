@@ -10,10 +10,11 @@ What every caller can rely on:
 """
 
 import functools
+import itertools
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -33,6 +34,10 @@ READ_SECONDS: Final = 1.5
 CALL_ATTEMPTS: Final = 3
 """A call that hangs ends within 9 s, botocore's pauses (at most 1 s and 2 s) included: the 503 is
 out before a Lambda authorizer's 10 s and a function's 29 s are over."""
+
+_MAX_BATCH_GET: Final = 100
+"""AWS: BatchGetItem takes up to 100 keys."""
+_BATCH_ATTEMPTS: Final = 8
 
 _MAX_PK_BYTES: Final = 2048
 _MAX_SK_BYTES: Final = 1024
@@ -189,6 +194,29 @@ class Table:
                 TableName=self.name, Key=_marshal(key._asdict()), ConsistentRead=True
             )
         return _unmarshal(answer["Item"]) if "Item" in answer else None
+
+    def get_all(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        """The items of these keys that are there, a hundred by one call.
+
+        Raises `TemporarilyUnavailable` if DynamoDB leaves some unread time and again.
+        """
+        found: dict[Key, Item] = {}
+        for batch in itertools.batched(dict.fromkeys(keys), _MAX_BATCH_GET, strict=False):
+            wanted: Any = [_marshal(key._asdict()) for key in batch]
+            for attempt in range(_BATCH_ATTEMPTS):
+                if attempt:
+                    time.sleep(pause_seconds(attempt))
+                request: Any = {self.name: {"Keys": wanted, "ConsistentRead": True}}
+                with _failures_named():
+                    answer: Any = self._client.batch_get_item(RequestItems=request)
+                for item in map(_unmarshal, answer["Responses"].get(self.name, [])):
+                    found[Key(item["pk"], item["sk"])] = item
+                wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys")
+                if not wanted:
+                    break
+            else:
+                raise TemporarilyUnavailable
+        return found
 
     def query(
         self,
