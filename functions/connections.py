@@ -7,6 +7,7 @@ from patchbay.checks.binding import binding_of
 from patchbay.connections.configuring import Configurator
 from patchbay.connections.model import (
     Connection,
+    ConnectionPatch,
     ConnectionQuery,
     EditQuery,
     EditReport,
@@ -169,7 +170,7 @@ def create_connection(organization_id: str, body: NewConnection, stamp: Stamp) -
 
 @api.get(f"{BASE}/connections", permission=Permission.READ)
 def list_connections(organization_id: str, query: ConnectionQuery) -> Listing[Connection]:
-    """List the connections of an organization, or of one of its spaces."""
+    """List the connections of an organization, of a space, of an endpoint, or by state."""
     space = None
     if query.space:
         space = _configurator().space(organization_id, query.space, "/query/space")
@@ -181,6 +182,17 @@ def get_connection(organization_id: str, connection_id: str) -> Reply[Connection
     """Read a connection."""
     connection = _store().connection(organization_id, connection_id)
     return Reply(connection, connection.revision)
+
+
+@api.patch(f"{BASE}/connections/<connection_id>", permission=Permission.MANAGE, failures=(409,))
+def change_connection(
+    organization_id: str, connection_id: str, body: ConnectionPatch, if_match: str | None
+) -> Reply[Connection]:
+    """Change a connection (JSON merge patch), but for its source and its space."""
+    changed = _configurator().change_connection(
+        organization_id, connection_id, body, if_match, utc_now()
+    )
+    return Reply(changed, changed.revision)
 
 
 @api.delete(

@@ -10,7 +10,6 @@ What every caller can rely on:
 """
 
 import functools
-import itertools
 import random
 import time
 import uuid
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 
 type Item = dict[str, Any]
 
+MAX_BATCH_KEYS: Final = 100
+"""AWS: BatchGetItem takes up to 100 keys."""
+
 MAX_TRANSACTION_ITEMS: Final = 100
 """AWS: TransactWriteItems takes up to 100 actions."""
 
@@ -34,10 +36,6 @@ READ_SECONDS: Final = 1.5
 CALL_ATTEMPTS: Final = 3
 """A call that hangs ends within 9 s, botocore's pauses (at most 1 s and 2 s) included: the 503 is
 out before a Lambda authorizer's 10 s and a function's 29 s are over."""
-
-_MAX_BATCH_GET: Final = 100
-"""AWS: BatchGetItem takes up to 100 keys."""
-_BATCH_ATTEMPTS: Final = 8
 
 _MAX_PK_BYTES: Final = 2048
 _MAX_SK_BYTES: Final = 1024
@@ -196,27 +194,36 @@ class Table:
         return _unmarshal(answer["Item"]) if "Item" in answer else None
 
     def get_all(self, keys: Iterable[Key]) -> dict[Key, Item]:
-        """The items of these keys that are there, a hundred by one call.
+        """The items that are there, by their keys; 100 a call, fewer where they are large.
 
-        Raises `TemporarilyUnavailable` if DynamoDB leaves some unread time and again.
+        Raises `TemporarilyUnavailable` if DynamoDB leaves some unread again and again.
         """
         found: dict[Key, Item] = {}
-        for batch in itertools.batched(dict.fromkeys(keys), _MAX_BATCH_GET, strict=False):
-            wanted: Any = [_marshal(key._asdict()) for key in batch]
-            for attempt in range(_BATCH_ATTEMPTS):
-                if attempt:
-                    time.sleep(pause_seconds(attempt))
-                request: Any = {self.name: {"Keys": wanted, "ConsistentRead": True}}
-                with _failures_named():
-                    answer: Any = self._client.batch_get_item(RequestItems=request)
-                for item in map(_unmarshal, answer["Responses"].get(self.name, [])):
-                    found[Key(item["pk"], item["sk"])] = item
-                wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys")
-                if not wanted:
-                    break
-            else:
+        waiting = list(dict.fromkeys(keys))
+        fruitless = 0
+        while waiting:
+            asked, waiting = waiting[:MAX_BATCH_KEYS], waiting[MAX_BATCH_KEYS:]
+            items, unread = self._batch(asked)
+            found |= {Key(item["pk"], item["sk"]): item for item in items}
+            waiting = [*unread, *waiting]
+            fruitless = 0 if len(unread) < len(asked) else fruitless + 1
+            if fruitless == CALL_ATTEMPTS:
                 raise TemporarilyUnavailable
+            if unread:
+                time.sleep(pause_seconds(fruitless + 1))
         return found
+
+    def _batch(self, keys: Sequence[Key]) -> tuple[list[Item], list[Key]]:
+        """The items of one call, and the keys that it left unread."""
+        asked: Any = {
+            "Keys": [_marshal(key._asdict()) for key in keys],
+            "ConsistentRead": True,
+        }
+        with _failures_named():
+            answer: Any = self._client.batch_get_item(RequestItems={self.name: asked})
+        unread = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        items = [_unmarshal(item) for item in answer["Responses"].get(self.name, [])]
+        return items, [Key(**_unmarshal(key)) for key in unread]
 
     def query(
         self,
