@@ -9,6 +9,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from patchbay.checks.actions import required_action
@@ -20,7 +21,8 @@ from patchbay.checks.plan import CheckTarget, Plan, compile_plan
 from patchbay.checks.reports import joined, out_of_secrets
 from patchbay.checks.runner import run
 from patchbay.connections.configuring import configuration_problems
-from patchbay.connections.model import Connection, Endpoint, Health, HealthStatus, Lifecycle
+from patchbay.connections.model import Connection, Endpoint, HealthStatus, Lifecycle
+from patchbay.connections.state import Observation
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Place, Vault
 from patchbay.health.recording import event_of_test
@@ -168,15 +170,19 @@ class Tester:
         )
         self._events.add([event], now)
         if not ours:
-            health = Health(
-                status=health_status(report),
-                since=now,
-                checked_at=now,
-                latency_ms=report.latency_ms,
-                error_code=report.code,
-                error_message=None if report.passed else report.message,
-            )
-            self._store.record_health(connection, health, required_action(report.code))
+            seen = observation(report, now)
+            self._store.observe(connection, seen, required_action(report.code))
+
+
+def observation(report: CheckReport, at: datetime) -> Observation:
+    """What a report, which is no platform fault, says of the connection's health."""
+    return Observation(
+        at=at,
+        status=health_status(report),
+        latency_ms=report.latency_ms,
+        error_code=report.code,
+        error_message=None if report.passed else report.message,
+    )
 
 
 def health_status(report: CheckReport) -> HealthStatus:
