@@ -222,10 +222,11 @@ class Configurator:
             release = self._release(old.organization_id, old.integration, patch.version, now)
         manifest = read(release.manifest)
         schema = release.variables_schema
+        replaced = variables is not None
         if variables is None:
             reset = "variables" in patch.model_fields_set and patch.variables is None
             variables = {} if reset else merge_patch(old.variables, patch.variables or {})
-        if release.version != old.version:
+        if replaced or release.version != old.version:
             variables = {**manifest.defaults, **variables}
         variables = _canonical(with_defaults(variables, schema), schema)
         entered = _plain(patch.secrets or {})
@@ -448,11 +449,12 @@ def changed_connection(old: Connection, patch: ConnectionPatch, now: datetime) -
     if "monitor" in said:
         changes["monitor"] = _changed_monitor(old.monitor, patch.monitor)
     if patch.status is not None:
-        changes |= {"status": _become(old, patch.status), "stated_status": None}
+        changes |= {"status": become(old, patch.status), "stated_status": None}
     return old.model_copy(update=changes)
 
 
-def _become(old: Connection, status: Lifecycle) -> Lifecycle:
+def become(old: Connection, status: Lifecycle) -> Lifecycle:
+    """The status, if the connection may become it. Raises `Conflict`."""
     if not may_become(old.status, status):
         raise Conflict(
             f"A connection that is {old.status.value} can't become {status.value}.",

@@ -119,6 +119,10 @@ Values = Annotated[dict[str, Any], within(MAX_VALUES_BYTES, MAX_VALUES_DEPTH)]
 SecretValue = Annotated[SecretStr, AfterValidator(_is_no_mask)]
 
 
+Environment = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+ExternalAccountId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
 class _Input(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -137,10 +141,8 @@ class NewEndpoint(_Input):
     secrets: Annotated[dict[SecretName, SecretValue], Field(max_length=20)] = Field(
         default_factory=dict, description="write-only"
     )
-    environment: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
-    external_account_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = (
-        None
-    )
+    environment: Environment | None = None
+    external_account_id: ExternalAccountId | None = None
     ownership_mode: OwnershipMode = OwnershipMode.MANAGED
 
 
@@ -201,10 +203,8 @@ class EndpointPatch(_Input):
     version: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
     variables: Values | None = None
     secrets: Annotated[dict[SecretName, SecretValue | None], Field(max_length=20)] | None = None
-    environment: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
-    external_account_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = (
-        None
-    )
+    environment: Environment | None = None
+    external_account_id: ExternalAccountId | None = None
     ownership_mode: OwnershipMode | None = None
 
 
