@@ -128,6 +128,10 @@ def deployed(
         "VAULT_KEY_ID": key_id,
         "RAW_EVENT_DAYS": "35",
         "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
+        "TESTS_PER_MINUTE": "120",
+        "TESTS_IN_FLIGHT": "20",
+        "TEST_QUEUE_URL": services.client("sqs").create_queue(QueueName="TestQueue")["QueueUrl"],
+        "API_HOST": "api.example.com",
     }.items():
         monkeypatch.setenv(name, value)
     modules = [importlib.import_module(name) for name in FUNCTIONS]

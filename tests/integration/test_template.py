@@ -62,6 +62,7 @@ def test_each_function_is_told_what_its_settings_ask_for(template: dict[str, Any
         "connections": settings.ConnectionsSettings,
         "checks": settings.ChecksSettings,
         "health": settings.HealthSettings,
+        "run_tests": settings.RunTestsSettings,
     }
     for function in functions(template).values():
         properties = function["Properties"]
