@@ -365,6 +365,7 @@ class Tester:
             at=one.identity.at,
             status=health_status(test),
             latency_ms=test.latency_ms or 0,
+            finished_at=one.at,
             error_code=test.code,
             error_message=None if test.passed else test.message,
         )

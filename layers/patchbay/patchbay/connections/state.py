@@ -46,7 +46,7 @@ class Transition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one test saw, at its time `at`: of a monitor's test, the scheduled minute.
+    """What one test saw. `at` is when it was asked for: of a monitor's test, the scheduled minute.
 
     `status` is connected, or what the connection would be if this failure counted.
     """
@@ -54,9 +54,14 @@ class Observation:
     at: datetime
     status: HealthStatus
     latency_ms: int
+    finished_at: datetime | None = None
     error_code: str | None = None
     error_message: str | None = None
     certificate_expires_at: datetime | None = None
+
+    @property
+    def ended(self) -> datetime:
+        return self.finished_at or self.at
 
     @property
     def passed(self) -> bool:
@@ -182,7 +187,7 @@ def _settled(state: State, seen: Observation, status: HealthStatus) -> State:
     """With this status, since now unless it was reached before."""
     if status is state.status or (state.is_failing and status in _FAILING):
         return replace(state, status=status)
-    settled = replace(state, status=status, since=seen.at)
+    settled = replace(state, status=status, since=seen.ended)
     if state.is_failing:
         # A window full of the old outage would end the recovery at the next single failure.
         return replace(settled, outcomes=0, seen=0, warned_at=None)

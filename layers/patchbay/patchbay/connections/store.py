@@ -58,7 +58,7 @@ from patchbay.platform.dynamodb import (
     Write,
     equals,
 )
-from patchbay.platform.errors import Conflict, InvalidInput, NotFound
+from patchbay.platform.errors import Conflict, InvalidInput, NotFound, TemporarilyUnavailable
 from patchbay.platform.ids import is_id
 from patchbay.platform.lists import FILTERED_READ, Listing, ListQuery, Lists, position_of
 from patchbay.platform.revisions import IfMatch, require_match, serially
@@ -74,6 +74,8 @@ _OF_CONNECTIONS: Final = ("uses", "users_revision")
 """Attributes of an endpoint that its connections change."""
 _OF_TESTS: Final = ("health", "required_action", "checked_at", "state")
 """Attributes of a connection that its tests change."""
+_OBSERVERS: Final = 10
+"""Tests and edits of one connection at once that an observation outlasts."""
 _JOINED_READ: Final = 100
 """Items that a filtered page reads where each leads to another one: a BatchGetItem."""
 _MAX_READS: Final = 10
@@ -394,14 +396,18 @@ class ConnectionStore:
         `connection` is what the caller has read; somebody else's test since then is found by the
         write's condition. An observation that is not newer than the last changes nothing, so that
         one that comes again does not count again. Returns what is to be told to the bus: it stands
-        in the outbox already, written together with the state.
+        in the outbox already, written together with the state. Raises `TemporarilyUnavailable` if
+        others are faster on and on.
         """
-        while step := next_state(
-            State.decode(connection.state),
-            seen,
-            monitored=connection.is_monitored,
-            disable=disable,
-        ):
+        for _ in range(_OBSERVERS):
+            step = next_state(
+                State.decode(connection.state),
+                seen,
+                monitored=connection.is_monitored,
+                disable=disable,
+            )
+            if step is None:
+                return []
             told = [
                 Announcement.of(connection, step.state, seen, what) for what in step.transitions
             ]
@@ -413,7 +419,7 @@ class ConnectionStore:
                 connection = _connection(overtaken.item)
             else:
                 return told
-        return []
+        raise TemporarilyUnavailable
 
     def _apply(self, update: Update, told: Sequence[Announcement]) -> None:
         try:
@@ -456,7 +462,7 @@ def _observed(
     health = Health(
         status=step.state.status,
         since=step.state.since,
-        checked_at=seen.at,
+        checked_at=seen.ended,
         latency_ms=seen.latency_ms,
         error_code=seen.error_code,
         error_message=seen.error_message,
@@ -468,7 +474,7 @@ def _observed(
         "state": step.state.encode(),
         "stated_status": None,
     }
-    standing = PRESENT & equals("checked_at", _checked(connection.health))
+    standing = PRESENT & equals("state", connection.state)
     remove: tuple[str, ...] = ()
     if step.transitions:
         # What is told names the connection as it is, and is not told of one that has just left.
