@@ -13,6 +13,7 @@ from local.provider import Provider, provider
 from patchbay.checks import history, identity
 from patchbay.checks import queue as test_queue
 from patchbay.checks import testing as engine
+from patchbay.health.store import EventStore
 from patchbay.platform import aws as services
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key, Table
@@ -240,6 +241,29 @@ def test_one_bad_message_does_not_take_its_neighbours_with_it(
     [bad] = [r["messageId"] for r in event["Records"] if other["id"] in r["body"]]
     assert sorted(come_back) == sorted([bad, "odd"])
     assert read(tenant, hrefs[connection["id"]])["status"] == "succeeded"
+
+
+def test_a_run_that_dies_between_its_record_and_its_event_is_made_whole_by_its_message(
+    tenant: Tenant,
+    connection: dict[str, Any],
+    server: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a run that was recorded, and no more
+    def dying(*_: object) -> None:
+        raise RuntimeError
+
+    queued = ask(tenant, connection).json
+    event = delivered()
+    with monkeypatch.context() as patched:
+        patched.setattr(EventStore, "add", dying)
+        assert run(event) == [event["Records"][0]["messageId"]]
+    assert events(tenant) == []
+    # When its message comes back
+    assert run(event) == []
+    # Then the event is there, and nothing was dialled again
+    assert [e["id"] for e in events(tenant)] == [queued["id"].replace("tst_", "evt_")]
+    assert len(server.requests) == 1
 
 
 def test_a_connection_deleted_meanwhile_is_done_with(

@@ -13,6 +13,7 @@ from patchbay.checks.egress import EgressGuard
 from patchbay.checks.policy import EgressPolicy
 from patchbay.connections.store import ConnectionStore
 from patchbay.health.store import EventStore
+from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.ids import Stamp, time_of
@@ -200,7 +201,7 @@ def test_whoever_crashes_a_repetition_comes_to_one_item_one_event_one_count(
     assert counted(tenant) == 1
     read = tenant.client.get(path_of(tenant, connection)).json["health"]
     assert (read["status"], read["checked_at"]) == ("connected", standing["finished_at"])
-    passed = checks._history().last_passed(subject)
+    passed = checks._history().last_passed(subject, utc_now())
     assert passed is not None
     assert passed.test_id == turn.test_id
 
@@ -233,11 +234,11 @@ def test_an_older_test_that_ends_later_does_not_overwrite_a_newer_success(
     kept = checks._history()
     subject = subject_of(tenant, connection)
     newer = checked(tenant, connection).json
-    passed = kept.last_passed(subject)
+    passed = kept.last_passed(subject, utc_now())
     assert passed is not None
     older = passed.model_copy(update={"test_id": "tst_x", "at": passed.at - timedelta(seconds=1)})
     kept.note_passed(subject, older)
-    after = kept.last_passed(subject)
+    after = kept.last_passed(subject, utc_now())
     assert after is not None
     assert after.test_id == newer["id"]
 

@@ -138,9 +138,12 @@ class TestHistory:
             item = standing.item
         return _standing(item)
 
-    def last_passed(self, subject: Subject) -> Passed | None:
+    def last_passed(self, subject: Subject, now: datetime) -> Passed | None:
+        """The last test that passed, unless it is older than the history."""
         item = self._table.get(_passed_key(subject))
-        return Passed.model_validate_json(item["passed"]) if item else None
+        if item is None or item["expires_at"] <= epoch_seconds(now):
+            return None
+        return Passed.model_validate_json(item["passed"])
 
     def note_passed(self, subject: Subject, passed: Passed) -> None:
         """The newest wins; the same once more changes nothing."""
@@ -203,7 +206,8 @@ class TestHistory:
         return Claim.OURS
 
     def settle(self, subject: Subject, identity: TestIdentity, now: datetime) -> Standing | None:
-        """Writes down the failure of a test whose deadline is over. None if there is none."""
+        """What stands there of a test that is finished, or whose deadline is over: then its failure
+        is written down. None if it was taken back."""
         item = self._table.get(_key(subject, identity))
         if item is None:
             return None

@@ -2,8 +2,8 @@
 
 1. Claim the test; only one may run it at a time, and none after its deadline.
 2. Prepare, run and record it, beside the others of the batch.
-3. What is done, or gone, needs its message no more. Anything else comes back, and the queue gives
-   it up after a few times.
+3. What is done, overdue or gone is settled, and needs its message no more. Anything else comes
+   back, and the queue gives it up after a few times.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ class QueuedTests:
         try:
             if claim is Claim.OURS:
                 await self._tested(message, subject, identity)
-            elif claim is Claim.OVERDUE:
+            else:
                 await asyncio.to_thread(self._tester.settle, subject, identity)
         finally:
             leave = self._limiter.leave

@@ -195,10 +195,11 @@ class Tester:
         Raises `NotFound`, and `InvalidConfig` for configurations that the source's release refuses.
         """
         endpoints = self._endpoints(organization_id, request.source_id, request.destination_id)
-        release = self._release(endpoints[Role.SOURCE])
-        if problems := configuration_problems(release, request.configurations):
+        releases = self._releases(endpoints)
+        if problems := configuration_problems(releases[Role.SOURCE], request.configurations):
             raise InvalidConfig(problems)
-        prepared = self._prepared(endpoints, request.configurations, (judged_configurations([]),))
+        judged = (judged_configurations([]),)
+        prepared = self._prepared(endpoints, releases, request.configurations, judged)
         finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS))
         return Answer.of(finished.report, finished.capabilities)
 
@@ -233,7 +234,8 @@ class Tester:
         """
         if subject.role:
             endpoint = self._store.endpoint(subject.organization_id, subject.role, subject.id)
-            return self._prepared({subject.role: endpoint}, {}, ())
+            endpoints = {subject.role: endpoint}
+            return self._prepared(endpoints, self._releases(endpoints), {}, ())
         return self.prepare_connection(self._store.connection(subject.organization_id, subject.id))
 
     def prepare_connection(self, connection: Connection) -> Prepared:
@@ -242,11 +244,10 @@ class Tester:
         endpoints = self._endpoints(
             connection.organization_id, connection.source_id, connection.destination_id
         )
-        release = self._release(endpoints[Role.SOURCE])
-        problems = configuration_problems(release, connection.configurations)
-        prepared = self._prepared(
-            endpoints, connection.configurations, (judged_configurations(problems),)
-        )
+        releases = self._releases(endpoints)
+        problems = configuration_problems(releases[Role.SOURCE], connection.configurations)
+        judged = (judged_configurations(problems),)
+        prepared = self._prepared(endpoints, releases, connection.configurations, judged)
         return replace(prepared, connection=connection)
 
     async def run(self, prepared: Prepared, guard: EgressGuard, budget: Budget) -> Finished:
@@ -295,7 +296,8 @@ class Tester:
 
         Raises `TemporarilyUnavailable`; then repeat it, with this run or another one.
         """
-        one = Ended(subject, identity, prepared, finished, self._history.last_passed(subject))
+        passed = self._history.last_passed(subject, finished.finished_at)
+        one = Ended(subject, identity, prepared, finished, passed)
         standing = self._written(one, trigger, mode)
         self.follow([Recorded(subject, identity, prepared.connection, standing)])
         return standing.test
@@ -325,8 +327,10 @@ class Tester:
         return [told for each in spread(self._noted, recorded) for told in each]
 
     def settle(self, subject: Subject, identity: TestIdentity) -> None:
-        """Records what every reader tells of a queued test whose deadline is over.
+        """Ends a queued test that is not to be run: any more, or again.
 
+        One whose deadline is over is recorded as every reader tells it. One that is recorded has
+        everything follow from that once more: who recorded it may have died before.
         Raises `NotFound` for a connection that was deleted meanwhile.
         """
         standing = self._history.settle(subject, identity, self._clock())
@@ -385,10 +389,10 @@ class Tester:
     def _prepared(
         self,
         endpoints: Mapping[Role, Endpoint],
+        releases: Mapping[Role, Release],
         configurations: Mapping[str, Any],
         judged: tuple[Step, ...],
     ) -> Prepared:
-        releases = {role: self._release(endpoint) for role, endpoint in endpoints.items()}
         if len(releases) > 1:
             step = fitting(releases[Role.SOURCE].manifest, releases[Role.DESTINATION].manifest)
             judged = (*judged, step)
@@ -403,8 +407,11 @@ class Tester:
             return Prepared({}, judged)
         return Prepared(parts, judged, fingerprint=Fingerprint.of(marks, configurations))
 
-    def _release(self, endpoint: Endpoint) -> Release:
-        return self._registry.release(endpoint.integration_id, endpoint.version)
+    def _releases(self, endpoints: Mapping[Role, Endpoint]) -> dict[Role, Release]:
+        return {
+            role: self._registry.release(endpoint.integration_id, endpoint.version)
+            for role, endpoint in endpoints.items()
+        }
 
     def _secrets(self, endpoint: Endpoint, release: Release) -> tuple[dict[str, str], str | None]:
         """Opened for where this test would send them, not for where they are said to belong.
