@@ -312,15 +312,8 @@ def test_an_edit_does_not_bring_back_what_a_test_has_ended(
     assert said.json["status"] == "error"
     # When a test ends while it is edited
     stored = ours.store.connection(ours.organization_id, connection["id"])
-    health = Health(
-        status=HealthStatus.CONNECTED,
-        since=utc_now(),
-        checked_at=utc_now(),
-        latency_ms=1,
-        error_code=None,
-        error_message=None,
-    )
-    ours.table.before = [lambda: ours.store.record_health(stored, health, RequiredAction.NONE)]
+    seen = Observation(utc_now(), HealthStatus.CONNECTED, latency_ms=1)
+    ours.table.before = [lambda: ours.store.observe(stored, seen, RequiredAction.NONE)]
     ours.change(connection, name="Sales")
     # Then the test has the last word
     changed = ours.store.connection(ours.organization_id, connection["id"])
