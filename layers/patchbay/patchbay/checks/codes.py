@@ -129,8 +129,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         "network",
         True,
         "unknown",
-        "The name could not be resolved",
-        "Check the spelling of the host, and that its name is published in the public DNS.",
+        "The public DNS does not have it",
+        "Check the spelling of the host, and that its records are published in the public DNS.",
     ),
     CodeInfo(
         "connection_refused",

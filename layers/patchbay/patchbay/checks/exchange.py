@@ -56,7 +56,7 @@ async def exchange(
     )
     try:
         async with asyncio.timeout_at(deadline):
-            return await _talk(connection, request)
+            return await _talk(connection, request, phases or Phases())
     except TimeoutError as error:
         raise CheckFailure("provider_timeout", "The provider did not answer in time.") from error
     except ssl.SSLError as error:
@@ -67,7 +67,7 @@ async def exchange(
         connection.close()
 
 
-async def _talk(connection: Connection, request: Request) -> Response:
+async def _talk(connection: Connection, request: Request, phases: Phases) -> Response:
     wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
     head = h11.Request(method=request.method, target=request.target.path, headers=_headers(request))
     message = [wire.send(head)]
@@ -76,7 +76,7 @@ async def _talk(connection: Connection, request: Request) -> Response:
     message.append(wire.send(h11.EndOfMessage()))
     connection.writer.write(b"".join(part for part in message if part))
     await connection.writer.drain()
-    return await _Receiver(connection.reader, wire).receive()
+    return await _Receiver(connection.reader, wire, phases).receive()
 
 
 def _headers(request: Request) -> list[tuple[str, str]]:
@@ -93,8 +93,10 @@ def _headers(request: Request) -> list[tuple[str, str]]:
 class _Receiver:
     """Reads one response within the budgets."""
 
-    def __init__(self, reader: asyncio.StreamReader, wire: h11.Connection) -> None:
+    def __init__(self, reader: asyncio.StreamReader, wire: h11.Connection, phases: Phases) -> None:
         self._reader = reader
+        self._phases = phases
+        self._asked_at = asyncio.get_running_loop().time()
         self._wire = wire
         self._received = 0
         self._ended = False
@@ -129,6 +131,8 @@ class _Receiver:
         try:
             while (event := self._wire.next_event()) is h11.NEED_DATA:
                 data = await self._reader.read(_READ)
+                if not self._received and data:
+                    self._note_first_byte()
                 self._received += len(data)
                 self._ended = not data
                 if self._received > MAX_WIRE:
@@ -137,6 +141,10 @@ class _Receiver:
         except h11.RemoteProtocolError as error:
             raise self._broken(error, answered=answered) from error
         return event
+
+    def _note_first_byte(self) -> None:
+        waited = asyncio.get_running_loop().time() - self._asked_at
+        self._phases.first_byte_ms = round(waited * 1000)
 
     def _broken(self, error: h11.RemoteProtocolError, *, answered: bool) -> CheckFailure:
         if self._ended and (answered or not self._received):
