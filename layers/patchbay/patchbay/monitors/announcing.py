@@ -22,7 +22,7 @@ _MAX_ENTRIES: Final = 10
 _LEFT_BEHIND: Final = timedelta(minutes=1)
 """Whoever wrote an announcement sends it within seconds; one that is older was left behind."""
 _MAX_SWEPT: Final = 500
-_FIRST: Final = ""
+_FIRST: Final = "0"
 
 
 class Announcer:
