@@ -9,10 +9,10 @@ import pytest
 import run_monitors
 from local.provider import Provider, provider
 from patchbay.checks import history as checks_history
+from patchbay.checks import testing
 from patchbay.connections.state import AutoDisable
 from patchbay.connections.store import ConnectionStore
 from patchbay.health.store import EventStore
-from patchbay.monitors import turns
 from patchbay.platform.clock import to_text
 from patchbay.platform.dynamodb import Table
 from tests.integration.api import sample_event
@@ -234,14 +234,14 @@ def test_one_that_can_not_be_prepared_does_not_keep_its_neighbours(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = monitored(tenant, server.port, ["me", "200"])
-    prepare = turns.Tester.prepare_connection
+    prepare = testing.Tester.prepare_connection
 
     def sometimes(self: Any, connection: Any) -> Any:
         if connection.id == made["me"]["id"]:
             raise KeyError("an item that nobody understands")
         return prepare(self, connection)
 
-    monkeypatch.setattr(turns.Tester, "prepare_connection", sometimes)
+    monkeypatch.setattr(testing.Tester, "prepare_connection", sometimes)
     tick(this_minute())
     [broken] = history(tenant, made["me"])
     assert (broken["code"], broken["blame"]) == ("internal_error", "platform")
