@@ -373,9 +373,9 @@ class RegistryMachine(RuleBasedStateMachine):
             if entry.publisher == self.publisher
         }
         expected = {
-            i: [v for v, _ in self.model[i]["versions"] if "-" not in v][-1]
+            i: [v for v, *_ in self.model[i]["versions"] if "-" not in v][-1]
             for i in alive
-            if self.model[i]["public"] and any("-" not in v for v, _ in self.model[i]["versions"])
+            if self.model[i]["public"] and any("-" not in v for v, *_ in self.model[i]["versions"])
         }
         assert shown == expected
 

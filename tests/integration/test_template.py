@@ -65,6 +65,8 @@ def test_each_function_is_told_what_its_settings_ask_for(template: dict[str, Any
         "checks": settings.ChecksSettings,
         "health": settings.HealthSettings,
         "run_tests": settings.RunTestsSettings,
+        "dispatch_monitors": settings.DispatchMonitorsSettings,
+        "run_monitors": settings.RunMonitorsSettings,
     }
     for function in functions(template).values():
         properties = function["Properties"]

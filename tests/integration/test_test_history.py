@@ -166,7 +166,7 @@ def crashing(*_: object, **__: object) -> None:
     "victim",
     [
         (EventStore, "add"),
-        (ConnectionStore, "record_health"),
+        (ConnectionStore, "observe"),
         (history.TestHistory, "note_passed"),
         None,
     ],

@@ -36,6 +36,7 @@ type Code = Literal[
     "secret_store_unavailable",
     "budget_exhausted",
     "internal_error",
+    "monitor_offline",
 ]
 
 
@@ -254,6 +255,15 @@ _ROWS: tuple[CodeInfo, ...] = (
         "platform",
         "The test itself failed",
         "Nothing to change here: this is a fault of the platform; test again later.",
+    ),
+    CodeInfo(
+        "monitor_offline",
+        "platform",
+        True,
+        "platform",
+        "The monitor had no network",
+        "Nothing to change here: nothing could be reached from where the tests run; the next test "
+        "will tell.",
     ),
 )
 

@@ -58,7 +58,8 @@ class OnDemandTests:
     def start(self, subject: Subject, mode: Mode, stamp: Stamp) -> RecordedTest:
         """A test, finished or queued. A repetition under the same stamp is the same test.
 
-        Raises `NotFound`, `RateLimited`, and `TemporarilyUnavailable`.
+        Raises `NotFound`, `Conflict` for a connection that is disabled, `RateLimited`, and
+        `TemporarilyUnavailable`.
         """
         identity = TestIdentity.called(stamp)
         if mode == "async":
@@ -72,7 +73,7 @@ class OnDemandTests:
         The lease is returned by whoever runs the test, or ends with its deadline.
         """
         organization_id, now = subject.organization_id, self._clock()
-        self._tester.require(subject)
+        self._tester.require(subject, testable=True)
         self._limiter.enter(organization_id, identity.test_id, self._limit, now, TO_FINISH)
         try:
             test = self._history.enqueue(subject, identity, now)

@@ -16,10 +16,10 @@ A dry run is 1 and 2 only.
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from patchbay.checks.actions import required_action
 from patchbay.checks.binding import binding_of
@@ -48,11 +48,14 @@ from patchbay.checks.reports import (
     out_of_secrets,
 )
 from patchbay.checks.runner import run
+from patchbay.connections.announcements import Announcement
 from patchbay.connections.configuring import configuration_problems
-from patchbay.connections.model import Connection, Endpoint, Health, Lifecycle
+from patchbay.connections.model import Connection, Endpoint, Lifecycle
 from patchbay.connections.secret_references import ReferenceUnusable
+from patchbay.connections.state import NEVER, AutoDisable, Observation
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
+from patchbay.health.model import Event
 from patchbay.health.recording import event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
@@ -113,6 +116,54 @@ class Finished:
     finished_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A test that has run and is to be recorded. `passed` is the last one that passed before."""
+
+    subject: Subject
+    identity: TestIdentity
+    prepared: Prepared
+    finished: Finished
+    passed: Passed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A test as it stands in the history; everything else is derived from that."""
+
+    subject: Subject
+    identity: TestIdentity
+    connection: Connection | None
+    standing: Standing
+
+    @property
+    def at(self) -> datetime:
+        return self.standing.test.finished_at or self.identity.at
+
+    def event(self) -> Event | None:
+        """The event of a connection's test. Its id is of the test and its time as recorded, so that
+        a repetition meets the event that stands there."""
+        if self.connection is None:
+            return None
+        test = self.standing.test
+        event = event_of_test(
+            self.connection.space_id,
+            self.connection.id,
+            passed=test.succeeded,
+            latency_ms=test.latency_ms or 0,
+            code=test.code,
+            platform_fault=test.blame == "platform",
+            now=self.at,
+        )
+        return event.model_copy(update={"id": self.identity.event_id})
+
+
+class Spread(Protocol):
+    """As `map`, in any order of doing: `ThreadPoolExecutor.map` does."""
+
+    def __call__[T, R](self, do: Callable[[T], R], things: Iterable[T], /) -> Iterable[R]: ...
+
+
 class Tester:
     """The use cases of testing. Made once per process; it holds no state of a test."""
 
@@ -124,6 +175,7 @@ class Tester:
         events: EventStore,
         history: TestHistory,
         clock: Clock,
+        disable: AutoDisable = NEVER,
     ) -> None:
         self._registry = registry
         self._store = store
@@ -131,6 +183,7 @@ class Tester:
         self._events = events
         self._history = history
         self._clock = clock
+        self._disable = disable
 
     def test(
         self,
@@ -169,28 +222,36 @@ class Tester:
         self.require(subject)
         return self._history.tests(subject, query, self._clock())
 
-    def require(self, subject: Subject) -> None:
-        """Raises `NotFound` for what is not there, or is another organization's."""
+    def require(self, subject: Subject, *, testable: bool = False) -> None:
+        """Raises `NotFound` for what is not there, or is another organization's.
+
+        With `testable` it raises `Conflict` for a connection that is disabled.
+        """
         if subject.role:
             self._store.endpoint(subject.organization_id, subject.role, subject.id)
-        else:
-            self._store.connection(subject.organization_id, subject.id)
+            return
+        connection = self._store.connection(subject.organization_id, subject.id)
+        if testable:
+            _refuse_disabled(connection)
 
     def prepare(self, subject: Subject) -> Prepared:
         """Step 1, for one connection, source or destination.
 
-        Raises `NotFound`, and `TemporarilyUnavailable` if the table does not answer; a vault that
-        does not is a test's result.
+        Raises `NotFound`, `Conflict` for a connection that is disabled, and
+        `TemporarilyUnavailable` if the table does not answer; a vault that does not is a test's
+        result.
         """
         if subject.role:
             endpoint = self._store.endpoint(subject.organization_id, subject.role, subject.id)
             endpoints = {subject.role: endpoint}
             return self._prepared(endpoints, self._releases(endpoints), {}, ())
-        connection = self._store.connection(subject.organization_id, subject.id)
-        if connection.status is Lifecycle.DISABLED:
-            raise Conflict("The connection is disabled: make it active to test it.")
+        return self.prepare_connection(self._store.connection(subject.organization_id, subject.id))
+
+    def prepare_connection(self, connection: Connection) -> Prepared:
+        """Step 1, for a connection that has been read. Raises as `prepare`."""
+        _refuse_disabled(connection)
         endpoints = self._endpoints(
-            subject.organization_id, connection.source_id, connection.destination_id
+            connection.organization_id, connection.source_id, connection.destination_id
         )
         releases = self._releases(endpoints)
         problems = configuration_problems(releases[Role.SOURCE], connection.configurations)
@@ -237,22 +298,34 @@ class Tester:
         Raises `TemporarilyUnavailable`; then repeat it, with this run or another one.
         """
         passed = self._history.last_passed(subject, finished.finished_at)
-        now = prepared.fingerprint
-        test = RecordedTest(
-            **Findings.told(finished.report),
-            capabilities=finished.capabilities,
-            id=identity.test_id,
-            href=subject.href(identity.test_id),
-            trigger=trigger,
-            mode=mode,
-            queued_at=identity.at if mode == "async" else None,
-            started_at=finished.started_at,
-            finished_at=finished.finished_at,
-            what_changed=WhatChanged.since(passed, now) if passed and now else None,
-        )
-        standing = self._history.finish(subject, identity, test, now)
-        self._follow(subject, identity, prepared.connection, standing)
+        one = Ended(subject, identity, prepared, finished, passed)
+        standing = self._written(one, trigger, mode)
+        self.follow([Recorded(subject, identity, prepared.connection, standing)])
         return standing.test
+
+    def record_all(
+        self, ended: Sequence[Ended], *, trigger: Trigger, spread: Spread = map
+    ) -> list[Announcement]:
+        """Step 3 for many tests: each as if it were alone, their events together.
+
+        `spread` does independent writes at once. Returns what is to be told to the bus. Raises
+        `TemporarilyUnavailable` if some of it did not get through; then repeat it.
+        """
+        standing = list(spread(lambda one: self._written(one, trigger, "sync"), ended))
+        return self.follow(
+            [
+                Recorded(one.subject, one.identity, one.prepared.connection, stands)
+                for one, stands in zip(ended, standing, strict=True)
+            ],
+            spread,
+        )
+
+    def follow(self, recorded: Sequence[Recorded], spread: Spread = map) -> list[Announcement]:
+        """What follows from recorded tests: events, health, marks. All of it may be repeated."""
+        events = [event for one in recorded if (event := one.event())]
+        if events:
+            self._events.add(events, self._clock())
+        return [told for each in spread(self._noted, recorded) for told in each]
 
     def settle(self, subject: Subject, identity: TestIdentity) -> None:
         """Ends a queued test that is not to be run: any more, or again.
@@ -268,37 +341,42 @@ class Tester:
                 if subject.kind is Kind.CONNECTION
                 else None
             )
-            self._follow(subject, identity, connection, standing)
+            self.follow([Recorded(subject, identity, connection, standing)])
 
-    def _follow(
-        self,
-        subject: Subject,
-        identity: TestIdentity,
-        connection: Connection | None,
-        standing: Standing,
-    ) -> None:
-        """What follows from a recorded test. Every part of it may be repeated."""
-        test = standing.test
-        at = test.finished_at or identity.at
-        if connection:
-            event = event_of_test(
-                connection.space_id,
-                connection.id,
-                passed=test.succeeded,
-                latency_ms=test.latency_ms or 0,
-                code=test.code,
-                platform_fault=test.blame == "platform",
-                now=at,
-            )
-            # Its key is of the test, so that a repetition meets the event that stands there.
-            event = event.model_copy(update={"id": identity.event_id})
-            self._events.add([event], self._clock())
-            if test.blame != "platform":
-                self._store.record_health(connection, _health(test, at), required_action(test.code))
-        if test.succeeded and standing.fingerprint:
-            self._history.note_passed(
-                subject, Passed(test_id=test.id, at=at, fingerprint=standing.fingerprint)
-            )
+    def _written(self, one: Ended, trigger: Trigger, mode: Mode) -> Standing:
+        now = one.prepared.fingerprint
+        test = RecordedTest(
+            **Findings.told(one.finished.report),
+            capabilities=one.finished.capabilities,
+            id=one.identity.test_id,
+            href=one.subject.href(one.identity.test_id),
+            trigger=trigger,
+            mode=mode,
+            queued_at=one.identity.at if mode == "async" else None,
+            started_at=one.finished.started_at,
+            finished_at=one.finished.finished_at,
+            what_changed=WhatChanged.since(one.passed, now) if one.passed and now else None,
+        )
+        return self._history.finish(one.subject, one.identity, test, now)
+
+    def _noted(self, one: Recorded) -> list[Announcement]:
+        test, fingerprint = one.standing.test, one.standing.fingerprint
+        if test.succeeded and fingerprint:
+            passed = Passed(test_id=test.id, at=one.at, fingerprint=fingerprint)
+            self._history.note_passed(one.subject, passed)
+        if one.connection is None or test.blame == "platform":
+            return []
+        seen = Observation(
+            at=one.identity.at,
+            status=health_status(test),
+            latency_ms=test.latency_ms or 0,
+            finished_at=one.at,
+            error_code=test.code,
+            error_message=None if test.succeeded else test.message,
+            certificate_expires_at=test.certificate_expires_at,
+        )
+        action = required_action(test.code)
+        return self._store.observe(one.connection, seen, action, self._disable)
 
     def _endpoints(
         self, organization_id: str, source_id: str, destination_id: str | None
@@ -345,6 +423,11 @@ class Tester:
         """
         binding = binding_of(release, endpoint.variables)
         return self._vault.secrets_of(endpoint, release, binding, self._clock())
+
+
+def _refuse_disabled(connection: Connection) -> None:
+    if connection.status is Lifecycle.DISABLED:
+        raise Conflict("The connection is disabled: make it active to test it.")
 
 
 def try_endpoint(
@@ -399,14 +482,3 @@ def _within(budget: Budget, part: Part) -> Plan:
     if "timeoutMs" in part.release.manifest.get("checks", {}):
         return part.plan
     return replace(part.plan, timeout_ms=budget.default_ms)
-
-
-def _health(test: RecordedTest, at: datetime) -> Health:
-    return Health(
-        status=health_status(test),
-        since=at,
-        checked_at=at,
-        latency_ms=test.latency_ms,
-        error_code=test.code,
-        error_message=None if test.succeeded else test.message,
-    )
