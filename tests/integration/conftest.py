@@ -122,12 +122,18 @@ def deployed(
 ) -> Iterator[dict[str, Table]]:
     """Both tables and a vault key, and every function told of them, as after a deployment."""
     key_id = services.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    queue = services.client("sqs").create_queue(QueueName="notifications")
+    topic = services.client("sns").create_topic(Name="alerts")
+    services.client("events").create_event_bus(Name="integrations")
     for name, value in {
         "INTEGRATIONS_TABLE": "IntegrationsTable",
         "EVENTS_TABLE": "EventsTable",
         "VAULT_KEY_ID": key_id,
         "RAW_EVENT_DAYS": "35",
         "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
+        "ALERT_TOPIC_ARNS": topic["TopicArn"],
+        "NOTIFICATION_QUEUE_URL": queue["QueueUrl"],
+        "INTEGRATION_BUS": "integrations",
     }.items():
         monkeypatch.setenv(name, value)
     modules = [importlib.import_module(name) for name in FUNCTIONS]

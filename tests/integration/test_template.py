@@ -62,6 +62,9 @@ def test_each_function_is_told_what_its_settings_ask_for(template: dict[str, Any
         "connections": settings.ConnectionsSettings,
         "checks": settings.ChecksSettings,
         "health": settings.HealthSettings,
+        "alerts": settings.AlertsSettings,
+        "evaluate_alerts": settings.EvaluateAlertsSettings,
+        "deliver_notifications": settings.DeliverNotificationsSettings,
     }
     for function in functions(template).values():
         properties = function["Properties"]

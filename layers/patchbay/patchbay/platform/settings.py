@@ -51,3 +51,33 @@ class ChecksSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsSettings(Settings):
+    """`alert_topic_arns` are joined by commas."""
+
+    integrations_table: str
+    events_table: str
+    raw_event_days: int
+    vault_key_id: str
+    egress_allow: str
+    alert_topic_arns: str
+    notification_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateAlertsSettings(Settings):
+    integrations_table: str
+    events_table: str
+    raw_event_days: int
+    notification_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverNotificationsSettings(Settings):
+    integrations_table: str
+    vault_key_id: str
+    egress_allow: str
+    alert_topic_arns: str
+    integration_bus: str
