@@ -223,7 +223,7 @@ class Sender:
                 headers=(("Content-Type", "application/json"), *headers),
                 body=body,
             )
-            response = await exchange(self._guard, request, deadline=deadline)
+            response = await exchange(self._guard, request, deadline=deadline, head_only=True)
         except CheckFailure as failure:
             return Sent(delivered=False, error=failure.code)
         return _answered(response, now)

@@ -482,7 +482,7 @@ class AlertStore:
         """The deliveries of a lane that are due, longest first."""
         page = self._table.query(
             f"OUTBOX#{lane}",
-            between=("", f"{to_sortable(now)}{_AFTER_ALL}"),
+            between=("0", f"{to_sortable(now)}{_AFTER_ALL}"),
             index=_INDEX,
             limit=limit,
         )
