@@ -11,6 +11,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 import deliver_notifications
 from patchbay.alerts import delivery as sending
+from patchbay.alerts.model import DeliveryStatus
 from patchbay.alerts.store import AlertStore
 from patchbay.health.model import EventStatus
 from patchbay.platform.aws import client
@@ -378,8 +379,8 @@ def test_a_settlement_whose_claim_has_run_out_does_not_overwrite_the_next(
     quick = store.claim(_outgoing(store, key), utc_now())
     assert slow is not None
     assert quick is not None
-    store.settle(quick, sending.DeliveryStatus.DELIVERED, None, None)
-    store.settle(slow, sending.DeliveryStatus.FAILED, None, None)
+    store.settle(quick, DeliveryStatus.DELIVERED, None, None)
+    store.settle(slow, DeliveryStatus.FAILED, None, None)
     assert only_delivery(tenant)["status"] == "delivered"
 
 

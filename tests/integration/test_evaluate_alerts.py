@@ -552,7 +552,12 @@ def test_an_evaluation_out_of_time_is_gone_on_with_where_it_stopped(
     assert len({lane_of(tenant.space_id) for tenant in tenants}) <= LANES
     seen: list[str] = []
     one = evaluator()
-    monkeypatch.setattr(one, "evaluate_space", lambda space_id, _: seen.append(space_id) or [])
+
+    def look(space_id: str, _: datetime) -> list[Key]:
+        seen.append(space_id)
+        return []
+
+    monkeypatch.setattr(one, "evaluate_space", look)
 
     def run(spaces: int) -> bool:
         left = iter([RESERVE_SECONDS + 1] * spaces + [0.0] * 100)
