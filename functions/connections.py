@@ -5,8 +5,18 @@ from typing import Any
 
 from patchbay.checks.binding import binding_of
 from patchbay.connections.configuring import Configurator
+from patchbay.connections.contracts import (
+    ConnectionRecord,
+    ConnectionRecords,
+    CreateConnection,
+    DeleteConnection,
+    Deleted,
+    ListConnections,
+    UpdateConnection,
+)
 from patchbay.connections.model import (
     Connection,
+    ConnectionPatch,
     ConnectionQuery,
     EditQuery,
     EditReport,
@@ -15,6 +25,7 @@ from patchbay.connections.model import (
     NewConnection,
     NewEndpoint,
 )
+from patchbay.connections.operations import ConnectionOperations
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.platform.clock import utc_now
@@ -28,7 +39,7 @@ from patchbay.platform.settings import ConnectionsSettings
 from patchbay.registry.manifest import Role
 from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
-from patchbay.tenancy.access import Permission, admit
+from patchbay.tenancy.access import Permission, Principal, admit, authorize
 from patchbay.tenancy.store import TenancyStore
 
 
@@ -57,14 +68,25 @@ api = HttpApi(admit, tag="Connections", idempotency=_idempotency)
 BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
 
 
+OPERATIONS = "/integrations/connection"
+
+
+@cache
+def _vault() -> Vault:
+    return Vault(_table(), _settings().vault_key_id)
+
+
 @cache
 def _configurator() -> Configurator:
     return Configurator(
-        TenancyStore(_table()),
-        RegistryStore(_table()),
-        _store(),
-        Vault(_table(), _settings().vault_key_id),
-        binding_of,
+        TenancyStore(_table()), RegistryStore(_table()), _store(), _vault(), binding_of
+    )
+
+
+@cache
+def _operations() -> ConnectionOperations:
+    return ConnectionOperations(
+        _configurator(), TenancyStore(_table()), RegistryStore(_table()), _store(), _vault()
     )
 
 
@@ -169,7 +191,7 @@ def create_connection(organization_id: str, body: NewConnection, stamp: Stamp) -
 
 @api.get(f"{BASE}/connections", permission=Permission.READ)
 def list_connections(organization_id: str, query: ConnectionQuery) -> Listing[Connection]:
-    """List the connections of an organization, or of one of its spaces."""
+    """List the connections of an organization, of a space, of an endpoint, or by state."""
     space = None
     if query.space:
         space = _configurator().space(organization_id, query.space, "/query/space")
@@ -183,6 +205,17 @@ def get_connection(organization_id: str, connection_id: str) -> Reply[Connection
     return Reply(connection, connection.revision)
 
 
+@api.patch(f"{BASE}/connections/<connection_id>", permission=Permission.MANAGE, failures=(409,))
+def change_connection(
+    organization_id: str, connection_id: str, body: ConnectionPatch, if_match: str | None
+) -> Reply[Connection]:
+    """Change a connection (JSON merge patch), but for its source and its space."""
+    changed = _configurator().change_connection(
+        organization_id, connection_id, body, if_match, utc_now()
+    )
+    return Reply(changed, changed.revision)
+
+
 @api.delete(
     f"{BASE}/connections/<connection_id>",
     permission=Permission.MANAGE,
@@ -193,6 +226,35 @@ def delete_connection(organization_id: str, connection_id: str, if_match: str | 
     connection = _store().connection(organization_id, connection_id)
     space = _configurator().space(organization_id, connection.space, "/space")
     _store().delete_connection(organization_id, connection_id, space, if_match)
+
+
+@api.post(f"{OPERATIONS}/create/v1.0.0", permission=Permission.MANAGE, failures=(404, 422))
+def integrations_connection_create(
+    caller: Principal, body: CreateConnection, stamp: Stamp
+) -> ConnectionRecord:
+    """Make a source and a connection of it (operation integrations.connection.create)."""
+    authorize(caller, Permission.MANAGE, body.tenant_id, "organization")
+    return _operations().create(body, stamp)
+
+
+@api.post(f"{OPERATIONS}/update/v1.0.0", permission=Permission.MANAGE, failures=(404, 409, 422))
+def integrations_connection_update(caller: Principal, body: UpdateConnection) -> ConnectionRecord:
+    """Change a connection and its source (operation integrations.connection.update)."""
+    return _operations().update(caller.organization_id, body, utc_now())
+
+
+@api.post(f"{OPERATIONS}/delete/v1.0.0", permission=Permission.MANAGE, failures=(404,))
+def integrations_connection_delete(caller: Principal, body: DeleteConnection) -> Deleted:
+    """Delete a connection and its own source (operation integrations.connection.delete)."""
+    _operations().delete(caller.organization_id, body.connection_id, utc_now())
+    return Deleted()
+
+
+@api.get(f"{OPERATIONS}/list/v1.0.0", permission=Permission.READ, failures=(404,))
+def integrations_connection_list(caller: Principal, query: ListConnections) -> ConnectionRecords:
+    """List the connections of a tenant (operation integrations.connection.list)."""
+    authorize(caller, Permission.READ, query.tenant_id, "organization")
+    return _operations().list_records(query, utc_now())
 
 
 def _created(organization_id: str, role: Role, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:

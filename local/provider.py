@@ -5,6 +5,7 @@
 | path | answer |
 |---|---|
 | `/me` | 200 `{"login": "octocat"}` with `Authorization: Bearer right-key`, otherwise 401 |
+| `/tables` | 200 `{"tables": ["issues"]}` with the same key, otherwise 401 |
 | `/<status>`, such as `/500` | that status |
 | `/silent` | none: the connection stays open |
 """
@@ -19,6 +20,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _SILENCE_SECONDS = 60
+_BEHIND_THE_KEY: dict[str, dict[str, Any]] = {
+    "/me": {"login": "octocat"},
+    "/tables": {"tables": ["issues"]},
+}
 
 
 @dataclass
@@ -51,7 +56,8 @@ def provider(port: int = 0) -> Iterator[Provider]:
                 self.close_connection = True
                 return
             status = self._status(headers.get("authorization"))
-            body = json.dumps({"login": "octocat"} if status == 200 else {"error": "no"}).encode()
+            told = _BEHIND_THE_KEY.get(self.path, {}) if status == 200 else {"error": "no"}
+            body = json.dumps(told).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -63,7 +69,7 @@ def provider(port: int = 0) -> Iterator[Provider]:
             self.wfile.write(body)
 
         def _status(self, authorization: str | None) -> int:
-            if self.path == "/me":
+            if self.path in _BEHIND_THE_KEY:
                 return 200 if authorization == f"Bearer {served.valid_key}" else 401
             text = self.path.strip("/")
             return int(text) if text in {"200", "302", "403", "429", "500", "401"} else 404

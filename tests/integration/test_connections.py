@@ -173,7 +173,8 @@ def test_a_connection_of_what_is_not_there_is_refused(tenant: Tenant, stranger: 
         ({"source_id": "nonsense"}, "/source_id"),
         ({"destination_id": "dst_01K0Z3NDEKTSV4RRFFQ69G5FAV"}, "/destination_id"),
         ({"space": "globex"}, "/space"),
-        ({"monitor": {}}, "/monitor"),
+        ({"monitor": {"interval": "2m"}}, "/monitor/interval"),
+        ({"status": "paused"}, "/status"),
     ):
         answer = tenant.client.post(path, {**good, **changes})
         assert answer.status == 400

@@ -171,6 +171,7 @@ def test_an_upgrade_is_previewed_and_then_made(tenant: Tenant) -> None:
         "valid": False,
         "errors": [{"pointer": "/variables/region", "message": "is required"}],
         "secrets_to_enter": [],
+        "connections": [],
     }
     assert tenant.client.patch(path, {"version": "2.0.0"}).code == "CONNECTOR_INVALID_CONFIG"
     assert tenant.client.get(path).json["version"] == "1.0.0"

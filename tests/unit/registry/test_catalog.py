@@ -26,8 +26,9 @@ FILES: Final = sorted((Path(__file__).parents[3] / "catalog").glob("*.json"))
 
 CATEGORIES: Final = frozenset(
     {
-        *("payments", "CRM", "messaging", "email", "developer tools", "storage", "databases"),
-        *("vector stores", "LLMs", "analytics", "project management", "calendars"),
+        *("payments", "crm", "messaging", "email", "developer-tools", "storage", "database"),
+        *("vector-db", "ai-llm", "analytics", "project-management", "calendar"),
+        *("helpdesk", "sms"),
     }
 )
 
@@ -41,39 +42,39 @@ class Provider:
 
 
 PROVIDERS: Final = {
-    "airtable": Provider("databases", ("airtable.com",)),
-    "anthropic": Provider("LLMs", ("platform.claude.com",)),
-    "asana": Provider("project management", ("developers.asana.com",)),
-    "calendly": Provider("calendars", ("developer.calendly.com",)),
-    "databricks": Provider("databases", ("docs.databricks.com",)),
-    "datadog": Provider("developer tools", ("docs.datadoghq.com",)),
-    "github": Provider("developer tools", ("docs.github.com",)),
-    "gitlab": Provider("developer tools", ("docs.gitlab.com",)),
-    "google-calendar": Provider("calendars", ("developers.google.com",)),
+    "airtable": Provider("database", ("airtable.com",)),
+    "anthropic": Provider("ai-llm", ("platform.claude.com",)),
+    "asana": Provider("project-management", ("developers.asana.com",)),
+    "calendly": Provider("calendar", ("developer.calendly.com",)),
+    "databricks": Provider("database", ("docs.databricks.com",)),
+    "datadog": Provider("developer-tools", ("docs.datadoghq.com",)),
+    "github": Provider("developer-tools", ("docs.github.com",)),
+    "gitlab": Provider("developer-tools", ("docs.gitlab.com",)),
+    "google-calendar": Provider("calendar", ("developers.google.com",)),
     "google-drive": Provider("storage", ("developers.google.com",)),
-    "hubspot": Provider("CRM", ("developers.hubspot.com",)),
-    "intercom": Provider("CRM", ("developers.intercom.com",)),
-    "jira": Provider("project management", ("developer.atlassian.com",)),
+    "hubspot": Provider("crm", ("developers.hubspot.com",)),
+    "intercom": Provider("helpdesk", ("developers.intercom.com",)),
+    "jira": Provider("project-management", ("developer.atlassian.com",)),
     "mailchimp": Provider("email", ("mailchimp.com",)),
-    "notion": Provider("project management", ("developers.notion.com",)),
-    "openai": Provider("LLMs", ("platform.openai.com",)),
+    "notion": Provider("project-management", ("developers.notion.com",)),
+    "openai": Provider("ai-llm", ("platform.openai.com",)),
     # Its API's own description is a repository.
-    "pagerduty": Provider("developer tools", ("developer.pagerduty.com", "github.com/PagerDuty")),
-    "pinecone": Provider("vector stores", ("docs.pinecone.io",)),
-    "pipedrive": Provider("CRM", ("pipedrive.readme.io", "developers.pipedrive.com")),
-    "postgresql": Provider("databases", ("www.postgresql.org",)),
+    "pagerduty": Provider("developer-tools", ("developer.pagerduty.com", "github.com/PagerDuty")),
+    "pinecone": Provider("vector-db", ("docs.pinecone.io",)),
+    "pipedrive": Provider("crm", ("pipedrive.readme.io", "developers.pipedrive.com")),
+    "postgresql": Provider("database", ("www.postgresql.org",)),
     "postmark": Provider("email", ("postmarkapp.com",)),
-    "salesforce": Provider("CRM", ("help.salesforce.com", "developer.salesforce.com")),
+    "salesforce": Provider("crm", ("help.salesforce.com", "developer.salesforce.com")),
     "segment": Provider("analytics", ("segment.com", "docs.segmentapis.com")),
     # Part of Twilio.
     "sendgrid": Provider("email", ("www.twilio.com",)),
-    "sentry": Provider("developer tools", ("docs.sentry.io",)),
+    "sentry": Provider("developer-tools", ("docs.sentry.io",)),
     "slack": Provider("messaging", ("docs.slack.dev",)),
     "square": Provider("payments", ("developer.squareup.com",)),
     "stripe": Provider("payments", ("docs.stripe.com",)),
-    "twilio": Provider("messaging", ("www.twilio.com",)),
-    "weaviate": Provider("vector stores", ("docs.weaviate.io",)),
-    "zendesk": Provider("CRM", ("developer.zendesk.com",)),
+    "twilio": Provider("sms", ("www.twilio.com",)),
+    "weaviate": Provider("vector-db", ("docs.weaviate.io",)),
+    "zendesk": Provider("helpdesk", ("developer.zendesk.com",)),
 }
 
 # For variables without a default or an enum.
@@ -182,6 +183,8 @@ def test_no_two_entries_are_the_same_integration() -> None:
 def test_every_category_has_a_provider() -> None:
     assert {entry.slug for entry in ENTRIES} == set(PROVIDERS)
     assert {provider.category for provider in PROVIDERS.values()} == CATEGORIES
+    declared = {entry.slug: entry.body["manifest"]["category"] for entry in ENTRIES}
+    assert declared == {slug: provider.category for slug, provider in PROVIDERS.items()}
 
 
 @each_entry

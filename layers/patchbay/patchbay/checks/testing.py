@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
+from patchbay.checks.actions import required_action
 from patchbay.checks.binding import binding_of
 from patchbay.checks.contracts import DryRun
 from patchbay.checks.egress import EgressGuard
@@ -19,13 +20,13 @@ from patchbay.checks.plan import CheckTarget, Plan, compile_plan
 from patchbay.checks.reports import joined, out_of_secrets
 from patchbay.checks.runner import run
 from patchbay.connections.configuring import configuration_problems
-from patchbay.connections.model import Connection, Endpoint, Health, HealthStatus
+from patchbay.connections.model import Connection, Endpoint, Health, HealthStatus, Lifecycle
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Place, Vault
 from patchbay.health.recording import event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
-from patchbay.platform.errors import InternalError, InvalidConfig, TemporarilyUnavailable
+from patchbay.platform.errors import Conflict, InternalError, InvalidConfig, TemporarilyUnavailable
 from patchbay.platform.logging import logger
 from patchbay.registry.manifest import Role
 from patchbay.registry.model import Release
@@ -72,8 +73,13 @@ class Tester:
         return self._run({role: (endpoint, self._release(endpoint))})
 
     def test_connection(self, organization_id: str, connection_id: str) -> CheckReport:
-        """The health check of a connection; it leaves an event. Raises `NotFound`."""
+        """The health check of a connection; it leaves an event.
+
+        Raises `NotFound`, `Conflict` for one that is disabled: nothing is dialled for it.
+        """
         connection = self._store.connection(organization_id, connection_id)
+        if connection.status is Lifecycle.DISABLED:
+            raise Conflict("The connection is disabled: make it active to test it.")
         report = self._tested(
             organization_id,
             connection.source_id,
@@ -164,12 +170,13 @@ class Tester:
         if not ours:
             health = Health(
                 status=health_status(report),
+                since=now,
                 checked_at=now,
                 latency_ms=report.latency_ms,
                 error_code=report.code,
                 error_message=None if report.passed else report.message,
             )
-            self._store.record_health(connection, health)
+            self._store.record_health(connection, health, required_action(report.code))
 
 
 def health_status(report: CheckReport) -> HealthStatus:

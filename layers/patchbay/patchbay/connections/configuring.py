@@ -8,21 +8,30 @@ from typing import Any
 from pydantic import SecretStr
 
 from patchbay.connections.model import (
+    UNTESTED,
     Connection,
+    ConnectionPatch,
     EditReport,
     Endpoint,
     EndpointPatch,
     InstalledDependency,
     InstalledMember,
+    InvalidConnection,
+    Lifecycle,
+    Monitor,
+    MonitorPatch,
     NewConnection,
     NewEndpoint,
     OwnershipMode,
+    RequiredAction,
     id_prefix,
+    may_become,
 )
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Place, Vault, secret_key
-from patchbay.platform.dynamodb import Delete, Put, Write
+from patchbay.platform.dynamodb import Delete, Item, Put, Write
 from patchbay.platform.errors import (
+    Conflict,
     InvalidConfig,
     InvalidInput,
     NotFound,
@@ -44,6 +53,9 @@ _CLOSING = ("additionalProperties", "unevaluatedProperties")
 """Of a secretsSchema: the secrets of `authConfig` come beside those that it declares."""
 
 
+_MAX_TOLD = 20
+"""Connections of an endpoint that an answer names."""
+
 type BindingOf = Callable[[Release, Mapping[str, Any]], dict[str, Any]]
 """(release, variables) → what decides where the secrets go. The check engine knows."""
 
@@ -61,6 +73,8 @@ class Edit:
     to_enter: list[str]
     entered: dict[str, str] = field(repr=False)
     kept: list[str]
+    invalid: dict[str, list[Problem]]
+    """By their ids, the connections whose configurations the new release refuses."""
 
 
 class Configurator:
@@ -87,6 +101,14 @@ class Configurator:
 
         A variable that is not given takes the manifest's default, or else the schema's.
         """
+        endpoint, sealed = self.made_endpoint(organization_id, role, new, stamp)
+        self._store.create_endpoint(endpoint, sealed)
+        return endpoint
+
+    def made_endpoint(
+        self, organization_id: str, role: Role, new: NewEndpoint, stamp: Stamp
+    ) -> tuple[Endpoint, Item | None]:
+        """What a create is about to store: the endpoint and its sealed secrets."""
         release = self._release(organization_id, new.integration, new.version, stamp.now)
         manifest = read(release.manifest)
         if role not in manifest.roles:
@@ -108,6 +130,7 @@ class Configurator:
             role=role,
             integration_id=release.id,
             version=release.version,
+            category=manifest.category,
             variables=variables,
             secrets_set=sorted(new.secrets),
             members=[_installed(member) for member in manifest.members],
@@ -119,8 +142,7 @@ class Configurator:
         )
         place = Place.of(endpoint, endpoint.binding)
         sealed = self._vault.sealed(place, given, stamp.now) if given else None
-        self._store.create_endpoint(endpoint, sealed)
-        return endpoint
+        return endpoint, sealed
 
     def change_endpoint(
         self,
@@ -131,25 +153,40 @@ class Configurator:
         if_match: IfMatch,
         now: datetime,
     ) -> Endpoint:
-        """Raises `NotFound`, `PreconditionFailed`, `InvalidConfig`, and `SecretReentryRequired` if
-        secrets that are kept would go elsewhere.
+        """Raises `NotFound`, `PreconditionFailed`, `InvalidConfig`, also for an upgrade that makes
+        configurations of connections invalid, and `SecretReentryRequired` if secrets that are kept
+        would go elsewhere.
         """
 
         def attempt() -> tuple[Endpoint, Endpoint]:
             old = self._store.endpoint(organization_id, role, endpoint_id)
             require_match(if_match, old.revision)
-            edit = self._edited(old, patch, now)
-            if edit.problems:
-                raise InvalidConfig(edit.problems)
-            if edit.to_enter:
-                raise SecretReentryRequired(edit.to_enter, edit.changed)
-            self._store.replace_endpoint(old, edit.endpoint, self._secret_write(old, edit, now))
-            return old, edit.endpoint
+            new, secrets = self.changed_endpoint(old, patch, now)
+            self._store.replace_endpoint(old, new, secrets)
+            return old, new
 
         old, new = serially(attempt)
         if new.version != old.version:
             self._registry.let_go(old.integration_id, old.version, now)
         return new
+
+    def changed_endpoint(
+        self,
+        old: Endpoint,
+        patch: EndpointPatch,
+        now: datetime,
+        variables: Mapping[str, Any] | None = None,
+    ) -> tuple[Endpoint, Write | None]:
+        """What a change is about to store: the endpoint, and the write of its secrets.
+
+        `variables`, where given, replace what there is. Raises as `change_endpoint`.
+        """
+        edit = self._edited(old, patch, now, variables)
+        if problems := [*edit.problems, *_upgrade_problems(edit.invalid)]:
+            raise InvalidConfig(problems)
+        if edit.to_enter:
+            raise SecretReentryRequired(edit.to_enter, edit.changed)
+        return edit.endpoint, self._secret_write(old, edit, now)
 
     def preview(
         self,
@@ -164,20 +201,32 @@ class Configurator:
         edit = self._edited(old, patch, now)
         return EditReport(
             version=edit.endpoint.version,
-            valid=not (edit.problems or edit.to_enter),
-            errors=[FieldError(pointer=p.pointer, message=p.message) for p in edit.problems],
+            valid=not (edit.problems or edit.to_enter or edit.invalid),
+            errors=_told(edit.problems),
             secrets_to_enter=edit.to_enter,
+            connections=[
+                InvalidConnection(id=connection_id, errors=_told(problems))
+                for connection_id, problems in list(edit.invalid.items())[:_MAX_TOLD]
+            ],
         )
 
-    def _edited(self, old: Endpoint, patch: EndpointPatch, now: datetime) -> Edit:
+    def _edited(
+        self,
+        old: Endpoint,
+        patch: EndpointPatch,
+        now: datetime,
+        variables: Mapping[str, Any] | None = None,
+    ) -> Edit:
         release = self._registry.release(old.integration_id, old.version)
         if patch.version is not None:
             release = self._release(old.organization_id, old.integration, patch.version, now)
         manifest = read(release.manifest)
         schema = release.variables_schema
-        reset = "variables" in patch.model_fields_set and patch.variables is None
-        variables = {} if reset else merge_patch(old.variables, patch.variables or {})
-        if release.version != old.version:
+        replaced = variables is not None
+        if variables is None:
+            reset = "variables" in patch.model_fields_set and patch.variables is None
+            variables = {} if reset else merge_patch(old.variables, patch.variables or {})
+        if replaced or release.version != old.version:
             variables = {**manifest.defaults, **variables}
         variables = _canonical(with_defaults(variables, schema), schema)
         entered = _plain(patch.secrets or {})
@@ -193,6 +242,7 @@ class Configurator:
             update={
                 **_plain_changes(patch),
                 "version": release.version,
+                "category": manifest.category,
                 "variables": variables,
                 "secrets_set": sorted([*kept, *entered]),
                 "binding": binding,
@@ -210,7 +260,19 @@ class Configurator:
             to_enter=kept if changed else [],
             entered=entered,
             kept=kept,
+            invalid=self._made_invalid(old, release),
         )
+
+    def _made_invalid(self, old: Endpoint, release: Release) -> dict[str, list[Problem]]:
+        """The connections of a source that another release would refuse; drafts may be refused."""
+        if old.role is not Role.SOURCE or release.version == old.version:
+            return {}
+        return {
+            connection.id: problems
+            for connection in self._store.users(old.organization_id, old.id)
+            if connection.status is not Lifecycle.DRAFT
+            and (problems := configuration_problems(release, connection.configurations))
+        }
 
     def _secret_write(self, old: Endpoint, edit: Edit, now: datetime) -> Write | None:
         """Seals what is entered with what is kept; None if neither secrets nor place change."""
@@ -234,14 +296,62 @@ class Configurator:
         self, organization_id: str, new: NewConnection, stamp: Stamp
     ) -> Connection:
         """Raises `InvalidInput` and `InvalidConfig` with a pointer to each field."""
-        source = self._named(organization_id, Role.SOURCE, new.source_id)
-        if new.destination_id:
-            self._named(organization_id, Role.DESTINATION, new.destination_id)
-        space = self.space(organization_id, new.space, "/space")
+
+        def attempt() -> Connection:
+            source = self._named(organization_id, Role.SOURCE, new.source_id)
+            if new.destination_id:
+                self._named(organization_id, Role.DESTINATION, new.destination_id)
+            space = self.space(organization_id, new.space, "/space")
+            connection = made_connection(organization_id, new, space, stamp)
+            self._require_valid(connection, source)
+            self._store.create_connection(connection, space, source.version)
+            return connection
+
+        return serially(attempt)
+
+    def change_connection(
+        self,
+        organization_id: str,
+        connection_id: str,
+        patch: ConnectionPatch,
+        if_match: IfMatch,
+        now: datetime,
+    ) -> Connection:
+        """Raises `NotFound`, `PreconditionFailed`, `InvalidInput` and `InvalidConfig` with a
+        pointer to each field, `Conflict` for a status that it can't become.
+        """
+
+        def attempt() -> Connection:
+            old = self._store.connection(organization_id, connection_id)
+            require_match(if_match, old.revision)
+            new = changed_connection(old, patch, now)
+            if new.destination_id and new.destination_id != old.destination_id:
+                self._named(organization_id, Role.DESTINATION, new.destination_id)
+            version = self.judged_by(old, new)
+            self._store.change_connection(old, new, version)
+            return new
+
+        return serially(attempt)
+
+    def judged_by(self, old: Connection, new: Connection) -> str | None:
+        """The release of the source that takes the new configurations, None if none had to.
+
+        Raises `InvalidConfig`.
+        """
+        finished = old.status is Lifecycle.DRAFT is not new.status
+        if new.configurations == old.configurations and not finished:
+            return None
+        source = self._named(new.organization_id, Role.SOURCE, new.source_id)
+        self._require_valid(new, source)
+        return source.version
+
+    def _require_valid(self, connection: Connection, source: Endpoint) -> None:
+        """A draft may be unfinished. Raises `InvalidConfig`."""
+        if connection.status is Lifecycle.DRAFT:
+            return
         release = self._registry.release(source.integration_id, source.version)
-        if problems := configuration_problems(release, new.configurations):
+        if problems := configuration_problems(release, connection.configurations):
             raise InvalidConfig(problems)
-        return self._store.create_connection(organization_id, new, space, stamp)
 
     def space(self, organization_id: str, slug: str, pointer: str) -> Space:
         """A space of this organization. Raises `InvalidInput` at `pointer`, which named it."""
@@ -290,6 +400,77 @@ class Configurator:
             ) from None
 
 
+def made_connection(
+    organization_id: str,
+    new: NewConnection,
+    space: Space,
+    stamp: Stamp,
+    *,
+    owns_source: bool = False,
+) -> Connection:
+    """A connection that was never tested."""
+    return Connection(
+        **new.model_dump(exclude={"space", "monitor"}),
+        id=stamp.id("con"),
+        organization_id=organization_id,
+        space=space.slug,
+        space_id=space.id,
+        monitor=new.monitor,
+        health=UNTESTED,
+        required_action=RequiredAction.NONE,
+        created_at=stamp.now,
+        updated_at=stamp.now,
+        owns_source=owns_source,
+        stated_status=None,
+        revision=1,
+    )
+
+
+def changed_connection(old: Connection, patch: ConnectionPatch, now: datetime) -> Connection:
+    """A connection after a merge patch. Pure.
+
+    Raises `InvalidInput` for a null where there has to be something, `Conflict` for a status that
+    it can't become.
+    """
+    said = patch.model_fields_set
+    for required in ("name", "status"):
+        if required in said and getattr(patch, required) is None:
+            raise InvalidInput.at(f"/{required}", "is required")
+    changes: dict[str, Any] = {"updated_at": now, "revision": old.revision + 1}
+    if patch.name is not None:
+        changes["name"] = patch.name
+    if "destination_id" in said:
+        changes["destination_id"] = patch.destination_id
+    if "configurations" in said:
+        reset = patch.configurations is None
+        changes["configurations"] = (
+            {} if reset else merge_patch(old.configurations, patch.configurations)
+        )
+    if "monitor" in said:
+        changes["monitor"] = _changed_monitor(old.monitor, patch.monitor)
+    if patch.status is not None:
+        changes |= {"status": become(old, patch.status), "stated_status": None}
+    return old.model_copy(update=changes)
+
+
+def become(old: Connection, status: Lifecycle) -> Lifecycle:
+    """The status, if the connection may become it. Raises `Conflict`."""
+    if not may_become(old.status, status):
+        raise Conflict(
+            f"A connection that is {old.status.value} can't become {status.value}.",
+            errors=[{"pointer": "/status", "message": f"can't follow {old.status.value}"}],
+        )
+    return status
+
+
+def _changed_monitor(old: Monitor, patch: MonitorPatch | None) -> Monitor:
+    if patch is None:
+        return Monitor()
+    return Monitor.model_validate(
+        merge_patch(old.model_dump(), patch.model_dump(exclude_unset=True))
+    )
+
+
 def configuration_problems(release: Release, configurations: dict[str, Any]) -> list[Problem]:
     """What a release's `configurationSchema` refuses; a release without one takes anything."""
     schema = release.manifest.get("configurationSchema", {})
@@ -323,6 +504,21 @@ def _secret_problems(names: list[str], entered: dict[str, str], release: Release
         for name in names
         if name not in known
     ] + document_problems(entered, rules, "/secrets")
+
+
+def _upgrade_problems(invalid: Mapping[str, list[Problem]]) -> list[Problem]:
+    return [
+        Problem(
+            "/version",
+            f"takes no longer the configurations of {connection_id}: "
+            + "; ".join(f"{p.pointer} {p.message}" for p in problems),
+        )
+        for connection_id, problems in list(invalid.items())[:_MAX_TOLD]
+    ]
+
+
+def _told(problems: list[Problem]) -> list[FieldError]:
+    return [FieldError(pointer=p.pointer, message=p.message) for p in problems]
 
 
 def _plain(secrets: Mapping[str, SecretStr | None]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Endpoints (sources and destinations, one model in two roles) and connections, snake_case."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
@@ -10,7 +10,7 @@ from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.validation import OneLine, within
 from patchbay.registry.auth_config import SecretName
-from patchbay.registry.manifest import IntegrationKey, Role
+from patchbay.registry.manifest import Category, IntegrationKey, Role
 from patchbay.registry.model import FieldError
 
 MAX_VALUES_BYTES: Final = 32 * 1024
@@ -35,7 +35,26 @@ class OwnershipMode(StrEnum):
 class Lifecycle(StrEnum):
     """What its owner wants of a connection; how it is doing is its health."""
 
+    DRAFT = "draft"
+    """Not finished: its configurations may be incomplete. A test by hand is possible."""
     ACTIVE = "active"
+    PAUSED = "paused"
+    """For a while: its monitor rests, a test by hand is possible."""
+    DISABLED = "disabled"
+    """Switched off: nothing is dialled for it."""
+
+
+TRANSITIONS: Final[dict[Lifecycle, frozenset[Lifecycle]]] = {
+    Lifecycle.DRAFT: frozenset({Lifecycle.ACTIVE, Lifecycle.DISABLED}),
+    Lifecycle.ACTIVE: frozenset({Lifecycle.PAUSED, Lifecycle.DISABLED}),
+    Lifecycle.PAUSED: frozenset({Lifecycle.ACTIVE, Lifecycle.DISABLED}),
+    Lifecycle.DISABLED: frozenset({Lifecycle.ACTIVE}),
+}
+"""What each may become. Nothing becomes a draft again, and to stay as it is is no transition."""
+
+
+def may_become(old: Lifecycle, new: Lifecycle) -> bool:
+    return new is old or new in TRANSITIONS[old]
 
 
 class HealthStatus(StrEnum):
@@ -43,6 +62,46 @@ class HealthStatus(StrEnum):
     DISCONNECTED = "disconnected"
     ERROR = "error"
     UNKNOWN = "unknown"
+
+
+class RequiredAction(StrEnum):
+    """What the owner of a connection has to do, by what its last test found."""
+
+    NONE = "none"
+    REAUTHORIZE = "reauthorize"
+    """Enter the credential again, or a new one."""
+    FIX_CONFIG = "fix_config"
+    GRANT_PERMISSION = "grant_permission"
+    """At the provider: the credential is good and may not do this."""
+    WAIT = "wait"
+    CONTACT_SUPPORT = "contact_support"
+    """The provider's or ours: neither waiting nor a setting mends it."""
+
+
+class MonitorInterval(StrEnum):
+    MINUTE = "1m"
+    FIVE_MINUTES = "5m"
+    QUARTER = "15m"
+    HOUR = "1h"
+    DAY = "24h"
+
+
+class Monitor(BaseModel):
+    """Whether and how often a connection is tested by itself; only while it is active."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: bool = False
+    interval: MonitorInterval = MonitorInterval.FIVE_MINUTES
+
+
+class MonitorPatch(BaseModel):
+    """What is left out stays, null is the default again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: bool | None = None
+    interval: MonitorInterval | None = None
 
 
 def _is_no_mask(secret: SecretStr) -> SecretStr:
@@ -58,6 +117,10 @@ Values = Annotated[dict[str, Any], within(MAX_VALUES_BYTES, MAX_VALUES_DEPTH)]
 """Variables or configurations: a JSON object of at most 32 KB and 10 levels."""
 
 SecretValue = Annotated[SecretStr, AfterValidator(_is_no_mask)]
+
+
+Environment = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+ExternalAccountId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
 class _Input(BaseModel):
@@ -78,10 +141,8 @@ class NewEndpoint(_Input):
     secrets: Annotated[dict[SecretName, SecretValue], Field(max_length=20)] = Field(
         default_factory=dict, description="write-only"
     )
-    environment: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
-    external_account_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = (
-        None
-    )
+    environment: Environment | None = None
+    external_account_id: ExternalAccountId | None = None
     ownership_mode: OwnershipMode = OwnershipMode.MANAGED
 
 
@@ -115,6 +176,7 @@ class Endpoint(BaseModel):
     integration: str
     integration_id: str
     version: str
+    category: str
     variables: dict[str, Any]
     secrets_set: list[str]
     members: list[InstalledMember]
@@ -126,6 +188,8 @@ class Endpoint(BaseModel):
     updated_at: UtcTime
     binding: dict[str, Any] = Field(exclude=True, repr=False)
     revision: int = Field(exclude=True)
+    users_revision: int = Field(default=0, exclude=True)
+    """Another number whenever a connection of it is made, or configured in another way."""
 
 
 class EndpointPatch(_Input):
@@ -139,10 +203,8 @@ class EndpointPatch(_Input):
     version: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
     variables: Values | None = None
     secrets: Annotated[dict[SecretName, SecretValue | None], Field(max_length=20)] | None = None
-    environment: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
-    external_account_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = (
-        None
-    )
+    environment: Environment | None = None
+    external_account_id: ExternalAccountId | None = None
     ownership_mode: OwnershipMode | None = None
 
 
@@ -152,27 +214,53 @@ class EditQuery(BaseModel):
     dry_run: bool = False
 
 
+class InvalidConnection(BaseModel):
+    """A connection whose configurations an upgrade of its source would make invalid."""
+
+    id: str
+    errors: list[FieldError]
+
+
 class EditReport(BaseModel):
-    """What an edit would come to; nothing was stored."""
+    """What an edit would come to; nothing was stored. Of the connections, the first 20 are told."""
 
     version: str
     valid: bool
     errors: list[FieldError]
     secrets_to_enter: list[str]
+    connections: list[InvalidConnection]
 
 
 class NewConnection(_Input):
+    """The body of a create. The configurations of a draft are judged when it becomes active."""
+
     name: Name
     source_id: SourceId
     destination_id: DestinationId | None = None
     configurations: Values = Field(default_factory=dict)
     space: Slug
+    monitor: Monitor = Field(default_factory=Monitor)
+    status: Literal[Lifecycle.DRAFT, Lifecycle.ACTIVE] = Lifecycle.ACTIVE
+
+
+class ConnectionPatch(_Input):
+    """JSON merge patch of a connection: what is left out stays, null removes.
+
+    Its source and its space stay: another source is another connection.
+    """
+
+    name: Name | None = None
+    destination_id: DestinationId | None = None
+    configurations: Values | None = None
+    monitor: MonitorPatch | None = None
+    status: Lifecycle | None = None
 
 
 class Health(BaseModel):
-    """What the last test of a connection said."""
+    """What the last test of a connection said; `since` is when the status began to be so."""
 
     status: HealthStatus
+    since: UtcTime | None
     checked_at: UtcTime | None
     latency_ms: int | None
     error_code: str | None
@@ -181,6 +269,7 @@ class Health(BaseModel):
 
 UNTESTED: Final = Health(
     status=HealthStatus.UNKNOWN,
+    since=None,
     checked_at=None,
     latency_ms=None,
     error_code=None,
@@ -199,12 +288,35 @@ class Connection(BaseModel):
     configurations: dict[str, Any]
     space: str
     space_id: str
+    monitor: Monitor
     status: Lifecycle
     health: Health
+    required_action: RequiredAction
     created_at: UtcTime
     updated_at: UtcTime
+    owns_source: bool = Field(exclude=True)
+    """Made together with its source, by the operation that deletes both."""
+    stated_status: HealthStatus | None = Field(exclude=True)
+    """What a caller of the operations said of it, until the next test."""
     revision: int = Field(exclude=True)
+
+    @property
+    def word(self) -> HealthStatus:
+        """The one word that the operations have for lifecycle and health."""
+        if self.stated_status:
+            return self.stated_status
+        if self.status in (Lifecycle.PAUSED, Lifecycle.DISABLED):
+            return HealthStatus.DISCONNECTED
+        return self.health.status
 
 
 class ConnectionQuery(ListQuery):
+    """`status` is the lifecycle, `health` what the last test said, `category` that of the source's
+    integration."""
+
     space: Slug | None = None
+    source_id: SourceId | None = None
+    destination_id: DestinationId | None = None
+    status: Lifecycle | None = None
+    health: HealthStatus | None = None
+    category: Category | None = None

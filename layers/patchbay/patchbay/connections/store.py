@@ -7,23 +7,28 @@
 
 Whoever makes a connection counts itself in at its endpoints and its space, in one transaction: what
 is in use is never deleted, whoever comes first.
+
+Configurations are judged by the release of the source. So whoever writes a connection's has the
+condition that the source still is of that release, and changes its `users_revision`; an upgrade of
+the source has the condition that this is still what it was when all connections were looked at.
 """
 
 import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from patchbay.connections.model import (
-    UNTESTED,
     Connection,
     ConnectionQuery,
     Endpoint,
     Health,
-    Lifecycle,
-    NewConnection,
+    RequiredAction,
     id_prefix,
 )
 from patchbay.connections.vault import secret_key
-from patchbay.platform.clock import to_text
+from patchbay.platform.clock import to_sortable
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
     ABSENT,
@@ -39,11 +44,10 @@ from patchbay.platform.dynamodb import (
     Update,
     Write,
     equals,
-    less_or_absent,
 )
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound
-from patchbay.platform.ids import Stamp, is_id
-from patchbay.platform.lists import Listing, ListQuery, Lists
+from patchbay.platform.ids import is_id
+from patchbay.platform.lists import FILTERED_READ, Listing, ListQuery, Lists, position_of
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.platform.strict_json import compact
 from patchbay.registry.manifest import Role
@@ -53,6 +57,13 @@ from patchbay.tenancy.store import organization_key, organization_pk, use_of_spa
 
 _MAX_USERS_TOLD = 20
 _ENDPOINT_DOCUMENTS = ("variables", "members", "binding")
+_OF_CONNECTIONS: Final = ("uses", "users_revision")
+"""Attributes of an endpoint that its connections change."""
+_OF_TESTS: Final = ("health", "required_action", "checked_at")
+"""Attributes of a connection that its tests change."""
+_JOINED_READ: Final = 100
+"""Items that a filtered page reads where each leads to another one: a BatchGetItem."""
+_MAX_READS: Final = 10
 
 
 def endpoint_key(organization_id: str, endpoint_id: str) -> Key:
@@ -80,14 +91,16 @@ class ConnectionStore:
         self._table = table
         self._lists = Lists(table, CursorSeal(table))
 
-    def create_endpoint(self, endpoint: Endpoint, sealed: Item | None) -> None:
+    def create_endpoint(
+        self, endpoint: Endpoint, sealed: Item | None, *connected: Write, uses: int = 0
+    ) -> None:
         """Stores an endpoint with its sealed secrets, and counts it at its release: all or nothing.
 
         Raises `NotFound` for an organization that is not there, `InvalidInput` if the release has
         been withdrawn meanwhile.
         """
         writes: list[Write] = [
-            Put(_endpoint_item(endpoint), ABSENT),
+            Put({**_endpoint_item(endpoint), "uses": uses}, ABSENT),
             use_of_release(endpoint.integration_id, endpoint.version, +1),
             # The operator reaches every organization, also one that is not there.
             Check(organization_key(endpoint.organization_id), PRESENT),
@@ -96,35 +109,45 @@ class ConnectionStore:
         if sealed:
             writes.append(Put(sealed, ABSENT))
         try:
-            self._table.transact(writes)
+            self._table.transact([*writes, *connected])
         except TransactionRefused as refused:
             if 2 in refused.failed:
                 raise NotFound("organization") from None
             # This id can only be there already by this request, or the one that it repeats.
-            if 0 not in refused.failed:
-                raise InvalidInput.at("/integration", "has just been deleted") from None
+            if 0 in refused.failed:
+                return
+            if min(refused.failed) >= len(writes):
+                raise
+            raise InvalidInput.at("/integration", "has just been deleted") from None
+
+    def create_connected(
+        self, source: Endpoint, sealed: Item | None, connection: Connection, space: Space
+    ) -> None:
+        """A source and a connection of it: both or neither. Raises as the two by themselves."""
+        use = Put(use_key(source.organization_id, source.id, connection.id)._asdict())
+        put = Put(_connection_item(connection), ABSENT)
+        self.create_endpoint(source, sealed, put, use_of_space(space, +1), use, uses=1)
 
     def replace_endpoint(self, old: Endpoint, new: Endpoint, secrets: Write | None) -> None:
         """Writes a new revision with its secrets, and counts it at its new release.
 
         Raises `TransactionRefused` if somebody else came in between.
         """
-        item = _endpoint_item(new)
-        writes: list[Write] = [
-            Update(
-                endpoint_key(old.organization_id, old.id),
-                # All but the keys, and the count of connections, which others change.
-                values={n: v for n, v in item.items() if n not in ("pk", "sk", "uses")},
-                condition=equals("revision", old.revision),
-            )
-        ]
-        if secrets:
-            writes.append(secrets)
-        if new.version != old.version:
-            writes.append(use_of_release(old.integration_id, old.version, -1))
-            writes.append(use_of_release(new.integration_id, new.version, +1))
-            writes.append(still_installable(new.integration_id))
-        self._table.transact(writes)
+        self._table.transact(_endpoint_change(old, new, secrets))
+
+    def change_connected(
+        self,
+        source: tuple[Endpoint, Endpoint],
+        secrets: Write | None,
+        connection: tuple[Connection, Connection],
+    ) -> None:
+        """A source and a connection of it, from what they were to what they are now.
+
+        Raises `TransactionRefused` if somebody else came in between.
+        """
+        self._table.transact(
+            [*_endpoint_change(*source, secrets), *_connection_change(*connection)]
+        )
 
     def endpoint(self, organization_id: str, role: Role, endpoint_id: str) -> Endpoint:
         """Raises `NotFound` (SOURCE_NOT_FOUND, DESTINATION_NOT_FOUND)."""
@@ -158,65 +181,52 @@ class ConnectionStore:
             endpoint = self.endpoint(organization_id, role, endpoint_id)
             require_match(if_match, endpoint.revision)
             try:
-                self._table.transact(
-                    [
-                        Delete(
-                            endpoint_key(organization_id, endpoint_id),
-                            equals("revision", endpoint.revision) & equals("uses", 0),
-                        ),
-                        Delete(secret_key(organization_id, endpoint_id)),
-                        use_of_release(endpoint.integration_id, endpoint.version, -1),
-                    ]
-                )
+                self._table.transact(_endpoint_delete(endpoint, uses=0))
             except TransactionRefused as refused:
                 standing = refused.failed.get(0)
                 if standing and standing["uses"] > 0:
                     raise Conflict(
                         f"The {role.value} is used by connections.",
                         "IN_USE",
-                        used_by=self._users(organization_id, endpoint_id),
+                        used_by=self._ids_of_users(organization_id, endpoint_id),
                     ) from None
                 raise
             return endpoint
 
         return serially(attempt)
 
-    def create_connection(
-        self, organization_id: str, new: NewConnection, space: Space, stamp: Stamp
-    ) -> Connection:
-        """Raises `InvalidInput` for an endpoint that is not there (any more)."""
-        connection = Connection(
-            **new.model_dump(exclude={"space"}),
-            id=stamp.id("con"),
-            organization_id=organization_id,
-            space=space.slug,
-            space_id=space.id,
-            status=Lifecycle.ACTIVE,
-            health=UNTESTED,
-            created_at=stamp.now,
-            updated_at=stamp.now,
-            revision=1,
-        )
-        endpoints = _endpoints_of(connection)
+    def create_connection(self, connection: Connection, space: Space, version: str) -> None:
+        """`version` is the release of the source by which its configurations were judged.
+
+        Raises `TransactionRefused` if space, source or destination are not there, or the source is
+        of another release.
+        """
+        organization_id, destination_id = connection.organization_id, connection.destination_id
+        writes: list[Write] = [
+            Put(_connection_item(connection), ABSENT),
+            use_of_space(space, +1),
+            _judged(connection, version, uses=+1),
+            Put(use_key(organization_id, connection.source_id, connection.id)._asdict()),
+        ]
+        if destination_id:
+            writes += _use_of(organization_id, destination_id, connection.id)
         try:
-            self._table.transact(
-                [
-                    Put(_connection_item(connection), ABSENT),
-                    use_of_space(space, +1),
-                    *(_count(organization_id, endpoint_id, +1) for _, endpoint_id in endpoints),
-                    *(
-                        Put(use_key(organization_id, endpoint_id, connection.id)._asdict())
-                        for _, endpoint_id in endpoints
-                    ),
-                ]
-            )
+            self._table.transact(writes)
         except TransactionRefused as refused:
+            # This id can only be there already by this request, or the one that it repeats.
             if 0 not in refused.failed:
-                gone = [("space", ""), *endpoints]
-                raise InvalidInput.at(
-                    f"/{gone[min(refused.failed) - 1][0]}", "has just been deleted"
-                ) from None
-        return connection
+                raise
+
+    def change_connection(self, old: Connection, new: Connection, version: str | None) -> None:
+        """Writes a new revision; its uses of endpoints move with it.
+
+        `version` is the release of the source by which its configurations were judged, None if
+        they are as they were. Raises `TransactionRefused` if somebody else came in between.
+        """
+        writes = _connection_change(old, new)
+        if version is not None:
+            writes.append(_judged(new, version))
+        self._table.transact(writes)
 
     def connection(self, organization_id: str, connection_id: str) -> Connection:
         """Raises `NotFound`."""
@@ -232,86 +242,310 @@ class ConnectionStore:
     def connections(
         self, organization_id: str, query: ConnectionQuery, space: Space | None, now: datetime
     ) -> Listing[Connection]:
-        """Of an organization, or of one space of it; oldest first."""
-        if space:
-            return self._lists.page(
-                organization_id,
-                query,
-                now,
-                _connection,
-                pk=connections_of_space_pk(space.id),
-                index="by_owner",
-            )
-        return self._lists.page(
-            organization_id,
-            query,
-            now,
-            _connection,
-            pk=organization_pk(organization_id),
-            prefix="CON#",
+        """Of an organization, one of its spaces or one of its endpoints; oldest first.
+
+        Where filters leave few, a page may be short and still have a next one. Raises
+        `InvalidCursor`.
+        """
+        whole = _whole_list(organization_id, query, space)
+        scope = Lists.scope(organization_id, whole.pk, whole.prefix, query)
+        start = self._lists.position(query, scope, now)
+        filtered = query.filters().keys() - {whole.chosen_by}
+        joined = whole.leads_to_connections or query.category is not None
+        page = self._table.query(
+            whole.pk,
+            prefix=whole.prefix,
+            index=whole.index,
+            # One more than asked for tells whether this page is the last.
+            limit=(_JOINED_READ if joined else FILTERED_READ) if filtered else query.limit + 1,
+            start=start,
         )
+        connections = (
+            self._users(organization_id, page.items)
+            if whole.leads_to_connections
+            else _connections(page.items)
+        )
+        sources = self.sources(organization_id, connections.values()) if query.category else {}
+        found: list[Connection] = []
+        for item in page.items:
+            if len(found) == query.limit:
+                break
+            start = position_of(item, whole.index)
+            connection = connections.get(item["sk"])
+            if connection and _is_asked_for(connection, query, sources):
+                found.append(connection)
+        else:
+            start = page.last_key
+        return Listing(items=found, next_cursor=self._lists.next_cursor(start, scope, now))
+
+    def connected(
+        self,
+        organization_id: str,
+        query: ListQuery,
+        keep: Callable[[Connection, Endpoint], bool],
+        now: datetime,
+    ) -> Listing[tuple[Connection, Endpoint]]:
+        """Connections of an organization with their sources, oldest first.
+
+        It reads on until the page is full, through 10,000 connections at most: only then may a
+        page be short and still have a next one. Raises `InvalidCursor`.
+        """
+        pk = organization_pk(organization_id)
+        scope = Lists.scope(organization_id, pk, "CON#", query)
+        start = self._lists.position(query, scope, now)
+        found: list[tuple[Connection, Endpoint]] = []
+        for _ in range(_MAX_READS):
+            page = self._table.query(pk, prefix="CON#", limit=FILTERED_READ, start=start)
+            connections = _connections(page.items)
+            sources = self.sources(organization_id, connections.values())
+            for item in page.items:
+                if len(found) == query.limit:
+                    cursor = self._lists.next_cursor(start, scope, now)
+                    return Listing(items=found, next_cursor=cursor)
+                start = position_of(item, None)
+                connection = connections[item["sk"]]
+                source = sources.get(connection.source_id)
+                if source and keep(connection, source):
+                    found.append((connection, source))
+            if (start := page.last_key) is None:
+                break
+        return Listing(items=found, next_cursor=self._lists.next_cursor(start, scope, now))
+
+    def sources(
+        self, organization_id: str, connections: Iterable[Connection]
+    ) -> dict[str, Endpoint]:
+        """The sources of connections by their ids, in one call for 100."""
+        keys = {endpoint_key(organization_id, c.source_id) for c in connections}
+        return {e.id: e for e in map(_endpoint, self._table.get_all(keys).values())}
+
+    def users(self, organization_id: str, endpoint_id: str) -> list[Connection]:
+        """All connections of an endpoint."""
+        uses = self._table.query_all(
+            organization_pk(organization_id), prefix=use_key(organization_id, endpoint_id, "").sk
+        )
+        return list(self._users(organization_id, list(uses)).values())
 
     def delete_connection(
-        self, organization_id: str, connection_id: str, space: Space, if_match: IfMatch
-    ) -> None:
-        """Raises `NotFound`, `PreconditionFailed`. Its events stay until they expire."""
+        self,
+        organization_id: str,
+        connection_id: str,
+        space: Space,
+        if_match: IfMatch,
+        *,
+        with_source: bool = False,
+    ) -> Endpoint | None:
+        """Its events stay until they expire. Raises `NotFound`, `PreconditionFailed`.
 
-        def attempt() -> None:
+        `with_source` deletes the source too, with its secrets, if it was made with the connection
+        and no other one uses it. Returns the source that is gone.
+        """
+
+        def attempt() -> Endpoint | None:
             connection = self.connection(organization_id, connection_id)
             require_match(if_match, connection.revision)
-            endpoints = [endpoint_id for _, endpoint_id in _endpoints_of(connection)]
-            self._table.transact(
-                [
-                    Delete(
-                        connection_key(organization_id, connection_id),
-                        equals("revision", connection.revision),
-                    ),
-                    use_of_space(space, -1),
-                    *(_count(organization_id, endpoint_id, -1) for endpoint_id in endpoints),
-                    *(
-                        Delete(use_key(organization_id, endpoint_id, connection_id))
-                        for endpoint_id in endpoints
-                    ),
-                ]
-            )
+            source = self._source_only_of(connection) if with_source else None
+            writes: list[Write] = [
+                Delete(
+                    connection_key(organization_id, connection_id),
+                    equals("revision", connection.revision),
+                ),
+                use_of_space(space, -1),
+            ]
+            for endpoint_id in _endpoints_of(connection):
+                if source and endpoint_id == source.id:
+                    writes += [Delete(use_key(organization_id, source.id, connection_id))]
+                    writes += _endpoint_delete(source, uses=1)
+                else:
+                    writes += _no_use_of(organization_id, endpoint_id, connection_id)
+            self._table.transact(writes)
+            return source
 
-        serially(attempt)
+        return serially(attempt)
 
-    def record_health(self, connection: Connection, health: Health) -> None:
-        """Keeps the newest word on a connection: a test that ended earlier changes nothing."""
-        checked_at = to_text(health.checked_at) if health.checked_at else ""
-        try:
-            self._table.write(
-                Update(
-                    connection_key(connection.organization_id, connection.id),
-                    values={"health": health.model_dump(mode="json"), "checked_at": checked_at},
-                    condition=PRESENT & less_or_absent("checked_at", checked_at),
+    def _source_only_of(self, connection: Connection) -> Endpoint | None:
+        """The source that was made with a connection, if nobody else uses it."""
+        item = self._table.get(endpoint_key(connection.organization_id, connection.source_id))
+        if item is None or not connection.owns_source or item["uses"] > 1:
+            return None
+        return _endpoint(item)
+
+    def record_health(self, connection: Connection, health: Health, action: RequiredAction) -> None:
+        """Keeps the newest word on a connection: a test that ended earlier changes nothing.
+
+        A status that is what it was goes on since it began; what a caller stated ends.
+        """
+        known = connection.health
+        while _checked(known) < _checked(health):
+            lasting = known.status is health.status and known.since is not None
+            new = health.model_copy(update={"since": known.since}) if lasting else health
+            try:
+                self._table.write(
+                    Update(
+                        connection_key(connection.organization_id, connection.id),
+                        values={**_health_attributes(new, action), "stated_status": None},
+                        condition=PRESENT & equals("checked_at", _checked(known)),
+                    )
                 )
-            )
-        except ConditionFailed:
-            return  # deleted meanwhile, or a later test was faster
+            except ConditionFailed as standing:
+                if standing.item is None:
+                    return  # deleted meanwhile
+                known = Health.model_validate(standing.item["health"])
+            else:
+                return
 
-    def _users(self, organization_id: str, endpoint_id: str) -> list[str]:
-        prefix = use_key(organization_id, endpoint_id, "").sk
+    def _users(self, organization_id: str, uses: Sequence[Item]) -> dict[str, Connection]:
+        """The connections that uses of an endpoint lead to, by the sort key of the use."""
+        keys = {use["sk"]: connection_key(organization_id, _user(use)) for use in uses}
+        there = self._table.get_all(keys.values())
+        # One that is missing was deleted between the two reads.
+        return {sk: _connection(there[key]) for sk, key in keys.items() if key in there}
+
+    def _ids_of_users(self, organization_id: str, endpoint_id: str) -> list[str]:
         page = self._table.query(
-            organization_pk(organization_id), prefix=prefix, limit=_MAX_USERS_TOLD
+            organization_pk(organization_id),
+            prefix=use_key(organization_id, endpoint_id, "").sk,
+            limit=_MAX_USERS_TOLD,
         )
-        return [item["sk"].removeprefix(prefix) for item in page.items]
+        return [_user(item) for item in page.items]
 
 
-def _endpoints_of(connection: Connection) -> list[tuple[str, str]]:
-    """The field of each endpoint and its id."""
-    named = [
-        ("source_id", connection.source_id),
-        ("destination_id", connection.destination_id),
+@dataclass(frozen=True, slots=True)
+class _WholeList:
+    """The narrowest key that holds all connections of a query, and which filter chose it.
+
+    With `leads_to_connections` its items are uses of an endpoint.
+    """
+
+    pk: str
+    prefix: str = ""
+    index: str | None = None
+    chosen_by: str = ""
+    leads_to_connections: bool = False
+
+
+def _whole_list(organization_id: str, query: ConnectionQuery, space: Space | None) -> _WholeList:
+    for field in ("source_id", "destination_id"):
+        if endpoint_id := getattr(query, field):
+            key = use_key(organization_id, endpoint_id, "")
+            return _WholeList(key.pk, key.sk, chosen_by=field, leads_to_connections=True)
+    if space:
+        return _WholeList(connections_of_space_pk(space.id), index="by_owner", chosen_by="space")
+    return _WholeList(organization_pk(organization_id), "CON#")
+
+
+def _is_asked_for(
+    connection: Connection, query: ConnectionQuery, sources: Mapping[str, Endpoint]
+) -> bool:
+    """Whether a connection meets all filters of a query, the one that chose the list included."""
+    source = sources.get(connection.source_id)
+    return (
+        query.space in (None, connection.space)
+        and query.source_id in (None, connection.source_id)
+        and query.destination_id in (None, connection.destination_id)
+        and query.status in (None, connection.status)
+        and query.health in (None, connection.health.status)
+        and (query.category is None or (source is not None and source.category == query.category))
+    )
+
+
+def _connections(items: Sequence[Item]) -> dict[str, Connection]:
+    return {item["sk"]: _connection(item) for item in items}
+
+
+def _user(use: Item) -> str:
+    """The connection that a use of an endpoint names."""
+    connection_id: str = use["sk"].rpartition("#")[2]
+    return connection_id
+
+
+def _endpoints_of(connection: Connection) -> list[str]:
+    return [connection.source_id, *filter(None, [connection.destination_id])]
+
+
+def _use_of(organization_id: str, endpoint_id: str, connection_id: str) -> list[Write]:
+    """One more connection of an endpoint, which must be there."""
+    return [
+        _count(organization_id, endpoint_id, +1),
+        Put(use_key(organization_id, endpoint_id, connection_id)._asdict()),
     ]
-    return [(field, endpoint_id) for field, endpoint_id in named if endpoint_id]
+
+
+def _no_use_of(organization_id: str, endpoint_id: str, connection_id: str) -> list[Write]:
+    return [
+        _count(organization_id, endpoint_id, -1),
+        Delete(use_key(organization_id, endpoint_id, connection_id)),
+    ]
 
 
 def _count(organization_id: str, endpoint_id: str, change: int) -> Update:
     return Update(
         endpoint_key(organization_id, endpoint_id), add={"uses": change}, condition=PRESENT
     )
+
+
+def _judged(connection: Connection, version: str, uses: int = 0) -> Update:
+    """That configurations were judged by this release of the source, which must still be its."""
+    return Update(
+        endpoint_key(connection.organization_id, connection.source_id),
+        add={"users_revision": 1, "uses": uses},
+        condition=PRESENT & equals("version", version),
+    )
+
+
+def _endpoint_change(old: Endpoint, new: Endpoint, secrets: Write | None) -> list[Write]:
+    kept = ("pk", "sk", *_OF_CONNECTIONS)
+    standing = equals("revision", old.revision)
+    if new.version != old.version:
+        standing &= equals("users_revision", old.users_revision)
+    writes: list[Write] = [
+        Update(
+            endpoint_key(old.organization_id, old.id),
+            values={n: v for n, v in _endpoint_item(new).items() if n not in kept},
+            condition=standing,
+        )
+    ]
+    if secrets:
+        writes.append(secrets)
+    if new.version != old.version:
+        writes.append(use_of_release(old.integration_id, old.version, -1))
+        writes.append(use_of_release(new.integration_id, new.version, +1))
+        writes.append(still_installable(new.integration_id))
+    return writes
+
+
+def _endpoint_delete(endpoint: Endpoint, uses: int) -> list[Write]:
+    """With its secrets, if it has this many connections; the endpoint's own write comes first."""
+    return [
+        Delete(
+            endpoint_key(endpoint.organization_id, endpoint.id),
+            equals("revision", endpoint.revision) & equals("uses", uses),
+        ),
+        Delete(secret_key(endpoint.organization_id, endpoint.id)),
+        use_of_release(endpoint.integration_id, endpoint.version, -1),
+    ]
+
+
+def _connection_change(old: Connection, new: Connection) -> list[Write]:
+    kept = {"pk", "sk", *_OF_TESTS}
+    standing = equals("revision", old.revision)
+    if old.stated_status or new.stated_status:
+        # A test ends what was stated before it, without a new revision.
+        standing &= equals("checked_at", _checked(old.health))
+    before, after = _connection_item(old), _connection_item(new)
+    writes: list[Write] = [
+        Update(
+            connection_key(old.organization_id, old.id),
+            values={n: v for n, v in after.items() if n not in kept},
+            remove=[n for n in before if n not in after],
+            condition=standing,
+        )
+    ]
+    if old.destination_id != new.destination_id:
+        if old.destination_id:
+            writes += _no_use_of(old.organization_id, old.destination_id, old.id)
+        if new.destination_id:
+            writes += _use_of(new.organization_id, new.destination_id, new.id)
+    return writes
 
 
 def _endpoint_item(endpoint: Endpoint) -> Item:
@@ -323,6 +557,7 @@ def _endpoint_item(endpoint: Endpoint) -> Item:
         "members": compact([member.model_dump() for member in endpoint.members]).decode(),
         "revision": endpoint.revision,
         "uses": 0,
+        "users_revision": endpoint.users_revision,
     }
 
 
@@ -335,11 +570,27 @@ def _connection_item(connection: Connection) -> Item:
     return {
         **connection_key(connection.organization_id, connection.id)._asdict(),
         **connection.model_dump(mode="json"),
+        **_health_attributes(connection.health, connection.required_action),
         "configurations": compact(connection.configurations).decode(),
+        "owns_source": connection.owns_source,
+        "stated_status": connection.stated_status,
         "revision": connection.revision,
         "by_owner_pk": connections_of_space_pk(connection.space_id),
         "by_owner_sk": connection.id,
     }
+
+
+def _health_attributes(health: Health, action: RequiredAction) -> Item:
+    return {
+        "health": health.model_dump(mode="json"),
+        "required_action": action.value,
+        "checked_at": _checked(health),
+    }
+
+
+def _checked(health: Health) -> str:
+    """When a connection was tested, to compare; empty, which is less, if it never was."""
+    return to_sortable(health.checked_at) if health.checked_at else ""
 
 
 def _connection(item: Item) -> Connection:

@@ -13,7 +13,7 @@ import functools
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 type Item = dict[str, Any]
+
+MAX_BATCH_KEYS: Final = 100
+"""AWS: BatchGetItem takes up to 100 keys."""
 
 MAX_TRANSACTION_ITEMS: Final = 100
 """AWS: TransactWriteItems takes up to 100 actions."""
@@ -189,6 +192,38 @@ class Table:
                 TableName=self.name, Key=_marshal(key._asdict()), ConsistentRead=True
             )
         return _unmarshal(answer["Item"]) if "Item" in answer else None
+
+    def get_all(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        """The items that are there, by their keys; 100 a call, fewer where they are large.
+
+        Raises `TemporarilyUnavailable` if DynamoDB leaves some unread again and again.
+        """
+        found: dict[Key, Item] = {}
+        waiting = list(dict.fromkeys(keys))
+        fruitless = 0
+        while waiting:
+            asked, waiting = waiting[:MAX_BATCH_KEYS], waiting[MAX_BATCH_KEYS:]
+            items, unread = self._batch(asked)
+            found |= {Key(item["pk"], item["sk"]): item for item in items}
+            waiting = [*unread, *waiting]
+            fruitless = 0 if len(unread) < len(asked) else fruitless + 1
+            if fruitless == CALL_ATTEMPTS:
+                raise TemporarilyUnavailable
+            if unread:
+                time.sleep(pause_seconds(fruitless + 1))
+        return found
+
+    def _batch(self, keys: Sequence[Key]) -> tuple[list[Item], list[Key]]:
+        """The items of one call, and the keys that it left unread."""
+        asked: Any = {
+            "Keys": [_marshal(key._asdict()) for key in keys],
+            "ConsistentRead": True,
+        }
+        with _failures_named():
+            answer: Any = self._client.batch_get_item(RequestItems={self.name: asked})
+        unread = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        items = [_unmarshal(item) for item in answer["Responses"].get(self.name, [])]
+        return items, [Key(**_unmarshal(key)) for key in unread]
 
     def query(
         self,

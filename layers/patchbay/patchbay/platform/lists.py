@@ -75,7 +75,7 @@ class Lists:
         for item in page.items:
             if len(found) == query.limit:
                 break
-            start = _position_of(item, index)
+            start = position_of(item, index)
             if keep is None or keep(item):
                 found.append(read(item))
         else:
@@ -99,7 +99,7 @@ class Lists:
         return {"tenant": tenant, "pk": pk, "prefix": prefix, "filters": query.filters()}
 
 
-def _position_of(item: Item, index: str | None) -> Item:
+def position_of(item: Item, index: str | None) -> Item:
     """Where DynamoDB goes on after an item: the keys of the table, and of the index."""
     names = ["pk", "sk", *([f"{index}_pk", f"{index}_sk"] if index else [])]
     return {name: item[name] for name in names}

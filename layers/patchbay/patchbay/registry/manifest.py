@@ -1,4 +1,4 @@
-"""What a manifest may say, beside its checks: roles, capabilities, members, dependencies, defaults.
+"""What a manifest may say, beside its checks: roles, category, members, dependencies, defaults, …
 
 A draft's manifest is free; it is read by this model when it is published, and a release's manifest
 always fits it.
@@ -35,6 +35,15 @@ KEY_PATTERN: Final = f"^{PUBLISHER_PATTERN.strip('^$')}/{SLUG_PATTERN.strip('^$'
 Publisher = Annotated[str, StringConstraints(pattern=PUBLISHER_PATTERN)]
 IntegrationKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 """How integrations are named: `publisher/slug`."""
+
+
+Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
+"""What kind of service an integration is for: `payments`, `email`, `crm`, `vector-db`, …
+
+An open list, since new kinds come; `docs/connections.md` has the names that the catalogue uses.
+"""
+
+UNCATEGORIZED: Final = "custom"
 
 
 class Role(StrEnum):
@@ -97,6 +106,7 @@ class Manifest(_Part):
         default_factory=lambda: [*Role]
     )
     capabilities: Annotated[list[Capability], AfterValidator(_unique)] = Field(default_factory=list)
+    category: Category = UNCATEGORIZED
     configuration_schema: dict[str, Any] = Field(default_factory=dict)
     secrets_schema: dict[str, Any] = Field(default_factory=dict)
     members: Annotated[list[Member], Field(max_length=MAX_MEMBERS)] = Field(default_factory=list)

@@ -21,6 +21,11 @@ def is_semver(text: str) -> bool:
     return len(text) <= MAX_VERSION and text.isascii() and Version.is_valid(text)
 
 
+def major(version: str) -> int:
+    """The first number of a semantic version."""
+    return int(version.partition(".")[0])
+
+
 def is_prerelease(version: str) -> bool:
     from semver import Version
 

@@ -175,6 +175,11 @@ class TenancyStore:
             prefix="SPACE#",
         )
 
+    def oldest_space(self, organization_id: str) -> Space | None:
+        """Where things go whose maker knows of no spaces; None if there is none."""
+        items = self._table.query_all(organization_pk(organization_id), prefix="SPACE#")
+        return min(map(_space, items), key=lambda s: (s.created_at, s.slug), default=None)
+
     def space(self, slug: str) -> Space:
         """The space of a slug, whoever owns it: the caller authorizes. Raises `NotFound`."""
         claim = self._table.get(slug_claim_key(slug))

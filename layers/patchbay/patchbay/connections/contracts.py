@@ -1,0 +1,174 @@
+"""What callers of the operations `integrations.connection.*` send and get, camelCase.
+
+The shapes are those of the published operations; what there is nothing to say of is left out.
+`space`, `limit`, `cursor` and `nextCursor` are ours and may be ignored.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from patchbay.connections.model import (
+    Connection,
+    Endpoint,
+    Environment,
+    ExternalAccountId,
+    HealthStatus,
+    Name,
+    OwnershipMode,
+    Values,
+)
+from patchbay.platform.clock import UtcTime
+from patchbay.platform.ids import ConnectionId, Slug
+from patchbay.platform.lists import ListQuery
+from patchbay.platform.validation import WholeNumber
+from patchbay.registry.manifest import KEY_PATTERN
+from patchbay.registry.versions import major
+
+MAX_RECORDS: Final = 1000
+
+DottedKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN.replace("/", r"\."))]
+"""`publisher.slug`: neither has a dot, so there is one way to read it."""
+
+SecretRef = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+
+
+class SecretProvider(StrEnum):
+    """Who keeps the secrets: our vault, or the organization's AWS Secrets Manager."""
+
+    PATCHBAY = "patchbay"
+    AWS_SECRETS_MANAGER = "aws-secrets-manager"
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+
+class CreateConnection(_Input):
+    """`integrationVersion` is the major version; `config` are the variables of the source."""
+
+    tenant_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    integration_key: DottedKey = Field(description="publisher.slug")
+    integration_version: Annotated[int, Field(ge=0, le=999_999_999)]
+    label: Name
+    ownership_mode: OwnershipMode
+    external_account_id: ExternalAccountId | None = None
+    secret_provider: SecretProvider
+    secret_ref: SecretRef = Field(
+        description="patchbay://none, patchbay://<id of a source whose stored secrets to take>, "
+        "or aws://secretsmanager/<region>/<name>"
+    )
+    environment: Environment | None = None
+    config: Values
+    space: Slug | None = Field(
+        default=None, description="ours; the organization's oldest space if absent"
+    )
+
+
+class UpdateConnection(_Input):
+    """What is left out, or null, stays. `config` replaces all of it."""
+
+    connection_id: ConnectionId
+    label: Name | None = None
+    status: HealthStatus | None = Field(
+        default=None, description="connected resumes, disconnected pauses, the others are noted"
+    )
+    ownership_mode: OwnershipMode | None = None
+    external_account_id: ExternalAccountId | None = None
+    secret_provider: SecretProvider | None = None
+    secret_ref: SecretRef | None = None
+    config: Values | None = None
+
+
+class DeleteConnection(_Input):
+    connection_id: ConnectionId
+
+
+class Deleted(BaseModel):
+    success: bool = True
+
+
+class ListConnections(ListQuery):
+    """`status` is the word of the records; `category` that of their integrations."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+    tenant_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    category: Annotated[str, StringConstraints(max_length=64)] | None = None
+    status: HealthStatus | None = None
+    limit: Annotated[WholeNumber, Field(ge=1, le=MAX_RECORDS)] = MAX_RECORDS
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+_LEFT_OUT: Final = Field(exclude_if=_is_none)
+
+
+class ConnectionRecord(BaseModel):
+    """A connection and its source, as one."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+
+    id: str
+    tenant_id: str
+    integration_key: str
+    integration_version: int
+    label: str
+    ownership_mode: OwnershipMode
+    external_account_id: Annotated[str | None, _LEFT_OUT] = None
+    secret_provider: SecretProvider
+    secret_ref: str
+    status: HealthStatus
+    environment: Annotated[str | None, _LEFT_OUT] = None
+    health_status: Annotated[HealthStatus | None, _LEFT_OUT] = None
+    health_checked_at: Annotated[UtcTime | None, _LEFT_OUT] = None
+    health_latency_ms: Annotated[int | None, _LEFT_OUT] = None
+    health_error_code: Annotated[str | None, _LEFT_OUT] = None
+    health_error_message: Annotated[str | None, _LEFT_OUT] = None
+    created_at: UtcTime
+    updated_at: UtcTime
+
+    @classmethod
+    def of(cls, connection: Connection, source: Endpoint) -> Self:
+        health, (provider, reference) = connection.health, secrets_of(source)
+        return cls(
+            id=connection.id,
+            tenant_id=connection.organization_id,
+            integration_key=source.integration.replace("/", "."),
+            integration_version=major(source.version),
+            label=connection.name,
+            ownership_mode=source.ownership_mode,
+            external_account_id=source.external_account_id,
+            secret_provider=provider,
+            secret_ref=reference,
+            status=connection.word,
+            environment=source.environment,
+            health_status=health.status if health.checked_at else None,
+            health_checked_at=health.checked_at,
+            health_latency_ms=health.latency_ms,
+            health_error_code=health.error_code,
+            health_error_message=health.error_message,
+            created_at=connection.created_at,
+            updated_at=max(connection.updated_at, source.updated_at),
+        )
+
+
+class ConnectionRecords(BaseModel):
+    """Up to 1,000 records; `nextCursor` is there if there are more."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+
+    connections: list[ConnectionRecord]
+    next_cursor: Annotated[str | None, _LEFT_OUT] = None
+
+
+def secrets_of(source: Endpoint) -> tuple[SecretProvider, str]:
+    """Who keeps the secrets of a source, and how they are named there."""
+    reference: Any = getattr(source, "secret_ref", None)
+    if reference:
+        return SecretProvider.AWS_SECRETS_MANAGER, str(reference)
+    return SecretProvider.PATCHBAY, f"patchbay://{source.id}"

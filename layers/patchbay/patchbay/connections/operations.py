@@ -1,0 +1,339 @@
+"""The operations `integrations.connection.create`, `update`, `delete` and `list`.
+
+A record is a connection and its source as one. `create` makes both, in one transaction, and
+`delete` takes both away; `update` changes what it is told of either, both at once or neither. They
+are the use cases of sources and connections under other names: what is refused is refused by the
+same rules, with pointers into the operation's own input.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from patchbay.connections.configuring import (
+    Configurator,
+    become,
+    configuration_problems,
+    made_connection,
+)
+from patchbay.connections.contracts import (
+    ConnectionRecord,
+    ConnectionRecords,
+    CreateConnection,
+    ListConnections,
+    SecretProvider,
+    UpdateConnection,
+    secrets_of,
+)
+from patchbay.connections.model import (
+    Connection,
+    Endpoint,
+    EndpointPatch,
+    HealthStatus,
+    Lifecycle,
+    NewConnection,
+    NewEndpoint,
+    RequiredAction,
+)
+from patchbay.connections.store import ConnectionStore
+from patchbay.connections.vault import Place, Vault
+from patchbay.platform.errors import (
+    InvalidConfig,
+    InvalidInput,
+    NotFound,
+    Problem,
+    SecretReentryRequired,
+)
+from patchbay.platform.ids import Stamp
+from patchbay.platform.revisions import serially
+from patchbay.platform.validation import problems_of
+from patchbay.registry.auth_config import secret_names
+from patchbay.registry.manifest import Role
+from patchbay.registry.store import RegistryStore
+from patchbay.tenancy.model import Space
+from patchbay.tenancy.store import TenancyStore
+
+NO_SECRETS: Final = "patchbay://none"
+_STORED: Final = re.compile(r"patchbay://(src_[0-9A-HJKMNP-TV-Z]{26})")
+
+_FIELDS: Final = {
+    "integration": "/integrationKey",
+    "version": "/integrationVersion",
+    "name": "/label",
+    "ownership_mode": "/ownershipMode",
+    "external_account_id": "/externalAccountId",
+    "environment": "/environment",
+    "space": "/space",
+    "variables": "/config",
+}
+"""Fields of sources and connections, and what the operations call them."""
+
+_WITHOUT_PARTS: Final = {
+    "secrets": "/secretRef",
+    "secret_ref": "/secretRef",
+    "configurations": "/status",
+}
+"""Fields that the operations have no parts of: `status` is what can ask for configurations."""
+
+
+class ConnectionOperations:
+    """The use cases of the operations, for one organization at a time."""
+
+    def __init__(
+        self,
+        configurator: Configurator,
+        tenants: TenancyStore,
+        registry: RegistryStore,
+        store: ConnectionStore,
+        vault: Vault,
+    ) -> None:
+        self._configurator = configurator
+        self._tenants = tenants
+        self._registry = registry
+        self._store = store
+        self._vault = vault
+
+    def create(self, new: CreateConnection, stamp: Stamp) -> ConnectionRecord:
+        """A source of the newest release of a major version, and a connection of it.
+
+        A connection that still lacks its secrets or configurations is a draft that says so. Raises
+        `NotFound` for an organization that is not there, `InvalidInput` and `InvalidConfig` with a
+        pointer to each field, `SecretReentryRequired` for secrets that belong elsewhere.
+        """
+
+        def attempt() -> ConnectionRecord:
+            space = self._space(new)
+            given = self._credentials(new.tenant_id, new.secret_provider, new.secret_ref, stamp.now)
+            source, sealed = self._configurator.made_endpoint(
+                new.tenant_id, Role.SOURCE, _new_source(new, given.fields), stamp
+            )
+            given.require_place(source)
+            connection = self._made_connection(new, source, space, stamp)
+            self._store.create_connected(source, sealed, connection, space)
+            return ConnectionRecord.of(connection, source)
+
+        with _named_as_the_operations_do():
+            return serially(attempt)
+
+    def update(
+        self, organization_id: str, change: UpdateConnection, now: datetime
+    ) -> ConnectionRecord:
+        """Raises `NotFound`, and as `create`."""
+
+        def attempt() -> ConnectionRecord:
+            old = self._store.connection(organization_id, change.connection_id)
+            source = self._store.endpoint(organization_id, Role.SOURCE, old.source_id)
+            new = _changed_connection(old, change, now)
+            version = self._configurator.judged_by(old, new)
+            fields, given = self._changes_of_source(old, source, change, now)
+            if not fields and change.config is None:
+                self._store.change_connection(old, new, version)
+                return ConnectionRecord.of(new, source)
+            new_source, secrets = self._configurator.changed_endpoint(
+                source, EndpointPatch.model_validate(fields), now, change.config
+            )
+            given.require_place(new_source)
+            self._store.change_connected((source, new_source), secrets, (old, new))
+            return ConnectionRecord.of(new, new_source)
+
+        with _named_as_the_operations_do():
+            return serially(attempt)
+
+    def delete(self, organization_id: str, connection_id: str, now: datetime) -> None:
+        """A connection, and the source that was made with it if nobody else uses that one.
+
+        Raises `NotFound`.
+        """
+        connection = self._store.connection(organization_id, connection_id)
+        space = self._configurator.space(organization_id, connection.space, "/connectionId")
+        gone = self._store.delete_connection(
+            organization_id, connection_id, space, None, with_source=True
+        )
+        if gone:
+            self._registry.let_go(gone.integration_id, gone.version, now)
+
+    def list_records(self, query: ListConnections, now: datetime) -> ConnectionRecords:
+        """Raises `InvalidCursor`."""
+
+        def is_asked_for(connection: Connection, source: Endpoint) -> bool:
+            return query.status in (None, connection.word) and query.category in (
+                None,
+                source.category,
+            )
+
+        page = self._store.connected(query.tenant_id, query, is_asked_for, now)
+        return ConnectionRecords(
+            connections=[ConnectionRecord.of(*found) for found in page.items],
+            next_cursor=page.next_cursor,
+        )
+
+    def _space(self, new: CreateConnection) -> Space:
+        if new.space is not None:
+            return self._configurator.space(new.tenant_id, new.space, "/space")
+        space = self._tenants.oldest_space(new.tenant_id)
+        if space is None:
+            self._tenants.organization(new.tenant_id)
+            raise InvalidInput.at("/tenantId", "has no space yet that a connection could be in")
+        return space
+
+    def _made_connection(
+        self, new: CreateConnection, source: Endpoint, space: Space, stamp: Stamp
+    ) -> Connection:
+        release = self._registry.release(source.integration_id, source.version)
+        asked_for = secret_names(release.auth_config, release.manifest)
+        action = RequiredAction.NONE
+        if asked_for and not source.secrets_set and _is_in_vault(source):
+            action = RequiredAction.REAUTHORIZE
+        elif configuration_problems(release, {}):
+            action = RequiredAction.FIX_CONFIG
+        finished = action is RequiredAction.NONE
+        body = NewConnection(
+            name=new.label,
+            source_id=source.id,
+            space=space.slug,
+            status=Lifecycle.ACTIVE if finished else Lifecycle.DRAFT,
+        )
+        connection = made_connection(new.tenant_id, body, space, stamp, owns_source=True)
+        return connection.model_copy(update={"required_action": action})
+
+    def _changes_of_source(
+        self, old: Connection, source: Endpoint, change: UpdateConnection, now: datetime
+    ) -> tuple[dict[str, Any], "_Credentials"]:
+        """The fields of a patch of the source, and the credentials that it brings."""
+        said = {
+            "ownership_mode": change.ownership_mode,
+            "external_account_id": change.external_account_id,
+            # A source that others made too keeps its own name.
+            "name": change.label if old.owns_source else None,
+        }
+        fields: dict[str, Any] = {n: value for n, value in said.items() if value is not None}
+        provider, reference = change.secret_provider, change.secret_ref
+        current = secrets_of(source)
+        if reference is None and provider not in (None, current[0]):
+            raise InvalidInput.at("/secretRef", "is required with another secretProvider")
+        if reference is None or (provider or current[0], reference) == current:
+            return fields, _Credentials({})
+        given = self._credentials(
+            source.organization_id, provider or _provider_of(reference), reference, now
+        )
+        gone = dict.fromkeys(set(source.secrets_set) - set(given.fields.get("secrets", {})))
+        if not _is_in_vault(source):
+            fields["secret_ref"] = None
+        fields |= given.fields
+        if gone:
+            fields["secrets"] = {**gone, **given.fields.get("secrets", {})}
+        return fields, given
+
+    def _credentials(
+        self, organization_id: str, provider: SecretProvider, reference: str, now: datetime
+    ) -> "_Credentials":
+        """What a secretRef gives a source. Raises `InvalidInput` for one that names nothing."""
+        if provider is SecretProvider.AWS_SECRETS_MANAGER:
+            return _Credentials({"secret_ref": reference})
+        if reference == NO_SECRETS:
+            return _Credentials({})
+        stored = _STORED.fullmatch(reference)
+        if stored is None:
+            raise InvalidInput.at("/secretRef", f"is {NO_SECRETS} or patchbay://<id of a source>")
+        try:
+            other = self._store.endpoint(organization_id, Role.SOURCE, stored[1])
+        except NotFound:
+            raise InvalidInput.at("/secretRef", "names no source of this organization") from None
+        if not other.secrets_set:
+            raise InvalidInput.at("/secretRef", "names a source without stored secrets")
+        secrets = self._vault.open(Place.of(other, other.binding), now)
+        return _Credentials({"secrets": secrets}, other)
+
+
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    """Fields that give a source its secrets, and whose secrets they were."""
+
+    fields: dict[str, Any] = field(repr=False)
+    owner: Endpoint | None = None
+
+    def require_place(self, source: Endpoint) -> None:
+        """Raises `SecretReentryRequired` if the secrets of another source would go elsewhere."""
+        if self.owner is None or self.owner.binding == source.binding:
+            return
+        theirs, ours = self.owner.binding, source.binding
+        changed = sorted(name for name in ours if ours[name] != theirs.get(name))
+        raise SecretReentryRequired(self.owner.secrets_set, changed)
+
+
+def _new_source(new: CreateConnection, credentials: dict[str, Any]) -> NewEndpoint:
+    number = new.integration_version
+    return NewEndpoint.model_validate(
+        {
+            "name": new.label,
+            "integration": new.integration_key.replace(".", "/"),
+            # `-0`: the pre-releases of the next major version are none of this one.
+            "version": f">={number}.0.0 <{number + 1}.0.0-0",
+            "variables": new.config,
+            "environment": new.environment,
+            "external_account_id": new.external_account_id,
+            "ownership_mode": new.ownership_mode,
+            **credentials,
+        }
+    )
+
+
+def _changed_connection(old: Connection, change: UpdateConnection, now: datetime) -> Connection:
+    """Raises `Conflict` for a status that it can't become."""
+    changes: dict[str, Any] = {"updated_at": now, "revision": old.revision + 1}
+    if change.label is not None:
+        changes["name"] = change.label
+    if change.status is not None:
+        changes["stated_status"] = change.status
+        changes["status"] = become(old, _meant(old.status, change.status))
+    return old.model_copy(update=changes)
+
+
+def _meant(status: Lifecycle, word: HealthStatus) -> Lifecycle:
+    """What a word asks of the lifecycle: connected resumes, disconnected pauses what is active."""
+    if word is HealthStatus.CONNECTED:
+        return Lifecycle.ACTIVE
+    if word is HealthStatus.DISCONNECTED and status is Lifecycle.ACTIVE:
+        return Lifecycle.PAUSED
+    return status
+
+
+def _is_in_vault(source: Endpoint) -> bool:
+    return secrets_of(source)[0] is SecretProvider.PATCHBAY
+
+
+def _provider_of(reference: str) -> SecretProvider:
+    in_aws = reference.startswith("aws:")
+    return SecretProvider.AWS_SECRETS_MANAGER if in_aws else SecretProvider.PATCHBAY
+
+
+@contextmanager
+def _named_as_the_operations_do() -> Iterator[None]:
+    """Pointers of what is refused lead into the operation's input."""
+    try:
+        yield
+    except ValidationError as error:
+        raise InvalidInput([_renamed(problem) for problem in problems_of(error)]) from None
+    except InvalidInput as error:
+        kind = InvalidConfig if isinstance(error, InvalidConfig) else InvalidInput
+        raise kind([_renamed(problem) for problem in error.problems]) from None
+    except SecretReentryRequired as error:
+        for told in error.details["errors"]:
+            named = _renamed(Problem(told["pointer"], told["message"]))
+            told |= {"pointer": named.pointer, "message": named.message}
+        raise
+
+
+def _renamed(problem: Problem) -> Problem:
+    name, slash, part = problem.pointer.removeprefix("/").partition("/")
+    if name in _WITHOUT_PARTS:
+        told = f"{problem.pointer} {problem.message}" if part else problem.message
+        return Problem(_WITHOUT_PARTS[name], told)
+    if name in _FIELDS:
+        return Problem(_FIELDS[name] + slash + part, problem.message)
+    return problem

@@ -1,0 +1,389 @@
+"""Editing connections: what may change, when it is refused, and what an upgrade respects."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import connections
+from local.provider import Provider, provider
+from patchbay.registry.manifest import Role
+from tests.integration.api import Answer
+from tests.integration.conftest import Tenant
+from tests.integration.story import calling, create_connection, create_source, publish_integration
+
+BOTH = ["source", "destination"]
+DEPTH: dict[str, Any] = {
+    "type": "object",
+    "required": ["depth"],
+    "properties": {"depth": {"type": "integer", "minimum": 1}},
+}
+
+
+@pytest.fixture
+def server() -> Iterator[Provider]:
+    with provider() as served:
+        yield served
+
+
+def path_of(tenant: Tenant, connection: dict[str, Any]) -> str:
+    return f"{tenant.connectors}/connections/{connection['id']}"
+
+
+def create_destination(tenant: Tenant, name: str = "Warehouse") -> dict[str, Any]:
+    body = {"name": name, "integration": "acme/crm", "variables": {"path": "me"}}
+    answer = tenant.client.post(f"{tenant.connectors}/destinations", body)
+    assert answer.status == 201, answer.text
+    destination: dict[str, Any] = answer.json
+    return destination
+
+
+def users_of(tenant: Tenant, role: Role, endpoint_id: str) -> list[str]:
+    """The connections of an endpoint, which must be as many as it counts."""
+    table = connections._table()
+    prefix = "SRC#" if role is Role.SOURCE else "DST#"
+    [item] = table.query(f"ORG#{tenant.organization_id}", prefix=prefix + endpoint_id).items
+    users = connections._store().users(tenant.organization_id, endpoint_id)
+    assert item["uses"] == len(users)
+    return [user.id for user in users]
+
+
+def release(tenant: Tenant, version: str, **manifest: Any) -> None:
+    """Another release of the integration, with this manifest."""
+    found = tenant.client.get("/v1/catalog/acme/crm").json
+    path = f"/v1/integrations/{found['id']}"
+    assert tenant.client.patch(path, {"manifest": manifest}).status == 200
+    assert tenant.client.post(f"{path}/publish", {"version": version}).status == 201
+
+
+def test_a_new_connection_is_active_untested_and_not_monitored(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    connection = create_connection(tenant, create_source(tenant))
+    assert connection["status"] == "active"
+    assert connection["monitor"] == {"enabled": False, "interval": "5m"}
+    assert connection["required_action"] == "none"
+    assert connection["health"] == {
+        "status": "unknown",
+        "since": None,
+        "checked_at": None,
+        "latency_ms": None,
+        "error_code": None,
+        "error_message": None,
+    }
+
+
+def test_an_edit_changes_what_it_names_and_nothing_else(tenant: Tenant) -> None:
+    # Given a connection
+    publish_integration(tenant)
+    connection = create_connection(
+        tenant, create_source(tenant), configurations={"a": 1, "b": {"c": 2}}
+    )
+    path = path_of(tenant, connection)
+    # When some of it is changed
+    patch = {
+        "name": "Sales",
+        "configurations": {"a": None, "b": {"d": 3}},
+        "monitor": {"enabled": True, "interval": "15m"},
+        "status": "paused",
+    }
+    changed = tenant.client.patch(path, patch, if_match='"1"')
+    # Then the answer is what is read, and what was not named is as it was
+    assert changed.status == 200
+    assert changed.headers["etag"] == '"2"'
+    assert tenant.client.get(path).json == changed.json
+    assert changed.json == connection | {
+        "name": "Sales",
+        "configurations": {"b": {"c": 2, "d": 3}},
+        "monitor": {"enabled": True, "interval": "15m"},
+        "status": "paused",
+        "updated_at": changed.json["updated_at"],
+    }
+    # And with the ETag of before, nothing changes
+    assert tenant.client.patch(path, {"name": "x"}, if_match='"1"').status == 412
+    assert tenant.client.delete(path, if_match='"1"').status == 412
+    assert tenant.client.get(path).json == changed.json
+
+
+@pytest.mark.parametrize(
+    ("patch", "pointer"),
+    [
+        ({"source_id": "src_01K0Z3NDEKTSV4RRFFQ69G5FAV"}, "/source_id"),
+        ({"space": "acme"}, "/space"),
+        ({"id": "con_1"}, "/id"),
+        ({"health": {"status": "connected"}}, "/health"),
+        ({"required_action": "none"}, "/required_action"),
+        ({"name": None}, "/name"),
+        ({"name": ""}, "/name"),
+        ({"status": None}, "/status"),
+        ({"status": "connected"}, "/status"),
+        ({"monitor": {"interval": "10m"}}, "/monitor/interval"),
+        ({"monitor": {"every": "5m"}}, "/monitor/every"),
+        ({"monitor": {"enabled": "yes"}}, "/monitor/enabled"),
+        ({"destination_id": "dst_01K0Z3NDEKTSV4RRFFQ69G5FAV"}, "/destination_id"),
+        ({"destination_id": "src_01K0Z3NDEKTSV4RRFFQ69G5FAV"}, "/destination_id"),
+        ({"configurations": []}, "/configurations"),
+        ({"configurations": {"depth": 0}}, "/configurations/depth"),
+    ],
+)
+def test_an_edit_that_is_refused_names_the_field_and_changes_nothing(
+    tenant: Tenant, patch: dict[str, Any], pointer: str
+) -> None:
+    publish_integration(tenant, manifest={"roles": BOTH, "configurationSchema": DEPTH})
+    connection = create_connection(tenant, create_source(tenant), configurations={"depth": 1})
+    path = path_of(tenant, connection)
+    refused = tenant.client.patch(path, patch)
+    assert refused.status == 400
+    assert refused.pointers == [pointer]
+    assert tenant.client.get(path).json == connection
+
+
+def test_a_destination_is_set_changed_and_removed_with_its_use(tenant: Tenant) -> None:
+    publish_integration(tenant, manifest={"roles": BOTH})
+    connection = create_connection(tenant, create_source(tenant))
+    first, second = create_destination(tenant), create_destination(tenant, "Lake")
+    path = path_of(tenant, connection)
+
+    def used() -> list[list[str]]:
+        return [users_of(tenant, Role.DESTINATION, d["id"]) for d in (first, second)]
+
+    for destination_id, expected in (
+        (first["id"], [[connection["id"]], []]),
+        (first["id"], [[connection["id"]], []]),
+        (second["id"], [[], [connection["id"]]]),
+    ):
+        changed = tenant.client.patch(path, {"destination_id": destination_id})
+        assert changed.json["destination_id"] == destination_id
+        assert used() == expected
+    gone = tenant.client.delete(f"{tenant.connectors}/destinations/{second['id']}")
+    assert gone.json["error"]["details"] == {"used_by": [connection["id"]]}
+    assert tenant.client.patch(path, {"destination_id": None}).json["destination_id"] is None
+    assert used() == [[], []]
+    for destination in (first, second):
+        gone = tenant.client.delete(f"{tenant.connectors}/destinations/{destination['id']}")
+        assert gone.status == 204
+    assert users_of(tenant, Role.SOURCE, connection["source_id"]) == [connection["id"]]
+
+
+def test_a_draft_may_be_unfinished_and_becomes_active_when_it_is_not(tenant: Tenant) -> None:
+    publish_integration(tenant, manifest={"roles": ["source"], "configurationSchema": DEPTH})
+    source = create_source(tenant)
+    body = {"name": "x", "source_id": source["id"], "space": "acme"}
+    refused = tenant.client.post(f"{tenant.connectors}/connections", body)
+    assert refused.pointers == ["/configurations/depth"]
+    draft = create_connection(tenant, source, status="draft")
+    path = path_of(tenant, draft)
+    assert tenant.client.patch(path, {"configurations": {"depth": 0}}).status == 200
+    refused = tenant.client.patch(path, {"status": "active"})
+    assert (refused.code, refused.pointers) == (
+        "CONNECTOR_INVALID_CONFIG",
+        ["/configurations/depth"],
+    )
+    finished = {"status": "active", "configurations": {"depth": 2}}
+    assert tenant.client.patch(path, finished).json["status"] == "active"
+    again = tenant.client.patch(path, {"status": "draft"})
+    assert (again.status, again.code, again.pointers) == (409, "CONFLICT", ["/status"])
+
+
+def upgrade(tenant: Tenant, source: dict[str, Any], query: str = "") -> Answer:
+    path = f"{tenant.connectors}/sources/{source['id']}{query}"
+    return tenant.client.patch(path, {"version": "2.0.0"})
+
+
+def test_an_upgrade_that_would_break_configurations_is_previewed_and_refused(
+    tenant: Tenant,
+) -> None:
+    # Given a source with connections: one that 2.0.0 takes, one that it does not, and a draft
+    publish_integration(tenant)
+    source = create_source(tenant)
+    create_connection(tenant, source, configurations={"depth": 1})
+    broken = create_connection(tenant, source, configurations={"depth": 0})
+    create_connection(tenant, source, status="draft")
+    release(tenant, "2.0.0", roles=["source"], configurationSchema=DEPTH)
+    # When its upgrade is previewed, and tried
+    preview = upgrade(tenant, source, "?dry_run=true").json
+    refused = upgrade(tenant, source)
+    # Then both name the connection
+    [told] = preview["connections"]
+    assert (preview["valid"], told["id"]) == (False, broken["id"])
+    assert [problem["pointer"] for problem in told["errors"]] == ["/configurations/depth"]
+    assert (refused.code, refused.pointers) == ("CONNECTOR_INVALID_CONFIG", ["/version"])
+    assert broken["id"] in refused.text
+    # And after that one is put right, it is made
+    tenant.client.patch(path_of(tenant, broken), {"configurations": {"depth": 3}})
+    preview = upgrade(tenant, source, "?dry_run=true").json
+    assert (preview["valid"], preview["connections"]) == (True, [])
+    assert upgrade(tenant, source).json["version"] == "2.0.0"
+    # And what is connected from now on is held to it
+    changed = tenant.client.patch(path_of(tenant, broken), {"configurations": {"depth": 0}})
+    assert changed.pointers == ["/configurations/depth"]
+
+
+def test_an_upgrade_of_a_source_brings_its_new_category(tenant: Tenant) -> None:
+    publish_integration(tenant, manifest={"roles": ["source"], "category": "crm"})
+    source = create_source(tenant)
+    connection = create_connection(tenant, source)
+    assert source["category"] == "crm"
+    path = f"{tenant.connectors}/connections?category="
+    assert tenant.client.get(f"{path}crm").json["items"] == [connection]
+    release(tenant, "2.0.0", category="sales")
+    assert upgrade(tenant, source).json["category"] == "sales"
+    assert tenant.client.get(f"{path}crm").json["items"] == []
+    assert tenant.client.get(f"{path}sales").json["items"] == [connection]
+
+
+@pytest.mark.enable_socket
+def test_all_but_the_disabled_can_be_tested_by_hand(tenant: Tenant, server: Provider) -> None:
+    publish_integration(tenant, manifest=calling(server.port))
+    connection = create_connection(
+        tenant, create_source(tenant, secrets={"api_key": "right-key"}), status="draft"
+    )
+    path = path_of(tenant, connection)
+    operation = "/integrations/connection/test/v1.0.0"
+    for status in ("draft", "active", "paused"):
+        tenant.client.patch(path, {"status": status})
+        assert tenant.client.post(f"{path}/test", {}).json["status"] == "succeeded"
+    tenant.client.patch(path, {"status": "disabled"})
+    dialled = len(server.requests)
+    assert tenant.client.post(f"{path}/test", {}).status == 409
+    assert tenant.client.post(operation, {"connectionId": connection["id"]}).code == "CONFLICT"
+    assert len(server.requests) == dialled == 3
+
+
+@pytest.mark.enable_socket
+def test_a_test_tells_what_to_do_and_since_when(tenant: Tenant, server: Provider) -> None:
+    # Given a connection whose key is wrong, tested twice
+    publish_integration(tenant, manifest=calling(server.port))
+    source = create_source(tenant, secrets={"api_key": "wrong-key"})
+    connection = create_connection(tenant, source)
+    path = path_of(tenant, connection)
+
+    def tested() -> dict[str, Any]:
+        assert tenant.client.post(f"{path}/test", {}).status == 200
+        read: dict[str, Any] = tenant.client.get(path).json
+        return read
+
+    first, second = tested(), tested()
+    # Then the status goes on since the first
+    assert first["required_action"] == second["required_action"] == "reauthorize"
+    assert first["health"]["since"] == first["health"]["checked_at"]
+    assert second["health"]["since"] == first["health"]["since"]
+    assert second["health"]["checked_at"] > first["health"]["checked_at"]
+    # And an edit leaves both as they are
+    tenant.client.patch(path, {"name": "Sales"})
+    assert tenant.client.get(path).json["health"] == second["health"]
+    # And when the key is right, another status begins
+    tenant.client.patch(
+        f"{tenant.connectors}/sources/{source['id']}", {"secrets": {"api_key": "right-key"}}
+    )
+    third = tested()
+    assert third["required_action"] == "none"
+    assert third["health"]["status"] == "connected"
+    assert third["health"]["since"] == third["health"]["checked_at"]
+
+
+def test_lists_take_every_filter_and_their_combinations(tenant: Tenant) -> None:
+    # Given connections that differ in all that is filtered by
+    publish_integration(tenant, manifest={"roles": BOTH, "category": "crm"})
+    publish_integration(tenant, slug="mail", manifest={"roles": BOTH, "category": "email"})
+    assert tenant.client.post(
+        f"/v1/organizations/{tenant.organization_id}/spaces", {"slug": "other", "name": "Other"}
+    )
+    crm, mail = create_source(tenant), create_source(tenant, integration="acme/mail")
+    warehouse = create_destination(tenant)
+    made = [
+        create_connection(tenant, crm),
+        create_connection(tenant, crm, destination_id=warehouse["id"], status="draft"),
+        create_connection(tenant, crm, space="other"),
+        create_connection(tenant, mail, destination_id=warehouse["id"]),
+        create_connection(tenant, mail, space="other", status="draft"),
+    ]
+    names = {connection["id"]: number for number, connection in enumerate(made)}
+
+    def listed(query: str) -> list[int]:
+        answer = tenant.client.get(f"{tenant.connectors}/connections?{query}")
+        assert answer.status == 200, answer.text
+        return [names[item["id"]] for item in answer.json["items"]]
+
+    # Then each filter gives its own, in the order of their making
+    for query, expected in (
+        ("", [0, 1, 2, 3, 4]),
+        ("space=other", [2, 4]),
+        (f"source_id={crm['id']}", [0, 1, 2]),
+        (f"destination_id={warehouse['id']}", [1, 3]),
+        ("status=draft", [1, 4]),
+        ("health=unknown", [0, 1, 2, 3, 4]),
+        ("health=connected", []),
+        ("category=email", [3, 4]),
+        ("category=payments", []),
+        (f"source_id={crm['id']}&destination_id={warehouse['id']}", [1]),
+        (f"source_id={crm['id']}&space=other", [2]),
+        (f"source_id={crm['id']}&category=email", []),
+        ("space=other&status=active&category=crm", [2]),
+        ("source_id=src_01K0Z3NDEKTSV4RRFFQ69G5FAV", []),
+    ):
+        assert listed(query) == expected, query
+    for query, pointer in (
+        ("status=connected", "/query/status"),
+        ("health=active", "/query/health"),
+        ("source_id=x", "/query/source_id"),
+        ("destination_id=x", "/query/destination_id"),
+        ("category=C R M", "/query/category"),
+    ):
+        answer = tenant.client.get(f"{tenant.connectors}/connections?{query}")
+        assert answer.pointers == [pointer]
+
+
+def test_pages_of_every_filter_add_up_to_its_list(tenant: Tenant) -> None:
+    # Given seven connections, some of them drafts
+    publish_integration(tenant, manifest={"roles": BOTH, "category": "crm"})
+    source, warehouse = create_source(tenant), create_destination(tenant)
+    made = [
+        create_connection(
+            tenant,
+            source,
+            destination_id=warehouse["id"],
+            status="draft" if number % 3 else "active",
+        )
+        for number in range(7)
+    ]
+    whole = [connection["id"] for connection in made]
+    drafts = [connection["id"] for connection in made if connection["status"] == "draft"]
+    path = f"{tenant.connectors}/connections?limit=2"
+    # When each list is read page by page
+    for query, expected in (
+        ("", whole),
+        ("&space=acme", whole),
+        (f"&source_id={source['id']}", whole),
+        (f"&destination_id={warehouse['id']}&category=crm", whole),
+        ("&status=draft", drafts),
+        (f"&source_id={source['id']}&status=draft", drafts),
+        ("&space=acme&status=draft&category=crm", drafts),
+    ):
+        found: list[str] = []
+        cursor = ""
+        while True:
+            page = tenant.client.get(f"{path}{query}{cursor}")
+            assert page.status == 200, page.text
+            found += [item["id"] for item in page.json["items"]]
+            assert len(page.json["items"]) <= 2
+            if page.json["next_cursor"] is None:
+                break
+            cursor = f"&cursor={page.json['next_cursor']}"
+        # Then nothing is missing and nothing is there twice
+        assert found == expected, query
+    # And a cursor is of its own list only
+    first = tenant.client.get(f"{path}&status=draft").json["next_cursor"]
+    assert tenant.client.get(f"{path}&cursor={first}").code == "INVALID_CURSOR"
+
+
+def test_connections_of_another_tenant_are_not_there(tenant: Tenant, stranger: Tenant) -> None:
+    publish_integration(tenant)
+    source = create_source(tenant)
+    connection = create_connection(tenant, source)
+    lists = f"{stranger.connectors}/connections"
+    assert stranger.client.get(f"{lists}?source_id={source['id']}").json["items"] == []
+    assert stranger.client.get(f"{lists}?space=acme").pointers == ["/query/space"]
+    for connectors in (tenant.connectors, stranger.connectors):
+        path = f"{connectors}/connections/{connection['id']}"
+        assert stranger.client.patch(path, {"name": "mine"}).status == 404
+    assert tenant.client.get(path_of(tenant, connection)).json == connection

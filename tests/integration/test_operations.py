@@ -1,0 +1,542 @@
+"""The operations `integrations.connection.*`: their shapes to the letter, and what they do."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from moto.core.models import botocore_stubber
+
+import connections
+from local.provider import Provider, provider
+from patchbay.connections.store import ConnectionStore
+from patchbay.connections.vault import Place
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import connect
+from patchbay.registry.manifest import Role
+from patchbay.tenancy.access import Permission
+from tests.integration.api import Answer
+from tests.integration.conftest import Tenant, new_tenant
+from tests.integration.story import (
+    SECRET,
+    calling,
+    create_connection,
+    create_source,
+    publish_integration,
+)
+from tests.integration.test_connection_edits import DEPTH, release
+from tests.integration.test_connections import everything_in
+
+ALWAYS = {
+    *("id", "tenantId", "integrationKey", "integrationVersion", "label", "ownershipMode"),
+    *("secretProvider", "secretRef", "status", "createdAt", "updatedAt"),
+}
+TESTED = {"healthStatus", "healthCheckedAt", "healthLatencyMs"}
+FAILED = {"healthErrorCode", "healthErrorMessage"}
+NOBODY = "con_01K0Z3NDEKTSV4RRFFQ69G5FAV"
+
+
+@pytest.fixture
+def server() -> Iterator[Provider]:
+    with provider() as served:
+        yield served
+
+
+def call(tenant: Tenant, operation: str, **body: Any) -> Answer:
+    return tenant.client.post(f"/integrations/connection/{operation}/v1.0.0", body)
+
+
+def records(tenant: Tenant, **query: str) -> Answer:
+    text = "&".join(f"{name}={quote(value)}" for name, value in query.items())
+    return tenant.client.get(f"/integrations/connection/list/v1.0.0?{text}")
+
+
+def listed(tenant: Tenant, **query: str) -> list[dict[str, Any]]:
+    answer = records(tenant, tenantId=tenant.organization_id, **query)
+    assert answer.status == 200, answer.text
+    assert set(answer.json) == {"connections"}
+    found: list[dict[str, Any]] = answer.json["connections"]
+    return found
+
+
+def asked(tenant: Tenant, **changes: Any) -> dict[str, Any]:
+    """The input of a create: its required fields, and changes."""
+    return {
+        "tenantId": tenant.organization_id,
+        "integrationKey": "acme.crm",
+        "integrationVersion": 1,
+        "label": "Acme CRM",
+        "ownershipMode": "managed",
+        "secretProvider": "patchbay",
+        "secretRef": "patchbay://none",
+        "config": {"path": "me"},
+        **changes,
+    }
+
+
+def create(tenant: Tenant, **changes: Any) -> dict[str, Any]:
+    answer = call(tenant, "create", **asked(tenant, **changes))
+    assert answer.status == 200, answer.text
+    record: dict[str, Any] = answer.json
+    return record
+
+
+def connection_of(tenant: Tenant, record: dict[str, Any]) -> dict[str, Any]:
+    answer = tenant.client.get(f"{tenant.connectors}/connections/{record['id']}")
+    assert answer.status == 200, answer.text
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def source_of(tenant: Tenant, record: dict[str, Any]) -> dict[str, Any]:
+    source_id = connection_of(tenant, record)["source_id"]
+    found: dict[str, Any] = tenant.client.get(f"{tenant.connectors}/sources/{source_id}").json
+    return found
+
+
+def stored_secrets(tenant: Tenant, source: dict[str, Any]) -> dict[str, str]:
+    endpoint = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
+    return connections._vault().open(Place.of(endpoint, endpoint.binding), utc_now())
+
+
+@pytest.mark.enable_socket
+def test_a_client_of_the_family_creates_lists_tests_updates_and_deletes(
+    tenant: Tenant, server: Provider
+) -> None:
+    # Given an integration, and a source that holds the key that the provider takes
+    publish_integration(tenant, manifest={**calling(server.port), "category": "crm"})
+    holder = create_source(tenant, secrets={"api_key": "right-key"})
+    # When a connection is created with that key
+    created = create(
+        tenant,
+        secretRef=f"patchbay://{holder['id']}",
+        externalAccountId="acct_1",
+        environment="production",
+        ownershipMode="byok",
+    )
+    # Then the record has the fields of the contract, and what is not known is left out
+    assert set(created) == ALWAYS | {"externalAccountId", "environment"}
+    assert created["tenantId"] == tenant.organization_id
+    assert (created["integrationKey"], created["integrationVersion"]) == ("acme.crm", 1)
+    assert (created["label"], created["ownershipMode"]) == ("Acme CRM", "byok")
+    assert (created["externalAccountId"], created["environment"]) == ("acct_1", "production")
+    assert created["status"] == "unknown"
+    source = source_of(tenant, created)
+    assert created["secretProvider"] == "patchbay"
+    assert created["secretRef"] == f"patchbay://{source['id']}"
+    assert source["id"] != holder["id"]
+    assert stored_secrets(tenant, source) == {"api_key": "right-key"}
+    # And it is listed as it was answered
+    assert listed(tenant) == [created]
+    # And tested
+    tested = call(tenant, "test", connectionId=created["id"])
+    assert set(tested.json) == {"success", "status", "latencyMs"}
+    assert tested.json["success"] is True
+    [record] = listed(tenant, status="connected", category="crm")
+    assert set(record) == set(created) | TESTED
+    assert (record["status"], record["healthStatus"]) == ("connected", "connected")
+    # And updated
+    updated = call(
+        tenant, "update", connectionId=created["id"], label="Sales", config={"path": "500"}
+    )
+    assert (updated.status, updated.json["label"]) == (200, "Sales")
+    assert source_of(tenant, created)["variables"] == {"path": "500", "page_size": 50}
+    assert call(tenant, "test", connectionId=created["id"]).json["errorCode"] == "provider_error"
+    [record] = listed(tenant)
+    assert set(record) == set(created) | TESTED | FAILED
+    assert (record["status"], record["healthErrorCode"]) == ("error", "provider_error")
+    # And deleted, with the source that was made for it
+    assert call(tenant, "delete", connectionId=created["id"]).json == {"success": True}
+    assert listed(tenant) == []
+    left = tenant.client.get(f"{tenant.connectors}/sources").json["items"]
+    assert [item["id"] for item in left] == [holder["id"]]
+    assert call(tenant, "delete", connectionId=created["id"]).code == "CONNECTION_NOT_FOUND"
+    assert call(tenant, "test", connectionId=created["id"]).code == "CONNECTION_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"integrationKey": "acme/crm"}, "/integrationKey"),
+        ({"integrationKey": "acme.crm.eu"}, "/integrationKey"),
+        ({"integrationKey": "acme.none"}, "/integrationKey"),
+        ({"integrationVersion": 2}, "/integrationVersion"),
+        ({"integrationVersion": -1}, "/integrationVersion"),
+        ({"integrationVersion": "1"}, "/integrationVersion"),
+        ({"integrationVersion": 1.5}, "/integrationVersion"),
+        ({"label": ""}, "/label"),
+        ({"ownershipMode": "theirs"}, "/ownershipMode"),
+        ({"externalAccountId": ""}, "/externalAccountId"),
+        ({"environment": 7}, "/environment"),
+        ({"config": {"path": 7}}, "/config/path"),
+        ({"config": {"path": "me", "colour": "red"}}, "/config/colour"),
+        ({"config": []}, "/config"),
+        ({"config": None}, "/config"),
+        ({"secretProvider": "vault"}, "/secretProvider"),
+        ({"secretRef": "right-key"}, "/secretRef"),
+        ({"secretRef": "patchbay://src_1"}, "/secretRef"),
+        ({"secretRef": "patchbay://src_01K0Z3NDEKTSV4RRFFQ69G5FAV"}, "/secretRef"),
+        ({"space": "nowhere"}, "/space"),
+        ({"integration_key": "acme.crm"}, "/integration_key"),
+        ({"secrets": {}}, "/secrets"),
+    ],
+)
+def test_a_create_that_is_refused_names_the_field_and_makes_nothing(
+    tenant: Tenant, changes: dict[str, Any], pointer: str
+) -> None:
+    publish_integration(tenant)
+    refused = call(tenant, "create", **asked(tenant, **changes))
+    assert refused.status == 400
+    assert refused.pointers == [pointer]
+    assert listed(tenant) == []
+    assert tenant.client.get(f"{tenant.connectors}/sources").json["items"] == []
+
+
+@pytest.mark.parametrize("field", sorted(asked(Tenant("", "", "", None))))  # type: ignore[arg-type]
+def test_every_field_of_a_create_that_the_contract_requires_is_required(
+    tenant: Tenant, field: str
+) -> None:
+    body = {name: value for name, value in asked(tenant).items() if name != field}
+    assert call(tenant, "create", **body).pointers == [f"/{field}"]
+
+
+def test_the_newest_release_of_a_major_version_is_taken(tenant: Tenant) -> None:
+    publish_integration(tenant, visibility="public")
+    for version in ("1.2.0", "2.0.0-beta.1", "2.0.0", "2.1.0"):
+        release(tenant, version, roles=["source"])
+    for number, version in ((1, "1.2.0"), (2, "2.1.0")):
+        record = create(tenant, integrationVersion=number)
+        assert record["integrationVersion"] == number
+        assert source_of(tenant, record)["version"] == version
+
+
+def test_what_still_needs_its_secrets_is_a_draft_until_it_is_resumed(tenant: Tenant) -> None:
+    # Given a connection without the secrets that its integration asks for
+    publish_integration(tenant)
+    record = create(tenant)
+    connection = connection_of(tenant, record)
+    assert (connection["status"], connection["required_action"]) == ("draft", "reauthorize")
+    # When they are entered at its source, and it is resumed
+    source = record["secretRef"].removeprefix("patchbay://")
+    entered = {"secrets": {"api_key": SECRET}}
+    assert tenant.client.patch(f"{tenant.connectors}/sources/{source}", entered).status == 200
+    resumed = call(tenant, "update", connectionId=record["id"], status="connected")
+    # Then it is active
+    assert resumed.json["status"] == "connected"
+    assert connection_of(tenant, record)["status"] == "active"
+
+
+def test_what_needs_no_secrets_is_active_at_once(tenant: Tenant) -> None:
+    publish_integration(tenant, authConfig={"type": "none"})
+    connection = connection_of(tenant, create(tenant))
+    assert (connection["status"], connection["required_action"]) == ("active", "none")
+
+
+def test_what_needs_configurations_which_the_operation_does_not_have_is_a_draft(
+    tenant: Tenant,
+) -> None:
+    manifest = {"roles": ["source"], "configurationSchema": DEPTH}
+    publish_integration(tenant, authConfig={"type": "none"}, manifest=manifest)
+    record = create(tenant)
+    connection = connection_of(tenant, record)
+    assert (connection["status"], connection["required_action"]) == ("draft", "fix_config")
+    refused = call(tenant, "update", connectionId=record["id"], status="connected")
+    assert (refused.status, refused.pointers) == (400, ["/status"])
+    path = f"{tenant.connectors}/connections/{record['id']}"
+    tenant.client.patch(path, {"configurations": {"depth": 1}})
+    assert call(tenant, "update", connectionId=record["id"], status="connected").status == 200
+
+
+def test_a_connection_is_made_in_the_oldest_space_or_the_one_that_is_named(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
+    assert tenant.client.post(spaces, {"slug": "aaa", "name": "Later"}).status == 201
+    assert connection_of(tenant, create(tenant))["space"] == "acme"
+    assert connection_of(tenant, create(tenant, space="aaa"))["space"] == "aaa"
+
+
+HOSTS = {
+    "variablesSchema": {
+        "type": "object",
+        "properties": {
+            "host": {"type": "string", "format": "hostname"},
+            "team": {"type": "string"},
+        },
+    },
+    "manifest": {
+        "checks": {
+            "steps": [
+                {
+                    "name": "whoami",
+                    "kind": "http",
+                    "request": {"url": "https://{{variables.host}}/{{variables.team}}"},
+                }
+            ]
+        }
+    },
+}
+HOST = {"host": "api.example.com", "team": "a"}
+
+
+def test_stored_secrets_go_along_to_the_same_place_only(tenant: Tenant, stranger: Tenant) -> None:
+    # Given a source with a secret, one of another tenant, and one without
+    publish_integration(tenant, visibility="public", **HOSTS)
+    holder = create_source(tenant, variables=HOST)
+    foreign = create_source(stranger, variables=HOST)
+    empty = create_source(tenant, variables=HOST, secrets={})
+    reference = f"patchbay://{holder['id']}"
+    # When a connection to another place would take the secret
+    evil = {**HOST, "host": "evil.example.net"}
+    refused = call(tenant, "create", **asked(tenant, config=evil, secretRef=reference))
+    # Then it does not get it, and nothing is made
+    assert (refused.status, refused.code) == (422, "SECRET_REENTRY_REQUIRED")
+    assert refused.pointers == ["/secretRef"]
+    assert set(refused.json["error"]["details"]["changed"]) == {"destination", "variables"}
+    assert listed(tenant) == []
+    # Nor one that is another's, or not there
+    for other in (foreign, empty):
+        answer = call(
+            tenant, "create", **asked(tenant, config=HOST, secretRef=f"patchbay://{other['id']}")
+        )
+        assert (answer.status, answer.pointers) == (400, ["/secretRef"])
+    # But to the same place it goes along
+    record = create(tenant, config={**HOST, "team": "b"}, secretRef=reference)
+    assert stored_secrets(tenant, source_of(tenant, record)) == {"api_key": SECRET}
+
+
+def test_an_update_of_the_config_replaces_it_and_keeps_secrets_only_in_their_place(
+    tenant: Tenant,
+) -> None:
+    publish_integration(tenant, **HOSTS)
+    holder = create_source(tenant, variables=HOST)
+    record = create(tenant, config=HOST, secretRef=f"patchbay://{holder['id']}")
+    # A config that leaves a variable out, leaves it out
+    answer = call(tenant, "update", connectionId=record["id"], config={"host": "API.example.com."})
+    assert answer.status == 200
+    source = source_of(tenant, record)
+    assert source["variables"] == {"host": "api.example.com"}
+    assert stored_secrets(tenant, source) == {"api_key": SECRET}
+    # One that leads elsewhere is refused, and changes nothing
+    evil = {"host": "evil.example.net"}
+    refused = call(tenant, "update", connectionId=record["id"], config=evil, label="Evil")
+    assert (refused.status, refused.code) == (422, "SECRET_REENTRY_REQUIRED")
+    assert refused.pointers == ["/secretRef"]
+    assert source_of(tenant, record) == source
+    assert listed(tenant)[0]["label"] == "Acme CRM"
+    # With secrets that belong there it is made, and without any too
+    there = create_source(tenant, variables=evil, secrets={"api_key": "other"})
+    reference = f"patchbay://{there['id']}"
+    moved = call(tenant, "update", connectionId=record["id"], config=evil, secretRef=reference)
+    assert moved.status == 200, moved.text
+    assert stored_secrets(tenant, source_of(tenant, record)) == {"api_key": "other"}
+    emptied = call(
+        tenant, "update", connectionId=record["id"], config=HOST, secretRef="patchbay://none"
+    )
+    assert emptied.status == 200, emptied.text
+    assert source_of(tenant, record)["secrets_set"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"label": ""}, "/label"),
+        ({"status": "paused"}, "/status"),
+        ({"ownershipMode": "x"}, "/ownershipMode"),
+        ({"externalAccountId": ""}, "/externalAccountId"),
+        ({"config": {"path": 7}}, "/config/path"),
+        ({"config": {}}, "/config/path"),
+        ({"secretProvider": "aws-secrets-manager"}, "/secretRef"),
+        ({"secretRef": "patchbay://x"}, "/secretRef"),
+        ({"connectionId": "x"}, "/connectionId"),
+        ({"environment": "live"}, "/environment"),
+        ({"tenantId": "x"}, "/tenantId"),
+    ],
+)
+def test_an_update_that_is_refused_names_the_field_and_changes_nothing(
+    tenant: Tenant, changes: dict[str, Any], pointer: str
+) -> None:
+    publish_integration(tenant)
+    record = create(tenant)
+    refused = call(tenant, "update", **{"connectionId": record["id"], **changes})
+    assert (refused.status, refused.pointers) == (400, [pointer])
+    assert listed(tenant) == [record]
+
+
+def test_an_update_changes_what_it_names_and_nothing_else(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    record = create(tenant, externalAccountId="a", environment="live")
+    nothing = call(tenant, "update", connectionId=record["id"], label=None, config=None).json
+    assert nothing == record | {"updatedAt": nothing["updatedAt"]}
+    own = {"secretProvider": "patchbay", "secretRef": record["secretRef"]}
+    changes = {"label": "Sales", "ownershipMode": "byok", "externalAccountId": "b"}
+    updated = call(tenant, "update", connectionId=record["id"], **changes, **own).json
+    assert updated == record | changes | {"updatedAt": updated["updatedAt"]}
+    source = source_of(tenant, record)
+    assert (source["name"], source["ownership_mode"]) == ("Sales", "byok")
+    assert listed(tenant) == [updated]
+
+
+def test_a_source_that_was_there_before_keeps_its_name_and_outlives_the_connection(
+    tenant: Tenant,
+) -> None:
+    publish_integration(tenant)
+    source = create_source(tenant)
+    connection = create_connection(tenant, source)
+    updated = call(tenant, "update", connectionId=connection["id"], label="Sales").json
+    assert updated["label"] == "Sales"
+    assert source_of(tenant, updated) == source
+    assert call(tenant, "delete", connectionId=connection["id"]).json == {"success": True}
+    assert tenant.client.get(f"{tenant.connectors}/sources/{source['id']}").json == source
+
+
+@pytest.mark.enable_socket
+def test_a_stated_status_is_the_last_word_until_the_next_test(
+    tenant: Tenant, server: Provider
+) -> None:
+    # Given an active connection that works
+    publish_integration(tenant, manifest=calling(server.port))
+    holder = create_source(tenant, secrets={"api_key": "right-key"})
+    record = create(tenant, secretRef=f"patchbay://{holder['id']}")
+    # When each word is said of it
+    for word, lifecycle in (
+        ("error", "active"),
+        ("disconnected", "paused"),
+        ("unknown", "paused"),
+        ("connected", "active"),
+        ("error", "active"),
+    ):
+        answer = call(tenant, "update", connectionId=record["id"], status=word)
+        # Then it is its status, and connected resumes what disconnected paused
+        assert answer.json["status"] == word
+        assert connection_of(tenant, record)["status"] == lifecycle
+        assert [found["status"] for found in listed(tenant, status=word)] == [word]
+        # And another edit does not take it back
+        assert call(tenant, "update", connectionId=record["id"], label=word).json["status"] == word
+    # And the next test has the next word
+    call(tenant, "test", connectionId=record["id"])
+    assert listed(tenant)[0]["status"] == "connected"
+    # And what is paused over there is disconnected here
+    path = f"{tenant.connectors}/connections/{record['id']}"
+    tenant.client.patch(path, {"status": "paused"})
+    assert listed(tenant)[0]["status"] == "disconnected"
+    assert listed(tenant)[0]["healthStatus"] == "connected"
+
+
+def test_a_list_is_filtered_and_goes_on_behind_its_limit(tenant: Tenant) -> None:
+    publish_integration(tenant, manifest={"roles": ["source"], "category": "crm"})
+    publish_integration(tenant, slug="mail", manifest={"roles": ["source"], "category": "email"})
+    crm = [create(tenant) for _ in range(3)]
+    mail = [create(tenant, integrationKey="acme.mail") for _ in range(2)]
+    assert listed(tenant) == [*crm, *mail]
+    assert listed(tenant, category="email") == mail
+    assert listed(tenant, category="no such thing") == []
+    assert listed(tenant, status="unknown", category="crm") == crm
+    assert listed(tenant, status="connected") == []
+    # The contract has no pages: only who asks for fewer than 1,000, or has more, sees our cursor
+    found: list[dict[str, Any]] = []
+    query = {"tenantId": tenant.organization_id, "limit": "2"}
+    while True:
+        page = records(tenant, **query).json
+        found += page["connections"]
+        if "nextCursor" not in page:
+            break
+        query["cursor"] = page["nextCursor"]
+    assert found == [*crm, *mail]
+    assert records(tenant, tenantId=tenant.organization_id, status="x").pointers == [
+        "/query/status"
+    ]
+    assert records(tenant).pointers == ["/query/tenantId"]
+    query |= {"category": "crm"}
+    assert records(tenant, **query).code == "INVALID_CURSOR"
+
+
+def test_another_tenants_connections_are_not_there(tenant: Tenant, stranger: Tenant) -> None:
+    publish_integration(tenant, visibility="public")
+    record = create(tenant)
+    foreign = call(stranger, "create", **asked(tenant))
+    assert (foreign.status, foreign.code) == (404, "ORGANIZATION_NOT_FOUND")
+    assert records(stranger, tenantId=tenant.organization_id).code == "ORGANIZATION_NOT_FOUND"
+    assert call(stranger, "update", connectionId=record["id"], label="mine").status == 404
+    assert call(stranger, "delete", connectionId=record["id"]).status == 404
+    assert call(stranger, "update", connectionId=NOBODY).code == "CONNECTION_NOT_FOUND"
+    assert listed(stranger) == []
+    assert listed(tenant) == [record]
+
+
+def test_who_may_only_read_lists_and_changes_nothing(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    reader = new_tenant("reader", [Permission.READ])
+    assert listed(reader) == []
+    for operation in ("create", "update", "delete"):
+        answer = call(reader, operation, **asked(reader))
+        assert (answer.status, answer.code) == (403, "PERMISSION_DENIED")
+
+
+def test_an_organization_without_a_space_is_told(tenant: Tenant, operator: Tenant) -> None:
+    publish_integration(tenant, visibility="public")
+    made = operator.client.post("/v1/organizations", {"name": "Empty"}).json
+    refused = call(operator, "create", **asked(operator, tenantId=made["id"]))
+    assert (refused.status, refused.pointers) == (400, ["/tenantId"])
+    nobody = call(operator, "create", **asked(operator, tenantId="org_nobody"))
+    assert nobody.code == "ORGANIZATION_NOT_FOUND"
+
+
+class LostReplies:
+    """DynamoDB applies a transaction, or not, and no reply arrives: the next `times` of them."""
+
+    def __init__(self, times: int, *, applied: bool) -> None:
+        self.times, self.applied = times, applied
+        connect().meta.events.register_first("before-send.dynamodb.TransactWriteItems", self)
+
+    def __call__(self, request: Any, **_: Any) -> None:
+        if self.times:
+            self.times -= 1
+            if self.applied:
+                botocore_stubber("before-send", request)
+            raise ReadTimeoutError(endpoint_url=request.url)
+
+
+@pytest.mark.parametrize("applied", [True, False])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_create_that_is_repeated_after_its_reply_was_lost_makes_one_of_each(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, applied: bool, times: int
+) -> None:
+    monkeypatch.setattr("patchbay.platform.dynamodb.pause_seconds", lambda _: 0)
+    publish_integration(tenant)
+    holder = create_source(tenant)
+    body = asked(tenant, secretRef=f"patchbay://{holder['id']}")
+    path = "/integrations/connection/create/v1.0.0"
+    # Given a create whose reply is lost once, or as often as it is tried
+    LostReplies(times, applied=applied)
+    first = tenant.client.post(path, body, idempotency_key="once")
+    assert first.status == (200 if times == 1 else 503)
+    # When it is repeated
+    again = tenant.client.post(path, body, idempotency_key="once")
+    assert again.status == 200, again.text
+    # Then there is one connection and one source of it, with its secrets
+    assert listed(tenant) == [again.json]
+    sources = tenant.client.get(f"{tenant.connectors}/sources").json["items"]
+    assert sorted(s["id"] for s in sources) == sorted(
+        [holder["id"], source_of(tenant, again.json)["id"]]
+    )
+    assert stored_secrets(tenant, source_of(tenant, again.json)) == {"api_key": SECRET}
+    # And it counts once: it can be taken away, and the space then too
+    assert call(tenant, "delete", connectionId=again.json["id"]).status == 200
+    assert tenant.client.delete(f"{tenant.connectors}/sources/{holder['id']}").status == 204
+
+
+def test_a_create_that_fails_leaves_nothing(
+    tenant: Tenant, deployed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_integration(tenant)
+    holder = create_source(tenant)
+    before = everything_in(deployed)
+
+    def crash(*_: object, **__: object) -> None:
+        raise RuntimeError("power failure")
+
+    monkeypatch.setattr(ConnectionStore, "create_connected", crash)
+    reference = f"patchbay://{holder['id']}"
+    assert call(tenant, "create", **asked(tenant, secretRef=reference)).status == 500
+    assert everything_in(deployed) == before
