@@ -1,5 +1,6 @@
 # What can be done here: `make help`. Tools live under .local/ and .venv/, nothing is installed
-# outside the checkout, and each step runs only if what it depends on has changed.
+# outside the checkout (but PostgreSQL's server, for `make e2e`, where there is none), and each step
+# runs only if what it depends on has changed.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
@@ -100,8 +101,19 @@ unit: .venv/.stamp ## Unit and integration tests (moto)
 	$(BIN)/pytest tests/unit tests/integration
 
 .PHONY: e2e
-e2e: tools ## End-to-end tests against a local cloud
+e2e: tools postgresql ## End-to-end tests against a local cloud
 	$(BIN)/pytest tests/e2e
+
+# A real server for the tests of the kind postgres, installed only if there is none.
+.PHONY: postgresql
+postgresql:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+		command -v apt-get >/dev/null || \
+			{ echo "patchbay: make e2e needs PostgreSQL's server (initdb, postgres)" >&2; exit 1; }; \
+		if [ "$$(id -u)" = 0 ]; then as=; else as="sudo -n"; fi; \
+		$(call install,PostgreSQL's server,setup-postgresql,{ $$as apt-get update && \
+			$$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+			postgresql; }); }
 
 # ---------------------------------------------------------------- tools
 

@@ -1,77 +1,200 @@
-"""Tests of sources, destinations and connections."""
+"""Tests of sources, destinations and connections, and their history."""
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from patchbay.checks.contracts import Answer, ConnectionTest, ConnectionTestOutput, DryRun
+from patchbay.checks.contracts import (
+    Answer,
+    ConnectionTest,
+    ConnectionTestOutput,
+    DryRun,
+    ModeQuery,
+    RecordedTest,
+)
 from patchbay.checks.egress import EgressGuard
+from patchbay.checks.history import Kind, Subject, TestHistory
+from patchbay.checks.on_demand import OnDemandTests
 from patchbay.checks.policy import EgressPolicy
-from patchbay.checks.testing import Tester, health_status
+from patchbay.checks.queue import TestQueue
+from patchbay.checks.testing import Tester
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
+from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.http import HttpApi
+from patchbay.platform.http import HttpApi, Reply
+from patchbay.platform.idempotency import Idempotency
+from patchbay.platform.ids import Stamp
+from patchbay.platform.limits import Limit, Limiter
+from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.settings import ChecksSettings
-from patchbay.registry.manifest import Role
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal, admit
 
-api = HttpApi(admit, tag="Tests")
 
-BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
+@cache
+def _settings() -> ChecksSettings:
+    return ChecksSettings.from_env()
+
+
+@cache
+def _table() -> Table:
+    return Table(_settings().integrations_table)
+
+
+@cache
+def _history() -> TestHistory:
+    return TestHistory(Table(_settings().events_table), CursorSeal(_table()))
 
 
 @cache
 def _tester() -> Tester:
-    settings = ChecksSettings.from_env()
-    table = Table(settings.integrations_table)
     return Tester(
-        RegistryStore(table),
-        ConnectionStore(table),
-        Vault(table, settings.vault_key_id),
-        EventStore(Table(settings.events_table), settings.raw_event_days),
-        EgressGuard(EgressPolicy.parse(settings.egress_allow)),
+        RegistryStore(_table()),
+        ConnectionStore(_table()),
+        Vault(_table(), _settings().vault_key_id),
+        EventStore(Table(_settings().events_table), _settings().raw_event_days),
+        _history(),
         utc_now,
     )
 
 
-@api.post(f"{BASE}/connections/test", permission=Permission.MANAGE)
-def dry_run(organization_id: str, body: DryRun) -> Answer:
-    """Test whether a source, and a destination, would connect; nothing is stored."""
-    return Answer.of(_tester().dry_run(organization_id, body))
-
-
-@api.post(f"{BASE}/sources/<source_id>/test", permission=Permission.MANAGE)
-def check_source(organization_id: str, source_id: str) -> Answer:
-    """Test a source; nothing is stored."""
-    return Answer.of(_tester().test_endpoint(organization_id, Role.SOURCE, source_id))
-
-
-@api.post(f"{BASE}/destinations/<destination_id>/test", permission=Permission.MANAGE)
-def check_destination(organization_id: str, destination_id: str) -> Answer:
-    """Test a destination; nothing is stored."""
-    return Answer.of(_tester().test_endpoint(organization_id, Role.DESTINATION, destination_id))
-
-
-@api.post(f"{BASE}/connections/<connection_id>/test", permission=Permission.MANAGE)
-def check_connection(organization_id: str, connection_id: str) -> Answer:
-    """Run the health check of a connection; it leaves an event in its space."""
-    return Answer.of(_tester().test_connection(organization_id, connection_id))
-
-
-@api.post("/integrations/connection/test/v1.0.0", permission=Permission.MANAGE)
-def integrations_connection_test(caller: Principal, body: ConnectionTest) -> ConnectionTestOutput:
-    """Run the health check of a connection (operation integrations.connection.test)."""
-    report = _tester().test_connection(caller.organization_id, body.connection_id)
-    return ConnectionTestOutput(
-        success=report.passed,
-        status=health_status(report),
-        latency_ms=report.latency_ms,
-        error=None if report.passed else report.message,
-        error_code=report.code,
+@lru_cache(maxsize=8)
+def _tests(domain_name: str) -> OnDemandTests:
+    settings = _settings()
+    return OnDemandTests(
+        _tester(),
+        _history(),
+        Limiter(_table(), "tests"),
+        Limit(settings.tests_per_minute, settings.tests_in_flight),
+        TestQueue(settings.test_queue_url),
+        EgressGuard(EgressPolicy.parse(settings.egress_allow, [domain_name])),
+        domain_name,
+        utc_now,
     )
+
+
+@cache
+def _idempotency() -> Idempotency:
+    return Idempotency(_table())
+
+
+api = HttpApi(admit, tag="Tests", idempotency=_idempotency)
+
+BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
+
+
+@api.post(f"{BASE}/connections/test", permission=Permission.MANAGE, failures=(429,))
+def dry_run(organization_id: str, body: DryRun, domain_name: str) -> Answer:
+    """Test whether a source, and a destination, would connect; nothing is stored."""
+    return _tests(domain_name).dry_run(organization_id, body)
+
+
+@api.post(
+    f"{BASE}/sources/<source_id>/test",
+    permission=Permission.MANAGE,
+    failures=(429,),
+    answers={202: RecordedTest},
+)
+def check_source(
+    organization_id: str, source_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
+) -> Reply[RecordedTest]:
+    """Test a source, at once or by the queue (mode=async)."""
+    return _started(Subject(organization_id, Kind.SOURCE, source_id), query, stamp, domain_name)
+
+
+@api.post(
+    f"{BASE}/destinations/<destination_id>/test",
+    permission=Permission.MANAGE,
+    failures=(429,),
+    answers={202: RecordedTest},
+)
+def check_destination(
+    organization_id: str, destination_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
+) -> Reply[RecordedTest]:
+    """Test a destination, at once or by the queue (mode=async)."""
+    subject = Subject(organization_id, Kind.DESTINATION, destination_id)
+    return _started(subject, query, stamp, domain_name)
+
+
+@api.post(
+    f"{BASE}/connections/<connection_id>/test",
+    permission=Permission.MANAGE,
+    failures=(429,),
+    answers={202: RecordedTest},
+)
+def check_connection(
+    organization_id: str, connection_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
+) -> Reply[RecordedTest]:
+    """Run the health check of a connection, at once or by the queue; it leaves an event."""
+    subject = Subject(organization_id, Kind.CONNECTION, connection_id)
+    return _started(subject, query, stamp, domain_name)
+
+
+@api.get(f"{BASE}/sources/<source_id>/tests", permission=Permission.READ)
+def list_source_tests(
+    organization_id: str, source_id: str, query: ListQuery
+) -> Listing[RecordedTest]:
+    """List the tests of a source of the last 90 days, newest first."""
+    subject = Subject(organization_id, Kind.SOURCE, source_id)
+    return _tester().recorded_page(subject, query)
+
+
+@api.get(f"{BASE}/sources/<source_id>/tests/<test_id>", permission=Permission.READ)
+def get_source_test(organization_id: str, source_id: str, test_id: str) -> RecordedTest:
+    """Read a test of a source; one that is queued is polled here."""
+    return _tester().recorded(Subject(organization_id, Kind.SOURCE, source_id), test_id)
+
+
+@api.get(f"{BASE}/destinations/<destination_id>/tests", permission=Permission.READ)
+def list_destination_tests(
+    organization_id: str, destination_id: str, query: ListQuery
+) -> Listing[RecordedTest]:
+    """List the tests of a destination of the last 90 days, newest first."""
+    subject = Subject(organization_id, Kind.DESTINATION, destination_id)
+    return _tester().recorded_page(subject, query)
+
+
+@api.get(f"{BASE}/destinations/<destination_id>/tests/<test_id>", permission=Permission.READ)
+def get_destination_test(organization_id: str, destination_id: str, test_id: str) -> RecordedTest:
+    """Read a test of a destination; one that is queued is polled here."""
+    subject = Subject(organization_id, Kind.DESTINATION, destination_id)
+    return _tester().recorded(subject, test_id)
+
+
+@api.get(f"{BASE}/connections/<connection_id>/tests", permission=Permission.READ)
+def list_connection_tests(
+    organization_id: str, connection_id: str, query: ListQuery
+) -> Listing[RecordedTest]:
+    """List the tests of a connection of the last 90 days, newest first."""
+    subject = Subject(organization_id, Kind.CONNECTION, connection_id)
+    return _tester().recorded_page(subject, query)
+
+
+@api.get(f"{BASE}/connections/<connection_id>/tests/<test_id>", permission=Permission.READ)
+def get_connection_test(organization_id: str, connection_id: str, test_id: str) -> RecordedTest:
+    """Read a test of a connection; one that is queued is polled here."""
+    subject = Subject(organization_id, Kind.CONNECTION, connection_id)
+    return _tester().recorded(subject, test_id)
+
+
+@api.post("/integrations/connection/test/v1.0.0", permission=Permission.MANAGE, failures=(429,))
+def integrations_connection_test(
+    caller: Principal, body: ConnectionTest, stamp: Stamp, domain_name: str
+) -> ConnectionTestOutput:
+    """Run the health check of a connection (operation integrations.connection.test)."""
+    subject = Subject(caller.organization_id, Kind.CONNECTION, body.connection_id)
+    return ConnectionTestOutput.of(_tests(domain_name).start(subject, "sync", stamp))
+
+
+def _started(
+    subject: Subject, query: ModeQuery, stamp: Stamp, domain_name: str
+) -> Reply[RecordedTest]:
+    test = _tests(domain_name).start(subject, query.mode, stamp)
+    if query.mode == "sync":
+        return Reply(test)
+    return Reply(test, status=202, location=test.href)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

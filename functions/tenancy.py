@@ -20,6 +20,7 @@ from patchbay.tenancy.model import (
     NewOrganization,
     NewSpace,
     Organization,
+    OrganizationPatch,
     Space,
     SpacePatch,
 )
@@ -66,7 +67,17 @@ def list_organizations(caller: Principal, query: ListQuery) -> Listing[Organizat
 @api.get("/v1/organizations/<organization_id>", permission=Permission.READ)
 def get_organization(organization_id: str) -> Reply[Organization]:
     """Read an organization."""
-    return Reply(_tenants().organization(organization_id), FIRST_REVISION)
+    organization = _tenants().organization(organization_id)
+    return Reply(organization, organization.revision)
+
+
+@api.patch("/v1/organizations/<organization_id>", permission=Permission.ADMIN)
+def change_organization(
+    organization_id: str, body: OrganizationPatch, if_match: str | None
+) -> Reply[Organization]:
+    """Rename an organization, or pause all of its monitors (JSON merge patch)."""
+    changed = _tenants().change_organization(organization_id, body, if_match)
+    return Reply(changed, changed.revision)
 
 
 @api.post("/v1/organizations/<organization_id>/spaces", permission=Permission.MANAGE, status=201)

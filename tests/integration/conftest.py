@@ -134,6 +134,10 @@ def deployed(
         "ALERT_TOPIC_ARNS": topic["TopicArn"],
         "NOTIFICATION_QUEUE_URL": queue["QueueUrl"],
         "INTEGRATION_BUS": "integrations",
+        "TESTS_PER_MINUTE": "120",
+        "TESTS_IN_FLIGHT": "20",
+        "TEST_QUEUE_URL": services.client("sqs").create_queue(QueueName="TestQueue")["QueueUrl"],
+        "API_HOST": "api.example.com",
     }.items():
         monkeypatch.setenv(name, value)
     modules = [importlib.import_module(name) for name in FUNCTIONS]

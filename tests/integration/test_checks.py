@@ -1,5 +1,7 @@
 """Tests of what is connected, over the API, against real servers on loopback."""
 
+import json
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 
 import checks
 from local.provider import Provider, provider
+from patchbay.checks import testing as engine
 from patchbay.connections.vault import Vault
 from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration.api import Answer, sample_event
@@ -197,7 +200,8 @@ def test_the_rest_route_tests_a_connection_step_by_step(tenant: Tenant, server: 
     answer = tenant.client.post(f"{tenant.connectors}/connections/{connection['id']}/test", {})
     assert answer.json["status"] == "succeeded"
     names = [step["name"] for step in answer.json["steps"]]
-    assert names == ["config", "secrets", "egress", "dns", "tcp", "tls", "whoami"]
+    gates = ["config", "secrets", "egress", "dns", "tcp", "tls"]
+    assert names == [*gates, "whoami", "configurations"]
     assert len(events(tenant)) == 1
 
 
@@ -258,3 +262,217 @@ def test_a_test_whose_secrets_can_not_be_read_is_our_fault_and_leaves_an_event(
     assert (summary["total_events"], summary["platform_faults"]) == (0, 1)
     assert len(events(tenant)) == 1
     assert server.requests == []
+
+
+def check(tenant: Tenant, kind: str, thing: dict[str, Any]) -> Answer:
+    return tenant.client.call("POST", f"{tenant.connectors}/{kind}/{thing['id']}/test", None)
+
+
+def test_more_tests_a_minute_than_allowed_are_429_and_dial_nothing(
+    tenant: Tenant, stranger: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESTS_PER_MINUTE", "3")
+    connection = create_connection(tenant, source_asking(tenant, server, "me"))
+    source = {"id": connection["source_id"]}
+    # When every kind of test is asked for once, and then once more
+    assert dry_run(tenant, source["id"]).status == 200
+    assert check(tenant, "sources", source).status == 200
+    path = f"{tenant.connectors}/connections/{connection['id']}/test?mode=async"
+    assert tenant.client.call("POST", path, None).status == 202
+    dialled = len(server.requests)
+    operation = "/integrations/connection/test/v1.0.0"
+    refusals = [
+        dry_run(tenant, source["id"]),
+        check(tenant, "sources", source),
+        tenant.client.call("POST", path, None),
+        tenant.client.post(operation, {"connectionId": connection["id"]}),
+    ]
+    # Then none of them passes, and each says when to come again
+    for refused in refusals:
+        assert (refused.status, refused.code) == (429, "RATE_LIMITED")
+        assert 0 < int(refused.headers["retry-after"]) <= 120
+    assert len(server.requests) == dialled
+    # Another tenant is not touched by that
+    assert dry_run(stranger, "src_01K0Z3NDEKTSV4RRFFQ69G5FAV").status == 404
+
+
+def test_more_tests_in_flight_than_allowed_are_429(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESTS_IN_FLIGHT", "1")
+    connection = create_connection(tenant, source_asking(tenant, server, "me"))
+    path = f"{tenant.connectors}/connections/{connection['id']}/test"
+    # Given one that waits in the queue
+    assert tenant.client.call("POST", f"{path}?mode=async", None).status == 202
+    # Then there is room for no other
+    refused = tenant.client.call("POST", path, None)
+    assert (refused.status, refused.headers["retry-after"]) == (429, "2")
+
+
+@pytest.mark.parametrize("kind", ["http", "tcp"])
+def test_a_refused_target_tells_nothing_of_its_ports(
+    tenant: Tenant, server: Provider, kind: str
+) -> None:
+    # Given an open and a closed port of an address that the operator did not allow
+    with socket.create_server(("127.0.0.2", 0)) as listener, socket.socket() as unused:
+        unused.bind(("127.0.0.2", 0))
+        answers = []
+        for name, port in (("open", listener.getsockname()[1]), ("shut", unused.getsockname()[1])):
+            manifest = calling(1024)
+            [step] = manifest["checks"]["steps"]
+            if kind == "http":
+                step["request"]["url"] = f"http://127.0.0.2:{port}/"
+            else:
+                manifest["checks"]["steps"] = [
+                    {"name": "port", "kind": "tcp", "host": "127.0.0.2", "port": port}
+                ]
+            publish_integration(tenant, slug=name, manifest=manifest)
+            source = create_source(tenant, integration=f"acme/{name}")
+            answers.append(dry_run(tenant, source["id"]).json)
+        # Then both are answered alike but for the time, and nobody was dialled
+        listener.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    assert answers[0]["code"] == "egress_blocked"
+    for answer in answers:
+        answer["latency_ms"] = 0
+        for step in answer["steps"]:
+            step["duration_ms"] = 0
+    assert answers[0] == answers[1]
+
+
+def test_a_test_may_not_call_the_api_that_it_runs_in(tenant: Tenant) -> None:
+    manifest = calling(1024)
+    own = sample_event("docs")["requestContext"]["domainName"]
+    # The sample's own name is an address; a name of the gateway is told by the gateway alone.
+    assert own == "127.0.0.1"
+    manifest["checks"]["steps"][0]["request"]["url"] = "https://api.patchbay.example.net/v1/catalog"
+    publish_integration(tenant, manifest=manifest)
+    source = create_source(tenant)
+    event = sample_event("checks")
+    path = f"{tenant.connectors}/connections/test"
+    event |= {"rawPath": path, "body": json.dumps({"source_id": source["id"]})}
+    event["requestContext"]["http"]["path"] = path
+    event["requestContext"]["domainName"] = "api.patchbay.example.net"
+    event["requestContext"]["authorizer"]["lambda"]["organization_id"] = tenant.organization_id
+    answer = json.loads(checks.handler(event, None)["body"])
+    assert answer["code"] == "egress_blocked"
+    assert [s["detail"] for s in answer["steps"] if s["status"] == "failed"] == ["name"]
+
+
+def slow_manifest(server: Provider, **limits: Any) -> dict[str, Any]:
+    """Two optional looks at a server that is silent, after a gate that it answers."""
+    manifest = calling(server.port)
+    whoami = manifest["checks"]["steps"][0]
+    silent = whoami | {"category": "capability", "mandatory": False}
+    silent["request"] = {"method": "GET", "url": f"{server.url}/silent"}
+    steps = [whoami, silent | {"name": "first"}, silent | {"name": "second"}]
+    manifest["checks"] = {"steps": steps, **limits}
+    return manifest
+
+
+def test_what_got_no_time_is_skipped_and_says_so(tenant: Tenant, server: Provider) -> None:
+    # Given a total of 1 s, of which the first silent server takes all
+    publish_integration(tenant, manifest=slow_manifest(server, timeoutMs=1000))
+    source = create_source(tenant)
+    started = time.monotonic()
+    answer = check(tenant, "sources", source).json
+    assert time.monotonic() - started < 1.5
+    outcome = {step["name"]: (step["status"], step["skip_reason"]) for step in answer["steps"]}
+    assert outcome["whoami"] == ("passed", None)
+    assert outcome["first"] == ("warning", None)
+    assert outcome["second"] == ("skipped", "budget_exhausted")
+    # What is optional does not decide
+    assert answer["status"] == "succeeded"
+
+
+def test_the_time_of_a_test_is_its_manifests_or_the_default_of_how_it_runs() -> None:
+    said = engine.Budget(25_000, 10_000)
+    assert (engine.SYNCHRONOUS, engine.ASYNCHRONOUS.most_ms) == (said, 60_000)
+    assert engine.ASYNCHRONOUS.default_ms > engine.SYNCHRONOUS.default_ms
+
+
+def test_a_capability_that_fails_puts_only_itself_at_risk(tenant: Tenant, server: Provider) -> None:
+    manifest = calling(server.port)
+    whoami = manifest["checks"]["steps"][0]
+    manifest["capabilities"] = ["metadata_sync", "profiling", "webhook"]
+    for capability, path in (("metadata_sync", "me"), ("profiling", "403")):
+        request = {"method": "GET", "url": f"{server.url}/{path}"}
+        step = {"name": f"can {capability}", "kind": "http", "request": request}
+        manifest["checks"]["steps"].append(
+            step | {"category": "capability", "capability": capability}
+        )
+    assert whoami["name"] == "whoami"
+    publish_integration(tenant, manifest=manifest)
+    connection = create_connection(tenant, create_source(tenant))
+    answer = check(tenant, "connections", connection).json
+    assert answer["status"] == "succeeded"
+    assert answer["capabilities"] == [
+        {"role": "source", "name": "metadata_sync", "status": "proven"},
+        {"role": "source", "name": "profiling", "status": "at_risk"},
+        {"role": "source", "name": "webhook", "status": "untested"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gives", "takes", "status", "verdict"),
+    [
+        (["metadata_sync"], ["metadata_sync", "alert"], "passed", "succeeded"),
+        (["metadata_sync", "webhook"], ["metadata_sync"], "warning", "succeeded"),
+        (["webhook"], ["metadata_sync"], "failed", "failed"),
+        ([], ["metadata_sync"], "skipped", "succeeded"),
+    ],
+)
+def test_the_last_step_is_whether_the_destination_takes_what_the_source_gives(
+    tenant: Tenant,
+    server: Provider,
+    gives: list[str],
+    takes: list[str],
+    status: str,
+    verdict: str,
+) -> None:
+    for slug, capabilities in (("giver", gives), ("taker", takes)):
+        manifest = calling(server.port) | {
+            "roles": ["source", "destination"],
+            "capabilities": capabilities,
+        }
+        publish_integration(tenant, slug=slug, manifest=manifest)
+    source = create_source(tenant, integration="acme/giver")
+    body = {
+        "name": "d",
+        "integration": "acme/taker",
+        "variables": {"path": "me"},
+        "secrets": {"api_key": SECRET},
+    }
+    destination = tenant.client.post(f"{tenant.connectors}/destinations", body).json
+    answer = dry_run(tenant, source["id"], destination_id=destination["id"]).json
+    last = answer["steps"][-1]
+    assert (last["name"], last["status"]) == ("capabilities", status)
+    assert answer["status"] == verdict
+    if verdict == "failed":
+        assert (answer["code"], answer["blame"]) == ("config_invalid", "customer")
+        assert last["field_pointer"] == "/destination_id"
+        assert answer["verified"] is False
+
+
+def test_configurations_that_an_upgrade_made_wrong_are_a_result_of_the_test(
+    tenant: Tenant, server: Provider
+) -> None:
+    # Given a connection, whose source is upgraded to a release that asks for more
+    connection = create_connection(tenant, source_asking(tenant, server, "me"))
+    manifest = calling(server.port)
+    manifest["configurationSchema"]["required"] = ["depth"]
+    integration = tenant.client.get("/v1/catalog/acme/crm").json
+    path = f"/v1/integrations/{integration['id']}"
+    tenant.client.patch(path, {"manifest": manifest})
+    assert tenant.client.post(f"{path}/publish", {"version": "1.1.0"}).status == 201
+    source = f"{tenant.connectors}/sources/{connection['source_id']}"
+    upgraded = tenant.client.patch(source, {"version": "1.1.0"})
+    assert upgraded.status == 200, upgraded.text
+    # When it is tested
+    answer = check(tenant, "connections", connection).json
+    # Then it says which field is missing, as a failed step and no error
+    assert (answer["status"], answer["code"]) == ("failed", "config_invalid")
+    [step] = [step for step in answer["steps"] if step["status"] == "failed"]
+    assert (step["name"], step["field_pointer"]) == ("configurations", "/configurations/depth")
+    assert "is required" in answer["message"]

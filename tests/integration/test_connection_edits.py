@@ -69,6 +69,8 @@ def test_a_new_connection_is_active_untested_and_not_monitored(tenant: Tenant) -
         "latency_ms": None,
         "error_code": None,
         "error_message": None,
+        "consecutive_failures": 0,
+        "consecutive_successes": 0,
     }
 
 

@@ -15,13 +15,13 @@ from patchbay.connections.model import (
     Connection,
     ConnectionPatch,
     EndpointPatch,
-    Health,
     HealthStatus,
     NewConnection,
     NewEndpoint,
     RequiredAction,
 )
 from patchbay.connections.operations import ConnectionOperations
+from patchbay.connections.state import Observation
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.platform.clock import utc_now
@@ -276,16 +276,8 @@ def test_health_keeps_the_newest_word_and_when_it_began(ours: Ours, joined: Join
     now = utc_now()
 
     def record(status: HealthStatus, seconds: float) -> None:
-        at = now + timedelta(seconds=seconds)
-        health = Health(
-            status=status,
-            since=at,
-            checked_at=at,
-            latency_ms=1,
-            error_code=None,
-            error_message=None,
-        )
-        ours.store.record_health(connection, health, RequiredAction.NONE)
+        seen = Observation(now + timedelta(seconds=seconds), status, latency_ms=1)
+        ours.store.observe(connection, seen, RequiredAction.NONE)
 
     def told() -> tuple[HealthStatus, float | None, float | None]:
         health = ours.store.connection(ours.organization_id, connection.id).health
@@ -320,15 +312,8 @@ def test_an_edit_does_not_bring_back_what_a_test_has_ended(
     assert said.json["status"] == "error"
     # When a test ends while it is edited
     stored = ours.store.connection(ours.organization_id, connection["id"])
-    health = Health(
-        status=HealthStatus.CONNECTED,
-        since=utc_now(),
-        checked_at=utc_now(),
-        latency_ms=1,
-        error_code=None,
-        error_message=None,
-    )
-    ours.table.before = [lambda: ours.store.record_health(stored, health, RequiredAction.NONE)]
+    seen = Observation(utc_now(), HealthStatus.CONNECTED, latency_ms=1)
+    ours.table.before = [lambda: ours.store.observe(stored, seen, RequiredAction.NONE)]
     ours.change(connection, name="Sales")
     # Then the test has the last word
     changed = ours.store.connection(ours.organization_id, connection["id"])
@@ -340,8 +325,8 @@ def test_a_test_of_a_connection_that_is_gone_brings_nothing_back(
 ) -> None:
     connection = ours.store.connection(ours.organization_id, joined[2]["id"])
     tenant.client.delete(f"{tenant.connectors}/connections/{connection.id}")
-    health = connection.health.model_copy(update={"checked_at": utc_now()})
-    ours.store.record_health(connection, health, RequiredAction.NONE)
+    seen = Observation(utc_now(), HealthStatus.ERROR, latency_ms=1)
+    assert ours.store.observe(connection, seen, RequiredAction.NONE) == []
     with pytest.raises(NotFound):
         ours.store.connection(ours.organization_id, connection.id)
 

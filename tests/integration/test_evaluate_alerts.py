@@ -11,11 +11,11 @@ from botocore.exceptions import ReadTimeoutError
 import evaluate_alerts
 from patchbay.alerts.evaluation import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.store import LANES, AlertStore, lane_of
-from patchbay.connections.model import Health, HealthStatus
-from patchbay.connections.store import ConnectionStore, connection_key
+from patchbay.connections.model import HealthStatus
+from patchbay.connections.store import connection_key
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.store import EventStore
-from patchbay.platform.clock import floor_to_hour, utc_now
+from patchbay.platform.clock import floor_to_hour, to_text, utc_now
 from patchbay.platform.dynamodb import Key, Table, Update, connect
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.tenancy.store import TenancyStore
@@ -246,10 +246,12 @@ def connection(tenant: Tenant) -> dict[str, Any]:
 
 def be(tenant: Tenant, connection_id: str, status: HealthStatus, at: datetime) -> None:
     """The last test of a connection said this."""
-    store = ConnectionStore(Table("IntegrationsTable"))
-    known = store.connection(tenant.organization_id, connection_id)
-    health = known.health.model_dump() | {"status": status, "checked_at": at}
-    store.record_health(known, Health.model_validate(health))
+    table = Table("IntegrationsTable")
+    key = connection_key(tenant.organization_id, connection_id)
+    item = table.get(key)
+    assert item is not None
+    health = item["health"] | {"status": status.value, "checked_at": to_text(at)}
+    table.write(Update(key, values={"health": health}))
 
 
 def test_a_connection_that_is_down_is_told_and_so_is_its_recovery(
@@ -369,6 +371,33 @@ def test_deleting_a_rule_ends_its_alert_and_tells_nobody(tenant: Tenant, now: da
     left = Table("IntegrationsTable").query(f"SPACE#{tenant.space_id}", prefix="ALERT#")
     assert left.items == []
     assert tenant.client.delete("/spaces/acme").status == 204
+
+
+def test_a_paused_space_or_organization_is_left_as_it_is(
+    tenant: Tenant, operator: Tenant, now: datetime
+) -> None:
+    create_rule(tenant, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now)
+    organization = f"/v1/organizations/{tenant.organization_id}"
+    for client, path in ((tenant.client, "/spaces/acme"), (operator.client, organization)):
+        assert client.patch(path, {"paused": True}).status == 200
+        evaluate(now)
+        assert alerts(tenant) == []
+        assert client.patch(path, {"paused": False}).status == 200
+    evaluate(now)
+    assert states(tenant) == ["firing"]
+
+
+def test_after_a_pause_silence_counts_anew(tenant: Tenant) -> None:
+    now = utc_now()
+    create_rule(tenant, condition={"kind": "stale", "after_seconds": 3600}, channels=[BUS])
+    report(tenant, EventStatus.SUCCESS, now - timedelta(hours=3), number=1)
+    tenant.client.patch("/spaces/acme", {"paused": True})
+    tenant.client.patch("/spaces/acme", {"paused": False})
+    evaluate(now + 30 * MINUTE)
+    assert alerts(tenant) == []
+    evaluate(now + 62 * MINUTE)
+    assert states(tenant) == ["firing"]
 
 
 def test_a_deletion_that_was_cut_off_is_finished_by_the_next_evaluation(

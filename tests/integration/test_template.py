@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from patchbay.checks import history
+from patchbay.checks import testing as engine
 from patchbay.checks.policy import EgressPolicy
 from patchbay.platform import settings
 from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
@@ -65,6 +67,7 @@ def test_each_function_is_told_what_its_settings_ask_for(template: dict[str, Any
         "alerts": settings.AlertsSettings,
         "evaluate_alerts": settings.EvaluateAlertsSettings,
         "deliver_notifications": settings.DeliverNotificationsSettings,
+        "run_tests": settings.RunTestsSettings,
     }
     for function in functions(template).values():
         properties = function["Properties"]
@@ -131,6 +134,34 @@ def test_a_store_that_hangs_is_told_before_the_function_is_ended(template: dict[
     default = template["Globals"]["Function"]["Timeout"]
     for function in functions(template).values():
         assert function["Properties"].get("Timeout", default) > longest
+
+
+def test_a_queue_waits_for_its_function_and_gives_up_in_the_end(template: dict[str, Any]) -> None:
+    queues = resources(template, "AWS::SQS::Queue")
+    fed = 0
+    for function in functions(template).values():
+        for event in function["Properties"].get("Events", {}).values():
+            if event["Type"] != "SQS":
+                continue
+            fed += 1
+            [name] = texts(event["Properties"]["Queue"])
+            queue = queues[name.removesuffix(".Arn")]["Properties"]
+            # AWS: six times the function's limit, so that throttled batches don't come twice.
+            assert queue["VisibilityTimeout"] >= 6 * function["Properties"]["Timeout"]
+            assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+            [dead_letters] = texts(queue["RedrivePolicy"]["deadLetterTargetArn"])
+            assert dead_letters.removesuffix(".Arn") in queues
+    assert fed
+
+
+def test_a_claim_lasts_as_long_as_the_function_that_runs_queued_tests(
+    template: dict[str, Any],
+) -> None:
+    limit = functions(template)["RunTestsFunction"]["Properties"]["Timeout"]
+    assert history.TO_RUN.total_seconds() == limit
+    # What a test takes at most, and two of the store's slowest calls, before and after it
+    assert engine.ASYNCHRONOUS.most_ms / 1000 + 2 * 9 <= limit
+    assert history.TO_FINISH > 2 * history.TO_RUN
 
 
 def test_the_pattern_of_egress_rules_is_what_the_guard_reads(template: dict[str, Any]) -> None:

@@ -244,3 +244,28 @@ def test_the_last_page_knows_that_it_is_the_last(tenant: Tenant) -> None:
         tenant.client.post(spaces, {"slug": f"p{number}", "name": "p"})
     page = tenant.client.get(f"{spaces}?limit=4").json
     assert (len(page["items"]), page["next_cursor"]) == (4, None)
+
+
+def test_a_space_is_paused_and_goes_on(tenant: Tenant) -> None:
+    path = f"/spaces/{tenant.space_slug}"
+    assert tenant.client.get(path).json["paused"] is False
+    answer = tenant.client.patch(path, {"paused": True})
+    assert (answer.status, answer.json["paused"], answer.json["name"]) == (200, True, "acme")
+    assert tenant.client.get(path).json["paused"] is True
+    assert tenant.client.patch(path, {"paused": False}).json["paused"] is False
+    assert tenant.client.patch(path, {"paused": None}).pointers == ["/paused"]
+    assert tenant.client.patch(path, {"name": None}).pointers == ["/name"]
+
+
+def test_only_the_operator_pauses_an_organization(operator: Tenant, tenant: Tenant) -> None:
+    path = f"/v1/organizations/{tenant.organization_id}"
+    assert tenant.client.patch(path, {"paused": True}).code == "PERMISSION_DENIED"
+    tag = operator.client.get(path).headers["etag"]
+    paused = operator.client.patch(path, {"paused": True}, if_match=tag)
+    assert (paused.status, paused.json["paused"]) == (200, True)
+    assert operator.client.patch(path, {"name": "x"}, if_match=tag).code == "PRECONDITION_FAILED"
+    renamed = operator.client.patch(path, {"name": "Acme Ltd"})
+    assert (renamed.json["name"], renamed.json["paused"]) == ("Acme Ltd", True)
+    assert tenant.client.get(path).json == renamed.json
+    nowhere = f"/v1/organizations/org_{'0' * 26}"
+    assert operator.client.patch(nowhere, {"paused": True}).code == "ORGANIZATION_NOT_FOUND"

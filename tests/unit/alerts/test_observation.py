@@ -12,6 +12,7 @@ from patchbay.alerts.model import Stale, SuccessRate
 from patchbay.alerts.observation import (
     Activity,
     Counts,
+    Watched,
     of_connection,
     of_rate,
     of_staleness,
@@ -95,14 +96,18 @@ def test_below_is_what_fractions_say(seen: Counts, percent: float) -> None:
 def test_staleness(ago: int | None, complete: bool, watched: int, verdict: str) -> None:
     condition = Stale(kind="stale", after_seconds=3600)
     last = None if ago is None else NOW - timedelta(minutes=ago)
-    since = NOW - timedelta(minutes=watched)
-    assert of_staleness(condition, Activity(last, complete), since, NOW).verdict == verdict
+    since, ages_ago = NOW - timedelta(minutes=watched), NOW - timedelta(days=9)
+    assert (
+        of_staleness(condition, Activity(last, complete), Watched(since, ages_ago), NOW).verdict
+        == verdict
+    )
 
 
 def test_a_silence_is_told_in_words() -> None:
+    ages_ago = NOW - timedelta(days=9)
     for seconds, words in ((3600, "1 hour"), (7200, "2 hours"), (86_400, "1 day"), (301, "301 s")):
         condition = Stale(kind="stale", after_seconds=seconds)
-        seen = of_staleness(condition, Activity(), NOW - timedelta(days=9), NOW)
+        seen = of_staleness(condition, Activity(), Watched(ages_ago, ages_ago), NOW)
         assert f"no success for {words}" in seen.summary
 
 

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from patchbay.checks.egress import default_tls_context
+
 
 class Authority:
     """A certificate authority that exists for one test."""
@@ -40,13 +42,15 @@ class Authority:
         )
 
     def client_context(self) -> ssl.SSLContext:
-        """Trusts this authority and no other."""
-        return ssl.create_default_context(
+        """The context of the checks, which trusts this authority too."""
+        context = default_tls_context.__wrapped__()
+        context.load_verify_locations(
             cadata=self._certificate.public_bytes(serialization.Encoding.PEM).decode()
         )
+        return context
 
     def server_context(
-        self, host: str, *, valid_for: timedelta = timedelta(days=7), self_signed: bool = False
+        self, host: str, *, valid_for: timedelta = timedelta(days=90), self_signed: bool = False
     ) -> ssl.SSLContext:
         """A server's context with a certificate for `host`, expired if `valid_for` is negative."""
         key = ec.generate_private_key(ec.SECP256R1())

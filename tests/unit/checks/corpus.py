@@ -19,3 +19,11 @@ def rows(kind: str) -> pytest.MarkDecorator:
 
 def row(row_id: str) -> dict[str, Any]:
     return next(row for row in _ROWS if row["id"] == row_id)
+
+
+def kinds() -> set[str]:
+    return {row["kind"] for row in _ROWS}
+
+
+def count() -> int:
+    return len(_ROWS)

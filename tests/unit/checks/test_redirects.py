@@ -99,6 +99,26 @@ def test_another_origin_gets_no_credential_and_so_proves_nothing() -> None:
     assert not any(word in seen[0] for word in (b"Authorization", b"Cookie", b"X-Api-Key", b"sk_"))
 
 
+@rows("redirect_secret")
+def test_a_redirect_takes_no_secret_along(row: dict[str, Any]) -> None:
+    # given a request with credentials, and where the row redirects it
+    request = Request(
+        "GET", parse_url("https://a.example.net/x"), SECRET_HEADERS, credentialed=True
+    )
+    location = row["target"] if " " not in row["target"] else "http://a.example.net/x"
+
+    # when
+    try:
+        followed = after_redirect(request, 302, location)
+    except EgressBlocked as blocked:
+        verdict = f"deny:{blocked.detail}"
+    else:
+        verdict = "deny:secret" if (followed.headers, followed.body) == ((), b"") else "allow"
+
+    # then
+    assert verdict == row["expected"], row["why"]
+
+
 def test_a_credential_stays_within_its_origin() -> None:
     # given H10 and its opposite
     request = Request(

@@ -11,6 +11,7 @@ from patchbay.checks.model import CheckReport
 from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
 from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.runner import run
+from tests.unit.checks.doubles import Handler, serving
 
 SCHEMA: dict[str, Any] = {
     "properties": {
@@ -90,6 +91,60 @@ def test_a_port_that_is_none_is_the_customers_to_correct(port: object) -> None:
 def test_what_is_wrong_with_a_step_is_pointed_at(step: dict[str, Any], pointer: str) -> None:
     problems = plan_problems(manifest(**step), {"type": "none"}, SCHEMA)
     assert [problem.pointer for problem in problems] == [f"/manifest/checks/steps/0/{pointer}"]
+
+
+def banner_report(handler: Handler, banner: str = "220 mail") -> CheckReport:
+    async def test() -> CheckReport:
+        async with serving(handler) as port:
+            target = CheckTarget(
+                manifest(host="127.0.0.1", port=port, banner=banner), {}, {}, {}, {}
+            )
+            guard = EgressGuard(EgressPolicy.parse(f"127.0.0.1/32:{port}"))
+            return await run(compile_plan(target), guard, total_ms=400)
+
+    return asyncio.run(test())
+
+
+def greeting(text: bytes) -> Handler:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(text)
+
+    return handler
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(30)
+
+
+async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"x" * 10_000)
+        await writer.drain()
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("handler", "code"),
+    [
+        (greeting(b"220 mail.example.net ESMTP\r\n"), None),
+        (greeting(b"SSH-2.0-OpenSSH_9.6\r\n"), "unexpected_response"),
+        (greeting(b"220 m"), "connection_reset"),
+        (silent, "provider_timeout"),
+        (flood, "unexpected_response"),
+    ],
+)
+def test_a_banner_is_how_the_server_must_begin(handler: Handler, code: str | None) -> None:
+    report = banner_report(handler)
+    assert report.code == code
+    assert report.latency_ms < 900
+    assert "SSH" not in report.model_dump_json()
+
+
+@pytest.mark.parametrize("banner", [1, "", "x" * 129, "a\r\n", "é", None])
+def test_a_banner_is_short_plain_text(banner: object) -> None:
+    step = {"host": "db.example.com", "port": 5432, "banner": banner}
+    problems = plan_problems(manifest(**step), {"type": "none"}, SCHEMA)
+    assert [problem.pointer for problem in problems] == ["/manifest/checks/steps/0/banner"]
 
 
 def test_a_good_step_has_no_problems() -> None:

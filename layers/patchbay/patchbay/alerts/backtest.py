@@ -28,6 +28,7 @@ from patchbay.alerts.observation import (
     Activity,
     Counts,
     Observation,
+    Watched,
     of_connection,
     of_rate,
     of_staleness,
@@ -189,7 +190,7 @@ def _observed(
             return of_rate(condition, short, long, firing=firing)
         case Stale() as condition:
             activity = Activity(last_success, complete=not counter.faulty(end, condition.after))
-            return of_staleness(condition, activity, start, now)
+            return of_staleness(condition, activity, Watched(start, start), now)
         case ConnectionDown():
             return of_connection(status)
 

@@ -81,16 +81,24 @@ class Evaluator:
 
     def evaluate_space(self, space_id: str, now: datetime) -> list[Key]:
         """The deliveries that came of it."""
+        space = self._tenants.space_by_id(space_id)
+        if space is None:
+            return []
         rules = self._store.rules_of(space_id)
-        active = [rule for rule in rules if rule.enabled and not rule.deleting]
+        for rule in rules:
+            if rule.deleting:
+                self._store.finish_deletion(space, rule, now)
+        if space.paused or self._tenants.organization(space.organization_id).paused:
+            return []  # nothing ticks: what is silent or down is so by somebody's wish
+        active = [rule for rule in rules if rule.enabled]
         standings = self._store.standings(space_id)
-        facts = Facts(self._store, self._events, space_id, active, now)
+        facts = Facts(self._store, self._events, space, active, now)
         made: list[Key] = []
         for rule in rules:
             own = {key: s for (rule_id, key), s in standings.items() if rule_id == rule.id}
             if rule.deleting:
-                self._finish_deletion(rule, now)
-            elif rule.enabled:
+                continue
+            if rule.enabled:
                 made += self._evaluate(rule, own, facts, now)
             elif any(standing.state.is_open for standing in own.values()):
                 made += self._close(rule, own.values(), Resolution.RULE_DISABLED, now)
@@ -131,10 +139,6 @@ class Evaluator:
             step = close(standing.state, now)
             made += self._store.advance(rule, standing, step, _WHY[why], now, why)
         return made
-
-    def _finish_deletion(self, rule: Rule, now: datetime) -> None:
-        if space := self._tenants.space_by_id(rule.space_id):
-            self._store.finish_deletion(space, rule, now)
 
     def _batches(self, first_lane: int, after: str) -> Iterator[tuple[tuple[int, str], list[str]]]:
         """All spaces in batches, each with the position before it; from this position around."""

@@ -14,6 +14,7 @@ from patchbay.alerts.observation import (
     Activity,
     Counts,
     Observation,
+    Watched,
     of_connection,
     of_rate,
     of_staleness,
@@ -24,6 +25,7 @@ from patchbay.health.buckets import Bucket, Tally, merge, merge_tallies
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour
+from patchbay.tenancy.model import Space
 
 MAX_EVENTS_READ: Final = 2000
 """Of one space and evaluation: about 0.5 MB, which costs some 125 read units."""
@@ -43,13 +45,14 @@ class Facts:
         self,
         store: AlertStore,
         events: EventStore,
-        space_id: str,
+        space: Space,
         rules: Sequence[Rule],
         now: datetime,
     ) -> None:
         self._store = store
         self._events = events
-        self._space_id = space_id
+        self._space_id = space.id
+        self._awake_since = space.updated_at
         self._now = now
         self._event_window = max(map(_event_window, rules), default=timedelta(0))
         self._merged: dict[datetime, Bucket] = {}
@@ -79,7 +82,8 @@ class Facts:
                 return of_rate(condition, short, long, firing=firing)
             case Stale() as condition:
                 activity = self._activity(rule, subject, condition.after)
-                return of_staleness(condition, activity, rule.watching_since, self._now)
+                watched = Watched(rule.watching_since, self._awake_since)
+                return of_staleness(condition, activity, watched, self._now)
             case ConnectionDown():
                 found = self._connection(rule, subject.id)
                 disabled = found is None or found.lifecycle in _UNKNOWN

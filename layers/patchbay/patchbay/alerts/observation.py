@@ -49,6 +49,17 @@ class Activity:
     complete: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Since when a rule watches, and since when its space is awake: it may have been paused.
+
+    The space's last change stands for the latter, so any edit of it starts a silence anew.
+    """
+
+    since: datetime
+    awake_since: datetime
+
+
 def of_rate(condition: SuccessRate, short: Counts, long: Counts, *, firing: bool) -> Observation:
     """Below in both windows. While an alert fires, below the recovery threshold."""
     if short.total < condition.minimum_events:
@@ -69,15 +80,15 @@ def of_rate(condition: SuccessRate, short: Counts, long: Counts, *, firing: bool
 
 
 def of_staleness(
-    condition: Stale, activity: Activity, watching_since: datetime, now: datetime
+    condition: Stale, activity: Activity, watched: Watched, now: datetime
 ) -> Observation:
     last = activity.last_success_at
     if last is not None and now - last <= condition.after:
         return Observation(Verdict.CLEAR, f"The last success was at {to_text(last)}.")
     if not activity.complete:
         return Observation(Verdict.NO_DATA, "Not all of the time was seen.")
-    if now - (last or watching_since) <= condition.after:
-        return Observation(Verdict.NO_DATA, "There has been no success yet.")
+    if now - max(last or watched.since, watched.awake_since) <= condition.after:
+        return Observation(Verdict.NO_DATA, "It is too soon to tell.")
     return Observation(
         Verdict.BREACH, f"There was no success for {_span(condition.after_seconds)}."
     )

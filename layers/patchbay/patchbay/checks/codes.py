@@ -36,6 +36,7 @@ type Code = Literal[
     "secret_store_unavailable",
     "budget_exhausted",
     "internal_error",
+    "monitor_offline",
 ]
 
 
@@ -128,8 +129,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         "network",
         True,
         "unknown",
-        "The name could not be resolved",
-        "Check the spelling of the host, and that its name is published in the public DNS.",
+        "The public DNS does not have it",
+        "Check the spelling of the host, and that its records are published in the public DNS.",
     ),
     CodeInfo(
         "connection_refused",
@@ -254,6 +255,15 @@ _ROWS: tuple[CodeInfo, ...] = (
         "platform",
         "The test itself failed",
         "Nothing to change here: this is a fault of the platform; test again later.",
+    ),
+    CodeInfo(
+        "monitor_offline",
+        "platform",
+        True,
+        "platform",
+        "The monitor had no network",
+        "Nothing to change here: nothing could be reached from where the tests run; the next test "
+        "will tell.",
     ),
 )
 

@@ -1,14 +1,24 @@
 """What a caller sends to have something tested, and what they get: contracts 3.2 and 3.3."""
 
-from typing import Annotated, Literal, Self
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from patchbay.checks.capabilities import CapabilityReport
+from patchbay.checks.changes import WhatChanged
 from patchbay.checks.codes import Blame, Code, CodeCategory
 from patchbay.checks.model import CheckReport, Step
 from patchbay.connections.model import HealthStatus, Values
+from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import ConnectionId, DestinationId, SourceId
+
+type Trigger = Literal["manual", "monitor", "rotation"]
+"""Who asked for a test: a call, a connection's monitor, or the rotation of a secret."""
+
+type Mode = Literal["sync", "async"]
+type RunStatus = Literal["queued", "running", "succeeded", "failed"]
 
 
 class DryRun(BaseModel):
@@ -21,14 +31,22 @@ class DryRun(BaseModel):
     configurations: Values = Field(default_factory=dict)
 
 
-class Answer(BaseModel):
-    """The result of a test: `status` and `message` of the contract, and how it came to them.
+class ModeQuery(BaseModel):
+    """The query string of a test: `async` answers at once, and the test is polled."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mode: Mode = "sync"
+
+
+class Findings(BaseModel):
+    """What a test found.
 
     `verified` is true when a step proved access. The code, whose move it is (`blame`) and whether
     to try again are there when it failed.
     """
 
-    status: Literal["succeeded", "failed"]
+    status: RunStatus
     message: str
     verified: bool
     code: Code | None
@@ -37,13 +55,90 @@ class Answer(BaseModel):
     retryable: bool | None
     retry_after_seconds: int | None
     account: str | None
-    latency_ms: int
+    latency_ms: int | None
+    capabilities: tuple[CapabilityReport, ...]
     steps: tuple[Step, ...]
 
+    @staticmethod
+    def told(report: CheckReport) -> dict[str, Any]:
+        """The fields that a report has in common with its findings."""
+        names = CheckReport.model_fields.keys() & Findings.model_fields.keys()
+        status = "succeeded" if report.passed else "failed"
+        return {"status": status} | {name: getattr(report, name) for name in names}
+
+
+class Answer(Findings):
+    """The result of a dry run: `status` and `message` of the contract, and how it came to them."""
+
+    status: Literal["succeeded", "failed"]
+    latency_ms: int
+
     @classmethod
-    def of(cls, report: CheckReport) -> Self:
-        told = {name: getattr(report, name) for name in cls.model_fields if name != "status"}
-        return cls(status="succeeded" if report.passed else "failed", **told)
+    def of(cls, report: CheckReport, capabilities: tuple[CapabilityReport, ...]) -> Self:
+        return cls(**cls.told(report), capabilities=capabilities)
+
+
+class RecordedTest(Findings):
+    """A test that is kept: where it stands, what it found, and what had changed.
+
+    `started_at`, `finished_at` and `latency_ms` (milliseconds of the test itself) are null until
+    there is something to say. `what_changed` is null until a test of the same has passed once.
+    `href` is the path to read it at.
+    """
+
+    id: str
+    href: str
+    trigger: Trigger
+    mode: Mode
+    queued_at: UtcTime | None = None
+    started_at: UtcTime | None = None
+    finished_at: UtcTime | None = None
+    what_changed: WhatChanged | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.finished_at is not None
+
+    @property
+    def passed(self) -> bool:
+        return self.status == "succeeded"
+
+    @classmethod
+    def queued(cls, test_id: str, href: str, asked_at: datetime) -> Self:
+        return cls(
+            id=test_id,
+            href=href,
+            trigger="manual",
+            mode="async",
+            status="queued",
+            message="The test waits for its turn",
+            verified=False,
+            code=None,
+            category=None,
+            blame=None,
+            retryable=None,
+            retry_after_seconds=None,
+            account=None,
+            latency_ms=None,
+            capabilities=(),
+            steps=(),
+            queued_at=asked_at,
+        )
+
+    def running(self, now: datetime) -> Self:
+        update = {"status": "running", "message": "The test is running", "started_at": now}
+        return self.model_copy(update=update)
+
+
+def health_status(test: Findings) -> HealthStatus:
+    """The contract's word for a test: out of reach is disconnected, our own fault is unknown."""
+    if test.status == "succeeded":
+        return HealthStatus.CONNECTED
+    if test.blame == "platform":
+        return HealthStatus.UNKNOWN
+    if test.category == "network":
+        return HealthStatus.DISCONNECTED
+    return HealthStatus.ERROR
 
 
 class ConnectionTest(BaseModel):
@@ -68,3 +163,14 @@ class ConnectionTestOutput(BaseModel):
     latency_ms: int
     error: Annotated[str | None, Field(exclude_if=_is_none)] = None
     error_code: Annotated[str | None, Field(exclude_if=_is_none)] = None
+
+    @classmethod
+    def of(cls, test: Findings) -> Self:
+        """Of a test that has finished."""
+        return cls(
+            success=test.status == "succeeded",
+            status=health_status(test),
+            latency_ms=test.latency_ms or 0,
+            error=None if test.status == "succeeded" else test.message,
+            error_code=test.code,
+        )

@@ -1,4 +1,4 @@
-"""The egress guard: every connection of every check is opened here, and nowhere else.
+"""The egress guard: every connection to what a tenant names is opened here, and nowhere else.
 
 1. `vet` judges the name, resolves it once, and judges every address; one bad address refuses them
    all.
@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
 from itertools import chain, zip_longest
-from typing import Final
+from typing import Final, Self
 
 from patchbay.checks.addresses import Address
+from patchbay.checks.dns_message import Answer, RecordType
 from patchbay.checks.failures import CheckFailure, EgressBlocked
+from patchbay.checks.nameservers import Nameservers
 from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.probe import Phases
 from patchbay.checks.resolver import Resolver, SystemResolver
@@ -42,9 +44,11 @@ _UNREACHABLE: Final = frozenset(
     }
 )
 # OpenSSL's X509_V_ERR_* codes.
+_NOT_YET_VALID: Final = 9
 _EXPIRED: Final = 10
 _UNTRUSTED: Final = frozenset({18, 19, 20, 21})
 _WRONG_NAME: Final = frozenset({62, 64})
+_OLD_VERSION: Final = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,38 @@ class EgressGuard:
         *,
         resolver: Resolver | None = None,
         tls_context: ssl.SSLContext | None = None,
+        nameservers: Nameservers | None = None,
     ) -> None:
         self._policy = policy
         self._resolver = resolver or SystemResolver()
         self._tls_context = tls_context
+        self._nameservers = nameservers or Nameservers()
+
+    def excluding(self, own_names: Iterable[str]) -> Self:
+        """This guard, which refuses these host names and what is below them too.
+
+        For the names under which this installation is called, known only when it is.
+        """
+        return type(self)(
+            self._policy.excluding(own_names),
+            resolver=self._resolver,
+            tls_context=self._tls_context,
+            nameservers=self._nameservers,
+        )
+
+    async def records(self, name: str, kind: RecordType, *, deadline: float) -> Answer:
+        """What the public DNS holds under `name`, from the operator's name servers.
+
+        No address in the answer may be dialled for it. Raises EgressBlocked for a name that is not
+        public, whatever an operator allows to dial: asking for it would tell it to strangers; and
+        CheckFailure `dns_error` when no server answers.
+        """
+        host = parse_host(name)
+        if literal_address(host) is not None:
+            raise EgressBlocked("parse", "An address has no records.")
+        self._policy.judge_public_name(host)
+        limit = asyncio.get_running_loop().time() + DNS_SECONDS
+        return await self._nameservers.ask(host, kind, deadline=min(deadline, limit))
 
     async def vet(
         self,
@@ -114,12 +146,23 @@ class EgressGuard:
         return Vetted(host, port, _choose(addresses))
 
     async def connect(
-        self, vetted: Vetted, *, tls: bool, deadline: float, phases: Phases | None = None
+        self,
+        vetted: Vetted,
+        *,
+        tls: bool,
+        deadline: float,
+        phases: Phases | None = None,
+        verify: bool = True,
+        tls_request: bytes = b"",
     ) -> Connection:
         """Dials until `deadline`, a time of the event loop.
 
-        The addresses are tried in order, each with its share of the time that is left. Raises
-        CheckFailure of category network, or `provider_timeout` when TLS was not agreed in time.
+        The addresses are tried in order, each with its share of the time that is left.
+        `tls_request` is sent first, in the clear, to servers that have to be asked for TLS; if they
+        answer anything but `S` nothing more is sent. Without `verify` any certificate will do.
+
+        Raises CheckFailure of category network, or `provider_timeout` when TLS was not agreed in
+        time.
         """
         loop = asyncio.get_running_loop()
         phases = phases or Phases()
@@ -131,9 +174,11 @@ class EgressGuard:
         started = loop.time()
         try:
             async with asyncio.timeout_at(deadline):
+                if tls_request:
+                    await _ask_for_tls(sock, tls_request)
                 reader, writer = await asyncio.open_connection(
                     sock=sock,
-                    ssl=self._tls_context or default_tls_context(),
+                    ssl=self._context(verify=verify),
                     server_hostname=vetted.host,
                 )
         except BaseException as error:
@@ -143,7 +188,13 @@ class EgressGuard:
                 raise
             raise failure from error
         phases.tls_ms = _ms(loop.time() - started)
+        phases.certificate_expires_at = _expires_at(writer)
         return Connection(reader, writer)
+
+    def _context(self, *, verify: bool) -> ssl.SSLContext:
+        if not verify:
+            return unverified_tls_context()
+        return self._tls_context or default_tls_context()
 
     async def _resolve(self, host: str, deadline: float) -> tuple[Address, ...]:
         try:
@@ -176,6 +227,37 @@ def default_tls_context() -> ssl.SSLContext:
     return context
 
 
+@cache
+def unverified_tls_context() -> ssl.SSLContext:
+    """Encrypts towards whoever answers: only for protocols that prove the server in another way."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _ask_for_tls(sock: socket.socket, request: bytes) -> None:
+    """Asks on the bare socket and takes one byte: what a server, or whoever sits between, sends
+    after it in the clear is then read as TLS, and fails as such."""
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(sock, request)
+    answer = await loop.sock_recv(sock, 1)
+    if not answer:
+        raise ConnectionResetError
+    if answer != b"S":
+        raise CheckFailure(
+            "tls_error",
+            "The server does not offer TLS; nothing was sent in the clear.",
+            phase="tls",
+        )
+
+
+def _expires_at(writer: asyncio.StreamWriter) -> float | None:
+    certificate = writer.get_extra_info("peercert")
+    return ssl.cert_time_to_seconds(certificate["notAfter"]) if certificate else None
+
+
 async def _dial(vetted: Vetted, deadline: float) -> socket.socket:
     loop = asyncio.get_running_loop()
     failures: list[CheckFailure] = []
@@ -191,13 +273,15 @@ async def _dial(vetted: Vetted, deadline: float) -> socket.socket:
 
 
 async def _dial_address(address: Address, port: int, deadline: float) -> socket.socket:
+    text = str(address)
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         async with asyncio.timeout_at(deadline):
-            await asyncio.get_running_loop().sock_connect(sock, (str(address), port))
-        if ip_address(sock.getpeername()[0]) != address:
+            await asyncio.get_running_loop().sock_connect(sock, (text, port))
+        peer = sock.getpeername()[0]
+        if peer != text and ip_address(peer) != address:
             raise EgressBlocked("address", "The connection reached another address.")
     except BaseException:
         sock.close()
@@ -230,7 +314,11 @@ def _tls_failure(error: BaseException) -> CheckFailure | None:
             reason = "is not signed by a trusted authority"
         elif error.verify_code in _WRONG_NAME:
             reason = "is for another name"
+        elif error.verify_code == _NOT_YET_VALID:
+            reason = "is not valid yet"
         return CheckFailure("tls_error", f"The server's certificate {reason}.", phase="tls")
+    if isinstance(error, ssl.SSLError) and error.reason in _OLD_VERSION:
+        return CheckFailure("tls_error", "The server does not speak TLS 1.2 or later.", phase="tls")
     if isinstance(error, ssl.SSLError):
         return CheckFailure("tls_error", "TLS could not be agreed with the server.", phase="tls")
     if isinstance(error, TimeoutError):

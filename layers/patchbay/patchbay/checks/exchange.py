@@ -62,7 +62,7 @@ async def exchange(
     )
     try:
         async with asyncio.timeout_at(deadline):
-            return await _talk(connection, request, head_only=head_only)
+            return await _talk(connection, request, phases or Phases(), head_only=head_only)
     except TimeoutError as error:
         raise CheckFailure("provider_timeout", "The provider did not answer in time.") from error
     except ssl.SSLError as error:
@@ -73,7 +73,9 @@ async def exchange(
         connection.close()
 
 
-async def _talk(connection: Connection, request: Request, *, head_only: bool) -> Response:
+async def _talk(
+    connection: Connection, request: Request, phases: Phases, *, head_only: bool
+) -> Response:
     wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
     head = h11.Request(method=request.method, target=request.target.path, headers=_headers(request))
     message = [wire.send(head)]
@@ -82,7 +84,7 @@ async def _talk(connection: Connection, request: Request, *, head_only: bool) ->
     message.append(wire.send(h11.EndOfMessage()))
     connection.writer.write(b"".join(part for part in message if part))
     await connection.writer.drain()
-    return await _Receiver(connection.reader, wire).receive(head_only=head_only)
+    return await _Receiver(connection.reader, wire, phases).receive(head_only=head_only)
 
 
 def _headers(request: Request) -> list[tuple[str, str]]:
@@ -99,8 +101,10 @@ def _headers(request: Request) -> list[tuple[str, str]]:
 class _Receiver:
     """Reads one response within the budgets."""
 
-    def __init__(self, reader: asyncio.StreamReader, wire: h11.Connection) -> None:
+    def __init__(self, reader: asyncio.StreamReader, wire: h11.Connection, phases: Phases) -> None:
         self._reader = reader
+        self._phases = phases
+        self._asked_at = asyncio.get_running_loop().time()
         self._wire = wire
         self._received = 0
         self._ended = False
@@ -137,6 +141,8 @@ class _Receiver:
         try:
             while (event := self._wire.next_event()) is h11.NEED_DATA:
                 data = await self._reader.read(_READ)
+                if not self._received and data:
+                    self._note_first_byte()
                 self._received += len(data)
                 self._ended = not data
                 if self._received > MAX_WIRE:
@@ -145,6 +151,10 @@ class _Receiver:
         except h11.RemoteProtocolError as error:
             raise self._broken(error, answered=answered) from error
         return event
+
+    def _note_first_byte(self) -> None:
+        waited = asyncio.get_running_loop().time() - self._asked_at
+        self._phases.first_byte_ms = round(waited * 1000)
 
     def _broken(self, error: h11.RemoteProtocolError, *, answered: bool) -> CheckFailure:
         if self._ended and (answered or not self._received):

@@ -15,7 +15,11 @@ type BlockDetail = Literal["address", "name", "port", "scheme", "parse", "redire
 
 
 class CheckFailure(Exception):
-    """A step failed. `phase` names the part of the dial it failed in, or None after the dial."""
+    """A step failed. `phase` names the part of the dial it failed in, or None after the dial.
+
+    `field_pointer` is the field of the endpoint to change where the failure itself tells; without
+    it, the code's category decides.
+    """
 
     def __init__(
         self,
@@ -24,12 +28,14 @@ class CheckFailure(Exception):
         *,
         phase: Phase | None = None,
         retry_after_seconds: int | None = None,
+        field_pointer: str | None = None,
     ) -> None:
         super().__init__(summary)
         self.code: Code = code
         self.summary = summary
         self.phase: Phase | None = phase
         self.retry_after_seconds = retry_after_seconds
+        self.field_pointer = field_pointer
         self.detail: BlockDetail | None = None
 
 

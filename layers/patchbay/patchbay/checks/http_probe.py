@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Final
 
 from patchbay.checks.codes import Code
 from patchbay.checks.egress import EgressGuard
@@ -12,15 +11,9 @@ from patchbay.checks.json_pointer import resolve
 from patchbay.checks.kinds.http import HttpProbe
 from patchbay.checks.probe import Outcome, Phases
 from patchbay.checks.redirects import REDIRECTS, after_redirect
+from patchbay.checks.refusals import refusal, refusal_within
 from patchbay.checks.request import Request
 from patchbay.checks.retry_after import retry_after_seconds
-
-_MEANINGS: Final = {
-    401: "the credential was not accepted",
-    403: "the credential may not do this",
-    408: "the provider gave up waiting",
-    429: "too many calls",
-}
 
 
 async def run_http(
@@ -51,7 +44,7 @@ async def run_http(
 def judge(probe: HttpProbe, response: Response, now: datetime) -> str | None:
     """The account that an answer names, if any. Raises CheckFailure when it is not as expected."""
     if response.status not in probe.expect.status:
-        raise _unexpected_status(response, now)
+        raise _unexpected_status(probe, response, now)
     header = probe.expect.header_mismatch(response.headers)
     if header:
         raise CheckFailure("unexpected_response", f'The header "{header}" is not as expected.')
@@ -65,6 +58,11 @@ def judge(probe: HttpProbe, response: Response, now: datetime) -> str | None:
         raise CheckFailure("unexpected_response", "The answer is not JSON.") from error
     pointer = probe.expect.json_mismatch(document)
     if pointer is not None:
+        refused = refusal_within(document, probe.scopes)
+        if refused:
+            raise CheckFailure(
+                refused.code, f"The provider answered {response.status}, but {refused.meaning}."
+            )
         raise CheckFailure(
             "unexpected_response", f'The answer\'s value at "{pointer}" is not as expected.'
         )
@@ -85,24 +83,18 @@ def _redirected(request: Request, response: Response) -> Request:
     return after_redirect(request, response.status, location)
 
 
-def _unexpected_status(response: Response, now: datetime) -> CheckFailure:
-    status = response.status
+def _unexpected_status(probe: HttpProbe, response: Response, now: datetime) -> CheckFailure:
+    status, headers = response.status, response.headers
+    refused = refusal(status, headers, response.body, probe.scopes)
     code: Code = "unexpected_response"
-    meaning = _MEANINGS.get(status, "not what the step expects")
-    if status == 401:
-        code = "auth_invalid"
-    elif status == 403:
-        code = "permission_denied"
-    elif status == 429:
-        code = "rate_limited"
-    elif status == 408 or status >= 500:
-        code = "provider_error"
-        meaning = _MEANINGS.get(status, "a fault of the provider")
+    meaning = "not what the step expects"
+    retry_after = None
+    if refused:
+        code, meaning = refused.code, refused.meaning
     elif status in REDIRECTS:
         meaning = "a redirect, which this step does not follow"
-    retry_after = None
-    if code in {"rate_limited", "provider_error"} and "retry-after" in response.headers:
-        retry_after = retry_after_seconds(response.headers["retry-after"], now)
+    if code in {"rate_limited", "provider_error"} and "retry-after" in headers:
+        retry_after = retry_after_seconds(headers["retry-after"], now)
     return CheckFailure(
         code, f"The provider answered {status}: {meaning}.", retry_after_seconds=retry_after
     )

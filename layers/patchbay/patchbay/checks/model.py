@@ -1,7 +1,7 @@
 """What a test answers: its steps and one verdict. Pure data, printed and stored as it is."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +11,10 @@ from patchbay.checks.failures import BlockDetail
 type StepCategory = Literal["gate", "capability"]
 type StepStatus = Literal["passed", "warning", "failed", "skipped"]
 type SkipReason = Literal["gate_failed", "budget_exhausted", "not_applicable"]
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class Diagnosis(BaseModel):
@@ -28,7 +32,8 @@ class Step(BaseModel):
 
     `field_pointer` is a JSON Pointer into the endpoint (`/variables/region`, `/secrets/api_key`):
     the field to change. `detail` says why the guard refused (code `egress_blocked`). `diagnosis`
-    is there when `code` is.
+    is there when `code` is, and with a warning. `first_byte_ms` is the time from a request to the
+    first byte of its answer, of steps that had one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,6 +45,7 @@ class Step(BaseModel):
     code: Code | None = None
     detail: BlockDetail | None = None
     duration_ms: int = 0
+    first_byte_ms: Annotated[int | None, Field(exclude_if=_is_none)] = None
     summary: str
     diagnosis: Diagnosis | None = None
     field_pointer: str | None = None

@@ -21,12 +21,13 @@ in a host: names are sent to resolvers in the clear.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import isfinite
 from typing import Final, Literal
 from urllib.parse import quote
 
 from patchbay.checks.codes import Code
-from patchbay.checks.failures import EgressBlocked
+from patchbay.checks.failures import BlockDetail, EgressBlocked
 from patchbay.checks.headers import value_problem
 from patchbay.checks.problems import Problem
 from patchbay.checks.targets import DEFAULT_PORTS, parse_host, parse_url
@@ -52,9 +53,16 @@ class ValueRefused(ValueError):
     `message` says what is wrong with the field at `pointer`, as in "is missing".
     """
 
-    def __init__(self, pointer: str, message: str, code: Code = "config_invalid") -> None:
+    def __init__(
+        self,
+        pointer: str,
+        message: str,
+        code: Code = "config_invalid",
+        *,
+        detail: BlockDetail | None = None,
+    ) -> None:
         super().__init__(message)
-        self.problem = Problem(pointer, message, code)
+        self.problem = Problem(pointer, message, code, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +82,16 @@ type Parts = tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The names that placeholders may use; `hostnames` are the variables of format hostname."""
+    """The names that placeholders may use; `hostnames` are the variables of format hostname.
+
+    `scopes` and `token_url` are those of `authConfig`.
+    """
 
     variables: frozenset[str]
     secrets: frozenset[str]
     hostnames: frozenset[str]
+    scopes: tuple[str, ...] = ()
+    token_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +244,8 @@ class UrlTemplate:
     query: tuple[tuple[str, Parts], ...]
 
     @classmethod
+    # A monitor reads the same few templates for every test, and this is half of what reading costs.
+    @lru_cache(maxsize=512)
     def parse(cls, text: str, declared: Declared) -> "UrlTemplate":
         """Raises TemplateError, also when the URL could not be valid whatever is filled in."""
         match = _URL.fullmatch(text)

@@ -9,7 +9,7 @@ an error.
 Defaults: a step is a gate; a gate is mandatory, a capability is not.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +29,8 @@ MAX_NAME: Final = 64
 # The gates that every test begins with; a manifest's step can't take their names.
 GATES: Final = ("config", "secrets", "egress", "dns", "tcp", "tls")
 
+# Stands for a secret that an earlier step will obtain; never sent: the step is made anew before.
+_NOT_YET: Final = "not-obtained-yet"
 _CHECKS_KEYS: Final = frozenset({"timeoutMs", "steps"})
 _STEP_KEYS: Final = frozenset({"name", "kind", "category", "mandatory", "capability", "timeoutMs"})
 
@@ -49,11 +51,18 @@ class CheckTarget:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
+    """`recompile` makes it anew with secrets that the steps before it obtained, by name.
+
+    It is there when one of them obtains a secret that this one uses; without it `compiled` is
+    final. It raises ValueRefused.
+    """
+
     name: str
     category: StepCategory
     mandatory: bool
     timeout_ms: int
     compiled: Compiled = field(repr=False)
+    recompile: Callable[[Mapping[str, str]], Compiled] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,8 @@ class _StepOutline:
     mandatory: bool
     timeout_ms: int
     template: StepTemplate
+    obtained: frozenset[str]
+    """The secrets it uses that steps before it obtain."""
 
 
 def compile_plan(target: CheckTarget) -> Plan:
@@ -96,14 +107,19 @@ def compile_plan(target: CheckTarget) -> Plan:
     if not problems:
         for outline in outlines:
             try:
-                compiled = outline.template.compile(values)
+                compiled, recompile = _compiled(outline, values)
             except ValueRefused as refusal:
                 problems.append(refusal.problem)
                 continue
             secret_values += compiled.secret_values
             steps.append(
                 PlannedStep(
-                    outline.name, outline.category, outline.mandatory, outline.timeout_ms, compiled
+                    outline.name,
+                    outline.category,
+                    outline.mandatory,
+                    outline.timeout_ms,
+                    compiled,
+                    recompile,
                 )
             )
     return Plan(
@@ -112,6 +128,19 @@ def compile_plan(target: CheckTarget) -> Plan:
         problems=tuple(dict.fromkeys(problems)),
         secret_values=secret_values,
     )
+
+
+def _compiled(
+    outline: _StepOutline, values: Values
+) -> tuple[Compiled, Callable[[Mapping[str, str]], Compiled] | None]:
+    if not outline.obtained:
+        return outline.template.compile(values), None
+
+    def recompile(obtained: Mapping[str, str]) -> Compiled:
+        return outline.template.compile(Values(values.variables, {**values.secrets, **obtained}))
+
+    # Any value will do to see whether the rest of the step can be made.
+    return recompile(dict.fromkeys(outline.obtained, _NOT_YET)), recompile
 
 
 def templates_of(target: CheckTarget) -> list[StepTemplate]:
@@ -160,7 +189,7 @@ def _read(
     declared = _declared(manifest, auth_config, variables_schema)
     sent = credential(auth_config)
     outlines: list[_StepOutline] = []
-    taken = set(GATES)
+    taken, provided = set(GATES), frozenset[str]()
     for index, step in enumerate(steps):
         pointer = f"/manifest/checks/steps/{index}"
         if not isinstance(step, dict):
@@ -178,13 +207,22 @@ def _read(
             continue
         if not found:
             taken.add(str(step["name"]))
-            outlines.append(_outline(step, template))
+            outlines.append(_outline(step, template, provided))
+            if outlines[-1].mandatory and outlines[-1].category == "gate":
+                provided |= kind.provides
     return outlines, problems
 
 
-def _outline(step: Mapping[str, object], template: StepTemplate) -> _StepOutline:
+def _outline(
+    step: Mapping[str, object], template: StepTemplate, provided: frozenset[str]
+) -> _StepOutline:
     category: StepCategory = "capability" if step.get("category") == "capability" else "gate"
-    return _StepOutline(str(step["name"]), category, _is_mandatory(step), _timeout(step), template)
+    obtained = provided and provided.intersection(
+        p.name for p in template.placeholders() if p.source == "secrets"
+    )
+    return _StepOutline(
+        str(step["name"]), category, _is_mandatory(step), _timeout(step), template, obtained
+    )
 
 
 def _is_mandatory(step: Mapping[str, object]) -> bool:
@@ -243,6 +281,8 @@ def _declared(
             for name, schema in variables.items()
             if _mapping(schema).get("format") == "hostname"
         ),
+        scopes=_texts(auth_config.get("scopes")),
+        token_url=token_url if isinstance(token_url := auth_config.get("tokenUrl"), str) else None,
     )
 
 
@@ -259,7 +299,11 @@ def _missing(
     secrets_schema = _mapping(target.manifest.get("secretsSchema"))
     required += [Placeholder("secrets", name) for name in _required(secrets_schema)]
     for outline in outlines:
-        required += outline.template.placeholders()
+        required += (
+            p
+            for p in outline.template.placeholders()
+            if p.source == "variables" or p.name not in outline.obtained
+        )
     for placeholder in dict.fromkeys(required):
         if placeholder.source == "variables":
             if values.variables.get(placeholder.name) is None:
@@ -268,9 +312,12 @@ def _missing(
             yield Problem(placeholder.pointer, "is missing", "secret_not_found")
 
 
-def _required(schema: Mapping[str, object]) -> list[str]:
-    names = schema.get("required")
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+def _required(schema: Mapping[str, object]) -> tuple[str, ...]:
+    return _texts(schema.get("required"))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
 
 
 def _mapping(value: object) -> Mapping[str, object]:

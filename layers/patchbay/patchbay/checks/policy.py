@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Final, Self
 
@@ -67,7 +67,7 @@ class EgressPolicy:
         Raises ValueError naming the first rule that is wrong.
         """
         rules = tuple(AllowRule.parse(part.strip()) for part in text.split(",")) if text else ()
-        return cls(rules, frozenset(name.lower().removesuffix(".") for name in own_names))
+        return cls(rules, _canonical(own_names))
 
     def judge_name(self, host: str) -> None:
         """Refuses a canonical host name that is dialled under no circumstances.
@@ -81,6 +81,20 @@ class EgressPolicy:
             raise EgressBlocked("name", "The host's name is of a private network.")
         if "." not in host:
             raise EgressBlocked("parse", "The host is not a full domain name.")
+
+    def judge_public_name(self, host: str) -> None:
+        """Refuses a canonical host name that is not of the public DNS, whatever the rules allow.
+
+        Raises EgressBlocked as `judge_name` does.
+        """
+        if is_private(host):
+            raise EgressBlocked("name", "The name is of a private network.")
+        self.judge_name(host)
+
+    def excluding(self, own_names: Iterable[str]) -> Self:
+        """This policy, with more names of the own installation."""
+        names = _canonical(own_names)
+        return self if names <= self.own_names else replace(self, own_names=self.own_names | names)
 
     def judge_addresses(
         self, host: str, addresses: Iterable[Address], port: int, kind: str
@@ -105,3 +119,7 @@ class EgressPolicy:
 
     def _is_own(self, host: str) -> bool:
         return any(host == name or host.endswith("." + name) for name in self.own_names)
+
+
+def _canonical(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.lower().removesuffix(".") for name in names if name)

@@ -11,4 +11,8 @@ ALLOWED_PORTS: Final[Mapping[str, frozenset[int]]] = {
     # PostgreSQL and its usual poolers, by IANA's registry and the vendors' documentation. A wider
     # list would make of this kind, which sends nothing, a scanner of ports.
     "tcp": frozenset({5432, 5433, 5439, 6432, 6543}),
+    "postgres": frozenset({5432, 5433, 5439, 6432, 6543}),
+    # What IANA's registry has for protocols within TLS: https, submissions, ldaps, DNS, imaps,
+    # pop3s, amqps, https-alt, secure MQTT.
+    "tls": frozenset({443, 465, 636, 853, 993, 995, 5671, 8443, 8883}),
 }

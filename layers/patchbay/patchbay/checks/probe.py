@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from patchbay.checks.codes import Code
 from patchbay.checks.credentials import Credential
 from patchbay.checks.placeholders import Declared, Placeholder, Values
 
@@ -17,12 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Phases:
-    """How long each part of a dial took, as it goes: None is not reached or not needed."""
+    """How long each part of a dial took, as it goes: None is not reached or not needed.
+
+    `first_byte_ms` is from the request to the first byte of the answer. `certificate_expires_at`
+    is in seconds since 1970, of the server's own certificate.
+    """
 
     egress_ms: int | None = None
     dns_ms: int | None = None
     tcp_ms: int | None = None
     tls_ms: int | None = None
+    first_byte_ms: int | None = None
+    certificate_expires_at: float | None = None
 
     def durations(self) -> tuple[int | None, ...]:
         """In the order in which they happen: egress, dns, tcp, tls."""
@@ -30,16 +37,30 @@ class Phases:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What a step that passed should warn of. All texts are ours."""
+
+    summary: str
+    title: str
+    remediation: str
+    code: Code | None = None
+    field_pointer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """A probe that passed. `account` is raw text of the server: the runner cleans it.
 
     `proves` is False when this run showed less than the step is meant to (a redirect to another
-    origin drops the credential).
+    origin drops the credential). With a `notice` the step is a warning. `obtained` are secrets that
+    the steps after it use in place of the stored ones, by name; they end with the test.
     """
 
     summary: str
     account: str | None = None
     proves: bool = True
+    notice: Notice | None = None
+    obtained: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Probe(Protocol):
@@ -82,10 +103,16 @@ class StepTemplate(Protocol):
 
 
 class Kind(Protocol):
-    """How the steps of one kind are read. `keys` are the kind's own keys in a step."""
+    """How the steps of one kind are read.
+
+    `keys` are the kind's own keys in a step; `provides` names the secrets that its steps obtain.
+    """
 
     @property
     def keys(self) -> frozenset[str]: ...
+
+    @property
+    def provides(self) -> frozenset[str]: ...
 
     def read(
         self,

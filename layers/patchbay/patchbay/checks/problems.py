@@ -4,18 +4,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from patchbay.checks.codes import Code
+from patchbay.checks.failures import BlockDetail
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """`pointer` is a JSON Pointer to the field to change; `message` what is wrong with it.
 
-    The message goes on where the pointer stops ("is missing") and never quotes a value.
+    The message goes on where the pointer stops ("is missing") and never quotes a value. `detail` is
+    there with the code `egress_blocked`.
     """
 
     pointer: str
     message: str
     code: Code = "config_invalid"
+    detail: BlockDetail | None = None
 
 
 class Problems(ValueError):

@@ -35,13 +35,12 @@ class Redactor:
 def _forms(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "replace")
     plain, url_safe = b64encode(raw).decode(), urlsafe_b64encode(raw).decode()
+    encoded = {secret, plain, plain.rstrip("="), url_safe, url_safe.rstrip("=")}
+    # Letters and digits have no escapes, and most keys are made of them.
+    if secret.isascii() and secret.isalnum():
+        return encoded
     escaped = quote(raw, safe="")
-    return {
-        secret,
-        plain,
-        plain.rstrip("="),
-        url_safe,
-        url_safe.rstrip("="),
+    return encoded | {
         escaped,
         re.sub(r"%..", lambda match: match[0].lower(), escaped),
         quote(raw),

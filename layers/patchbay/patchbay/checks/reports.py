@@ -1,10 +1,13 @@
-"""Reports of several endpoints as one."""
+"""Reports of several endpoints as one, and what is judged after them. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from patchbay.checks.codes import describe
 from patchbay.checks.model import CheckReport, Diagnosis, Step
 from patchbay.checks.verdict import verdict
+from patchbay.platform.errors import Problem
+
+CONFIGURATIONS = "configurations"
 
 
 def joined[R: str](reports: Mapping[R, CheckReport]) -> CheckReport:
@@ -30,6 +33,38 @@ def joined[R: str](reports: Mapping[R, CheckReport]) -> CheckReport:
                 for step in report.steps
             ),
         }
+    )
+
+
+def judged_configurations(problems: Sequence[Problem]) -> Step:
+    """The step of a connection's test that holds its configurations to the source's release.
+
+    They were good when they were stored; an upgrade of the source may have changed that.
+    """
+    if not problems:
+        return Step(
+            name=CONFIGURATIONS, status="passed", summary="The source's release takes them."
+        )
+    info = describe("config_invalid")
+    return Step(
+        name=CONFIGURATIONS,
+        status="failed",
+        code="config_invalid",
+        summary="; ".join(f"{p.pointer} {p.message}" for p in problems) + ".",
+        diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
+        field_pointer=problems[0].pointer,
+    )
+
+
+def concluded(report: CheckReport, steps: Sequence[Step]) -> CheckReport:
+    """The report with steps that dialled nothing behind it. What failed first keeps the word."""
+    every = (*report.steps, *steps)
+    failed = any(step.status == "failed" and step.mandatory for step in steps)
+    if not (report.passed and failed):
+        return report.model_copy(update={"steps": every})
+    judged = verdict(steps, proven=False, called=True, latency_ms=report.latency_ms)
+    return judged.model_copy(
+        update={"steps": every, "account": report.account, "fault": report.fault}
     )
 
 

@@ -14,15 +14,27 @@ report's `fault`, and nothing of it is in a step or message.
 """
 
 import asyncio
+import time
 import traceback
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Required, TypedDict
 
+from patchbay.checks.certificate_expiry import expiry_notice
 from patchbay.checks.codes import Code, describe
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.failures import CheckFailure, Phase
-from patchbay.checks.model import CheckReport, Diagnosis, Fault, SkipReason, Step, StepCategory
+from patchbay.checks.model import (
+    CheckReport,
+    Diagnosis,
+    Fault,
+    SkipReason,
+    Step,
+    StepCategory,
+    StepStatus,
+)
+from patchbay.checks.placeholders import ValueRefused
 from patchbay.checks.plan import Plan, PlannedStep
-from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.probe import Compiled, Notice, Outcome, Phases
 from patchbay.checks.redaction import Redactor
 from patchbay.checks.verdict import verdict
 
@@ -43,6 +55,14 @@ _SKIPPED: Final[dict[SkipReason, str]] = {
 }
 _HOST_CATEGORIES: Final = frozenset({"network", "policy"})
 _CREDENTIAL_CATEGORIES: Final = frozenset({"auth", "permission"})
+
+
+class _Passed(TypedDict, total=False):
+    status: Required[StepStatus]
+    summary: Required[str]
+    code: Code | None
+    field_pointer: str | None
+    diagnosis: Diagnosis
 
 
 async def run(plan: Plan, guard: EgressGuard, *, total_ms: int) -> CheckReport:
@@ -77,6 +97,8 @@ class _Test:
         self._retry_after: dict[str, int] = {}
         self._proven = False
         self._account: str | None = None
+        self._obtained: dict[str, str] = {}
+        self._warned_of: set[float] = set()
         self._fault: Fault | None = None
 
     def judge_configuration(self) -> None:
@@ -92,6 +114,7 @@ class _Test:
             elif problems:
                 summary = "; ".join(f"{p.pointer} {p.message}" for p in problems) + "."
                 failure = CheckFailure(problems[0].code, summary)
+                failure.detail = problems[0].detail
                 self._add_failed(name, failure, field_pointer=problems[0].pointer)
             else:
                 self._add(Step(name=name, status="passed", summary=passed))
@@ -108,8 +131,9 @@ class _Test:
         failure: CheckFailure | None = None
         outcome: Outcome | None = None
         try:
+            compiled = self._completed(step)
             outcome = await _run_probe(
-                step, guard, min(deadline, started + step.timeout_ms / 1000), phases
+                compiled, guard, min(deadline, started + step.timeout_ms / 1000), phases
             )
         except CheckFailure as error:
             failure = error
@@ -122,17 +146,20 @@ class _Test:
             self._add_dial_gates(step, phases, failure)
         if failure is None:
             if outcome:
-                self._add_passed(step, outcome, duration_ms)
+                self._obtain(outcome.obtained)
+                notice = outcome.notice or self._expiry_notice(phases)
+                self._add_passed(step, outcome, notice, duration_ms, phases.first_byte_ms)
         elif is_first and failure.phase:
             self.skip(step, "gate_failed")
         else:
             self._add_failed(
                 step.name,
                 failure,
-                field_pointer=_field_pointer(step.compiled, failure.code),
+                field_pointer=_field_pointer(step.compiled, failure),
                 category=step.category,
                 mandatory=step.mandatory,
                 duration_ms=duration_ms,
+                first_byte_ms=phases.first_byte_ms,
             )
 
     def report(self, latency_ms: int) -> CheckReport:
@@ -163,23 +190,56 @@ class _Test:
                 self._add_failed(
                     phase,
                     failure,
-                    field_pointer=_field_pointer(step.compiled, failure.code),
+                    field_pointer=_field_pointer(step.compiled, failure),
                     mandatory=step.mandatory,
                 )
             elif duration_ms is None:
                 self._add_skipped(phase, "not_applicable", mandatory=False)
             else:
+                notice = self._expiry_notice(phases) if phase == "tls" else None
                 self._add(
                     Step(
                         name=phase,
                         mandatory=step.mandatory,
-                        status="passed",
                         duration_ms=duration_ms,
-                        summary=_PHASE_PASSED[phase],
+                        **_passed(_PHASE_PASSED[phase], notice),
                     )
                 )
 
-    def _add_passed(self, step: PlannedStep, outcome: Outcome, duration_ms: int) -> None:
+    def _completed(self, step: PlannedStep) -> Compiled:
+        """The step with the secrets that the steps before it obtained."""
+        if step.recompile is None or not self._obtained:
+            return step.compiled
+        try:
+            return step.recompile(self._obtained)
+        except ValueRefused as refusal:
+            raise CheckFailure(
+                "unexpected_response", "What the provider issued can't be used as a credential."
+            ) from refusal
+
+    def _obtain(self, secrets: Mapping[str, str]) -> None:
+        if secrets:
+            self._obtained.update(secrets)
+            self._redact = Redactor([*self._plan.secret_values, *self._obtained.values()])
+
+    def _expiry_notice(self, phases: Phases) -> Notice | None:
+        """The warning about a certificate that ends soon, once for each."""
+        expires_at = phases.certificate_expires_at
+        if expires_at is None or expires_at in self._warned_of:
+            return None
+        notice = expiry_notice(expires_at, time.time())
+        if notice:
+            self._warned_of.add(expires_at)
+        return notice
+
+    def _add_passed(
+        self,
+        step: PlannedStep,
+        outcome: Outcome,
+        notice: Notice | None,
+        duration_ms: int,
+        first_byte_ms: int | None,
+    ) -> None:
         self._proven = self._proven or (step.compiled.proves_access and outcome.proves)
         if self._account is None and outcome.account is not None:
             self._account = self._clean(outcome.account)
@@ -188,9 +248,9 @@ class _Test:
                 name=step.name,
                 category=step.category,
                 mandatory=step.mandatory,
-                status="passed",
                 duration_ms=duration_ms,
-                summary=self._redact(outcome.summary),
+                first_byte_ms=first_byte_ms,
+                **_passed(self._redact(outcome.summary), notice),
             )
         )
 
@@ -203,6 +263,7 @@ class _Test:
         category: StepCategory = "gate",
         mandatory: bool = True,
         duration_ms: int = 0,
+        first_byte_ms: int | None = None,
     ) -> None:
         info = describe(failure.code)
         if failure.retry_after_seconds is not None:
@@ -216,6 +277,7 @@ class _Test:
                 code=failure.code,
                 detail=failure.detail,
                 duration_ms=duration_ms,
+                first_byte_ms=first_byte_ms,
                 summary=self._redact(failure.summary),
                 diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
                 field_pointer=field_pointer,
@@ -258,18 +320,32 @@ class _Test:
 
 
 async def _run_probe(
-    step: PlannedStep, guard: EgressGuard, deadline: float, phases: Phases
+    compiled: Compiled, guard: EgressGuard, deadline: float, phases: Phases
 ) -> Outcome:
     try:
         async with asyncio.timeout_at(deadline + _GRACE_SECONDS):
-            return await step.compiled.probe.run(guard, deadline=deadline, phases=phases)
+            return await compiled.probe.run(guard, deadline=deadline, phases=phases)
     except TimeoutError as error:
         raise CheckFailure("provider_timeout", "The step did not end in time.") from error
 
 
-def _field_pointer(compiled: Compiled, code: Code) -> str | None:
+def _passed(summary: str, notice: Notice | None) -> _Passed:
+    if notice is None:
+        return {"status": "passed", "summary": summary}
+    return {
+        "status": "warning",
+        "summary": f"{summary} {notice.summary}",
+        "code": notice.code,
+        "field_pointer": notice.field_pointer,
+        "diagnosis": Diagnosis(title=notice.title, remediation=notice.remediation),
+    }
+
+
+def _field_pointer(compiled: Compiled, failure: CheckFailure) -> str | None:
     """The field of the endpoint that most likely has to change."""
-    category = describe(code).category
+    if failure.field_pointer:
+        return failure.field_pointer
+    category = describe(failure.code).category
     if category in _HOST_CATEGORIES:
         return compiled.host_pointer
     return compiled.credential_pointer if category in _CREDENTIAL_CATEGORIES else None

@@ -257,7 +257,11 @@ class ConnectionPatch(_Input):
 
 
 class Health(BaseModel):
-    """What the last test of a connection said; `since` is when the status began to be so."""
+    """How a connection is doing: `status` by its last tests, the rest by the very last.
+
+    `since` is when the status began to be so. With a monitor one failure is not yet a failing
+    connection; the consecutive counts are those of the newest tests.
+    """
 
     status: HealthStatus
     since: UtcTime | None
@@ -265,6 +269,8 @@ class Health(BaseModel):
     latency_ms: int | None
     error_code: str | None
     error_message: str | None
+    consecutive_failures: int = 0
+    consecutive_successes: int = 0
 
 
 UNTESTED: Final = Health(
@@ -298,7 +304,14 @@ class Connection(BaseModel):
     """Made together with its source, by the operation that deletes both."""
     stated_status: HealthStatus | None = Field(exclude=True)
     """What a caller of the operations said of it, until the next test."""
+    state: dict[str, Any] = Field(default_factory=dict, exclude=True)
+    """What its health follows from, as it is stored."""
     revision: int = Field(exclude=True)
+
+    @property
+    def is_monitored(self) -> bool:
+        """Whether it has a place on the wheel."""
+        return self.monitor.enabled and self.status is Lifecycle.ACTIVE
 
     @property
     def word(self) -> HealthStatus:

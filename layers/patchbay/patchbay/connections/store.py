@@ -2,7 +2,8 @@
 
     source, destination   ORG#<org>   SRC#<id>, DST#<id>   `uses` counts the connections of it
     sealed secret         ORG#<org>   SECRET#<endpoint id>
-    connection            ORG#<org>   CON#<id>             in by_owner under its space
+    connection            ORG#<org>   CON#<id>             in by_owner under its space, in
+                                                           monitor_slot while it is monitored
     use of an endpoint    ORG#<org>   USE#<endpoint id>#<connection id>
 
 Whoever makes a connection counts itself in at its endpoints and its space, in one transaction: what
@@ -19,16 +20,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from patchbay.connections.announcements import Announcement
 from patchbay.connections.model import (
     Connection,
     ConnectionQuery,
     Endpoint,
     Health,
+    Lifecycle,
     RequiredAction,
     id_prefix,
 )
+from patchbay.connections.state import (
+    NEVER,
+    AutoDisable,
+    Observation,
+    State,
+    Step,
+    Transition,
+    next_state,
+)
 from patchbay.connections.vault import secret_key
-from patchbay.platform.clock import to_sortable
+from patchbay.connections.wheel import on_the_wheel
+from patchbay.platform.clock import to_sortable, to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
     ABSENT,
@@ -45,7 +58,7 @@ from patchbay.platform.dynamodb import (
     Write,
     equals,
 )
-from patchbay.platform.errors import Conflict, InvalidInput, NotFound
+from patchbay.platform.errors import Conflict, InvalidInput, NotFound, TemporarilyUnavailable
 from patchbay.platform.ids import is_id
 from patchbay.platform.lists import FILTERED_READ, Listing, ListQuery, Lists, position_of
 from patchbay.platform.revisions import IfMatch, require_match, serially
@@ -59,8 +72,10 @@ _MAX_USERS_TOLD = 20
 _ENDPOINT_DOCUMENTS = ("variables", "members", "binding")
 _OF_CONNECTIONS: Final = ("uses", "users_revision")
 """Attributes of an endpoint that its connections change."""
-_OF_TESTS: Final = ("health", "required_action", "checked_at")
+_OF_TESTS: Final = ("health", "required_action", "checked_at", "state")
 """Attributes of a connection that its tests change."""
+_OBSERVERS: Final = 10
+"""Tests and edits of one connection at once that an observation outlasts."""
 _JOINED_READ: Final = 100
 """Items that a filtered page reads where each leads to another one: a BatchGetItem."""
 _MAX_READS: Final = 10
@@ -369,29 +384,53 @@ class ConnectionStore:
             return None
         return _endpoint(item)
 
-    def record_health(self, connection: Connection, health: Health, action: RequiredAction) -> None:
-        """Keeps the newest word on a connection: a test that ended earlier changes nothing.
+    def observe(
+        self,
+        connection: Connection,
+        seen: Observation,
+        action: RequiredAction,
+        disable: AutoDisable = NEVER,
+    ) -> list[Announcement]:
+        """Takes what a test saw into the connection's health: one write, and no read before it.
 
-        A status that is what it was goes on since it began; what a caller stated ends.
+        `connection` is what the caller has read; somebody else's test since then is found by the
+        write's condition. An observation that is not newer than the last changes nothing, so that
+        one that comes again does not count again. Returns what is to be told to the bus: it stands
+        in the outbox already, written together with the state. Raises `TemporarilyUnavailable` if
+        others are faster on and on.
         """
-        known = connection.health
-        while _checked(known) < _checked(health):
-            lasting = known.status is health.status and known.since is not None
-            new = health.model_copy(update={"since": known.since}) if lasting else health
+        for _ in range(_OBSERVERS):
+            step = next_state(
+                State.decode(connection.state),
+                seen,
+                monitored=connection.is_monitored,
+                disable=disable,
+            )
+            if step is None:
+                return []
+            told = [
+                Announcement.of(connection, step.state, seen, what) for what in step.transitions
+            ]
             try:
-                self._table.write(
-                    Update(
-                        connection_key(connection.organization_id, connection.id),
-                        values={**_health_attributes(new, action), "stated_status": None},
-                        condition=PRESENT & equals("checked_at", _checked(known)),
-                    )
-                )
-            except ConditionFailed as standing:
-                if standing.item is None:
-                    return  # deleted meanwhile
-                known = Health.model_validate(standing.item["health"])
+                self._apply(_observed(connection, step, seen, action), told)
+            except _Overtaken as overtaken:
+                if overtaken.item is None:
+                    return []  # deleted meanwhile
+                connection = _connection(overtaken.item)
             else:
-                return
+                return told
+        raise TemporarilyUnavailable
+
+    def _apply(self, update: Update, told: Sequence[Announcement]) -> None:
+        try:
+            if told:
+                self._table.transact([update, *(Put(one.item()) for one in told)])
+            else:
+                self._table.write(update)
+        except ConditionFailed as failed:
+            raise _Overtaken(failed.item) from None
+        except TransactionRefused as refused:
+            raise _Overtaken(refused.failed[0]) from None
 
     def _users(self, organization_id: str, uses: Sequence[Item]) -> dict[str, Connection]:
         """The connections that uses of an endpoint lead to, by the sort key of the use."""
@@ -407,6 +446,52 @@ class ConnectionStore:
             limit=_MAX_USERS_TOLD,
         )
         return [_user(item) for item in page.items]
+
+
+@dataclass(eq=False)
+class _Overtaken(Exception):
+    """Somebody else changed what the state of a connection follows from; what stands there now."""
+
+    item: Item | None
+
+
+def _observed(
+    connection: Connection, step: Step, seen: Observation, action: RequiredAction
+) -> Update:
+    """The write of a state after an observation; what a caller stated ends with it."""
+    health = Health(
+        status=step.state.status,
+        since=step.state.since,
+        checked_at=seen.ended,
+        latency_ms=seen.latency_ms,
+        error_code=seen.error_code,
+        error_message=seen.error_message,
+        consecutive_failures=step.state.failures,
+        consecutive_successes=step.state.successes,
+    )
+    values = {
+        **_health_attributes(health, action),
+        "state": step.state.encode(),
+        "stated_status": None,
+    }
+    standing = PRESENT & equals("state", connection.state)
+    remove: tuple[str, ...] = ()
+    if step.transitions:
+        # What is told names the connection as it is, and is not told of one that has just left.
+        standing &= equals("revision", connection.revision)
+    if Transition.DISABLED in step.transitions:
+        values |= {
+            "status": Lifecycle.DISABLED.value,
+            "revision": connection.revision + 1,
+            "updated_at": to_text(seen.at),
+        }
+        remove = tuple(_wheel_attributes(connection))
+    return Update(
+        connection_key(connection.organization_id, connection.id),
+        values=values,
+        remove=remove,
+        condition=standing,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -573,11 +658,20 @@ def _connection_item(connection: Connection) -> Item:
         **_health_attributes(connection.health, connection.required_action),
         "configurations": compact(connection.configurations).decode(),
         "owns_source": connection.owns_source,
+        "state": connection.state,
         "stated_status": connection.stated_status,
         "revision": connection.revision,
         "by_owner_pk": connections_of_space_pk(connection.space_id),
         "by_owner_sk": connection.id,
+        **_wheel_attributes(connection),
     }
+
+
+def _wheel_attributes(connection: Connection) -> Item:
+    """What puts a connection on the wheel of monitors, none for one that is to rest."""
+    if not connection.is_monitored:
+        return {}
+    return on_the_wheel(connection.id, connection.monitor.interval)
 
 
 def _health_attributes(health: Health, action: RequiredAction) -> Item:

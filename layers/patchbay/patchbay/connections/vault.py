@@ -113,6 +113,11 @@ class Vault:
         secrets: dict[str, str] = loads(text)
         return secrets
 
+    def entered_at(self, endpoint: Endpoint) -> str | None:
+        """When the sealed secrets of an endpoint were last entered; None if it has none."""
+        item = self._table.get(secret_key(endpoint.organization_id, endpoint.id))
+        return item["updated_at"] if item else None
+
     def _data_key(self, organization_id: str, number: int, now: datetime, *, make: bool) -> bytes:
         with self._lock:
             cached = self._unwrapped.get((organization_id, number))

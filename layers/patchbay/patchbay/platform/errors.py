@@ -14,6 +14,7 @@
     ├── PayloadTooLarge         413  PAYLOAD_TOO_LARGE
     ├── NotPublishable          422  NOT_PUBLISHABLE
     ├── SecretReentryRequired   422  SECRET_REENTRY_REQUIRED
+    ├── RateLimited             429  RATE_LIMITED
     ├── InternalError           500  INTERNAL_ERROR
     └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
 
@@ -193,6 +194,17 @@ class SecretReentryRequired(PatchbayError):
                 ],
                 "changed": list(changed),
             },
+        )
+
+
+class RateLimited(PatchbayError):
+    """A limit of this installation, not of a provider; nothing was done."""
+
+    status = 429
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(
+            message=message, code="RATE_LIMITED", retry_after_seconds=retry_after_seconds
         )
 
 

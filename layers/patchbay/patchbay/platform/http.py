@@ -10,8 +10,9 @@ A function declares its routes on an `HttpApi`:
         return Reply(space, space.revision)
 
 The names of the parameters say what they get: `caller` the principal, `body` the JSON body as that
-model, `query` the query string as that model, `if_match` the header's value, anything else the path
-parameter of that name. A route that takes a `stamp` makes something, and honours Idempotency-Key.
+model, `query` the query string as that model, `if_match` the header's value, `domain_name` the host
+name that the gateway was called by, anything else the path parameter of that name. A route that
+takes a `stamp` makes something, and honours Idempotency-Key.
 A request goes through these steps:
 
 1. who calls may do this (401, 403), in the organization of the path (404);
@@ -66,7 +67,7 @@ from patchbay.platform.validation import pointer, problems_of
 MAX_BODY_BYTES: Final = 256 * 1024
 JSON_TYPE: Final = "application/json"
 
-_GIVEN: Final = frozenset({"caller", "if_match", "stamp"})
+_GIVEN: Final = frozenset({"caller", "domain_name", "if_match", "stamp"})
 """Parameters of a route that are no path parameters; `body` and `query` are models."""
 
 type Admit = Callable[[Mapping[str, Any], str, str | None], Any]
@@ -101,12 +102,13 @@ class Declaring(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reply[T]:
-    """What a route answers: the body, for a single entity its revision (sent as ETag), and a
-    status where it differs from the declared one."""
+    """What a route answers: the body, for a single entity its revision (sent as ETag), a status
+    where it differs from the declared one, and the path of what was made (sent as Location)."""
 
     body: T
     revision: int | None = None
     status: int | None = None
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,9 @@ class HttpApi:
                 arguments["caller"] = caller
             if "if_match" in declared.takes:
                 arguments["if_match"] = headers.get("if-match")
+            if "domain_name" in declared.takes:
+                # The gateway's word, not the Host header's, which is the caller's to choose.
+                arguments["domain_name"] = event["requestContext"]["domainName"]
             if "stamp" not in declared.takes:
                 return _response(declared.handler(**arguments), declared.status)
 
@@ -389,6 +394,8 @@ def _response(answer: Any, status: int) -> Response[Any]:
     if isinstance(answer, Reply):
         if answer.revision is not None:
             headers["ETag"] = etag(answer.revision)
+        if answer.location is not None:
+            headers["Location"] = answer.location
         status, answer = answer.status or status, answer.body
     if answer is None:
         return Response(204, body="", headers=headers)

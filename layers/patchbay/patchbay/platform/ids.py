@@ -4,13 +4,14 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Self
 from uuid import UUID
 
 from pydantic import StringConstraints
 
 _ULID: Final = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,32 @@ class Stamp:
 def new_id(prefix: str, now: datetime) -> str:
     """An id that no repetition will ask for again."""
     return Stamp.fresh(now).id(prefix)
+
+
+def derived_id(prefix: str, at: datetime, *parts: str) -> str:
+    """The same id for the same moment and parts: for what must be made once, whoever makes it."""
+    from ulid import ULID
+
+    digest = hashlib.blake2b(digest_size=10)
+    for part in (prefix, *parts):
+        raw = part.encode()
+        digest.update(len(raw).to_bytes(8) + raw)
+    milliseconds = (at - _EPOCH) // timedelta(milliseconds=1)
+    return f"{prefix}_{ULID(milliseconds.to_bytes(6) + digest.digest())}"
+
+
+def time_of(text: str) -> datetime:
+    """The moment that an id was made at, to the millisecond, as the id says it.
+
+    Raises `ValueError` for one whose time is beyond the year 9999.
+    """
+    from ulid import ULID
+
+    milliseconds = ULID.from_str(text.rpartition("_")[2]).milliseconds
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        raise ValueError("the id names no moment") from None
 
 
 def pattern(prefix: str) -> str:

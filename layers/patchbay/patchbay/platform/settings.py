@@ -51,6 +51,21 @@ class ChecksSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+    tests_per_minute: int
+    tests_in_flight: int
+    test_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTestsSettings(Settings):
+    """`api_host` is the API's own host name, which tests may not dial."""
+
+    integrations_table: str
+    events_table: str
+    raw_event_days: int
+    vault_key_id: str
+    egress_allow: str
+    api_host: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """Organizations, spaces and API keys, as a caller sees them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from patchbay.platform.clock import UtcTime
+from patchbay.platform.errors import InvalidInput
 from patchbay.platform.ids import Slug
+from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.platform.validation import OneLine
 from patchbay.tenancy.access import Permission
 
@@ -27,7 +29,17 @@ class Organization(BaseModel):
 
     id: str
     name: str
+    paused: bool = False
+    """While it is, none of its monitors ticks; a test by hand is possible."""
     created_at: UtcTime
+    revision: int = Field(default=FIRST_REVISION, exclude=True)
+
+
+class OrganizationPatch(_Input):
+    """JSON merge patch of an organization; for the operator."""
+
+    name: DisplayName | None = None
+    paused: bool | None = None
 
 
 class NewSpace(_Input):
@@ -38,7 +50,8 @@ class NewSpace(_Input):
 class SpacePatch(_Input):
     """JSON merge patch of a space. Its slug is part of its address and stays."""
 
-    name: DisplayName
+    name: DisplayName | None = None
+    paused: bool | None = None
 
 
 class Space(BaseModel):
@@ -48,9 +61,20 @@ class Space(BaseModel):
     organization_id: str
     slug: str
     name: str
+    paused: bool = False
+    """While it is, no monitor of its connections ticks; a test by hand is possible."""
     created_at: UtcTime
     updated_at: UtcTime
     revision: int = Field(exclude=True)
+
+
+def changes(patch: OrganizationPatch | SpacePatch) -> dict[str, Any]:
+    """What a merge patch changes. Raises `InvalidInput` for null: neither field has a default."""
+    said = {name: getattr(patch, name) for name in patch.model_fields_set}
+    for name, value in said.items():
+        if value is None:
+            raise InvalidInput.at(f"/{name}", "is required")
+    return said
 
 
 class NewApiKey(_Input):

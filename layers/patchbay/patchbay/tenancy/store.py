@@ -28,11 +28,12 @@ from patchbay.platform.dynamodb import (
     TransactionRefused,
     Update,
     equals,
+    without,
 )
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound, TemporarilyUnavailable
 from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
-from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.platform.revisions import FIRST_REVISION, IfMatch, require_match, serially
 from patchbay.tenancy.access import Permission, Principal, authorize
 from patchbay.tenancy.api_keys import matches, mint, prefix_of
 from patchbay.tenancy.model import (
@@ -42,8 +43,10 @@ from patchbay.tenancy.model import (
     NewOrganization,
     NewSpace,
     Organization,
+    OrganizationPatch,
     Space,
     SpacePatch,
+    changes,
 )
 
 ALL_ORGANIZATIONS = "ORGANIZATIONS"
@@ -121,6 +124,29 @@ class TenancyStore:
         if item is None:
             raise NotFound("organization")
         return Organization.model_validate(item)
+
+    def change_organization(
+        self, organization_id: str, patch: OrganizationPatch, if_match: IfMatch
+    ) -> Organization:
+        """Raises `NotFound`, `PreconditionFailed`."""
+
+        def attempt() -> Organization:
+            old = self.organization(organization_id)
+            require_match(if_match, old.revision)
+            said = changes(patch)
+            revision = old.revision + 1
+            standing = equals("revision", old.revision)
+            if old.revision == FIRST_REVISION:
+                standing |= without("revision")  # of before organizations could be changed
+            change = Update(
+                organization_key(organization_id),
+                values={**said, "revision": revision},
+                condition=PRESENT & standing,
+            )
+            self._table.transact([change])
+            return old.model_copy(update={**said, "revision": revision})
+
+        return serially(attempt)
 
     def organizations(
         self, caller: Principal, query: ListQuery, now: datetime
@@ -211,16 +237,11 @@ class TenancyStore:
         def attempt() -> Space:
             old = self.space(slug)
             require_match(if_match, old.revision)
-            new = old.model_copy(
-                update={"name": patch.name, "updated_at": now, "revision": old.revision + 1}
-            )
+            said = changes(patch)
+            new = old.model_copy(update={**said, "updated_at": now, "revision": old.revision + 1})
             change = Update(
                 space_key(old.organization_id, slug),
-                values={
-                    "name": new.name,
-                    "updated_at": to_text(now),
-                    "revision": new.revision,
-                },
+                values={**said, "updated_at": to_text(now), "revision": new.revision},
                 condition=equals("id", old.id) & equals("revision", old.revision),
             )
             # A transaction of one: it carries a token, so a lost reply is no lost If-Match.

@@ -15,6 +15,9 @@
   does not name is otherwise no success.
 - `account` is a JSON Pointer to whose account this is.
 
+What a 400, 401 or 403 means is read from its `WWW-Authenticate` and its JSON: an expired or revoked
+credential and a missing scope have codes of their own.
+
 Passing a step proves access when the request carried a credential (or, of an integration without
 authentication, any request) and only 2xx statuses are expected.
 """
@@ -64,6 +67,8 @@ class HttpProbe:
     redirects: int
     expect: Expectation
     account: str | None
+    scopes: tuple[str, ...] = ()
+    """Those that the integration asks for: the only ones that a failure may name."""
 
     async def run(self, guard: "EgressGuard", *, deadline: float, phases: Phases) -> Outcome:
         # Publishing and compiling need this module too, without an event loop or h11.
@@ -83,6 +88,7 @@ class HttpTemplate:
     redirects: int
     expect: Expectation
     account: str | None
+    scopes: tuple[str, ...]
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from self.url.placeholders()
@@ -121,6 +127,7 @@ class HttpTemplate:
                 redirects=self.redirects,
                 expect=self.expect,
                 account=self.account,
+                scopes=self.scopes,
             ),
             proves_access=(bool(secrets) or not self.needs_credential)
             and self.expect.status <= DEFAULT_STATUS,
@@ -134,6 +141,7 @@ class HttpKind:
     """Reads http steps."""
 
     keys = frozenset({"request", "expect", "account", "auth"})
+    provides = frozenset[str]()
 
     def read(
         self,
@@ -193,6 +201,7 @@ class _Reader:
             redirects=redirects,
             expect=expect,
             account=account,
+            scopes=self._declared.scopes,
         )
 
     def _method(self, request: Mapping[str, object]) -> str:

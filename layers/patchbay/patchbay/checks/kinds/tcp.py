@@ -2,84 +2,92 @@
 
 ```json
 {"name": "server reachable", "kind": "tcp",
- "host": "{{variables.host}}", "port": "{{variables.port}}"}
+ "host": "{{variables.host}}", "port": "{{variables.port}}", "banner": "220 "}
 ```
 
-`port` is a number, or one placeholder of an integer variable. Nothing is sent and nothing is read:
-passing shows that something listens there, never that a credential works.
+- `port` is a number, or one placeholder of an integer variable.
+- `banner` (1 to 128 visible ASCII characters and spaces) is how the first bytes that the server
+  sends must begin. Of an answer no more is read than that.
+
+Nothing is sent: passing shows that something listens there, never that a credential works.
 """
 
+import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeIs
+from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.credentials import Credential
-from patchbay.checks.failures import EgressBlocked
-from patchbay.checks.placeholders import (
-    Declared,
-    HostTemplate,
-    Placeholder,
-    TemplateError,
-    ValueRefused,
-    Values,
-    placeholders_of,
-    split_template,
-)
+from patchbay.checks.failures import CheckFailure
+from patchbay.checks.placeholders import Declared, Placeholder, Values
 from patchbay.checks.probe import Compiled, Outcome, Phases
 from patchbay.checks.problems import Problem, Problems
-from patchbay.checks.targets import parse_host
+from patchbay.checks.service import Service, ServiceTemplate
 
 if TYPE_CHECKING:
-    from patchbay.checks.egress import EgressGuard
+    from patchbay.checks.egress import Connection, EgressGuard
+
+_BANNER: Final = re.compile(r"[ -~]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
 class TcpProbe:
     """A dial, ready to be made."""
 
-    host: str
-    port: int
+    service: Service
+    banner: bytes
 
     async def run(self, guard: "EgressGuard", *, deadline: float, phases: Phases) -> Outcome:
-        vetted = await guard.vet(self.host, self.port, "tcp", deadline=deadline, phases=phases)
+        host, port = self.service.host, self.service.port
+        vetted = await guard.vet(host, port, "tcp", deadline=deadline, phases=phases)
         connection = await guard.connect(vetted, tls=False, deadline=deadline, phases=phases)
-        connection.close()
+        try:
+            async with asyncio.timeout_at(deadline):
+                greeted = await self._greeting(connection)
+        except TimeoutError as error:
+            raise CheckFailure(
+                "provider_timeout", "The server accepted the connection and said nothing."
+            ) from error
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise CheckFailure(
+                "connection_reset", "The server closed the connection before it had greeted."
+            ) from error
+        finally:
+            connection.close()
+        if greeted != self.banner:
+            raise CheckFailure("unexpected_response", "The server's greeting is not the expected.")
         return Outcome(summary="The server accepts connections.")
+
+    async def _greeting(self, connection: "Connection") -> bytes:
+        return await connection.reader.readexactly(len(self.banner)) if self.banner else b""
 
 
 @dataclass(frozen=True, slots=True)
 class TcpTemplate:
-    host: HostTemplate
-    port: int | Placeholder
+    service: ServiceTemplate
+    banner: bytes
 
     def placeholders(self) -> Iterator[Placeholder]:
-        yield from placeholders_of(self.host.parts)
-        if isinstance(self.port, Placeholder):
-            yield self.port
+        return self.service.placeholders()
 
     def destination(self, values: Values) -> str:
-        return f"tcp://{parse_host(self.host.fill(values))}:{self._filled_port(values)}"
+        service = self.service.fill(values)
+        return f"tcp://{service.host}:{service.port}"
 
     def compile(self, values: Values) -> Compiled:
         return Compiled(
-            probe=TcpProbe(self.host.fill(values), self._filled_port(values)),
+            probe=TcpProbe(self.service.fill(values), self.banner),
             proves_access=False,
-            host_pointer=self.host.pointer,
+            host_pointer=self.service.host.pointer,
         )
-
-    def _filled_port(self, values: Values) -> int:
-        if isinstance(self.port, int):
-            return self.port
-        number = values.variables.get(self.port.name)
-        if not _is_port(number):
-            raise ValueRefused(self.port.pointer, "must be a port number from 1 to 65535")
-        return number
 
 
 class TcpKind:
     """Reads tcp steps."""
 
-    keys = frozenset({"host", "port"})
+    keys = frozenset({"host", "port", "banner"})
+    provides = frozenset[str]()
 
     def read(
         self,
@@ -88,39 +96,9 @@ class TcpKind:
         declared: Declared,
         credential: Credential | None,  # noqa: ARG002 - nothing is sent
     ) -> TcpTemplate:
-        problems = []
-        try:
-            host = _host(step.get("host"), declared)
-        except TemplateError as error:
-            problems.append(Problem(f"{pointer}/host", str(error)))
-        try:
-            port = _port(step.get("port"), declared)
-        except TemplateError as error:
-            problems.append(Problem(f"{pointer}/port", str(error)))
-        if problems:
-            raise Problems(problems)
-        return TcpTemplate(host, port)
-
-
-def _host(text: object, declared: Declared) -> HostTemplate:
-    if not isinstance(text, str):
-        raise TemplateError("must be a text")
-    template = HostTemplate.parse(text, declared)
-    try:
-        parse_host(template.sample())
-    except EgressBlocked as error:
-        raise TemplateError("is not a valid host") from error
-    return template
-
-
-def _port(value: object, declared: Declared) -> int | Placeholder:
-    if _is_port(value):
-        return value
-    parts = split_template(value, declared) if isinstance(value, str) else ()
-    if len(parts) == 1 and isinstance(parts[0], Placeholder) and parts[0].source == "variables":
-        return parts[0]
-    raise TemplateError("must be a port number or one {{variables.name}}")
-
-
-def _is_port(value: object) -> TypeIs[int]:
-    return type(value) is int and 1 <= value <= 65535
+        banner = step.get("banner", "")
+        if "banner" in step and not (isinstance(banner, str) and _BANNER.fullmatch(banner)):
+            raise Problems(
+                [Problem(f"{pointer}/banner", "must be 1 to 128 visible ASCII characters")]
+            )
+        return TcpTemplate(ServiceTemplate.read(step, pointer, declared), str(banner).encode())

@@ -1,0 +1,146 @@
+"""CPU of one http test, from manifest and values to the verdict, beside a bare probe.
+
+The server is a process of its own, so its work does not count. Both clients open a connection for
+each request, send the same bytes and parse the answer with h11; 64 are in flight at once. The bare
+probe is what asyncio and h11 cost by themselves: no plan, no vetting, no limits, no verdict.
+
+Each round measures both, one after the other, and the least disturbed round of each counts: what is
+slower is other processes' doing, whose work empties this one's caches. As in a monitor's run, one
+integration is tested over and over: the templates of its URLs are kept from the first test on, its
+manifest is read anew each time.
+"""
+
+import asyncio
+import multiprocessing
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+import h11
+
+from bench.report import Row, table
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.plan import CheckTarget, compile_plan
+from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.runner import run
+
+BUDGET_MS: Final = 0.6
+AT_ONCE: Final = 64
+TESTS: Final = 1280
+ROUNDS: Final = 9
+BODY: Final = b'{"ok": true, "account": {"name": "Acme"}}'
+ANSWER: Final = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(BODY)
+) + BODY
+
+
+def target(port: int) -> CheckTarget:
+    """An integration with a key and one step, as most of the catalogue's."""
+    request = {"url": f"http://127.0.0.1:{port}/v1/{{{{variables.region}}}}/me"}
+    step = {
+        "name": "whoami",
+        "kind": "http",
+        "request": request,
+        "expect": {"status": [200], "json": {"/ok": True}},
+        "account": "/account/name",
+    }
+    return CheckTarget(
+        manifest={"checks": {"timeoutMs": 10_000, "steps": [step]}},
+        auth_config={"type": "api_key"},
+        variables_schema={"properties": {"region": {"type": "string"}}},
+        variables={"region": "eu"},
+        secrets={"api_key": "a-key-of-some-length-4242"},
+    )
+
+
+async def bare_probe(port: int) -> None:
+    """One request and its answer with nothing around it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    wire = h11.Connection(h11.CLIENT)
+    headers = [("Host", "127.0.0.1"), ("Authorization", "Bearer x"), ("Connection", "close")]
+    head = wire.send(h11.Request(method="GET", target="/v1/eu/me", headers=headers)) or b""
+    writer.write(head + (wire.send(h11.EndOfMessage()) or b""))
+    while not isinstance(event := wire.next_event(), h11.EndOfMessage):
+        if event is h11.NEED_DATA:
+            wire.receive_data(await reader.read(16_384))
+    writer.transport.abort()
+
+
+async def cpu_ms(one: Callable[[], Awaitable[Any]], count: int, at_once: int) -> float:
+    """CPU of this process for each of `count` runs, `at_once` in flight."""
+
+    async def some(number: int) -> None:
+        for _ in range(number):
+            await one()
+
+    await some(at_once)
+    started = time.process_time()
+    await asyncio.gather(*(some(count // at_once) for _ in range(at_once)))
+    return (time.process_time() - started) * 1000 / count
+
+
+async def measure(port: int) -> list[Row]:
+    guard = EgressGuard(EgressPolicy.parse(f"127.0.0.1/32:{port}"))
+    given = target(port)
+
+    async def whole_test() -> None:
+        report = await run(compile_plan(given), guard, total_ms=10_000)
+        if not report.verified:
+            raise RuntimeError(report.message)
+
+    async def plan_only() -> None:
+        compile_plan(given)
+
+    rounds: list[tuple[float, ...]] = [
+        (
+            await cpu_ms(lambda: bare_probe(port), TESTS, AT_ONCE),
+            await cpu_ms(whole_test, TESTS, AT_ONCE),
+            await cpu_ms(whole_test, TESTS, 1),
+            await cpu_ms(plan_only, TESTS, 1),
+        )
+        for _ in range(ROUNDS)
+    ]
+    bare, at_once, alone, plan = map(min, zip(*rounds, strict=True))
+    return [
+        Row("asyncio + h11 alone, 64 at once", bare, "ms"),
+        Row("one http test, 64 at once", at_once, "ms", BUDGET_MS),
+        Row("one http test, one at a time", alone, "ms"),
+        Row("of which compiling the plan", plan, "ms"),
+        Row("one http test ÷ asyncio + h11 alone", at_once / bare, ""),
+    ]
+
+
+def serve(ready: Connection) -> None:
+    """Answers every request the same, until the process is ended."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(ANSWER)
+        writer.close()
+
+    async def forever() -> None:
+        server = await asyncio.start_server(
+            handle, "127.0.0.1", 0, backlog=1024, family=socket.AF_INET
+        )
+        ready.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(forever())
+
+
+def main() -> None:
+    parent, child = multiprocessing.get_context("spawn").Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(child,), daemon=True)
+    server.start()
+    try:
+        print(table(asyncio.run(measure(parent.recv()))))
+    finally:
+        server.terminate()
+        server.join()
+
+
+if __name__ == "__main__":
+    main()

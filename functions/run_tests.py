@@ -1,0 +1,51 @@
+"""Runs the tests of the queue."""
+
+from functools import cache
+from typing import Any
+
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.history import TestHistory
+from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.queued import QueuedTests
+from patchbay.checks.testing import Tester
+from patchbay.connections.store import ConnectionStore
+from patchbay.connections.vault import Vault
+from patchbay.health.store import EventStore
+from patchbay.platform.clock import utc_now
+from patchbay.platform.cursor import CursorSeal
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.limits import Limiter
+from patchbay.platform.settings import RunTestsSettings
+from patchbay.registry.store import RegistryStore
+
+
+@cache
+def _settings() -> RunTestsSettings:
+    return RunTestsSettings.from_env()
+
+
+@cache
+def _guard_for(domain_name: str) -> EgressGuard:
+    own = {domain_name, _settings().api_host}
+    return EgressGuard(EgressPolicy.parse(_settings().egress_allow, own))
+
+
+@cache
+def _queued_tests() -> QueuedTests:
+    settings = _settings()
+    table, events = Table(settings.integrations_table), Table(settings.events_table)
+    history = TestHistory(events, CursorSeal(table))
+    tester = Tester(
+        RegistryStore(table),
+        ConnectionStore(table),
+        Vault(table, settings.vault_key_id),
+        EventStore(events, settings.raw_event_days),
+        history,
+        utc_now,
+    )
+    return QueuedTests(tester, history, Limiter(table, "tests"), _guard_for, utc_now)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    come_back = _queued_tests().run(event["Records"])
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in come_back]}

@@ -1,0 +1,91 @@
+"""What a test says of each capability, and whether two endpoints have any in common. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from patchbay.checks.codes import describe
+from patchbay.checks.model import Diagnosis, Step
+from patchbay.registry.manifest import Capability, Role
+
+type CapabilityStatus = Literal["proven", "at_risk", "untested"]
+
+NAME: Final = "capabilities"
+
+
+class CapabilityReport(BaseModel):
+    """A capability that a release declares.
+
+    `proven`: its steps passed. `at_risk`: one of them did not; other capabilities are not touched
+    by that. `untested`: the release has no step for it, or none of them came to run.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    role: Role
+    name: Capability
+    status: CapabilityStatus
+
+
+def capability_reports(
+    role: Role, manifest: Mapping[str, Any], steps: Iterable[Step]
+) -> list[CapabilityReport]:
+    """Of one endpoint's release, by its own report's steps."""
+    seen = {step.name: step.status for step in steps}
+    planned = manifest.get("checks", {}).get("steps", [])
+    return [
+        CapabilityReport(
+            role=role,
+            name=name,
+            status=_status(
+                [seen.get(step["name"]) for step in planned if step.get("capability") == name]
+            ),
+        )
+        for name in _declared(manifest)
+    ]
+
+
+def _status(outcomes: list[str | None]) -> CapabilityStatus:
+    if any(outcome in {"failed", "warning"} for outcome in outcomes):
+        return "at_risk"
+    if outcomes and all(outcome == "passed" for outcome in outcomes):
+        return "proven"
+    return "untested"
+
+
+def fitting(source: Mapping[str, Any], destination: Mapping[str, Any]) -> Step:
+    """The last step of a connection's test: whether the destination takes what the source gives.
+
+    Both are manifests of releases. Nothing in common fails the connection; something that is not
+    taken is a warning. Releases that declare nothing can't be compared.
+    """
+    given, taken = _declared(source), _declared(destination)
+    if not given or not taken:
+        return Step(
+            name=NAME,
+            mandatory=False,
+            status="skipped",
+            summary="One of the releases declares no capabilities: there is nothing to compare.",
+            skip_reason="not_applicable",
+        )
+    missing = [name for name in given if name not in taken]
+    if not missing:
+        told = ", ".join(given)
+        return Step(name=NAME, status="passed", summary=f"The destination takes {told}.")
+    told = ", ".join(missing)
+    info = describe("config_invalid")
+    nothing = len(missing) == len(given)
+    return Step(
+        name=NAME,
+        mandatory=nothing,
+        status="failed" if nothing else "warning",
+        code="config_invalid",
+        summary=f"The destination does not take {told}, which the source gives.",
+        diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
+        field_pointer="/destination_id",
+    )
+
+
+def _declared(manifest: Mapping[str, Any]) -> list[Capability]:
+    return [Capability(name) for name in manifest.get("capabilities", [])]

@@ -1,0 +1,118 @@
+"""What has changed since a test last passed: by fingerprints of what was tested. Pure.
+
+A fingerprint has no value in it: a variable is a hash of its own, and secrets are represented by
+when they were entered, never by a hash of them, which could be guessed from.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from patchbay.connections.model import Endpoint
+from patchbay.platform.clock import UtcTime
+from patchbay.platform.strict_json import canonical
+from patchbay.registry.manifest import Role
+
+
+class EndpointMark(BaseModel):
+    """An endpoint as it was tested. `secrets` is None if it had none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    release: str
+    secrets: str | None
+    variables: dict[str, str]
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, secrets: str | None) -> Self:
+        return cls(release=endpoint.version, secrets=secrets, variables=_marks(endpoint.variables))
+
+
+class Fingerprint(BaseModel):
+    """What a test was of, part by part, so that two of them can be compared."""
+
+    model_config = ConfigDict(frozen=True)
+
+    endpoints: dict[Role, EndpointMark]
+    configurations: dict[str, str]
+
+    @classmethod
+    def of(cls, endpoints: Mapping[Role, EndpointMark], configurations: Mapping[str, Any]) -> Self:
+        return cls(endpoints=dict(endpoints), configurations=_marks(configurations))
+
+
+class Passed(BaseModel):
+    """The last test that passed, and what it was of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    test_id: str
+    at: UtcTime
+    fingerprint: Fingerprint
+
+
+class ReleaseChange(BaseModel):
+    """Another release than then; null where there was, or is, no such endpoint."""
+
+    role: Role
+    before: str | None
+    now: str | None
+
+
+class WhatChanged(BaseModel):
+    """What differs from the last test that passed: names, never values.
+
+    `test_id` and `at` are that test's. Variables are named with their role (`source.region`);
+    `secret_version` lists the roles whose secrets were entered anew, replaced or removed. All
+    empty: nothing was changed here.
+    """
+
+    test_id: str
+    at: UtcTime
+    variables: list[str]
+    secret_version: list[Role]
+    release: list[ReleaseChange]
+    configurations: list[str]
+
+    @classmethod
+    def since(cls, passed: Passed, now: Fingerprint) -> Self:
+        before = passed.fingerprint
+        roles = [role for role in Role if role in before.endpoints or role in now.endpoints]
+        pairs = [(role, before.endpoints.get(role), now.endpoints.get(role)) for role in roles]
+        return cls(
+            test_id=passed.test_id,
+            at=passed.at,
+            variables=[
+                f"{role}.{name}"
+                for role, old, new in pairs
+                for name in _differing(old.variables if old else {}, new.variables if new else {})
+            ],
+            secret_version=[
+                role
+                for role, old, new in pairs
+                if (old.secrets if old else None) != (new.secrets if new else None)
+            ],
+            release=[
+                ReleaseChange(
+                    role=role,
+                    before=old.release if old else None,
+                    now=new.release if new else None,
+                )
+                for role, old, new in pairs
+                if (old.release if old else None) != (new.release if new else None)
+            ],
+            configurations=_differing(before.configurations, now.configurations),
+        )
+
+
+def _marks(values: Mapping[str, Any]) -> dict[str, str]:
+    """64 bits of a hash tell two values apart that one person entered one after the other."""
+    return {
+        name: hashlib.sha256(canonical(value)).hexdigest()[:16] for name, value in values.items()
+    }
+
+
+def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(n for n in before.keys() | now.keys() if before.get(n) != now.get(n))

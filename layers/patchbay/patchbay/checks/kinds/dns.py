@@ -1,0 +1,197 @@
+"""The kind `dns`: a record is in the public DNS.
+
+```json
+{"name": "domain verified", "kind": "dns",
+ "record": {"name": "_acme.{{variables.domain}}", "type": "TXT",
+            "equals": "site-verification={{variables.token}}"}}
+```
+
+- `name` is a host name with placeholders for labels, or ends in one placeholder of a variable of
+  `"format": "hostname"`, as here.
+- `type` is A, AAAA, CNAME, MX, NS or TXT.
+- Without more, there must be a record of this type. `equals` asks for one with this value (names
+  and addresses in any spelling; of an MX its host, of a TXT its strings joined), `contains` for one
+  that has this text within it, as an SPF record does.
+
+The question goes to the operator's name servers, whatever a manifest says: never to the resolver
+of the own network, which knows private zones, nor to one that a tenant names. What is answered is
+compared, not shown and not dialled.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, Literal
+
+from patchbay.checks.credentials import Credential
+from patchbay.checks.dns_message import RECORD_TYPES, RecordType
+from patchbay.checks.failures import CheckFailure, EgressBlocked
+from patchbay.checks.placeholders import (
+    Declared,
+    HostTemplate,
+    Parts,
+    Placeholder,
+    TemplateError,
+    ValueRefused,
+    Values,
+    placeholders_of,
+    split_template,
+)
+from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.targets import literal_address, parse_host
+
+if TYPE_CHECKING:
+    from patchbay.checks.egress import EgressGuard
+
+MAX_VALUE: Final = 1024
+_KEYS: Final = frozenset({"name", "type", "equals", "contains"})
+_BELOW: Final = re.compile(r"(?P<labels>(?:[A-Za-z0-9_-]{1,63}\.)+)(?P<domain>\{\{[^{}]+\}\})")
+
+type Comparison = Literal["equals", "contains"]
+
+
+@dataclass(frozen=True, slots=True)
+class DnsProbe:
+    """A question, ready to be asked."""
+
+    name: str
+    kind: RecordType
+    comparison: Comparison | None
+    value: str
+
+    async def run(self, guard: "EgressGuard", *, deadline: float, phases: Phases) -> Outcome:
+        answer = await guard.records(self.name, self.kind, deadline=deadline)
+        phases.egress_ms = 0
+        if not answer.values:
+            raise CheckFailure(
+                "dns_error", f"{self.name} has no {self.kind} record in the public DNS."
+            )
+        if not any(map(self._is_expected, answer.values)):
+            raise CheckFailure(
+                "dns_error",
+                f"{self.name} has {self.kind} records, but none with the expected value.",
+            )
+        return Outcome(summary=f"{self.name} has the {self.kind} record.")
+
+    def _is_expected(self, found: str) -> bool:
+        if self.comparison == "contains":
+            return self.value in found
+        return self.comparison is None or found == self.value
+
+
+@dataclass(frozen=True, slots=True)
+class DnsTemplate:
+    below: str
+    """Labels before the host, each with its dot."""
+    host: HostTemplate
+    kind: RecordType
+    comparison: Comparison | None
+    value: Parts
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        yield from placeholders_of(self.host.parts)
+        yield from placeholders_of(self.value)
+
+    def destination(self, values: Values) -> str:  # noqa: ARG002 - the operator's, not the values'
+        return "dns:"
+
+    def compile(self, values: Values) -> Compiled:
+        name = self._name(values)
+        return Compiled(
+            probe=DnsProbe(name, self.kind, self.comparison, self._expected(values)),
+            proves_access=False,
+            host_pointer=self.host.pointer,
+        )
+
+    def _name(self, values: Values) -> str:
+        host = self.host.fill(values)
+        try:
+            name = parse_host(self.below + host)
+            if literal_address(name) is None:
+                return name
+        except EgressBlocked:
+            pass
+        raise ValueRefused(self.host.pointer or "/variables", "does not make a valid host name")
+
+    def _expected(self, values: Values) -> str:
+        text = "".join(part if isinstance(part, str) else values.text(part) for part in self.value)
+        pointer = next((p.pointer for p in placeholders_of(self.value)), "/variables")
+        if len(text) > MAX_VALUE:
+            raise ValueRefused(pointer, f"makes a value of more than {MAX_VALUE} characters")
+        return _canonical(text, self.kind, pointer) if self.comparison == "equals" else text
+
+
+class DnsKind:
+    """Reads dns steps."""
+
+    keys = frozenset({"record"})
+    provides = frozenset[str]()
+
+    def read(
+        self,
+        step: Mapping[str, object],
+        pointer: str,
+        declared: Declared,
+        credential: Credential | None,  # noqa: ARG002 - nothing is sent
+    ) -> DnsTemplate:
+        record, at = step.get("record"), f"{pointer}/record"
+        if not isinstance(record, dict):
+            raise Problems([Problem(at, "must be an object")])
+        problems = [Problem(f"{at}/{key}", "is not a known key") for key in record.keys() - _KEYS]
+        kind = next((known for known in RECORD_TYPES if known == record.get("type")), None)
+        if kind is None:
+            problems.append(Problem(f"{at}/type", f"must be one of {', '.join(RECORD_TYPES)}"))
+        below, host = "", None
+        try:
+            below, host = _read_name(record.get("name"), declared)
+        except TemplateError as error:
+            problems.append(Problem(f"{at}/name", str(error)))
+        comparison: Comparison | None = None
+        if "equals" in record:
+            comparison = "equals"
+        elif "contains" in record:
+            comparison = "contains"
+        if len(record.keys() & {"equals", "contains"}) > 1:
+            problems.append(Problem(f"{at}/contains", "can't stand beside equals"))
+        value: Parts = ()
+        try:
+            value = _read_value(record[comparison], declared) if comparison else ()
+        except TemplateError as error:
+            problems.append(Problem(f"{at}/{comparison}", str(error)))
+        if problems or kind is None or host is None:
+            raise Problems(problems)
+        return DnsTemplate(below, host, kind, comparison, value)
+
+
+def _read_name(text: object, declared: Declared) -> tuple[str, HostTemplate]:
+    if not isinstance(text, str):
+        raise TemplateError("must be a text")
+    below = _BELOW.fullmatch(text)
+    labels, host = (below["labels"], below["domain"]) if below else ("", text)
+    template = HostTemplate.parse(host, declared)
+    try:
+        parse_host(labels + template.sample())
+    except EgressBlocked as error:
+        raise TemplateError("is not a valid host name") from error
+    return labels, template
+
+
+def _read_value(text: object, declared: Declared) -> Parts:
+    if not isinstance(text, str) or not text:
+        raise TemplateError("must be a text")
+    parts = split_template(text, declared)
+    if any(placeholder.source == "secrets" for placeholder in placeholders_of(parts)):
+        raise TemplateError("has a secret, and the DNS is public")
+    return parts
+
+
+def _canonical(text: str, kind: RecordType, pointer: str) -> str:
+    """An expected value as the decoder spells it. Raises ValueRefused."""
+    try:
+        if kind in ("A", "AAAA"):
+            return str(ip_address(text))
+        return text if kind == "TXT" else parse_host(text)
+    except (ValueError, EgressBlocked) as error:
+        raise ValueRefused(pointer, f"does not make a value of {kind} records") from error

@@ -1,0 +1,72 @@
+"""What is told to the bus about a connection, and the outbox that it waits in.
+
+    outbox   OUTBOX#CONNECTIONS   <time>#<event id>
+
+An announcement is written in the transaction that changes the connection, so it is never lost and
+never of a change that did not happen. It is sent at least once, under one id: `evt_` and a ULID of
+its time and of the hash of what it says.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Self
+
+from patchbay.connections.model import Connection
+from patchbay.connections.state import Observation, State, Transition
+from patchbay.platform.clock import to_sortable, to_text
+from patchbay.platform.dynamodb import Item, Key
+from patchbay.platform.ids import Stamp
+
+OUTBOX_PK: Final = "OUTBOX#CONNECTIONS"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """`at` is the time of the test that made it so; `detail` is JSON without any secret."""
+
+    id: str
+    what: Transition
+    at: datetime
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, connection: Connection, state: State, seen: Observation, what: Transition) -> Self:
+        event_id = _event_id(connection.id, seen.at, what)
+        return cls(event_id, what, seen.at, _detail(event_id, connection, state, seen))
+
+    @property
+    def key(self) -> Key:
+        return Key(OUTBOX_PK, f"{to_sortable(self.at)}#{self.id}")
+
+    def item(self) -> Item:
+        """As it waits in the outbox."""
+        return {**self.key._asdict(), "what": self.what.value, "detail": self.detail}
+
+    @classmethod
+    def read(cls, item: Item) -> Self:
+        at, _, event_id = item["sk"].partition("#")
+        return cls(event_id, Transition(item["what"]), datetime.fromisoformat(at), item["detail"])
+
+
+def _event_id(connection_id: str, at: datetime, what: Transition) -> str:
+    return Stamp(at, f"{connection_id} {what}".encode()[:64]).id("evt")
+
+
+def _detail(
+    event_id: str, connection: Connection, state: State, seen: Observation
+) -> dict[str, Any]:
+    end = seen.certificate_expires_at
+    return {
+        "id": event_id,
+        "occurred_at": to_text(seen.at),
+        "organization_id": connection.organization_id,
+        "space_id": connection.space_id,
+        "space": connection.space,
+        "connection_id": connection.id,
+        "connection_name": connection.name,
+        "status": state.status.value,
+        "since": to_text(state.since) if state.since else None,
+        "consecutive_failures": state.failures,
+        "error_code": seen.error_code,
+        "certificate_expires_at": to_text(end) if end else None,
+    }

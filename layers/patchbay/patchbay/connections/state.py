@@ -1,0 +1,226 @@
+"""The health of a connection as a pure fold over what its tests observed.
+
+    unknown ──1 success──▶ connected ──3 failures in a row, or 6 of the last 10──▶ failing
+       └───────3 in a row, or 6 of 10──────────────────────────────────────────────▶ failing
+    failing ──2 successes in a row──▶ connected
+
+Failing is told as `disconnected` when the last failure was one of reaching the host, as `error`
+otherwise. The thresholds are those of a monitored connection; without a monitor tests are few and
+somebody waits for each, so the last one decides.
+
+The newest observation wins: one that is not newer than the last is no news. What is our own fault
+(a platform fault) is never given to this fold, so it changes nothing.
+
+With `AutoDisable` a connection that keeps failing is taken out of service, after one warning.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from patchbay.connections.model import HealthStatus
+from patchbay.platform.clock import from_text, to_text
+
+FAILURES_IN_A_ROW: Final = 3
+FAILURES_IN_WINDOW: Final = 6
+WINDOW: Final = 10
+SUCCESSES_IN_A_ROW: Final = 2
+EXPIRY_WARNINGS: Final = (timedelta(days=21), timedelta(days=7), timedelta(days=1))
+"""How long before a certificate's end it is spoken of, once each."""
+
+_LONGEST_NOTICE: Final = timedelta(days=1)
+_FAILING: Final = frozenset({HealthStatus.DISCONNECTED, HealthStatus.ERROR})
+
+
+class Transition(StrEnum):
+    """What is told to the bus, as the detail type of an event."""
+
+    FAILING = "connection.failing"
+    RECOVERED = "connection.recovered"
+    DISABLING = "connection.disabling"
+    DISABLED = "connection.disabled"
+    EXPIRING = "connection.expiring"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one test saw. `at` is when it was asked for: of a monitor's test, the scheduled minute.
+
+    `status` is connected, or what the connection would be if this failure counted.
+    """
+
+    at: datetime
+    status: HealthStatus
+    latency_ms: int
+    finished_at: datetime | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    certificate_expires_at: datetime | None = None
+
+    @property
+    def ended(self) -> datetime:
+        return self.finished_at or self.at
+
+    @property
+    def passed(self) -> bool:
+        return self.status is HealthStatus.CONNECTED
+
+
+@dataclass(frozen=True, slots=True)
+class AutoDisable:
+    """After this many failures in a row and this many days of failing; 0 of either is never."""
+
+    failures: int = 0
+    days: int = 0
+
+    @property
+    def notice(self) -> timedelta:
+        """How long before it is warned: a day, or half of the time where that is less."""
+        return min(_LONGEST_NOTICE, timedelta(days=self.days) / 2)
+
+
+NEVER: Final = AutoDisable()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`since` is when the status was reached; to go on failing in another way is no new status.
+
+    `outcomes` holds the last ten as bits, 1 a failure, the newest the lowest; `seen` is how many of
+    them there are. `warned_at` is when the disabling of this outage was announced. `disabled` is
+    set by a disabling and means, once tests are back, that its owner has put it in service again.
+    """
+
+    status: HealthStatus = HealthStatus.UNKNOWN
+    since: datetime | None = None
+    at: datetime | None = None
+    failures: int = 0
+    successes: int = 0
+    outcomes: int = 0
+    seen: int = 0
+    warned_at: datetime | None = None
+    disabled: bool = False
+    expiry_told: str | None = None
+
+    @property
+    def is_failing(self) -> bool:
+        return self.status in _FAILING
+
+    def encode(self) -> dict[str, Any]:
+        """As an attribute; what has its default is left out."""
+        return {
+            name: to_text(value) if isinstance(value, datetime) else value
+            for name in self.__slots__
+            if (value := getattr(self, name)) != getattr(_FRESH, name)
+        }
+
+    @classmethod
+    def decode(cls, stored: Mapping[str, Any]) -> Self:
+        times = {
+            name: from_text(stored[name]) for name in ("since", "at", "warned_at") if name in stored
+        }
+        status = HealthStatus(stored.get("status", HealthStatus.UNKNOWN))
+        return cls(**{**stored, **times, "status": status})
+
+
+_FRESH: Final = State()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A state after an observation, and what has to be told about it."""
+
+    state: State
+    transitions: tuple[Transition, ...] = ()
+
+
+def next_state(
+    state: State, seen: Observation, *, monitored: bool, disable: AutoDisable = NEVER
+) -> Step | None:
+    """The state after an observation; None if it is no news.
+
+    Transitions are those of monitored connections: without a monitor somebody made the test and
+    has its answer.
+    """
+    if state.at is not None and seen.at <= state.at:
+        return None
+    if state.disabled:
+        state = State(at=state.at, expiry_told=state.expiry_told)
+    counted = _counted(state, seen)
+    if not monitored:
+        return Step(_settled(counted, seen, seen.status))
+    transitions: list[Transition] = []
+    if seen.passed:
+        if not counted.is_failing:
+            counted = _settled(counted, seen, HealthStatus.CONNECTED)
+        elif counted.successes >= SUCCESSES_IN_A_ROW:
+            counted = _settled(counted, seen, HealthStatus.CONNECTED)
+            transitions.append(Transition.RECOVERED)
+    elif counted.is_failing or _fails(counted):
+        if not counted.is_failing:
+            transitions.append(Transition.FAILING)
+        counted, told = _disabling(_settled(counted, seen, seen.status), seen.at, disable)
+        transitions += told
+    counted, told = _expiring(counted, seen)
+    return Step(counted, (*transitions, *told))
+
+
+def first_failure(state: State) -> bool:
+    """Whether a failure now would be the first after a success: worth a second look."""
+    return not state.is_failing and state.failures == 0
+
+
+def _counted(state: State, seen: Observation) -> State:
+    return replace(
+        state,
+        at=seen.at,
+        failures=0 if seen.passed else state.failures + 1,
+        successes=state.successes + 1 if seen.passed else 0,
+        outcomes=(state.outcomes << 1 | (not seen.passed)) & (1 << WINDOW) - 1,
+        seen=min(state.seen + 1, WINDOW),
+    )
+
+
+def _settled(state: State, seen: Observation, status: HealthStatus) -> State:
+    """With this status, since now unless it was reached before."""
+    if status is state.status or (state.is_failing and status in _FAILING):
+        return replace(state, status=status)
+    settled = replace(state, status=status, since=seen.ended)
+    if state.is_failing:
+        # A window full of the old outage would end the recovery at the next single failure.
+        return replace(settled, outcomes=0, seen=0, warned_at=None)
+    return settled
+
+
+def _fails(state: State) -> bool:
+    return state.failures >= FAILURES_IN_A_ROW or state.outcomes.bit_count() >= FAILURES_IN_WINDOW
+
+
+def _disabling(
+    state: State, at: datetime, disable: AutoDisable
+) -> tuple[State, tuple[Transition, ...]]:
+    if not (disable.failures and disable.days) or state.failures < disable.failures:
+        return state, ()
+    failing_for = at - (state.since or at)
+    if state.warned_at is None:
+        if failing_for >= timedelta(days=disable.days) - disable.notice:
+            return replace(state, warned_at=at), (Transition.DISABLING,)
+    elif failing_for >= timedelta(days=disable.days) and at >= state.warned_at + disable.notice:
+        return replace(state, disabled=True), (Transition.DISABLED,)
+    return state, ()
+
+
+def _expiring(state: State, seen: Observation) -> tuple[State, tuple[Transition, ...]]:
+    end = seen.certificate_expires_at
+    if end is None:
+        return state, ()
+    left = end - seen.at
+    reached = [warning for warning in EXPIRY_WARNINGS if left <= warning]
+    if not reached:
+        return state, ()
+    told = f"{to_text(end)} {min(reached).days}"
+    if told == state.expiry_told:
+        return state, ()
+    return replace(state, expiry_told=told), (Transition.EXPIRING,)

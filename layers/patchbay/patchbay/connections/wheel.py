@@ -1,0 +1,62 @@
+"""The wheel of monitors: at which minutes a monitored connection is tested. Pure.
+
+A connection has no timer of its own. Its interval and a hash of its id decide: it is due at the
+minutes whose number since 1970, modulo the minutes of its interval, is its **phase**. The sparse
+index `monitor_slot` finds those of a minute:
+
+    pk `<interval>#<phase>`     sk `<place>#<connection id>`
+
+The **place** is another part of the hash, as four hexadecimal digits. A slot of the wheel is a
+range of places, so how many slots a minute is cut into is nobody's state: it can change at any time
+and no item has to be rewritten for it.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+MINUTES_OF: Final = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "24h": 1440}
+"""The intervals of monitors, in minutes."""
+
+PLACES: Final = 65_536
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE: Final = timedelta(minutes=1)
+
+
+def minute_number(minute: datetime) -> int:
+    """Whole minutes since 1970."""
+    return (minute - _EPOCH) // _MINUTE
+
+
+def phase_of(connection_id: str, interval: str) -> int:
+    return int.from_bytes(_digest(connection_id)[:6]) % MINUTES_OF[interval]
+
+
+def place_of(connection_id: str) -> int:
+    return int.from_bytes(_digest(connection_id)[6:])
+
+
+def is_due(connection_id: str, interval: str, minute: datetime) -> bool:
+    """Whether the minute is one of the connection's: exactly one of each interval is."""
+    return minute_number(minute) % MINUTES_OF[interval] == phase_of(connection_id, interval)
+
+
+def slot_pk(interval: str, phase: int) -> str:
+    return f"{interval}#{phase}"
+
+
+def slot_sk(connection_id: str) -> str:
+    return f"{place_of(connection_id):04x}#{connection_id}"
+
+
+def on_the_wheel(connection_id: str, interval: str) -> dict[str, str]:
+    """The attributes that put a connection into the index `monitor_slot`."""
+    return {
+        "monitor_slot_pk": slot_pk(interval, phase_of(connection_id, interval)),
+        "monitor_slot_sk": slot_sk(connection_id),
+    }
+
+
+def _digest(connection_id: str) -> bytes:
+    return hashlib.blake2b(connection_id.encode(), digest_size=8).digest()

@@ -1,0 +1,83 @@
+"""Sweeps on their way from the dispatcher to the runners."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from patchbay.monitors.wheel import Sweep
+from patchbay.platform.aws import call, client
+from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.strict_json import compact, loads
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+_MAX_BATCH: Final = 10
+"""AWS: SendMessageBatch takes up to 10 messages."""
+
+_SENDERS: Final = 10
+"""As many as botocore keeps connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A sweep to be done, not before `delay` is over."""
+
+    sweep: Sweep
+    delay: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A sweep as the queue delivered it, for the `attempts`th time."""
+
+    message_id: str
+    sweep: Sweep
+    attempts: int
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Self:
+        """Of a record of an SQS event."""
+        return cls(
+            record["messageId"],
+            Sweep.decode(loads(record["body"].encode())),
+            int(record["attributes"]["ApproximateReceiveCount"]),
+        )
+
+
+class SweepQueue:
+    def __init__(self, url: str, sqs: "SQSClient | None" = None) -> None:
+        self._url = url
+        self._sqs = sqs or client("sqs")
+
+    def send(self, orders: Iterable[Order]) -> None:
+        """Sends all of them; some may be sent twice.
+
+        Raises `TemporarilyUnavailable` if the queue took less than all.
+        """
+        batches = list(batched(orders, _MAX_BATCH, strict=False))
+        if len(batches) == 1:
+            self._send(batches[0])
+        elif batches:
+            with ThreadPoolExecutor(min(_SENDERS, len(batches))) as pool:
+                # list() brings the first failure here.
+                list(pool.map(self._send, batches))
+
+    def _send(self, orders: Sequence[Order]) -> None:
+        answer = call(
+            self._sqs.send_message_batch,
+            QueueUrl=self._url,
+            Entries=[
+                {
+                    "Id": str(number),
+                    "MessageBody": compact(order.sweep.encode()).decode(),
+                    "DelaySeconds": int(order.delay.total_seconds()),
+                }
+                for number, order in enumerate(orders)
+            ],
+        )
+        if answer.get("Failed"):
+            raise TemporarilyUnavailable

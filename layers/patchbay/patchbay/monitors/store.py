@@ -1,0 +1,89 @@
+"""The monitors' own reads and writes in the integrations table.
+
+    watermark   SYSTEM   MONITORS   the last minute that was dispatched
+
+and the index `monitor_slot`, which connections put themselves into.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from patchbay.connections.wheel import slot_pk
+from patchbay.monitors.wheel import Slot, Sweep, lane_of_sort_key
+from patchbay.platform.clock import from_text, to_text
+from patchbay.platform.dynamodb import ConditionFailed, Key, Table, Update, less_or_absent
+
+_INDEX: Final = "monitor_slot"
+_AFTER_ALL: Final = "~"
+WATERMARK: Final = Key("SYSTEM", "MONITORS")
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Some of a sweep's members, in the order of their sort keys: their keys in the table.
+
+    `rest` is what is left of the sweep after them, None at its end.
+    """
+
+    keys: tuple[Key, ...]
+    sort_keys: tuple[str, ...]
+    rest: Sweep | None
+
+
+class MonitorStore:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def watermark(self) -> datetime | None:
+        """The minute up to which everything has been dispatched; None before the first."""
+        item = self._table.get(WATERMARK)
+        return from_text(item["minute"]) if item else None
+
+    def advance(self, minute: datetime) -> None:
+        """Moves the watermark on to this minute; it never goes back."""
+        text = to_text(minute)
+        try:
+            self._table.write(
+                Update(WATERMARK, values={"minute": text}, condition=less_or_absent("minute", text))
+            )
+        except ConditionFailed:
+            return  # another dispatcher was here, or this is botocore's second attempt
+
+    def occupied(self, interval: str, phase: int, lanes: int) -> list[Slot]:
+        """The slots of an interval and phase that have members.
+
+        One query of one item for each of them, and one that finds no more: an empty phase costs
+        half a read unit.
+        """
+        return list(self._occupied(interval, phase, lanes))
+
+    def _occupied(self, interval: str, phase: int, lanes: int) -> Iterator[Slot]:
+        low = ""
+        while True:
+            page = self._table.query(
+                slot_pk(interval, phase), index=_INDEX, between=(low, _AFTER_ALL), limit=1
+            )
+            if not page.items:
+                return
+            lane = lane_of_sort_key(page.items[0][f"{_INDEX}_sk"], lanes)
+            slot = Slot(interval, phase, lane, lanes)
+            yield slot
+            low = slot.high
+
+    def members(self, sweep: Sweep, limit: int) -> Members:
+        """The next members of a sweep.
+
+        The index follows the table by a moment: who has just come is tested at the next turn, and
+        whoever asks reads the connections themselves to see who has just gone.
+        """
+        page = self._table.query(
+            sweep.pk, index=_INDEX, between=(sweep.low, sweep.high), limit=limit
+        )
+        sort_keys = tuple(item[f"{_INDEX}_sk"] for item in page.items)
+        return Members(
+            keys=tuple(Key(item["pk"], item["sk"]) for item in page.items),
+            sort_keys=sort_keys,
+            rest=sweep.after(sort_keys[-1]) if page.last_key else None,
+        )

@@ -1,0 +1,109 @@
+"""One connection's turn: a test, and a second look before its first failure counts."""
+
+import asyncio
+import traceback
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from patchbay.checks.codes import describe
+from patchbay.checks.model import CheckReport, Diagnosis, Step
+from patchbay.checks.verdict import verdict
+from patchbay.platform.logging import logger
+
+TEST_MS: Final = 25_000
+"""What a turn may take, its second looks included: a manifest's `timeoutMs` is at most that."""
+
+PAUSES: Final = (1.0, 2.0)
+"""Seconds before the first and the second re-probe."""
+
+_LEAST_MS: Final = 1_000
+"""A re-probe that has less time than this would judge the time and not the target."""
+
+_GRACE_SECONDS: Final = 1.0
+"""A test ends itself at its time; one that does not is ended this much later."""
+
+
+class Trial(Protocol):
+    """A test of a connection that only has to be run."""
+
+    @property
+    def connection_id(self) -> str: ...
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Where it goes, canonically: `scheme://host:port`."""
+        ...
+
+    @property
+    def first_failure(self) -> bool:
+        """Whether a failure now would be the first after a success."""
+        ...
+
+    async def run(self, total_ms: int) -> CheckReport: ...
+
+
+async def attempt(
+    trial: Trial,
+    total_ms: int = TEST_MS,
+    on_failure: Callable[[CheckReport], None] = lambda _: None,
+) -> CheckReport:
+    """A turn to its report; raises nothing but cancellation.
+
+    A first failure is looked at again, twice at most and quickly, if the code's row says that
+    trying again helps: a wrong password is as wrong a second later, and who limits our rate wants
+    fewer calls. One success excuses it; otherwise the first failure is the answer. `on_failure` is
+    told of it before it is looked at again.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + total_ms / 1000
+    first = await _run(trial, total_ms)
+    if not first.passed:
+        on_failure(first)
+    if not trial.first_failure or not _passing(first):
+        return first
+    for pause in PAUSES:
+        left_ms = int((deadline - loop.time() - pause) * 1000)
+        if left_ms < _LEAST_MS:
+            break
+        await asyncio.sleep(pause)
+        again = await _run(trial, left_ms)
+        if again.passed:
+            return again
+    return first
+
+
+def _passing(report: CheckReport) -> bool:
+    """Whether the failure may well be over in a second."""
+    return (
+        not report.passed
+        and bool(report.retryable)
+        and report.category not in {"rate_limit", "platform"}
+    )
+
+
+async def _run(trial: Trial, total_ms: int) -> CheckReport:
+    try:
+        async with asyncio.timeout(total_ms / 1000 + _GRACE_SECONDS):
+            return await trial.run(total_ms)
+    except Exception as error:
+        # Whatever it is, the neighbours' tests go on. Only places in the code are logged.
+        logger.error(
+            "test crashed",
+            connection_id=trial.connection_id,
+            error=type(error).__name__,
+            trace="".join(traceback.format_tb(error.__traceback__)),
+        )
+        return crashed()
+
+
+def crashed() -> CheckReport:
+    """The report of a test that ended through us."""
+    info = describe("internal_error")
+    step = Step(
+        name="test",
+        status="failed",
+        code="internal_error",
+        summary="A fault of the platform ended the test.",
+        diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
+    )
+    return verdict([step], proven=False, called=False, latency_ms=0)

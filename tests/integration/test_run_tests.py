@@ -1,0 +1,311 @@
+"""Tests that are asked for with mode=async: from the call through the queue to the history."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+import checks
+import run_tests
+from local.provider import Provider, provider
+from patchbay.checks import history, identity
+from patchbay.checks import queue as test_queue
+from patchbay.checks import testing as engine
+from patchbay.health.store import EventStore
+from patchbay.platform import aws as services
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Key, Table
+from patchbay.platform.errors import TemporarilyUnavailable
+from tests.integration.api import Answer, sample_event
+from tests.integration.conftest import Tenant
+from tests.integration.faults import LostReplies
+from tests.integration.story import (
+    SECRET,
+    calling,
+    create_connection,
+    create_source,
+    publish_integration,
+)
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture
+def server() -> Iterator[Provider]:
+    with provider() as served:
+        served.valid_key = SECRET
+        yield served
+
+
+@pytest.fixture
+def connection(tenant: Tenant, server: Provider) -> dict[str, Any]:
+    publish_integration(tenant, manifest=calling(server.port))
+    return create_connection(tenant, create_source(tenant))
+
+
+def ask(tenant: Tenant, connection: dict[str, Any], **headers: str) -> Answer:
+    path = f"{tenant.connectors}/connections/{connection['id']}/test?mode=async"
+    return tenant.client.call("POST", path, None, headers)
+
+
+def delivered() -> dict[str, Any]:
+    """All that waits in the queue, as Lambda hands it to the function."""
+    sqs = services.client("sqs")
+    url = sqs.get_queue_url(QueueName="TestQueue")["QueueUrl"]
+    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    return {
+        "Records": [
+            {"messageId": message["MessageId"], "body": message["Body"]}
+            for message in received.get("Messages", [])
+        ]
+    }
+
+
+def run(event: dict[str, Any]) -> list[str]:
+    answer = run_tests.handler(event, None)
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def read(tenant: Tenant, href: str) -> dict[str, Any]:
+    answer = tenant.client.get(href)
+    assert answer.status == 200, answer.text
+    test: dict[str, Any] = answer.json
+    return test
+
+
+def events(tenant: Tenant) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = tenant.client.get("/spaces/acme/integration-events").json["items"]
+    return items
+
+
+def leases(tenant: Tenant) -> list[str]:
+    item = Table("IntegrationsTable").get(Key(f"LIMIT#{tenant.organization_id}#tests", "META"))
+    return [name for name in item or {} if name.startswith("lease_")]
+
+
+def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    """The functions' clocks say this from now on."""
+    for part in (checks._tester(), run_tests._queued_tests(), run_tests._queued_tests()._tester):
+        monkeypatch.setattr(part, "_clock", lambda: moment)
+
+
+def test_the_sample_event_is_of_a_test_that_is_gone_and_needs_no_retry(deployed: object) -> None:
+    assert run(sample_event("run_tests")) == []
+
+
+def test_a_queued_test_is_answered_at_once_run_by_the_queue_and_polled(
+    tenant: Tenant, connection: dict[str, Any], server: Provider
+) -> None:
+    # When a test is asked for
+    answer = ask(tenant, connection)
+    # Then it waits, and nothing is dialled yet
+    assert answer.status == 202
+    queued = answer.json
+    assert queued["status"] == "queued"
+    assert answer.headers["location"] == queued["href"]
+    assert read(tenant, queued["href"]) == queued
+    assert server.requests == []
+    assert leases(tenant) == [f"lease_{queued['id']}"]
+    # And the queue runs it
+    assert run(delivered()) == []
+    done = read(tenant, queued["href"])
+    assert (done["status"], done["mode"], done["account"]) == ("succeeded", "async", "octocat")
+    assert done["queued_at"] == queued["queued_at"] <= done["started_at"] <= done["finished_at"]
+    assert len(events(tenant)) == 1
+    assert leases(tenant) == []
+
+
+def test_a_message_that_comes_again_changes_nothing(
+    tenant: Tenant, connection: dict[str, Any], server: Provider
+) -> None:
+    queued = ask(tenant, connection).json
+    event = delivered()
+    assert run({"Records": event["Records"] * 2}) in ([], [event["Records"][0]["messageId"]])
+    assert run(event) == []
+    assert len(server.requests) == 1
+    assert len(events(tenant)) == 1
+    assert read(tenant, queued["href"])["status"] == "succeeded"
+
+
+def test_a_test_that_another_is_running_is_left_to_it(
+    tenant: Tenant, connection: dict[str, Any], server: Provider
+) -> None:
+    queued = ask(tenant, connection).json
+    subject = history.Subject(tenant.organization_id, history.Kind.CONNECTION, connection["id"])
+    turn = identity.TestIdentity(queued["id"])
+    assert checks._history().claim(subject, turn, utc_now()) is history.Claim.OURS
+    event = delivered()
+    assert run(event) == [event["Records"][0]["messageId"]]
+    assert server.requests == []
+    assert read(tenant, queued["href"])["status"] == "running"
+
+
+def test_a_claim_whose_reply_is_lost_is_a_claim(
+    tenant: Tenant, connection: dict[str, Any], server: Provider
+) -> None:
+    queued = ask(tenant, connection).json
+    event = delivered()
+    with LostReplies("UpdateItem", "PutItem", "TransactWriteItems"):
+        assert run(event) == []
+    assert read(tenant, queued["href"])["status"] == "succeeded"
+    assert len(events(tenant)) == 1
+
+
+@pytest.mark.parametrize(
+    ("claimed", "code"), [(False, "budget_exhausted"), (True, "internal_error")]
+)
+def test_a_lost_message_does_not_leave_a_test_queued_for_ever(
+    tenant: Tenant,
+    connection: dict[str, Any],
+    server: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    claimed: bool,
+    code: str,
+) -> None:
+    # Given a test that nobody runs, or whose function was killed
+    queued = ask(tenant, connection).json
+    event = delivered()
+    turn = identity.TestIdentity(queued["id"])
+    if claimed:
+        subject = history.Subject(tenant.organization_id, history.Kind.CONNECTION, connection["id"])
+        checks._history().claim(subject, turn, utc_now())
+    # When its deadline is over
+    at(monkeypatch, utc_now() + history.TO_FINISH + timedelta(seconds=2))
+    # Then every reader is told that it failed, through us
+    told = read(tenant, queued["href"])
+    assert (told["status"], told["code"], told["blame"]) == ("failed", code, "platform")
+    # And a message that comes late settles it as it was told: nothing is dialled any more
+    assert run(event) == []
+    assert read(tenant, queued["href"]) == told
+    assert run(event) == []
+    assert server.requests == []
+    summary = tenant.client.get("/spaces/acme/integration-health").json
+    assert (summary["total_events"], summary["platform_faults"]) == (0, 1)
+    # And the connection is not blamed
+    path = f"{tenant.connectors}/connections/{connection['id']}"
+    assert tenant.client.get(path).json["health"]["status"] == "unknown"
+
+
+def test_a_queue_that_is_out_is_503_and_leaves_nothing(
+    tenant: Tenant, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out(*_: object) -> None:
+        raise TemporarilyUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(test_queue.TestQueue, "send", out)
+        refused = ask(tenant, connection, idempotency_key="once")
+    assert refused.status == 503
+    tests = f"{tenant.connectors}/connections/{connection['id']}/tests"
+    assert tenant.client.get(tests).json["items"] == []
+    assert leases(tenant) == []
+    # The same request works once the queue is back
+    queued = ask(tenant, connection, idempotency_key="once")
+    assert queued.status == 202
+    assert run(delivered()) == []
+    assert read(tenant, queued.json["href"])["status"] == "succeeded"
+
+
+def test_an_idempotency_key_gives_the_same_queued_test(
+    tenant: Tenant, connection: dict[str, Any], server: Provider
+) -> None:
+    first = ask(tenant, connection, idempotency_key="once")
+    again = ask(tenant, connection, idempotency_key="once")
+    assert again.json == first.json
+    assert again.headers["location"] == first.headers["location"]
+    run(delivered())
+    assert len(server.requests) == 1
+
+
+def test_one_bad_message_does_not_take_its_neighbours_with_it(
+    tenant: Tenant, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given three tests, one of which meets a fault of ours, and a message that is none
+    other = create_connection(tenant, create_source(tenant))
+    hrefs = {c["id"]: ask(tenant, c).json["href"] for c in (connection, other)}
+    event = delivered()
+    event["Records"].append({"messageId": "odd", "body": '{"no": "test"}'})
+    prepare = engine.Tester.prepare
+
+    def crashing(tester: Any, subject: history.Subject) -> Any:
+        if subject.id == other["id"]:
+            raise RuntimeError
+        return prepare(tester, subject)
+
+    monkeypatch.setattr(engine.Tester, "prepare", crashing)
+    # When they come in one batch
+    come_back = run(event)
+    # Then the good one is done and the others come back
+    [bad] = [r["messageId"] for r in event["Records"] if other["id"] in r["body"]]
+    assert sorted(come_back) == sorted([bad, "odd"])
+    assert read(tenant, hrefs[connection["id"]])["status"] == "succeeded"
+
+
+def test_a_run_that_dies_between_its_record_and_its_event_is_made_whole_by_its_message(
+    tenant: Tenant,
+    connection: dict[str, Any],
+    server: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a run that was recorded, and no more
+    def dying(*_: object) -> None:
+        raise RuntimeError
+
+    queued = ask(tenant, connection).json
+    event = delivered()
+    with monkeypatch.context() as patched:
+        patched.setattr(EventStore, "add", dying)
+        assert run(event) == [event["Records"][0]["messageId"]]
+    assert events(tenant) == []
+    # When its message comes back
+    assert run(event) == []
+    # Then the event is there, and nothing was dialled again
+    assert [e["id"] for e in events(tenant)] == [queued["id"].replace("tst_", "evt_")]
+    assert len(server.requests) == 1
+
+
+def test_a_connection_deleted_meanwhile_is_done_with(
+    tenant: Tenant, connection: dict[str, Any], server: Provider
+) -> None:
+    ask(tenant, connection)
+    tenant.client.delete(f"{tenant.connectors}/connections/{connection['id']}")
+    assert run(delivered()) == []
+    assert server.requests == []
+    assert leases(tenant) == []
+
+
+def test_a_queued_test_may_not_dial_the_api_that_it_was_asked_at(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for host in ("api.example.com", "gateway.example.net"):
+        manifest = calling(1024)
+        manifest["checks"]["steps"][0]["request"]["url"] = f"https://{host}/v1/catalog"
+        slug = host.partition(".")[0]
+        publish_integration(tenant, slug=slug, manifest=manifest)
+        source = create_source(tenant, integration=f"acme/{slug}")
+        answer = tenant.client.call(
+            "POST", f"{tenant.connectors}/sources/{source['id']}/test?mode=async", None
+        )
+        event = delivered()
+        # One is the API's own name, which the template tells; the other a domain that it was
+        # called by.
+        body = json.loads(event["Records"][0]["body"]) | {"domain_name": "gateway.example.net"}
+        event["Records"][0]["body"] = json.dumps(body)
+        assert run(event) == []
+        done = read(tenant, answer.json["href"])
+        assert done["code"] == "egress_blocked"
+        assert [s["detail"] for s in done["steps"] if s["status"] == "failed"] == ["name"]
+
+
+def test_a_dry_run_has_no_asynchronous_form(tenant: Tenant, connection: dict[str, Any]) -> None:
+    answer = tenant.client.post(
+        f"{tenant.connectors}/connections/test?mode=async", {"source_id": connection["source_id"]}
+    )
+    assert answer.status == 400
+    assert answer.pointers == ["/query/mode"]
+    other = tenant.client.call(
+        "POST", f"{tenant.connectors}/connections/{connection['id']}/test?mode=later", None
+    )
+    assert other.pointers == ["/query/mode"]

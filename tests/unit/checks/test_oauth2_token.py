@@ -1,0 +1,299 @@
+"""The kind oauth2_token: the token endpoint is a server on the loopback."""
+
+import asyncio
+import json
+from base64 import b64encode
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.model import CheckReport
+from patchbay.checks.placeholders import Values
+from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems, templates_of
+from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.runner import run
+from tests.unit.checks.certificates import Authority
+from tests.unit.checks.doubles import FakeResolver, http_response, serving
+
+HOST = "auth.example.net"
+SECRETS = {
+    "client_id": "client:1",
+    "client_secret": "s3cret/of+client",
+    "refresh_token": "refresh-me-4242",
+}
+TOKEN = {"access_token": "fresh-token-777", "token_type": "Bearer", "expires_in": 3600}
+
+
+def auth_config(port: int = 443, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "oauth2",
+        "grantType": "client_credentials",
+        "tokenUrl": f"https://{HOST}:{port}/token",
+        **more,
+    }
+
+
+def token_step(**more: Any) -> dict[str, Any]:
+    return {"name": "token", "kind": "oauth2_token", "grant": "client_credentials", **more}
+
+
+class Provider:
+    """A token endpoint and an API behind it; keeps what it was sent."""
+
+    def __init__(self, tmp_path: Path, *answer: bytes) -> None:
+        self.authority = Authority(tmp_path)
+        self.answers = list(answer)
+        self.heads: list[str] = []
+        self.bodies: list[str] = []
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.heads.append(head)
+        length = next(
+            (int(line[15:]) for line in head.splitlines() if line.startswith("Content-Length")), 0
+        )
+        self.bodies.append((await reader.readexactly(length)).decode())
+        writer.write(self.answers.pop(0))
+
+    def report(self, *steps: dict[str, Any], **config: Any) -> CheckReport:
+        async def test() -> CheckReport:
+            server = self.authority.server_context(HOST)
+            async with serving(self._handle, tls=server) as port:
+                for step in steps:
+                    if step["kind"] == "http":
+                        step["request"] = {"url": f"https://{HOST}:{port}/me"}
+                target = CheckTarget(
+                    {"checks": {"steps": list(steps)}}, auth_config(port, **config), {}, {}, SECRETS
+                )
+                guard = EgressGuard(
+                    EgressPolicy.parse(f"127.0.0.1/32:{port}"),
+                    resolver=FakeResolver({HOST: [["127.0.0.1"]]}),
+                    tls_context=self.authority.client_context(),
+                )
+                return await run(compile_plan(target), guard, total_ms=3000)
+
+        return asyncio.run(test())
+
+
+def answer(body: object, status: str = "200 OK") -> bytes:
+    return http_response(status, json.dumps(body).encode(), "Content-Type: application/json")
+
+
+@pytest.mark.enable_socket
+def test_client_credentials_are_exchanged_and_later_steps_use_the_token(tmp_path: Path) -> None:
+    # given a provider that issues a token and echoes it back to its holder
+    echo = answer({"name": "token fresh-token-777 of s3cret/of+client"})
+    provider = Provider(tmp_path, answer(TOKEN), echo)
+
+    # when
+    report = provider.report(
+        token_step(), {"name": "me", "kind": "http", "account": "/name"}, scopes=["read", "write"]
+    )
+
+    # then the request is as RFC 6749 has it
+    assert (report.passed, report.verified) == (True, True)
+    assert provider.heads[0].startswith("POST /token HTTP/1.1\r\n")
+    assert "\r\nContent-Type: application/x-www-form-urlencoded\r\n" in provider.heads[0]
+    basic = b64encode(b"client%3A1:s3cret%2Fof%2Bclient").decode()
+    assert f"\r\nAuthorization: Basic {basic}\r\n" in provider.heads[0]
+    assert parse_qs(provider.bodies[0]) == {
+        "grant_type": ["client_credentials"],
+        "scope": ["read write"],
+    }
+    # and the token is used, and nowhere to be seen
+    assert "\r\nAuthorization: Bearer fresh-token-777\r\n" in provider.heads[1]
+    assert report.account == "token [redacted] of [redacted]"
+    assert "fresh-token" not in report.model_dump_json()
+
+
+@pytest.mark.enable_socket
+def test_a_refresh_token_is_sent_in_the_body_and_a_new_one_is_warned_of(tmp_path: Path) -> None:
+    # given a provider that replaces refresh tokens
+    provider = Provider(tmp_path, answer(TOKEN | {"refresh_token": "next-refresh-4343"}))
+
+    # when
+    report = provider.report(token_step(grant="refresh_token", clientAuth="body"))
+
+    # then
+    assert parse_qs(provider.bodies[0]) == {
+        "grant_type": ["refresh_token"],
+        "client_id": ["client:1"],
+        "client_secret": ["s3cret/of+client"],
+        "refresh_token": ["refresh-me-4242"],
+    }
+    assert "Authorization" not in provider.heads[0]
+    assert (report.passed, report.verified, report.steps[-1].status) == (True, True, "warning")
+    assert "does not keep" in report.steps[-1].summary
+    assert "next-refresh" not in report.model_dump_json()
+
+
+@pytest.mark.enable_socket
+def test_a_public_client_sends_no_secret_and_an_audience_is_sent(tmp_path: Path) -> None:
+    provider = Provider(tmp_path, answer(TOKEN))
+    report = provider.report(
+        token_step(grant="refresh_token", clientAuth="none", audience="https://api.example.net")
+    )
+    assert report.passed
+    assert parse_qs(provider.bodies[0]) == {
+        "grant_type": ["refresh_token"],
+        "client_id": ["client:1"],
+        "refresh_token": ["refresh-me-4242"],
+        "audience": ["https://api.example.net"],
+    }
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("grant", "status", "body", "code", "field"),
+    [
+        (
+            "client_credentials",
+            "401 No",
+            {"error": "invalid_client"},
+            "auth_invalid",
+            "/secrets/client_secret",
+        ),
+        (
+            "client_credentials",
+            "400 Bad",
+            {"error": "invalid_grant"},
+            "auth_invalid",
+            "/secrets/client_secret",
+        ),
+        (
+            "refresh_token",
+            "400 Bad",
+            {"error": "invalid_grant"},
+            "auth_expired",
+            "/secrets/refresh_token",
+        ),
+        (
+            "refresh_token",
+            "400 Bad",
+            {"error": "invalid_grant", "error_description": "Token has been revoked."},
+            "auth_revoked",
+            "/secrets/refresh_token",
+        ),
+        (
+            "client_credentials",
+            "400 Bad",
+            {"error": "invalid_scope"},
+            "scope_missing",
+            "/secrets/client_secret",
+        ),
+        (
+            "client_credentials",
+            "400 Bad",
+            {"error": "unauthorized_client"},
+            "permission_denied",
+            "/secrets/client_secret",
+        ),
+        ("client_credentials", "200 OK", {"error": "invalid_client"}, "auth_invalid", None),
+        ("client_credentials", "400 Bad", {"error": "invalid_request"}, "unexpected_response", ""),
+        ("client_credentials", "400 Bad", {"error": "server_error"}, "provider_error", ""),
+        ("client_credentials", "400 Bad", {"error": "<script>"}, "unexpected_response", ""),
+        ("client_credentials", "400 Bad", {"error": ["invalid_client"]}, "unexpected_response", ""),
+        ("client_credentials", "401 No", "nothing", "auth_invalid", None),
+        ("client_credentials", "429 Slow", {}, "rate_limited", ""),
+        ("client_credentials", "503 Down", {}, "provider_error", ""),
+        ("client_credentials", "302 Found", {}, "unexpected_response", ""),
+        ("client_credentials", "200 OK", {}, "unexpected_response", ""),
+        ("client_credentials", "200 OK", [], "unexpected_response", ""),
+        ("client_credentials", "200 OK", {"access_token": 7}, "unexpected_response", ""),
+        ("client_credentials", "200 OK", {"access_token": "a\r\nb"}, "unexpected_response", ""),
+        ("client_credentials", "200 OK", {"access_token": "x" * 9000}, "unexpected_response", ""),
+    ],
+)
+def test_a_refusal_is_told_by_its_name(
+    tmp_path: Path, grant: str, status: str, body: object, code: str, field: str | None
+) -> None:
+    # when
+    report = Provider(tmp_path, answer(body, status)).report(token_step(grant=grant))
+
+    # then
+    assert report.code == code
+    expected = "/secrets/client_secret" if field is None else field or None
+    assert report.steps[-1].field_pointer == expected
+    assert "script" not in report.model_dump_json()
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("body", [b"[" * 60_000, b"\xff\xfe", b'{"expires_in": 1e999}', b""])
+def test_a_body_that_is_no_token_answer_breaks_nothing(tmp_path: Path, body: bytes) -> None:
+    report = Provider(tmp_path, http_response("200 OK", body)).report(token_step())
+    assert (report.code, report.fault) == ("unexpected_response", None)
+
+
+@pytest.mark.enable_socket
+def test_fewer_scopes_than_asked_for_are_a_warning_that_names_them(tmp_path: Path) -> None:
+    provider = Provider(tmp_path, answer(TOKEN | {"scope": "read other"}))
+    report = provider.report(token_step(scopes=["read", "write"]))
+    assert (report.passed, report.steps[-1].status) == (True, "warning")
+    assert report.steps[-1].code == "scope_missing"
+    assert report.steps[-1].summary.endswith("It does not have the scope write.")
+
+
+@pytest.mark.enable_socket
+def test_without_a_token_what_follows_is_not_called(tmp_path: Path) -> None:
+    provider = Provider(tmp_path, answer({"error": "invalid_client"}, "401 No"))
+    report = provider.report(token_step(), {"name": "me", "kind": "http"})
+    assert (report.passed, report.steps[-1].skip_reason) == (False, "gate_failed")
+    assert len(provider.heads) == 1
+
+
+def test_a_step_before_the_token_needs_a_stored_one() -> None:
+    # given an http step on either side of the token's
+    step = {"kind": "http", "request": {"url": "https://api.example.com/"}}
+    before = [{**step, "name": "a"}, token_step()]
+    after = [token_step(), {**step, "name": "a"}]
+    optional = [token_step(mandatory=False), {**step, "name": "a"}]
+
+    # when, then
+    for steps, missing in ((before, True), (after, False), (optional, True)):
+        target = CheckTarget({"checks": {"steps": steps}}, auth_config(), {}, {}, SECRETS)
+        problems = [problem.pointer for problem in compile_plan(target).problems]
+        assert problems == (["/secrets/access_token"] if missing else [])
+
+
+@pytest.mark.parametrize(
+    ("step", "config", "pointer"),
+    [
+        ({"grant": "password"}, {}, "grant"),
+        ({"clientAuth": "jwt"}, {}, "clientAuth"),
+        ({"clientAuth": "none"}, {}, "clientAuth"),
+        ({"tokenUrl": "http://auth.example.net/token"}, {}, "tokenUrl"),
+        ({"tokenUrl": "https://{{secrets.client_id}}/token"}, {}, "tokenUrl"),
+        ({}, {"tokenUrl": None}, "tokenUrl"),
+        ({"scopes": "read"}, {}, "scopes"),
+        ({"scopes": ["a b"]}, {}, "scopes"),
+        ({"grant": "refresh_token", "scopes": ["a"]}, {}, "scopes"),
+        ({"audience": "{{secrets.client_secret}}"}, {}, "audience"),
+        ({"redirects": 1}, {}, "redirects"),
+    ],
+)
+def test_what_is_wrong_with_a_step_is_pointed_at(
+    step: dict[str, Any], config: dict[str, Any], pointer: str
+) -> None:
+    manifest = {"checks": {"steps": [token_step(**step)]}}
+    problems = plan_problems(manifest, auth_config(**config), {})
+    assert [problem.pointer for problem in problems] == [f"/manifest/checks/steps/0/{pointer}"]
+
+
+def test_an_integration_without_oauth_has_no_secrets_for_it() -> None:
+    manifest = {"checks": {"steps": [token_step(tokenUrl="https://auth.example.net/")]}}
+    problems = plan_problems(manifest, {"type": "api_key"}, {})
+    assert {problem.pointer for problem in problems} == {"/manifest/checks/steps/0/grant"}
+
+
+def test_secrets_are_bound_to_the_place_of_the_token_url() -> None:
+    # given the same step with its URL elsewhere
+    target = CheckTarget({"checks": {"steps": [token_step()]}}, auth_config(), {}, {}, SECRETS)
+    elsewhere = replace(target, auth_config=auth_config(tokenUrl="https://evil.example.net/"))
+
+    # when, then
+    places = [templates_of(t)[0].destination(Values({}, {})) for t in (target, elsewhere)]
+    assert places[0] != places[1]

@@ -1,0 +1,346 @@
+"""The kind postgres: what it reads, and servers that are none or mean harm."""
+
+import asyncio
+import struct
+import tracemalloc
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.model import CheckReport
+from patchbay.checks.placeholders import Values
+from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems, templates_of
+from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.runner import run
+from tests.unit.checks.certificates import Authority
+from tests.unit.checks.doubles import FakeResolver, Handler, serving
+
+HOST = "db.example.net"
+PASSWORD = "right-password-4242"
+DEADLINE_MS = 600
+SCHEMA: dict[str, Any] = {
+    "properties": {
+        "host": {"format": "hostname"},
+        "user": {},
+        "database": {},
+        "port": {"type": "integer"},
+    }
+}
+VALUES = {"host": HOST, "user": "app", "database": "sales"}
+
+type Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def step(**changes: Any) -> dict[str, Any]:
+    given = {
+        "name": "database",
+        "kind": "postgres",
+        "host": "{{variables.host}}",
+        "user": "{{variables.user}}",
+        "database": "{{variables.database}}",
+        "password": "{{secrets.password}}",
+    }
+    return given | changes
+
+
+def target(values: dict[str, Any] | None = None, **changes: Any) -> CheckTarget:
+    manifest = {
+        "secretsSchema": {"properties": {"password": {}}},
+        "checks": {"steps": [step(**changes)]},
+    }
+    return CheckTarget(
+        manifest, {"type": "none"}, SCHEMA, VALUES | (values or {}), {"password": PASSWORD}
+    )
+
+
+def message(kind: bytes, body: bytes = b"", length: int | None = None) -> bytes:
+    return kind + struct.pack("!i", len(body) + 4 if length is None else length) + body
+
+
+def error(state: str) -> bytes:
+    return message(b"E", f"SFATAL\0C{state}\0Mthe {PASSWORD} of the server's text\0\0".encode())
+
+
+LET_IN = message(b"R", struct.pack("!i", 0)) + message(b"Z", b"I")
+CLEAR = message(b"R", struct.pack("!i", 3))
+SASL = message(b"R", struct.pack("!i", 10) + b"SCRAM-SHA-256\0\0")
+
+
+def sasl_continue(text: bytes) -> bytes:
+    return message(b"R", struct.pack("!i", 11) + text)
+
+
+def saying(*answers: bytes) -> Talk:
+    """After TLS: one answer to each thing that the client sends."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in answers:
+            if not await reader.read(4096):
+                return
+            writer.write(answer)
+            await writer.drain()
+        await reader.read(-1)
+
+    return talk
+
+
+def flooding(chunk: bytes) -> Talk:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(chunk)
+            await writer.drain()
+
+    return talk
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(30)
+
+
+def over_tls(authority: Authority, talk: Talk) -> Handler:
+    """A server that takes the request for TLS and then talks within it."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"S")
+        await writer.start_tls(authority.server_context(HOST))
+        await talk(reader, writer)
+
+    return handler
+
+
+def report_of(authority: Authority, handler: Handler, **changes: Any) -> CheckReport:
+    async def test() -> CheckReport:
+        async with serving(handler) as port:
+            guard = EgressGuard(
+                EgressPolicy.parse(f"127.0.0.1/32:{port}"),
+                resolver=FakeResolver({HOST: [["127.0.0.1"]]}),
+                tls_context=authority.client_context(),
+            )
+            plan = compile_plan(target(port=port, **changes))
+            return await run(plan, guard, total_ms=DEADLINE_MS)
+
+    return asyncio.run(test())
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("talk", "code"),
+    [
+        (saying(error("28P01")), "auth_invalid"),
+        (saying(error("28000")), "auth_invalid"),
+        (saying(error("3D000")), "config_invalid"),
+        (saying(error("42501")), "permission_denied"),
+        (saying(error("53300")), "provider_error"),
+        (saying(error("57P03")), "provider_error"),
+        (saying(error("XX000")), "provider_error"),
+        (saying(error("99999")), "unexpected_response"),
+        (saying(error("<b>")), "unexpected_response"),
+        (saying(message(b"E")), "unexpected_response"),
+        (saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "unexpected_response"),
+        (saying(message(b"R", length=3)), "unexpected_response"),
+        (saying(message(b"R", length=-1)), "unexpected_response"),
+        (saying(message(b"R", length=2**31 - 1)), "response_too_large"),
+        (saying(message(b"R", b"\0")), "unexpected_response"),
+        (saying(message(b"R", struct.pack("!i", 7))), "unexpected_response"),
+        (saying(message(b"Z", b"I")), "unexpected_response"),
+        (saying(message(b"R", struct.pack("!i", 10) + b"PLAIN\0\0")), "unexpected_response"),
+        (saying(SASL, LET_IN), "unexpected_response"),
+        (saying(SASL, sasl_continue(b"garbage")), "unexpected_response"),
+        (saying(SASL, sasl_continue(b"\xff\xfe")), "unexpected_response"),
+        (
+            saying(SASL, sasl_continue(b"r=x,s=c2FsdHNhbHRzYWx0c2FsdA==,i=10000000")),
+            "unexpected_response",
+        ),
+        (
+            saying(SASL, sasl_continue(b"r=not-ours,s=c2FsdHNhbHRzYWx0c2FsdA==,i=4096")),
+            "unexpected_response",
+        ),
+        (saying(LET_IN, message(b"G", b"\0\0\0")), "unexpected_response"),
+        (saying(LET_IN, message(b"Z"), message(b"D", b"\0\2\0\0")), "unexpected_response"),
+        (saying(LET_IN, error("25006")), "unexpected_response"),
+        (saying(LET_IN, error("57014")), "provider_timeout"),
+        (flooding(message(b"N", b"x" * 1000)), "response_too_large"),
+        (flooding(message(b"S") * 500), "response_too_large"),
+        (silent, "provider_timeout"),
+        (saying(SASL), "provider_timeout"),
+        (saying(LET_IN), "provider_timeout"),
+    ],
+)
+def test_a_server_that_refuses_or_means_harm_is_classified_in_time(
+    authority: Authority, talk: Talk, code: str
+) -> None:
+    # when
+    report = report_of(authority, over_tls(authority, talk))
+
+    # then
+    assert (report.code, report.fault) == (code, None)
+    assert report.latency_ms < DEADLINE_MS + 500
+    assert PASSWORD not in report.model_dump_json()
+    assert "server's text" not in report.model_dump_json()
+
+
+@pytest.mark.enable_socket
+def test_a_server_that_goes_away_is_a_cut_connection(authority: Authority) -> None:
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    assert report_of(authority, over_tls(authority, leave)).code == "connection_reset"
+    assert report_of(authority, leave).code == "connection_reset"
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("mode", ["verify-full", "require"])
+def test_nothing_follows_in_the_clear_when_tls_is_refused(authority: Authority, mode: str) -> None:
+    # given a server, or someone in between, that says no and then asks for the password
+    heard: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readexactly(8))
+        writer.write(b"N" + CLEAR)
+        heard.append(await reader.read(-1))
+
+    # when
+    report = report_of(authority, handler, tls=mode)
+
+    # then
+    assert report.code == "tls_error"
+    assert heard in ([struct.pack("!ii", 8, 80877103), b""], [struct.pack("!ii", 8, 80877103)])
+
+
+@pytest.mark.enable_socket
+def test_what_is_slipped_in_before_tls_is_not_taken_for_the_servers_word(
+    authority: Authority,
+) -> None:
+    # given someone in between who adds an answer of their own to the server's yes
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"S" + LET_IN)
+        await writer.start_tls(authority.server_context(HOST))
+
+    # when, then
+    assert report_of(authority, handler).code == "tls_error"
+
+
+@pytest.mark.enable_socket
+def test_a_password_in_the_clear_is_sent_to_verified_servers_only(authority: Authority) -> None:
+    # given a server that asks for the password itself
+    heard: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(CLEAR)
+        heard.append(await reader.read(4096))
+        writer.write(error("28P01"))
+
+    # when
+    verified = report_of(authority, over_tls(authority, talk))
+    unverified = report_of(authority, over_tls(authority, talk), tls="require")
+
+    # then
+    assert (verified.code, unverified.code) == ("auth_invalid", "tls_error")
+    assert PASSWORD.encode() in heard[0]
+    assert PASSWORD.encode() not in b"".join(heard[1:])
+
+
+@pytest.mark.enable_socket
+def test_a_flood_costs_less_than_five_megabytes(authority: Authority) -> None:
+    tracemalloc.start()
+    try:
+        report_of(authority, over_tls(authority, flooding(message(b"N", b"x" * 30_000))))
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("values", "pointer"),
+    [
+        ({"host": "/var/run/postgresql"}, "/variables/host"),
+        ({"host": "@abstract"}, "/variables/host"),
+        ({"host": "a.example.net,10.0.0.5"}, "/variables/host"),
+        ({"host": "service=x"}, "/variables/host"),
+        ({"database": "service=x passfile=/proc/self/environ"}, "/variables/database"),
+        ({"database": "postgresql://10.0.0.5/x"}, "/variables/database"),
+    ],
+)
+def test_what_libraries_take_for_options_is_refused_as_such(
+    values: dict[str, Any], pointer: str
+) -> None:
+    # when
+    report = asyncio.run(
+        run(compile_plan(target(values)), EgressGuard(EgressPolicy()), total_ms=1000)
+    )
+
+    # then
+    failed = report.steps[0]
+    assert (report.code, failed.detail) == ("egress_blocked", "option")
+    assert failed.field_pointer == pointer
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"user": "a\0b"}, {"user": "x" * 300}, {"database": "a\nb"}, {"host": "not a host"}],
+)
+def test_a_value_that_can_not_be_sent_is_the_customers_to_correct(values: dict[str, Any]) -> None:
+    [problem] = compile_plan(target(values)).problems
+    assert (problem.code, problem.detail) == ("config_invalid", None)
+    assert problem.pointer == f"/variables/{next(iter(values))}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"host": "/var/run/postgresql"}, "host"),
+        ({"port": "5432"}, "port"),
+        ({"user": ""}, "user"),
+        ({"user": "{{secrets.password}}"}, "user"),
+        ({"database": None}, "database"),
+        ({"password": "in the manifest"}, "password"),
+        ({"password": "{{variables.user}}"}, "password"),
+        ({"tls": "prefer"}, "tls"),
+        ({"tls": "disable"}, "tls"),
+        ({"statement": "DELETE FROM invoices"}, "statement"),
+        ({"statement": "SELECT 1; DROP TABLE invoices"}, "statement"),
+        ({"statement": "COPY invoices TO PROGRAM 'sh'"}, "statement"),
+        ({"statement": "SELECT 1 -- " + "x" * 1000}, "statement"),
+        ({"statement": 1}, "statement"),
+        ({"options": {"sslkey": "/var/task/k.pem"}}, "options/sslkey"),
+        ({"options": {"service": "x"}}, "options/service"),
+        ({"options": {"role": "postgres"}}, "options/role"),
+        ({"options": {"search_path": 1}}, "options/search_path"),
+        ({"options": "search_path=x"}, "options"),
+        ({"sslmode": "disable"}, "sslmode"),
+        ({"passfile": "/proc/self/environ"}, "passfile"),
+    ],
+)
+def test_what_is_wrong_with_a_step_is_pointed_at(changes: dict[str, Any], pointer: str) -> None:
+    checked = target(**changes)
+    problems = plan_problems(checked.manifest, {"type": "none"}, SCHEMA)
+    assert [problem.pointer for problem in problems] == [f"/manifest/checks/steps/0/{pointer}"]
+
+
+def test_a_good_step_has_no_problems() -> None:
+    checked = target(
+        statement="  select count(*)\nfrom invoices ;", options={"search_path": "a"}, tls="require"
+    )
+    assert plan_problems(checked.manifest, {"type": "none"}, SCHEMA) == []
+
+
+def test_secrets_are_bound_to_server_user_and_verification() -> None:
+    def place(values: dict[str, Any] | None = None, **changes: Any) -> str:
+        return templates_of(target(**changes))[0].destination(Values(VALUES | (values or {}), {}))
+
+    assert place({"host": "DB.example.net."}) == place()
+    assert place({"host": "evil.example.net"}) != place()
+    assert place({"user": "other"}) != place()
+    assert place(port=5433) != place()
+    assert place(tls="require") != place()

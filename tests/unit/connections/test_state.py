@@ -1,0 +1,222 @@
+"""The health of a connection as a fold."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patchbay.connections.model import HealthStatus
+from patchbay.connections.state import (
+    NEVER,
+    AutoDisable,
+    Observation,
+    State,
+    Transition,
+    first_failure,
+    next_state,
+)
+
+NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+OK, DOWN, BAD = HealthStatus.CONNECTED, HealthStatus.DISCONNECTED, HealthStatus.ERROR
+WORDS = {".": OK, "x": BAD, "d": DOWN}
+
+outcomes = st.text(alphabet=".xd", max_size=60)
+
+
+def observe(number: int, outcome: str) -> Observation:
+    return Observation(NOON + number * MINUTE, WORDS[outcome], latency_ms=5)
+
+
+def run(
+    story: Iterable[str],
+    state: State | None = None,
+    *,
+    monitored: bool = True,
+    disable: AutoDisable = NEVER,
+    every: timedelta = MINUTE,
+) -> tuple[State, list[tuple[int, Transition]]]:
+    """One observation per character, and which transition came at which."""
+    state = state or State()
+    told = []
+    for number, outcome in enumerate(story):
+        seen = Observation(NOON + number * every, WORDS[outcome], latency_ms=5)
+        step = next_state(state, seen, monitored=monitored, disable=disable)
+        assert step is not None
+        state = step.state
+        told += [(number, transition) for transition in step.transitions]
+    return state, told
+
+
+@pytest.mark.parametrize(
+    ("story", "status", "told"),
+    [
+        ("", "unknown", []),
+        (".", "connected", []),
+        ("x", "unknown", []),
+        ("xx", "unknown", []),
+        ("xxx", "error", [(2, "connection.failing")]),
+        (".xx", "connected", []),
+        (".xxx", "error", [(3, "connection.failing")]),
+        (".xxd", "disconnected", [(3, "connection.failing")]),
+        (".xxdx", "error", [(3, "connection.failing")]),
+        (".xxx.", "error", [(3, "connection.failing")]),
+        (".xxx..", "connected", [(3, "connection.failing"), (5, "connection.recovered")]),
+        (".xxx.x.x", "error", [(3, "connection.failing")]),
+        # Never three in a row, yet six of the last ten.
+        (".xx.xx.xx", "error", [(8, "connection.failing")]),
+        # After the recovery the window begins anew.
+        (".xxxxxx..x", "connected", [(3, "connection.failing"), (8, "connection.recovered")]),
+    ],
+)
+def test_the_thresholds_of_a_monitored_connection(
+    story: str, status: str, told: list[tuple[int, str]]
+) -> None:
+    state, transitions = run(story)
+    assert (state.status, transitions) == (status, told)
+
+
+@given(story=outcomes.filter(bool))
+def test_without_a_monitor_the_last_test_decides_and_nothing_is_told(story: str) -> None:
+    state, transitions = run(story, monitored=False)
+    assert state.status is WORDS[story[-1]]
+    assert transitions == []
+
+
+@given(story=outcomes)
+def test_failing_and_recovered_come_by_turns(story: str) -> None:
+    _, told = run(story)
+    kinds = [transition for _, transition in told]
+    assert kinds[::2] == [Transition.FAILING] * len(kinds[::2])
+    assert kinds[1::2] == [Transition.RECOVERED] * len(kinds[1::2])
+
+
+@given(story=outcomes)
+def test_the_state_is_that_of_the_rule_told_in_words(story: str) -> None:
+    """A second, plainer telling of the rule, over the whole history."""
+    status, window = "unknown", ""
+    for number, outcome in enumerate(story):
+        window = (window + outcome)[-10:]
+        if status == "failing":
+            if story[max(0, number - 1) : number + 1] == "..":
+                status, window = "connected", ""
+        elif outcome == ".":
+            status = "connected"
+        elif ("." not in story[max(0, number - 2) : number + 1] and number >= 2) or len(
+            window.replace(".", "")
+        ) >= 6:
+            status, window = "failing", ""
+    state, _ = run(story)
+    told = {HealthStatus.CONNECTED: "connected", HealthStatus.UNKNOWN: "unknown"}
+    assert told.get(state.status, "failing") == status
+
+
+@given(story=outcomes, again=st.data())
+def test_what_comes_again_or_late_is_no_news(story: str, again: st.DataObject) -> None:
+    state, _ = run(story)
+    if story:
+        number = again.draw(st.integers(0, len(story) - 1))
+        outcome = again.draw(st.sampled_from(".xd"))
+        assert next_state(state, observe(number, outcome), monitored=True) is None
+
+
+@given(story=outcomes)
+def test_a_state_is_read_as_it_was_written(story: str) -> None:
+    state, _ = run(story, disable=AutoDisable(failures=3, days=1), every=timedelta(hours=3))
+    assert State.decode(state.encode()) == state
+
+
+def test_since_is_when_the_status_was_reached_and_stays_in_an_outage() -> None:
+    state, _ = run("...xxdxd")
+    assert state.since == NOON + 5 * MINUTE
+    assert state.failures == 5
+    assert run("....")[0].since == NOON
+
+
+def test_only_the_first_failure_is_worth_a_second_look() -> None:
+    assert first_failure(State())
+    assert first_failure(run("..")[0])
+    assert not first_failure(run("..x")[0])
+    assert not first_failure(run("..xxx.")[0])
+
+
+def disabled(story: str, **rule: int) -> list[tuple[int, Transition]]:
+    """The transitions of a story of one test an hour."""
+    return run(story, disable=AutoDisable(**rule), every=timedelta(hours=1))[1]
+
+
+def test_a_connection_is_disabled_after_failures_and_days_with_one_warning_a_day_before() -> None:
+    told = disabled("." + "x" * 200, failures=20, days=3)
+    # It fails from the third failure on, hour 3: the warning is due two days, and the end three
+    # days after.
+    assert told == [
+        (3, Transition.FAILING),
+        (3 + 48, Transition.DISABLING),
+        (3 + 72, Transition.DISABLED),
+        *told[3:],
+    ]
+
+
+def test_it_is_never_disabled_without_both_or_by_default() -> None:
+    story = "." + "x" * 500
+    for rule in ({}, {"failures": 5}, {"days": 1}, {"failures": 1000, "days": 1}):
+        assert disabled(story, **rule) == [(3, Transition.FAILING)]
+
+
+def test_the_warning_comes_a_day_ahead_also_when_the_failures_are_what_is_waited_for() -> None:
+    told = disabled("." + "x" * 149, failures=100, days=2)
+    assert told == [
+        (3, Transition.FAILING),
+        (100, Transition.DISABLING),
+        (124, Transition.DISABLED),
+        *told[3:],
+    ]
+
+
+def test_who_recovers_after_the_warning_is_warned_again_in_the_next_outage() -> None:
+    told = disabled("." + "x" * 60 + ".." + "x" * 60, failures=10, days=3)
+    assert [transition for _, transition in told] == [
+        Transition.FAILING,
+        Transition.DISABLING,
+        Transition.RECOVERED,
+        Transition.FAILING,
+        Transition.DISABLING,
+    ]
+
+
+def test_one_put_in_service_again_starts_afresh() -> None:
+    rule = AutoDisable(failures=3, days=1)
+    hours = timedelta(hours=1)
+    state = State()
+    for number in range(60):
+        step = next_state(
+            state, Observation(NOON + number * hours, BAD, 5), monitored=True, disable=rule
+        )
+        assert step is not None
+        state = step.state
+        if Transition.DISABLED in step.transitions:
+            break
+    assert state.disabled
+    step = next_state(state, Observation(NOON + 100 * hours, BAD, 5), monitored=True, disable=rule)
+    assert step is not None
+    assert (step.state.failures, step.state.disabled, step.transitions) == (1, False, ())
+    assert step.state.status is HealthStatus.UNKNOWN
+
+
+def test_the_end_of_a_certificate_is_told_three_times_and_of_a_new_one_again() -> None:
+    def expiring(days: list[float], end: datetime, state: State) -> tuple[State, list[float]]:
+        told = []
+        for left in days:
+            seen = Observation(end - timedelta(days=left), OK, 5, certificate_expires_at=end)
+            step = next_state(state, seen, monitored=True)
+            assert step is not None
+            state = step.state
+            told += [left for one in step.transitions if one is Transition.EXPIRING]
+        return state, told
+
+    state, told = expiring([90, 21.5, 21, 20, 7.1, 7, 6, 1, 0.5], NOON, State())
+    assert told == [21, 7, 1]
+    state, told = expiring([80, 5, 4], NOON + timedelta(days=90), state)
+    assert told == [5]

@@ -1,0 +1,71 @@
+"""Thirty days of monitors, minute by minute, against targets that go down and come up."""
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
+
+from patchbay.connections.model import HealthStatus
+from patchbay.connections.state import Observation, State, Transition, next_state
+from patchbay.connections.wheel import MINUTES_OF, on_the_wheel
+from patchbay.monitors.wheel import Sweep, due_slots
+from tests.unit.monitors.test_wheel import connection_ids
+
+START = datetime(2026, 2, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+DAYS = 30
+LANES = 4
+
+
+def outages(chance: Random) -> list[tuple[datetime, datetime]]:
+    """One a day, which begins at any minute and lasts from two hours to ten."""
+    found = []
+    for day in range(DAYS):
+        begin = START + timedelta(days=day, minutes=chance.randrange(0, 12 * 60))
+        found.append((begin, begin + timedelta(minutes=chance.randrange(120, 600))))
+    return found
+
+
+def test_thirty_days_of_outages_are_each_told_once() -> None:
+    chance = Random(7)  # noqa: S311
+    names = ["1m"] + ["5m"] * 6 + ["15m"] * 6
+    intervals = dict(zip(connection_ids(13), names, strict=True))
+    index: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for one, interval in intervals.items():
+        place = on_the_wheel(one, interval)
+        index[place["monitor_slot_pk"]].append((place["monitor_slot_sk"], one))
+    down = {one: outages(chance) for one in intervals}
+    states = dict.fromkeys(intervals, State())
+    tests = dict.fromkeys(intervals, 0)
+    told: dict[str, list[tuple[Transition, datetime]]] = {one: [] for one in intervals}
+    # When thirty days go by
+    for number in range(DAYS * 24 * 60):
+        minute = START + number * MINUTE
+        for slot in due_slots(minute, LANES):
+            sweep = Sweep.of(slot, minute)
+            for sort_key, one in index.get(sweep.pk, ()):
+                if not sweep.low <= sort_key <= sweep.high:
+                    continue
+                fails = any(begin <= minute < end for begin, end in down[one])
+                # Now and then one packet is lost: a failure that means nothing.
+                fails = fails or chance.random() < 0.001
+                status = HealthStatus.ERROR if fails else HealthStatus.CONNECTED
+                tests[one] += 1
+                step = next_state(states[one], Observation(minute, status, 5), monitored=True)
+                assert step is not None
+                states[one] = step.state
+                told[one] += [(transition, minute) for transition in step.transitions]
+    # Then each connection was tested once per interval
+    assert tests == {one: DAYS * 1440 // MINUTES_OF[i] for one, i in intervals.items()}
+    for one, interval in intervals.items():
+        every = MINUTES_OF[interval] * MINUTE
+        # And each outage was told once, three tests after it began, and its end once
+        assert len(told[one]) == 2 * DAYS
+        for (failing, at), (recovered, back), (begin, end) in zip(
+            told[one][::2], told[one][1::2], down[one], strict=True
+        ):
+            assert (failing, recovered) == (Transition.FAILING, Transition.RECOVERED)
+            assert begin <= at < begin + 3 * every
+            # A lost packet in the recovery makes it wait for two successes more.
+            assert end <= back < end + 5 * every
+        assert all(a < b for (_, a), (_, b) in pairwise(told[one]))

@@ -1,0 +1,320 @@
+"""The runner over a world in memory: deliveries that are doubled, cut off, late, or poisoned."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from patchbay.checks.model import CheckReport
+from patchbay.monitors.dispatching import Dispatcher
+from patchbay.monitors.queue import Received
+from patchbay.monitors.sweeping import PART, Limits, Sweeper, Swept
+from patchbay.monitors.wheel import Slot, Sweep
+from tests.unit.monitors.doubles import Killed, World, every_interval, failed, passed
+from tests.unit.monitors.test_wheel import connection_ids
+
+NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+QUICK = Limits(page=20, in_flight=400, pages_at_once=4, page_seconds=5.0, test_ms=500)
+WHOLE = Sweep.of(Slot("1m", 0, 0, 1), NOON)
+
+
+def minutely(count: int) -> World:
+    """So many connections, all of them due each minute."""
+    return World(intervals=dict.fromkeys(connection_ids(count), "1m"))
+
+
+def sweep(
+    world: World,
+    messages: Iterable[Received],
+    limits: Limits = QUICK,
+    remaining: Callable[[], float] = lambda: 60.0,
+) -> Swept:
+    return Sweeper(world, world, world, world, limits).run(list(messages), remaining)
+
+
+def first(sweep: Sweep = WHOLE, attempts: int = 1) -> Received:
+    return Received("m", sweep, attempts)
+
+
+def undone(world: World, messages: list[Received], limits: Limits = QUICK) -> list[Received]:
+    """The messages of a delivery that come again: all of them if it ended the process."""
+    try:
+        failed_ids = sweep(world, messages, limits).failed
+    except BaseException as ended:
+        if isinstance(ended, Exception):
+            raise
+        return messages
+    return [message for message in messages if message.message_id in failed_ids]
+
+
+def drain(world: World, limits: Limits = QUICK) -> None:
+    """Runs until the queue is empty. What failed or was killed comes again, as SQS brings it."""
+    again: list[Received] = []
+    for _ in range(10_000):
+        if again:
+            messages = [again.pop(0)]
+        elif world.queue:
+            messages = world.delivery()
+        else:
+            return
+        again += [
+            replace(message, attempts=message.attempts + 1)
+            for message in undone(world, messages, limits)
+        ]
+    raise AssertionError("the queue does not end")
+
+
+def test_a_slot_is_tested_page_by_page_to_its_end() -> None:
+    here = minutely(103)
+    swept = sweep(here, [first()])
+    assert set(here.history) == here.expected([NOON])
+    assert set(here.dialled.values()) == {1}
+    assert len(swept.reports) == 103
+    assert (swept.failed, swept.handed_back, here.queue) == ([], 0, [])
+
+
+def test_many_tests_are_in_flight_at_once() -> None:
+    here = minutely(450)
+    here.seconds = dict.fromkeys(here.intervals, 0.2)
+    swept = sweep(here, [first()], replace(QUICK, page=250))
+    assert swept.most_in_flight == 400
+    assert set(here.history) == here.expected([NOON])
+
+
+def test_a_message_that_comes_twice_dials_and_records_once() -> None:
+    here = minutely(30)
+    for _ in range(2):
+        sweep(here, [first()])
+    assert set(here.dialled.values()) == {1}
+    # And at the same time, where both may dial, it is still one test in the history.
+    both = minutely(30)
+    sweep(both, [first(), first()])
+    assert set(both.history) == both.expected([NOON])
+
+
+def test_who_is_paused_or_moved_meanwhile_is_not_tested() -> None:
+    here = minutely(5)
+    gone, moved, *rest = here.intervals
+    here.paused.add(gone)
+    page = here.members(WHOLE, 10)
+    here.intervals[moved] = "24h"
+    assert {trial.connection_id for trial in here.prepare(page, NOON)} == set(rest)
+
+
+def test_a_page_whose_recording_ends_the_process_is_finished_by_the_next_delivery() -> None:
+    for crash in range(1, 7):
+        here = minutely(103)
+        here.kill_at_record = crash
+        assert undone(here, [first()]) == [first()]
+        # It comes again: cut into small sweeps, and those do the rest.
+        sweep(here, [first(attempts=2)])
+        drain(here)
+        assert set(here.history) == here.expected([NOON])
+
+
+def test_a_store_that_is_out_fails_the_message_and_no_other() -> None:
+    here = minutely(20)
+    here.join(connection_ids(60)[40:], "5m")
+    here.lost_records = 1
+    phases = [Sweep.of(Slot("5m", phase, 0, 1), NOON + phase * MINUTE) for phase in range(5)]
+    messages = [Received(str(n), one, 1) for n, one in enumerate([WHOLE, *phases])]
+    swept = sweep(here, messages)
+    assert len(swept.failed) == 1
+    again = next(m for m in messages if m.message_id == swept.failed[0])
+    sweep(here, [replace(again, attempts=2)])
+    drain(here)
+    due = {one for phase in phases for one in here.expected([phase.minute])}
+    assert {one for one in due if here.intervals[one[0]] == "5m"} <= set(here.history)
+    assert here.expected([NOON]) <= set(here.history)
+
+
+def test_one_target_that_hangs_or_crashes_does_not_touch_its_neighbours() -> None:
+    here = minutely(40)
+    hanging, crashing, *rest = here.intervals
+
+    def crash() -> CheckReport:
+        raise RuntimeError("out of order")
+
+    here.seconds[hanging] = 60.0
+    here.answers[crashing] = crash
+    started = time.monotonic()
+    swept = sweep(here, [first()], replace(QUICK, page=100))
+    assert time.monotonic() - started < 10
+    assert swept.failed == []
+    assert set(here.history) == here.expected([NOON])
+    for one in (hanging, crashing):
+        report = here.history[one, NOON]
+        assert (report.code, report.blame) == ("internal_error", "platform")
+    assert all(here.history[one, NOON].passed for one in rest)
+
+
+def test_what_does_not_fit_into_the_time_goes_back_to_the_queue() -> None:
+    here = minutely(103)
+    left = iter([60.0, 60.0, 60.0] + [1.0] * 100)
+    swept = sweep(here, [first()], remaining=lambda: next(left))
+    # The time is asked for when the message begins, and before each page.
+    assert (len(here.history), swept.handed_back, swept.failed) == (40, 1, [])
+    [(rest, delay)] = here.queue
+    assert (rest.minute, delay) == (NOON, timedelta(0))
+    assert len(here.members(rest, 1000).keys) == 63
+    drain(here)
+    assert set(here.history) == here.expected([NOON])
+    assert set(here.dialled.values()) == {1}
+
+
+def test_a_run_that_is_out_of_time_at_once_loses_nothing() -> None:
+    here = minutely(30)
+    swept = sweep(here, [first()], remaining=lambda: 3.0)
+    assert (swept.handed_back, here.history) == (1, {})
+    drain(here)
+    assert set(here.history) == here.expected([NOON])
+
+
+def test_one_that_ends_the_process_every_time_stands_alone_in_the_end() -> None:
+    here = minutely(103)
+    poison = sorted(here.intervals)[50]
+
+    def die() -> CheckReport:
+        raise Killed
+
+    here.answers[poison] = die
+    deliveries = {first(): 1}
+    dead: list[Sweep] = []
+    for _ in range(1000):
+        if deliveries:
+            message, attempts = deliveries.popitem()
+        elif here.queue:
+            (message, attempts) = (Received("m", here.queue.pop(0)[0], 1), 1)
+        else:
+            break
+        if undone(here, [replace(message, attempts=attempts)]):
+            if attempts == 4:  # the queue's maxReceiveCount
+                dead.append(message.sweep)
+            else:
+                deliveries[message] = attempts + 1
+    assert {one for one, _ in here.expected([NOON]) - set(here.history)} == {poison}
+    assert [here.members(one, 10).keys[0].sk for one in dead] == [f"CON#{poison}"]
+
+
+def test_a_sweep_that_comes_again_is_cut_into_small_ones_and_those_into_single_ones() -> None:
+    here = minutely(60)
+    assert sweep(here, [first(attempts=2)]).reports == []
+    sizes = [len(here.members(part, 1000).keys) for part, _ in here.queue]
+    assert sizes == [PART, PART, 10]
+    small = here.queue[-1][0]
+    here.queue.clear()
+    sweep(here, [first(small, attempts=2)])
+    assert [len(here.members(part, 1000).keys) for part, _ in here.queue] == [1] * 10
+    single = here.queue[0][0]
+    here.queue.clear()
+    sweep(here, [first(single, attempts=3)])
+    assert (len(here.history), here.queue) == (1, [])
+
+
+def test_a_first_failure_is_looked_at_again_and_a_success_excuses_it() -> None:
+    here = minutely(1)
+    [one] = here.intervals
+    answers = iter([failed("connection_refused"), passed()])
+    here.answers[one] = lambda: next(answers)
+    sweep(here, [first()], replace(QUICK, test_ms=5000))
+    assert here.history[one, NOON].passed
+    assert here.dialled[one, NOON] == 2
+
+
+def test_a_failure_that_lasts_is_recorded_after_two_more_looks() -> None:
+    here = minutely(1)
+    [one] = here.intervals
+    here.answers[one] = lambda: failed("provider_error")
+    sweep(here, [first()], replace(QUICK, test_ms=6000))
+    assert here.history[one, NOON].code == "provider_error"
+    assert here.dialled[one, NOON] == 3
+
+
+@pytest.mark.parametrize("code", ["auth_invalid", "rate_limited", "config_invalid", "tls_error"])
+def test_what_a_second_can_not_change_is_not_looked_at_again(code: str) -> None:
+    here = minutely(1)
+    [one] = here.intervals
+    here.answers[one] = lambda: failed(code)  # type: ignore[arg-type]
+    sweep(here, [first()], replace(QUICK, test_ms=6000))
+    assert here.dialled[one, NOON] == 1
+
+
+def unreached(count: int, down: int) -> World:
+    """So many connections, the first of which can't reach their targets."""
+    here = minutely(count)
+    for one in list(here.intervals)[:down]:
+        here.answers[one] = lambda: failed("connect_timeout")
+    return here
+
+
+def blamed(world: World) -> int:
+    return sum(report.blame == "unknown" for report in world.history.values())
+
+
+def test_when_nearly_nothing_is_reached_it_is_our_own_fault() -> None:
+    here = unreached(20, down=17)
+    sweep(here, [first()])
+    codes = [report.code for report in here.history.values()]
+    assert codes.count("monitor_offline") == 17
+    assert codes.count(None) == 3
+    assert blamed(here) == 0
+
+
+def test_a_few_that_are_not_reached_are_their_own_fault() -> None:
+    here = unreached(20, down=10)
+    sweep(here, [first()])
+    assert blamed(here) == 10
+
+
+def test_a_provider_that_is_down_is_one_place_however_many_use_it() -> None:
+    here = unreached(20, down=20)
+    here.place_of = lambda _: "https://api.example.com:443"
+    sweep(here, [first()])
+    assert blamed(here) == 20
+
+
+def test_the_canary_decides_where_there_is_one() -> None:
+    alive = unreached(20, down=20)
+    alive.canary_reached = True
+    sweep(alive, [first()])
+    assert blamed(alive) == 20
+    dead = unreached(20, down=1)
+    dead.canary_reached = False
+    sweep(dead, [first()])
+    assert blamed(dead) == 0
+
+
+def test_the_canary_is_left_alone_while_everything_is_reached() -> None:
+    here = minutely(20)
+    here.answers[next(iter(here.intervals))] = lambda: failed("auth_invalid")
+    here.canary_reached = True
+    sweep(here, [first()])
+    assert here.canary_asked == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_befalls_the_deliveries_every_due_test_is_in_the_history_once(seed: int) -> None:
+    """Missed minutes, racing dispatchers, doubled messages, failures and crashes, other lanes."""
+    chance = Random(seed)  # noqa: S311
+    here = World(intervals=every_interval(connection_ids(80)), mark=NOON - MINUTE)
+    minute, minutes = NOON, []
+    for _ in range(6):
+        minutes.append(minute)
+        # Some minutes have no dispatcher at all: the next one makes up for them.
+        if chance.random() < 0.6 or len(minutes) == 6:
+            before = here.mark
+            Dispatcher(here, here, chance.randint(1, 8)).dispatch(minute)
+            if chance.random() < 0.5:
+                here.mark = before
+                Dispatcher(here, here, chance.randint(1, 8)).dispatch(minute)
+        minute += MINUTE
+    here.queue += chance.sample(here.queue, k=len(here.queue) // 3)
+    chance.shuffle(here.queue)
+    here.lost_records = chance.randint(0, 3)
+    here.kill_at_record = chance.randint(0, 4)
+    drain(here, replace(QUICK, page=chance.randint(1, 30)))
+    assert set(here.history) == here.expected(minutes)

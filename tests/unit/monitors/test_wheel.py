@@ -1,0 +1,147 @@
+"""The laws of the wheel."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patchbay.connections.wheel import (
+    MINUTES_OF,
+    PLACES,
+    is_due,
+    on_the_wheel,
+    phase_of,
+    place_of,
+    slot_sk,
+)
+from patchbay.monitors.wheel import (
+    MAX_LANES,
+    Sweep,
+    due_minutes,
+    due_phases,
+    due_slots,
+    lane_of,
+    lane_of_sort_key,
+    minute_of,
+    stamp_of_test,
+)
+from patchbay.platform.ids import Stamp, is_id
+
+NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+ids = st.integers(0, 2**80 - 1).map(lambda bits: Stamp(NOON, bits.to_bytes(10)).id("con"))
+intervals = st.sampled_from(sorted(MINUTES_OF))
+minutes = st.integers(0, 60_000_000).map(
+    lambda number: datetime(1970, 1, 1, tzinfo=UTC) + number * MINUTE
+)
+lane_counts = st.integers(1, MAX_LANES)
+
+
+def connection_ids(count: int) -> list[str]:
+    return [Stamp(NOON, number.to_bytes(10)).id("con") for number in range(count)]
+
+
+@given(connection_id=ids, interval=intervals, start=minutes)
+def test_a_connection_is_due_exactly_once_in_any_span_of_its_interval(
+    connection_id: str, interval: str, start: datetime
+) -> None:
+    span = [start + number * MINUTE for number in range(MINUTES_OF[interval])]
+    assert sum(is_due(connection_id, interval, minute) for minute in span) == 1
+
+
+@given(connection_id=ids, interval=intervals, minute=minutes, lanes=lane_counts)
+def test_who_is_due_is_in_exactly_one_slot_of_the_minute_whatever_the_lanes(
+    connection_id: str, interval: str, minute: datetime, lanes: int
+) -> None:
+    index = on_the_wheel(connection_id, interval)
+    holding = [
+        slot
+        for slot in due_slots(minute, lanes)
+        if (sweep := Sweep.of(slot, minute)).pk == index["monitor_slot_pk"]
+        and sweep.low <= index["monitor_slot_sk"] <= sweep.high
+    ]
+    assert len(holding) == is_due(connection_id, interval, minute)
+    assert all(slot.lane == lane_of_sort_key(index["monitor_slot_sk"], lanes) for slot in holding)
+
+
+@given(lanes=lane_counts)
+def test_the_lanes_of_a_phase_cover_every_place_and_do_not_overlap(lanes: int) -> None:
+    slots = [slot for slot in due_slots(NOON, lanes) if slot.interval == "1m"]
+    bounds = [(int(slot.low, 16), int(slot.high[:4], 16)) for slot in slots]
+    assert bounds[0][0] == 0
+    assert bounds[-1][1] == PLACES - 1
+    assert all(high + 1 == low for (_, high), (low, _) in pairwise(bounds))
+    assert {lane_of(place, lanes) for pair in bounds for place in pair} == set(range(lanes))
+
+
+def test_phases_and_lanes_are_balanced() -> None:
+    members = connection_ids(20_000)
+    for counts, groups in (
+        (Counter(phase_of(one, "1h") for one in members), 60),
+        (Counter(lane_of(place_of(one), 4) for one in members), 4),
+        (Counter((phase_of(one, "5m"), lane_of(place_of(one), 4)) for one in members), 20),
+    ):
+        fair = len(members) / groups
+        assert len(counts) == groups
+        # Six standard deviations: never in practice, unless the hash is not one.
+        assert all(abs(count - fair) < 6 * fair**0.5 for count in counts.values())
+
+
+@given(connection_id=ids, interval=intervals, minute=minutes, lanes=lane_counts)
+def test_what_is_left_after_a_member_begins_right_behind_it(
+    connection_id: str, interval: str, minute: datetime, lanes: int
+) -> None:
+    sort_key = slot_sk(connection_id)
+    for slot in due_slots(minute, lanes):
+        rest = Sweep.of(slot, minute).after(sort_key)
+        assert rest.low > sort_key
+        assert rest.low < sort_key[:-1] + chr(ord(sort_key[-1]) + 1)
+
+
+@given(minute=minutes, lanes=lane_counts)
+def test_a_sweep_is_read_as_it_was_written(minute: datetime, lanes: int) -> None:
+    for slot in due_slots(minute, lanes):
+        sweep = Sweep.of(slot, minute)
+        assert Sweep.decode(sweep.encode()) == sweep
+
+
+def test_there_are_320_slots_at_most_in_a_minute() -> None:
+    assert len(list(due_slots(NOON, MAX_LANES))) == 320
+    assert len(list(due_phases(NOON))) == 5
+
+
+@given(connection_id=ids, other=ids, minute=minutes)
+def test_a_test_has_one_id_by_connection_and_minute(
+    connection_id: str, other: str, minute: datetime
+) -> None:
+    mine = stamp_of_test(connection_id, minute)
+    assert is_id("tst", mine.id("tst"))
+    assert mine == stamp_of_test(connection_id, minute)
+    assert mine.id("tst") != stamp_of_test(connection_id, minute + MINUTE).id("tst")
+    if other != connection_id:
+        assert mine.id("tst") != stamp_of_test(other, minute).id("tst")
+    assert mine.now == minute
+
+
+@pytest.mark.parametrize(
+    ("behind", "dispatched", "skipped", "lag"),
+    [(-3, 0, 0, 0), (0, 0, 0, 0), (1, 1, 0, 0), (2, 2, 0, 1), (60, 60, 0, 59), (75, 60, 15, 74)],
+)
+def test_missed_minutes_are_made_up_for_up_to_an_hour(
+    behind: int, dispatched: int, skipped: int, lag: int
+) -> None:
+    due = due_minutes(NOON - behind * MINUTE, NOON)
+    assert due.minutes == tuple(NOON - number * MINUTE for number in range(dispatched))
+    assert (due.skipped, due.lag) == (skipped, lag * MINUTE)
+
+
+def test_the_first_dispatch_ever_has_missed_nothing() -> None:
+    assert due_minutes(None, NOON).minutes == (NOON,)
+
+
+def test_a_schedule_that_fires_within_a_minute_means_that_minute() -> None:
+    assert minute_of(NOON + timedelta(seconds=37, milliseconds=5)) == NOON
