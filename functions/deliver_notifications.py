@@ -20,7 +20,7 @@ from patchbay.platform.settings import DeliverNotificationsSettings
 def _sender() -> Sender:
     settings = DeliverNotificationsSettings.from_env()
     table = Table(settings.integrations_table)
-    policy = EgressPolicy.parse(settings.egress_allow)
+    policy = EgressPolicy.parse(settings.egress_allow, {settings.api_host})
     return Sender(
         AlertStore(table),
         Keyring(Vault(table, settings.vault_key_id)),

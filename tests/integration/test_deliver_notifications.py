@@ -280,6 +280,12 @@ def test_what_is_refused_later_is_not_dialled(
     assert only_delivery(tenant)["attempts"][0]["error"] == "egress_blocked"
 
 
+def test_our_own_api_is_no_receiver(tenant: Tenant, now: datetime) -> None:
+    fire(tenant, now, "https://api.example.com/spaces/acme/integration-events")
+    deliver()
+    assert only_delivery(tenant)["attempts"][0]["error"] == "egress_blocked"
+
+
 def test_a_recovery_waits_for_the_alert_and_is_not_told_without_it(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:

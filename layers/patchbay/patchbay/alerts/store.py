@@ -43,6 +43,7 @@ from patchbay.platform.clock import epoch_seconds, from_text, to_sortable, to_te
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
     ABSENT,
+    MAX_TRANSACTION_ITEMS,
     Check,
     ConditionFailed,
     Delete,
@@ -223,14 +224,19 @@ class AlertStore:
     def finish_deletion(self, space: Space, rule: Rule, now: datetime) -> None:
         """Takes away a rule that is marked, and all that belongs to it. Repeatable."""
         pk = space_pk(space.id)
+        writes: list[Write] = []
         for item in self._table.query_all(pk, prefix=f"ALERT#{rule.id}#"):
             standing = _standing(item)
             # Nothing can advance it any more: an evaluation checks that the rule is unmarked.
-            writes: list[Write] = [Delete(Key(pk, item["sk"]))]
+            writes.append(Delete(Key(pk, item["sk"])))
             if standing.state.is_open:
                 ended = _ended(now, Resolution.RULE_DELETED)
                 writes.append(Update(alert_key(space.id, standing.alert_id), values=ended))
-            self._quietly(writes)
+            if len(writes) >= MAX_TRANSACTION_ITEMS - 1:
+                self._table.transact(writes)
+                writes = []
+        if writes:
+            self._table.transact(writes)
         self._quietly(
             [
                 Delete(rule_key(space.id, rule.id), equals("revision", rule.revision)),

@@ -91,8 +91,11 @@ class EvaluateAlertsSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class DeliverNotificationsSettings(Settings):
+    """`api_host` is the API's own host name, which webhooks may not be at."""
+
     integrations_table: str
     vault_key_id: str
     egress_allow: str
+    api_host: str
     alert_topic_arns: str
     integration_bus: str
