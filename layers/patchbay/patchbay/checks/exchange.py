@@ -44,10 +44,16 @@ class Response:
 
 
 async def exchange(
-    guard: EgressGuard, request: Request, *, deadline: float, phases: Phases | None = None
+    guard: EgressGuard,
+    request: Request,
+    *,
+    deadline: float,
+    phases: Phases | None = None,
+    head_only: bool = False,
 ) -> Response:
     """Sends `request` and reads the whole answer, until `deadline` (a time of the event loop).
 
+    With `head_only` the answer's body is not waited for, and is empty here.
     Redirects are answers like others. Raises CheckFailure: of the guard, or `provider_timeout`,
     `connection_reset`, `tls_error`, `response_too_large` and `unexpected_response` (no HTTP).
     """
@@ -58,7 +64,7 @@ async def exchange(
     )
     try:
         async with asyncio.timeout_at(deadline):
-            return await _talk(connection, request, phases or Phases())
+            return await _talk(connection, request, phases or Phases(), head_only=head_only)
     except TimeoutError as error:
         raise CheckFailure("provider_timeout", "The provider did not answer in time.") from error
     except ssl.SSLError as error:
@@ -69,7 +75,9 @@ async def exchange(
         connection.close()
 
 
-async def _talk(connection: Connection, request: Request, phases: Phases) -> Response:
+async def _talk(
+    connection: Connection, request: Request, phases: Phases, *, head_only: bool
+) -> Response:
     wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
     head = h11.Request(method=request.method, target=request.target.path, headers=_headers(request))
     message = [wire.send(head)]
@@ -78,7 +86,7 @@ async def _talk(connection: Connection, request: Request, phases: Phases) -> Res
     message.append(wire.send(h11.EndOfMessage()))
     connection.writer.write(b"".join(part for part in message if part))
     await connection.writer.drain()
-    return await _Receiver(connection.reader, wire, phases).receive()
+    return await _Receiver(connection.reader, wire, phases).receive(head_only=head_only)
 
 
 def _headers(request: Request) -> list[tuple[str, str]]:
@@ -103,10 +111,12 @@ class _Receiver:
         self._received = 0
         self._ended = False
 
-    async def receive(self) -> Response:
+    async def receive(self, *, head_only: bool) -> Response:
         head = await self._head()
         body, parts = bytearray(), 0
-        while not isinstance(event := await self._event(answered=True), h11.EndOfMessage):
+        while not head_only and not isinstance(
+            event := await self._event(answered=True), h11.EndOfMessage
+        ):
             if not isinstance(event, h11.Data):
                 raise _no_http()
             body += event.data

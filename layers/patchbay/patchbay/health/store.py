@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from patchbay.health.buckets import SHARDS, Bucket, Period, sort_keys_since
+from patchbay.health.buckets import SHARDS, Bucket, Period, Span, sort_keys_since
 from patchbay.health.model import Added, Event, EventStatus, IntegrationType
 from patchbay.platform.clock import epoch_seconds, to_sortable
 from patchbay.platform.dynamodb import (
@@ -146,6 +146,12 @@ class EventStore:
             for between in sort_keys_since(start)
             for item in self._table.query_all(pk, between=between)
         ]
+
+    def hour_buckets(self, space_id: str, start: datetime) -> list[tuple[datetime, Bucket]]:
+        """The hour buckets from `start`, a full hour, each with its hour: one for each shard."""
+        between = (Period.hour_of(start).prefix, f"{Span.HOUR}#~")
+        items = self._table.query_all(_buckets_pk(space_id), between=between)
+        return [(Period.of_sort_key(item["sk"]).start, _bucket(item)) for item in items]
 
     def _add_together(self, events: Iterable[Event], token: str) -> int:
         """How many of the events were new. One transaction, tried until it gets through.

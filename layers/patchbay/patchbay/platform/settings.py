@@ -95,3 +95,36 @@ class RunTestsSettings(Settings):
     vault_key_id: str
     egress_allow: str
     api_host: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsSettings(Settings):
+    """`alert_topic_arns` are joined by commas."""
+
+    integrations_table: str
+    events_table: str
+    raw_event_days: int
+    vault_key_id: str
+    egress_allow: str
+    alert_topic_arns: str
+    notification_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateAlertsSettings(Settings):
+    integrations_table: str
+    events_table: str
+    raw_event_days: int
+    notification_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverNotificationsSettings(Settings):
+    """`api_host` is the API's own host name, which webhooks may not be at."""
+
+    integrations_table: str
+    vault_key_id: str
+    egress_allow: str
+    api_host: str
+    alert_topic_arns: str
+    integration_bus: str

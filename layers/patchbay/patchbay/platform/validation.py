@@ -9,6 +9,10 @@ from pydantic import AfterValidator, BeforeValidator, ValidationError
 from patchbay.platform.errors import Problem
 from patchbay.platform.strict_json import compact, depth
 
+KIND: Final = "[kind]"
+"""Begins the tag of a member of a union: pydantic puts the tag into the location of a finding, and
+a pointer has no such segment."""
+
 HTTPS_PATTERN: Final = (
     r"^https://[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::[0-9]{1,5})?"
     r"(?:[/?][A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]{0,1700})?$"
@@ -72,8 +76,8 @@ Readable = AfterValidator(_readable)
 def problems_of(error: ValidationError, at: str = "") -> list[Problem]:
     """Every finding; pointers begin with `at`."""
     return [
-        # pydantic marks a bad member name by a segment of its own behind it.
-        Problem(at + pointer(p for p in found["loc"] if p != "[key]"), _sentence(found))
+        # pydantic marks a bad member name, and a member of a union, by segments of its own.
+        Problem(at + pointer(p for p in found["loc"] if not _is_mark(p)), _sentence(found))
         for found in error.errors(include_url=False, include_input=False, include_context=False)
     ]
 
@@ -81,6 +85,10 @@ def problems_of(error: ValidationError, at: str = "") -> list[Problem]:
 def pointer(path: Iterable[str | int]) -> str:
     """A JSON Pointer (RFC 6901) of its reference tokens."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+def _is_mark(part: str | int) -> bool:
+    return isinstance(part, str) and (part == "[key]" or part.startswith(KIND))
 
 
 def _sentence(found: Mapping[str, Any]) -> str:

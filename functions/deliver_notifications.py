@@ -1,0 +1,43 @@
+"""Sends what is in the outbox: what a queue message names, and each minute what is due."""
+
+from functools import cache
+from typing import Any
+
+from patchbay.alerts.channels import Keyring, allowed_topics
+from patchbay.alerts.delivery import Sender
+from patchbay.alerts.metrics import count
+from patchbay.alerts.queue import keys_of
+from patchbay.alerts.store import AlertStore
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.policy import EgressPolicy
+from patchbay.connections.vault import Vault
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.settings import DeliverNotificationsSettings
+
+
+@cache
+def _sender() -> Sender:
+    settings = DeliverNotificationsSettings.from_env()
+    table = Table(settings.integrations_table)
+    policy = EgressPolicy.parse(settings.egress_allow, {settings.api_host})
+    return Sender(
+        AlertStore(table),
+        Keyring(Vault(table, settings.vault_key_id)),
+        EgressGuard(policy),
+        policy,
+        allowed_topics(settings.alert_topic_arns),
+        settings.integration_bus,
+        utc_now,
+    )
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    records = {record["messageId"]: keys_of(record) for record in event.get("Records", [])}
+    if records:
+        outcomes, failed = _sender().send_messages(records)
+    else:
+        outcomes = _sender().send_due(lambda: context.get_remaining_time_in_millis() / 1000)
+        failed = []
+    count({f"notifications_{outcome}": number for outcome, number in outcomes.items()})
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -1,0 +1,295 @@
+"""When a rule would have fired: the same decision, at the end of each hour of the past.
+
+Hour buckets are what is kept of the past for spaces and types. For connections, whose counts are in
+no bucket, the space's newest single events are folded into hours in the same way.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import accumulate
+from typing import Final
+
+from patchbay.alerts.decision import Phase, State, Timing, decide
+from patchbay.alerts.facts import ONE_HOUR, blames_us, tally_of
+from patchbay.alerts.model import (
+    Backtest,
+    ConnectionDown,
+    Firing,
+    NewRule,
+    NoticeKind,
+    Stale,
+    Subject,
+    SubjectKind,
+    SuccessRate,
+)
+from patchbay.alerts.observation import (
+    Activity,
+    Counts,
+    Observation,
+    Watched,
+    of_connection,
+    of_rate,
+    of_staleness,
+)
+from patchbay.connections.model import HealthStatus
+from patchbay.health.buckets import Bucket
+from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.store import EventStore
+from patchbay.platform.clock import floor_to_hour, to_text
+
+MAX_EVENTS_READ: Final = 10_000
+MAX_FIRINGS: Final = 500
+_HOURS_A_DAY: Final = 24
+
+
+@dataclass(slots=True)
+class Hour:
+    """What a subject did in one hour."""
+
+    success: int = 0
+    errors: int = 0
+    last_success_at: datetime | None = None
+    faulty: bool = False
+    tested: HealthStatus | None = None
+    """What its last test of the hour said."""
+
+
+@dataclass(slots=True)
+class Past:
+    """The hours of a rule's subjects from `start`, without gaps; `notes` on what is missing."""
+
+    start: datetime
+    hours: dict[Subject, list[Hour]]
+    notes: list[str] = field(default_factory=list)
+
+
+class _Counter:
+    """Counts over any run of hours in constant time."""
+
+    def __init__(self, hours: Sequence[Hour]) -> None:
+        self._success = [0, *accumulate(hour.success for hour in hours)]
+        self._errors = [0, *accumulate(hour.errors for hour in hours)]
+        self._faulty = [0, *accumulate(hour.faulty for hour in hours)]
+
+    def counts(self, end: int, window: timedelta) -> Counts:
+        first = max(0, end - _hours(window))
+        return Counts(
+            self._success[end] - self._success[first], self._errors[end] - self._errors[first]
+        )
+
+    def faulty(self, end: int, window: timedelta) -> bool:
+        return self._faulty[end] > self._faulty[max(0, end - _hours(window))]
+
+
+def past_of(rule: NewRule, events: EventStore, space_id: str, now: datetime, days: int) -> Past:
+    """Reads what the rule would have looked at, and as much before as its windows are long."""
+    start = floor_to_hour(now) - timedelta(days=days) - _lead(rule)
+    length = (floor_to_hour(now) - start) // ONE_HOUR
+    condition = rule.condition
+    if isinstance(condition, ConnectionDown) or condition.of_connections:
+        return _past_of_connections(rule, events, space_id, now, start, length)
+    buckets = [
+        (hour, bucket) for hour, bucket in events.hour_buckets(space_id, start) if hour < now
+    ]
+    subjects = _subjects(rule, (bucket for _, bucket in buckets), space_id)
+    hours = {subject: [Hour() for _ in range(length)] for subject in subjects}
+    for at, bucket in buckets:
+        position = (at - start) // ONE_HOUR
+        if position >= length:
+            continue  # the hour that is not over
+        for subject in subjects:
+            tally = tally_of(bucket, subject)
+            hour = hours[subject][position]
+            hour.success += tally.success
+            hour.errors += tally.errors
+            hour.last_success_at = _later(hour.last_success_at, tally.last_success_at)
+            hour.faulty = hour.faulty or blames_us(bucket, subject)
+    return Past(start, hours)
+
+
+def backtest(rule: NewRule, past: Past, days: int) -> Backtest:
+    """Pure: the alerts of all subjects, oldest first."""
+    lead = _lead(rule) // ONE_HOUR
+    since = past.start + _lead(rule)
+    firings: list[Firing] = []
+    for subject, hours in past.hours.items():
+        firings += _firings(rule, subject, hours, past.start, lead)
+    firings.sort(key=lambda firing: (firing.fired_at, firing.subject.key()))
+    notes = [*past.notes, *_notes(rule)]
+    if len(firings) > MAX_FIRINGS:
+        notes.append(f"It would have fired {len(firings)} times; the first {MAX_FIRINGS} are told.")
+    return Backtest(
+        since=since,
+        until=since + timedelta(days=days),
+        resolution_seconds=int(ONE_HOUR.total_seconds()),
+        subjects=len(past.hours),
+        firings=firings[:MAX_FIRINGS],
+        notes=notes,
+    )
+
+
+def _firings(
+    rule: NewRule, subject: Subject, hours: Sequence[Hour], start: datetime, lead: int
+) -> list[Firing]:
+    timing, state = Timing.of(rule), State()
+    counter = _Counter(hours)
+    found: list[Firing] = []
+    last_success: datetime | None = None
+    status = HealthStatus.UNKNOWN
+    opened_at = start
+    for position, hour in enumerate(hours):
+        last_success = _later(last_success, hour.last_success_at)
+        status = hour.tested or status
+        if position < lead:
+            continue
+        end = position + 1
+        now = start + end * ONE_HOUR
+        seen = _observed(
+            rule, counter, end, last_success, status, start, now, firing=state.phase is Phase.FIRING
+        )
+        step = decide(timing, state, seen.verdict, now)
+        if step.state.is_open and not state.is_open:
+            opened_at = now
+        if step.notice is NoticeKind.FIRING:
+            found.append(
+                Firing(
+                    subject=subject,
+                    opened_at=opened_at,
+                    fired_at=now,
+                    resolved_at=None,
+                    reminders=0,
+                    summary=seen.summary,
+                )
+            )
+        elif step.notice is not None:
+            change: dict[str, object] = {"reminders": step.state.reminders}
+            if step.notice is NoticeKind.RESOLVED:
+                change = {"resolved_at": now}
+            found[-1] = found[-1].model_copy(update=change)
+        state = step.state
+    return found
+
+
+def _observed(
+    rule: NewRule,
+    counter: _Counter,
+    end: int,
+    last_success: datetime | None,
+    status: HealthStatus,
+    start: datetime,
+    now: datetime,
+    *,
+    firing: bool,
+) -> Observation:
+    match rule.condition:
+        case SuccessRate() as condition:
+            short = counter.counts(end, condition.short_window)
+            long = counter.counts(end, condition.long_window)
+            return of_rate(condition, short, long, firing=firing)
+        case Stale() as condition:
+            activity = Activity(last_success, complete=not counter.faulty(end, condition.after))
+            return of_staleness(condition, activity, Watched(start, start), now)
+        case ConnectionDown():
+            return of_connection(status)
+
+
+def _past_of_connections(
+    rule: NewRule, events: EventStore, space_id: str, now: datetime, start: datetime, length: int
+) -> Past:
+    only = rule.condition.connection_id
+    read = _read_events(events, space_id, now, start, only)
+    past = Past(start, {})
+    if len(read) == MAX_EVENTS_READ:
+        reached = to_text(read[-1].occurred_at)
+        past.notes.append(f"Of connections, events before {reached} were too many to be read.")
+    if events.oldest(now) > start:
+        kept_since = to_text(events.oldest(now))
+        past.notes.append(f"Of connections, single events are kept since {kept_since} only.")
+    hours: dict[str, list[Hour]] = defaultdict(lambda: [Hour() for _ in range(length)])
+    for event in reversed(read):
+        position = (event.occurred_at - start) // ONE_HOUR
+        if event.connection_id is None or not 0 <= position < length:
+            continue
+        hour = hours[event.connection_id][position]
+        if event.platform_fault:
+            hour.faulty = True
+            continue
+        passed = event.status is EventStatus.SUCCESS
+        hour.success += passed
+        hour.errors += not passed
+        if passed:
+            hour.last_success_at = _later(hour.last_success_at, event.occurred_at)
+        if event.integration_type is IntegrationType.CONNECTION_TEST:
+            hour.tested = HealthStatus.CONNECTED if passed else HealthStatus.ERROR
+    past.hours = {
+        Subject(kind=SubjectKind.CONNECTION, id=connection_id): own
+        for connection_id, own in hours.items()
+    }
+    return past
+
+
+def _read_events(
+    events: EventStore, space_id: str, now: datetime, start: datetime, only: str | None
+) -> list[Event]:
+    """The newest events since `start`, newest first, up to 10,000."""
+    found: list[Event] = []
+    position: Mapping[str, str] | None = None
+    while len(found) < MAX_EVENTS_READ:
+        page = events.list_events(
+            space_id,
+            now=now,
+            limit=MAX_EVENTS_READ - len(found),
+            start=position,
+            connection_id=only,
+            since=start,
+        )
+        found += page.items
+        position = page.next_start
+        if position is None:
+            break
+    return found
+
+
+def _subjects(rule: NewRule, buckets: Iterable[Bucket], space_id: str) -> list[Subject]:
+    condition = rule.condition
+    if isinstance(condition, ConnectionDown):
+        return []
+    if condition.integration_type is not None:
+        return [Subject(kind=SubjectKind.INTEGRATION_TYPE, id=condition.integration_type.value)]
+    if condition.per is SubjectKind.INTEGRATION_TYPE:
+        types = {kind for bucket in buckets for kind in bucket.by_type}
+        return [Subject(kind=SubjectKind.INTEGRATION_TYPE, id=kind.value) for kind in sorted(types)]
+    return [Subject(kind=SubjectKind.SPACE, id=space_id)]
+
+
+def _lead(rule: NewRule) -> timedelta:
+    """How long before the first hour that is judged the windows reach."""
+    match rule.condition:
+        case SuccessRate() as condition:
+            return max(condition.long_window, ONE_HOUR)
+        case Stale() as condition:
+            return _hours(condition.after) * ONE_HOUR
+        case ConnectionDown():
+            return timedelta(hours=_HOURS_A_DAY)
+
+
+def _notes(rule: NewRule) -> list[str]:
+    notes = ["An evaluation each minute looks at unfinished hours too, and sees more."]
+    condition = rule.condition
+    if isinstance(condition, SuccessRate) and condition.short_window < ONE_HOUR:
+        notes.append("Windows of less than an hour were judged as an hour.")
+    if isinstance(condition, Stale) and condition.after < ONE_HOUR:
+        notes.append("Silences within an hour were not seen.")
+    if isinstance(condition, ConnectionDown):
+        notes.append("The health at each hour's end is that of the last test; one failure counts.")
+    return notes
+
+
+def _hours(window: timedelta) -> int:
+    return max(1, -(-window // ONE_HOUR))
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)

@@ -1,0 +1,311 @@
+"""The outbox to the channels: at least once, in order for each alert and channel.
+
+1. A delivery that is due is claimed: it becomes due again only when the claim has run out, so one
+   attempt at a time is under way, and one whose sender died is made again.
+2. A reminder or recovery waits for the alert's first message to its channel, and is skipped if that
+   one never arrived: nobody hears the end of what they did not hear of.
+3. What failed is tried again for 24 hours, with growing pauses.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final
+
+from patchbay.alerts.channels import Keyring, judge_url
+from patchbay.alerts.model import (
+    Attempt,
+    DeliveryStatus,
+    EventBridge,
+    NoticeKind,
+    Rule,
+    Sns,
+    Webhook,
+)
+from patchbay.alerts.signing import signed_headers
+from patchbay.alerts.store import LANES, AlertStore, Outgoing
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.exchange import Response, exchange
+from patchbay.checks.failures import CheckFailure
+from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.request import Request
+from patchbay.checks.retry_after import retry_after_seconds
+from patchbay.platform.aws import Refused, call, client
+from patchbay.platform.clock import Clock, to_text
+from patchbay.platform.dynamodb import Key
+from patchbay.platform.errors import NotFound, PatchbayError
+from patchbay.platform.logging import logger
+from patchbay.platform.strict_json import loads
+
+ATTEMPT_SECONDS: Final = 10.0
+"""For one attempt, the look-up of the name included."""
+
+LEASE: Final = timedelta(seconds=60)
+"""Longer than an attempt with its reads and writes."""
+
+AT_ONCE: Final = 64
+INTERRUPTED: Final = "interrupted"
+WAIT_FOR_FIRST: Final = timedelta(seconds=60)
+FIRST_PAUSE: Final = timedelta(seconds=30)
+LONGEST_PAUSE: Final = timedelta(hours=2)
+LONGEST_RETRY_AFTER: Final = timedelta(hours=6)
+_PAGE: Final = 128
+_PAGE_SECONDS: Final = 2 * ATTEMPT_SECONDS + 5
+"""A page of receivers that all hang takes two rounds of attempts."""
+_SOURCE: Final = "patchbay.alerts"
+_SNS_REFUSALS: Final = (
+    "NotFound",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "InvalidParameter",
+    "EndpointDisabled",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one attempt. `wait` is what the receiver asked for."""
+
+    delivered: bool
+    status_code: int | None = None
+    error: str | None = None
+    wait: timedelta | None = None
+    final: bool = False
+
+
+def pause(tries: int, wait: timedelta | None, roll: Callable[[], float]) -> timedelta:
+    """How long to wait after the attempt number `tries`: 30 s doubled each time, up to 2 hours.
+
+    Half of it is random (`roll` gives 0 to 1), so that many deliveries to one receiver that was
+    down don't come back together. A `Retry-After` is honoured up to 6 hours.
+    """
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(tries - 1, 12)))
+    chosen = longest * (0.5 + 0.5 * roll())
+    return max(chosen, min(wait, LONGEST_RETRY_AFTER)) if wait else chosen
+
+
+class Sender:
+    """Sends what is in the outbox. `bus` is the name of the deployment's event bus."""
+
+    def __init__(
+        self,
+        store: AlertStore,
+        keyring: Keyring,
+        guard: EgressGuard,
+        policy: EgressPolicy,
+        topics: frozenset[str],
+        bus: str,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._guard = guard
+        self._policy = policy
+        self._topics = topics
+        self._bus = bus
+        self._clock = clock
+
+    def send_due(self, seconds_left: Callable[[], float]) -> Counter[str]:
+        """All that is due in the outbox, page by page; the outcomes."""
+        outcomes: Counter[str] = Counter()
+        for lane in range(LANES):
+            seen: set[Key] = set()
+            while seconds_left() > _PAGE_SECONDS:
+                keys = self._store.due(lane, self._clock(), _PAGE)
+                # The index may still tell of what has just been settled.
+                fresh = [key for key in keys if key not in seen]
+                if not fresh:
+                    break
+                seen.update(fresh)
+                outcomes += self.send(fresh)
+        return outcomes
+
+    def send_messages(
+        self, messages: Mapping[str, Sequence[Key]]
+    ) -> tuple[Counter[str], list[str]]:
+        """The deliveries that queue messages name; the outcomes, and the messages to send again."""
+        keys = list(dict.fromkeys(key for named in messages.values() for key in named))
+        became = dict(zip(keys, self._all(keys), strict=True))
+        failed = [
+            message_id
+            for message_id, named in messages.items()
+            if any(became[key] == INTERRUPTED for key in named)
+        ]
+        return Counter(became.values()), failed
+
+    def send(self, keys: Sequence[Key]) -> Counter[str]:
+        """These deliveries, as far as they are due, many at once; the outcomes."""
+        return Counter(self._all(keys))
+
+    def _all(self, keys: Sequence[Key]) -> list[str]:
+        async def all_of_them() -> list[str]:
+            gate = asyncio.Semaphore(AT_ONCE)
+
+            async def one(key: Key) -> str:
+                async with gate:
+                    return await self._deliver(key)
+
+            return await asyncio.gather(*map(one, keys))
+
+        return asyncio.run(all_of_them())
+
+    async def _deliver(self, key: Key) -> str:
+        """One delivery; the word for what became of it."""
+        try:
+            claimed = await asyncio.to_thread(self._claimed, key)
+            if not isinstance(claimed, Outgoing):
+                return claimed
+            started = self._clock()
+            sent = await self._attempt(claimed, started)
+            return await asyncio.to_thread(self._settle, claimed, sent, started)
+        except PatchbayError as error:
+            # A table or key that does not answer: the claim runs out and it is due again.
+            logger.warning("delivery interrupted", delivery=key.sk, error=error.code)
+            return INTERRUPTED
+
+    def _claimed(self, key: Key) -> Outgoing | str:
+        now = self._clock()
+        outgoing = self._store.outgoing(key)
+        if outgoing is None or outgoing.delivery.status is not DeliveryStatus.PENDING:
+            return "settled"
+        due_at = outgoing.delivery.next_attempt_at
+        if due_at is not None and due_at > now:
+            return "not_due"
+        claimed = self._store.claim(outgoing, now + LEASE)
+        if claimed is None:
+            return "not_due"
+        if claimed.after is not None:
+            first = self._store.outgoing(Key(key.pk, claimed.after))
+            status = first.delivery.status if first else DeliveryStatus.FAILED
+            if status is DeliveryStatus.PENDING and claimed.delivery.notice is NoticeKind.RESOLVED:
+                self._store.postpone(claimed, now + WAIT_FOR_FIRST)
+                return "waiting"
+            if status is not DeliveryStatus.DELIVERED:
+                self._store.settle(claimed, DeliveryStatus.SKIPPED, None, None)
+                return "skipped"
+        return claimed
+
+    async def _attempt(self, claimed: Outgoing, now: datetime) -> Sent:
+        try:
+            rule = await asyncio.to_thread(
+                self._store.rule, claimed.key.pk.removeprefix("SPACE#"), claimed.delivery.rule_id
+            )
+        except NotFound:
+            return Sent(delivered=False, error="rule_deleted", final=True)
+        channel = next((c for c in rule.channels if c.id == claimed.delivery.channel_id), None)
+        if channel is None:
+            return Sent(delivered=False, error="channel_removed", final=True)
+        match channel:
+            case Webhook():
+                return await self._to_webhook(rule, channel, claimed, now)
+            case Sns():
+                return await asyncio.to_thread(self._to_topic, channel, claimed)
+            case EventBridge():
+                return await asyncio.to_thread(self._to_bus, claimed)
+
+    async def _to_webhook(
+        self, rule: Rule, channel: Webhook, claimed: Outgoing, now: datetime
+    ) -> Sent:
+        secrets = await asyncio.to_thread(
+            self._keyring.open, rule.organization_id, rule.id, channel, now
+        )
+        body = claimed.payload.encode()
+        headers = signed_headers(secrets.signing(now), claimed.delivery.notification_id, body, now)
+        deadline = asyncio.get_running_loop().time() + ATTEMPT_SECONDS
+        try:
+            request = Request(
+                method="POST",
+                target=judge_url(self._policy, channel.url),
+                headers=(("Content-Type", "application/json"), *headers),
+                body=body,
+            )
+            response = await exchange(self._guard, request, deadline=deadline, head_only=True)
+        except CheckFailure as failure:
+            return Sent(delivered=False, error=failure.code)
+        return _answered(response, now)
+
+    def _to_topic(self, channel: Sns, claimed: Outgoing) -> Sent:
+        if channel.topic_arn not in self._topics:
+            return Sent(delivered=False, error="topic_not_allowed")
+        attributes = {"type": _text_attribute(_type_of(claimed))}
+        try:
+            call(
+                client("sns").publish,
+                expected=_SNS_REFUSALS,
+                TopicArn=channel.topic_arn,
+                Message=claimed.payload,
+                Subject=_type_of(claimed),
+                MessageAttributes=attributes,
+            )
+        except (Refused, PatchbayError) as error:
+            return Sent(delivered=False, error=f"sns_{error.code}"[:100].lower())
+        return Sent(delivered=True)
+
+    def _to_bus(self, claimed: Outgoing) -> Sent:
+        entry = {
+            "Source": _SOURCE,
+            "DetailType": _type_of(claimed),
+            "Detail": claimed.payload,
+            "EventBusName": self._bus,
+        }
+        try:
+            answer: Any = call(client("events").put_events, Entries=[entry])
+        except PatchbayError as error:
+            return Sent(delivered=False, error=f"events_{error.code}".lower())
+        if answer["FailedEntryCount"]:
+            return Sent(delivered=False, error="events_refused")
+        return Sent(delivered=True)
+
+    def _settle(self, claimed: Outgoing, sent: Sent, started: datetime) -> str:
+        now = self._clock()
+        attempt = Attempt(
+            at=started,
+            status_code=sent.status_code,
+            error=sent.error,
+            duration_ms=round((now - started).total_seconds() * 1000),
+        )
+        next_at = None
+        status = DeliveryStatus.DELIVERED if sent.delivered else DeliveryStatus.FAILED
+        if not sent.delivered and not sent.final:
+            # Jitter spreads load and guards nothing.
+            again = now + pause(claimed.tries + 1, sent.wait, random.random)
+            if again < claimed.give_up_at:
+                status, next_at = DeliveryStatus.PENDING, again
+        self._store.settle(claimed, status, attempt, next_at)
+        outcome = "retried" if next_at else status.value
+        logger.info(
+            "delivery",
+            delivery_id=claimed.delivery.id,
+            notification_id=claimed.delivery.notification_id,
+            outcome=outcome,
+            status_code=sent.status_code,
+            error=sent.error,
+            next_attempt_at=to_text(next_at) if next_at else None,
+        )
+        return outcome
+
+
+def _answered(response: Response, now: datetime) -> Sent:
+    """2xx is delivered, 410 stops, anything else, redirects included, is tried again."""
+    status = response.status
+    if 200 <= status < 300:
+        return Sent(delivered=True, status_code=status)
+    if status == HTTPStatus.GONE:
+        return Sent(delivered=False, status_code=status, error="gone", final=True)
+    asked = retry_after_seconds(response.headers.get("retry-after", ""), now)
+    wait = None if asked is None else timedelta(seconds=asked)
+    return Sent(delivered=False, status_code=status, error="http_status", wait=wait)
+
+
+def _type_of(claimed: Outgoing) -> str:
+    message: dict[str, Any] = loads(claimed.payload.encode())
+    kind: str = message["type"]
+    return kind
+
+
+def _text_attribute(value: str) -> dict[str, str]:
+    return {"DataType": "String", "StringValue": value}

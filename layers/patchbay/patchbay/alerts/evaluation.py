@@ -1,0 +1,174 @@
+"""The evaluation of all rules, each minute.
+
+1. The sparse index tells which spaces have rules to evaluate: without rules, one query a lane.
+2. Spaces are evaluated side by side. Each reads its rules, their states and what the rules ask
+   for, decides, and writes what changed; a space that fails stops no other.
+3. When the time runs out, the next evaluation goes on where this one stopped.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice, takewhile
+from typing import Final
+
+from patchbay.alerts.decision import Phase, Timing, close, decide
+from patchbay.alerts.facts import Facts
+from patchbay.alerts.model import Resolution, Rule
+from patchbay.alerts.store import LANES, AlertStore, Standing
+from patchbay.health.store import EventStore
+from patchbay.platform.dynamodb import Key
+from patchbay.platform.logging import logger
+from patchbay.tenancy.store import TenancyStore
+
+_WORKERS: Final = 8
+_BATCH: Final = 32
+"""Spaces between two looks at the clock."""
+
+RESERVE_SECONDS: Final = 12.0
+"""What the slowest batch may still take: a table that hangs ends a call within 9 s."""
+
+type Kick = Callable[[Sequence[Key]], None]
+"""Tells the sender which deliveries are new; the outbox has them, whatever becomes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What one evaluation came to."""
+
+    spaces: int
+    failed: int
+    notifications: int
+    finished: bool
+
+    def metrics(self) -> dict[str, int]:
+        return {
+            "alert_spaces_evaluated": self.spaces,
+            "alert_spaces_failed": self.failed,
+            "alert_notifications": self.notifications,
+            "alert_evaluations_unfinished": int(not self.finished),
+        }
+
+
+class Evaluator:
+    """Evaluates the rules of all spaces."""
+
+    def __init__(
+        self, store: AlertStore, events: EventStore, tenants: TenancyStore, kick: Kick
+    ) -> None:
+        self._store = store
+        self._events = events
+        self._tenants = tenants
+        self._kick = kick
+
+    def run(self, now: datetime, seconds_left: Callable[[], float]) -> Evaluated:
+        """`now` is the scheduled minute; `seconds_left` what the function may still run."""
+        done = failed = notifications = 0
+        lane, after = self._store.position()
+        resumed = (lane, after) != (0, "")
+        for position, batch in self._batches(lane, after):
+            if seconds_left() < RESERVE_SECONDS:
+                self._store.keep_position(*position)
+                return Evaluated(done, failed, notifications, finished=False)
+            for keys in self._side_by_side(batch, now):
+                done += 1
+                failed += keys is None
+                notifications += len(keys or ())
+        if resumed:
+            self._store.forget_position()
+        return Evaluated(done, failed, notifications, finished=True)
+
+    def evaluate_space(self, space_id: str, now: datetime) -> list[Key]:
+        """The deliveries that came of it."""
+        space = self._tenants.space_by_id(space_id)
+        if space is None:
+            return []
+        rules = self._store.rules_of(space_id)
+        for rule in rules:
+            if rule.deleting:
+                self._store.finish_deletion(space, rule, now)
+        if space.paused or self._tenants.organization(space.organization_id).paused:
+            return []  # nothing ticks: what is silent or down is so by somebody's wish
+        active = [rule for rule in rules if rule.enabled]
+        standings = self._store.standings(space_id)
+        facts = Facts(self._store, self._events, space, active, now)
+        made: list[Key] = []
+        for rule in rules:
+            own = {key: s for (rule_id, key), s in standings.items() if rule_id == rule.id}
+            if rule.deleting:
+                continue
+            if rule.enabled:
+                made += self._evaluate(rule, own, facts, now)
+            elif any(standing.state.is_open for standing in own.values()):
+                made += self._close(rule, own.values(), Resolution.RULE_DISABLED, now)
+            else:
+                self._store.unslot(rule)
+        if made:
+            self._kick(made)
+        return made
+
+    def _evaluate(
+        self, rule: Rule, standings: dict[str, Standing], facts: Facts, now: datetime
+    ) -> list[Key]:
+        made: list[Key] = []
+        timing = Timing.of(rule)
+        subjects = {subject.key(): subject for subject in facts.subjects(rule)}
+        for key, subject in subjects.items():
+            standing = standings.get(key, Standing(subject))
+            state = standing.state
+            if state.since is not None and now < state.since:
+                continue  # a minute that is told late: what is known is newer
+            seen = facts.observe(rule, subject, firing=state.phase is Phase.FIRING)
+            step = decide(timing, state, seen.verdict, now)
+            if step.state != state or step.notice:
+                made += self._store.advance(rule, standing, step, seen.summary, now)
+        gone = [standing for key, standing in standings.items() if key not in subjects]
+        return made + self._close(rule, gone, Resolution.SUBJECT_GONE, now)
+
+    def _close(
+        self, rule: Rule, standings: Iterable[Standing], resolution: Resolution, now: datetime
+    ) -> list[Key]:
+        made: list[Key] = []
+        for standing in standings:
+            if not standing.state.is_open:
+                continue
+            since = standing.state.since
+            changed = since is not None and rule.watching_since > since
+            why = Resolution.RULE_CHANGED if changed and rule.enabled else resolution
+            step = close(standing.state, now)
+            made += self._store.advance(rule, standing, step, _WHY[why], now, why)
+        return made
+
+    def _batches(self, first_lane: int, after: str) -> Iterator[tuple[tuple[int, str], list[str]]]:
+        """All spaces in batches, each with the position before it; from this position around."""
+        around = [(first_lane, after), *(((first_lane + n) % LANES, "") for n in range(1, LANES))]
+        for lane, start in [*around, *([(first_lane, "")] if after else [])]:
+            spaces = self._store.watched_spaces(lane, start)
+            if lane == first_lane and not start and after:
+                spaces = takewhile(lambda space_id: space_id <= after, spaces)
+            done = start
+            while batch := list(islice(spaces, _BATCH)):
+                yield (lane, done), batch
+                done = batch[-1]
+
+    def _side_by_side(self, spaces: Sequence[str], now: datetime) -> Iterator[list[Key] | None]:
+        """The deliveries of each space; None for one that failed."""
+
+        def guarded(space_id: str) -> list[Key] | None:
+            try:
+                return self.evaluate_space(space_id, now)
+            except Exception as error:
+                # Only the type: the text of an unforeseen error may quote a tenant's data.
+                logger.error("evaluation failed", space_id=space_id, error=type(error).__name__)
+                return None
+
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            yield from pool.map(guarded, spaces)
+
+
+_WHY: Final = {
+    Resolution.RULE_CHANGED: "The rule was changed and does not look at this any more.",
+    Resolution.RULE_DISABLED: "The rule was disabled.",
+    Resolution.SUBJECT_GONE: "What the rule looked at is gone or paused.",
+}

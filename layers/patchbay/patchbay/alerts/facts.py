@@ -1,0 +1,213 @@
+"""What an evaluation reads of one space: each thing once, and only if a rule asks for it.
+
+Windows of an hour and more come from hour and day buckets, as the health summary does; shorter ones
+and everything about one connection from single events, of which the newest 2,000 are read.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import reduce
+from typing import Final
+
+from patchbay.alerts.model import ConnectionDown, Rule, Stale, Subject, SubjectKind, SuccessRate
+from patchbay.alerts.observation import (
+    Activity,
+    Counts,
+    Observation,
+    Watched,
+    of_connection,
+    of_rate,
+    of_staleness,
+)
+from patchbay.alerts.store import AlertStore, ConnectionHealth
+from patchbay.connections.model import HealthStatus
+from patchbay.health.buckets import Bucket, Tally, merge, merge_tallies
+from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.store import EventStore
+from patchbay.platform.clock import floor_to_hour
+from patchbay.tenancy.model import Space
+
+MAX_EVENTS_READ: Final = 2000
+"""Of one space and evaluation: about 0.5 MB, which costs some 125 read units."""
+
+LOOK_BACK: Final = timedelta(days=30)
+"""How far the last success of a space or type is searched for, and which types a space has."""
+
+ONE_HOUR: Final = timedelta(hours=1)
+_UNWATCHED: Final = frozenset({"draft", "paused"})
+_UNKNOWN: Final = frozenset({"disabled"})
+
+
+class Facts:
+    """Of one space at one moment."""
+
+    def __init__(
+        self,
+        store: AlertStore,
+        events: EventStore,
+        space: Space,
+        rules: Sequence[Rule],
+        now: datetime,
+    ) -> None:
+        self._store = store
+        self._events = events
+        self._space_id = space.id
+        self._awake_since = space.updated_at
+        self._now = now
+        self._event_window = max(map(_event_window, rules), default=timedelta(0))
+        self._merged: dict[datetime, Bucket] = {}
+        self._recent: list[Event] | None = None
+        self._recent_since = now
+        self._connections: dict[str, ConnectionHealth] | None = None
+
+    def subjects(self, rule: Rule) -> list[Subject]:
+        """What a rule watches now."""
+        condition = rule.condition
+        if condition.connection_id is not None:
+            found = self._connection(rule, condition.connection_id)
+            return [] if found is None else [_connection_subject(found)]
+        if isinstance(condition, ConnectionDown) or condition.of_connections:
+            return [_connection_subject(c) for c in self._all_connections().values()]
+        if condition.integration_type is not None:
+            return [_type_subject(condition.integration_type)]
+        if condition.per is SubjectKind.INTEGRATION_TYPE:
+            return [_type_subject(kind) for kind in sorted(self._since(LOOK_BACK).by_type)]
+        return [Subject(kind=SubjectKind.SPACE, id=self._space_id)]
+
+    def observe(self, rule: Rule, subject: Subject, *, firing: bool) -> Observation:
+        match rule.condition:
+            case SuccessRate() as condition:
+                short = self._counts(subject, condition.short_window)
+                long = self._counts(subject, condition.long_window)
+                return of_rate(condition, short, long, firing=firing)
+            case Stale() as condition:
+                activity = self._activity(rule, subject, condition.after)
+                watched = Watched(rule.watching_since, self._awake_since)
+                return of_staleness(condition, activity, watched, self._now)
+            case ConnectionDown():
+                found = self._connection(rule, subject.id)
+                disabled = found is None or found.lifecycle in _UNKNOWN
+                return of_connection(
+                    HealthStatus.UNKNOWN if found is None or disabled else found.status
+                )
+
+    def _counts(self, subject: Subject, window: timedelta) -> Counts:
+        if subject.kind is SubjectKind.CONNECTION or window < ONE_HOUR:
+            start = self._now - window
+            return counted(
+                event
+                for event in self._newest_events()
+                if event.occurred_at >= start and _concerns(subject, event)
+            )
+        tally = tally_of(self._since(window), subject)
+        return Counts(tally.success, tally.errors)
+
+    def _activity(self, rule: Rule, subject: Subject, after: timedelta) -> Activity:
+        if subject.kind is SubjectKind.CONNECTION:
+            return self._activity_of_connection(rule, subject, after)
+        last = tally_of(self._since(LOOK_BACK), subject).last_success_at
+        if last is not None and self._now - last <= after:
+            return Activity(last)
+        return Activity(last, complete=not blames_us(self._since(after), subject))
+
+    def _activity_of_connection(self, rule: Rule, subject: Subject, after: timedelta) -> Activity:
+        start = self._now - after
+        own = [
+            event
+            for event in self._newest_events()
+            if event.connection_id == subject.id and event.occurred_at >= start
+        ]
+        successes = [
+            event.occurred_at
+            for event in own
+            if event.status is EventStatus.SUCCESS and not event.platform_fault
+        ]
+        found = self._connection(rule, subject.id)
+        if found and found.status is HealthStatus.CONNECTED and found.checked_at:
+            successes.append(found.checked_at)
+        faultless = not any(event.platform_fault for event in own)
+        seen = self._recent_since <= start
+        return Activity(max(successes, default=None), complete=faultless and seen)
+
+    def _since(self, window: timedelta) -> Bucket:
+        """All counts of the window, which begins at a full hour."""
+        start = floor_to_hour(self._now - window)
+        if start not in self._merged:
+            buckets = self._events.buckets_since(self._space_id, start)
+            self._merged[start] = reduce(merge, buckets, Bucket())
+        return self._merged[start]
+
+    def _newest_events(self) -> list[Event]:
+        if self._recent is None:
+            since = self._now - self._event_window
+            page = self._events.list_events(
+                self._space_id, now=self._now, limit=MAX_EVENTS_READ, since=since
+            )
+            self._recent = page.items
+            cut = page.next_start is not None and page.items
+            self._recent_since = page.items[-1].occurred_at if cut else since
+        return self._recent
+
+    def _all_connections(self) -> dict[str, ConnectionHealth]:
+        if self._connections is None:
+            found = self._store.connections_of(self._space_id)
+            self._connections = {c.id: c for c in found if c.lifecycle not in _UNWATCHED}
+        return self._connections
+
+    def _connection(self, rule: Rule, connection_id: str) -> ConnectionHealth | None:
+        if self._connections is not None:
+            return self._connections.get(connection_id)
+        found = self._store.connection_of(rule.organization_id, self._space_id, connection_id)
+        return found if found and found.lifecycle not in _UNWATCHED else None
+
+
+def counted(events: Iterable[Event]) -> Counts:
+    """Without the tests that failed through us."""
+    statuses = [event.status for event in events if not event.platform_fault]
+    success = statuses.count(EventStatus.SUCCESS)
+    return Counts(success, len(statuses) - success)
+
+
+def tally_of(bucket: Bucket, subject: Subject) -> Tally:
+    """The counts of a space or type in a bucket."""
+    if subject.kind is SubjectKind.SPACE:
+        return reduce(merge_tallies, bucket.by_type.values(), Tally())
+    return bucket.by_type.get(IntegrationType(subject.id), Tally())
+
+
+def blames_us(bucket: Bucket, subject: Subject) -> bool:
+    """Whether the silence of a subject may be ours: its successes can be those of our tests."""
+    tested = subject.kind is SubjectKind.SPACE or subject.id == IntegrationType.CONNECTION_TEST
+    return tested and bucket.platform_faults > 0
+
+
+def _event_window(rule: Rule) -> timedelta:
+    """How far back a rule needs single events."""
+    match rule.condition:
+        case SuccessRate() as condition:
+            windows = (condition.short_window, condition.long_window)
+            if condition.of_connections:
+                return max(windows)
+            return max((w for w in windows if w < ONE_HOUR), default=timedelta(0))
+        case Stale() as condition if condition.of_connections:
+            return condition.after
+        case _:
+            return timedelta(0)
+
+
+def _concerns(subject: Subject, event: Event) -> bool:
+    match subject.kind:
+        case SubjectKind.SPACE:
+            return True
+        case SubjectKind.INTEGRATION_TYPE:
+            return event.integration_type == subject.id
+        case SubjectKind.CONNECTION:
+            return event.connection_id == subject.id
+
+
+def _connection_subject(connection: ConnectionHealth) -> Subject:
+    return Subject(kind=SubjectKind.CONNECTION, id=connection.id)
+
+
+def _type_subject(kind: IntegrationType) -> Subject:
+    return Subject(kind=SubjectKind.INTEGRATION_TYPE, id=kind.value)

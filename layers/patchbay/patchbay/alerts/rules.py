@@ -1,0 +1,242 @@
+"""Making and changing alert rules."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from patchbay.alerts.channels import Keyring, WebhookSecrets, judge_url
+from patchbay.alerts.model import (
+    Channel,
+    EventBridge,
+    IssuedRule,
+    IssuedSecret,
+    NewChannel,
+    NewEventBridge,
+    NewRule,
+    NewSns,
+    NewWebhook,
+    Rule,
+    RulePatch,
+    Sns,
+    Webhook,
+)
+from patchbay.alerts.store import AlertStore
+from patchbay.checks.failures import EgressBlocked
+from patchbay.checks.policy import EgressPolicy
+from patchbay.connections.vault import secret_key
+from patchbay.platform.dynamodb import Delete, Item, Put
+from patchbay.platform.errors import InvalidInput, NotFound, Problem
+from patchbay.platform.ids import Stamp
+from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
+from patchbay.platform.strict_json import compact
+from patchbay.platform.validation import problems_of
+from patchbay.tenancy.model import Space
+
+
+class Rulebook:
+    """The use cases of rules; reads and deletes are the store's.
+
+    `topics` are the ARNs of the SNS topics that the deployment allows.
+    """
+
+    def __init__(
+        self, store: AlertStore, keyring: Keyring, policy: EgressPolicy, topics: Collection[str]
+    ) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._policy = policy
+        self._topics = topics
+
+    def create(self, space: Space, new: NewRule, stamp: Stamp) -> IssuedRule:
+        """A new rule, with the secrets of its webhooks. Raises `InvalidInput`, `Conflict`."""
+        self._require_valid(space, new, {})
+        rule = Rule(
+            **new.model_dump(exclude={"channels", "condition"}),
+            condition=new.condition,
+            channels=[
+                _channel(channel, stamp.id("chn", str(position)))
+                for position, channel in enumerate(new.channels)
+            ],
+            id=stamp.id("rul"),
+            organization_id=space.organization_id,
+            space=space.slug,
+            space_id=space.id,
+            created_at=stamp.now,
+            updated_at=stamp.now,
+            watching_since=stamp.now,
+            revision=1,
+        )
+        secrets, sealed = self._issued(rule, rule.channels, stamp.now)
+        if not self._store.create_rule(rule, space, sealed):
+            # The request that this one repeats ended before it could tell its secrets.
+            secrets = {
+                channel.id: self._open(rule, channel, stamp.now).current
+                for channel in _webhooks(rule.channels)
+            }
+        return _issued_rule(rule, secrets)
+
+    def change(
+        self, space: Space, rule_id: str, patch: RulePatch, if_match: IfMatch, stamp: Stamp
+    ) -> IssuedRule:
+        """A merge patch; new webhooks, and those whose URL changed, get a new secret.
+
+        Raises `NotFound`, `PreconditionFailed`, `InvalidInput`.
+        """
+
+        def attempt() -> IssuedRule:
+            old = self._store.rule(space.id, rule_id)
+            require_match(if_match, old.revision)
+            new = _patched(old, patch)
+            known = {channel.id: channel for channel in old.channels}
+            self._require_valid(space, new, known)
+            # Channels of several edits at once must not share an id: the revision tells them apart.
+            part = f"{rule_id}#{old.revision}"
+            rule = old.model_copy(
+                update={
+                    **{name: getattr(new, name) for name in _EDITABLE},
+                    "channels": [
+                        _channel(channel, channel.id or stamp.id("chn", f"{part}#{position}"))
+                        for position, channel in enumerate(new.channels)
+                    ],
+                    "updated_at": stamp.now,
+                    "revision": old.revision + 1,
+                }
+            )
+            if rule.condition != old.condition or (rule.enabled and not old.enabled):
+                rule = rule.model_copy(update={"watching_since": stamp.now})
+            fresh = [c for c in rule.channels if known.get(c.id) != c]
+            secrets, sealed = self._issued(rule, fresh, stamp.now)
+            kept = {channel.id for channel in rule.channels}
+            dropped = [c for c in _webhooks(old.channels) if c.id not in kept]
+            self._store.replace_rule(
+                old,
+                rule,
+                [
+                    *(Put(item) for item in sealed),
+                    *(Delete(secret_key(rule.organization_id, c.id)) for c in dropped),
+                ],
+            )
+            return _issued_rule(rule, secrets)
+
+        return serially(attempt)
+
+    def rotate_secret(
+        self, space: Space, rule_id: str, channel_id: str, stamp: Stamp
+    ) -> IssuedSecret:
+        """A new secret for a webhook; the one before signs, too, for 24 hours.
+
+        Raises `NotFound` (also for a channel that is no webhook).
+        """
+
+        def attempt() -> IssuedSecret:
+            rule = self._store.rule(space.id, rule_id)
+            channel = next((c for c in _webhooks(rule.channels) if c.id == channel_id), None)
+            if channel is None:
+                raise NotFound("channel")
+            before = self._open(rule, channel, stamp.now)
+            after = self._keyring.rotated(before, stamp.id("rot"), stamp.now)
+            if after is not before:
+                sealed = self._keyring.sealed(
+                    rule.organization_id, rule.id, channel, after, stamp.now
+                )
+                raised = rule.model_copy(update={"revision": rule.revision + 1})
+                self._store.replace_rule(rule, raised, [Put(sealed)])
+            return IssuedSecret(
+                channel_id=channel.id,
+                secret=after.current,
+                previous_valid_until=after.previous_until,
+            )
+
+        return serially(attempt)
+
+    def require_valid(self, space: Space, new: NewRule) -> None:
+        """Raises `InvalidInput` with every problem of a rule that is not to be stored."""
+        self._require_valid(space, new, {}, at="/rule")
+
+    def _require_valid(
+        self, space: Space, new: NewRule, known: Mapping[str, Channel], at: str = ""
+    ) -> None:
+        problems = []
+        connection_id = new.condition.connection_id
+        if connection_id is not None and not self._store.connection_of(
+            space.organization_id, space.id, connection_id
+        ):
+            problem = "is no connection of this space"
+            problems.append(Problem(f"{at}/condition/connection_id", problem))
+        ids = [channel.id for channel in new.channels if channel.id is not None]
+        for position, channel in enumerate(new.channels):
+            place = f"{at}/channels/{position}"
+            if channel.id is not None and (
+                channel.id not in known or known[channel.id].kind != channel.kind
+            ):
+                problems.append(Problem(f"{place}/id", "is no channel of this kind of the rule"))
+            elif channel.id is not None and ids.count(channel.id) > 1:
+                problems.append(Problem(f"{place}/id", "is given more than once"))
+            if isinstance(channel, NewSns) and channel.topic_arn not in self._topics:
+                problem = "is no topic that this deployment allows"
+                problems.append(Problem(f"{place}/topic_arn", problem))
+            if isinstance(channel, NewWebhook):
+                try:
+                    judge_url(self._policy, channel.url)
+                except EgressBlocked as blocked:
+                    problems.append(Problem(f"{place}/url", blocked.summary))
+        if problems:
+            raise InvalidInput(problems)
+
+    def _issued(
+        self, rule: Rule, channels: Collection[Channel], now: datetime
+    ) -> tuple[dict[str, str], list[Item]]:
+        """New secrets for the webhooks among these channels, and their sealed items."""
+        made = {
+            channel.id: self._keyring.issue(rule.organization_id, rule.id, channel, now)
+            for channel in _webhooks(channels)
+        }
+        secrets = {channel_id: secret for channel_id, (secret, _) in made.items()}
+        return secrets, [item for _, item in made.values()]
+
+    def _open(self, rule: Rule, channel: Webhook, now: datetime) -> WebhookSecrets:
+        return self._keyring.open(rule.organization_id, rule.id, channel, now)
+
+
+_EDITABLE = (
+    "name",
+    "enabled",
+    "severity",
+    "condition",
+    "for_seconds",
+    "keep_firing_for_seconds",
+    "reminder_seconds",
+)
+
+
+def _patched(old: Rule, patch: RulePatch) -> NewRule:
+    """Raises `InvalidInput` for a patch that leads to no valid rule."""
+    before = {name: getattr(old, name) for name in _EDITABLE} | {
+        "condition": old.condition.model_dump(mode="json"),
+        "channels": [channel.model_dump() for channel in old.channels],
+    }
+    after = merge_patch(before, patch.model_dump(mode="json", exclude_unset=True))
+    try:
+        return NewRule.model_validate_json(compact(after), strict=True)
+    except ValidationError as error:
+        raise InvalidInput(problems_of(error)) from None
+
+
+def _channel(new: NewChannel, channel_id: str) -> Channel:
+    match new:
+        case NewWebhook():
+            return Webhook(kind="webhook", id=channel_id, url=new.url)
+        case NewSns():
+            return Sns(kind="sns", id=channel_id, topic_arn=new.topic_arn)
+        case NewEventBridge():
+            return EventBridge(kind="eventbridge", id=channel_id)
+
+
+def _webhooks(channels: Iterable[Channel]) -> Iterator[Webhook]:
+    return (channel for channel in channels if isinstance(channel, Webhook))
+
+
+def _issued_rule(rule: Rule, secrets: dict[str, str]) -> IssuedRule:
+    fields = {name: getattr(rule, name) for name in Rule.model_fields}
+    return IssuedRule(**fields, secrets=secrets)

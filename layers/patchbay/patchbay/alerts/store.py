@@ -1,0 +1,804 @@
+"""Alert rules, the states of their subjects, alerts and the outbox, in the integrations table.
+
+    rule         SPACE#<id>   RULE#<rule id>                in monitor_slot under ALERTS#<lane>
+    rule count   SPACE#<id>   ALERTING
+    state        SPACE#<id>   ALERT#<rule id>#<subject>
+    alert        SPACE#<id>   HISTORY#<alert id>            90 days after its end
+    delivery     SPACE#<id>   OUT#<alert id>#<delivery id>  in monitor_slot under OUTBOX#<lane>
+    position     SYSTEM       ALERTS                        where an evaluation ran out of time
+
+A transition is one transaction: the state under the generation it was read at, the alert, one
+delivery for each channel, and a check that the rule is still the one that was evaluated. So of
+evaluations at the same time one is right and the others change nothing, and what has to be sent is
+never lost nor made twice.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from patchbay.alerts.decision import QUIET, Phase, State, Step
+from patchbay.alerts.model import (
+    MAX_RULES,
+    Alert,
+    AlertFilter,
+    AlertQuery,
+    AlertState,
+    Attempt,
+    Channel,
+    Delivery,
+    DeliveryStatus,
+    NoticeKind,
+    Resolution,
+    Rule,
+    RuleSubject,
+    Subject,
+)
+from patchbay.connections.model import HealthStatus
+from patchbay.connections.store import connection_key, connections_of_space_pk
+from patchbay.connections.vault import secret_key
+from patchbay.platform.clock import epoch_seconds, from_text, to_sortable, to_text
+from patchbay.platform.cursor import CursorSeal
+from patchbay.platform.dynamodb import (
+    ABSENT,
+    MAX_TRANSACTION_ITEMS,
+    Check,
+    ConditionFailed,
+    Delete,
+    Item,
+    Key,
+    Put,
+    Table,
+    TransactionRefused,
+    Update,
+    Write,
+    equals,
+    less_or_absent,
+)
+from patchbay.platform.errors import Conflict, NotFound
+from patchbay.platform.ids import Stamp, is_id, new_id
+from patchbay.platform.lists import Listing, ListQuery, Lists
+from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.platform.strict_json import compact, loads
+from patchbay.tenancy.model import Space
+from patchbay.tenancy.store import use_of_space
+
+LANES: Final = 4
+"""Into how many runs of the index the spaces are split: a stable hash of the space's id."""
+
+GIVE_UP_AFTER: Final = timedelta(hours=24)
+_ALERTS_KEPT: Final = timedelta(days=90)
+_DELIVERIES_KEPT: Final = timedelta(days=30)
+_ATTEMPTS_KEPT: Final = 50
+_INDEX: Final = "monitor_slot"
+_POSITION: Final = Key("SYSTEM", "ALERTS")
+_AFTER_ALL: Final = "~"
+_STATE_TIMES: Final = ("since", "clear_since", "notified_at")
+
+
+def space_pk(space_id: str) -> str:
+    return f"SPACE#{space_id}"
+
+
+def rule_key(space_id: str, rule_id: str) -> Key:
+    return Key(space_pk(space_id), f"RULE#{rule_id}")
+
+
+def rule_count_key(space_id: str) -> Key:
+    return Key(space_pk(space_id), "ALERTING")
+
+
+def state_key(space_id: str, rule_id: str, subject: Subject) -> Key:
+    return Key(space_pk(space_id), f"ALERT#{rule_id}#{subject.key()}")
+
+
+def alert_key(space_id: str, alert_id: str) -> Key:
+    return Key(space_pk(space_id), f"HISTORY#{alert_id}")
+
+
+def delivery_key(space_id: str, alert_id: str, delivery_id: str) -> Key:
+    return Key(space_pk(space_id), f"OUT#{alert_id}#{delivery_id}")
+
+
+def lane_of(space_id: str) -> int:
+    return hashlib.sha256(space_id.encode()).digest()[0] % LANES
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The state of a rule and subject as it is stored.
+
+    `generation` counts its writes; `alert_id` is the open alert, or the last one;
+    `fired_generation` is the write that made it fire.
+    """
+
+    subject: Subject
+    state: State = QUIET
+    generation: int = 0
+    alert_id: str = ""
+    fired_generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A delivery as the sender reads it. `version` counts its writes."""
+
+    delivery: Delivery
+    key: Key
+    organization_id: str
+    payload: str
+    after: str | None
+    give_up_at: datetime
+    tries: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionHealth:
+    """What alerts ask of a connection."""
+
+    id: str
+    lifecycle: str
+    status: HealthStatus
+    checked_at: datetime | None
+
+
+class AlertStore:
+    """Rules, states, alerts and deliveries of spaces."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._lists = Lists(table, CursorSeal(table))
+
+    # ------------------------------------------------------------ rules
+
+    def create_rule(self, rule: Rule, space: Space, sealed: Sequence[Item]) -> bool:
+        """Whether it was made now: False if the request that this one repeats has made it.
+
+        Raises `Conflict` if the space has as many rules as it may have.
+        """
+        count = Update(
+            rule_count_key(space.id),
+            add={"rules": 1},
+            condition=less_or_absent("rules", MAX_RULES),
+        )
+        try:
+            self._table.transact(
+                [
+                    Put(_rule_item(rule), ABSENT),
+                    count,
+                    use_of_space(space, +1),
+                    *(Put(item, ABSENT) for item in sealed),
+                ]
+            )
+        except TransactionRefused as refused:
+            if 0 in refused.failed:
+                return False
+            if 1 in refused.failed:
+                raise Conflict(f"A space has at most {MAX_RULES} alert rules.") from None
+            raise NotFound("space") from None
+        return True
+
+    def rule(self, space_id: str, rule_id: str) -> Rule:
+        """Raises `NotFound`."""
+        item = self._table.get(rule_key(space_id, rule_id)) if is_id("rul", rule_id) else None
+        if item is None or (rule := _rule(item)).deleting:
+            raise NotFound("alert rule")
+        return rule
+
+    def rules(self, space: Space, query: ListQuery, now: datetime) -> Listing[Rule]:
+        return self._lists.page(
+            space.organization_id,
+            query,
+            now,
+            _rule,
+            pk=space_pk(space.id),
+            prefix="RULE#",
+            keep=lambda item: not _rule(item).deleting,
+        )
+
+    def replace_rule(self, old: Rule, new: Rule, secrets: Sequence[Put | Delete]) -> None:
+        """Raises `TransactionRefused` if somebody else came in between."""
+        self._table.transact([Put(_rule_item(new), equals("revision", old.revision)), *secrets])
+
+    def delete_rule(self, space: Space, rule_id: str, if_match: IfMatch, now: datetime) -> None:
+        """With its states and secrets; its alerts end and nobody is told.
+
+        The rule is marked first: should we be cut off, an evaluation finishes it. Raises
+        `NotFound`, `PreconditionFailed`.
+        """
+
+        def attempt() -> Rule:
+            rule = self.rule(space.id, rule_id)
+            require_match(if_match, rule.revision)
+            marked = rule.model_copy(
+                update={"deleting": True, "enabled": False, "revision": rule.revision + 1}
+            )
+            self.replace_rule(rule, marked, [])
+            return marked
+
+        self.finish_deletion(space, serially(attempt), now)
+
+    def finish_deletion(self, space: Space, rule: Rule, now: datetime) -> None:
+        """Takes away a rule that is marked, and all that belongs to it. Repeatable."""
+        pk = space_pk(space.id)
+        writes: list[Write] = []
+        for item in self._table.query_all(pk, prefix=f"ALERT#{rule.id}#"):
+            standing = _standing(item)
+            # Nothing can advance it any more: an evaluation checks that the rule is unmarked.
+            writes.append(Delete(Key(pk, item["sk"])))
+            if standing.state.is_open:
+                ended = _ended(now, Resolution.RULE_DELETED)
+                writes.append(Update(alert_key(space.id, standing.alert_id), values=ended))
+            if len(writes) >= MAX_TRANSACTION_ITEMS - 1:
+                self._table.transact(writes)
+                writes = []
+        if writes:
+            self._table.transact(writes)
+        self._quietly(
+            [
+                Delete(rule_key(space.id, rule.id), equals("revision", rule.revision)),
+                Update(rule_count_key(space.id), add={"rules": -1}),
+                use_of_space(space, -1),
+                *(Delete(secret_key(rule.organization_id, c.id)) for c in rule.channels),
+            ]
+        )
+
+    def subjects(
+        self, space: Space, rule: Rule, query: ListQuery, now: datetime
+    ) -> Listing[RuleSubject]:
+        """What a rule has judged otherwise than ok, once at least, and its state now."""
+        return self._lists.page(
+            space.organization_id,
+            query,
+            now,
+            _rule_subject,
+            pk=space_pk(space.id),
+            prefix=f"ALERT#{rule.id}#",
+        )
+
+    def unslot(self, rule: Rule) -> None:
+        """Takes a disabled rule without open alerts out of the index that evaluations read."""
+        self._quietly(
+            [
+                Update(
+                    rule_key(rule.space_id, rule.id),
+                    remove=["monitor_slot_pk", "monitor_slot_sk"],
+                    condition=equals("revision", rule.revision),
+                )
+            ]
+        )
+
+    # ------------------------------------------------------------ evaluation
+
+    def watched_spaces(self, lane: int, after: str = "") -> Iterator[str]:
+        """The ids of the spaces of a lane that have rules to evaluate, in their order."""
+        last = after
+        between = (f"{after}#{_AFTER_ALL}" if after else "#", _AFTER_ALL)
+        for item in self._table.query_all(f"ALERTS#{lane}", between=between, index=_INDEX):
+            space_id = item["pk"].removeprefix("SPACE#")
+            if space_id != last:
+                yield (last := space_id)
+
+    def rules_of(self, space_id: str) -> list[Rule]:
+        """All of them, also disabled ones and those that are being deleted."""
+        return [_rule(item) for item in self._table.query_all(space_pk(space_id), prefix="RULE#")]
+
+    def standings(self, space_id: str) -> dict[tuple[str, str], Standing]:
+        """By rule id and subject key."""
+        found = {}
+        for item in self._table.query_all(space_pk(space_id), prefix="ALERT#"):
+            _, rule_id, subject = item["sk"].split("#", 2)
+            found[rule_id, subject] = _standing(item)
+        return found
+
+    def connections_of(self, space_id: str) -> list[ConnectionHealth]:
+        """All connections of a space, as the index has them."""
+        items = self._table.query_all(
+            connections_of_space_pk(space_id),
+            index="by_owner",
+            attributes=("id", "status", "health", "space_id"),
+        )
+        return [_connection_health(item) for item in items]
+
+    def connection_of(
+        self, organization_id: str, space_id: str, connection_id: str
+    ) -> ConnectionHealth | None:
+        """None for one that is not there or in another space."""
+        item = self._table.get(connection_key(organization_id, connection_id))
+        if item is None or item["space_id"] != space_id:
+            return None
+        return _connection_health(item)
+
+    def advance(
+        self,
+        rule: Rule,
+        standing: Standing,
+        step: Step,
+        summary: str,
+        now: datetime,
+        resolution: Resolution = Resolution.RECOVERED,
+    ) -> list[Key]:
+        """Writes a transition; the keys of the deliveries that came of it.
+
+        None, and nothing written, if the rule or the state is another meanwhile.
+        """
+        generation = standing.generation + 1
+        opens = step.state.is_open and not standing.state.is_open
+        after = Standing(
+            standing.subject,
+            step.state,
+            generation,
+            new_id("alr", now) if opens else standing.alert_id,
+            generation if step.notice is NoticeKind.FIRING else standing.fired_generation,
+        )
+        deliveries: list[Item] = []
+        if step.notice is not None:
+            payload = _payload(rule, after, step.notice, summary, now, resolution)
+            deliveries = [
+                _new_delivery(rule, standing, after, step.notice, channel, payload, now)
+                for channel in rule.channels
+            ]
+        condition = equals("generation", standing.generation) if standing.generation else ABSENT
+        try:
+            self._table.transact(
+                [
+                    Put(_state_item(rule, after), condition),
+                    Check(rule_key(rule.space_id, rule.id), equals("revision", rule.revision)),
+                    *_alert_writes(rule, standing, after, step, summary, now, resolution),
+                    *(Put(item, ABSENT) for item in deliveries),
+                ]
+            )
+        except TransactionRefused:
+            return []
+        return [Key(item["pk"], item["sk"]) for item in deliveries]
+
+    def position(self) -> tuple[int, str]:
+        """Where the last evaluation ran out of time: the lane, and the last space done in it."""
+        item = self._table.get(_POSITION)
+        return (item["lane"], item["space_id"]) if item else (0, "")
+
+    def keep_position(self, lane: int, space_id: str) -> None:
+        self._table.write(Put({**_POSITION._asdict(), "lane": lane, "space_id": space_id}))
+
+    def forget_position(self) -> None:
+        self._table.write(Delete(_POSITION))
+
+    # ------------------------------------------------------------ alerts
+
+    def alerts(self, space: Space, query: AlertQuery, now: datetime) -> Listing[Alert]:
+        """Newest first, ended ones for 90 days after their end."""
+
+        def keep(item: Item) -> bool:
+            return _is_live(item, now) and _matches(query, item)
+
+        return self._lists.page(
+            space.organization_id,
+            query,
+            now,
+            Alert.model_validate,
+            pk=space_pk(space.id),
+            prefix="HISTORY#",
+            newest_first=True,
+            keep=keep,
+        )
+
+    def alert(self, space_id: str, alert_id: str, now: datetime) -> Alert:
+        """Raises `NotFound`."""
+        item = self._table.get(alert_key(space_id, alert_id)) if is_id("alr", alert_id) else None
+        if item is None or not _is_live(item, now):
+            raise NotFound("alert")
+        return Alert.model_validate(item)
+
+    def acknowledge(self, space_id: str, alert_id: str, by: str, now: datetime) -> Alert:
+        """No more reminders of this alert; the first who acknowledges stays on it.
+
+        Raises `NotFound`, and `Conflict` for an alert that does not fire.
+        """
+
+        def attempt() -> Alert:
+            alert = self.alert(space_id, alert_id, now)
+            if alert.acknowledged_at is not None:
+                return alert
+            key = state_key(space_id, alert.rule_id, alert.subject)
+            item = self._table.get(key)
+            standing = _standing(item) if item else None
+            if (
+                standing is None
+                or standing.alert_id != alert_id
+                or standing.state.phase is not Phase.FIRING
+            ):
+                raise Conflict("Only an alert that fires can be acknowledged.")
+            self._table.transact(
+                [
+                    Update(
+                        key,
+                        values={"acknowledged": True, "generation": standing.generation + 1},
+                        condition=equals("generation", standing.generation),
+                    ),
+                    Update(
+                        alert_key(space_id, alert_id),
+                        values={"acknowledged_at": to_text(now), "acknowledged_by": by},
+                    ),
+                ]
+            )
+            return alert.model_copy(update={"acknowledged_at": now, "acknowledged_by": by})
+
+        return serially(attempt)
+
+    # ------------------------------------------------------------ deliveries
+
+    def deliveries(
+        self, space: Space, alert: Alert, query: ListQuery, now: datetime
+    ) -> Listing[Delivery]:
+        """Of one alert, newest first."""
+        return self._lists.page(
+            space.organization_id,
+            query,
+            now,
+            _delivery,
+            pk=space_pk(space.id),
+            prefix=f"OUT#{alert.id}#",
+            newest_first=True,
+        )
+
+    def outgoing(self, key: Key) -> Outgoing | None:
+        item = self._table.get(key)
+        return _outgoing(item) if item else None
+
+    def resend(self, space_id: str, alert: Alert, delivery_id: str, now: datetime) -> Delivery:
+        """Sends once more under the same notification id, for 24 hours from now.
+
+        Raises `NotFound`, and `Conflict` while it is still being sent.
+        """
+
+        def attempt() -> Delivery:
+            key = delivery_key(space_id, alert.id, delivery_id)
+            outgoing = self.outgoing(key) if is_id("dlv", delivery_id) else None
+            if outgoing is None:
+                raise NotFound("delivery")
+            if outgoing.delivery.status is DeliveryStatus.PENDING:
+                raise Conflict("This delivery is still being sent.")
+            self._table.transact(
+                [
+                    Update(
+                        key,
+                        values={
+                            "status": DeliveryStatus.PENDING.value,
+                            "tries": 0,
+                            "give_up_at": to_text(now + GIVE_UP_AFTER),
+                            "version": outgoing.version + 1,
+                            "expires_at": epoch_seconds(now, _DELIVERIES_KEPT),
+                            **_due(space_id, delivery_id, now),
+                        },
+                        remove=["after"],
+                        condition=equals("version", outgoing.version),
+                    )
+                ]
+            )
+            return outgoing.delivery.model_copy(
+                update={"status": DeliveryStatus.PENDING, "next_attempt_at": now}
+            )
+
+        return serially(attempt)
+
+    def due(self, lane: int, now: datetime, limit: int) -> list[Key]:
+        """The deliveries of a lane that are due, longest first."""
+        page = self._table.query(
+            f"OUTBOX#{lane}",
+            between=("0", f"{to_sortable(now)}{_AFTER_ALL}"),
+            index=_INDEX,
+            limit=limit,
+        )
+        return [Key(item["pk"], item["sk"]) for item in page.items]
+
+    def claim(self, outgoing: Outgoing, until: datetime) -> Outgoing | None:
+        """The delivery, ours until then; None if it is somebody else's or settled.
+
+        A claim moves the time at which it is due: should its holder die, it is due again by itself.
+        """
+        version = outgoing.version + 1
+        token = new_id("clm", until)
+        claimed = {"version": version, "claimed_by": token}
+        due = _due(outgoing.key.pk.removeprefix("SPACE#"), outgoing.delivery.id, until)
+        condition = equals("version", outgoing.version) & equals(
+            "status", DeliveryStatus.PENDING.value
+        )
+        try:
+            self._table.write(Update(outgoing.key, values=claimed | due, condition=condition))
+        except ConditionFailed as failed:
+            if failed.item is None or failed.item.get("claimed_by") != token:
+                return None  # not ours; otherwise our own write, repeated after a lost reply
+        return replace(outgoing, version=version)
+
+    def postpone(self, claimed: Outgoing, until: datetime) -> None:
+        """Gives a claimed delivery back without an attempt."""
+        due = _due(claimed.key.pk.removeprefix("SPACE#"), claimed.delivery.id, until)
+        self._settle(claimed, due, ())
+
+    def settle(
+        self,
+        claimed: Outgoing,
+        status: DeliveryStatus,
+        attempt: Attempt | None,
+        next_attempt_at: datetime | None,
+    ) -> None:
+        """Writes what became of a claimed delivery; nothing if its claim has run out meanwhile."""
+        attempts = [*claimed.delivery.attempts, *([attempt] if attempt else [])][-_ATTEMPTS_KEPT:]
+        values: dict[str, Any] = {
+            "status": status.value,
+            "tries": claimed.tries + (attempt is not None),
+            "attempts": [one.model_dump(mode="json") for one in attempts],
+        }
+        if next_attempt_at is None:
+            self._settle(claimed, values, ("due_at", "monitor_slot_pk", "monitor_slot_sk"))
+        else:
+            space_id = claimed.key.pk.removeprefix("SPACE#")
+            self._settle(claimed, values | _due(space_id, claimed.delivery.id, next_attempt_at), ())
+
+    def _settle(self, claimed: Outgoing, values: Mapping[str, Any], remove: Sequence[str]) -> None:
+        update = Update(
+            claimed.key,
+            values={**values, "version": claimed.version + 1},
+            remove=remove,
+            condition=equals("version", claimed.version),
+        )
+        try:
+            self._table.write(update)
+        except ConditionFailed:
+            return  # our own write, repeated after a lost reply; or another's by now
+
+    def _quietly(self, writes: Sequence[Write]) -> None:
+        """What somebody else has done already is done."""
+        try:
+            self._table.transact(writes)
+        except TransactionRefused:
+            return
+
+
+def _rule_item(rule: Rule) -> Item:
+    document = rule.model_dump(mode="json") | {
+        "watching_since": to_text(rule.watching_since),
+        "deleting": rule.deleting,
+    }
+    return {
+        **rule_key(rule.space_id, rule.id)._asdict(),
+        # As text: a threshold is a JSON number with decimals.
+        "rule": compact(document).decode(),
+        "revision": rule.revision,
+        "monitor_slot_pk": f"ALERTS#{lane_of(rule.space_id)}",
+        "monitor_slot_sk": f"{rule.space_id}#{rule.id}",
+    }
+
+
+def _rule(item: Item) -> Rule:
+    return Rule.model_validate({**loads(item["rule"].encode()), "revision": item["revision"]})
+
+
+def _state_item(rule: Rule, standing: Standing) -> Item:
+    state = standing.state
+    times = {name: getattr(state, name) for name in _STATE_TIMES}
+    return {
+        **state_key(rule.space_id, rule.id, standing.subject)._asdict(),
+        "phase": state.phase.value,
+        **{name: to_text(moment) if moment else None for name, moment in times.items()},
+        "reminders": state.reminders,
+        "acknowledged": state.acknowledged,
+        "generation": standing.generation,
+        "alert_id": standing.alert_id,
+        "fired_generation": standing.fired_generation,
+    }
+
+
+def _standing(item: Item) -> Standing:
+    times = {name: from_text(item[name]) if item[name] else None for name in _STATE_TIMES}
+    return Standing(
+        subject=Subject.of_key(item["sk"].split("#", 2)[2]),
+        state=State(
+            phase=Phase(item["phase"]),
+            reminders=item["reminders"],
+            acknowledged=item["acknowledged"],
+            **times,
+        ),
+        generation=item["generation"],
+        alert_id=item["alert_id"],
+        fired_generation=item["fired_generation"],
+    )
+
+
+def _rule_subject(item: Item) -> RuleSubject:
+    standing = _standing(item)
+    return RuleSubject(
+        subject=standing.subject,
+        state=standing.state.phase.value,
+        since=standing.state.since,
+        alert_id=standing.alert_id if standing.state.is_open else None,
+    )
+
+
+def _alert_writes(
+    rule: Rule,
+    before: Standing,
+    after: Standing,
+    step: Step,
+    summary: str,
+    now: datetime,
+    resolution: Resolution,
+) -> Iterator[Write]:
+    """What a transition does to the alert."""
+    key = alert_key(rule.space_id, after.alert_id)
+    state = step.state
+    if state.is_open and not before.state.is_open:
+        firing = state.phase is Phase.FIRING
+        alert = Alert(
+            id=after.alert_id,
+            rule_id=rule.id,
+            rule_name=rule.name,
+            severity=rule.severity,
+            condition=rule.condition.kind,
+            subject=after.subject,
+            state=AlertState.FIRING if firing else AlertState.PENDING,
+            summary=summary,
+            opened_at=now,
+            fired_at=now if firing else None,
+            last_notified_at=now if firing else None,
+        )
+        yield Put({**key._asdict(), **alert.model_dump(mode="json")}, ABSENT)
+    elif before.state.phase is Phase.PENDING and step.notice is None:
+        yield Delete(key)  # it never fired: there was no alert
+    elif step.notice is NoticeKind.FIRING:
+        fired = {"state": AlertState.FIRING.value, "fired_at": to_text(now), "summary": summary}
+        yield Update(key, values=fired | {"last_notified_at": to_text(now)})
+    elif step.notice is NoticeKind.REMINDER:
+        yield Update(key, values={"last_notified_at": to_text(now), "reminders": state.reminders})
+    elif step.notice is NoticeKind.RESOLVED:
+        yield Update(key, values=_ended(now, resolution) | {"last_notified_at": to_text(now)})
+
+
+def _ended(now: datetime, resolution: Resolution) -> dict[str, Any]:
+    return {
+        "state": AlertState.RESOLVED.value,
+        "resolved_at": to_text(now),
+        "resolution": resolution.value,
+        "expires_at": epoch_seconds(now, _ALERTS_KEPT),
+    }
+
+
+def notification_id(alert_id: str, generation: int) -> str:
+    """The one id of what a generation of an alert tells, whoever computes it."""
+    digest = hashlib.sha256(f"{alert_id}#{generation}".encode()).hexdigest()
+    return f"ntf_{digest[:32]}"
+
+
+def _delivery_id(alert_id: str, generation: int, channel_id: str, at: datetime) -> str:
+    seed = hashlib.sha256(f"{alert_id}#{generation}".encode()).digest()
+    return Stamp(at, seed).id("dlv", channel_id)
+
+
+def _payload(
+    rule: Rule,
+    after: Standing,
+    notice: NoticeKind,
+    summary: str,
+    now: datetime,
+    resolution: Resolution,
+) -> str:
+    """The message: kept as text, so that every attempt sends the same bytes."""
+    message = {
+        "type": f"alert.{notice}",
+        "timestamp": to_text(now),
+        "data": {
+            "notification_id": notification_id(after.alert_id, after.generation),
+            "alert_id": after.alert_id,
+            "organization_id": rule.organization_id,
+            "space_id": rule.space_id,
+            "space": rule.space,
+            "rule": {
+                "id": rule.id,
+                "name": rule.name,
+                "severity": rule.severity.value,
+                "condition": rule.condition.kind,
+            },
+            "subject": after.subject.model_dump(mode="json"),
+            "summary": summary,
+            "reminder": after.state.reminders if notice is NoticeKind.REMINDER else None,
+            "resolution": resolution.value if notice is NoticeKind.RESOLVED else None,
+        },
+    }
+    return compact(message).decode()
+
+
+def _new_delivery(
+    rule: Rule,
+    before: Standing,
+    after: Standing,
+    notice: NoticeKind,
+    channel: Channel,
+    payload: str,
+    now: datetime,
+) -> Item:
+    delivery_id = _delivery_id(after.alert_id, after.generation, channel.id, now)
+    give_up_at = now + GIVE_UP_AFTER
+    if notice is NoticeKind.REMINDER:
+        give_up_at = min(give_up_at, now + timedelta(seconds=rule.reminder_seconds))
+    item: Item = {
+        **delivery_key(rule.space_id, after.alert_id, delivery_id)._asdict(),
+        "id": delivery_id,
+        "organization_id": rule.organization_id,
+        "notification_id": notification_id(after.alert_id, after.generation),
+        "alert_id": after.alert_id,
+        "rule_id": rule.id,
+        "channel_id": channel.id,
+        "channel": channel.kind,
+        "notice": notice.value,
+        "status": DeliveryStatus.PENDING.value,
+        "created_at": to_text(now),
+        "give_up_at": to_text(give_up_at),
+        "payload": payload,
+        "attempts": [],
+        "tries": 0,
+        "version": 1,
+        "expires_at": epoch_seconds(now, _DELIVERIES_KEPT),
+        **_due(rule.space_id, delivery_id, now),
+    }
+    if notice is not NoticeKind.FIRING and before.state.since is not None:
+        fired_at = before.state.since
+        first = _delivery_id(after.alert_id, after.fired_generation, channel.id, fired_at)
+        item["after"] = delivery_key(rule.space_id, after.alert_id, first).sk
+    return item
+
+
+def _due(space_id: str, delivery_id: str, at: datetime) -> dict[str, str]:
+    return {
+        "due_at": to_text(at),
+        "monitor_slot_pk": f"OUTBOX#{lane_of(space_id)}",
+        "monitor_slot_sk": f"{to_sortable(at)}#{delivery_id}",
+    }
+
+
+def _delivery(item: Item) -> Delivery:
+    return Delivery.model_validate({**item, "next_attempt_at": item.get("due_at")})
+
+
+def _outgoing(item: Item) -> Outgoing:
+    return Outgoing(
+        delivery=_delivery(item),
+        key=Key(item["pk"], item["sk"]),
+        organization_id=item["organization_id"],
+        payload=item["payload"],
+        after=item.get("after"),
+        give_up_at=from_text(item["give_up_at"]),
+        tries=item["tries"],
+        version=item["version"],
+    )
+
+
+def _connection_health(item: Item) -> ConnectionHealth:
+    checked_at = item["health"].get("checked_at")
+    return ConnectionHealth(
+        id=item["id"],
+        lifecycle=item["status"],
+        status=HealthStatus(item["health"]["status"]),
+        checked_at=from_text(checked_at) if checked_at else None,
+    )
+
+
+def _is_live(item: Item, now: datetime) -> bool:
+    expires_at: int | None = item.get("expires_at")
+    return expires_at is None or expires_at > epoch_seconds(now)
+
+
+def _matches(query: AlertQuery, item: Item) -> bool:
+    if query.rule_id is not None and item["rule_id"] != query.rule_id:
+        return False
+    match query.state:
+        case None:
+            return True
+        case AlertFilter.ACKNOWLEDGED:
+            firing: bool = item["state"] == AlertState.FIRING
+            return firing and item.get("acknowledged_at") is not None
+        case _:
+            same: bool = item["state"] == query.state
+            return same

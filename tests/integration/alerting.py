@@ -1,0 +1,130 @@
+"""The steps that tests of alerts begin with: a rule, events, evaluations and deliveries."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import deliver_notifications
+import evaluate_alerts
+from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.store import EventStore
+from patchbay.platform.aws import client
+from patchbay.platform.clock import to_text
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.ids import new_id
+from tests.integration.api import sample_event
+from tests.integration.conftest import Tenant
+
+RATE = {
+    "kind": "success_rate",
+    "threshold": 90,
+    "short_window_seconds": 3600,
+    "long_window_seconds": 3600,
+    "minimum_events": 5,
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda gives a handler."""
+
+    seconds: float = 50
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+def rule(**changes: Any) -> dict[str, Any]:
+    """The body of a rule on the success rate of the space."""
+    return {"name": "Success rate", "condition": RATE, **changes}
+
+
+def webhook(url: str) -> dict[str, Any]:
+    return {"kind": "webhook", "url": url}
+
+
+def create_rule(tenant: Tenant, **changes: Any) -> dict[str, Any]:
+    answer = tenant.client.post(f"/spaces/{tenant.space_slug}/alert-rules", rule(**changes))
+    assert answer.status == 201, answer.text
+    made: dict[str, Any] = answer.json
+    return made
+
+
+def report(
+    tenant: Tenant,
+    status: EventStatus,
+    at: datetime,
+    number: int = 10,
+    kind: IntegrationType = IntegrationType.WEBHOOK,
+    connection_id: str | None = None,
+    platform_fault: bool = False,
+) -> None:
+    """Events of the tenant's space, as its product reported them."""
+    events = [
+        Event(
+            id=new_id("evt", at),
+            space_id=tenant.space_id,
+            integration_type=kind,
+            status=status,
+            occurred_at=at,
+            received_at=at,
+            connection_id=connection_id,
+            platform_fault=platform_fault,
+        )
+        for _ in range(number)
+    ]
+    EventStore(Table("EventsTable"), 35).add(events, at)
+
+
+def evaluate(now: datetime, seconds: float = 50) -> dict[str, Any]:
+    """The scheduled function at this minute."""
+    event = sample_event("evaluate_alerts") | {"time": to_text(now)}
+    return evaluate_alerts.handler(event, Context(seconds))
+
+
+def deliver(seconds: float = 50) -> dict[str, Any]:
+    """The sender's scheduled run."""
+    return deliver_notifications.handler(sample_event("evaluate_alerts"), Context(seconds))
+
+
+def queued() -> list[dict[str, Any]]:
+    """The queue's messages, as Lambda's event source gives them."""
+    sqs = client("sqs")
+    url = sqs.get_queue_url(QueueName="notifications")["QueueUrl"]
+    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    messages: list[dict[str, Any]] = received.get("Messages", [])
+    return [{"messageId": m["MessageId"], "body": m["Body"]} for m in messages]
+
+
+def alerts(tenant: Tenant, query: str = "") -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = tenant.client.get(
+        f"/spaces/{tenant.space_slug}/alerts{query}"
+    ).json["items"]
+    return items
+
+
+def deliveries(tenant: Tenant, alert_id: str) -> list[dict[str, Any]]:
+    """Of an alert, oldest first."""
+    path = f"/spaces/{tenant.space_slug}/alerts/{alert_id}/deliveries"
+    items: list[dict[str, Any]] = tenant.client.get(path).json["items"]
+    return items[::-1]
+
+
+def make_due(later: timedelta) -> None:
+    """All of the outbox becomes due as if so much time had passed."""
+    from patchbay.alerts.store import LANES
+    from patchbay.platform.clock import from_text, to_sortable
+    from patchbay.platform.dynamodb import Key, Update
+
+    table = Table("IntegrationsTable")
+    for lane in range(LANES):
+        for found in table.query_all(f"OUTBOX#{lane}", index="monitor_slot"):
+            item = table.get(Key(found["pk"], found["sk"]))
+            assert item is not None
+            due = from_text(item["due_at"]) - later
+            values = {
+                "due_at": to_text(due),
+                "monitor_slot_sk": f"{to_sortable(due)}#{item['id']}",
+                "give_up_at": to_text(from_text(item["give_up_at"]) - later),
+            }
+            table.write(Update(Key(found["pk"], found["sk"]), values=values))

@@ -1,0 +1,464 @@
+"""Deliveries to real receivers: signed, at least once, one at a time, in order."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from standardwebhooks.webhooks import WebhookVerificationError
+
+import deliver_notifications
+from patchbay.alerts import delivery as sending
+from patchbay.alerts.model import DeliveryStatus
+from patchbay.alerts.store import AlertStore
+from patchbay.health.model import EventStatus
+from patchbay.platform.aws import client
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Key, Table
+from patchbay.platform.errors import TemporarilyUnavailable
+from tests.integration.alerting import (
+    alerts,
+    create_rule,
+    deliver,
+    deliveries,
+    evaluate,
+    make_due,
+    queued,
+    report,
+    webhook,
+)
+from tests.integration.api import sample_event
+from tests.integration.conftest import Tenant
+from tests.integration.receiver import Receiver, receiving
+
+pytestmark = pytest.mark.enable_socket
+
+RULES = "/spaces/acme/alert-rules"
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as served:
+        yield served
+
+
+@pytest.fixture
+def now() -> datetime:
+    return utc_now()
+
+
+def fire(tenant: Tenant, now: datetime, *urls: str, **changes: Any) -> dict[str, Any]:
+    """A rule with these webhooks, whose alert has just fired."""
+    made = create_rule(tenant, channels=[webhook(url) for url in urls], **changes)
+    report(tenant, EventStatus.ERROR, now)
+    evaluate(now)
+    return made
+
+
+def recover(tenant: Tenant, now: datetime) -> None:
+    report(tenant, EventStatus.SUCCESS, now, number=99)
+    evaluate(now)
+
+
+def only_delivery(tenant: Tenant) -> dict[str, Any]:
+    [alert] = alerts(tenant)
+    [delivery] = deliveries(tenant, alert["id"])
+    return delivery
+
+
+def test_the_sample_event_names_a_delivery_that_is_not_there(deployed: object) -> None:
+    answer = deliver_notifications.handler(sample_event("deliver_notifications"), None)
+    assert answer == {"batchItemFailures": []}
+
+
+def test_a_webhook_gets_a_message_that_the_library_verifies(
+    tenant: Tenant, receiver: Receiver, now: datetime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = fire(tenant, now, receiver.url, severity="critical")
+    [secret] = made["secrets"].values()
+    # When the queue wakes the sender
+    assert deliver_notifications.handler({"Records": queued()}, None) == {"batchItemFailures": []}
+    # Then the message is genuine, and says what there is to know
+    [received] = receiver.requests
+    message = received.verified(secret)
+    assert message["type"] == "alert.firing"
+    [alert] = alerts(tenant)
+    assert message["data"] == {
+        "notification_id": received.id,
+        "alert_id": alert["id"],
+        "organization_id": tenant.organization_id,
+        "space_id": tenant.space_id,
+        "space": "acme",
+        "rule": {
+            "id": made["id"],
+            "name": "Success rate",
+            "severity": "critical",
+            "condition": "success_rate",
+        },
+        "subject": {"kind": "space", "id": tenant.space_id},
+        "summary": alert["summary"],
+        "reminder": None,
+        "resolution": None,
+    }
+    assert received.headers["content-type"] == "application/json"
+    with pytest.raises(WebhookVerificationError):
+        received.verified("whsec_" + "A" * 44)
+    # And the list of deliveries tells of it
+    delivery = only_delivery(tenant)
+    assert (delivery["status"], delivery["next_attempt_at"]) == ("delivered", None)
+    assert delivery["notification_id"] == received.id
+    [attempt] = delivery["attempts"]
+    assert (attempt["status_code"], attempt["error"]) == (204, None)
+    # Once is enough
+    deliver()
+    assert len(receiver.requests) == 1
+    assert '"notifications_delivered":[1.0]' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_the_schedule_delivers_what_the_queue_did_not_tell(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    fire(tenant, now, receiver.url, receiver.url)
+    deliver()
+    # Two channels, one notification
+    assert len(receiver.requests) == 2
+    assert len({request.id for request in receiver.requests}) == 1
+    recover(tenant, now)
+    deliver()
+    assert len(receiver.requests) == 4
+    assert json.loads(receiver.requests[-1].body)["data"]["resolution"] == "recovered"
+
+
+def test_while_a_secret_is_rotated_both_verify(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    made = fire(tenant, now, receiver.url)
+    [(channel, old)] = made["secrets"].items()
+    path = f"{RULES}/{made['id']}/channels/{channel}/rotate-secret"
+    new = tenant.client.call("POST", path, None).json["secret"]
+    deliver()
+    [received] = receiver.requests
+    assert received.verified(old) == received.verified(new)
+    assert len(received.headers["webhook-signature"].split(" ")) == 2
+
+
+def test_a_moved_webhook_is_signed_with_its_new_secret_only(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    made = fire(tenant, now, "https://old.example.com/hook")
+    [channel] = made["channels"]
+    path = f"{RULES}/{made['id']}"
+    moved = tenant.client.patch(path, {"channels": [channel | {"url": receiver.url}]}).json
+    deliver()
+    [received] = receiver.requests
+    received.verified(moved["secrets"][channel["id"]])
+    with pytest.raises(WebhookVerificationError):
+        received.verified(made["secrets"][channel["id"]])
+
+
+def test_a_failure_is_tried_again_with_the_same_bytes_until_it_arrives(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    made = fire(tenant, now, receiver.url)
+    receiver.answer = 500
+    deliver()
+    delivery = only_delivery(tenant)
+    assert (delivery["status"], delivery["attempts"][0]["status_code"]) == ("pending", 500)
+    # Not before its time
+    deliver()
+    assert len(receiver.requests) == 1
+    make_due(timedelta(hours=1))
+    deliver()
+    receiver.answer = 200
+    make_due(timedelta(hours=1))
+    deliver()
+    delivery = only_delivery(tenant)
+    assert delivery["status"] == "delivered"
+    assert [a["status_code"] for a in delivery["attempts"]] == [500, 500, 200]
+    assert len({(request.id, request.body) for request in receiver.requests}) == 1
+    [secret] = made["secrets"].values()
+    for request in receiver.requests:
+        request.verified(secret)
+
+
+def test_after_24_hours_it_is_given_up_and_can_be_sent_again(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    fire(tenant, now, receiver.url)
+    receiver.answer = 503
+    deliver()
+    delivery = only_delivery(tenant)
+    path = f"/spaces/acme/alerts/{delivery['alert_id']}/deliveries/{delivery['id']}/resend"
+    assert tenant.client.call("POST", path, None).status == 409
+    make_due(timedelta(hours=25))
+    deliver()
+    assert only_delivery(tenant)["status"] == "failed"
+    deliver()
+    assert len(receiver.requests) == 2
+    # When it is sent again by hand
+    queued()
+    receiver.answer = 200
+    answer = tenant.client.call("POST", path, None)
+    assert (answer.status, answer.json["status"]) == (202, "pending")
+    deliver_notifications.handler({"Records": queued()}, None)
+    # Then it is the same notification
+    assert only_delivery(tenant)["status"] == "delivered"
+    assert len({request.id for request in receiver.requests}) == 1
+
+
+def test_gone_is_gone(tenant: Tenant, receiver: Receiver, now: datetime) -> None:
+    fire(tenant, now, receiver.url)
+    receiver.answer = 410
+    deliver()
+    delivery = only_delivery(tenant)
+    assert (delivery["status"], delivery["attempts"][0]["error"]) == ("failed", "gone")
+
+
+def test_a_receiver_may_ask_for_time(tenant: Tenant, receiver: Receiver, now: datetime) -> None:
+    fire(tenant, now, receiver.url)
+    receiver.answer, receiver.headers = 429, {"Retry-After": "7200"}
+    deliver()
+    delivery = only_delivery(tenant)
+    asked = datetime.fromisoformat(delivery["next_attempt_at"]) - now
+    assert timedelta(hours=2) <= asked < timedelta(hours=2, minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status_code", "error"),
+    [
+        ("silent", None, "provider_timeout"),
+        ("slow", None, "provider_timeout"),
+        ("reset", None, "connection_reset"),
+        (302, 302, "http_status"),
+    ],
+)
+def test_a_hostile_receiver_holds_nobody_up_and_leads_nowhere(
+    tenant: Tenant,
+    receiver: Receiver,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: int | str,
+    status_code: int | None,
+    error: str,
+) -> None:
+    monkeypatch.setattr(sending, "ATTEMPT_SECONDS", 0.7)
+    with receiving() as good:
+        fire(tenant, now, receiver.url, good.url)
+        receiver.answer = answer
+        receiver.headers = {"Location": f"{good.url}/redirected"}
+        deliver()
+        # The neighbour has its message, and nothing but it
+        assert [request.body[:1] for request in good.requests] == [b"{"]
+    [alert] = alerts(tenant)
+    became = {d["status"]: d["attempts"] for d in deliveries(tenant, alert["id"])}
+    assert set(became) == {"pending", "delivered"}
+    [attempt] = became["pending"]
+    assert (attempt["status_code"], attempt["error"]) == (status_code, error)
+
+
+def test_what_a_receiver_says_beyond_its_status_is_not_read(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    fire(tenant, now, receiver.url)
+    receiver.answer = "huge"
+    deliver()
+    assert only_delivery(tenant)["status"] == "delivered"
+
+
+def test_what_is_refused_later_is_not_dialled(
+    tenant: Tenant, receiver: Receiver, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a webhook that was allowed when its rule was made
+    fire(tenant, now, receiver.url)
+    monkeypatch.setenv("EGRESS_ALLOW", "")
+    deliver_notifications._sender.cache_clear()
+    deliver()
+    assert receiver.requests == []
+    assert only_delivery(tenant)["attempts"][0]["error"] == "egress_blocked"
+
+
+def test_our_own_api_is_no_receiver(tenant: Tenant, now: datetime) -> None:
+    fire(tenant, now, "https://api.example.com/spaces/acme/integration-events")
+    deliver()
+    assert only_delivery(tenant)["attempts"][0]["error"] == "egress_blocked"
+
+
+def test_a_recovery_waits_for_the_alert_and_is_not_told_without_it(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    # Given a receiver that was down when the alert fired, and when it ended
+    with receiving() as never:
+        never.answer = 410
+        fire(tenant, now, receiver.url, never.url)
+        receiver.answer = 500
+        deliver()
+        recover(tenant, now)
+        deliver()
+        assert len(never.requests) == 1
+    [alert] = alerts(tenant)
+    status = {(d["notice"], d["status"]) for d in deliveries(tenant, alert["id"])}
+    # Then who refused the alert for good is not told of its end
+    assert status == {
+        ("firing", "pending"),
+        ("firing", "failed"),
+        ("resolved", "pending"),
+        ("resolved", "skipped"),
+    }
+    # And who was down hears both, in order
+    receiver.answer = 200
+    for _ in range(2):
+        make_due(timedelta(hours=1))
+        deliver()
+    types = [json.loads(request.body)["type"] for request in receiver.requests]
+    assert types == ["alert.firing", "alert.firing", "alert.resolved"]
+
+
+def test_reminders_of_an_alert_that_did_not_arrive_are_skipped(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    fire(tenant, now, receiver.url, reminder_seconds=300)
+    receiver.answer = 500
+    deliver()
+    evaluate(now + 6 * MINUTE)
+    make_due(timedelta(hours=1))
+    deliver()
+    [alert] = alerts(tenant)
+    told = [(d["notice"], d["status"]) for d in deliveries(tenant, alert["id"])]
+    assert told == [("firing", "pending"), ("reminder", "skipped")]
+
+
+def test_a_removed_channel_or_rule_gets_nothing(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    made = fire(tenant, now, receiver.url)
+    tenant.client.patch(f"{RULES}/{made['id']}", {"channels": []})
+    deliver()
+    assert receiver.requests == []
+    assert only_delivery(tenant)["attempts"][0]["error"] == "channel_removed"
+
+
+def test_of_many_senders_at_once_one_sends(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    fire(tenant, now, *[receiver.url] * 5)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: deliver(), range(6)))
+    assert len(receiver.requests) == 5
+    assert {len(d["attempts"]) for d in deliveries(tenant, alerts(tenant)[0]["id"])} == {1}
+
+
+def test_a_sender_that_dies_after_sending_sends_again_under_the_same_id(
+    tenant: Tenant, receiver: Receiver, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fire(tenant, now, receiver.url)
+
+    def die(*_: Any) -> None:
+        raise TemporarilyUnavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(AlertStore, "settle", die)
+        records = queued()
+        answer = deliver_notifications.handler({"Records": records}, None)
+        # The queue gives the message again, and the claim keeps others away meanwhile
+        assert [f["itemIdentifier"] for f in answer["batchItemFailures"]] == [
+            record["messageId"] for record in records
+        ]
+    deliver()
+    assert len(receiver.requests) == 1
+    make_due(MINUTE)
+    deliver()
+    assert only_delivery(tenant)["status"] == "delivered"
+    assert len(receiver.requests) == 2
+    assert len({request.id for request in receiver.requests}) == 1
+
+
+def test_a_settlement_whose_claim_has_run_out_does_not_overwrite_the_next(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    fire(tenant, now, receiver.url)
+    store = AlertStore(Table("IntegrationsTable"))
+    [key] = [key for lane in range(4) for key in store.due(lane, utc_now(), 10)]
+    slow = store.claim(_outgoing(store, key), utc_now())
+    quick = store.claim(_outgoing(store, key), utc_now())
+    assert slow is not None
+    assert quick is not None
+    store.settle(quick, DeliveryStatus.DELIVERED, None, None)
+    store.settle(slow, DeliveryStatus.FAILED, None, None)
+    assert only_delivery(tenant)["status"] == "delivered"
+
+
+def _outgoing(store: AlertStore, key: Key) -> Any:
+    return store.outgoing(key)
+
+
+def test_sns_and_the_bus_get_the_message(
+    tenant: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a topic and a bus that each put what they get into a queue
+    sqs, sns, events = client("sqs"), client("sns"), client("events")
+    url = sqs.create_queue(QueueName="seen")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    queue_arn = arn["Attributes"]["QueueArn"]
+    [topic] = sns.list_topics()["Topics"]
+    sns.subscribe(TopicArn=topic["TopicArn"], Protocol="sqs", Endpoint=queue_arn)
+    events.put_rule(
+        Name="all", EventBusName="integrations", EventPattern='{"source":["patchbay.alerts"]}'
+    )
+    events.put_targets(
+        Rule="all", EventBusName="integrations", Targets=[{"Id": "q", "Arn": queue_arn}]
+    )
+    channels = [{"kind": "sns", "topic_arn": topic["TopicArn"]}, {"kind": "eventbridge"}]
+    create_rule(tenant, channels=channels)
+    report(tenant, EventStatus.ERROR, now)
+    evaluate(now)
+    deliver()
+    [alert] = alerts(tenant)
+    sent = deliveries(tenant, alert["id"])
+    assert {d["status"] for d in sent} == {"delivered"}
+    bodies = [
+        json.loads(message["Body"])
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    ]
+    by_bus = next(body for body in bodies if "detail" in body)
+    by_topic = next(body for body in bodies if "Message" in body)
+    assert by_bus["detail-type"] == by_topic["Subject"] == "alert.firing"
+    assert by_bus["detail"] == json.loads(by_topic["Message"])
+    assert by_bus["detail"]["data"]["notification_id"] == sent[0]["notification_id"]
+    # A topic that is allowed no more is not published to
+    recover(tenant, now)
+    monkeypatch.setenv("ALERT_TOPIC_ARNS", "")
+    deliver_notifications._sender.cache_clear()
+    deliver()
+    ended = {d["channel"]: d for d in deliveries(tenant, alert["id"]) if d["notice"] == "resolved"}
+    assert ended["sns"]["attempts"][0]["error"] == "topic_not_allowed"
+    assert ended["eventbridge"]["status"] == "delivered"
+
+
+def test_many_receivers_that_hang_are_waited_for_side_by_side(
+    tenant: Tenant, receiver: Receiver, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "ATTEMPT_SECONDS", 1.0)
+    receiver.answer = "silent"
+    for _ in range(4):
+        create_rule(tenant, channels=[webhook(receiver.url)] * 5)
+    report(tenant, EventStatus.ERROR, now)
+    evaluate(now)
+    sender = deliver_notifications._sender()
+    most = now_in_flight = 0
+    attempt = sender._attempt
+
+    async def counted(*arguments: Any) -> Any:
+        nonlocal most, now_in_flight
+        now_in_flight += 1
+        most = max(most, now_in_flight)
+        try:
+            return await attempt(*arguments)
+        finally:
+            now_in_flight -= 1
+
+    monkeypatch.setattr(sender, "_attempt", counted)
+    assert sum(sender.send_due(lambda: 60).values()) == 20
+    assert most > 10

@@ -1,0 +1,610 @@
+"""The evaluation of rules on the tables: under concurrency, lost replies and crashes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+import evaluate_alerts
+from patchbay.alerts.evaluation import RESERVE_SECONDS, Evaluator
+from patchbay.alerts.store import LANES, AlertStore, lane_of
+from patchbay.connections.model import HealthStatus
+from patchbay.connections.store import connection_key
+from patchbay.health.model import EventStatus, IntegrationType
+from patchbay.health.store import EventStore
+from patchbay.platform.clock import floor_to_hour, to_text, utc_now
+from patchbay.platform.dynamodb import Key, Table, Update, connect
+from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.tenancy.store import TenancyStore
+from tests.integration.alerting import (
+    RATE,
+    Context,
+    alerts,
+    create_rule,
+    deliveries,
+    evaluate,
+    queued,
+    report,
+)
+from tests.integration.api import sample_event
+from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
+from tests.integration.story import create_connection, create_source, publish_integration
+
+BUS = {"kind": "eventbridge"}
+MINUTE = timedelta(minutes=1)
+RULES = "/spaces/acme/alert-rules"
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A quarter past, so that some minutes on it is still the same hour."""
+    return floor_to_hour(utc_now()) - timedelta(minutes=45)
+
+
+def evaluator(kicked: list[Key] | None = None) -> Evaluator:
+    table = Table("IntegrationsTable")
+    return Evaluator(
+        AlertStore(table),
+        EventStore(Table("EventsTable"), 35),
+        TenancyStore(table),
+        (lambda _: None) if kicked is None else kicked.extend,
+    )
+
+
+def told(tenant: Tenant) -> list[tuple[str, str]]:
+    """What was put into the outbox, of all alerts from the oldest on: notice and notification."""
+    return [
+        (delivery["notice"], delivery["notification_id"])
+        for alert in reversed(alerts(tenant))
+        for delivery in deliveries(tenant, alert["id"])
+    ]
+
+
+def notices(tenant: Tenant) -> list[str]:
+    return [notice for notice, _ in told(tenant)]
+
+
+def states(tenant: Tenant) -> list[str]:
+    return [alert["state"] for alert in alerts(tenant)]
+
+
+def test_the_sample_event_evaluates_nothing_where_there_are_no_rules(deployed: object) -> None:
+    answer = evaluate_alerts.handler(sample_event("evaluate_alerts"), Context())
+    assert answer["alert_spaces_evaluated"] == 0
+
+
+def test_an_outage_is_told_once_and_its_recovery_once(tenant: Tenant, now: datetime) -> None:
+    # Given a rule that waits five minutes
+    create_rule(tenant, channels=[BUS], for_seconds=300)
+    evaluate(now)
+    assert alerts(tenant) == []
+    # When errors go on
+    report(tenant, EventStatus.ERROR, now)
+    evaluate(now)
+    assert states(tenant) == ["pending"]
+    assert queued() == []
+    for minute in range(1, 10):
+        evaluate(now + minute * MINUTE)
+    assert states(tenant) == ["firing"]
+    [message] = queued()
+    assert notices(tenant) == ["firing"]
+    # And end
+    report(tenant, EventStatus.SUCCESS, now + 10 * MINUTE, number=95)
+    for minute in range(10, 15):
+        evaluate(now + minute * MINUTE)
+    # Then there were two notifications, and the sender was woken for each
+    assert notices(tenant) == ["firing", "resolved"]
+    assert states(tenant) == ["resolved"]
+    assert len(queued()) == 1
+    assert message["body"] != ""
+
+
+def test_a_pending_alert_that_comes_to_nothing_leaves_nothing(
+    tenant: Tenant, now: datetime
+) -> None:
+    create_rule(tenant, channels=[BUS], for_seconds=300)
+    report(tenant, EventStatus.ERROR, now)
+    evaluate(now)
+    report(tenant, EventStatus.SUCCESS, now + MINUTE, number=95)
+    evaluate(now + MINUTE)
+    assert alerts(tenant) == []
+    assert queued() == []
+
+
+def test_a_minute_in_which_nothing_changes_writes_nothing(
+    tenant: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_rule(tenant, channels=[BUS])
+    report(tenant, EventStatus.SUCCESS, now)
+    evaluate(now)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("nothing is to be written")
+
+    for name in ("write", "transact"):
+        monkeypatch.setattr(Table, name, refuse)
+    assert evaluate(now + MINUTE)["alert_spaces_failed"] == 0
+    assert evaluate(now + 2 * MINUTE)["alert_notifications"] == 0
+
+
+def test_no_data_is_no_recovery_and_too_few_events_are_no_data(
+    tenant: Tenant, now: datetime
+) -> None:
+    made = create_rule(tenant, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now)
+    evaluate(now)
+    # When for hours there is nothing, then a success, which says too little
+    for hours in (3, 4, 5):
+        evaluate(now + timedelta(hours=hours))
+    report(tenant, EventStatus.SUCCESS, now + timedelta(hours=6), number=1)
+    evaluate(now + timedelta(hours=6))
+    assert states(tenant) == ["firing"]
+    # Then enough of them end it
+    report(tenant, EventStatus.SUCCESS, now + timedelta(hours=6), number=9)
+    evaluate(now + timedelta(hours=6))
+    assert notices(tenant) == ["firing", "resolved"]
+    subjects = tenant.client.get(f"{RULES}/{made['id']}/subjects").json["items"]
+    assert [(s["subject"]["kind"], s["state"]) for s in subjects] == [("space", "ok")]
+
+
+def test_both_windows_have_to_be_below(tenant: Tenant, now: datetime) -> None:
+    condition = RATE | {"long_window_seconds": 6 * 3600}
+    create_rule(tenant, condition=condition, channels=[BUS])
+    report(tenant, EventStatus.SUCCESS, now - timedelta(hours=4), number=90)
+    report(tenant, EventStatus.SUCCESS, now - timedelta(hours=3), number=90)
+    # A burst of errors that the long window bears
+    report(tenant, EventStatus.ERROR, now, number=15)
+    evaluate(now)
+    assert alerts(tenant) == []
+    # More than it bears
+    report(tenant, EventStatus.ERROR, now, number=15)
+    evaluate(now + MINUTE)
+    assert states(tenant) == ["firing"]
+    # The short window is well again: over, though the long one is not
+    report(tenant, EventStatus.SUCCESS, now + timedelta(hours=3), number=10)
+    evaluate(now + timedelta(hours=3))
+    assert notices(tenant) == ["firing", "resolved"]
+
+
+def test_windows_of_less_than_an_hour_are_exact(tenant: Tenant, now: datetime) -> None:
+    condition = RATE | {"short_window_seconds": 300, "long_window_seconds": 900}
+    create_rule(tenant, condition=condition, channels=[BUS])
+    report(tenant, EventStatus.SUCCESS, now - 20 * MINUTE, number=90)
+    report(tenant, EventStatus.ERROR, now, number=6)
+    evaluate(now)
+    assert states(tenant) == ["firing"]
+    report(tenant, EventStatus.SUCCESS, now + 6 * MINUTE, number=9)
+    evaluate(now + 6 * MINUTE)
+    assert notices(tenant) == ["firing", "resolved"]
+
+
+def test_hysteresis_keeps_an_alert_until_the_recovery_threshold(
+    tenant: Tenant, now: datetime
+) -> None:
+    create_rule(tenant, condition=RATE | {"recovery_threshold": 98}, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now, number=10)
+    evaluate(now)
+    report(tenant, EventStatus.SUCCESS, now, number=95)
+    report(tenant, EventStatus.SUCCESS, now, number=95)
+    evaluate(now + MINUTE)
+    assert states(tenant) == ["firing"]  # 95 % is above 90, not above 98
+    for _ in range(4):
+        report(tenant, EventStatus.SUCCESS, now, number=95)
+    evaluate(now + 2 * MINUTE)
+    assert states(tenant) == ["resolved"]
+
+
+def test_faults_of_ours_count_towards_no_alert(tenant: Tenant, now: datetime) -> None:
+    test = IntegrationType.CONNECTION_TEST
+    create_rule(tenant, channels=[BUS])
+    stale = {"kind": "stale", "after_seconds": 3600, "integration_type": "connection_test"}
+    create_rule(tenant, condition=stale, channels=[BUS])
+    report(tenant, EventStatus.SUCCESS, now - timedelta(hours=2), number=1, kind=test)
+    report(tenant, EventStatus.ERROR, now, number=50, kind=test, platform_fault=True)
+    evaluate(now)
+    assert alerts(tenant) == []
+
+
+def test_types_are_judged_apart(tenant: Tenant, now: datetime) -> None:
+    create_rule(tenant, condition=RATE | {"per": "integration_type"}, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now, kind=IntegrationType.PROFILING)
+    report(tenant, EventStatus.SUCCESS, now, kind=IntegrationType.WEBHOOK)
+    evaluate(now)
+    [alert] = alerts(tenant)
+    assert alert["subject"] == {"kind": "integration_type", "id": "profiling"}
+
+
+def test_what_has_not_succeeded_for_too_long_is_stale(tenant: Tenant) -> None:
+    now = utc_now()
+    stale = {"kind": "stale", "after_seconds": 3600}
+    create_rule(tenant, condition=stale, channels=[BUS])
+    # What never succeeded has its time first
+    evaluate(now)
+    evaluate(now + 59 * MINUTE)
+    assert alerts(tenant) == []
+    evaluate(now + 61 * MINUTE)
+    assert states(tenant) == ["firing"]
+    # Errors are no success
+    report(tenant, EventStatus.ERROR, now + 62 * MINUTE)
+    evaluate(now + 62 * MINUTE)
+    assert states(tenant) == ["firing"]
+    report(tenant, EventStatus.SUCCESS, now + 63 * MINUTE, number=1)
+    evaluate(now + 63 * MINUTE)
+    assert notices(tenant) == ["firing", "resolved"]
+    evaluate(now + 124 * MINUTE)
+    assert notices(tenant) == ["firing", "resolved", "firing"]
+
+
+@pytest.fixture
+def connection(tenant: Tenant) -> dict[str, Any]:
+    publish_integration(tenant)
+    return create_connection(tenant, create_source(tenant))
+
+
+def be(tenant: Tenant, connection_id: str, status: HealthStatus, at: datetime) -> None:
+    """The last test of a connection said this."""
+    table = Table("IntegrationsTable")
+    key = connection_key(tenant.organization_id, connection_id)
+    item = table.get(key)
+    assert item is not None
+    health = item["health"] | {"status": status.value, "checked_at": to_text(at)}
+    table.write(Update(key, values={"health": health}))
+
+
+def test_a_connection_that_is_down_is_told_and_so_is_its_recovery(
+    tenant: Tenant, connection: dict[str, Any], now: datetime
+) -> None:
+    other = create_connection(tenant, create_source(tenant))
+    create_rule(tenant, condition={"kind": "connection_down"}, channels=[BUS])
+    be(tenant, other["id"], HealthStatus.CONNECTED, now)
+    evaluate(now)  # the first is unknown: never tested
+    assert alerts(tenant) == []
+    be(tenant, connection["id"], HealthStatus.DISCONNECTED, now + MINUTE)
+    evaluate(now + MINUTE)
+    [alert] = alerts(tenant)
+    assert alert["subject"] == {"kind": "connection", "id": connection["id"]}
+    be(tenant, connection["id"], HealthStatus.CONNECTED, now + 2 * MINUTE)
+    evaluate(now + 2 * MINUTE)
+    assert notices(tenant) == ["firing", "resolved"]
+
+
+def test_a_connection_that_is_paused_or_deleted_ends_its_alert(
+    tenant: Tenant, connection: dict[str, Any]
+) -> None:
+    now = utc_now() + MINUTE
+    # Given two alerts of one connection: by a rule on all, and by one on it alone
+    create_rule(tenant, condition={"kind": "connection_down"}, channels=[BUS])
+    only = {"kind": "connection_down", "connection_id": connection["id"]}
+    create_rule(tenant, condition=only, channels=[BUS])
+    be(tenant, connection["id"], HealthStatus.ERROR, now)
+    evaluate(now)
+    assert states(tenant) == ["firing", "firing"]
+    # When it is disabled, nothing is known of it any more, which is no recovery
+    key = connection_key(tenant.organization_id, connection["id"])
+    table = Table("IntegrationsTable")
+    table.write(Update(key, values={"status": "disabled"}))
+    evaluate(now + MINUTE)
+    assert states(tenant) == ["firing", "firing"]
+    # When it is paused, that is somebody's wish
+    table.write(Update(key, values={"status": "paused"}))
+    evaluate(now + 2 * MINUTE)
+    assert {(a["state"], a["resolution"]) for a in alerts(tenant)} == {("resolved", "subject_gone")}
+    assert sorted(notices(tenant)) == ["firing", "firing", "resolved", "resolved"]
+    # And the same when it is gone
+    table.write(Update(key, values={"status": "active"}))
+    evaluate(now + 3 * MINUTE)
+    assert sorted(states(tenant)) == ["firing", "firing", "resolved", "resolved"]
+    path = f"{tenant.connectors}/connections/{connection['id']}"
+    assert tenant.client.delete(path).status == 204
+    evaluate(now + 4 * MINUTE)
+    assert set(states(tenant)) == {"resolved"}
+
+
+def test_rates_and_staleness_of_connections_are_of_their_own_events(
+    tenant: Tenant, connection: dict[str, Any]
+) -> None:
+    now = utc_now()
+    create_rule(tenant, name="rate", condition=RATE | {"per": "connection"}, channels=[BUS])
+    stale = {"kind": "stale", "after_seconds": 3600, "connection_id": connection["id"]}
+    create_rule(tenant, name="stale", condition=stale, channels=[BUS])
+    other = create_connection(tenant, create_source(tenant))
+    report(tenant, EventStatus.SUCCESS, now, 30, connection_id=other["id"])
+    report(tenant, EventStatus.ERROR, now, 6, connection_id=connection["id"])
+    evaluate(now)
+    assert [(a["rule_name"], a["subject"]["id"]) for a in alerts(tenant)] == [
+        ("rate", connection["id"])
+    ]
+    # An hour on without a success, it is stale too
+    evaluate(now + 62 * MINUTE)
+    assert {a["rule_name"] for a in alerts(tenant, "?state=firing")} == {"rate", "stale"}
+    # A test that passed ends that
+    be(tenant, connection["id"], HealthStatus.CONNECTED, now + 63 * MINUTE)
+    evaluate(now + 63 * MINUTE)
+    assert [a["rule_name"] for a in alerts(tenant, "?state=firing")] == ["rate"]
+
+
+@pytest.mark.parametrize(
+    ("change", "resolution"),
+    [
+        ({"enabled": False}, "rule_disabled"),
+        ({"condition": {"integration_type": "profiling"}}, "rule_changed"),
+    ],
+)
+def test_a_rule_that_looks_away_tells_that_its_alert_is_over(
+    tenant: Tenant, now: datetime, change: dict[str, Any], resolution: str
+) -> None:
+    made = create_rule(tenant, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now)
+    evaluate(now)
+    assert tenant.client.patch(f"{RULES}/{made['id']}", change).status == 200
+    evaluate(now + MINUTE)
+    [alert] = alerts(tenant)
+    assert (alert["state"], alert["resolution"]) == ("resolved", resolution)
+    assert notices(tenant) == ["firing", "resolved"]
+
+
+def test_a_disabled_rule_is_looked_at_no_more_until_it_is_enabled(
+    tenant: Tenant, now: datetime
+) -> None:
+    made = create_rule(tenant, enabled=False, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now)
+    assert evaluate(now)["alert_spaces_evaluated"] == 1
+    assert evaluate(now + MINUTE)["alert_spaces_evaluated"] == 0
+    assert alerts(tenant) == []
+    tenant.client.patch(f"{RULES}/{made['id']}", {"enabled": True})
+    evaluate(now + 2 * MINUTE)
+    assert states(tenant) == ["firing"]
+
+
+def test_deleting_a_rule_ends_its_alert_and_tells_nobody(tenant: Tenant, now: datetime) -> None:
+    made = create_rule(tenant, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now)
+    evaluate(now)
+    assert tenant.client.delete(f"{RULES}/{made['id']}").status == 204
+    [alert] = alerts(tenant)
+    assert (alert["state"], alert["resolution"]) == ("resolved", "rule_deleted")
+    assert notices(tenant) == ["firing"]
+    assert evaluate(now + MINUTE)["alert_spaces_evaluated"] == 0
+    left = Table("IntegrationsTable").query(f"SPACE#{tenant.space_id}", prefix="ALERT#")
+    assert left.items == []
+    assert tenant.client.delete("/spaces/acme").status == 204
+
+
+def test_a_paused_space_or_organization_is_left_as_it_is(
+    tenant: Tenant, operator: Tenant, now: datetime
+) -> None:
+    create_rule(tenant, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now)
+    organization = f"/v1/organizations/{tenant.organization_id}"
+    for client, path in ((tenant.client, "/spaces/acme"), (operator.client, organization)):
+        assert client.patch(path, {"paused": True}).status == 200
+        evaluate(now)
+        assert alerts(tenant) == []
+        assert client.patch(path, {"paused": False}).status == 200
+    evaluate(now)
+    assert states(tenant) == ["firing"]
+
+
+def test_after_a_pause_silence_counts_anew(tenant: Tenant) -> None:
+    now = utc_now()
+    create_rule(tenant, condition={"kind": "stale", "after_seconds": 3600}, channels=[BUS])
+    report(tenant, EventStatus.SUCCESS, now - timedelta(hours=3), number=1)
+    tenant.client.patch("/spaces/acme", {"paused": True})
+    tenant.client.patch("/spaces/acme", {"paused": False})
+    evaluate(now + 30 * MINUTE)
+    assert alerts(tenant) == []
+    evaluate(now + 62 * MINUTE)
+    assert states(tenant) == ["firing"]
+
+
+def test_a_deletion_that_was_cut_off_is_finished_by_the_next_evaluation(
+    tenant: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = create_rule(tenant, channels=[{"kind": "webhook", "url": "https://a.example.com/"}])
+    report(tenant, EventStatus.ERROR, now)
+    evaluate(now)
+
+    def crash(*_: Any) -> None:
+        raise TemporarilyUnavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(AlertStore, "finish_deletion", crash)
+        assert tenant.client.delete(f"{RULES}/{made['id']}").status == 503
+    # It is gone for everybody, and its alert can't go on
+    assert tenant.client.get(f"{RULES}/{made['id']}").status == 404
+    evaluate(now + MINUTE)
+    assert states(tenant) == ["resolved"]
+    assert tenant.client.delete("/spaces/acme").status == 204
+
+
+def test_a_minute_that_is_told_late_or_twice_changes_nothing(tenant: Tenant, now: datetime) -> None:
+    create_rule(tenant, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now)
+    for minute in (5, 5, 2, 0):
+        evaluate(now + minute * MINUTE)
+    assert notices(tenant) == ["firing"]
+
+
+# ---------------------------------------------------------------- faults
+
+
+@contextmanager
+def between(call: int, interrupt: Callable[[], None]) -> Iterator[list[str]]:
+    """Runs `interrupt` before the call number `call` to DynamoDB in the block; tells all calls."""
+    operations: list[str] = []
+    busy = False
+
+    def watch(request: Any, **_: Any) -> None:
+        nonlocal busy
+        if busy:
+            return
+        operations.append(request.headers["X-Amz-Target"].decode().rpartition(".")[2])
+        if len(operations) - 1 == call:
+            busy = True
+            interrupt()
+            busy = False
+
+    events = connect().meta.events
+    events.register_first("before-send.dynamodb", watch)
+    try:
+        yield operations
+    finally:
+        events.unregister("before-send.dynamodb", watch)
+
+
+def calls_of_an_evaluation(tenant: Tenant, at: datetime) -> int:
+    with between(-1, lambda: None) as operations:
+        evaluator().evaluate_space(tenant.space_id, at)
+    return len(operations)
+
+
+def test_two_evaluations_interleaved_at_any_point_tell_one_notification(
+    deployed: object, now: datetime
+) -> None:
+    # Given how many calls an evaluation makes that lets an alert fire
+    first = new_tenant("s-first", TENANT_PERMISSIONS)
+    create_rule(first, channels=[BUS])
+    report(first, EventStatus.ERROR, now)
+    calls = calls_of_an_evaluation(first, now)
+    assert calls >= 4
+    for call in range(calls):
+        # When another runs in full before each of them
+        tenant = new_tenant(f"s-{call}", TENANT_PERMISSIONS)
+        create_rule(tenant, channels=[BUS, BUS])
+        report(tenant, EventStatus.ERROR, now)
+        made: list[Key] = []
+
+        def other(tenant: Tenant = tenant, made: list[Key] = made) -> None:
+            evaluator(made).evaluate_space(tenant.space_id, now)
+
+        with between(call, other):
+            evaluator(made).evaluate_space(tenant.space_id, now)
+        # Then there is one alert, one notification, and one delivery of it to each channel
+        [alert] = alerts(tenant)
+        sent = deliveries(tenant, alert["id"])
+        assert len({delivery["notification_id"] for delivery in sent}) == 1
+        assert len({delivery["channel_id"] for delivery in sent}) == len(sent) == 2
+        assert len(made) == 2
+
+
+def test_a_transition_whose_reply_is_lost_is_made_once(tenant: Tenant, now: datetime) -> None:
+    create_rule(tenant, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now)
+    with losing_replies_of("TransactWriteItems"):
+        evaluate(now)
+    evaluate(now + MINUTE)
+    assert notices(tenant) == ["firing"]
+    assert states(tenant) == ["firing"]
+
+
+@contextmanager
+def losing_replies_of(operation: str) -> Iterator[None]:
+    """The first such write is applied, and its reply lost: botocore sends it again."""
+    client = connect()
+    lost = False
+
+    def lose(request: Any, **_: Any) -> None:
+        nonlocal lost
+        if not lost and request.headers["X-Amz-Target"].decode().endswith(operation):
+            lost = True
+            client._endpoint.http_session.send(request)  # type: ignore[attr-defined]
+            raise ReadTimeoutError(endpoint_url="lost")
+
+    client.meta.events.register_last("before-send.dynamodb", lose)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister("before-send.dynamodb", lose)
+    assert lost
+
+
+def test_an_evaluation_that_dies_before_the_queue_has_lost_nothing(
+    tenant: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_rule(tenant, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now)
+
+    def die(*_: Any) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("patchbay.alerts.queue.Wake.__call__", die)
+        assert evaluate(now)["alert_spaces_failed"] == 1
+    assert queued() == []
+    # The outbox has it, and no later evaluation makes it again
+    evaluate(now + MINUTE)
+    [delivery] = deliveries(tenant, alerts(tenant)[0]["id"])
+    assert delivery["status"] == "pending"
+
+
+def test_a_rule_that_is_changed_meanwhile_is_not_evaluated_by_its_old_self(
+    tenant: Tenant, stranger: Tenant, now: datetime
+) -> None:
+    made, _ = [create_rule(one, channels=[BUS]) for one in (tenant, stranger)]
+    for one in (tenant, stranger):
+        report(one, EventStatus.ERROR, now)
+
+    def disable() -> None:
+        tenant.client.patch(f"{RULES}/{made['id']}", {"enabled": False})
+
+    # Given an evaluation that has read the rule, and is about to write
+    calls = calls_of_an_evaluation(stranger, now)
+    with between(calls - 1, disable) as operations:
+        evaluator().evaluate_space(tenant.space_id, now)
+    assert operations[-1] == "TransactWriteItems"
+    assert not tenant.client.get(f"{RULES}/{made['id']}").json["enabled"]
+    assert alerts(tenant) == []
+
+
+def test_a_space_that_fails_stops_no_other(tenant: Tenant, stranger: Tenant, now: datetime) -> None:
+    for one in (tenant, stranger):
+        create_rule(one, channels=[BUS])
+        report(one, EventStatus.ERROR, now)
+    table = Table("IntegrationsTable")
+    [broken] = table.query(f"SPACE#{tenant.space_id}", prefix="RULE#").items
+    table.write(Update(Key(broken["pk"], broken["sk"]), values={"rule": "{"}))
+    answer = evaluate(now)
+    assert (answer["alert_spaces_evaluated"], answer["alert_spaces_failed"]) == (2, 1)
+    assert states(stranger) == ["firing"]
+
+
+def test_an_evaluation_out_of_time_is_gone_on_with_where_it_stopped(
+    deployed: object, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patchbay.alerts.evaluation._BATCH", 1)
+    tenants = [new_tenant(f"s-{number}", TENANT_PERMISSIONS) for number in range(7)]
+    for tenant in tenants:
+        create_rule(tenant, channels=[BUS])
+    assert len({lane_of(tenant.space_id) for tenant in tenants}) <= LANES
+    seen: list[str] = []
+    one = evaluator()
+
+    def look(space_id: str, _: datetime) -> list[Key]:
+        seen.append(space_id)
+        return []
+
+    monkeypatch.setattr(one, "evaluate_space", look)
+
+    def run(spaces: int) -> bool:
+        left = iter([RESERVE_SECONDS + 1] * spaces + [0.0] * 100)
+        return one.run(now, lambda: next(left)).finished
+
+    # Each run has time for two spaces
+    assert not run(2)
+    assert not run(2)
+    assert not run(2)
+    assert len(set(seen)) == len(seen) == 6
+    # The fourth comes around to where it began
+    assert not run(2)
+    assert set(seen) == {tenant.space_id for tenant in tenants}
+    # One with time for all of them ends, and the next begins at the start
+    seen.clear()
+    assert run(100)
+    assert sorted(seen) == sorted(tenant.space_id for tenant in tenants)
+    seen.clear()
+    assert run(100)
+    assert len(seen) == len(tenants)
+    assert AlertStore(Table("IntegrationsTable")).position() == (0, "")

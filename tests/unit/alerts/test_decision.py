@@ -1,0 +1,193 @@
+"""What becomes of an alert, over simulated time."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patchbay.alerts.decision import QUIET, Phase, State, Step, Timing, Verdict, close, decide
+from patchbay.alerts.model import NoticeKind
+
+START = datetime(2026, 2, 17, 10, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+NONE = timedelta(0)
+AT_ONCE = Timing(pending=NONE, keep_firing=NONE, reminder=None)
+
+BREACH, CLEAR, NO_DATA = Verdict.BREACH, Verdict.CLEAR, Verdict.NO_DATA
+FIRING, REMINDER, RESOLVED = NoticeKind.FIRING, NoticeKind.REMINDER, NoticeKind.RESOLVED
+
+timings = st.builds(
+    Timing,
+    pending=st.integers(0, 10).map(lambda n: n * MINUTE),
+    keep_firing=st.integers(0, 10).map(lambda n: n * MINUTE),
+    reminder=st.none() | st.integers(5, 30).map(lambda n: n * MINUTE),
+)
+# Long runs of one verdict are what tells the windows apart.
+histories = st.lists(st.tuples(st.sampled_from(Verdict), st.integers(1, 40)), max_size=25).map(
+    lambda runs: [verdict for verdict, length in runs for _ in range(length)]
+)
+
+
+def run(timing: Timing, verdicts: list[Verdict]) -> list[Step]:
+    """One step a minute."""
+    state, steps = QUIET, []
+    for minute, verdict in enumerate(verdicts):
+        step = decide(timing, state, verdict, START + minute * MINUTE)
+        steps.append(step)
+        state = step.state
+    return steps
+
+
+def notices(steps: list[Step]) -> list[NoticeKind]:
+    return [step.notice for step in steps if step.notice]
+
+
+def test_an_outage_is_told_once_and_so_is_its_end() -> None:
+    assert notices(run(AT_ONCE, [CLEAR, BREACH, BREACH, BREACH, CLEAR, CLEAR])) == [
+        FIRING,
+        RESOLVED,
+    ]
+
+
+def test_a_condition_that_does_not_hold_long_enough_is_never_told() -> None:
+    timing = replace(AT_ONCE, pending=5 * MINUTE)
+    steps = run(timing, [BREACH] * 5 + [CLEAR] + [BREACH] * 6)
+    assert notices(steps) == [FIRING]
+    assert steps[4].state.phase is Phase.PENDING
+    assert steps[5].state.phase is Phase.OK
+    assert steps[-1].notice is FIRING
+
+
+def test_no_data_ends_what_is_pending_but_nothing_that_fires() -> None:
+    timing = replace(AT_ONCE, pending=5 * MINUTE)
+    assert run(timing, [BREACH, NO_DATA])[-1].state.phase is Phase.NO_DATA
+    assert run(AT_ONCE, [BREACH] + [NO_DATA] * 500)[-1].state.phase is Phase.FIRING
+
+
+def test_an_alert_goes_on_until_the_condition_has_been_over_long_enough() -> None:
+    timing = replace(AT_ONCE, keep_firing=3 * MINUTE)
+    # Given a target that is well for two minutes at a time, and then for good
+    flapping = [BREACH, CLEAR, CLEAR] * 20
+    steps = run(timing, [*flapping, CLEAR, CLEAR])
+    # Then this was one outage
+    assert notices(steps) == [FIRING, RESOLVED]
+    assert steps[-1].notice is RESOLVED
+
+
+def test_a_silence_within_a_recovery_starts_it_anew() -> None:
+    timing = replace(AT_ONCE, keep_firing=2 * MINUTE)
+    steps = run(timing, [BREACH, CLEAR, NO_DATA, CLEAR, CLEAR, CLEAR])
+    assert [step.notice for step in steps] == [FIRING, None, None, None, None, RESOLVED]
+
+
+def test_reminders_come_at_their_interval_and_stop_when_acknowledged() -> None:
+    timing = replace(AT_ONCE, reminder=10 * MINUTE)
+    steps = run(timing, [BREACH] * 31)
+    assert [minute for minute, step in enumerate(steps) if step.notice is REMINDER] == [10, 20, 30]
+    assert steps[-1].state.reminders == 3
+    # When somebody takes it on
+    state = replace(steps[-1].state, acknowledged=True)
+    for minute in range(31, 100):
+        step = decide(timing, state, BREACH, START + minute * MINUTE)
+        assert step == Step(state)
+    # Then only its end is told, and the next outage reminds again
+    recovered = decide(timing, state, CLEAR, START + 100 * MINUTE)
+    assert recovered.notice is RESOLVED
+    assert not recovered.state.acknowledged
+
+
+def test_what_is_closed_by_hand_is_told_only_if_it_fired() -> None:
+    firing = run(AT_ONCE, [BREACH])[-1].state
+    pending = run(replace(AT_ONCE, pending=MINUTE), [BREACH])[-1].state
+    assert close(firing, START).notice is RESOLVED
+    assert close(pending, START) == Step(State(Phase.OK, START))
+    assert close(QUIET, START) == Step(QUIET)
+
+
+@given(timings, histories)
+def test_firing_and_recovery_alternate_and_reminders_lie_between(
+    timing: Timing, verdicts: list[Verdict]
+) -> None:
+    told = notices(run(timing, verdicts))
+    without = [notice for notice in told if notice is not REMINDER]
+    assert without == ([FIRING, RESOLVED] * len(told))[: len(without)]
+    firing = False
+    for notice in told:
+        assert firing is (notice is not FIRING)
+        firing = notice is not RESOLVED
+
+
+@given(timings, histories)
+def test_reminders_keep_their_distance(timing: Timing, verdicts: list[Verdict]) -> None:
+    last = None
+    for minute, step in enumerate(run(timing, verdicts)):
+        if step.notice is REMINDER:
+            assert timing.reminder is not None
+            assert last is not None
+            assert (minute - last) * MINUTE >= timing.reminder
+        last = minute if step.notice else last
+
+
+@given(timings, histories)
+def test_nothing_fires_before_it_has_held_for_its_time_without_a_break(
+    timing: Timing, verdicts: list[Verdict]
+) -> None:
+    held = timing.pending // MINUTE + 1
+    for minute, step in enumerate(run(timing, verdicts)):
+        if step.notice is FIRING:
+            assert verdicts[minute - held + 1 : minute + 1] == [BREACH] * held
+
+
+@given(timings, histories)
+def test_nothing_recovers_before_it_was_over_for_its_time_without_a_break(
+    timing: Timing, verdicts: list[Verdict]
+) -> None:
+    over = timing.keep_firing // MINUTE + 1
+    for minute, step in enumerate(run(timing, verdicts)):
+        if step.notice is RESOLVED:
+            assert verdicts[minute - over + 1 : minute + 1] == [CLEAR] * over
+
+
+@given(timings, histories)
+def test_a_repeated_observation_of_the_same_minute_changes_nothing(
+    timing: Timing, verdicts: list[Verdict]
+) -> None:
+    state = QUIET
+    for minute, verdict in enumerate(verdicts):
+        now = START + minute * MINUTE
+        state = decide(timing, state, verdict, now).state
+        again = decide(timing, state, verdict, now)
+        assert again == Step(state)
+
+
+@given(st.sampled_from(Verdict), st.integers(2, 500))
+def test_a_minute_in_which_nothing_happens_writes_nothing(verdict: Verdict, minutes: int) -> None:
+    steps = run(AT_ONCE, [verdict] * minutes)
+    assert set(steps[1:]) == {Step(steps[0].state)}
+
+
+@pytest.mark.parametrize("reminder", [None, 60 * MINUTE])
+def test_thirty_days_of_a_flapping_target_tell_each_outage_once(
+    reminder: timedelta | None,
+) -> None:
+    timing = Timing(pending=2 * MINUTE, keep_firing=5 * MINUTE, reminder=reminder)
+    # Given 30 days with an outage every six hours: of 20 minutes, from time to time of 5.5 hours,
+    # flickering, and with silences of our own in between
+    verdicts: list[Verdict] = []
+    outages = long_ones = 0
+    for hour in range(0, 30 * 24, 6):
+        long = hour % 48 == 0
+        length = 330 if long else 20
+        flicker = [BREACH, BREACH, BREACH, CLEAR, CLEAR, NO_DATA, BREACH]
+        verdicts += (flicker * length)[:length] + [BREACH] * 3
+        verdicts += [CLEAR] * (6 * 60 - length - 3)
+        outages += 1
+        long_ones += long
+    assert len(verdicts) == 30 * 24 * 60
+    # Then each outage is told once, and so is each recovery
+    told = Counter(notices(run(timing, verdicts)))
+    assert told[FIRING] == told[RESOLVED] == outages
+    assert told[REMINDER] == (long_ones * 5 if reminder else 0)

@@ -1,0 +1,120 @@
+"""What conditions see: windows, thresholds, silence."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patchbay.alerts.decision import Verdict
+from patchbay.alerts.model import Stale, SuccessRate
+from patchbay.alerts.observation import (
+    Activity,
+    Counts,
+    Watched,
+    of_connection,
+    of_rate,
+    of_staleness,
+)
+from patchbay.connections.model import HealthStatus
+
+NOW = datetime(2026, 2, 17, 10, tzinfo=UTC)
+BREACH, CLEAR, NO_DATA = Verdict.BREACH, Verdict.CLEAR, Verdict.NO_DATA
+counts = st.builds(Counts, success=st.integers(0, 1000), errors=st.integers(0, 1000))
+
+
+def rate(**changes: Any) -> SuccessRate:
+    return SuccessRate(kind="success_rate", threshold=95, minimum_events=10, **changes)
+
+
+@pytest.mark.parametrize(
+    ("short", "long", "verdict"),
+    [
+        (Counts(94, 6), Counts(94, 6), BREACH),
+        (Counts(95, 5), Counts(90, 10), CLEAR),
+        (Counts(90, 10), Counts(95, 5), CLEAR),
+        (Counts(0, 9), Counts(0, 900), NO_DATA),
+        (Counts(), Counts(0, 900), NO_DATA),
+        (Counts(0, 10), Counts(0, 10), BREACH),
+        (Counts(10, 0), Counts(10, 0), CLEAR),
+    ],
+)
+def test_a_rate_is_below_only_in_both_windows(short: Counts, long: Counts, verdict: str) -> None:
+    assert of_rate(rate(), short, long, firing=False).verdict == verdict
+
+
+def test_a_rate_that_is_rounded_up_for_display_is_still_below() -> None:
+    # 99.9951 % is told as 100.0
+    almost = Counts(999_951, 49)
+    condition = SuccessRate(kind="success_rate", threshold=100)
+    assert of_rate(condition, almost, almost, firing=False).verdict is BREACH
+
+
+def test_a_recovery_threshold_counts_while_it_fires_only() -> None:
+    condition = rate(recovery_threshold=99)
+    at_97 = Counts(97, 3)
+    assert of_rate(condition, at_97, at_97, firing=False).verdict is CLEAR
+    assert of_rate(condition, at_97, at_97, firing=True).verdict is BREACH
+
+
+@given(counts, counts, st.floats(1, 100).map(lambda value: round(value, 2)), st.booleans())
+def test_more_successes_never_breach(
+    short: Counts, long: Counts, threshold: float, firing: bool
+) -> None:
+    condition = SuccessRate(kind="success_rate", threshold=threshold, minimum_events=1)
+    better = [Counts(c.success + 1, c.errors) for c in (short, long)]
+    if of_rate(condition, short, long, firing=firing).verdict is CLEAR:
+        assert of_rate(condition, *better, firing=firing).verdict is CLEAR
+
+
+@given(counts, st.floats(0.01, 100).map(lambda value: round(value, 2)))
+def test_below_is_what_fractions_say(seen: Counts, percent: float) -> None:
+    from fractions import Fraction
+
+    exact = Fraction(str(percent)) / 100
+    assert seen.is_below(percent) is (seen.success < exact * seen.total)
+
+
+@pytest.mark.parametrize(
+    ("ago", "complete", "watched", "verdict"),
+    [
+        (30, True, 600, CLEAR),
+        (60, True, 600, CLEAR),
+        (61, True, 600, BREACH),
+        # A success that is known to be long ago needs no time of grace
+        (61, True, 1, BREACH),
+        # What never succeeded has its time since the rule watches
+        (None, True, 60, NO_DATA),
+        (None, True, 61, BREACH),
+        # Not all was seen: nothing can be told
+        (None, False, 600, NO_DATA),
+        (61, False, 600, NO_DATA),
+        (30, False, 600, CLEAR),
+    ],
+)
+def test_staleness(ago: int | None, complete: bool, watched: int, verdict: str) -> None:
+    condition = Stale(kind="stale", after_seconds=3600)
+    last = None if ago is None else NOW - timedelta(minutes=ago)
+    since, ages_ago = NOW - timedelta(minutes=watched), NOW - timedelta(days=9)
+    assert (
+        of_staleness(condition, Activity(last, complete), Watched(since, ages_ago), NOW).verdict
+        == verdict
+    )
+
+
+def test_a_silence_is_told_in_words() -> None:
+    ages_ago = NOW - timedelta(days=9)
+    for seconds, words in ((3600, "1 hour"), (7200, "2 hours"), (86_400, "1 day"), (301, "301 s")):
+        condition = Stale(kind="stale", after_seconds=seconds)
+        seen = of_staleness(condition, Activity(), Watched(ages_ago, ages_ago), NOW)
+        assert f"no success for {words}" in seen.summary
+
+
+def test_health_that_is_unknown_is_no_data() -> None:
+    assert {status: of_connection(status).verdict for status in HealthStatus} == {
+        HealthStatus.CONNECTED: CLEAR,
+        HealthStatus.DISCONNECTED: BREACH,
+        HealthStatus.ERROR: BREACH,
+        HealthStatus.UNKNOWN: NO_DATA,
+    }
