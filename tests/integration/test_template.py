@@ -62,6 +62,8 @@ def test_each_function_is_told_what_its_settings_ask_for(template: dict[str, Any
         "connections": settings.ConnectionsSettings,
         "checks": settings.ChecksSettings,
         "health": settings.HealthSettings,
+        "ingest_events": settings.HealthSettings,
+        "fold_counts": settings.EventsSettings,
     }
     for function in functions(template).values():
         properties = function["Properties"]

@@ -18,6 +18,7 @@ from patchbay.connections.model import (
     ConnectionQuery,
     Endpoint,
     Health,
+    HealthStatus,
     Lifecycle,
     NewConnection,
     id_prefix,
@@ -280,11 +281,17 @@ class ConnectionStore:
     def record_health(self, connection: Connection, health: Health) -> None:
         """Keeps the newest word on a connection: a test that ended earlier changes nothing."""
         checked_at = to_text(health.checked_at) if health.checked_at else ""
+        # Kept through later failures: how long ago it last worked.
+        success = {"last_success_at": checked_at} if health.status is HealthStatus.CONNECTED else {}
         try:
             self._table.write(
                 Update(
                     connection_key(connection.organization_id, connection.id),
-                    values={"health": health.model_dump(mode="json"), "checked_at": checked_at},
+                    values={
+                        "health": health.model_dump(mode="json"),
+                        "checked_at": checked_at,
+                        **success,
+                    },
                     condition=PRESENT & less_or_absent("checked_at", checked_at),
                 )
             )
