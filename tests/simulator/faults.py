@@ -42,7 +42,8 @@ class FaultyClient:
             self._crashed_after,
         ]
         if operation == "transact_write_items":
-            kinds += [self._conflicted, self._lost_and_repeated]
+            # Several of them, so that writers step aside and there is something to fold.
+            kinds += [self._lost_and_repeated, *[self._conflicted] * 5]
         drawn = self._chance.random() / RATE
         if drawn >= len(kinds):
             return call()

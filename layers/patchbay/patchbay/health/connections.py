@@ -59,7 +59,7 @@ class ConnectionHealth(BaseModel):
 
     connection_id: str
     name: str
-    lifecycle: Lifecycle
+    lifecycle: str
     status: HealthStatus
     since: UtcTime | None
     checked_at: UtcTime | None
@@ -101,7 +101,7 @@ class ConnectionOverview:
         if start and start["after"]:
             rank, since, connection_id = start["after"]
             after = (rank, since, connection_id)
-        items = self._block(space, block)
+        items = self._block(space, block, BLOCK)
         last_id = items[-1]["id"] if len(items) == BLOCK else None
         ranked = sorted(
             ((_position(one), one) for one in (_health(item, now) for item in items)),
@@ -112,11 +112,11 @@ class ConnectionOverview:
         next_start: dict[str, Any] | None = None
         if len(left) > limit:
             next_start = {"block": block, "after": list(shown[-1][0])}
-        elif last_id and self._block(space, last_id, limit=1):
+        elif last_id and self._block(space, last_id, 1):
             next_start = {"block": last_id, "after": None}
         return ConnectionPage([one for _, one in shown], next_start)
 
-    def _block(self, space: Space, after_id: str | None, limit: int = BLOCK) -> list[Item]:
+    def _block(self, space: Space, after_id: str | None, limit: int) -> list[Item]:
         pk = connections_of_space_pk(space.id)
         start: Mapping[str, Any] | None = None
         if after_id:
@@ -137,10 +137,10 @@ class ConnectionOverview:
 def _health(item: Item, now: datetime) -> ConnectionHealth:
     health = item["health"]
     monitor = item.get("monitor") or {}
-    lifecycle = Lifecycle(item["status"])
+    lifecycle = item["status"]
     last_success = from_text(item["last_success_at"]) if item.get("last_success_at") else None
     interval = None
-    if monitor.get("enabled") and lifecycle is Lifecycle.ACTIVE:
+    if monitor.get("enabled") and lifecycle == Lifecycle.ACTIVE:
         interval = _INTERVALS[monitor["interval"]]
     quiet_since = last_success or from_text(item["created_at"])
     return ConnectionHealth(
@@ -167,7 +167,7 @@ def _position(one: ConnectionHealth) -> Position:
 
 
 def _rank(one: ConnectionHealth) -> int:
-    if one.lifecycle is not Lifecycle.ACTIVE:
+    if one.lifecycle != Lifecycle.ACTIVE:
         return _RESTING
     rank = _RANKS[one.status]
     return min(rank, _STALE) if one.stale else rank

@@ -7,7 +7,7 @@ beyond comes after them, ranked by itself.
 """
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -103,27 +103,33 @@ class OrganizationOverview:
         limit: int,
         start: Mapping[str, Any] | None,
     ) -> SpacePage:
-        """`start` is the `next_start` of the page before, for the same organization and days."""
-        block = start["block"] if start else None
-        listed = self._tenants.spaces(organization_id, ListQuery(limit=BLOCK, cursor=block), now)
+        """`start` is the `next_start` of the page before, for the same organization and days: the
+        spaces that are left of the block, and where the next one starts.
+        """
         if start and start["order"]:
-            order: list[str] = start["order"]
-            known = {_short(space.id): space for space in listed.items}
             # A space that has gone meanwhile is left out.
-            shown = [known[name] for name in order[:limit] if name in known]
-            items, order = self._computed(shown, days, now), order[limit:]
+            found = self._side_by_side(
+                self._tenants.space_by_id, map(_long, start["order"][:limit])
+            )
+            shown = [space for space in found if space]
+            items = self._side_by_side(lambda space: self._health(space, days, now), shown)
+            order, block = start["order"][limit:], start["block"]
         else:
-            ranked = sorted(self._computed(listed.items, days, now), key=_badness)
-            items, order = ranked[:limit], [_short(one.space_id) for one in ranked[limit:]]
-        if order:
-            return SpacePage(items, {"block": block, "order": order})
-        if listed.next_cursor:
-            return SpacePage(items, {"block": listed.next_cursor, "order": None})
+            query = ListQuery(limit=BLOCK, cursor=start["block"] if start else None)
+            listed = self._tenants.spaces(organization_id, query, now)
+            computed = self._side_by_side(
+                lambda space: self._health(space, days, now), listed.items
+            )
+            ranked = sorted(computed, key=_badness)
+            items, block = ranked[:limit], listed.next_cursor
+            order = [_short(one.space_id) for one in ranked[limit:]]
+        if order or block:
+            return SpacePage(items, {"order": order, "block": block})
         return SpacePage(items, None)
 
-    def _computed(self, spaces: Sequence[Space], days: int, now: datetime) -> list[SpaceHealth]:
+    def _side_by_side[T, R](self, work: Callable[[T], R], of: Iterable[T]) -> list[R]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return list(pool.map(lambda space: self._health(space, days, now), spaces))
+            return list(pool.map(work, of))
 
     def _health(self, space: Space, days: int, now: datetime) -> SpaceHealth:
         start = window_start(now, days)
@@ -190,3 +196,7 @@ def _badness(one: SpaceHealth) -> tuple[bool, float, int, str]:
 def _short(space_id: str) -> str:
     """22 characters for a UUID: a cursor holds up to 99 of them."""
     return base64.urlsafe_b64encode(UUID(space_id).bytes).decode().rstrip("=")
+
+
+def _long(short: str) -> str:
+    return str(UUID(bytes=base64.urlsafe_b64decode(short + "==")))
