@@ -99,6 +99,11 @@ unit: .venv/.stamp ## Unit and integration tests (moto)
 e2e: tools ## End-to-end tests against a local cloud
 	$(BIN)/pytest tests/e2e
 
+.PHONY: simulate
+simulate: tools ## Events under every fault at once, on the emulator: EVENTS=20000 SEED=1
+	PYTHONPATH=functions:layers/patchbay:. $(BIN)/python -m tests.simulator \
+		--events $(or $(EVENTS),20000) --seed $(or $(SEED),1)
+
 # ---------------------------------------------------------------- tools
 
 .PHONY: tools

@@ -1,6 +1,6 @@
 """Eight writers, five spaces, forty days, every fault: the counts are those of the stored events.
 
-A larger run, against an emulator of DynamoDB: `python -m tests.simulator --events 20000`.
+A larger run, against an emulator of DynamoDB: `make simulate EVENTS=20000`.
 """
 
 import pytest

@@ -617,6 +617,25 @@ def test_a_page_of_a_sparse_space_ends_after_20_queries(
     assert (second.items, second.next_start) == ([old], None)
 
 
+def test_a_filtered_page_reads_so_many_events_and_goes_on_from_there(
+    store: EventStore, table: WatchedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a page that reads six events, over days, and one that is wanted at the very end
+    monkeypatch.setattr("patchbay.health.store._FILTERED_READ", 6)
+    others = [event(f"other-{n}", ago=timedelta(hours=5 * n)) for n in range(10)]
+    wanted = event("wanted", ago=timedelta(days=3), kind=IntegrationType.ALERT)
+    store.add([*others, wanted], NOW)
+
+    # When it is filtered
+    since = NOW - timedelta(days=4)
+    pages = all_pages(store, limit=5, integration_type=IntegrationType.ALERT, since=since)
+
+    # Then the first page is empty after six events, and the second finds it
+    assert [len(page.items) for page in pages] == [0, 1]
+    read = [len(page.items) for page in table.queries]
+    assert sum(read) == len(others) + 1
+
+
 @pytest.mark.parametrize(
     ("later", "left", "queries"),
     [

@@ -1,8 +1,8 @@
 """A large run against an emulator of DynamoDB, with threads that run as they come.
 
-    PYTHONPATH=functions:layers/patchbay:. .venv/bin/python -m tests.simulator --events 20000
+    make simulate EVENTS=20000 SEED=1
 
-It exits with 1 if there is any difference. `make tools` has installed the emulator.
+It exits with 1 if there is any difference.
 """
 
 import argparse

@@ -6,17 +6,18 @@ working, and what its owner has put to rest; within a rank by how long it has be
 A query of the index gives connections in the order of their ids, so ranking means reading them all.
 That is bounded: up to `BLOCK` are ranked together; what a space has beyond comes after them, ranked
 by itself.
+
+Of the connections package only the names of its keys are needed, and only here: it is imported in
+place, since all of it would be a third of the function's start.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-from patchbay.connections.model import HealthStatus, Lifecycle
-from patchbay.connections.store import connection_key, connections_of_space_pk
 from patchbay.platform.clock import UtcTime, from_text, to_text
 from patchbay.platform.dynamodb import Item, Table
 from patchbay.tenancy.model import Space
@@ -42,12 +43,13 @@ _ALWAYS: Final = ""
 """Sorts before every time: it has never been otherwise."""
 
 _ERROR, _DISCONNECTED, _STALE, _UNKNOWN, _CONNECTED, _RESTING = range(6)
-_RANKS: Final = {
-    HealthStatus.ERROR: _ERROR,
-    HealthStatus.DISCONNECTED: _DISCONNECTED,
-    HealthStatus.UNKNOWN: _UNKNOWN,
-    HealthStatus.CONNECTED: _CONNECTED,
+_RANKS: Final[dict[str, int]] = {
+    "error": _ERROR,
+    "disconnected": _DISCONNECTED,
+    "unknown": _UNKNOWN,
+    "connected": _CONNECTED,
 }
+_ACTIVE: Final = "active"
 
 
 class ConnectionHealth(BaseModel):
@@ -60,7 +62,7 @@ class ConnectionHealth(BaseModel):
     connection_id: str
     name: str
     lifecycle: str
-    status: HealthStatus
+    status: Literal["connected", "disconnected", "error", "unknown"]
     since: UtcTime | None
     checked_at: UtcTime | None
     last_success_at: UtcTime | None
@@ -117,6 +119,8 @@ class ConnectionOverview:
         return ConnectionPage([one for _, one in shown], next_start)
 
     def _block(self, space: Space, after_id: str | None, limit: int) -> list[Item]:
+        from patchbay.connections.store import connection_key, connections_of_space_pk
+
         pk = connections_of_space_pk(space.id)
         start: Mapping[str, Any] | None = None
         if after_id:
@@ -140,14 +144,14 @@ def _health(item: Item, now: datetime) -> ConnectionHealth:
     lifecycle = item["status"]
     last_success = from_text(item["last_success_at"]) if item.get("last_success_at") else None
     interval = None
-    if monitor.get("enabled") and lifecycle == Lifecycle.ACTIVE:
+    if monitor.get("enabled") and lifecycle == _ACTIVE:
         interval = _INTERVALS[monitor["interval"]]
     quiet_since = last_success or from_text(item["created_at"])
     return ConnectionHealth(
         connection_id=item["id"],
         name=item["name"],
         lifecycle=lifecycle,
-        status=HealthStatus(health["status"]),
+        status=health["status"],
         since=health.get("since"),
         checked_at=health["checked_at"],
         last_success_at=last_success,
@@ -167,7 +171,7 @@ def _position(one: ConnectionHealth) -> Position:
 
 
 def _rank(one: ConnectionHealth) -> int:
-    if one.lifecycle != Lifecycle.ACTIVE:
+    if one.lifecycle != _ACTIVE:
         return _RESTING
     rank = _RANKS[one.status]
     return min(rank, _STALE) if one.stale else rank

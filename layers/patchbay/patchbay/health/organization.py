@@ -8,7 +8,6 @@ beyond comes after them, ranked by itself.
 
 import base64
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
@@ -65,14 +64,22 @@ class DayPoint(BaseModel):
     no_data: bool
 
 
-class SpaceHealth(Totals):
-    """`previous` is as long as the period and ends where it begins; null where the counts no longer
-    reach back so far."""
+class SpaceHealth(BaseModel):
+    """The summary of a space without its types, and how it compares.
+
+    `previous` is as long as the period and ends where it begins; null where the counts no longer
+    reach back so far.
+    """
 
     space_id: str
     slug: str
     name: str
     period_days: int
+    total_events: int
+    success_count: int
+    error_count: int
+    success_rate: float
+    no_data: bool
     platform_faults: int
     previous: Totals | None
     difference: Difference | None
@@ -128,6 +135,8 @@ class OrganizationOverview:
         return SpacePage(items, None)
 
     def _side_by_side[T, R](self, work: Callable[[T], R], of: Iterable[T]) -> list[R]:
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(work, of))
 
