@@ -16,7 +16,7 @@ def test_the_counts_are_exact_under_every_fault_at_once(
     simulation = Simulation(
         connect(),
         ("IntegrationsTable", "EventsTable"),
-        events=300,
+        events=200,
         seed=seed,
         in_turns=True,
         sizes=(1, 2, 5, 10),

@@ -9,8 +9,11 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 import ingest_events
+from patchbay.health.store import EventStore
 from patchbay.platform.clock import to_text, utc_now
 from patchbay.platform.dynamodb import Table, connect
+from patchbay.platform.errors import NotFound
+from patchbay.tenancy.store import TenancyStore
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
 
@@ -162,6 +165,29 @@ def test_a_message_is_whole_or_not_at_all(tenant: Tenant) -> None:
 def test_an_envelope_from_the_future_is_refused(tenant: Tenant) -> None:
     ahead = to_text((utc_now() + timedelta(hours=1)).replace(microsecond=0))
     assert delivered(envelope(tenant) | {"time": ahead}) == [0]
+
+
+def test_what_nobody_foresaw_concerns_one_message(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
+) -> None:
+    def unforeseen(_: TenancyStore, slug: str) -> None:
+        raise ZeroDivisionError(f"s3cr3t {slug}") if slug == "odd" else NotFound("space")
+
+    monkeypatch.setattr(TenancyStore, "space", unforeseen)
+    good = envelope(tenant, space=tenant.space_id)
+
+    # The first can't even be read; the second is of a space that can't be written to
+    assert delivered(envelope(tenant, 2, space="odd"), good) == [0]
+    monkeypatch.setattr(EventStore, "add", unforeseen_in_store)
+    assert delivered(good) == [0]
+
+    assert len(list(Table("EventsTable").query(f"SPACE#{tenant.space_id}").items)) == 2
+    assert '"error":"ZeroDivisionError"' in log.getvalue()
+    assert "s3cr3t" not in log.getvalue()
+
+
+def unforeseen_in_store(*_: Any) -> None:
+    raise ZeroDivisionError("s3cr3t")
 
 
 def test_an_outage_puts_everything_off_and_a_redrive_counts_it_once(

@@ -44,6 +44,7 @@ SPACES: Final = 5
 WRITERS: Final = 8
 RAW_EVENT_DAYS: Final = 366
 """Nothing is refused for its age: the traffic covers 40 days."""
+BATCH: Final = 10
 MAX_RECEIVES: Final = 5
 REDELIVERED: Final = 0.03
 """Of what was acknowledged, when the acknowledgement was lost."""
@@ -150,18 +151,18 @@ class Simulation:
 
     def _take(self, integrations: Table, events: Table) -> None:
         store = EventStore(events, RAW_EVENT_DAYS)
-        try:
-            first, receives = self._queue.popleft()
-        except IndexError:
+        taken = self._next()
+        if taken is None:
             return
+        first, receives = taken
         if first.body is None:
             self._call(store, first)
             return
         batch = {first.name: (first, receives + 1)}
-        while len(batch) < 10 and self._queue and self._queue[0][0].body is not None:
-            delivery, receives = self._queue.popleft()
-            if delivery.name in batch:
-                self._queue.append((delivery, receives))
+        while len(batch) < BATCH and (taken := self._next()):
+            delivery, receives = taken
+            if delivery.body is None or delivery.name in batch:
+                self._again(delivery, receives)
                 break
             batch[delivery.name] = (delivery, receives + 1)
         intake = Intake(TenancyStore(integrations), store)
@@ -177,6 +178,12 @@ class Simulation:
                     self._put_aside.append(delivery)
                 else:
                     self._again(delivery, count)
+
+    def _next(self) -> tuple[Delivery, int] | None:
+        try:
+            return self._queue.popleft()
+        except IndexError:
+            return None
 
     def _call(self, store: EventStore, delivery: Delivery) -> None:
         """A client of the API: it repeats what failed, and sometimes gives up instead."""

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -85,14 +85,15 @@ class Intake:
             except InvalidInput as error:
                 _log_refusal(message, error)
                 refused.append(message.id)
-            except TemporarilyUnavailable:
-                logger.warning("message put off", message_id=message.id)
+            except Exception as error:
+                # Whatever it is: the others of the batch are not to suffer for it.
+                _log_failure(error, message_id=message.id)
                 refused.append(message.id)
         for space_id, taken in by_space.items():
             try:
                 added = self._events.add([e for events in taken.values() for e in events], now)
-            except TemporarilyUnavailable:
-                logger.warning("messages put off", space_id=space_id, messages=len(taken))
+            except Exception as error:
+                _log_failure(error, space_id=space_id, messages=len(taken))
                 refused.extend(taken)
             else:
                 logger.info(
@@ -148,6 +149,14 @@ _OUR_NAMES: Final = frozenset(
         *EventDraft.model_fields,
     }
 )
+
+
+def _log_failure(error: Exception, **about: Any) -> None:
+    """What can be waited out, or an unforeseen error by its type: its text may quote a message."""
+    if isinstance(error, TemporarilyUnavailable):
+        logger.warning("messages put off", **about)
+    else:
+        logger.error("unforeseen", error=type(error).__name__, **about)
 
 
 def _log_refusal(message: Message, error: InvalidInput) -> None:
