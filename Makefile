@@ -115,6 +115,11 @@ postgresql:
 			$$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 			postgresql; }); }
 
+.PHONY: simulate
+simulate: tools ## Events under every fault at once, on the emulator: EVENTS=20000 SEED=1
+	PYTHONPATH=functions:layers/patchbay:. $(BIN)/python -m tests.simulator \
+		--events $(or $(EVENTS),20000) --seed $(or $(SEED),1)
+
 # ---------------------------------------------------------------- tools
 
 .PHONY: tools

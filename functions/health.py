@@ -3,8 +3,16 @@
 from functools import cache
 from typing import Any
 
+from patchbay.health.connections import ConnectionHealth, ConnectionOverview
 from patchbay.health.model import Added, Event, EventBatch, accept
-from patchbay.health.queries import EventQuery, HealthQuery
+from patchbay.health.organization import OrganizationOverview, SpaceHealth
+from patchbay.health.queries import (
+    EventQuery,
+    HealthQuery,
+    OrganizationHealthQuery,
+    SeriesQuery,
+)
+from patchbay.health.series import HealthSeries, Interval, points_of
 from patchbay.health.store import EventStore
 from patchbay.health.summary import HealthSummary, summarize, window_start
 from patchbay.platform.clock import utc_now
@@ -13,15 +21,20 @@ from patchbay.platform.dynamodb import Table
 from patchbay.platform.http import HttpApi
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
-from patchbay.platform.lists import Listing, Lists
+from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.settings import HealthSettings
 from patchbay.tenancy.access import Permission, Principal, admit
 from patchbay.tenancy.store import TenancyStore
 
 
 @cache
+def _table() -> Table:
+    return Table(HealthSettings.from_env().integrations_table)
+
+
+@cache
 def _tenants() -> TenancyStore:
-    return TenancyStore(Table(HealthSettings.from_env().integrations_table))
+    return TenancyStore(_table())
 
 
 @cache
@@ -32,13 +45,12 @@ def _events() -> EventStore:
 
 @cache
 def _lists() -> Lists:
-    table = Table(HealthSettings.from_env().integrations_table)
-    return Lists(table, CursorSeal(table))
+    return Lists(_table(), CursorSeal(_table()))
 
 
 @cache
 def _idempotency() -> Idempotency:
-    return Idempotency(Table(HealthSettings.from_env().integrations_table))
+    return Idempotency(_table())
 
 
 api = HttpApi(admit, tag="Health", idempotency=_idempotency)
@@ -77,7 +89,56 @@ def get_health(caller: Principal, slug: str, query: HealthQuery) -> HealthSummar
     """The health of a space over the last days: exact counts and rates."""
     space = _tenants().space_for(caller, Permission.READ, slug)
     buckets = _events().buckets_since(space.id, window_start(utc_now(), query.days))
-    return summarize(buckets, query.days, space.id)
+    return summarize((query.counted(bucket) for bucket in buckets), query.days, space.id)
+
+
+@api.get("/spaces/<slug>/integration-health/series", permission=Permission.READ)
+def get_health_series(caller: Principal, slug: str, query: SeriesQuery) -> HealthSeries:
+    """The health of a space over time: a point for each hour or day, gaps included."""
+    query.require_affordable()
+    space = _tenants().space_for(caller, Permission.READ, slug)
+    now = utc_now()
+    start = window_start(now, query.days)
+    counts = _events().counts_since(space.id, start, hourly=query.interval is Interval.HOUR)
+    chosen = {period: query.counted(bucket) for period, bucket in counts.items()}
+    return HealthSeries(
+        space_id=space.id,
+        period_days=query.days,
+        interval=query.interval,
+        integration_type=query.integration_type,
+        points=points_of(chosen, start, now, query.interval),
+    )
+
+
+@api.get("/spaces/<slug>/integration-health/connections", permission=Permission.READ)
+def list_connection_health(
+    caller: Principal, slug: str, query: ListQuery
+) -> Listing[ConnectionHealth]:
+    """The connections of a space, worst first: status, last success, what has to be done."""
+    space = _tenants().space_for(caller, Permission.READ, slug)
+    now = utc_now()
+    scope = Lists.scope(caller.organization_id, f"connections' health of {space.id}", "", query)
+    page = ConnectionOverview(_table()).page(
+        space, now=now, limit=query.limit, start=_lists().position(query, scope, now)
+    )
+    return Listing(items=page.items, next_cursor=_lists().next_cursor(page.next_start, scope, now))
+
+
+@api.get("/v1/organizations/<organization_id>/integration-health", permission=Permission.READ)
+def list_space_health(
+    caller: Principal, organization_id: str, query: OrganizationHealthQuery
+) -> Listing[SpaceHealth]:
+    """The spaces of an organization side by side, worst first, with the period before."""
+    now = utc_now()
+    scope = Lists.scope(caller.organization_id, f"health of {organization_id}", "", query)
+    page = OrganizationOverview(_tenants(), _events()).page(
+        organization_id,
+        days=query.days,
+        now=now,
+        limit=query.limit,
+        start=_lists().position(query, scope, now),
+    )
+    return Listing(items=page.items, next_cursor=_lists().next_cursor(page.next_start, scope, now))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

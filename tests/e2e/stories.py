@@ -35,7 +35,12 @@ _VARYING: Final = [
     (re.compile(r"\b([a-z]{3})_[0-9A-HJKMNP-TV-Z]{26}"), r"\1_ID"),
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UUID"),
     (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z"), "TIME"),
-    (re.compile(r'("(?:[a-z0-9_]*_ms|latencyMs|healthLatencyMs)": ?)[0-9]+'), r"\1MS"),
+    (
+        re.compile(
+            r'("(?:[a-z0-9_]*_ms|latencyMs|healthLatencyMs|seconds_since_success)": ?)[0-9]+'
+        ),
+        r"\1N",
+    ),
     (re.compile(r'("trace_id": ?)"[^"]*"'), r'\1"TRACE"'),
 ]
 

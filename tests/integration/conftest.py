@@ -146,7 +146,6 @@ def deployed(
         "MONITOR_CANARY": "",
         "AUTO_DISABLE_FAILURES": "0",
         "AUTO_DISABLE_DAYS": "0",
-        "INTEGRATION_BUS": "integrations",
     }.items():
         monkeypatch.setenv(name, value)
     modules = [importlib.import_module(name) for name in FUNCTIONS]

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
 
-from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket, Period, Tally
+from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket, Faults, Period, Tally
 from patchbay.health.model import Added, Event, EventStatus, IntegrationType
 from patchbay.health.recording import event_of_test
 from patchbay.health.store import EventPage, EventStore
@@ -276,17 +276,17 @@ def test_calls_one_after_another_add_up(store: EventStore) -> None:
     assert_stored_and_counted(store, events)
 
 
-def test_98_events_of_one_hour_fit_into_one_transaction_and_100_take_two(
+def test_97_events_of_one_hour_fit_into_one_transaction_and_100_take_two(
     store: EventStore, table: WatchedTable
 ) -> None:
     # given
     events = [event(f"run-{n}", ago=timedelta(seconds=n)) for n in range(100)]
 
     # when
-    added = store.add(events[:98], NOW)
+    added = store.add(events[:97], NOW)
 
     # then
-    assert (added.accepted, [len(writes) for writes in table.transactions]) == (98, [100])
+    assert (added.accepted, [len(writes) for writes in table.transactions]) == (97, [99])
 
     # when
     table.transactions.clear()
@@ -294,8 +294,8 @@ def test_98_events_of_one_hour_fit_into_one_transaction_and_100_take_two(
     added = store.add(hundred, NOW)
 
     # then
-    assert (added.accepted, [len(writes) for writes in table.transactions]) == (100, [100, 4])
-    assert_stored_and_counted(store, [*events[:98], *hundred])
+    assert (added.accepted, [len(writes) for writes in table.transactions]) == (100, [99, 5])
+    assert_stored_and_counted(store, [*events[:97], *hundred])
 
 
 def test_an_hour_each_for_many_events_splits_by_time(
@@ -617,6 +617,25 @@ def test_a_page_of_a_sparse_space_ends_after_20_queries(
     assert (second.items, second.next_start) == ([old], None)
 
 
+def test_a_filtered_page_reads_so_many_events_and_goes_on_from_there(
+    store: EventStore, table: WatchedTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a page that reads six events, over days, and one that is wanted at the very end
+    monkeypatch.setattr("patchbay.health.store._FILTERED_READ", 6)
+    others = [event(f"other-{n}", ago=timedelta(hours=5 * n)) for n in range(10)]
+    wanted = event("wanted", ago=timedelta(days=3), kind=IntegrationType.ALERT)
+    store.add([*others, wanted], NOW)
+
+    # When it is filtered
+    since = NOW - timedelta(days=4)
+    pages = all_pages(store, limit=5, integration_type=IntegrationType.ALERT, since=since)
+
+    # Then the first page is empty after six events, and the second finds it
+    assert [len(page.items) for page in pages] == [0, 1]
+    read = [len(page.items) for page in table.queries]
+    assert sum(read) == len(others) + 1
+
+
 @pytest.mark.parametrize(
     ("later", "left", "queries"),
     [
@@ -713,7 +732,10 @@ def seed_bucket(table: Table, period: Period, events: int) -> None:
         latency_sum_ms=of_type * 20_000,
         latencies=(of_type // 12,) * (len(LATENCY_BOUNDS_MS) + 1),
     )
-    counts = Bucket(dict.fromkeys(IntegrationType, tally), 12).encode(period.start)
+    counts = Bucket(
+        dict.fromkeys(IntegrationType, tally),
+        {IntegrationType.CONNECTION_TEST: Faults(12, period.start + timedelta(minutes=50))},
+    ).encode(period.start)
     key = Key(f"SPACE#{SPACE}", period.sort_key(0))
     item = {**key._asdict(), "counts": counts, "revision": events, "expires_at": 1_800_000_000}
     table.write(Put(item))

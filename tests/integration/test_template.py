@@ -70,6 +70,8 @@ def test_each_function_is_told_what_its_settings_ask_for(template: dict[str, Any
         "run_tests": settings.RunTestsSettings,
         "dispatch_monitors": settings.DispatchMonitorsSettings,
         "run_monitors": settings.RunMonitorsSettings,
+        "ingest_events": settings.HealthSettings,
+        "fold_counts": settings.EventsSettings,
     }
     for function in functions(template).values():
         properties = function["Properties"]
@@ -197,3 +199,43 @@ def test_the_pattern_of_egress_rules_is_what_the_guard_reads(template: dict[str,
         assert not re.fullmatch(pattern, text)
         with pytest.raises(ValueError, match="cidr"):
             EgressPolicy.parse(text)
+
+
+def test_what_a_queue_delivers_is_not_delivered_to_a_second_function_meanwhile(
+    template: dict[str, Any],
+) -> None:
+    queues = resources(template, "AWS::SQS::Queue")
+    default = template["Globals"]["Function"]["Timeout"]
+    for function in functions(template).values():
+        properties = function["Properties"]
+        for event in properties.get("Events", {}).values():
+            if event["Type"] != "SQS":
+                continue
+            source = event["Properties"]
+            assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+            queue = queues[source["Queue"]["!GetAtt"].partition(".")[0]]["Properties"]
+            window = source.get("MaximumBatchingWindowInSeconds", 0)
+            needed = 6 * properties.get("Timeout", default) + window
+            assert queue["VisibilityTimeout"] >= needed
+            dead = queue["RedrivePolicy"]["deadLetterTargetArn"]["!GetAtt"].partition(".")[0]
+            # What is put aside is kept at least as long as what waits.
+            kept = queues[dead]["Properties"]["MessageRetentionPeriod"]
+            assert kept >= queue["MessageRetentionPeriod"]
+
+
+def test_queues_are_encrypted(template: dict[str, Any]) -> None:
+    for queue in resources(template, "AWS::SQS::Queue").values():
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def test_only_the_rule_of_the_bus_may_send_to_the_ingest_queue(template: dict[str, Any]) -> None:
+    policy = template["Resources"]["IngestQueuePolicy"]["Properties"]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Action"] == "sqs:SendMessage"
+    condition = {"ArnEquals": {"aws:SourceArn": {"!GetAtt": "IngestRule.Arn"}}}
+    assert statement["Condition"] == condition
+    rule = template["Resources"]["IngestRule"]["Properties"]
+    assert rule["EventPattern"] == {"detail-type": ["integration.event"]}
+    [target] = rule["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": {"!GetAtt": "UndeliveredQueue.Arn"}}

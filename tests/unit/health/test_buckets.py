@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from patchbay.health.buckets import (
     LATENCY_BOUNDS_MS,
     Bucket,
+    Faults,
     Period,
     Span,
     Tally,
@@ -54,7 +55,14 @@ def count(events: list[Event]) -> Bucket:
             latency_sum_ms=sum(durations),
             latencies=tuple(slots.count(slot) for slot in range(len(LATENCY_BOUNDS_MS) + 1)),
         )
-    return Bucket(by_type, len(ours))
+    faults = {
+        kind: Faults(
+            sum(event.integration_type is kind for event in ours),
+            max(event.occurred_at for event in ours if event.integration_type is kind),
+        )
+        for kind in {event.integration_type for event in ours}
+    }
+    return Bucket(by_type, faults)
 
 
 @given(events_of_a_day, st.randoms(use_true_random=False))
@@ -103,7 +111,9 @@ def test_a_platform_fault_leaves_no_trace_in_the_totals() -> None:
         platform_fault=True,
     )
 
-    assert Bucket().absorb([fault, fault]) == Bucket({}, platform_faults=2)
+    assert Bucket().absorb([fault, fault]) == Bucket(
+        {}, {IntegrationType.CONNECTION_TEST: Faults(2, HOUR)}
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,15 +136,16 @@ def test_a_bucket_of_all_six_types_is_small(events_per_type: int, at_most_bytes:
     )
 
     # when
-    stored = Bucket(dict.fromkeys(IntegrationType, busy), events_per_type).encode(DAY)
+    faults = {IntegrationType.CONNECTION_TEST: Faults(events_per_type, DAY + timedelta(hours=23))}
+    stored = Bucket(dict.fromkeys(IntegrationType, busy), faults).encode(DAY)
 
     # then: with about 110 bytes of keys, revision and expiry, well below the 1 KB of a write unit
     assert len(stored) <= at_most_bytes
 
 
 def test_a_form_of_another_version_is_not_guessed_at() -> None:
-    with pytest.raises(ValueError, match="version 2"):
-        Bucket.decode(b"\x02\x00", DAY)
+    with pytest.raises(ValueError, match="version 3"):
+        Bucket.decode(b"\x03\x00", DAY)
 
 
 def test_a_period_names_its_shards() -> None:
@@ -171,3 +182,45 @@ def test_a_start_at_midnight_needs_no_hours() -> None:
         ("H#2026-02-17T10#", "H#2026-02-17T~"),
         ("D#2026-02-18#", "D#~"),
     ]
+
+
+def test_version_1_is_read_with_its_faults_as_connection_tests() -> None:
+    # given: what was stored before: 3 faults, and one success of a webhook after 10 ms
+    slots = bytes([1] + [0] * len(LATENCY_BOUNDS_MS))
+    stored = bytes([1, 3, 3, 1, 0, 1, 0, 10]) + slots
+
+    # when
+    bucket = Bucket.decode(stored, HOUR)
+
+    # then
+    assert bucket.faults == {IntegrationType.CONNECTION_TEST: Faults(3, HOUR)}
+    assert bucket.by_type == {
+        IntegrationType.WEBHOOK: Tally(
+            success=1, last_success_at=HOUR, latency_sum_ms=10, latencies=tuple(slots)
+        )
+    }
+    assert Bucket.decode(bucket.encode(HOUR), HOUR) == bucket
+
+
+@given(events_of_a_day)
+def test_faults_as_errors_are_what_counting_them_as_errors_gives(events: list[Event]) -> None:
+    as_errors = [
+        event.model_copy(
+            update={"platform_fault": False, "status": EventStatus.ERROR, "duration_ms": None}
+        )
+        if event.platform_fault
+        else event
+        for event in events
+    ]
+
+    told = count(events).with_faults_as_errors()
+
+    assert told.by_type == count(as_errors).by_type
+    assert told.platform_faults == count(events).platform_faults
+
+
+@given(events_of_a_day)
+def test_the_counts_of_the_types_are_those_of_their_events(events: list[Event]) -> None:
+    for kind in IntegrationType:
+        of_kind = [event for event in events if event.integration_type is kind]
+        assert count(events).of_type(kind) == count(of_kind)

@@ -90,9 +90,8 @@ def past_of(rule: NewRule, events: EventStore, space_id: str, now: datetime, day
     condition = rule.condition
     if isinstance(condition, ConnectionDown) or condition.of_connections:
         return _past_of_connections(rule, events, space_id, now, start, length)
-    buckets = [
-        (hour, bucket) for hour, bucket in events.hour_buckets(space_id, start) if hour < now
-    ]
+    counts = events.counts_since(space_id, start, hourly=True)
+    buckets = [(period.start, bucket) for period, bucket in counts.items() if period.start < now]
     subjects = _subjects(rule, (bucket for _, bucket in buckets), space_id)
     hours = {subject: [Hour() for _ in range(length)] for subject in subjects}
     for at, bucket in buckets:

@@ -26,6 +26,7 @@ from patchbay.connections.model import (
     ConnectionQuery,
     Endpoint,
     Health,
+    HealthStatus,
     Lifecycle,
     RequiredAction,
     id_prefix,
@@ -479,6 +480,9 @@ def _observed(
         "state": step.state.encode(),
         "stated_status": None,
     }
+    if seen.status is HealthStatus.CONNECTED:
+        # Kept through later failures: how long ago it last worked.
+        values["last_success_at"] = to_text(seen.ended)
     standing = PRESENT & equals("state", connection.state)
     remove: tuple[str, ...] = ()
     if step.transitions:

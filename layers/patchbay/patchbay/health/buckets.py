@@ -6,10 +6,15 @@ aside to another; merged, in any order, they are the count of the period.
 Buckets are what a summary costs, and they ride in every ingest transaction, where each KB begun
 costs 2 WRU. So the counts are one binary attribute: a run of unsigned LEB128 numbers
 
-    version, platform faults, then for each type that has events:
-    type code, successes, errors, last success, last error, latency sum in ms, histogram slots
+    version, mask of the types that have events, mask of the types that have platform faults,
+    for each type with events:  successes, errors, last success, last error, latency sum in ms,
+                                histogram slots
+    for each type with faults:  faults, last fault
 
-where the last times are milliseconds since the start of the period plus one, and 0 for none.
+where a mask has the bit of a type's code, and the last times are milliseconds since the start of
+the period, those of successes and errors plus one, and 0 for none. Version 1, which is read too,
+had one number of platform faults without their type and time: they were connection tests, and the
+start of the period stands for the time.
 """
 
 from bisect import bisect_left
@@ -17,6 +22,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import reduce
+from itertools import islice
 from typing import Final, NamedTuple, Self
 
 from patchbay.health.model import Event, EventStatus, IntegrationType
@@ -29,7 +36,7 @@ LATENCY_BOUNDS_MS: Final = (50, 100, 250, 500, 1000, 2500, 5000, 15_000, 60_000,
 
 _SLOTS: Final = len(LATENCY_BOUNDS_MS) + 1
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 # Stored: a code may be added, never changed.
 _CODES: Final = {
     IntegrationType.METADATA_SYNC: 0,
@@ -40,7 +47,8 @@ _CODES: Final = {
     IntegrationType.CONNECTION_TEST: 5,
 }
 _TYPES: Final = {code: kind for kind, code in _CODES.items()}
-_NUMBERS_PER_TYPE: Final = 6 + _SLOTS
+_NUMBERS_PER_TALLY: Final = 5 + _SLOTS
+_ONE_DAY: Final = timedelta(days=1)
 _AFTER_ALL: Final = "~"
 """Sorts after every digit."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -51,6 +59,10 @@ class Span(StrEnum):
 
     HOUR = "H"
     DAY = "D"
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(hours=1) if self is Span.HOUR else _ONE_DAY
 
 
 class Period(NamedTuple):
@@ -66,6 +78,11 @@ class Period(NamedTuple):
     @classmethod
     def day_of(cls, moment: datetime) -> Self:
         return cls(Span.DAY, floor_to_hour(moment).replace(hour=0))
+
+    @property
+    def end(self) -> datetime:
+        """Where the next one starts."""
+        return self.start + self.span.length
 
     @property
     def prefix(self) -> str:
@@ -86,6 +103,22 @@ class Period(NamedTuple):
         )
 
 
+def periods_of(moment: datetime) -> tuple[Period, Period]:
+    """The hour and the day that count what happened at this moment."""
+    return Period.hour_of(moment), Period.day_of(moment)
+
+
+def hours_since(start: datetime) -> tuple[str, str]:
+    """The range of sort keys, ends included, of the hours from `start` on, future ones included."""
+    return Period.hour_of(start).prefix, f"{Span.HOUR}#{_AFTER_ALL}"
+
+
+def hours_of_day(start: datetime) -> tuple[str, str]:
+    """The range of sort keys, ends included, of the hours of the day that starts then."""
+    day = f"{Span.HOUR}#{start.date().isoformat()}T"
+    return day, f"{day}{_AFTER_ALL}"
+
+
 def sort_keys_since(start: datetime) -> list[tuple[str, str]]:
     """The ranges of sort keys, ends included, whose buckets cover all from `start`, a full hour.
 
@@ -97,7 +130,7 @@ def sort_keys_since(start: datetime) -> list[tuple[str, str]]:
     hour = Period.hour_of(start).prefix
     return [
         (hour, f"{hour[: hour.index('T')]}T{_AFTER_ALL}"),
-        (Period.day_of(day + timedelta(days=1)).prefix, f"{Span.DAY}#{_AFTER_ALL}"),
+        (Period.day_of(day + _ONE_DAY).prefix, f"{Span.DAY}#{_AFTER_ALL}"),
     ]
 
 
@@ -145,31 +178,58 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Faults:
+    """Tests that failed through us. Their durations are in no histogram: they measure us."""
+
+    count: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Bucket:
     """Counts of some events. The empty bucket is the neutral element of `merge`."""
 
     by_type: Mapping[IntegrationType, Tally] = field(default_factory=dict)
-    platform_faults: int = 0
-    """Tests that failed through us; they are in no tally."""
+    faults: Mapping[IntegrationType, Faults] = field(default_factory=dict)
+    """Platform faults; they are in no tally."""
+
+    @property
+    def platform_faults(self) -> int:
+        return sum(faults.count for faults in self.faults.values())
 
     def absorb(self, events: Iterable[Event]) -> "Bucket":
         """The same counts with these events added, whatever their order."""
-        by_type = dict(self.by_type)
-        faults = self.platform_faults
+        by_type, by_fault = dict(self.by_type), dict(self.faults)
         for event in events:
+            kind = event.integration_type
             if event.platform_fault:
-                faults += 1
+                fault = Faults(1, event.occurred_at)
+                by_fault[kind] = _with_faults(by_fault[kind], fault) if kind in by_fault else fault
             else:
-                tally = by_type.get(event.integration_type, Tally())
-                by_type[event.integration_type] = tally.plus(event)
-        return Bucket(by_type, faults)
+                by_type[kind] = by_type.get(kind, Tally()).plus(event)
+        return Bucket(by_type, by_fault)
+
+    def of_type(self, kind: IntegrationType) -> "Bucket":
+        """What of these counts is of one type."""
+        return Bucket(
+            {known: tally for known, tally in self.by_type.items() if known is kind},
+            {known: faults for known, faults in self.faults.items() if known is kind},
+        )
+
+    def with_faults_as_errors(self) -> "Bucket":
+        """The tallies as if platform faults were errors of the integration like any other."""
+        as_errors = {
+            kind: Tally(errors=faults.count, last_error_at=faults.last_at)
+            for kind, faults in self.faults.items()
+        }
+        return Bucket(merge(Bucket(self.by_type), Bucket(as_errors)).by_type, self.faults)
 
     def encode(self, start: datetime) -> bytes:
         """The stored form. `start` is the start of the period that holds all of the events."""
-        numbers = [_VERSION, self.platform_faults]
-        for kind, tally in sorted(self.by_type.items()):
+        numbers = [_VERSION, _mask(self.by_type), _mask(self.faults)]
+        for kind in _in_order(self.by_type):
+            tally = self.by_type[kind]
             numbers += (
-                _CODES[kind],
                 tally.success,
                 tally.errors,
                 _offset(tally.last_success_at, start),
@@ -177,36 +237,40 @@ class Bucket:
                 tally.latency_sum_ms,
                 *tally.latencies,
             )
+        for kind in _in_order(self.faults):
+            faults = self.faults[kind]
+            numbers += (faults.count, (faults.last_at - start) // _MILLISECOND)
         return b"".join(_leb128(number) for number in numbers)
 
     @classmethod
     def decode(cls, stored: bytes, start: datetime) -> Self:
         """Reads what `encode` wrote. Raises `ValueError` for a form of another version."""
-        version, faults, *numbers = _numbers(stored)
-        if version != _VERSION:
-            raise ValueError(f"a bucket of version {version}")
-        by_type = {}
-        for at in range(0, len(numbers), _NUMBERS_PER_TYPE):
-            code, success, errors, last_success, last_error, latency_sum, *latencies = numbers[
-                at : at + _NUMBERS_PER_TYPE
-            ]
-            by_type[_TYPES[code]] = Tally(
-                success,
-                errors,
-                _moment(last_success, start),
-                _moment(last_error, start),
-                latency_sum,
-                tuple(latencies),
-            )
+        numbers = _numbers(stored)
+        match version := next(numbers):
+            case 2:
+                typed, faulty = _types_of(next(numbers)), _types_of(next(numbers))
+                by_type = {kind: _tally(numbers, start) for kind in typed}
+                faults = {
+                    kind: Faults(next(numbers), start + next(numbers) * _MILLISECOND)
+                    for kind in faulty
+                }
+            case 1:
+                count = next(numbers)
+                faults = {IntegrationType.CONNECTION_TEST: Faults(count, start)} if count else {}
+                by_type = {_TYPES[code]: _tally(numbers, start) for code in numbers}
+            case _:
+                raise ValueError(f"a bucket of version {version}")
         return cls(by_type, faults)
 
 
 def merge(one: Bucket, other: Bucket) -> Bucket:
     """The counts of both. Associative and commutative."""
-    by_type = dict(one.by_type)
+    by_type, by_fault = dict(one.by_type), dict(one.faults)
     for kind, tally in other.by_type.items():
         by_type[kind] = merge_tallies(by_type[kind], tally) if kind in by_type else tally
-    return Bucket(by_type, one.platform_faults + other.platform_faults)
+    for kind, faults in other.faults.items():
+        by_fault[kind] = _with_faults(by_fault[kind], faults) if kind in by_fault else faults
+    return Bucket(by_type, by_fault)
 
 
 def merge_tallies(one: Tally, other: Tally) -> Tally:
@@ -218,6 +282,41 @@ def merge_tallies(one: Tally, other: Tally) -> Tally:
         _later(one.last_error_at, other.last_error_at),
         one.latency_sum_ms + other.latency_sum_ms,
         tuple(a + b for a, b in zip(one.latencies, other.latencies, strict=True)),
+    )
+
+
+def total_of(bucket: Bucket) -> Tally:
+    """All types together."""
+    return reduce(merge_tallies, bucket.by_type.values(), Tally())
+
+
+def _with_faults(one: Faults, other: Faults) -> Faults:
+    return Faults(one.count + other.count, max(one.last_at, other.last_at))
+
+
+def _mask(kinds: Iterable[IntegrationType]) -> int:
+    return sum(1 << _CODES[kind] for kind in kinds)
+
+
+def _types_of(mask: int) -> list[IntegrationType]:
+    return [_TYPES[code] for code in range(mask.bit_length()) if mask >> code & 1]
+
+
+def _in_order(kinds: Iterable[IntegrationType]) -> list[IntegrationType]:
+    return sorted(kinds, key=lambda kind: _CODES[kind])
+
+
+def _tally(numbers: Iterator[int], start: datetime) -> Tally:
+    success, errors, last_success, last_error, latency_sum, *latencies = islice(
+        numbers, _NUMBERS_PER_TALLY
+    )
+    return Tally(
+        success,
+        errors,
+        _moment(last_success, start),
+        _moment(last_error, start),
+        latency_sum,
+        tuple(latencies),
     )
 
 

@@ -99,20 +99,27 @@ class Added(BaseModel):
     duplicates: int
 
 
-def accept(batch: EventBatch, space_id: str, stamp: Stamp, oldest: datetime) -> list[Event]:
+def accept(
+    batch: EventBatch,
+    space_id: str,
+    stamp: Stamp,
+    oldest: datetime,
+    received_at: datetime | None = None,
+) -> list[Event]:
     """The events of a call, one per draft and in its order, duplicates included.
 
-    `oldest` is the start of the retention. Raises `InvalidInput` with every problem of the call
-    (`/events/3/occurred_at`); then none of it may be stored.
+    `oldest` is the start of the retention, `received_at` the moment of the call where it is not the
+    stamp's. Raises `InvalidInput` with every problem of the call (`/events/3/occurred_at`); then
+    none of it may be stored.
 
     The stamp gives an event without its own id one, and its time: the same ones again for a request
-    that is repeated under its Idempotency-Key.
+    that is repeated under its Idempotency-Key, or a message that is delivered again.
     """
-    now = stamp.now
+    now = received_at or stamp.now
     problems = [
         Problem(f"/events/{position}/occurred_at", sentence)
         for position, draft in enumerate(batch.events)
-        for sentence in _time_problems(draft, now, oldest)
+        for sentence in _time_problems(draft, stamp.now, now, oldest)
     ]
     if problems:
         raise InvalidInput(problems)
@@ -122,7 +129,7 @@ def accept(batch: EventBatch, space_id: str, stamp: Stamp, oldest: datetime) -> 
             space_id=space_id,
             integration_type=draft.integration_type,
             status=draft.status,
-            occurred_at=draft.occurred_at or now,
+            occurred_at=draft.occurred_at or stamp.now,
             received_at=now,
             connection_id=draft.connection_id,
             duration_ms=draft.duration_ms,
@@ -134,12 +141,14 @@ def accept(batch: EventBatch, space_id: str, stamp: Stamp, oldest: datetime) -> 
     ]
 
 
-def _time_problems(draft: EventDraft, now: datetime, oldest: datetime) -> Iterator[str]:
-    if draft.occurred_at is None:
-        if draft.id is not None:
-            # Without it a repeated call would bring the same id under another time, hence twice.
-            yield "is required for an event that brings its own id"
-    elif draft.occurred_at < oldest:
+def _time_problems(
+    draft: EventDraft, default: datetime, now: datetime, oldest: datetime
+) -> Iterator[str]:
+    occurred_at = draft.occurred_at or default
+    if draft.id is not None and draft.occurred_at is None:
+        # Without it a repeated call would bring the same id under another time, hence twice.
+        yield "is required for an event that brings its own id"
+    elif occurred_at < oldest:
         yield f"is older than events are kept: the oldest time taken is {to_text(oldest)}"
-    elif draft.occurred_at > now + MAX_AHEAD:
+    elif occurred_at > now + MAX_AHEAD:
         yield f"is more than {MAX_AHEAD.seconds // 60} minutes ahead"

@@ -1,12 +1,25 @@
 """What a caller may ask of events and health: the query strings."""
 
-from pydantic import BaseModel, ConfigDict
+from enum import StrEnum
+from typing import Annotated, Self
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from patchbay.health.buckets import Bucket
 from patchbay.health.model import EventStatus, IntegrationType
+from patchbay.health.series import MAX_HOURLY_DAYS, Interval
 from patchbay.health.summary import DEFAULT_DAYS, PeriodDays
 from patchbay.platform.clock import UtcTime
+from patchbay.platform.errors import InvalidInput
 from patchbay.platform.ids import ConnectionId
 from patchbay.platform.lists import ListQuery
+
+
+class ExcludeBlame(StrEnum):
+    """Whose failures are no errors of the integration."""
+
+    PLATFORM = "platform"
+    NONE = "none"
 
 
 class EventQuery(ListQuery):
@@ -22,4 +35,33 @@ class EventQuery(ListQuery):
 class HealthQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
+    days: PeriodDays = DEFAULT_DAYS
+    exclude_blame: Annotated[
+        ExcludeBlame,
+        Field(description="`none` counts tests that failed through us as errors"),
+    ] = ExcludeBlame.PLATFORM
+
+    def counted(self, bucket: Bucket) -> Bucket:
+        """The bucket as this query wants its events counted."""
+        if self.exclude_blame is ExcludeBlame.NONE:
+            return bucket.with_faults_as_errors()
+        return bucket
+
+
+class SeriesQuery(HealthQuery):
+    interval: Interval = Interval.DAY
+    integration_type: IntegrationType | None = None
+
+    def counted(self, bucket: Bucket) -> Bucket:
+        counted = super().counted(bucket)
+        return counted.of_type(self.integration_type) if self.integration_type else counted
+
+    def require_affordable(self) -> Self:
+        """Raises `InvalidInput` for more hours than a series has."""
+        if self.interval is Interval.HOUR and self.days > MAX_HOURLY_DAYS:
+            raise InvalidInput.at("/query/days", f"is at most {MAX_HOURLY_DAYS} with interval=hour")
+        return self
+
+
+class OrganizationHealthQuery(ListQuery):
     days: PeriodDays = DEFAULT_DAYS

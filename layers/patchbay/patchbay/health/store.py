@@ -1,8 +1,7 @@
 """Events and their counts in the events table.
 
     event          SPACE#<id>#<2026-02-17>#0   <occurred_at>#<event id>
-    hour bucket    SPACE#<id>                  H#2026-02-17T10#<shard>
-    day bucket     SPACE#<id>                  D#2026-02-17#<shard>
+    buckets        see `shards`
 
 An event and its counts land together or not at all: one transaction puts the events, each under the
 condition that it is new, and the buckets, each under the revision it was read at. Whatever is
@@ -16,8 +15,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from patchbay.health.buckets import SHARDS, Bucket, Period, Span, sort_keys_since
+from patchbay.health.buckets import (
+    SHARDS,
+    Bucket,
+    Period,
+    Span,
+    hours_since,
+    periods_of,
+    sort_keys_since,
+)
 from patchbay.health.model import Added, Event, EventStatus, IntegrationType
+from patchbay.health.shards import MAIN_SHARD, absorbing, bucket_key, buckets_pk, merged
 from patchbay.platform.clock import epoch_seconds, to_sortable
 from patchbay.platform.dynamodb import (
     ABSENT,
@@ -28,7 +36,6 @@ from patchbay.platform.dynamodb import (
     Put,
     Table,
     TransactionRefused,
-    equals,
     pause_seconds,
 )
 from patchbay.platform.errors import TemporarilyUnavailable
@@ -36,11 +43,11 @@ from patchbay.platform.ids import new_id
 from patchbay.platform.strict_json import compact, loads
 
 _ONE_DAY: Final = timedelta(days=1)
-_BUCKETS_KEPT: Final = timedelta(days=400)
 _ATTEMPTS: Final = 10
+_READS: Final = 3
 _QUERIES_PER_PAGE: Final = 20
-_FILTERED_QUERY_LIMIT: Final = 200
-"""Events read by one query when filters may leave few of them."""
+_FILTERED_READ: Final = 1000
+"""Events that one page reads when filters may leave few of them."""
 
 _WRITE: Final = "write"
 """The attribute of an event that tells which call stored it."""
@@ -72,7 +79,7 @@ class EventStore:
         """Stores and counts the events that are new; the others are duplicates.
 
         Of events with the same id and time in one call the first counts. All of the call lands in
-        one transaction if it fits into one (100 writes, buckets included); a larger one is split by
+        one transaction if it fits into one (97 events of one hour); a larger one is split by
         time, and each part is whole. Raises `TemporarilyUnavailable` when a part did not get
         through: the call may be repeated, and what had landed is then a duplicate if the events
         bring their own ids.
@@ -98,7 +105,8 @@ class EventStore:
         """The events of a space, newest first, from `since` (included) to `until` (excluded).
 
         `start` is the `next_start` of the page before, for the same space and filters. One call
-        makes at most 20 queries, however sparse the events are.
+        makes at most 20 queries, however sparse the events are, and with filters, which are
+        applied to what was read, reads at most 1,000 events.
         """
         # A sender's clock may be ahead of ours, and ours of the other Lambdas': tomorrow too.
         low = max(self.oldest(now), since or self.oldest(now))
@@ -112,6 +120,7 @@ class EventStore:
         day = date.fromisoformat(start["day"]) if start else high.date()
         after = start.get("after") if start else None
         found: list[Event] = []
+        left = _FILTERED_READ
         for _ in range(_QUERIES_PER_PAGE):
             # The retention moves on between two pages: what is left of the list may be gone.
             if low >= high or day < low.date() or (after and after < to_sortable(low)):
@@ -120,7 +129,7 @@ class EventStore:
             page = self._table.query(
                 pk,
                 between=(to_sortable(low), to_sortable(high)),
-                limit=_FILTERED_QUERY_LIMIT if filters else limit - len(found),
+                limit=left if filters else limit - len(found),
                 start={"pk": pk, "sk": after} if after else None,
                 newest_first=True,
             )
@@ -133,25 +142,51 @@ class EventStore:
                 after = page.last_key["sk"]
             else:
                 day, after = day - _ONE_DAY, None
+            left -= len(page.items)
+            if left <= 0:
+                break
         return EventPage(found, _position(day, after))
+
+    def events_of(self, space_id: str, period: Period) -> Iterator[Event]:
+        """Every event of a period that is still kept, oldest first."""
+        between = (to_sortable(period.start), to_sortable(period.end))
+        for item in self._table.query_all(
+            _events_pk(space_id, period.start.date()), between=between
+        ):
+            yield _event(space_id, item)
 
     def buckets_since(self, space_id: str, start: datetime) -> list[Bucket]:
         """The buckets that cover all from `start`, a full hour, to the last event.
 
         Two queries: hours until the first midnight, days from there on.
         """
-        pk = _buckets_pk(space_id)
-        return [
-            _bucket(item)
-            for between in sort_keys_since(start)
-            for item in self._table.query_all(pk, between=between)
-        ]
+        return list(self.counts_since(space_id, start).values())
 
-    def hour_buckets(self, space_id: str, start: datetime) -> list[tuple[datetime, Bucket]]:
-        """The hour buckets from `start`, a full hour, each with its hour: one for each shard."""
-        between = (Period.hour_of(start).prefix, f"{Span.HOUR}#~")
-        items = self._table.query_all(_buckets_pk(space_id), between=between)
-        return [(Period.of_sort_key(item["sk"]).start, _bucket(item)) for item in items]
+    def counts_since(
+        self, space_id: str, start: datetime, *, hourly: bool = False
+    ) -> dict[Period, Bucket]:
+        """What was counted from `start`, a full hour, to the last event: periods with events alone.
+
+        By days, but the first one by its hours if the start is in its midst: two queries. Or all by
+        hours: one query, and 24 times the items.
+        """
+        ranges = [hours_since(start)] if hourly else sort_keys_since(start)
+        return self.counts_between(space_id, ranges)
+
+    def counts_between(
+        self, space_id: str, ranges: Sequence[tuple[str, str]]
+    ) -> dict[Period, Bucket]:
+        """The counts in ranges of sort keys that do not overlap; one query for each.
+
+        Raises `TemporarilyUnavailable` if each of a few reads met a fold, which takes milliseconds.
+        """
+        pk = buckets_pk(space_id)
+        for _ in range(_READS):
+            found = [i for between in ranges for i in self._table.query_all(pk, between=between)]
+            counts = merged(found)
+            if counts is not None:
+                return counts
+        raise TemporarilyUnavailable
 
     def _add_together(self, events: Iterable[Event], token: str) -> int:
         """How many of the events were new. One transaction, tried until it gets through.
@@ -163,7 +198,7 @@ class EventStore:
         """
         pending = {_event_key(event): event for event in events}
         standing: dict[Key, Item | None] = {}
-        shard, beaten_on = 0, -1
+        shard, beaten_on = MAIN_SHARD, -1
         for attempt in range(_ATTEMPTS):
             writes = [
                 *(_event_put(event, token, self._retention) for event in pending.values()),
@@ -197,22 +232,26 @@ class EventStore:
         """The buckets with the events in them; `standing` holds the buckets read so far."""
         shares: dict[tuple[str, Period], list[Event]] = {}
         for event in events:
-            for period in _periods(event):
+            for period in periods_of(event.occurred_at):
                 shares.setdefault((event.space_id, period), []).append(event)
         for (space_id, period), share in shares.items():
-            key = Key(_buckets_pk(space_id), period.sort_key(shard))
+            key = bucket_key(space_id, period, shard)
             if key not in standing:
                 standing[key] = self._table.get(key)
-            yield _bucket_put(key, period, standing[key], share)
+            yield from absorbing(key, period, standing[key], share)
 
 
 def _parts(events: Iterable[Event]) -> Iterator[list[Event]]:
-    """The events in runs of time, each of which fits into one transaction with its buckets."""
+    """The events in runs of time, each of which fits into one transaction with its buckets.
+
+    A day takes two places: its bucket, and the note that it is spread over shards.
+    """
     part: list[Event] = []
     buckets: set[tuple[str, Period]] = set()
     for event in sorted(events, key=lambda event: (event.space_id, event.occurred_at)):
-        touched = {(event.space_id, period) for period in _periods(event)}
-        if len(part) + 1 + len(buckets | touched) > MAX_TRANSACTION_ITEMS:
+        touched = {(event.space_id, period) for period in periods_of(event.occurred_at)}
+        days = sum(period.span is Span.DAY for _, period in buckets | touched)
+        if len(part) + 1 + len(buckets | touched) + days > MAX_TRANSACTION_ITEMS:
             yield part
             part, buckets = [], set()
         part.append(event)
@@ -221,16 +260,8 @@ def _parts(events: Iterable[Event]) -> Iterator[list[Event]]:
         yield part
 
 
-def _periods(event: Event) -> tuple[Period, Period]:
-    return Period.hour_of(event.occurred_at), Period.day_of(event.occurred_at)
-
-
 def _another(shard: int) -> int:
     return random.choice([other for other in range(SHARDS) if other != shard])  # noqa: S311 - spreads load
-
-
-def _buckets_pk(space_id: str) -> str:
-    return f"SPACE#{space_id}"
 
 
 def _events_pk(space_id: str, day: date) -> str:
@@ -278,20 +309,3 @@ def _event(space_id: str, item: Item) -> Event:
     if "metadata" in item:
         fields["metadata"] = loads(item["metadata"].encode())
     return Event(space_id=space_id, **fields)
-
-
-def _bucket_put(key: Key, period: Period, standing: Item | None, share: list[Event]) -> Put:
-    before = _bucket(standing) if standing else Bucket()
-    return Put(
-        {
-            **key._asdict(),
-            "counts": before.absorb(share).encode(period.start),
-            "revision": standing["revision"] + 1 if standing else 1,
-            "expires_at": epoch_seconds(period.start, _BUCKETS_KEPT),
-        },
-        equals("revision", standing["revision"]) if standing else ABSENT,
-    )
-
-
-def _bucket(item: Item) -> Bucket:
-    return Bucket.decode(item["counts"], Period.of_sort_key(item["sk"]).start)

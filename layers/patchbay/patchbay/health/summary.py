@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, Field
 
-from patchbay.health.buckets import Bucket, Tally, merge, merge_tallies
+from patchbay.health.buckets import Bucket, merge, total_of
 from patchbay.health.model import IntegrationType
 from patchbay.platform.clock import UtcTime, floor_to_hour
 from patchbay.platform.validation import WholeNumber
@@ -54,7 +54,7 @@ def window_start(now: datetime, days: int) -> datetime:
 def summarize(buckets: Iterable[Bucket], days: int, space_id: str) -> HealthSummary:
     """The summary of the buckets that cover the window of `days` days, in any order."""
     counted = reduce(merge, buckets, Bucket())
-    overall = reduce(merge_tallies, counted.by_type.values(), Tally())
+    overall = total_of(counted)
     types = [
         TypeHealth(
             integration_type=kind,

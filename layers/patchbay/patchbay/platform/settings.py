@@ -39,7 +39,16 @@ class ConnectionsSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class EventsSettings(Settings):
+    """Of what only works on the events table."""
+
+    events_table: str
+
+
+@dataclass(frozen=True, slots=True)
 class HealthSettings(Settings):
+    """Of both entrances of events."""
+
     integrations_table: str
     events_table: str
     raw_event_days: int

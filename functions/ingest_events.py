@@ -1,0 +1,24 @@
+"""Events from the bus, batch by batch of the queue."""
+
+from functools import cache
+from typing import Any
+
+from patchbay.health.intake import Intake, Message
+from patchbay.health.store import EventStore
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.settings import HealthSettings
+from patchbay.tenancy.store import TenancyStore
+
+
+@cache
+def _intake() -> Intake:
+    settings = HealthSettings.from_env()
+    events = EventStore(Table(settings.events_table), settings.raw_event_days)
+    return Intake(TenancyStore(Table(settings.integrations_table)), events)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    messages = [Message(record["messageId"], record["body"]) for record in event["Records"]]
+    refused = _intake().take(messages, utc_now())
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in refused]}

@@ -1,0 +1,177 @@
+"""Events from the bus, through a queue: the second entrance, under the rules of the first.
+
+A message is an EventBridge envelope whose `detail` is
+
+    {"organization_id": "org_…", "space": "<slug or id>", "events": […1 to 100, as the API takes…]}
+
+An event that brings no id gets one of the envelope's id and its place in the message, and one
+without a time that of the envelope. Both are the same however often the message is delivered, so it
+is counted once. All events of a message are valid, or it is refused as a whole: the queue delivers
+it again a few times and then puts it aside, and a redrive from there changes nothing but that.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from patchbay.health.model import Event, EventBatch, EventDraft, accept
+from patchbay.health.store import EventStore
+from patchbay.platform.clock import UtcTime
+from patchbay.platform.errors import InvalidInput, NotFound, Problem, TemporarilyUnavailable
+from patchbay.platform.ids import Slug, Stamp
+from patchbay.platform.logging import logger
+from patchbay.platform.strict_json import loads
+from patchbay.platform.validation import problems_of
+from patchbay.tenancy.model import Space
+from patchbay.tenancy.store import TenancyStore
+
+_MAX_PROBLEMS_LOGGED: Final = 10
+
+
+class Detail(EventBatch):
+    """What a producer puts on the bus."""
+
+    organization_id: str
+    space: Slug
+    """Of a space its slug or its id, which has the form of a slug too."""
+
+
+class Envelope(BaseModel):
+    """What EventBridge makes of it; the members that are not used are left out."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    detail_type: Annotated[Literal["integration.event"], Field(alias="detail-type")]
+    time: UtcTime
+    detail: Detail
+
+    @property
+    def stamp(self) -> Stamp:
+        """The same for every delivery."""
+        return Stamp(self.time, hashlib.blake2b(self.id.encode(), digest_size=16).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the queue: the queue's own name for it, and its body."""
+
+    id: str
+    body: str
+
+
+class Intake:
+    """Takes messages into the event store."""
+
+    def __init__(self, tenants: TenancyStore, events: EventStore) -> None:
+        self._tenants = tenants
+        self._events = events
+
+    def take(self, messages: Iterable[Message], now: datetime) -> list[str]:
+        """The ids of the messages that were not taken: the queue has to deliver them again.
+
+        The messages of one space are stored together, so that they share its buckets' writes.
+        """
+        refused: list[str] = []
+        by_space: dict[str, dict[str, list[Event]]] = {}
+        for message in messages:
+            try:
+                for space_id, events in self._read(message, now).items():
+                    by_space.setdefault(space_id, {})[message.id] = events
+            except InvalidInput as error:
+                _log_refusal(message, error)
+                refused.append(message.id)
+            except Exception as error:
+                # Whatever it is: the others of the batch are not to suffer for it.
+                _log_failure(error, message_id=message.id)
+                refused.append(message.id)
+        for space_id, taken in by_space.items():
+            try:
+                added = self._events.add([e for events in taken.values() for e in events], now)
+            except Exception as error:
+                _log_failure(error, space_id=space_id, messages=len(taken))
+                refused.extend(taken)
+            else:
+                logger.info(
+                    "messages taken",
+                    space_id=space_id,
+                    messages=len(taken),
+                    accepted=added.accepted,
+                    duplicates=added.duplicates,
+                )
+        return refused
+
+    def _read(self, message: Message, now: datetime) -> dict[str, list[Event]]:
+        """The events by their space. Raises `InvalidInput` with every problem of the message."""
+        envelope = _envelope(message.body)
+        space = self._space(envelope.detail)
+        batch = EventBatch(events=envelope.detail.events)
+        try:
+            events = accept(batch, space.id, envelope.stamp, self._events.oldest(now), now)
+        except InvalidInput as error:
+            raise InvalidInput(
+                [Problem(f"/detail{found.pointer}", found.message) for found in error.problems]
+            ) from None
+        return {space.id: events}
+
+    def _space(self, detail: Detail) -> Space:
+        found = [self._tenants.space_by_id(detail.space), self._by_slug(detail.space)]
+        for space in found:
+            if space and space.organization_id == detail.organization_id:
+                return space
+        raise InvalidInput.at("/detail/space", "is no space of this organization")
+
+    def _by_slug(self, slug: str) -> Space | None:
+        try:
+            return self._tenants.space(slug)
+        except NotFound:
+            return None
+
+
+def _envelope(body: str) -> Envelope:
+    raw = body.encode("utf-8", "surrogatepass")
+    loads(raw)
+    try:
+        return Envelope.model_validate_json(raw, strict=True)
+    except ValidationError as error:
+        raise InvalidInput(problems_of(error)) from None
+
+
+_OUR_NAMES: Final = frozenset(
+    {
+        "detail-type",
+        *Envelope.model_fields,
+        *Detail.model_fields,
+        *EventDraft.model_fields,
+    }
+)
+
+
+def _log_failure(error: Exception, **about: Any) -> None:
+    """What can be waited out, or an unforeseen error by its type: its text may quote a message."""
+    if isinstance(error, TemporarilyUnavailable):
+        logger.warning("messages put off", **about)
+    else:
+        logger.error("unforeseen", error=type(error).__name__, **about)
+
+
+def _log_refusal(message: Message, error: InvalidInput) -> None:
+    """Which fields are wrong, by our names: a name that the sender chose is content too."""
+    fields = [
+        "/".join(
+            part if part in _OUR_NAMES or part.isdecimal() or not part else "?"
+            for part in problem.pointer.split("/")
+        )
+        for problem in error.problems
+    ]
+    logger.error(
+        "message refused",
+        message_id=message.id,
+        code=error.code,
+        fields=fields[:_MAX_PROBLEMS_LOGGED],
+        problems=len(fields),
+    )

@@ -1,0 +1,211 @@
+"""The spaces of an organization side by side, worst first.
+
+Each with its summary, the same for the period before, and a point a day. Ranking means computing
+them all, so it is bounded: the first page computes up to `BLOCK` spaces, taken by their slugs, and
+its cursor keeps their order; the pages after it compute what they show. What an organization has
+beyond comes after them, ranked by itself.
+"""
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from patchbay.health.buckets import (
+    Bucket,
+    Period,
+    hours_of_day,
+    merge,
+    sort_keys_since,
+    total_of,
+)
+from patchbay.health.series import Interval, points_of
+from patchbay.health.shards import BUCKETS_KEPT
+from patchbay.health.store import EventStore
+from patchbay.health.summary import success_rate, window_start
+from patchbay.platform.clock import UtcTime
+from patchbay.platform.lists import ListQuery
+from patchbay.tenancy.model import Space
+from patchbay.tenancy.store import TenancyStore
+
+BLOCK: Final = 100
+_AT_ONCE: Final = 8
+"""Spaces read side by side; the client of the table holds 25 connections."""
+
+
+class Totals(BaseModel):
+    """Of one period. `success_rate` is 0.0 with `no_data` when nothing was counted."""
+
+    total_events: int
+    success_count: int
+    error_count: int
+    success_rate: float
+    no_data: bool
+
+
+class Difference(BaseModel):
+    """This period minus the one before; of the rates in percentage points, null where one has no
+    data."""
+
+    total_events: int
+    success_rate: float | None
+
+
+class DayPoint(BaseModel):
+    starts_at: UtcTime
+    total: int
+    errors: int
+    success_rate: float
+    no_data: bool
+
+
+class SpaceHealth(BaseModel):
+    """The summary of a space without its types, and how it compares.
+
+    `previous` is as long as the period and ends where it begins; null where the counts no longer
+    reach back so far.
+    """
+
+    space_id: str
+    slug: str
+    name: str
+    period_days: int
+    total_events: int
+    success_count: int
+    error_count: int
+    success_rate: float
+    no_data: bool
+    platform_faults: int
+    previous: Totals | None
+    difference: Difference | None
+    series: list[DayPoint]
+
+
+@dataclass(frozen=True, slots=True)
+class SpacePage:
+    """`next_start` is where to go on, None at the end."""
+
+    items: list[SpaceHealth]
+    next_start: dict[str, Any] | None
+
+
+class OrganizationOverview:
+    """Compares the spaces of an organization."""
+
+    def __init__(self, tenants: TenancyStore, events: EventStore) -> None:
+        self._tenants = tenants
+        self._events = events
+
+    def page(
+        self,
+        organization_id: str,
+        *,
+        days: int,
+        now: datetime,
+        limit: int,
+        start: Mapping[str, Any] | None,
+    ) -> SpacePage:
+        """`start` is the `next_start` of the page before, for the same organization and days: the
+        spaces that are left of the block, and where the next one starts.
+        """
+        if start and start["order"]:
+            # A space that has gone meanwhile is left out.
+            found = self._side_by_side(
+                self._tenants.space_by_id, map(_long, start["order"][:limit])
+            )
+            shown = [space for space in found if space]
+            items = self._side_by_side(lambda space: self._health(space, days, now), shown)
+            order, block = start["order"][limit:], start["block"]
+        else:
+            query = ListQuery(limit=BLOCK, cursor=start["block"] if start else None)
+            listed = self._tenants.spaces(organization_id, query, now)
+            computed = self._side_by_side(
+                lambda space: self._health(space, days, now), listed.items
+            )
+            ranked = sorted(computed, key=_badness)
+            items, block = ranked[:limit], listed.next_cursor
+            order = [_short(one.space_id) for one in ranked[limit:]]
+        if order or block:
+            return SpacePage(items, {"order": order, "block": block})
+        return SpacePage(items, None)
+
+    def _side_by_side[T, R](self, work: Callable[[T], R], of: Iterable[T]) -> list[R]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(work, of))
+
+    def _health(self, space: Space, days: int, now: datetime) -> SpaceHealth:
+        start = window_start(now, days)
+        before = start - timedelta(days=days)
+        comparable = before >= now - BUCKETS_KEPT + timedelta(days=1)
+        ranges = _ranges(before, start) if comparable else sort_keys_since(start)
+        counts = self._events.counts_between(space.id, ranges)
+        split_day = Period.day_of(start)
+        if split_day.start != start:
+            # The day in which the window begins is counted by its hours, on both sides.
+            counts.pop(split_day, None)
+        within = {period: bucket for period, bucket in counts.items() if period.start >= start}
+        earlier = [bucket for period, bucket in counts.items() if period.start < start]
+        totals = _totals(within.values())
+        previous = _totals(earlier) if comparable else None
+        return SpaceHealth(
+            **totals.model_dump(),
+            space_id=space.id,
+            slug=space.slug,
+            name=space.name,
+            period_days=days,
+            platform_faults=sum(bucket.platform_faults for bucket in within.values()),
+            previous=previous,
+            difference=_difference(totals, previous) if previous else None,
+            series=[
+                DayPoint.model_validate(point, from_attributes=True)
+                for point in points_of(within, start, now, Interval.DAY)
+            ],
+        )
+
+
+def _ranges(before: datetime, start: datetime) -> list[tuple[str, str]]:
+    """All from `before`, and the hours of the day in which `start` is: at most three queries."""
+    ranges = sort_keys_since(before)
+    if Period.day_of(start).start != start:
+        ranges.append(hours_of_day(Period.day_of(start).start))
+    return ranges
+
+
+def _totals(buckets: Iterable[Bucket]) -> Totals:
+    tally = total_of(reduce(merge, buckets, Bucket()))
+    return Totals(
+        total_events=tally.total,
+        success_count=tally.success,
+        error_count=tally.errors,
+        success_rate=success_rate(tally.success, tally.total),
+        no_data=tally.total == 0,
+    )
+
+
+def _difference(now: Totals, before: Totals) -> Difference:
+    known = not (now.no_data or before.no_data)
+    return Difference(
+        total_events=now.total_events - before.total_events,
+        success_rate=round(now.success_rate - before.success_rate, 2) if known else None,
+    )
+
+
+def _badness(one: SpaceHealth) -> tuple[bool, float, int, str]:
+    """Sorts first what has the lowest rate, then the most errors; what has no data comes last."""
+    return one.no_data, one.success_rate, -one.error_count, one.slug
+
+
+def _short(space_id: str) -> str:
+    """22 characters for a UUID: a cursor holds up to 99 of them."""
+    return base64.urlsafe_b64encode(UUID(space_id).bytes).decode().rstrip("=")
+
+
+def _long(short: str) -> str:
+    return str(UUID(bytes=base64.urlsafe_b64decode(short + "==")))

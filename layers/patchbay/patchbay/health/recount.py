@@ -1,0 +1,227 @@
+"""The repair command: counts the events of a space again and compares what its buckets say.
+
+    python -m patchbay.health.recount --integrations-table <IntegrationsTable> \\
+        --events-table <EventsTable> --space main --from 2026-02-01 --to 2026-02-17 [--repair]
+
+There must be no difference, ever; this is how an operator makes sure, and mends what a fault of
+ours or a hand in the table has done. It reads and writes with the AWS credentials of whoever runs
+it. It prints one JSON line for each difference and one at the end, and exits with 0 if there is no
+difference (left), 2 if there is, 1 with one line that says what is wrong.
+
+It may run beside writers. A period is judged only when its buckets had the same revisions before
+and after its events were read, and a difference only when it was seen twice: every event that is
+stored changes a bucket of its hour and of its day. A repair is written under those revisions.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from patchbay.health.buckets import Bucket, Period, Span, total_of
+from patchbay.health.shards import buckets_pk, folding, merged, period_of, revisions, shard_of
+from patchbay.health.store import EventStore
+from patchbay.platform.clock import Clock, to_text, utc_now
+from patchbay.platform.dynamodb import Item, Table, TransactionRefused
+from patchbay.platform.errors import PatchbayError
+from patchbay.platform.strict_json import compact
+from patchbay.tenancy.store import TenancyStore
+
+_LOOKS: Final = 10
+"""How often a period that is being written to is looked at."""
+_PAUSE_SECONDS: Final = 0.2
+_AFTER_ALL: Final = "~"
+_HOURS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A period whose buckets do not say what its events do."""
+
+    period: Period
+    stored: Bucket
+    counted: Bucket
+    repaired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A period that was written to whenever it was looked at: not judged."""
+
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A period as it was read: its shards, and the events that were there between two reads."""
+
+    items: list[Item]
+    stored: Bucket
+    counted: Bucket
+
+
+class Recount:
+    """Recounts spaces from their events."""
+
+    def __init__(self, table: Table, raw_event_days: int, clock: Clock) -> None:
+        self._table = table
+        self._events = EventStore(table, raw_event_days)
+        self._clock = clock
+
+    def first_day(self) -> date:
+        """The first day of which every event is still there."""
+        return self._events.oldest(self._clock()).date() + timedelta(days=1)
+
+    def days(
+        self, space_id: str, first: date, last: date, *, repair: bool
+    ) -> Iterator[Difference | Unsettled | None]:
+        """What came out for each hour and day, both ends included; None for what is right."""
+        day = first
+        while day <= last:
+            start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            for hour in range(_HOURS):
+                period = Period(Span.HOUR, start + timedelta(hours=hour))
+                yield self._judged(space_id, period, repair=repair)
+            yield self._judged(space_id, Period(Span.DAY, start), repair=repair)
+            day += timedelta(days=1)
+
+    def _judged(
+        self, space_id: str, period: Period, *, repair: bool
+    ) -> Difference | Unsettled | None:
+        seen: _Look | None = None
+        for attempt in range(_LOOKS):
+            if attempt:
+                time.sleep(_PAUSE_SECONDS)
+            look = self._look(space_id, period)
+            if look is None:
+                continue
+            if look.stored == look.counted:
+                return None
+            if seen is None or (seen.stored, seen.counted) != (look.stored, look.counted):
+                seen = look
+                continue
+            if not repair:
+                return Difference(period, look.stored, look.counted, repaired=False)
+            if self._repaired(space_id, period, look):
+                return Difference(period, look.stored, look.counted, repaired=True)
+            seen = None
+        return Unsettled(period)
+
+    def _look(self, space_id: str, period: Period) -> _Look | None:
+        """None if somebody wrote to the period meanwhile."""
+        before = self._shards(space_id, period)
+        counted = Bucket().absorb(self._events.events_of(space_id, period))
+        after = self._shards(space_id, period)
+        counts = merged(after)
+        if counts is None or revisions(before) != revisions(after):
+            return None
+        return _Look(after, counts.get(period, Bucket()), counted)
+
+    def _shards(self, space_id: str, period: Period) -> list[Item]:
+        between = (period.prefix, period.prefix + _AFTER_ALL)
+        return list(self._table.query_all(buckets_pk(space_id), between=between))
+
+    def _repaired(self, space_id: str, period: Period, look: _Look) -> bool:
+        shards = {shard_of(item): item for item in look.items if period_of(item) == period}
+        try:
+            self._table.transact(
+                folding(space_id, period, shards, self._clock(), total=look.counted)
+            )
+        except TransactionRefused:
+            return False
+        return True
+
+
+def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        space = TenancyStore(Table(options.integrations_table)).space(options.space)
+        recount = Recount(Table(options.events_table), options.raw_event_days, clock)
+        if options.first < recount.first_day():
+            day = recount.first_day().isoformat()
+            print(f"events are kept since {day}: --from can't be earlier", file=sys.stderr)
+            return 1
+        found = recount.days(space.id, options.first, options.last, repair=options.repair)
+        return _report(found, print)
+    except (PatchbayError, BotoCoreError, ClientError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _report(found: Iterator[Difference | Unsettled | None], write: Callable[[str], None]) -> int:
+    periods = differences = repaired = unsettled = 0
+    for one in found:
+        periods += 1
+        if isinstance(one, Difference):
+            differences += 1
+            repaired += one.repaired
+            write(_line(_told(one)))
+        elif isinstance(one, Unsettled):
+            unsettled += 1
+            write(_line({"period": one.period.prefix.strip("#"), "unsettled": True}))
+    write(
+        _line(
+            {
+                "periods": periods,
+                "differences": differences,
+                "repaired": repaired,
+                "unsettled": unsettled,
+            }
+        )
+    )
+    return 0 if differences == repaired and not unsettled else 2
+
+
+def _told(one: Difference) -> dict[str, Any]:
+    return {
+        "period": one.period.prefix.strip("#"),
+        "stored": _figures(one.stored),
+        "counted": _figures(one.counted),
+        "repaired": one.repaired,
+    }
+
+
+def _figures(bucket: Bucket) -> dict[str, Any]:
+    tally = total_of(bucket)
+    return {
+        "total": tally.total,
+        "errors": tally.errors,
+        "platform_faults": bucket.platform_faults,
+        "latency_sum_ms": tally.latency_sum_ms,
+        "last_event_at": to_text(tally.last_event_at) if tally.last_event_at else None,
+    }
+
+
+def _line(values: dict[str, Any]) -> str:
+    return compact(values).decode()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m patchbay.health.recount")
+    parser.add_argument("--integrations-table", required=True, help="the stack's output")
+    parser.add_argument("--events-table", required=True, help="the stack's output")
+    parser.add_argument("--space", required=True, help="its slug")
+    for name, place in (("--from", "first"), ("--to", "last")):
+        parser.add_argument(
+            name,
+            dest=place,
+            required=True,
+            type=date.fromisoformat,
+            help="a day of UTC, included",
+        )
+    parser.add_argument(
+        "--raw-event-days", type=int, default=35, help="the stack's parameter RawEventDays"
+    )
+    parser.add_argument(
+        "--repair", action="store_true", help="write what was counted where the buckets differ"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

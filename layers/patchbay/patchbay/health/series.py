@@ -1,0 +1,93 @@
+"""The health of a space over time: a point for each hour or day of the window."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from pydantic import BaseModel
+
+from patchbay.health.buckets import Bucket, Period, Span, merge, total_of
+from patchbay.health.latency import Latency, latency_of
+from patchbay.health.model import IntegrationType
+from patchbay.health.summary import success_rate
+from patchbay.platform.clock import UtcTime
+
+MAX_HOURLY_DAYS: Final = 31
+"""Hours cost 24 times what days do: a month of them is about 55 read units."""
+
+
+class Interval(StrEnum):
+    HOUR = "hour"
+    DAY = "day"
+
+
+class Point(BaseModel):
+    """One hour or day; the first day may begin in its midst, where the window does."""
+
+    starts_at: UtcTime
+    total: int
+    success: int
+    errors: int
+    success_rate: float
+    no_data: bool
+    platform_faults: int
+    latency: Latency
+
+
+class HealthSeries(BaseModel):
+    """Points from the start of the window to now, without gaps; together they are the summary."""
+
+    space_id: str
+    period_days: int
+    interval: Interval
+    integration_type: IntegrationType | None
+    points: list[Point]
+
+
+def points_of(
+    counts: Mapping[Period, Bucket], start: datetime, now: datetime, interval: Interval
+) -> list[Point]:
+    """The points of what was counted from `start`, a full hour.
+
+    An event may be up to five minutes ahead of us: a point after the one of `now` is there only if
+    something was counted in it.
+    """
+    gathered: dict[datetime, Bucket] = {}
+    for period, bucket in counts.items():
+        at = max(start, _point_start(period.start, interval))
+        gathered[at] = merge(gathered.get(at, Bucket()), bucket)
+    last = max([now, *gathered])
+    return [_point(at, gathered.get(at, Bucket())) for at in _starts(start, last, interval)]
+
+
+def _starts(start: datetime, last: datetime, interval: Interval) -> Iterator[datetime]:
+    length = _span(interval).length
+    at = start
+    while at <= last:
+        yield at
+        at = _point_start(at, interval) + length
+
+
+def _span(interval: Interval) -> Span:
+    return Span.HOUR if interval is Interval.HOUR else Span.DAY
+
+
+def _point_start(moment: datetime, interval: Interval) -> datetime:
+    if interval is Interval.HOUR:
+        return Period.hour_of(moment).start
+    return Period.day_of(moment).start
+
+
+def _point(at: datetime, bucket: Bucket) -> Point:
+    tally = total_of(bucket)
+    return Point(
+        starts_at=at,
+        total=tally.total,
+        success=tally.success,
+        errors=tally.errors,
+        success_rate=success_rate(tally.success, tally.total),
+        no_data=tally.total == 0,
+        platform_faults=bucket.platform_faults,
+        latency=latency_of(tally),
+    )

@@ -1,0 +1,224 @@
+"""Folding: the shards of a day that is over become one, whatever comes in between."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import fold_counts
+from patchbay.health.buckets import Bucket, Period
+from patchbay.health.folding import Folder
+from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.shards import (
+    LANES,
+    absorbing,
+    bucket_key,
+    by_period,
+    merged,
+    spread_days_pk,
+)
+from patchbay.health.store import EventStore
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Contended, Item, Table, Write
+from patchbay.platform.errors import TemporarilyUnavailable
+from tests.integration.api import sample_event
+
+SPACE = "0b8f8e0e-5b7e-4d0c-9a53-0f6f3f6f2d10"
+NOW = datetime(2026, 2, 17, 0, 30, tzinfo=UTC)
+YESTERDAY = datetime(2026, 2, 16, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=2)
+
+
+def event(name: str, hour: int = 10) -> Event:
+    return Event(
+        id=name,
+        space_id=SPACE,
+        integration_type=IntegrationType.WEBHOOK,
+        status=EventStatus.SUCCESS,
+        occurred_at=YESTERDAY + timedelta(hours=hour, minutes=5),
+        received_at=NOW,
+    )
+
+
+def write(table: Table, name: str, shard: int, hour: int = 10) -> None:
+    """An event as a writer counts it who has stepped aside to this shard."""
+    one = event(name, hour)
+    writes: list[Write] = []
+    for period in (Period.hour_of(one.occurred_at), Period.day_of(one.occurred_at)):
+        key = bucket_key(SPACE, period, shard)
+        writes += absorbing(key, period, table.get(key), [one])
+    table.transact(writes)
+
+
+def items(table: Table) -> list[Item]:
+    return list(table.query_all(f"SPACE#{SPACE}"))
+
+
+def notes(table: Table) -> list[str]:
+    return [n["sk"] for lane in range(LANES) for n in table.query_all(spread_days_pk(lane))]
+
+
+def folder(table: Table, now: datetime) -> Folder:
+    return Folder(table, lambda: now)
+
+
+def run(table: Table, now: datetime) -> None:
+    folder(table, now).run(timedelta(hours=1))
+
+
+def totals(table: Table) -> dict[str, int]:
+    counts = merged(items(table))
+    assert counts is not None
+    return {p.prefix: b.by_type[IntegrationType.WEBHOOK].success for p, b in counts.items()}
+
+
+@pytest.fixture
+def spread(events_table: Table) -> Table:
+    """A day of seven events on shards 0, 3 and 5, in two hours."""
+    for number, (shard, hour) in enumerate([(0, 10), (3, 10), (3, 10), (5, 10), (5, 11), (3, 11)]):
+        write(events_table, f"e{number}", shard, hour)
+    write(events_table, "e6", 0, 10)
+    return events_table
+
+
+COUNTED = {"D#2026-02-16#": 7, "H#2026-02-16T10#": 5, "H#2026-02-16T11#": 2}
+
+
+def test_the_sample_event_folds_what_there_is(deployed: dict[str, Table]) -> None:
+    table = deployed["EventsTable"]
+    at = (utc_now() - timedelta(days=2)).replace(hour=5)
+    one = event("e").model_copy(update={"occurred_at": at})
+    day = Period.day_of(at)
+    table.transact(list(absorbing(bucket_key(SPACE, day, 4), day, None, [one])))
+
+    fold_counts.handler(sample_event("fold_counts"), None)
+
+    [main, side] = items(table)
+    assert (main["folded"], side["into"]) == ({"4": side["revision"] - 1}, 1)
+
+
+def test_a_side_shard_leaves_a_note_of_its_day(spread: Table) -> None:
+    assert notes(spread) == [f"2026-02-16#{SPACE}#3", f"2026-02-16#{SPACE}#5"]
+
+
+def test_a_day_that_is_over_is_one_bucket_after_two_runs(spread: Table) -> None:
+    # When it is folded
+    run(spread, NOW)
+    # Then the counts are the same, and on one shard
+    assert totals(spread) == COUNTED
+    full = [i["sk"] for i in items(spread) if merged([i | {"into": 0}]) != {_period(i): Bucket()}]
+    assert full == ["D#2026-02-16#0", "H#2026-02-16T10#0", "H#2026-02-16T11#0"]
+    # And when it has settled, nothing else is left
+    run(spread, LATER)
+    run(spread, LATER)
+    assert [item["sk"] for item in items(spread)] == full
+    assert totals(spread) == COUNTED
+    assert notes(spread) == []
+    assert all("folded" not in item for item in items(spread))
+
+
+def test_nothing_is_cleared_before_readers_are_through(spread: Table) -> None:
+    run(spread, NOW)
+    before = items(spread)
+    run(spread, NOW + timedelta(seconds=59))
+    assert items(spread) == before
+
+
+def test_today_is_left_alone_until_senders_clocks_are_past_it(spread: Table) -> None:
+    before = items(spread)
+    run(spread, datetime(2026, 2, 17, 0, 4, 59, tzinfo=UTC))
+    assert items(spread) == before
+
+
+def test_a_late_event_after_any_step_is_counted(spread: Table) -> None:
+    expected = dict(COUNTED)
+    for number, (shard, now) in enumerate([(3, NOW), (0, LATER), (5, LATER), (3, LATER)]):
+        run(spread, now + number * timedelta(minutes=2))
+        write(spread, f"late{number}", shard)
+        expected["D#2026-02-16#"] += 1
+        expected["H#2026-02-16T10#"] += 1
+        assert totals(spread) == expected
+    # And the day is folded again to the end
+    for minutes in (20, 22, 24, 26):
+        run(spread, NOW + timedelta(minutes=minutes))
+    assert totals(spread) == expected
+    assert len(items(spread)) == 3
+    assert notes(spread) == []
+
+
+class Meddling(Table):
+    """Somebody writes just before each transaction of the fold."""
+
+    def __init__(self, name: str, shard: int) -> None:
+        super().__init__(name)
+        self.shard, self.met = shard, 0
+
+    def transact(self, writes: Any, *, attempts: int = 6) -> None:
+        self.met += 1
+        write(Table(self.name), f"m{self.shard}-{self.met}", self.shard)
+        super().transact(writes, attempts=attempts)
+
+
+@pytest.mark.parametrize("shard", [0, 3, 6])
+def test_writers_that_come_in_between_lose_nothing(spread: Table, shard: int) -> None:
+    expected = dict(COUNTED)
+    for minutes in (0, 2, 4):
+        meddling = Meddling(spread.name, shard)
+        run(meddling, NOW + timedelta(minutes=minutes))
+        expected["D#2026-02-16#"] += meddling.met
+        expected["H#2026-02-16T10#"] += meddling.met
+        assert totals(spread) == expected
+    for minutes in (6, 8, 10, 12):
+        run(spread, NOW + timedelta(minutes=minutes))
+    assert totals(spread) == expected
+    assert notes(spread) == []
+
+
+class Busy(Table):
+    def transact(self, *_: Any, **__: Any) -> None:
+        raise Contended
+
+
+def test_a_day_that_can_not_be_folded_now_does_not_stop_the_others(spread: Table) -> None:
+    run(Busy(spread.name), NOW)
+    assert totals(spread) == COUNTED
+
+
+def test_a_reader_in_mid_fold_sees_every_count_once(spread: Table) -> None:
+    """A query may see some items before and others after the fold's transaction."""
+    before = {item["sk"]: item for item in items(spread)}
+    run(spread, NOW)
+    after = {item["sk"]: item for item in items(spread)}
+    right = merged(after.values())
+    assert right == merged(before.values())
+    for period, shards in by_period(after.values()).items():
+        names = [item["sk"] for item in shards.values()]
+        for mask in range(2 ** len(names)):
+            mixed = [(after if mask >> n & 1 else before).get(sk) for n, sk in enumerate(names)]
+            seen = merged(item for item in mixed if item)
+            # Either it is right, or the reader knows that it has to read again
+            assert seen is None or seen == {period: right[period]}  # type: ignore[index]
+
+
+def test_a_reader_reads_again_and_gives_up_at_last(spread: Table) -> None:
+    run(spread, NOW)
+    torn = [item | {"revision": 0} for item in items(spread)]
+    whole = items(spread)
+
+    class Torn(Table):
+        left = 2
+
+        def query_all(self, *_: Any, **__: Any) -> Any:
+            Torn.left -= 1
+            return iter(torn if Torn.left > 0 else whole)
+
+    store = EventStore(Torn(spread.name), 35)
+    ranges = [("D#", "D#~")]
+    assert len(store.counts_between(SPACE, ranges)) == 3
+    Torn.left = 100
+    with pytest.raises(TemporarilyUnavailable):
+        store.counts_between(SPACE, ranges)
+
+
+def _period(item: Item) -> Period:
+    return Period.of_sort_key(item["sk"])

@@ -1,0 +1,346 @@
+"""Health over time, by connection and by space, over the API."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from patchbay.connections.store import connections_of_space_pk
+from patchbay.health import connections, organization
+from patchbay.health.model import Event
+from patchbay.health.recording import event_of_test
+from patchbay.health.store import EventStore
+from patchbay.health.summary import window_start
+from patchbay.platform.clock import from_text, to_text, utc_now
+from patchbay.platform.dynamodb import Key, Put, Table
+from patchbay.platform.ids import new_id
+from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
+
+HEALTH = "/spaces/acme/integration-health"
+EVENTS = "/spaces/acme/integration-events"
+
+
+def send(tenant: Tenant, slug: str, *events: dict[str, Any]) -> None:
+    answer = tenant.client.post(f"/spaces/{slug}/integration-events", {"events": list(events)})
+    assert answer.status == 200, answer.text
+
+
+def event(status: str, at: datetime, kind: str = "webhook", **more: Any) -> dict[str, Any]:
+    return {"integration_type": kind, "status": status, "occurred_at": to_text(at), **more}
+
+
+def platform_fault(space_id: str, at: datetime) -> Event:
+    return event_of_test(
+        space_id,
+        new_id("con", at),
+        passed=False,
+        latency_ms=9000,
+        code="secret_store_unavailable",
+        platform_fault=True,
+        now=at,
+    )
+
+
+# ---------------------------------------------------------------- platform faults
+
+
+def test_platform_faults_are_apart_unless_they_are_asked_for_as_errors(tenant: Tenant) -> None:
+    # Given a success, and later a test that failed through us
+    now = utc_now()
+    send(tenant, "acme", event("SUCCESS", now - timedelta(hours=2), "connection_test"))
+    store = EventStore(Table("EventsTable"), 35)
+    store.add([platform_fault(tenant.space_id, now - timedelta(hours=1))], now)
+    # Then the summary has it in no total
+    told = tenant.client.get(HEALTH).json
+    assert tenant.client.get(f"{HEALTH}?exclude_blame=platform").json == told
+    assert (told["total_events"], told["success_rate"], told["platform_faults"]) == (1, 100.0, 1)
+    assert told["last_error_at"] is None
+    # And on demand it is an error of its type, at its time
+    told = tenant.client.get(f"{HEALTH}?exclude_blame=none").json
+    assert (told["total_events"], told["error_count"], told["success_rate"]) == (2, 1, 50.0)
+    assert told["last_error_at"] == to_text(now - timedelta(hours=1))
+    [of_type] = told["by_integration_type"]
+    assert (of_type["integration_type"], of_type["errors"]) == ("connection_test", 1)
+    assert of_type["last_event_at"] == told["last_error_at"]
+    # And so in the series, where its duration, which is ours, is in no percentile
+    for blame, errors in (("platform", 0), ("none", 1)):
+        path = f"{HEALTH}/series?interval=hour&days=1&exclude_blame={blame}"
+        points = tenant.client.get(path).json["points"]
+        assert sum(point["errors"] for point in points) == errors
+        assert sum(point["platform_faults"] for point in points) == 1
+        assert sum(point["latency"]["count"] for point in points) == 0
+
+
+# ---------------------------------------------------------------- series
+
+
+def test_a_series_of_days_has_every_day(tenant: Tenant) -> None:
+    now = utc_now()
+    send(
+        tenant,
+        "acme",
+        event("SUCCESS", now - timedelta(days=2), duration_ms=80),
+        event("ERROR", now - timedelta(days=2), "alert"),
+        event("SUCCESS", now),
+    )
+    told = tenant.client.get(f"{HEALTH}/series?days=7").json
+    assert (told["space_id"], told["period_days"]) == (tenant.space_id, 7)
+    assert (told["interval"], told["integration_type"]) == ("day", None)
+    points = told["points"]
+    assert from_text(points[0]["starts_at"]) == window_start(now, 7)
+    assert [p["starts_at"][11:] for p in points[1:]] == ["00:00:00Z"] * (len(points) - 1)
+    assert sum(p["total"] for p in points) == 3
+    [day] = [p for p in points if p["total"] == 2]
+    assert (day["success"], day["errors"], day["success_rate"]) == (1, 1, 50.0)
+    assert day["latency"] == {"count": 1, "mean_ms": 80, "p50_ms": 75, "p95_ms": 98}
+    assert day["no_data"] is False
+    assert {p["no_data"] for p in points if p["total"] == 0} == {True}
+
+
+def test_a_series_of_hours_and_of_one_type(tenant: Tenant) -> None:
+    now = utc_now()
+    send(tenant, "acme", event("SUCCESS", now), event("SUCCESS", now, "alert"))
+    told = tenant.client.get(f"{HEALTH}/series?days=2&interval=hour&integration_type=alert").json
+    assert told["integration_type"] == "alert"
+    assert len(told["points"]) in (49, 50)  # 50 if an hour begins meanwhile
+    assert sum(p["total"] for p in told["points"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("days=32&interval=hour", "/query/days"),
+        ("days=0", "/query/days"),
+        ("days=367", "/query/days"),
+        ("interval=week", "/query/interval"),
+        ("integration_type=fax", "/query/integration_type"),
+        ("exclude_blame=us", "/query/exclude_blame"),
+        ("limit=5", "/query/limit"),
+    ],
+)
+def test_a_series_that_can_not_be_is_refused(tenant: Tenant, query: str, pointer: str) -> None:
+    assert tenant.client.get(f"{HEALTH}/series?{query}").pointers == [pointer]
+    assert tenant.client.get(f"{HEALTH}/series?days=31&interval=hour").status == 200
+
+
+# ---------------------------------------------------------------- connections
+
+
+def put_connection(
+    tenant: Tenant,
+    name: str,
+    status: str,
+    *,
+    ago: int | None = None,
+    minutes: int = 60,
+    **more: Any,
+) -> None:
+    """A connection as its record has it, since so many minutes; `ago` is of its last success."""
+    now = utc_now()
+    connection_id = new_id("con", now)
+    table = Table("IntegrationsTable")
+    health = {
+        "status": status,
+        "since": to_text(now - timedelta(minutes=minutes)),
+        "checked_at": to_text(now),
+        "latency_ms": 3,
+        "error_code": None if status == "connected" else "auth_invalid",
+        "error_message": None,
+    }
+    success = {"last_success_at": to_text(now - timedelta(minutes=ago))} if ago is not None else {}
+    item = {
+        **Key(f"ORG#{tenant.organization_id}", f"CON#{connection_id}")._asdict(),
+        "id": connection_id,
+        "name": name,
+        "status": more.pop("lifecycle", "active"),
+        "health": health,
+        "created_at": to_text(now - timedelta(days=3)),
+        "configurations": "{}",
+        "by_owner_pk": connections_of_space_pk(tenant.space_id),
+        "by_owner_sk": connection_id,
+    }
+    table.write(Put({**item, **success, **more}))
+
+
+def names(tenant: Tenant, query: str = "") -> list[str]:
+    return [one["name"] for one in tenant.client.get(f"{HEALTH}/connections{query}").json["items"]]
+
+
+def test_connections_come_worst_first(tenant: Tenant) -> None:
+    quarter: dict[str, Any] = {"monitor": {"enabled": True, "interval": "15m"}}
+    put_connection(tenant, "fine", "connected", ago=20, **quarter)
+    put_connection(tenant, "unmonitored", "connected", ago=9000)
+    put_connection(tenant, "untested", "unknown")
+    put_connection(tenant, "stale", "connected", ago=31, **quarter)
+    put_connection(tenant, "never", "unknown", **quarter)
+    put_connection(tenant, "gone", "disconnected", ago=5)
+    put_connection(tenant, "paused", "error", lifecycle="paused", **quarter)
+    put_connection(tenant, "broken", "error", minutes=5, required_action="reauthorize")
+    put_connection(tenant, "broken for long", "error", minutes=500)
+
+    listed = names(tenant)
+
+    assert listed[:3] == ["broken for long", "broken", "gone"]
+    assert set(listed[3:5]) == {"stale", "never"}
+    assert listed[5] == "untested"
+    assert set(listed[6:8]) == {"fine", "unmonitored"}
+    assert listed[8] == "paused"
+    items = {one["name"]: one for one in tenant.client.get(f"{HEALTH}/connections").json["items"]}
+    assert [name for name, one in items.items() if one["stale"]] in (
+        ["stale", "never"],
+        ["never", "stale"],
+    )
+    stale = items["stale"]
+    assert (stale["interval_seconds"], stale["seconds_since_success"] // 60) == (900, 31)
+    assert items["never"]["last_success_at"] is items["never"]["seconds_since_success"] is None
+    assert items["paused"]["interval_seconds"] is None
+    assert items["broken"]["required_action"] == "reauthorize"
+    assert (items["gone"]["error_code"], items["gone"]["required_action"]) == (
+        "auth_invalid",
+        "none",
+    )
+
+
+def test_pages_of_connections_go_on_over_blocks(
+    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given seven connections, of which four are ranked together
+    monkeypatch.setattr(connections, "BLOCK", 4)
+    statuses = ["connected", "error", "connected", "error", "connected", "error", "connected"]
+    for number, status in enumerate(statuses):
+        put_connection(tenant, f"c{number}", status, ago=1)
+
+    # When they are read by pages of two
+    seen, cursors, path = [], [], f"{HEALTH}/connections?limit=2"
+    while True:
+        page = tenant.client.get(path).json
+        seen.append([one["name"] for one in page["items"]])
+        if page["next_cursor"] is None:
+            break
+        cursors.append(page["next_cursor"])
+        path = f"{HEALTH}/connections?limit=2&cursor={page['next_cursor']}"
+
+    # Then each is there once, worst first in its block
+    assert [name for page in seen for name in page] == [
+        *("c1", "c3", "c0", "c2"),
+        *("c5", "c4", "c6"),
+    ]
+    # And a cursor opens for its own list only
+    other = f"/spaces/globex/integration-health/connections?cursor={cursors[0]}"
+    assert stranger.client.get(other).code == "INVALID_CURSOR"
+
+
+def test_a_block_that_is_full_and_the_last_has_no_next_page(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "BLOCK", 2)
+    for number in range(2):
+        put_connection(tenant, f"c{number}", "connected")
+    assert tenant.client.get(f"{HEALTH}/connections?limit=2").json["next_cursor"] is None
+
+
+# ---------------------------------------------------------------- an organization
+
+
+def add_space(tenant: Tenant, slug: str) -> None:
+    path = f"/v1/organizations/{tenant.organization_id}/spaces"
+    assert tenant.client.post(path, {"slug": slug, "name": slug.title()}).status == 201
+
+
+def test_spaces_stand_side_by_side_worst_first(tenant: Tenant) -> None:
+    # Given a space that got worse, one that got better, one without events
+    now = utc_now()
+    add_space(tenant, "worse")
+    add_space(tenant, "quiet")
+    before = window_start(now, 7) - timedelta(milliseconds=1)
+    send(tenant, "acme", event("SUCCESS", now), event("ERROR", before), event("SUCCESS", before))
+    send(tenant, "worse", event("ERROR", now), event("SUCCESS", window_start(now, 7)))
+    send(tenant, "worse", event("SUCCESS", before), event("SUCCESS", before))
+    store = EventStore(Table("EventsTable"), 35)
+    store.add([platform_fault(tenant.space_id, now)], now)
+
+    # When they are compared over a week
+    path = f"/v1/organizations/{tenant.organization_id}/integration-health"
+    told = tenant.client.get(f"{path}?days=7").json
+
+    # Then each has what its own summary says, the week before, and the difference
+    assert told["next_cursor"] is None
+    assert [one["slug"] for one in told["items"]] == ["worse", "acme", "quiet"]
+    worse, acme, quiet = told["items"]
+    assert (worse["total_events"], worse["success_rate"]) == (2, 50.0)
+    assert worse["previous"] == {
+        "total_events": 2,
+        "success_count": 2,
+        "error_count": 0,
+        "success_rate": 100.0,
+        "no_data": False,
+    }
+    assert worse["difference"] == {"total_events": 0, "success_rate": -50.0}
+    assert acme["difference"] == {"total_events": -1, "success_rate": 50.0}
+    assert (acme["name"], acme["platform_faults"]) == ("acme", 1)
+    assert (quiet["no_data"], quiet["difference"]["success_rate"]) == (True, None)
+    for one in told["items"]:
+        own = tenant.client.get(f"/spaces/{one['slug']}/integration-health?days=7").json
+        for field in ("space_id", "period_days", "total_events", "error_count", "success_rate"):
+            assert one[field] == own[field]
+        assert len(one["series"]) in (7, 8)
+        assert sum(point["total"] for point in one["series"]) == one["total_events"]
+    assert set(worse["series"][0]) == {"starts_at", "total", "errors", "success_rate", "no_data"}
+
+
+def test_what_is_before_the_counts_is_not_compared(tenant: Tenant) -> None:
+    path = f"/v1/organizations/{tenant.organization_id}/integration-health"
+    [comparable] = tenant.client.get(f"{path}?days=199").json["items"]
+    [too_far] = tenant.client.get(f"{path}?days=366").json["items"]
+    assert comparable["previous"]["no_data"] is True
+    assert too_far["previous"] is too_far["difference"] is None
+    assert tenant.client.get(f"{path}?days=367").pointers == ["/query/days"]
+
+
+def test_pages_of_spaces_keep_their_order_over_blocks(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given six spaces, of which four are ranked together
+    monkeypatch.setattr(organization, "BLOCK", 4)
+    now = utc_now()
+    for number in range(5):
+        add_space(tenant, f"b{number}")
+        send(tenant, f"b{number}", *[event("SUCCESS", now)] * number, event("ERROR", now))
+    path = f"/v1/organizations/{tenant.organization_id}/integration-health?limit=1"
+
+    # When they are read one by one, and a space goes meanwhile
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = tenant.client.get(path + cursor).json
+        seen += [one["slug"] for one in page["items"]]
+        if cursor == "":
+            assert tenant.client.delete("/spaces/b1").status == 204
+        cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
+
+    # Then b0 (0 %), b2 and acme (no data) are ranked together, and b3 and b4 after them
+    assert seen == ["b0", "b2", "acme", "b3", "b4"]
+
+
+def test_an_organization_is_its_own_readers_and_the_operators(
+    tenant: Tenant, stranger: Tenant, operator: Tenant
+) -> None:
+    path = f"/v1/organizations/{tenant.organization_id}/integration-health"
+    assert stranger.client.get(path).status == 404
+    assert operator.client.get(path).json["items"][0]["slug"] == "acme"
+    writer = new_tenant("writer", TENANT_PERMISSIONS[2:])
+    own = f"/v1/organizations/{writer.organization_id}/integration-health"
+    assert writer.client.get(own).code == "PERMISSION_DENIED"
+    for view in ("series", "connections"):
+        assert stranger.client.get(f"{HEALTH}/{view}").code == "SPACE_NOT_FOUND"
+        denied = writer.client.get(f"/spaces/writer/integration-health/{view}")
+        assert denied.code == "PERMISSION_DENIED"
+
+
+def test_a_cursor_of_ninety_nine_spaces_is_taken(tenant: Tenant) -> None:
+    for number in range(99):
+        add_space(tenant, f"a-space-with-a-name-that-is-rather-long-{number:02}")
+    path = f"/v1/organizations/{tenant.organization_id}/integration-health?limit=1&days=1"
+    first = tenant.client.get(path).json
+    assert len(first["next_cursor"]) < 4096
+    rest = tenant.client.get(f"{path}&cursor={first['next_cursor']}")
+    assert len(rest.json["items"]) == 1

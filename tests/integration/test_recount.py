@@ -1,0 +1,181 @@
+"""The repair command: it finds nothing, unless somebody has put their hand into the table."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from patchbay.health.buckets import Bucket, Period
+from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.recount import Difference, Recount, Unsettled, main
+from patchbay.health.shards import MAIN_SHARD, absorbing, bucket_key
+from patchbay.health.store import EventStore
+from patchbay.platform.dynamodb import Put, Table
+from tests.integration.conftest import Tenant
+
+NOW = datetime(2026, 2, 17, 10, 20, 30, tzinfo=UTC)
+DAY = Period.day_of(NOW - timedelta(days=1))
+
+
+def event(space_id: str, name: str, ago: timedelta = timedelta(hours=20)) -> Event:
+    return Event(
+        id=name,
+        space_id=space_id,
+        integration_type=IntegrationType.WEBHOOK,
+        status=EventStatus.SUCCESS,
+        occurred_at=NOW - ago,
+        received_at=NOW,
+    )
+
+
+def command(*more: str) -> int:
+    tables = ["--integrations-table", "IntegrationsTable", "--events-table", "EventsTable"]
+    days = ["--from", "2026-02-15", "--to", "2026-02-17"]
+    return main([*tables, "--space", "acme", *days, *more], clock=lambda: NOW)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+
+@pytest.fixture
+def store(tenant: Tenant) -> EventStore:
+    """Three events on shard 0, and one on another."""
+    table = Table("EventsTable")
+    store = EventStore(table, 35)
+    store.add([event(tenant.space_id, f"e{n}") for n in range(3)], NOW)
+    return store
+
+
+def counts_one_more(table: Table, space_id: str, shard: int) -> None:
+    """A bucket that counts an event which is not stored."""
+    key = bucket_key(space_id, DAY, shard)
+    table.transact(list(absorbing(key, DAY, table.get(key), [event(space_id, "ghost")])))
+
+
+def test_there_is_no_difference(store: EventStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command() == 0
+    assert lines(capsys) == [{"periods": 75, "differences": 0, "repaired": 0, "unsettled": 0}]
+
+
+@pytest.mark.parametrize("shard", [MAIN_SHARD, 3])
+def test_a_difference_is_told_and_mended_when_asked(
+    tenant: Tenant, store: EventStore, shard: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts_one_more(Table("EventsTable"), tenant.space_id, shard)
+
+    # When it only looks
+    assert command() == 2
+    found, last = lines(capsys)
+    assert (found["period"], found["repaired"]) == ("D#2026-02-16", False)
+    assert (found["stored"]["total"], found["counted"]["total"]) == (4, 3)
+    assert last["differences"] == 1
+    # When it repairs
+    assert command("--repair") == 0
+    found, last = lines(capsys)
+    assert (found["repaired"], last["repaired"]) == (True, 1)
+    # Then it is right
+    assert command() == 0
+    [bucket] = store.counts_between(tenant.space_id, [("D#", "D#~")]).values()
+    assert bucket.by_type[IntegrationType.WEBHOOK].success == 3
+
+
+def test_a_bucket_that_is_gone_is_made_again(
+    tenant: Tenant, store: EventStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hour = Period.hour_of(NOW - timedelta(hours=20))
+    key = bucket_key(tenant.space_id, hour, MAIN_SHARD)
+    empty = {**key._asdict(), "counts": Bucket().encode(hour.start), "revision": 9}
+    Table("EventsTable").write(Put({**empty, "expires_at": 1_800_000_000}))
+    assert command("--repair") == 0
+    assert lines(capsys)[0]["period"] == "H#2026-02-16T14"
+    assert command() == 0
+
+
+class Meddling(Table):
+    """Before each transaction, or after each read of events, something happens."""
+
+    def __init__(self, act: Callable[[], None], when: str) -> None:
+        super().__init__("EventsTable")
+        self.act, self.when = act, when
+
+    def transact(self, writes: Any, *, attempts: int = 6) -> None:
+        if self.when == "transact":
+            self.act()
+        super().transact(writes, attempts=attempts)
+
+    def query_all(self, pk: str, **narrowed: Any) -> Any:
+        found = list(super().query_all(pk, **narrowed))
+        if self.when == "events" and pk.count("#") == 3:
+            self.act()
+        return iter(found)
+
+
+def test_a_writer_between_the_reads_is_no_difference(tenant: Tenant, store: EventStore) -> None:
+    numbers = iter(range(100))
+    left = [None] * 2
+
+    def another() -> None:
+        if left:
+            left.pop()
+            store.add([event(tenant.space_id, f"more-{next(numbers)}")], NOW)
+
+    recount = Recount(Meddling(another, "events"), 35, lambda: NOW)
+    day = DAY.start.date()
+    assert set(recount.days(tenant.space_id, day, day, repair=True)) == {None}
+
+
+def test_a_period_that_is_never_still_is_not_judged(tenant: Tenant, store: EventStore) -> None:
+    numbers = iter(range(1000))
+
+    def another() -> None:
+        store.add([event(tenant.space_id, f"more-{next(numbers)}")], NOW)
+
+    recount = Recount(Meddling(another, "events"), 35, lambda: NOW)
+    day = DAY.start.date()
+    found = list(recount.days(tenant.space_id, day, day, repair=True))
+    assert [one for one in found if one] == [
+        Unsettled(Period.hour_of(NOW - timedelta(hours=20))),
+        Unsettled(DAY),
+    ]
+
+
+def test_a_repair_that_meets_a_writer_keeps_both(tenant: Tenant, store: EventStore) -> None:
+    counts_one_more(Table("EventsTable"), tenant.space_id, 3)
+    left = [None]
+
+    def once() -> None:
+        if left:
+            left.pop()
+            store.add([event(tenant.space_id, "late")], NOW)
+
+    recount = Recount(Meddling(once, "transact"), 35, lambda: NOW)
+    day = DAY.start.date()
+    [found] = [one for one in recount.days(tenant.space_id, day, day, repair=True) if one]
+    assert isinstance(found, Difference)
+    assert found.repaired
+    [bucket] = store.counts_between(tenant.space_id, [("D#", "D#~")]).values()
+    assert bucket.by_type[IntegrationType.WEBHOOK].success == 4
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--from", "2026-01-13"], "events are kept since 2026-01-14"),
+        (["--space", "nowhere"], "SPACE_NOT_FOUND"),
+        (["--events-table", "Missing"], "Missing"),
+    ],
+)
+def test_what_can_not_be_is_one_line(
+    tenant: Tenant, more: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(*more) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert said in line or "not found" in line

@@ -1,0 +1,74 @@
+"""A large run against an emulator of DynamoDB, with threads that run as they come.
+
+    make simulate EVENTS=20000 SEED=1
+
+It exits with 1 if there is any difference.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local import emulator
+from local.paths import StateDir
+from patchbay.platform.logging import logger
+from tests.simulator.simulation import Outcome, Simulation
+
+TABLES = ("integrations", "events")
+
+
+def simulate(endpoint_url: str, events: int, seed: int) -> Outcome:
+    """One run in tables of its own, which are removed again."""
+    client: Any = boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint_url,
+        region_name=emulator.REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(proxies={}, max_pool_connections=25),
+    )
+    names = [f"simulator-{seed}-{name}" for name in TABLES]
+    for name in names:
+        client.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+        )
+    try:
+        return Simulation(client, names, events, seed, in_turns=False).run()
+    finally:
+        for name in names:
+            client.delete_table(TableName=name)
+
+
+async def _main(events: int, seed: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        state = StateDir(Path(folder))
+        state.logs.mkdir(parents=True, exist_ok=True)
+        state.emulator.mkdir(parents=True, exist_ok=True)
+        async with emulator.running(state) as running:
+            started = time.monotonic()
+            outcome = await asyncio.to_thread(simulate, running.url, events, seed)
+            print(f"seed {seed}, {time.monotonic() - started:.0f} s\n{outcome}")
+    return 1 if outcome.differences else 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.simulator")
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    logger.setLevel(logging.CRITICAL)
+    sys.exit(asyncio.run(_main(options.events, options.seed)))

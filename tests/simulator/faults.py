@@ -1,0 +1,83 @@
+"""A DynamoDB client that fails as networks, services and processes do."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import Any, Final
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+RATE: Final = 0.02
+"""Of each kind of fault, for each call."""
+
+
+class Crash(BaseException):
+    """The process is gone: nothing of ours may catch this."""
+
+
+class FaultyClient:
+    """Passes calls on to a real client, and before or after some of them something happens."""
+
+    def __init__(
+        self, client: Any, chance: Random, pause: Callable[[], None], happened: Counter[str]
+    ) -> None:
+        self._client = client
+        self._chance = chance
+        self._pause = pause
+        self._happened = happened
+        self.exceptions = client.exceptions
+
+    def __getattr__(self, operation: str) -> Any:
+        return partial(self._call, operation)
+
+    def _call(self, operation: str, **request: Any) -> Any:
+        self._pause()
+        self._happened["calls"] += 1
+        call = partial(getattr(self._client, operation), **request)
+        kinds: list[Callable[[str, Callable[[], Any]], Any]] = [
+            self._throttled,
+            self._lost_for_good,
+            self._crashed_before,
+            self._crashed_after,
+        ]
+        if operation == "transact_write_items":
+            # Several of them, so that writers step aside and there is something to fold.
+            kinds += [self._lost_and_repeated, *[self._conflicted] * 5]
+        drawn = self._chance.random() / RATE
+        if drawn >= len(kinds):
+            return call()
+        return kinds[int(drawn)](operation, call)
+
+    def _throttled(self, operation: str, _: Callable[[], Any]) -> Any:
+        self._happened["throttled"] += 1
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, operation)
+
+    def _conflicted(self, operation: str, _: Callable[[], Any]) -> Any:
+        self._happened["transaction conflicts"] += 1
+        answer: Any = {
+            "Error": {"Code": "TransactionCanceledException", "Message": ""},
+            "CancellationReasons": [{"Code": "TransactionConflict"}],
+        }
+        raise self.exceptions.TransactionCanceledException(answer, operation)
+
+    def _lost_for_good(self, _: str, call: Callable[[], Any]) -> Any:
+        """Applied, and every reply of it lost."""
+        call()
+        self._happened["replies lost for good"] += 1
+        raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+    def _lost_and_repeated(self, _: str, call: Callable[[], Any]) -> Any:
+        """Applied, its reply lost, and sent again by botocore under the same token."""
+        call()
+        self._happened["replies lost, calls repeated"] += 1
+        return call()
+
+    def _crashed_before(self, _: str, __: Callable[[], Any]) -> Any:
+        self._happened["crashes"] += 1
+        raise Crash
+
+    def _crashed_after(self, _: str, call: Callable[[], Any]) -> Any:
+        call()
+        self._happened["crashes"] += 1
+        raise Crash

@@ -1,0 +1,79 @@
+"""Counting stored events one by one, with nothing of the code that is under test."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket, total_of
+from patchbay.health.model import Event, EventStatus, IntegrationType
+
+
+def grouped[K: Hashable](
+    events: Iterable[Event], key: Callable[[Event], K]
+) -> dict[K, list[Event]]:
+    groups: dict[K, list[Event]] = {}
+    for event in events:
+        groups.setdefault(key(event), []).append(event)
+    return groups
+
+
+def plain(events: Iterable[Event]) -> dict[str, Any]:
+    """The figures of some events, by type."""
+    return {
+        kind.value: figures(of_kind)
+        for kind, of_kind in grouped(events, lambda event: event.integration_type).items()
+    }
+
+
+def figures(events: list[Event]) -> dict[str, Any]:
+    good = [e for e in events if e.status is EventStatus.SUCCESS]
+    bad = [e for e in events if e.status is EventStatus.ERROR]
+    durations = [e.duration_ms for e in events if e.duration_ms is not None]
+    slots = [0] * (len(LATENCY_BOUNDS_MS) + 1)
+    for duration in durations:
+        slots[bisect_left(LATENCY_BOUNDS_MS, duration)] += 1
+    return {
+        "success": len(good),
+        "errors": len(bad),
+        "last_success_at": max((e.occurred_at for e in good), default=None),
+        "last_error_at": max((e.occurred_at for e in bad), default=None),
+        "latency_sum_ms": sum(durations),
+        "latencies": slots,
+    }
+
+
+def told_by(bucket: Bucket) -> dict[str, Any]:
+    """What a bucket says, in the same form."""
+    assert bucket.faults == {}
+    return {
+        kind.value: {
+            "success": tally.success,
+            "errors": tally.errors,
+            "last_success_at": tally.last_success_at,
+            "last_error_at": tally.last_error_at,
+            "latency_sum_ms": tally.latency_sum_ms,
+            "latencies": list(tally.latencies),
+        }
+        for kind, tally in bucket.by_type.items()
+    }
+
+
+def hour_of(event: Event) -> datetime:
+    return event.occurred_at.replace(minute=0, second=0, microsecond=0)
+
+
+def day_of(event: Event) -> datetime:
+    return hour_of(event).replace(hour=0)
+
+
+def window(now: datetime, days: int) -> datetime:
+    return (now - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
+
+
+def kinds_in(events: Iterable[Event]) -> set[IntegrationType]:
+    return {event.integration_type for event in events}
+
+
+def total(bucket: Bucket) -> int:
+    return total_of(bucket).total

@@ -1,0 +1,371 @@
+"""Events under every fault at once, and then the question whether the counts are right.
+
+Eight writers take deliveries from one queue: calls of the API and messages of the bus. The tables
+throttle, refuse and lose replies; writers crash between any two calls; what was not acknowledged
+comes again, and some of what was. Meanwhile the fold runs, and crashes too. Afterwards:
+
+- everything that was acknowledged is stored, and nothing that nobody sent;
+- every bucket, summary and series is what counting the stored events one by one gives;
+- the same holds after the last fold, which leaves no side shard of a day that is over.
+"""
+
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from types import SimpleNamespace
+from typing import Any, Final
+from unittest.mock import patch
+
+from patchbay.health.buckets import Bucket, Period, Span, hours_since
+from patchbay.health.folding import Folder
+from patchbay.health.intake import Intake, Message
+from patchbay.health.model import Event
+from patchbay.health.series import Interval, Point, points_of
+from patchbay.health.shards import LANES, spread_days_pk
+from patchbay.health.store import EventStore
+from patchbay.health.summary import HealthSummary, summarize, window_start
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.ids import Stamp
+from patchbay.tenancy.model import NewOrganization, NewSpace
+from patchbay.tenancy.store import TenancyStore
+from tests.simulator import recount
+from tests.simulator.faults import Crash, FaultyClient
+from tests.simulator.traffic import Delivery, Place, traffic
+from tests.simulator.turns import Turns
+
+NOW: Final = datetime(2026, 2, 17, 10, 20, 30, tzinfo=UTC)
+SPACES: Final = 5
+WRITERS: Final = 8
+RAW_EVENT_DAYS: Final = 366
+"""Nothing is refused for its age: the traffic covers 40 days."""
+BATCH: Final = 10
+MAX_RECEIVES: Final = 5
+REDELIVERED: Final = 0.03
+"""Of what was acknowledged, when the acknowledgement was lost."""
+SIZES: Final = (1, 5, 25, 25, 25, 25, 60, 100)
+"""Of calls and messages, in events."""
+WINDOWS: Final = (1, 7, 30, 40, 366)
+
+type Identity = tuple[str, datetime, str]
+
+
+@dataclass
+class Outcome:
+    """What was done, and every difference that was found."""
+
+    happened: Counter[str] = field(default_factory=Counter)
+    differences: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{count:>8}  {what}" for what, count in sorted(self.happened.items())]
+        return "\n".join([*lines, f"differences: {len(self.differences)}", *self.differences[:20]])
+
+
+class Simulation:
+    """One run over two empty tables.
+
+    `in_turns` makes the threads take turns by the seed; else they run as they come.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        tables: Sequence[str],
+        events: int,
+        seed: int,
+        *,
+        in_turns: bool,
+        sizes: Sequence[int] = SIZES,
+    ) -> None:
+        self._client = client
+        self._integrations, self._events = tables
+        self._count = events
+        self._sizes = sizes
+        self._chance = Random(seed)  # noqa: S311 - the same run again
+        self._turns = Turns(self._chance) if in_turns else None
+        self._outcome = Outcome()
+        self._queue: deque[tuple[Delivery, int]] = deque()
+        self._put_aside: list[Delivery] = []
+        self._sent: set[Identity] = set()
+        self._acknowledged: set[Identity] = set()
+        self._folds = 0
+        self._spread: set[str] = set()
+
+    def run(self) -> Outcome:
+        places = self._places()
+        deliveries = traffic(self._count, places, NOW, self._chance, self._sizes)
+        for delivery in deliveries:
+            if not delivery.poison:
+                self._sent.update(map(_identity, delivery.events(NOW)))
+        self._queue.extend((delivery, 0) for delivery in deliveries)
+        with _no_waiting():
+            self._side_by_side([*[self._writer] * WRITERS, self._fold])
+            self._seen_spread()
+            self._redrive()
+            stored = self._stored(places)
+            self._check(places, stored, "")
+            self._fold_to_the_end()
+            self._check(places, stored, " after the fold")
+        self._happened("events stored", sum(map(len, stored.values())))
+        return self._outcome
+
+    # ------------------------------------------------------------ what happens
+
+    def _places(self) -> list[Place]:
+        store = TenancyStore(Table(self._integrations, self._client))
+        places = []
+        for number in range(SPACES):
+            stamp = Stamp.fresh(NOW)
+            organization = store.create_organization(NewOrganization(name=f"o{number}"), stamp)
+            new = NewSpace(slug=f"space-{number}", name="Space")
+            space = store.create_space(organization.id, new, stamp)
+            places.append(Place(organization.id, space.id, space.slug))
+        return places
+
+    def _side_by_side(self, works: Sequence[Callable[[], None]]) -> None:
+        if self._turns:
+            self._turns.run(works)
+            return
+        with ThreadPoolExecutor(len(works)) as pool:
+            for future in [pool.submit(work) for work in works]:
+                future.result()
+
+    def _faulty(self, table: str) -> Table:
+        pause = self._turns.pause if self._turns else _no_pause
+        client: Any = FaultyClient(self._client, self._chance, pause, self._outcome.happened)
+        return Table(table, client)
+
+    def _writer(self) -> None:
+        """Takes deliveries until none is left; after a crash it is another process."""
+        while self._queue:
+            try:
+                self._take(self._faulty(self._integrations), self._faulty(self._events))
+            except Crash:
+                continue
+
+    def _take(self, integrations: Table, events: Table) -> None:
+        store = EventStore(events, RAW_EVENT_DAYS)
+        taken = self._next()
+        if taken is None:
+            return
+        first, receives = taken
+        if first.body is None:
+            self._call(store, first)
+            return
+        batch = {first.name: (first, receives + 1)}
+        while len(batch) < BATCH and (taken := self._next()):
+            delivery, receives = taken
+            if delivery.body is None or delivery.name in batch:
+                self._again(delivery, receives)
+                break
+            batch[delivery.name] = (delivery, receives + 1)
+        intake = Intake(TenancyStore(integrations), store)
+        messages = [Message(name, delivery.body or "") for name, (delivery, _) in batch.items()]
+        failed = set(batch)
+        try:
+            failed = set(intake.take(messages, NOW))
+        finally:
+            for name, (delivery, count) in batch.items():
+                if name not in failed:
+                    self._acknowledge(delivery, count)
+                elif count >= MAX_RECEIVES:
+                    self._put_aside.append(delivery)
+                else:
+                    self._again(delivery, count)
+
+    def _next(self) -> tuple[Delivery, int] | None:
+        try:
+            return self._queue.popleft()
+        except IndexError:
+            return None
+
+    def _call(self, store: EventStore, delivery: Delivery) -> None:
+        """A client of the API: it repeats what failed, and sometimes gives up instead."""
+        try:
+            store.add(delivery.events(NOW), NOW)
+        except (TemporarilyUnavailable, Crash):
+            if self._chance.random() < 0.9:
+                self._again(delivery, 0)
+            else:
+                self._happened("calls given up")
+        else:
+            self._acknowledge(delivery, 0)
+
+    def _acknowledge(self, delivery: Delivery, receives: int) -> None:
+        if delivery.poison:
+            self._outcome.differences.append(f"{delivery.name} is wrong and was taken")
+        self._acknowledged.update(map(_identity, delivery.events(NOW)))
+        self._happened("deliveries acknowledged")
+        if self._chance.random() < REDELIVERED:
+            self._happened("delivered again though acknowledged")
+            self._again(delivery, receives)
+
+    def _again(self, delivery: Delivery, receives: int) -> None:
+        self._queue.insert(self._chance.randrange(len(self._queue) + 1), (delivery, receives))
+
+    def _fold(self) -> None:
+        while self._queue:
+            try:
+                self._folded(self._faulty(self._events))
+            except (Crash, TemporarilyUnavailable):
+                continue
+
+    def _folded(self, table: Table) -> None:
+        """One run of the fold; between two of them is time enough for the second step."""
+        self._folds += 1
+        clock = NOW + self._folds * timedelta(minutes=2)
+        Folder(table, lambda: clock).run(timedelta(hours=1))
+        self._happened("folds")
+
+    def _seen_spread(self) -> None:
+        table = Table(self._events, self._client)
+        for lane in range(LANES):
+            for note in table.query_all(spread_days_pk(lane)):
+                self._spread.add(note["sk"].rpartition("#")[0])
+
+    def _redrive(self) -> None:
+        """What was put aside is delivered again, without faults: only what is wrong stays."""
+        self._happened("messages put aside", len(self._put_aside))
+        intake = Intake(
+            TenancyStore(Table(self._integrations, self._client)),
+            EventStore(Table(self._events, self._client), RAW_EVENT_DAYS),
+        )
+        for delivery in self._put_aside:
+            refused = intake.take([Message(delivery.name, delivery.body or "")], NOW)
+            if bool(refused) != delivery.poison:
+                self._outcome.differences.append(f"the redrive of {delivery.name}: {refused}")
+            if not refused:
+                self._acknowledged.update(map(_identity, delivery.events(NOW)))
+
+    def _fold_to_the_end(self) -> None:
+        table = Table(self._events, self._client)
+        for _ in range(3):
+            self._folded(table)
+        self._happened("days spread over shards and folded", len(self._spread))
+        notes = [n for lane in range(LANES) for n in table.query_all(spread_days_pk(lane))]
+        today = NOW.date().isoformat()
+        left = [note["sk"] for note in notes if not note["sk"].startswith(today)]
+        if left:
+            self._outcome.differences.append(f"not folded: {left}")
+
+    # ------------------------------------------------------------ what is asked
+
+    def _stored(self, places: Iterable[Place]) -> dict[str, list[Event]]:
+        store = EventStore(Table(self._events, self._client), RAW_EVENT_DAYS)
+        days = [Period.day_of(NOW - timedelta(days=n)) for n in range(-1, 42)]
+        return {
+            place.space_id: [e for day in days for e in store.events_of(place.space_id, day)]
+            for place in places
+        }
+
+    def _check(self, places: Iterable[Place], stored: dict[str, list[Event]], when: str) -> None:
+        found = {_identity(event) for events in stored.values() for event in events}
+        self._same(f"lost after it was acknowledged{when}", self._acknowledged - found, set())
+        self._same(f"stored and never sent{when}", found - self._sent, set())
+        store = EventStore(Table(self._events, self._client), RAW_EVENT_DAYS)
+        for place in places:
+            events = stored[place.space_id]
+            for what, told, counted in self._questions(store, place.space_id, events):
+                self._happened("comparisons")
+                self._same(f"{what} of {place.slug}{when}", told, counted)
+
+    def _questions(
+        self, store: EventStore, space_id: str, events: list[Event]
+    ) -> Iterator[tuple[str, Any, Any]]:
+        """What is asked, what the buckets tell, what the events come to."""
+        everything = [hours_since(NOW - timedelta(days=60)), ("D#", "D#~")]
+        counts = {
+            period: bucket
+            for period, bucket in store.counts_between(space_id, everything).items()
+            if bucket != Bucket()
+        }
+        for span, key in ((Span.HOUR, recount.hour_of), (Span.DAY, recount.day_of)):
+            told = {p.start: recount.told_by(b) for p, b in counts.items() if p.span is span}
+            groups = recount.grouped(events, key)
+            yield f"{span.name} buckets", told, {at: recount.plain(g) for at, g in groups.items()}
+        for days in WINDOWS:
+            start = recount.window(NOW, days)
+            inside = [event for event in events if event.occurred_at >= start]
+            buckets = store.buckets_since(space_id, window_start(NOW, days))
+            summary = summarize(buckets, days, space_id)
+            yield f"{days} days", _summary(summary), _plain_summary(inside)
+        for days, interval, key in (
+            (30, Interval.DAY, recount.day_of),
+            (7, Interval.HOUR, recount.hour_of),
+        ):
+            start = window_start(NOW, days)
+            read = store.counts_since(space_id, start, hourly=interval is Interval.HOUR)
+            points = {p.starts_at: _point(p) for p in points_of(read, start, NOW, interval)}
+            inside = [event for event in events if event.occurred_at >= start]
+            grouped = {max(start, at): g for at, g in recount.grouped(inside, key).items()}
+            empty = {at: _plain_point([]) for at in points}
+            counted = {at: _plain_point(group) for at, group in grouped.items()}
+            yield f"series by {interval}", points, {**empty, **counted}
+
+    def _same(self, what: str, told: Any, counted: Any) -> None:
+        if told != counted:
+            said = f"{what}: {str(told)[:200]} is not {str(counted)[:200]}"
+            self._outcome.differences.append(said)
+
+    def _happened(self, what: str, times: int = 1) -> None:
+        self._outcome.happened[what] += times
+
+
+def _identity(event: Event) -> Identity:
+    return event.space_id, event.occurred_at, event.id
+
+
+def _no_pause() -> None:
+    """Threads that run as they come need no turns."""
+
+
+@contextmanager
+def _no_waiting() -> Iterator[None]:
+    """Writers that stepped aside come back at once."""
+    random.seed(1)
+    with patch("patchbay.health.store.time", SimpleNamespace(sleep=lambda _: None)):
+        yield
+
+
+def _summary(told: HealthSummary) -> dict[str, Any]:
+    return {
+        "total_events": told.total_events,
+        "success_count": told.success_count,
+        "error_count": told.error_count,
+        "last_success_at": told.last_success_at,
+        "last_error_at": told.last_error_at,
+        "types": {
+            one.integration_type.value: (one.total, one.success, one.errors)
+            for one in told.by_integration_type
+        },
+    }
+
+
+def _plain_summary(events: list[Event]) -> dict[str, Any]:
+    overall = recount.figures(events)
+    return {
+        "total_events": len(events),
+        "success_count": overall["success"],
+        "error_count": overall["errors"],
+        "last_success_at": overall["last_success_at"],
+        "last_error_at": overall["last_error_at"],
+        "types": {
+            kind: (one["success"] + one["errors"], one["success"], one["errors"])
+            for kind, one in recount.plain(events).items()
+        },
+    }
+
+
+def _point(told: Point) -> tuple[int, ...]:
+    return told.total, told.success, told.errors, told.latency.count
+
+
+def _plain_point(events: list[Event]) -> tuple[int, ...]:
+    counted = recount.figures(events)
+    return len(events), counted["success"], counted["errors"], sum(counted["latencies"])

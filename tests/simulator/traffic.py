@@ -1,0 +1,143 @@
+"""What producers send: calls of the API and messages of the bus, some twice, none in order."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, Final
+from uuid import UUID
+
+from patchbay.health.intake import Envelope
+from patchbay.health.model import Event, EventBatch, EventStatus, IntegrationType, accept
+from patchbay.platform.clock import to_text
+from patchbay.platform.ids import Stamp
+
+DAYS: Final = 40
+DUPLICATES: Final = 0.03
+HOT: Final = 0.6
+"""Of the deliveries, in a few hours and mostly of the first spaces: that is where writers meet."""
+
+_MILLISECONDS: Final = DAYS * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A space, and who owns it."""
+
+    organization_id: str
+    space_id: str
+    slug: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One call or message. `body` is None for a call of the API."""
+
+    name: str
+    place: Place
+    drafts: tuple[dict[str, Any], ...]
+    body: str | None
+    poison: bool = False
+
+    def events(self, now: datetime) -> list[Event]:
+        """What it comes to when it is taken."""
+        oldest = now - timedelta(days=366)
+        if self.body is None:
+            return accept(self.batch, self.place.space_id, Stamp.fresh(now), oldest)
+        envelope = Envelope.model_validate_json(self.body)
+        return accept(self.batch, self.place.space_id, envelope.stamp, oldest, now)
+
+    @property
+    def batch(self) -> EventBatch:
+        return EventBatch.model_validate({"events": list(self.drafts)})
+
+
+def traffic(
+    count: int, places: Sequence[Place], now: datetime, chance: Random, sizes: Sequence[int]
+) -> list[Delivery]:
+    """Deliveries of `count` different events over 40 days and all spaces, and 3 % duplicates."""
+    deliveries: list[Delivery] = []
+    while count > 0:
+        place = places[min(chance.randrange(len(places)), chance.randrange(len(places)))]
+        size = min(count, chance.choice(sizes))
+        count -= size
+        at = now - timedelta(milliseconds=chance.randrange(_MILLISECONDS))
+        if chance.random() < HOT:
+            at = now - chance.choice([timedelta(hours=30), timedelta(days=9), timedelta(minutes=5)])
+        spread = chance.choice([timedelta(minutes=1), timedelta(hours=1), timedelta(days=3)])
+        name = f"d{len(deliveries)}"
+        if chance.random() < 0.5:
+            drafts = [_draft(chance, at, spread, now, f"{name}-{n}") for n in range(size)]
+            deliveries.append(Delivery(name, place, tuple(drafts), None))
+        else:
+            drafts = [_draft(chance, at, spread, now) for _ in range(size)]
+            deliveries.append(_message(name, place, drafts, at, chance))
+    deliveries += [_again(d, chance) for d in deliveries if chance.random() < DUPLICATES]
+    deliveries += [_poisoned(n, places, now, chance) for n in range(len(deliveries) // 50 + 3)]
+    chance.shuffle(deliveries)
+    return deliveries
+
+
+def _draft(
+    chance: Random, at: datetime, spread: timedelta, now: datetime, event_id: str | None = None
+) -> dict[str, Any]:
+    draft: dict[str, Any] = {
+        "integration_type": chance.choice(list(IntegrationType)).value,
+        "status": chance.choice([EventStatus.SUCCESS] * 4 + [EventStatus.ERROR]).value,
+    }
+    # A message's event may leave its time to the envelope.
+    if event_id or chance.random() < 0.8:
+        later = timedelta(milliseconds=chance.randrange(spread // timedelta(milliseconds=1)))
+        draft["occurred_at"] = to_text(min(now, at + later))
+    if event_id:
+        draft["id"] = event_id
+    if chance.random() < 0.7:
+        draft["duration_ms"] = int(chance.lognormvariate(6, 2)) % 86_400_000
+    return draft
+
+
+def _message(
+    name: str,
+    place: Place,
+    drafts: Iterable[dict[str, Any]],
+    at: datetime,
+    chance: Random,
+    **wrong: Any,
+) -> Delivery:
+    events = tuple(drafts)
+    detail = {
+        "organization_id": place.organization_id,
+        "space": chance.choice([place.slug, place.space_id]),
+        "events": events,
+    }
+    envelope = {
+        "version": "0",
+        "id": str(UUID(int=chance.getrandbits(128))),
+        "detail-type": "integration.event",
+        "source": "simulator",
+        "time": to_text(at.replace(microsecond=0)),
+        "detail": detail | wrong,
+    }
+    return Delivery(name, place, events, json.dumps(envelope), bool(wrong))
+
+
+def _again(delivery: Delivery, chance: Random) -> Delivery:
+    """The same call once more as a producer repeats it, or the same message as a queue does."""
+    if delivery.body is not None or chance.random() < 0.5:
+        return delivery
+    drafts = list(delivery.drafts)
+    chance.shuffle(drafts)
+    return Delivery(f"{delivery.name}-again", delivery.place, tuple(drafts[:25]), None)
+
+
+def _poisoned(number: int, places: Sequence[Place], now: datetime, chance: Random) -> Delivery:
+    place, other = chance.sample(list(places), 2)
+    draft = _draft(chance, now - timedelta(hours=1), timedelta(minutes=1), now)
+    wrong: list[dict[str, Any]] = [
+        {"space": "nowhere"},
+        {"organization_id": other.organization_id},
+        {"events": [draft | {"status": "MAYBE"}]},
+        {"events": [draft | {"occurred_at": "2020-01-01T00:00:00Z"}]},
+    ]
+    return _message(f"p{number}", place, [draft], now, chance, **chance.choice(wrong))
