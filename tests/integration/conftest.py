@@ -127,6 +127,11 @@ def deployed(
         "EVENTS_TABLE": "EventsTable",
         "VAULT_KEY_ID": key_id,
         "RAW_EVENT_DAYS": "35",
+        "JWT_ISSUER": "",
+        "JWT_AUDIENCE": "",
+        "JWT_JWKS_URL": "",
+        "JWT_ORGANIZATION_CLAIM": "organization_id",
+        "JWT_PERMISSIONS_CLAIM": "permissions",
         "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
     }.items():
         monkeypatch.setenv(name, value)
