@@ -47,6 +47,8 @@ _BUSY: Final = frozenset(
         "InternalServerError",
         "ServiceUnavailable",
         "TransactionInProgressException",
+        # A single write met somebody's transaction; botocore does not repeat it by itself.
+        "TransactionConflictException",
         "LimitExceededException",
     }
 )
