@@ -55,6 +55,10 @@ requirements: .venv/.stamp ## Write what the dependencies layer installs, from u
 openapi: .venv/.stamp ## Write the API document from the route declarations
 	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi
 
+.PHONY: bench
+bench: build ## Measure what is promised in figures and write docs/benchmarks.md
+	PYTHONPATH=functions:layers/patchbay:. $(BIN)/python -m bench
+
 .PHONY: clean
 clean: ## Remove what was built and the local cloud's data; tools stay
 	rm -rf .aws-sam .local/state .local/stack.json .local/stack.env .local/logs \
@@ -98,6 +102,10 @@ unit: .venv/.stamp ## Unit and integration tests (moto)
 .PHONY: e2e
 e2e: tools ## End-to-end tests against a local cloud
 	$(BIN)/pytest tests/e2e
+
+.PHONY: fuzz
+fuzz: tools ## Ask a local cloud for all that its document allows and forbids: FUZZ_EXAMPLES=20
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),20) $(BIN)/pytest tests/e2e/test_fuzz.py
 
 # ---------------------------------------------------------------- tools
 

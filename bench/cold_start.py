@@ -1,6 +1,7 @@
 """Cold start of every function beside a bare handler that only makes a DynamoDB client, in one run.
 
-Initialisation as the runtime emulator reports it, best of five each, turn by turn.
+Initialisation as the runtime emulator reports it, best of five each, turn by turn. What is put off
+to the first request is not won, so the first answer is measured too, against the bare handler's.
 """
 
 import tempfile
@@ -44,9 +45,9 @@ def rows() -> list[Row]:
     ]
     for function in deployed:
         name = f"cold start: {function.module}"
-        budget = BUDGET * init[bare.name]
+        budget, budget_of_all = BUDGET * init[bare.name], BUDGET * whole[bare.name]
         measured += [
             Row(f"{name}, init", init[function.name], "ms", budget),
-            Row(f"{name}, init and first answer", whole[function.name], "ms"),
+            Row(f"{name}, init and first answer", whole[function.name], "ms", budget_of_all),
         ]
     return measured

@@ -1,4 +1,4 @@
-"""A function as Lambda starts it: on the runtime interface emulator, with the layers that were built.
+"""A function as Lambda starts it: on the runtime interface emulator, with the built layers.
 
 The emulator comes with aws-sam-cli; the runtime's own client (`awslambdaric`) has to be installed
 where this runs. What AWS's runtime brings beside the layers is linked into a folder: botocore and
@@ -10,7 +10,6 @@ import http.client
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from typing import Any, Self
 
 import yaml
 
+from bench.ports import await_port, free_port
 from bench.report import Skipped
 from local.paths import ROOT, SAM_BUILD, SAM_VENV
 
@@ -121,7 +121,7 @@ class Runtime:
     @contextlib.contextmanager
     def started(self, function: Function) -> Iterator["Running"]:
         """An emulator that initialises the function when it is first invoked."""
-        port, runtime_port = _free_port(), _free_port()
+        port, runtime_port = free_port(), free_port()
         path = [function.folder, *LAYERS, self._runtime]
         env = {
             **function.variables,
@@ -155,7 +155,7 @@ class Runtime:
                 start_new_session=True,
             )
             try:
-                _await_port(port)
+                await_port(port)
                 yield Running(port, process.pid, log.fileno())
             finally:
                 with contextlib.suppress(ProcessLookupError):
@@ -220,23 +220,3 @@ def _empty_dynamodb() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _await_port(port: int) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
