@@ -18,7 +18,7 @@ def main(names: list[str]) -> int:
     """0 when every bench ran or said why it can't; a budget that is not met is no failure."""
     rows: list[Row] = []
     skipped: list[str] = []
-    for name in names or _benches():
+    for name in names or benches():
         print(f"{name} …", file=sys.stderr, flush=True)
         try:
             rows += importlib.import_module(f"bench.{name}").rows()
@@ -31,7 +31,7 @@ def main(names: list[str]) -> int:
     return 0
 
 
-def _benches() -> list[str]:
+def benches() -> list[str]:
     """The modules of this package that define `rows()`."""
     modules = sorted(path.stem for path in Path(__file__).parent.glob("*.py"))
     return [

@@ -53,7 +53,7 @@ def rows() -> list[Row]:
     space["requestContext"]["http"]["path"] = "/spaces/billing"
     return [
         Row(
-            f"warm: {name}, beside its DynamoDB calls, p50",
+            f"warm: {name}, beside DynamoDB, p50",
             overhead_ms(module, event),
             "ms",
             BUDGET_MS,
