@@ -43,7 +43,8 @@ def benches() -> list[str]:
 
 _HEAD = """# Benchmarks
 
-Written by `make bench`. Absolute times are this machine's; ratios are to the budget.
+Written by `make bench`. Absolute times are this machine's; ratios are to the budget. Times of cold starts mean little
+while the machine has other work (a load above its number of CPUs); CPU times stand that better.
 """
 
 
@@ -56,7 +57,8 @@ def _machine() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in _VERSIONS)
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} × {cpu}, "
-        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {versions}."
+        f"{platform.system()} {platform.release()}, load {os.getloadavg()[0]:.1f} at the end, "
+        f"Python {platform.python_version()}, {versions}."
     )
 
 

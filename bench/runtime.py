@@ -85,10 +85,10 @@ def functions() -> list[Function]:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One cold start: how long the initialisation took, and until the first answer was there."""
+    """One cold start: how long the initialisation took, and the CPU until the first answer."""
 
     init_ms: float
-    first_answer_ms: float
+    cpu_ms: float
     answer: Any
 
 
@@ -114,9 +114,8 @@ class Runtime:
 
     def start(self, function: Function, event: Mapping[str, Any]) -> Start:
         with self.started(function) as running:
-            began = time.perf_counter()
             answer = running.invoke(event)
-            return Start(running.init_ms(), (time.perf_counter() - began) * 1000, answer)
+            return Start(running.init_ms(), running.cpu_ms(), answer)
 
     @contextlib.contextmanager
     def started(self, function: Function) -> Iterator["Running"]:
@@ -180,6 +179,15 @@ class Running:
         if not text:
             raise RuntimeError(os.pread(self.log, 1 << 20, 0).decode(errors="replace"))
         return json.loads(text)
+
+    def cpu_ms(self) -> float:
+        """User and system time of the function's process so far (proc(5))."""
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[1]) == self.process_id:
+                    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+        raise RuntimeError("the function's process is gone")
 
     def init_ms(self) -> float:
         """What the emulator reported; the line comes a moment after the first answer."""

@@ -3,7 +3,6 @@
 from functools import cache
 from typing import Any
 
-from patchbay.checks.binding import binding_of
 from patchbay.connections.configuring import Configurator
 from patchbay.connections.model import (
     Connection,
@@ -59,6 +58,9 @@ BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
 
 @cache
 def _configurator() -> Configurator:
+    # What a binding is made of is needed by writes alone, and would slow down every cold start.
+    from patchbay.checks.binding import binding_of
+
     return Configurator(
         TenancyStore(_table()),
         RegistryStore(_table()),
