@@ -43,8 +43,9 @@ def benches() -> list[str]:
 
 _HEAD = """# Benchmarks
 
-Written by `make bench`. Absolute times are this machine's; ratios are to the budget. Times of cold starts mean little
-while the machine has other work (a load above its number of CPUs); CPU times stand that better.
+Written by `make bench`. Absolute times are this machine's; ratios are to the budget. Times of
+cold starts mean little while the machine has other work (a load above its number of CPUs); CPU
+times stand that better.
 """
 
 
