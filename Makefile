@@ -60,6 +60,10 @@ openapi: .venv/.stamp ## Write the API document from the route declarations
 stories: tools ## Paste into README and docs/ what their commands print now
 	PYTHONPATH=layers/patchbay:. $(BIN)/python -m tests.e2e.stories
 
+.PHONY: bench
+bench: build ## Measure what is promised in figures and write docs/benchmarks.md
+	PYTHONPATH=functions:layers/patchbay:. $(BIN)/python -m bench
+
 .PHONY: clean
 clean: ## Remove what was built and the local cloud's data; tools stay
 	rm -rf .aws-sam .local/state .local/stack.json .local/stack.env .local/logs \
@@ -119,6 +123,10 @@ postgresql:
 simulate: tools ## Events under every fault at once, on the emulator: EVENTS=20000 SEED=1
 	PYTHONPATH=functions:layers/patchbay:. $(BIN)/python -m tests.simulator \
 		--events $(or $(EVENTS),20000) --seed $(or $(SEED),1)
+
+.PHONY: fuzz
+fuzz: tools ## Ask a local cloud for all that its document allows and forbids: FUZZ_EXAMPLES=20
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),20) $(BIN)/pytest tests/e2e/test_fuzz.py
 
 # ---------------------------------------------------------------- tools
 

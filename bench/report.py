@@ -34,3 +34,7 @@ def table(rows: Iterable[Row]) -> str:
         met = {None: "", True: "yes", False: "no"}[row.met]
         lines.append(f"| {row.what} | {row.figure:.4g} {row.unit} | {budget} | {ratio} | {met} |")
     return "\n".join(lines)
+
+
+class Skipped(Exception):
+    """A bench can't run on this machine; the text says what is missing."""

@@ -9,15 +9,16 @@ from typing import Any
 
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.settings import ControlPlaneSettings
-from patchbay.tenancy.authentication import Authenticator
+from patchbay.platform.settings import AuthorizerSettings
+from patchbay.tenancy.authentication import Authenticator, token_reader
 from patchbay.tenancy.store import TenancyStore
 
 
 @cache
 def _authenticator() -> Authenticator:
-    settings = ControlPlaneSettings.from_env()
-    return Authenticator(TenancyStore(Table(settings.integrations_table)))
+    settings = AuthorizerSettings.from_env()
+    store = TenancyStore(Table(settings.integrations_table))
+    return Authenticator(store, token_reader(settings))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from functools import cache
 from typing import Any
 
-from patchbay.checks.binding import binding_of
 from patchbay.checks.contracts import Answer, TestedEndpoint
 from patchbay.connections.configuring import Configurator, OpenSecrets
 from patchbay.connections.contracts import (
@@ -85,6 +84,9 @@ def _vault() -> Vault:
 
 @cache
 def _configurator() -> Configurator:
+    # What a binding is made of is needed by writes alone, and would slow down every cold start.
+    from patchbay.checks.binding import binding_of
+
     return Configurator(
         TenancyStore(_table()), RegistryStore(_table()), _store(), _vault(), binding_of
     )

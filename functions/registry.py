@@ -3,7 +3,6 @@
 from functools import cache
 from typing import Any
 
-from patchbay.checks.plan import plan_problems
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Conflict, InvalidInput, PermissionDenied, Problem
@@ -145,6 +144,9 @@ def publish_integration(
     caller: Principal, integration_id: str, query: PublishQuery, body: Publication, stamp: Stamp
 ) -> Reply[Release] | Reply[PublishReport]:
     """Publish the draft as an immutable release, or see with `dry_run` what speaks against it."""
+    # What tests are made of is needed here alone, and would slow down every cold start.
+    from patchbay.checks.plan import plan_problems
+
     owner = _owned(caller, Permission.MANAGE, integration_id).organization_id
     dependencies = Dependencies(_registry(), owner, stamp.now)
 

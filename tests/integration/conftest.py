@@ -18,6 +18,7 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table, connect
 from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
+from patchbay.platform.sessions import session
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
@@ -78,9 +79,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
+        session.cache_clear()
         connect.cache_clear()
         services.client.cache_clear()
         yield
+    session.cache_clear()
     connect.cache_clear()
     services.client.cache_clear()
 
@@ -131,6 +134,11 @@ def deployed(
         "EVENTS_TABLE": "EventsTable",
         "VAULT_KEY_ID": key_id,
         "RAW_EVENT_DAYS": "35",
+        "JWT_ISSUER": "",
+        "JWT_AUDIENCE": "",
+        "JWT_JWKS_URL": "",
+        "JWT_ORGANIZATION_CLAIM": "organization_id",
+        "JWT_PERMISSIONS_CLAIM": "permissions",
         "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
         "ALERT_TOPIC_ARNS": topic["TopicArn"],
         "NOTIFICATION_QUEUE_URL": queue["QueueUrl"],

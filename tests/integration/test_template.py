@@ -58,7 +58,7 @@ def test_a_function_has_one_name_in_all_places(template: dict[str, Any]) -> None
 
 def test_each_function_is_told_what_its_settings_ask_for(template: dict[str, Any]) -> None:
     asked_by: dict[str, type[settings.Settings]] = {
-        "authorizer": settings.ControlPlaneSettings,
+        "authorizer": settings.AuthorizerSettings,
         "tenancy": settings.ControlPlaneSettings,
         "registry": settings.ControlPlaneSettings,
         "connections": settings.ConnectionsSettings,

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from patchbay.platform.errors import InternalError, TemporarilyUnavailable
 from patchbay.platform.logging import logger
+from patchbay.platform.sessions import session
 
 _BUSY: Final = frozenset(
     {
@@ -38,12 +39,11 @@ class Refused(Exception):
 def client(service: str) -> Any:
     """The one client of this process: a call that hangs ends within 12 s, its retries included."""
     import botocore.config
-    import botocore.session
 
     config = botocore.config.Config(
         connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}
     )
-    return botocore.session.get_session().create_client(service, config=config)
+    return session().create_client(service, config=config)
 
 
 def call(

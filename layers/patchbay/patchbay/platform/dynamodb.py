@@ -10,6 +10,7 @@ What every caller can rely on:
 """
 
 import functools
+import os
 import random
 import time
 import uuid
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.sessions import session
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -49,6 +51,8 @@ _BUSY: Final = frozenset(
         "InternalServerError",
         "ServiceUnavailable",
         "TransactionInProgressException",
+        # A single write met somebody's transaction; botocore does not repeat it by itself.
+        "TransactionConflictException",
         "LimitExceededException",
     }
 )
@@ -385,7 +389,6 @@ _AHEAD: ContextVar[Mapping[tuple[str, Key], Item | None]] = ContextVar("ahead", 
 def connect() -> "DynamoDBClient":
     """The one DynamoDB client of this process; thread-safe, kept between invocations."""
     import botocore.config
-    import botocore.session
 
     config = botocore.config.Config(
         connect_timeout=CONNECT_SECONDS,
@@ -394,7 +397,7 @@ def connect() -> "DynamoDBClient":
         tcp_keepalive=True,
         max_pool_connections=25,
     )
-    client: Any = botocore.session.get_session().create_client("dynamodb", config=config)
+    client: Any = session().create_client("dynamodb", config=config)
     return client  # type: ignore[no-any-return]  # botocore makes clients at run time
 
 
@@ -502,3 +505,9 @@ def _plain(typed: Mapping[str, Any]) -> Any:
             return _unmarshal(value)
         case _:
             return value
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # Lambda initialises a function on a whole CPU, and runs a small one on a fraction of it: made
+    # at the first request, the client would make that one wait about three times as long.
+    connect()

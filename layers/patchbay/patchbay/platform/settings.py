@@ -26,9 +26,22 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class ControlPlaneSettings(Settings):
-    """Of the functions that only need the integrations table: authorizer, tenancy, registry."""
+    """Of the functions that only need the integrations table: tenancy, registry."""
 
     integrations_table: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerSettings(Settings):
+    """Without `jwt_issuer`, API keys alone are recognised; an empty `jwt_jwks_url` is the issuer's
+    `/.well-known/jwks.json`."""
+
+    integrations_table: str
+    jwt_issuer: str
+    jwt_audience: str
+    jwt_jwks_url: str
+    jwt_organization_claim: str
+    jwt_permissions_claim: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,17 @@
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import logger
+from patchbay.platform.settings import AuthorizerSettings
 from patchbay.tenancy.access import context_of, context_of_nobody, context_of_outage
 from patchbay.tenancy.api_keys import bearer_token
-from patchbay.tenancy.store import TenancyStore
+from patchbay.tenancy.store import Holder, TenancyStore
+
+if TYPE_CHECKING:
+    from patchbay.tenancy.authentication_jwt import TokenReader
 
 REMEMBERED_FOR: Final = timedelta(seconds=60)
 """How long a revoked key may still work; what API Gateway's own cache would do."""
@@ -19,8 +23,10 @@ MAX_REMEMBERED: Final = 1000
 class Authenticator:
     """Answers what the authorizer tells the functions. Only who was recognised is remembered."""
 
-    def __init__(self, store: TenancyStore) -> None:
+    def __init__(self, store: TenancyStore, tokens: "TokenReader | None" = None) -> None:
+        """Without a reader of tokens, API keys alone are recognised."""
         self._store = store
+        self._tokens = tokens
         self._remembered: dict[bytes, tuple[datetime, dict[str, str]]] = {}
 
     def context(self, header: str | None, now: datetime) -> dict[str, str]:
@@ -32,9 +38,9 @@ class Authenticator:
         if (known := self._remembered.get(mark)) and now < known[0]:
             return known[1]
         try:
-            holder = self._store.holder_of_key(token, now)
+            holder = self._holder(token, now)
         except TemporarilyUnavailable:
-            logger.error("key store unavailable")
+            logger.error("who calls can't be told")
             return context_of_outage()
         if holder is None:
             return context_of_nobody()
@@ -44,3 +50,36 @@ class Authenticator:
         forgotten_at = now + REMEMBERED_FOR
         self._remembered[mark] = (min(forgotten_at, holder.until or forgotten_at), context)
         return context
+
+    def _holder(self, token: str, now: datetime) -> Holder | None:
+        # An API key has no dot, a JSON Web Token has two.
+        if self._tokens is None or "." not in token:
+            return self._store.holder_of_key(token, now)
+        holder = self._tokens.holder(token, now)
+        if holder is None:
+            return None
+        try:
+            self._store.organization(holder.principal.organization_id)
+        except NotFound:
+            return None
+        return holder
+
+
+def token_reader(settings: AuthorizerSettings) -> "TokenReader | None":
+    """The reader of the tokens that a deployment trusts; None if it trusts no issuer.
+
+    Without an audience none is trusted: tokens for any other service would be taken.
+    """
+    if not (settings.jwt_issuer and settings.jwt_audience):
+        return None
+    from patchbay.tenancy.authentication_jwks import KeySet
+    from patchbay.tenancy.authentication_jwt import TokenReader, TrustedIssuer
+
+    trusted = TrustedIssuer(
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        organization_claim=settings.jwt_organization_claim,
+        permissions_claim=settings.jwt_permissions_claim,
+    )
+    well_known = f"{settings.jwt_issuer.rstrip('/')}/.well-known/jwks.json"
+    return TokenReader(trusted, KeySet(settings.jwt_jwks_url or well_known))

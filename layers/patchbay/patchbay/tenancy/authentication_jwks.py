@@ -1,0 +1,176 @@
+"""The public keys of a token issuer: its JSON Web Key Set (RFC 7517), fetched and remembered.
+
+The address is the operator's, a parameter of the deployment: no tenant names it. Still it is read
+like a stranger's: HTTPS only, no redirect, no proxy of the environment, a deadline for all of it, a
+limit on its size, and of each key the public members alone.
+
+- Keys are fetched when they are first needed, and again after 10 minutes.
+- A token that names a key which is not there asks for them again, at most every 30 seconds: the
+  issuer may have rotated its keys, and whoever invents key names must not make us call it.
+- While the issuer can't be reached the last keys stay in use, for an hour at most.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from patchbay.platform.errors import PatchbayError, TemporarilyUnavailable
+from patchbay.platform.logging import logger
+from patchbay.platform.strict_json import loads
+
+FRESH_FOR: Final = timedelta(minutes=10)
+USABLE_FOR: Final = timedelta(hours=1)
+ASKED_AGAIN_AFTER: Final = timedelta(seconds=30)
+
+FETCH_SECONDS: Final = 3
+"""For the whole fetch, its name look-up included."""
+
+MAX_BYTES: Final = 64 * 1024
+MAX_KEYS: Final = 50
+
+_RSA_BITS: Final = range(2048, 8193)
+"""At least what RFC 7518 (section 3.3) asks for; at most what is quick to verify."""
+
+
+class KeyName(NamedTuple):
+    """How a token names its key. The algorithm is part of it: a key serves one and no other."""
+
+    key_id: str
+    algorithm: str
+
+
+class KeySetUnavailable(Exception):
+    """The key set could not be fetched or read; the text says why, for the log."""
+
+
+class KeySet:
+    """The keys at one address."""
+
+    def __init__(self, url: str, fetch: Callable[[str], bytes] | None = None) -> None:
+        self._url = url
+        self._fetch = fetch or fetched
+        self._keys: Mapping[KeyName, Any] = {}
+        self._fetched_at: datetime | None = None
+        self._asked_at: datetime | None = None
+
+    def find(self, name: KeyName, now: datetime) -> Any | None:
+        """The key (a `jwt.PyJWK`) of this name; None if the issuer has no such key.
+
+        Raises `TemporarilyUnavailable` if that can't be told now.
+        """
+        known = self._keys.get(name) if self._age(now) < USABLE_FOR else None
+        if known and self._age(now) < FRESH_FOR:
+            return known
+        if self._asked_at is None or now - self._asked_at >= ASKED_AGAIN_AFTER:
+            self._refresh(now)
+            known = self._keys.get(name) if self._age(now) < USABLE_FOR else None
+        if known is None and self._asked_at != self._fetched_at:
+            raise TemporarilyUnavailable  # the last attempt failed: the key may well be there
+        return known
+
+    def _age(self, now: datetime) -> timedelta:
+        return now - self._fetched_at if self._fetched_at else timedelta.max
+
+    def _refresh(self, now: datetime) -> None:
+        self._asked_at = now
+        try:
+            self._keys = keys_of(self._fetch(self._url))
+        except KeySetUnavailable as error:
+            logger.error("the issuer's keys can't be had", reason=str(error))
+            return
+        self._fetched_at = now
+
+
+def keys_of(document: bytes) -> dict[KeyName, Any]:
+    """The keys of a key set that may verify RS256 or ES256; others are no keys of ours.
+
+    Of two with one name the first counts. Raises `KeySetUnavailable` if it is no key set.
+    """
+    try:
+        listed = loads(document)["keys"]
+    except (PatchbayError, KeyError, TypeError):
+        raise KeySetUnavailable("it is no JSON Web Key Set") from None
+    if not isinstance(listed, list) or len(listed) > MAX_KEYS:
+        raise KeySetUnavailable(f"it is no list of at most {MAX_KEYS} keys")
+    keys: dict[KeyName, Any] = {}
+    for entry in listed:
+        if isinstance(entry, dict) and (found := _named_key(entry)):
+            keys.setdefault(*found)
+    return keys
+
+
+def _named_key(entry: Mapping[str, Any]) -> tuple[KeyName, Any] | None:
+    match entry:
+        case {"kty": "RSA", "n": str(), "e": str()}:
+            algorithm, members = "RS256", {"kty", "n", "e"}
+        case {"kty": "EC", "crv": "P-256", "x": str(), "y": str()}:
+            algorithm, members = "ES256", {"kty", "crv", "x", "y"}
+        case _:
+            return None
+    key_id = entry.get("kid")
+    if (
+        not isinstance(key_id, str)
+        or entry.get("use", "sig") != "sig"
+        or entry.get("alg", algorithm) != algorithm
+    ):
+        return None
+    import jwt
+
+    public = {member: entry[member] for member in members}
+    with suppress(jwt.PyJWTError, ValueError):
+        key = jwt.PyJWK(public, algorithm)
+        if algorithm != "RS256" or key.key.key_size in _RSA_BITS:
+            return KeyName(key_id, algorithm), key
+    return None
+
+
+def fetched(url: str) -> bytes:
+    """The body of the answer 200 to a GET. Raises `KeySetUnavailable`.
+
+    A thread fetches, so that neither a slow name server nor an answer that drips can hold up the
+    request for longer than the deadline.
+    """
+    from http.client import HTTPException, HTTPSConnection
+
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise KeySetUnavailable("its address is no https URL")
+    connection = HTTPSConnection(parts.hostname, parts.port, timeout=FETCH_SECONDS)
+    outcome: SimpleQueue[bytes | str] = SimpleQueue()
+
+    def fetch() -> None:
+        try:
+            target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+            connection.request("GET", target, headers={"Accept": "application/json"})
+            answer = connection.getresponse()
+            body = answer.read(MAX_BYTES + 1)
+            outcome.put(body if answer.status == 200 else f"answered {answer.status}")
+        except (OSError, HTTPException, ValueError) as error:
+            outcome.put(type(error).__name__)
+        finally:
+            connection.close()
+
+    Thread(target=fetch, daemon=True).start()
+    try:
+        said = outcome.get(timeout=FETCH_SECONDS)
+    except Empty:
+        _cut(connection)
+        raise KeySetUnavailable(f"no answer within {FETCH_SECONDS} s") from None
+    if isinstance(said, str):
+        raise KeySetUnavailable(said)
+    if len(said) > MAX_BYTES:
+        raise KeySetUnavailable(f"larger than {MAX_BYTES} bytes")
+    return said
+
+
+def _cut(connection: Any) -> None:
+    """Ends what another thread is reading or writing."""
+    import socket
+
+    if (open_socket := connection.sock) is not None:
+        with suppress(OSError):
+            open_socket.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,132 @@
+"""An identity provider on loopback: HTTPS under a certificate authority of the test's own."""
+
+import base64
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+import jwt
+import trustme
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+type PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+@dataclass
+class SigningKey:
+    """A private key with the name that the key set gives it."""
+
+    key_id: str
+    private: PrivateKey
+
+    @classmethod
+    def rsa(cls, key_id: str, bits: int = 2048) -> Self:
+        return cls(key_id, rsa.generate_private_key(65537, bits))
+
+    @classmethod
+    def ec(cls, key_id: str) -> Self:
+        return cls(key_id, ec.generate_private_key(ec.SECP256R1()))
+
+    @property
+    def algorithm(self) -> str:
+        return "RS256" if isinstance(self.private, rsa.RSAPrivateKey) else "ES256"
+
+    def public(self) -> dict[str, Any]:
+        """Its entry in the key set."""
+        public: Any = self.private.public_key()
+        made = jwt.get_algorithm_by_name(self.algorithm)
+        entry: dict[str, Any] = json.loads(made.to_jwk(public))
+        return entry | {"kid": self.key_id, "alg": self.algorithm, "use": "sig"}
+
+    def sign(self, claims: dict[str, Any], **header: Any) -> str:
+        headers = {"kid": self.key_id, **header}
+        return jwt.encode(claims, self.private, self.algorithm, headers)
+
+
+@dataclass
+class Issuer:
+    """What is served at `<url>/.well-known/jwks.json`, and how often it was asked for."""
+
+    url: str = ""
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    body: bytes | None = None
+    status: int = 200
+    location: str = ""
+    silent: bool = False
+    asked: int = 0
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def claims(self, organization_id: str, now: datetime, **changes: Any) -> dict[str, Any]:
+        """Those of a good token; a change to None leaves a claim out."""
+        seconds = int(now.timestamp())
+        claims = {
+            "iss": self.url,
+            "aud": "patchbay",
+            "sub": "user-1",
+            "iat": seconds,
+            "exp": seconds + 600,
+            "organization_id": organization_id,
+            "permissions": ["platform.integration.read"],
+            **changes,
+        }
+        return {name: value for name, value in claims.items() if value is not None}
+
+
+@contextmanager
+def issuer(folder: Path, monkeypatch: Any) -> Iterator[Issuer]:
+    """Serves until the block ends; this process trusts its certificate meanwhile."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    served = Issuer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served.asked += 1
+            if served.silent:
+                # Bytes keep coming, so that no time limit of a single read is ever reached.
+                while not served.over.is_set():
+                    try:
+                        self.wfile.write(b"H")
+                    except OSError:
+                        return
+                    time.sleep(0.05)
+                return
+            known = self.path in ("/.well-known/jwks.json", "/keys?all=1")
+            body = served.body or json.dumps({"keys": served.keys}).encode()
+            self.send_response(served.status if known else 404)
+            self.send_header("Content-Length", str(len(body)))
+            if served.location:
+                self.send_header("Location", served.location)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None: ...
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        served.url = f"https://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield served
+        served.over.set()
+        server.shutdown()
+        thread.join()
+
+
+def part(value: Any) -> str:
+    """A part of a token: JSON in base64url."""
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()

@@ -1,0 +1,387 @@
+"""JSON Web Tokens at the door: which are believed, which are nobody's, and what they allow."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+import authorizer
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.settings import AuthorizerSettings
+from patchbay.tenancy import authentication_jwks
+from patchbay.tenancy.access import Permission, principal_of
+from patchbay.tenancy.authentication import Authenticator, token_reader
+from patchbay.tenancy.authentication_jwks import KeySetUnavailable, fetched, keys_of
+from patchbay.tenancy.store import TenancyStore
+from tests.integration.conftest import Tenant
+from tests.integration.issuer import Issuer, SigningKey, issuer, part
+
+pytestmark = pytest.mark.enable_socket
+
+NOBODY: dict[str, str] = {}
+OUTAGE = {"outcome": "unavailable"}
+RSA = SigningKey.rsa("rsa-1")
+EC = SigningKey.ec("ec-1")
+
+
+@pytest.fixture
+def idp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+    """An issuer with a key of each kind, trusted by the authorizer of this process."""
+    with issuer(tmp_path, monkeypatch) as served:
+        served.keys = [RSA.public(), EC.public()]
+        monkeypatch.setenv("JWT_ISSUER", served.url)
+        monkeypatch.setenv("JWT_AUDIENCE", "patchbay")
+        yield served
+
+
+@pytest.fixture
+def said(tenant: Tenant, idp: Issuer) -> Callable[..., dict[str, str]]:
+    """What a fresh authorizer says of a token."""
+    seen = fresh_authenticator()
+
+    def say(token: str, now: datetime | None = None) -> dict[str, str]:
+        return seen.context(f"Bearer {token}", now or utc_now())
+
+    return say
+
+
+def fresh_authenticator() -> Authenticator:
+    store = TenancyStore(Table("IntegrationsTable"))
+    return Authenticator(store, token_reader(AuthorizerSettings.from_env()))
+
+
+@pytest.mark.parametrize("key", [RSA, EC], ids=["RS256", "ES256"])
+def test_a_token_is_told_as_its_organization_subject_and_permissions(
+    tenant: Tenant, idp: Issuer, key: SigningKey
+) -> None:
+    # Given a token of the issuer, with permissions of ours and of other services
+    permissions = ["platform.integration.read", "billing.write", "platform.events.write"]
+    claims = idp.claims(tenant.organization_id, utc_now(), permissions=permissions)
+    # When the API is called with it
+    caller = tenant.client.with_key(key.sign(claims))
+    own = caller.get(f"/spaces/{tenant.space_slug}")
+    # Then it may do what it says, and nothing else
+    assert own.status == 200
+    assert caller.patch(f"/spaces/{tenant.space_slug}", {"name": "x"}).status == 403
+    event = {"headers": {"authorization": f"Bearer {caller.key}"}}
+    principal = principal_of(authorizer.handler(event, None)["context"])
+    assert principal is not None
+    assert principal.organization_id == tenant.organization_id
+    assert principal.subject == "jwt:user-1"
+    assert principal.permissions == {Permission.READ, Permission.WRITE_EVENTS}
+    # And the keys were fetched once
+    assert idp.asked == 1
+
+
+def test_api_keys_are_recognised_beside_tokens(tenant: Tenant, idp: Issuer) -> None:
+    assert tenant.client.get(f"/spaces/{tenant.space_slug}").status == 200
+    assert idp.asked == 0
+
+
+def test_permissions_may_be_one_text_and_claims_may_have_other_names(
+    tenant: Tenant, idp: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWT_ORGANIZATION_CLAIM", "https://acme.example/org")
+    monkeypatch.setenv("JWT_PERMISSIONS_CLAIM", "scope")
+    monkeypatch.setenv("JWT_JWKS_URL", f"{idp.url}/keys?all=1")
+    claims = idp.claims("unused", utc_now(), scope="openid platform.integration.manage")
+    claims["https://acme.example/org"] = tenant.organization_id
+    claims["aud"] = ["other", "patchbay"]
+    context = fresh_authenticator().context(f"Bearer {RSA.sign(claims)}", utc_now())
+    assert context["organization_id"] == tenant.organization_id
+    assert context["permissions"] == "platform.integration.manage"
+
+
+def test_the_operators_permission_can_not_be_had_by_a_token(
+    tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
+) -> None:
+    claims = idp.claims(
+        tenant.organization_id, utc_now(), permissions=[p.value for p in Permission]
+    )
+    assert Permission.ADMIN not in said(RSA.sign(claims))["permissions"].split()
+
+
+def test_another_tenants_things_are_not_found(
+    tenant: Tenant, stranger: Tenant, idp: Issuer
+) -> None:
+    claims = idp.claims(stranger.organization_id, utc_now())
+    caller = tenant.client.with_key(RSA.sign(claims))
+    assert caller.get(f"/spaces/{tenant.space_slug}").code == "SPACE_NOT_FOUND"
+    assert caller.get(f"/v1/organizations/{tenant.organization_id}").status == 404
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "https://other.example"},
+        {"iss": None},
+        {"aud": "other"},
+        {"aud": ["other"]},
+        {"aud": None},
+        {"aud": {"patchbay": 1}},
+        {"sub": None},
+        {"sub": ""},
+        {"sub": "a\nb"},
+        {"sub": "ü"},
+        {"exp": None},
+        {"iat": None},
+        {"exp": "2099-01-01"},
+        {"exp": True},
+        {"exp": 1e300},
+        {"iat": -1},
+        {"organization_id": None},
+        {"organization_id": ""},
+        {"organization_id": ["org"]},
+        {"organization_id": "org_01ARZ3NDEKTSV4RRFFQ69G5FAV"},
+    ],
+    ids=str,
+)
+def test_a_token_whose_claims_do_not_hold_is_nobodys(
+    tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]], changes: dict[str, Any]
+) -> None:
+    good = idp.claims(tenant.organization_id, utc_now())
+    assert said(unchecked(RSA, good)) != NOBODY
+    assert (
+        said(unchecked(RSA, {k: v for k, v in {**good, **changes}.items() if v is not None}))
+        == NOBODY
+    )
+
+
+def test_times_are_held_with_half_a_minute_of_leeway(
+    tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
+) -> None:
+    now = utc_now().replace(microsecond=0)
+    second, seconds = timedelta(seconds=1), int(now.timestamp())
+    claims = idp.claims(tenant.organization_id, now, exp=seconds + 60, nbf=seconds + 10)
+    token = RSA.sign(claims)
+    # Not yet, then from half a minute before its beginning
+    assert said(token, now - 21 * second) == NOBODY
+    assert said(token, now - 20 * second) != NOBODY
+    # Until half a minute after its end, though it was seen a moment before
+    assert said(token, now + 89 * second) != NOBODY
+    assert said(token, now + 90 * second) == NOBODY
+    # And one from the future is not believed either
+    future = RSA.sign(idp.claims(tenant.organization_id, now, iat=seconds + 31))
+    assert said(future, now) == NOBODY
+
+
+def test_the_algorithm_is_pinned_by_the_key(
+    tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
+) -> None:
+    claims = idp.claims(tenant.organization_id, utc_now())
+    pem = RSA.private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    for secret in (pem, pem.strip(), json.dumps(RSA.public()).encode()):
+        # HS256, with the public key as the secret that both sides know
+        assert said(signed_hs256(secret, claims, kid="rsa-1")) == NOBODY
+    # No signature at all
+    for none in ("none", "None", "NONE"):
+        body = f"{part({'alg': none, 'kid': 'rsa-1'})}.{part(claims)}."
+        assert said(body) == NOBODY
+        assert said(body + "AA") == NOBODY
+    # A right signature under the other kind's algorithm, or under a stronger one that is not ours
+    header, payload, signature = RSA.sign(claims).split(".")
+    for algorithm in ("ES256", "RS512", "PS256", "HS256", "", None, 1, ["RS256"]):
+        changed = part({"alg": algorithm, "kid": "rsa-1"})
+        assert said(f"{changed}.{payload}.{signature}") == NOBODY
+    assert said(f"{header}.{payload}.{signature}") != NOBODY
+    # And a signature of the right kind by another's key
+    assert said(SigningKey.rsa("rsa-1").sign(claims)) == NOBODY
+    assert said(SigningKey.ec("ec-1").sign(claims)) == NOBODY
+
+
+def test_what_is_no_token_is_nobodys_and_asks_the_issuer_nothing(
+    tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
+) -> None:
+    claims = idp.claims(tenant.organization_id, utc_now())
+    header, payload, signature = RSA.sign(claims).split(".")
+    for text in (
+        "..",
+        "a.b.c",
+        f"{header}.{payload}",
+        f"{header}.{payload}.",
+        f"{header}.{payload}.{signature}.{signature}",
+        f"{header}=.{payload}.{signature}",
+        f"{part([])}.{payload}.{signature}",
+        f"{part({'alg': 'RS256'})}.{payload}.{signature}",
+        f"{part({'alg': 'RS256', 'kid': 7})}.{payload}.{signature}",
+        # What a critical extension means is not known here (RFC 7515, section 4.1.11)
+        RSA.sign(claims, crit=["exp"], exp=1),
+        # Larger than any token has to be
+        RSA.sign({**claims, "padding": "x" * 8192}),
+        f"{'A' * 4_000_000}.A.A",
+    ):
+        assert said(text) == NOBODY
+    assert idp.asked == 0
+    # A payload that other parsers would read differently
+    assert said(unchecked(RSA, b'{"sub": "a", "sub": "b"}')) == NOBODY
+    assert said(unchecked(RSA, b"[]")) == NOBODY
+
+
+def test_rotated_keys_are_fetched_when_a_token_names_one(
+    tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
+) -> None:
+    now, claims = utc_now(), idp.claims(tenant.organization_id, utc_now())
+    assert said(RSA.sign(claims), now) != NOBODY
+    # When the issuer takes a new key and drops the old one
+    new = SigningKey.rsa("rsa-2")
+    idp.keys = [new.public()]
+    # Then a token of the new one is believed as soon as the keys may be asked for again
+    assert said(new.sign(claims), now + timedelta(seconds=29)) == NOBODY
+    assert said(new.sign(claims), now + timedelta(seconds=30)) != NOBODY
+    # And the old one, for a token that was not seen before, no longer
+    other = RSA.sign({**claims, "sub": "user-2"})
+    assert said(other, now + timedelta(seconds=31)) == NOBODY
+
+
+def test_a_key_that_is_withdrawn_is_out_of_use_within_ten_minutes(
+    tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
+) -> None:
+    now = utc_now()
+    token = RSA.sign(idp.claims(tenant.organization_id, now, exp=int(now.timestamp()) + 7200))
+    assert said(token, now) != NOBODY
+    idp.keys = [EC.public()]
+    assert said(token, now + timedelta(minutes=9)) != NOBODY
+    # A minute after that it is forgotten, and then its key too
+    assert said(token, now + timedelta(minutes=10)) == NOBODY
+
+
+def test_invented_key_names_do_not_make_us_call_the_issuer(
+    tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
+) -> None:
+    now, claims = utc_now(), idp.claims(tenant.organization_id, utc_now())
+    for number in range(50):
+        token = RSA.sign(claims, kid=f"invented-{number}")
+        assert said(token, now + timedelta(milliseconds=number)) == NOBODY
+    assert idp.asked == 1
+
+
+def test_while_the_issuer_is_out_the_last_keys_stay_in_use_for_an_hour(
+    tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
+) -> None:
+    now = utc_now()
+    token = RSA.sign(idp.claims(tenant.organization_id, now, exp=int(now.timestamp()) + 7200))
+    assert said(token, now) != NOBODY
+    idp.status = 500
+    assert said(token, now + timedelta(minutes=59)) != NOBODY
+    assert said(token, now + timedelta(minutes=61)) == OUTAGE
+    # And it is not asked on and on
+    assert idp.asked == 3
+    assert said(token, now + timedelta(minutes=61, seconds=29)) == OUTAGE
+    assert idp.asked == 3
+    # When it is back, so are the callers
+    idp.status = 200
+    assert said(token, now + timedelta(minutes=61, seconds=30)) != NOBODY
+
+
+def test_when_the_keys_can_not_be_had_the_caller_is_told_to_come_back(
+    tenant: Tenant, idp: Issuer
+) -> None:
+    idp.status = 503
+    caller = tenant.client.with_key(RSA.sign(idp.claims(tenant.organization_id, utc_now())))
+    answer = caller.get(f"/spaces/{tenant.space_slug}")
+    assert (answer.status, answer.code) == (503, "TEMPORARILY_UNAVAILABLE")
+    # API keys work all the same
+    assert tenant.client.get(f"/spaces/{tenant.space_slug}").status == 200
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"no", b'{"keys": {}}', b'{"keys": ' + b"[" * 9999])
+def test_a_key_set_that_is_none_is_an_outage(
+    tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]], body: bytes
+) -> None:
+    idp.body = body
+    assert said(RSA.sign(idp.claims(tenant.organization_id, utc_now()))) == OUTAGE
+
+
+def test_keys_that_serve_something_else_are_no_keys_of_ours() -> None:
+    weak = SigningKey.rsa("weak", 1024).public()
+    entries: list[Any] = [
+        weak,
+        RSA.public() | {"use": "enc"},
+        RSA.public() | {"alg": "RS512"},
+        RSA.public() | {"kid": 7},
+        RSA.public() | {"n": "%%%"},
+        RSA.public() | {"n": "AA"},
+        RSA.public() | {"e": "ü"},
+        EC.public() | {"crv": "P-384"},
+        EC.public() | {"x": "AA"},
+        EC.public() | {"x": EC.public()["y"]},
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "secret", "alg": "HS256"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "ed"},
+        None,
+        "x",
+    ]
+    assert keys_of(json.dumps({"keys": entries}).encode()) == {}
+    # Two with one name: the first counts. Without `use` and `alg` a key serves what it can.
+    second = SigningKey.rsa("rsa-1").public()
+    plain = {name: RSA.public()[name] for name in ("kty", "n", "e", "kid")}
+    [(name, key)] = keys_of(json.dumps({"keys": [plain, second]}).encode()).items()
+    assert name == ("rsa-1", "RS256")
+    assert key.key.public_numbers() == RSA.private.public_key().public_numbers()
+    with pytest.raises(KeySetUnavailable):
+        keys_of(json.dumps({"keys": [plain] * 51}).encode())
+
+
+def test_a_fetch_follows_no_redirect_and_takes_no_plain_http(idp: Issuer) -> None:
+    assert b"keys" in fetched(f"{idp.url}/.well-known/jwks.json")
+    idp.status, idp.location = 302, f"{idp.url}/keys?all=1"
+    with pytest.raises(KeySetUnavailable, match="302"):
+        fetched(f"{idp.url}/.well-known/jwks.json")
+    assert idp.asked == 2
+    for url in ("http://127.0.0.1:1/", "file:///etc/passwd", "https://", "ftp://a/"):
+        with pytest.raises(KeySetUnavailable, match="https"):
+            fetched(url)
+
+
+def test_a_fetch_wants_a_certificate_of_a_known_authority(
+    idp: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(KeySetUnavailable, match="SSLCertVerificationError"):
+        fetched(f"{idp.url}/.well-known/jwks.json")
+
+
+def test_a_fetch_has_a_limit_on_its_size_and_time(
+    idp: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idp.body = b" " * (authentication_jwks.MAX_BYTES + 1)
+    with pytest.raises(KeySetUnavailable, match="larger"):
+        fetched(f"{idp.url}/.well-known/jwks.json")
+    monkeypatch.setattr(authentication_jwks, "FETCH_SECONDS", 0.5)
+    idp.silent = True
+    with pytest.raises(KeySetUnavailable, match="no answer"):
+        fetched(f"{idp.url}/.well-known/jwks.json")
+
+
+def test_an_issuer_without_an_audience_is_not_trusted(
+    tenant: Tenant, idp: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWT_AUDIENCE", "")
+    token = RSA.sign(idp.claims(tenant.organization_id, utc_now(), aud=""))
+    assert fresh_authenticator().context(f"Bearer {token}", utc_now()) == NOBODY
+    assert idp.asked == 0
+
+
+def unchecked(key: SigningKey, payload: dict[str, Any] | bytes) -> str:
+    """A token with a right signature over whatever payload: PyJWT refuses to sign some."""
+    import jwt
+
+    raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return jwt.PyJWS().encode(raw, key.private, key.algorithm, {"kid": key.key_id})
+
+
+def signed_hs256(secret: bytes, claims: dict[str, Any], kid: str) -> str:
+    """HS256 by hand: PyJWT refuses a public key as a secret."""
+    import base64
+
+    text = f"{part({'alg': 'HS256', 'typ': 'JWT', 'kid': kid})}.{part(claims)}"
+    digest = hmac.digest(secret, text.encode(), hashlib.sha256)
+    return f"{text}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"

@@ -1,0 +1,343 @@
+"""Every write path, with each of its writes going wrong in each of the ways that DynamoDB has.
+
+A case is a request that writes. It runs undisturbed first, which tells how many writes it makes and
+what it leaves in the tables. Then, for each of these writes and each fault:
+
+- the answer is the right one or 503, never anything else;
+- sent again, with the same Idempotency-Key where it makes something, the answer is the right one;
+- the tables hold exactly what the undisturbed request left: one of each thing, no half of one.
+
+A new write path is one line in `CASES`.
+"""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ReadTimeoutError
+from moto.core.models import botocore_stubber
+
+from patchbay.platform import http
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table, connect
+from patchbay.platform.idempotency import BUSY_FOR
+from tests.integration.api import Answer
+from tests.integration.conftest import Tenant
+from tests.integration.story import create_connection, create_source, publish_integration
+
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+ALWAYS = 99
+
+type Made = Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request, and what it answers when all is well; `again` is what a repetition may answer."""
+
+    method: str
+    path: str
+    body: dict[str, Any] | None
+    status: int
+    again: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What becomes of a write: `applied` or not, and then `error` as often as `times` says."""
+
+    applied: bool
+    times: int
+    error: str
+
+    def __str__(self) -> str:
+        return f"{self.error}, {'applied' if self.applied else 'not applied'}, {self.times} times"
+
+
+FAULTS = (
+    Fault(applied=False, times=1, error="throttled"),
+    Fault(applied=False, times=ALWAYS, error="throttled"),
+    Fault(applied=False, times=ALWAYS, error="timeout"),
+    Fault(applied=True, times=1, error="timeout"),
+    Fault(applied=True, times=ALWAYS, error="timeout"),
+    Fault(applied=False, times=1, error="conflict"),
+    Fault(applied=False, times=ALWAYS, error="conflict"),
+)
+
+
+class Network:
+    """Between botocore and moto: counts the writes, and lets one of them go wrong.
+
+    It also honours ClientRequestToken, as DynamoDB does and moto does not.
+    """
+
+    def __init__(self) -> None:
+        self.writes = 0
+        self._fails_at = 0
+        self._fault: Fault | None = None
+        self._left = 0
+        self._applied: dict[str, AWSResponse] = {}
+        events: Any = connect().meta.events
+        # botocore asks every handler, so moto's own would also apply what is refused here.
+        events.unregister("before-send", botocore_stubber)
+        events.register("before-send.dynamodb", self._sending)
+        for operation in WRITES:
+            events.register(f"before-call.dynamodb.{operation}", self._called)
+
+    def expect(self, fault: Fault | None = None, at: int = 0) -> None:
+        """From now on all is well, but for write number `at` (from 1)."""
+        self.writes, self._fails_at, self._fault = 0, at, fault
+        self._left = fault.times if fault else 0
+
+    def _called(self, **_: Any) -> None:
+        self.writes += 1
+
+    def _sending(self, request: Any, **_: Any) -> AWSResponse | None:
+        is_write = request.headers["X-Amz-Target"].decode().endswith(WRITES)
+        at_fault = is_write and self.writes == self._fails_at and self._left
+        if self._fault is None or not at_fault:
+            return self._apply(request)
+        self._left -= 1
+        if self._fault.applied:
+            self._apply(request)
+        if self._fault.error == "timeout":
+            raise ReadTimeoutError(endpoint_url=request.url)
+        code = "ThrottlingException" if self._fault.error == "throttled" else _conflict(request)
+        return _refusal(request, code)
+
+    def _apply(self, request: Any) -> AWSResponse:
+        token = json.loads(request.body).get("ClientRequestToken", "")
+        if token not in self._applied:
+            answer = botocore_stubber("before-send", request)
+            assert answer is not None
+            if not token or answer.status_code != 200:
+                return answer
+            self._applied[token] = answer
+        return _response(request, 200, b"{}") if token else self._applied[token]
+
+
+def _conflict(request: Any) -> str:
+    """A single write meets somebody's transaction in another way than a transaction does."""
+    transaction = b"TransactItems" in request.body
+    return "TransactionCanceledException" if transaction else "TransactionConflictException"
+
+
+def _refusal(request: Any, code: str) -> AWSResponse:
+    actions = json.loads(request.body).get("TransactItems", [])
+    reasons = [{"Code": "TransactionConflict", "Message": "conflict"}] + [{"Code": "None"}] * (
+        len(actions) - 1
+    )
+    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code}
+    if code == "TransactionCanceledException":
+        body |= {"CancellationReasons": reasons}  # type: ignore[dict-item]  # a text elsewhere
+    return _response(request, 400, json.dumps(body).encode())
+
+
+class _Raw(io.BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _response(request: Any, status: int, body: bytes) -> AWSResponse:
+    return AWSResponse(request.url, status, HTTPHeaders(), _Raw(body))
+
+
+def contents(tables: dict[str, Table]) -> Made:
+    """How many items there are of each kind, and what they count; records of keys left out."""
+    found: Made = Counter()
+    for table in tables:
+        for item in connect().scan(TableName=table, ConsistentRead=True)["Items"]:
+            kind = f"{item['pk']['S'].partition('#')[0]} {item['sk']['S'].partition('#')[0]}"
+            if not kind.startswith(("IDEM", "SYSTEM", "RATE")):
+                found[kind] += 1
+                found[f"{kind} uses"] += int(item.get("uses", {}).get("N", 0))
+    return found
+
+
+NAMES = count(1)
+
+
+def a_space(tenant: Tenant) -> Sent:
+    name = f"space-{next(NAMES)}"
+    body = {"slug": name, "name": name}
+    return Sent("POST", f"/v1/organizations/{tenant.organization_id}/spaces", body, 201)
+
+
+def an_api_key(tenant: Tenant) -> Sent:
+    body = {"name": "ci", "permissions": ["platform.integration.read"]}
+    return Sent("POST", f"/v1/organizations/{tenant.organization_id}/api-keys", body, 201)
+
+
+def an_integration(tenant: Tenant) -> Sent:
+    body = {
+        "workspaceId": tenant.space_id,
+        "publisher": "acme",
+        "slug": f"crm-{next(NAMES)}",
+        "name": "CRM",
+        "visibility": "public",
+    }
+    return Sent("POST", "/v1/integrations", body, 201)
+
+
+def a_first_integration_of_a_publisher(tenant: Tenant) -> Sent:
+    sent = an_integration(tenant)
+    assert sent.body
+    return Sent("POST", sent.path, {**sent.body, "publisher": f"acme-{next(NAMES)}"}, 201)
+
+
+def made(tenant: Tenant, sent: Sent) -> Any:
+    answer = tenant.client.post(sent.path, sent.body)
+    assert answer.status == sent.status, answer.text
+    return answer.json
+
+
+def a_release(tenant: Tenant) -> Sent:
+    integration = made(tenant, an_integration(tenant))
+    path = f"/v1/integrations/{integration['id']}/publish"
+    # What is published already, and is the same, answers 200.
+    return Sent("POST", path, {"version": "1.0.0"}, 201, (200,))
+
+
+def a_changed_integration(tenant: Tenant) -> Sent:
+    integration = made(tenant, an_integration(tenant))
+    return Sent("PATCH", f"/v1/integrations/{integration['id']}", {"name": "New"}, 200)
+
+
+def a_deleted_integration(tenant: Tenant) -> Sent:
+    integration = made(tenant, an_integration(tenant))
+    return Sent("DELETE", f"/v1/integrations/{integration['id']}", None, 204, (404,))
+
+
+def a_restored_integration(tenant: Tenant) -> Sent:
+    sent = a_deleted_integration(tenant)
+    assert tenant.client.delete(sent.path).status == 204
+    return Sent("POST", f"{sent.path}/restore", None, 200, (409,))
+
+
+def a_changed_space(tenant: Tenant) -> Sent:
+    space = made(tenant, a_space(tenant))
+    return Sent("PATCH", f"/spaces/{space['slug']}", {"name": "New"}, 200)
+
+
+def a_deleted_space(tenant: Tenant) -> Sent:
+    space = made(tenant, a_space(tenant))
+    return Sent("DELETE", f"/spaces/{space['slug']}", None, 204, (404,))
+
+
+def a_revoked_key(tenant: Tenant) -> Sent:
+    sent = an_api_key(tenant)
+    key = made(tenant, sent)
+    return Sent("DELETE", f"{sent.path}/{key['id']}", None, 204, (404,))
+
+
+def a_source(tenant: Tenant) -> Sent:
+    body = {
+        "name": "Our CRM",
+        "integration": "acme/crm",
+        "variables": {"path": "me"},
+        "secrets": {"api_key": "key"},
+    }
+    return Sent("POST", f"{tenant.connectors}/sources", body, 201)
+
+
+def a_changed_source(tenant: Tenant) -> Sent:
+    source = create_source(tenant)
+    body = {"name": "New", "secrets": {"api_key": "another"}}
+    return Sent("PATCH", f"{tenant.connectors}/sources/{source['id']}", body, 200)
+
+
+def a_deleted_source(tenant: Tenant) -> Sent:
+    source = create_source(tenant)
+    return Sent("DELETE", f"{tenant.connectors}/sources/{source['id']}", None, 204, (404,))
+
+
+def a_connection(tenant: Tenant) -> Sent:
+    source = create_source(tenant)
+    body = {"name": "CRM", "source_id": source["id"], "space": tenant.space_slug}
+    return Sent("POST", f"{tenant.connectors}/connections", body, 201)
+
+
+def a_deleted_connection(tenant: Tenant) -> Sent:
+    connection = create_connection(tenant, create_source(tenant))
+    path = f"{tenant.connectors}/connections/{connection['id']}"
+    return Sent("DELETE", path, None, 204, (404,))
+
+
+CASES: tuple[Callable[[Tenant], Sent], ...] = (
+    a_space,
+    a_changed_space,
+    a_deleted_space,
+    an_api_key,
+    a_revoked_key,
+    an_integration,
+    a_first_integration_of_a_publisher,
+    a_changed_integration,
+    a_deleted_integration,
+    a_restored_integration,
+    a_release,
+    a_source,
+    a_changed_source,
+    a_deleted_source,
+    a_connection,
+    a_deleted_connection,
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_a_write_that_goes_wrong_is_told_and_a_repetition_puts_it_right(
+    case: Callable[[Tenant], Sent],
+    tenant: Tenant,
+    deployed: dict[str, Table],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    network = Network()
+    publish_integration(tenant)
+    create_source(tenant)  # the organization has its data key
+    # Given what the request leaves behind when nothing goes wrong
+    sent = case(tenant)
+    before = contents(deployed)
+    network.expect()
+    assert call(tenant, sent, "undisturbed").status == sent.status
+    left = change(before, contents(deployed))
+    writes = network.writes
+    assert writes >= 1
+    for fault in FAULTS:
+        for at in range(1, writes + 1):
+            sent, place = case(tenant), f"{fault}, at write {at} of {writes}"
+            before = contents(deployed)
+            # When one of its writes goes wrong
+            network.expect(fault, at)
+            first = call(tenant, sent, place)
+            # Then that is told
+            assert first.status in (sent.status, 503), (place, first.text)
+            # And when it is sent again, once the first can't be at work any more
+            network.expect()
+            with monkeypatch.context() as later:
+                now = utc_now() + BUSY_FOR + timedelta(seconds=1)
+                later.setattr(http, "utc_now", lambda now=now: now)
+                again = call(tenant, sent, place)
+            # Then it is answered rightly, and has been done once
+            assert again.status in (sent.status, *sent.again), (place, again.text)
+            if first.status == 201:
+                assert again.json["id"] == first.json["id"], place
+            assert change(before, contents(deployed)) == left, place
+
+
+def call(tenant: Tenant, sent: Sent, key: str) -> Answer:
+    text = None if sent.body is None else json.dumps(sent.body)
+    headers = {"idempotency_key": key.replace(" ", "-")} if sent.method == "POST" else {}
+    return tenant.client.call(sent.method, sent.path, text, headers)
+
+
+def change(before: Made, after: Made) -> dict[str, int]:
+    kinds = before.keys() | after.keys()
+    return {kind: after[kind] - before[kind] for kind in kinds if after[kind] != before[kind]}

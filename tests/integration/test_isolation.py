@@ -1,0 +1,246 @@
+"""Every route of the document, called by another tenant with real ids: nothing is told or changed.
+
+The routes come from the document, so a new one is tried by itself. What fills its parameters and
+its body is in `Filling`; a route that can't be filled fails here until it is.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from local.openapi import DOCUMENT
+from patchbay.platform.dynamodb import Table, connect
+from tests.integration.api import Answer
+from tests.integration.conftest import Tenant
+from tests.integration.story import create_connection, create_source, publish_integration
+
+NEVER_MADE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    path: str
+    operation: dict[str, Any]
+
+    @property
+    def parameters(self) -> list[str]:
+        return [p["name"] for p in self.operation.get("parameters", []) if p["in"] == "path"]
+
+    @property
+    def query(self) -> list[str]:
+        return [p["name"] for p in self.operation.get("parameters", []) if p["in"] == "query"]
+
+    @property
+    def body(self) -> str | None:
+        """The name of its body's schema."""
+        if "requestBody" not in self.operation:
+            return None
+        schema = self.operation["requestBody"]["content"]["application/json"]["schema"]
+        name: str = schema["$ref"].rpartition("/")[2]
+        return name
+
+
+def routes() -> Iterator[Route]:
+    for path, methods in json.loads(DOCUMENT.read_text())["paths"].items():
+        for method, operation in methods.items():
+            if operation.get("security"):
+                yield Route(method.upper(), path, operation)
+
+
+ROUTES = list(routes())
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Names for everything that a route can ask for."""
+
+    names: dict[str, str] = field(default_factory=dict)
+
+    def path(self, route: Route) -> str:
+        unknown = set(route.parameters) - set(self.names)
+        assert not unknown, f"say in this test what fills {unknown} of {route.path}"
+        return route.path.format(**self.names)
+
+    def body(self, route: Route) -> dict[str, Any] | None:
+        if route.body is None:
+            return None
+        n = self.names
+        bodies: dict[str, dict[str, Any]] = {
+            "ConnectionTest": {"connectionId": n["connection_id"]},
+            "DryRun": {"source_id": n["source_id"]},
+            "EndpointPatch": {"name": "taken over"},
+            "EventBatch": {"events": [{"integration_type": "webhook", "status": "ERROR"}]},
+            "IntegrationPatch": {"name": "taken over"},
+            "NewApiKey": {"name": "taken over", "permissions": ["platform.integration.read"]},
+            "NewConnection": {
+                "name": "taken over",
+                "source_id": n["source_id"],
+                "space": n["slug"],
+            },
+            "NewEndpoint": {
+                "name": "taken over",
+                "integration": f"{n['publisher']}/{n['integration_slug']}",
+                "variables": {"path": "me"},
+                "secrets": {"api_key": "key"},
+            },
+            "NewIntegration": {
+                "workspaceId": n["workspaceId"],
+                "publisher": n["publisher"],
+                "slug": "taken-over",
+                "name": "taken over",
+            },
+            "NewOrganization": {"name": "taken over"},
+            "NewSpace": {"slug": "taken-over", "name": "taken over"},
+            "Publication": {"version": "9.0.0"},
+            "SpacePatch": {"name": "taken over"},
+        }
+        assert route.body in bodies, f"say in this test what is a {route.body} ({route.path})"
+        return bodies[route.body]
+
+
+@pytest.fixture
+def owned(tenant: Tenant) -> Filling:
+    """Everything that the first tenant has, made through the API."""
+    roles = {"roles": ["source", "destination"]}
+    integration = publish_integration(tenant, manifest=roles)
+    source = create_source(tenant)
+    destination = tenant.client.post(
+        f"{tenant.connectors}/destinations",
+        {
+            "name": "Our CRM",
+            "integration": "acme/crm",
+            "variables": {"path": "me"},
+            "secrets": {"api_key": "key"},
+        },
+    )
+    assert destination.status == 201, destination.text
+    connection = create_connection(tenant, source)
+    keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
+    key = tenant.client.post(keys, {"name": "ci", "permissions": ["platform.integration.read"]})
+    events = {"events": [{"integration_type": "webhook", "status": "SUCCESS"}]}
+    tenant.client.post(f"/spaces/{tenant.space_slug}/integration-events", events)
+    return Filling(
+        {
+            "organization_id": tenant.organization_id,
+            "slug": tenant.space_slug,
+            "space": tenant.space_slug,
+            "workspaceId": tenant.space_id,
+            "publisher": "acme",
+            "integration_slug": "crm",
+            "integration_id": integration["id"],
+            "version": "1.0.0",
+            "source_id": source["id"],
+            "destination_id": destination.json["id"],
+            "connection_id": connection["id"],
+            "key_id": key.json["id"],
+        }
+    )
+
+
+def never_made() -> Filling:
+    """Names of the same form that nothing has."""
+    prefixes = {"organization": "org", "integration": "int", "source": "src", "key": "key"}
+    prefixes |= {"destination": "dst", "connection": "con"}
+    ids = {f"{thing}_id": f"{prefix}_{NEVER_MADE}" for thing, prefix in prefixes.items()}
+    return Filling(
+        {
+            **ids,
+            "slug": "nowhere",
+            "space": "nowhere",
+            "workspaceId": "5e0125fe-4699-4e36-9fcc-54330afd1709",
+            "publisher": "nobody",
+            "integration_slug": "nothing",
+            "version": "1.0.0",
+        }
+    )
+
+
+def sent(caller: Tenant, route: Route, filling: Filling) -> Answer:
+    body = filling.body(route)
+    text = None if body is None else json.dumps(body)
+    return caller.client.call(route.method, filling.path(route), text)
+
+
+def whatever_mentions(names: Filling, tables: dict[str, Table]) -> list[str]:
+    """Every item of both tables that has to do with a tenant, as texts."""
+    ids = [name for name in names.names.values() if len(name) > 20]
+    found = []
+    for table in tables:
+        for item in connect().scan(TableName=table, ConsistentRead=True)["Items"]:
+            text = json.dumps(item, sort_keys=True, default=repr)
+            if any(one in text for one in ids):
+                found.append(text)
+    return sorted(found)
+
+
+REFUSED = {"create_integration": 400}
+"""A body that names another's space is as invalid as one that names none."""
+
+
+def test_what_another_tenant_owns_is_not_found_and_not_changed(
+    tenant: Tenant, stranger: Tenant, owned: Filling, deployed: dict[str, Table]
+) -> None:
+    # Given all that the first tenant has
+    before = whatever_mentions(owned, deployed)
+    assert len(before) > 10
+    for route in ROUTES:
+        # When another calls the route with its names
+        answer = sent(stranger, route, owned)
+        # Then, if it names anything of the first, it is refused as if that were not there
+        assert whatever_mentions(owned, deployed) == before, route
+        if route.parameters or route.body:
+            expected = REFUSED.get(route.operation["operationId"])
+            assert answer.status in ((expected,) if expected else (403, 404)), (route, answer)
+            unknown = sent(stranger, route, never_made())
+            assert (answer.status, answer.code) == (unknown.status, unknown.code), route
+            assert settled(answer, owned) == settled(unknown, never_made()), route
+        else:
+            assert told_by(answer, owned) == [], route
+
+
+def test_names_of_another_tenant_are_of_no_use_in_an_organization_of_ones_own(
+    tenant: Tenant, stranger: Tenant, owned: Filling, deployed: dict[str, Table]
+) -> None:
+    mixed = Filling({**owned.names, "organization_id": stranger.organization_id})
+    before = whatever_mentions(owned, deployed)
+    for route in ROUTES:
+        if "organization_id" in route.parameters:
+            answer = sent(stranger, route, mixed)
+            assert whatever_mentions(owned, deployed) == before, route
+            if set(route.parameters) > {"organization_id"}:
+                assert answer.status == 404, (route, answer)
+            assert told_by(answer, owned, json.dumps(mixed.body(route))) == [], route
+
+
+def test_a_filter_by_what_another_tenant_owns_finds_nothing(
+    tenant: Tenant, stranger: Tenant, owned: Filling
+) -> None:
+    own = {"organization_id": stranger.organization_id, "slug": stranger.space_slug}
+    tried = 0
+    for route in ROUTES:
+        for name in set(route.query) & set(owned.names) if route.method == "GET" else ():
+            tried += 1
+            path = Filling({**owned.names, **own}).path(route)
+            answer = stranger.client.get(f"{path}?{name}={owned.names[name]}")
+            assert answer.status in (200, 400, 403, 404)
+            assert told_by(answer, owned, owned.names[name]) == [], route
+    assert tried > 2
+
+
+def told_by(answer: Answer, owned: Filling, said: str = "") -> list[str]:
+    """The ids of the other tenant that are in an answer, but for those that the caller sent."""
+    ids = [name for name in owned.names.values() if len(name) > 20]
+    return [one for one in ids if one in answer.text and one not in said]
+
+
+def settled(answer: Answer, names: Filling) -> str:
+    """An answer's error without what differs from call to call, and without the names sent."""
+    error = answer.json["error"]
+    text = json.dumps([error["message"], error["details"]])
+    for name in sorted(names.names.values(), key=len, reverse=True):
+        text = text.replace(name, "…")
+    return text
