@@ -117,7 +117,7 @@ class StandIn:
         for service in (connect(), client("sqs"), client("kms")):
             service.meta.events.register("before-send", self._answer)
 
-    def _answer(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
+    def _answer(self, request: Any, event_name: str, **_named: Any) -> Any:
         _, service, operation = event_name.split(".")
         time.sleep(CALL_SECONDS)
         asked = json.loads(request.body)
@@ -145,12 +145,12 @@ class StandIn:
         return {"Items": items} | more
 
     def _putitem(self, asked: Any) -> Any:
-        item = asked["Item"]
+        item: dict[str, Any] = asked["Item"]
         name = _name(asked["TableName"], item)
         self._items[name] = item
         if "monitor_slot_pk" in item:
-            slot = self._index.setdefault(item["monitor_slot_pk"]["S"], {})
-            slot[item["monitor_slot_sk"]["S"]] = name
+            members = self._index.setdefault(item["monitor_slot_pk"]["S"], {})
+            members[item["monitor_slot_sk"]["S"]] = name
         return {}
 
     def _updateitem(self, asked: Any) -> Any:
