@@ -11,6 +11,8 @@ import pytest
 from patchbay.checks import history
 from patchbay.checks import testing as engine
 from patchbay.checks.policy import EgressPolicy
+from patchbay.monitors.sweeping import PAGE_SECONDS
+from patchbay.monitors.wheel import MAX_LANES
 from patchbay.platform import settings
 from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
 from tests.integration.api import FUNCTIONS, ROOT
@@ -173,3 +175,16 @@ def test_the_pattern_of_egress_rules_is_what_the_guard_reads(template: dict[str,
         assert not re.fullmatch(pattern, text)
         with pytest.raises(ValueError, match="cidr"):
             EgressPolicy.parse(text)
+
+
+def test_the_monitors_fit_into_their_functions_and_queues(template: dict[str, Any]) -> None:
+    runner = functions(template)["RunMonitorsFunction"]["Properties"]
+    assert runner["Timeout"] > 2 * PAGE_SECONDS
+    queue = resources(template, "AWS::SQS::Queue")["MonitorQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * runner["Timeout"]
+    [source] = runner["Events"].values()
+    assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    lanes = template["Parameters"]["MonitorLanes"]
+    assert (lanes["Default"], lanes["MaxValue"]) == (4, MAX_LANES)
+    for name in ("AutoDisableFailures", "AutoDisableDays"):
+        assert template["Parameters"][name]["Default"] == 0
