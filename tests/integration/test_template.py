@@ -11,6 +11,8 @@ import pytest
 from patchbay.checks import history
 from patchbay.checks import testing as engine
 from patchbay.checks.policy import EgressPolicy
+from patchbay.monitors.sweeping import PAGE_SECONDS
+from patchbay.monitors.wheel import MAX_LANES
 from patchbay.platform import settings
 from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
 from tests.integration.api import FUNCTIONS, ROOT
@@ -239,3 +241,16 @@ def test_only_the_rule_of_the_bus_may_send_to_the_ingest_queue(template: dict[st
     assert rule["EventPattern"] == {"detail-type": ["integration.event"]}
     [target] = rule["Targets"]
     assert target["DeadLetterConfig"] == {"Arn": {"!GetAtt": "UndeliveredQueue.Arn"}}
+
+
+def test_the_monitors_fit_into_their_functions_and_queues(template: dict[str, Any]) -> None:
+    runner = functions(template)["RunMonitorsFunction"]["Properties"]
+    assert runner["Timeout"] > 2 * PAGE_SECONDS
+    queue = resources(template, "AWS::SQS::Queue")["MonitorQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * runner["Timeout"]
+    [source] = runner["Events"].values()
+    assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    lanes = template["Parameters"]["MonitorLanes"]
+    assert (lanes["Default"], lanes["MaxValue"]) == (4, MAX_LANES)
+    for name in ("AutoDisableFailures", "AutoDisableDays"):
+        assert template["Parameters"][name]["Default"] == 0
