@@ -6,6 +6,7 @@ from typing import Any
 from patchbay.alerts.channels import Keyring, allowed_topics
 from patchbay.alerts.delivery import Sender
 from patchbay.alerts.metrics import count
+from patchbay.alerts.outbox import Outbox
 from patchbay.alerts.queue import keys_of
 from patchbay.alerts.store import AlertStore
 from patchbay.checks.egress import EgressGuard
@@ -23,6 +24,7 @@ def _sender() -> Sender:
     policy = EgressPolicy.parse(settings.egress_allow, {settings.api_host})
     return Sender(
         AlertStore(table),
+        Outbox(table),
         Keyring(Vault(table, settings.vault_key_id)),
         EgressGuard(policy),
         policy,
