@@ -68,6 +68,8 @@ def test_each_function_is_told_what_its_settings_ask_for(template: dict[str, Any
         "evaluate_alerts": settings.EvaluateAlertsSettings,
         "deliver_notifications": settings.DeliverNotificationsSettings,
         "run_tests": settings.RunTestsSettings,
+        "dispatch_monitors": settings.DispatchMonitorsSettings,
+        "run_monitors": settings.RunMonitorsSettings,
     }
     for function in functions(template).values():
         properties = function["Properties"]

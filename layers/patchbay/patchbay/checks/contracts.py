@@ -55,6 +55,7 @@ class Findings(BaseModel):
     retryable: bool | None
     retry_after_seconds: int | None
     account: str | None
+    certificate_expires_at: UtcTime | None = None
     latency_ms: int | None
     capabilities: tuple[CapabilityReport, ...]
     steps: tuple[Step, ...]

@@ -118,6 +118,16 @@ class TestHistory:
         self._table = events
         self._lists = Lists(events, seal)
 
+    @staticmethod
+    def keys_of(subject: Subject, identity: TestIdentity) -> tuple[Key, Key]:
+        """Where a test stands, and where the mark of the last that passed does."""
+        return _key(subject, identity), _passed_key(subject)
+
+    def standing(self, subject: Subject, identity: TestIdentity) -> Standing | None:
+        """A test as it was recorded; None if it was not, or not yet."""
+        item = self._table.get(_key(subject, identity))
+        return _standing(item) if item and "finished_at" in item else None
+
     def finish(
         self,
         subject: Subject,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from patchbay.checks.codes import Blame, Code, CodeCategory
 from patchbay.checks.failures import BlockDetail
+from patchbay.platform.clock import UtcTime
 
 type StepCategory = Literal["gate", "capability"]
 type StepStatus = Literal["passed", "warning", "failed", "skipped"]
@@ -67,8 +68,9 @@ class CheckReport(BaseModel):
 
     `passed` when every mandatory step passed; `verified` when, besides, a step proved access.
     `code`, `category`, `blame`, `retryable` and `retry_after_seconds` are those of the step that
-    decided a failure, None when passed. `latency_ms` is the whole test's time. `fault` never
-    leaves the process: it is no part of what is printed or stored.
+    decided a failure, None when passed. `latency_ms` is the whole test's time.
+    `certificate_expires_at` is the end of the certificate, of those that were seen, which ends
+    first. `fault` never leaves the process: it is no part of what is printed or stored.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,5 +85,6 @@ class CheckReport(BaseModel):
     latency_ms: int
     message: str
     account: str | None = None
+    certificate_expires_at: UtcTime | None = None
     steps: tuple[Step, ...]
     fault: Fault | None = Field(default=None, exclude=True, repr=False)

@@ -26,6 +26,10 @@ def joined[R: str](reports: Mapping[R, CheckReport]) -> CheckReport:
         update={
             "verified": verified,
             "latency_ms": max(report.latency_ms for report in reports.values()),
+            "certificate_expires_at": min(
+                (end for report in reports.values() if (end := report.certificate_expires_at)),
+                default=None,
+            ),
             "message": spokesman.message if verified else f"{speaking}: {spokesman.message}",
             "steps": tuple(
                 step.model_copy(update={"name": f"{role}: {step.name}"})

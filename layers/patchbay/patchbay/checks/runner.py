@@ -17,6 +17,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final, Required, TypedDict
 
 from patchbay.checks.certificate_expiry import expiry_notice
@@ -99,6 +100,7 @@ class _Test:
         self._account: str | None = None
         self._obtained: dict[str, str] = {}
         self._warned_of: set[float] = set()
+        self._certificates: list[float] = []
         self._fault: Fault | None = None
 
     def judge_configuration(self) -> None:
@@ -142,6 +144,8 @@ class _Test:
             self._fault = self._fault or self._describe(step.name, error)
             failure = CheckFailure("internal_error", "A fault of the platform ended the step.")
         duration_ms = _ms(loop.time() - started)
+        if phases.certificate_expires_at is not None:
+            self._certificates.append(phases.certificate_expires_at)
         if is_first:
             self._add_dial_gates(step, phases, failure)
         if failure is None:
@@ -172,6 +176,9 @@ class _Test:
             retry_after=self._retry_after,
             fault=self._fault,
         )
+        if self._certificates:
+            end = datetime.fromtimestamp(min(self._certificates), UTC)
+            report = report.model_copy(update={"certificate_expires_at": end})
         if report.passed:
             return report
         return report.model_copy(update={"message": self._redact(report.message)})

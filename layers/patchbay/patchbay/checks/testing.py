@@ -372,6 +372,7 @@ class Tester:
             finished_at=one.at,
             error_code=test.code,
             error_message=None if test.passed else test.message,
+            certificate_expires_at=test.certificate_expires_at,
         )
         action = required_action(test.code)
         return self._store.observe(one.connection, seen, action, self._disable)

@@ -87,6 +87,7 @@ NEVER: Final = AutoDisable()
 @dataclass(frozen=True, slots=True)
 class State:
     """`since` is when the status was reached; to go on failing in another way is no new status.
+    `failing_from` is the time of the test that reached it, to measure an outage by.
 
     `outcomes` holds the last ten as bits, 1 a failure, the newest the lowest; `seen` is how many of
     them there are. `warned_at` is when the disabling of this outage was announced. `disabled` is
@@ -100,6 +101,7 @@ class State:
     successes: int = 0
     outcomes: int = 0
     seen: int = 0
+    failing_from: datetime | None = None
     warned_at: datetime | None = None
     disabled: bool = False
     expiry_told: str | None = None
@@ -118,14 +120,13 @@ class State:
 
     @classmethod
     def decode(cls, stored: Mapping[str, Any]) -> Self:
-        times = {
-            name: from_text(stored[name]) for name in ("since", "at", "warned_at") if name in stored
-        }
+        times = {name: from_text(stored[name]) for name in _TIMES if name in stored}
         status = HealthStatus(stored.get("status", HealthStatus.UNKNOWN))
         return cls(**{**stored, **times, "status": status})
 
 
 _FRESH: Final = State()
+_TIMES: Final = ("since", "at", "failing_from", "warned_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,8 @@ def _settled(state: State, seen: Observation, status: HealthStatus) -> State:
     """With this status, since now unless it was reached before."""
     if status is state.status or (state.is_failing and status in _FAILING):
         return replace(state, status=status)
-    settled = replace(state, status=status, since=seen.ended)
+    failing_from = seen.at if status in _FAILING else None
+    settled = replace(state, status=status, since=seen.ended, failing_from=failing_from)
     if state.is_failing:
         # A window full of the old outage would end the recovery at the next single failure.
         return replace(settled, outcomes=0, seen=0, warned_at=None)
@@ -203,7 +205,7 @@ def _disabling(
 ) -> tuple[State, tuple[Transition, ...]]:
     if not (disable.failures and disable.days) or state.failures < disable.failures:
         return state, ()
-    failing_for = at - (state.since or at)
+    failing_for = at - (state.failing_from or at)
     if state.warned_at is None:
         if failing_for >= timedelta(days=disable.days) - disable.notice:
             return replace(state, warned_at=at), (Transition.DISABLING,)

@@ -254,6 +254,11 @@ class ConnectionStore:
             raise NotFound("connection")
         return _connection(item)
 
+    @staticmethod
+    def of_item(item: Item) -> Connection:
+        """A connection that was read elsewhere, by its key."""
+        return _connection(item)
+
     def connections(
         self, organization_id: str, query: ConnectionQuery, space: Space | None, now: datetime
     ) -> Listing[Connection]:

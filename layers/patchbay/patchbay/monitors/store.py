@@ -16,6 +16,7 @@ from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import ConditionFailed, Key, Table, Update, less_or_absent
 
 _INDEX: Final = "monitor_slot"
+_BEFORE_ALL: Final = "0"
 _AFTER_ALL: Final = "~"
 WATERMARK: Final = Key("SYSTEM", "MONITORS")
 
@@ -60,7 +61,7 @@ class MonitorStore:
         return list(self._occupied(interval, phase, lanes))
 
     def _occupied(self, interval: str, phase: int, lanes: int) -> Iterator[Slot]:
-        low = ""
+        low = _BEFORE_ALL
         while True:
             page = self._table.query(
                 slot_pk(interval, phase), index=_INDEX, between=(low, _AFTER_ALL), limit=1

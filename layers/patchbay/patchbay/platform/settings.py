@@ -57,6 +57,34 @@ class ChecksSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class DispatchMonitorsSettings(Settings):
+    """`integration_bus` is the name of the event bus, `monitor_lanes` how many slots those who are
+    due together are cut into."""
+
+    integrations_table: str
+    monitor_queue_url: str
+    monitor_lanes: int
+    integration_bus: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunMonitorsSettings(Settings):
+    """`monitor_canary` is a URL or empty; of the two `auto_disable_…`, 0 is never."""
+
+    integrations_table: str
+    events_table: str
+    raw_event_days: int
+    vault_key_id: str
+    egress_allow: str
+    api_host: str
+    monitor_queue_url: str
+    monitor_canary: str
+    auto_disable_failures: int
+    auto_disable_days: int
+    integration_bus: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunTestsSettings(Settings):
     """`api_host` is the API's own host name, which tests may not dial."""
 

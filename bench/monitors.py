@@ -1,0 +1,313 @@
+"""A slot of 1,000 connections, and the dispatch of 320 slots.
+
+The sockets are real: a server, a process of its own, takes a second for each answer. So are
+botocore, its marshalling and its parsing. What answers it is no DynamoDB: a stand-in in the process
+that takes 5 ms for each call, keeps what is put and says yes to every condition. (The local
+emulator is one Python process with some 10 ms a call: it would be what is measured.)
+"""
+
+import asyncio
+import base64
+import io
+import json
+import multiprocessing
+import os
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection as Pipe
+from typing import Any
+
+from botocore.awsrequest import AWSResponse
+
+from bench.report import Row, table
+from patchbay.checks.binding import binding_of
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.history import TestHistory
+from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.testing import Tester
+from patchbay.connections.configuring import Configurator
+from patchbay.connections.model import Monitor, MonitorInterval, NewConnection, NewEndpoint
+from patchbay.connections.store import ConnectionStore
+from patchbay.connections.vault import Vault
+from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, place_of
+from patchbay.health.store import EventStore
+from patchbay.monitors.canary import CanaryTarget
+from patchbay.monitors.dispatching import Dispatcher
+from patchbay.monitors.queue import Received, SweepQueue
+from patchbay.monitors.store import MonitorStore
+from patchbay.monitors.sweeping import Sweeper
+from patchbay.monitors.turns import ConnectionTurns
+from patchbay.monitors.wheel import MAX_LANES, Slot, Sweep, lane_of
+from patchbay.platform.aws import client
+from patchbay.platform.clock import utc_now
+from patchbay.platform.cursor import CursorSeal
+from patchbay.platform.dynamodb import Put, ReadAhead, connect
+from patchbay.platform.ids import Stamp, new_id
+from patchbay.registry.manifest import Role
+from patchbay.registry.model import NewIntegration
+from patchbay.registry.store import RegistryStore
+from patchbay.tenancy.model import NewOrganization, NewSpace
+from patchbay.tenancy.store import TenancyStore
+
+CONNECTIONS = 1000
+SPACES = 20
+ANSWER_SECONDS = 1.0
+SLOT_BUDGET_SECONDS = 10.0
+DISPATCH_BUDGET_SECONDS = 5.0
+IN_FLIGHT_BUDGET = 200
+CALL_SECONDS = 0.005
+BODY = b'{"ok": true}'
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
+    len(BODY),
+    BODY,
+)
+
+
+def serve(ready: Pipe) -> None:
+    """Takes a second for each answer, for as many as ask at once."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(ANSWER_SECONDS)
+        writer.write(ANSWER)
+        writer.close()
+
+    async def forever() -> None:
+        server = await asyncio.start_server(
+            handle, "127.0.0.1", 0, backlog=1024, family=socket.AF_INET
+        )
+        ready.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(forever())
+
+
+@contextmanager
+def slow_server() -> Iterator[int]:
+    """Its port."""
+    spawn = multiprocessing.get_context("spawn")
+    parent, child = spawn.Pipe()
+    server = spawn.Process(target=serve, args=(child,), daemon=True)
+    server.start()
+    try:
+        yield parent.recv()
+    finally:
+        server.terminate()
+        server.join()
+
+
+class Raw(io.BytesIO):
+    """A body as urllib3 hands it over."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+class StandIn:
+    """Answers DynamoDB, SQS and KMS in the process. Counts the calls of DynamoDB."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self._items: dict[str, dict[str, Any]] = {}
+        self._index: dict[str, dict[str, str]] = {}
+        for service in (connect(), client("sqs"), client("kms")):
+            service.meta.events.register("before-send", self._answer)
+
+    def _answer(self, request: Any, event_name: str, **_named: Any) -> Any:
+        _, service, operation = event_name.split(".")
+        time.sleep(CALL_SECONDS)
+        asked = json.loads(request.body)
+        self.calls[operation if service == "dynamodb" else f"{service}.{operation}"] += 1
+        body = json.dumps(getattr(self, f"_{operation.lower()}")(asked)).encode()
+        headers: Any = {}
+        return AWSResponse(request.url, 200, headers, Raw(body))
+
+    def _getitem(self, asked: Any) -> Any:
+        item = self._items.get(_name(asked["TableName"], asked["Key"]))
+        return {"Item": item} if item else {}
+
+    def _batchgetitem(self, asked: Any) -> Any:
+        [(name, wanted)] = asked["RequestItems"].items()
+        found = [self._items.get(_name(name, key)) for key in wanted["Keys"]]
+        return {"Responses": {name: [item for item in found if item]}}
+
+    def _query(self, asked: Any) -> Any:
+        values = {name: value["S"] for name, value in asked["ExpressionAttributeValues"].items()}
+        under = self._index.get(values[":pk"], {})
+        found = sorted(sk for sk in under if values[":low"] <= sk <= values[":high"])
+        taken = found[: asked["Limit"]]
+        items = [self._items[under[sk]] for sk in taken]
+        more = {"LastEvaluatedKey": items[-1]} if len(found) > len(taken) else {}
+        return {"Items": items} | more
+
+    def _putitem(self, asked: Any) -> Any:
+        item: dict[str, Any] = asked["Item"]
+        name = _name(asked["TableName"], item)
+        self._items[name] = item
+        if "monitor_slot_pk" in item:
+            members = self._index.setdefault(item["monitor_slot_pk"]["S"], {})
+            members[item["monitor_slot_sk"]["S"]] = name
+        return {}
+
+    def _updateitem(self, asked: Any) -> Any:
+        del asked
+        return {}
+
+    def _transactwriteitems(self, asked: Any) -> Any:
+        for action in asked["TransactItems"]:
+            if "Put" in action:
+                self._putitem(action["Put"])
+        return {}
+
+    def _sendmessagebatch(self, asked: Any) -> Any:
+        return {"Successful": [{"Id": entry["Id"]} for entry in asked["Entries"]]}
+
+    def _generatedatakey(self, asked: Any) -> Any:
+        del asked
+        key = base64.b64encode(bytes(32)).decode()
+        return {"Plaintext": key, "CiphertextBlob": key}
+
+
+def _name(table_name: str, item: Any) -> str:
+    return f"{table_name} {item['pk']['S']} {item['sk']['S']}"
+
+
+class Deployment:
+    """The stores as the functions wire them."""
+
+    def __init__(self) -> None:
+        self.table, events = ReadAhead("IntegrationsTable"), ReadAhead("EventsTable")
+        self.tenants, self.registry = TenancyStore(self.table), RegistryStore(self.table)
+        self.store, self.vault = ConnectionStore(self.table), Vault(self.table, "key")
+        self.monitors = MonitorStore(self.table)
+        self.queue = SweepQueue("https://sqs.eu-central-1.amazonaws.com/0/MonitorQueue")
+        guard = EgressGuard(EgressPolicy.parse("127.0.0.1/32:1024-65535"))
+        history = TestHistory(events, CursorSeal(self.table))
+        tester = Tester(
+            self.registry,
+            self.store,
+            self.vault,
+            EventStore(events, 35),
+            history,
+            utc_now,
+        )
+        turns = ConnectionTurns(self.table, events, tester, history, guard, lambda _: None, utc_now)
+        self.sweeper = Sweeper(self.monitors, turns, self.queue, CanaryTarget("", guard))
+
+    def seed(self, port: int) -> None:
+        """The connections, each with a source and a secret of its own, over all spaces."""
+        stamp = Stamp.fresh(utc_now())
+        organization = self.tenants.create_organization(NewOrganization(name="bench"), stamp)
+        spaces = [
+            self.tenants.create_space(
+                organization.id, NewSpace(slug=f"s{number}", name="s"), Stamp.fresh(stamp.now)
+            )
+            for number in range(SPACES)
+        ]
+        url = f"http://127.0.0.1:{port}/v1/me"
+        step = {"name": "whoami", "kind": "http", "request": {"url": url}}
+        draft = NewIntegration.model_validate(
+            {
+                "workspaceId": spaces[0].id,
+                "publisher": "bench",
+                "slug": "slow",
+                "name": "Slow",
+                "authConfig": {"type": "api_key"},
+                "manifest": {"checks": {"steps": [step]}},
+            }
+        )
+        made = self.registry.create(draft, spaces[0], "bench", stamp)
+        self.registry.publish(made.id, "1.0.0", "bench", lambda _: [], stamp.now)
+        configurator = Configurator(self.tenants, self.registry, self.store, self.vault, binding_of)
+
+        def connect_one(number: int) -> None:
+            source = configurator.create_endpoint(
+                organization.id,
+                Role.SOURCE,
+                NewEndpoint.model_validate(
+                    {"name": "s", "integration": "bench/slow", "secrets": {"api_key": "key"}}
+                ),
+                Stamp.fresh(stamp.now),
+            )
+            configurator.create_connection(
+                organization.id,
+                NewConnection(
+                    name="c",
+                    source_id=source.id,
+                    space=spaces[number % SPACES].slug,
+                    monitor=Monitor(enabled=True, interval=MonitorInterval.MINUTE),
+                ),
+                Stamp.fresh(stamp.now),
+            )
+
+        # The first one alone: it makes the organization's data key.
+        connect_one(0)
+        for number in range(1, CONNECTIONS):
+            connect_one(number)
+
+    def occupy(self, minute: datetime) -> None:
+        """A member for every slot of a minute: 320 of them."""
+        taken: set[tuple[str, int]] = set()
+        while len(taken) < len(MINUTES_OF) * MAX_LANES:
+            connection_id = new_id("con", minute)
+            for interval in MINUTES_OF:
+                slot = (interval, lane_of(place_of(connection_id), MAX_LANES))
+                if slot not in taken and is_due(connection_id, interval, minute):
+                    taken.add(slot)
+                    item = {"pk": "BENCH", "sk": f"{interval} {connection_id}"}
+                    self.table.write(Put(item | on_the_wheel(connection_id, interval)))
+
+
+def measure(port: int) -> tuple[list[Row], Counter[str]]:
+    aws = StandIn()
+    deployment = Deployment()
+    deployment.seed(port)
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    # The best of three: the first loads what a process loads once, and others use these cores.
+    sweep = Sweep.of(Slot("1m", 0, 0, 1), minute)
+    times, flying, cpu = [], 0, 0.0
+    for number in range(3):
+        aws.calls.clear()
+        one = Sweep(minute + number * timedelta(minutes=1), sweep.slot, sweep.low, sweep.high)
+        began, cpu_began = time.monotonic(), time.process_time()
+        swept = deployment.sweeper.run([Received("m", one, 1)], lambda: 90.0)
+        times.append(time.monotonic() - began)
+        cpu = time.process_time() - cpu_began
+        passed = sum(report.passed for report in swept.reports)
+        if (passed, swept.failed) != (CONNECTIONS, []):
+            raise RuntimeError(f"{passed} tests passed, {len(swept.failed)} sweeps failed")
+        flying = swept.most_in_flight
+    of_slot = Counter(aws.calls)
+    deployment.occupy(minute)
+    dispatcher = Dispatcher(deployment.monitors, deployment.queue, MAX_LANES)
+    began = time.monotonic()
+    done = dispatcher.dispatch(minute)
+    dispatched = time.monotonic() - began
+    if done.sweeps != 5 * MAX_LANES:
+        raise RuntimeError(f"{done.sweeps} sweeps were sent")
+    return [
+        Row("a slot of 1,000 connections, 1 s each", min(times), "s", SLOT_BUDGET_SECONDS),
+        Row("tests in flight", flying, "", IN_FLIGHT_BUDGET, more_is_better=True),
+        Row("of which CPU of the runner, per test", cpu / CONNECTIONS * 1000, "ms"),
+        Row("dispatch of 320 slots", dispatched, "s", DISPATCH_BUDGET_SECONDS),
+    ], of_slot
+
+
+def main() -> None:
+    os.environ |= {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+    }
+    with slow_server() as port:
+        rows, calls = measure(port)
+    print(table(rows))
+    print("calls of a slot:", dict(calls))
+
+
+if __name__ == "__main__":
+    main()

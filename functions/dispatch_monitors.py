@@ -1,0 +1,35 @@
+"""Each minute: asks for the tests of all connections whose turn it is."""
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from patchbay.monitors.announcing import Announcer
+from patchbay.monitors.dispatching import Dispatcher
+from patchbay.monitors.measures import tell_dispatched
+from patchbay.monitors.queue import SweepQueue
+from patchbay.monitors.store import MonitorStore
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.settings import DispatchMonitorsSettings
+
+
+@cache
+def _settings() -> DispatchMonitorsSettings:
+    return DispatchMonitorsSettings.from_env()
+
+
+@cache
+def _dispatcher() -> Dispatcher:
+    store = MonitorStore(Table(_settings().integrations_table))
+    return Dispatcher(store, SweepQueue(_settings().monitor_queue_url), _settings().monitor_lanes)
+
+
+@cache
+def _announcer() -> Announcer:
+    return Announcer(Table(_settings().integrations_table), _settings().integration_bus)
+
+
+def handler(event: dict[str, Any], context: Any) -> None:
+    tell_dispatched(_dispatcher().dispatch(datetime.fromisoformat(event["time"])))
+    _announcer().sweep(utc_now())

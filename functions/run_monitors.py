@@ -1,0 +1,58 @@
+"""Tests the connections of the slots that are due."""
+
+from functools import cache
+from typing import Any
+
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.history import TestHistory
+from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.testing import Tester
+from patchbay.connections.state import AutoDisable
+from patchbay.connections.store import ConnectionStore
+from patchbay.connections.vault import Vault
+from patchbay.health.store import EventStore
+from patchbay.monitors.announcing import Announcer
+from patchbay.monitors.canary import CanaryTarget
+from patchbay.monitors.measures import tell_swept
+from patchbay.monitors.queue import Received, SweepQueue
+from patchbay.monitors.store import MonitorStore
+from patchbay.monitors.sweeping import Sweeper
+from patchbay.monitors.turns import ConnectionTurns
+from patchbay.platform.clock import utc_now
+from patchbay.platform.cursor import CursorSeal
+from patchbay.platform.dynamodb import ReadAhead
+from patchbay.platform.settings import RunMonitorsSettings
+from patchbay.registry.store import RegistryStore
+
+
+@cache
+def _sweeper() -> Sweeper:
+    settings = RunMonitorsSettings.from_env()
+    table, events = ReadAhead(settings.integrations_table), ReadAhead(settings.events_table)
+    guard = EgressGuard(EgressPolicy.parse(settings.egress_allow, {settings.api_host}))
+    history = TestHistory(events, CursorSeal(table))
+    tester = Tester(
+        RegistryStore(table),
+        ConnectionStore(table),
+        Vault(table, settings.vault_key_id),
+        EventStore(events, settings.raw_event_days),
+        history,
+        utc_now,
+        AutoDisable(settings.auto_disable_failures, settings.auto_disable_days),
+    )
+    announce = Announcer(table, settings.integration_bus).announce
+    return Sweeper(
+        MonitorStore(table),
+        ConnectionTurns(table, events, tester, history, guard, announce, utc_now),
+        SweepQueue(settings.monitor_queue_url),
+        CanaryTarget(settings.monitor_canary, guard),
+    )
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    received = [Received.of(record) for record in event["Records"]]
+    started = utc_now()
+    swept = _sweeper().run(received, lambda: context.get_remaining_time_in_millis() / 1000)
+    oldest = min((one.sweep for one in received), key=lambda sweep: sweep.minute)
+    tell_swept(swept, oldest, started)
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in swept.failed]}

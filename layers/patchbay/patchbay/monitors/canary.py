@@ -1,0 +1,41 @@
+"""The operator's canary: a server that is up whenever our own network is."""
+
+import asyncio
+from typing import Final
+
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.failures import CheckFailure, EgressBlocked
+from patchbay.checks.targets import parse_url
+from patchbay.platform.logging import logger
+
+_SECONDS: Final = 5.0
+
+
+class CanaryTarget:
+    """Dials a URL's host and port, with TLS if it is https, and says nothing to it.
+
+    It goes the way that the tests go: through the guard, under its rules.
+    """
+
+    def __init__(self, url: str, guard: EgressGuard) -> None:
+        self._url = url
+        self._guard = guard
+
+    async def reached(self) -> bool | None:
+        """None without a canary, and for one that the guard refuses: it tells nothing."""
+        if not self._url:
+            return None
+        deadline = asyncio.get_running_loop().time() + _SECONDS
+        try:
+            target = parse_url(self._url)
+            vetted = await self._guard.vet(target.host, target.port, "http", deadline=deadline)
+            connection = await self._guard.connect(
+                vetted, tls=target.scheme == "https", deadline=deadline
+            )
+        except EgressBlocked:
+            logger.error("the canary may not be dialled")
+            return None
+        except (CheckFailure, OSError):
+            return False
+        connection.close()
+        return True

@@ -1,0 +1,222 @@
+"""The turns of a page of connections: what they need is read together, what they found is written
+as one.
+
+A page of 250 tests costs three rounds of batch reads instead of a thousand single ones. The stores
+that read are those that serve a single test: they find their items read ahead.
+"""
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from patchbay.checks.changes import Passed
+from patchbay.checks.egress import EgressGuard
+from patchbay.checks.history import Kind, Subject, TestHistory
+from patchbay.checks.identity import TestIdentity
+from patchbay.checks.model import CheckReport
+from patchbay.checks.plan import DEFAULT_TIMEOUT_MS
+from patchbay.checks.testing import Budget, Ended, Finished, Prepared, Recorded, Tester
+from patchbay.connections.announcements import Announcement
+from patchbay.connections.model import Connection
+from patchbay.connections.state import State, first_failure
+from patchbay.connections.store import ConnectionStore, endpoint_key
+from patchbay.connections.vault import secret_key
+from patchbay.connections.wheel import is_due
+from patchbay.monitors.store import Members
+from patchbay.monitors.trials import Trial, crashed
+from patchbay.platform.clock import Clock
+from patchbay.platform.dynamodb import Item, Key, ReadAhead
+from patchbay.platform.errors import NotFound, TemporarilyUnavailable
+from patchbay.platform.logging import logger
+from patchbay.registry.store import release_key
+from patchbay.tenancy.store import organization_key, space_key
+
+_WRITERS: Final = 20
+
+
+@dataclass(eq=False)
+class Turn:
+    """One connection's test, prepared; `prepared` is None if that failed through us."""
+
+    subject: Subject
+    identity: TestIdentity
+    connection: Connection
+    prepared: Prepared | None
+    passed: Passed | None
+    tester: Tester
+    guard: EgressGuard
+    clock: Clock
+    runs: list[Finished] = field(default_factory=list)
+
+    @property
+    def connection_id(self) -> str:
+        return self.connection.id
+
+    @property
+    def places(self) -> frozenset[str]:
+        parts = self.prepared.parts.values() if self.prepared else ()
+        return frozenset(
+            place for part in parts for place in part.endpoint.binding.get("destination", ())
+        )
+
+    @property
+    def first_failure(self) -> bool:
+        return first_failure(State.decode(self.connection.state))
+
+    async def run(self, total_ms: int) -> CheckReport:
+        if self.prepared is None:
+            return crashed()
+        budget = Budget(total_ms, min(total_ms, DEFAULT_TIMEOUT_MS))
+        finished = await self.tester.run(self.prepared, self.guard, budget)
+        self.runs.append(finished)
+        return finished.report
+
+    def ended(self, report: CheckReport) -> Ended:
+        """The turn with the report that counts: that of one of its runs, or a judgement on it."""
+        now = self.clock()
+        finished = next((run for run in self.runs if run.report is report), None)
+        if finished is None:
+            last = self.runs[-1] if self.runs else Finished(report, (), now, now)
+            finished = replace(last, report=report)
+        prepared = self.prepared or Prepared({}, (), connection=self.connection)
+        return Ended(self.subject, self.identity, prepared, finished, self.passed)
+
+
+class ConnectionTurns:
+    """Where a page's members become tests, and its results a history. Made once per process.
+
+    Both tables are the ones that the tester's stores use.
+    """
+
+    def __init__(
+        self,
+        integrations: ReadAhead,
+        events: ReadAhead,
+        tester: Tester,
+        history: TestHistory,
+        guard: EgressGuard,
+        announce: Callable[[Sequence[Announcement]], None],
+        clock: Clock,
+    ) -> None:
+        self._integrations = integrations
+        self._events = events
+        self._tester = tester
+        self._history = history
+        self._guard = guard
+        self._announce = announce
+        self._clock = clock
+
+    def prepare(self, members: Members, minute: datetime) -> Sequence[Trial]:
+        """Those who are to be tested at this minute.
+
+        1. Who left the wheel since the index was read, or is of another phase, is not; nor is who
+           belongs to a space or organization that is paused.
+        2. Who stands in the history has been tested. What follows from that is done again, for
+           whoever recorded it may have died before.
+        """
+        due = list(self._due(self._integrations.get_all(members.keys).values(), minute))
+        subjects = [Subject(one.organization_id, Kind.CONNECTION, one.id) for one in due]
+        turns = [TestIdentity.scheduled(one.id, minute) for one in due]
+        stands = [
+            key
+            for pair in zip(subjects, turns, strict=True)
+            for key in self._history.keys_of(*pair)
+        ]
+        with ExitStack() as ahead:
+            found = ahead.enter_context(self._integrations.ahead(_needs(due)))
+            ahead.enter_context(self._events.ahead(stands))
+            ahead.enter_context(self._integrations.ahead(_releases(found.values())))
+            recorded: list[Recorded] = []
+            trials: list[Trial] = []
+            for connection, subject, identity in zip(due, subjects, turns, strict=True):
+                if _is_paused(connection, found):
+                    continue
+                if standing := self._history.standing(subject, identity):
+                    recorded.append(Recorded(subject, identity, connection, standing))
+                elif turn := self._turn(connection, subject, identity):
+                    trials.append(turn)
+        if recorded:
+            self._announce(self._tester.follow(recorded))
+        return trials
+
+    def record(self, tested: Sequence[tuple[Trial, CheckReport]], minute: datetime) -> None:
+        """Raises `TemporarilyUnavailable` if some of it did not get through."""
+        del minute  # it is in each test's identity
+        ended = [trial.ended(report) for trial, report in tested if isinstance(trial, Turn)]
+        if not ended:
+            return
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            told = self._tester.record_all(ended, trigger="monitor", spread=pool.map)
+        self._announce(told)
+
+    def _due(self, items: Iterable[Item], minute: datetime) -> Iterator[Connection]:
+        for item in items:
+            try:
+                connection = ConnectionStore.of_item(item)
+            except Exception as error:
+                _log("connection not readable", item["sk"], error)
+                continue
+            interval = connection.monitor.interval
+            if connection.is_monitored and is_due(connection.id, interval, minute):
+                yield connection
+
+    def _turn(
+        self, connection: Connection, subject: Subject, identity: TestIdentity
+    ) -> Turn | None:
+        prepared: Prepared | None = None
+        try:
+            prepared = self._tester.prepare_connection(connection)
+        except TemporarilyUnavailable:
+            raise
+        except NotFound:
+            return None  # its endpoint went with it, since it was read
+        except Exception as error:
+            # One connection that can't be prepared must not keep its neighbours from their test.
+            _log("test not prepared", connection.id, error)
+        passed = self._history.last_passed(subject, self._clock())
+        return Turn(
+            subject,
+            identity,
+            connection,
+            prepared,
+            passed,
+            self._tester,
+            self._guard,
+            self._clock,
+        )
+
+
+def _needs(due: Sequence[Connection]) -> Iterator[Key]:
+    """What a test reads by keys that its connection tells."""
+    for one in due:
+        organization_id = one.organization_id
+        yield organization_key(organization_id)
+        yield space_key(organization_id, one.space)
+        for endpoint_id in filter(None, (one.source_id, one.destination_id)):
+            yield endpoint_key(organization_id, endpoint_id)
+            yield secret_key(organization_id, endpoint_id)
+
+
+def _releases(items: Iterable[Item]) -> Iterator[Key]:
+    for item in items:
+        if "integration_id" in item and "version" in item:
+            yield release_key(item["integration_id"], item["version"])
+
+
+def _is_paused(connection: Connection, found: dict[Key, Item]) -> bool:
+    organization = found.get(organization_key(connection.organization_id), {})
+    space = found.get(space_key(connection.organization_id, connection.space), {})
+    return bool(organization.get("paused") or space.get("paused"))
+
+
+def _log(what: str, name: str, error: Exception) -> None:
+    logger.error(
+        what,
+        connection=name,
+        error=type(error).__name__,
+        trace="".join(traceback.format_tb(error.__traceback__)),
+    )

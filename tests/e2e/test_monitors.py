@@ -1,0 +1,115 @@
+"""Monitors on the local cloud: the schedule, the queue and the functions as they are deployed."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local.emulator import REGION
+from local.provider import provider
+from local.sam import STACK_NAME
+from tests.e2e.harness import Stack, Tenant
+
+MINUTE = timedelta(minutes=1)
+
+
+def until[T](read: Callable[[], T], holds: Callable[[T], bool], seconds: float) -> T:
+    """What is read once it holds."""
+    deadline = time.monotonic() + seconds
+    while not holds(found := read()):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.5)
+    return found
+
+
+class Schedule:
+    """Fires the dispatcher for a chosen minute, as EventBridge does for the present one."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        resource = self._client("cloudformation").describe_stack_resource(
+            StackName=STACK_NAME, LogicalResourceId="DispatchMonitorsFunction"
+        )
+        self._function = resource["StackResourceDetail"]["PhysicalResourceId"]
+
+    def fire(self, minute: datetime) -> None:
+        event = json.dumps({"time": minute.isoformat()})
+        answer = self._client("lambda").invoke(FunctionName=self._function, Payload=event)
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def _client(self, service: Any) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self._stack.aws_endpoint_url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(proxies={}),
+        )
+
+
+def monitored(tenant: Tenant, port: int) -> str:
+    """The path of a connection with a 1-minute monitor."""
+    tenant.publish_asking(port)
+    _, connection_id = tenant.connect("me")
+    path = f"{tenant.connectors}/connections/{connection_id}"
+    body = {"monitor": {"enabled": True, "interval": "1m"}}
+    assert tenant.client.call("PATCH", path, body).status == 200
+    return path
+
+
+@pytest.fixture
+def schedule(stack: Stack) -> Schedule:
+    return Schedule(stack)
+
+
+def test_a_connection_with_a_monitor_shows_up_in_the_health_of_its_space_by_itself(
+    tenant: Tenant,
+) -> None:
+    with provider() as server:
+        path = monitored(tenant, server.port)
+        summary = f"/spaces/{tenant.slug}/integration-health"
+        health = until(lambda: tenant.get(summary), lambda h: h["total_events"] > 0, 150)
+        assert (health["success_count"], health["error_count"]) == (1, 0)
+        read = until(
+            lambda: tenant.get(path)["health"], lambda h: h["status"] != "unknown", seconds=30
+        )
+        assert read["status"] == "connected"
+        [test] = tenant.get(f"{path}/tests")["items"]
+        assert test["trigger"] == "monitor"
+
+
+def test_a_server_that_goes_down_and_comes_up_again(tenant: Tenant, schedule: Schedule) -> None:
+    # Given a monitored connection, and a clock that runs ahead of the real one
+    minute = datetime.now(UTC).replace(second=0, microsecond=0) + 2 * MINUTE
+
+    def tick(path: str, in_a_row: int) -> dict[str, Any]:
+        nonlocal minute
+        minute += MINUTE
+        known = len(tenant.get(f"{path}/tests")["items"])
+        schedule.fire(minute)
+        until(lambda: tenant.get(f"{path}/tests")["items"], lambda t: len(t) > known, 60)
+        # The connection is told after the history.
+        return until(
+            lambda: tenant.get(path)["health"],
+            lambda h: h["consecutive_failures"] + h["consecutive_successes"] == in_a_row,
+            30,
+        )
+
+    with provider() as server:
+        port = server.port
+        path = monitored(tenant, port)
+        assert tick(path, 1)["status"] == "connected"
+    # When its server is gone for three minutes, then the third failure in a row is an outage
+    told = [tick(path, number) for number in (1, 2, 3)]
+    assert [h["status"] for h in told] == ["connected", "connected", "disconnected"]
+    assert told[-1]["error_code"] == "connection_refused"
+    # And when it is back, the second success in a row is its end
+    with provider(port):
+        back = [tick(path, number) for number in (1, 2)]
+    assert [h["status"] for h in back] == ["disconnected", "connected"]

@@ -1,0 +1,112 @@
+"""Monitors on moto: the queue is read by hand, as Lambda's poller reads it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dispatch_monitors
+import run_monitors
+from patchbay.platform import aws as services
+from patchbay.platform.clock import to_text
+from tests.integration.conftest import Tenant
+from tests.integration.story import calling, create_connection, create_source, publish_integration
+
+MINUTE = timedelta(minutes=1)
+
+
+def this_minute() -> datetime:
+    return datetime.now(UTC).replace(second=0, microsecond=0)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Lambda's context: so many seconds are left."""
+
+    seconds: float = 90.0
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+def dispatch(minute: datetime) -> None:
+    dispatch_monitors.handler({"time": to_text(minute)}, None)
+
+
+def deliver(*, attempts: int = 1) -> list[dict[str, Any]]:
+    """All that waits in the queue, as records of one delivery; it is gone from the queue."""
+    sqs = services.client("sqs")
+    url = sqs.get_queue_url(QueueName="MonitorQueue")["QueueUrl"]
+    records = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            records.append(
+                {
+                    "messageId": message["MessageId"],
+                    "body": message["Body"],
+                    "attributes": {"ApproximateReceiveCount": str(attempts)},
+                }
+            )
+    return records
+
+
+def run(records: Sequence[dict[str, Any]], seconds: float = 90.0) -> list[str]:
+    """The messages that come back."""
+    answer = run_monitors.handler({"Records": list(records)}, Context(seconds))
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def tick(minute: datetime) -> None:
+    """A minute, from the schedule to the history."""
+    dispatch(minute)
+    if records := deliver():
+        assert run(records) == []
+
+
+def monitored(
+    tenant: Tenant, port: int, paths: Sequence[str], interval: str = "1m"
+) -> dict[str, dict[str, Any]]:
+    """Connections whose sources ask the server on this port for these paths."""
+    manifest = calling(port)
+    publish_integration(tenant, manifest=manifest)
+    monitor = {"enabled": True, "interval": interval}
+    return {
+        path: create_connection(
+            tenant, create_source(tenant, variables={"path": path}), monitor=monitor
+        )
+        for path in paths
+    }
+
+
+def history(tenant: Tenant, connection: dict[str, Any]) -> list[dict[str, Any]]:
+    path = f"{tenant.connectors}/connections/{connection['id']}/tests"
+    items: list[dict[str, Any]] = tenant.client.get(path).json["items"]
+    return items
+
+
+def health(tenant: Tenant, connection: dict[str, Any]) -> dict[str, Any]:
+    path = f"{tenant.connectors}/connections/{connection['id']}"
+    found: dict[str, Any] = tenant.client.get(path).json["health"]
+    return found
+
+
+class Bus:
+    """A queue that gets all that is put on the bus."""
+
+    def __init__(self) -> None:
+        sqs, events = services.client("sqs"), services.client("events")
+        self._url = sqs.create_queue(QueueName="bus")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
+        pattern = json.dumps({"source": ["patchbay.connections"]})
+        events.put_rule(Name="all", EventBusName="integrations", EventPattern=pattern)
+        target = {"Id": "queue", "Arn": arn["Attributes"]["QueueArn"]}
+        events.put_targets(Rule="all", EventBusName="integrations", Targets=[target])
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        sqs = services.client("sqs")
+        while messages := sqs.receive_message(QueueUrl=self._url).get("Messages"):
+            for message in messages:
+                sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+                yield json.loads(message["Body"])

@@ -1,0 +1,129 @@
+"""The dispatcher on moto: what it reads, what it sends, what it leaves."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import dispatch_monitors
+from patchbay.connections.announcements import Announcement
+from patchbay.connections.state import Transition
+from patchbay.connections.wheel import place_of
+from patchbay.monitors.announcing import Announcer
+from patchbay.monitors.store import MonitorStore
+from patchbay.monitors.wheel import Slot, Sweep, lane_of
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Key, Put, Table
+from tests.integration.api import sample_event
+from tests.integration.conftest import Tenant
+from tests.integration.monitoring import MINUTE, Bus, deliver, dispatch, monitored, this_minute
+from tests.integration.story import create_connection, create_source
+
+
+def store() -> MonitorStore:
+    return MonitorStore(Table("IntegrationsTable"))
+
+
+def test_the_sample_event_moves_the_watermark_and_sends_nothing(deployed: object) -> None:
+    dispatch_monitors.handler(sample_event("dispatch_monitors"), None)
+    assert store().watermark() is not None
+    assert deliver() == []
+
+
+def test_a_slot_with_members_is_sent_and_no_other(tenant: Tenant) -> None:
+    # Given three monitored connections, and others that rest
+    made = list(monitored(tenant, 9, ["a", "b", "c"]).values())
+    base = f"{tenant.connectors}/connections"
+    resting = list(monitored_again(tenant, ["d", "e", "f"]))
+    tenant.client.patch(f"{base}/{resting[0]['id']}", {"status": "paused"})
+    tenant.client.patch(f"{base}/{resting[1]['id']}", {"monitor": {"enabled": False}})
+    tenant.client.delete(f"{base}/{resting[2]['id']}")
+    # When a minute is dispatched
+    now = this_minute()
+    dispatch(now)
+    # Then there is one message for each lane that one of the three is in
+    bodies = [json.loads(record["body"]) for record in deliver()]
+    lanes = {lane_of(place_of(one["id"]), 4) for one in made}
+    assert sorted(body["slot"] for body in bodies) == sorted(f"1m#0#{lane}" for lane in lanes)
+    found = [key.sk for s in store().occupied("1m", 0, 64) for key in members_of(s)]
+    assert sorted(found) == sorted(f"CON#{one['id']}" for one in made)
+
+
+def monitored_again(tenant: Tenant, paths: list[str]) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        source = create_source(tenant, variables={"path": path})
+        yield create_connection(tenant, source, monitor={"enabled": True, "interval": "1m"})
+
+
+def members_of(slot: Slot) -> tuple[Key, ...]:
+    return store().members(Sweep.of(slot, this_minute()), 100).keys
+
+
+def test_the_watermark_never_goes_back(integrations_table: Table) -> None:
+    watermark = MonitorStore(integrations_table)
+    now = this_minute()
+    assert watermark.watermark() is None
+    for minute in (now, now - MINUTE, now):
+        watermark.advance(minute)
+    assert watermark.watermark() == now
+
+
+def test_the_index_is_read_page_by_page_in_its_order(tenant: Tenant) -> None:
+    made = monitored(tenant, 9, [f"p{number}" for number in range(7)])
+    rest: Sweep | None = Sweep.of(Slot("1m", 0, 0, 1), this_minute())
+    seen: list[str] = []
+    while rest:
+        page = store().members(rest, 3)
+        seen += [key.sk for key in page.keys]
+        rest = page.rest
+    assert sorted(seen) == sorted(f"CON#{one['id']}" for one in made.values())
+    assert len(set(seen)) == len(seen)
+
+
+def left_behind(tenant: Tenant) -> Announcement:
+    one = next(iter(monitored(tenant, 9, ["me"]).values()))
+    detail = {"id": "evt_1", "connection_id": one["id"], "error_code": None}
+    told = Announcement("evt_1", Transition.FAILING, utc_now() - 5 * MINUTE, detail)
+    Table("IntegrationsTable").write(Put(told.item()))
+    return told
+
+
+def test_an_announcement_that_was_left_behind_is_sent_by_the_next_dispatch(
+    tenant: Tenant,
+) -> None:
+    bus = Bus()
+    told = left_behind(tenant)
+    dispatch(this_minute())
+    [event] = bus.events()
+    assert (event["detail-type"], event["detail"]) == ("connection.failing", told.detail)
+    assert Table("IntegrationsTable").get(told.key) is None
+    dispatch(this_minute() + MINUTE)
+    assert list(bus.events()) == []
+
+
+def test_an_announcement_that_the_bus_does_not_take_stays(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = left_behind(tenant)
+
+    class Out:
+        def put_events(self, **_: Any) -> dict[str, Any]:
+            return {"Entries": [{"ErrorCode": "ThrottlingException"}]}
+
+    Announcer(Table("IntegrationsTable"), "integrations", Out()).sweep(utc_now())  # type: ignore[arg-type]
+    assert Table("IntegrationsTable").get(told.key) is not None
+
+
+def test_the_metrics_say_how_late_it_is(
+    deployed: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = this_minute()
+    dispatch(now - 90 * MINUTE)
+    dispatch(now)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    told = {name: line[name][-1] for line in lines for name in line if name in NAMES}
+    assert told == {"dispatch_lag": 89 * 60.0, "slots_dispatched": 0.0, "minutes_skipped": 30.0}
+
+
+NAMES = {"dispatch_lag", "slots_dispatched", "minutes_skipped"}

@@ -1,0 +1,290 @@
+"""The runner on moto, against real servers on loopback: every due test once in the history."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import run_monitors
+from local.provider import Provider, provider
+from patchbay.checks import history as checks_history
+from patchbay.checks import testing
+from patchbay.connections.state import AutoDisable
+from patchbay.connections.store import ConnectionStore
+from patchbay.health.store import EventStore
+from patchbay.platform.clock import to_text
+from patchbay.platform.dynamodb import Table
+from tests.integration.api import sample_event
+from tests.integration.conftest import Tenant
+from tests.integration.monitoring import (
+    MINUTE,
+    Bus,
+    Context,
+    deliver,
+    dispatch,
+    health,
+    history,
+    monitored,
+    run,
+    this_minute,
+    tick,
+)
+from tests.integration.story import SECRET
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture
+def server() -> Iterator[Provider]:
+    with provider() as served:
+        served.valid_key = SECRET
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Re-probes follow at once: what a pause is for is no question here."""
+    monkeypatch.setattr("patchbay.monitors.trials.PAUSES", (0.0, 0.0))
+
+
+def counted(tenant: Tenant) -> tuple[int, int]:
+    summary = tenant.client.get(f"/spaces/{tenant.space_slug}/integration-health").json
+    return summary["success_count"], summary["error_count"]
+
+
+def test_the_sample_event_is_of_a_slot_without_members(deployed: object) -> None:
+    answer = run_monitors.handler(sample_event("run_monitors"), Context())
+    assert answer == {"batchItemFailures": []}
+
+
+def test_a_minute_tests_every_connection_and_says_so_everywhere(
+    tenant: Tenant, server: Provider
+) -> None:
+    # Given monitored connections to a server that answers one and refuses the other
+    made = monitored(tenant, server.port, ["me", "401"])
+    # When a minute goes by
+    now = this_minute()
+    tick(now)
+    # Then each has one test in its history, as of that minute, made by its monitor
+    for path, connection in made.items():
+        [test] = history(tenant, connection)
+        assert test["trigger"] == "monitor"
+        assert test["status"] == ("succeeded" if path == "me" else "failed")
+    # And the space counts them, and the connections know
+    assert counted(tenant) == (1, 1)
+    good = health(tenant, made["me"])
+    assert (good["status"], good["consecutive_successes"]) == ("connected", 1)
+    bad = health(tenant, made["401"])
+    # One failure is not yet an outage.
+    assert (bad["status"], bad["error_code"]) == ("unknown", "auth_invalid")
+    assert bad["consecutive_failures"] == 1
+
+
+def test_an_outage_and_its_end_are_each_told_once(tenant: Tenant, server: Provider) -> None:
+    bus = Bus()
+    [connection] = monitored(tenant, server.port, ["me"]).values()
+    now = this_minute() - 20 * MINUTE
+    tick(now)
+    server.valid_key = "another"
+    for number in range(1, 6):
+        tick(now + number * MINUTE)
+        failing = health(tenant, connection)["status"] == "error"
+        assert failing is (number >= 3)
+    server.valid_key = SECRET
+    for number in range(6, 9):
+        tick(now + number * MINUTE)
+        assert (health(tenant, connection)["status"] == "connected") is (number >= 7)
+    told = {event["detail-type"]: event["detail"] for event in bus.events()}
+    assert set(told) == {"connection.failing", "connection.recovered"}
+    failing_event = told["connection.failing"]
+    assert failing_event["connection_id"] == connection["id"]
+    assert failing_event["occurred_at"] == to_text(now + 3 * MINUTE)
+    assert (failing_event["status"], failing_event["error_code"]) == ("error", "auth_invalid")
+    assert SECRET not in json.dumps(told)
+    # And nothing is left in the outbox
+    assert Table("IntegrationsTable").query("OUTBOX#CONNECTIONS").items == []
+
+
+def test_what_comes_twice_is_dialled_and_recorded_once(tenant: Tenant, server: Provider) -> None:
+    [connection] = monitored(tenant, server.port, ["me"]).values()
+    dispatch(this_minute())
+    records = deliver()
+    for _ in range(3):
+        assert run(records) == []
+    assert len(server.requests) == 1
+    assert len(history(tenant, connection)) == 1
+    assert counted(tenant) == (1, 0)
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+@pytest.mark.parametrize(
+    "victim",
+    [(checks_history.TestHistory, "finish"), (EventStore, "add"), (ConnectionStore, "observe")],
+    ids=["before the history", "before the events", "before the health"],
+)
+def test_a_crash_in_the_middle_of_a_page_is_made_whole_by_the_next_delivery(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch, victim: tuple[Any, str]
+) -> None:
+    # Given a page of connections, in whose midst the process ends
+    made = monitored(tenant, server.port, ["me", "401", "200", "500"])
+    dispatch(this_minute())
+    records = deliver()
+    owner, name = victim
+    left = iter([True, False])
+    undisturbed = getattr(owner, name)
+
+    def crashing(*given: Any, **named: Any) -> Any:
+        if name == "add" or not next(left, False):
+            raise Killed
+        return undisturbed(*given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, crashing)
+        with pytest.raises(BaseException):  # noqa: B017, PT011 - a group of task groups
+            run(records)
+    # When its messages come again, cut into single connections, until the queue is empty
+    assert run([r | {"attributes": {"ApproximateReceiveCount": "2"}} for r in records]) == []
+    while again := deliver():
+        assert run(again) == []
+    # Then every test is there once, counted once, and the health is what they found
+    assert {path: len(history(tenant, one)) for path, one in made.items()} == dict.fromkeys(made, 1)
+    assert counted(tenant) == (2, 2)
+    statuses = {path: health(tenant, one)["status"] for path, one in made.items()}
+    assert statuses == {"me": "connected", "200": "connected", "401": "unknown", "500": "unknown"}
+
+
+def test_a_missed_hour_is_in_the_history_minute_by_minute(tenant: Tenant, server: Provider) -> None:
+    [connection] = monitored(tenant, server.port, ["me"], interval="15m").values()
+    now = this_minute()
+    dispatch(now - 60 * MINUTE)
+    deliver()  # and they were lost with the hour
+    dispatch(now)
+    assert run(later(now)) == []
+    assert len(history(tenant, connection)) == 4
+    assert counted(tenant) == (4, 0)
+
+
+def later(now: Any) -> list[dict[str, Any]]:
+    """All that waits in the queue, the delayed too."""
+    from moto.sqs.models import sqs_backends
+
+    backend = sqs_backends["123456789012"]["eu-central-1"]
+    for message in backend.get_queue("MonitorQueue")._messages:
+        message.delayed_until = 0
+    return deliver()
+
+
+def test_who_is_paused_after_the_dispatch_is_left_alone(tenant: Tenant, server: Provider) -> None:
+    made = monitored(tenant, server.port, ["me", "200"])
+    now = this_minute()
+    base = f"{tenant.connectors}/connections"
+    dispatch(now)
+    records = deliver()
+    tenant.client.patch(f"{base}/{made['me']['id']}", {"status": "paused"})
+    run(records)
+    assert history(tenant, made["me"]) == []
+    assert len(history(tenant, made["200"])) == 1
+
+
+def test_a_space_or_an_organization_that_is_paused_rests_whole(
+    tenant: Tenant, operator: Tenant, server: Provider
+) -> None:
+    [connection] = monitored(tenant, server.port, ["me"]).values()
+    space, organization = (
+        f"/spaces/{tenant.space_slug}",
+        f"/v1/organizations/{tenant.organization_id}",
+    )
+    now = this_minute() - 10 * MINUTE
+    for number, (client, path) in enumerate(
+        [(tenant.client, space), (operator.client, organization)]
+    ):
+        assert client.patch(path, {"paused": True}).status == 200
+        tick(now + 2 * number * MINUTE)
+        assert len(history(tenant, connection)) == number
+        assert client.patch(path, {"paused": False}).status == 200
+        tick(now + (2 * number + 1) * MINUTE)
+        assert len(history(tenant, connection)) == number + 1
+
+
+def test_a_vault_that_is_out_is_nobodys_fault(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from patchbay.connections.vault import Vault
+    from patchbay.platform.errors import TemporarilyUnavailable
+
+    [connection] = monitored(tenant, server.port, ["me"]).values()
+
+    def out(*_: object, **__: object) -> None:
+        raise TemporarilyUnavailable
+
+    monkeypatch.setattr(Vault, "open", out)
+    tick(this_minute())
+    [test] = history(tenant, connection)
+    assert (test["status"], test["blame"]) == ("failed", "platform")
+    assert counted(tenant) == (0, 0)
+    assert health(tenant, connection)["status"] == "unknown"
+    assert server.requests == []
+
+
+def test_one_that_can_not_be_prepared_does_not_keep_its_neighbours(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = monitored(tenant, server.port, ["me", "200"])
+    prepare = testing.Tester.prepare_connection
+
+    def sometimes(self: Any, connection: Any) -> Any:
+        if connection.id == made["me"]["id"]:
+            raise KeyError("an item that nobody understands")
+        return prepare(self, connection)
+
+    monkeypatch.setattr(testing.Tester, "prepare_connection", sometimes)
+    tick(this_minute())
+    [broken] = history(tenant, made["me"])
+    assert (broken["code"], broken["blame"]) == ("internal_error", "platform")
+    [whole] = history(tenant, made["200"])
+    assert whole["status"] == "succeeded"
+
+
+def test_what_keeps_failing_is_warned_of_and_then_disabled(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an operator who disables after three failures and a day
+    monkeypatch.setenv("AUTO_DISABLE_FAILURES", "3")
+    monkeypatch.setenv("AUTO_DISABLE_DAYS", "1")
+    assert AutoDisable(3, 1).notice.total_seconds() == 12 * 3600
+    bus = Bus()
+    [connection] = monitored(tenant, server.port, ["401"], interval="1h").values()
+    start = this_minute() - 40 * 60 * MINUTE
+    # When a connection fails for two days, hour by hour
+    hours = [start + number * MINUTE for number in range(60)]
+    [due] = [minute for minute in hours if _is_due(connection, minute)]
+    for hour in range(40):
+        dispatch_only = due + hour * 60 * MINUTE
+        tick(dispatch_only)
+    # Then it was warned of, disabled, and not tested any more
+    told = [event["detail-type"].removeprefix("connection.") for event in bus.events()]
+    assert told == ["failing", "disabling", "disabled"]
+    read = tenant.client.get(f"{tenant.connectors}/connections/{connection['id']}").json
+    assert read["status"] == "disabled"
+    assert history(tenant, connection)[0]["finished_at"]
+
+
+def _is_due(connection: dict[str, Any], minute: Any) -> bool:
+    from patchbay.connections.wheel import is_due
+
+    return is_due(connection["id"], "1h", minute)
+
+
+def test_the_metrics_count_tests_and_failures_by_category(
+    tenant: Tenant, server: Provider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monitored(tenant, server.port, ["me", "401", "403"])
+    tick(this_minute())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    failures = {line["category"]: line["test_failures"] for line in lines if "category" in line}
+    assert failures == {"auth": [1.0], "permission": [1.0]}
+    assert sum(line["tests_run"][0] for line in lines if "tests_run" in line) == 3
