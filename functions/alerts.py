@@ -18,9 +18,10 @@ from patchbay.alerts.model import (
     RulePatch,
     RuleSubject,
 )
+from patchbay.alerts.outbox import Outbox, delivery_key
 from patchbay.alerts.queue import Wake
 from patchbay.alerts.rules import Rulebook
-from patchbay.alerts.store import AlertStore, delivery_key
+from patchbay.alerts.store import AlertStore
 from patchbay.checks.policy import EgressPolicy
 from patchbay.connections.vault import Vault
 from patchbay.health.store import EventStore
@@ -49,6 +50,11 @@ def _table() -> Table:
 @cache
 def _store() -> AlertStore:
     return AlertStore(_table())
+
+
+@cache
+def _outbox() -> Outbox:
+    return Outbox(_table())
 
 
 @cache
@@ -173,7 +179,7 @@ def list_deliveries(
 ) -> Listing[Delivery]:
     """List what was sent of an alert, with every attempt."""
     space, now = _space(caller, Permission.READ, slug), utc_now()
-    return _store().deliveries(space, _store().alert(space.id, alert_id, now), query, now)
+    return _outbox().deliveries(space, _store().alert(space.id, alert_id, now), query, now)
 
 
 @api.post(
@@ -186,7 +192,7 @@ def resend_delivery(caller: Principal, slug: str, alert_id: str, delivery_id: st
     """Send a delivery once more, under the same notification id."""
     space, now = _space(caller, Permission.MANAGE, slug), utc_now()
     alert = _store().alert(space.id, alert_id, now)
-    delivery = _store().resend(space.id, alert, delivery_id, now)
+    delivery = _outbox().resend(space.id, alert, delivery_id, now)
     Wake(_settings().notification_queue_url)([delivery_key(space.id, alert.id, delivery.id)])
     return delivery
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from patchbay.alerts.channels import Keyring, allowed_topics
 from patchbay.alerts.delivery import Sender
-from patchbay.alerts.metrics import count
+from patchbay.alerts.outbox import Outbox
 from patchbay.alerts.queue import keys_of
 from patchbay.alerts.store import AlertStore
 from patchbay.checks.egress import EgressGuard
@@ -13,6 +13,7 @@ from patchbay.checks.policy import EgressPolicy
 from patchbay.connections.vault import Vault
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.metrics import emit
 from patchbay.platform.settings import DeliverNotificationsSettings
 
 
@@ -23,6 +24,7 @@ def _sender() -> Sender:
     policy = EgressPolicy.parse(settings.egress_allow, {settings.api_host})
     return Sender(
         AlertStore(table),
+        Outbox(table),
         Keyring(Vault(table, settings.vault_key_id)),
         EgressGuard(policy),
         policy,
@@ -39,5 +41,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     else:
         outcomes = _sender().send_due(lambda: context.get_remaining_time_in_millis() / 1000)
         failed = []
-    count({f"notifications_{outcome}": number for outcome, number in outcomes.items()})
+    emit({f"notifications_{outcome}": number for outcome, number in outcomes.items()})
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

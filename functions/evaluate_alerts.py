@@ -4,12 +4,12 @@ from functools import cache
 from typing import Any
 
 from patchbay.alerts.evaluation import Evaluator
-from patchbay.alerts.metrics import count
 from patchbay.alerts.queue import Wake
 from patchbay.alerts.store import AlertStore
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import from_text
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.metrics import emit
 from patchbay.platform.settings import EvaluateAlertsSettings
 from patchbay.tenancy.store import TenancyStore
 
@@ -30,5 +30,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     done = _evaluator().run(
         from_text(event["time"]), lambda: context.get_remaining_time_in_millis() / 1000
     )
-    count(done.metrics())
+    emit(done.metrics())
     return done.metrics()

@@ -455,11 +455,11 @@ def test_the_last_step_is_whether_the_destination_takes_what_the_source_gives(
         assert answer["verified"] is False
 
 
-def test_configurations_that_an_upgrade_made_wrong_are_a_result_of_the_test(
+def test_configurations_that_are_missing_in_a_draft_are_a_result_of_the_test(
     tenant: Tenant, server: Provider
 ) -> None:
-    # Given a connection, whose source is upgraded to a release that asks for more
-    connection = create_connection(tenant, source_asking(tenant, server, "me"))
+    # Given a draft, whose source is upgraded to a release that asks for more
+    connection = create_connection(tenant, source_asking(tenant, server, "me"), status="draft")
     manifest = calling(server.port)
     manifest["configurationSchema"]["required"] = ["depth"]
     integration = tenant.client.get("/v1/catalog/acme/crm").json

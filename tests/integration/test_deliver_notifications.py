@@ -12,7 +12,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 import deliver_notifications
 from patchbay.alerts import delivery as sending
 from patchbay.alerts.model import DeliveryStatus
-from patchbay.alerts.store import AlertStore
+from patchbay.alerts.outbox import Outbox
 from patchbay.health.model import EventStatus
 from patchbay.platform.aws import client
 from patchbay.platform.clock import utc_now
@@ -359,7 +359,7 @@ def test_a_sender_that_dies_after_sending_sends_again_under_the_same_id(
         raise TemporarilyUnavailable
 
     with monkeypatch.context() as broken:
-        broken.setattr(AlertStore, "settle", die)
+        broken.setattr(Outbox, "settle", die)
         records = queued()
         answer = deliver_notifications.handler({"Records": records}, None)
         # The queue gives the message again, and the claim keeps others away meanwhile
@@ -379,7 +379,7 @@ def test_a_settlement_whose_claim_has_run_out_does_not_overwrite_the_next(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
     fire(tenant, now, receiver.url)
-    store = AlertStore(Table("IntegrationsTable"))
+    store = Outbox(Table("IntegrationsTable"))
     [key] = [key for lane in range(4) for key in store.due(lane, utc_now(), 10)]
     slow = store.claim(_outgoing(store, key), utc_now())
     quick = store.claim(_outgoing(store, key), utc_now())
@@ -390,7 +390,7 @@ def test_a_settlement_whose_claim_has_run_out_does_not_overwrite_the_next(
     assert only_delivery(tenant)["status"] == "delivered"
 
 
-def _outgoing(store: AlertStore, key: Key) -> Any:
+def _outgoing(store: Outbox, key: Key) -> Any:
     return store.outgoing(key)
 
 

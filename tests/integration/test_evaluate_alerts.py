@@ -10,7 +10,8 @@ from botocore.exceptions import ReadTimeoutError
 
 import evaluate_alerts
 from patchbay.alerts.evaluation import RESERVE_SECONDS, Evaluator
-from patchbay.alerts.store import LANES, AlertStore, lane_of
+from patchbay.alerts.standing import LANES, lane_of
+from patchbay.alerts.store import AlertStore
 from patchbay.connections.model import HealthStatus
 from patchbay.connections.store import connection_key
 from patchbay.health.model import EventStatus, IntegrationType

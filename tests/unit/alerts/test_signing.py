@@ -14,8 +14,8 @@ from patchbay.alerts.delivery import (
     LONGEST_RETRY_AFTER,
     pause,
 )
+from patchbay.alerts.outbox import GIVE_UP_AFTER
 from patchbay.alerts.signing import new_secret, signed_headers
-from patchbay.alerts.store import GIVE_UP_AFTER
 
 
 @given(st.text(max_size=200), st.from_regex(r"ntf_[0-9a-f]{32}", fullmatch=True))

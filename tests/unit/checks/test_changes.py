@@ -1,6 +1,6 @@
 """What has changed since a test last passed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +12,7 @@ NOW = datetime(2026, 2, 17, 10, 0, tzinfo=UTC)
 marks = st.builds(
     EndpointMark,
     release=st.sampled_from(["1.0.0", "1.1.0"]),
-    secrets=st.sampled_from([None, "a", "b"]),
+    secrets=st.sampled_from([None, NOW, NOW + timedelta(days=1)]),
     variables=st.dictionaries(st.sampled_from("xyz"), st.sampled_from(["1", "2"])),
 )
 fingerprints = st.builds(

@@ -26,8 +26,10 @@ from patchbay.alerts.model import (
     Sns,
     Webhook,
 )
+from patchbay.alerts.outbox import Outbox, Outgoing
 from patchbay.alerts.signing import signed_headers
-from patchbay.alerts.store import LANES, AlertStore, Outgoing
+from patchbay.alerts.standing import LANES
+from patchbay.alerts.store import AlertStore
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.exchange import Response, exchange
 from patchbay.checks.failures import CheckFailure
@@ -94,6 +96,7 @@ class Sender:
     def __init__(
         self,
         store: AlertStore,
+        outbox: Outbox,
         keyring: Keyring,
         guard: EgressGuard,
         policy: EgressPolicy,
@@ -102,6 +105,7 @@ class Sender:
         clock: Clock,
     ) -> None:
         self._store = store
+        self._outbox = outbox
         self._keyring = keyring
         self._guard = guard
         self._policy = policy
@@ -115,7 +119,7 @@ class Sender:
         for lane in range(LANES):
             seen: set[Key] = set()
             while seconds_left() > _PAGE_SECONDS:
-                keys = self._store.due(lane, self._clock(), _PAGE)
+                keys = self._outbox.due(lane, self._clock(), _PAGE)
                 # The index may still tell of what has just been settled.
                 fresh = [key for key in keys if key not in seen]
                 if not fresh:
@@ -169,23 +173,23 @@ class Sender:
 
     def _claimed(self, key: Key) -> Outgoing | str:
         now = self._clock()
-        outgoing = self._store.outgoing(key)
+        outgoing = self._outbox.outgoing(key)
         if outgoing is None or outgoing.delivery.status is not DeliveryStatus.PENDING:
             return "settled"
         due_at = outgoing.delivery.next_attempt_at
         if due_at is not None and due_at > now:
             return "not_due"
-        claimed = self._store.claim(outgoing, now + LEASE)
+        claimed = self._outbox.claim(outgoing, now + LEASE)
         if claimed is None:
             return "not_due"
         if claimed.after is not None:
-            first = self._store.outgoing(Key(key.pk, claimed.after))
+            first = self._outbox.outgoing(Key(key.pk, claimed.after))
             status = first.delivery.status if first else DeliveryStatus.FAILED
             if status is DeliveryStatus.PENDING and claimed.delivery.notice is NoticeKind.RESOLVED:
-                self._store.postpone(claimed, now + WAIT_FOR_FIRST)
+                self._outbox.postpone(claimed, now + WAIT_FOR_FIRST)
                 return "waiting"
             if status is not DeliveryStatus.DELIVERED:
-                self._store.settle(claimed, DeliveryStatus.SKIPPED, None, None)
+                self._outbox.settle(claimed, DeliveryStatus.SKIPPED, None, None)
                 return "skipped"
         return claimed
 
@@ -275,7 +279,7 @@ class Sender:
             again = now + pause(claimed.tries + 1, sent.wait, random.random)
             if again < claimed.give_up_at:
                 status, next_at = DeliveryStatus.PENDING, again
-        self._store.settle(claimed, status, attempt, next_at)
+        self._outbox.settle(claimed, status, attempt, next_at)
         outcome = "retried" if next_at else status.value
         logger.info(
             "delivery",

@@ -16,7 +16,8 @@ from typing import Final
 from patchbay.alerts.decision import Phase, Timing, close, decide
 from patchbay.alerts.facts import Facts
 from patchbay.alerts.model import Resolution, Rule
-from patchbay.alerts.store import LANES, AlertStore, Standing
+from patchbay.alerts.standing import LANES, Standing
+from patchbay.alerts.store import AlertStore
 from patchbay.health.store import EventStore
 from patchbay.platform.dynamodb import Key
 from patchbay.platform.logging import logger

@@ -1,0 +1,311 @@
+"""The outbox: what has to be sent, to whom, and what became of each attempt.
+
+    delivery     SPACE#<id>   OUT#<alert id>#<delivery id>  in monitor_slot under OUTBOX#<lane>
+
+A delivery is in the index, under the time at which it is due, as long as it is pending. A claim
+moves that time, under the version that was read: one attempt at a time is under way.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from patchbay.alerts.model import (
+    Alert,
+    Attempt,
+    Channel,
+    Delivery,
+    DeliveryStatus,
+    NoticeKind,
+    Resolution,
+    Rule,
+)
+from patchbay.alerts.standing import INDEX, Standing, lane_of, space_pk
+from patchbay.platform.clock import epoch_seconds, from_text, to_sortable, to_text
+from patchbay.platform.cursor import CursorSeal
+from patchbay.platform.dynamodb import ConditionFailed, Item, Key, Table, Update, equals
+from patchbay.platform.errors import Conflict, NotFound
+from patchbay.platform.ids import Stamp, is_id, new_id
+from patchbay.platform.lists import Listing, ListQuery, Lists
+from patchbay.platform.revisions import serially
+from patchbay.platform.strict_json import compact
+from patchbay.tenancy.model import Space
+
+GIVE_UP_AFTER: Final = timedelta(hours=24)
+_DELIVERIES_KEPT: Final = timedelta(days=30)
+_ATTEMPTS_KEPT: Final = 50
+_AFTER_ALL: Final = "~"
+
+
+def delivery_key(space_id: str, alert_id: str, delivery_id: str) -> Key:
+    return Key(space_pk(space_id), f"OUT#{alert_id}#{delivery_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A delivery as the sender reads it. `version` counts its writes."""
+
+    delivery: Delivery
+    key: Key
+    organization_id: str
+    payload: str
+    after: str | None
+    give_up_at: datetime
+    tries: int
+    version: int
+
+
+class Outbox:
+    """The deliveries of spaces."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._lists = Lists(table, CursorSeal(table))
+
+    def deliveries(
+        self, space: Space, alert: Alert, query: ListQuery, now: datetime
+    ) -> Listing[Delivery]:
+        """Of one alert, newest first."""
+        return self._lists.page(
+            space.organization_id,
+            query,
+            now,
+            _delivery,
+            pk=space_pk(space.id),
+            prefix=f"OUT#{alert.id}#",
+            newest_first=True,
+        )
+
+    def outgoing(self, key: Key) -> Outgoing | None:
+        item = self._table.get(key)
+        return _outgoing(item) if item else None
+
+    def resend(self, space_id: str, alert: Alert, delivery_id: str, now: datetime) -> Delivery:
+        """Sends once more under the same notification id, for 24 hours from now.
+
+        Raises `NotFound`, and `Conflict` while it is still being sent.
+        """
+
+        def attempt() -> Delivery:
+            key = delivery_key(space_id, alert.id, delivery_id)
+            outgoing = self.outgoing(key) if is_id("dlv", delivery_id) else None
+            if outgoing is None:
+                raise NotFound("delivery")
+            if outgoing.delivery.status is DeliveryStatus.PENDING:
+                raise Conflict("This delivery is still being sent.")
+            self._table.transact(
+                [
+                    Update(
+                        key,
+                        values={
+                            "status": DeliveryStatus.PENDING.value,
+                            "tries": 0,
+                            "give_up_at": to_text(now + GIVE_UP_AFTER),
+                            "version": outgoing.version + 1,
+                            "expires_at": epoch_seconds(now, _DELIVERIES_KEPT),
+                            **_due(space_id, delivery_id, now),
+                        },
+                        remove=["after"],
+                        condition=equals("version", outgoing.version),
+                    )
+                ]
+            )
+            return outgoing.delivery.model_copy(
+                update={"status": DeliveryStatus.PENDING, "next_attempt_at": now}
+            )
+
+        return serially(attempt)
+
+    def due(self, lane: int, now: datetime, limit: int) -> list[Key]:
+        """The deliveries of a lane that are due, longest first."""
+        page = self._table.query(
+            f"OUTBOX#{lane}",
+            between=("0", f"{to_sortable(now)}{_AFTER_ALL}"),
+            index=INDEX,
+            limit=limit,
+        )
+        return [Key(item["pk"], item["sk"]) for item in page.items]
+
+    def claim(self, outgoing: Outgoing, until: datetime) -> Outgoing | None:
+        """The delivery, ours until then; None if it is somebody else's or settled.
+
+        A claim moves the time at which it is due: should its holder die, it is due again by itself.
+        """
+        version = outgoing.version + 1
+        token = new_id("clm", until)
+        claimed = {"version": version, "claimed_by": token}
+        due = _due(outgoing.key.pk.removeprefix("SPACE#"), outgoing.delivery.id, until)
+        condition = equals("version", outgoing.version) & equals(
+            "status", DeliveryStatus.PENDING.value
+        )
+        try:
+            self._table.write(Update(outgoing.key, values=claimed | due, condition=condition))
+        except ConditionFailed as failed:
+            if failed.item is None or failed.item.get("claimed_by") != token:
+                return None  # not ours; otherwise our own write, repeated after a lost reply
+        return replace(outgoing, version=version)
+
+    def postpone(self, claimed: Outgoing, until: datetime) -> None:
+        """Gives a claimed delivery back without an attempt."""
+        due = _due(claimed.key.pk.removeprefix("SPACE#"), claimed.delivery.id, until)
+        self._settle(claimed, due, ())
+
+    def settle(
+        self,
+        claimed: Outgoing,
+        status: DeliveryStatus,
+        attempt: Attempt | None,
+        next_attempt_at: datetime | None,
+    ) -> None:
+        """Writes what became of a claimed delivery; nothing if its claim has run out meanwhile."""
+        attempts = [*claimed.delivery.attempts, *([attempt] if attempt else [])][-_ATTEMPTS_KEPT:]
+        values: dict[str, Any] = {
+            "status": status.value,
+            "tries": claimed.tries + (attempt is not None),
+            "attempts": [one.model_dump(mode="json") for one in attempts],
+        }
+        if next_attempt_at is None:
+            self._settle(claimed, values, ("due_at", "monitor_slot_pk", "monitor_slot_sk"))
+        else:
+            space_id = claimed.key.pk.removeprefix("SPACE#")
+            self._settle(claimed, values | _due(space_id, claimed.delivery.id, next_attempt_at), ())
+
+    def _settle(self, claimed: Outgoing, values: Mapping[str, Any], remove: Sequence[str]) -> None:
+        update = Update(
+            claimed.key,
+            values={**values, "version": claimed.version + 1},
+            remove=remove,
+            condition=equals("version", claimed.version),
+        )
+        try:
+            self._table.write(update)
+        except ConditionFailed:
+            return  # our own write, repeated after a lost reply; or another's by now
+
+
+def new_deliveries(
+    rule: Rule,
+    before: Standing,
+    after: Standing,
+    notice: NoticeKind,
+    summary: str,
+    now: datetime,
+    resolution: Resolution,
+) -> list[Item]:
+    """One for each channel, for the transaction that makes the notification."""
+    payload = _payload(rule, after, notice, summary, now, resolution)
+    return [
+        _new_delivery(rule, before, after, notice, channel, payload, now)
+        for channel in rule.channels
+    ]
+
+
+def notification_id(alert_id: str, generation: int) -> str:
+    """The one id of what a generation of an alert tells, whoever computes it."""
+    digest = hashlib.sha256(f"{alert_id}#{generation}".encode()).hexdigest()
+    return f"ntf_{digest[:32]}"
+
+
+def _delivery_id(alert_id: str, generation: int, channel_id: str, at: datetime) -> str:
+    seed = hashlib.sha256(f"{alert_id}#{generation}".encode()).digest()
+    return Stamp(at, seed).id("dlv", channel_id)
+
+
+def _payload(
+    rule: Rule,
+    after: Standing,
+    notice: NoticeKind,
+    summary: str,
+    now: datetime,
+    resolution: Resolution,
+) -> str:
+    """The message: kept as text, so that every attempt sends the same bytes."""
+    message = {
+        "type": f"alert.{notice}",
+        "timestamp": to_text(now),
+        "data": {
+            "notification_id": notification_id(after.alert_id, after.generation),
+            "alert_id": after.alert_id,
+            "organization_id": rule.organization_id,
+            "space_id": rule.space_id,
+            "space": rule.space,
+            "rule": {
+                "id": rule.id,
+                "name": rule.name,
+                "severity": rule.severity.value,
+                "condition": rule.condition.kind,
+            },
+            "subject": after.subject.model_dump(mode="json"),
+            "summary": summary,
+            "reminder": after.state.reminders if notice is NoticeKind.REMINDER else None,
+            "resolution": resolution.value if notice is NoticeKind.RESOLVED else None,
+        },
+    }
+    return compact(message).decode()
+
+
+def _new_delivery(
+    rule: Rule,
+    before: Standing,
+    after: Standing,
+    notice: NoticeKind,
+    channel: Channel,
+    payload: str,
+    now: datetime,
+) -> Item:
+    delivery_id = _delivery_id(after.alert_id, after.generation, channel.id, now)
+    give_up_at = now + GIVE_UP_AFTER
+    if notice is NoticeKind.REMINDER:
+        give_up_at = min(give_up_at, now + timedelta(seconds=rule.reminder_seconds))
+    item: Item = {
+        **delivery_key(rule.space_id, after.alert_id, delivery_id)._asdict(),
+        "id": delivery_id,
+        "organization_id": rule.organization_id,
+        "notification_id": notification_id(after.alert_id, after.generation),
+        "alert_id": after.alert_id,
+        "rule_id": rule.id,
+        "channel_id": channel.id,
+        "channel": channel.kind,
+        "notice": notice.value,
+        "status": DeliveryStatus.PENDING.value,
+        "created_at": to_text(now),
+        "give_up_at": to_text(give_up_at),
+        "payload": payload,
+        "attempts": [],
+        "tries": 0,
+        "version": 1,
+        "expires_at": epoch_seconds(now, _DELIVERIES_KEPT),
+        **_due(rule.space_id, delivery_id, now),
+    }
+    if notice is not NoticeKind.FIRING and before.state.since is not None:
+        fired_at = before.state.since
+        first = _delivery_id(after.alert_id, after.fired_generation, channel.id, fired_at)
+        item["after"] = delivery_key(rule.space_id, after.alert_id, first).sk
+    return item
+
+
+def _due(space_id: str, delivery_id: str, at: datetime) -> dict[str, str]:
+    return {
+        "due_at": to_text(at),
+        "monitor_slot_pk": f"OUTBOX#{lane_of(space_id)}",
+        "monitor_slot_sk": f"{to_sortable(at)}#{delivery_id}",
+    }
+
+
+def _delivery(item: Item) -> Delivery:
+    return Delivery.model_validate({**item, "next_attempt_at": item.get("due_at")})
+
+
+def _outgoing(item: Item) -> Outgoing:
+    return Outgoing(
+        delivery=_delivery(item),
+        key=Key(item["pk"], item["sk"]),
+        organization_id=item["organization_id"],
+        payload=item["payload"],
+        after=item.get("after"),
+        give_up_at=from_text(item["give_up_at"]),
+        tries=item["tries"],
+        version=item["version"],
+    )
