@@ -126,6 +126,7 @@ def deployed(
     """Both tables and a vault key, and every function told of them, as after a deployment."""
     key_id = services.client("kms").create_key()["KeyMetadata"]["KeyId"]
     queue = services.client("sqs").create_queue(QueueName="notifications")
+    services.client("events").create_event_bus(Name="integrations")
     topic = services.client("sns").create_topic(Name="alerts")
     for name, value in {
         "INTEGRATIONS_TABLE": "IntegrationsTable",
@@ -140,6 +141,7 @@ def deployed(
         "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
         "ALERT_TOPIC_ARNS": topic["TopicArn"],
         "NOTIFICATION_QUEUE_URL": queue["QueueUrl"],
+        "INTEGRATION_BUS": "integrations",
         "TESTS_PER_MINUTE": "120",
         "TESTS_IN_FLIGHT": "20",
         "TEST_QUEUE_URL": services.client("sqs").create_queue(QueueName="TestQueue")["QueueUrl"],
