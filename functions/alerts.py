@@ -170,7 +170,7 @@ def get_alert(caller: Principal, slug: str, alert_id: str) -> Alert:
 def acknowledge_alert(caller: Principal, slug: str, alert_id: str) -> Alert:
     """Acknowledge a firing alert: no more reminders until it is resolved."""
     space = _space(caller, Permission.MANAGE, slug)
-    return _store().acknowledge(space.id, alert_id, caller.subject, utc_now())
+    return _store().acknowledge(space, alert_id, caller.subject, utc_now())
 
 
 @api.get(f"{ALERTS}/<alert_id>/deliveries", permission=Permission.READ)
@@ -192,7 +192,7 @@ def resend_delivery(caller: Principal, slug: str, alert_id: str, delivery_id: st
     """Send a delivery once more, under the same notification id."""
     space, now = _space(caller, Permission.MANAGE, slug), utc_now()
     alert = _store().alert(space.id, alert_id, now)
-    delivery = _outbox().resend(space.id, alert, delivery_id, now)
+    delivery = _outbox().resend(space, alert, delivery_id, now)
     Wake(_settings().notification_queue_url)([delivery_key(space.id, alert.id, delivery.id)])
     return delivery
 

@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any
 
+from patchbay.platform.audit import AuditEvent, AuditQuery, AuditTrail
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import PermissionDenied
@@ -151,6 +152,12 @@ def revoke_api_key(
     require_match(if_match, FIRST_REVISION)
     _require_all(caller, key.permissions)
     _tenants().revoke_key(key)
+
+
+@api.get("/v1/organizations/<organization_id>/audit-events", permission=Permission.MANAGE)
+def list_audit_events(organization_id: str, query: AuditQuery) -> Listing[AuditEvent]:
+    """List the changes in an organization, newest first; they are kept 400 days."""
+    return AuditTrail(_table()).events(organization_id, query, utc_now())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

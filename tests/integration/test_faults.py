@@ -5,7 +5,8 @@ what it leaves in the tables. Then, for each of these writes and each fault:
 
 - the answer is the right one or 503, never anything else;
 - sent again, with the same Idempotency-Key where it makes something, the answer is the right one;
-- the tables hold exactly what the undisturbed request left: one of each thing, no half of one.
+- the tables hold exactly what the undisturbed request left: one of each thing, no half of one, and
+  the audit events of what was done.
 
 A new write path is one line in `CASES`.
 """
@@ -156,10 +157,16 @@ def contents(tables: dict[str, Table]) -> Made:
     for table in tables:
         for item in connect().scan(TableName=table, ConsistentRead=True)["Items"]:
             kind = f"{item['pk']['S'].partition('#')[0]} {item['sk']['S'].partition('#')[0]}"
-            if not kind.startswith(("IDEM", "SYSTEM", "RATE")):
+            if not kind.startswith(("IDEM", "SYSTEM", "RATE", "AUDIT")):
                 found[kind] += 1
                 found[f"{kind} uses"] += int(item.get("uses", {}).get("N", 0))
     return found
+
+
+def told(tables: dict[str, Table]) -> int:
+    """How many audit events there are."""
+    items = connect().scan(TableName=tables["IntegrationsTable"].name, ConsistentRead=True)["Items"]
+    return sum(item["pk"]["S"].startswith("AUDIT#") for item in items)
 
 
 NAMES = count(1)
@@ -304,16 +311,18 @@ def test_a_write_that_goes_wrong_is_told_and_a_repetition_puts_it_right(
     create_source(tenant)  # the organization has its data key
     # Given what the request leaves behind when nothing goes wrong
     sent = case(tenant)
-    before = contents(deployed)
+    before, events = contents(deployed), told(deployed)
     network.expect()
     assert call(tenant, sent, "undisturbed").status == sent.status
     left = change(before, contents(deployed))
+    events = told(deployed) - events
+    assert events >= 1
     writes = network.writes
     assert writes >= 1
     for fault in FAULTS:
         for at in range(1, writes + 1):
             sent, place = case(tenant), f"{fault}, at write {at} of {writes}"
-            before = contents(deployed)
+            before, earlier = contents(deployed), told(deployed)
             # When one of its writes goes wrong
             network.expect(fault, at)
             first = call(tenant, sent, place)
@@ -330,6 +339,10 @@ def test_a_write_that_goes_wrong_is_told_and_a_repetition_puts_it_right(
             if first.status == 201:
                 assert again.json["id"] == first.json["id"], place
             assert change(before, contents(deployed)) == left, place
+            # A PATCH that is sent again changes it again, and a key without its text is replaced
+            again_told = told(deployed) - earlier - events
+            assert again_told >= 0, place
+            assert again_told == 0 or sent.method == "PATCH" or case is an_api_key, place
 
 
 def call(tenant: Tenant, sent: Sent, key: str) -> Answer:

@@ -165,16 +165,16 @@ def test_what_is_stored_is_what_was_tested(
 def test_a_rotation_of_the_data_key_meanwhile_needs_no_second_test(
     tenant: Tenant, server: Provider, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writes = Configurator._secret_writes
+    writes = Configurator._secret_change
 
     def and_then_rotated(self: Configurator, *arguments: Any) -> Any:
-        monkeypatch.setattr(Configurator, "_secret_writes", writes)
+        monkeypatch.setattr(Configurator, "_secret_change", writes)
         made = writes(self, *arguments)
         keys = f"/v1/organizations/{tenant.organization_id}/data-keys"
         assert tenant.client.call("POST", keys, None).status == 201
         return made
 
-    monkeypatch.setattr(Configurator, "_secret_writes", and_then_rotated)
+    monkeypatch.setattr(Configurator, "_secret_change", and_then_rotated)
     edit = {"secrets": {"api_key": SECRET}}
     assert tenant.client.patch(f"{path}?test=true", edit).status == 200
     assert stored_secrets(tenant, path) == {"api_key": SECRET}

@@ -23,6 +23,7 @@ from patchbay.alerts.model import (
     Rule,
 )
 from patchbay.alerts.standing import INDEX, Standing, lane_of, space_pk
+from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable, to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import ConditionFailed, Item, Key, Table, Update, equals
@@ -82,14 +83,14 @@ class Outbox:
         item = self._table.get(key)
         return _outgoing(item) if item else None
 
-    def resend(self, space_id: str, alert: Alert, delivery_id: str, now: datetime) -> Delivery:
+    def resend(self, space: Space, alert: Alert, delivery_id: str, now: datetime) -> Delivery:
         """Sends once more under the same notification id, for 24 hours from now.
 
         Raises `NotFound`, and `Conflict` while it is still being sent.
         """
 
         def attempt() -> Delivery:
-            key = delivery_key(space_id, alert.id, delivery_id)
+            key = delivery_key(space.id, alert.id, delivery_id)
             outgoing = self.outgoing(key) if is_id("dlv", delivery_id) else None
             if outgoing is None:
                 raise NotFound("delivery")
@@ -105,11 +106,18 @@ class Outbox:
                             "give_up_at": to_text(now + GIVE_UP_AFTER),
                             "version": outgoing.version + 1,
                             "expires_at": epoch_seconds(now, _DELIVERIES_KEPT),
-                            **_due(space_id, delivery_id, now),
+                            **_due(space.id, delivery_id, now),
                         },
                         remove=["after"],
                         condition=equals("version", outgoing.version),
-                    )
+                    ),
+                    recorded(
+                        space.organization_id,
+                        Entity.ALERT,
+                        alert.id,
+                        Action.RESENT,
+                        after={"delivery_id": delivery_id},
+                    ),
                 ]
             )
             return outgoing.delivery.model_copy(

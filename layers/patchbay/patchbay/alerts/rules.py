@@ -68,7 +68,7 @@ class Rulebook:
             revision=1,
         )
         secrets, sealed = self._issued(rule, rule.channels, stamp.now)
-        if not self._store.create_rule(rule, space, sealed):
+        if not self._store.create_rule(rule, space, sealed, secrets):
             # The request that this one repeats ended before it could tell its secrets.
             secrets = {
                 channel.id: self._open(rule, channel, stamp.now).current
@@ -116,6 +116,7 @@ class Rulebook:
                     *(Put(item) for item in sealed),
                     *(Delete(secret_key(rule.organization_id, c.id)) for c in dropped),
                 ],
+                secrets,
             )
             return _issued_rule(rule, secrets)
 
@@ -141,7 +142,7 @@ class Rulebook:
                     rule.organization_id, rule.id, channel, after, stamp.now
                 )
                 raised = rule.model_copy(update={"revision": rule.revision + 1})
-                self._store.replace_rule(rule, raised, [Put(sealed)])
+                self._store.replace_rule(rule, raised, [Put(sealed)], [channel.id])
             return IssuedSecret(
                 channel_id=channel.id,
                 secret=after.current,

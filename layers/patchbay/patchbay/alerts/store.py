@@ -12,7 +12,7 @@ evaluations at the same time one is right and the others change nothing, and wha
 never lost nor made twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -35,6 +35,7 @@ from patchbay.alerts.standing import INDEX, Standing, lane_of, space_pk
 from patchbay.connections.model import HealthStatus
 from patchbay.connections.store import connection_key, connections_of_space_pk
 from patchbay.connections.vault import secret_key
+from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -101,8 +102,12 @@ class AlertStore:
 
     # ------------------------------------------------------------ rules
 
-    def create_rule(self, rule: Rule, space: Space, sealed: Sequence[Item]) -> bool:
+    def create_rule(
+        self, rule: Rule, space: Space, sealed: Sequence[Item], secrets_entered: Iterable[str]
+    ) -> bool:
         """Whether it was made now: False if the request that this one repeats has made it.
+
+        `secrets_entered` names the channels whose secrets are `sealed`.
 
         Raises `Conflict` if the space has as many rules as it may have.
         """
@@ -118,6 +123,14 @@ class AlertStore:
                     count,
                     use_of_space(space, +1),
                     *(Put(item, ABSENT) for item in sealed),
+                    recorded(
+                        rule.organization_id,
+                        Entity.ALERT_RULE,
+                        rule.id,
+                        Action.CREATED,
+                        after=rule,
+                        secrets_entered=secrets_entered,
+                    ),
                 ]
             )
         except TransactionRefused as refused:
@@ -146,9 +159,28 @@ class AlertStore:
             keep=lambda item: not _rule(item).deleting,
         )
 
-    def replace_rule(self, old: Rule, new: Rule, secrets: Sequence[Put | Delete]) -> None:
-        """Raises `TransactionRefused` if somebody else came in between."""
-        self._table.transact([Put(_rule_item(new), equals("revision", old.revision)), *secrets])
+    def replace_rule(
+        self,
+        old: Rule,
+        new: Rule,
+        secrets: Sequence[Put | Delete],
+        secrets_entered: Iterable[str] = (),
+    ) -> None:
+        """`secrets_entered` names the channels that get other secrets.
+
+        Raises `TransactionRefused` if somebody else came in between.
+        """
+        told = recorded(
+            old.organization_id,
+            Entity.ALERT_RULE,
+            old.id,
+            Action.DELETED if new.deleting else Action.CHANGED,
+            before=old,
+            after=None if new.deleting else new,
+            secrets_entered=secrets_entered,
+        )
+        standing = equals("revision", old.revision)
+        self._table.transact([Put(_rule_item(new), standing), *secrets, told])
 
     def delete_rule(self, space: Space, rule_id: str, if_match: IfMatch, now: datetime) -> None:
         """With its states and secrets; its alerts end and nobody is told.
@@ -337,17 +369,17 @@ class AlertStore:
             raise NotFound("alert")
         return Alert.model_validate(item)
 
-    def acknowledge(self, space_id: str, alert_id: str, by: str, now: datetime) -> Alert:
+    def acknowledge(self, space: Space, alert_id: str, by: str, now: datetime) -> Alert:
         """No more reminders of this alert; the first who acknowledges stays on it.
 
         Raises `NotFound`, and `Conflict` for an alert that does not fire.
         """
 
         def attempt() -> Alert:
-            alert = self.alert(space_id, alert_id, now)
+            alert = self.alert(space.id, alert_id, now)
             if alert.acknowledged_at is not None:
                 return alert
-            key = state_key(space_id, alert.rule_id, alert.subject)
+            key = state_key(space.id, alert.rule_id, alert.subject)
             item = self._table.get(key)
             standing = _standing(item) if item else None
             if (
@@ -356,6 +388,7 @@ class AlertStore:
                 or standing.state.phase is not Phase.FIRING
             ):
                 raise Conflict("Only an alert that fires can be acknowledged.")
+            acknowledged = alert.model_copy(update={"acknowledged_at": now, "acknowledged_by": by})
             self._table.transact(
                 [
                     Update(
@@ -364,12 +397,20 @@ class AlertStore:
                         condition=equals("generation", standing.generation),
                     ),
                     Update(
-                        alert_key(space_id, alert_id),
+                        alert_key(space.id, alert_id),
                         values={"acknowledged_at": to_text(now), "acknowledged_by": by},
+                    ),
+                    recorded(
+                        space.organization_id,
+                        Entity.ALERT,
+                        alert_id,
+                        Action.ACKNOWLEDGED,
+                        before=alert,
+                        after=acknowledged,
                     ),
                 ]
             )
-            return alert.model_copy(update={"acknowledged_at": now, "acknowledged_by": by})
+            return acknowledged
 
         return serially(attempt)
 

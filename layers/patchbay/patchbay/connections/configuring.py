@@ -29,9 +29,9 @@ from patchbay.connections.model import (
 )
 from patchbay.connections.secret_references import SecretReference
 from patchbay.connections.secret_rules import secret_problems
-from patchbay.connections.store import ConnectionStore
+from patchbay.connections.store import ConnectionStore, SecretChange
 from patchbay.connections.vault import Place, Vault, key_of, secret_key
-from patchbay.platform.dynamodb import Delete, Item, Put, Write
+from patchbay.platform.dynamodb import Delete, Item, Put
 from patchbay.platform.errors import (
     Conflict,
     EditFailedTest,
@@ -188,7 +188,7 @@ class Configurator:
             old = self._store.endpoint(organization_id, role, endpoint_id)
             require_match(if_match, old.revision)
             edit = self._accepted(old, patch, now)
-            self._store.replace_endpoint(old, edit.endpoint, self._secret_writes(old, edit, now))
+            self._store.replace_endpoint(old, edit.endpoint, self._secret_change(old, edit, now))
             return old, edit.endpoint
 
         old, new = serially(attempt)
@@ -201,13 +201,13 @@ class Configurator:
         patch: EndpointPatch,
         now: datetime,
         variables: Mapping[str, Any] | None = None,
-    ) -> tuple[Endpoint, Sequence[Write]]:
-        """What a change is about to store: the endpoint, and the writes of its secrets.
+    ) -> tuple[Endpoint, SecretChange]:
+        """What a change is about to store: the endpoint, and what becomes of its secrets.
 
         `variables`, where given, replace what there is. Raises as `change_endpoint`.
         """
         edit = self._accepted(old, patch, now, variables)
-        return edit.endpoint, self._secret_writes(old, edit, now)
+        return edit.endpoint, self._secret_change(old, edit, now)
 
     def change_tested[T: Tested](
         self,
@@ -238,7 +238,7 @@ class Configurator:
             if invalid := self._made_invalid(standing, edit.release):
                 raise InvalidConfig(_upgrade_problems(invalid))
             new = edit.endpoint
-            self._store.replace_endpoint(standing, new, self._secret_writes(old, edit, now))
+            self._store.replace_endpoint(standing, new, self._secret_change(old, edit, now))
 
         serially(attempt)
         self._let_go(old, edit.endpoint, now)
@@ -378,15 +378,15 @@ class Configurator:
         stored = self._vault.secrets_of(old, edit.release, old.binding, now) if edit.kept else {}
         return {name: stored[name] for name in edit.kept} | edit.entered
 
-    def _secret_writes(self, old: Endpoint, edit: Edit, now: datetime) -> Sequence[Write]:
+    def _secret_change(self, old: Endpoint, edit: Edit, now: datetime) -> SecretChange:
         """Seals what is entered with what is kept; nothing if neither secrets nor place change."""
         if not edit.changed and not edit.entered and edit.kept == old.secrets_set:
-            return []
+            return SecretChange()
         if not edit.entered and not edit.kept:
-            return [Delete(secret_key(old.organization_id, old.id))]
+            return SecretChange([Delete(secret_key(old.organization_id, old.id))])
         place = Place.of(edit.endpoint, edit.endpoint.binding)
         sealed = self._vault.sealed(place, self._secrets(old, edit, now), now)
-        return [Put(sealed), key_of(sealed)]
+        return SecretChange([Put(sealed), key_of(sealed)], sorted(edit.entered))
 
     def delete_endpoint(
         self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch, now: datetime

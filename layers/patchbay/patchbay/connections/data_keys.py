@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from patchbay.connections.model import DataKey, DataKeys, DeletedDataKeys
+from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.aws import call, client
 from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import (
@@ -22,7 +23,6 @@ from patchbay.platform.dynamodb import (
     PRESENT,
     Check,
     Condition,
-    ConditionFailed,
     Delete,
     Item,
     Key,
@@ -129,18 +129,17 @@ class KeyRing:
                 raise Conflict(f"There are {MAX_KEYS} data keys: delete old ones first.")
             item, _ = self._made(organization_id, number + 1, stamp.now)
             item["rotation"] = mark
-            self._advance(organization_id, number, Put(item, ABSENT))
-            return _shown(item, number + 1)
+            shown = _shown(item, number + 1)
+            told = _told(organization_id, number + 1, Action.CREATED, after=shown)
+            self._advance(organization_id, number, Put(item, ABSENT), told)
+            return shown
 
         return serially(attempt)
 
     def delete(self, organization_id: str, number: int) -> None:
         """Deletes one key, which nothing may be sealed under. Raises `NotFound`."""
-        try:
-            self._table.write(Delete(data_key_key(organization_id, number), PRESENT))
-        except ConditionFailed:
-            raise NotFound("data key") from None
-        self._forget(organization_id, number)
+        if not self._delete(organization_id, number):
+            raise NotFound("data key")
 
     def delete_all(self, organization_id: str, through: int, now: datetime) -> DeletedDataKeys:
         """Deletes every key up to a number: what was sealed under them can't be opened again.
@@ -156,18 +155,30 @@ class KeyRing:
             if through > number:
                 raise InvalidInput.at("/query/through", "is the number of no key yet")
             if through == number:
-                self._advance(organization_id, number)
+                told = _told(organization_id, number + 1, Action.MADE_CURRENT)
+                self._advance(organization_id, number, told)
 
         serially(attempt)
         deleted = []
         for item in self._items(organization_id):
             number = _number(item)
             if number <= through:
-                self._table.write(Delete(data_key_key(organization_id, number)))
-                self._forget(organization_id, number)
+                self._delete(organization_id, number)
                 deleted.append(number)
         logger.warning("data keys deleted", organization_id=organization_id, numbers=deleted)
         return DeletedDataKeys(deleted=sorted(deleted), unreadable_at=now + KEY_LIFETIME)
+
+    def _delete(self, organization_id: str, number: int) -> bool:
+        """Whether this call deleted it: False if it is gone already."""
+        key = data_key_key(organization_id, number)
+        told = _told(organization_id, number, Action.DELETED)
+        try:
+            self._table.transact([Delete(key, PRESENT), told])
+        except TransactionRefused:
+            return False
+        finally:
+            self._forget(organization_id, number)
+        return True
 
     def _advance(self, organization_id: str, number: int, *with_it: Write) -> None:
         """Makes the next number current. Raises `TransactionRefused` if another did, `NotFound`."""
@@ -255,6 +266,11 @@ def _is(number: int) -> Condition:
     """On the item that names the current key."""
     named = equals("number", number)
     return without("number") | named if number == _FIRST else named
+
+
+def _told(organization_id: str, number: int, action: Action, after: DataKey | None = None) -> Put:
+    """The audit event of a data key, for the end of the transaction that changes it."""
+    return recorded(organization_id, Entity.DATA_KEY, str(number), action, after=after)
 
 
 def _number(item: Item) -> int:

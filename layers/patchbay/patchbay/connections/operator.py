@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from patchbay.connections.model import DataKeys, DeletionQuery, Resealed
 from patchbay.connections.vault import Vault
+from patchbay.platform.actor import OPERATOR, Actor, acting
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import PatchbayError
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         vault = Vault(Table(options.table), options.vault_key)
-        print(_done(vault, options).model_dump_json())
+        with acting(Actor(OPERATOR, utc_now())):
+            print(_done(vault, options).model_dump_json())
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)[0]
         print(f"{'.'.join(map(str, found['loc']))}: {found['msg']}", file=sys.stderr)

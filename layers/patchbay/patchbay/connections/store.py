@@ -42,6 +42,7 @@ from patchbay.connections.state import (
 )
 from patchbay.connections.vault import key_of, secret_key
 from patchbay.connections.wheel import on_the_wheel
+from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_sortable, to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -100,6 +101,14 @@ def connections_of_space_pk(space_id: str) -> str:
     return f"SPACE#{space_id}#CON"
 
 
+@dataclass(frozen=True, slots=True)
+class SecretChange:
+    """The writes of an endpoint's secrets, and the names of those that were entered."""
+
+    writes: Sequence[Write] = ()
+    entered: Sequence[str] = ()
+
+
 class ConnectionStore:
     """The endpoints and connections of organizations."""
 
@@ -125,7 +134,10 @@ class ConnectionStore:
         if sealed:
             writes += [Put(sealed, ABSENT), key_of(sealed)]
         try:
-            self._table.transact([*writes, *connected])
+            told = _told(
+                endpoint, Action.CREATED, after=endpoint, secrets_entered=endpoint.secrets_set
+            )
+            self._table.transact([*writes, *connected, told])
         except TransactionRefused as refused:
             if 2 in refused.failed:
                 raise NotFound("organization") from None
@@ -142,9 +154,10 @@ class ConnectionStore:
         """A source and a connection of it: both or neither. Raises as the two by themselves."""
         use = Put(use_key(source.organization_id, source.id, connection.id)._asdict())
         put = Put(_connection_item(connection), ABSENT)
-        self.create_endpoint(source, sealed, put, use_of_space(space, +1), use, uses=1)
+        told = _told(connection, Action.CREATED, after=connection)
+        self.create_endpoint(source, sealed, put, use_of_space(space, +1), use, told, uses=1)
 
-    def replace_endpoint(self, old: Endpoint, new: Endpoint, secrets: Sequence[Write]) -> None:
+    def replace_endpoint(self, old: Endpoint, new: Endpoint, secrets: SecretChange) -> None:
         """Writes a new revision with its secrets, and counts it at its new release.
 
         Raises `TransactionRefused` if somebody else came in between.
@@ -154,7 +167,7 @@ class ConnectionStore:
     def change_connected(
         self,
         source: tuple[Endpoint, Endpoint],
-        secrets: Sequence[Write],
+        secrets: SecretChange,
         connection: tuple[Connection, Connection],
     ) -> None:
         """A source and a connection of it, from what they were to what they are now.
@@ -197,7 +210,12 @@ class ConnectionStore:
             endpoint = self.endpoint(organization_id, role, endpoint_id)
             require_match(if_match, endpoint.revision)
             try:
-                self._table.transact(_endpoint_delete(endpoint, uses=0))
+                self._table.transact(
+                    [
+                        *_endpoint_delete(endpoint, uses=0),
+                        _told(endpoint, Action.DELETED, before=endpoint),
+                    ]
+                )
             except TransactionRefused as refused:
                 standing = refused.failed.get(0)
                 if standing and standing["uses"] > 0:
@@ -226,6 +244,7 @@ class ConnectionStore:
         ]
         if destination_id:
             writes += _use_of(organization_id, destination_id, connection.id)
+        writes.append(_told(connection, Action.CREATED, after=connection))
         try:
             self._table.transact(writes)
         except TransactionRefused as refused:
@@ -378,6 +397,9 @@ class ConnectionStore:
                     writes += _endpoint_delete(source, uses=1)
                 else:
                     writes += _no_use_of(organization_id, endpoint_id, connection_id)
+            writes.append(_told(connection, Action.DELETED, before=connection))
+            if source:
+                writes.append(_told(source, Action.DELETED, before=source))
             self._table.transact(writes)
             return source
 
@@ -586,7 +608,27 @@ def _judged(connection: Connection, version: str, uses: int = 0) -> Update:
     )
 
 
-def _endpoint_change(old: Endpoint, new: Endpoint, secrets: Sequence[Write]) -> list[Write]:
+def _told(
+    thing: Endpoint | Connection,
+    action: Action,
+    before: Endpoint | Connection | None = None,
+    after: Endpoint | Connection | None = None,
+    secrets_entered: Sequence[str] = (),
+) -> Put:
+    """The audit event of a change, for the end of its transaction."""
+    entity = Entity(thing.role.value) if isinstance(thing, Endpoint) else Entity.CONNECTION
+    return recorded(
+        thing.organization_id,
+        entity,
+        thing.id,
+        action,
+        before=before,
+        after=after,
+        secrets_entered=secrets_entered,
+    )
+
+
+def _endpoint_change(old: Endpoint, new: Endpoint, secrets: SecretChange) -> list[Write]:
     kept = ("pk", "sk", *_OF_CONNECTIONS)
     standing = equals("revision", old.revision)
     if new.version != old.version:
@@ -597,13 +639,14 @@ def _endpoint_change(old: Endpoint, new: Endpoint, secrets: Sequence[Write]) -> 
             values={n: v for n, v in _endpoint_item(new).items() if n not in kept},
             condition=standing,
         ),
-        *secrets,
+        *secrets.writes,
     ]
     if new.version != old.version:
         writes.append(use_of_release(old.integration_id, old.version, -1))
         writes.append(use_of_release(new.integration_id, new.version, +1))
         writes.append(still_installable(new.integration_id))
-    return writes
+    told = _told(new, Action.CHANGED, old, new, secrets.entered)
+    return [*writes, told]
 
 
 def _endpoint_delete(endpoint: Endpoint, uses: int) -> list[Write]:
@@ -638,7 +681,7 @@ def _connection_change(old: Connection, new: Connection) -> list[Write]:
             writes += _no_use_of(old.organization_id, old.destination_id, old.id)
         if new.destination_id:
             writes += _use_of(new.organization_id, new.destination_id, new.id)
-    return writes
+    return [*writes, _told(new, Action.CHANGED, before=old, after=new)]
 
 
 def _endpoint_item(endpoint: Endpoint) -> Item:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from patchbay.connections.data_keys import KeyRing, still_current
 from patchbay.connections.model import DeletedDataKeys, DeletionQuery, Endpoint, Resealed
 from patchbay.connections.secret_references import SecretReference, read_reference
+from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Check, Item, Key, Put, Table, TransactionRefused, equals
@@ -186,7 +187,19 @@ class Vault:
         place = Place(organization_id, _endpoint_id(item), item["binding"])
         sealed = item | self._sealed(place, self._opened(place, item, now), now)
         try:
-            self._table.transact([Put(sealed, equals("nonce", item["nonce"])), key_of(sealed)])
+            self._table.transact(
+                [
+                    Put(sealed, equals("nonce", item["nonce"])),
+                    key_of(sealed),
+                    recorded(
+                        organization_id,
+                        Entity.DATA_KEY,
+                        str(sealed["data_key"]),
+                        Action.RESEALED,
+                        after={"endpoint_id": place.endpoint_id},
+                    ),
+                ]
+            )
         except TransactionRefused as refused:
             if 0 in refused.failed:
                 return False  # edited or deleted meanwhile

@@ -47,6 +47,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from patchbay.platform.actor import Actor, acting
 from patchbay.platform.clock import to_text, utc_now
 from patchbay.platform.errors import (
     InternalError,
@@ -197,9 +198,16 @@ class HttpApi:
 
     def _serving(self, declared: Declared) -> Callable[..., Response[Any]]:
         def serve(**path: str) -> Response[Any]:
+            caller = self._admitted(declared, path)
+            if caller is None:
+                return answer(caller, path)
+            trace_id = self._resolver.current_event.request_context.request_id
+            with acting(Actor(caller.subject, utc_now(), trace_id)):
+                return answer(caller, path)
+
+        def answer(caller: Any, path: Mapping[str, str]) -> Response[Any]:
             event = self._resolver.current_event.raw_event
             headers = self._resolver.current_event.headers
-            caller = self._admitted(declared, path)
             arguments: dict[str, Any] = dict(path)
             raw = _raw_body(event) if declared.body else b""
             if declared.permission is not None or declared.query:

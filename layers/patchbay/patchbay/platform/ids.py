@@ -52,6 +52,14 @@ def new_id(prefix: str, now: datetime) -> str:
     return Stamp.fresh(now).id(prefix)
 
 
+def first_id(prefix: str, at: datetime) -> str:
+    """Not after any id of this millisecond, and after all of earlier ones."""
+    from ulid import ULID
+
+    milliseconds = max(0, (at - _EPOCH) // timedelta(milliseconds=1))
+    return f"{prefix}_{ULID(milliseconds.to_bytes(6) + bytes(10))}"
+
+
 def derived_id(prefix: str, at: datetime, *parts: str) -> str:
     """The same id for the same moment and parts: for what must be made once, whoever makes it."""
     from ulid import ULID

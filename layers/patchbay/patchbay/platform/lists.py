@@ -50,15 +50,17 @@ class Lists:
         *,
         pk: str,
         prefix: str = "",
+        between: tuple[str, str] | None = None,
         index: str | None = None,
         newest_first: bool = False,
         keep: Callable[[Item], bool] | None = None,
     ) -> Listing[T]:
         """One page: one query of the table, whatever the size of the list.
 
-        `tenant` is the organization of the caller. With a filter (`keep`) the query reads up to
-        1,000 items; where it leaves few of them, a page may be short and still have a next one.
-        Raises `InvalidCursor`.
+        `tenant` is the organization of the caller. `between` narrows the sort key instead of
+        `prefix`; it follows from the query's filters alone, which a cursor is bound to. With a
+        filter (`keep`) the query reads up to 1,000 items; where it leaves few of them, a page may
+        be short and still have a next one. Raises `InvalidCursor`.
         """
         scope = self.scope(tenant, pk, prefix, query)
         start = self.position(query, scope, now)
@@ -66,6 +68,7 @@ class Lists:
         page = self._table.query(
             pk,
             prefix=prefix,
+            between=between,
             index=index,
             # One more than asked for tells whether this page is the last.
             limit=FILTERED_READ if keep else query.limit + 1,

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -161,6 +162,13 @@ class RegistryStore:
                     ),
                     Put(_item(integration), ABSENT),
                     use_of_space(workspace, +1),
+                    recorded(
+                        integration.organization_id,
+                        Entity.INTEGRATION,
+                        integration.id,
+                        Action.CREATED,
+                        after=integration,
+                    ),
                 ]
             )
         except TransactionRefused as refused:
@@ -223,7 +231,7 @@ class RegistryStore:
             new = old.model_copy(
                 update={**dict(edited), "updated_at": now, "revision": old.revision + 1}
             )
-            self._replace(old, new)
+            self._replace(Action.CHANGED, old, new)
             return new
 
         return serially(attempt)
@@ -248,7 +256,7 @@ class RegistryStore:
                 values={"expires_at": _purge_at(new)},
                 condition=equals("integration_id", old.id),
             )
-            self._replace(old, new, claim, use_of_space(space, -1))
+            self._replace(Action.DELETED, old, new, claim, use_of_space(space, -1))
             return new
 
         deleted = serially(attempt)
@@ -275,7 +283,7 @@ class RegistryStore:
                 remove=["expires_at"],
                 condition=equals("integration_id", old.id),
             )
-            self._replace(old, new, claim, use_of_space(space, +1))
+            self._replace(Action.RESTORED, old, new, claim, use_of_space(space, +1))
             return new
 
         restored = serially(attempt)
@@ -369,7 +377,7 @@ class RegistryStore:
             )
             fresh = Put(_release_item(release), ABSENT)
             current = release if new.current_version == version else None
-            self._replace(draft, new, fresh, current=current)
+            self._replace(Action.PUBLISHED, draft, new, fresh, release=release, current=current)
             return release, True
 
         return serially(attempt)
@@ -521,15 +529,30 @@ class RegistryStore:
         return self._table.get(release_key(integration_id, version))
 
     def _replace(
-        self, old: Integration, new: Integration, *more: Write, current: Release | None = None
+        self,
+        action: Action,
+        old: Integration,
+        new: Integration,
+        *more: Write,
+        release: Release | None = None,
+        current: Release | None = None,
     ) -> None:
         """Writes a new revision, the catalogue's entries that follow from it, and `more`.
 
-        `current` is the new current release, if this makes one.
+        `release` is the one that this publishes, `current` the same if it is the new current one.
         """
         standing = equals("revision", old.revision)
         entries = self._entry_writes(old, new, current)
-        self._table.transact([Put(_item(new), standing), *entries, *more])
+        shown = new.model_dump(mode="json", by_alias=True)
+        told = recorded(
+            old.organization_id,
+            Entity.INTEGRATION,
+            old.id,
+            action,
+            before=old,
+            after=shown if release is None else {**shown, "version": release.version},
+        )
+        self._table.transact([Put(_item(new), standing), *entries, *more, told])
 
     def _entry_writes(
         self, old: Integration, new: Integration, current: Release | None

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
+from patchbay.platform.actor import OPERATOR, Actor, acting
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import PatchbayError
@@ -28,6 +29,11 @@ from patchbay.tenancy.store import TenancyStore
 def main(arguments: Sequence[str] | None = None) -> int:
     """0, or 1 with one line that says what is wrong."""
     options = _parser().parse_args(arguments)
+    with acting(Actor(OPERATOR, utc_now())):
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         store, stamp = TenancyStore(Table(options.table)), Stamp.fresh(utc_now())
         if options.command == "issue-key":
@@ -60,7 +66,7 @@ def _new_space(
 
 def _with_key(store: TenancyStore, space: Space, stamp: Stamp) -> dict[str, str]:
     new = NewApiKey(name="operator", permissions=list(Permission))
-    key = store.issue_key(space.organization_id, new, "operator", stamp)
+    key = store.issue_key(space.organization_id, new, OPERATOR, stamp)
     return {
         "organization_id": space.organization_id,
         "space_id": space.id,

@@ -11,10 +11,12 @@ A space counts what is in it (`uses`): whoever puts something into a space adds 
 transaction, so that a space in use is never deleted, whoever comes first.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -106,16 +108,22 @@ class TenancyStore:
 
     def create_organization(self, new: NewOrganization, stamp: Stamp) -> Organization:
         organization = Organization(id=stamp.id("org"), name=new.name, created_at=stamp.now)
-        self._table.write(
-            Put(
-                {
-                    **organization_key(organization.id)._asdict(),
-                    **organization.model_dump(mode="json"),
-                    "by_owner_pk": ALL_ORGANIZATIONS,
-                    "by_owner_sk": organization.id,
-                }
-            )
+        item = {
+            **organization_key(organization.id)._asdict(),
+            **organization.model_dump(mode="json"),
+            "by_owner_pk": ALL_ORGANIZATIONS,
+            "by_owner_sk": organization.id,
+        }
+        made = recorded(
+            organization.id,
+            Entity.ORGANIZATION,
+            organization.id,
+            Action.CREATED,
+            after=organization,
         )
+        # This id can only be there already by the request that this one repeats.
+        with suppress(TransactionRefused):
+            self._table.transact([Put(item, ABSENT), made])
         return organization
 
     def organization(self, organization_id: str) -> Organization:
@@ -143,8 +151,12 @@ class TenancyStore:
                 values={**said, "revision": revision},
                 condition=PRESENT & standing,
             )
-            self._table.transact([change])
-            return old.model_copy(update={**said, "revision": revision})
+            new = old.model_copy(update={**said, "revision": revision})
+            told = recorded(
+                old.id, Entity.ORGANIZATION, old.id, Action.CHANGED, before=old, after=new
+            )
+            self._table.transact([change, told])
+            return new
 
         return serially(attempt)
 
@@ -177,6 +189,7 @@ class TenancyStore:
             Put({**slug_claim_key(space.slug)._asdict(), **owner}, ABSENT),
             Put({**space_key(organization_id, space.slug)._asdict(), **_space_item(space)}, ABSENT),
             Put({**space_by_id_key(space.id)._asdict(), **owner}, ABSENT),
+            recorded(organization_id, Entity.SPACE, space.id, Action.CREATED, after=space),
         ]
         try:
             self._table.transact(writes)
@@ -244,8 +257,10 @@ class TenancyStore:
                 values={**said, "updated_at": to_text(now), "revision": new.revision},
                 condition=equals("id", old.id) & equals("revision", old.revision),
             )
-            # A transaction of one: it carries a token, so a lost reply is no lost If-Match.
-            self._table.transact([change])
+            told = recorded(
+                old.organization_id, Entity.SPACE, old.id, Action.CHANGED, before=old, after=new
+            )
+            self._table.transact([change, told])
             return new
 
         return serially(attempt)
@@ -266,6 +281,13 @@ class TenancyStore:
                         ),
                         Delete(slug_claim_key(slug), of_space),
                         Delete(space_by_id_key(space.id), of_space),
+                        recorded(
+                            space.organization_id,
+                            Entity.SPACE,
+                            space.id,
+                            Action.DELETED,
+                            before=space,
+                        ),
                     ]
                 )
             except TransactionRefused as refused:
@@ -328,6 +350,7 @@ class TenancyStore:
                         },
                         ABSENT,
                     ),
+                    recorded(organization_id, Entity.API_KEY, key.id, Action.CREATED, after=key),
                 ]
             )
         except TransactionRefused as refused:
@@ -368,6 +391,9 @@ class TenancyStore:
                 [
                     Delete(listed_key_key(key.organization_id, key.id), PRESENT),
                     Delete(lookup_key(key.prefix)),
+                    recorded(
+                        key.organization_id, Entity.API_KEY, key.id, Action.DELETED, before=key
+                    ),
                 ]
             )
         except TransactionRefused:
