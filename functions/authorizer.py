@@ -11,6 +11,7 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.settings import AuthorizerSettings
 from patchbay.tenancy.authentication import Authenticator, token_reader
+from patchbay.tenancy.request_rates import RequestRates
 from patchbay.tenancy.store import TenancyStore
 
 
@@ -18,7 +19,8 @@ from patchbay.tenancy.store import TenancyStore
 def _authenticator() -> Authenticator:
     settings = AuthorizerSettings.from_env()
     store = TenancyStore(Table(settings.integrations_table))
-    return Authenticator(store, token_reader(settings))
+    rates = RequestRates(settings.requests_per_minute)
+    return Authenticator(store, token_reader(settings), rates)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -102,6 +102,7 @@ def _failures(declared: Declared) -> dict[int, str]:
     failures = {500: "A fault of ours", 503: "Try again in a moment"}
     if declared.permission:
         failures |= {401: "No valid key", 403: "The key lacks the permission"}
+        failures[429] = "Too many requests: see Retry-After"
     if declared.path_parameters or declared.body:
         failures[404] = "No such thing, or another tenant's"
     if declared.body or declared.query:

@@ -135,6 +135,7 @@ def deployed(
         "RAW_EVENT_DAYS": "35",
         "JWT_ISSUER": "",
         "JWT_AUDIENCE": "",
+        "REQUESTS_PER_MINUTE": "0",
         "JWT_JWKS_URL": "",
         "JWT_ORGANIZATION_CLAIM": "organization_id",
         "JWT_PERMISSIONS_CLAIM": "permissions",

@@ -89,3 +89,20 @@ def test_when_the_store_is_out_the_caller_is_told_to_come_back(
     assert answer.status == 503
     assert answer.code == "TEMPORARILY_UNAVAILABLE"
     assert answer.headers["retry-after"] == "1"
+
+
+def test_a_key_above_its_rate_is_told_when_to_come_back(
+    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a limit of two requests a minute
+    monkeypatch.setenv("REQUESTS_PER_MINUTE", "2")
+    path = f"/spaces/{tenant.space_slug}"
+    assert [tenant.client.get(path).status for _ in range(2)] == [200, 200]
+    # When a third comes, of whatever kind
+    refused = tenant.client.patch(path, {"name": "x"})
+    # Then it is refused by the envelope, and nothing is done
+    assert (refused.status, refused.code) == (429, "RATE_LIMITED")
+    assert 1 <= int(refused.headers["retry-after"]) <= 30
+    # And others are not concerned
+    assert stranger.client.get(f"/spaces/{stranger.space_slug}").status == 200
+    assert tenant.client.with_key("pb_nobody").get(path).status == 401

@@ -42,6 +42,7 @@ class AuthorizerSettings(Settings):
     jwt_jwks_url: str
     jwt_organization_claim: str
     jwt_permissions_claim: str
+    requests_per_minute: int
 
 
 @dataclass(frozen=True, slots=True)

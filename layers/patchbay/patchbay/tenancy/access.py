@@ -8,6 +8,7 @@ from typing import Any, Final
 from patchbay.platform.errors import (
     NotFound,
     PermissionDenied,
+    RateLimited,
     TemporarilyUnavailable,
     Unauthenticated,
 )
@@ -77,6 +78,11 @@ def context_of_outage() -> dict[str, str]:
     return {"outcome": _UNAVAILABLE}
 
 
+def context_of_haste(context: Mapping[str, str], wait_seconds: int) -> dict[str, str]:
+    """The caller is known, and has made more requests than it may."""
+    return {**context, "retry_after": str(wait_seconds)}
+
+
 def principal_of(context: Mapping[str, Any]) -> Principal | None:
     """Who the authorizer said calls; None for nobody. What it did not say is never assumed."""
     if context.get("outcome") == _UNAVAILABLE:
@@ -97,12 +103,16 @@ def principal_of(context: Mapping[str, Any]) -> Principal | None:
 def admit(context: Mapping[str, Any], permission: str, organization_id: str | None) -> Principal:
     """The door of every route: the principal, if it may do this in the organization of the path.
 
+    Raises `RateLimited` for one that the authorizer found too hasty, and as `authorize`.
+
     A route without an organization in its path is let in by its permission, and calls `authorize`
     once more with the owner of what it found.
     """
     principal = principal_of(context)
     if principal is None:
         raise Unauthenticated
+    if wait := context.get("retry_after"):
+        raise RateLimited(f"Too many requests: try again in {wait} s.", int(wait))
     owner = organization_id or principal.organization_id
     authorize(principal, Permission(permission), owner, "organization")
     return principal

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Final
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import logger
 from patchbay.platform.settings import AuthorizerSettings
-from patchbay.tenancy.access import context_of, context_of_nobody, context_of_outage
+from patchbay.tenancy.access import (
+    context_of,
+    context_of_haste,
+    context_of_nobody,
+    context_of_outage,
+)
 from patchbay.tenancy.api_keys import bearer_token
+from patchbay.tenancy.request_rates import RequestRates
 from patchbay.tenancy.store import Holder, TenancyStore
 
 if TYPE_CHECKING:
@@ -23,14 +29,28 @@ MAX_REMEMBERED: Final = 1000
 class Authenticator:
     """Answers what the authorizer tells the functions. Only who was recognised is remembered."""
 
-    def __init__(self, store: TenancyStore, tokens: "TokenReader | None" = None) -> None:
+    def __init__(
+        self,
+        store: TenancyStore,
+        tokens: "TokenReader | None" = None,
+        rates: RequestRates | None = None,
+    ) -> None:
         """Without a reader of tokens, API keys alone are recognised."""
         self._store = store
         self._tokens = tokens
+        self._rates = rates or RequestRates(0)
         self._remembered: dict[bytes, tuple[datetime, dict[str, str]]] = {}
 
     def context(self, header: str | None, now: datetime) -> dict[str, str]:
         """The authorizer context of a request with this `Authorization` header."""
+        context = self._recognised(header, now)
+        if subject := context.get("subject"):
+            caller = f"{context['organization_id']} {subject}"
+            if wait := self._rates.seconds_to_wait(caller, now):
+                return context_of_haste(context, wait)
+        return context
+
+    def _recognised(self, header: str | None, now: datetime) -> dict[str, str]:
         token = bearer_token(header) if header else None
         if token is None:
             return context_of_nobody()
