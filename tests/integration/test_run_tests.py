@@ -17,8 +17,8 @@ from patchbay.health.store import EventStore
 from patchbay.platform import aws as services
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key, Table
-from patchbay.platform.ids import Stamp
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.ids import Stamp
 from tests.integration.api import Answer, sample_event
 from tests.integration.conftest import Tenant
 from tests.integration.faults import LostReplies

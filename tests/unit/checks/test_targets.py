@@ -11,7 +11,8 @@ from patchbay.checks.targets import Target, literal_address, parse_host, parse_u
 
 # Characters that parsers are known to disagree about, and enough others to make URLs of them.
 _TEXT = st.text(
-    st.sampled_from("abcx019.-_:/?#@[]%\\ \t\n{}|^`&=+,;!~١０①。ａé\u00ad\u200b\u212a\u017f"), max_size=24
+    st.sampled_from("abcx019.-_:/?#@[]%\\ \t\n{}|^`&=+,;!~١０①。ａé\u00ad\u200b\u212a\u017f"),
+    max_size=24,
 )
 _URLS = st.builds(
     lambda scheme, host, port, rest: f"{scheme}://{host}{port}{rest}",
