@@ -122,6 +122,10 @@ OTHERS: list[tuple[Handler, str]] = [
         answering(http_response("200 OK", b"no zlib", "Content-Encoding: deflate")),
         "unexpected_response",
     ),
+    (
+        answering(http_response("200 OK", gzip.compress(b"ok")[:-9], "Content-Encoding: gzip")),
+        "unexpected_response",
+    ),
     (answering(http_response("200 OK", b"x", "Content-Encoding: br")), "unexpected_response"),
     (answering(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"), "unexpected_response"),
     (answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), "connection_reset"),

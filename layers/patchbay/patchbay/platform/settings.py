@@ -49,6 +49,8 @@ class ConnectionsSettings(Settings):
     integrations_table: str
     vault_key_id: str
     egress_allow: str
+    tests_per_minute: int
+    tests_in_flight: int
 
 
 @dataclass(frozen=True, slots=True)
