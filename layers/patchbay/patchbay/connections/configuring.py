@@ -125,8 +125,7 @@ class Configurator:
 
         def attempt() -> Endpoint:
             endpoint, sealed = self.made_endpoint(organization_id, role, new, stamp)
-            self._store.create_endpoint(endpoint, sealed)
-            return endpoint
+            return self._store.create_endpoint(endpoint, sealed)
 
         # Data keys may be rotated between the sealing and the write.
         return serially(attempt)
@@ -412,8 +411,7 @@ class Configurator:
             space = self.space(organization_id, new.space, "/space")
             connection = made_connection(organization_id, new, space, stamp)
             self._require_valid(connection, source)
-            self._store.create_connection(connection, space, source.version)
-            return connection
+            return self._store.create_connection(connection, space, source.version)
 
         return serially(attempt)
 

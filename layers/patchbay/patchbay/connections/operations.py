@@ -116,8 +116,8 @@ class ConnectionOperations:
             )
             given.require_place(source)
             connection = self._made_connection(new, source, space, stamp)
-            self._store.create_connected(source, sealed, connection, space)
-            return ConnectionRecord.of(connection, source)
+            stands, connected = self._store.create_connected(source, sealed, connection, space)
+            return ConnectionRecord.of(connected, stands)
 
         with _named_as_the_operations_do():
             return serially(attempt)
