@@ -26,7 +26,7 @@ from patchbay.health.folding import Folder
 from patchbay.health.intake import Intake, Message
 from patchbay.health.model import Event
 from patchbay.health.series import Interval, Point, points_of
-from patchbay.health.shards import LANES, spread_days_pk
+from patchbay.health.shards import LANES, SETTLED, spread_days_pk
 from patchbay.health.store import EventStore
 from patchbay.health.summary import HealthSummary, summarize, window_start
 from patchbay.platform.dynamodb import Table
@@ -219,7 +219,7 @@ class Simulation:
     def _folded(self, table: Table) -> None:
         """One run of the fold; between two of them is time enough for the second step."""
         self._folds += 1
-        clock = NOW + self._folds * timedelta(minutes=2)
+        clock = NOW + self._folds * SETTLED
         Folder(table, lambda: clock).run(timedelta(hours=1))
         self._happened("folds")
 

@@ -31,8 +31,9 @@ from patchbay.platform.clock import epoch_seconds
 from patchbay.platform.dynamodb import ABSENT, Condition, Delete, Item, Key, Put, Write, equals
 
 MAIN_SHARD: Final = 0
-SETTLED: Final = timedelta(seconds=60)
-"""Longer than any read takes: a function that answers HTTP ends after 29 s."""
+SETTLED: Final = timedelta(minutes=10)
+"""A fold's transaction lands while its function runs, up to 300 s after it was dated; and whoever
+was reading then is through 29 s later, when a function that answers HTTP ends."""
 
 BUCKETS_KEPT: Final = timedelta(days=400)
 LANES: Final = 8
