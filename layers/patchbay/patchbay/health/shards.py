@@ -136,6 +136,9 @@ def folding(
         total = reduce(merge, map(counts_in, full.values()), counts_in(main))
     key = bucket_key(space_id, period, MAIN_SHARD)
     taken = _put(key, period, main, total)
+    # Above every fold that the shards have seen, also where a hand has taken shard 0 away.
+    seen = max((item.get("into", 0) for item in shards.values()), default=0)
+    taken.item["revision"] = max(taken.item["revision"], seen + 1)
     if full:
         earlier = main.get("folded", {}) if main else {}
         now_taken = {str(shard): item["revision"] for shard, item in full.items()}
