@@ -211,6 +211,24 @@ def test_a_day_that_can_not_be_folded_now_does_not_stop_the_others(spread: Table
     assert totals(spread) == COUNTED
 
 
+def test_a_bucket_that_can_not_be_read_does_not_stop_the_other_days(spread: Table) -> None:
+    # Given a day before, of whose side shard nobody can tell what it says
+    before = Period.day_of(YESTERDAY - timedelta(days=1))
+    one = event("old").model_copy(update={"occurred_at": before.start})
+    key = bucket_key(SPACE, before, 2)
+    [side, note] = absorbing(key, before, None, [one])
+    side.item["counts"] = b"\x63"
+    spread.transact([side, note])
+
+    # When all is folded
+    with pytest.raises(ValueError, match="version 99"):
+        run(spread, NOW)
+
+    # Then the day after is
+    left = [item for item in items(spread) if item["sk"] != key.sk]
+    assert len([item for item in left if item.get("folded")]) == 3
+
+
 def test_a_reader_in_mid_fold_sees_every_count_once(spread: Table) -> None:
     """A query may see some items before and others after the fold's transaction."""
     before = {item["sk"]: item for item in items(spread)}
