@@ -107,7 +107,6 @@ class Simulation:
         self._queue.extend((delivery, 0) for delivery in deliveries)
         with _no_waiting():
             self._side_by_side([*[self._writer] * WRITERS, self._fold])
-            self._seen_spread()
             self._redrive()
             stored = self._stored(places)
             self._check(places, stored, "")
@@ -221,6 +220,7 @@ class Simulation:
 
     def _folded(self, table: Table) -> None:
         """One run of the fold; between two of them is time enough for the second step."""
+        self._seen_spread()
         self._folds += 1
         clock = NOW + self._folds * SETTLED
         Folder(table, lambda: clock).run(timedelta(hours=1))
