@@ -1,7 +1,7 @@
 """Sources, destinations and connections."""
 
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from patchbay.checks.contracts import Answer, TestedEndpoint
 from patchbay.connections.configuring import Configurator, OpenSecrets
@@ -46,6 +46,9 @@ from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal, admit, authorize
 from patchbay.tenancy.store import TenancyStore
+
+if TYPE_CHECKING:
+    from patchbay.checks.egress import EgressGuard
 
 
 @cache
@@ -99,12 +102,24 @@ def _operations() -> ConnectionOperations:
     )
 
 
-def _tested(endpoint: Endpoint, release: Release, open_secrets: OpenSecrets) -> Answer:
+@cache
+def _guard() -> "EgressGuard":
     from patchbay.checks.egress import EgressGuard
+    from patchbay.checks.nameservers import Nameservers
     from patchbay.checks.policy import EgressPolicy
+
+    settings = _settings()
+    return EgressGuard(
+        EgressPolicy.parse(settings.egress_allow), nameservers=Nameservers(settings.dns_resolver)
+    )
+
+
+def _tested(
+    domain_name: str, endpoint: Endpoint, release: Release, open_secrets: OpenSecrets
+) -> Answer:
     from patchbay.checks.testing import try_endpoint
 
-    guard = EgressGuard(EgressPolicy.parse(_settings().egress_allow))
+    guard = _guard().excluding([domain_name])
     return try_endpoint(endpoint, release, open_secrets, guard)
 
 
@@ -144,9 +159,10 @@ def change_source(
     query: EditQuery,
     body: EndpointPatch,
     if_match: str | None,
+    domain_name: str,
 ) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
     """Change or upgrade a source (merge patch); `dry_run` previews, `test` tries it first."""
-    return _changed(organization_id, Role.SOURCE, source_id, query, body, if_match)
+    return _changed(organization_id, Role.SOURCE, source_id, query, body, if_match, domain_name)
 
 
 @api.delete(
@@ -195,9 +211,12 @@ def change_destination(
     query: EditQuery,
     body: EndpointPatch,
     if_match: str | None,
+    domain_name: str,
 ) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
     """Change or upgrade a destination (merge patch); `dry_run` previews, `test` tries it first."""
-    return _changed(organization_id, Role.DESTINATION, destination_id, query, body, if_match)
+    return _changed(
+        organization_id, Role.DESTINATION, destination_id, query, body, if_match, domain_name
+    )
 
 
 @api.delete(
@@ -338,13 +357,14 @@ def _changed(
     query: EditQuery,
     body: EndpointPatch,
     if_match: str | None,
+    domain_name: str,
 ) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
     configurator, now = _configurator(), utc_now()
     if query.dry_run:
         return Reply(configurator.preview(organization_id, role, endpoint_id, body, now))
     if query.test:
         stored, report = configurator.change_tested(
-            organization_id, role, endpoint_id, body, if_match, _tested, now
+            organization_id, role, endpoint_id, body, if_match, partial(_tested, domain_name), now
         )
         return Reply(TestedEndpoint.of(stored, report), stored.revision)
     changed = configurator.change_endpoint(organization_id, role, endpoint_id, body, if_match, now)

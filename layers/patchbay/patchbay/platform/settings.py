@@ -49,6 +49,7 @@ class ConnectionsSettings(Settings):
     integrations_table: str
     vault_key_id: str
     egress_allow: str
+    dns_resolver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class ChecksSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+    dns_resolver: str
     tests_per_minute: int
     tests_in_flight: int
     test_queue_url: str
@@ -99,6 +101,7 @@ class RunMonitorsSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+    dns_resolver: str
     api_host: str
     monitor_queue_url: str
     monitor_canary: str
@@ -116,6 +119,7 @@ class RunTestsSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+    dns_resolver: str
     api_host: str
 
 
@@ -147,6 +151,7 @@ class DeliverNotificationsSettings(Settings):
     integrations_table: str
     vault_key_id: str
     egress_allow: str
+    dns_resolver: str
     api_host: str
     alert_topic_arns: str
     integration_bus: str
