@@ -347,12 +347,15 @@ def test_a_filter_by_what_another_tenant_owns_finds_nothing(
     tenant: Tenant, stranger: Tenant, owned: Filling
 ) -> None:
     own = {"organization_id": stranger.organization_id, "slug": stranger.space_slug}
+    own |= {"tenantId": stranger.organization_id}
     tried = 0
     for route in ROUTES:
-        for name in set(route.query) & set(owned.names) if route.method == "GET" else ():
+        filters = set(route.query) & set(owned.names) - set(route.required)
+        for name in filters if route.method == "GET" else ():
             tried += 1
             path = Filling({**owned.names, **own}).path(route)
-            answer = stranger.client.get(f"{path}?{name}={owned.names[name]}")
+            path += "&" if "?" in path else "?"
+            answer = stranger.client.get(f"{path}{name}={owned.names[name]}")
             assert answer.status in (200, 400, 403, 404)
             assert told_by(answer, owned, owned.names[name]) == [], route
     assert tried > 2
