@@ -1,7 +1,7 @@
 """Sources, destinations and connections."""
 
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from patchbay.checks.contracts import Answer, TestedEndpoint
 from patchbay.connections.configuring import Configurator, OpenSecrets
@@ -46,6 +46,9 @@ from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal, admit, authorize
 from patchbay.tenancy.store import TenancyStore
+
+if TYPE_CHECKING:
+    from patchbay.checks.egress import EgressGuard
 
 
 @cache
@@ -99,18 +102,28 @@ def _operations() -> ConnectionOperations:
     )
 
 
+@cache
+def _guard() -> "EgressGuard":
+    from patchbay.checks.egress import EgressGuard
+    from patchbay.checks.nameservers import Nameservers
+    from patchbay.checks.policy import EgressPolicy
+
+    settings = _settings()
+    return EgressGuard(
+        EgressPolicy.parse(settings.egress_allow), nameservers=Nameservers(settings.dns_resolver)
+    )
+
+
 def _tested(
     domain_name: str, endpoint: Endpoint, release: Release, open_secrets: OpenSecrets
 ) -> Answer:
     """A test as somebody asked for it: within the tenant's limits, and not of this API."""
-    from patchbay.checks.egress import EgressGuard
     from patchbay.checks.on_demand import in_flight
-    from patchbay.checks.policy import EgressPolicy
     from patchbay.checks.testing import try_endpoint
     from patchbay.platform.limits import Limit, Limiter
 
+    guard = _guard().excluding([domain_name])
     settings = _settings()
-    guard = EgressGuard(EgressPolicy.parse(settings.egress_allow, [domain_name]))
     limit = Limit(settings.tests_per_minute, settings.tests_in_flight)
     limiter, now = Limiter(_table(), "tests"), utc_now()
     with in_flight(limiter, limit, endpoint.organization_id, Stamp.fresh(now).id("tst"), now):

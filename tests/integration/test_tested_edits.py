@@ -121,6 +121,29 @@ def test_a_destination_is_tested_too(tenant: Tenant, server: Provider, path: str
     assert tenant.client.patch(own, {"secrets": {"api_key": SECRET}}).status == 200
 
 
+def test_an_edit_may_not_make_a_test_call_the_api_that_it_runs_in(
+    tenant: Tenant, path: str
+) -> None:
+    # Given an edit that leads to the name that the API is called by
+    own = "api.patchbay.example.net"
+    edit = {"variables": {"host": own, "path": "me"}, "secrets": {"api_key": "new"}}
+    event = sample_event("connections")
+    route = "PATCH " + path.replace(tenant.organization_id, "{organization_id}")
+    route = route.rpartition("/")[0] + "/{source_id}"
+    event |= {"routeKey": route, "rawPath": path, "rawQueryString": "test=true"}
+    event |= {"body": json.dumps(edit)}
+    context = event["requestContext"]
+    context |= {"routeKey": route, "domainName": own}
+    context["http"] |= {"path": path, "method": "PATCH"}
+    context["authorizer"]["lambda"]["organization_id"] = tenant.organization_id
+    # When it is tested
+    answer = connections.handler(event, None)
+    # Then nothing is dialled
+    assert answer["statusCode"] == 422
+    report = json.loads(answer["body"])["error"]["details"]["test"]
+    assert [s["detail"] for s in report["steps"] if s["status"] == "failed"] == ["name"]
+
+
 def test_what_is_wrong_before_a_test_is_told_without_one(
     tenant: Tenant, server: Provider, path: str
 ) -> None:

@@ -12,7 +12,7 @@ evaluations at the same time one is right and the others change nothing, and wha
 never lost nor made twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -34,7 +34,7 @@ from patchbay.alerts.outbox import new_deliveries
 from patchbay.alerts.standing import INDEX, Standing, lane_of, space_pk
 from patchbay.connections.model import HealthStatus
 from patchbay.connections.store import connection_key, connections_of_space_pk
-from patchbay.connections.vault import secret_key
+from patchbay.connections.vault import key_of_all, secret_key
 from patchbay.platform.clock import epoch_seconds, from_text, to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -104,7 +104,8 @@ class AlertStore:
     def create_rule(self, rule: Rule, space: Space, sealed: Sequence[Item]) -> bool:
         """Whether it was made now: False if the request that this one repeats has made it.
 
-        Raises `Conflict` if the space has as many rules as it may have.
+        Raises `Conflict` if the space has as many rules as it may have, and `TransactionRefused`
+        if the data keys were rotated meanwhile.
         """
         count = Update(
             rule_count_key(space.id),
@@ -118,6 +119,7 @@ class AlertStore:
                     count,
                     use_of_space(space, +1),
                     *(Put(item, ABSENT) for item in sealed),
+                    *key_of_all(sealed),
                 ]
             )
         except TransactionRefused as refused:
@@ -125,7 +127,9 @@ class AlertStore:
                 return False
             if 1 in refused.failed:
                 raise Conflict(f"A space has at most {MAX_RULES} alert rules.") from None
-            raise NotFound("space") from None
+            if 2 in refused.failed:
+                raise NotFound("space") from None
+            raise
         return True
 
     def rule(self, space_id: str, rule_id: str) -> Rule:
@@ -146,9 +150,21 @@ class AlertStore:
             keep=lambda item: not _rule(item).deleting,
         )
 
-    def replace_rule(self, old: Rule, new: Rule, secrets: Sequence[Put | Delete]) -> None:
-        """Raises `TransactionRefused` if somebody else came in between."""
-        self._table.transact([Put(_rule_item(new), equals("revision", old.revision)), *secrets])
+    def replace_rule(
+        self, old: Rule, new: Rule, sealed: Sequence[Item] = (), dropped: Iterable[Key] = ()
+    ) -> None:
+        """Writes a new revision, with its new `sealed` secrets, and without those `dropped`.
+
+        Raises `TransactionRefused` if somebody else came in between, or rotated the data keys.
+        """
+        self._table.transact(
+            [
+                Put(_rule_item(new), equals("revision", old.revision)),
+                *map(Put, sealed),
+                *map(Delete, dropped),
+                *key_of_all(sealed),
+            ]
+        )
 
     def delete_rule(self, space: Space, rule_id: str, if_match: IfMatch, now: datetime) -> None:
         """With its states and secrets; its alerts end and nobody is told.
@@ -163,7 +179,7 @@ class AlertStore:
             marked = rule.model_copy(
                 update={"deleting": True, "enabled": False, "revision": rule.revision + 1}
             )
-            self.replace_rule(rule, marked, [])
+            self.replace_rule(rule, marked)
             return marked
 
         self.finish_deletion(space, serially(attempt), now)

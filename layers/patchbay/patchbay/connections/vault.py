@@ -9,7 +9,7 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -228,6 +228,14 @@ class Vault:
 def key_of(sealed: Item) -> Check:
     """For the transaction that writes a sealed item: its data key is still the current one."""
     return still_current(sealed["organization_id"], int(sealed["data_key"]))
+
+
+def key_of_all(sealed: Collection[Item]) -> list[Check]:
+    """`key_of` for items of one organization: a transaction takes one check of an item.
+
+    If the keys were rotated between two of them, the older key is not current: it is refused.
+    """
+    return [key_of(min(sealed, key=lambda item: int(item["data_key"])))] if sealed else []
 
 
 def _endpoint_id(item: Item) -> str:
