@@ -236,7 +236,7 @@ def rows() -> list[Row]:
 
 def _fold(table_: Table) -> None:
     """Both steps, the second when readers are through; the day of now is not over and stays."""
-    for minutes in (0, 5, 10):
+    for minutes in (0, 15, 30):
         now = NOW + timedelta(minutes=minutes)
         Folder(table_, _at(now)).run(timedelta(days=1))
 

@@ -13,6 +13,7 @@ from patchbay.checks.contracts import (
 )
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.history import Kind, Subject, TestHistory
+from patchbay.checks.nameservers import Nameservers
 from patchbay.checks.on_demand import OnDemandTests
 from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.queue import TestQueue
@@ -60,6 +61,14 @@ def _tester() -> Tester:
     )
 
 
+@cache
+def _guard() -> EgressGuard:
+    settings = _settings()
+    return EgressGuard(
+        EgressPolicy.parse(settings.egress_allow), nameservers=Nameservers(settings.dns_resolver)
+    )
+
+
 @lru_cache(maxsize=8)
 def _tests(domain_name: str) -> OnDemandTests:
     settings = _settings()
@@ -69,7 +78,7 @@ def _tests(domain_name: str) -> OnDemandTests:
         Limiter(_table(), "tests"),
         Limit(settings.tests_per_minute, settings.tests_in_flight),
         TestQueue(settings.test_queue_url),
-        EgressGuard(EgressPolicy.parse(settings.egress_allow, [domain_name])),
+        _guard().excluding([domain_name]),
         domain_name,
         utc_now,
     )

@@ -1,7 +1,7 @@
 """Sources, destinations and connections."""
 
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from patchbay.checks.contracts import Answer, TestedEndpoint
 from patchbay.connections.configuring import Configurator, OpenSecrets
@@ -46,6 +46,9 @@ from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal, admit, authorize
 from patchbay.tenancy.store import TenancyStore
+
+if TYPE_CHECKING:
+    from patchbay.checks.egress import EgressGuard
 
 
 @cache
@@ -99,13 +102,32 @@ def _operations() -> ConnectionOperations:
     )
 
 
-def _tested(endpoint: Endpoint, release: Release, open_secrets: OpenSecrets) -> Answer:
+@cache
+def _guard() -> "EgressGuard":
     from patchbay.checks.egress import EgressGuard
+    from patchbay.checks.nameservers import Nameservers
     from patchbay.checks.policy import EgressPolicy
-    from patchbay.checks.testing import try_endpoint
 
-    guard = EgressGuard(EgressPolicy.parse(_settings().egress_allow))
-    return try_endpoint(endpoint, release, open_secrets, guard)
+    settings = _settings()
+    return EgressGuard(
+        EgressPolicy.parse(settings.egress_allow), nameservers=Nameservers(settings.dns_resolver)
+    )
+
+
+def _tested(
+    domain_name: str, endpoint: Endpoint, release: Release, open_secrets: OpenSecrets
+) -> Answer:
+    """A test as somebody asked for it: within the tenant's limits, and not of this API."""
+    from patchbay.checks.on_demand import in_flight
+    from patchbay.checks.testing import try_endpoint
+    from patchbay.platform.limits import Limit, Limiter
+
+    guard = _guard().excluding([domain_name])
+    settings = _settings()
+    limit = Limit(settings.tests_per_minute, settings.tests_in_flight)
+    limiter, now = Limiter(_table(), "tests"), utc_now()
+    with in_flight(limiter, limit, endpoint.organization_id, Stamp.fresh(now).id("tst"), now):
+        return try_endpoint(endpoint, release, open_secrets, guard)
 
 
 @api.post(f"{BASE}/sources", permission=Permission.MANAGE, status=201)
@@ -135,7 +157,7 @@ def get_source_release(organization_id: str, source_id: str) -> Reply[Release]:
 @api.patch(
     f"{BASE}/sources/<source_id>",
     permission=Permission.MANAGE,
-    failures=(422,),
+    failures=(422, 429),
     answers={200: Endpoint | TestedEndpoint | EditReport},
 )
 def change_source(
@@ -144,9 +166,10 @@ def change_source(
     query: EditQuery,
     body: EndpointPatch,
     if_match: str | None,
+    domain_name: str,
 ) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
     """Change or upgrade a source (merge patch); `dry_run` previews, `test` tries it first."""
-    return _changed(organization_id, Role.SOURCE, source_id, query, body, if_match)
+    return _changed(organization_id, Role.SOURCE, source_id, query, body, if_match, domain_name)
 
 
 @api.delete(
@@ -186,7 +209,7 @@ def get_destination_release(organization_id: str, destination_id: str) -> Reply[
 @api.patch(
     f"{BASE}/destinations/<destination_id>",
     permission=Permission.MANAGE,
-    failures=(422,),
+    failures=(422, 429),
     answers={200: Endpoint | TestedEndpoint | EditReport},
 )
 def change_destination(
@@ -195,9 +218,12 @@ def change_destination(
     query: EditQuery,
     body: EndpointPatch,
     if_match: str | None,
+    domain_name: str,
 ) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
     """Change or upgrade a destination (merge patch); `dry_run` previews, `test` tries it first."""
-    return _changed(organization_id, Role.DESTINATION, destination_id, query, body, if_match)
+    return _changed(
+        organization_id, Role.DESTINATION, destination_id, query, body, if_match, domain_name
+    )
 
 
 @api.delete(
@@ -338,13 +364,14 @@ def _changed(
     query: EditQuery,
     body: EndpointPatch,
     if_match: str | None,
+    domain_name: str,
 ) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
     configurator, now = _configurator(), utc_now()
     if query.dry_run:
         return Reply(configurator.preview(organization_id, role, endpoint_id, body, now))
     if query.test:
         stored, report = configurator.change_tested(
-            organization_id, role, endpoint_id, body, if_match, _tested, now
+            organization_id, role, endpoint_id, body, if_match, partial(_tested, domain_name), now
         )
         return Reply(TestedEndpoint.of(stored, report), stored.revision)
     changed = configurator.change_endpoint(organization_id, role, endpoint_id, body, if_match, now)

@@ -9,6 +9,7 @@ from patchbay.alerts.outbox import Outbox
 from patchbay.alerts.queue import keys_of
 from patchbay.alerts.store import AlertStore
 from patchbay.checks.egress import EgressGuard
+from patchbay.checks.nameservers import Nameservers
 from patchbay.checks.policy import EgressPolicy
 from patchbay.connections.vault import Vault
 from patchbay.platform.clock import utc_now
@@ -21,12 +22,12 @@ from patchbay.platform.settings import DeliverNotificationsSettings
 def _sender() -> Sender:
     settings = DeliverNotificationsSettings.from_env()
     table = Table(settings.integrations_table)
-    policy = EgressPolicy.parse(settings.egress_allow, {settings.api_host})
+    policy = EgressPolicy.parse(settings.egress_allow).excluding([settings.api_host])
     return Sender(
         AlertStore(table),
         Outbox(table),
         Keyring(Vault(table, settings.vault_key_id)),
-        EgressGuard(policy),
+        EgressGuard(policy, nameservers=Nameservers(settings.dns_resolver)),
         policy,
         allowed_topics(settings.alert_topic_arns),
         settings.integration_bus,

@@ -137,6 +137,7 @@ def list_space_health(
         now=now,
         limit=query.limit,
         start=_lists().position(query, scope, now),
+        counted=query.counted,
     )
     return Listing(items=page.items, next_cursor=_lists().next_cursor(page.next_start, scope, now))
 

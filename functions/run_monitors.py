@@ -5,6 +5,7 @@ from typing import Any
 
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.history import TestHistory
+from patchbay.checks.nameservers import Nameservers
 from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.testing import Tester
 from patchbay.connections.state import AutoDisable
@@ -29,7 +30,9 @@ from patchbay.registry.store import RegistryStore
 def _sweeper() -> Sweeper:
     settings = RunMonitorsSettings.from_env()
     table, events = ReadAhead(settings.integrations_table), ReadAhead(settings.events_table)
-    guard = EgressGuard(EgressPolicy.parse(settings.egress_allow, {settings.api_host}))
+    guard = EgressGuard(
+        EgressPolicy.parse(settings.egress_allow), nameservers=Nameservers(settings.dns_resolver)
+    ).excluding([settings.api_host])
     history = TestHistory(events, CursorSeal(table))
     tester = Tester(
         RegistryStore(table),

@@ -5,6 +5,7 @@ from typing import Any
 
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.history import TestHistory
+from patchbay.checks.nameservers import Nameservers
 from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.queued import QueuedTests
 from patchbay.checks.testing import Tester
@@ -25,9 +26,15 @@ def _settings() -> RunTestsSettings:
 
 
 @cache
+def _guard() -> EgressGuard:
+    settings = _settings()
+    return EgressGuard(
+        EgressPolicy.parse(settings.egress_allow), nameservers=Nameservers(settings.dns_resolver)
+    )
+
+
 def _guard_for(domain_name: str) -> EgressGuard:
-    own = {domain_name, _settings().api_host}
-    return EgressGuard(EgressPolicy.parse(_settings().egress_allow, own))
+    return _guard().excluding([domain_name, _settings().api_host])
 
 
 @cache

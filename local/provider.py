@@ -6,6 +6,7 @@
 |---|---|
 | `/me` | 200 `{"login": "octocat"}` with `Authorization: Bearer right-key`, otherwise 401 |
 | `/tables` | 200 `{"tables": ["issues"]}` with the same key, otherwise 401 |
+| `/scoped` | 403 with the same key, which lacks the scope `issues:read`; otherwise 401 |
 | `/<status>`, such as `/500` | that status |
 | `/silent` | none: the connection stays open |
 """
@@ -20,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _SILENCE_SECONDS = 60
+_NO_SCOPE = 'Bearer error="insufficient_scope", scope="issues:read"'
 _BEHIND_THE_KEY: dict[str, dict[str, Any]] = {
     "/me": {"login": "octocat"},
     "/tables": {"tables": ["issues"]},
@@ -65,12 +67,15 @@ def provider(port: int = 0) -> Iterator[Provider]:
                 self.send_header("Location", f"{served.url}/me")
             if status == 429:
                 self.send_header("Retry-After", "7")
+            if self.path == "/scoped" and status == 403:
+                self.send_header("WWW-Authenticate", _NO_SCOPE)
             self.end_headers()
             self.wfile.write(body)
 
         def _status(self, authorization: str | None) -> int:
-            if self.path in _BEHIND_THE_KEY:
-                return 200 if authorization == f"Bearer {served.valid_key}" else 401
+            if self.path in _BEHIND_THE_KEY or self.path == "/scoped":
+                granted = 403 if self.path == "/scoped" else 200
+                return granted if authorization == f"Bearer {served.valid_key}" else 401
             text = self.path.strip("/")
             return int(text) if text in {"200", "302", "403", "429", "500", "401"} else 404
 

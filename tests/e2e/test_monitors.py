@@ -14,6 +14,8 @@ from local.emulator import REGION
 from local.provider import provider
 from local.sam import STACK_NAME
 from tests.e2e.harness import Stack, Tenant
+from tests.e2e.test_alerts import create_rule, evaluate, message
+from tests.integration.receiver import receiving
 
 MINUTE = timedelta(minutes=1)
 
@@ -84,7 +86,27 @@ def test_a_connection_with_a_monitor_shows_up_in_the_health_of_its_space_by_itse
         assert test["trigger"] == "monitor"
 
 
-def test_a_server_that_goes_down_and_comes_up_again(tenant: Tenant, schedule: Schedule) -> None:
+def test_a_server_that_goes_down_and_comes_up_again_is_told_to_a_webhook(
+    stack: Stack, tenant: Tenant, schedule: Schedule
+) -> None:
+    with receiving() as receiver:
+        secret = create_rule(tenant, receiver, {"kind": "connection_down"})
+
+        def told(number: int) -> dict[str, Any]:
+            """The webhook's message of this number, after an evaluation."""
+            evaluate(stack, datetime.now(UTC).replace(microsecond=0))
+            return message(receiver, number).verified(secret)
+
+        goes_down_and_comes_up(tenant, schedule, told)
+        assert len(receiver.requests) == 2
+    # And the summary of the space counts each of the tests
+    health = tenant.get(f"/spaces/{tenant.slug}/integration-health")
+    assert (health["success_count"], health["error_count"]) == (3, 3)
+
+
+def goes_down_and_comes_up(
+    tenant: Tenant, schedule: Schedule, told: Callable[[int], dict[str, Any]]
+) -> None:
     # Given a monitored connection, and a clock that runs ahead of the real one
     minute = datetime.now(UTC).replace(second=0, microsecond=0) + 2 * MINUTE
 
@@ -106,10 +128,16 @@ def test_a_server_that_goes_down_and_comes_up_again(tenant: Tenant, schedule: Sc
         path = monitored(tenant, port)
         assert tick(path, 1)["status"] == "connected"
     # When its server is gone for three minutes, then the third failure in a row is an outage
-    told = [tick(path, number) for number in (1, 2, 3)]
-    assert [h["status"] for h in told] == ["connected", "connected", "disconnected"]
-    assert told[-1]["error_code"] == "connection_refused"
+    down = [tick(path, number) for number in (1, 2, 3)]
+    assert [h["status"] for h in down] == ["connected", "connected", "disconnected"]
+    assert down[-1]["error_code"] == "connection_refused"
+    firing = told(0)
+    assert firing["type"] == "alert.firing"
+    assert firing["data"]["subject"]["id"] == path.rpartition("/")[2]
     # And when it is back, the second success in a row is its end
     with provider(port):
         back = [tick(path, number) for number in (1, 2)]
     assert [h["status"] for h in back] == ["disconnected", "connected"]
+    resolved = told(1)
+    assert (resolved["type"], resolved["data"]["resolution"]) == ("alert.resolved", "recovered")
+    assert resolved["data"]["alert_id"] == firing["data"]["alert_id"]

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 import alerts as function
+from patchbay.connections.vault import Vault
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.platform.clock import floor_to_hour, utc_now
-from patchbay.platform.dynamodb import Table
+from patchbay.platform.dynamodb import Item, Table
 from tests.integration.alerting import (
     RATE,
     alerts,
@@ -209,6 +210,43 @@ def test_a_create_that_is_sent_again_tells_the_same_secret(tenant: Tenant) -> No
     again = tenant.client.post(RULES, body, idempotency_key="k")
     assert (again.status, again.json) == (201, first.json)
     assert len(tenant.client.get(RULES).json["items"]) == 1
+
+
+def test_no_webhooks_secret_is_sealed_under_a_key_that_has_just_been_rotated_away(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a rotation of the data key that comes after the first seal of each request
+    sealed = Vault.sealed
+
+    def rotating() -> None:
+        def and_then_rotated(self: Vault, *arguments: Any) -> Item:
+            item = sealed(self, *arguments)
+            monkeypatch.setattr(Vault, "sealed", sealed)
+            keys = f"/v1/organizations/{tenant.organization_id}/data-keys"
+            assert tenant.client.call("POST", keys, None).status == 201
+            return item
+
+        monkeypatch.setattr(Vault, "sealed", and_then_rotated)
+
+    # When a rule of two webhooks is made, one is replaced, and the other's secret rotated
+    rotating()
+    made = create_rule(tenant, channels=[webhook(HOOK), webhook(HOOK)])
+    [kept, _] = made["channels"]
+    path = f"{RULES}/{made['id']}"
+    assert data_keys_of_webhooks(tenant) == [2, 2]
+    rotating()
+    changed = tenant.client.patch(path, {"channels": [kept, webhook(HOOK)]})
+    assert changed.status == 200, changed.text
+    assert data_keys_of_webhooks(tenant) == [2, 3]
+    rotating()
+    assert tenant.client.post(f"{path}/channels/{kept['id']}/rotate-secret", None).status == 200
+    # Then each is sealed under the key that is current after its rotation
+    assert data_keys_of_webhooks(tenant) == [3, 4]
+
+
+def data_keys_of_webhooks(tenant: Tenant) -> list[int]:
+    sealed = Table("IntegrationsTable").query(f"ORG#{tenant.organization_id}", prefix="SECRET#chn_")
+    return sorted(int(item["data_key"]) for item in sealed.items)
 
 
 def test_a_secret_is_rotated_once_for_a_repeated_request(tenant: Tenant) -> None:

@@ -392,6 +392,19 @@ def test_the_time_of_a_test_is_its_manifests_or_the_default_of_how_it_runs() -> 
     assert engine.ASYNCHRONOUS.default_ms > engine.SYNCHRONOUS.default_ms
 
 
+def test_a_manifest_may_ask_for_the_minute_that_only_a_queued_test_has(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the total of the manifest below, and a synchronous test's cut to a second
+    publish_integration(tenant, manifest=slow_manifest(server, timeoutMs=60_000))
+    monkeypatch.setattr(engine, "SYNCHRONOUS", engine.Budget(1000, 1000))
+    answer = check(tenant, "sources", create_source(tenant)).json
+    skipped = [
+        step["name"] for step in answer["steps"] if step["skip_reason"] == "budget_exhausted"
+    ]
+    assert skipped == ["second"]
+
+
 def test_a_capability_that_fails_puts_only_itself_at_risk(tenant: Tenant, server: Provider) -> None:
     manifest = calling(server.port)
     whoami = manifest["checks"]["steps"][0]

@@ -389,3 +389,24 @@ def test_connections_of_another_tenant_are_not_there(tenant: Tenant, stranger: T
         path = f"{connectors}/connections/{connection['id']}"
         assert stranger.client.patch(path, {"name": "mine"}).status == 404
     assert tenant.client.get(path_of(tenant, connection)).json == connection
+
+
+def test_many_small_edits_of_configurations_do_not_outgrow_what_one_may_give(
+    tenant: Tenant,
+) -> None:
+    publish_integration(tenant)
+    path = path_of(tenant, create_connection(tenant, create_source(tenant)))
+    part = "x" * 20_000
+    assert tenant.client.patch(path, {"configurations": {"one": part}}).status == 200
+    answer = tenant.client.patch(path, {"configurations": {"two": part}})
+    assert (answer.status, answer.pointers) == (400, ["/configurations"])
+    replaced = tenant.client.patch(path, {"configurations": {"one": None, "two": part}})
+    assert replaced.status == 200
+
+
+def test_a_value_that_only_python_takes_for_equal_is_judged(tenant: Tenant) -> None:
+    publish_integration(tenant, manifest={"configurationSchema": DEPTH})
+    source = create_source(tenant)
+    path = path_of(tenant, create_connection(tenant, source, configurations={"depth": 1}))
+    answer = tenant.client.patch(path, {"configurations": {"depth": True}})
+    assert (answer.status, answer.pointers) == (400, ["/configurations/depth"])

@@ -1,5 +1,6 @@
 """Deliveries to real receivers: signed, at least once, one at a time, in order."""
 
+import errno
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,12 @@ import deliver_notifications
 from patchbay.alerts import delivery as sending
 from patchbay.alerts.model import DeliveryStatus
 from patchbay.alerts.outbox import Outbox
+from patchbay.alerts.standing import LANES
+from patchbay.connections.vault import secret_key
 from patchbay.health.model import EventStatus
 from patchbay.platform.aws import client
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Key, Table
+from patchbay.platform.dynamodb import Delete, Key, Table
 from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration.alerting import (
     alerts,
@@ -462,3 +465,55 @@ def test_many_receivers_that_hang_are_waited_for_side_by_side(
     monkeypatch.setattr(sender, "_attempt", counted)
     assert sum(sender.send_due(lambda: 60).values()) == 20
     assert most > 10
+
+
+def test_an_attempt_that_crashes_is_tried_again_and_stops_no_other(
+    tenant: Tenant, receiver: Receiver, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiving() as gone:
+        fire(tenant, now, gone.url, receiver.url)
+        exchange = sending.exchange  # type: ignore[attr-defined]
+
+        async def crashing(guard: Any, request: Any, **rest: Any) -> Any:
+            if str(request.target.port) in gone.url:
+                raise OSError(errno.EHOSTUNREACH, "no route to host")
+            return await exchange(guard, request, **rest)
+
+        monkeypatch.setattr(sending, "exchange", crashing)
+        answer = deliver_notifications.handler({"Records": queued()}, None)
+    assert answer == {"batchItemFailures": []}
+    assert len(receiver.requests) == 1
+    [alert] = alerts(tenant)
+    by_status = {d["status"]: d for d in deliveries(tenant, alert["id"])}
+    assert set(by_status) == {"delivered", "pending"}
+    assert by_status["pending"]["attempts"][0]["error"] == "internal_error"
+
+
+def test_a_webhook_without_its_secret_is_given_up_like_any_other(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    made = fire(tenant, now, receiver.url)
+    [channel] = made["channels"]
+    Table("IntegrationsTable").write(Delete(secret_key(tenant.organization_id, channel["id"])))
+    deliver()
+    assert only_delivery(tenant)["attempts"][0]["error"] == "internal_error"
+    make_due(timedelta(hours=24))
+    deliver()
+    assert only_delivery(tenant)["status"] == "failed"
+    assert receiver.requests == []
+
+
+def test_one_lane_that_does_not_end_leaves_the_others_their_turn(
+    deployed: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def due(_: Outbox, lane: int, *__: object) -> list[Key]:
+        asked.append(lane)
+        return [Key("SPACE#none", f"OUT#{len(asked)}")] if lane == 0 else []
+
+    monkeypatch.setattr(Outbox, "due", due)
+    left = iter([100.0, 80.0, 60.0, 40.0, 20.0])
+    outcomes = deliver_notifications._sender().send_due(lambda: next(left))
+    assert asked == list(range(LANES))
+    assert outcomes == {"settled": 1}

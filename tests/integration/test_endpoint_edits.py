@@ -9,7 +9,9 @@ import pytest
 import connections
 from patchbay.connections.vault import Place
 from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Delete, Table
 from patchbay.registry.manifest import Role
+from patchbay.registry.store import integration_key, slug_key
 from tests.integration.api import Answer
 from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET
@@ -239,3 +241,161 @@ def test_a_source_takes_a_range_of_versions(tenant: Tenant) -> None:
     assert tenant.client.get(path).json["version"] == "1.4.0"
     body = {"name": "x", "integration": "acme/crm", "version": "^3.0.0"}
     assert tenant.client.post(f"{tenant.connectors}/sources", body).pointers == ["/version"]
+
+
+def stepping(*steps: dict[str, Any]) -> dict[str, Any]:
+    named = [{"name": f"step {n}", "kind": "http", **step} for n, step in enumerate(steps)]
+    return {"checks": {"steps": named}}
+
+
+def test_a_user_who_is_a_secret_does_not_hide_where_it_goes(tenant: Tenant) -> None:
+    # Given a check with the secret as the user of basic authentication
+    def asking(host: str) -> dict[str, Any]:
+        basic = {"username": "{{secrets.api_key}}", "password": "x"}
+        return stepping(
+            {"request": {"url": f"https://{{{{variables.team}}}}.{host}/", "basic": basic}}
+        )
+
+    publish(tenant, "1.0.0", manifest=asking("example.com"))
+    path = create(tenant)
+    # When a variable, or a new release, moves the host
+    moved = tenant.client.patch(path, {"variables": {"team": "evil"}})
+    publish(tenant, "1.1.0", manifest=asking("example.net"))
+    upgraded = tenant.client.patch(path, {"version": "1.1.0"})
+    # Then the secret has to be entered again
+    for answer in (moved, upgraded):
+        assert verdict(answer) == "deny:secret_binding"
+        assert answer.json["error"]["details"]["changed"] == ["destination"]
+
+
+def test_a_secret_of_one_host_does_not_go_to_another_of_the_same_checks(tenant: Tenant) -> None:
+    # Given two hosts, of which one is told the credential
+    def asking(told: str, untold: str) -> dict[str, Any]:
+        return stepping(
+            {"request": {"url": f"https://{told}/"}},
+            {"request": {"url": f"https://{untold}/"}, "auth": False},
+        )
+
+    publish(tenant, "1.0.0", manifest=asking("{{variables.team}}.example.com", "b.example.com"))
+    path = create(tenant)
+    # When a release tells it to the other one instead
+    publish(tenant, "1.1.0", manifest=asking("b.example.com", "{{variables.team}}.example.com"))
+    answer = tenant.client.patch(path, {"version": "1.1.0"})
+    # Then the set of hosts is as it was, and the secret has to be entered again
+    assert verdict(answer) == "deny:secret_binding"
+    assert answer.json["error"]["details"]["changed"] == ["sent"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Host", "baseUrl", "tokenURL", "token-url", "sslMode", "verifyTls", "db_host", "APIHost"],
+)
+def test_a_variable_that_decides_is_known_in_any_spelling(tenant: Tenant, name: str) -> None:
+    schema = {"type": "object", "properties": {name: {"type": "string"}}}
+    publish(tenant, "1.0.0", variablesSchema=schema, manifest={})
+    path = create(tenant, variables={name: "a"})
+    answer = tenant.client.patch(path, {"variables": {name: "b"}})
+    assert verdict(answer) == "deny:secret_binding"
+
+
+def test_many_small_edits_do_not_outgrow_what_one_may_give(tenant: Tenant) -> None:
+    publish(tenant, "1.0.0")
+    path = create(tenant)
+    part = "x" * 20_000
+    assert tenant.client.patch(path, {"variables": {"one": part}}).status == 200
+    answer = tenant.client.patch(path, {"variables": {"two": part}})
+    assert (answer.status, answer.pointers) == (400, ["/variables"])
+    replaced = tenant.client.patch(path, {"variables": {"one": None, "two": part}})
+    assert replaced.status == 200
+
+
+def test_all_secrets_of_an_endpoint_fit_into_one_item(tenant: Tenant) -> None:
+    # Given as many secrets as a request takes
+    names = [f"secret_{number}" for number in range(40)]
+    declared = {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+    publish(tenant, "1.0.0", manifest={"secretsSchema": declared})
+    long = "€" * 4000
+    path = create(tenant, secrets=dict.fromkeys(names[:20], long))
+    # When more come than an item holds
+    answer = tenant.client.patch(path, {"secrets": dict.fromkeys(names[20:], long)})
+    # Then it is the caller's mistake, and nothing has changed
+    assert (answer.status, answer.pointers) == (400, ["/secrets"])
+    assert stored_secrets(tenant, path) == dict.fromkeys(names[:20], long)
+
+
+@pytest.mark.parametrize("mask", [" ", "\t", "**** ****", "********\n", "• • •"])
+def test_a_mask_with_blanks_is_no_secret(tenant: Tenant, mask: str) -> None:
+    publish(tenant, "1.0.0")
+    path = create(tenant)
+    answer = tenant.client.patch(path, {"secrets": {"api_key": mask}})
+    assert (answer.status, answer.pointers) == (400, ["/secrets/api_key"])
+    assert stored_secrets(tenant, path) == {"api_key": SECRET}
+
+
+def test_another_integration_of_the_same_name_is_no_release_of_this_one(
+    tenant: Tenant, integrations_table: Table
+) -> None:
+    # Given a source of an integration that was purged, and a new one under its publisher and slug
+    publish(tenant, "1.0.0")
+    path = create(tenant)
+    source = tenant.client.get(path).json
+    integrations_table.write(Delete(slug_key("acme", "crm")))
+    integrations_table.write(Delete(integration_key(source["integration_id"])))
+    publish(tenant, "1.0.0", name="Another")
+    publish(tenant, "2.0.0")
+    # When the source is to become one of its releases, with the secret entered again
+    for version in ("1.0.0", "2.0.0", "^1.0.0"):
+        edit = {"version": version, "secrets": {"api_key": SECRET}}
+        answer = tenant.client.patch(path, edit)
+        # Then it stays what it is
+        assert (answer.status, answer.pointers) == (400, ["/version"])
+    assert tenant.client.get(path).json == source
+
+
+def test_what_decides_is_found_within_variables_too(tenant: Tenant) -> None:
+    # Given places that are members of variables, or several
+    place = {"type": "string", "format": "hostname"}
+    schema = {
+        "type": "object",
+        "properties": {
+            "server": {"type": "object", "properties": {"at": place, "note": {"type": "string"}}},
+            "replicas": {"type": "array", "items": {"type": "object"}},
+            "brokers": {"type": "array", "items": place},
+        },
+    }
+    publish(tenant, "1.0.0", variablesSchema=schema, manifest={})
+    variables = {
+        "server": {"at": "a.example.com", "note": "n"},
+        "replicas": [{"host": "a.example.com", "note": "n"}],
+        "brokers": ["a.example.com"],
+        "hosts": ["a.example.com"],
+    }
+    path = create(tenant, variables=variables)
+    # When one of them changes, then the secret has to be entered again
+    for edit in (
+        {"server": {"at": "b.example.com"}},
+        {"replicas": [{"host": "b.example.com"}]},
+        {"brokers": ["b.example.com"]},
+        {"hosts": ["a.example.com", "b.example.com"]},
+    ):
+        assert verdict(tenant.client.patch(path, {"variables": edit})) == "deny:secret_binding"
+    # But not for what stands beside it
+    beside = {"server": {"note": "m"}, "replicas": [{"host": "a.example.com", "note": "m"}]}
+    assert verdict(tenant.client.patch(path, {"variables": beside})) == "allow"
+    assert stored_secrets(tenant, path) == {"api_key": SECRET}
+
+
+@pytest.mark.parametrize(("before", "after"), [(443, 443.0), (1, True), (0, False)])
+def test_values_that_only_python_takes_for_equal_are_a_change(
+    tenant: Tenant, before: object, after: object
+) -> None:
+    schema = {"type": "object", "properties": {"port": {}}}
+    publish(tenant, "1.0.0", variablesSchema=schema, manifest={})
+    path = create(tenant, variables={"port": before})
+    # Kept secrets are sealed for the text of the place, so they would not open any more
+    assert (
+        verdict(tenant.client.patch(path, {"variables": {"port": after}})) == "deny:secret_binding"
+    )
+    edit = {"variables": {"port": after}, "secrets": {"api_key": SECRET}}
+    assert tenant.client.patch(path, edit).status == 200
+    assert stored_secrets(tenant, path) == {"api_key": SECRET}

@@ -583,7 +583,7 @@ def test_an_evaluation_out_of_time_is_gone_on_with_where_it_stopped(
     seen: list[str] = []
     one = evaluator()
 
-    def look(space_id: str, _: datetime) -> list[Key]:
+    def look(space_id: str, *_: object) -> list[Key]:
         seen.append(space_id)
         return []
 
@@ -609,3 +609,47 @@ def test_an_evaluation_out_of_time_is_gone_on_with_where_it_stopped(
     assert run(100)
     assert len(seen) == len(tenants)
     assert AlertStore(Table("IntegrationsTable")).position() == (0, "")
+
+
+def test_a_space_with_more_to_tell_than_there_is_time_for_lets_the_others_have_their_turn(
+    tenant: Tenant, stranger: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patchbay.alerts.evaluation._BATCH", 1)
+    # Given a space with five subjects that are down, and one with a single one
+    kinds = [kind for kind in IntegrationType if kind is not IntegrationType.CONNECTION_TEST]
+    create_rule(tenant, condition=RATE | {"per": "integration_type"}, channels=[BUS])
+    for kind in kinds:
+        report(tenant, EventStatus.ERROR, now, kind=kind)
+    create_rule(stranger, channels=[BUS])
+    report(stranger, EventStatus.ERROR, now)
+
+    def writes_in(transitions: int) -> bool:
+        """An evaluation whose time is over after so many transitions; whether it has ended."""
+        begun = 0
+        store = AlertStore(Table("IntegrationsTable"))
+        advance = store.advance
+
+        def counted(*arguments: Any) -> list[Key]:
+            nonlocal begun
+            begun += 1
+            return advance(*arguments)
+
+        monkeypatch.setattr(store, "advance", counted)
+        one = Evaluator(
+            store,
+            EventStore(Table("EventsTable"), 35),
+            TenancyStore(Table("IntegrationsTable")),
+            lambda _: None,
+        )
+        finished = one.run(now, lambda: 0.0 if begun >= transitions else 60.0).finished
+        assert begun <= transitions
+        return finished
+
+    # When each evaluation has time for two of the six
+    for _ in range(3):
+        writes_in(2)
+    # Then each is told once, and none of them has to wait for more than its turn
+    assert states(tenant) == ["firing"] * len(kinds)
+    assert states(stranger) == ["firing"]
+    assert notices(tenant) == ["firing"] * len(kinds)
+    assert writes_in(2)

@@ -17,6 +17,7 @@ from patchbay.platform.clock import epoch_seconds
 from patchbay.platform.dynamodb import (
     CALL_ATTEMPTS,
     Contended,
+    Delete,
     Item,
     Key,
     Page,
@@ -362,13 +363,32 @@ def test_events_and_buckets_expire_by_the_time_of_the_event(
 
     [item] = events_table.query_all(f"SPACE#{SPACE}#2026-02-15#0")
     assert item["sk"] == "2026-02-15T10:20:30.000Z#run-1"
-    assert item["expires_at"] == epoch_seconds(one.occurred_at, timedelta(days=35))
+    assert item["expires_at"] == epoch_seconds(one.occurred_at, timedelta(days=37))
     assert {b["sk"]: b["expires_at"] for b in events_table.query_all(f"SPACE#{SPACE}")} == {
         "D#2026-02-15#0": epoch_seconds(datetime(2026, 2, 15, tzinfo=UTC), timedelta(days=400)),
         "H#2026-02-15T10#0": epoch_seconds(
             datetime(2026, 2, 15, 10, tzinfo=UTC), timedelta(days=400)
         ),
     }
+
+
+def test_an_event_outlives_the_time_in_which_it_can_come_again(
+    store: EventStore, events_table: Table
+) -> None:
+    # Given an event as old as can be, of a call that will be repeated under its Idempotency-Key
+    oldest = event("run-1", ago=NOW - store.oldest(NOW))
+    store.add([oldest], NOW)
+
+    # When it is repeated at the end of that key's time, after all that is over has been removed
+    later = NOW + timedelta(hours=24)
+    for item in list(events_table.query_all(f"SPACE#{SPACE}#{oldest.occurred_at.date()}#0")):
+        if item["expires_at"] <= epoch_seconds(later):
+            events_table.write(Delete(Key(item["pk"], item["sk"])))
+    added = store.add([oldest], NOW)
+
+    # Then it is a duplicate
+    assert added == Added(accepted=0, duplicates=1)
+    assert store.list_events(SPACE, now=later, limit=1).items == []
 
 
 # ---------------------------------------------------------------- others, and faults

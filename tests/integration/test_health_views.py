@@ -141,7 +141,7 @@ def put_connection(
     table = Table("IntegrationsTable")
     health = {
         "status": status,
-        "since": to_text(now - timedelta(minutes=minutes)),
+        "since": more.pop("since", to_text(now - timedelta(minutes=minutes))),
         "checked_at": to_text(now),
         "latency_ms": 3,
         "error_code": None if status == "connected" else "auth_invalid",
@@ -199,6 +199,17 @@ def test_connections_come_worst_first(tenant: Tenant) -> None:
         "auth_invalid",
         "none",
     )
+
+
+def test_among_equals_the_longest_comes_first_to_the_millisecond(tenant: Tenant) -> None:
+    for name, since in (
+        ("later", "2026-02-17T10:00:00.500Z"),
+        ("first", "2026-02-17T10:00:00Z"),
+        ("last", "2026-02-17T10:00:01Z"),
+    ):
+        put_connection(tenant, name, "error", since=since)
+
+    assert names(tenant) == ["first", "later", "last"]
 
 
 def test_pages_of_connections_go_on_over_blocks(
@@ -286,6 +297,30 @@ def test_spaces_stand_side_by_side_worst_first(tenant: Tenant) -> None:
         assert len(one["series"]) in (7, 8)
         assert sum(point["total"] for point in one["series"]) == one["total_events"]
     assert set(worse["series"][0]) == {"starts_at", "total", "errors", "success_rate", "no_data"}
+
+
+def test_spaces_are_compared_with_platform_faults_as_errors_on_demand(tenant: Tenant) -> None:
+    # Given a space with a success and a platform fault, now and in the week before
+    now = utc_now()
+    store = EventStore(Table("EventsTable"), 35)
+    for at in (now, window_start(now, 7) - timedelta(hours=1)):
+        send(tenant, "acme", event("SUCCESS", at))
+        store.add([platform_fault(tenant.space_id, at)], now)
+    path = f"/v1/organizations/{tenant.organization_id}/integration-health?days=7"
+    # Then they are in no total, unless they are asked for
+    [apart] = tenant.client.get(path).json["items"]
+    assert tenant.client.get(f"{path}&exclude_blame=platform").json["items"] == [apart]
+    assert (apart["total_events"], apart["platform_faults"]) == (1, 1)
+    [told] = tenant.client.get(f"{path}&exclude_blame=none").json["items"]
+    assert (told["total_events"], told["success_rate"], told["platform_faults"]) == (2, 50.0, 1)
+    assert told["previous"]["error_count"] == 1
+    assert sum(point["errors"] for point in told["series"]) == 1
+    # And a cursor is of the one list or the other
+    add_space(tenant, "quiet")
+    cursor = tenant.client.get(f"{path}&limit=1").json["next_cursor"]
+    assert tenant.client.get(f"{path}&limit=1&cursor={cursor}").status == 200
+    other = f"{path}&limit=1&cursor={cursor}&exclude_blame=none"
+    assert tenant.client.get(other).code == "INVALID_CURSOR"
 
 
 def test_what_is_before_the_counts_is_not_compared(tenant: Tenant) -> None:

@@ -526,6 +526,25 @@ def test_a_create_that_is_repeated_after_its_reply_was_lost_makes_one_of_each(
     assert tenant.client.delete(f"{tenant.connectors}/sources/{holder['id']}").status == 204
 
 
+def test_a_repetition_after_a_newer_release_tells_what_the_first_has_made(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patchbay.platform.dynamodb.pause_seconds", lambda _: 0)
+    integration = publish_integration(tenant)
+    sources = f"{tenant.connectors}/sources"
+    body = {"name": "CRM", "integration": "acme/crm", "variables": {"path": "me"}}
+    # Given a source that was made while nobody was told
+    LostReplies(3, applied=True)
+    assert tenant.client.post(sources, body, idempotency_key="once").status == 503
+    # When another release is the current one by the time of the repetition
+    path = f"/v1/integrations/{integration['id']}"
+    assert tenant.client.post(f"{path}/publish", {"version": "2.0.0"}).status == 201
+    again = tenant.client.post(sources, body, idempotency_key="once")
+    # Then the answer is the source that stands there
+    assert (again.status, again.json["version"]) == (201, "1.0.0")
+    assert tenant.client.get(sources).json["items"] == [again.json]
+
+
 def test_a_create_that_fails_leaves_nothing(
     tenant: Tenant, deployed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

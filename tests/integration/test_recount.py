@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from patchbay.health.buckets import Bucket, Period
+from patchbay.health.folding import Folder
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.recount import Difference, Recount, Unsettled, main
 from patchbay.health.shards import MAIN_SHARD, absorbing, bucket_key
 from patchbay.health.store import EventStore
-from patchbay.platform.dynamodb import Put, Table
+from patchbay.platform.dynamodb import Delete, Put, Table
+from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration.conftest import Tenant
 
 NOW = datetime(2026, 2, 17, 10, 20, 30, tzinfo=UTC)
@@ -99,6 +101,36 @@ def test_a_bucket_that_is_gone_is_made_again(
     assert command() == 0
 
 
+def test_counts_whose_shard_0_is_gone_are_told_and_mended(
+    tenant: Tenant, store: EventStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a day that was folded, of which a hand has taken shard 0 away: nobody can read it
+    table = Table("EventsTable")
+    one = event(tenant.space_id, "late")
+    with pytest.MonkeyPatch.context() as aside:
+        aside.setattr("patchbay.health.store.MAIN_SHARD", 3)
+        store.add([one], NOW)
+    Folder(table, lambda: NOW + timedelta(days=1)).run(timedelta(hours=1))
+    table.write(Delete(bucket_key(tenant.space_id, DAY, MAIN_SHARD)))
+    with pytest.raises(TemporarilyUnavailable):
+        store.counts_between(tenant.space_id, [("D#", "D#~")])
+
+    # When it is counted again
+    assert command() == 2
+    found, _ = lines(capsys)
+    assert (found["period"], found["stored"], found["counted"]["total"]) == (
+        "D#2026-02-16",
+        None,
+        4,
+    )
+    assert command("--repair") == 0
+
+    # Then it is right
+    assert command() == 0
+    [bucket] = store.counts_between(tenant.space_id, [("D#", "D#~")]).values()
+    assert bucket.by_type[IntegrationType.WEBHOOK].success == 4
+
+
 class Meddling(Table):
     """Before each transaction, or after each read of events, something happens."""
 
@@ -169,6 +201,7 @@ def test_a_repair_that_meets_a_writer_keeps_both(tenant: Tenant, store: EventSto
     ("more", "said"),
     [
         (["--from", "2026-01-13"], "events are kept since 2026-01-14"),
+        (["--to", "2026-02-14"], "--to is before --from"),
         (["--space", "nowhere"], "SPACE_NOT_FOUND"),
         (["--events-table", "Missing"], "Missing"),
     ],

@@ -18,6 +18,7 @@ from patchbay.platform import aws as services
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key, Table
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.ids import Stamp
 from tests.integration.api import Answer, sample_event
 from tests.integration.conftest import Tenant
 from tests.integration.faults import LostReplies
@@ -140,6 +141,23 @@ def test_a_test_that_another_is_running_is_left_to_it(
     assert run(event) == [event["Records"][0]["messageId"]]
     assert server.requests == []
     assert read(tenant, queued["href"])["status"] == "running"
+
+
+def test_asking_again_for_a_test_that_runs_leaves_its_place_taken(
+    tenant: Tenant, connection: dict[str, Any]
+) -> None:
+    # Given a queued test that somebody is running
+    stamp = Stamp.fresh(utc_now())
+    subject = history.Subject(tenant.organization_id, history.Kind.CONNECTION, connection["id"])
+    tests = checks._tests("api.patchbay.example.net")
+    queued = tests.start(subject, "async", stamp)
+    turn = identity.TestIdentity(queued.id)
+    assert checks._history().claim(subject, turn, utc_now()) is history.Claim.OURS
+    # When the call is repeated
+    again = tests.start(subject, "async", stamp)
+    # Then it is the same test, and still counts as one in flight
+    assert (again.id, again.status) == (queued.id, "running")
+    assert leases(tenant) == [f"lease_{queued.id}"]
 
 
 def test_a_claim_whose_reply_is_lost_is_a_claim(

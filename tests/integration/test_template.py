@@ -10,6 +10,7 @@ import pytest
 
 from patchbay.checks import history
 from patchbay.checks import testing as engine
+from patchbay.checks.nameservers import PUBLIC, Nameservers
 from patchbay.checks.policy import EgressPolicy
 from patchbay.monitors.sweeping import PAGE_SECONDS
 from patchbay.monitors.wheel import MAX_LANES
@@ -110,7 +111,13 @@ def test_no_policy_has_a_wildcard_but_for_the_secrets_that_are_referred_to(
         for text in texts([statement["Action"], statement["Resource"]]):
             assert "*" not in text, name
             assert not text.startswith("secretsmanager:"), name
-    assert readers == ["ConnectionsFunction", "ChecksFunction"]
+    # Whoever sends a secret somewhere, and nobody else
+    assert readers == [
+        "ConnectionsFunction",
+        "ChecksFunction",
+        "RunTestsFunction",
+        "RunMonitorsFunction",
+    ]
 
 
 def test_tables_are_kept_backed_up_encrypted_and_paid_by_use(template: dict[str, Any]) -> None:
@@ -201,6 +208,45 @@ def test_the_pattern_of_egress_rules_is_what_the_guard_reads(template: dict[str,
         assert not re.fullmatch(pattern, text)
         with pytest.raises(ValueError, match="cidr"):
             EgressPolicy.parse(text)
+
+
+def test_the_pattern_of_name_servers_is_what_the_guard_reads(template: dict[str, Any]) -> None:
+    parameter = template["Parameters"]["DnsResolver"]
+    assert parameter["Default"] == PUBLIC
+    for text in (PUBLIC, "9.9.9.9:5353, 2620:fe::fe", "[2620:fe::fe]:5353", "::1,[::1]"):
+        assert re.fullmatch(parameter["AllowedPattern"], text)
+        Nameservers(text)
+    for text in ("", "dns.example.com", "9.9.9.9,", "9.9.9.9:", "9.9.9.9 1.1.1.1", "[::1]:x"):
+        assert not re.fullmatch(parameter["AllowedPattern"], text)
+        with pytest.raises(ValueError, match="address"):
+            Nameservers(text)
+
+
+def test_what_is_put_aside_and_every_function_that_fails_is_told(template: dict[str, Any]) -> None:
+    set_aside = {
+        name.removesuffix(".Arn")
+        for queue in resources(template, "AWS::SQS::Queue").values()
+        for name in texts(queue["Properties"].get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+    }
+    for rule in resources(template, "AWS::Events::Rule").values():
+        for target in rule["Properties"]["Targets"]:
+            set_aside.update(n.removesuffix(".Arn") for n in texts(target["DeadLetterConfig"]))
+    watched: dict[str, list[str]] = {}
+    topic = {"!If": ["HasAlarmTopic", [{"!Ref": "AlarmTopicArn"}], {"!Ref": "AWS::NoValue"}]}
+    for name, alarm in resources(template, "AWS::CloudWatch::Alarm").items():
+        properties = alarm["Properties"]
+        assert properties["AlarmActions"] == properties["OKActions"] == topic, name
+        [dimension] = properties["Dimensions"]
+        [target] = texts(dimension["Value"])
+        watched.setdefault(properties["MetricName"], []).append(target)
+        if properties["MetricName"] in ("Errors", "ApproximateNumberOfMessagesVisible"):
+            # One is too many, and nothing is no news.
+            assert properties["Threshold"] == 0
+            assert properties["ComparisonOperator"] == "GreaterThanThreshold"
+            assert properties["TreatMissingData"] == "notBreaching"
+    queues = watched["ApproximateNumberOfMessagesVisible"]
+    assert sorted(queues) == sorted(f"{name}.QueueName" for name in set_aside)
+    assert sorted(watched["Errors"]) == sorted(functions(template))
 
 
 def test_what_a_queue_delivers_is_not_delivered_to_a_second_function_meanwhile(

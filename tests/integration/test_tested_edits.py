@@ -1,5 +1,6 @@
 """Edits tested before they are stored, and secrets that are never lent to another place."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from patchbay.connections.configuring import Configurator
 from patchbay.connections.vault import Place
 from patchbay.platform.clock import utc_now
 from patchbay.registry.manifest import Role
+from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET, create_source, publish_integration
 
@@ -117,6 +119,29 @@ def test_a_destination_is_tested_too(tenant: Tenant, server: Provider, path: str
     own = f"{destinations}/{made['id']}?test=true"
     assert tenant.client.patch(own, {"name": "y"}).code == "TEST_FAILED"
     assert tenant.client.patch(own, {"secrets": {"api_key": SECRET}}).status == 200
+
+
+def test_an_edit_may_not_make_a_test_call_the_api_that_it_runs_in(
+    tenant: Tenant, path: str
+) -> None:
+    # Given an edit that leads to the name that the API is called by
+    own = "api.patchbay.example.net"
+    edit = {"variables": {"host": own, "path": "me"}, "secrets": {"api_key": "new"}}
+    event = sample_event("connections")
+    route = "PATCH " + path.replace(tenant.organization_id, "{organization_id}")
+    route = route.rpartition("/")[0] + "/{source_id}"
+    event |= {"routeKey": route, "rawPath": path, "rawQueryString": "test=true"}
+    event |= {"body": json.dumps(edit)}
+    context = event["requestContext"]
+    context |= {"routeKey": route, "domainName": own}
+    context["http"] |= {"path": path, "method": "PATCH"}
+    context["authorizer"]["lambda"]["organization_id"] = tenant.organization_id
+    # When it is tested
+    answer = connections.handler(event, None)
+    # Then nothing is dialled
+    assert answer["statusCode"] == 422
+    report = json.loads(answer["body"])["error"]["details"]["test"]
+    assert [s["detail"] for s in report["steps"] if s["status"] == "failed"] == ["name"]
 
 
 def test_what_is_wrong_before_a_test_is_told_without_one(
@@ -275,3 +300,50 @@ def test_a_dry_run_never_sends_a_stored_secret_where_its_body_says(
         [field] = body
         assert answer.pointers == [f"/{field}"]
         assert server.requests == []
+
+
+def test_a_tested_edit_counts_within_the_limits_of_tests(
+    tenant: Tenant, server: Provider, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESTS_PER_MINUTE", "1")
+    connections._settings.cache_clear()
+    assert tenant.client.patch(f"{path}?test=true", {"name": "One"}).status == 200
+    refused = tenant.client.patch(f"{path}?test=true", {"name": "Two"})
+    # Then the second one is not tried, not stored, and told when to come again
+    assert (refused.status, refused.code) == (429, "RATE_LIMITED")
+    assert 0 < int(refused.headers["retry-after"]) <= 120
+    assert len(server.requests) == 1
+    assert tenant.client.get(path).json["name"] == "One"
+    # And edits without a test are not touched by that
+    assert tenant.client.patch(path, {"name": "Three"}).status == 200
+
+
+def test_a_tested_edit_returns_its_place_among_the_tests_in_flight(
+    tenant: Tenant, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESTS_IN_FLIGHT", "1")
+    connections._settings.cache_clear()
+    failing = {"secrets": {"api_key": "mistyped"}}
+    assert tenant.client.patch(f"{path}?test=true", failing).status == 422
+    assert tenant.client.patch(f"{path}?test=true", {"name": "Next"}).status == 200
+
+
+def test_a_tested_edit_does_not_dial_the_api_itself(tenant: Tenant, path: str) -> None:
+    # Given that the API is called by a name of its own, when a source is led there
+    own = "api.patchbay.example.net"
+    event = sample_event("connections")
+    route = "PATCH /v1/organizations/{organization_id}/knowledge/connectors/sources/{source_id}"
+    event |= {
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": "test=true",
+        "body": json.dumps({"variables": {"host": own}, "secrets": {"api_key": "new"}}),
+    }
+    event["requestContext"] |= {"domainName": own, "routeKey": route}
+    event["requestContext"]["http"] |= {"method": "PATCH", "path": path}
+    event["requestContext"]["authorizer"]["lambda"]["organization_id"] = tenant.organization_id
+    answer = json.loads(connections.handler(event, None)["body"])
+    # Then its name is refused, and is not even resolved
+    report = answer["error"]["details"]["test"]
+    [failed] = [step for step in report["steps"] if step["status"] == "failed"]
+    assert (failed["code"], failed["detail"]) == ("egress_blocked", "name")

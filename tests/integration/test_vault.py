@@ -20,6 +20,7 @@ from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import ListQuery
 from patchbay.registry.manifest import Role
 from tests.integration.conftest import Tenant
+from tests.integration.faults import atomic
 from tests.integration.story import SECRET, create_source, publish_integration
 
 PATH = "/v1/organizations"
@@ -137,7 +138,7 @@ def test_the_same_stamp_makes_one_key(tenant: Tenant, source: dict[str, Any]) ->
 def test_many_rotations_at_once_give_each_a_number_of_its_own(
     tenant: Tenant, source: dict[str, Any]
 ) -> None:
-    with ThreadPoolExecutor(4) as pool:
+    with atomic("TransactWriteItems"), ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: rotate(tenant)["number"], range(4)))
     assert sorted(made) == [2, 3, 4, 5]
     assert numbers(tenant) == (5, [1, 2, 3, 4, 5])
@@ -329,18 +330,18 @@ def test_a_crash_between_the_pointer_and_the_keys_is_finished_by_a_repetition(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rotate(tenant)
-    write, left = Table.write, [1]
+    transact, left = Table.transact, [1]
 
-    def dies(self: Table, request: Any) -> None:
-        if isinstance(request, Delete) and request.key.sk.startswith("DATAKEY#"):
+    def dies(self: Table, writes: Any) -> None:
+        if isinstance(writes[0], Delete) and writes[0].key.sk.startswith("DATAKEY#"):
             if not left:
                 raise RuntimeError("the process is gone")
             left.pop()
-        write(self, request)
+        transact(self, writes)
 
-    monkeypatch.setattr(Table, "write", dies)
+    monkeypatch.setattr(Table, "transact", dies)
     assert delete_all(operator, tenant, through=2).status == 500
-    monkeypatch.setattr(Table, "write", write)
+    monkeypatch.setattr(Table, "transact", transact)
     # Nothing is sealed under what is half deleted
     create_source(tenant)
     assert numbers(tenant)[0] == 3

@@ -1,12 +1,12 @@
 """Counting stored events one by one, with nothing of the code that is under test."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket, total_of
-from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket
+from patchbay.health.model import Event, EventStatus
 
 
 def grouped[K: Hashable](
@@ -18,12 +18,28 @@ def grouped[K: Hashable](
     return groups
 
 
-def plain(events: Iterable[Event]) -> dict[str, Any]:
-    """The figures of some events, by type."""
-    return {
+def plain(events: Sequence[Event]) -> dict[str, Any]:
+    """The figures of some events, by type, and the platform faults apart."""
+    counted = [event for event in events if not event.platform_fault]
+    faults = [event for event in events if event.platform_fault]
+    by_type = {
         kind.value: figures(of_kind)
-        for kind, of_kind in grouped(events, lambda event: event.integration_type).items()
+        for kind, of_kind in grouped(counted, lambda event: event.integration_type).items()
     }
+    by_fault = {
+        kind.value: (len(of_kind), max(event.occurred_at for event in of_kind))
+        for kind, of_kind in grouped(faults, lambda event: event.integration_type).items()
+    }
+    return {"types": by_type, "faults": by_fault}
+
+
+def counted_as(events: Iterable[Event], *, blame: bool) -> list[Event]:
+    """The events that views count: with `blame`, platform faults are errors without a duration."""
+    return [
+        event.model_copy(update={"duration_ms": None}) if event.platform_fault else event
+        for event in events
+        if blame or not event.platform_fault
+    ]
 
 
 def figures(events: list[Event]) -> dict[str, Any]:
@@ -45,8 +61,7 @@ def figures(events: list[Event]) -> dict[str, Any]:
 
 def told_by(bucket: Bucket) -> dict[str, Any]:
     """What a bucket says, in the same form."""
-    assert bucket.faults == {}
-    return {
+    by_type = {
         kind.value: {
             "success": tally.success,
             "errors": tally.errors,
@@ -57,6 +72,8 @@ def told_by(bucket: Bucket) -> dict[str, Any]:
         }
         for kind, tally in bucket.by_type.items()
     }
+    by_fault = {kind.value: (one.count, one.last_at) for kind, one in bucket.faults.items()}
+    return {"types": by_type, "faults": by_fault}
 
 
 def hour_of(event: Event) -> datetime:
@@ -69,11 +86,3 @@ def day_of(event: Event) -> datetime:
 
 def window(now: datetime, days: int) -> datetime:
     return (now - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
-
-
-def kinds_in(events: Iterable[Event]) -> set[IntegrationType]:
-    return {event.integration_type for event in events}
-
-
-def total(bucket: Bucket) -> int:
-    return total_of(bucket).total

@@ -1,6 +1,7 @@
 """Events under every fault at once, and then the question whether the counts are right.
 
-Eight writers take deliveries from one queue: calls of the API and messages of the bus. The tables
+Eight writers take deliveries from one queue: calls of the API, messages of the bus, and tests of
+ours, some of which failed through us. The tables
 throttle, refuse and lose replies; writers crash between any two calls; what was not acknowledged
 comes again, and some of what was. Meanwhile the fold runs, and crashes too. Afterwards:
 
@@ -26,7 +27,7 @@ from patchbay.health.folding import Folder
 from patchbay.health.intake import Intake, Message
 from patchbay.health.model import Event
 from patchbay.health.series import Interval, Point, points_of
-from patchbay.health.shards import LANES, spread_days_pk
+from patchbay.health.shards import LANES, SETTLED, spread_days_pk
 from patchbay.health.store import EventStore
 from patchbay.health.summary import HealthSummary, summarize, window_start
 from patchbay.platform.dynamodb import Table
@@ -106,13 +107,14 @@ class Simulation:
         self._queue.extend((delivery, 0) for delivery in deliveries)
         with _no_waiting():
             self._side_by_side([*[self._writer] * WRITERS, self._fold])
-            self._seen_spread()
             self._redrive()
             stored = self._stored(places)
             self._check(places, stored, "")
             self._fold_to_the_end()
             self._check(places, stored, " after the fold")
-        self._happened("events stored", sum(map(len, stored.values())))
+        kept = [event for events in stored.values() for event in events]
+        self._happened("events stored", len(kept))
+        self._happened("of them platform faults", sum(event.platform_fault for event in kept))
         return self._outcome
 
     # ------------------------------------------------------------ what happens
@@ -218,8 +220,9 @@ class Simulation:
 
     def _folded(self, table: Table) -> None:
         """One run of the fold; between two of them is time enough for the second step."""
+        self._seen_spread()
         self._folds += 1
-        clock = NOW + self._folds * timedelta(minutes=2)
+        clock = NOW + self._folds * SETTLED
         Folder(table, lambda: clock).run(timedelta(hours=1))
         self._happened("folds")
 
@@ -293,8 +296,10 @@ class Simulation:
             start = recount.window(NOW, days)
             inside = [event for event in events if event.occurred_at >= start]
             buckets = store.buckets_since(space_id, window_start(NOW, days))
-            summary = summarize(buckets, days, space_id)
-            yield f"{days} days", _summary(summary), _plain_summary(inside)
+            for blame in (False, True):
+                seen = [bucket.with_faults_as_errors() if blame else bucket for bucket in buckets]
+                summary = _summary(summarize(seen, days, space_id))
+                yield f"{days} days, blame {blame}", summary, _plain_summary(inside, blame=blame)
         for days, interval, key in (
             (30, Interval.DAY, recount.day_of),
             (7, Interval.HOUR, recount.hour_of),
@@ -335,37 +340,48 @@ def _no_waiting() -> Iterator[None]:
 
 def _summary(told: HealthSummary) -> dict[str, Any]:
     return {
+        "platform_faults": told.platform_faults,
         "total_events": told.total_events,
         "success_count": told.success_count,
         "error_count": told.error_count,
         "last_success_at": told.last_success_at,
         "last_error_at": told.last_error_at,
         "types": {
-            one.integration_type.value: (one.total, one.success, one.errors)
+            one.integration_type.value: (one.total, one.success, one.errors, one.last_event_at)
             for one in told.by_integration_type
         },
     }
 
 
-def _plain_summary(events: list[Event]) -> dict[str, Any]:
+def _plain_summary(stored: list[Event], *, blame: bool) -> dict[str, Any]:
+    events = recount.counted_as(stored, blame=blame)
     overall = recount.figures(events)
     return {
+        "platform_faults": sum(event.platform_fault for event in stored),
         "total_events": len(events),
         "success_count": overall["success"],
         "error_count": overall["errors"],
         "last_success_at": overall["last_success_at"],
         "last_error_at": overall["last_error_at"],
         "types": {
-            kind: (one["success"] + one["errors"], one["success"], one["errors"])
-            for kind, one in recount.plain(events).items()
+            kind.value: _plain_type(group)
+            for kind, group in recount.grouped(events, lambda e: e.integration_type).items()
         },
     }
 
 
-def _point(told: Point) -> tuple[int, ...]:
-    return told.total, told.success, told.errors, told.latency.count
-
-
-def _plain_point(events: list[Event]) -> tuple[int, ...]:
+def _plain_type(events: list[Event]) -> tuple[Any, ...]:
     counted = recount.figures(events)
-    return len(events), counted["success"], counted["errors"], sum(counted["latencies"])
+    last = max(event.occurred_at for event in events)
+    return len(events), counted["success"], counted["errors"], last
+
+
+def _point(told: Point) -> tuple[int, ...]:
+    return told.total, told.success, told.errors, told.latency.count, told.platform_faults
+
+
+def _plain_point(stored: list[Event]) -> tuple[int, ...]:
+    events = recount.counted_as(stored, blame=False)
+    counted = recount.figures(events)
+    faults = len(stored) - len(events)
+    return len(events), counted["success"], counted["errors"], sum(counted["latencies"]), faults

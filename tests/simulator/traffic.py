@@ -1,4 +1,5 @@
-"""What producers send: calls of the API and messages of the bus, some twice, none in order."""
+"""What producers send, some of it twice, none in order: calls of the API, messages of the bus, and
+our own tests of connections."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,8 +11,9 @@ from uuid import UUID
 
 from patchbay.health.intake import Envelope
 from patchbay.health.model import Event, EventBatch, EventStatus, IntegrationType, accept
+from patchbay.health.recording import event_of_test
 from patchbay.platform.clock import to_text
-from patchbay.platform.ids import Stamp
+from patchbay.platform.ids import Stamp, derived_id
 
 DAYS: Final = 40
 DUPLICATES: Final = 0.03
@@ -32,16 +34,19 @@ class Place:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One call or message. `body` is None for a call of the API."""
+    """One call or message. `body` is None for a call of the API, and for `tests` of ours."""
 
     name: str
     place: Place
     drafts: tuple[dict[str, Any], ...]
     body: str | None
     poison: bool = False
+    tests: tuple[Event, ...] = ()
 
     def events(self, now: datetime) -> list[Event]:
         """What it comes to when it is taken."""
+        if self.tests:
+            return list(self.tests)
         oldest = now - timedelta(days=366)
         if self.body is None:
             return accept(self.batch, self.place.space_id, Stamp.fresh(now), oldest)
@@ -67,7 +72,11 @@ def traffic(
             at = now - chance.choice([timedelta(hours=30), timedelta(days=9), timedelta(minutes=5)])
         spread = chance.choice([timedelta(minutes=1), timedelta(hours=1), timedelta(days=3)])
         name = f"d{len(deliveries)}"
-        if chance.random() < 0.5:
+        entrance = chance.random()
+        if entrance < 0.15:
+            tests = [_test(chance, place, at, spread, now, f"{name}-{n}") for n in range(size)]
+            deliveries.append(Delivery(name, place, (), None, tests=tuple(tests)))
+        elif entrance < 0.55:
             drafts = [_draft(chance, at, spread, now, f"{name}-{n}") for n in range(size)]
             deliveries.append(Delivery(name, place, tuple(drafts), None))
         else:
@@ -95,6 +104,24 @@ def _draft(
     if chance.random() < 0.7:
         draft["duration_ms"] = int(chance.lognormvariate(6, 2)) % 86_400_000
     return draft
+
+
+def _test(
+    chance: Random, place: Place, at: datetime, spread: timedelta, now: datetime, event_id: str
+) -> Event:
+    """A test of a connection; some fail, some of those through us."""
+    later = timedelta(milliseconds=chance.randrange(spread // timedelta(milliseconds=1)))
+    passed = chance.random() < 0.6
+    event = event_of_test(
+        place.space_id,
+        derived_id("con", at, event_id),
+        passed=passed,
+        latency_ms=chance.randrange(100_000),
+        code=None if passed else "provider_timeout",
+        platform_fault=not passed and chance.random() < 0.5,
+        now=min(now, at + later),
+    )
+    return event.model_copy(update={"id": event_id})
 
 
 def _message(
@@ -125,6 +152,8 @@ def _message(
 def _again(delivery: Delivery, chance: Random) -> Delivery:
     """The same call once more as a producer repeats it, or the same message as a queue does."""
     if delivery.body is not None or chance.random() < 0.5:
+        return delivery
+    if delivery.tests:
         return delivery
     drafts = list(delivery.drafts)
     chance.shuffle(drafts)

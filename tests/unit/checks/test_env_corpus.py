@@ -163,7 +163,7 @@ def test_the_surroundings_do_not_matter(
 def test_names_that_become_known_later_are_refused_with_those_known_before() -> None:
     # given a guard that knows one name of ours
     resolver = FakeResolver({"api.acme.com": [["52.1.2.3"]], "www.acme.com": [["52.1.2.3"]]})
-    policy = EgressPolicy.parse("", own_names=["old.example.net"])
+    policy = EgressPolicy().excluding(["old.example.net"])
     guard = EgressGuard(policy, resolver=resolver).excluding(["API.acme.com.", ""])
 
     # when, then

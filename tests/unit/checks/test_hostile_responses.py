@@ -122,6 +122,10 @@ OTHERS: list[tuple[Handler, str]] = [
         answering(http_response("200 OK", b"no zlib", "Content-Encoding: deflate")),
         "unexpected_response",
     ),
+    (
+        answering(http_response("200 OK", gzip.compress(b"ok")[:-9], "Content-Encoding: gzip")),
+        "unexpected_response",
+    ),
     (answering(http_response("200 OK", b"x", "Content-Encoding: br")), "unexpected_response"),
     (answering(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"), "unexpected_response"),
     (answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), "connection_reset"),
@@ -161,7 +165,7 @@ def test_other_ways_not_to_answer(handler: Handler, code: str) -> None:
     "response",
     [
         http_response("200 OK", b"x" * 65_536),
-        http_response("200 OK", gzip.compress(b'{"ok":1}'), "Content-Encoding: gzip"),
+        http_response("200 OK", gzip.compress(b'{"ok":1}', mtime=0), "Content-Encoding: gzip"),
         b"HTTP/1.1 103 Early Hints\r\n\r\n" + http_response("204 No Content"),
         b"HTTP/1.0 200 OK\r\n\r\nuntil the end",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",

@@ -91,6 +91,11 @@ def test_what_is_no_scalar_is_refused(value: object) -> None:
         ("https://a.example.com/{{variables.q}}/x", {"q": ".."}),
         ("https://a.example.com/.{{variables.q}}/x", {"q": "."}),
         ("https://a.example.com/{{variables.q}}{{variables.team}}", {"q": ".", "team": "."}),
+        ("https://a.example.com/{{variables.q}}/x", {"q": "../admin"}),
+        ("https://a.example.com/{{variables.q}}/x", {"q": "a/../../admin"}),
+        ("https://a.example.com/{{variables.q}}/x", {"q": "a\\..\\admin"}),
+        ("https://a.example.com/.{{variables.q}}/x", {"q": "./admin"}),
+        ("https://a.example.com/%2e{{variables.q}}/x", {"q": "."}),
         ("https://a.example.com/?x={{variables.q}}", {"q": "a\x00"}),
         ("https://a.example.com/?x={{variables.q}}", {"q": "\ud800"}),
     ],
@@ -102,6 +107,12 @@ def test_a_value_that_would_change_the_url_is_refused_by_its_field(
         filled(template, **variables)
     assert refused.value.problem.pointer.removeprefix("/variables/") in variables
     assert refused.value.problem.code == "config_invalid"
+
+
+@pytest.mark.parametrize("q", ["owner/name", "a..b", "...", "v1.2", "..x", "%2e%2e"])
+def test_a_value_with_a_slash_or_dots_that_leads_nowhere_else_is_encoded(q: str) -> None:
+    url = filled("https://a.example.com/{{variables.q}}/x", q=q)
+    assert [unquote(segment) for segment in urlsplit(url).path.split("/")] == ["", q, "x"]
 
 
 def test_a_whole_host_comes_from_a_variable_of_format_hostname() -> None:

@@ -220,7 +220,7 @@ def test_without_a_mandatory_step_a_test_could_only_pass() -> None:
         (http_step(category="maybe"), "/category"),
         (http_step(mandatory="yes"), "/mandatory"),
         (http_step(capability="unknown"), "/capability"),
-        (http_step(timeoutMs=26_000), "/timeoutMs"),
+        (http_step(timeoutMs=60_001), "/timeoutMs"),
         (http_step(timeoutMs=True), "/timeoutMs"),
         (http_step(retries=3), "/retries"),
         (http_step(auth="no"), "/auth"),

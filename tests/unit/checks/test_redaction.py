@@ -1,5 +1,6 @@
 """Secrets taken out of texts."""
 
+import html
 import json
 from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
@@ -24,6 +25,11 @@ SECRET = "pä§$ w0rd/+?>~"
         quote(SECRET, safe="").lower().replace("pä", "pä"),
         quote_plus(SECRET),
         json.dumps(SECRET)[1:-1],
+        html.escape(SECRET),
+        SECRET.encode().hex(),
+        SECRET.encode().hex().upper(),
+        SECRET.upper(),
+        quote(SECRET, safe="").upper(),
     ],
 )
 def test_a_secret_is_replaced_in_every_usual_encoding(form: str) -> None:
@@ -36,6 +42,10 @@ def test_the_longest_secret_goes_first() -> None:
 
 def test_a_secret_too_short_to_be_one_does_not_tear_words_apart() -> None:
     assert Redactor(["e", "tep"])("Step whoami failed") == "Step whoami failed"
+
+
+def test_a_short_secret_is_looked_for_as_it_is_spelt() -> None:
+    assert Redactor(["Host"])("The host of Host") == "The host of [redacted]"
 
 
 def test_without_secrets_a_text_stays_as_it_is() -> None:

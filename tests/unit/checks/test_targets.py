@@ -11,7 +11,8 @@ from patchbay.checks.targets import Target, literal_address, parse_host, parse_u
 
 # Characters that parsers are known to disagree about, and enough others to make URLs of them.
 _TEXT = st.text(
-    st.sampled_from("abcx019.-_:/?#@[]%\\ \t\n{}|^`&=+,;!~١０①。ａé\u00ad\u200b"), max_size=24
+    st.sampled_from("abcx019.-_:/?#@[]%\\ \t\n{}|^`&=+,;!~١０①。ａé\u00ad\u200b\u212a\u017f"),
+    max_size=24,
 )
 _URLS = st.builds(
     lambda scheme, host, port, rest: f"{scheme}://{host}{port}{rest}",
@@ -30,6 +31,7 @@ _URLS = st.builds(
 @given(_URLS)
 @example("http://example.com:٣/")
 @example("http://example.com:８０/")
+@example("http://\N{KELVIN SIGN}ube.example.com/")
 def test_what_is_accepted_reads_the_same_a_second_time_and_to_another_parser(url: str) -> None:
     # given a URL that the parser takes
     try:

@@ -174,6 +174,22 @@ def test_a_run_that_is_out_of_time_at_once_loses_nothing() -> None:
     assert set(here.history) == here.expected([NOON])
 
 
+def test_a_slot_of_which_every_target_hangs_is_handed_back_in_time() -> None:
+    # Given 80 targets that take their whole second, 8 tests at once, and time for three rounds
+    here = minutely(80)
+    here.seconds = dict.fromkeys(here.intervals, 1.0)
+    limits = Limits(page=5, in_flight=8, pages_at_once=4, page_seconds=3.5, test_ms=1000)
+    until = time.monotonic() + 7.5
+    swept = sweep(here, [first()], limits, lambda: until - time.monotonic())
+    # Then every page that has begun has ended, and the rest is a sweep again
+    assert (swept.failed, swept.handed_back) == ([], 1)
+    tested = {one for one, _ in here.history}
+    assert set(here.dialled) == set(here.history)
+    assert len(tested) >= 15
+    [(rest, _)] = here.queue
+    assert len(here.members(rest, 1000).keys) == 80 - len(tested)
+
+
 def test_one_that_ends_the_process_every_time_stands_alone_in_the_end() -> None:
     here = minutely(103)
     poison = sorted(here.intervals)[50]

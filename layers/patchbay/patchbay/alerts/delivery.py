@@ -9,7 +9,7 @@
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ from patchbay.checks.retry_after import retry_after_seconds
 from patchbay.platform.aws import Refused, call, client
 from patchbay.platform.clock import Clock, to_text
 from patchbay.platform.dynamodb import Key
-from patchbay.platform.errors import NotFound, PatchbayError
+from patchbay.platform.errors import NotFound, PatchbayError, TemporarilyUnavailable
 from patchbay.platform.logging import logger
 from patchbay.platform.strict_json import loads
 
@@ -114,18 +114,19 @@ class Sender:
         self._clock = clock
 
     def send_due(self, seconds_left: Callable[[], float]) -> Counter[str]:
-        """All that is due in the outbox, page by page; the outcomes."""
+        """All that is due in the outbox, a page of each lane in turn; the outcomes."""
         outcomes: Counter[str] = Counter()
-        for lane in range(LANES):
-            seen: set[Key] = set()
-            while seconds_left() > _PAGE_SECONDS:
-                keys = self._outbox.due(lane, self._clock(), _PAGE)
-                # The index may still tell of what has just been settled.
-                fresh = [key for key in keys if key not in seen]
-                if not fresh:
-                    break
+        seen: set[Key] = set()
+        lanes = deque(range(LANES))
+        while lanes and seconds_left() > _PAGE_SECONDS:
+            lane = lanes.popleft()
+            keys = self._outbox.due(lane, self._clock(), _PAGE)
+            # The index may still tell of what has just been settled.
+            fresh = [key for key in keys if key not in seen]
+            if fresh:
                 seen.update(fresh)
                 outcomes += self.send(fresh)
+                lanes.append(lane)
         return outcomes
 
     def send_messages(
@@ -164,11 +165,11 @@ class Sender:
             if not isinstance(claimed, Outgoing):
                 return claimed
             started = self._clock()
-            sent = await self._attempt(claimed, started)
+            sent = await self._attempted(claimed, started)
             return await asyncio.to_thread(self._settle, claimed, sent, started)
-        except PatchbayError as error:
+        except Exception as error:
             # A table or key that does not answer: the claim runs out and it is due again.
-            logger.warning("delivery interrupted", delivery=key.sk, error=error.code)
+            logger.warning("delivery interrupted", delivery=key.sk, error=type(error).__name__)
             return INTERRUPTED
 
     def _claimed(self, key: Key) -> Outgoing | str:
@@ -192,6 +193,19 @@ class Sender:
                 self._outbox.settle(claimed, DeliveryStatus.SKIPPED, None, None)
                 return "skipped"
         return claimed
+
+    async def _attempted(self, claimed: Outgoing, now: datetime) -> Sent:
+        """An attempt to its end. Raises `TemporarilyUnavailable` and nothing else: what was not
+        foreseen is a failure of this delivery, so that it ends with its 24 hours and stops no
+        other."""
+        try:
+            return await self._attempt(claimed, now)
+        except TemporarilyUnavailable:
+            raise
+        except Exception as error:
+            # Only the type: the text of an unforeseen error may quote what was being sent.
+            logger.error("delivery crashed", delivery=claimed.key.sk, error=type(error).__name__)
+            return Sent(delivered=False, error="internal_error")
 
     async def _attempt(self, claimed: Outgoing, now: datetime) -> Sent:
         try:

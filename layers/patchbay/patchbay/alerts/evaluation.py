@@ -3,7 +3,9 @@
 1. The sparse index tells which spaces have rules to evaluate: without rules, one query a lane.
 2. Spaces are evaluated side by side. Each reads its rules, their states and what the rules ask
    for, decides, and writes what changed; a space that fails stops no other.
-3. When the time runs out, the next evaluation goes on where this one stopped.
+3. When the time runs out, the next evaluation goes on where this one stopped. A space that has more
+   to write than there is time for is cut short: what it has written needs no writing again, so it
+   ends in some minutes and keeps no other space from its turn.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +31,8 @@ _BATCH: Final = 32
 
 RESERVE_SECONDS: Final = 12.0
 """What the slowest batch may still take: a table that hangs ends a call within 9 s."""
+
+type InTime = Callable[[], bool]
 
 type Kick = Callable[[Sequence[Key]], None]
 """Tells the sender which deliveries are new; the outbox has them, whatever becomes of it."""
@@ -68,20 +72,26 @@ class Evaluator:
         done = failed = notifications = 0
         lane, after = self._store.position()
         resumed = (lane, after) != (0, "")
+
+        def in_time() -> bool:
+            return seconds_left() >= RESERVE_SECONDS
+
         for position, batch in self._batches(lane, after):
-            if seconds_left() < RESERVE_SECONDS:
+            if not in_time():
                 self._store.keep_position(*position)
                 return Evaluated(done, failed, notifications, finished=False)
-            for keys in self._side_by_side(batch, now):
+            for keys in self._side_by_side(batch, now, in_time):
                 done += 1
                 failed += keys is None
                 notifications += len(keys or ())
         if resumed:
             self._store.forget_position()
-        return Evaluated(done, failed, notifications, finished=True)
+        return Evaluated(done, failed, notifications, finished=in_time())
 
-    def evaluate_space(self, space_id: str, now: datetime) -> list[Key]:
-        """The deliveries that came of it."""
+    def evaluate_space(
+        self, space_id: str, now: datetime, in_time: InTime = lambda: True
+    ) -> list[Key]:
+        """The deliveries that came of it; what is not decided in time is left as it was."""
         space = self._tenants.space_by_id(space_id)
         if space is None:
             return []
@@ -100,9 +110,9 @@ class Evaluator:
             if rule.deleting:
                 continue
             if rule.enabled:
-                made += self._evaluate(rule, own, facts, now)
+                made += self._evaluate(rule, own, facts, now, in_time)
             elif any(standing.state.is_open for standing in own.values()):
-                made += self._close(rule, own.values(), Resolution.RULE_DISABLED, now)
+                made += self._close(rule, own.values(), Resolution.RULE_DISABLED, now, in_time)
             else:
                 self._store.unslot(rule)
         if made:
@@ -110,7 +120,12 @@ class Evaluator:
         return made
 
     def _evaluate(
-        self, rule: Rule, standings: dict[str, Standing], facts: Facts, now: datetime
+        self,
+        rule: Rule,
+        standings: dict[str, Standing],
+        facts: Facts,
+        now: datetime,
+        in_time: InTime,
     ) -> list[Key]:
         made: list[Key] = []
         timing = Timing.of(rule)
@@ -123,17 +138,26 @@ class Evaluator:
             seen = facts.observe(rule, subject, firing=state.phase is Phase.FIRING)
             step = decide(timing, state, seen.verdict, now)
             if step.state != state or step.notice:
+                if not in_time():
+                    return made
                 made += self._store.advance(rule, standing, step, seen.summary, now)
         gone = [standing for key, standing in standings.items() if key not in subjects]
-        return made + self._close(rule, gone, Resolution.SUBJECT_GONE, now)
+        return made + self._close(rule, gone, Resolution.SUBJECT_GONE, now, in_time)
 
     def _close(
-        self, rule: Rule, standings: Iterable[Standing], resolution: Resolution, now: datetime
+        self,
+        rule: Rule,
+        standings: Iterable[Standing],
+        resolution: Resolution,
+        now: datetime,
+        in_time: InTime,
     ) -> list[Key]:
         made: list[Key] = []
         for standing in standings:
             if not standing.state.is_open:
                 continue
+            if not in_time():
+                break
             since = standing.state.since
             changed = since is not None and rule.watching_since > since
             why = Resolution.RULE_CHANGED if changed and rule.enabled else resolution
@@ -153,12 +177,14 @@ class Evaluator:
                 yield (lane, done), batch
                 done = batch[-1]
 
-    def _side_by_side(self, spaces: Sequence[str], now: datetime) -> Iterator[list[Key] | None]:
+    def _side_by_side(
+        self, spaces: Sequence[str], now: datetime, in_time: InTime
+    ) -> Iterator[list[Key] | None]:
         """The deliveries of each space; None for one that failed."""
 
         def guarded(space_id: str) -> list[Key] | None:
             try:
-                return self.evaluate_space(space_id, now)
+                return self.evaluate_space(space_id, now, in_time)
             except Exception as error:
                 # Only the type: the text of an unforeseen error may quote a tenant's data.
                 logger.error("evaluation failed", space_id=space_id, error=type(error).__name__)

@@ -57,6 +57,7 @@ class Facts:
         self._event_window = max(map(_event_window, rules), default=timedelta(0))
         self._merged: dict[datetime, Bucket] = {}
         self._recent: list[Event] | None = None
+        self._recent_of: dict[str, list[Event]] = {}
         self._recent_since = now
         self._connections: dict[str, ConnectionHealth] | None = None
 
@@ -96,7 +97,7 @@ class Facts:
             start = self._now - window
             return counted(
                 event
-                for event in self._newest_events()
+                for event in self._newest_events_of(subject)
                 if event.occurred_at >= start and _concerns(subject, event)
             )
         tally = tally_of(self._since(window), subject)
@@ -112,11 +113,7 @@ class Facts:
 
     def _activity_of_connection(self, rule: Rule, subject: Subject, after: timedelta) -> Activity:
         start = self._now - after
-        own = [
-            event
-            for event in self._newest_events()
-            if event.connection_id == subject.id and event.occurred_at >= start
-        ]
+        own = [e for e in self._newest_events_of(subject) if e.occurred_at >= start]
         successes = [
             event.occurred_at
             for event in own
@@ -147,6 +144,18 @@ class Facts:
             cut = page.next_start is not None and page.items
             self._recent_since = page.items[-1].occurred_at if cut else since
         return self._recent
+
+    def _newest_events_of(self, subject: Subject) -> list[Event]:
+        """Those that may concern a subject: a connection's own, or else all of them."""
+        newest = self._newest_events()
+        if subject.kind is not SubjectKind.CONNECTION:
+            return newest
+        if not self._recent_of:
+            # Once for all of them: a space may have thousands of connections.
+            for event in newest:
+                if event.connection_id is not None:
+                    self._recent_of.setdefault(event.connection_id, []).append(event)
+        return self._recent_of.get(subject.id, [])
 
     def _all_connections(self) -> dict[str, ConnectionHealth]:
         if self._connections is None:

@@ -25,7 +25,7 @@ from patchbay.alerts.store import AlertStore
 from patchbay.checks.failures import EgressBlocked
 from patchbay.checks.policy import EgressPolicy
 from patchbay.connections.vault import secret_key
-from patchbay.platform.dynamodb import Delete, Item, Put
+from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import InvalidInput, NotFound, Problem
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
@@ -67,14 +67,19 @@ class Rulebook:
             watching_since=stamp.now,
             revision=1,
         )
-        secrets, sealed = self._issued(rule, rule.channels, stamp.now)
-        if not self._store.create_rule(rule, space, sealed, secrets):
-            # The request that this one repeats ended before it could tell its secrets.
-            secrets = {
-                channel.id: self._open(rule, channel, stamp.now).current
-                for channel in _webhooks(rule.channels)
-            }
-        return _issued_rule(rule, secrets)
+
+        def attempt() -> IssuedRule:
+            secrets, sealed = self._issued(rule, rule.channels, stamp.now)
+            if not self._store.create_rule(rule, space, sealed, secrets):
+                # The request that this one repeats ended before it could tell its secrets.
+                secrets = {
+                    channel.id: self._open(rule, channel, stamp.now).current
+                    for channel in _webhooks(rule.channels)
+                }
+            return _issued_rule(rule, secrets)
+
+        # Data keys may be rotated between the sealing and the write.
+        return serially(attempt)
 
     def change(
         self, space: Space, rule_id: str, patch: RulePatch, if_match: IfMatch, stamp: Stamp
@@ -112,11 +117,9 @@ class Rulebook:
             self._store.replace_rule(
                 old,
                 rule,
-                [
-                    *(Put(item) for item in sealed),
-                    *(Delete(secret_key(rule.organization_id, c.id)) for c in dropped),
-                ],
-                secrets,
+                sealed,
+                [secret_key(rule.organization_id, c.id) for c in dropped],
+                secrets_entered=secrets,
             )
             return _issued_rule(rule, secrets)
 
@@ -142,7 +145,7 @@ class Rulebook:
                     rule.organization_id, rule.id, channel, after, stamp.now
                 )
                 raised = rule.model_copy(update={"revision": rule.revision + 1})
-                self._store.replace_rule(rule, raised, [Put(sealed)], [channel.id])
+                self._store.replace_rule(rule, raised, [sealed], secrets_entered=[channel.id])
             return IssuedSecret(
                 channel_id=channel.id,
                 secret=after.current,

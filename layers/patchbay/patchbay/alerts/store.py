@@ -34,7 +34,7 @@ from patchbay.alerts.outbox import new_deliveries
 from patchbay.alerts.standing import INDEX, Standing, lane_of, space_pk
 from patchbay.connections.model import HealthStatus
 from patchbay.connections.store import connection_key, connections_of_space_pk
-from patchbay.connections.vault import secret_key
+from patchbay.connections.vault import key_of_all, secret_key
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_text
 from patchbay.platform.cursor import CursorSeal
@@ -109,7 +109,8 @@ class AlertStore:
 
         `secrets_entered` names the channels whose secrets are `sealed`.
 
-        Raises `Conflict` if the space has as many rules as it may have.
+        Raises `Conflict` if the space has as many rules as it may have, and `TransactionRefused`
+        if the data keys were rotated meanwhile.
         """
         count = Update(
             rule_count_key(space.id),
@@ -123,6 +124,7 @@ class AlertStore:
                     count,
                     use_of_space(space, +1),
                     *(Put(item, ABSENT) for item in sealed),
+                    *key_of_all(sealed),
                     recorded(
                         rule.organization_id,
                         Entity.ALERT_RULE,
@@ -138,7 +140,9 @@ class AlertStore:
                 return False
             if 1 in refused.failed:
                 raise Conflict(f"A space has at most {MAX_RULES} alert rules.") from None
-            raise NotFound("space") from None
+            if 2 in refused.failed:
+                raise NotFound("space") from None
+            raise
         return True
 
     def rule(self, space_id: str, rule_id: str) -> Rule:
@@ -163,24 +167,32 @@ class AlertStore:
         self,
         old: Rule,
         new: Rule,
-        secrets: Sequence[Put | Delete],
+        sealed: Sequence[Item] = (),
+        dropped: Iterable[Key] = (),
         secrets_entered: Iterable[str] = (),
     ) -> None:
-        """`secrets_entered` names the channels that get other secrets.
+        """Writes a new revision, with its new `sealed` secrets, and without those `dropped`.
 
-        Raises `TransactionRefused` if somebody else came in between.
+        `secrets_entered` names the channels of the new secrets. Raises `TransactionRefused` if
+        somebody else came in between, or rotated the data keys.
         """
-        told = recorded(
-            old.organization_id,
-            Entity.ALERT_RULE,
-            old.id,
-            Action.DELETED if new.deleting else Action.CHANGED,
-            before=old,
-            after=None if new.deleting else new,
-            secrets_entered=secrets_entered,
+        self._table.transact(
+            [
+                Put(_rule_item(new), equals("revision", old.revision)),
+                *map(Put, sealed),
+                *map(Delete, dropped),
+                *key_of_all(sealed),
+                recorded(
+                    old.organization_id,
+                    Entity.ALERT_RULE,
+                    old.id,
+                    Action.DELETED if new.deleting else Action.CHANGED,
+                    before=old,
+                    after=None if new.deleting else new,
+                    secrets_entered=secrets_entered,
+                ),
+            ]
         )
-        standing = equals("revision", old.revision)
-        self._table.transact([Put(_rule_item(new), standing), *secrets, told])
 
     def delete_rule(self, space: Space, rule_id: str, if_match: IfMatch, now: datetime) -> None:
         """With its states and secrets; its alerts end and nobody is told.
@@ -195,7 +207,7 @@ class AlertStore:
             marked = rule.model_copy(
                 update={"deleting": True, "enabled": False, "revision": rule.revision + 1}
             )
-            self.replace_rule(rule, marked, [])
+            self.replace_rule(rule, marked)
             return marked
 
         self.finish_deletion(space, serially(attempt), now)

@@ -5,7 +5,8 @@ or whoever can edit an endpoint could have its secrets sent to a place of their 
 GitLab's for integrations: a changed URL resets the masked fields.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from patchbay.checks.credentials import credential
@@ -20,17 +21,23 @@ _DECIDING: Final = frozenset(
         *("user", "username", "login", "account"),
         *("scheme", "host", "hostname", "domain", "port", "url", "base_url", "endpoint"),
         *("token_url", "proxy", "http_proxy", "https_proxy"),
-        *("tls", "ssl", "sslmode", "verify", "verify_tls", "ca", "ca_bundle", "ca_certificate"),
+        *("tls", "tls_mode", "ssl", "ssl_mode", "sslmode", "verify", "verify_tls", "verify_ssl"),
+        *("insecure", "skip_verify", "ca", "ca_bundle", "ca_cert", "ca_certificate"),
     }
 )
-"""Names that say what a variable decides where its schema has no format for it."""
+"""Names that say what a variable decides where its schema has no format for it: in any spelling
+(`tokenUrl`, `token-url`), and those of a place at the end of a name too (`db_host`)."""
+
+_DECIDING_AT_THE_END: Final = ("host", "hostname", "domain", "port", "url", "endpoint", "proxy")
+_NEXT_WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|-")
 
 
 def binding_of(release: Release, variables: Mapping[str, Any]) -> dict[str, Any]:
     """What the secrets of an endpoint are bound to, by name, in canonical form. Pure.
 
-    Integration, destinations (scheme, user, host, port) of every step, the header that carries the
-    credential, the token URL; and every variable that by its format or name is a place, a user or
+    Integration, destinations (scheme, user, host, port) of every step, and where there are several
+    which secrets go to which; the header that carries the credential, the token URL; and every
+    variable that by its format or name is a place, a user or
     a matter of trust, also where no step uses it: the product that reads the endpoint will.
     """
     target = CheckTarget(
@@ -38,13 +45,20 @@ def binding_of(release: Release, variables: Mapping[str, Any]) -> dict[str, Any]
     )
     sent = credential(target.auth_config)
     values = Values(target.variables, {})
-    return {
+    steps = [(_destination(step, values), step) for step in templates_of(target)]
+    destinations = sorted({place for place, _ in steps})
+    binding = {
         "integration": release.id,
-        "destination": sorted({_destination(step, values) for step in templates_of(target)}),
+        "destination": destinations,
         "placement": [sent.header.lower(), sent.prefix] if sent else [],
         "token_url": target.auth_config.get("tokenUrl"),
         "variables": _deciding_variables(target),
     }
+    if len(destinations) > 1:
+        binding["sent"] = sorted(
+            {f"{secret} to {place}" for place, step in steps for secret in _secrets(step)}
+        )
+    return binding
 
 
 def _destination(template: StepTemplate, values: Values) -> str:
@@ -55,19 +69,43 @@ def _destination(template: StepTemplate, values: Values) -> str:
         return f"none: {refused.problem.pointer}"
 
 
+def _secrets(template: StepTemplate) -> Iterator[str]:
+    return (p.name for p in template.placeholders() if p.source == "secrets")
+
+
 def _deciding_variables(target: CheckTarget) -> dict[str, object]:
-    properties = target.variables_schema.get("properties")
-    rules = properties if isinstance(properties, dict) else {}
-    places = {
-        name
-        for name, rule in rules.items()
-        if isinstance(rule, Mapping) and rule.get("format") in _PLACES
-    }
-    return {
-        name: _canonical(value) if name in places else value
-        for name, value in sorted(target.variables.items())
-        if name in places or name in _DECIDING
-    }
+    return dict(_deciding(target.variables, target.variables_schema, ""))
+
+
+def _deciding(values: Mapping[str, Any], schema: object, within: str) -> Iterator[tuple[str, Any]]:
+    """The values that decide, by their names; those within other values by the way to them."""
+    rules = _part(schema, "properties")
+    for name, value in sorted(values.items()):
+        rule = _part(rules, name)
+        at, items = f"{within}{name}", _part(rule, "items")
+        if _is_place(rule) or _is_place(items) or _is_deciding(name):
+            yield at, _canonical(value) if _is_place(rule) else value
+        elif isinstance(value, Mapping):
+            yield from _deciding(value, rule, f"{at}/")
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, Mapping):
+                    yield from _deciding(item, items, f"{at}/{index}/")
+
+
+def _part(schema: object, name: str) -> object:
+    return schema.get(name) if isinstance(schema, Mapping) else None
+
+
+def _is_place(rule: object) -> bool:
+    named = _part(rule, "format")
+    return isinstance(named, str) and named in _PLACES
+
+
+def _is_deciding(name: str) -> bool:
+    words = _NEXT_WORD.sub("_", name).lower()
+    last = words.rpartition("_")[2]
+    return words in _DECIDING or last.removesuffix("s") in _DECIDING_AT_THE_END
 
 
 def _canonical(value: object) -> object:

@@ -193,6 +193,8 @@ def _decompress(body: bytes, headers: Mapping[str, str]) -> bytes:
         raise CheckFailure("unexpected_response", "The answer's compression is broken.") from error
     if len(plain) > MAX_BODY:
         raise _too_large()
+    if not inflater.eof:
+        raise CheckFailure("unexpected_response", "The answer's compression is broken.")
     return plain
 
 

@@ -4,8 +4,8 @@ What a monitor runs does not pass here: its own schedule is its limit.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
 from typing import Final
 
 from patchbay.checks.contracts import Answer, DryRun, Mode, RecordedTest
@@ -83,15 +83,25 @@ class OnDemandTests:
             self._history.take_back(subject, identity)
             self._limiter.leave(organization_id, identity.test_id)
             raise
-        if test.status != "queued":
+        if test.finished:
             self._limiter.leave(organization_id, identity.test_id)
         return test
 
-    @contextmanager
-    def _in_flight(self, organization_id: str, identity: TestIdentity) -> Iterator[None]:
-        token, now = identity.test_id, self._clock()
-        self._limiter.enter(organization_id, token, self._limit, now, TO_ANSWER)
-        try:
-            yield
-        finally:
-            self._limiter.leave(organization_id, identity.test_id)
+    def _in_flight(
+        self, organization_id: str, identity: TestIdentity
+    ) -> AbstractContextManager[None]:
+        return in_flight(
+            self._limiter, self._limit, organization_id, identity.test_id, self._clock()
+        )
+
+
+@contextmanager
+def in_flight(
+    limiter: Limiter, limit: Limit, organization_id: str, token: str, now: datetime
+) -> Iterator[None]:
+    """A test within a request, by a caller who holds a lease for as long. Raises `RateLimited`."""
+    limiter.enter(organization_id, token, limit, now, TO_ANSWER)
+    try:
+        yield
+    finally:
+        limiter.leave(organization_id, token)

@@ -8,8 +8,8 @@ it:
 | label (within a host) | letters, digits, hyphens | as it is |
 | hostname (the whole host; a variable of `"format": "hostname"`) | what the URL parser takes | as
 it is |
-| path | a non-empty part of one segment; the whole segment is not `.` or `..` | all but unreserved
-|
+| path | a non-empty part of one segment, in which nothing decodes to `.` or `..` between slashes |
+all but unreserved |
 | query | any value of a parameter | all but unreserved |
 | header | visible ASCII, inner spaces | as it is |
 
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite
 from typing import Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from patchbay.checks.codes import Code
 from patchbay.checks.failures import BlockDetail, EgressBlocked
@@ -40,6 +40,8 @@ _URL: Final = re.compile(
     r"(?P<scheme>[a-z]+)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"
 )
 _LABEL_PART: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
+_SLASH: Final = re.compile(r"[/\\]")
+_DOT_SEGMENTS: Final = frozenset({".", ".."})
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -287,9 +289,9 @@ class UrlTemplate:
         for parts in self.path:
             segment = fill(parts, values, "path")
             pointer = next((part.pointer for part in placeholders_of(parts)), None)
-            # Values are encoded, so only plain dots can make a dot segment.
-            if pointer and segment in {".", ".."}:
-                raise ValueRefused(pointer, "may not be only dots")
+            # As a server may read it that decodes first, and takes a backslash for a slash.
+            if pointer and _DOT_SEGMENTS.intersection(_SLASH.split(unquote(segment))):
+                raise ValueRefused(pointer, "may not lead to another path by dots (./ or ../)")
             segments.append(segment)
         query = "&".join(name + fill(value, values, "query") for name, value in self.query)
         path = "/".join(segments)

@@ -60,14 +60,14 @@ class EgressPolicy:
     own_names: frozenset[str] = frozenset()
 
     @classmethod
-    def parse(cls, text: str, own_names: Iterable[str] = ()) -> Self:
+    def parse(cls, text: str) -> Self:
         """A policy from rules joined by commas, `127.0.0.1/32:1024-65535,10.0.0.0/8:443`; "" is
         none.
 
         Raises ValueError naming the first rule that is wrong.
         """
         rules = tuple(AllowRule.parse(part.strip()) for part in text.split(",")) if text else ()
-        return cls(rules, _canonical(own_names))
+        return cls(rules)
 
     def judge_name(self, host: str) -> None:
         """Refuses a canonical host name that is dialled under no circumstances.

@@ -1,4 +1,4 @@
-"""The `Retry-After` header (RFC 9110 §10.2.3): seconds, or a date."""
+"""The `Retry-After` header (RFC 9110 §10.2.3): seconds, or a date in any of HTTP's three forms."""
 
 import re
 from datetime import UTC, datetime
@@ -7,14 +7,18 @@ from typing import Final
 # A provider that asks for more is answered with a day: nobody plans on longer.
 MAX_SECONDS: Final = 86_400
 _SECONDS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
+# RFC 9110 §5.6.7: the one that is sent today, and the two that a recipient must still take.
+_DATES: Final = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 
 
 def retry_after_seconds(value: str, now: datetime) -> int | None:
     """Seconds to wait from `now` (aware), 0 to a day; None when the value says nothing usable."""
     if _SECONDS.fullmatch(value):
         return min(int(value), MAX_SECONDS)
-    try:
-        at = datetime.strptime(value, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return min(max(0, round((at - now).total_seconds())), MAX_SECONDS)
+    for form in _DATES:
+        try:
+            at = datetime.strptime(value, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        return min(max(0, round((at - now).total_seconds())), MAX_SECONDS)
+    return None

@@ -106,7 +106,8 @@ def parse_host(text: str) -> str:
         return str(_ipv4(text))
     host = text.lower().removesuffix(".")
     labels = host.split(".")
-    if len(host) > 253 or not all(map(_LABEL.fullmatch, labels)):
+    # The Kelvin sign is no ASCII, and its lower case is a plain k.
+    if len(host) > 253 or not text.isascii() or not all(map(_LABEL.fullmatch, labels)):
         raise EgressBlocked("parse", "The host is not a valid name or address.")
     if _NUMBER.fullmatch(labels[-1]):
         raise EgressBlocked("parse", "The host is a number, but not a plain IPv4 address.")

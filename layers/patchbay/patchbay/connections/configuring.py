@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from patchbay.connections.model import (
+    MAX_VALUES_BYTES,
     UNTESTED,
     Connection,
     ConnectionPatch,
@@ -45,6 +46,8 @@ from patchbay.platform.errors import (
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
 from patchbay.platform.schemas import document_problems, with_defaults
+from patchbay.platform.strict_json import same
+from patchbay.platform.validation import excess
 from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.manifest import Member, Role, read
 from patchbay.registry.model import FieldError, Release
@@ -122,8 +125,7 @@ class Configurator:
 
         def attempt() -> Endpoint:
             endpoint, sealed = self.made_endpoint(organization_id, role, new, stamp)
-            self._store.create_endpoint(endpoint, sealed)
-            return endpoint
+            return self._store.create_endpoint(endpoint, sealed)
 
         # Data keys may be rotated between the sealing and the write.
         return serially(attempt)
@@ -141,6 +143,7 @@ class Configurator:
             with_defaults({**manifest.defaults, **new.variables}, schema), schema
         )
         if problems := [
+            *_size_problems(variables, "/variables"),
             *document_problems(variables, schema, "/variables"),
             *secret_problems(list(new.secrets), _plain(new.secrets), release),
             *_exclusion_problems(new.secret_ref, list(new.secrets)),
@@ -303,7 +306,7 @@ class Configurator:
     ) -> Edit:
         release = self._registry.release(old.integration_id, old.version)
         if patch.version is not None:
-            release = self._release(old.organization_id, old.integration, patch.version, now)
+            release = self._another(old, patch.version, now)
         manifest = read(release.manifest)
         schema = release.variables_schema
         replaced = variables is not None
@@ -323,12 +326,13 @@ class Configurator:
             self._require_own(secret_ref, old.organization_id)
         problems = [
             *([] if old.role in manifest.roles else [Problem("/version", "has not this role")]),
+            *_size_problems(variables, "/variables"),
             *document_problems(variables, schema, "/variables"),
             *secret_problems([*kept, *entered], entered, release),
             *_exclusion_problems(secret_ref, [*kept, *entered]),
         ]
         binding = old.binding if problems else self._binding_of(release, variables)
-        changed = sorted(name for name in binding if binding[name] != old.binding.get(name))
+        changed = changed_parts(old.binding, binding)
         endpoint = old.model_copy(
             update={
                 **_plain_changes(patch),
@@ -407,8 +411,7 @@ class Configurator:
             space = self.space(organization_id, new.space, "/space")
             connection = made_connection(organization_id, new, space, stamp)
             self._require_valid(connection, source)
-            self._store.create_connection(connection, space, source.version)
-            return connection
+            return self._store.create_connection(connection, space, source.version)
 
         return serially(attempt)
 
@@ -442,7 +445,7 @@ class Configurator:
         Raises `InvalidConfig`.
         """
         finished = old.status is Lifecycle.DRAFT is not new.status
-        if new.configurations == old.configurations and not finished:
+        if same(new.configurations, old.configurations) and not finished:
             return None
         source = self._named(new.organization_id, Role.SOURCE, new.source_id)
         self._require_valid(new, source)
@@ -475,6 +478,18 @@ class Configurator:
         except NotFound as missing:
             at = "/version" if missing.code == "RELEASE_NOT_FOUND" and version else "/integration"
             raise InvalidInput.at(at, "names no release that you may use") from None
+
+    def _another(self, old: Endpoint, version: str, now: datetime) -> Release:
+        """Another release of an endpoint's integration. Raises `InvalidInput`."""
+        publisher, _, slug = old.integration.partition("/")
+        try:
+            found = self._registry.installable(publisher, slug, version, old.organization_id, now)
+        except NotFound:
+            found = None
+        # After a purge, publisher and slug may be those of another integration.
+        if found is None or found.id != old.integration_id:
+            raise InvalidInput.at("/version", "names no release that you may use")
+        return found
 
     def _dependencies(
         self, organization_id: str, release: Release, now: datetime
@@ -549,6 +564,8 @@ def changed_connection(old: Connection, patch: ConnectionPatch, now: datetime) -
         changes["configurations"] = (
             {} if reset else merge_patch(old.configurations, patch.configurations)
         )
+        if problems := _size_problems(changes["configurations"], "/configurations"):
+            raise InvalidInput(problems)
     if "monitor" in said:
         changes["monitor"] = _changed_monitor(old.monitor, patch.monitor)
     if patch.status is not None:
@@ -574,10 +591,21 @@ def _changed_monitor(old: Monitor, patch: MonitorPatch | None) -> Monitor:
     )
 
 
+def changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The parts of a binding that are not as they were. Secrets are sealed for its very text."""
+    return sorted(name for name in new if not same(new[name], old.get(name)))
+
+
 def configuration_problems(release: Release, configurations: dict[str, Any]) -> list[Problem]:
     """What a release's `configurationSchema` refuses; a release without one takes anything."""
     schema = release.manifest.get("configurationSchema", {})
     return document_problems(configurations, schema, "/configurations")
+
+
+def _size_problems(values: Mapping[str, Any], at: str) -> list[Problem]:
+    """Each of many patches may be small, and what they come to may outgrow an item."""
+    message = excess(values, MAX_VALUES_BYTES)
+    return [Problem(at, message)] if message else []
 
 
 def _canonical(variables: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -121,9 +121,12 @@ class MonitorPatch(BaseModel):
     interval: MonitorInterval | None = None
 
 
+_MASKING: Final = str.maketrans("", "", "*•")
+
+
 def _is_no_mask(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
-    if not text.strip("*•"):
+    if not text.translate(_MASKING).strip():
         raise ValueError("is empty or the mask of a secret, not a secret")
     if len(text) > 8192:
         raise ValueError("is longer than 8192 characters")

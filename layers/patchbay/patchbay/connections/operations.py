@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from patchbay.connections.configuring import (
     Configurator,
     become,
+    changed_parts,
     configuration_problems,
     made_connection,
 )
@@ -115,8 +116,8 @@ class ConnectionOperations:
             )
             given.require_place(source)
             connection = self._made_connection(new, source, space, stamp)
-            self._store.create_connected(source, sealed, connection, space)
-            return ConnectionRecord.of(connection, source)
+            stands, connected = self._store.create_connected(source, sealed, connection, space)
+            return ConnectionRecord.of(connected, stands)
 
         with _named_as_the_operations_do():
             return serially(attempt)
@@ -262,13 +263,12 @@ class _Credentials:
 
     def require_place(self, source: Endpoint) -> None:
         """Raises `SecretReentryRequired` if the secrets of another source would go elsewhere."""
-        if self.owner is None or self.owner.binding == source.binding:
+        if self.owner is None:
             return
-        theirs, ours = self.owner.binding, source.binding
-        changed = sorted(name for name in ours if ours[name] != theirs.get(name))
-        raise SecretReentryRequired(
-            [f"/secrets/{name}" for name in self.owner.secrets_set], changed
-        )
+        if changed := changed_parts(self.owner.binding, source.binding):
+            raise SecretReentryRequired(
+                [f"/secrets/{name}" for name in self.owner.secrets_set], changed
+            )
 
 
 def _new_source(new: CreateConnection, credentials: dict[str, Any]) -> NewEndpoint:

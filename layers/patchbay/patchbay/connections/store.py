@@ -118,11 +118,12 @@ class ConnectionStore:
 
     def create_endpoint(
         self, endpoint: Endpoint, sealed: Item | None, *connected: Write, uses: int = 0
-    ) -> None:
+    ) -> Endpoint:
         """Stores an endpoint with its sealed secrets, and counts it at its release: all or nothing.
 
-        Raises `NotFound` for an organization that is not there, `InvalidInput` if the release has
-        been withdrawn meanwhile, `TransactionRefused` if the data keys were rotated meanwhile.
+        Returns what stands there: where this request is repeated, that of the first time. Raises
+        `NotFound` for an organization that is not there, `InvalidInput` if the release has been
+        withdrawn meanwhile, `TransactionRefused` if the data keys were rotated meanwhile.
         """
         writes: list[Write] = [
             Put({**_endpoint_item(endpoint), "uses": uses}, ABSENT),
@@ -142,20 +143,26 @@ class ConnectionStore:
             if 2 in refused.failed:
                 raise NotFound("organization") from None
             # This id can only be there already by this request, or the one that it repeats.
-            if 0 in refused.failed:
-                return
+            if standing := refused.failed.get(0):
+                return _endpoint(standing)
             if refused.failed.keys() & {1, 3}:
                 raise InvalidInput.at("/integration", "has just been deleted") from None
             raise
+        return endpoint
 
     def create_connected(
         self, source: Endpoint, sealed: Item | None, connection: Connection, space: Space
-    ) -> None:
-        """A source and a connection of it: both or neither. Raises as the two by themselves."""
+    ) -> tuple[Endpoint, Connection]:
+        """A source and a connection of it: both or neither. Returns and raises as the two alone."""
         use = Put(use_key(source.organization_id, source.id, connection.id)._asdict())
         put = Put(_connection_item(connection), ABSENT)
         told = _told(connection, Action.CREATED, after=connection)
-        self.create_endpoint(source, sealed, put, use_of_space(space, +1), use, told, uses=1)
+        stands = self.create_endpoint(
+            source, sealed, put, use_of_space(space, +1), use, told, uses=1
+        )
+        if stands is source:
+            return source, connection
+        return stands, self.connection(connection.organization_id, connection.id)
 
     def replace_endpoint(self, old: Endpoint, new: Endpoint, secrets: SecretChange) -> None:
         """Writes a new revision with its secrets, and counts it at its new release.
@@ -229,11 +236,11 @@ class ConnectionStore:
 
         return serially(attempt)
 
-    def create_connection(self, connection: Connection, space: Space, version: str) -> None:
+    def create_connection(self, connection: Connection, space: Space, version: str) -> Connection:
         """`version` is the release of the source by which its configurations were judged.
 
-        Raises `TransactionRefused` if space, source or destination are not there, or the source is
-        of another release.
+        Returns what stands there, as `create_endpoint`. Raises `TransactionRefused` if space,
+        source or destination are not there, or the source is of another release.
         """
         organization_id, destination_id = connection.organization_id, connection.destination_id
         writes: list[Write] = [
@@ -249,8 +256,10 @@ class ConnectionStore:
             self._table.transact(writes)
         except TransactionRefused as refused:
             # This id can only be there already by this request, or the one that it repeats.
-            if 0 not in refused.failed:
-                raise
+            if standing := refused.failed.get(0):
+                return _connection(standing)
+            raise
+        return connection
 
     def change_connection(self, old: Connection, new: Connection, version: str | None) -> None:
         """Writes a new revision; its uses of endpoints move with it.

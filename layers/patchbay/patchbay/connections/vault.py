@@ -9,7 +9,7 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient
 
 _NONCE_BYTES: Final = 12
+_MAX_BYTES: Final = 256 * 1024
+"""Of all secrets of an endpoint together; an item of DynamoDB holds 400 KB."""
 _PREFIX: Final = "SECRET#"
 _MAX_USERS_TOLD: Final = 20
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
@@ -78,9 +80,13 @@ class Vault:
         """The item that holds these secrets, sealed under the current key.
 
         It is for the transaction that writes the endpoint, together with `key_of` the item.
-        Raises `TemporarilyUnavailable` if KMS or the table does not answer.
+        Raises `InvalidInput` for more than an item holds, and `TemporarilyUnavailable` if KMS or
+        the table does not answer.
         """
-        return self._sealed(place, compact(dict(secrets)), now) | {"updated_at": to_text(now)}
+        text = compact(dict(secrets))
+        if len(text) > _MAX_BYTES:
+            raise InvalidInput.at("/secrets", f"come to more than {_MAX_BYTES} bytes as JSON")
+        return self._sealed(place, text, now) | {"updated_at": to_text(now)}
 
     def open(self, place: Place, now: datetime) -> dict[str, str]:
         """The sealed secrets of an endpoint; none if it has none.
@@ -235,6 +241,14 @@ class Vault:
 def key_of(sealed: Item) -> Check:
     """For the transaction that writes a sealed item: its data key is still the current one."""
     return still_current(sealed["organization_id"], int(sealed["data_key"]))
+
+
+def key_of_all(sealed: Collection[Item]) -> list[Check]:
+    """`key_of` for items of one organization: a transaction takes one check of an item.
+
+    If the keys were rotated between two of them, the older key is not current: it is refused.
+    """
+    return [key_of(min(sealed, key=lambda item: int(item["data_key"])))] if sealed else []
 
 
 def _endpoint_id(item: Item) -> str:

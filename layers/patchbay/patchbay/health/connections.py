@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-from patchbay.platform.clock import UtcTime, from_text, to_text
+from patchbay.platform.clock import UtcTime, from_text, to_sortable
 from patchbay.platform.dynamodb import Item, Table
 from patchbay.tenancy.model import Space
 
@@ -166,7 +166,7 @@ def _health(item: Item, now: datetime) -> ConnectionHealth:
 
 
 def _position(one: ConnectionHealth) -> Position:
-    since = to_text(one.since) if one.since else _ALWAYS
+    since = to_sortable(one.since) if one.since else _ALWAYS
     return _rank(one), since, one.connection_id
 
 

@@ -39,9 +39,13 @@ class Folder:
         self._clock = clock
 
     def run(self, budget: timedelta) -> int:
-        """Folds, oldest first, until all is done or the time is over; how many days it saw."""
+        """Folds, oldest first, until all is done or the time is over; how many days it saw.
+
+        Raises at the end what nobody foresaw on the way: the other days are not to wait for it.
+        """
         start = self._clock()
         seen = 0
+        unforeseen: list[Exception] = []
         for space_id, day in self._spread_days(start):
             if self._clock() > start + budget:
                 break
@@ -49,7 +53,17 @@ class Folder:
                 self.fold(space_id, day, self._clock())
             except TemporarilyUnavailable:
                 logger.warning("fold put off", space_id=space_id, day=day.start.date().isoformat())
+            except Exception as error:
+                logger.error(
+                    "unforeseen",
+                    error=type(error).__name__,
+                    space_id=space_id,
+                    day=day.start.date().isoformat(),
+                )
+                unforeseen.append(error)
             seen += 1
+        if unforeseen:
+            raise unforeseen[0]
         return seen
 
     def fold(self, space_id: str, day: Period, now: datetime) -> None:

@@ -37,6 +37,8 @@ BLOCK: Final = 100
 _AT_ONCE: Final = 8
 """Spaces read side by side; the client of the table holds 25 connections."""
 
+type Counted = Callable[[Bucket], Bucket]
+
 
 class Totals(BaseModel):
     """Of one period. `success_rate` is 0.0 with `no_data` when nothing was counted."""
@@ -109,9 +111,11 @@ class OrganizationOverview:
         now: datetime,
         limit: int,
         start: Mapping[str, Any] | None,
+        counted: Counted,
     ) -> SpacePage:
-        """`start` is the `next_start` of the page before, for the same organization and days: the
-        spaces that are left of the block, and where the next one starts.
+        """`start` is the `next_start` of the page before, for the same organization and query: the
+        spaces that are left of the block, and where the next one starts. `counted` makes of each
+        bucket what the query wants counted.
         """
         if start and start["order"]:
             # A space that has gone meanwhile is left out.
@@ -119,13 +123,13 @@ class OrganizationOverview:
                 self._tenants.space_by_id, map(_long, start["order"][:limit])
             )
             shown = [space for space in found if space]
-            items = self._side_by_side(lambda space: self._health(space, days, now), shown)
+            items = self._side_by_side(lambda space: self._health(space, days, now, counted), shown)
             order, block = start["order"][limit:], start["block"]
         else:
             query = ListQuery(limit=BLOCK, cursor=start["block"] if start else None)
             listed = self._tenants.spaces(organization_id, query, now)
             computed = self._side_by_side(
-                lambda space: self._health(space, days, now), listed.items
+                lambda space: self._health(space, days, now, counted), listed.items
             )
             ranked = sorted(computed, key=_badness)
             items, block = ranked[:limit], listed.next_cursor
@@ -140,12 +144,13 @@ class OrganizationOverview:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(work, of))
 
-    def _health(self, space: Space, days: int, now: datetime) -> SpaceHealth:
+    def _health(self, space: Space, days: int, now: datetime, counted: Counted) -> SpaceHealth:
         start = window_start(now, days)
         before = start - timedelta(days=days)
         comparable = before >= now - BUCKETS_KEPT + timedelta(days=1)
         ranges = _ranges(before, start) if comparable else sort_keys_since(start)
-        counts = self._events.counts_between(space.id, ranges)
+        read = self._events.counts_between(space.id, ranges)
+        counts = {period: counted(bucket) for period, bucket in read.items()}
         split_day = Period.day_of(start)
         if split_day.start != start:
             # The day in which the window begins is counted by its hours, on both sides.

@@ -63,5 +63,5 @@ class SeriesQuery(HealthQuery):
         return self
 
 
-class OrganizationHealthQuery(ListQuery):
-    days: PeriodDays = DEFAULT_DAYS
+class OrganizationHealthQuery(HealthQuery, ListQuery):
+    """Of the spaces of an organization."""

@@ -41,10 +41,13 @@ _HOURS: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A period whose buckets do not say what its events do."""
+    """A period whose buckets do not say what its events do.
+
+    `stored` is None if nobody can read them: shard 0 is older than a fold that it has seen.
+    """
 
     period: Period
-    stored: Bucket
+    stored: Bucket | None
     counted: Bucket
     repaired: bool
 
@@ -61,7 +64,7 @@ class _Look:
     """A period as it was read: its shards, and the events that were there between two reads."""
 
     items: list[Item]
-    stored: Bucket
+    stored: Bucket | None
     counted: Bucket
 
 
@@ -117,10 +120,11 @@ class Recount:
         before = self._shards(space_id, period)
         counted = Bucket().absorb(self._events.events_of(space_id, period))
         after = self._shards(space_id, period)
-        counts = merged(after)
-        if counts is None or revisions(before) != revisions(after):
+        if revisions(before) != revisions(after):
             return None
-        return _Look(after, counts.get(period, Bucket()), counted)
+        counts = merged(after)
+        stored = counts.get(period, Bucket()) if counts is not None else None
+        return _Look(after, stored, counted)
 
     def _shards(self, space_id: str, period: Period) -> list[Item]:
         between = (period.prefix, period.prefix + _AFTER_ALL)
@@ -142,6 +146,9 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
     try:
         space = TenancyStore(Table(options.integrations_table)).space(options.space)
         recount = Recount(Table(options.events_table), options.raw_event_days, clock)
+        if options.last < options.first:
+            print("--to is before --from: there is nothing to count", file=sys.stderr)
+            return 1
         if options.first < recount.first_day():
             day = recount.first_day().isoformat()
             print(f"events are kept since {day}: --from can't be earlier", file=sys.stderr)
@@ -180,7 +187,7 @@ def _report(found: Iterator[Difference | Unsettled | None], write: Callable[[str
 def _told(one: Difference) -> dict[str, Any]:
     return {
         "period": one.period.prefix.strip("#"),
-        "stored": _figures(one.stored),
+        "stored": _figures(one.stored) if one.stored is not None else None,
         "counted": _figures(one.counted),
         "repaired": one.repaired,
     }
@@ -215,7 +222,10 @@ def _parser() -> argparse.ArgumentParser:
             help="a day of UTC, included",
         )
     parser.add_argument(
-        "--raw-event-days", type=int, default=35, help="the stack's parameter RawEventDays"
+        "--raw-event-days",
+        type=int,
+        default=35,
+        help="the stack's parameter RawEventDays, as it was when the events came",
     )
     parser.add_argument(
         "--repair", action="store_true", help="write what was counted where the buckets differ"

@@ -31,8 +31,9 @@ from patchbay.platform.clock import epoch_seconds
 from patchbay.platform.dynamodb import ABSENT, Condition, Delete, Item, Key, Put, Write, equals
 
 MAIN_SHARD: Final = 0
-SETTLED: Final = timedelta(seconds=60)
-"""Longer than any read takes: a function that answers HTTP ends after 29 s."""
+SETTLED: Final = timedelta(minutes=10)
+"""A fold's transaction lands while its function runs, up to 300 s after it was dated; and whoever
+was reading then is through 29 s later, when a function that answers HTTP ends."""
 
 BUCKETS_KEPT: Final = timedelta(days=400)
 LANES: Final = 8
@@ -135,6 +136,9 @@ def folding(
         total = reduce(merge, map(counts_in, full.values()), counts_in(main))
     key = bucket_key(space_id, period, MAIN_SHARD)
     taken = _put(key, period, main, total)
+    # Above every fold that the shards have seen, also where a hand has taken shard 0 away.
+    seen = max((item.get("into", 0) for item in shards.values()), default=0)
+    taken.item["revision"] = max(taken.item["revision"], seen + 1)
     if full:
         earlier = main.get("folded", {}) if main else {}
         now_taken = {str(shard): item["revision"] for shard, item in full.items()}

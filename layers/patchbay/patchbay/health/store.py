@@ -49,6 +49,10 @@ _QUERIES_PER_PAGE: Final = 20
 _FILTERED_READ: Final = 1000
 """Events that one page reads when filters may leave few of them."""
 
+_KEPT_ON: Final = timedelta(days=2)
+"""How much longer an event stands than one like it is taken: what stands there is what tells a
+duplicate, and a request that is repeated under its Idempotency-Key has its first time."""
+
 _WRITE: Final = "write"
 """The attribute of an event that tells which call stored it."""
 
@@ -65,7 +69,10 @@ class EventPage:
 
 
 class EventStore:
-    """The events of spaces and their counts. Single events are kept for `raw_event_days` days."""
+    """The events of spaces and their counts.
+
+    Single events are taken and listed for `raw_event_days` days.
+    """
 
     def __init__(self, table: Table, raw_event_days: int) -> None:
         self._table = table
@@ -293,7 +300,7 @@ def _event_put(event: Event, token: str, retention: timedelta) -> Put:
         **_event_key(event)._asdict(),
         **kept,
         _WRITE: token,
-        "expires_at": epoch_seconds(event.occurred_at, retention),
+        "expires_at": epoch_seconds(event.occurred_at, retention + _KEPT_ON),
     }
     if event.metadata is not None:
         # As text: an attribute of DynamoDB would not keep a JSON number as it was sent.

@@ -3,8 +3,9 @@
 1. A sweep is read page by page, several pages at once; of a page, everyone is tested at once, up to
    `in_flight` tests in all.
 2. A page whose tests have ended is judged (whose fault is it?) and recorded, whole.
-3. No page is begun that might not end before the function does: what is left of the sweep goes back
-   to the queue as a sweep of its own.
+3. No page is begun that might not end before the function does, even if every target hangs of this
+   page and of those before it: what is left of the sweep goes back to the queue as a sweep of its
+   own.
 4. A sweep that comes a second time had something in it that ended a runner, or was not recorded. It
    is not tried again as a whole: it is cut into small sweeps, and those, if they come again, into
    single ones, so that whatever it is stands alone in the end.
@@ -141,6 +142,9 @@ class _Run:
         # One at a time: the pages of one space would meet on its buckets.
         self._recording = asyncio.Lock()
         self._flying = 0
+        self._unfinished = 0
+        """Tests of begun pages that have not ended: under way, or waiting for a place."""
+        self._fewer = asyncio.Event()
 
     async def one(self, message: Received) -> None:
         """A message to its end; a failure of any kind is one more of `swept.failed`."""
@@ -178,10 +182,11 @@ class _Run:
         async with asyncio.TaskGroup() as pages:
             while rest and not failures:
                 await self._pages.acquire()
-                if self._remaining() < self._limits.page_seconds:
+                if not await self._room():
                     self._pages.release()
                     break
                 members = await self._read(rest)
+                self._unfinished += len(members.keys)
                 pages.create_task(self._page(members, sweep.minute, failures))
                 rest = members.rest
         if failures:
@@ -189,6 +194,23 @@ class _Run:
         if rest:
             await asyncio.to_thread(self._queue.send, [Order(rest)])
             self.swept.handed_back += 1
+
+    async def _room(self) -> bool:
+        """Whether a page that begins now ends in time; waits as long as tests before it may make
+        it so."""
+        limits = self._limits
+        while (left := self._remaining()) >= limits.page_seconds:
+            # Whoever is before it has its place first: at worst all of them for their whole time.
+            rounds = (self._unfinished + limits.page - 1) // limits.in_flight
+            if left >= limits.page_seconds + rounds * limits.test_ms / 1000:
+                return True
+            self._fewer.clear()
+            await self._fewer.wait()
+        return False
+
+    def _finished(self, tests: int = 1) -> None:
+        self._unfinished -= tests
+        self._fewer.set()
 
     async def _read(self, sweep: Sweep) -> Members:
         try:
@@ -211,7 +233,11 @@ class _Run:
 
     async def _test(self, members: Members, minute: datetime) -> list[tuple[Trial, CheckReport]]:
         """Everyone of a page, tested and judged."""
-        trials = await asyncio.to_thread(self._turns.prepare, members, minute)
+        trials: Sequence[Trial] = ()
+        try:
+            trials = await asyncio.to_thread(self._turns.prepare, members, minute)
+        finally:
+            self._finished(len(members.keys) - len(trials))
         asked = _Asked(self._canary)
         reports = await asyncio.gather(*(self._attempt(trial, asked) for trial in trials))
         tested = list(zip(trials, reports, strict=True))
@@ -224,13 +250,16 @@ class _Run:
         return tested
 
     async def _attempt(self, trial: Trial, asked: "_Asked") -> CheckReport:
-        async with self._tests:
-            self._flying += 1
-            self.swept.most_in_flight = max(self.swept.most_in_flight, self._flying)
-            try:
-                return await attempt(trial, self._limits.test_ms, on_failure=asked.at_once)
-            finally:
-                self._flying -= 1
+        try:
+            async with self._tests:
+                self._flying += 1
+                self.swept.most_in_flight = max(self.swept.most_in_flight, self._flying)
+                try:
+                    return await attempt(trial, self._limits.test_ms, on_failure=asked.at_once)
+                finally:
+                    self._flying -= 1
+        finally:
+            self._finished()
 
 
 class _Asked:

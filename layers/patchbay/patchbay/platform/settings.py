@@ -50,6 +50,9 @@ class ConnectionsSettings(Settings):
     integrations_table: str
     vault_key_id: str
     egress_allow: str
+    tests_per_minute: int
+    tests_in_flight: int
+    dns_resolver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class ChecksSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+    dns_resolver: str
     tests_per_minute: int
     tests_in_flight: int
     test_queue_url: str
@@ -100,6 +104,7 @@ class RunMonitorsSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+    dns_resolver: str
     api_host: str
     monitor_queue_url: str
     monitor_canary: str
@@ -117,6 +122,7 @@ class RunTestsSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+    dns_resolver: str
     api_host: str
 
 
@@ -148,6 +154,7 @@ class DeliverNotificationsSettings(Settings):
     integrations_table: str
     vault_key_id: str
     egress_allow: str
+    dns_resolver: str
     api_host: str
     alert_topic_arns: str
     integration_bus: str

@@ -63,6 +63,11 @@ def canonical(value: Any) -> bytes:
     ).encode()
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are one in JSON: Python takes `1`, `1.0` and `true` for equal."""
+    return canonical(one) == canonical(other)
+
+
 def depth(value: Any) -> int:
     """How many containers deep a value goes: 0 for a scalar, 1 for a flat object."""
     deepest, level = 0, [value]

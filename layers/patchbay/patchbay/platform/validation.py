@@ -49,6 +49,13 @@ def _readable(text: str) -> str:
     return text
 
 
+def excess(document: Mapping[str, Any], max_bytes: int) -> str | None:
+    """What is wrong with the size of a JSON document, also of one that patches made large."""
+    if len(compact(document)) > max_bytes:
+        return f"is larger than {max_bytes} bytes as JSON"
+    return None
+
+
 def within(max_bytes: int, max_depth: int) -> AfterValidator:
     """For JSON documents: so many bytes as text and levels of nesting, and no more."""
 
@@ -56,11 +63,11 @@ def within(max_bytes: int, max_depth: int) -> AfterValidator:
         if depth(document) > max_depth:
             raise ValueError(f"is nested deeper than {max_depth} levels")
         try:
-            size = len(compact(document))
+            too_large = excess(document, max_bytes)
         except ValueError:
             raise ValueError("holds a number or text that JSON has no form for") from None
-        if size > max_bytes:
-            raise ValueError(f"is larger than {max_bytes} bytes as JSON")
+        if too_large:
+            raise ValueError(too_large)
         return document
 
     return AfterValidator(limited)

@@ -101,7 +101,7 @@ class HttpTemplate:
 
     def destination(self, values: Values) -> str:
         scheme, host, port = self.url.origin(values)
-        user = _plain(self.basic[0], values) if self.basic else ""
+        user = _user(self.basic[0], values) if self.basic else ""
         return f"{scheme}://{user}@{host}:{port}"
 
     def compile(self, values: Values) -> Compiled:
@@ -301,6 +301,18 @@ def _auth_header(is_basic: bool, credential: Credential | None) -> str | None:
 
 def _plain(template: Parts, values: Values) -> str:
     return "".join(part if isinstance(part, str) else values.text(part) for part in template)
+
+
+def _user(template: Parts, values: Values) -> str:
+    """Who a request goes as; a secret by its name, since places are told without secrets."""
+    return "".join(
+        part
+        if isinstance(part, str)
+        else f"{{{{secrets.{part.name}}}}}"
+        if part.source == "secrets"
+        else values.text(part)
+        for part in template
+    )
 
 
 def _basic(parts: tuple[Parts, Parts], values: Values) -> str:
