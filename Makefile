@@ -102,7 +102,7 @@ openapi-check: .venv/.stamp ## The API document describes the code
 
 .PHONY: unit
 unit: .venv/.stamp ## Unit and integration tests (moto)
-	$(BIN)/pytest tests/unit tests/integration
+	$(BIN)/pytest -n auto tests/unit tests/integration
 
 .PHONY: e2e
 e2e: tools postgresql ## End-to-end tests against a local cloud

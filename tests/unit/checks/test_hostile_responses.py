@@ -80,11 +80,17 @@ HANDLERS: dict[str, Handler] = {
 }
 
 
-async def report_on(handler: Handler, *, scheme: str = "http") -> CheckReport:
+PATIENT_MS = 5_000
+"""For what must not end by its deadline, however busy the machine is."""
+
+
+async def report_on(
+    handler: Handler, *, scheme: str = "http", total_ms: int = DEADLINE_MS
+) -> CheckReport:
     async with serving(handler) as port:
         step = step_for(port)
         step["request"] = {"url": f"{scheme}://127.0.0.1:{port}/"}
-        return await run_test(target_for(step), guard_for(port), total_ms=DEADLINE_MS)
+        return await run_test(target_for(step), guard_for(port), total_ms=total_ms)
 
 
 @rows("response")
@@ -93,11 +99,13 @@ def test_a_hostile_server_is_classified_within_the_deadline(row: dict[str, Any])
     scheme = "https" if row["target"] == "half_tls" else "http"
 
     # when
-    report = asyncio.run(report_on(HANDLERS[row["target"]], scheme=scheme))
+    patient = "fail:timeout" not in row["expected"]
+    total_ms = PATIENT_MS if patient else DEADLINE_MS
+    report = asyncio.run(report_on(HANDLERS[row["target"]], scheme=scheme, total_ms=total_ms))
 
     # then
     assert report.code in {CODES[verdict] for verdict in row["expected"].split("|")}, row["why"]
-    assert report.latency_ms < DEADLINE_MS + 500
+    assert report.latency_ms < total_ms + 500
 
 
 OTHERS: list[tuple[Handler, str]] = [
@@ -156,9 +164,10 @@ OTHERS: list[tuple[Handler, str]] = [
 
 @pytest.mark.parametrize(("handler", "code"), OTHERS)
 def test_other_ways_not_to_answer(handler: Handler, code: str) -> None:
-    report = asyncio.run(report_on(handler))
+    total_ms = DEADLINE_MS if code == "provider_timeout" else PATIENT_MS
+    report = asyncio.run(report_on(handler, total_ms=total_ms))
     assert report.code == code
-    assert report.latency_ms < DEADLINE_MS + 500
+    assert report.latency_ms < total_ms + 500
 
 
 @pytest.mark.parametrize(
@@ -172,7 +181,7 @@ def test_other_ways_not_to_answer(handler: Handler, code: str) -> None:
     ],
 )
 def test_unusual_but_honest_answers_pass(response: bytes) -> None:
-    assert asyncio.run(report_on(answering(response))).passed
+    assert asyncio.run(report_on(answering(response), total_ms=PATIENT_MS)).passed
 
 
 @pytest.mark.parametrize("handler", [*HANDLERS.values(), *(handler for handler, _ in OTHERS)])
