@@ -1,14 +1,16 @@
 """Runs every bench and prints one table: `make bench`. Names of benches run only those."""
 
 import importlib
+import multiprocessing
 import os
 import platform
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.report import Row, Skipped, table
+from bench.report import Row, Skipped, rows_of, table
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _VERSIONS = ("aws-lambda-powertools", "pydantic", "botocore", "cryptography", "h11", "moto")
@@ -21,7 +23,7 @@ def main(names: list[str]) -> int:
     for name in names or benches():
         print(f"{name} …", file=sys.stderr, flush=True)
         try:
-            rows += importlib.import_module(f"bench.{name}").rows()
+            rows += _alone(name)
         except Skipped as reason:
             skipped.append(f"{name}: not measured, {reason}")
     text = "\n".join([table(rows), *(f"\n- {line}" for line in skipped)])
@@ -29,6 +31,12 @@ def main(names: list[str]) -> int:
     if not names:
         DOCUMENT.write_text(f"{_HEAD}\n{_machine()}\n\n{text}\n")
     return 0
+
+
+def _alone(name: str) -> list[Row]:
+    """Its rows, measured by a process of its own: clients and environment are each bench's."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(rows_of, name).result()
 
 
 def benches() -> list[str]:

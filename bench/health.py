@@ -189,6 +189,18 @@ def latency_ratio(small: EventStore, large: EventStore) -> float:
 
 
 def rows() -> list[Row]:
+    from moto import mock_aws
+
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    with mock_aws():
+        return _rows()
+
+
+def _rows() -> list[Row]:
     client = connect()
     meter = Meter(client)
     measured: Any = meter
@@ -257,17 +269,5 @@ def _create(client: Any, name: str) -> None:
     )
 
 
-def main() -> None:
-    from moto import mock_aws
-
-    os.environ |= {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-    }
-    with mock_aws():
-        print(table(rows()))
-
-
 if __name__ == "__main__":
-    main()
+    print(table(rows()))

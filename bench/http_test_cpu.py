@@ -131,16 +131,16 @@ def serve(ready: Connection) -> None:
     asyncio.run(forever())
 
 
-def main() -> None:
+def rows() -> list[Row]:
     parent, child = multiprocessing.get_context("spawn").Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(child,), daemon=True)
     server.start()
     try:
-        print(table(asyncio.run(measure(parent.recv()))))
+        return asyncio.run(measure(parent.recv()))
     finally:
         server.terminate()
         server.join()
 
 
 if __name__ == "__main__":
-    main()
+    print(table(rows()))

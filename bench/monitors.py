@@ -297,15 +297,24 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
     ], of_slot
 
 
-def main() -> None:
+def measured() -> tuple[list[Row], Counter[str]]:
+    """The rows, and the calls to AWS that a slot took."""
     os.environ |= {
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
     }
     with slow_server() as port:
-        rows, calls = measure(port)
-    print(table(rows))
+        return measure(port)
+
+
+def rows() -> list[Row]:
+    return measured()[0]
+
+
+def main() -> None:
+    found, calls = measured()
+    print(table(found))
     print("calls of a slot:", dict(calls))
 
 

@@ -1,5 +1,6 @@
 """A measured row: what was promised, what it came to."""
 
+import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -38,3 +39,9 @@ def table(rows: Iterable[Row]) -> str:
 
 class Skipped(Exception):
     """A bench can't run on this machine; the text says what is missing."""
+
+
+def rows_of(name: str) -> list[Row]:
+    """What a bench measures, by the name of its module. Raises `Skipped`."""
+    rows: list[Row] = importlib.import_module(f"bench.{name}").rows()
+    return rows
