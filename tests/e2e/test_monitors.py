@@ -77,13 +77,13 @@ def test_a_connection_with_a_monitor_shows_up_in_the_health_of_its_space_by_itse
         path = monitored(tenant, server.port)
         summary = f"/spaces/{tenant.slug}/integration-health"
         health = until(lambda: tenant.get(summary), lambda h: h["total_events"] > 0, 150)
-        assert (health["success_count"], health["error_count"]) == (1, 0)
+        assert health["success_count"] == health["total_events"]
         read = until(
             lambda: tenant.get(path)["health"], lambda h: h["status"] != "unknown", seconds=30
         )
         assert read["status"] == "connected"
-        [test] = tenant.get(f"{path}/tests")["items"]
-        assert test["trigger"] == "monitor"
+        tests = tenant.get(f"{path}/tests")["items"]
+        assert {test["trigger"] for test in tests} == {"monitor"}
 
 
 def test_a_server_that_goes_down_and_comes_up_again_is_told_to_a_webhook(
@@ -107,8 +107,10 @@ def test_a_server_that_goes_down_and_comes_up_again_is_told_to_a_webhook(
 def goes_down_and_comes_up(
     tenant: Tenant, schedule: Schedule, told: Callable[[int], dict[str, Any]]
 ) -> None:
-    # Given a monitored connection, and a clock that runs ahead of the real one
+    # Given a monitored connection, and a clock that runs ahead of the real one. The minutes between
+    # the two are dispatched while nobody is there: they would be made up for among the ticks.
     minute = datetime.now(UTC).replace(second=0, microsecond=0) + 2 * MINUTE
+    schedule.fire(minute)
 
     def tick(path: str, in_a_row: int) -> dict[str, Any]:
         nonlocal minute
