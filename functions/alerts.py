@@ -27,6 +27,7 @@ from patchbay.connections.vault import Vault
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
@@ -197,5 +198,6 @@ def resend_delivery(caller: Principal, slug: str, alert_id: str, delivery_id: st
     return delivery
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return api.resolve(event, context)

@@ -9,6 +9,7 @@ from typing import Any
 
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.settings import AuthorizerSettings
 from patchbay.tenancy.authentication import Authenticator, token_reader
 from patchbay.tenancy.request_rates import RequestRates
@@ -23,6 +24,7 @@ def _authenticator() -> Authenticator:
     return Authenticator(store, token_reader(settings), rates)
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     header = event.get("headers", {}).get("authorization")
     return {"isAuthorized": True, "context": _authenticator().context(header, utc_now())}

@@ -24,6 +24,7 @@ from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
@@ -206,5 +207,6 @@ def _started(
     return Reply(test, status=202, location=test.href)
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return api.resolve(event, context)

@@ -35,6 +35,7 @@ from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
@@ -382,5 +383,6 @@ def _delete(organization_id: str, role: Role, endpoint_id: str, if_match: str | 
     _configurator().delete_endpoint(organization_id, role, endpoint_id, if_match, utc_now())
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return api.resolve(event, context)

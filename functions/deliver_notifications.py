@@ -14,6 +14,7 @@ from patchbay.checks.policy import EgressPolicy
 from patchbay.connections.vault import Vault
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.metrics import emit
 from patchbay.platform.settings import DeliverNotificationsSettings
 
@@ -35,6 +36,7 @@ def _sender() -> Sender:
     )
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     records = {record["messageId"]: keys_of(record) for record in event.get("Records", [])}
     if records:

@@ -11,6 +11,7 @@ from patchbay.monitors.queue import SweepQueue
 from patchbay.monitors.store import MonitorStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.settings import DispatchMonitorsSettings
 
 
@@ -30,6 +31,7 @@ def _announcer() -> Announcer:
     return Announcer(Table(_settings().integrations_table), _settings().integration_bus)
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> None:
     tell_dispatched(_dispatcher().dispatch(datetime.fromisoformat(event["time"])))
     _announcer().sweep(utc_now())

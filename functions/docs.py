@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from patchbay.platform.entry import entry_point
 from patchbay.platform.errors import MethodNotAllowed, NotFound
 from patchbay.platform.http import HttpApi
 from patchbay.platform.reference import document, methods_of, page
@@ -29,5 +30,6 @@ def unknown(path: str) -> None:
     raise NotFound
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return api.resolve(event, context)

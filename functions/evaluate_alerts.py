@@ -9,6 +9,7 @@ from patchbay.alerts.store import AlertStore
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import from_text
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.metrics import emit
 from patchbay.platform.settings import EvaluateAlertsSettings
 from patchbay.tenancy.store import TenancyStore
@@ -26,6 +27,7 @@ def _evaluator() -> Evaluator:
     )
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     done = _evaluator().run(
         from_text(event["time"]), lambda: context.get_remaining_time_in_millis() / 1000

@@ -7,6 +7,7 @@ from typing import Any, Final
 from patchbay.health.folding import Folder
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.logging import logger
 from patchbay.platform.settings import EventsSettings
 
@@ -19,5 +20,6 @@ def _folder() -> Folder:
     return Folder(Table(EventsSettings.from_env().events_table), utc_now)
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> None:
     logger.info("folded", days=_folder().run(BUDGET))

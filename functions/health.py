@@ -18,6 +18,7 @@ from patchbay.health.summary import HealthSummary, summarize, window_start
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.http import HttpApi
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
@@ -142,5 +143,6 @@ def list_space_health(
     return Listing(items=page.items, next_cursor=_lists().next_cursor(page.next_start, scope, now))
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return api.resolve(event, context)

@@ -7,6 +7,7 @@ from patchbay.health.intake import Intake, Message
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.settings import HealthSettings
 from patchbay.tenancy.store import TenancyStore
 
@@ -18,6 +19,7 @@ def _intake() -> Intake:
     return Intake(TenancyStore(Table(settings.integrations_table)), events)
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     messages = [Message(record["messageId"], record["body"]) for record in event["Records"]]
     refused = _intake().take(messages, utc_now())

@@ -5,6 +5,7 @@ from typing import Any
 
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.errors import Conflict, InvalidInput, PermissionDenied, Problem
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
@@ -191,5 +192,6 @@ def get_catalogue_entry(caller: Principal, publisher: str, slug: str) -> Reply[R
     return Reply(entry, entry.revision)
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return api.resolve(event, context)

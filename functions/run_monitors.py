@@ -22,6 +22,7 @@ from patchbay.monitors.turns import ConnectionTurns
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import ReadAhead
+from patchbay.platform.entry import entry_point
 from patchbay.platform.settings import RunMonitorsSettings
 from patchbay.registry.store import RegistryStore
 
@@ -52,6 +53,7 @@ def _sweeper() -> Sweeper:
     )
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     received = [Received.of(record) for record in event["Records"]]
     started = utc_now()

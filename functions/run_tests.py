@@ -15,6 +15,7 @@ from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.limits import Limiter
 from patchbay.platform.settings import RunTestsSettings
 from patchbay.registry.store import RegistryStore
@@ -53,6 +54,7 @@ def _queued_tests() -> QueuedTests:
     return QueuedTests(tester, history, Limiter(table, "tests"), _guard_for, utc_now)
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     come_back = _queued_tests().run(event["Records"])
     return {"batchItemFailures": [{"itemIdentifier": message} for message in come_back]}

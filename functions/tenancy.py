@@ -6,6 +6,7 @@ from typing import Any
 from patchbay.platform.audit import AuditEvent, AuditQuery, AuditTrail
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.entry import entry_point
 from patchbay.platform.errors import PermissionDenied
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
@@ -160,5 +161,6 @@ def list_audit_events(organization_id: str, query: AuditQuery) -> Listing[AuditE
     return AuditTrail(_table()).events(organization_id, query, utc_now())
 
 
+@entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return api.resolve(event, context)

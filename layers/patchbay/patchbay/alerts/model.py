@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Discriminator,
     Field,
@@ -25,6 +24,7 @@ from patchbay.health.model import IntegrationType
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import ConnectionId, pattern
 from patchbay.platform.lists import ListQuery
+from patchbay.platform.model import Model
 from patchbay.platform.validation import KIND, OneLine
 
 MAX_RULES: Final = 50
@@ -61,7 +61,7 @@ class SubjectKind(StrEnum):
     CONNECTION = "connection"
 
 
-class _Input(BaseModel):
+class _Input(Model):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -286,7 +286,7 @@ type Channel = Annotated[
 """A channel of a rule. What is read can be sent back."""
 
 
-class Rule(BaseModel):
+class Rule(Model):
     """An alert rule of a space."""
 
     model_config = ConfigDict(frozen=True)
@@ -320,7 +320,7 @@ class IssuedRule(Rule):
     secrets: dict[str, str] = Field(default_factory=dict)
 
 
-class IssuedSecret(BaseModel):
+class IssuedSecret(Model):
     """A webhook's new signing secret, shown this once.
 
     Until `previous_valid_until` messages are signed with the one before, too.
@@ -331,7 +331,7 @@ class IssuedSecret(BaseModel):
     previous_valid_until: UtcTime | None
 
 
-class Subject(BaseModel):
+class Subject(Model):
     """What is judged: the space (`id` is the space's), a type by its name, or a connection."""
 
     model_config = ConfigDict(frozen=True)
@@ -348,7 +348,7 @@ class Subject(BaseModel):
         return cls(kind=SubjectKind(kind), id=name)
 
 
-class RuleSubject(BaseModel):
+class RuleSubject(Model):
     """A subject that a rule has judged: its state, `no_data` included, since when."""
 
     subject: Subject
@@ -373,7 +373,7 @@ class Resolution(StrEnum):
     SUBJECT_GONE = "subject_gone"
 
 
-class Alert(BaseModel):
+class Alert(Model):
     """One outage of one subject."""
 
     model_config = ConfigDict(frozen=True)
@@ -427,7 +427,7 @@ class DeliveryStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-class Attempt(BaseModel):
+class Attempt(Model):
     """One try: the status that the receiver answered, or why there was none."""
 
     at: UtcTime
@@ -436,7 +436,7 @@ class Attempt(BaseModel):
     duration_ms: int
 
 
-class Delivery(BaseModel):
+class Delivery(Model):
     """One notification to one channel. `notification_id` is its `webhook-id`."""
 
     id: str
@@ -459,7 +459,7 @@ class BacktestRequest(_Input):
     days: int = Field(default=30, ge=1, le=30)
 
 
-class Firing(BaseModel):
+class Firing(Model):
     """One alert that the rule would have raised; `resolved_at` null goes on."""
 
     subject: Subject
@@ -470,7 +470,7 @@ class Firing(BaseModel):
     summary: str
 
 
-class Backtest(BaseModel):
+class Backtest(Model):
     """When a rule would have fired, judged at the end of each hour.
 
     `notes` say where that differs from what an evaluation each minute would have seen.

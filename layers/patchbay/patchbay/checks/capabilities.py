@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from patchbay.checks.codes import describe
 from patchbay.checks.model import Diagnosis, Step
+from patchbay.platform.model import Model
 from patchbay.registry.manifest import Capability, Role
 
 type CapabilityStatus = Literal["proven", "at_risk", "untested"]
@@ -14,7 +15,7 @@ type CapabilityStatus = Literal["proven", "at_risk", "untested"]
 NAME: Final = "capabilities"
 
 
-class CapabilityReport(BaseModel):
+class CapabilityReport(Model):
     """A capability that a release declares.
 
     `proven`: its steps passed. `at_risk`: one of them did not; other capabilities are not touched

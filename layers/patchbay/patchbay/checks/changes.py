@@ -8,15 +8,16 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from patchbay.connections.model import Endpoint
 from patchbay.platform.clock import UtcTime
+from patchbay.platform.model import Model
 from patchbay.platform.strict_json import canonical
 from patchbay.registry.manifest import Role
 
 
-class EndpointMark(BaseModel):
+class EndpointMark(Model):
     """An endpoint as it was tested. `secrets` is when they were entered, None if it had none."""
 
     model_config = ConfigDict(frozen=True)
@@ -34,7 +35,7 @@ class EndpointMark(BaseModel):
         )
 
 
-class Fingerprint(BaseModel):
+class Fingerprint(Model):
     """What a test was of, part by part, so that two of them can be compared."""
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +48,7 @@ class Fingerprint(BaseModel):
         return cls(endpoints=dict(endpoints), configurations=_marks(configurations))
 
 
-class Passed(BaseModel):
+class Passed(Model):
     """The last test that passed, and what it was of."""
 
     model_config = ConfigDict(frozen=True)
@@ -57,7 +58,7 @@ class Passed(BaseModel):
     fingerprint: Fingerprint
 
 
-class ReleaseChange(BaseModel):
+class ReleaseChange(Model):
     """Another release than then; null where there was, or is, no such endpoint."""
 
     role: Role
@@ -65,7 +66,7 @@ class ReleaseChange(BaseModel):
     now: str | None
 
 
-class WhatChanged(BaseModel):
+class WhatChanged(Model):
     """What differs from the last test that passed: names, never values.
 
     `test_id` and `at` are that test's. Variables are named with their role (`source.region`);

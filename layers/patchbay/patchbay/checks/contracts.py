@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from patchbay.checks.capabilities import CapabilityReport
@@ -13,6 +13,7 @@ from patchbay.checks.model import CheckReport, Step
 from patchbay.connections.model import Endpoint, HealthStatus, Values
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import ConnectionId, DestinationId, SourceId
+from patchbay.platform.model import Model
 
 type Trigger = Literal["manual", "monitor"]
 """Who asked for a test: a call, or a connection's monitor."""
@@ -21,7 +22,7 @@ type Mode = Literal["sync", "async"]
 type RunStatus = Literal["queued", "running", "succeeded", "failed"]
 
 
-class DryRun(BaseModel):
+class DryRun(Model):
     """The body of a dry run."""
 
     model_config = ConfigDict(extra="forbid")
@@ -31,7 +32,7 @@ class DryRun(BaseModel):
     configurations: Values = Field(default_factory=dict)
 
 
-class ModeQuery(BaseModel):
+class ModeQuery(Model):
     """The query string of a test: `async` answers at once, and the test is polled."""
 
     model_config = ConfigDict(extra="forbid")
@@ -39,7 +40,7 @@ class ModeQuery(BaseModel):
     mode: Mode = "sync"
 
 
-class Findings(BaseModel):
+class Findings(Model):
     """What a test found.
 
     `verified` is true when a step proved access. The code, whose move it is (`blame`) and whether
@@ -152,7 +153,7 @@ class TestedEndpoint(Endpoint):
         return cls(**{name: getattr(endpoint, name) for name in Endpoint.model_fields}, test=test)
 
 
-class ConnectionTest(BaseModel):
+class ConnectionTest(Model):
     """The input of the operation `integrations.connection.test`."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
@@ -164,7 +165,7 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-class ConnectionTestOutput(BaseModel):
+class ConnectionTestOutput(Model):
     """The output of `integrations.connection.test`; what there is nothing to say of is left out."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)

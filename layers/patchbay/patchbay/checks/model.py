@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from patchbay.checks.codes import Blame, Code, CodeCategory
 from patchbay.checks.failures import BlockDetail
 from patchbay.platform.clock import UtcTime
+from patchbay.platform.model import Model
 
 type StepCategory = Literal["gate", "capability"]
 type StepStatus = Literal["passed", "warning", "failed", "skipped"]
@@ -18,7 +19,7 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-class Diagnosis(BaseModel):
+class Diagnosis(Model):
     """What a code means and what to do about it."""
 
     model_config = ConfigDict(frozen=True)
@@ -28,7 +29,7 @@ class Diagnosis(BaseModel):
     doc_url: str | None = None
 
 
-class Step(BaseModel):
+class Step(Model):
     """One step of a test: an implicit gate, or a step of the manifest.
 
     `field_pointer` is a JSON Pointer into the endpoint (`/variables/region`, `/secrets/api_key`):
@@ -63,7 +64,7 @@ class Fault:
     trace: str
 
 
-class CheckReport(BaseModel):
+class CheckReport(Model):
     """The result of a test.
 
     `passed` when every mandatory step passed; `verified` when, besides, a step proved access.

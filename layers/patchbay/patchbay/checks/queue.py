@@ -2,14 +2,15 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from patchbay.checks.history import Kind, Subject
 from patchbay.checks.identity import TestIdentity
 from patchbay.platform.aws import call, client
+from patchbay.platform.model import Model
 
 
-class QueuedTest(BaseModel):
+class QueuedTest(Model):
     """A message. What is tested is read when it is run: a message holds no configuration.
 
     `domain_name` is the host that the API was called by, which the test may not dial.

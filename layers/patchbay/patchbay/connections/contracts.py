@@ -6,7 +6,7 @@ The shapes are those of the published operations; what there is nothing to say o
 
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from patchbay.connections.model import (
@@ -24,6 +24,7 @@ from patchbay.connections.model import (
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import ConnectionId, Slug
 from patchbay.platform.lists import ListQuery
+from patchbay.platform.model import Model
 from patchbay.platform.validation import WholeNumber
 from patchbay.registry.manifest import KEY_PATTERN
 from patchbay.registry.versions import major
@@ -34,7 +35,7 @@ DottedKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN.replace("/", r"
 """`publisher.slug`: neither has a dot, so there is one way to read it."""
 
 
-class _Input(BaseModel):
+class _Input(Model):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
 
@@ -78,7 +79,7 @@ class DeleteConnection(_Input):
     connection_id: ConnectionId
 
 
-class Deleted(BaseModel):
+class Deleted(Model):
     success: bool = True
 
 
@@ -100,7 +101,7 @@ def _is_none(value: object) -> bool:
 _LEFT_OUT: Final = Field(exclude_if=_is_none)
 
 
-class ConnectionRecord(BaseModel):
+class ConnectionRecord(Model):
     """A connection and its source, as one."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
@@ -149,7 +150,7 @@ class ConnectionRecord(BaseModel):
         )
 
 
-class ConnectionRecords(BaseModel):
+class ConnectionRecords(Model):
     """Up to 1,000 records; `nextCursor` is there if there are more."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     SecretStr,
@@ -18,6 +17,7 @@ from pydantic import (
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
+from patchbay.platform.model import Model
 from patchbay.platform.validation import OneLine, WholeNumber, within
 from patchbay.registry.auth_config import SecretName
 from patchbay.registry.manifest import Category, IntegrationKey, Role
@@ -103,7 +103,7 @@ class MonitorInterval(StrEnum):
     DAY = "24h"
 
 
-class Monitor(BaseModel):
+class Monitor(Model):
     """Whether and how often a connection is tested by itself; only while it is active."""
 
     model_config = ConfigDict(extra="forbid")
@@ -112,7 +112,7 @@ class Monitor(BaseModel):
     interval: MonitorInterval = MonitorInterval.FIVE_MINUTES
 
 
-class MonitorPatch(BaseModel):
+class MonitorPatch(Model):
     """What is left out stays, null is the default again."""
 
     model_config = ConfigDict(extra="forbid")
@@ -152,7 +152,7 @@ Environment = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 ExternalAccountId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
-class _Input(BaseModel):
+class _Input(Model):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -174,7 +174,7 @@ class NewEndpoint(_Input):
     ownership_mode: OwnershipMode = OwnershipMode.MANAGED
 
 
-class InstalledMember(BaseModel):
+class InstalledMember(Model):
     """A member of the release: a copy that is the endpoint's own, or a reference to the release's.
 
     `content` is null for a reference.
@@ -186,7 +186,7 @@ class InstalledMember(BaseModel):
     content: dict[str, Any] | None
 
 
-class InstalledDependency(BaseModel):
+class InstalledDependency(Model):
     """The release that met a dependency when the endpoint was made."""
 
     integration: str
@@ -194,7 +194,7 @@ class InstalledDependency(BaseModel):
     version: str
 
 
-class Endpoint(BaseModel):
+class Endpoint(Model):
     """A source or destination. Of its secrets only the names are told.
 
     With a `secret_ref` the names are those of the secret that it refers to, and not known here.
@@ -248,7 +248,7 @@ class EndpointPatch(_Input):
     ownership_mode: OwnershipMode | None = None
 
 
-class EditQuery(BaseModel):
+class EditQuery(Model):
     model_config = ConfigDict(extra="forbid")
 
     dry_run: bool = Field(default=False, description="tell what the edit would come to")
@@ -262,14 +262,14 @@ class EditQuery(BaseModel):
         return test
 
 
-class InvalidConnection(BaseModel):
+class InvalidConnection(Model):
     """A connection whose configurations an upgrade of its source would make invalid."""
 
     id: str
     errors: list[FieldError]
 
 
-class EditReport(BaseModel):
+class EditReport(Model):
     """What an edit would come to; nothing was stored. Of the connections, the first 20 are told."""
 
     version: str
@@ -280,7 +280,7 @@ class EditReport(BaseModel):
     connections: list[InvalidConnection]
 
 
-class DataKey(BaseModel):
+class DataKey(Model):
     """A key that secrets of an organization are sealed under."""
 
     number: int
@@ -288,7 +288,7 @@ class DataKey(BaseModel):
     created_at: UtcTime
 
 
-class DataKeys(BaseModel):
+class DataKeys(Model):
     """The data keys of an organization, oldest first.
 
     `current` is the number of the one that new secrets are sealed under; it is made when the first
@@ -299,7 +299,7 @@ class DataKeys(BaseModel):
     keys: list[DataKey]
 
 
-class Resealed(BaseModel):
+class Resealed(Model):
     """What became of one page of secrets: how many are under the current key only now, and the
     endpoints whose secrets could not be opened, which have to be entered again or deleted.
     """
@@ -309,14 +309,14 @@ class Resealed(BaseModel):
     next_cursor: str | None
 
 
-class DeletedDataKeys(BaseModel):
+class DeletedDataKeys(Model):
     """The keys that were deleted, and when the last process has forgotten them."""
 
     deleted: list[int]
     unreadable_at: UtcTime
 
 
-class DeletionQuery(BaseModel):
+class DeletionQuery(Model):
     """Which data keys to delete. `confirm` is the id of the organization, once more."""
 
     model_config = ConfigDict(extra="forbid")
@@ -352,7 +352,7 @@ class ConnectionPatch(_Input):
     status: Lifecycle | None = None
 
 
-class Health(BaseModel):
+class Health(Model):
     """How a connection is doing: `status` by its last tests, the rest by the very last.
 
     `since` is when the status began to be so. With a monitor one failure is not yet a failing
@@ -379,7 +379,7 @@ UNTESTED: Final = Health(
 )
 
 
-class Connection(BaseModel):
+class Connection(Model):
     """A source, optionally joined to a destination, in a space."""
 
     id: str

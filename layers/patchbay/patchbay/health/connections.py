@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel
-
 from patchbay.platform.clock import UtcTime, from_text, to_sortable
 from patchbay.platform.dynamodb import Item, Table
+from patchbay.platform.model import Model
 from patchbay.tenancy.model import Space
 
 BLOCK: Final = 1000
@@ -52,7 +51,7 @@ _RANKS: Final[dict[str, int]] = {
 _ACTIVE: Final = "active"
 
 
-class ConnectionHealth(BaseModel):
+class ConnectionHealth(Model):
     """One connection. `lifecycle` is what its owner wants of it, `status` how it is doing.
 
     `last_success_at` and `error_code` are of its tests. `stale` holds for one that is monitored and

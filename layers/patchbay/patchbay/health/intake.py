@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from patchbay.health.model import Event, EventBatch, EventDraft, accept
 from patchbay.health.store import EventStore
@@ -24,6 +24,7 @@ from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import InvalidInput, NotFound, Problem, TemporarilyUnavailable
 from patchbay.platform.ids import Slug, Stamp
 from patchbay.platform.logging import logger
+from patchbay.platform.model import Model
 from patchbay.platform.strict_json import loads
 from patchbay.platform.validation import problems_of
 from patchbay.tenancy.model import Space
@@ -40,7 +41,7 @@ class Detail(EventBatch):
     """Of a space its slug or its id, which has the form of a slug too."""
 
 
-class Envelope(BaseModel):
+class Envelope(Model):
     """What EventBridge makes of it; the members that are not used are left out."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)

@@ -9,14 +9,13 @@ end, is told as that slot's lower end: 1,800,000 ms is "30 minutes or more".
 from collections.abc import Sequence
 from typing import Final
 
-from pydantic import BaseModel
-
 from patchbay.health.buckets import LATENCY_BOUNDS_MS, Tally
+from patchbay.platform.model import Model
 
 _ENDS: Final = (0, *LATENCY_BOUNDS_MS)
 
 
-class Latency(BaseModel):
+class Latency(Model):
     """Of the events that told a `duration_ms`. Null where none did."""
 
     count: int

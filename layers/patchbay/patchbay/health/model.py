@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from patchbay.platform.clock import UtcTime, to_text
 from patchbay.platform.errors import InvalidInput, Problem
 from patchbay.platform.ids import ConnectionId, Stamp
+from patchbay.platform.model import Model
 from patchbay.platform.validation import Readable, within
 
 MAX_EVENTS_PER_CALL: Final = 100
@@ -45,7 +46,7 @@ Metadata = Annotated[dict[str, JsonValue], within(_MAX_METADATA_BYTES, _MAX_META
 DurationMs = Annotated[int, Field(strict=True, ge=0, le=_MAX_DURATION_MS)]
 
 
-class EventDraft(BaseModel):
+class EventDraft(Model):
     """An event as a caller sends it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,7 +62,7 @@ class EventDraft(BaseModel):
     metadata: Metadata | None = None
 
 
-class EventBatch(BaseModel):
+class EventBatch(Model):
     """The body of one ingest call."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,7 +70,7 @@ class EventBatch(BaseModel):
     events: Annotated[list[EventDraft], Field(min_length=1, max_length=MAX_EVENTS_PER_CALL)]
 
 
-class Event(BaseModel):
+class Event(Model):
     """Something that happened to an integration in a space.
 
     Its identity is its id together with `occurred_at`. A platform fault is a test that failed
@@ -92,7 +93,7 @@ class Event(BaseModel):
     platform_fault: bool = False
 
 
-class Added(BaseModel):
+class Added(Model):
     """What became of a call's events: stored and counted now, or known already."""
 
     accepted: int

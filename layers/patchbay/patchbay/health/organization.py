@@ -14,8 +14,6 @@ from functools import reduce
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from patchbay.health.buckets import (
     Bucket,
     Period,
@@ -30,6 +28,7 @@ from patchbay.health.store import EventStore
 from patchbay.health.summary import success_rate, window_start
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.lists import ListQuery
+from patchbay.platform.model import Model
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
 
@@ -40,7 +39,7 @@ _AT_ONCE: Final = 8
 type Counted = Callable[[Bucket], Bucket]
 
 
-class Totals(BaseModel):
+class Totals(Model):
     """Of one period. `success_rate` is 0.0 with `no_data` when nothing was counted."""
 
     total_events: int
@@ -50,7 +49,7 @@ class Totals(BaseModel):
     no_data: bool
 
 
-class Difference(BaseModel):
+class Difference(Model):
     """This period minus the one before; of the rates in percentage points, null where one has no
     data."""
 
@@ -58,7 +57,7 @@ class Difference(BaseModel):
     success_rate: float | None
 
 
-class DayPoint(BaseModel):
+class DayPoint(Model):
     starts_at: UtcTime
     total: int
     errors: int
@@ -66,7 +65,7 @@ class DayPoint(BaseModel):
     no_data: bool
 
 
-class SpaceHealth(BaseModel):
+class SpaceHealth(Model):
     """The summary of a space without its types, and how it compares.
 
     `previous` is as long as the period and ends where it begins; null where the counts no longer

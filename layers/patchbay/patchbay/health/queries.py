@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from patchbay.health.buckets import Bucket
 from patchbay.health.model import EventStatus, IntegrationType
@@ -13,6 +13,7 @@ from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import InvalidInput
 from patchbay.platform.ids import ConnectionId
 from patchbay.platform.lists import ListQuery
+from patchbay.platform.model import Model
 
 
 class ExcludeBlame(StrEnum):
@@ -32,7 +33,7 @@ class EventQuery(ListQuery):
     until: UtcTime | None = None
 
 
-class HealthQuery(BaseModel):
+class HealthQuery(Model):
     model_config = ConfigDict(extra="forbid")
 
     days: PeriodDays = DEFAULT_DAYS

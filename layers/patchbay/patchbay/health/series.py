@@ -5,13 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from pydantic import BaseModel
-
 from patchbay.health.buckets import Bucket, Period, Span, merge, total_of
 from patchbay.health.latency import Latency, latency_of
 from patchbay.health.model import IntegrationType
 from patchbay.health.summary import success_rate
 from patchbay.platform.clock import UtcTime
+from patchbay.platform.model import Model
 
 MAX_HOURLY_DAYS: Final = 31
 """Hours cost 24 times what days do: a month of them is about 55 read units."""
@@ -22,7 +21,7 @@ class Interval(StrEnum):
     DAY = "day"
 
 
-class Point(BaseModel):
+class Point(Model):
     """One hour or day; the first day may begin in its midst, where the window does."""
 
     starts_at: UtcTime
@@ -35,7 +34,7 @@ class Point(BaseModel):
     latency: Latency
 
 
-class HealthSeries(BaseModel):
+class HealthSeries(Model):
     """Points from the start of the window to now, without gaps; together they are the summary."""
 
     space_id: str

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Annotated, Final
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from patchbay.health.buckets import Bucket, merge, total_of
 from patchbay.health.model import IntegrationType
 from patchbay.platform.clock import UtcTime, floor_to_hour
+from patchbay.platform.model import Model
 from patchbay.platform.validation import WholeNumber
 
 DEFAULT_DAYS: Final = 30
@@ -17,7 +18,7 @@ PeriodDays = Annotated[WholeNumber, Field(ge=1, le=366)]
 """The look-back of a query, in days of 24 hours."""
 
 
-class TypeHealth(BaseModel):
+class TypeHealth(Model):
     """One integration type within the window."""
 
     integration_type: IntegrationType
@@ -27,7 +28,7 @@ class TypeHealth(BaseModel):
     last_event_at: UtcTime
 
 
-class HealthSummary(BaseModel):
+class HealthSummary(Model):
     """`success_rate` is a percentage, 0.0–100.0; 0.0 with `no_data` when nothing was counted."""
 
     space_id: str

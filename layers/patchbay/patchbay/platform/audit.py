@@ -26,6 +26,7 @@ from patchbay.platform.dynamodb import Item, Put, Table
 from patchbay.platform.errors import InvalidInput
 from patchbay.platform.ids import first_id, new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
+from patchbay.platform.model import Model
 from patchbay.platform.strict_json import canonical, compact
 
 KEPT_FOR: Final = timedelta(days=400)
@@ -69,7 +70,7 @@ class Action(StrEnum):
     RESENT = "resent"
 
 
-class AuditEvent(BaseModel):
+class AuditEvent(Model):
     """One change of one thing.
 
     `before` and `after` hold the fields that differ; `before` is null for what was made, `after`

@@ -61,6 +61,7 @@ from patchbay.platform.errors import (
 from patchbay.platform.idempotency import Idempotency, Kept, Request
 from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
+from patchbay.platform.model import Model
 from patchbay.platform.revisions import etag
 from patchbay.platform.strict_json import compact, loads
 from patchbay.platform.validation import pointer, problems_of
@@ -89,7 +90,7 @@ class RouteOptions(TypedDict):
     answers: NotRequired[dict[int, Any]]
 
 
-class NoQuery(BaseModel):
+class NoQuery(Model):
     """The query string of a route that takes none: what is not known is refused."""
 
     model_config = ConfigDict(extra="forbid")

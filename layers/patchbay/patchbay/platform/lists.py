@@ -4,17 +4,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Item, Table
+from patchbay.platform.model import Model
 from patchbay.platform.validation import WholeNumber
 
 FILTERED_READ: Final = 1000
 """Items that one query of a filtered list reads; of small ones about a page of DynamoDB's."""
 
 
-class ListQuery(BaseModel):
+class ListQuery(Model):
     """The query string of a list. Lists with filters add fields."""
 
     model_config = ConfigDict(extra="forbid")
@@ -27,7 +28,7 @@ class ListQuery(BaseModel):
         return self.model_dump(mode="json", exclude={"limit", "cursor"}, exclude_none=True)
 
 
-class Listing[T](BaseModel):
+class Listing[T](Model):
     """One page of a list. `next_cursor` is null on the last one."""
 
     items: list[T]

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
@@ -20,6 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from patchbay.platform.errors import Problem
 from patchbay.platform.ids import SLUG_PATTERN, Slug
+from patchbay.platform.model import Model
 from patchbay.platform.schemas import member_problems, object_schema_problems, schema_problems
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import pointer, problems_of
@@ -74,7 +74,7 @@ def _range(text: str) -> str:
     return text
 
 
-class _Part(BaseModel):
+class _Part(Model):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
 

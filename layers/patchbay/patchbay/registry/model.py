@@ -5,13 +5,14 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
 from patchbay.platform.lists import ListQuery
+from patchbay.platform.model import Model
 from patchbay.platform.validation import HTTPS_PATTERN, OneLine, Readable, within
 from patchbay.registry.manifest import Capability, Publisher, Role
 
@@ -52,7 +53,7 @@ Document = Annotated[dict[str, Any], within(MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEP
 IconUrl = Annotated[str, StringConstraints(pattern=HTTPS_PATTERN)]
 
 
-class _CamelCase(BaseModel):
+class _CamelCase(Model):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
 
@@ -137,13 +138,13 @@ def retention_of(tier: RetentionTier | None) -> timedelta:
     return RETENTION[tier or RetentionTier.MEDIUM]
 
 
-class PublishQuery(BaseModel):
+class PublishQuery(Model):
     model_config = ConfigDict(extra="forbid")
 
     dry_run: bool = False
 
 
-class FieldError(BaseModel):
+class FieldError(Model):
     pointer: str
     message: str
 

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import InvalidInput
 from patchbay.platform.ids import Slug
+from patchbay.platform.model import Model
 from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.platform.validation import OneLine
 from patchbay.tenancy.access import Permission
@@ -16,7 +17,7 @@ DisplayName = Annotated[
 ]
 
 
-class _Input(BaseModel):
+class _Input(Model):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -24,7 +25,7 @@ class NewOrganization(_Input):
     name: DisplayName
 
 
-class Organization(BaseModel):
+class Organization(Model):
     """A tenant; it owns everything else."""
 
     id: str
@@ -54,7 +55,7 @@ class SpacePatch(_Input):
     paused: bool | None = None
 
 
-class Space(BaseModel):
+class Space(Model):
     """A part of an organization; health is kept per space. Its slug is unique everywhere."""
 
     id: str
@@ -83,7 +84,7 @@ class NewApiKey(_Input):
     expires_at: UtcTime | None = None
 
 
-class ApiKey(BaseModel):
+class ApiKey(Model):
     """An API key without its secret. `prefix` is the public part, to recognise it by."""
 
     id: str
