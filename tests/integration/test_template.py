@@ -1,6 +1,5 @@
 """template.yaml: what a deployment must never lack."""
 
-import dataclasses
 import importlib
 import re
 from collections.abc import Iterator
@@ -80,8 +79,8 @@ def test_each_function_is_told_what_its_settings_ask_for(template: dict[str, Any
         properties = function["Properties"]
         variables = set(properties["Environment"]["Variables"]) - {"POWERTOOLS_SERVICE_NAME"}
         asked = asked_by.get(properties["Handler"].partition(".")[0])
-        fields = dataclasses.fields(asked) if asked else ()
-        assert variables == {field.name.upper() for field in fields}
+        fields = asked.__annotations__ if asked else ()
+        assert variables == {name.upper() for name in fields}
 
 
 REFERENCED_SECRETS = (
