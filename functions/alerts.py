@@ -1,10 +1,8 @@
 """Alert rules, alerts and their deliveries."""
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from patchbay.alerts.backtest import backtest, past_of
-from patchbay.alerts.channels import Keyring, allowed_topics
 from patchbay.alerts.model import (
     Alert,
     AlertQuery,
@@ -20,11 +18,7 @@ from patchbay.alerts.model import (
 )
 from patchbay.alerts.outbox import Outbox, delivery_key
 from patchbay.alerts.queue import Wake
-from patchbay.alerts.rules import Rulebook
 from patchbay.alerts.store import AlertStore
-from patchbay.checks.policy import EgressPolicy
-from patchbay.connections.vault import Vault
-from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.entry import entry_point
@@ -36,6 +30,10 @@ from patchbay.platform.settings import AlertsSettings
 from patchbay.tenancy.access import Permission, Principal, admit
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
+
+if TYPE_CHECKING:
+    from patchbay.alerts.rules import Rulebook
+    from patchbay.health.store import EventStore
 
 
 @cache
@@ -59,7 +57,12 @@ def _outbox() -> Outbox:
 
 
 @cache
-def _rulebook() -> Rulebook:
+def _rulebook() -> "Rulebook":
+    from patchbay.alerts.channels import Keyring, allowed_topics
+    from patchbay.alerts.rules import Rulebook
+    from patchbay.checks.policy import EgressPolicy
+    from patchbay.connections.vault import Vault
+
     settings = _settings()
     return Rulebook(
         _store(),
@@ -70,7 +73,9 @@ def _rulebook() -> Rulebook:
 
 
 @cache
-def _events() -> EventStore:
+def _events() -> "EventStore":
+    from patchbay.health.store import EventStore
+
     return EventStore(Table(_settings().events_table), _settings().raw_event_days)
 
 
@@ -107,6 +112,8 @@ def list_alert_rules(caller: Principal, slug: str, query: ListQuery) -> Listing[
 @api.post(f"{RULES}/backtest", permission=Permission.READ)
 def backtest_alert_rule(caller: Principal, slug: str, body: BacktestRequest) -> Backtest:
     """Tell when a rule would have fired over the last days; nothing is stored."""
+    from patchbay.alerts.backtest import backtest, past_of
+
     space = _space(caller, Permission.READ, slug)
     _rulebook().require_valid(space, body.rule)
     past = past_of(body.rule, _events(), space.id, utc_now(), body.days)

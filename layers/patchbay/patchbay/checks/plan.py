@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from patchbay.checks.credentials import credential, credential_problems
-from patchbay.checks.kinds import KINDS
+from patchbay.checks.kinds import KINDS, kind_of
 from patchbay.checks.model import StepCategory
 from patchbay.checks.placeholders import Declared, Placeholder, ValueRefused, Values
 from patchbay.checks.probe import Compiled, StepTemplate
@@ -198,9 +198,9 @@ def _read(
             continue
         found = list(_step_problems(step, pointer, manifest, taken))
         problems += found
-        kind = KINDS.get(str(step.get("kind")))
-        if kind is None:
+        if step.get("kind") not in KINDS:
             continue
+        kind = kind_of(str(step["kind"]))
         try:
             template = kind.read(step, pointer, declared, sent)
         except Problems as more:
@@ -239,11 +239,10 @@ def _step_problems(
         yield Problem(f"{pointer}/name", f"must be a text of 1 to {MAX_NAME} characters")
     elif name in taken:
         yield Problem(f"{pointer}/name", "is the name of another step or of a gate")
-    kind = KINDS.get(str(step.get("kind")))
-    if kind is None:
-        yield Problem(f"{pointer}/kind", f"must be one of {', '.join(sorted(KINDS))}")
+    if step.get("kind") not in KINDS:
+        yield Problem(f"{pointer}/kind", f"must be one of {', '.join(KINDS)}")
     else:
-        for key in step.keys() - _STEP_KEYS - kind.keys:
+        for key in step.keys() - _STEP_KEYS - kind_of(str(step["kind"])).keys:
             yield Problem(f"{pointer}/{key}", "is not a known key")
     if step.get("category", "gate") not in ("gate", "capability"):
         yield Problem(f"{pointer}/category", "must be gate or capability")

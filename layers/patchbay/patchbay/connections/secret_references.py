@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from patchbay.connections.model import Secrets
 from patchbay.connections.secret_rules import schema_problems
@@ -38,7 +38,7 @@ _MISSING: Final = ("ResourceNotFoundException", "InvalidRequestException")
 _CLOSED: Final = ("AccessDeniedException", "DecryptionFailure")
 """Its resource policy or its KMS key does not let us read it."""
 
-_READ: Final[TypeAdapter[Any]] = TypeAdapter(Secrets)
+_READ: Final[TypeAdapter[Any]] = TypeAdapter(Secrets, config=ConfigDict(defer_build=True))
 
 
 class ReferenceUnusable(Exception):

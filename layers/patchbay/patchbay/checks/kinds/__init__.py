@@ -1,21 +1,26 @@
-"""The kinds of steps, one line each. Importing them is cheap: I/O is imported when it runs."""
+"""The kinds of steps. Each is imported when a step of it is met, and its I/O when it is run."""
 
-from collections.abc import Mapping
-from typing import Final
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from patchbay.checks.kinds.dns import DnsKind
-from patchbay.checks.kinds.http import HttpKind
-from patchbay.checks.kinds.oauth2_token import OAuth2TokenKind
-from patchbay.checks.kinds.postgres import PostgresKind
-from patchbay.checks.kinds.tcp import TcpKind
-from patchbay.checks.kinds.tls import TlsKind
-from patchbay.checks.probe import Kind
+if TYPE_CHECKING:
+    from patchbay.checks.probe import Kind
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "dns": DnsKind(),
-    "http": HttpKind(),
-    "oauth2_token": OAuth2TokenKind(),
-    "postgres": PostgresKind(),
-    "tcp": TcpKind(),
-    "tls": TlsKind(),
+_CLASSES: Final = {
+    "dns": "DnsKind",
+    "http": "HttpKind",
+    "oauth2_token": "OAuth2TokenKind",
+    "postgres": "PostgresKind",
+    "tcp": "TcpKind",
+    "tls": "TlsKind",
 }
+KINDS: Final = tuple(_CLASSES)
+"""Their names, each of which is that of a module here, in the order of the alphabet."""
+
+
+@cache
+def kind_of(name: str) -> "Kind":
+    """Raises `KeyError` if it is not one of `KINDS`."""
+    made: Kind = getattr(import_module(f"{__name__}.{name}"), _CLASSES[name])()
+    return made
