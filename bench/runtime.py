@@ -127,6 +127,8 @@ class Runtime:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(map(str, path)),
             "PYTHONNOUSERSITE": "1",
+            # A function's own folder is read-only in Lambda: its handler is compiled at each start.
+            "PYTHONDONTWRITEBYTECODE": "1",
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
             "AWS_REGION": "eu-central-1",

@@ -1,25 +1,69 @@
 """What a process does when the package is imported."""
 
+import gc
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-ASK = """
+from local.paths import ROOT
+from patchbay.platform.entry import entry_point
+
+FUNCTIONS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
+
+CLIENTS = """
 from patchbay.platform.dynamodb import connect
 print(connect.cache_info().currsize)
 """
 
+COLLECTOR = """
+import gc, importlib, sys
+import patchbay
+print(gc.isenabled())
+importlib.import_module(sys.argv[1])
+print(gc.isenabled(), gc.get_freeze_count() > 0)
+"""
 
-@pytest.mark.parametrize(("name", "clients"), [("TenancyFunction", "1"), (None, "0")])
-def test_the_client_is_made_at_once_in_lambda_and_nowhere_else(
-    name: str | None, clients: str
-) -> None:
+
+def said(program: str, *arguments: str, function: str | None) -> list[str]:
+    """What a process printed that Lambda started for this function, or that somebody else did."""
     env = {"PYTHONPATH": os.pathsep.join(sys.path), "AWS_DEFAULT_REGION": "eu-central-1"}
-    if name:
-        env["AWS_LAMBDA_FUNCTION_NAME"] = name
-    asked = subprocess.run(
-        [sys.executable, "-c", ASK], env=env, capture_output=True, text=True, check=True
+    if function:
+        env["AWS_LAMBDA_FUNCTION_NAME"] = function
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=Path("/"),
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert asked.stdout.strip() == clients
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(("function", "clients"), [("TenancyFunction", "1"), (None, "0")])
+def test_the_client_is_made_at_once_in_lambda_and_nowhere_else(
+    function: str | None, clients: str
+) -> None:
+    assert said(CLIENTS, function=function) == [clients]
+
+
+@pytest.mark.parametrize("module", FUNCTIONS)
+def test_garbage_is_collected_once_a_function_is_initialised(module: str) -> None:
+    assert said(COLLECTOR, module, function=module) == ["False", "True", "True"]
+
+
+def test_elsewhere_nothing_is_kept_from_the_collector() -> None:
+    assert said(COLLECTOR, "docs", function=None) == ["True", "True", "False"]
+
+
+def test_marking_an_entry_point_changes_nothing_where_garbage_is_collected() -> None:
+    frozen = gc.get_freeze_count()
+
+    def handler() -> None:
+        """What Lambda would call."""
+
+    assert entry_point(handler) is handler
+    assert gc.get_freeze_count() == frozen

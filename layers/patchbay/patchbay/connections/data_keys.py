@@ -72,9 +72,14 @@ class KeyRing:
     def __init__(self, table: Table, kms_key_id: str, kms: "KMSClient | None" = None) -> None:
         self._table = table
         self._kms_key_id = kms_key_id
-        self._kms = kms or client("kms")
+        self._given = kms
         self._lock = threading.Lock()
         self._unwrapped: dict[tuple[str, int], tuple[datetime, bytes]] = {}
+
+    @property
+    def _kms(self) -> "KMSClient":
+        # Made when it is needed: most requests open no secret.
+        return self._given or client("kms")
 
     @property
     def region(self) -> str:

@@ -31,7 +31,7 @@ class Announcer:
     def __init__(self, table: Table, bus: str, events: "EventBridgeClient | None" = None) -> None:
         self._table = table
         self._bus = bus
-        self._events = events or client("events")
+        self._events = events
 
     def announce(self, told: Sequence[Announcement]) -> None:
         """Sends what has just been written; what does not get through stays for `sweep`."""
@@ -55,7 +55,7 @@ class Announcer:
     def _send(self, told: Sequence[Announcement]) -> None:
         for batch in batched(told, _MAX_ENTRIES, strict=False):
             answer = call(
-                self._events.put_events,
+                (self._events or client("events")).put_events,
                 Entries=[
                     {
                         "EventBusName": self._bus,
