@@ -321,7 +321,9 @@ def _tally(numbers: Iterator[int], start: datetime) -> Tally:
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max((moment for moment in (one, other) if moment is not None), default=None)
+    if one is None or other is None:
+        return one or other
+    return max(one, other)
 
 
 def _offset(moment: datetime | None, start: datetime) -> int:
@@ -342,11 +344,13 @@ def _leb128(number: int) -> bytes:
 
 
 def _numbers(encoded: bytes) -> Iterator[int]:
+    numbers = []
     number = shift = 0
     for byte in encoded:
-        number |= (byte & 0x7F) << shift
-        if byte & 0x80:
-            shift += 7
-        else:
-            yield number
+        if byte < 0x80:
+            numbers.append(number | byte << shift)
             number = shift = 0
+        else:
+            number |= (byte & 0x7F) << shift
+            shift += 7
+    return iter(numbers)
