@@ -343,13 +343,21 @@ class Tester:
         Raises `NotFound` for a connection that was deleted meanwhile.
         """
         standing = self._history.settle(subject, identity, self._clock())
-        if standing:
+        if standing and not standing.test.refused:
             connection = (
                 self._store.connection(subject.organization_id, subject.id)
                 if subject.kind is Kind.CONNECTION
                 else None
             )
             self.follow([Recorded(subject, identity, connection, standing)])
+
+    def refuse(self, subject: Subject, identity: TestIdentity, reason: str) -> None:
+        """Ends a queued test that can't be begun. Nothing was dialled, so nothing follows from it.
+
+        Raises `NotFound` if what it is of is not there any more: then nobody can read its tests.
+        """
+        self.require(subject)
+        self._history.refuse(subject, identity, reason, self._clock())
 
     def _written(self, one: Ended, trigger: Trigger, mode: Mode) -> Standing:
         now = one.prepared.fingerprint
