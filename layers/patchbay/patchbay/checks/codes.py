@@ -123,8 +123,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "customer",
         "The credential lacks a scope",
-        "Of an API key, give it the missing scopes at the provider; of an account, connect it again "
-        "and grant the scopes that the integration asks for.",
+        "Of an API key, give it the missing scopes at the provider; of an account, connect it "
+        "again and grant the scopes that the integration asks for.",
     ),
     CodeInfo(
         "dns_error",
