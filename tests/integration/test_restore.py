@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import connections
 from local.provider import provider
 from patchbay.connections.data_keys import KeyRing
 from patchbay.platform.clock import utc_now
@@ -65,9 +66,7 @@ def test_the_tables_are_what_they_were_and_secrets_open(
         source_path = f"{tenant.connectors}/sources/{source['id']}"
         assert tenant.client.delete(path).status == 204
         assert tenant.client.delete(source_path).status == 204
-        keys = KeyRing(
-            Table(TABLE), importlib.import_module("connections")._settings().vault_key_id
-        )
+        keys = KeyRing(Table(TABLE), connections._settings().vault_key_id)
         keys.delete_all(tenant.organization_id, 1, utc_now())
         late = create_source(tenant)
         # And the restored table is copied back, twice as after a break
