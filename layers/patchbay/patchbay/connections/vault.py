@@ -103,7 +103,7 @@ class Vault:
             text = self._opened(place, item, now)
         except SecretsLost:
             # Since it was read it may have been sealed anew and the old key been deleted.
-            fresh = self._table.get_all([key]).get(key)
+            fresh = self._table.reread(key)
             if fresh is None or fresh["data_key"] == item["data_key"]:
                 raise SecretsLost(names) from None
             text = self._opened(place, fresh, now)
