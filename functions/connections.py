@@ -293,15 +293,19 @@ def integrations_connection_create(
 
 
 @api.post(f"{OPERATIONS}/update/v1.0.0", permission=Permission.MANAGE, failures=(404, 409, 422))
-def integrations_connection_update(caller: Principal, body: UpdateConnection) -> ConnectionRecord:
+def integrations_connection_update(
+    caller: Principal, body: UpdateConnection, stamp: Stamp
+) -> ConnectionRecord:
     """Change a connection and its source (operation integrations.connection.update)."""
-    return _operations().update(caller.organization_id, body, utc_now())
+    return _operations().update(caller.organization_id, body, stamp.now)
 
 
 @api.post(f"{OPERATIONS}/delete/v1.0.0", permission=Permission.MANAGE, failures=(404,))
-def integrations_connection_delete(caller: Principal, body: DeleteConnection) -> Deleted:
+def integrations_connection_delete(
+    caller: Principal, body: DeleteConnection, stamp: Stamp
+) -> Deleted:
     """Delete a connection and its own source (operation integrations.connection.delete)."""
-    _operations().delete(caller.organization_id, body.connection_id, utc_now())
+    _operations().delete(caller.organization_id, body.connection_id, stamp.now)
     return Deleted()
 
 

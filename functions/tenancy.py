@@ -7,7 +7,6 @@ from patchbay.platform.audit import AuditEvent, AuditQuery, AuditTrail
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.entry import entry_point
-from patchbay.platform.errors import PermissionDenied
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
@@ -45,13 +44,6 @@ def _idempotency() -> Idempotency:
 
 
 api = HttpApi(admit, tag="Tenancy", idempotency=_idempotency)
-
-
-def _require_all(caller: Principal, permissions: list[Permission]) -> None:
-    """Nobody gives or takes a permission that they lack."""
-    for permission in permissions:
-        if not caller.holds(permission):
-            raise PermissionDenied(permission)
 
 
 @api.post("/v1/organizations", permission=Permission.ADMIN, status=201)
@@ -123,9 +115,8 @@ def delete_space(caller: Principal, slug: str, if_match: str | None) -> None:
 def issue_api_key(
     caller: Principal, organization_id: str, body: NewApiKey, stamp: Stamp
 ) -> IssuedApiKey:
-    """Issue an API key; the answer holds its secret, this once."""
-    _require_all(caller, body.permissions)
-    return _tenants().issue_key(organization_id, body, caller.subject, stamp)
+    """Issue an API key that lives no longer than yours; the answer holds its secret, this once."""
+    return _tenants().issue_key_for(caller, organization_id, body, stamp)
 
 
 @api.get("/v1/organizations/<organization_id>/api-keys", permission=Permission.MANAGE)
@@ -151,7 +142,7 @@ def revoke_api_key(
     """Revoke an API key that may do no more than yours."""
     key = _tenants().key(organization_id, key_id)
     require_match(if_match, FIRST_REVISION)
-    _require_all(caller, key.permissions)
+    caller.require_all(key.permissions)
     _tenants().revoke_key(key)
 
 

@@ -113,7 +113,7 @@ def test_without_its_keys_an_organizations_secrets_are_gone(
     answer = stack.client.call("DELETE", path)
     assert (answer.status, answer.body["deleted"]) == (200, [1])
     # Then its secret does not open, and a new one does
-    assert outcome(tenant, source)["code"] == "secret_store_unavailable"
+    assert outcome(tenant, source)["code"] == "secret_not_found"
     edit = {"secrets": {"api_key": "right-key"}}
     call(tenant, "PATCH", f"{tenant.connectors}/sources/{source}", 200, edit)
     assert outcome(tenant, source)["status"] == "succeeded"

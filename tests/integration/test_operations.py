@@ -305,6 +305,29 @@ def test_stored_secrets_go_along_to_the_same_place_only(tenant: Tenant, stranger
     assert stored_secrets(tenant, source_of(tenant, record)) == {"api_key": SECRET}
 
 
+def test_an_update_and_a_delete_that_are_sent_again_are_done_once(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    record = create(tenant)
+    again = {"idempotency_key": "k"}
+    body = {"connectionId": record["id"], "label": "First"}
+    path = "/integrations/connection/update/v1.0.0"
+    first = tenant.client.post(path, body, **again)
+    assert (first.status, first.json["label"]) == (200, "First")
+    # Somebody else's change in between is not undone by the repetition
+    assert call(tenant, "update", connectionId=record["id"], label="Second").status == 200
+    replayed = tenant.client.post(path, body, **again)
+    assert (replayed.status, replayed.json) == (200, first.json)
+    assert replayed.headers["idempotent-replayed"] == "true"
+    assert listed(tenant)[0]["label"] == "Second"
+    other = tenant.client.post(path, {**body, "label": "Third"}, **again)
+    assert (other.status, other.code) == (409, "IDEMPOTENCY_CONFLICT")
+    # And a delete that is sent again is no 404
+    path = "/integrations/connection/delete/v1.0.0"
+    for _ in range(2):
+        gone = tenant.client.post(path, {"connectionId": record["id"]}, **again)
+        assert (gone.status, gone.json) == (200, {"success": True})
+
+
 def test_an_update_of_the_config_replaces_it_and_keeps_secrets_only_in_their_place(
     tenant: Tenant,
 ) -> None:

@@ -22,6 +22,7 @@ import run_tests
 from local.provider import Provider, provider
 from patchbay.alerts.store import AlertStore
 from patchbay.connections.state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
+from patchbay.monitors.store import MonitorStore
 from patchbay.platform import aws
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table, connect
@@ -245,6 +246,17 @@ def run_in_the_background(
     # A sweep that is out of time goes back to the queue
     monitoring.dispatch(later)
     monitoring.run(monitoring.deliver(), seconds=1)
+    # What fails for two days is warned of and disabled
+    monkeypatch.setenv("AUTO_DISABLE_FAILURES", "1")
+    monkeypatch.setenv("AUTO_DISABLE_DAYS", "1")
+    start_cold()
+    server.valid_key = "another"
+    for hours in (1, 2, 3, 20, 40):
+        minute = later + hours * 60 * monitoring.MINUTE
+        MonitorStore(Table("IntegrationsTable")).advance(minute - monitoring.MINUTE)
+        monitoring.tick(minute)
+    assert [tenant.client.get(path).json["status"] for path in paths] == ["disabled"] * 2
+    assert tenant.client.patch(paths[0], {"status": "active"}).status == 200
     # A queue that refuses a test
     url = aws.client("sqs").get_queue_url(QueueName="TestQueue")["QueueUrl"]
     aws.client("sqs").delete_queue(QueueUrl=url)
@@ -311,7 +323,8 @@ def allows(statement: Statement, call: Call) -> bool:
         return False
     if call.resource and call.resource not in resources_of(statement):
         return False
-    keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {})
+    condition = statement.get("Condition", {})
+    [keys] = condition.values() if condition else [{}]
     patterns = keys.get("dynamodb:LeadingKeys", ["*"])
     return any(fnmatchcase(call.leading_key, pattern) for pattern in patterns)
 

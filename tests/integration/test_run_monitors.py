@@ -270,7 +270,14 @@ def test_what_keeps_failing_is_warned_of_and_then_disabled(
     assert told == ["failing", "disabling", "disabled"]
     read = tenant.client.get(f"{tenant.connectors}/connections/{connection['id']}").json
     assert read["status"] == "disabled"
-    assert history(tenant, connection)[0]["finished_at"]
+    last = history(tenant, connection)[0]
+    # And the trail says that nobody but the platform did it, once, when the last test had ended
+    path = f"/v1/organizations/{tenant.organization_id}/audit-events?entity_id={connection['id']}"
+    [change, _] = tenant.client.get(path).json["items"]
+    assert (change["subject"], change["trace_id"]) == ("patchbay", None)
+    assert (change["entity"], change["action"]) == ("connection", "changed")
+    assert (change["before"], change["after"]) == ({"status": "active"}, {"status": "disabled"})
+    assert change["at"] == last["finished_at"]
 
 
 def _is_due(connection: dict[str, Any], minute: Any) -> bool:

@@ -13,11 +13,12 @@ from local.provider import Provider, provider
 from patchbay.checks import history, identity
 from patchbay.checks import queue as test_queue
 from patchbay.checks import testing as engine
+from patchbay.connections.store import endpoint_key
 from patchbay.health.store import EventStore
 from patchbay.platform import aws as services
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Key, Table
-from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.dynamodb import Delete, Key, Table
+from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.ids import Stamp
 from tests.integration.api import Answer, sample_event
 from tests.integration.conftest import Tenant
@@ -292,6 +293,64 @@ def test_a_connection_deleted_meanwhile_is_done_with(
     assert run(delivered()) == []
     assert server.requests == []
     assert leases(tenant) == []
+
+
+def test_a_connection_disabled_meanwhile_ends_its_test_at_once(
+    tenant: Tenant, connection: dict[str, Any], server: Provider
+) -> None:
+    # Given a queued test of a connection that is then disabled
+    queued = ask(tenant, connection).json
+    path = f"{tenant.connectors}/connections/{connection['id']}"
+    assert tenant.client.patch(path, {"status": "disabled"}).status == 200
+    before = tenant.client.get(path).json
+    # When its turn comes
+    event = delivered()
+    assert run(event) == []
+    # Then it has failed, and says why and whose move it is
+    told = read(tenant, queued["href"])
+    assert (told["status"], told["code"], told["blame"]) == ("failed", "config_invalid", "customer")
+    assert "the connection is disabled" in told["message"]
+    assert (told["queued_at"], told["started_at"]) == (queued["queued_at"], None)
+    assert leases(tenant) == []
+    # And nothing was dialled or counted, also if the message comes again
+    assert run(event) == []
+    assert read(tenant, queued["href"]) == told
+    assert server.requests == []
+    assert events(tenant) == []
+    assert tenant.client.get(path).json == before
+
+
+def test_an_endpoint_that_is_gone_ends_the_test_at_once(
+    tenant: Tenant, connection: dict[str, Any], server: Provider
+) -> None:
+    # Given a queued test of a connection whose source is no more: the API would not delete it
+    queued = ask(tenant, connection).json
+    Table("IntegrationsTable").write(
+        Delete(endpoint_key(tenant.organization_id, connection["source_id"]))
+    )
+    assert run(delivered()) == []
+    told = read(tenant, queued["href"])
+    assert (told["status"], told["code"]) == ("failed", "config_invalid")
+    assert "there is no such source" in told["message"]
+
+
+def test_an_endpoint_that_is_exchanged_meanwhile_is_read_again(
+    tenant: Tenant,
+    connection: dict[str, Any],
+    server: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    queued = ask(tenant, connection).json
+    prepare, gone = engine.Tester.prepare, iter([True])
+
+    def meanwhile(tester: Any, subject: history.Subject) -> Any:
+        if next(gone, False):
+            raise NotFound("destination")
+        return prepare(tester, subject)
+
+    monkeypatch.setattr(engine.Tester, "prepare", meanwhile)
+    assert run(delivered()) == []
+    assert read(tenant, queued["href"])["status"] == "succeeded"
 
 
 def test_a_queued_test_may_not_dial_the_api_that_it_was_asked_at(

@@ -1,7 +1,18 @@
 """Organizations, spaces and API keys, over the API."""
 
+from datetime import timedelta
+
+import pytest
+
 import tenancy
-from tests.integration.api import sample_event
+from patchbay.platform.clock import to_text, utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.errors import Unauthenticated
+from patchbay.platform.ids import Stamp
+from patchbay.tenancy.access import Permission, Principal
+from patchbay.tenancy.model import NewApiKey
+from patchbay.tenancy.store import TenancyStore
+from tests.integration.api import Client, sample_event
 from tests.integration.conftest import Tenant
 
 READ, MANAGE = "platform.integration.read", "platform.integration.manage"
@@ -165,6 +176,51 @@ def test_an_expired_key_is_nobodys(tenant: Tenant) -> None:
     assert tenant.client.post(keys, past).pointers == ["/expires_at"]
     future = {**past, "expires_at": "2999-01-01T00:00:00Z"}
     assert tenant.client.post(keys, future).json["expires_at"] == "2999-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("who", ["tenant", "operator"])
+def test_a_key_issues_none_that_outlives_it(tenant: Tenant, operator: Tenant, who: str) -> None:
+    # Given a key that expires, of a tenant or of the operator
+    owner, permissions = {"tenant": (tenant, [READ, MANAGE]), "operator": (operator, [ADMIN])}[who]
+    store = TenancyStore(Table("IntegrationsTable"))
+    end = utc_now() + timedelta(days=30)
+    new = NewApiKey(name="CI", permissions=[*map(Permission, permissions)], expires_at=end)
+    issued = store.issue_key(owner.organization_id, new, "test", Stamp.fresh(utc_now()))
+    issuer = Client(issued.key)
+    keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
+    asked = {"name": "next", "permissions": [READ]}
+    # When it issues one that lives longer, or for ever
+    for later in (None, to_text(end + timedelta(seconds=1))):
+        refused = issuer.post(keys, {**asked, "expires_at": later})
+        # Then that is refused, and it is told how long it may be
+        assert (refused.status, refused.code) == (400, "VALIDATION_ERROR")
+        assert refused.pointers == ["/expires_at"]
+        assert to_text(end) in refused.text
+    # And one that ends with it is issued, with no permission that the issuer lacks
+    good = {**asked, "expires_at": to_text(end)}
+    assert issuer.post(keys, good).status == 201
+    if who == "tenant":
+        assert issuer.post(keys, {**good, "permissions": [ADMIN]}).code == "PERMISSION_DENIED"
+
+
+def test_a_key_that_was_just_revoked_issues_none(tenant: Tenant) -> None:
+    # Given a key that an authorizer remembers although it is revoked
+    store = TenancyStore(Table("IntegrationsTable"))
+    new = NewApiKey(name="CI", permissions=[Permission.MANAGE])
+    own = store.issue_key(tenant.organization_id, new, "test", Stamp.fresh(utc_now()))
+    remembered = Principal(tenant.organization_id, own.id, frozenset(own.permissions))
+    standing = store.key(tenant.organization_id, own.id)
+    store.revoke_key(standing)
+    # Then it is nobody's, whether the revocation came before or meanwhile
+    keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
+    before = tenant.client.get(keys).json
+    with pytest.raises(Unauthenticated):
+        store.issue_key_for(remembered, tenant.organization_id, new, Stamp.fresh(utc_now()))
+    with pytest.raises(Unauthenticated):
+        store.issue_key(
+            tenant.organization_id, new, own.id, Stamp.fresh(utc_now()), issuer=standing
+        )
+    assert tenant.client.get(keys).json == before
 
 
 def test_without_a_valid_key_every_route_is_closed(tenant: Tenant) -> None:

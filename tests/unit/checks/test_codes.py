@@ -19,3 +19,13 @@ def test_platform_faults_are_the_platforms_and_worth_another_try() -> None:
         assert (info.category == "platform") == (info.blame == "platform")
         if info.category in {"platform", "provider", "rate_limit"}:
             assert info.retryable
+
+
+def test_what_keys_and_accounts_both_meet_has_a_remedy_for_both() -> None:
+    remedies = {
+        code: describe(code).remediation
+        for code in ("auth_expired", "auth_revoked", "scope_missing")
+    }
+    assert [code for code, text in remedies.items() if "account" not in text] == []
+    own = {"auth_expired": "credential", "auth_revoked": "enter a new one", "scope_missing": "key"}
+    assert [code for code, word in own.items() if word not in remedies[code]] == []

@@ -82,8 +82,13 @@ class Keyring:
         secrets = WebhookSecrets(new_secret())
         return secrets.current, self.sealed(organization_id, rule_id, channel, secrets, now)
 
-    def rotated(self, secrets: WebhookSecrets, rotation: str, now: datetime) -> WebhookSecrets:
-        """With a new secret beside the current one; the same again for a repeated request."""
+    def rotated(
+        self, secrets: WebhookSecrets | None, rotation: str, now: datetime
+    ) -> WebhookSecrets:
+        """With a new secret beside the current one, which may be lost; the same again for a
+        repeated request."""
+        if secrets is None:
+            return WebhookSecrets(new_secret(), rotation=rotation)
         if secrets.rotation == rotation:
             return secrets
         return WebhookSecrets(new_secret(), secrets.current, now + ROTATION_OVERLAP, rotation)
@@ -109,7 +114,8 @@ class Keyring:
     def open(
         self, organization_id: str, rule_id: str, channel: Webhook, now: datetime
     ) -> WebhookSecrets:
-        """Raises `InternalError` if there is none for this URL, and `TemporarilyUnavailable`."""
+        """Raises `SecretsLost` if their data key was deleted, `InternalError` if there are none for
+        this URL, and `TemporarilyUnavailable`."""
         values = self._vault.open(_place(organization_id, rule_id, channel), now)
         if "current" not in values:
             raise InternalError

@@ -39,7 +39,7 @@ from patchbay.checks.retry_after import retry_after_seconds
 from patchbay.platform.aws import Refused, call, client
 from patchbay.platform.clock import Clock, to_text
 from patchbay.platform.dynamodb import Key
-from patchbay.platform.errors import NotFound, PatchbayError, TemporarilyUnavailable
+from patchbay.platform.errors import NotFound, PatchbayError, SecretsLost, TemporarilyUnavailable
 from patchbay.platform.logging import logger
 from patchbay.platform.strict_json import loads
 
@@ -228,9 +228,13 @@ class Sender:
     async def _to_webhook(
         self, rule: Rule, channel: Webhook, claimed: Outgoing, now: datetime
     ) -> Sent:
-        secrets = await asyncio.to_thread(
-            self._keyring.open, rule.organization_id, rule.id, channel, now
-        )
+        try:
+            secrets = await asyncio.to_thread(
+                self._keyring.open, rule.organization_id, rule.id, channel, now
+            )
+        except SecretsLost:
+            # Not the end of it: whoever rotates the secret gets what is still due.
+            return Sent(delivered=False, error="signing_secret_lost")
         body = claimed.payload.encode()
         headers = signed_headers(secrets.signing(now), claimed.delivery.notification_id, body, now)
         deadline = asyncio.get_running_loop().time() + ATTEMPT_SECONDS

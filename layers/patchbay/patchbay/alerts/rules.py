@@ -26,7 +26,7 @@ from patchbay.checks.failures import EgressBlocked
 from patchbay.checks.policy import EgressPolicy
 from patchbay.connections.vault import secret_key
 from patchbay.platform.dynamodb import Item
-from patchbay.platform.errors import InvalidInput, NotFound, Problem
+from patchbay.platform.errors import Conflict, InvalidInput, NotFound, Problem, SecretsLost
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
 from patchbay.platform.strict_json import compact
@@ -72,10 +72,7 @@ class Rulebook:
             secrets, sealed = self._issued(rule, rule.channels, stamp.now)
             if not self._store.create_rule(rule, space, sealed, secrets):
                 # The request that this one repeats ended before it could tell its secrets.
-                secrets = {
-                    channel.id: self._open(rule, channel, stamp.now).current
-                    for channel in _webhooks(rule.channels)
-                }
+                secrets = self._standing(rule, stamp.now)
             return _issued_rule(rule, secrets)
 
         # Data keys may be rotated between the sealing and the write.
@@ -128,7 +125,7 @@ class Rulebook:
     def rotate_secret(
         self, space: Space, rule_id: str, channel_id: str, stamp: Stamp
     ) -> IssuedSecret:
-        """A new secret for a webhook; the one before signs, too, for 24 hours.
+        """A new secret for a webhook; the one before signs, too, for 24 hours, unless it is lost.
 
         Raises `NotFound` (also for a channel that is no webhook).
         """
@@ -138,7 +135,10 @@ class Rulebook:
             channel = next((c for c in _webhooks(rule.channels) if c.id == channel_id), None)
             if channel is None:
                 raise NotFound("channel")
-            before = self._open(rule, channel, stamp.now)
+            try:
+                before = self._open(rule, channel, stamp.now)
+            except SecretsLost:
+                before = None
             after = self._keyring.rotated(before, stamp.id("rot"), stamp.now)
             if after is not before:
                 sealed = self._keyring.sealed(
@@ -198,6 +198,16 @@ class Rulebook:
         }
         secrets = {channel_id: secret for channel_id, (secret, _) in made.items()}
         return secrets, [item for _, item in made.values()]
+
+    def _standing(self, rule: Rule, now: datetime) -> dict[str, str]:
+        """The secrets of a rule that was just made. Raises `Conflict` if they are lost."""
+        try:
+            return {c.id: self._open(rule, c, now).current for c in _webhooks(rule.channels)}
+        except SecretsLost:
+            raise Conflict(
+                "The rule was made, but its secrets can't be told any more: rotate them.",
+                rule_id=rule.id,
+            ) from None
 
     def _open(self, rule: Rule, channel: Webhook, now: datetime) -> WebhookSecrets:
         return self._keyring.open(rule.organization_id, rule.id, channel, now)

@@ -105,7 +105,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "customer",
         "The credential was revoked",
-        "Someone withdrew this credential at the provider: connect the account again.",
+        "Someone withdrew this credential at the provider: enter a new one, or connect the account "
+        "again.",
     ),
     CodeInfo(
         "permission_denied",
@@ -122,7 +123,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "customer",
         "The credential lacks a scope",
-        "Connect the account again and grant the scopes that the integration asks for.",
+        "Of an API key, give it the missing scopes at the provider; of an account, connect it "
+        "again and grant the scopes that the integration asks for.",
     ),
     CodeInfo(
         "dns_error",

@@ -105,6 +105,11 @@ class RecordedTest(Findings):
     def finished(self) -> bool:
         return self.finished_at is not None
 
+    @property
+    def refused(self) -> bool:
+        """Whether it ended without having begun, for a reason that is not ours."""
+        return self.finished and self.started_at is None and self.blame != "platform"
+
     @classmethod
     def queued(cls, test_id: str, href: str, asked_at: datetime) -> Self:
         return cls(

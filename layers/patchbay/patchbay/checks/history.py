@@ -223,6 +223,15 @@ class TestHistory:
             return None
         return self.finish(subject, identity, _read(item, now), None)
 
+    def refuse(
+        self, subject: Subject, identity: TestIdentity, reason: str, now: datetime
+    ) -> Standing:
+        """Ends a queued test that could not be begun, as somebody else's setting has it."""
+        queued = RecordedTest.queued(identity.test_id, subject.href(identity.test_id), identity.at)
+        report = _nothing_seen("config_invalid", reason)
+        ended = queued.model_copy(update={**Findings.told(report), "finished_at": now})
+        return self.finish(subject, identity, ended, None)
+
     def test(self, subject: Subject, test_id: str, now: datetime) -> RecordedTest:
         """Raises `NotFound`."""
         identity = TestIdentity.read(test_id)

@@ -1,7 +1,8 @@
 """Runs the tests of the queue. A message may come late, twice, or to two at once.
 
 1. Claim the test; only one may run it at a time, and none after its deadline.
-2. Prepare, run and record it, beside the others of the batch.
+2. Prepare, run and record it, beside the others of the batch. What can't be tested any more, as it
+   was disabled since the call, ends with that as its result.
 3. What is done, overdue or gone is settled, and needs its message no more. Anything else comes
    back, and the queue gives it up after a few times.
 """
@@ -14,9 +15,9 @@ from patchbay.checks.egress import EgressGuard
 from patchbay.checks.history import Claim, Subject, TestHistory
 from patchbay.checks.identity import TestIdentity
 from patchbay.checks.queue import QueuedTest
-from patchbay.checks.testing import ASYNCHRONOUS, Tester
+from patchbay.checks.testing import ASYNCHRONOUS, Prepared, Tester
 from patchbay.platform.clock import Clock
-from patchbay.platform.errors import NotFound
+from patchbay.platform.errors import Conflict, NotFound
 from patchbay.platform.limits import Limiter
 from patchbay.platform.logging import logger
 
@@ -80,7 +81,9 @@ class QueuedTests:
         return True
 
     async def _tested(self, message: QueuedTest, subject: Subject, identity: TestIdentity) -> None:
-        prepared = await asyncio.to_thread(self._tester.prepare, subject)
+        prepared = await asyncio.to_thread(self._prepared, subject, identity)
+        if prepared is None:
+            return
         guard = self._guard_for(message.domain_name)
         finished = await self._tester.run(prepared, guard, ASYNCHRONOUS)
         await asyncio.to_thread(
@@ -92,3 +95,18 @@ class QueuedTests:
             trigger="manual",
             mode="async",
         )
+
+    def _prepared(self, subject: Subject, identity: TestIdentity) -> Prepared | None:
+        """None if it can't be tested as it now stands; then that is recorded.
+
+        Raises as `Tester.prepare`, and `NotFound` if it is not there at all.
+        """
+        try:
+            try:
+                return self._tester.prepare(subject)
+            except NotFound:
+                # An endpoint of a connection may have been exchanged between two reads.
+                return self._tester.prepare(subject)
+        except (Conflict, NotFound) as refused:
+            self._tester.refuse(subject, identity, refused.message)
+        return None

@@ -59,7 +59,13 @@ from patchbay.health.model import Event
 from patchbay.health.recording import event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
-from patchbay.platform.errors import Conflict, InternalError, InvalidConfig, TemporarilyUnavailable
+from patchbay.platform.errors import (
+    Conflict,
+    InternalError,
+    InvalidConfig,
+    SecretsLost,
+    TemporarilyUnavailable,
+)
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.logging import logger
 from patchbay.registry.manifest import Role
@@ -81,6 +87,8 @@ SYNCHRONOUS: Final = Budget(25_000, DEFAULT_TIMEOUT_MS)
 
 ASYNCHRONOUS: Final = Budget(60_000, 60_000)
 """Nobody waits on an open request; the function that runs queued tests has 90 s."""
+
+_LOST: Final = "can't be opened any more, because its data key was deleted: enter it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,13 +343,21 @@ class Tester:
         Raises `NotFound` for a connection that was deleted meanwhile.
         """
         standing = self._history.settle(subject, identity, self._clock())
-        if standing:
+        if standing and not standing.test.refused:
             connection = (
                 self._store.connection(subject.organization_id, subject.id)
                 if subject.kind is Kind.CONNECTION
                 else None
             )
             self.follow([Recorded(subject, identity, connection, standing)])
+
+    def refuse(self, subject: Subject, identity: TestIdentity, reason: str) -> None:
+        """Ends a queued test that can't be begun. Nothing was dialled, so nothing follows from it.
+
+        Raises `NotFound` if what it is of is not there any more: then nobody can read its tests.
+        """
+        self.require(subject)
+        self._history.refuse(subject, identity, reason, self._clock())
 
     def _written(self, one: Ended, trigger: Trigger, mode: Mode) -> Standing:
         now = one.prepared.fingerprint
@@ -402,12 +418,22 @@ class Tester:
         try:
             for role, endpoint in endpoints.items():
                 release = releases[role]
-                plan = _plan(endpoint, release, functools.partial(self._secrets, endpoint, release))
+                plan = self._planned(endpoint, release)
                 parts[role] = Part(endpoint, release, plan)
                 marks[role] = EndpointMark.of(endpoint)
         except (TemporarilyUnavailable, InternalError):
             return Prepared({}, judged)
         return Prepared(parts, judged, fingerprint=Fingerprint.of(marks, configurations))
+
+    def _planned(self, endpoint: Endpoint, release: Release) -> Plan:
+        try:
+            return _plan(endpoint, release, functools.partial(self._secrets, endpoint, release))
+        except SecretsLost as lost:
+            # It is its owner's move, not ours: only they have the secrets.
+            problems = tuple(
+                Problem(f"/secrets/{name}", _LOST, "secret_not_found") for name in lost.names
+            )
+            return Plan(DEFAULT_TIMEOUT_MS, problems=problems)
 
     def _releases(self, endpoints: Mapping[Role, Endpoint]) -> dict[Role, Release]:
         return {
@@ -438,8 +464,8 @@ def try_endpoint(
 ) -> Answer:
     """Tests an endpoint as it would be, with these secrets; nothing is read or stored.
 
-    Raises what `open_secrets` raises, but for a reference that leads to nothing usable: that is
-    a result.
+    Raises what `open_secrets` raises, `SecretsLost` too: the edit is refused for it. But a
+    reference that leads to nothing usable is a result.
     """
     part = Part(endpoint, release, _plan(endpoint, release, open_secrets))
     plan = _within(SYNCHRONOUS, part)

@@ -42,6 +42,7 @@ from patchbay.platform.errors import (
     PreconditionFailed,
     Problem,
     SecretReentryRequired,
+    SecretsLost,
 )
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
@@ -96,6 +97,10 @@ class Edit:
     kept: list[str]
     invalid: dict[str, list[Problem]]
     """By their ids, the connections whose configurations the new release refuses."""
+
+    def seals_kept(self, old: Endpoint) -> bool:
+        """Whether stored secrets are opened, to be sealed anew beside others or without some."""
+        return bool(self.kept) and bool(self.entered or self.kept != old.secrets_set)
 
 
 class Configurator:
@@ -184,7 +189,7 @@ class Configurator:
     ) -> Endpoint:
         """Raises `NotFound`, `PreconditionFailed`, `InvalidConfig`, also for an upgrade that makes
         configurations of connections invalid, and `SecretReentryRequired` if secrets that are kept
-        would go elsewhere.
+        would go elsewhere, or have to be opened and can't be any more.
         """
 
         def attempt() -> tuple[Endpoint, Endpoint]:
@@ -258,11 +263,14 @@ class Configurator:
         """What an edit, such as an upgrade, would come to. Raises `NotFound`."""
         old = self._store.endpoint(organization_id, role, endpoint_id)
         edit = self._edited(old, patch, now)
+        to_enter = edit.to_enter
+        if not edit.problems and not to_enter and edit.seals_kept(old):
+            to_enter = self._lost(old, edit, now)
         return EditReport(
             version=edit.endpoint.version,
-            valid=not (edit.problems or edit.to_enter or edit.ref_to_enter or edit.invalid),
+            valid=not (edit.problems or to_enter or edit.ref_to_enter or edit.invalid),
             errors=_told(edit.problems),
-            secrets_to_enter=edit.to_enter,
+            secrets_to_enter=to_enter,
             secret_ref_to_enter=edit.ref_to_enter,
             connections=[
                 InvalidConnection(id=connection_id, errors=_told(problems))
@@ -378,9 +386,22 @@ class Configurator:
         if edit.endpoint.secret_ref is not None:
             new = edit.endpoint
             return self._vault.secrets_of(new, edit.release, new.binding, now)
-        # Kept ones go where they always went, or the edit would not have been accepted.
-        stored = self._vault.secrets_of(old, edit.release, old.binding, now) if edit.kept else {}
+        if not edit.kept:
+            return edit.entered
+        try:
+            # They go where they always went, or the edit would not have been accepted.
+            stored = self._vault.secrets_of(old, edit.release, old.binding, now)
+        except SecretsLost:
+            raise SecretsLost(edit.kept) from None
         return {name: stored[name] for name in edit.kept} | edit.entered
+
+    def _lost(self, old: Endpoint, edit: Edit, now: datetime) -> list[str]:
+        """Secrets that an edit keeps and that can't be opened any more."""
+        try:
+            self._secrets(old, edit, now)
+        except SecretsLost as lost:
+            return list(lost.names)
+        return []
 
     def _secret_change(self, old: Endpoint, edit: Edit, now: datetime) -> SecretChange:
         """Seals what is entered with what is kept; nothing if neither secrets nor place change."""

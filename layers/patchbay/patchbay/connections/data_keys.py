@@ -34,7 +34,13 @@ from patchbay.platform.dynamodb import (
     equals,
     without,
 )
-from patchbay.platform.errors import Conflict, InternalError, InvalidInput, NotFound
+from patchbay.platform.errors import (
+    Conflict,
+    InternalError,
+    InvalidInput,
+    NotFound,
+    SecretsLost,
+)
 from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
 from patchbay.platform.revisions import serially
@@ -105,8 +111,8 @@ class KeyRing:
     def key(self, organization_id: str, number: int, now: datetime) -> bytes:
         """A key that is there.
 
-        Raises `InternalError` for one that was deleted or that KMS did not wrap for this
-        organization, and `TemporarilyUnavailable`.
+        Raises `SecretsLost` for one that was deleted, `InternalError` for one that KMS did not
+        wrap for this organization, and `TemporarilyUnavailable`.
         """
         return self._key(organization_id, number, now, make=False)
 
@@ -218,8 +224,10 @@ class KeyRing:
             elif make:
                 key = self._make(organization_id, number, now)
             else:
-                logger.error("data key is gone", organization_id=organization_id, number=number)
-                raise InternalError
+                logger.warning("data key is gone", organization_id=organization_id, number=number)
+                # A number that is not reached yet was never a key's: the item was altered.
+                is_old = number <= self.current_number(organization_id)
+                raise SecretsLost if is_old else InternalError
             # Keys whose time is over leave the memory of a process that lives on.
             self._unwrapped = {k: kept for k, kept in self._unwrapped.items() if now < kept[0]}
             self._unwrapped[organization_id, number] = (now + KEY_LIFETIME, key)

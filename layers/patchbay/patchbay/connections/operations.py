@@ -105,7 +105,8 @@ class ConnectionOperations:
 
         A connection that still lacks its secrets or configurations is a draft that says so. Raises
         `NotFound` for an organization that is not there, `InvalidInput` and `InvalidConfig` with a
-        pointer to each field, `SecretReentryRequired` for secrets that belong elsewhere.
+        pointer to each field, `SecretReentryRequired` for secrets that belong elsewhere or
+        can't be opened any more.
         """
 
         def attempt() -> ConnectionRecord:
@@ -250,7 +251,8 @@ class ConnectionOperations:
             raise InvalidInput.at("/secretRef", "names no source of this organization") from None
         if not other.secrets_set:
             raise InvalidInput.at("/secretRef", "names a source without stored secrets")
-        secrets = self._vault.open(Place.of(other, other.binding), now)
+        place = Place.of(other, other.binding)
+        secrets = self._vault.open(place, now, other.secrets_set)
         return _Credentials({"secrets": secrets}, other)
 
 

@@ -42,6 +42,7 @@ from patchbay.connections.state import (
 )
 from patchbay.connections.vault import key_of, secret_key
 from patchbay.connections.wheel import on_the_wheel
+from patchbay.platform.actor import DEPLOYMENT, Actor, acting
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_sortable, to_text
 from patchbay.platform.cursor import CursorSeal
@@ -448,8 +449,11 @@ class ConnectionStore:
             told = [
                 Announcement.of(connection, step.state, seen, what) for what in step.transitions
             ]
+            writes: list[Put] = [Put(one.item()) for one in told]
+            if Transition.DISABLED in step.transitions:
+                writes.append(_disabled(connection, seen))
             try:
-                self._apply(_observed(connection, step, seen, action), told)
+                self._apply(_observed(connection, step, seen, action), writes)
             except _Overtaken as overtaken:
                 if overtaken.item is None:
                     return []  # deleted meanwhile
@@ -458,10 +462,10 @@ class ConnectionStore:
                 return told
         raise TemporarilyUnavailable
 
-    def _apply(self, update: Update, told: Sequence[Announcement]) -> None:
+    def _apply(self, update: Update, with_it: Sequence[Put]) -> None:
         try:
-            if told:
-                self._table.transact([update, *(Put(one.item()) for one in told)])
+            if with_it:
+                self._table.transact([update, *with_it])
             else:
                 self._table.write(update)
         except ConditionFailed as failed:
@@ -532,6 +536,13 @@ def _observed(
         remove=remove,
         condition=standing,
     )
+
+
+def _disabled(connection: Connection, seen: Observation) -> Put:
+    """The audit event of a disabling: nobody asked for it, whoever's test it was that decided."""
+    after = connection.model_copy(update={"status": Lifecycle.DISABLED})
+    with acting(Actor(DEPLOYMENT, seen.ended)):
+        return _told(connection, Action.CHANGED, before=connection, after=after)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -21,7 +21,7 @@ from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Check, Item, Key, Put, Table, TransactionRefused, equals
-from patchbay.platform.errors import Conflict, InternalError, InvalidInput, NotFound
+from patchbay.platform.errors import Conflict, InternalError, InvalidInput, NotFound, SecretsLost
 from patchbay.platform.lists import ListQuery, Lists
 from patchbay.platform.logging import logger
 from patchbay.platform.revisions import serially
@@ -88,16 +88,26 @@ class Vault:
             raise InvalidInput.at("/secrets", f"come to more than {_MAX_BYTES} bytes as JSON")
         return self._sealed(place, text, now) | {"updated_at": to_text(now)}
 
-    def open(self, place: Place, now: datetime) -> dict[str, str]:
+    def open(self, place: Place, now: datetime, names: Iterable[str] = ()) -> dict[str, str]:
         """The sealed secrets of an endpoint; none if it has none.
 
         Raises `InternalError` for an item that was altered, belongs elsewhere or is bound to
-        another destination, and for one whose data key is gone; and `TemporarilyUnavailable`.
+        another destination, `SecretsLost` with these names for one whose data key was deleted, and
+        `TemporarilyUnavailable`.
         """
-        item = self._table.get(secret_key(place.organization_id, place.endpoint_id))
+        key = secret_key(place.organization_id, place.endpoint_id)
+        item = self._table.get(key)
         if item is None:
             return {}
-        secrets: dict[str, str] = loads(self._opened(place, item, now))
+        try:
+            text = self._opened(place, item, now)
+        except SecretsLost:
+            # Since it was read it may have been sealed anew and the old key been deleted.
+            fresh = self._table.reread(key)
+            if fresh is None or fresh["data_key"] == item["data_key"]:
+                raise SecretsLost(names) from None
+            text = self._opened(place, fresh, now)
+        secrets: dict[str, str] = loads(text)
         return secrets
 
     def secrets_of(
@@ -105,9 +115,9 @@ class Vault:
     ) -> dict[str, str]:
         """The secrets of an endpoint, wherever they are kept, to be sent where `binding` says.
 
-        Raises `ReferenceUnusable` for a reference that leads to nothing usable, `InternalError`
-        if the secrets are not for this destination, are lost or altered, and
-        `TemporarilyUnavailable`.
+        Raises `ReferenceUnusable` for a reference that leads to nothing usable, `SecretsLost` if
+        their data key was deleted, `InternalError` if the secrets are not for this destination,
+        are missing or altered, and `TemporarilyUnavailable`.
         """
         place = Place.of(endpoint, binding)
         if endpoint.secret_ref is not None:
@@ -122,7 +132,7 @@ class Vault:
             )
         if not endpoint.secrets_set:
             return {}
-        secrets = self.open(place, now)
+        secrets = self.open(place, now, endpoint.secrets_set)
         if not secrets.keys() >= set(endpoint.secrets_set):
             logger.error("sealed secret is gone", endpoint_id=endpoint.id)
             raise InternalError
@@ -148,7 +158,7 @@ class Vault:
             attempt = functools.partial(self._resealed, organization_id, item, now)
             try:
                 resealed += serially(attempt)
-            except InternalError:
+            except (InternalError, SecretsLost):
                 unreadable.append(_endpoint_id(item))
         return Resealed(resealed=resealed, unreadable=unreadable, next_cursor=page.next_cursor)
 

@@ -190,6 +190,10 @@ class Table:
 
     def get(self, key: Key) -> Item | None:
         """None also for a key that is longer than DynamoDB's keys: nothing can be there."""
+        return self.reread(key)
+
+    def reread(self, key: Key) -> Item | None:
+        """As `get`, and as it stands now, whatever was read before."""
         if len(key.pk.encode()) > _MAX_PK_BYTES or len(key.sk.encode()) > _MAX_SK_BYTES:
             return None
         with _failures_named():
@@ -379,7 +383,7 @@ class ReadAhead(Table):
         ahead = _AHEAD.get()
         if (self.name, key) in ahead:
             return ahead[self.name, key]
-        return super().get(key)
+        return self.reread(key)
 
 
 _AHEAD: ContextVar[Mapping[tuple[str, Key], Item | None]] = ContextVar("ahead", default={})  # noqa: B039 - never changed

@@ -15,6 +15,7 @@
     ├── PayloadTooLarge         413  PAYLOAD_TOO_LARGE
     ├── NotPublishable          422  NOT_PUBLISHABLE
     ├── SecretReentryRequired   422  SECRET_REENTRY_REQUIRED
+    │   └── SecretsLost         422  SECRET_REENTRY_REQUIRED
     ├── RateLimited             429  RATE_LIMITED
     ├── InternalError           500  INTERNAL_ERROR
     └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
@@ -23,7 +24,7 @@ An error's message is written for the caller: it never holds a secret, a request
 another system.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -199,10 +200,11 @@ class SecretReentryRequired(PatchbayError):
     """
 
     status = 422
+    sentence: ClassVar[str] = "This changes where the stored secrets go: enter them again."
 
     def __init__(self, pointers: Sequence[str], changed: Sequence[str]) -> None:
         super().__init__(
-            message="This changes where the stored secrets go: enter them again.",
+            message=self.sentence,
             code="SECRET_REENTRY_REQUIRED",
             details={
                 "errors": [
@@ -212,6 +214,22 @@ class SecretReentryRequired(PatchbayError):
                 "changed": list(changed),
             },
         )
+
+
+class SecretsLost(SecretReentryRequired):
+    """Stored secrets are needed whose data key was deleted: nobody can open them again.
+
+    `names` are those of them that have to be entered again.
+    """
+
+    sentence = (
+        "The stored secrets can't be opened any more, because their data key was deleted: "
+        "enter them again."
+    )
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self.names = tuple(names)
+        super().__init__([f"/secrets/{name}" for name in self.names], changed=[])
 
 
 class EditFailedTest(PatchbayError):

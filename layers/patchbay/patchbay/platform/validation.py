@@ -19,6 +19,9 @@ HTTPS_PATTERN: Final = (
 )
 """An https URL with a host and no user info, of the characters of RFC 3986."""
 
+_MEMBER: Final = re.compile(r"<\w+(?:\.\w+)+: ([^>]*)>")
+"""The `repr` of an enumeration's member: its value is the group."""
+
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 
 
@@ -85,7 +88,7 @@ def problems_of(error: ValidationError, at: str = "") -> list[Problem]:
     return [
         # pydantic marks a bad member name, and a member of a union, by segments of its own.
         Problem(at + pointer(p for p in found["loc"] if not _is_mark(p)), _sentence(found))
-        for found in error.errors(include_url=False, include_input=False, include_context=False)
+        for found in error.errors(include_url=False, include_input=False)
     ]
 
 
@@ -99,11 +102,26 @@ def _is_mark(part: str | int) -> bool:
 
 
 def _sentence(found: Mapping[str, Any]) -> str:
+    """In the words of JSON, not of Python; what was sent is not quoted."""
+    told: Mapping[str, Any] = found.get("ctx", {})
     match found["type"]:
         case "extra_forbidden":
             return "is not a field of this request"
         case "missing":
             return "is required"
+        case "enum" | "literal_error":
+            values = _MEMBER.sub(r"\1", told["expected"])
+            return f"Input should be {values}"
+        case "dict_type" | "model_type":
+            return "Input should be an object"
+        case "list_type":
+            return "Input should be an array"
+        case "too_short":
+            return f"should have at least {told['min_length']}"
+        case "too_long":
+            return f"should have at most {told['max_length']}"
+        case "timezone_aware":
+            return "Input should have a time zone, such as Z"
         case _:
             message: str = found["msg"]
             return message.removeprefix("Value error, ")

@@ -1,6 +1,6 @@
 """Who calls, and what they may do. There is no switch that turns this off."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -38,6 +38,12 @@ class Principal:
 
     def holds(self, permission: Permission) -> bool:
         return permission in self.permissions or self.is_operator
+
+    def require_all(self, permissions: Iterable[Permission]) -> None:
+        """Nobody gives or takes a permission that they lack. Raises `PermissionDenied`."""
+        for permission in permissions:
+            if not self.holds(permission):
+                raise PermissionDenied(permission)
 
 
 def authorize(

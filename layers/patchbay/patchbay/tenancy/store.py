@@ -22,6 +22,7 @@ from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
     ABSENT,
     PRESENT,
+    Check,
     Delete,
     Item,
     Key,
@@ -32,7 +33,13 @@ from patchbay.platform.dynamodb import (
     equals,
     without,
 )
-from patchbay.platform.errors import Conflict, InvalidInput, NotFound, TemporarilyUnavailable
+from patchbay.platform.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    TemporarilyUnavailable,
+    Unauthenticated,
+)
 from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import FIRST_REVISION, IfMatch, require_match, serially
@@ -302,14 +309,41 @@ class TenancyStore:
 
         serially(attempt)
 
+    def issue_key_for(
+        self, caller: Principal, organization_id: str, new: NewApiKey, stamp: Stamp
+    ) -> IssuedApiKey:
+        """A new key of a caller, which may do no more and live no longer than the caller's own.
+
+        A token has no say in the time: it is its holder who may do this, and who gets the next one.
+        Raises as `issue_key`, and `PermissionDenied`.
+        """
+        caller.require_all(new.permissions)
+        if not is_id("key", caller.subject):
+            return self.issue_key(organization_id, new, caller.subject, stamp)
+        try:
+            own = self.key(caller.organization_id, caller.subject)
+        except NotFound:
+            raise Unauthenticated from None
+        if own.expires_at and (new.expires_at is None or new.expires_at > own.expires_at):
+            until = to_text(own.expires_at)
+            raise InvalidInput.at(
+                "/expires_at", f"may not be later than the end of your own key, {until}"
+            )
+        return self.issue_key(organization_id, new, own.id, stamp, own)
+
     def issue_key(
         self,
         organization_id: str,
         new: NewApiKey,
         created_by: str,
         stamp: Stamp,
+        issuer: ApiKey | None = None,
     ) -> IssuedApiKey:
-        """A new key with its secret. Raises `NotFound`; `InvalidInput` for a past expiry."""
+        """A new key with its secret. Raises `NotFound`; `InvalidInput` for a past expiry.
+
+        An authorizer may remember a key for a while after it was revoked; with `issuer` the new one
+        is made only if that key still is there: raises `Unauthenticated`.
+        """
         self.organization(organization_id)
         if new.expires_at is not None and new.expires_at <= stamp.now:
             raise InvalidInput.at("/expires_at", "is in the past")
@@ -338,6 +372,9 @@ class TenancyStore:
             }
         # The listed item calls its expiry `valid_until`: `expires_at` is what DynamoDB deletes by.
         listed = key.model_dump(mode="json", exclude={"expires_at"})
+        standing_issuer = (
+            [Check(listed_key_key(issuer.organization_id, issuer.id), PRESENT)] if issuer else []
+        )
         try:
             self._table.transact(
                 [
@@ -350,17 +387,20 @@ class TenancyStore:
                         },
                         ABSENT,
                     ),
+                    *standing_issuer,
                     recorded(organization_id, Entity.API_KEY, key.id, Action.CREATED, after=key),
                 ]
             )
         except TransactionRefused as refused:
+            if issuer and 2 in refused.failed:
+                raise Unauthenticated from None
             standing = refused.failed.get(1)
             if standing is None:
                 raise TemporarilyUnavailable from None  # 36^8 prefixes: the next one is free
             if standing["prefix"] != minted.prefix:
                 # The first attempt of this request ended before it could tell its secret.
                 self.revoke_key(self.key(organization_id, key.id))
-                return self.issue_key(organization_id, new, created_by, stamp)
+                return self.issue_key(organization_id, new, created_by, stamp, issuer)
         return IssuedApiKey(**key.model_dump(), key=minted.text)
 
     def keys(self, organization_id: str, query: ListQuery, now: datetime) -> Listing[ApiKey]:

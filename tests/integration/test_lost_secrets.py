@@ -1,0 +1,302 @@
+"""After an organization's data keys were deleted: who needs a secret is told to enter it again."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import alerts as alerts_function
+import checks as checks_function
+import connections
+import deliver_notifications
+import run_monitors
+import run_tests
+from local.provider import Provider, provider
+from patchbay.alerts.model import NewRule
+from patchbay.connections.data_keys import KeyRing
+from patchbay.connections.vault import Place, Vault
+from patchbay.health.model import EventStatus
+from patchbay.platform import aws as services
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.errors import Conflict, SecretsLost
+from patchbay.platform.ids import Stamp
+from patchbay.platform.lists import ListQuery
+from patchbay.registry.manifest import Role
+from patchbay.tenancy.store import TenancyStore
+from tests.integration.alerting import (
+    alerts,
+    create_rule,
+    deliver,
+    deliveries,
+    evaluate,
+    make_due,
+    report,
+    rule,
+    webhook,
+)
+from tests.integration.conftest import Tenant
+from tests.integration.monitoring import history, monitored, this_minute, tick
+from tests.integration.receiver import receiving
+from tests.integration.story import (
+    SECRET,
+    calling,
+    create_connection,
+    create_source,
+    publish_integration,
+)
+
+pytestmark = pytest.mark.enable_socket
+
+TWO = {
+    "secretsSchema": {
+        "type": "object",
+        "properties": {"signing_key": {"type": "string"}, "pin": {"type": "string"}},
+    }
+}
+
+
+@pytest.fixture
+def server() -> Iterator[Provider]:
+    with provider() as served:
+        served.valid_key = SECRET
+        yield served
+
+
+@pytest.fixture
+def source(tenant: Tenant, server: Provider) -> dict[str, Any]:
+    """A source with three secrets, one of which a check needs."""
+    publish_integration(tenant, manifest=calling(server.port) | TWO)
+    return create_source(tenant, secrets={"api_key": SECRET, "signing_key": "s", "pin": "1"})
+
+
+def lose_keys(tenant: Tenant) -> None:
+    """As long after the deletion that no function has a key in its memory."""
+    KeyRing(Table("IntegrationsTable"), connections._settings().vault_key_id).delete_all(
+        tenant.organization_id, 1, utc_now()
+    )
+    for module in (
+        connections,
+        alerts_function,
+        checks_function,
+        deliver_notifications,
+        run_monitors,
+        run_tests,
+    ):
+        forget(module)
+
+
+def forget(module: Any) -> None:
+    for member in vars(module).values():
+        if hasattr(member, "cache_clear"):
+            member.cache_clear()
+
+
+def test_what_an_edit_keeps_has_to_be_entered_again(tenant: Tenant, source: dict[str, Any]) -> None:
+    # Given a source whose secrets nobody can open any more
+    lose_keys(tenant)
+    path = f"{tenant.connectors}/sources/{source['id']}"
+    # When some of them are replaced, or removed
+    for edit, left in (
+        ({"api_key": SECRET}, ["/secrets/pin", "/secrets/signing_key"]),
+        ({"api_key": SECRET, "pin": None}, ["/secrets/signing_key"]),
+        ({"pin": None}, ["/secrets/api_key", "/secrets/signing_key"]),
+    ):
+        # Then the others are named, by the edit, its test and its preview
+        for query in ("", "?test=true"):
+            answer = tenant.client.patch(path + query, {"secrets": edit})
+            assert (answer.status, answer.code) == (422, "SECRET_REENTRY_REQUIRED")
+            assert sorted(answer.pointers) == left
+            assert "data key was deleted" in answer.json["error"]["message"]
+        report = tenant.client.patch(f"{path}?dry_run=true", {"secrets": edit}).json
+        assert (report["valid"], report["errors"]) == (False, [])
+        assert sorted(f"/secrets/{name}" for name in report["secrets_to_enter"]) == left
+    # And an edit that tests what is stored says the same
+    answer = tenant.client.patch(f"{path}?test=true", {"name": "CRM"})
+    assert (answer.status, answer.code) == (422, "SECRET_REENTRY_REQUIRED")
+    assert len(answer.pointers) == 3
+    # And nothing has changed
+    assert tenant.client.get(path).json == source
+    # What needs no stored secret goes through, and so does a new value of each
+    assert tenant.client.patch(f"{path}?dry_run=true", {"name": "CRM"}).json["valid"] is True
+    assert tenant.client.patch(path, {"name": "CRM"}).status == 200
+    whole = {"api_key": SECRET, "pin": None, "signing_key": "t"}
+    assert tenant.client.patch(f"{path}?test=true", {"secrets": whole}).status == 200
+    assert tenant.client.post(f"{path}/test", {}).json["status"] == "succeeded"
+
+
+def test_all_of_them_can_be_removed(tenant: Tenant, source: dict[str, Any]) -> None:
+    lose_keys(tenant)
+    path = f"{tenant.connectors}/sources/{source['id']}"
+    assert tenant.client.patch(path, {"secrets": None}).json["secrets_set"] == []
+
+
+def test_a_release_is_upgraded_without_opening_anything(
+    tenant: Tenant, source: dict[str, Any]
+) -> None:
+    [found] = tenant.client.get("/v1/integrations").json["items"]
+    path = f"/v1/integrations/{found['id']}/publish"
+    assert tenant.client.post(path, {"version": "1.1.0"}).status == 201
+    lose_keys(tenant)
+    upgraded = tenant.client.patch(
+        f"{tenant.connectors}/sources/{source['id']}", {"version": "1.1.0"}
+    )
+    assert (upgraded.status, upgraded.json["version"]) == (200, "1.1.0")
+
+
+def assert_owners_move(report: dict[str, Any]) -> None:
+    assert (report["code"], report["blame"]) == ("secret_not_found", "customer")
+    [step] = [step for step in report["steps"] if step["status"] == "failed"]
+    assert step["name"].endswith("secrets")
+    assert step["field_pointer"] == "/secrets/api_key"
+    assert "its data key was deleted: enter it again" in step["summary"]
+
+
+def test_every_kind_of_test_says_that_it_is_its_owners_move(
+    tenant: Tenant, source: dict[str, Any], server: Provider
+) -> None:
+    connection = create_connection(tenant, source)
+    lose_keys(tenant)
+    # A dry run, the health checks, and the operation
+    dry = tenant.client.post(f"{tenant.connectors}/connections/test", {"source_id": source["id"]})
+    assert_owners_move(dry.json)
+    for path in (f"sources/{source['id']}", f"connections/{connection['id']}"):
+        assert_owners_move(tenant.client.post(f"{tenant.connectors}/{path}/test", {}).json)
+    body = {"connectionId": connection["id"]}
+    told = tenant.client.post("/integrations/connection/test/v1.0.0", body).json
+    assert (told["success"], told["errorCode"]) == (False, "secret_not_found")
+    # The queued one
+    path = f"{tenant.connectors}/connections/{connection['id']}"
+    queued = tenant.client.post(f"{path}/test?mode=async", {})
+    run_queue()
+    assert_owners_move(tenant.client.get(queued.json["href"]).json)
+    # And the connection asks for it
+    assert tenant.client.get(path).json["required_action"] == "reauthorize"
+    assert server.requests == []
+
+
+def run_queue() -> None:
+    sqs = services.client("sqs")
+    url = sqs.get_queue_url(QueueName="TestQueue")["QueueUrl"]
+    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    records = [{"messageId": m["MessageId"], "body": m["Body"]} for m in messages]
+    assert run_tests.handler({"Records": records}, None) == {"batchItemFailures": []}
+
+
+def test_a_monitor_says_so_too(tenant: Tenant, server: Provider) -> None:
+    [connection] = monitored(tenant, server.port, ["me"]).values()
+    lose_keys(tenant)
+    tick(this_minute())
+    [test] = history(tenant, connection)
+    assert_owners_move(test)
+
+
+def test_the_operations_name_the_reference(tenant: Tenant, source: dict[str, Any]) -> None:
+    reference = f"patchbay://{source['id']}"
+    body = {
+        "tenantId": tenant.organization_id,
+        "integrationKey": "acme.crm",
+        "integrationVersion": 1,
+        "label": "CRM",
+        "ownershipMode": "managed",
+        "secretProvider": "patchbay",
+        "secretRef": "patchbay://none",
+        "config": {"path": "me"},
+    }
+    made = tenant.client.post("/integrations/connection/create/v1.0.0", body)
+    assert made.status == 200, made.text
+    lose_keys(tenant)
+    for operation, asked in (
+        ("create", {**body, "secretRef": reference}),
+        ("update", {"connectionId": made.json["id"], "secretRef": reference}),
+    ):
+        answer = tenant.client.post(f"/integrations/connection/{operation}/v1.0.0", asked)
+        assert (answer.status, answer.code) == (422, "SECRET_REENTRY_REQUIRED")
+        assert set(answer.pointers) == {"/secretRef"}
+        told = [error["message"] for error in answer.json["error"]["details"]["errors"]]
+        assert "/secrets/api_key has to be entered again" in told
+
+
+def test_a_webhooks_secret_is_rotated_without_the_one_before(tenant: Tenant) -> None:
+    made = create_rule(tenant, channels=[webhook("https://hooks.example.com/a")])
+    [channel] = made["channels"]
+    lose_keys(tenant)
+    path = (
+        f"/spaces/{tenant.space_slug}/alert-rules/{made['id']}/channels/{channel['id']}"
+        "/rotate-secret"
+    )
+    first = tenant.client.post(path, {}, idempotency_key="k")
+    assert first.status == 200, first.text
+    assert first.json["previous_valid_until"] is None
+    assert first.json["secret"] not in made["secrets"].values()
+    assert tenant.client.post(path, {}, idempotency_key="k").json == first.json
+    # The next rotation has one before it
+    assert tenant.client.post(path, {}).json["previous_valid_until"] is not None
+
+
+def test_a_rule_that_is_made_again_says_that_its_secrets_are_gone(tenant: Tenant) -> None:
+    # Given a request that made a rule and died before its answer
+    space = TenancyStore(Table("IntegrationsTable")).space(tenant.space_slug)
+    new = NewRule.model_validate_json(
+        json.dumps(rule(channels=[webhook("https://hooks.example.com/a")]))
+    )
+    stamp = Stamp.fresh(utc_now())
+    alerts_function._rulebook().create(space, new, stamp)
+    lose_keys(tenant)
+    # When it is repeated
+    with pytest.raises(Conflict, match="rotate them"):
+        alerts_function._rulebook().create(space, new, stamp)
+
+
+def test_a_delivery_waits_for_a_rotated_secret_and_says_why(tenant: Tenant) -> None:
+    with receiving() as receiver:
+        made = create_rule(tenant, channels=[webhook(receiver.url)])
+        [channel] = made["channels"]
+        report(tenant, EventStatus.ERROR, utc_now())
+        evaluate(utc_now())
+        lose_keys(tenant)
+        deliver()
+        [alert] = alerts(tenant)
+        [delivery] = deliveries(tenant, alert["id"])
+        assert delivery["status"] == "pending"
+        assert delivery["attempts"][0]["error"] == "signing_secret_lost"
+        path = f"/spaces/{tenant.space_slug}/alert-rules/{made['id']}/channels/{channel['id']}"
+        secret = tenant.client.post(f"{path}/rotate-secret", {}).json["secret"]
+        make_due(timedelta(hours=3))
+        deliver()
+        [received] = receiver.requests
+        assert received.verified(secret)
+
+
+def test_sealing_anew_names_what_is_lost(tenant: Tenant, source: dict[str, Any]) -> None:
+    lose_keys(tenant)
+    answer = tenant.client.post(f"/v1/organizations/{tenant.organization_id}/data-keys/reseal", {})
+    assert answer.json["unreadable"] == [source["id"]]
+
+
+def test_what_is_sealed_anew_while_it_is_being_opened_is_not_called_lost(
+    tenant: Tenant, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a reader who has read the sealed item, and another who then re-seals and deletes the key
+    table = Table("IntegrationsTable")
+    endpoint = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
+    place = Place.of(endpoint, endpoint.binding)
+    reader = Vault(table, connections._settings().vault_key_id)
+    other = Vault(table, connections._settings().vault_key_id)
+    opened = Vault._opened
+
+    def after_the_other(self: Vault, *told: Any) -> bytes:
+        if self is reader and other.keys.current_number(tenant.organization_id) == 1:
+            other.keys.rotate(tenant.organization_id, Stamp.fresh(utc_now()))
+            other.reseal(tenant.organization_id, ListQuery(), utc_now())
+            other.delete_key(tenant.organization_id, "1")
+        return opened(self, *told)
+
+    monkeypatch.setattr(Vault, "_opened", after_the_other)
+    # Then the reader reads it again, and opens it
+    assert reader.open(place, utc_now())["api_key"] == SECRET
+    other.keys.delete_all(tenant.organization_id, 2, utc_now())
+    with pytest.raises(SecretsLost):
+        Vault(table, connections._settings().vault_key_id).open(place, utc_now())

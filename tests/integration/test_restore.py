@@ -1,0 +1,89 @@
+"""The restore of docs/operations.md, as far as an emulator has it: with the page's own script."""
+
+import importlib
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import connections
+from local.provider import provider
+from patchbay.connections.data_keys import KeyRing
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table, connect
+from tests.integration.api import FUNCTIONS
+from tests.integration.conftest import Tenant
+from tests.integration.story import (
+    SECRET,
+    calling,
+    create_connection,
+    create_source,
+    publish_integration,
+)
+
+pytestmark = pytest.mark.enable_socket
+
+PAGE = Path(__file__).parents[2] / "docs/operations.md"
+TABLE = "IntegrationsTable"
+
+
+def run_script(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    """The block of the page that calls itself restore.py."""
+    [script] = re.findall(r"^ *```python\n(.*?)^ *```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    monkeypatch.setattr(sys, "argv", ["restore.py", *arguments])
+    exec(compile(textwrap.dedent(script), "restore.py", "exec"), {})  # noqa: S102 - our own page
+
+
+def start_again() -> None:
+    for name in FUNCTIONS:
+        for member in vars(importlib.import_module(name)).values():
+            if hasattr(member, "cache_clear"):
+                member.cache_clear()
+
+
+def test_the_tables_are_what_they_were_and_secrets_open(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with provider() as server:
+        server.valid_key = SECRET
+        # Given a connection that works, and a table restored to this moment
+        publish_integration(tenant, manifest=calling(server.port))
+        source = create_source(tenant)
+        connection = create_connection(tenant, source)
+        path = f"{tenant.connectors}/connections/{connection['id']}"
+        assert tenant.client.post(f"{path}/test", {}).json["status"] == "succeeded"
+        before = tenant.client.get(path).json
+        connect().update_continuous_backups(
+            TableName=TABLE,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
+        connect().restore_table_to_point_in_time(
+            SourceTableName=TABLE, TargetTableName="restored", UseLatestRestorableTime=True
+        )
+        # When everything is deleted since, its data key too, and something else is made
+        source_path = f"{tenant.connectors}/sources/{source['id']}"
+        assert tenant.client.delete(path).status == 204
+        assert tenant.client.delete(source_path).status == 204
+        keys = KeyRing(Table(TABLE), connections._settings().vault_key_id)
+        keys.delete_all(tenant.organization_id, 1, utc_now())
+        late = create_source(tenant)
+        # And the restored table is copied back, twice as after a break
+        run_script(monkeypatch, "restored", TABLE)
+        run_script(monkeypatch, "restored", TABLE)
+        start_again()
+        # Then it is there again, works with its secret, and what was made since is not
+        assert tenant.client.get(path).json == before
+        assert tenant.client.post(f"{path}/test", {}).json["status"] == "succeeded"
+        assert tenant.client.get(f"{tenant.connectors}/sources/{late['id']}").status == 404
+        # And what belongs together holds: the source is in use, until it is not
+        assert tenant.client.delete(source_path).code == "IN_USE"
+        assert tenant.client.delete(path).status == 204
+        assert tenant.client.delete(source_path).status == 204
+        # And the trail tells of what was undone
+        trail = (
+            f"/v1/organizations/{tenant.organization_id}/audit-events?entity_id={connection['id']}"
+        )
+        actions = [event["action"] for event in tenant.client.get(trail).json["items"]]
+        assert actions == ["deleted", "deleted", "created"]
