@@ -39,6 +39,9 @@ class Stack:
         return Client(self.api_url, self.api_key)
 
 
+PATIENT_MS = 10_000
+"""For a test that must not end by its deadline, however busy the machine is."""
+
 TENANT = ["platform.integration.read", "platform.integration.manage", "platform.events.write"]
 
 
@@ -67,7 +70,7 @@ class Tenant:
         assert answer.status == 200, answer.body
         return answer.body
 
-    def publish_asking(self, port: int) -> None:
+    def publish_asking(self, port: int, timeout_ms: int = PATIENT_MS) -> None:
         """An integration whose check asks the server on this port of loopback."""
         url = f"http://127.0.0.1:{port}/{{{{variables.path}}}}"
         steps = [{"name": "whoami", "kind": "http", "request": {"url": url}}]
@@ -78,7 +81,7 @@ class Tenant:
             "name": "Tracker",
             "variablesSchema": {"properties": {"path": {"type": "string"}}, "required": ["path"]},
             "authConfig": {"type": "api_key"},
-            "manifest": {"checks": {"timeoutMs": 1000, "steps": steps}},
+            "manifest": {"checks": {"timeoutMs": timeout_ms, "steps": steps}},
         }
         integration_id = self.post("/v1/integrations", draft).body["id"]
         self.post(f"/v1/integrations/{integration_id}/publish", {"version": "1.0.0"})

@@ -21,7 +21,7 @@ def server() -> Iterator[Provider]:
 
 def test_health_is_what_the_tests_of_a_real_server_found(tenant: Tenant, server: Provider) -> None:
     # Given an integration, and connections to a server that answers 200, 401, 500 and nothing
-    tenant.publish_asking(server.port)
+    tenant.publish_asking(server.port, timeout_ms=3000)
     expected = {
         "me": ("connected", None),
         "401": ("error", "auth_invalid"),
