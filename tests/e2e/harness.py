@@ -16,7 +16,7 @@ from local.cloud import READY
 from local.paths import PACKAGE_PATH, ROOT, StateDir
 
 START_SECONDS = 300
-STOP_SECONDS = 120
+STOP_SECONDS = 300
 # What the tests themselves serve may be dialled, as an operator's private network.
 EGRESS_ALLOW = "127.0.0.1/32:1024-65535"
 
