@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,16 @@ class Tenant:
         answer = self.client.call("POST", path, body)
         assert answer.status == status, answer.body
         return answer
+
+    def insist(self, path: str, body: dict[str, Any], key: str) -> Answer:
+        """A POST under an Idempotency-Key, sent again as long as it is told to come back."""
+        for _ in range(60):
+            answer = self.client.call("POST", path, body, headers={"Idempotency-Key": key})
+            busy = answer.body.get("error", {}).get("code") == "CONFLICT"
+            if answer.status != 503 and not busy:
+                return answer
+            time.sleep(1)
+        raise AssertionError(f"{path} is busy on and on: {answer.body}")
 
     def get(self, path: str) -> dict[str, Any]:
         answer = self.client.call("GET", path)
