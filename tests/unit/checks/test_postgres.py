@@ -257,9 +257,13 @@ def test_a_password_in_the_clear_is_sent_to_verified_servers_only(authority: Aut
 
 @pytest.mark.enable_socket
 def test_a_flood_costs_less_than_five_megabytes(authority: Authority) -> None:
+    # Given a first test, so that what is imported and kept does not count
+    flood = over_tls(authority, flooding(message(b"N", b"x" * 30_000)))
+    report_of(authority, flood)
+    # When the flood comes, then its memory is bounded
     tracemalloc.start()
     try:
-        report_of(authority, over_tls(authority, flooding(message(b"N", b"x" * 30_000))))
+        report_of(authority, flood)
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
