@@ -18,6 +18,8 @@ from local.paths import PACKAGE_PATH, ROOT, StateDir
 
 START_SECONDS = 300
 STOP_SECONDS = 300
+AT_ONCE = 5
+"""Callers at once. The emulator starts a process for each: more would only wait for theirs."""
 # What the tests themselves serve may be dialled, as an operator's private network.
 EGRESS_ALLOW = "127.0.0.1/32:1024-65535"
 
@@ -66,15 +68,27 @@ class Tenant:
         assert answer.status == status, answer.body
         return answer
 
-    def insist(self, path: str, body: dict[str, Any], key: str) -> Answer:
-        """A POST under an Idempotency-Key, sent again as long as it is told to come back."""
+    def insist(
+        self, path: str, body: dict[str, Any], key: str = "", method: str = "POST"
+    ) -> Answer:
+        """A request that may be repeated, a POST under its Idempotency-Key: sent again as long as
+        it is told to come back, or not answered in time."""
+        headers = {"Idempotency-Key": key} if key else {}
+        said: object = None
         for _ in range(60):
-            answer = self.client.call("POST", path, body, headers={"Idempotency-Key": key})
+            try:
+                answer = self.client.call(method, path, body, headers=headers)
+            except TimeoutError as error:
+                said = error
+                continue
+            said = answer.body
             busy = answer.body.get("error", {}).get("code") == "CONFLICT"
-            if answer.status != 503 and not busy:
+            if answer.status < 500 and not busy:
                 return answer
+            # What failed through us is told and looked at
+            assert answer.status in (409, 503, 504), said
             time.sleep(1)
-        raise AssertionError(f"{path} is busy on and on: {answer.body}")
+        raise AssertionError(f"{path} is busy on and on: {said}")
 
     def get(self, path: str) -> dict[str, Any]:
         answer = self.client.call("GET", path)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.provider import Provider, provider
-from tests.e2e.harness import Stack, Tenant
+from tests.e2e.harness import AT_ONCE, Stack, Tenant
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_concurrent_events_are_all_counted(tenant: Tenant) -> None:
         answer = tenant.insist(path, batch, f"batch-{number}")
         return int(answer.body["accepted"] + answer.body["duplicates"])
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         assert sum(pool.map(send, range(16))) == 160
     assert tenant.get(f"/spaces/{tenant.slug}/integration-health")["total_events"] == 160
 
