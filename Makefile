@@ -6,6 +6,9 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
+# What Python compiles it keeps, also where the machine's own setting is not to: the tools are our
+# own, and start in half the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 UV_VERSION := 0.13.8
 # A version manager's shim may be on PATH and yet refuse to run, so `uv` has to prove itself.
@@ -102,7 +105,7 @@ openapi-check: .venv/.stamp ## The API document describes the code
 
 .PHONY: unit
 unit: .venv/.stamp ## Unit and integration tests (moto)
-	$(BIN)/pytest -n auto tests/unit tests/integration
+	$(BIN)/pytest -n auto --dist worksteal -p no:schemathesis tests/unit tests/integration
 
 .PHONY: e2e
 e2e: tools postgresql ## End-to-end tests against a local cloud

@@ -78,7 +78,8 @@ def told(steps: list[Step], stack: Stack, provider_port: int) -> list[str]:
         ["bash", "-eu"],
         input=script,
         cwd=ROOT,
-        env=os.environ,
+        # What a story serves itself gets a port that is free.
+        env=os.environ | {"HOOK_PORT": "0"},
         capture_output=True,
         text=True,
         timeout=300,

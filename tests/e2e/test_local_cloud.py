@@ -1,12 +1,16 @@
 """What `make run` promises about starting, stopping and starting again."""
 
+import json
 import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import pytest
 
 from local import catalog
 from local.client import Client
@@ -16,25 +20,52 @@ from tests.e2e.harness import STOP_SECONDS, LocalCloud, Stack, processes_of, spa
 FreePort = Callable[[], int]
 
 
-def test_data_and_key_are_found_again_after_a_restart(tmp_path: Path, free_port: FreePort) -> None:
-    # given a local cloud with an organization more, stopped as a service manager does
-    first = LocalCloud(tmp_path, free_port())
-    created = first.stack.client.call("POST", "/v1/organizations", {"name": "Kept"})
+@dataclass(frozen=True)
+class Stopped:
+    """The folder of a local cloud that ran once, and an organization that was made in it."""
+
+    folder: Path
+    organization_id: str
+
+    @property
+    def stack_file(self) -> Path:
+        return StateDir(self.folder).stack_file
+
+    @property
+    def api_key(self) -> str:
+        """Of its last run."""
+        return str(json.loads(self.stack_file.read_text())["api_key"])
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory, free_port: FreePort) -> Stopped:
+    """A local cloud with an organization more, stopped as a service manager does."""
+    folder = tmp_path_factory.mktemp("stopped")
+    cloud = LocalCloud(folder, free_port())
+    created = cloud.stack.client.call("POST", "/v1/organizations", {"name": "Kept"})
     assert created.status == 201, created.problem
-    assert first.stop(signal.SIGTERM) == 0
-    assert processes_of(tmp_path) == []
+    assert cloud.stop(signal.SIGTERM) == 0
+    assert processes_of(folder) == []
+    return Stopped(folder, created.body["id"])
+
+
+def test_data_and_key_are_found_again_after_a_restart(
+    stopped: Stopped, free_port: FreePort
+) -> None:
+    # given a local cloud that was stopped
+    api_key = stopped.api_key
 
     # when it is started again, on another port
-    second = LocalCloud(tmp_path, free_port())
-    kept = second.stack.client.call("GET", f"/v1/organizations/{created.body['id']}")
-    stopped = second.stop(signal.SIGINT)
+    again = LocalCloud(stopped.folder, free_port())
+    kept = again.stack.client.call("GET", f"/v1/organizations/{stopped.organization_id}")
+    ended = again.stop(signal.SIGINT)
 
     # then the old key reads the old data
-    assert second.stack.api_key == first.stack.api_key
+    assert again.stack.api_key == api_key
     assert kept.body["name"] == "Kept"
     # and Ctrl-C is a clean end too
-    assert stopped == 0
-    assert processes_of(tmp_path) == []
+    assert ended == 0
+    assert processes_of(stopped.folder) == []
 
 
 def test_a_stop_in_the_middle_of_the_start_leaves_nothing_behind(
@@ -135,21 +166,20 @@ def _connect(stack: Stack) -> HTTPConnection:
 
 
 def test_a_lost_stack_file_is_made_again_with_the_same_data(
-    tmp_path: Path, free_port: FreePort
+    stopped: Stopped, free_port: FreePort
 ) -> None:
     # given a local cloud that was stopped, and whose stack.json is gone
-    first = LocalCloud(tmp_path, free_port())
-    assert first.stop() == 0
-    first.stack.stack_file.unlink()
+    before = json.loads(stopped.stack_file.read_text())
+    stopped.stack_file.unlink()
 
     # when it is started again
-    second = LocalCloud(tmp_path, free_port())
-    space = second.stack.client.call("GET", f"/spaces/{second.stack.space_slug}")
-    assert second.stop() == 0
+    again = LocalCloud(stopped.folder, free_port())
+    space = again.stack.client.call("GET", f"/spaces/{again.stack.space_slug}")
+    assert again.stop() == 0
 
     # then it is the same space, with another key
-    assert space.body["id"] == first.stack.space_id
-    assert second.stack.api_key != first.stack.api_key
+    assert space.body["id"] == before["space_id"]
+    assert again.stack.api_key != before["api_key"]
 
 
 def test_a_wrong_egress_rule_is_one_line_and_exit_code_1(

@@ -23,6 +23,7 @@ from patchbay.tenancy.access import Permission
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.api import FUNCTIONS, Client
+from tests.integration.moto_as_dynamodb import make_exact
 
 TENANT_PERMISSIONS = [Permission.READ, Permission.MANAGE, Permission.WRITE_EVENTS]
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -78,6 +79,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
         monkeypatch.delenv(name, raising=False)
+    make_exact(monkeypatch)
     with mock_aws():
         session.cache_clear()
         connect.cache_clear()

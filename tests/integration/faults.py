@@ -1,8 +1,5 @@
 """What goes wrong between us and DynamoDB."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,29 +7,6 @@ from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
 
 from patchbay.platform.dynamodb import connect
-
-
-@contextmanager
-def atomic(*operations: str) -> Iterator[None]:
-    """Within the block, moto does one call of these operations at a time.
-
-    It judges a condition and applies the write in two steps, between which another thread may do
-    the same; DynamoDB does not.
-    """
-    turn = threading.Lock()
-
-    def serve(request: Any, **_: Any) -> Any:
-        with turn:
-            return botocore_stubber("before-send", request)
-
-    events = [f"before-send.dynamodb.{operation}" for operation in operations]
-    for event in events:
-        connect().meta.events.register_first(event, serve)
-    try:
-        yield
-    finally:
-        for event in events:
-            connect().meta.events.unregister(event, serve)
 
 
 class LostReplies:

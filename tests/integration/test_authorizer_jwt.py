@@ -38,6 +38,8 @@ def idp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
         served.keys = [RSA.public(), EC.public()]
         monkeypatch.setenv("JWT_ISSUER", served.url)
         monkeypatch.setenv("JWT_AUDIENCE", "patchbay")
+        # The limit is no question here, but to the test that sets its own.
+        monkeypatch.setattr(authentication_jwks, "FETCH_SECONDS", 30)
         yield served
 
 

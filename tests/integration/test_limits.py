@@ -8,7 +8,7 @@ import pytest
 from patchbay.platform.dynamodb import Key, Table
 from patchbay.platform.errors import RateLimited
 from patchbay.platform.limits import Limit, Limiter
-from tests.integration.faults import LostReplies, atomic
+from tests.integration.faults import LostReplies
 
 NOW = datetime(2026, 2, 17, 10, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -29,13 +29,13 @@ def gets_in(limiter: Limiter, token: str, limit: Limit, now: datetime = NOW) -> 
 
 
 def test_of_many_at_once_exactly_as_many_get_in_as_there_is_room_for(limiter: Limiter) -> None:
-    with atomic("UpdateItem"), ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(8) as pool:
         answers = pool.map(lambda n: gets_in(limiter, f"t{n}", Limit(100, 3)), range(8))
     assert sum(answers) == 3
 
 
 def test_of_many_in_a_minute_exactly_as_many_get_in_as_are_allowed(limiter: Limiter) -> None:
-    with atomic("UpdateItem"), ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(8) as pool:
         answers = pool.map(lambda n: gets_in(limiter, f"t{n}", Limit(4, 100)), range(8))
     assert sum(answers) == 4
 

@@ -15,7 +15,7 @@ from patchbay.platform.clock import utc_now
 from patchbay.registry.manifest import Role
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
-from tests.integration.story import SECRET, create_source, publish_integration
+from tests.integration.story import PATIENT_MS, SECRET, create_source, publish_integration
 
 pytestmark = pytest.mark.enable_socket
 
@@ -43,7 +43,7 @@ def path(tenant: Tenant, server: Provider) -> str:
     step = {"name": "whoami", "kind": "http", "request": {"url": url}, "account": "/login"}
     manifest = {
         "roles": ["source", "destination"],
-        "checks": {"timeoutMs": 1000, "steps": [step]},
+        "checks": {"timeoutMs": PATIENT_MS, "steps": [step]},
     }
     publish_integration(tenant, variablesSchema=SCHEMA, manifest=manifest)
     source = create_source(tenant, variables={"host": "127.0.0.1", "path": "me"})
@@ -250,7 +250,7 @@ def test_of_several_secrets_none_comes_along_when_another_is_entered(
         "name": "OAuth",
         "variablesSchema": SCHEMA,
         "authConfig": {**auth, "grantType": "client_credentials"},
-        "manifest": {"checks": {"timeoutMs": 1000, "steps": [step]}},
+        "manifest": {"checks": {"timeoutMs": PATIENT_MS, "steps": [step]}},
     }
     made = tenant.client.post("/v1/integrations", draft).json
     tenant.client.post(f"/v1/integrations/{made['id']}/publish", {"version": "1.0.0"})

@@ -18,7 +18,14 @@ from patchbay.checks.plan import CheckTarget, compile_plan
 from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.runner import run
 from tests.unit.checks.certificates import Authority
-from tests.unit.checks.doubles import FakeResolver, Handler, answering, http_response, serving
+from tests.unit.checks.doubles import (
+    PATIENT_MS,
+    FakeResolver,
+    Handler,
+    answering,
+    http_response,
+    serving,
+)
 
 HOST: Final = "api.acme.example.net"
 SCHEMA: Final = {"properties": {"host": {"type": "string", "format": "hostname"}}}
@@ -35,7 +42,11 @@ async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 def _report(
-    handler: Handler, *, host: str = HOST, valid_for: timedelta = timedelta(days=90)
+    handler: Handler,
+    *,
+    host: str = HOST,
+    valid_for: timedelta = timedelta(days=90),
+    timeout_ms: int = PATIENT_MS,
 ) -> CheckReport:
     """The report of a test whose one step calls a server at `host` with this handler."""
 
@@ -46,7 +57,7 @@ def _report(
             step = {
                 "name": "can read invoices",
                 "kind": "http",
-                "timeoutMs": 500,
+                "timeoutMs": timeout_ms,
                 "request": {"url": f"https://{{{{variables.host}}}}:{port}/v1/invoices"},
                 "account": "/name",
             }
@@ -75,7 +86,7 @@ SITUATIONS: Final[dict[str, Callable[[], CheckReport]]] = {
     "a certificate that expires soon": lambda: _report(
         answering(OK), valid_for=timedelta(days=12, hours=1)
     ),
-    "a slow provider": lambda: _report(_silent),
+    "a slow provider": lambda: _report(_silent, timeout_ms=500),
     "a rate limit": lambda: _report(
         answering(http_response("429 Too Many Requests", b"", "Retry-After: 30"))
     ),

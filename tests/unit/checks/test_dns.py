@@ -26,6 +26,10 @@ type Respond = Callable[[bytes, bytes], bytes | None]
 
 PUBLIC = "93.184.216.34"
 DEADLINE_SECONDS = 0.4
+"""For what is waited for in vain."""
+
+PATIENT_SECONDS = 10.0
+"""For what must not end by its deadline, however busy the machine is."""
 
 
 def dialling_guard(port: int, policy: str = "") -> EgressGuard:
@@ -34,9 +38,11 @@ def dialling_guard(port: int, policy: str = "") -> EgressGuard:
     return EgressGuard(EgressPolicy.parse(policy), resolver=resolver)
 
 
-async def verdict_on(url: str, guard: EgressGuard) -> tuple[str, Vetted | None]:
+async def verdict_on(
+    url: str, guard: EgressGuard, seconds: float = PATIENT_SECONDS
+) -> tuple[str, Vetted | None]:
     target = parse_url(url)
-    deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS
+    deadline = asyncio.get_running_loop().time() + seconds
     try:
         vetted = await guard.vet(target.host, target.port, "http", deadline=deadline)
     except CheckFailure as failure:
@@ -104,21 +110,23 @@ BEHAVIOURS: dict[str, tuple[str, Records, Respond]] = {
 def test_a_resolver_that_misbehaves_gains_nothing(row: dict[str, Any]) -> None:
     # given
     name, records, respond = BEHAVIOURS[row["id"]]
+    seconds = DEADLINE_SECONDS if respond is stalled else PATIENT_SECONDS
 
     async def judged() -> tuple[str, float]:
         async with nameserver(records, respond) as server:
             loop = asyncio.get_running_loop()
             started = loop.time()
-            verdict, _ = await verdict_on(f"https://{name}/", dialling_guard(server.port))
+            guard = dialling_guard(server.port)
+            verdict, _ = await verdict_on(f"https://{name}/", guard, seconds)
             return verdict, loop.time() - started
 
     # when
     verdict, took = asyncio.run(judged())
 
     # then
+    assert took < seconds + 0.5
     expected = {"fail:timeout": "fail:dns_error"}.get(row["expected"], row["expected"])
     assert verdict == expected, row["why"]
-    assert took < DEADLINE_SECONDS + 0.5
 
 
 @pytest.mark.parametrize(
@@ -199,7 +207,8 @@ def test_garbage_is_no_answer_and_is_not_waited_for_beyond_the_deadline(respond:
         async with nameserver(records, respond) as server:
             loop = asyncio.get_running_loop()
             started = loop.time()
-            verdict, _ = await verdict_on("https://a.example.net/", dialling_guard(server.port))
+            guard = dialling_guard(server.port)
+            verdict, _ = await verdict_on("https://a.example.net/", guard, DEADLINE_SECONDS)
             return verdict, loop.time() - started
 
     # when
@@ -215,7 +224,7 @@ def test_the_next_server_is_asked_when_one_is_not_there() -> None:
         records = {"a.example.net A": [[f"a.example.net. 0 A {PUBLIC}"]]}
         async with nameserver(records) as server:
             servers = Nameservers(f"127.0.0.1:1, 127.0.0.1:{server.port}")
-            deadline = asyncio.get_running_loop().time() + 2
+            deadline = asyncio.get_running_loop().time() + PATIENT_SECONDS
             return (await servers.ask("a.example.net", "A", deadline=deadline)).values
 
     assert asyncio.run(values()) == (PUBLIC,)
@@ -267,7 +276,7 @@ def dns_report(record: dict[str, Any], domain: str = "acme.com", token: str = TO
             given = CheckTarget(
                 {"checks": {"steps": steps}}, {}, SCHEMA, {"domain": domain, "token": token}, {}
             )
-            return await run(compile_plan(given), guard, total_ms=1000), server.asked
+            return await run(compile_plan(given), guard, total_ms=5000), server.asked
 
     return asyncio.run(test())
 
@@ -345,7 +354,9 @@ def test_not_even_where_an_operator_lets_it_be_dialled() -> None:
                 nameservers=Nameservers(f"127.0.0.1:{server.port}"),
             )
             with pytest.raises(CheckFailure):
-                await guard.records("db.corp", "A", deadline=asyncio.get_running_loop().time() + 1)
+                await guard.records(
+                    "db.corp", "A", deadline=asyncio.get_running_loop().time() + PATIENT_SECONDS
+                )
             return server.asked
 
     assert asyncio.run(asked()) == []

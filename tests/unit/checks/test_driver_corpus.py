@@ -114,7 +114,7 @@ def stripped_tls(target: dict[str, str]) -> str:
                 {"password": "a-password"},
             )
             guard = EgressGuard(EgressPolicy.parse(f"127.0.0.1/32:{port}"))
-            report = await run(compile_plan(given), guard, total_ms=1000)
+            report = await run(compile_plan(given), guard, total_ms=5000)
             return str(report.code)
 
     code = asyncio.run(test())
@@ -144,7 +144,7 @@ def own_resolver(target: dict[str, str]) -> str:
                 nameservers=Nameservers(f"127.0.0.1:{public.port}"),
             )
             given = CheckTarget({"checks": {"steps": [{"name": "a", **DNS}]}}, {}, {}, {}, {})
-            report = await run(compile_plan(given), guard, total_ms=1000)
+            report = await run(compile_plan(given), guard, total_ms=5000)
             assert (report.code, public.asked) == ("dns_error", [("internal.zone", "A")])
             return system.asked
 

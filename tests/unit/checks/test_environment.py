@@ -16,6 +16,7 @@ from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.runner import run
 from tests.unit.checks.certificates import Authority
 from tests.unit.checks.doubles import (
+    PATIENT_MS,
     FakeResolver,
     answering,
     guard_for,
@@ -170,7 +171,7 @@ def test_no_connection_is_used_twice() -> None:
             steps = [step_for(port), {**step_for(port), "name": "second"}]
             plan, guard = compile_plan(target_for(*steps)), guard_for(port)
             for _ in range(2):
-                assert (await run(plan, guard, total_ms=2000)).passed
+                assert (await run(plan, guard, total_ms=PATIENT_MS)).passed
 
     # when
     asyncio.run(test())
@@ -188,7 +189,7 @@ def test_the_next_address_is_tried_when_one_refuses() -> None:
                 resolver=FakeResolver({HOST: [["127.0.0.2", "127.0.0.1"]]}),
             )
             vetted = await guard.vet(HOST, port, "http")
-            deadline = asyncio.get_running_loop().time() + 2
+            deadline = asyncio.get_running_loop().time() + 30
             connection = await guard.connect(vetted, tls=False, deadline=deadline)
             assert connection.writer.get_extra_info("peername")[0] == "127.0.0.1"
             connection.close()

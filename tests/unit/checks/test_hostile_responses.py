@@ -12,10 +12,12 @@ import pytest
 from patchbay.checks.model import CheckReport
 from tests.unit.checks.corpus import rows
 from tests.unit.checks.doubles import (
+    PATIENT_MS,
     Handler,
     answering,
     guard_for,
     http_response,
+    in_time,
     run_test,
     serving,
     step_for,
@@ -80,10 +82,6 @@ HANDLERS: dict[str, Handler] = {
 }
 
 
-PATIENT_MS = 5_000
-"""For what must not end by its deadline, however busy the machine is."""
-
-
 async def report_on(
     handler: Handler, *, scheme: str = "http", total_ms: int = DEADLINE_MS
 ) -> CheckReport:
@@ -101,11 +99,13 @@ def test_a_hostile_server_is_classified_within_the_deadline(row: dict[str, Any])
     # when
     patient = "fail:timeout" not in row["expected"]
     total_ms = PATIENT_MS if patient else DEADLINE_MS
-    report = asyncio.run(report_on(HANDLERS[row["target"]], scheme=scheme, total_ms=total_ms))
+    report = in_time(
+        total_ms + 500,
+        lambda: asyncio.run(report_on(HANDLERS[row["target"]], scheme=scheme, total_ms=total_ms)),
+    )
 
     # then
     assert report.code in {CODES[verdict] for verdict in row["expected"].split("|")}, row["why"]
-    assert report.latency_ms < total_ms + 500
 
 
 OTHERS: list[tuple[Handler, str]] = [
@@ -165,9 +165,8 @@ OTHERS: list[tuple[Handler, str]] = [
 @pytest.mark.parametrize(("handler", "code"), OTHERS)
 def test_other_ways_not_to_answer(handler: Handler, code: str) -> None:
     total_ms = DEADLINE_MS if code == "provider_timeout" else PATIENT_MS
-    report = asyncio.run(report_on(handler, total_ms=total_ms))
+    report = in_time(total_ms + 500, lambda: asyncio.run(report_on(handler, total_ms=total_ms)))
     assert report.code == code
-    assert report.latency_ms < total_ms + 500
 
 
 @pytest.mark.parametrize(

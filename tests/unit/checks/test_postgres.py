@@ -16,7 +16,7 @@ from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems, templ
 from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.runner import run
 from tests.unit.checks.certificates import Authority
-from tests.unit.checks.doubles import FakeResolver, Handler, serving
+from tests.unit.checks.doubles import PATIENT_MS, FakeResolver, Handler, in_time, serving
 
 HOST = "db.example.net"
 PASSWORD = "right-password-4242"
@@ -112,7 +112,9 @@ def over_tls(authority: Authority, talk: Talk) -> Handler:
     return handler
 
 
-def report_of(authority: Authority, handler: Handler, **changes: Any) -> CheckReport:
+def report_of(
+    authority: Authority, handler: Handler, total_ms: int = PATIENT_MS, **changes: Any
+) -> CheckReport:
     async def test() -> CheckReport:
         async with serving(handler) as port:
             guard = EgressGuard(
@@ -121,7 +123,7 @@ def report_of(authority: Authority, handler: Handler, **changes: Any) -> CheckRe
                 tls_context=authority.client_context(),
             )
             plan = compile_plan(target(port=port, **changes))
-            return await run(plan, guard, total_ms=DEADLINE_MS)
+            return await run(plan, guard, total_ms=total_ms)
 
     return asyncio.run(test())
 
@@ -179,11 +181,13 @@ def test_a_server_that_refuses_or_means_harm_is_classified_in_time(
     authority: Authority, talk: Talk, code: str
 ) -> None:
     # when
-    report = report_of(authority, over_tls(authority, talk))
+    total_ms = DEADLINE_MS if code == "provider_timeout" else PATIENT_MS
+    report = in_time(
+        total_ms + 500, lambda: report_of(authority, over_tls(authority, talk), total_ms)
+    )
 
     # then
     assert (report.code, report.fault) == (code, None)
-    assert report.latency_ms < DEADLINE_MS + 500
     assert PASSWORD not in report.model_dump_json()
     assert "server's text" not in report.model_dump_json()
 
@@ -253,9 +257,13 @@ def test_a_password_in_the_clear_is_sent_to_verified_servers_only(authority: Aut
 
 @pytest.mark.enable_socket
 def test_a_flood_costs_less_than_five_megabytes(authority: Authority) -> None:
+    # Given a first test, so that what is imported and kept does not count
+    flood = over_tls(authority, flooding(message(b"N", b"x" * 30_000)))
+    report_of(authority, flood)
+    # When the flood comes, then its memory is bounded
     tracemalloc.start()
     try:
-        report_of(authority, over_tls(authority, flooding(message(b"N", b"x" * 30_000))))
+        report_of(authority, flood)
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()

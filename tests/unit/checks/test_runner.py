@@ -21,6 +21,7 @@ from tests.unit.checks.doubles import (
     answering,
     guard_for,
     http_response,
+    in_time,
     run_test,
     serving,
     step_for,
@@ -355,9 +356,8 @@ def test_a_steps_own_limit_ends_it_before_the_tests() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
 
-    report = report_on(silent, timeoutMs=100)
+    report = in_time(600, lambda: report_on(silent, timeoutMs=100))
     assert report.code == "provider_timeout"
-    assert report.latency_ms < 600
 
 
 def test_a_resolver_that_stalls_does_not_hold_the_test() -> None:
@@ -365,8 +365,8 @@ def test_a_resolver_that_stalls_does_not_hold_the_test() -> None:
     target = target_for(
         {"name": "a", "kind": "http", "request": {"url": "https://slow.example.com/"}}
     )
-    report = asyncio.run(run_test(target, guard, total_ms=100))
-    assert (report.code, report.latency_ms < 600) == ("dns_error", True)
+    report = in_time(600, lambda: asyncio.run(run_test(target, guard, total_ms=100)))
+    assert report.code == "dns_error"
 
 
 class Scripted:
@@ -416,8 +416,8 @@ def test_a_crash_is_the_platforms_and_shows_nothing_of_itself() -> None:
 
 
 def test_a_probe_that_ignores_its_deadline_is_ended() -> None:
-    report = asyncio.run(run(plan_of(hang), guard_for(), total_ms=100))
-    assert (report.code, report.latency_ms < 600) == ("provider_timeout", True)
+    report = in_time(600, lambda: asyncio.run(run(plan_of(hang), guard_for(), total_ms=100)))
+    assert report.code == "provider_timeout"
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -432,9 +432,10 @@ def test_two_hundred_tests_at_once_all_end_within_their_deadline(scheme: str) ->
             plan, guard = compile_plan(target_for(called)), guard_for(port)
             return await asyncio.gather(*(run(plan, guard, total_ms=1000) for _ in range(200)))
 
-    # when
-    reports = asyncio.run(test())
+    def slowest() -> CheckReport:
+        reports = asyncio.run(test())
+        assert {report.code for report in reports} <= {"provider_timeout", "connect_timeout"}
+        return max(reports, key=lambda report: report.latency_ms)
 
-    # then
-    assert {report.code for report in reports} <= {"provider_timeout", "connect_timeout"}
-    assert max(report.latency_ms for report in reports) < 1500
+    # when, then
+    in_time(1500, slowest)

@@ -1,0 +1,85 @@
+"""moto, as exact as DynamoDB where the tests depend on it.
+
+- moto takes requests of several threads at once and guards nothing: it judges a condition and
+  writes in two steps, a query fails while another request makes a new partition, and a refused
+  transaction takes back what others wrote meanwhile. Here it does one request at a time.
+- It copies the whole table for each action of a transaction, to put it back if a condition does
+  not hold. Here what is put back are the items that the transaction names.
+- It asks the service's model about every attribute of every item that it answers with, which takes
+  longer than all the rest. Here an attribute value goes out as it is.
+"""
+
+import threading
+from base64 import b64encode
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import Table
+
+_TURN = threading.RLock()
+_process = BotocoreStubber.process_request
+_transact = DynamoDBBackend.transact_write_items
+_structure = BaseJSONSerializer._serialize_type_structure
+
+
+def make_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For as long as the monkeypatch lasts."""
+    monkeypatch.setattr(BotocoreStubber, "process_request", _one_at_a_time)
+    monkeypatch.setattr(DynamoDBBackend, "transact_write_items", _all_or_nothing)
+    monkeypatch.setattr(Table, "__deepcopy__", lambda table, _: table, raising=False)
+    monkeypatch.setattr(BaseJSONSerializer, "_serialize_type_structure", _written)
+
+
+def _one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
+    with _TURN:
+        return _process(stubber, request)
+
+
+def _all_or_nothing(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+    before = []
+    for action in transact_items:
+        for request in action.values():
+            table = backend.get_table(request["TableName"])
+            key = request.get("Key") or request["Item"]
+            place = DynamoType(key[table.hash_key_attr]), DynamoType(key[str(table.range_key_attr)])
+            before.append((table, place, deepcopy(table.get_item(*place))))
+    try:
+        _transact(backend, transact_items)
+    except Exception:
+        for table, place, item in before:
+            _put_back(table, place, item)
+        raise
+
+
+def _put_back(table: Table, place: tuple[DynamoType, DynamoType], item: Item | None) -> None:
+    partition, sort = place
+    if item is None:
+        table.items[partition].pop(sort, None)
+    else:
+        table.items[partition][sort] = item
+
+
+def _written(
+    serializer: BaseJSONSerializer, serialized: Any, value: Any, shape: Any, key: str
+) -> None:
+    if shape.name == "AttributeValue" and isinstance(value, dict):
+        serialized[key] = _on_the_wire(value)
+    else:
+        _structure(serializer, serialized, value, shape, key)
+
+
+def _on_the_wire(value: dict[str, Any]) -> dict[str, Any]:
+    [(kind, inner)] = value.items()
+    match kind:
+        case "B":
+            return {kind: b64encode(inner.encode() if isinstance(inner, str) else inner).decode()}
+        case "L":
+            return {kind: [_on_the_wire(one) for one in inner]}
+        case "M":
+            return {kind: {name: _on_the_wire(one) for name, one in inner.items()}}
+    return value

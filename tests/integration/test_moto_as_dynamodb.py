@@ -1,0 +1,60 @@
+"""What moto is made to do as DynamoDB does it, by many threads at once."""
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from patchbay.platform.dynamodb import (
+    ABSENT,
+    PRESENT,
+    Check,
+    ConditionFailed,
+    Key,
+    Put,
+    Table,
+    TransactionRefused,
+    Update,
+)
+
+NOBODY = Check(Key("nobody", "META"), PRESENT)
+
+
+@pytest.fixture(autouse=True)
+def _threads_that_meet() -> Iterator[None]:
+    """Python changes between threads so often that what can meet does."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_a_refused_transaction_takes_back_its_own_writes_and_no_others(
+    integrations_table: Table,
+) -> None:
+    table = integrations_table
+    table.write(Put({"pk": "a", "sk": "META", "n": 1}))
+
+    def write(number: int) -> None:
+        table.write(Put({"pk": f"p{number}", "sk": "META"}))
+        with pytest.raises(TransactionRefused):
+            table.transact([Put({"pk": f"r{number}", "sk": "META"}), NOBODY])
+        with pytest.raises(TransactionRefused):
+            table.transact([Update(Key("a", "META"), values={"n": number}), NOBODY])
+        assert list(table.query_all(f"r{number}")) == []
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(40)))
+    assert all(table.get(Key(f"p{number}", "META")) for number in range(40))
+    assert table.get(Key("a", "META")) == {"pk": "a", "sk": "META", "n": 1}
+
+
+def test_a_value_of_every_type_comes_back_as_it_was_written(integrations_table: Table) -> None:
+    item = {"pk": "a", "sk": "b", "n": -7, "text": "ü", "bytes": b"\x00\xff", "none": None}
+    item |= {"list": [1, "a", b"b", {"x": [True]}], "map": {"y": {"z": b"\x01"}}, "empty": {}}
+    integrations_table.write(Put(item))
+    assert integrations_table.get(Key("a", "b")) == item
+    with pytest.raises(ConditionFailed) as failed:
+        integrations_table.write(Put({"pk": "a", "sk": "b"}, ABSENT))
+    assert failed.value.item == item
