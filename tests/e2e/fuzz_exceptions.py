@@ -27,7 +27,45 @@ class Exception_:
         )
 
 
-EXCEPTIONS: list[Exception_] = []
+NOT_THERE = (
+    "is no space of yours|names no release that you may use|is no connection of this space"
+    "|is no such .*|names no .*|is no source.*|is no destination.*|is no space.*"
+    "|is no channel of this kind of the rule|is no topic that this deployment allows"
+)
+
+EXCEPTIONS = [
+    Exception_("/query/cursor", ".*", "a cursor is what a list gave, under a seal"),
+    Exception_(".*", NOT_THERE, "it depends on what is there whether a name names anything"),
+    Exception_(".*", "Input should be a valid integer", "JSON Schema takes 1.0 for an integer"),
+    Exception_(".*", "is larger than .*|is nested deeper .*", "no keyword bounds bytes or depth"),
+    Exception_(
+        ".*/(occurred_at|since|until|expires_at)",
+        "is older than .*|is more than .* ahead|is in the past|the time is out of range"
+        "|names no moment|a time needs its offset.*|is no time such as .*",
+        "the bounds of a time move with the clock",
+    ),
+    Exception_("/query/test", "excludes dry_run.*", "no schema spans two query parameters"),
+    Exception_("/query/days", "is at most .* with interval=hour", "as above"),
+    Exception_(
+        ".*/condition",
+        "has a short window that .*|has a recovery_threshold below .*|of connections .*",
+        "no keyword compares two members",
+    ),
+    Exception_(
+        "/query/confirm|/query/through", ".*", "what confirms is the organization of the path"
+    ),
+    Exception_(".*/channels/[0-9]+/url", ".*", "the egress policy judges addresses"),
+    Exception_("", "PRECONDITION_FAILED", "the entity has another revision", (412,)),
+    Exception_(
+        "", "TEST_FAILED", "the test of an edit asks a server, which may refuse", (422,)
+    ),
+    Exception_(
+        "/(manifest|variablesSchema|authConfig|version)(/.*)?",
+        ".*",
+        "a draft is free, and is judged when it is published",
+        (422,),
+    ),
+]
 
 
 def excused(status: int, error: Mapping[str, Any]) -> bool:
