@@ -141,12 +141,14 @@ def _say_bounds(schema: dict[str, Any]) -> None:
 def _failures(declared: Declared) -> dict[int, str]:
     failures = {500: "A fault of ours", 503: "Try again in a moment"}
     if declared.permission:
+        # What a route does not know in the query string is refused on every one.
+        failures |= {400: "The request is invalid"}
         failures |= {401: "No valid key", 403: "The key lacks the permission"}
         failures[429] = "Too many requests: see Retry-After"
     if declared.path_parameters or declared.body:
         failures[404] = "No such thing, or another tenant's"
-    if declared.body or declared.query:
-        failures[400] = "The request is invalid"
+    if "stamp" in declared.takes:
+        failures[409] = "It conflicts with what is there"
     if declared.body:
         failures |= {409: "It conflicts with what is there", 413: "The body is too large"}
     if "if_match" in declared.takes:

@@ -274,6 +274,8 @@ def _filled(name: str, value: Any, names: Names) -> Any:
             return f"patchbay://{names['source_id']}"
         case "secretProvider":
             return "patchbay"
+        case "secret_ref":
+            return None
         case "occurred_at":
             return to_text(datetime.now(UTC).replace(microsecond=0))
         case "variables" | "config":

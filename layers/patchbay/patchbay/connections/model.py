@@ -144,6 +144,13 @@ _NO_OTHER_NAMES: Final = Told({"additionalProperties": False})
 Secrets = Annotated[dict[SecretName, SecretValue], Field(max_length=20), _NO_OTHER_NAMES]
 
 SecretRef = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+_REFERENCE: Final = Told(
+    {
+        "pattern": r"^aws://secretsmanager/[a-z]{2}(-[a-z]+)+-[0-9]{1,2}"
+        r"/patchbay/org_[0-9A-Z]{26}(/[A-Za-z0-9_+=.@-]+)+$"
+    }
+)
+OwnReference = Annotated[SecretRef, _REFERENCE]
 """A reference as it was given: `aws://secretsmanager/<region>/patchbay/<organization_id>/…`."""
 
 _REFERENCE_MEANING: Final = (
@@ -175,7 +182,7 @@ class NewEndpoint(_Input):
     )
     variables: Values = Field(default_factory=dict)
     secrets: Secrets = Field(default_factory=dict, description="write-only")
-    secret_ref: SecretRef | None = Field(default=None, description=_REFERENCE_MEANING)
+    secret_ref: OwnReference | None = Field(default=None, description=_REFERENCE_MEANING)
     environment: Environment | None = None
     external_account_id: ExternalAccountId | None = None
     ownership_mode: OwnershipMode = OwnershipMode.MANAGED
@@ -252,7 +259,7 @@ class EndpointPatch(_Input):
         Annotated[dict[SecretName, SecretValue | None], Field(max_length=20), _NO_OTHER_NAMES]
         | None
     ) = None
-    secret_ref: SecretRef | None = Field(default=None, description=_REFERENCE_MEANING)
+    secret_ref: OwnReference | None = Field(default=None, description=_REFERENCE_MEANING)
     environment: Environment | None = None
     external_account_id: ExternalAccountId | None = None
     ownership_mode: OwnershipMode | None = None
