@@ -11,7 +11,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Exception_:
+class Unsaid:
     """A problem, by where it is (`pointer`) and what it says (`message`): regular expressions."""
 
     pointer: str
@@ -34,37 +34,33 @@ NOT_THERE = (
 )
 
 EXCEPTIONS = [
-    Exception_("/query/cursor", ".*", "a cursor is what a list gave, under a seal"),
-    Exception_(".*", NOT_THERE, "it depends on what is there whether a name names anything"),
-    Exception_(".*", "Input should be a valid integer", "JSON Schema takes 1.0 for an integer"),
-    Exception_(".*", "is larger than .*|is nested deeper .*", "no keyword bounds bytes or depth"),
-    Exception_(
+    Unsaid("/query/cursor", ".*", "a cursor is what a list gave, under a seal"),
+    Unsaid(".*", NOT_THERE, "it depends on what is there whether a name names anything"),
+    Unsaid(".*", "Input should be a valid integer", "JSON Schema takes 1.0 for an integer"),
+    Unsaid(".*", "is larger than .*|is nested deeper .*", "no keyword bounds bytes or depth"),
+    Unsaid(
         ".*/(occurred_at|since|until|expires_at)",
         "is older than .*|is more than .* ahead|is in the past|the time is out of range"
         "|names no moment|a time needs its offset.*|is no time such as .*",
         "the bounds of a time move with the clock",
     ),
-    Exception_(
+    Unsaid(
         ".*/secret_ref",
         "has not the form .*|is not in .* region|excludes .*|.*instead of secrets.*|.*secret_ref.*",
         "whose a reference is depends on the organization",
     ),
-    Exception_("/query/test", "excludes dry_run.*", "no schema spans two query parameters"),
-    Exception_("/query/days", "is at most .* with interval=hour", "as above"),
-    Exception_(
+    Unsaid("/query/test", "excludes dry_run.*", "no schema spans two query parameters"),
+    Unsaid("/query/days", "is at most .* with interval=hour", "as above"),
+    Unsaid(
         ".*/condition",
         "has a short window that .*|has a recovery_threshold below .*|of connections .*",
         "no keyword compares two members",
     ),
-    Exception_(
-        "/query/confirm|/query/through", ".*", "what confirms is the organization of the path"
-    ),
-    Exception_(".*/channels/[0-9]+/url", ".*", "the egress policy judges addresses"),
-    Exception_("", "PRECONDITION_FAILED", "the entity has another revision", (412,)),
-    Exception_(
-        "", "TEST_FAILED", "the test of an edit asks a server, which may refuse", (422,)
-    ),
-    Exception_(
+    Unsaid("/query/confirm|/query/through", ".*", "what confirms is the organization of the path"),
+    Unsaid(".*/channels/[0-9]+/url", ".*", "the egress policy judges addresses"),
+    Unsaid("", "PRECONDITION_FAILED", "the entity has another revision", (412,)),
+    Unsaid("", "TEST_FAILED", "the test of an edit asks a server, which may refuse", (422,)),
+    Unsaid(
         "/(manifest|variablesSchema|authConfig|version)(/.*)?",
         ".*",
         "a draft is free, and is judged when it is published",

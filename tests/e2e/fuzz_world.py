@@ -33,6 +33,8 @@ class World:
     tenant: Tenant
     stay: Names = field(default_factory=dict)
     change: Names = field(default_factory=dict)
+    keyless: set[Operation] = field(default_factory=set)
+    """What was asked without a key."""
 
     @classmethod
     def made(cls, stack: Stack) -> "World":

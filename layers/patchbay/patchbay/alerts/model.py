@@ -20,6 +20,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.config import JsonDict, JsonValue
 
 from patchbay.health.model import IntegrationType
 from patchbay.platform.clock import UtcTime
@@ -62,11 +63,11 @@ class _Input(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _both(**rules: dict[str, Any]) -> dict[str, Any]:
-    return {"properties": rules, "required": sorted(rules)}
+def _both(**rules: JsonDict) -> JsonDict:
+    return {"properties": {**rules}, "required": [*sorted(rules)]}
 
 
-_TWO_SCOPES: Final = [
+_TWO_SCOPES: Final[list[JsonValue]] = [
     _both(integration_type={"type": "string"}, connection_id={"type": "string"}),
     _both(per={"const": SubjectKind.INTEGRATION_TYPE}, connection_id={"type": "string"}),
     _both(per={"const": SubjectKind.CONNECTION}, integration_type={"type": "string"}),

@@ -103,8 +103,8 @@ class NotNull:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         told = handler(schema)
-        [kind] = [one for one in told["anyOf"] if one.get("type") != "null"]
-        return kind
+        kinds: list[JsonSchemaValue] = told["anyOf"]
+        return next(one for one in kinds if one.get("type") != "null")
 
 
 OneLine = AfterValidator(_printable)
