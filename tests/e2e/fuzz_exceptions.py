@@ -18,10 +18,12 @@ class Unsaid:
     message: str
     reason: str
     statuses: tuple[int, ...] = (400,)
+    operations: str = ".*"
 
-    def covers(self, status: int, problem: Mapping[str, Any]) -> bool:
+    def covers(self, operation: str, status: int, problem: Mapping[str, Any]) -> bool:
         return (
             status in self.statuses
+            and re.fullmatch(self.operations, operation) is not None
             and re.fullmatch(self.pointer, problem["pointer"]) is not None
             and re.fullmatch(self.message, problem["message"]) is not None
         )
@@ -48,6 +50,24 @@ EXCEPTIONS = [
         ".*/secret_ref",
         "has not the form .*|is not in .* region|excludes .*|.*instead of secrets.*|.*secret_ref.*",
         "whose a reference is depends on the organization",
+    ),
+    Unsaid(
+        "/condition(/.*)?",
+        ".*",
+        "the patch of a condition is judged with what it is merged into",
+        operations="PATCH .*/alert-rules/.*",
+    ),
+    Unsaid(
+        "/(variables|config|configurations|secrets)(/.*)?",
+        ".*",
+        "the schemas of the release judge what an endpoint or a connection is given",
+        operations=".*/(sources|destinations|connections|connection)(/.*)?",
+    ),
+    Unsaid(
+        "/(secrets/.*|secret_ref)",
+        "has to be entered again",
+        "it depends on where the stored secrets go",
+        (422,),
     ),
     Unsaid("/query/test", "excludes dry_run.*", "no schema spans two query parameters"),
     Unsaid("/query/until", "is not after since", "as above"),
@@ -79,7 +99,9 @@ def reported(operation: str, query: Mapping[str, Any] | None) -> bool:
     return operation in REPORTED and str((query or {}).get("dry_run")).lower() in ("true", "1")
 
 
-def excused(status: int, error: Mapping[str, Any]) -> bool:
+def excused(operation: str, status: int, error: Mapping[str, Any]) -> bool:
     """Whether an answer to a request that fits the document is a rule that no schema can say."""
     problems = error["details"].get("errors") or [{"pointer": "", "message": error["code"]}]
-    return all(any(one.covers(status, problem) for one in EXCEPTIONS) for problem in problems)
+    return all(
+        any(one.covers(operation, status, problem) for one in EXCEPTIONS) for problem in problems
+    )
