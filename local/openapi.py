@@ -11,6 +11,7 @@ import importlib
 import inspect
 import json
 import pathlib
+import re
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -19,12 +20,15 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 
-from patchbay.platform.http import Declared, HttpApi
+from local.openapi_examples import EXAMPLES
+from patchbay.platform.http import JSON_TYPE, Declared, HttpApi
+from patchbay.platform.idempotency import KEY_PATTERN
 
 ROOT = pathlib.Path(__file__).parent.parent
 DOCUMENT = ROOT / "layers/patchbay/patchbay/platform/openapi.json"
+SPACE = r"/spaces/\{(slug)\}"
 
 
 class ErrorItem(BaseModel):
@@ -73,7 +77,31 @@ def document() -> dict[str, Any]:
             merge.add_schema(_schema_of(api))
     made: dict[str, Any] = json.loads(merge.get_openapi_json_schema())
     made["paths"] = dict(sorted(made["paths"].items()))
+    _link(made["paths"])
     return made
+
+
+def _link(paths: dict[str, Any]) -> None:
+    """Says of each answer to a create which routes go on from there, and with what.
+
+    They are those under a path that is the create's and one parameter more. Spaces are made under
+    their organization, and addressed by their slug alone.
+    """
+    for path, methods in paths.items():
+        created = methods.get("post", {}).get("responses", {}).get("201")
+        under = SPACE if path.endswith("/spaces") else re.escape(path) + r"/\{(\w+)\}"
+        for target, others in paths.items() if created else ():
+            found = re.match(under + "(?:/|$)", target)
+            if found is None:
+                continue
+            known = {name: f"$request.path.{name}" for name in re.findall(r"\{(\w+)\}", path)}
+            made = "number" if found[1] == "number" else "slug" if found[1] == "slug" else "id"
+            known[found[1]] = f"$response.body#/{made}"
+            wanted = set(re.findall(r"\{(\w+)\}", target))
+            for operation in others.values() if wanted <= set(known) else ():
+                link = {"operationId": operation["operationId"]}
+                link["parameters"] = {name: known[name] for name in sorted(wanted)}
+                created.setdefault("links", {})[operation["operationId"]] = link
 
 
 def _schema_of(api: HttpApi) -> dict[str, Any]:
@@ -93,20 +121,34 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
     for declared in api.declared:
         operation = paths["paths"][declared.path][declared.method.lower()]
         operation["responses"].pop("422", None) if 422 not in _failures(declared) else None
+        for parameter in operation.get("parameters", []):
+            _say_bounds(parameter["schema"])
+        if declared.body:
+            content = operation["requestBody"]["content"][JSON_TYPE]
+            content["example"] = EXAMPLES[declared.body]
         if declared.permission:
             operation["description"] = f"Permission: `{declared.permission}`."
     return paths
 
 
+def _say_bounds(schema: dict[str, Any]) -> None:
+    """Powertools prints the bounds of a query parameter under pydantic's names."""
+    for ours, theirs in (("ge", "minimum"), ("le", "maximum")):
+        if ours in schema:
+            schema[theirs] = schema.pop(ours)
+
+
 def _failures(declared: Declared) -> dict[int, str]:
     failures = {500: "A fault of ours", 503: "Try again in a moment"}
     if declared.permission:
+        # What a route does not know in the query string is refused on every one.
+        failures |= {400: "The request is invalid"}
         failures |= {401: "No valid key", 403: "The key lacks the permission"}
         failures[429] = "Too many requests: see Retry-After"
     if declared.path_parameters or declared.body:
         failures[404] = "No such thing, or another tenant's"
-    if declared.body or declared.query:
-        failures[400] = "The request is invalid"
+    if "stamp" in declared.takes:
+        failures[409] = "It conflicts with what is there"
     if declared.body:
         failures |= {409: "It conflicts with what is there", 413: "The body is too large"}
     if "if_match" in declared.takes:
@@ -142,7 +184,7 @@ def _stub(declared: Declared) -> Callable[..., None]:
         parameters += [
             _parameter(
                 field.alias or name,
-                Annotated[field.annotation, Query(description=field.description)],
+                Annotated[field.annotation, *field.metadata, Query(description=field.description)],
                 field.default,
             )
             for name, field in declared.query.model_fields.items()
@@ -151,7 +193,8 @@ def _stub(declared: Declared) -> Callable[..., None]:
         parameters.append(_parameter("body", Annotated[declared.body, Body()]))
     if "stamp" in declared.takes:
         meaning = "The same request sent again within 24 hours gets the first answer again."
-        header = Annotated[str | None, Header(alias="Idempotency-Key", description=meaning)]
+        text = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+        header = Annotated[text | None, Header(alias="Idempotency-Key", description=meaning)]
         parameters.append(_parameter("idempotency_key", header, None))
     if "if_match" in declared.takes:
         parameters.append(

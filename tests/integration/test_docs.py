@@ -8,6 +8,8 @@ from typing import Any
 from openapi_spec_validator import validate
 
 import docs
+from local.openapi import DOCUMENT
+from local.openapi_examples import EXAMPLES
 from tests.integration.api import ROOT, Client, sample_event
 
 ANYBODY = Client(key=None)
@@ -52,6 +54,38 @@ def test_every_operation_says_who_may_call_it_and_how_it_fails(deployed: object)
             for failure in failures.values():
                 schema = failure["content"]["application/json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/ErrorEnvelope"}
+
+
+def test_every_body_has_an_example_that_the_api_takes() -> None:
+    for path, operations in json.loads(DOCUMENT.read_text())["paths"].items():
+        for operation in operations.values():
+            assert ("requestBody" in operation) == ("example" in json.dumps(operation)), path
+    for model, example in EXAMPLES.items():
+        assert model.model_validate_json(json.dumps(example), strict=True)
+
+
+def test_a_refusal_before_the_route_is_documented_on_every_one() -> None:
+    """An unknown member of the query string, or an Idempotency-Key that is none."""
+    for operations in json.loads(DOCUMENT.read_text())["paths"].values():
+        for operation in operations.values():
+            assert not operation.get("security") or "400" in operation["responses"]
+
+
+def test_what_a_publish_answers_is_a_release_also_when_it_is_repeated() -> None:
+    document = json.loads(DOCUMENT.read_text())
+    publish = document["paths"]["/v1/integrations/{integration_id}/publish"]["post"]
+    made, repeated = (
+        json.dumps(publish["responses"][status]["content"]) for status in ("201", "200")
+    )
+    assert "/Release" in made
+    assert "/Release" in repeated
+    assert not [name for name in document["components"]["schemas"] if name.startswith("Reply")]
+
+
+def test_the_bounds_of_a_query_parameter_are_documented() -> None:
+    paths = json.loads(DOCUMENT.read_text())["paths"]
+    [limit] = [p for p in paths["/v1/catalog"]["get"]["parameters"] if p["name"] == "limit"]
+    assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (1, 100)
 
 
 def test_the_page_loads_nothing_from_elsewhere(deployed: object) -> None:

@@ -19,13 +19,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.config import JsonDict, JsonValue
 
 from patchbay.health.model import IntegrationType
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import ConnectionId, pattern
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
-from patchbay.platform.validation import KIND, OneLine
+from patchbay.platform.validation import KIND, DisplayName, NotNull, Told
 
 MAX_RULES: Final = 50
 """Rules of one space: an evaluation reads all of them each minute."""
@@ -38,9 +39,6 @@ MAX_EVENT_WINDOW_SECONDS: Final = 86_400
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
 
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), OneLine
-]
 RuleId = Annotated[str, StringConstraints(pattern=pattern("rul"))]
 ChannelId = Annotated[str, StringConstraints(pattern=pattern("chn"))]
 
@@ -65,11 +63,24 @@ class _Input(Model):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _both(**rules: JsonDict) -> JsonDict:
+    return {"properties": {**rules}, "required": [*sorted(rules)]}
+
+
+_TWO_SCOPES: Final[list[JsonValue]] = [
+    _both(integration_type={"type": "string"}, connection_id={"type": "string"}),
+    _both(per={"const": SubjectKind.INTEGRATION_TYPE}, connection_id={"type": "string"}),
+    _both(per={"const": SubjectKind.CONNECTION}, integration_type={"type": "string"}),
+]
+
+
 class _Scoped(_Input):
     """What a condition looks at: all events of the space, of one type, or of one connection.
 
     `per` splits it: each type, or each connection of the space, is a subject of its own.
     """
+
+    model_config = ConfigDict(json_schema_extra={"not": {"anyOf": _TWO_SCOPES}})
 
     per: SubjectKind = SubjectKind.SPACE
     integration_type: IntegrationType | None = None
@@ -90,6 +101,10 @@ class _Scoped(_Input):
         return self.per is SubjectKind.CONNECTION or self.connection_id is not None
 
 
+_WHOLE_HOURS: Final = Told({"anyOf": [{"maximum": _HOUR - 1}, {"multipleOf": _HOUR}]})
+_TWO_DECIMALS: Final = Told({"multipleOf": 0.01})
+
+
 class SuccessRate(_Scoped):
     """Met while the success rate is below `threshold` in both windows.
 
@@ -99,12 +114,12 @@ class SuccessRate(_Scoped):
     """
 
     kind: Literal["success_rate"]
-    threshold: float = Field(gt=0, le=100, description="percent")
-    recovery_threshold: float | None = Field(
-        default=None, gt=0, le=100, description="percent; the threshold itself if absent"
+    threshold: Annotated[float, Field(gt=0, le=100, description="percent"), _TWO_DECIMALS]
+    recovery_threshold: Annotated[float, Field(gt=0, le=100), _TWO_DECIMALS] | None = Field(
+        default=None, description="percent; the threshold itself if absent"
     )
-    short_window_seconds: int = Field(default=_HOUR, ge=300, le=_DAY)
-    long_window_seconds: int = Field(default=6 * _HOUR, ge=300, le=30 * _DAY)
+    short_window_seconds: Annotated[int, Field(ge=300, le=_DAY), _WHOLE_HOURS] = _HOUR
+    long_window_seconds: Annotated[int, Field(ge=300, le=30 * _DAY), _WHOLE_HOURS] = 6 * _HOUR
     minimum_events: int = Field(
         default=10, ge=1, le=1_000_000, description="in the short window; fewer are no data"
     )
@@ -225,20 +240,28 @@ type NewChannel = Annotated[
 ]
 
 
+_ToADay = Annotated[int, Field(ge=0, le=_DAY)]
+_Reminder = Annotated[
+    int,
+    Field(ge=0, le=7 * _DAY),
+    Told({"anyOf": [{"const": 0}, {"minimum": MIN_REMINDER_SECONDS}]}),
+]
+
+
 class NewRule(_Input):
     """The body of a create. A channel with an `id` is one that the rule has already."""
 
-    name: Name
+    name: DisplayName
     enabled: bool = True
     severity: Severity = Severity.WARNING
     condition: Condition
-    for_seconds: int = Field(
-        default=0, ge=0, le=_DAY, description="how long the condition holds before it fires"
+    for_seconds: _ToADay = Field(
+        default=0, description="how long the condition holds before it fires"
     )
-    keep_firing_for_seconds: int = Field(
-        default=0, ge=0, le=_DAY, description="how long it is over before the alert is resolved"
+    keep_firing_for_seconds: _ToADay = Field(
+        default=0, description="how long it is over before the alert is resolved"
     )
-    reminder_seconds: int = Field(default=0, ge=0, le=7 * _DAY, description="0 for no reminders")
+    reminder_seconds: _Reminder = Field(default=0, description="0 for no reminders")
     channels: list[NewChannel] = Field(default_factory=list, max_length=MAX_CHANNELS)
 
     @field_validator("reminder_seconds")
@@ -255,14 +278,14 @@ class RulePatch(_Input):
     The result is validated as a new rule is.
     """
 
-    name: str | None = None
+    name: Annotated[DisplayName | None, NotNull()] = None
     enabled: bool | None = None
-    severity: str | None = None
-    condition: dict[str, Any] | None = None
-    for_seconds: int | None = None
-    keep_firing_for_seconds: int | None = None
-    reminder_seconds: int | None = None
-    channels: list[dict[str, Any]] | None = None
+    severity: Severity | None = None
+    condition: Annotated[dict[str, Any] | None, NotNull()] = None
+    for_seconds: _ToADay | None = None
+    keep_firing_for_seconds: _ToADay | None = None
+    reminder_seconds: _Reminder | None = None
+    channels: Annotated[list[NewChannel], Field(max_length=MAX_CHANNELS)] | None = None
 
 
 class Webhook(NewWebhook):

@@ -18,17 +18,16 @@ from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
-from patchbay.platform.validation import OneLine, WholeNumber, within
+from patchbay.platform.validation import DisplayName, NotNull, Told, WholeNumber, within
 from patchbay.registry.auth_config import SecretName
 from patchbay.registry.manifest import Category, IntegrationKey, Role
 from patchbay.registry.model import FieldError
+from patchbay.registry.ranges import MAX_RANGE, RANGE_PATTERN
 
 MAX_VALUES_BYTES: Final = 32 * 1024
 MAX_VALUES_DEPTH: Final = 10
 
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), OneLine
-]
+Name = DisplayName
 
 
 def id_prefix(role: Role) -> str:
@@ -136,10 +135,22 @@ def _is_no_mask(secret: SecretStr) -> SecretStr:
 Values = Annotated[dict[str, Any], within(MAX_VALUES_BYTES, MAX_VALUES_DEPTH)]
 """Variables or configurations: a JSON object of at most 32 KB and 10 levels."""
 
-SecretValue = Annotated[SecretStr, AfterValidator(_is_no_mask)]
-Secrets = Annotated[dict[SecretName, SecretValue], Field(max_length=20)]
+SecretValue = Annotated[
+    SecretStr,
+    AfterValidator(_is_no_mask),
+    Told({"minLength": 1, "maxLength": 8192, "pattern": r"[^\s*•]"}),
+]
+_NO_OTHER_NAMES: Final = Told({"additionalProperties": False})
+Secrets = Annotated[dict[SecretName, SecretValue], Field(max_length=20), _NO_OTHER_NAMES]
 
 SecretRef = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+_REFERENCE: Final = Told(
+    {
+        "pattern": r"^aws://secretsmanager/[a-z]{2}(-[a-z]+)+-[0-9]{1,2}"
+        r"/patchbay/org_[0-9A-Z]{26}(/[A-Za-z0-9_+=.@-]+)+$"
+    }
+)
+OwnReference = Annotated[SecretRef, _REFERENCE]
 """A reference as it was given: `aws://secretsmanager/<region>/patchbay/<organization_id>/…`."""
 
 _REFERENCE_MEANING: Final = (
@@ -148,6 +159,9 @@ _REFERENCE_MEANING: Final = (
 )
 
 
+Version = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_RANGE), Told({"pattern": RANGE_PATTERN})
+]
 Environment = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 ExternalAccountId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
@@ -163,12 +177,12 @@ class NewEndpoint(_Input):
     integration: IntegrationKey = Field(
         description="publisher/slug of the registry or the catalogue"
     )
-    version: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
+    version: Version | None = Field(
         default=None, description="a release or a range of them; the current one if absent"
     )
     variables: Values = Field(default_factory=dict)
     secrets: Secrets = Field(default_factory=dict, description="write-only")
-    secret_ref: SecretRef | None = Field(default=None, description=_REFERENCE_MEANING)
+    secret_ref: OwnReference | None = Field(default=None, description=_REFERENCE_MEANING)
     environment: Environment | None = None
     external_account_id: ExternalAccountId | None = None
     ownership_mode: OwnershipMode = OwnershipMode.MANAGED
@@ -238,11 +252,14 @@ class EndpointPatch(_Input):
     upgrades to another release of the same integration.
     """
 
-    name: Name | None = None
-    version: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    name: Annotated[Name | None, NotNull()] = None
+    version: Version | None = None
     variables: Values | None = None
-    secrets: Annotated[dict[SecretName, SecretValue | None], Field(max_length=20)] | None = None
-    secret_ref: SecretRef | None = Field(default=None, description=_REFERENCE_MEANING)
+    secrets: (
+        Annotated[dict[SecretName, SecretValue | None], Field(max_length=20), _NO_OTHER_NAMES]
+        | None
+    ) = None
+    secret_ref: OwnReference | None = Field(default=None, description=_REFERENCE_MEANING)
     environment: Environment | None = None
     external_account_id: ExternalAccountId | None = None
     ownership_mode: OwnershipMode | None = None
@@ -345,11 +362,11 @@ class ConnectionPatch(_Input):
     Its source and its space stay: another source is another connection.
     """
 
-    name: Name | None = None
+    name: Annotated[Name | None, NotNull()] = None
     destination_id: DestinationId | None = None
     configurations: Values | None = None
     monitor: MonitorPatch | None = None
-    status: Lifecycle | None = None
+    status: Annotated[Lifecycle | None, NotNull()] = None
 
 
 class Health(Model):

@@ -11,7 +11,7 @@ from patchbay.platform.clock import UtcTime, to_text
 from patchbay.platform.errors import InvalidInput, Problem
 from patchbay.platform.ids import ConnectionId, Stamp
 from patchbay.platform.model import Model
-from patchbay.platform.validation import Readable, within
+from patchbay.platform.validation import READABLE_PATTERN, Readable, Told, within
 
 MAX_EVENTS_PER_CALL: Final = 100
 MAX_AHEAD: Final = timedelta(minutes=5)
@@ -41,15 +41,26 @@ class EventStatus(StrEnum):
 # No '#': it parts the fields of a key.
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 ErrorCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
-Message = Annotated[str, StringConstraints(max_length=1000), Readable]
+Message = Annotated[
+    str, StringConstraints(max_length=1000), Readable, Told({"pattern": READABLE_PATTERN})
+]
 Metadata = Annotated[dict[str, JsonValue], within(_MAX_METADATA_BYTES, _MAX_METADATA_DEPTH)]
 DurationMs = Annotated[int, Field(strict=True, ge=0, le=_MAX_DURATION_MS)]
 
 
 class EventDraft(Model):
-    """An event as a caller sends it."""
+    """An event as a caller sends it. One that brings its own id brings its time, too."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"id": {"type": "null"}}},
+                {"properties": {"occurred_at": {"type": "string"}}, "required": ["occurred_at"]},
+            ]
+        },
+    )
 
     id: EventId | None = None
     integration_type: IntegrationType

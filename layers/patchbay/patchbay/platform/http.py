@@ -37,6 +37,7 @@ from typing import (
     NotRequired,
     Protocol,
     TypedDict,
+    Union,
     Unpack,
     get_args,
     get_origin,
@@ -308,7 +309,8 @@ def _declare(
     signature = inspect.signature(handler)
     kinds = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     returns = signature.return_annotation
-    if isinstance(returns, UnionType):
+    # A union of generic types is another class than one of plain ones.
+    if get_origin(returns) in (Union, UnionType):
         returns = get_args(returns)[0]
     if get_origin(returns) is Reply:
         [returns] = get_args(returns)

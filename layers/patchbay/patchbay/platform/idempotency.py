@@ -41,7 +41,8 @@ LIFETIME: Final = timedelta(hours=24)
 BUSY_FOR: Final = timedelta(seconds=30)
 """Longer than any request runs: after that, the one that began it is gone."""
 
-_FORM: Final = re.compile(r"[!-~]{1,255}")
+KEY_PATTERN: Final = "^[!-~]{1,255}$"
+_FORM: Final = re.compile(KEY_PATTERN.strip("^$"))
 _NONCE_BYTES: Final = 12
 
 

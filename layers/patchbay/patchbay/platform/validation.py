@@ -2,9 +2,18 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from patchbay.platform.errors import Problem
 from patchbay.platform.strict_json import compact, depth
@@ -76,11 +85,48 @@ def within(max_bytes: int, max_depth: int) -> AfterValidator:
     return AfterValidator(limited)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the API document says of a value besides what pydantic tells by itself: a rule that a
+    validator holds, with a better sentence than pydantic's for a pattern."""
+
+    rules: Mapping[str, Any]
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(schema) | dict(self.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class NotNull:
+    """For a field of a patch that may be left out and not be null, which the store refuses."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        told = handler(schema)
+        kinds: list[JsonSchemaValue] = told["anyOf"]
+        return next(one for one in kinds if one.get("type") != "null")
+
+
 OneLine = AfterValidator(_printable)
 """For names: no control characters, line breaks or marks that turn the direction of the text."""
 
+_ONE_LINE: Final = _BREAKS_A_LINE.pattern.strip("[]")
+
+DisplayName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
+    OneLine,
+    Told({"pattern": rf"^[^{_ONE_LINE}]*[^\s{_ONE_LINE}][^{_ONE_LINE}]*$"}),
+]
+"""How something is called: one line of at most 120 characters, without blanks around it."""
+
 Readable = AfterValidator(_readable)
 """For texts of several lines: no control characters but breaks and tabs."""
+
+READABLE_PATTERN: Final = f"^[^{_UNREADABLE.pattern.strip('[]')}]*$"
 
 
 def problems_of(error: ValidationError, at: str = "") -> list[Problem]:

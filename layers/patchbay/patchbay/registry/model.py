@@ -13,8 +13,17 @@ from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
-from patchbay.platform.validation import HTTPS_PATTERN, OneLine, Readable, within
+from patchbay.platform.validation import (
+    HTTPS_PATTERN,
+    READABLE_PATTERN,
+    DisplayName,
+    NotNull,
+    Readable,
+    Told,
+    within,
+)
 from patchbay.registry.manifest import Capability, Publisher, Role
+from patchbay.registry.versions import SEMVER_PATTERN
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024
 MAX_DOCUMENT_DEPTH: Final = 20
@@ -50,6 +59,9 @@ class RetentionTier(StrEnum):
 Document = Annotated[dict[str, Any], within(MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH)]
 """A JSON object of at most 64 KB and 20 levels."""
 
+Description = Annotated[
+    str, StringConstraints(max_length=2000), Readable, Told({"pattern": READABLE_PATTERN})
+]
 IconUrl = Annotated[str, StringConstraints(pattern=HTTPS_PATTERN)]
 
 
@@ -60,10 +72,8 @@ class _CamelCase(Model):
 class Editable(_CamelCase):
     """What an author may change at any time; publishing snapshots it."""
 
-    name: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), OneLine
-    ]
-    description: Annotated[str, StringConstraints(max_length=2000), Readable] | None = None
+    name: DisplayName
+    description: Description | None = None
     icon_url: IconUrl | None = None
     trust_tier: TrustTier = TrustTier.COMMUNITY
     manifest: Document = Field(default_factory=dict)
@@ -84,9 +94,9 @@ class NewIntegration(Editable):
 class IntegrationPatch(_CamelCase):
     """JSON merge patch of the editable fields: what is left out stays, null resets."""
 
-    name: str | None = None
-    description: str | None = None
-    icon_url: str | None = None
+    name: Annotated[DisplayName | None, NotNull()] = None
+    description: Description | None = None
+    icon_url: IconUrl | None = None
     trust_tier: TrustTier | None = None
     manifest: dict[str, Any] | None = None
     variables_schema: dict[str, Any] | None = None
@@ -167,7 +177,9 @@ class PublishReport(_CamelCase):
 class Publication(_CamelCase):
     """The body of a publish."""
 
-    version: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    version: Annotated[
+        str, StringConstraints(min_length=1, max_length=64), Told({"pattern": SEMVER_PATTERN})
+    ]
 
 
 class Release(Integration):

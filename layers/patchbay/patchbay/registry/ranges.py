@@ -9,10 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from patchbay.registry.versions import SEMVER_PATTERN
+
 if TYPE_CHECKING:
     from semver import Version
 
 MAX_RANGE: Final = 128
+_ONE: Final = rf"(?:\^|~|>=|<=|>|<|=)?{SEMVER_PATTERN.strip('^$')}"
+RANGE_PATTERN: Final = rf"^ *(?:[*]|{_ONE}(?: +{_ONE})*) *$"
+"""For the API document; `VersionRange.parse` is what holds it."""
+
 _COMPARATOR: Final = re.compile(r"(\^|~|>=|<=|>|<|=)?(\S+)")
 
 

@@ -5,6 +5,13 @@ from typing import Final
 from patchbay.platform.errors import InvalidInput
 
 MAX_VERSION: Final = 64
+_NUMBER: Final = "(?:0|[1-9][0-9]*)"
+_IDENTIFIER: Final = "(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+SEMVER_PATTERN: Final = (
+    rf"^{_NUMBER}[.]{_NUMBER}[.]{_NUMBER}(?:-{_IDENTIFIER}(?:[.]{_IDENTIFIER})*)?"
+    r"(?:[+][0-9A-Za-z-]+(?:[.][0-9A-Za-z-]+)*)?$"
+)
+"""As semver.org has it: for the API document; `is_semver` is what holds it."""
 _END: Final = " "  # sorts before every character of an identifier
 
 

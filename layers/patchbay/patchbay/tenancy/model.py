@@ -2,19 +2,15 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import InvalidInput
 from patchbay.platform.ids import Slug
 from patchbay.platform.model import Model
 from patchbay.platform.revisions import FIRST_REVISION
-from patchbay.platform.validation import OneLine
+from patchbay.platform.validation import DisplayName, NotNull
 from patchbay.tenancy.access import Permission
-
-DisplayName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), OneLine
-]
 
 
 class _Input(Model):
@@ -39,8 +35,8 @@ class Organization(Model):
 class OrganizationPatch(_Input):
     """JSON merge patch of an organization; for the operator."""
 
-    name: DisplayName | None = None
-    paused: bool | None = None
+    name: Annotated[DisplayName | None, NotNull()] = None
+    paused: Annotated[bool | None, NotNull()] = None
 
 
 class NewSpace(_Input):
@@ -51,8 +47,8 @@ class NewSpace(_Input):
 class SpacePatch(_Input):
     """JSON merge patch of a space. Its slug is part of its address and stays."""
 
-    name: DisplayName | None = None
-    paused: bool | None = None
+    name: Annotated[DisplayName | None, NotNull()] = None
+    paused: Annotated[bool | None, NotNull()] = None
 
 
 class Space(Model):

@@ -1,0 +1,107 @@
+"""Rules of the API that its document can't say: where a request that fits it may be refused.
+
+The check that what fits is accepted stays on for every operation; an answer is let pass only if
+each of its problems is one of these.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """A problem, by where it is (`pointer`) and what it says (`message`): regular expressions."""
+
+    pointer: str
+    message: str
+    reason: str
+    statuses: tuple[int, ...] = (400,)
+    operations: str = ".*"
+
+    def covers(self, operation: str, status: int, problem: Mapping[str, Any]) -> bool:
+        return (
+            status in self.statuses
+            and re.fullmatch(self.operations, operation) is not None
+            and re.fullmatch(self.pointer, problem["pointer"]) is not None
+            and re.fullmatch(self.message, problem["message"]) is not None
+        )
+
+
+NOT_THERE = (
+    "is no space of yours|names no release that you may use|is no connection of this space"
+    "|is no such .*|names no .*|is no source.*|is no destination.*|is no space.*"
+    "|is no channel of this kind of the rule|is no topic that this deployment allows"
+)
+
+EXCEPTIONS = [
+    Unsaid("/query/cursor", ".*", "a cursor is what a list gave, under a seal"),
+    Unsaid(".*", NOT_THERE, "it depends on what is there whether a name names anything"),
+    Unsaid(".*", "Input should be a valid integer", "JSON Schema takes 1.0 for an integer"),
+    Unsaid(".*", "is larger than .*|is nested deeper .*", "no keyword bounds bytes or depth"),
+    Unsaid(
+        ".*/(occurred_at|since|until|expires_at)",
+        "is older than .*|is more than .* ahead|is in the past|the time is out of range"
+        "|names no moment|a time needs its offset.*|is no time such as .*",
+        "the bounds of a time move with the clock",
+    ),
+    Unsaid(
+        ".*/secret_ref",
+        "has not the form .*|is not in .* region|excludes .*|.*instead of secrets.*|.*secret_ref.*",
+        "whose a reference is depends on the organization",
+    ),
+    Unsaid(
+        "/condition(/.*)?",
+        ".*",
+        "the patch of a condition is judged with what it is merged into",
+        operations="PATCH .*/alert-rules/.*",
+    ),
+    Unsaid(
+        "/(variables|config|configurations|secrets)(/.*)?",
+        ".*",
+        "the schemas of the release judge what an endpoint or a connection is given",
+        operations=".*/(sources|destinations|connections|connection)(/.*)?",
+    ),
+    Unsaid(
+        "/(secrets/.*|secret_ref)",
+        "has to be entered again",
+        "it depends on where the stored secrets go",
+        (422,),
+    ),
+    Unsaid("/query/test", "excludes dry_run.*", "no schema spans two query parameters"),
+    Unsaid("/query/until", "is not after since", "as above"),
+    Unsaid("/query/days", "is at most .* with interval=hour", "as above"),
+    Unsaid(
+        ".*/condition",
+        "has a short window that .*|has a recovery_threshold below .*|of connections .*",
+        "no keyword compares two members",
+    ),
+    Unsaid("/query/confirm|/query/through", ".*", "what confirms is the organization of the path"),
+    Unsaid(".*/channels/[0-9]+/url", ".*", "the egress policy judges addresses"),
+    Unsaid("", "PRECONDITION_FAILED", "the entity has another revision", (412,)),
+    Unsaid("", "TEST_FAILED", "the test of an edit asks a server, which may refuse", (422,)),
+    Unsaid(
+        "/(manifest|variablesSchema|authConfig|version)(/.*)?",
+        ".*",
+        "a draft is free, and is judged when it is published",
+        (422,),
+    ),
+]
+
+
+REPORTED = {"POST /v1/integrations/{integration_id}/publish"}
+"""Their dry run tells what is wrong with a request, by a 200 that says so, instead of refusing."""
+
+
+def reported(operation: str, query: Mapping[str, Any] | None) -> bool:
+    """Whether an operation may answer with a report to a request that does not fit."""
+    return operation in REPORTED and str((query or {}).get("dry_run")).lower() in ("true", "1")
+
+
+def excused(operation: str, status: int, error: Mapping[str, Any]) -> bool:
+    """Whether an answer to a request that fits the document is a rule that no schema can say."""
+    problems = error["details"].get("errors") or [{"pointer": "", "message": error["code"]}]
+    return all(
+        any(one.covers(operation, status, problem) for one in EXCEPTIONS) for problem in problems
+    )
