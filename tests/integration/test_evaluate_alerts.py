@@ -306,7 +306,7 @@ def test_watching_all_connections_reads_those_that_fail_and_no_others(
         evaluate(now + MINUTE)
     be(tenant, connection["id"], HealthStatus.CONNECTED, now + MINUTE)
     evaluate(now + 2 * MINUTE)
-    # Then the space's place and the rule are read, and in an outage the one connection and its alert
+    # Then the space's place and the rule are read, in an outage the connection and its alert too
     assert (sum(quiet), sum(firing)) == (2, 4)
     assert notices(tenant) == ["firing", "resolved"]
 

@@ -300,7 +300,7 @@ class AlertStore:
 
     def failing_connections_of(self, space_id: str) -> list[ConnectionHealth]:
         """The connections of a space whose health is failing, as the sparse index has them: none
-        cost one read unit."""
+        cost half a read unit."""
         items = self._table.query_all(failing_of_space_pk(space_id), index="failing")
         found = []
         for item in items:
