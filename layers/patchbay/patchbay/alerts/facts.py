@@ -75,11 +75,10 @@ class Facts:
             found = self._connection(rule, condition.connection_id)
             return [] if found is None else [_connection_subject(found)]
         if isinstance(condition, ConnectionDown):
-            failing = self._failing_connections()
-            opened = (s.subject.id for s in standings if s.state.is_open)
-            recovered = [self._connection(rule, id_) for id_ in opened if id_ not in failing]
-            found_all = [*failing.values(), *(one for one in recovered if one)]
-            return [_connection_subject(one) for one in found_all]
+            watched = dict(self._failing_connections())
+            opened = [s.subject.id for s in standings if s.state.is_open]
+            watched |= self._looked_up(rule, [id_ for id_ in opened if id_ not in watched])
+            return [_connection_subject(one) for one in watched.values()]
         if condition.of_connections:
             return [_connection_subject(c) for c in self._all_connections().values()]
         if condition.integration_type is not None:
@@ -188,11 +187,18 @@ class Facts:
     def _connection(self, rule: Rule, connection_id: str) -> ConnectionHealth | None:
         if self._connections is not None:
             return self._connections.get(connection_id)
-        if connection_id not in self._read:
-            found = self._store.connection_of(rule.organization_id, self._space_id, connection_id)
-            watched = found is not None and found.lifecycle not in _UNWATCHED
-            self._read[connection_id] = found if watched else None
-        return self._read[connection_id]
+        return self._looked_up(rule, [connection_id]).get(connection_id)
+
+    def _looked_up(self, rule: Rule, ids: Sequence[str]) -> dict[str, ConnectionHealth]:
+        """Those of them that are watched, each read once; after an outage they may be many."""
+        unread = [one for one in dict.fromkeys(ids) if one not in self._read]
+        if unread:
+            found = self._store.connections_by_id(rule.organization_id, self._space_id, unread)
+            for one in unread:
+                health = found.get(one)
+                watched = health is not None and health.lifecycle not in _UNWATCHED
+                self._read[one] = health if watched else None
+        return {one: health for one in ids if (health := self._read[one])}
 
 
 def counted(events: Iterable[Event]) -> Counts:

@@ -310,6 +310,14 @@ class AlertStore:
             )
         return found
 
+    def connections_by_id(
+        self, organization_id: str, space_id: str, connection_ids: Iterable[str]
+    ) -> dict[str, ConnectionHealth]:
+        """Without those that are not there or in another space."""
+        keys = [connection_key(organization_id, connection_id) for connection_id in connection_ids]
+        items = self._table.get_all(keys).values()
+        return {i["id"]: _connection_health(i) for i in items if i["space_id"] == space_id}
+
     def connection_of(
         self, organization_id: str, space_id: str, connection_id: str
     ) -> ConnectionHealth | None:
