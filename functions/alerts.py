@@ -67,7 +67,7 @@ def _rulebook() -> "Rulebook":
     return Rulebook(
         _store(),
         Keyring(Vault(_table(), settings.vault_key_id)),
-        EgressPolicy.parse(settings.egress_allow),
+        EgressPolicy.parse(settings.egress_allow, settings.own_host_names),
         allowed_topics(settings.alert_topic_arns),
     )
 

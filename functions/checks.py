@@ -66,7 +66,8 @@ def _tester() -> Tester:
 def _guard() -> EgressGuard:
     settings = _settings()
     return EgressGuard(
-        EgressPolicy.parse(settings.egress_allow), nameservers=Nameservers(settings.dns_resolver)
+        EgressPolicy.parse(settings.egress_allow, settings.own_host_names),
+        nameservers=Nameservers(settings.dns_resolver),
     )
 
 

@@ -12,6 +12,7 @@ from patchbay.checks.egress import EgressGuard
 from patchbay.checks.nameservers import Nameservers
 from patchbay.checks.policy import EgressPolicy
 from patchbay.connections.vault import Vault
+from patchbay.platform.batches import read_each
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.entry import entry_point
@@ -23,7 +24,9 @@ from patchbay.platform.settings import DeliverNotificationsSettings
 def _sender() -> Sender:
     settings = DeliverNotificationsSettings.from_env()
     table = Table(settings.integrations_table)
-    policy = EgressPolicy.parse(settings.egress_allow).excluding([settings.api_host])
+    policy = EgressPolicy.parse(settings.egress_allow, settings.own_host_names).excluding(
+        [settings.api_host]
+    )
     return Sender(
         AlertStore(table),
         Outbox(table),
@@ -38,9 +41,10 @@ def _sender() -> Sender:
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    records = {record["messageId"]: keys_of(record) for record in event.get("Records", [])}
-    if records:
-        outcomes, failed = _sender().send_messages(records)
+    if "Records" in event:
+        named, unreadable = read_each(event["Records"], keys_of)
+        outcomes, interrupted = _sender().send_messages(named)
+        failed = [*unreadable, *interrupted]
     else:
         outcomes = _sender().send_due(lambda: context.get_remaining_time_in_millis() / 1000)
         failed = []

@@ -19,6 +19,7 @@ from patchbay.monitors.queue import Received, SweepQueue
 from patchbay.monitors.store import MonitorStore
 from patchbay.monitors.sweeping import Sweeper
 from patchbay.monitors.turns import ConnectionTurns
+from patchbay.platform.batches import read_each
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import ReadAhead
@@ -32,7 +33,8 @@ def _sweeper() -> Sweeper:
     settings = RunMonitorsSettings.from_env()
     table, events = ReadAhead(settings.integrations_table), ReadAhead(settings.events_table)
     guard = EgressGuard(
-        EgressPolicy.parse(settings.egress_allow), nameservers=Nameservers(settings.dns_resolver)
+        EgressPolicy.parse(settings.egress_allow, settings.own_host_names),
+        nameservers=Nameservers(settings.dns_resolver),
     ).excluding([settings.api_host])
     history = TestHistory(events, CursorSeal(table))
     tester = Tester(
@@ -55,9 +57,10 @@ def _sweeper() -> Sweeper:
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    received = [Received.of(record) for record in event["Records"]]
+    received, unreadable = read_each(event["Records"], Received.of)
+    sweeps = list(received.values())
     started = utc_now()
-    swept = _sweeper().run(received, lambda: context.get_remaining_time_in_millis() / 1000)
-    oldest = min((one.sweep for one in received), key=lambda sweep: sweep.minute)
-    tell_swept(swept, oldest, started)
-    return {"batchItemFailures": [{"itemIdentifier": message} for message in swept.failed]}
+    swept = _sweeper().run(sweeps, lambda: context.get_remaining_time_in_millis() / 1000)
+    tell_swept(swept, [one.sweep.minute for one in sweeps], started)
+    failed = [*unreadable, *swept.failed]
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}

@@ -142,6 +142,7 @@ def deployed(
         "JWT_ORGANIZATION_CLAIM": "organization_id",
         "JWT_PERMISSIONS_CLAIM": "permissions",
         "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
+        "OWN_HOST_NAMES": "patchbay.acme.com, Connect.Acme.com.",
         "DNS_RESOLVER": "1.1.1.1,9.9.9.9",
         "ALERT_TOPIC_ARNS": topic["TopicArn"],
         "NOTIFICATION_QUEUE_URL": queue["QueueUrl"],

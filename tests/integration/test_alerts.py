@@ -123,6 +123,7 @@ def test_a_rule_is_made_read_listed_changed_and_deleted(tenant: Tenant) -> None:
         ({"channels": [webhook("https://169.254.169.254/")]}, ["/channels/0/url"]),
         ({"channels": [webhook("https://10.0.0.1/")]}, ["/channels/0/url"]),
         ({"channels": [webhook("https://localhost/")]}, ["/channels/0/url"]),
+        ({"channels": [webhook("https://connect.acme.com/")]}, ["/channels/0/url"]),
         ({"channels": [webhook("https://user@example.com/")]}, ["/channels/0/url"]),
         ({"channels": [webhook("ftp://example.com/")]}, ["/channels/0/url"]),
         (

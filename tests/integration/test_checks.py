@@ -370,12 +370,15 @@ def test_a_refused_target_tells_nothing_of_its_ports(
     assert answers[0] == answers[1]
 
 
-def test_a_test_may_not_call_the_api_that_it_runs_in(tenant: Tenant) -> None:
+@pytest.mark.parametrize(
+    "called", ["api.patchbay.example.net", "patchbay.acme.com", "eu.connect.acme.com"]
+)
+def test_a_test_may_not_call_the_api_that_it_runs_in(tenant: Tenant, called: str) -> None:
     manifest = calling(1024)
     own = sample_event("docs")["requestContext"]["domainName"]
     # The sample's own name is an address; a name of the gateway is told by the gateway alone.
     assert own == "127.0.0.1"
-    manifest["checks"]["steps"][0]["request"]["url"] = "https://api.patchbay.example.net/v1/catalog"
+    manifest["checks"]["steps"][0]["request"]["url"] = f"https://{called}/v1/catalog"
     publish_integration(tenant, manifest=manifest)
     source = create_source(tenant)
     event = sample_event("checks")

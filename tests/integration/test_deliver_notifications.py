@@ -78,6 +78,37 @@ def test_the_sample_event_names_a_delivery_that_is_not_there(deployed: object) -
     assert answer == {"batchItemFailures": []}
 
 
+NO_DELIVERIES = [
+    "",
+    "no json",
+    "[]",
+    "{}",
+    '{"deliveries": 1}',
+    '{"deliveries": ["ab"]}',
+    '{"deliveries": [["SPACE#x", 5]]}',
+    '{"deliveries": [[["SPACE#x"], "OUT#y"]]}',
+]
+
+
+def test_a_message_that_names_no_delivery_comes_back_alone_and_is_named_in_the_log(
+    tenant: Tenant, receiver: Receiver, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a message of an alert amid those that nobody of ours wrote
+    fire(tenant, now, receiver.url)
+    odd = [
+        {"messageId": f"odd-{number}", "body": body} for number, body in enumerate(NO_DELIVERIES)
+    ]
+    caplog.clear()
+    # When they come in one batch
+    answer = deliver_notifications.handler({"Records": [*odd, *queued()]}, None)
+    # Then the alert is told, and each of the others comes back and is named
+    come_back = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    assert sorted(come_back) == [record["messageId"] for record in odd]
+    assert only_delivery(tenant)["status"] == "delivered"
+    named = {getattr(record, "message_id", None) for record in caplog.records}
+    assert named >= {record["messageId"] for record in odd}
+
+
 def test_a_webhook_gets_a_message_that_the_library_verifies(
     tenant: Tenant, receiver: Receiver, now: datetime, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -285,8 +316,14 @@ def test_what_is_refused_later_is_not_dialled(
     assert only_delivery(tenant)["attempts"][0]["error"] == "egress_blocked"
 
 
-def test_our_own_api_is_no_receiver(tenant: Tenant, now: datetime) -> None:
-    fire(tenant, now, "https://api.example.com/spaces/acme/integration-events")
+@pytest.mark.parametrize("host", ["api.example.com", "eu.connect.acme.com"])
+def test_our_own_api_is_no_receiver(
+    tenant: Tenant, now: datetime, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a rule that is older than the domain
+    with monkeypatch.context() as before:
+        before.setenv("OWN_HOST_NAMES", "")
+        fire(tenant, now, f"https://{host}/spaces/acme/integration-events")
     deliver()
     assert only_delivery(tenant)["attempts"][0]["error"] == "egress_blocked"
 
@@ -440,6 +477,44 @@ def test_sns_and_the_bus_get_the_message(
     ended = {d["channel"]: d for d in deliveries(tenant, alert["id"]) if d["notice"] == "resolved"}
     assert ended["sns"]["attempts"][0]["error"] == "topic_not_allowed"
     assert ended["eventbridge"]["status"] == "delivered"
+
+
+def test_a_fifo_topic_gets_each_notification_once_and_those_of_an_alert_in_order(
+    tenant: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a FIFO topic that puts what it gets into a FIFO queue
+    sqs, sns = client("sqs"), client("sns")
+    url = sqs.create_queue(QueueName="seen.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    topic = sns.create_topic(Name="alerts.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
+    monkeypatch.setenv("ALERT_TOPIC_ARNS", topic)
+    deliver_notifications._sender.cache_clear()
+    # When an alert fires and ends
+    create_rule(tenant, channels=[{"kind": "sns", "topic_arn": topic}])
+    report(tenant, EventStatus.ERROR, now)
+    evaluate(now)
+    deliver()
+    recover(tenant, now)
+    deliver()
+    # Then both messages are of one group, under the ids of their notifications
+    [alert] = alerts(tenant)
+    sent = sorted(deliveries(tenant, alert["id"]), key=lambda delivery: delivery["notice"])
+    assert [(d["notice"], d["status"]) for d in sent] == [
+        ("firing", "delivered"),
+        ("resolved", "delivered"),
+    ]
+    messages = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+    )["Messages"]
+    assert [json.loads(message["Body"])["Subject"] for message in messages] == [
+        "alert.firing",
+        "alert.resolved",
+    ]
+    assert [message["Attributes"]["MessageGroupId"] for message in messages] == [alert["id"]] * 2
+    assert [message["Attributes"]["MessageDeduplicationId"] for message in messages] == [
+        delivery["notification_id"] for delivery in sent
+    ]
 
 
 def test_many_receivers_that_hang_are_waited_for_side_by_side(

@@ -12,11 +12,12 @@ import evaluate_alerts
 from patchbay.alerts.evaluation import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.standing import LANES, lane_of
 from patchbay.alerts.store import AlertStore
-from patchbay.connections.model import HealthStatus
-from patchbay.connections.store import connection_key
+from patchbay.connections.model import HealthStatus, RequiredAction
+from patchbay.connections.state import Observation
+from patchbay.connections.store import ConnectionStore, connection_key
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.store import EventStore
-from patchbay.platform.clock import floor_to_hour, to_text, utc_now
+from patchbay.platform.clock import floor_to_hour, utc_now
 from patchbay.platform.dynamodb import Key, Table, Update, connect
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.tenancy.store import TenancyStore
@@ -247,12 +248,10 @@ def connection(tenant: Tenant) -> dict[str, Any]:
 
 def be(tenant: Tenant, connection_id: str, status: HealthStatus, at: datetime) -> None:
     """The last test of a connection said this."""
-    table = Table("IntegrationsTable")
-    key = connection_key(tenant.organization_id, connection_id)
-    item = table.get(key)
-    assert item is not None
-    health = item["health"] | {"status": status.value, "checked_at": to_text(at)}
-    table.write(Update(key, values={"health": health}))
+    store = ConnectionStore(Table("IntegrationsTable"))
+    connection = store.connection(tenant.organization_id, connection_id)
+    store.observe(connection, Observation(at, status, latency_ms=1), RequiredAction.NONE)
+    assert store.connection(tenant.organization_id, connection_id).health.status is status
 
 
 def test_a_connection_that_is_down_is_told_and_so_is_its_recovery(
@@ -270,6 +269,72 @@ def test_a_connection_that_is_down_is_told_and_so_is_its_recovery(
     be(tenant, connection["id"], HealthStatus.CONNECTED, now + 2 * MINUTE)
     evaluate(now + 2 * MINUTE)
     assert notices(tenant) == ["firing", "resolved"]
+
+
+@contextmanager
+def counting_queries() -> Iterator[list[int]]:
+    """How many items each query has read, while the block lasts."""
+    seen: list[int] = []
+
+    def count(parsed: dict[str, Any], **_: Any) -> None:
+        seen.append(parsed["ScannedCount"])
+
+    events = connect().meta.events
+    events.register("after-call.dynamodb.Query", count)
+    try:
+        yield seen
+    finally:
+        events.unregister("after-call.dynamodb.Query", count)
+
+
+def test_watching_all_connections_reads_those_that_fail_and_no_others(
+    tenant: Tenant, connection: dict[str, Any], now: datetime
+) -> None:
+    # Given a rule on all connections, one that fails, and others that are well
+    create_rule(tenant, condition={"kind": "connection_down"}, channels=[BUS])
+    source = create_source(tenant)
+    well = [create_connection(tenant, source)["id"] for _ in range(5)]
+    for one in well:
+        be(tenant, one, HealthStatus.CONNECTED, now)
+    with counting_queries() as quiet:
+        evaluate(now)
+    be(tenant, connection["id"], HealthStatus.ERROR, now)
+    # When it fires, goes on to, and recovers
+    evaluate(now)
+    assert states(tenant) == ["firing"]
+    with counting_queries() as firing:
+        evaluate(now + MINUTE)
+    be(tenant, connection["id"], HealthStatus.CONNECTED, now + MINUTE)
+    evaluate(now + 2 * MINUTE)
+    # Then the space's place and the rule are read, in an outage the connection and its alert too
+    assert (sum(quiet), sum(firing)) == (2, 4)
+    assert notices(tenant) == ["firing", "resolved"]
+
+
+def test_health_and_the_index_of_failing_connections_agree_whoever_writes(
+    tenant: Tenant, connection: dict[str, Any], now: datetime
+) -> None:
+    table = Table("IntegrationsTable")
+    path = f"{tenant.connectors}/connections/{connection['id']}"
+
+    def failing() -> list[tuple[str, str]]:
+        found = AlertStore(table).failing_connections_of(tenant.space_id)
+        return [(one.status.value, one.lifecycle) for one in found]
+
+    be(tenant, connection["id"], HealthStatus.ERROR, now)
+    assert failing() == [("error", "active")]
+    # An edit that began before a test leaves what the test found
+    store = ConnectionStore(table)
+    old = store.connection(tenant.organization_id, connection["id"])
+    be(tenant, connection["id"], HealthStatus.CONNECTED, now + MINUTE)
+    renamed = old.model_copy(update={"name": "Renamed", "revision": old.revision + 1})
+    store.change_connection(old, renamed, None)
+    assert failing() == []
+    be(tenant, connection["id"], HealthStatus.DISCONNECTED, now + 2 * MINUTE)
+    assert tenant.client.patch(path, {"status": "paused"}).status == 200
+    assert failing() == [("disconnected", "paused")]
+    assert tenant.client.delete(path).status == 204
+    assert failing() == []
 
 
 def test_a_connection_that_is_paused_or_deleted_ends_its_alert(

@@ -28,7 +28,7 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table, connect
 from patchbay.platform.sessions import session
 from tests.integration import monitoring
-from tests.integration.alerting import Context, create_rule, deliver, evaluate
+from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate
 from tests.integration.alerting import queued as queued_notifications
 from tests.integration.api import FUNCTIONS, sample_event
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
@@ -275,6 +275,7 @@ def run_in_the_background(
     topic = {"kind": "sns", "topic_arn": os.environ["ALERT_TOPIC_ARNS"]}
     create_rule(tenant, channels=[topic])
     gone = create_rule(tenant, condition={"kind": "connection_down"}, channels=[topic])
+    create_rule(tenant, condition=RATE | {"per": "connection"}, channels=[topic])
     evaluate(utc_now())
     rule = f"/spaces/{tenant.space_slug}/alert-rules/{gone['id']}"
     assert tenant.client.patch(rule, {"enabled": False}).status == 200

@@ -30,7 +30,13 @@ from tests.integration.monitoring import (
     this_minute,
     tick,
 )
-from tests.integration.story import SECRET
+from tests.integration.story import (
+    SECRET,
+    calling,
+    create_connection,
+    create_source,
+    publish_integration,
+)
 
 pytestmark = pytest.mark.enable_socket
 
@@ -115,6 +121,54 @@ def test_what_comes_twice_is_dialled_and_recorded_once(tenant: Tenant, server: P
     assert len(server.requests) == 1
     assert len(history(tenant, connection)) == 1
     assert counted(tenant) == (1, 0)
+
+
+def test_a_monitor_does_not_call_a_custom_domain_of_the_api(tenant: Tenant) -> None:
+    manifest = calling(1024)
+    manifest["checks"]["steps"][0]["request"]["url"] = "https://connect.acme.com/v1/catalog"
+    publish_integration(tenant, manifest=manifest)
+    monitor = {"enabled": True, "interval": "1m"}
+    connection = create_connection(tenant, create_source(tenant), monitor=monitor)
+    tick(this_minute())
+    [test] = history(tenant, connection)
+    assert test["code"] == "egress_blocked"
+
+
+NO_SWEEPS = [
+    "",
+    "no json",
+    "[]",
+    "{}",
+    '{"minute": 5, "slot": "1m#0#0", "low": "0000", "high": "ffff~"}',
+    '{"minute": "2026-02-17T10:00:00Z", "slot": "odd", "low": "0000", "high": "ffff~"}',
+    '{"minute": "2026-02-17T10:00:00Z", "slot": ["1m"], "low": 1, "high": null}',
+]
+
+
+def test_a_message_that_is_no_sweep_comes_back_alone_and_is_named_in_the_log(
+    tenant: Tenant, server: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a sweep amid messages that nobody of ours wrote
+    [connection] = monitored(tenant, server.port, ["me"]).values()
+    dispatch(this_minute())
+    count = {"ApproximateReceiveCount": "1"}
+    odd = [
+        {"messageId": f"odd-{number}", "body": body, "attributes": count}
+        for number, body in enumerate(NO_SWEEPS)
+    ]
+    caplog.clear()
+    # When they come in one batch
+    come_back = run([*odd, *deliver()])
+    # Then the sweep is done, and each of the others comes back and is named
+    assert sorted(come_back) == [record["messageId"] for record in odd]
+    assert len(history(tenant, connection)) == 1
+    named = {getattr(record, "message_id", None) for record in caplog.records}
+    assert named >= {record["messageId"] for record in odd}
+
+
+def test_a_batch_without_any_sweep_comes_back_whole(deployed: object) -> None:
+    record = {"messageId": "odd", "body": "{", "attributes": {"ApproximateReceiveCount": "1"}}
+    assert run([record]) == ["odd"]
 
 
 class Killed(BaseException):

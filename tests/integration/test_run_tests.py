@@ -356,7 +356,7 @@ def test_an_endpoint_that_is_exchanged_meanwhile_is_read_again(
 def test_a_queued_test_may_not_dial_the_api_that_it_was_asked_at(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for host in ("api.example.com", "gateway.example.net"):
+    for host in ("api.example.com", "gateway.example.net", "connect.acme.com"):
         manifest = calling(1024)
         manifest["checks"]["steps"][0]["request"]["url"] = f"https://{host}/v1/catalog"
         slug = host.partition(".")[0]
@@ -366,8 +366,8 @@ def test_a_queued_test_may_not_dial_the_api_that_it_was_asked_at(
             "POST", f"{tenant.connectors}/sources/{source['id']}/test?mode=async", None
         )
         event = delivered()
-        # One is the API's own name, which the template tells; the other a domain that it was
-        # called by.
+        # The API's own name, which the template tells; a domain that it was called by; and one
+        # that the operator names.
         body = json.loads(event["Records"][0]["body"]) | {"domain_name": "gateway.example.net"}
         event["Records"][0]["body"] = json.dumps(body)
         assert run(event) == []

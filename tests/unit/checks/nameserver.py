@@ -20,6 +20,12 @@ class Nameserver:
     asked: list[tuple[str, str]] = field(default_factory=list)
     over_tcp: int = 0
     port: int = 0
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until_asked(self, times: int) -> None:
+        while len(self.asked) < times:
+            self._more.clear()
+            await self._more.wait()
 
     def answer(self, message: bytes) -> bytes:
         """The whole answer to a message."""
@@ -35,6 +41,7 @@ class Nameserver:
             for line in sequence[min(earlier, len(sequence) - 1)]:
                 reply.add_answer(*dnslib.RR.fromZone(line))
         self.asked.append((name, kind))
+        self._more.set()
         return bytes(reply.pack())
 
 

@@ -10,9 +10,10 @@ import pytest
 from patchbay.checks.egress import EgressGuard, Vetted
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.model import CheckReport
-from patchbay.checks.nameservers import Nameserver, NameserverResolver, Nameservers
+from patchbay.checks.nameservers import Nameserver, Nameservers
 from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
 from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.resolver import NameserverResolver
 from patchbay.checks.runner import run
 from patchbay.checks.targets import parse_url
 from tests.unit.checks.corpus import row as corpus_row

@@ -59,6 +59,9 @@ _PAGE: Final = 128
 _PAGE_SECONDS: Final = 2 * ATTEMPT_SECONDS + 5
 """A page of receivers that all hang takes two rounds of attempts."""
 _SOURCE: Final = "patchbay.alerts"
+_FIFO: Final = ".fifo"
+"""AWS: how the name of every FIFO topic ends, and of no other."""
+
 _SNS_REFUSALS: Final = (
     "NotFound",
     "AuthorizationError",
@@ -254,6 +257,14 @@ class Sender:
         if channel.topic_arn not in self._topics:
             return Sent(delivered=False, error="topic_not_allowed")
         attributes = {"type": _text_attribute(_type_of(claimed))}
+        order: dict[str, str] = {}
+        if channel.topic_arn.endswith(_FIFO):
+            # What is told of one alert stays in order, and an attempt that came through although we
+            # did not hear of it is told once.
+            order = {
+                "MessageGroupId": claimed.delivery.alert_id,
+                "MessageDeduplicationId": claimed.delivery.notification_id,
+            }
         try:
             call(
                 client("sns").publish,
@@ -262,6 +273,7 @@ class Sender:
                 Message=claimed.payload,
                 Subject=_type_of(claimed),
                 MessageAttributes=attributes,
+                **order,
             )
         except (Refused, PatchbayError) as error:
             return Sent(delivered=False, error=f"sns_{error.code}"[:100].lower())

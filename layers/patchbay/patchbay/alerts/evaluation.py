@@ -129,7 +129,7 @@ class Evaluator:
     ) -> list[Key]:
         made: list[Key] = []
         timing = Timing.of(rule)
-        subjects = {subject.key(): subject for subject in facts.subjects(rule)}
+        subjects = {subject.key(): subject for subject in facts.subjects(rule, standings.values())}
         for key, subject in subjects.items():
             standing = standings.get(key, Standing(subject))
             state = standing.state

@@ -19,6 +19,7 @@ from patchbay.alerts.observation import (
     of_rate,
     of_staleness,
 )
+from patchbay.alerts.standing import Standing
 from patchbay.alerts.store import AlertStore, ConnectionHealth
 from patchbay.connections.model import HealthStatus
 from patchbay.health.buckets import Bucket, Tally, merge, merge_tallies
@@ -60,14 +61,25 @@ class Facts:
         self._recent_of: dict[str, list[Event]] = {}
         self._recent_since = now
         self._connections: dict[str, ConnectionHealth] | None = None
+        self._failing: dict[str, ConnectionHealth] | None = None
+        self._read: dict[str, ConnectionHealth | None] = {}
 
-    def subjects(self, rule: Rule) -> list[Subject]:
-        """What a rule watches now."""
+    def subjects(self, rule: Rule, standings: Iterable[Standing]) -> list[Subject]:
+        """What a rule watches now, as far as it may have something to say of it.
+
+        Of all connections, these are the failing ones and those with an open alert: whoever is
+        neither stays as it is.
+        """
         condition = rule.condition
         if condition.connection_id is not None:
             found = self._connection(rule, condition.connection_id)
             return [] if found is None else [_connection_subject(found)]
-        if isinstance(condition, ConnectionDown) or condition.of_connections:
+        if isinstance(condition, ConnectionDown):
+            watched = dict(self._failing_connections())
+            opened = [s.subject.id for s in standings if s.state.is_open]
+            watched |= self._looked_up(rule, [id_ for id_ in opened if id_ not in watched])
+            return [_connection_subject(one) for one in watched.values()]
+        if condition.of_connections:
             return [_connection_subject(c) for c in self._all_connections().values()]
         if condition.integration_type is not None:
             return [_type_subject(condition.integration_type)]
@@ -86,7 +98,10 @@ class Facts:
                 watched = Watched(rule.watching_since, self._awake_since)
                 return of_staleness(condition, activity, watched, self._now)
             case ConnectionDown():
-                found = self._connection(rule, subject.id)
+                found = None
+                if rule.condition.connection_id is None:
+                    found = self._failing_connections().get(subject.id)
+                found = found or self._connection(rule, subject.id)
                 disabled = found is None or found.lifecycle in _UNKNOWN
                 return of_connection(
                     HealthStatus.UNKNOWN if found is None or disabled else found.status
@@ -163,11 +178,27 @@ class Facts:
             self._connections = {c.id: c for c in found if c.lifecycle not in _UNWATCHED}
         return self._connections
 
+    def _failing_connections(self) -> dict[str, ConnectionHealth]:
+        if self._failing is None:
+            found = self._store.failing_connections_of(self._space_id)
+            self._failing = {c.id: c for c in found if c.lifecycle not in _UNWATCHED}
+        return self._failing
+
     def _connection(self, rule: Rule, connection_id: str) -> ConnectionHealth | None:
         if self._connections is not None:
             return self._connections.get(connection_id)
-        found = self._store.connection_of(rule.organization_id, self._space_id, connection_id)
-        return found if found and found.lifecycle not in _UNWATCHED else None
+        return self._looked_up(rule, [connection_id]).get(connection_id)
+
+    def _looked_up(self, rule: Rule, ids: Sequence[str]) -> dict[str, ConnectionHealth]:
+        """Those of them that are watched, each read once; after an outage they may be many."""
+        unread = [one for one in dict.fromkeys(ids) if one not in self._read]
+        if unread:
+            found = self._store.connections_by_id(rule.organization_id, self._space_id, unread)
+            for one in unread:
+                health = found.get(one)
+                watched = health is not None and health.lifecycle not in _UNWATCHED
+                self._read[one] = health if watched else None
+        return {one: health for one in ids if (health := self._read[one])}
 
 
 def counted(events: Iterable[Event]) -> Counts:

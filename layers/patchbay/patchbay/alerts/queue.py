@@ -30,5 +30,13 @@ class Wake:
 
 
 def keys_of(record: Mapping[str, Any]) -> list[Key]:
-    """The deliveries that a message of the queue names."""
-    return [Key(pk, sk) for pk, sk in loads(record["body"].encode())["deliveries"]]
+    """The deliveries that a message of the queue names. Any error says that it is none of ours."""
+    return [_key(named) for named in loads(record["body"].encode())["deliveries"]]
+
+
+def _key(named: Any) -> Key:
+    match named:
+        case [str(pk), str(sk)]:
+            return Key(pk, sk)
+        case _:
+            raise ValueError("not a key")

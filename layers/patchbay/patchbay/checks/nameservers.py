@@ -7,7 +7,7 @@ import asyncio
 import secrets
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Self
@@ -26,7 +26,8 @@ PUBLIC: Final = "1.1.1.1,9.9.9.9"
 """Cloudflare's and Quad9's: public resolvers that know no private zone of ours."""
 TRY_SECONDS: Final = 1.5
 _MAX_DATAGRAM: Final = 4096
-_NO_SUCH_NAME: Final = 3
+_ANSWERS: Final = frozenset({0, 3})
+"""The codes that answer: success, and no such name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,86 +52,91 @@ class Nameserver:
 class Nameservers:
     """Recursive name servers, asked in turn until one answers."""
 
-    def __init__(self, servers: str = PUBLIC) -> None:
-        """`servers`: addresses, separated by commas. Raises ValueError."""
-        self._servers = tuple(Nameserver.parse(text.strip()) for text in servers.split(","))
+    def __init__(self, servers: str | Sequence[Nameserver] = PUBLIC) -> None:
+        """`servers`: in the order to ask them, as text separated by commas. Raises ValueError."""
+        if isinstance(servers, str):
+            servers = [Nameserver.parse(text.strip()) for text in servers.split(",")]
+        self._servers = tuple(servers)
 
     async def ask(self, name: str, kind: RecordType, *, deadline: float) -> Answer:
         """The records of a canonical host name; none when the name does not exist.
 
+        Raises CheckFailure `dns_error` when no server has an answer until `deadline`.
+        """
+        answers = await self.ask_all(name, (kind,), deadline=deadline)
+        if kind not in answers:
+            raise CheckFailure("dns_error", "The name servers gave no answer.")
+        return answers[kind]
+
+    async def ask_all(
+        self, name: str, kinds: Sequence[RecordType], *, deadline: float
+    ) -> dict[RecordType, Answer]:
+        """The answers by what they are of, in the order of `kinds`; without those that no server
+        gave.
+
         Each server has a share of the time until `deadline` (a time of the event loop), and at most
-        1.5 s when another one is left. Raises CheckFailure `dns_error` when none has an answer.
+        1.5 s when another one is left; the next one is asked what is missing.
         """
         loop = asyncio.get_running_loop()
+        found: dict[RecordType, Answer] = {}
         for index, server in enumerate(self._servers):
             left = len(self._servers) - index
             share = (deadline - loop.time()) / left
             until = loop.time() + (share if left == 1 else min(share, TRY_SECONDS))
+            missing = [kind for kind in kinds if kind not in found]
             try:
                 async with asyncio.timeout_at(until):
-                    answer = await _ask(server, name, kind)
+                    await _ask(server, name, missing, found)
             except (OSError, NotAnAnswer, EOFError):
                 continue
-            if answer.code in (0, _NO_SUCH_NAME):
-                return answer
-        raise CheckFailure("dns_error", "The name servers gave no answer.")
+            if len(found) == len(kinds):
+                break
+        return {kind: found[kind] for kind in kinds if kind in found}
 
 
-class NameserverResolver:
-    """A resolver for dials that asks given name servers instead of the system.
-
-    Lookups can be called off, so names that stall hold no thread.
-    """
-
-    def __init__(self, nameservers: Nameservers, *, seconds: float = 5.0) -> None:
-        self._nameservers = nameservers
-        self._seconds = seconds
-
-    async def resolve(self, host: str) -> Sequence[str]:
-        deadline = asyncio.get_running_loop().time() + self._seconds
-        four, six = await asyncio.gather(
-            self._nameservers.ask(host, "A", deadline=deadline),
-            self._nameservers.ask(host, "AAAA", deadline=deadline),
-            return_exceptions=True,
-        )
-        found: list[str] = []
-        for answer in (four, six):
-            # Half an answer is none: the other half might be what speaks against the host.
-            if isinstance(answer, CheckFailure):
-                raise OSError("no answer") from answer
-            if isinstance(answer, BaseException):
-                raise answer
-            found += answer.values
-        return found
-
-
-async def _ask(server: Nameserver, name: str, kind: RecordType) -> Answer:
-    number = secrets.randbelow(0x1_0000)
-    message = question(name, kind, number)
-    answer = await _over_udp(server, message, name, kind, number)
-    if not answer.is_truncated:
-        return answer
-    answer = read_answer(await _over_tcp(server, message), name, kind, number)
-    if answer.is_truncated:
-        raise NotAnAnswer
-    return answer
+async def _ask(
+    server: Nameserver, name: str, kinds: Sequence[RecordType], found: dict[RecordType, Answer]
+) -> None:
+    """Puts into `found` what the server has an answer to; it stays there if the rest fails."""
+    numbers = {kind: secrets.randbelow(0x1_0000) for kind in kinds}
+    truncated = []
+    async for kind, answer in _over_udp(server, name, numbers):
+        if answer.is_truncated:
+            truncated.append(kind)
+        elif answer.code in _ANSWERS:
+            found[kind] = answer
+    for kind in truncated:
+        message = question(name, kind, numbers[kind])
+        answer = read_answer(await _over_tcp(server, message), name, kind, numbers[kind])
+        if answer.is_truncated:
+            raise NotAnAnswer
+        if answer.code in _ANSWERS:
+            found[kind] = answer
 
 
 async def _over_udp(
-    server: Nameserver, message: bytes, name: str, kind: RecordType, number: int
-) -> Answer:
+    server: Nameserver, name: str, numbers: Mapping[RecordType, int]
+) -> AsyncIterator[tuple[RecordType, Answer]]:
+    """The answers as they come: all questions go through one socket, for sockets are few."""
     loop = asyncio.get_running_loop()
+    waiting = dict(numbers)
     with _socket(server, socket.SOCK_DGRAM) as sock:
         # Connected: the system drops what comes from anyone else, and tells when nobody listens.
-        await loop.sock_connect(sock, (str(server.address), server.port))
-        await loop.sock_sendall(sock, message)
-        while True:
+        # Neither this nor sending waits for anything.
+        sock.connect((str(server.address), server.port))
+        for kind, number in numbers.items():
+            sock.send(question(name, kind, number))
+        while waiting:
             data = await loop.sock_recv(sock, _MAX_DATAGRAM)
-            try:
-                return read_answer(data, name, kind, number)
-            except NotAnAnswer:
-                # Forged or garbled: the real one may still come, until time is up.
-                continue
+            for kind, number in waiting.items():
+                try:
+                    answer = read_answer(data, name, kind, number)
+                except NotAnAnswer:
+                    # Forged or garbled, unless it is another one's: the real one may still come.
+                    continue
+                del waiting[kind]
+                yield kind, answer
+                break
 
 
 async def _over_tcp(server: Nameserver, message: bytes) -> bytes:

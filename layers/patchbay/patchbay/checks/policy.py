@@ -60,14 +60,14 @@ class EgressPolicy:
     own_names: frozenset[str] = frozenset()
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """A policy from rules joined by commas, `127.0.0.1/32:1024-65535,10.0.0.0/8:443`; "" is
-        none.
+    def parse(cls, text: str, own_names: str = "") -> Self:
+        """A policy from rules joined by commas, `127.0.0.1/32:1024-65535,10.0.0.0/8:443`, and host
+        names joined by commas; "" is none.
 
         Raises ValueError naming the first rule that is wrong.
         """
         rules = tuple(AllowRule.parse(part.strip()) for part in text.split(",")) if text else ()
-        return cls(rules)
+        return cls(rules).excluding(own_names.split(","))
 
     def judge_name(self, host: str) -> None:
         """Refuses a canonical host name that is dialled under no circumstances.
@@ -122,4 +122,5 @@ class EgressPolicy:
 
 
 def _canonical(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(name.lower().removesuffix(".") for name in names if name)
+    spelled = (name.strip().lower().removesuffix(".") for name in names)
+    return frozenset(name for name in spelled if name)

@@ -31,7 +31,7 @@ EXPIRY_WARNINGS: Final = (timedelta(days=21), timedelta(days=7), timedelta(days=
 """How long before a certificate's end it is spoken of, once each."""
 
 _LONGEST_NOTICE: Final = timedelta(days=1)
-_FAILING: Final = frozenset({HealthStatus.DISCONNECTED, HealthStatus.ERROR})
+FAILING: Final = frozenset({HealthStatus.DISCONNECTED, HealthStatus.ERROR})
 
 
 class Transition(StrEnum):
@@ -108,7 +108,7 @@ class State:
 
     @property
     def is_failing(self) -> bool:
-        return self.status in _FAILING
+        return self.status in FAILING
 
     def encode(self) -> dict[str, Any]:
         """As an attribute; what has its default is left out."""
@@ -186,9 +186,9 @@ def _counted(state: State, seen: Observation) -> State:
 
 def _settled(state: State, seen: Observation, status: HealthStatus) -> State:
     """With this status, since now unless it was reached before."""
-    if status is state.status or (state.is_failing and status in _FAILING):
+    if status is state.status or (state.is_failing and status in FAILING):
         return replace(state, status=status)
-    failing_from = seen.at if status in _FAILING else None
+    failing_from = seen.at if status in FAILING else None
     settled = replace(state, status=status, since=seen.ended, failing_from=failing_from)
     if state.is_failing:
         # A window full of the old outage would end the recovery at the next single failure.

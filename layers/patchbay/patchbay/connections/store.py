@@ -3,7 +3,8 @@
     source, destination   ORG#<org>   SRC#<id>, DST#<id>   `uses` counts the connections of it
     sealed secret         ORG#<org>   SECRET#<endpoint id>
     connection            ORG#<org>   CON#<id>             in by_owner under its space, in
-                                                           monitor_slot while it is monitored
+                                                           monitor_slot while it is monitored,
+                                                           in failing while its health is
     use of an endpoint    ORG#<org>   USE#<endpoint id>#<connection id>
 
 Whoever makes a connection counts itself in at its endpoints and its space, in one transaction: what
@@ -32,6 +33,7 @@ from patchbay.connections.model import (
     id_prefix,
 )
 from patchbay.connections.state import (
+    FAILING,
     NEVER,
     AutoDisable,
     Observation,
@@ -75,7 +77,11 @@ _MAX_USERS_TOLD = 20
 _ENDPOINT_DOCUMENTS = ("variables", "members", "binding")
 _OF_CONNECTIONS: Final = ("uses", "users_revision")
 """Attributes of an endpoint that its connections change."""
-_OF_TESTS: Final = ("health", "required_action", "checked_at", "state")
+_FAILING: Final = ("failing_pk", "failing_sk")
+_OF_TESTS: Final = (
+    *("health", "required_action", "checked_at", "state"),
+    *_FAILING,
+)
 """Attributes of a connection that its tests change."""
 _OBSERVERS: Final = 10
 """Tests and edits of one connection at once that an observation outlasts."""
@@ -95,6 +101,11 @@ def connection_key(organization_id: str, connection_id: str) -> Key:
 
 def use_key(organization_id: str, endpoint_id: str, connection_id: str) -> Key:
     return Key(organization_pk(organization_id), f"USE#{endpoint_id}#{connection_id}")
+
+
+def failing_of_space_pk(space_id: str) -> str:
+    """Of failing; its sort key is the connection's id and its health."""
+    return f"SPACE#{space_id}#FAILING"
 
 
 def connections_of_space_pk(space_id: str) -> str:
@@ -519,7 +530,9 @@ def _observed(
         # Kept through later failures: how long ago it last worked.
         values["last_success_at"] = to_text(seen.ended)
     standing = PRESENT & equals("state", connection.state)
-    remove: tuple[str, ...] = ()
+    failing = _failing_attributes(connection, health.status)
+    values |= failing
+    remove: tuple[str, ...] = () if failing else _FAILING
     if step.transitions:
         # What is told names the connection as it is, and is not told of one that has just left.
         standing &= equals("revision", connection.revision)
@@ -529,7 +542,7 @@ def _observed(
             "revision": connection.revision + 1,
             "updated_at": to_text(seen.at),
         }
-        remove = tuple(_wheel_attributes(connection))
+        remove += tuple(_wheel_attributes(connection))
     return Update(
         connection_key(connection.organization_id, connection.id),
         values=values,
@@ -735,6 +748,17 @@ def _connection_item(connection: Connection) -> Item:
         "by_owner_pk": connections_of_space_pk(connection.space_id),
         "by_owner_sk": connection.id,
         **_wheel_attributes(connection),
+        **_failing_attributes(connection, connection.health.status),
+    }
+
+
+def _failing_attributes(connection: Connection, status: HealthStatus) -> Item:
+    """What puts a connection among the failing ones of its space, none for any other."""
+    if status not in FAILING:
+        return {}
+    return {
+        "failing_pk": failing_of_space_pk(connection.space_id),
+        "failing_sk": f"{connection.id}#{status.value}",
     }
 
 

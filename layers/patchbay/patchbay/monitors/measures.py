@@ -1,11 +1,11 @@
 """What the monitors tell of themselves: the metrics that the alarms and the operator look at."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 
 from patchbay.monitors.dispatching import Dispatched
 from patchbay.monitors.sweeping import Swept
-from patchbay.monitors.wheel import Sweep
 from patchbay.platform.metrics import emit
 
 
@@ -15,9 +15,11 @@ def tell_dispatched(done: Dispatched) -> None:
     emit({"slots_dispatched": done.sweeps, "minutes_skipped": done.skipped})
 
 
-def tell_swept(swept: Swept, oldest: Sweep, began: datetime) -> None:
-    """`test_lag` in seconds, `tests_run`, and `test_failures` by category."""
-    emit({"test_lag": max(0.0, (began - oldest.minute).total_seconds())}, "Seconds")
+def tell_swept(swept: Swept, minutes: Iterable[datetime], began: datetime) -> None:
+    """`test_lag` in seconds, of the oldest of the sweeps' minutes; `tests_run`, and `test_failures`
+    by category."""
+    lag = max(((began - minute).total_seconds() for minute in minutes), default=0.0)
+    emit({"test_lag": max(0.0, lag)}, "Seconds")
     emit(
         {
             "tests_run": len(swept.reports),

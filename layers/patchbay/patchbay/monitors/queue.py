@@ -1,6 +1,6 @@
 """Sweeps on their way from the dispatcher to the runners."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,7 +39,7 @@ class Received:
     attempts: int
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> Self:
+    def of(cls, record: Mapping[str, Any]) -> Self:
         """Of a record of an SQS event."""
         return cls(
             record["messageId"],

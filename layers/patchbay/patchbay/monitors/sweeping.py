@@ -156,6 +156,7 @@ class _Run:
             self.swept.failed.append(message.message_id)
             logger.error(
                 "sweep failed",
+                message_id=message.message_id,
                 slot=message.sweep.slot,
                 error=type(error).__name__,
                 attempts=message.attempts,

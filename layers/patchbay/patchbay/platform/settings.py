@@ -47,9 +47,13 @@ class AuthorizerSettings(Settings):
 
 
 class ConnectionsSettings(Settings):
+    """Here and below, `own_host_names` are more names of the API, joined by commas, that nothing
+    may dial."""
+
     integrations_table: str
     vault_key_id: str
     egress_allow: str
+    own_host_names: str
     tests_per_minute: int
     tests_in_flight: int
     dns_resolver: str
@@ -75,6 +79,7 @@ class ChecksSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+    own_host_names: str
     dns_resolver: str
     tests_per_minute: int
     tests_in_flight: int
@@ -99,6 +104,7 @@ class RunMonitorsSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+    own_host_names: str
     dns_resolver: str
     api_host: str
     monitor_queue_url: str
@@ -116,6 +122,7 @@ class RunTestsSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+    own_host_names: str
     dns_resolver: str
     api_host: str
 
@@ -128,6 +135,7 @@ class AlertsSettings(Settings):
     raw_event_days: int
     vault_key_id: str
     egress_allow: str
+    own_host_names: str
     alert_topic_arns: str
     notification_queue_url: str
 
@@ -145,6 +153,7 @@ class DeliverNotificationsSettings(Settings):
     integrations_table: str
     vault_key_id: str
     egress_allow: str
+    own_host_names: str
     dns_resolver: str
     api_host: str
     alert_topic_arns: str
