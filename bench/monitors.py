@@ -47,9 +47,9 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Put, ReadAhead, connect
 from patchbay.platform.ids import Stamp, new_id
-from patchbay.registry.manifest import Role
 from patchbay.registry.model import NewIntegration
 from patchbay.registry.store import RegistryStore
+from patchbay.registry.terms import Role
 from patchbay.tenancy.model import NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
 

@@ -45,6 +45,8 @@ class Function:
     handler: str
     folder: Path
     variables: Mapping[str, str]
+    answers_http: bool
+    """Whether a caller of the API waits for it, and no queue or schedule."""
 
     @property
     def module(self) -> str:
@@ -77,6 +79,11 @@ def functions() -> list[Function]:
                     **resource["Properties"]["Environment"]["Variables"],
                 }.items()
             },
+            # The authorizer has no events of its own: the API calls it by its name.
+            answers_http=all(
+                event["Type"] == "HttpApi"
+                for event in resource["Properties"].get("Events", {}).values()
+            ),
         )
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"

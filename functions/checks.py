@@ -1,7 +1,7 @@
 """Tests of sources, destinations and connections, and their history."""
 
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from patchbay.checks.contracts import (
     Answer,
@@ -11,16 +11,9 @@ from patchbay.checks.contracts import (
     ModeQuery,
     RecordedTest,
 )
-from patchbay.checks.egress import EgressGuard
 from patchbay.checks.history import Kind, Subject, TestHistory
-from patchbay.checks.nameservers import Nameservers
-from patchbay.checks.on_demand import OnDemandTests
-from patchbay.checks.policy import EgressPolicy
-from patchbay.checks.queue import TestQueue
-from patchbay.checks.testing import Tester
+from patchbay.checks.reading import TestReader
 from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Vault
-from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
@@ -28,11 +21,14 @@ from patchbay.platform.entry import entry_point
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
-from patchbay.platform.limits import Limit, Limiter
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.settings import ChecksSettings
-from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal, admit
+
+if TYPE_CHECKING:
+    from patchbay.checks.egress import EgressGuard
+    from patchbay.checks.on_demand import OnDemandTests
+    from patchbay.checks.testing import Tester
 
 
 @cache
@@ -51,10 +47,28 @@ def _history() -> TestHistory:
 
 
 @cache
-def _tester() -> Tester:
+def _store() -> ConnectionStore:
+    return ConnectionStore(_table())
+
+
+@cache
+def _reader() -> TestReader:
+    return TestReader(_store(), _history(), utc_now)
+
+
+# Whoever polls a test, or reads what was found, needs nothing of what a test is made with.
+
+
+@cache
+def _tester() -> "Tester":
+    from patchbay.checks.testing import Tester
+    from patchbay.connections.vault import Vault
+    from patchbay.health.store import EventStore
+    from patchbay.registry.store import RegistryStore
+
     return Tester(
         RegistryStore(_table()),
-        ConnectionStore(_table()),
+        _store(),
         Vault(_table(), _settings().vault_key_id),
         EventStore(Table(_settings().events_table), _settings().raw_event_days),
         _history(),
@@ -63,7 +77,11 @@ def _tester() -> Tester:
 
 
 @cache
-def _guard() -> EgressGuard:
+def _guard() -> "EgressGuard":
+    from patchbay.checks.egress import EgressGuard
+    from patchbay.checks.nameservers import Nameservers
+    from patchbay.checks.policy import EgressPolicy
+
     settings = _settings()
     return EgressGuard(
         EgressPolicy.parse(settings.egress_allow, settings.own_host_names),
@@ -72,10 +90,15 @@ def _guard() -> EgressGuard:
 
 
 @lru_cache(maxsize=8)
-def _tests(domain_name: str) -> OnDemandTests:
+def _tests(domain_name: str) -> "OnDemandTests":
+    from patchbay.checks.on_demand import OnDemandTests
+    from patchbay.checks.queue import TestQueue
+    from patchbay.platform.limits import Limit, Limiter
+
     settings = _settings()
     return OnDemandTests(
         _tester(),
+        _store(),
         _history(),
         Limiter(_table(), "tests"),
         Limit(settings.tests_per_minute, settings.tests_in_flight),
@@ -84,6 +107,11 @@ def _tests(domain_name: str) -> OnDemandTests:
         domain_name,
         utc_now,
     )
+
+
+def _of_queued() -> dict[int, Any]:
+    """What `mode=async` answers, for the document."""
+    return {202: RecordedTest}
 
 
 @cache
@@ -106,7 +134,7 @@ def dry_run(organization_id: str, body: DryRun, domain_name: str) -> Answer:
     f"{BASE}/sources/<source_id>/test",
     permission=Permission.MANAGE,
     failures=(429,),
-    answers={202: RecordedTest},
+    answers=_of_queued,
 )
 def check_source(
     organization_id: str, source_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
@@ -119,7 +147,7 @@ def check_source(
     f"{BASE}/destinations/<destination_id>/test",
     permission=Permission.MANAGE,
     failures=(429,),
-    answers={202: RecordedTest},
+    answers=_of_queued,
 )
 def check_destination(
     organization_id: str, destination_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
@@ -133,7 +161,7 @@ def check_destination(
     f"{BASE}/connections/<connection_id>/test",
     permission=Permission.MANAGE,
     failures=(429,),
-    answers={202: RecordedTest},
+    answers=_of_queued,
 )
 def check_connection(
     organization_id: str, connection_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
@@ -149,13 +177,13 @@ def list_source_tests(
 ) -> Listing[RecordedTest]:
     """List the tests of a source of the last 90 days, newest first."""
     subject = Subject(organization_id, Kind.SOURCE, source_id)
-    return _tester().recorded_page(subject, query)
+    return _reader().page(subject, query)
 
 
 @api.get(f"{BASE}/sources/<source_id>/tests/<test_id>", permission=Permission.READ)
 def get_source_test(organization_id: str, source_id: str, test_id: str) -> RecordedTest:
     """Read a test of a source; one that is queued is polled here."""
-    return _tester().recorded(Subject(organization_id, Kind.SOURCE, source_id), test_id)
+    return _reader().test(Subject(organization_id, Kind.SOURCE, source_id), test_id)
 
 
 @api.get(f"{BASE}/destinations/<destination_id>/tests", permission=Permission.READ)
@@ -164,14 +192,14 @@ def list_destination_tests(
 ) -> Listing[RecordedTest]:
     """List the tests of a destination of the last 90 days, newest first."""
     subject = Subject(organization_id, Kind.DESTINATION, destination_id)
-    return _tester().recorded_page(subject, query)
+    return _reader().page(subject, query)
 
 
 @api.get(f"{BASE}/destinations/<destination_id>/tests/<test_id>", permission=Permission.READ)
 def get_destination_test(organization_id: str, destination_id: str, test_id: str) -> RecordedTest:
     """Read a test of a destination; one that is queued is polled here."""
     subject = Subject(organization_id, Kind.DESTINATION, destination_id)
-    return _tester().recorded(subject, test_id)
+    return _reader().test(subject, test_id)
 
 
 @api.get(f"{BASE}/connections/<connection_id>/tests", permission=Permission.READ)
@@ -180,14 +208,14 @@ def list_connection_tests(
 ) -> Listing[RecordedTest]:
     """List the tests of a connection of the last 90 days, newest first."""
     subject = Subject(organization_id, Kind.CONNECTION, connection_id)
-    return _tester().recorded_page(subject, query)
+    return _reader().page(subject, query)
 
 
 @api.get(f"{BASE}/connections/<connection_id>/tests/<test_id>", permission=Permission.READ)
 def get_connection_test(organization_id: str, connection_id: str, test_id: str) -> RecordedTest:
     """Read a test of a connection; one that is queued is polled here."""
     subject = Subject(organization_id, Kind.CONNECTION, connection_id)
-    return _tester().recorded(subject, test_id)
+    return _reader().test(subject, test_id)
 
 
 @api.post("/integrations/connection/test/v1.0.0", permission=Permission.MANAGE, failures=(429,))

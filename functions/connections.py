@@ -3,8 +3,6 @@
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from patchbay.checks.contracts import Answer, TestedEndpoint
-from patchbay.connections.configuring import Configurator, OpenSecrets
 from patchbay.connections.contracts import (
     ConnectionRecord,
     ConnectionRecords,
@@ -30,9 +28,7 @@ from patchbay.connections.model import (
     NewEndpoint,
     Resealed,
 )
-from patchbay.connections.operations import ConnectionOperations
 from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Vault
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.entry import entry_point
@@ -42,14 +38,18 @@ from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.platform.settings import ConnectionsSettings
-from patchbay.registry.manifest import Role
-from patchbay.registry.model import Release
-from patchbay.registry.store import RegistryStore
+from patchbay.registry.terms import Role
 from patchbay.tenancy.access import Permission, Principal, admit, authorize
 from patchbay.tenancy.store import TenancyStore
 
 if TYPE_CHECKING:
+    from patchbay.checks.contracts import Answer, TestedEndpoint
     from patchbay.checks.egress import EgressGuard
+    from patchbay.connections.configuring import Configurator, OpenSecrets
+    from patchbay.connections.operations import ConnectionOperations
+    from patchbay.connections.vault import Vault
+    from patchbay.registry.model import Release
+    from patchbay.registry.store import RegistryStore
 
 
 @cache
@@ -82,25 +82,48 @@ OPERATIONS = "/integrations/connection"
 
 
 @cache
-def _vault() -> Vault:
+def _registry() -> "RegistryStore":
+    from patchbay.registry.store import RegistryStore
+
+    return RegistryStore(_table())
+
+
+@cache
+def _vault() -> "Vault":
+    from patchbay.connections.vault import Vault
+
     return Vault(_table(), _settings().vault_key_id)
 
 
 @cache
-def _configurator() -> Configurator:
-    # What a binding is made of is needed by writes alone, and would slow down every cold start.
+def _configurator() -> "Configurator":
+    # What writes alone need would slow down every cold start.
     from patchbay.checks.binding import binding_of
+    from patchbay.connections.configuring import Configurator
 
-    return Configurator(
-        TenancyStore(_table()), RegistryStore(_table()), _store(), _vault(), binding_of
-    )
+    return Configurator(TenancyStore(_table()), _registry(), _store(), _vault(), binding_of)
 
 
 @cache
-def _operations() -> ConnectionOperations:
+def _operations() -> "ConnectionOperations":
+    from patchbay.connections.operations import ConnectionOperations
+
     return ConnectionOperations(
-        _configurator(), TenancyStore(_table()), RegistryStore(_table()), _store(), _vault()
+        _configurator(), TenancyStore(_table()), _registry(), _store(), _vault()
     )
+
+
+def _of_change() -> dict[int, Any]:
+    """What a change of an endpoint may answer, for the document."""
+    from patchbay.checks.contracts import TestedEndpoint
+
+    return {200: Endpoint | TestedEndpoint | EditReport}
+
+
+def _of_release() -> dict[int, Any]:
+    from patchbay.registry.model import Release
+
+    return {200: Release}
 
 
 @cache
@@ -117,8 +140,8 @@ def _guard() -> "EgressGuard":
 
 
 def _tested(
-    domain_name: str, endpoint: Endpoint, release: Release, open_secrets: OpenSecrets
-) -> Answer:
+    domain_name: str, endpoint: Endpoint, release: "Release", open_secrets: "OpenSecrets"
+) -> "Answer":
     """A test as somebody asked for it: within the tenant's limits, and not of this API."""
     from patchbay.checks.on_demand import in_flight
     from patchbay.checks.testing import try_endpoint
@@ -150,8 +173,8 @@ def get_source(organization_id: str, source_id: str) -> Reply[Endpoint]:
     return _read(organization_id, Role.SOURCE, source_id)
 
 
-@api.get(f"{BASE}/sources/<source_id>/release", permission=Permission.READ)
-def get_source_release(organization_id: str, source_id: str) -> Reply[Release]:
+@api.get(f"{BASE}/sources/<source_id>/release", permission=Permission.READ, answers=_of_release)
+def get_source_release(organization_id: str, source_id: str) -> "Reply[Release]":
     """Read the release that a source is made of, also of a deleted integration."""
     return _release(organization_id, Role.SOURCE, source_id)
 
@@ -160,7 +183,7 @@ def get_source_release(organization_id: str, source_id: str) -> Reply[Release]:
     f"{BASE}/sources/<source_id>",
     permission=Permission.MANAGE,
     failures=(422, 429),
-    answers={200: Endpoint | TestedEndpoint | EditReport},
+    answers=_of_change,
 )
 def change_source(
     organization_id: str,
@@ -169,7 +192,7 @@ def change_source(
     body: EndpointPatch,
     if_match: str | None,
     domain_name: str,
-) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
+) -> "Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]":
     """Change or upgrade a source (merge patch); `dry_run` previews, `test` tries it first."""
     return _changed(organization_id, Role.SOURCE, source_id, query, body, if_match, domain_name)
 
@@ -202,8 +225,10 @@ def get_destination(organization_id: str, destination_id: str) -> Reply[Endpoint
     return _read(organization_id, Role.DESTINATION, destination_id)
 
 
-@api.get(f"{BASE}/destinations/<destination_id>/release", permission=Permission.READ)
-def get_destination_release(organization_id: str, destination_id: str) -> Reply[Release]:
+@api.get(
+    f"{BASE}/destinations/<destination_id>/release", permission=Permission.READ, answers=_of_release
+)
+def get_destination_release(organization_id: str, destination_id: str) -> "Reply[Release]":
     """Read the release that a destination is made of, also of a deleted integration."""
     return _release(organization_id, Role.DESTINATION, destination_id)
 
@@ -212,7 +237,7 @@ def get_destination_release(organization_id: str, destination_id: str) -> Reply[
     f"{BASE}/destinations/<destination_id>",
     permission=Permission.MANAGE,
     failures=(422, 429),
-    answers={200: Endpoint | TestedEndpoint | EditReport},
+    answers=_of_change,
 )
 def change_destination(
     organization_id: str,
@@ -221,7 +246,7 @@ def change_destination(
     body: EndpointPatch,
     if_match: str | None,
     domain_name: str,
-) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
+) -> "Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]":
     """Change or upgrade a destination (merge patch); `dry_run` previews, `test` tries it first."""
     return _changed(
         organization_id, Role.DESTINATION, destination_id, query, body, if_match, domain_name
@@ -357,9 +382,9 @@ def _read(organization_id: str, role: Role, endpoint_id: str) -> Reply[Endpoint]
     return Reply(endpoint, endpoint.revision)
 
 
-def _release(organization_id: str, role: Role, endpoint_id: str) -> Reply[Release]:
+def _release(organization_id: str, role: Role, endpoint_id: str) -> "Reply[Release]":
     endpoint = _store().endpoint(organization_id, role, endpoint_id)
-    release = RegistryStore(_table()).release(endpoint.integration_id, endpoint.version)
+    release = _registry().release(endpoint.integration_id, endpoint.version)
     return Reply(release, FIRST_REVISION)
 
 
@@ -371,7 +396,7 @@ def _changed(
     body: EndpointPatch,
     if_match: str | None,
     domain_name: str,
-) -> Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]:
+) -> "Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]":
     configurator, now = _configurator(), utc_now()
     if query.dry_run:
         return Reply(configurator.preview(organization_id, role, endpoint_id, body, now))
@@ -379,6 +404,8 @@ def _changed(
         stored, report = configurator.change_tested(
             organization_id, role, endpoint_id, body, if_match, partial(_tested, domain_name), now
         )
+        from patchbay.checks.contracts import TestedEndpoint
+
         return Reply(TestedEndpoint.of(stored, report), stored.revision)
     changed = configurator.change_endpoint(organization_id, role, endpoint_id, body, if_match, now)
     return Reply(changed, changed.revision)

@@ -139,7 +139,7 @@ def restore_integration(caller: Principal, integration_id: str) -> Reply[Integra
     permission=Permission.MANAGE,
     status=201,
     failures=(422,),
-    answers={200: Release | PublishReport},
+    answers=lambda: {200: Release | PublishReport},
 )
 def publish_integration(
     caller: Principal, integration_id: str, query: PublishQuery, body: Publication, stamp: Stamp

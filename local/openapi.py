@@ -166,7 +166,7 @@ def _responses(declared: Declared) -> dict[int, Any]:
     }
     if declared.status == 204:
         return {204: {"description": "Done"}, **failures}
-    answers = {declared.status: declared.returns, **declared.answers}
+    answers = {declared.status: declared.returns, **declared.answers()}
     successes = {
         status: {"description": "Success", "content": {"application/json": {"model": model}}}
         for status, model in sorted(answers.items())

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 import connections
 from patchbay.checks.binding import binding_of
 from patchbay.connections.configuring import Configurator
+from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
     Connection,
     ConnectionPatch,
     EndpointPatch,
-    HealthStatus,
     NewConnection,
     NewEndpoint,
     RequiredAction,
@@ -33,8 +33,8 @@ from patchbay.platform.errors import (
     NotFound,
 )
 from patchbay.platform.ids import Stamp
-from patchbay.registry.manifest import Role
 from patchbay.registry.store import RegistryStore
+from patchbay.registry.terms import Role
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.conftest import Tenant
 from tests.integration.story import create_connection, create_source, publish_integration

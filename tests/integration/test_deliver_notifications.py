@@ -16,7 +16,7 @@ from patchbay.alerts import delivery as sending
 from patchbay.alerts.model import DeliveryStatus
 from patchbay.alerts.outbox import Outbox
 from patchbay.alerts.standing import LANES
-from patchbay.connections.vault import secret_key
+from patchbay.connections.keys import secret_key
 from patchbay.health.model import EventStatus
 from patchbay.platform.aws import client
 from patchbay.platform.clock import utc_now

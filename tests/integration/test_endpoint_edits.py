@@ -10,8 +10,8 @@ import connections
 from patchbay.connections.vault import Place
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Table
-from patchbay.registry.manifest import Role
-from patchbay.registry.store import integration_key, slug_key
+from patchbay.registry.keys import integration_key, slug_key
+from patchbay.registry.terms import Role
 from tests.integration.api import Answer
 from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET

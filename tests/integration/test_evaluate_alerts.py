@@ -12,9 +12,11 @@ import evaluate_alerts
 from patchbay.alerts.evaluation import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.standing import LANES, lane_of
 from patchbay.alerts.store import AlertStore
-from patchbay.connections.model import HealthStatus, RequiredAction
+from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.keys import connection_key
+from patchbay.connections.model import RequiredAction
 from patchbay.connections.state import Observation
-from patchbay.connections.store import ConnectionStore, connection_key
+from patchbay.connections.store import ConnectionStore
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour, utc_now

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from patchbay.connections.store import connections_of_space_pk
+from patchbay.connections.keys import connections_of_space_pk
 from patchbay.health import connections, organization
 from patchbay.health.model import Event
 from patchbay.health.recording import event_of_test

@@ -24,7 +24,7 @@ from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Conflict, SecretsLost
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import ListQuery
-from patchbay.registry.manifest import Role
+from patchbay.registry.terms import Role
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.alerting import (
     alerts,

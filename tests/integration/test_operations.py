@@ -14,7 +14,7 @@ from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Place
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import connect
-from patchbay.registry.manifest import Role
+from patchbay.registry.terms import Role
 from patchbay.tenancy.access import Permission
 from tests.integration.api import Answer
 from tests.integration.conftest import Tenant, new_tenant

@@ -23,6 +23,7 @@ from patchbay.platform.dynamodb import Put, Table, connect
 from patchbay.platform.errors import Conflict, NotFound, PreconditionFailed
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import etag
+from patchbay.registry.keys import release_key
 from patchbay.registry.model import (
     CatalogueQuery,
     IntegrationPatch,
@@ -30,7 +31,7 @@ from patchbay.registry.model import (
     NewIntegration,
     RetentionTier,
 )
-from patchbay.registry.store import RegistryStore, release_key
+from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.model import NewOrganization, NewSpace, Space
 from patchbay.tenancy.store import TenancyStore

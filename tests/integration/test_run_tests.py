@@ -13,7 +13,7 @@ from local.provider import Provider, provider
 from patchbay.checks import history, identity
 from patchbay.checks import queue as test_queue
 from patchbay.checks import testing as engine
-from patchbay.connections.store import endpoint_key
+from patchbay.connections.keys import endpoint_key
 from patchbay.health.store import EventStore
 from patchbay.platform import aws as services
 from patchbay.platform.clock import utc_now
@@ -89,7 +89,7 @@ def leases(tenant: Tenant) -> list[str]:
 
 def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     """The functions' clocks say this from now on."""
-    for part in (checks._tester(), run_tests._queued_tests(), run_tests._queued_tests()._tester):
+    for part in (checks._reader(), run_tests._queued_tests(), run_tests._queued_tests()._tester):
         monkeypatch.setattr(part, "_clock", lambda: moment)
 
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.provider import Provider, provider
+from patchbay.connections.keys import endpoint_key
 from patchbay.connections.secret_references import SecretReference
-from patchbay.connections.store import endpoint_key
 from patchbay.platform import aws
 from patchbay.platform.dynamodb import Table, Update
 from patchbay.platform.errors import InvalidInput, ReferenceDenied, TemporarilyUnavailable

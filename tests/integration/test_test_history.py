@@ -296,14 +296,14 @@ def test_what_is_older_than_90_days_is_gone_before_the_table_sweeps_it(
     def later(days: int) -> Callable[[], datetime]:
         return lambda: at + timedelta(days=days, minutes=1)
 
-    tester = checks._tester()
+    reader = checks._reader()
     subject = subject_of(tenant, connection)
-    monkeypatch.setattr(tester, "_clock", later(89))
-    assert tester.recorded(subject, said["id"]).id == said["id"]
-    monkeypatch.setattr(tester, "_clock", later(90))
-    assert tester.recorded_page(subject, ListQuery()).items == []
+    monkeypatch.setattr(reader, "_clock", later(89))
+    assert reader.test(subject, said["id"]).id == said["id"]
+    monkeypatch.setattr(reader, "_clock", later(90))
+    assert reader.page(subject, ListQuery()).items == []
     with pytest.raises(NotFound):
-        tester.recorded(subject, said["id"])
+        reader.test(subject, said["id"])
 
 
 def test_an_identity_says_its_time_and_is_the_same_for_the_same_turn() -> None:

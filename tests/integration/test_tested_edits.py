@@ -12,7 +12,7 @@ from patchbay.checks import runner, testing
 from patchbay.connections.configuring import Configurator
 from patchbay.connections.vault import Place
 from patchbay.platform.clock import utc_now
-from patchbay.registry.manifest import Role
+from patchbay.registry.terms import Role
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
 from tests.integration.story import PATIENT_MS, SECRET, create_source, publish_integration

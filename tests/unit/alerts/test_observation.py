@@ -17,7 +17,7 @@ from patchbay.alerts.observation import (
     of_rate,
     of_staleness,
 )
-from patchbay.connections.model import HealthStatus
+from patchbay.connections.health_status import HealthStatus
 
 NOW = datetime(2026, 2, 17, 10, tzinfo=UTC)
 BREACH, CLEAR, NO_DATA = Verdict.BREACH, Verdict.CLEAR, Verdict.NO_DATA

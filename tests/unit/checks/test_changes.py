@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.checks.changes import EndpointMark, Fingerprint, Passed, WhatChanged
-from patchbay.registry.manifest import Role
+from patchbay.registry.terms import Role
 
 NOW = datetime(2026, 2, 17, 10, 0, tzinfo=UTC)
 marks = st.builds(

@@ -6,11 +6,11 @@ from itertools import product
 import pytest
 
 from patchbay.connections.configuring import changed_connection
+from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
     UNTESTED,
     Connection,
     ConnectionPatch,
-    HealthStatus,
     Lifecycle,
     Monitor,
     RequiredAction,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.connections.model import HealthStatus
+from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.state import (
     NEVER,
     AutoDisable,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 
-from patchbay.connections.model import HealthStatus
+from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.state import Observation, State, Transition, next_state
 from patchbay.connections.wheel import MINUTES_OF, on_the_wheel
 from patchbay.monitors.wheel import Sweep, due_slots

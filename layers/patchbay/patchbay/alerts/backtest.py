@@ -33,7 +33,7 @@ from patchbay.alerts.observation import (
     of_rate,
     of_staleness,
 )
-from patchbay.connections.model import HealthStatus
+from patchbay.connections.health_status import HealthStatus
 from patchbay.health.buckets import Bucket
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.store import EventStore

@@ -21,7 +21,7 @@ from patchbay.alerts.observation import (
 )
 from patchbay.alerts.standing import Standing
 from patchbay.alerts.store import AlertStore, ConnectionHealth
-from patchbay.connections.model import HealthStatus
+from patchbay.connections.health_status import HealthStatus
 from patchbay.health.buckets import Bucket, Tally, merge, merge_tallies
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.store import EventStore

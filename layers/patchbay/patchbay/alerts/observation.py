@@ -6,7 +6,7 @@ from typing import Final
 
 from patchbay.alerts.decision import Verdict
 from patchbay.alerts.model import Stale, SuccessRate
-from patchbay.connections.model import HealthStatus
+from patchbay.connections.health_status import HealthStatus
 from patchbay.health.summary import success_rate
 from patchbay.platform.clock import to_text
 

@@ -24,7 +24,7 @@ from patchbay.alerts.model import (
 from patchbay.alerts.store import AlertStore
 from patchbay.checks.failures import EgressBlocked
 from patchbay.checks.policy import EgressPolicy
-from patchbay.connections.vault import secret_key
+from patchbay.connections.keys import secret_key
 from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound, Problem, SecretsLost
 from patchbay.platform.ids import Stamp

@@ -32,13 +32,14 @@ from patchbay.alerts.model import (
 )
 from patchbay.alerts.outbox import new_deliveries
 from patchbay.alerts.standing import INDEX, Standing, lane_of, space_pk
-from patchbay.connections.model import HealthStatus
-from patchbay.connections.store import (
+from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.keys import (
     connection_key,
     connections_of_space_pk,
     failing_of_space_pk,
+    key_of_all,
+    secret_key,
 )
-from patchbay.connections.vault import key_of_all, secret_key
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_text
 from patchbay.platform.cursor import CursorSeal

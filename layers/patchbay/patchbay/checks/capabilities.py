@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 from patchbay.checks.codes import describe
 from patchbay.checks.model import Diagnosis, Step
 from patchbay.platform.model import Model
-from patchbay.registry.manifest import Capability, Role
+from patchbay.registry.terms import Capability, Role
 
 type CapabilityStatus = Literal["proven", "at_risk", "untested"]
 

@@ -14,7 +14,7 @@ from patchbay.connections.model import Endpoint
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.model import Model
 from patchbay.platform.strict_json import canonical
-from patchbay.registry.manifest import Role
+from patchbay.registry.terms import Role
 
 
 class EndpointMark(Model):

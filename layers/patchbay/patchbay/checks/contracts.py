@@ -10,7 +10,8 @@ from patchbay.checks.capabilities import CapabilityReport
 from patchbay.checks.changes import WhatChanged
 from patchbay.checks.codes import Blame, Code, CodeCategory
 from patchbay.checks.model import CheckReport, Step
-from patchbay.connections.model import Endpoint, HealthStatus, Values
+from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.model import Endpoint, Values
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import ConnectionId, DestinationId, SourceId
 from patchbay.platform.model import Model

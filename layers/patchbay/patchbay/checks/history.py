@@ -43,7 +43,7 @@ from patchbay.platform.dynamodb import (
 from patchbay.platform.errors import NotFound
 from patchbay.platform.ids import new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
-from patchbay.registry.manifest import Role
+from patchbay.registry.terms import Role
 
 KEPT: Final = timedelta(days=90)
 """What the API promises of a history; longer than any month to compare with, and then it goes."""

@@ -13,7 +13,9 @@ from patchbay.checks.egress import EgressGuard
 from patchbay.checks.history import TO_FINISH, Subject, TestHistory
 from patchbay.checks.identity import TestIdentity
 from patchbay.checks.queue import QueuedTest, TestQueue
+from patchbay.checks.reading import require
 from patchbay.checks.testing import Tester
+from patchbay.connections.store import ConnectionStore
 from patchbay.platform.clock import Clock
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.ids import Stamp
@@ -29,6 +31,7 @@ class OnDemandTests:
     def __init__(
         self,
         tester: Tester,
+        store: ConnectionStore,
         history: TestHistory,
         limiter: Limiter,
         limit: Limit,
@@ -38,6 +41,7 @@ class OnDemandTests:
         clock: Clock,
     ) -> None:
         self._tester = tester
+        self._store = store
         self._history = history
         self._limiter = limiter
         self._limit = limit
@@ -73,7 +77,7 @@ class OnDemandTests:
         The lease is returned by whoever runs the test, or ends with its deadline.
         """
         organization_id, now = subject.organization_id, self._clock()
-        self._tester.require(subject, testable=True)
+        require(self._store, subject, testable=True)
         self._limiter.enter(organization_id, identity.test_id, self._limit, now, TO_FINISH)
         try:
             test = self._history.enqueue(subject, identity, now)

@@ -40,6 +40,7 @@ from patchbay.checks.identity import TestIdentity
 from patchbay.checks.model import CheckReport, Step
 from patchbay.checks.plan import DEFAULT_TIMEOUT_MS, CheckTarget, Plan, compile_plan
 from patchbay.checks.problems import Problem
+from patchbay.checks.reading import refuse_disabled, require
 from patchbay.checks.reports import (
     concluded,
     joined,
@@ -50,7 +51,7 @@ from patchbay.checks.reports import (
 from patchbay.checks.runner import run
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.configuring import configuration_problems
-from patchbay.connections.model import Connection, Endpoint, Lifecycle
+from patchbay.connections.model import Connection, Endpoint
 from patchbay.connections.secret_references import ReferenceUnusable
 from patchbay.connections.state import NEVER, AutoDisable, Observation
 from patchbay.connections.store import ConnectionStore
@@ -60,17 +61,15 @@ from patchbay.health.recording import event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
 from patchbay.platform.errors import (
-    Conflict,
     InternalError,
     InvalidConfig,
     SecretsLost,
     TemporarilyUnavailable,
 )
-from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.logging import logger
-from patchbay.registry.manifest import Role
 from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
+from patchbay.registry.terms import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,28 +219,6 @@ class Tester:
         finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS))
         return Answer.of(finished.report, finished.capabilities)
 
-    def recorded(self, subject: Subject, test_id: str) -> RecordedTest:
-        """A test as it stands in the history. Raises `NotFound`."""
-        self.require(subject)
-        return self._history.test(subject, test_id, self._clock())
-
-    def recorded_page(self, subject: Subject, query: ListQuery) -> Listing[RecordedTest]:
-        """The history, newest first. Raises `NotFound`, `InvalidCursor`."""
-        self.require(subject)
-        return self._history.tests(subject, query, self._clock())
-
-    def require(self, subject: Subject, *, testable: bool = False) -> None:
-        """Raises `NotFound` for what is not there, or is another organization's.
-
-        With `testable` it raises `Conflict` for a connection that is disabled.
-        """
-        if subject.role:
-            self._store.endpoint(subject.organization_id, subject.role, subject.id)
-            return
-        connection = self._store.connection(subject.organization_id, subject.id)
-        if testable:
-            _refuse_disabled(connection)
-
     def prepare(self, subject: Subject) -> Prepared:
         """Step 1, for one connection, source or destination.
 
@@ -257,7 +234,7 @@ class Tester:
 
     def prepare_connection(self, connection: Connection) -> Prepared:
         """Step 1, for a connection that has been read. Raises as `prepare`."""
-        _refuse_disabled(connection)
+        refuse_disabled(connection)
         endpoints = self._endpoints(
             connection.organization_id, connection.source_id, connection.destination_id
         )
@@ -356,7 +333,7 @@ class Tester:
 
         Raises `NotFound` if what it is of is not there any more: then nobody can read its tests.
         """
-        self.require(subject)
+        require(self._store, subject)
         self._history.refuse(subject, identity, reason, self._clock())
 
     def _written(self, one: Ended, trigger: Trigger, mode: Mode) -> Standing:
@@ -449,11 +426,6 @@ class Tester:
         """
         binding = binding_of(release, endpoint.variables)
         return self._vault.secrets_of(endpoint, release, binding, self._clock())
-
-
-def _refuse_disabled(connection: Connection) -> None:
-    if connection.status is Lifecycle.DISABLED:
-        raise Conflict("The connection is disabled: make it active to test it.")
 
 
 def try_endpoint(

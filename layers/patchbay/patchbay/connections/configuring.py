@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from patchbay.connections.keys import key_of, secret_key
 from patchbay.connections.model import (
     MAX_VALUES_BYTES,
     UNTESTED,
@@ -31,7 +32,7 @@ from patchbay.connections.model import (
 from patchbay.connections.secret_references import SecretReference
 from patchbay.connections.secret_rules import secret_problems
 from patchbay.connections.store import ConnectionStore, SecretChange
-from patchbay.connections.vault import Place, Vault, key_of, secret_key
+from patchbay.connections.vault import Place, Vault
 from patchbay.platform.dynamodb import Delete, Item, Put
 from patchbay.platform.errors import (
     Conflict,
@@ -48,11 +49,12 @@ from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
 from patchbay.platform.schemas import document_problems, with_defaults
 from patchbay.platform.strict_json import same
-from patchbay.platform.validation import excess
+from patchbay.platform.validation import FieldError, excess
 from patchbay.registry.dependencies import Dependencies
-from patchbay.registry.manifest import Member, Role, read
-from patchbay.registry.model import FieldError, Release
+from patchbay.registry.manifest import Member, read
+from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
+from patchbay.registry.terms import Role
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
 

@@ -9,12 +9,12 @@ from typing import Annotated, Final, Self
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
     Connection,
     Endpoint,
     Environment,
     ExternalAccountId,
-    HealthStatus,
     Name,
     OwnershipMode,
     SecretProvider,
@@ -26,7 +26,7 @@ from patchbay.platform.ids import ConnectionId, Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
 from patchbay.platform.validation import WholeNumber
-from patchbay.registry.manifest import KEY_PATTERN
+from patchbay.registry.terms import KEY_PATTERN
 from patchbay.registry.versions import major
 
 MAX_RECORDS: Final = 1000

@@ -14,6 +14,14 @@ import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from patchbay.connections.keys import (
+    DATA_KEYS,
+    FIRST_DATA_KEY,
+    current_key,
+    data_key_key,
+    is_current,
+    still_current,
+)
 from patchbay.connections.model import DataKey, DataKeys, DeletedDataKeys
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.aws import call, client
@@ -22,17 +30,13 @@ from patchbay.platform.dynamodb import (
     ABSENT,
     PRESENT,
     Check,
-    Condition,
     Delete,
     Item,
-    Key,
     Put,
     Table,
     TransactionRefused,
     Update,
     Write,
-    equals,
-    without,
 )
 from patchbay.platform.errors import (
     Conflict,
@@ -54,22 +58,6 @@ KEY_LIFETIME: Final = timedelta(minutes=5)
 
 MAX_KEYS: Final = 100
 """Of one organization at a time, so that their list is one page."""
-
-_FIRST: Final = 1
-_PREFIX: Final = "DATAKEY#"
-
-
-def data_key_key(organization_id: str, number: int) -> Key:
-    return Key(organization_pk(organization_id), f"{_PREFIX}{number}")
-
-
-def current_key(organization_id: str) -> Key:
-    return Key(organization_pk(organization_id), "DATAKEY_CURRENT")
-
-
-def still_current(organization_id: str, number: int) -> Check:
-    """For the transaction that writes what was sealed under a key: it is the current one."""
-    return Check(current_key(organization_id), _is(number))
 
 
 class KeyRing:
@@ -94,7 +82,7 @@ class KeyRing:
 
     def current_number(self, organization_id: str) -> int:
         item = self._table.get(current_key(organization_id))
-        return int(item["number"]) if item else _FIRST
+        return int(item["number"]) if item else FIRST_DATA_KEY
 
     def current(self, organization_id: str, now: datetime) -> tuple[int, bytes]:
         """The number of the current key and the key, which is made if there is none yet.
@@ -200,7 +188,7 @@ class KeyRing:
                     Update(
                         current_key(organization_id),
                         values={"number": number + 1},
-                        condition=_is(number),
+                        condition=is_current(number),
                     ),
                     *with_it,
                 ]
@@ -211,7 +199,7 @@ class KeyRing:
             raise
 
     def _items(self, organization_id: str) -> list[Item]:
-        return list(self._table.query_all(organization_pk(organization_id), prefix=_PREFIX))
+        return list(self._table.query_all(organization_pk(organization_id), prefix=DATA_KEYS))
 
     def _key(self, organization_id: str, number: int, now: datetime, *, make: bool) -> bytes:
         with self._lock:
@@ -275,19 +263,13 @@ class KeyRing:
             self._unwrapped.pop((organization_id, number), None)
 
 
-def _is(number: int) -> Condition:
-    """On the item that names the current key."""
-    named = equals("number", number)
-    return without("number") | named if number == _FIRST else named
-
-
 def _told(organization_id: str, number: int, action: Action, after: DataKey | None = None) -> Put:
     """The audit event of a data key, for the end of the transaction that changes it."""
     return recorded(organization_id, Entity.DATA_KEY, str(number), action, after=after)
 
 
 def _number(item: Item) -> int:
-    return int(item["sk"].removeprefix(_PREFIX))
+    return int(item["sk"].removeprefix(DATA_KEYS))
 
 
 def _shown(item: Item, current: int) -> DataKey:

@@ -14,15 +14,15 @@ from pydantic import (
     field_validator,
 )
 
+from patchbay.connections.health_status import HealthStatus
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
-from patchbay.platform.validation import DisplayName, NotNull, Told, WholeNumber, within
+from patchbay.platform.validation import DisplayName, FieldError, NotNull, Told, WholeNumber, within
 from patchbay.registry.auth_config import SecretName
-from patchbay.registry.manifest import Category, IntegrationKey, Role
-from patchbay.registry.model import FieldError
 from patchbay.registry.ranges import MAX_RANGE, RANGE_PATTERN
+from patchbay.registry.terms import Category, IntegrationKey, Role
 
 MAX_VALUES_BYTES: Final = 32 * 1024
 MAX_VALUES_DEPTH: Final = 10
@@ -71,13 +71,6 @@ TRANSITIONS: Final[dict[Lifecycle, frozenset[Lifecycle]]] = {
 
 def may_become(old: Lifecycle, new: Lifecycle) -> bool:
     return new is old or new in TRANSITIONS[old]
-
-
-class HealthStatus(StrEnum):
-    CONNECTED = "connected"
-    DISCONNECTED = "disconnected"
-    ERROR = "error"
-    UNKNOWN = "unknown"
 
 
 class RequiredAction(StrEnum):

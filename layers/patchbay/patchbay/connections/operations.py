@@ -30,11 +30,11 @@ from patchbay.connections.contracts import (
     UpdateConnection,
     secrets_of,
 )
+from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
     Connection,
     Endpoint,
     EndpointPatch,
-    HealthStatus,
     Lifecycle,
     NewConnection,
     NewEndpoint,
@@ -55,8 +55,8 @@ from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import serially
 from patchbay.platform.validation import problems_of
 from patchbay.registry.auth_config import secret_names
-from patchbay.registry.manifest import Role
 from patchbay.registry.store import RegistryStore
+from patchbay.registry.terms import Role
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
 

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from patchbay.connections.model import HealthStatus
+from patchbay.connections.health_status import HealthStatus
 from patchbay.platform.clock import from_text, to_text
 
 FAILURES_IN_A_ROW: Final = 3

@@ -22,12 +22,21 @@ from datetime import datetime
 from typing import Final
 
 from patchbay.connections.announcements import Announcement
+from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.keys import (
+    connection_key,
+    connections_of_space_pk,
+    endpoint_key,
+    failing_of_space_pk,
+    key_of,
+    secret_key,
+    use_key,
+)
 from patchbay.connections.model import (
     Connection,
     ConnectionQuery,
     Endpoint,
     Health,
-    HealthStatus,
     Lifecycle,
     RequiredAction,
     id_prefix,
@@ -42,7 +51,6 @@ from patchbay.connections.state import (
     Transition,
     next_state,
 )
-from patchbay.connections.vault import key_of, secret_key
 from patchbay.connections.wheel import on_the_wheel
 from patchbay.platform.actor import DEPLOYMENT, Actor, acting
 from patchbay.platform.audit import Action, Entity, recorded
@@ -55,7 +63,6 @@ from patchbay.platform.dynamodb import (
     ConditionFailed,
     Delete,
     Item,
-    Key,
     Put,
     Table,
     TransactionRefused,
@@ -68,8 +75,8 @@ from patchbay.platform.ids import is_id
 from patchbay.platform.lists import FILTERED_READ, Listing, ListQuery, Lists, position_of
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.platform.strict_json import compact
-from patchbay.registry.manifest import Role
-from patchbay.registry.store import still_installable, use_of_release
+from patchbay.registry.keys import still_installable, use_of_release
+from patchbay.registry.terms import Role
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import organization_key, organization_pk, use_of_space
 
@@ -88,29 +95,6 @@ _OBSERVERS: Final = 10
 _JOINED_READ: Final = 100
 """Items that a filtered page reads where each leads to another one: a BatchGetItem."""
 _MAX_READS: Final = 10
-
-
-def endpoint_key(organization_id: str, endpoint_id: str) -> Key:
-    """The sort key names the role as the id does: `SRC#src_…`, `DST#dst_…`."""
-    return Key(organization_pk(organization_id), f"{endpoint_id[:3].upper()}#{endpoint_id}")
-
-
-def connection_key(organization_id: str, connection_id: str) -> Key:
-    return Key(organization_pk(organization_id), f"CON#{connection_id}")
-
-
-def use_key(organization_id: str, endpoint_id: str, connection_id: str) -> Key:
-    return Key(organization_pk(organization_id), f"USE#{endpoint_id}#{connection_id}")
-
-
-def failing_of_space_pk(space_id: str) -> str:
-    """Of failing; its sort key is the connection's id and its health."""
-    return f"SPACE#{space_id}#FAILING"
-
-
-def connections_of_space_pk(space_id: str) -> str:
-    """Of by_owner; its sort key is the connection's id."""
-    return f"SPACE#{space_id}#CON"
 
 
 @dataclass(frozen=True, slots=True)

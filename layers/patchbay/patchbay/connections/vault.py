@@ -9,18 +9,19 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from patchbay.connections.data_keys import KeyRing, still_current
+from patchbay.connections.data_keys import KeyRing
+from patchbay.connections.keys import SECRETS, key_of, secret_key
 from patchbay.connections.model import DeletedDataKeys, DeletionQuery, Endpoint, Resealed
 from patchbay.connections.secret_references import SecretReference, read_reference
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_text
 from patchbay.platform.cursor import CursorSeal
-from patchbay.platform.dynamodb import Check, Item, Key, Put, Table, TransactionRefused, equals
+from patchbay.platform.dynamodb import Item, Put, Table, TransactionRefused, equals
 from patchbay.platform.errors import Conflict, InternalError, InvalidInput, NotFound, SecretsLost
 from patchbay.platform.lists import ListQuery, Lists
 from patchbay.platform.logging import logger
@@ -35,13 +36,8 @@ if TYPE_CHECKING:
 _NONCE_BYTES: Final = 12
 _MAX_BYTES: Final = 256 * 1024
 """Of all secrets of an endpoint together; an item of DynamoDB holds 400 KB."""
-_PREFIX: Final = "SECRET#"
 _MAX_USERS_TOLD: Final = 20
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
-
-
-def secret_key(organization_id: str, endpoint_id: str) -> Key:
-    return Key(organization_pk(organization_id), f"{_PREFIX}{endpoint_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +147,7 @@ class Vault:
             now,
             lambda item: item,
             pk=organization_pk(organization_id),
-            prefix=_PREFIX,
+            prefix=SECRETS,
         )
         resealed, unreadable = 0, []
         for item in page.items:
@@ -184,7 +180,7 @@ class Vault:
         users = [
             _endpoint_id(item)
             for item in self._table.query_all(
-                organization_pk(organization_id), prefix=_PREFIX, attributes=("sk", "data_key")
+                organization_pk(organization_id), prefix=SECRETS, attributes=("sk", "data_key")
             )
             if item["data_key"] == number
         ]
@@ -248,19 +244,6 @@ class Vault:
             raise InternalError from None
 
 
-def key_of(sealed: Item) -> Check:
-    """For the transaction that writes a sealed item: its data key is still the current one."""
-    return still_current(sealed["organization_id"], int(sealed["data_key"]))
-
-
-def key_of_all(sealed: Collection[Item]) -> list[Check]:
-    """`key_of` for items of one organization: a transaction takes one check of an item.
-
-    If the keys were rotated between two of them, the older key is not current: it is refused.
-    """
-    return [key_of(min(sealed, key=lambda item: int(item["data_key"])))] if sealed else []
-
-
 def _endpoint_id(item: Item) -> str:
-    endpoint_id: str = item["sk"].removeprefix(_PREFIX)
+    endpoint_id: str = item["sk"].removeprefix(SECRETS)
     return endpoint_id

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from patchbay.connections.keys import connection_key, connections_of_space_pk
 from patchbay.platform.clock import UtcTime, from_text, to_sortable
 from patchbay.platform.dynamodb import Item, Table
 from patchbay.platform.model import Model
@@ -118,7 +119,6 @@ class ConnectionOverview:
         return ConnectionPage([one for _, one in shown], next_start)
 
     def _block(self, space: Space, after_id: str | None, limit: int) -> list[Item]:
-        from patchbay.connections.store import connection_key, connections_of_space_pk
 
         pk = connections_of_space_pk(space.id)
         start: Mapping[str, Any] | None = None

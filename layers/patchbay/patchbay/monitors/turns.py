@@ -21,10 +21,10 @@ from patchbay.checks.model import CheckReport
 from patchbay.checks.plan import DEFAULT_TIMEOUT_MS
 from patchbay.checks.testing import Budget, Ended, Finished, Prepared, Recorded, Tester
 from patchbay.connections.announcements import Announcement
+from patchbay.connections.keys import endpoint_key, secret_key
 from patchbay.connections.model import Connection
 from patchbay.connections.state import State, first_failure
-from patchbay.connections.store import ConnectionStore, endpoint_key
-from patchbay.connections.vault import secret_key
+from patchbay.connections.store import ConnectionStore
 from patchbay.connections.wheel import is_due
 from patchbay.monitors.store import Members
 from patchbay.monitors.trials import Trial, crashed
@@ -32,7 +32,7 @@ from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import logger
-from patchbay.registry.store import release_key
+from patchbay.registry.keys import release_key
 from patchbay.tenancy.store import organization_key, space_key
 
 _WRITERS: Final = 20

@@ -82,13 +82,14 @@ class RouteOptions(TypedDict):
 
     `permission` is what the caller must hold, None opens the route to everybody. `failures` are
     the error statuses that can't be told from the declaration, `answers` the models of the body
-    by status, where the annotation does not say all: they are for the document.
+    by status, where the annotation does not say all or is a text: they are for the document, which
+    alone calls it, so that a function imports no model that it only describes.
     """
 
     permission: str | None
     status: NotRequired[int]
     failures: NotRequired[tuple[int, ...]]
-    answers: NotRequired[dict[int, Any]]
+    answers: NotRequired[Callable[[], dict[int, Any]]]
 
 
 class NoQuery(Model):
@@ -129,7 +130,7 @@ class Declared:
     returns: Any
     path_parameters: tuple[str, ...]
     failures: tuple[int, ...]
-    answers: dict[int, Any]
+    answers: Callable[[], dict[int, Any]]
     takes: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -326,7 +327,7 @@ def _declare(
         returns=returns,
         path_parameters=tuple(n for n in kinds if n not in _GIVEN),
         failures=options.get("failures", ()),
-        answers=options.get("answers", {}),
+        answers=options.get("answers", dict),
         takes=frozenset(kinds),
     )
 

@@ -16,6 +16,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from patchbay.platform.errors import Problem
+from patchbay.platform.model import Model
 from patchbay.platform.strict_json import compact, depth
 
 KIND: Final = "[kind]"
@@ -171,3 +172,10 @@ def _sentence(found: Mapping[str, Any]) -> str:
         case _:
             message: str = found["msg"]
             return message.removeprefix("Value error, ")
+
+
+class FieldError(Model):
+    """What is wrong with a document: where, as a JSON Pointer, and a sentence."""
+
+    pointer: str
+    message: str

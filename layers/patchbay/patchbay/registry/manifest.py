@@ -5,7 +5,6 @@ always fits it.
 """
 
 import re
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -18,49 +17,17 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from patchbay.platform.errors import Problem
-from patchbay.platform.ids import SLUG_PATTERN, Slug
+from patchbay.platform.ids import Slug
 from patchbay.platform.model import Model
 from patchbay.platform.schemas import member_problems, object_schema_problems, schema_problems
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import pointer, problems_of
 from patchbay.registry.auth_config import PLACEHOLDER_NAME_PATTERN
 from patchbay.registry.ranges import VersionRange
+from patchbay.registry.terms import UNCATEGORIZED, Capability, Category, IntegrationKey, Role
 
 MAX_MEMBERS: Final = 50
 MAX_DEPENDENCIES: Final = 20
-
-PUBLISHER_PATTERN: Final = "^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"
-KEY_PATTERN: Final = f"^{PUBLISHER_PATTERN.strip('^$')}/{SLUG_PATTERN.strip('^$')}$"
-
-Publisher = Annotated[str, StringConstraints(pattern=PUBLISHER_PATTERN)]
-IntegrationKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
-"""How integrations are named: `publisher/slug`."""
-
-
-Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
-"""What kind of service an integration is for: `payments`, `email`, `crm`, `vector-db`, …
-
-An open list, since new kinds come; `docs/connections.md` has the names that the catalogue uses.
-"""
-
-UNCATEGORIZED: Final = "custom"
-
-
-class Role(StrEnum):
-    """What endpoints may be made of a release."""
-
-    SOURCE = "source"
-    DESTINATION = "destination"
-
-
-class Capability(StrEnum):
-    """What an integration can do: the types of the health contract, under which it is counted."""
-
-    METADATA_SYNC = "metadata_sync"
-    QUALITY_CHECK = "quality_check"
-    PROFILING = "profiling"
-    WEBHOOK = "webhook"
-    ALERT = "alert"
 
 
 def _unique[T](names: list[T]) -> list[T]:

@@ -17,12 +17,13 @@ from patchbay.platform.validation import (
     HTTPS_PATTERN,
     READABLE_PATTERN,
     DisplayName,
+    FieldError,
     NotNull,
     Readable,
     Told,
     within,
 )
-from patchbay.registry.manifest import Capability, Publisher, Role
+from patchbay.registry.terms import Capability, Publisher, Role
 from patchbay.registry.versions import SEMVER_PATTERN
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024
@@ -152,11 +153,6 @@ class PublishQuery(Model):
     model_config = ConfigDict(extra="forbid")
 
     dry_run: bool = False
-
-
-class FieldError(Model):
-    pointer: str
-    message: str
 
 
 class PublishReport(_CamelCase):

@@ -37,7 +37,6 @@ from patchbay.platform.dynamodb import (
     Write,
     at_most,
     equals,
-    without,
 )
 from patchbay.platform.errors import (
     Conflict,
@@ -58,6 +57,14 @@ from patchbay.registry.catalogue import (
     is_searched_for,
     searched_partition,
 )
+from patchbay.registry.keys import (
+    integration_key,
+    integration_pk,
+    owned_integrations_pk,
+    publisher_key,
+    release_key,
+    slug_key,
+)
 from patchbay.registry.model import (
     CatalogueEntry,
     CatalogueQuery,
@@ -72,49 +79,13 @@ from patchbay.registry.model import (
     retention_of,
 )
 from patchbay.registry.ranges import VersionRange
-from patchbay.registry.versions import is_prerelease, is_semver, require_semver, sort_key
+from patchbay.registry.versions import is_prerelease, is_semver, require_semver
 from patchbay.tenancy.access import Principal
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import use_of_space
 
 _CONTENT: Final = ("name", "description", "icon_url", "manifest", "variables_schema", "auth_config")
 _DOCUMENTS = ("manifest", "variables_schema", "auth_config")
-
-
-def integration_pk(integration_id: str) -> str:
-    return f"INT#{integration_id}"
-
-
-def integration_key(integration_id: str) -> Key:
-    return Key(integration_pk(integration_id), "META")
-
-
-def release_key(integration_id: str, version: str) -> Key:
-    return Key(integration_pk(integration_id), f"REL#{sort_key(version)}")
-
-
-def publisher_key(publisher: str) -> Key:
-    return Key(f"PUB#{publisher}", "OWNER")
-
-
-def slug_key(publisher: str, slug: str) -> Key:
-    return Key(f"PUB#{publisher}", f"SLUG#{slug}")
-
-
-def owned_integrations_pk(organization_id: str) -> str:
-    """Of by_owner; its sort key is `<workspace id>#<integration id>`."""
-    return f"ORG#{organization_id}#INT"
-
-
-def still_installable(integration_id: str) -> Check:
-    """That an integration is not deleted; part of the transaction that makes an endpoint of it."""
-    return Check(integration_key(integration_id), PRESENT & without("expires_at"))
-
-
-def use_of_release(integration_id: str, version: str, change: int) -> Update:
-    """Counts one more (+1) or one less (-1) endpoint of a release; part of its transaction."""
-    held = PRESENT & without("expires_at") if change > 0 else PRESENT
-    return Update(release_key(integration_id, version), add={"uses": change}, condition=held)
 
 
 class RegistryStore:

@@ -1,0 +1,71 @@
+"""The keys of sources, destinations, connections, their secrets and data keys, and what a
+transaction asks of them. Others may name these items without what their stores need."""
+
+from collections.abc import Collection
+from typing import Final
+
+from patchbay.platform.dynamodb import Check, Condition, Item, Key, equals, without
+from patchbay.tenancy.store import organization_pk
+
+SECRETS: Final = "SECRET#"
+DATA_KEYS: Final = "DATAKEY#"
+FIRST_DATA_KEY: Final = 1
+
+
+def endpoint_key(organization_id: str, endpoint_id: str) -> Key:
+    """The sort key names the role as the id does: `SRC#src_…`, `DST#dst_…`."""
+    return Key(organization_pk(organization_id), f"{endpoint_id[:3].upper()}#{endpoint_id}")
+
+
+def connection_key(organization_id: str, connection_id: str) -> Key:
+    return Key(organization_pk(organization_id), f"CON#{connection_id}")
+
+
+def use_key(organization_id: str, endpoint_id: str, connection_id: str) -> Key:
+    return Key(organization_pk(organization_id), f"USE#{endpoint_id}#{connection_id}")
+
+
+def failing_of_space_pk(space_id: str) -> str:
+    """Of failing; its sort key is the connection's id and its health."""
+    return f"SPACE#{space_id}#FAILING"
+
+
+def connections_of_space_pk(space_id: str) -> str:
+    """Of by_owner; its sort key is the connection's id."""
+    return f"SPACE#{space_id}#CON"
+
+
+def secret_key(organization_id: str, endpoint_id: str) -> Key:
+    return Key(organization_pk(organization_id), f"{SECRETS}{endpoint_id}")
+
+
+def data_key_key(organization_id: str, number: int) -> Key:
+    return Key(organization_pk(organization_id), f"{DATA_KEYS}{number}")
+
+
+def current_key(organization_id: str) -> Key:
+    return Key(organization_pk(organization_id), "DATAKEY_CURRENT")
+
+
+def still_current(organization_id: str, number: int) -> Check:
+    """For the transaction that writes what was sealed under a key: it is the current one."""
+    return Check(current_key(organization_id), is_current(number))
+
+
+def is_current(number: int) -> Condition:
+    """On the item that names the current key."""
+    named = equals("number", number)
+    return without("number") | named if number == FIRST_DATA_KEY else named
+
+
+def key_of(sealed: Item) -> Check:
+    """For the transaction that writes a sealed item: its data key is still the current one."""
+    return still_current(sealed["organization_id"], int(sealed["data_key"]))
+
+
+def key_of_all(sealed: Collection[Item]) -> list[Check]:
+    """`key_of` for items of one organization: a transaction takes one check of an item.
+
+    If the keys were rotated between two of them, the older key is not current: it is refused.
+    """
+    return [key_of(min(sealed, key=lambda item: int(item["data_key"])))] if sealed else []

@@ -1,0 +1,41 @@
+"""The words of the registry that others use: roles, categories, how integrations are named."""
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import StringConstraints
+
+from patchbay.platform.ids import SLUG_PATTERN
+
+PUBLISHER_PATTERN: Final = "^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"
+KEY_PATTERN: Final = f"^{PUBLISHER_PATTERN.strip('^$')}/{SLUG_PATTERN.strip('^$')}$"
+
+Publisher = Annotated[str, StringConstraints(pattern=PUBLISHER_PATTERN)]
+IntegrationKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+"""How integrations are named: `publisher/slug`."""
+
+
+Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
+"""What kind of service an integration is for: `payments`, `email`, `crm`, `vector-db`, …
+
+An open list, since new kinds come; `docs/connections.md` has the names that the catalogue uses.
+"""
+
+UNCATEGORIZED: Final = "custom"
+
+
+class Role(StrEnum):
+    """What endpoints may be made of a release."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+class Capability(StrEnum):
+    """What an integration can do: the types of the health contract, under which it is counted."""
+
+    METADATA_SYNC = "metadata_sync"
+    QUALITY_CHECK = "quality_check"
+    PROFILING = "profiling"
+    WEBHOOK = "webhook"
+    ALERT = "alert"
