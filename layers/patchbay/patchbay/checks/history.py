@@ -12,10 +12,9 @@ failure that every reader tells from then on: a test whose message was lost, or 
 killed, does not stay queued for ever.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from patchbay.checks.changes import Fingerprint, Passed
 from patchbay.checks.codes import Code, describe
@@ -68,8 +67,7 @@ class Kind(StrEnum):
     DESTINATION = Role.DESTINATION
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """A connection, source or destination of an organization, whether it is there or not."""
 
     organization_id: str
@@ -92,8 +90,7 @@ class Subject:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A finished test as it stands in the history: what everything else is derived from."""
 
     test: RecordedTest

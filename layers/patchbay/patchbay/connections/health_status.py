@@ -1,6 +1,7 @@
 """How a connection is doing."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class HealthStatus(StrEnum):
@@ -8,3 +9,6 @@ class HealthStatus(StrEnum):
     DISCONNECTED = "disconnected"
     ERROR = "error"
     UNKNOWN = "unknown"
+
+
+FAILING: Final = frozenset({HealthStatus.DISCONNECTED, HealthStatus.ERROR})

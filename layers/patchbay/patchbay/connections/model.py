@@ -21,8 +21,8 @@ from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
 from patchbay.platform.validation import DisplayName, FieldError, NotNull, Told, WholeNumber, within
 from patchbay.registry.auth_config import SecretName
-from patchbay.registry.ranges import MAX_RANGE, RANGE_PATTERN
 from patchbay.registry.terms import Category, IntegrationKey, Role
+from patchbay.registry.versions import MAX_RANGE, RANGE_PATTERN
 
 MAX_VALUES_BYTES: Final = 32 * 1024
 MAX_VALUES_DEPTH: Final = 10

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.platform.clock import from_text, to_text
 
 FAILURES_IN_A_ROW: Final = 3
@@ -31,7 +31,6 @@ EXPIRY_WARNINGS: Final = (timedelta(days=21), timedelta(days=7), timedelta(days=
 """How long before a certificate's end it is spoken of, once each."""
 
 _LONGEST_NOTICE: Final = timedelta(days=1)
-FAILING: Final = frozenset({HealthStatus.DISCONNECTED, HealthStatus.ERROR})
 
 
 class Transition(StrEnum):
@@ -135,6 +134,10 @@ class Step:
 
     state: State
     transitions: tuple[Transition, ...] = ()
+
+    @property
+    def disables(self) -> bool:
+        return Transition.DISABLED in self.transitions
 
 
 def next_state(

@@ -19,10 +19,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from patchbay.connections.announcements import Announcement
-from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.connections.keys import (
     connection_key,
     connections_of_space_pk,
@@ -40,16 +39,6 @@ from patchbay.connections.model import (
     Lifecycle,
     RequiredAction,
     id_prefix,
-)
-from patchbay.connections.state import (
-    FAILING,
-    NEVER,
-    AutoDisable,
-    Observation,
-    State,
-    Step,
-    Transition,
-    next_state,
 )
 from patchbay.connections.wheel import on_the_wheel
 from patchbay.platform.actor import DEPLOYMENT, Actor, acting
@@ -79,6 +68,10 @@ from patchbay.registry.keys import still_installable, use_of_release
 from patchbay.registry.terms import Role
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import organization_key, organization_pk, use_of_space
+
+if TYPE_CHECKING:
+    from patchbay.connections.announcements import Announcement
+    from patchbay.connections.state import AutoDisable, Observation, Step
 
 _MAX_USERS_TOLD = 20
 _ENDPOINT_DOCUMENTS = ("variables", "members", "binding")
@@ -420,10 +413,10 @@ class ConnectionStore:
     def observe(
         self,
         connection: Connection,
-        seen: Observation,
+        seen: "Observation",
         action: RequiredAction,
-        disable: AutoDisable = NEVER,
-    ) -> list[Announcement]:
+        disable: "AutoDisable | None" = None,
+    ) -> "list[Announcement]":
         """Takes what a test saw into the connection's health: one write, and no read before it.
 
         `connection` is what the caller has read; somebody else's test since then is found by the
@@ -432,12 +425,16 @@ class ConnectionStore:
         in the outbox already, written together with the state. Raises `TemporarilyUnavailable` if
         others are faster on and on.
         """
+        # Tests need these, and no reader does.
+        from patchbay.connections.announcements import Announcement
+        from patchbay.connections.state import NEVER, State, next_state
+
         for _ in range(_OBSERVERS):
             step = next_state(
                 State.decode(connection.state),
                 seen,
                 monitored=connection.is_monitored,
-                disable=disable,
+                disable=disable or NEVER,
             )
             if step is None:
                 return []
@@ -445,7 +442,7 @@ class ConnectionStore:
                 Announcement.of(connection, step.state, seen, what) for what in step.transitions
             ]
             writes: list[Put] = [Put(one.item()) for one in told]
-            if Transition.DISABLED in step.transitions:
+            if step.disables:
                 writes.append(_disabled(connection, seen))
             try:
                 self._apply(_observed(connection, step, seen, action), writes)
@@ -492,7 +489,7 @@ class _Overtaken(Exception):
 
 
 def _observed(
-    connection: Connection, step: Step, seen: Observation, action: RequiredAction
+    connection: Connection, step: "Step", seen: "Observation", action: RequiredAction
 ) -> Update:
     """The write of a state after an observation; what a caller stated ends with it."""
     health = Health(
@@ -520,7 +517,7 @@ def _observed(
     if step.transitions:
         # What is told names the connection as it is, and is not told of one that has just left.
         standing &= equals("revision", connection.revision)
-    if Transition.DISABLED in step.transitions:
+    if step.disables:
         values |= {
             "status": Lifecycle.DISABLED.value,
             "revision": connection.revision + 1,
@@ -535,7 +532,7 @@ def _observed(
     )
 
 
-def _disabled(connection: Connection, seen: Observation) -> Put:
+def _disabled(connection: Connection, seen: "Observation") -> Put:
     """The audit event of a disabling: nobody asked for it, whoever's test it was that decided."""
     after = connection.model_copy(update={"status": Lifecycle.DISABLED})
     with acting(Actor(DEPLOYMENT, seen.ended)):

@@ -7,9 +7,8 @@ is written down of a change must not depend on each caller passing the right nam
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from patchbay.platform.clock import utc_now
 
@@ -20,8 +19,7 @@ OPERATOR: Final = "operator"
 """The subject of what the operator's commands do: AWS knows whose credentials they ran with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(NamedTuple):
     """`subject` is an API key's id, a token's subject, or one of the two above."""
 
     subject: str

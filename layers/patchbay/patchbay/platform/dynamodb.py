@@ -120,20 +120,17 @@ def less_or_absent(attribute: str, value: Any) -> Condition:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     item: Item
     condition: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(NamedTuple):
     key: Key
     condition: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     key: Key
     condition: Condition
 
@@ -173,8 +170,7 @@ class Contended(TemporarilyUnavailable):
     """Others were writing to the same items on and on: nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """One page of a query. `last_key` is where the next one starts, None at the end."""
 
     items: list[Item]

@@ -28,12 +28,13 @@ import base64
 import inspect
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import UnionType
 from typing import (
     Any,
     Final,
+    NamedTuple,
     NotRequired,
     Protocol,
     TypedDict,
@@ -115,8 +116,7 @@ class Reply[T]:
     location: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(NamedTuple):
     """A route as declared: what the resolver enforces and the OpenAPI document tells."""
 
     method: str
@@ -131,7 +131,7 @@ class Declared:
     path_parameters: tuple[str, ...]
     failures: tuple[int, ...]
     answers: Callable[[], dict[int, Any]]
-    takes: frozenset[str] = field(default_factory=frozenset)
+    takes: frozenset[str] = frozenset()
 
 
 class HttpApi:

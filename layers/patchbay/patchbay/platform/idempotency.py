@@ -17,9 +17,8 @@ import hmac
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable
 from patchbay.platform.dynamodb import (
@@ -46,8 +45,7 @@ _FORM: Final = re.compile(KEY_PATTERN.strip("^$"))
 _NONCE_BYTES: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What makes a request the same: who sends it, where to, its key and its body.
 
     `credential` is the token of the caller; only hashes of it are used.
@@ -68,8 +66,7 @@ class Request:
         return Key(f"IDEM#{self.organization_id}#{mark.hex()}", "META")
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """An answer as it is kept: status, the headers that belong to it, the text of the body."""
 
     status: int

@@ -9,15 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from patchbay.registry.versions import SEMVER_PATTERN
+from patchbay.registry.versions import MAX_RANGE
 
 if TYPE_CHECKING:
     from semver import Version
-
-MAX_RANGE: Final = 128
-_ONE: Final = rf"(?:\^|~|>=|<=|>|<|=)?{SEMVER_PATTERN.strip('^$')}"
-RANGE_PATTERN: Final = rf"^ *(?:[*]|{_ONE}(?: +{_ONE})*) *$"
-"""For the API document; `VersionRange.parse` is what holds it."""
 
 _COMPARATOR: Final = re.compile(r"(\^|~|>=|<=|>|<|=)?(\S+)")
 

@@ -12,6 +12,10 @@ SEMVER_PATTERN: Final = (
     r"(?:[+][0-9A-Za-z-]+(?:[.][0-9A-Za-z-]+)*)?$"
 )
 """As semver.org has it: for the API document; `is_semver` is what holds it."""
+MAX_RANGE: Final = 128
+_COMPARATOR: Final = rf"(?:\^|~|>=|<=|>|<|=)?{SEMVER_PATTERN.strip('^$')}"
+RANGE_PATTERN: Final = rf"^ *(?:[*]|{_COMPARATOR}(?: +{_COMPARATOR})*) *$"
+"""A version range: for the API document; `ranges.VersionRange.parse` is what holds it."""
 _END: Final = " "  # sorts before every character of an identifier
 
 

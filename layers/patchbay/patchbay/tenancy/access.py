@@ -1,9 +1,8 @@
 """Who calls, and what they may do. There is no switch that turns this off."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from patchbay.platform.errors import (
     NotFound,
@@ -24,8 +23,7 @@ class Permission(StrEnum):
     """The operator of the deployment: crosses organizations."""
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """Who calls: `subject` is the id of the API key."""
 
     organization_id: str

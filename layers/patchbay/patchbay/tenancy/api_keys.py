@@ -9,16 +9,14 @@ import hmac
 import re
 import secrets
 import string
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _ALPHABET: Final = string.ascii_lowercase + string.digits
 _FORM: Final = re.compile(r"pb_([a-z0-9]{8})_[A-Za-z0-9_-]{43}")
 _BEARER: Final = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class MintedKey:
+class MintedKey(NamedTuple):
     """A fresh key: `text` goes to the caller once, `digest` into the store."""
 
     prefix: str

@@ -12,9 +12,8 @@ transaction, so that a space in use is never deleted, whoever comes first.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_text
@@ -98,8 +97,7 @@ def use_of_space(space: Space, change: int) -> Update:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """Who holds a key, and when it expires."""
 
     principal: Principal
