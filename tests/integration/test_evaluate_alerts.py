@@ -11,7 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 import evaluate_alerts
 from patchbay.alerts.evaluation import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.standing import LANES, lane_of
-from patchbay.alerts.store import AlertStore
+from patchbay.alerts.store import AlertStore, ConnectionHealth
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.keys import connection_key
 from patchbay.connections.model import RequiredAction
@@ -48,10 +48,10 @@ def now() -> datetime:
     return floor_to_hour(utc_now()) - timedelta(minutes=45)
 
 
-def evaluator(kicked: list[Key] | None = None) -> Evaluator:
+def evaluator(kicked: list[Key] | None = None, store: AlertStore | None = None) -> Evaluator:
     table = Table("IntegrationsTable")
     return Evaluator(
-        AlertStore(table),
+        store or AlertStore(table),
         EventStore(Table("EventsTable"), 35),
         TenancyStore(table),
         (lambda _: None) if kicked is None else kicked.extend,
@@ -337,6 +337,51 @@ def test_health_and_the_index_of_failing_connections_agree_whoever_writes(
     assert failing() == [("disconnected", "paused")]
     assert tenant.client.delete(path).status == 204
     assert failing() == []
+
+
+class LaggingIndex(AlertStore):
+    """Whose index answers with what it held some time ago, where it is told so."""
+
+    held: list[ConnectionHealth] | None = None
+
+    def failing_connections_of(self, space_id: str) -> list[ConnectionHealth]:
+        return super().failing_connections_of(space_id) if self.held is None else self.held
+
+
+@pytest.mark.parametrize("for_seconds", [0, 120])
+def test_an_index_that_lags_behind_tells_no_outage_twice_and_ends_none(
+    tenant: Tenant, connection: dict[str, Any], now: datetime, for_seconds: int
+) -> None:
+    create_rule(
+        tenant, condition={"kind": "connection_down"}, for_seconds=for_seconds, channels=[BUS]
+    )
+    store = LaggingIndex(Table("IntegrationsTable"))
+    minutes = iter(now + number * MINUTE for number in range(20))
+
+    def evaluated(held: list[ConnectionHealth] | None, times: int = 1) -> list[str]:
+        store.held = held
+        for _ in range(times):
+            evaluator(store=store).evaluate_space(tenant.space_id, next(minutes))
+        return notices(tenant)
+
+    # Given an outage that is told
+    be(tenant, connection["id"], HealthStatus.ERROR, now)
+    failing = store.failing_connections_of(tenant.space_id)
+    assert evaluated(None, times=3) == ["firing"]
+    # When the index has not heard of it for a minute, then that is no recovery
+    assert evaluated([]) == ["firing"]
+    # When it is over, then an index that still says otherwise puts the end off
+    be(tenant, connection["id"], HealthStatus.CONNECTED, now + 4 * MINUTE)
+    assert evaluated(failing) == ["firing"]
+    assert evaluated(None) == ["firing", "resolved"]
+    # And one that says so again begins no other outage
+    assert evaluated(failing, times=4) == ["firing", "resolved"]
+    # Nor does a pending one fire by it; what does not pend fires at once, and its end is put off
+    be(tenant, connection["id"], HealthStatus.ERROR, now + 12 * MINUTE)
+    evaluated(None)
+    be(tenant, connection["id"], HealthStatus.CONNECTED, now + 13 * MINUTE)
+    again = [] if for_seconds else ["firing"]
+    assert evaluated(failing, times=3) == ["firing", "resolved", *again]
 
 
 def test_a_connection_that_is_paused_or_deleted_ends_its_alert(
