@@ -1,26 +1,28 @@
 """The evaluation of rules on the tables: under concurrency, lost replies and crashes."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 import evaluate_alerts
 from patchbay.alerts.evaluation import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.standing import LANES, lane_of
 from patchbay.alerts.store import AlertStore, ConnectionHealth
-from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.connections.keys import connection_key
-from patchbay.connections.model import RequiredAction
-from patchbay.connections.state import Observation
+from patchbay.connections.model import Connection, RequiredAction
+from patchbay.connections.state import AutoDisable, Observation
 from patchbay.connections.store import ConnectionStore
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour, utc_now
-from patchbay.platform.dynamodb import Key, Table, Update, connect
+from patchbay.platform.dynamodb import Key, Table, TransactionRefused, Update, connect
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.alerting import (
@@ -337,6 +339,67 @@ def test_health_and_the_index_of_failing_connections_agree_whoever_writes(
     assert failing() == [("disconnected", "paused")]
     assert tenant.client.delete(path).status == 204
     assert failing() == []
+
+
+CONNECTED = HealthStatus.CONNECTED
+CHANGES = (
+    *(("tested", status) for status in HealthStatus if status is not HealthStatus.UNKNOWN),
+    *(("stated", status) for status in HealthStatus),
+    *(("patched", status) for status in ("active", "paused")),
+    *(("monitored", enabled) for enabled in (True, False)),
+    ("begun", None),
+    ("ended", None),
+    ("disabled", None),
+)
+"""What may befall a connection: tests, words of operations, edits, edits that a test overtakes, and
+the disabling by its monitor."""
+
+
+@given(changes=st.lists(st.sampled_from(CHANGES), min_size=4, max_size=12))
+@example([("patched", "active"), ("monitored", True), ("disabled", None), ("stated", CONNECTED)])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_the_index_of_failing_connections_is_the_connections_whatever_befalls_them(
+    tenant: Tenant, connection: dict[str, Any], changes: list[tuple[str, Any]]
+) -> None:
+    table, path = Table("IntegrationsTable"), f"{tenant.connectors}/connections/{connection['id']}"
+    store, begun = ConnectionStore(table), None
+
+    def standing() -> Connection:
+        return store.connection(tenant.organization_id, connection["id"])
+
+    def test(status: HealthStatus, disable: AutoDisable | None = None) -> None:
+        connection = standing()
+        at = (connection.health.checked_at or utc_now()) + timedelta(days=1)
+        seen = Observation(at, status, latency_ms=1)
+        store.observe(connection, seen, RequiredAction.NONE, disable)
+
+    for change, to in changes:
+        match change:
+            case "tested":
+                test(to)
+            case "disabled":
+                for _ in range(5):
+                    test(HealthStatus.ERROR, AutoDisable(failures=3, days=1))
+            case "stated":
+                body = {"connectionId": connection["id"], "status": to.value}
+                tenant.client.post("/integrations/connection/update/v1.0.0", body)
+            case "patched":
+                tenant.client.patch(path, {"status": to})
+            case "monitored":
+                tenant.client.patch(path, {"monitor": {"enabled": to}})
+            case "begun":
+                begun = standing()
+            case "ended" if begun:
+                renamed = begun.model_copy(update={"name": "New", "revision": begun.revision + 1})
+                with suppress(TransactionRefused):
+                    store.change_connection(begun, renamed, None)
+        found = standing()
+        fails = found.health.status in FAILING
+        expected = [(found.health.status, found.status.value)] if fails else []
+        indexed = AlertStore(table).failing_connections_of(tenant.space_id)
+        assert [(one.status, one.lifecycle) for one in indexed] == expected
 
 
 class LaggingIndex(AlertStore):

@@ -108,6 +108,20 @@ def test_aliases_are_followed_within_an_answer() -> None:
     assert read_answer(reply, "www.example.com", "A", 7).values == ("192.0.2.1",)
 
 
+def test_as_many_aliases_are_followed_as_name_servers_follow() -> None:
+    # BIND and Unbound give up after 11
+    message = question("a0.example.com", "A", 7)
+    reply = reply_to(
+        message,
+        *(
+            record(f"a{n}.example.com", "CNAME", dnslib.CNAME(f"a{n + 1}.example.com"))
+            for n in range(11)
+        ),
+        record("a11.example.com", "A", dnslib.A("192.0.2.1")),
+    )
+    assert read_answer(reply, "a0.example.com", "A", 7).values == ("192.0.2.1",)
+
+
 def test_aliases_in_a_ring_end() -> None:
     message = question("a.example.com", "A", 7)
     reply = reply_to(

@@ -15,8 +15,8 @@ type RecordType = Literal["A", "AAAA", "CNAME", "MX", "NS", "TXT"]
 
 RECORD_TYPES: Final[tuple[RecordType, ...]] = get_args(RecordType.__value__)
 MAX_RECORDS: Final = 100
-MAX_CHAIN: Final = 8
-"""How many aliases are followed within an answer."""
+MAX_CHAIN: Final = 16
+"""How many aliases are followed within an answer: more than name servers follow to make one."""
 MAX_JUMPS: Final = 127
 """How many pointers a name may be spread over: each of its labels can be behind one."""
 UDP_SIZE: Final = 1232
