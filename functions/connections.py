@@ -323,7 +323,8 @@ def integrations_connection_update(
     caller: Principal, body: UpdateConnection, stamp: Stamp
 ) -> ConnectionRecord:
     """Change a connection and its source (operation integrations.connection.update)."""
-    return _operations().update(caller.organization_id, body, stamp.now)
+    del stamp  # it is what makes the route repeatable; a repetition may come hours after it
+    return _operations().update(caller.organization_id, body, utc_now())
 
 
 @api.post(f"{OPERATIONS}/delete/v1.0.0", permission=Permission.MANAGE, failures=(404,))

@@ -1,26 +1,28 @@
 """The evaluation of rules on the tables: under concurrency, lost replies and crashes."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 import evaluate_alerts
 from patchbay.alerts.evaluation import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.standing import LANES, lane_of
-from patchbay.alerts.store import AlertStore
-from patchbay.connections.health_status import HealthStatus
+from patchbay.alerts.store import AlertStore, ConnectionHealth
+from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.connections.keys import connection_key
-from patchbay.connections.model import RequiredAction
-from patchbay.connections.state import Observation
+from patchbay.connections.model import Connection, RequiredAction
+from patchbay.connections.state import AutoDisable, Observation
 from patchbay.connections.store import ConnectionStore
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour, utc_now
-from patchbay.platform.dynamodb import Key, Table, Update, connect
+from patchbay.platform.dynamodb import Key, Table, TransactionRefused, Update, connect
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.alerting import (
@@ -48,10 +50,10 @@ def now() -> datetime:
     return floor_to_hour(utc_now()) - timedelta(minutes=45)
 
 
-def evaluator(kicked: list[Key] | None = None) -> Evaluator:
+def evaluator(kicked: list[Key] | None = None, store: AlertStore | None = None) -> Evaluator:
     table = Table("IntegrationsTable")
     return Evaluator(
-        AlertStore(table),
+        store or AlertStore(table),
         EventStore(Table("EventsTable"), 35),
         TenancyStore(table),
         (lambda _: None) if kicked is None else kicked.extend,
@@ -337,6 +339,112 @@ def test_health_and_the_index_of_failing_connections_agree_whoever_writes(
     assert failing() == [("disconnected", "paused")]
     assert tenant.client.delete(path).status == 204
     assert failing() == []
+
+
+CONNECTED = HealthStatus.CONNECTED
+CHANGES = (
+    *(("tested", status) for status in HealthStatus if status is not HealthStatus.UNKNOWN),
+    *(("stated", status) for status in HealthStatus),
+    *(("patched", status) for status in ("active", "paused")),
+    *(("monitored", enabled) for enabled in (True, False)),
+    ("begun", None),
+    ("ended", None),
+    ("disabled", None),
+)
+"""What may befall a connection: tests, words of operations, edits, edits that a test overtakes, and
+the disabling by its monitor."""
+
+
+@given(changes=st.lists(st.sampled_from(CHANGES), min_size=4, max_size=12))
+@example([("patched", "active"), ("monitored", True), ("disabled", None), ("stated", CONNECTED)])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_the_index_of_failing_connections_is_the_connections_whatever_befalls_them(
+    tenant: Tenant, connection: dict[str, Any], changes: list[tuple[str, Any]]
+) -> None:
+    table, path = Table("IntegrationsTable"), f"{tenant.connectors}/connections/{connection['id']}"
+    store, begun = ConnectionStore(table), None
+
+    def standing() -> Connection:
+        return store.connection(tenant.organization_id, connection["id"])
+
+    def test(status: HealthStatus, disable: AutoDisable | None = None) -> None:
+        connection = standing()
+        at = (connection.health.checked_at or utc_now()) + timedelta(days=1)
+        seen = Observation(at, status, latency_ms=1)
+        store.observe(connection, seen, RequiredAction.NONE, disable)
+
+    for change, to in changes:
+        match change:
+            case "tested":
+                test(to)
+            case "disabled":
+                for _ in range(5):
+                    test(HealthStatus.ERROR, AutoDisable(failures=3, days=1))
+            case "stated":
+                body = {"connectionId": connection["id"], "status": to.value}
+                tenant.client.post("/integrations/connection/update/v1.0.0", body)
+            case "patched":
+                tenant.client.patch(path, {"status": to})
+            case "monitored":
+                tenant.client.patch(path, {"monitor": {"enabled": to}})
+            case "begun":
+                begun = standing()
+            case "ended" if begun:
+                renamed = begun.model_copy(update={"name": "New", "revision": begun.revision + 1})
+                with suppress(TransactionRefused):
+                    store.change_connection(begun, renamed, None)
+        found = standing()
+        fails = found.health.status in FAILING
+        expected = [(found.health.status, found.status.value)] if fails else []
+        indexed = AlertStore(table).failing_connections_of(tenant.space_id)
+        assert [(one.status, one.lifecycle) for one in indexed] == expected
+
+
+class LaggingIndex(AlertStore):
+    """Whose index answers with what it held some time ago, where it is told so."""
+
+    held: list[ConnectionHealth] | None = None
+
+    def failing_connections_of(self, space_id: str) -> list[ConnectionHealth]:
+        return super().failing_connections_of(space_id) if self.held is None else self.held
+
+
+@pytest.mark.parametrize("for_seconds", [0, 120])
+def test_an_index_that_lags_behind_tells_no_outage_twice_and_ends_none(
+    tenant: Tenant, connection: dict[str, Any], now: datetime, for_seconds: int
+) -> None:
+    create_rule(
+        tenant, condition={"kind": "connection_down"}, for_seconds=for_seconds, channels=[BUS]
+    )
+    store = LaggingIndex(Table("IntegrationsTable"))
+    minutes = iter(now + number * MINUTE for number in range(20))
+
+    def evaluated(held: list[ConnectionHealth] | None, times: int = 1) -> list[str]:
+        store.held = held
+        for _ in range(times):
+            evaluator(store=store).evaluate_space(tenant.space_id, next(minutes))
+        return notices(tenant)
+
+    # Given an outage that is told
+    be(tenant, connection["id"], HealthStatus.ERROR, now)
+    failing = store.failing_connections_of(tenant.space_id)
+    assert evaluated(None, times=3) == ["firing"]
+    # When the index has not heard of it for a minute, then that is no recovery
+    assert evaluated([]) == ["firing"]
+    # When it is over, then an index that still says otherwise puts the end off
+    be(tenant, connection["id"], HealthStatus.CONNECTED, now + 4 * MINUTE)
+    assert evaluated(failing) == ["firing"]
+    assert evaluated(None) == ["firing", "resolved"]
+    # And one that says so again begins no other outage
+    assert evaluated(failing, times=4) == ["firing", "resolved"]
+    # Nor does a pending one fire by it; what does not pend fires at once, and its end is put off
+    be(tenant, connection["id"], HealthStatus.ERROR, now + 12 * MINUTE)
+    evaluated(None)
+    be(tenant, connection["id"], HealthStatus.CONNECTED, now + 13 * MINUTE)
+    again = [] if for_seconds else ["firing"]
+    assert evaluated(failing, times=3) == ["firing", "resolved", *again]
 
 
 def test_a_connection_that_is_paused_or_deleted_ends_its_alert(

@@ -300,3 +300,28 @@ def test_what_is_sealed_anew_while_it_is_being_opened_is_not_called_lost(
     other.keys.delete_all(tenant.organization_id, 2, utc_now())
     with pytest.raises(SecretsLost):
         Vault(table, connections._settings().vault_key_id).open(place, utc_now())
+
+
+def test_what_is_sealed_anew_and_lost_again_while_it_is_being_opened_is_named(
+    tenant: Tenant, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a reader who has read the sealed item, and another who re-seals and deletes both keys
+    table = Table("IntegrationsTable")
+    endpoint = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
+    place = Place.of(endpoint, endpoint.binding)
+    reader = Vault(table, connections._settings().vault_key_id)
+    other = Vault(table, connections._settings().vault_key_id)
+    opened = Vault._opened
+
+    def after_the_other(self: Vault, *told: Any) -> bytes:
+        if self is reader and other.keys.current_number(tenant.organization_id) == 1:
+            other.keys.rotate(tenant.organization_id, Stamp.fresh(utc_now()))
+            other.reseal(tenant.organization_id, ListQuery(), utc_now())
+            other.keys.delete_all(tenant.organization_id, 2, utc_now())
+        return opened(self, *told)
+
+    monkeypatch.setattr(Vault, "_opened", after_the_other)
+    # Then a test can say what has to be entered again: without names it would have no problem
+    with pytest.raises(SecretsLost) as lost:
+        reader.open(place, utc_now(), ["api_key"])
+    assert lost.value.names == ("api_key",)

@@ -10,10 +10,12 @@ from moto.core.models import botocore_stubber
 
 import connections
 from local.provider import Provider, provider
+from patchbay.connections.contracts import ConnectionRecord
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Place
-from patchbay.platform.clock import utc_now
+from patchbay.platform.clock import from_text, utc_now
 from patchbay.platform.dynamodb import connect
+from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.registry.terms import Role
 from patchbay.tenancy.access import Permission
 from tests.integration.api import Answer
@@ -303,6 +305,31 @@ def test_stored_secrets_go_along_to_the_same_place_only(tenant: Tenant, stranger
     # But to the same place it goes along
     record = create(tenant, config={**HOST, "team": "b"}, secretRef=reference)
     assert stored_secrets(tenant, source_of(tenant, record)) == {"api_key": SECRET}
+
+
+def test_an_update_that_is_made_once_more_is_of_the_time_it_is_made(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an update that was done, but whose first request ended without an answer
+    publish_integration(tenant)
+    record = create(tenant)
+
+    def dies(*_: object) -> None:
+        raise TemporarilyUnavailable
+
+    path = "/integrations/connection/update/v1.0.0"
+    body = {"connectionId": record["id"], "label": "First"}
+    with monkeypatch.context() as broken:
+        broken.setattr(ConnectionRecord, "of", dies)
+        assert tenant.client.post(path, body, idempotency_key="k").status == 503
+    connection = f"{tenant.connectors}/connections/{record['id']}"
+    between = tenant.client.patch(connection, {"name": "Second"}).json
+    # When it is repeated
+    assert tenant.client.post(path, body, idempotency_key="k").status == 200
+    # Then the connection's last change is not older than the one before it
+    found = tenant.client.get(connection).json
+    assert found["name"] == "First"
+    assert from_text(found["updated_at"]) >= from_text(between["updated_at"])
 
 
 def test_an_update_and_a_delete_that_are_sent_again_are_done_once(tenant: Tenant) -> None:

@@ -1,11 +1,14 @@
 """The DNS codec against dnslib, and against bytes that are no messages."""
 
+import struct
+
 import dnslib  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.checks.dns_message import (
+    MAX_JUMPS,
     RECORD_TYPES,
     Answer,
     NotAnAnswer,
@@ -105,6 +108,20 @@ def test_aliases_are_followed_within_an_answer() -> None:
     assert read_answer(reply, "www.example.com", "A", 7).values == ("192.0.2.1",)
 
 
+def test_as_many_aliases_are_followed_as_name_servers_follow() -> None:
+    # BIND and Unbound give up after 11
+    message = question("a0.example.com", "A", 7)
+    reply = reply_to(
+        message,
+        *(
+            record(f"a{n}.example.com", "CNAME", dnslib.CNAME(f"a{n + 1}.example.com"))
+            for n in range(11)
+        ),
+        record("a11.example.com", "A", dnslib.A("192.0.2.1")),
+    )
+    assert read_answer(reply, "a0.example.com", "A", 7).values == ("192.0.2.1",)
+
+
 def test_aliases_in_a_ring_end() -> None:
     message = question("a.example.com", "A", 7)
     reply = reply_to(
@@ -150,3 +167,29 @@ def test_an_answer_to_something_else_is_refused() -> None:
         read_answer(question("example.com", "A", 7), "example.com", "A", 7)
     with pytest.raises(NotAnAnswer):
         read_answer(reply[:6] + b"\xff\xff" + reply[8:], "example.com", "A", 7)
+
+
+@pytest.mark.parametrize(("jumps", "is_read"), [(MAX_JUMPS, True), (MAX_JUMPS + 1, False)])
+def test_a_name_is_followed_through_so_many_pointers_and_no_further(
+    jumps: int, is_read: bool
+) -> None:
+    # given a record of no type that we know, full of pointers, each to the one before
+    start = len(HEADER + QUESTION) + 11
+    chain = b"\0\0" + b"".join(
+        struct.pack("!H", 0xC000 | start + 2 * number) for number in range(jumps - 1)
+    )
+    message = (
+        b"\0\7\x81\x80\0\1\0\2\0\0\0\0"
+        + QUESTION
+        + struct.pack("!xHHIH", 99, 1, 0, len(chain))
+        + chain
+        + struct.pack("!HHHIH", 0xC000 | start + len(chain) - 2, 16, 1, 0, 2)
+        + b"\1a"
+    )
+
+    # when, then: each of a hundred records could take the whole way again
+    if is_read:
+        assert read_answer(message, "example.com", "TXT", 7) == Answer(0)
+    else:
+        with pytest.raises(NotAnAnswer):
+            read_answer(message, "example.com", "TXT", 7)

@@ -1,15 +1,25 @@
 """The resolver of dials: what the system's files say, asked on the event loop."""
 
 import asyncio
+import errno
+import gc
+import resource
+import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import dnslib  # type: ignore[import-untyped]
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from patchbay.checks import nameservers
+from patchbay.checks.dns_message import question
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.failures import CheckFailure
+from patchbay.checks.nameservers import Nameservers
 from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.resolver import SystemResolver
 from tests.unit.checks.nameserver import Nameserver, nameserver
@@ -267,3 +277,122 @@ def test_a_look_up_holds_one_socket(files: Path, monkeypatch: pytest.MonkeyPatch
     # then it is closed with the look-up
     assert asyncio.run(most()) == 1
     assert [sock.fileno() for sock in opened] == [-1]
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """This process opens no file and no socket while the block lasts."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("was_used_before", [True, False])
+def test_a_process_without_descriptors_blames_itself_and_no_name(
+    files: Path, was_used_before: bool
+) -> None:
+    async def vetted() -> tuple[int | None, list[str]]:
+        async with nameserver(ZONE) as server:
+            guard = EgressGuard(EgressPolicy(), resolver=resolver_of(files, server))
+            if was_used_before:
+                await guard.vet("api.example.net", 443, "http")
+            # when a name is looked up while there are none
+            with no_descriptor_left(), pytest.raises(OSError) as failed:  # noqa: PT011 - by number
+                await guard.vet("api.example.net", 443, "http")
+            # then nothing of that is left when there are some again
+            found = await guard.vet("api.example.net", 443, "http")
+            return failed.value.errno, [str(address) for address in found.addresses]
+
+    assert asyncio.run(vetted()) == (errno.EMFILE, [PUBLIC])
+
+
+@given(
+    given_up=st.lists(st.booleans(), min_size=1, max_size=12),
+    turns=st.lists(st.integers(0, 3), min_size=12, max_size=12),
+    there=st.booleans(),
+)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whoever_gives_up_takes_the_answer_from_nobody_else(
+    files: Path, given_up: list[bool], turns: list[int], there: bool
+) -> None:
+    # given tests that want the same name, begun and given up at any turn of the loop
+    name = "api.example.net" if there else "nobody.example.net"
+
+    async def answers() -> tuple[list[object], int, list[str]]:
+        loop = asyncio.get_running_loop()
+        complaints: list[str] = []
+        loop.set_exception_handler(lambda _, context: complaints.append(str(context)))
+        async with nameserver(ZONE) as server:
+            resolver = resolver_of(files, server)
+            before = len(asyncio.all_tasks())
+
+            async def one(gives_up: bool, turns: int) -> object:
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                look_up = asyncio.ensure_future(resolver.resolve(name))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                if gives_up:
+                    look_up.cancel()
+                [answer] = await asyncio.gather(look_up, return_exceptions=True)
+                return answer
+
+            found = await asyncio.gather(*map(one, given_up, turns))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            gc.collect()
+            return list(found), len(asyncio.all_tasks()) - before, complaints
+
+    found, left, complaints = asyncio.run(answers())
+
+    # then everybody else has the answer, and nothing goes on or is complained of behind them
+    for answer, gone in zip(found, given_up, strict=True):
+        if not gone:
+            assert answer == [PUBLIC] if there else str(answer) == "no address"
+    assert (left, complaints) == (0, [])
+
+
+def test_a_flood_of_answers_to_nothing_leaves_the_others_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given a socket that holds, when it is first read, many forged answers before the real one
+    forged = 50
+    turns = 0
+    monkeypatch.setattr(secrets, "randbelow", lambda _: 7)
+
+    async def asked() -> tuple[Sequence[str], int]:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.1", 0))
+            asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            asker.setblocking(False)
+            asker.bind(("127.0.0.1", 0))
+            for _ in range(forged):
+                server.sendto(b"forged", asker.getsockname())
+            real = dnslib.DNSRecord.parse(question("api.example.net", "A", 7)).reply()
+            real.add_answer(*dnslib.RR.fromZone(f"api.example.net. 0 A {PUBLIC}"))
+            server.sendto(bytes(real.pack()), asker.getsockname())
+            monkeypatch.setattr(nameservers, "_socket", lambda *_: asker)
+
+            async def other() -> None:
+                nonlocal turns
+                while True:
+                    turns += 1
+                    await asyncio.sleep(0)
+
+            beside = asyncio.ensure_future(other())
+            host, port = server.getsockname()
+            deadline = asyncio.get_running_loop().time() + 30
+            servers = Nameservers(f"{host}:{port}")
+            answer = await servers.ask("api.example.net", "A", deadline=deadline)
+            beside.cancel()
+            return answer.values, turns
+
+    # then a test beside it had its turn after each of them
+    values, turns = asyncio.run(asked())
+    assert values == (PUBLIC,)
+    assert turns >= forged

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Final
 
+from patchbay.alerts.decision import Phase
 from patchbay.alerts.model import ConnectionDown, Rule, Stale, Subject, SubjectKind, SuccessRate
 from patchbay.alerts.observation import (
     Activity,
@@ -75,9 +76,7 @@ class Facts:
             found = self._connection(rule, condition.connection_id)
             return [] if found is None else [_connection_subject(found)]
         if isinstance(condition, ConnectionDown):
-            watched = dict(self._failing_connections())
-            opened = [s.subject.id for s in standings if s.state.is_open]
-            watched |= self._looked_up(rule, [id_ for id_ in opened if id_ not in watched])
+            watched = self._maybe_down(rule, standings)
             return [_connection_subject(one) for one in watched.values()]
         if condition.of_connections:
             return [_connection_subject(c) for c in self._all_connections().values()]
@@ -99,13 +98,29 @@ class Facts:
                 return of_staleness(condition, activity, watched, self._now)
             case ConnectionDown():
                 found = None
-                if rule.condition.connection_id is None:
+                if rule.condition.connection_id is None and subject.id not in self._read:
                     found = self._failing_connections().get(subject.id)
                 found = found or self._connection(rule, subject.id)
                 disabled = found is None or found.lifecycle in _UNKNOWN
                 return of_connection(
                     HealthStatus.UNKNOWN if found is None or disabled else found.status
                 )
+
+    def _maybe_down(self, rule: Rule, standings: Iterable[Standing]) -> dict[str, ConnectionHealth]:
+        """The connections that fail, and those whose alert is open.
+
+        The index may lag behind, and be read at another place each time: a connection that has
+        recovered may be in it again. Nobody is told of that, for what does not fire yet is read
+        from the table.
+        """
+        failing = self._failing_connections()
+        opened = {s.subject.id: s.state.phase for s in standings if s.state.is_open}
+        known = {
+            id_: one
+            for id_, one in failing.items()
+            if opened.get(id_) is Phase.FIRING or one.lifecycle in _UNKNOWN
+        }
+        return known | self._looked_up(rule, [id_ for id_ in failing | opened if id_ not in known])
 
     def _counts(self, subject: Subject, window: timedelta) -> Counts:
         if subject.kind is SubjectKind.CONNECTION or window < ONE_HOUR:

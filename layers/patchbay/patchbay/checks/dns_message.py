@@ -15,8 +15,10 @@ type RecordType = Literal["A", "AAAA", "CNAME", "MX", "NS", "TXT"]
 
 RECORD_TYPES: Final[tuple[RecordType, ...]] = get_args(RecordType.__value__)
 MAX_RECORDS: Final = 100
-MAX_CHAIN: Final = 8
-"""How many aliases are followed within an answer."""
+MAX_CHAIN: Final = 16
+"""How many aliases are followed within an answer: more than name servers follow to make one."""
+MAX_JUMPS: Final = 127
+"""How many pointers a name may be spread over: each of its labels can be behind one."""
 UDP_SIZE: Final = 1232
 """What fits every path unfragmented (DNS Flag Day 2020)."""
 
@@ -144,14 +146,16 @@ def _text(data: bytes) -> str:
 def _name(message: bytes, offset: int) -> tuple[str, int]:
     """The name at `offset`, and where it ends."""
     labels: list[str] = []
-    length = end = 0
+    length = end = jumps = 0
     before = offset
     while size := message[offset]:
         if size & _POINTER == _POINTER:
             end = end or offset + 2
             target = (size & ~_POINTER) << 8 | message[offset + 1]
-            # Only ever backwards, so that there are no loops.
-            if target >= before:
+            jumps += 1
+            # Only ever backwards, so that there are no loops; and not by way of a whole message of
+            # pointers, which every record could take again.
+            if target >= before or jumps > MAX_JUMPS:
                 raise NotAnAnswer
             before = offset = target
             continue

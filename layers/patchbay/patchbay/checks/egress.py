@@ -21,7 +21,7 @@ from typing import Final, Self
 
 from patchbay.checks.addresses import Address
 from patchbay.checks.dns_message import Answer, RecordType
-from patchbay.checks.failures import CheckFailure, EgressBlocked
+from patchbay.checks.failures import CheckFailure, EgressBlocked, is_exhaustion
 from patchbay.checks.nameservers import Nameservers
 from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.probe import Phases
@@ -211,6 +211,8 @@ class EgressGuard:
                 "dns_error", "The host's name was not resolved in time.", phase="dns"
             ) from error
         except (OSError, ValueError) as error:
+            if is_exhaustion(error):
+                raise
             raise CheckFailure(
                 "dns_error", "The host's name could not be resolved.", phase="dns"
             ) from error

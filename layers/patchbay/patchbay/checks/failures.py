@@ -6,12 +6,21 @@ CheckFailure          the step failed; its code says how
 Texts are ours: they may name the host, a status or a limit, never what a server said.
 """
 
-from typing import Literal
+import errno
+from typing import Final, Literal
 
 from patchbay.checks.codes import Code
 
 type Phase = Literal["egress", "dns", "tcp", "tls"]
 type BlockDetail = Literal["address", "name", "port", "scheme", "parse", "redirect", "option"]
+
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+def is_exhaustion(error: Exception) -> bool:
+    """Whether this process or machine is out of file descriptors or memory: a fault of ours, which
+    says nothing of whoever was to be dialled."""
+    return isinstance(error, OSError) and error.errno in _EXHAUSTED
 
 
 class CheckFailure(Exception):

@@ -20,7 +20,7 @@ from patchbay.checks.dns_message import (
     question,
     read_answer,
 )
-from patchbay.checks.failures import CheckFailure
+from patchbay.checks.failures import CheckFailure, is_exhaustion
 
 PUBLIC: Final = "1.1.1.1,9.9.9.9"
 """Cloudflare's and Quad9's: public resolvers that know no private zone of ours."""
@@ -74,6 +74,7 @@ class Nameservers:
         """The answers by what they are of, in the order of `kinds`; without those that no server
         gave.
 
+        Raises OSError if this process can't open a socket (`is_exhaustion`): no server was asked.
         Each server has a share of the time until `deadline` (a time of the event loop), and at most
         1.5 s when another one is left; the next one is asked what is missing.
         """
@@ -87,7 +88,9 @@ class Nameservers:
             try:
                 async with asyncio.timeout_at(until):
                     await _ask(server, name, missing, found)
-            except (OSError, NotAnAnswer, EOFError):
+            except (OSError, NotAnAnswer, EOFError) as error:
+                if is_exhaustion(error):
+                    raise
                 continue
             if len(found) == len(kinds):
                 break
@@ -137,6 +140,10 @@ async def _over_udp(
                 del waiting[kind]
                 yield kind, answer
                 break
+            else:
+                # What has arrived already is read without waiting: a flood of it must leave the
+                # others, and the time limit, their turn.
+                await asyncio.sleep(0)
 
 
 async def _over_tcp(server: Nameserver, message: bytes) -> bytes:

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Protocol
 
+from patchbay.checks.failures import is_exhaustion
 from patchbay.checks.nameservers import Nameserver, Nameservers
 
 SECONDS: Final = 4.5
@@ -25,7 +26,8 @@ class Resolver(Protocol):
     async def resolve(self, host: str) -> Sequence[str]:
         """All IPv4 and IPv6 addresses of a canonical host name, in the order to try them.
 
-        Raises OSError when there is no answer. It is asked once per dial.
+        Raises OSError when there is no answer, and one that `is_exhaustion` when nobody could be
+        asked. It is asked once per dial.
         """
         ...
 
@@ -119,7 +121,9 @@ class _File[T]:
     def _text(self) -> str:
         try:
             return self._path.read_text("utf-8", "replace")
-        except OSError:
+        except OSError as error:
+            if is_exhaustion(error):
+                raise  # an empty file would be remembered until the real one changes
             return ""
 
 

@@ -21,7 +21,7 @@ from patchbay.connections.secret_references import SecretReference, read_referen
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_text
 from patchbay.platform.cursor import CursorSeal
-from patchbay.platform.dynamodb import Item, Put, Table, TransactionRefused, equals
+from patchbay.platform.dynamodb import Item, Key, Put, Table, TransactionRefused, equals
 from patchbay.platform.errors import Conflict, InternalError, InvalidInput, NotFound, SecretsLost
 from patchbay.platform.lists import ListQuery, Lists
 from patchbay.platform.logging import logger
@@ -96,13 +96,9 @@ class Vault:
         if item is None:
             return {}
         try:
-            text = self._opened(place, item, now)
+            text = self._opened_by_now(key, place, item, now)
         except SecretsLost:
-            # Since it was read it may have been sealed anew and the old key been deleted.
-            fresh = self._table.reread(key)
-            if fresh is None or fresh["data_key"] == item["data_key"]:
-                raise SecretsLost(names) from None
-            text = self._opened(place, fresh, now)
+            raise SecretsLost(names) from None
         secrets: dict[str, str] = loads(text)
         return secrets
 
@@ -231,6 +227,16 @@ class Vault:
             "nonce": nonce,
             "sealed": AESGCM(key).encrypt(nonce, text, place.additional_data()),
         }
+
+    def _opened_by_now(self, key: Key, place: Place, item: Item, now: datetime) -> bytes:
+        """Since it was read it may have been sealed anew and the old key been deleted."""
+        try:
+            return self._opened(place, item, now)
+        except SecretsLost:
+            fresh = self._table.reread(key)
+            if fresh is None or fresh["data_key"] == item["data_key"]:
+                raise
+            return self._opened(place, fresh, now)
 
     def _opened(self, place: Place, item: Item, now: datetime) -> bytes:
         from cryptography.exceptions import InvalidTag
