@@ -378,6 +378,9 @@ def test_a_key_is_forgotten_when_its_five_minutes_are_over(
     assert warm.open(place, deleted.unreadable_at - timedelta(seconds=1)) == {"api_key": SECRET}
     with pytest.raises(SecretsLost):
         warm.open(place, deleted.unreadable_at)
+    # Nor for a request of yesterday, which somebody repeats under its Idempotency-Key
+    with pytest.raises(SecretsLost):
+        warm.open(place, now - timedelta(hours=20))
     # And what it seals is under the new key from the first moment
     assert warm.sealed(place, {"api_key": "x"}, now)["data_key"] == 2
     # And of keys whose time is over nothing is left

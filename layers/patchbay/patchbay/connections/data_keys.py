@@ -204,7 +204,8 @@ class KeyRing:
     def _key(self, organization_id: str, number: int, now: datetime, *, make: bool) -> bytes:
         with self._lock:
             cached = self._unwrapped.get((organization_id, number))
-            if cached and now < cached[0]:
+            # A request that is taken over after hours says the time at which it was first made.
+            if cached and cached[0] <= now < cached[0] + KEY_LIFETIME:
                 return cached[1]
             item = self._table.get(data_key_key(organization_id, number))
             if item:
@@ -217,8 +218,10 @@ class KeyRing:
                 is_old = number <= self.current_number(organization_id)
                 raise SecretsLost if is_old else InternalError
             # Keys whose time is over leave the memory of a process that lives on.
-            self._unwrapped = {k: kept for k, kept in self._unwrapped.items() if now < kept[0]}
-            self._unwrapped[organization_id, number] = (now + KEY_LIFETIME, key)
+            self._unwrapped = {
+                k: kept for k, kept in self._unwrapped.items() if now < kept[0] + KEY_LIFETIME
+            }
+            self._unwrapped[organization_id, number] = (now, key)
             return key
 
     def _make(self, organization_id: str, number: int, now: datetime) -> bytes:
