@@ -48,7 +48,7 @@ from tests.integration.alerting import (
 from tests.integration.api import Answer, Client
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.story import create_connection, create_source, publish_integration
-from tests.integration.test_audit import NO_CHANGE, changing_routes
+from tests.integration.test_audit import changing_routes
 
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
 ALWAYS = 99
@@ -383,6 +383,32 @@ def a_queued_test(tenant: Tenant) -> Sent:
     return Sent("POST", path, None, 202, is_audited=False)
 
 
+def a_test_at_once(tenant: Tenant) -> Sent:
+    """Its place in the history, its event, its connection's health."""
+    connection = create_connection(tenant, create_source(tenant))
+    path = f"{tenant.connectors}/connections/{connection['id']}/test"
+    return Sent("POST", path, None, 200, is_audited=False)
+
+
+def a_test_by_operation(tenant: Tenant) -> Sent:
+    connection = create_connection(tenant, create_source(tenant))
+    body = {"connectionId": connection["id"]}
+    path = "/integrations/connection/test/v1.0.0"
+    return Sent("POST", path, body, 200, is_audited=False)
+
+
+def a_dry_run(tenant: Tenant) -> Sent:
+    """It leaves nothing, and gives back its place among the tests that run."""
+    body = {"source_id": create_source(tenant)["id"]}
+    return Sent("POST", f"{tenant.connectors}/connections/test", body, 200, is_audited=False)
+
+
+def a_tested_change(tenant: Tenant) -> Sent:
+    source = create_source(tenant)
+    path = f"{tenant.connectors}/sources/{source['id']}?test=true"
+    return Sent("PATCH", path, {"name": "New", "secrets": {"api_key": "another"}}, 200)
+
+
 def an_alert_rule(tenant: Tenant) -> Sent:
     create_rule(tenant)  # the space has its count of rules
     body = rule(channels=[webhook("https://hooks.example.com/a")])
@@ -511,6 +537,10 @@ CASES: tuple[Callable[[Tenant], Sent], ...] = (
     all_data_keys_deleted,
     a_batch_of_events,
     a_queued_test,
+    a_test_at_once,
+    a_test_by_operation,
+    a_dry_run,
+    a_tested_change,
     an_alert_rule,
     a_changed_alert_rule,
     a_deleted_alert_rule,
@@ -527,8 +557,13 @@ SAME_STORE = (
     a_deleted_destination,
     an_organization,
     a_changed_organization,
+    a_test_by_operation,
+    a_tested_change,
 )
 """Cases that write as others do, which meet every fault: these meet `FEW`."""
+
+AT_ONCE = (a_test_at_once, a_test_by_operation, a_dry_run, a_tested_change)
+"""A place among the tests that run, which could not be given back, runs out by itself."""
 
 DONE_AGAIN = (an_api_key, a_connection_changed_by_operation)
 """A key without its text is replaced, and this operation is a PATCH by another name."""
@@ -579,7 +614,10 @@ def test_a_write_that_goes_wrong_is_told_and_a_repetition_puts_it_right(
             if sent.method == "POST" and first.status == sent.status and again.status < 300:
                 assert named(again) == named(first), place
             sent.then()
-            assert change(before, contents(deployed)) == left, place
+            ended = change(before, contents(deployed))
+            if case in AT_ONCE:
+                ended.pop("LIMIT META leases", None)
+            assert ended == left, place
             # A PATCH that is sent again changes it again
             again_told = told(deployed) - earlier - events
             assert again_told >= 0, place
@@ -603,8 +641,8 @@ def test_every_route_that_changes_something_meets_the_faults(tenant: Tenant) -> 
             for (method, form), name in documented.items()
             if method == sent.method and form.fullmatch(path)
         }
-    # Events of health, and a queued test, which writes as the others do
-    assert tried == (changing_routes() - NO_CHANGE) | {"add_events", "check_source"}
+    # What is left writes nothing, or as the test of a source does
+    assert tried == changing_routes() - {"backtest_alert_rule", "check_destination"}
 
 
 def call(tenant: Tenant, sent: Sent, key: str) -> Answer:
