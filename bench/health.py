@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from bench import prices
 from bench.report import Row, table
 from patchbay.health.buckets import LATENCY_BOUNDS_MS, SHARDS, Bucket, Period, Tally
 from patchbay.health.folding import Folder
@@ -90,13 +91,13 @@ def write_units(store: EventStore, meter: Meter) -> float:
     """For each event of a batch of 25 from one hour, with every field, into buckets in use."""
     hour = NOW.replace(minute=0)
     for n in range(4):
-        store.add(_events(25, hour, f"before-{n}"), NOW)
+        store.add(events_of_an_hour(25, hour, f"before-{n}"), NOW)
     meter.reset()
-    store.add(_events(25, hour, "measured"), NOW)
+    store.add(events_of_an_hour(25, hour, "measured"), NOW)
     return meter.write_units / 25
 
 
-def _events(count: int, start: datetime, name: str) -> list[Event]:
+def events_of_an_hour(count: int, start: datetime, name: str) -> list[Event]:
     kinds = list(IntegrationType)
     return [
         Event(
@@ -214,15 +215,16 @@ def _rows() -> list[Row]:
         _create(client, name)
         return Table(name, measured)
 
-    events = EventStore(fresh("ingest"), 35)
-    found.append(
+    written = write_units(EventStore(fresh("ingest"), 35), meter)
+    million = 1_000_000
+    found += [
+        Row("ingest, batches of 25, an event", written, "WRU", WRITE_UNITS_PER_EVENT),
         Row(
-            "ingest, batches of 25, an event",
-            write_units(events, meter),
-            "WRU",
-            WRITE_UNITS_PER_EVENT,
-        )
-    )
+            "cost: a million events, 25 a request",
+            prices.units(write=million * written) + prices.requests(million / 25),
+            "$",
+        ),
+    ]
     replayed: Any = Replayed(client)
     timed: list[EventStore] = []
     # Of a busy space today is spread over all shards in any case; it is not over.
@@ -244,6 +246,10 @@ def _rows() -> list[Row]:
         units, queries = read_units(store, meter, days)
         found.append(Row(f"summary, {label}", units, "RRU", budget))
         found.append(Row(f"summary, {label}: queries", queries, "queries", 2))
+        if label == "30 days, 10⁶ events":
+            # The space is two reads more.
+            price = prices.units(read=million * (units + 2)) + prices.requests(million)
+            found.append(Row(f"cost: a million requests of the summary, {label}", price, "$"))
         timed.append(EventStore(Table(seeded.name, replayed), 35))
     few, many = latencies(timed[0], timed[1])
     calls = 2 * CALL_SECONDS

@@ -23,6 +23,8 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
+from bench import prices
+from bench.health import item_bytes
 from bench.report import Row, table
 from patchbay.checks.binding import binding_of
 from patchbay.checks.egress import EgressGuard
@@ -60,6 +62,9 @@ SLOT_BUDGET_SECONDS = 10.0
 DISPATCH_BUDGET_SECONDS = 5.0
 IN_FLIGHT_BUDGET = 200
 CALL_SECONDS = 0.005
+MEGABYTES = 1769
+"""As template.yaml gives the runner."""
+TESTS_A_MONTH = CONNECTIONS * 12 * 24 * 30
 BODY = b'{"ok": true}'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
     len(BODY),
@@ -108,10 +113,14 @@ class Raw(io.BytesIO):
 
 
 class StandIn:
-    """Answers DynamoDB, SQS and KMS in the process. Counts the calls of DynamoDB."""
+    """Answers DynamoDB, SQS and KMS in the process. Counts the calls, and the units of tables.
+
+    Of the indexes `by_owner` has a copy of all that an update changes, the others have none of it.
+    """
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
+        self.write_units = self.read_units = 0.0
         self._items: dict[str, dict[str, Any]] = {}
         self._index: dict[str, dict[str, str]] = {}
         for service in (connect(), client("sqs"), client("kms")):
@@ -128,11 +137,13 @@ class StandIn:
 
     def _getitem(self, asked: Any) -> Any:
         item = self._items.get(_name(asked["TableName"], asked["Key"]))
+        self.read_units += _units(item or {}, 4096)
         return {"Item": item} if item else {}
 
     def _batchgetitem(self, asked: Any) -> Any:
         [(name, wanted)] = asked["RequestItems"].items()
         found = [self._items.get(_name(name, key)) for key in wanted["Keys"]]
+        self.read_units += sum(_units(item or {}, 4096) for item in found)
         return {"Responses": {name: [item for item in found if item]}}
 
     def _query(self, asked: Any) -> Any:
@@ -141,11 +152,15 @@ class StandIn:
         found = sorted(sk for sk in under if values[":low"] <= sk <= values[":high"])
         taken = found[: asked["Limit"]]
         items = [self._items[under[sk]] for sk in taken]
+        # An index of keys alone, which is read without strong consistency: half a unit for 4 KB.
+        keys = [{k: v for k, v in item.items() if k.endswith(("pk", "sk"))} for item in items]
+        self.read_units += max(1, -(-sum(map(item_bytes, keys)) // 4096)) / 2
         more = {"LastEvaluatedKey": items[-1]} if len(found) > len(taken) else {}
         return {"Items": items} | more
 
     def _putitem(self, asked: Any) -> Any:
         item: dict[str, Any] = asked["Item"]
+        self.write_units += _units(item, 1024)
         name = _name(asked["TableName"], item)
         self._items[name] = item
         if "monitor_slot_pk" in item:
@@ -154,13 +169,26 @@ class StandIn:
         return {}
 
     def _updateitem(self, asked: Any) -> Any:
-        del asked
+        name = _name(asked["TableName"], asked["Key"])
+        names = asked["ExpressionAttributeNames"]
+        # A value under the name of its attribute is one that is set, others are conditions'.
+        values = {
+            names[f"#{value[1:]}"]: typed
+            for value, typed in asked.get("ExpressionAttributeValues", {}).items()
+            if f"#{value[1:]}" in names
+        }
+        item = self._items[name] = {**self._items.get(name, asked["Key"]), **values}
+        self.write_units += _units(item, 1024) * (2 if "by_owner_pk" in item else 1)
         return {}
 
     def _transactwriteitems(self, asked: Any) -> Any:
+        before = self.write_units
         for action in asked["TransactItems"]:
             if "Put" in action:
                 self._putitem(action["Put"])
+            elif "Update" in action:
+                self._updateitem(action["Update"])
+        self.write_units += self.write_units - before  # in a transaction each counts twice
         return {}
 
     def _sendmessagebatch(self, asked: Any) -> Any:
@@ -174,6 +202,11 @@ class StandIn:
 
 def _name(table_name: str, item: Any) -> str:
     return f"{table_name} {item['pk']['S']} {item['sk']['S']}"
+
+
+def _units(item: Any, size: int) -> int:
+    """The begun units of so many bytes, one at least."""
+    return max(1, -(-item_bytes(item) // size))
 
 
 class Deployment:
@@ -272,6 +305,7 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
     times, flying, cpu = [], 0, 0.0
     for number in range(3):
         aws.calls.clear()
+        aws.write_units = aws.read_units = 0
         one = Sweep(minute + number * timedelta(minutes=1), sweep.slot, sweep.low, sweep.high)
         began, cpu_began = time.monotonic(), time.process_time()
         swept = deployment.sweeper.run([Received("m", one, 1)], lambda: 90.0)
@@ -282,6 +316,8 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
             raise RuntimeError(f"{passed} tests passed, {len(swept.failed)} sweeps failed")
         flying = swept.most_in_flight
     of_slot = Counter(aws.calls)
+    written, read = aws.write_units / CONNECTIONS, aws.read_units / CONNECTIONS
+    a_test = prices.units(written, read) + prices.running(min(times), MEGABYTES) / CONNECTIONS
     deployment.occupy(minute)
     dispatcher = Dispatcher(deployment.monitors, deployment.queue, MAX_LANES)
     began = time.monotonic()
@@ -294,6 +330,9 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
         Row("tests in flight", flying, "", IN_FLIGHT_BUDGET, more_is_better=True),
         Row("of which CPU of the runner, per test", cpu / CONNECTIONS * 1000, "ms"),
         Row("dispatch of 320 slots", dispatched, "s", DISPATCH_BUDGET_SECONDS),
+        Row("a test of a monitor, 50 of a space at once", written, "WRU"),
+        Row("a test of a monitor: reads", read, "RRU"),
+        Row("cost: 1,000 connections each 5 minutes, a month", a_test * TESTS_A_MONTH, "$"),
     ], of_slot
 
 

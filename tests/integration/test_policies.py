@@ -319,6 +319,21 @@ def test_each_function_may_do_what_it_does_and_no_more(
     assert {call.function for call in calls} == set(FUNCTIONS) - {"docs"}
 
 
+def test_api_keys_are_written_by_the_function_that_issues_them_alone(
+    template: dict[str, Any],
+) -> None:
+    writers = {
+        resource["Properties"]["Handler"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+        for policy in resource["Properties"].get("Policies", [])
+        for statement in policy["Statement"]
+        for verb in ("PutItem", "UpdateItem", "DeleteItem")
+        if allows(statement, Call("", f"dynamodb:{verb}", "IntegrationsTable", "APIKEY#12345678"))
+    }
+    assert writers == {"tenancy.handler"}
+
+
 def allows(statement: Statement, call: Call) -> bool:
     if call.action not in statement["Action"]:
         return False

@@ -246,6 +246,18 @@ def test_what_is_put_aside_and_every_function_that_fails_is_told(template: dict[
     queues = watched["ApproximateNumberOfMessagesVisible"]
     assert sorted(queues) == sorted(f"{name}.QueueName" for name in set_aside)
     assert sorted(watched["Errors"]) == sorted(functions(template))
+    # A function that answers 500 has no error for Lambda
+    assert watched["5xx"] == ["Api"]
+
+
+def test_operators_read_of_every_alarm_and_parameter(template: dict[str, Any]) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    for name in resources(template, "AWS::CloudWatch::Alarm"):
+        alike = [f"…{kind}Alarm" for kind in ("Errors", "DeadLetter") if f"{kind}Alarm" in name]
+        assert any(f"`{one}`" in page for one in (name, *alike)), name
+    described = "".join(line for line in page.splitlines() if line.startswith("| `"))
+    for name in template["Parameters"]:
+        assert f"`{name}`" in described, name
 
 
 def test_what_a_queue_delivers_is_not_delivered_to_a_second_function_meanwhile(

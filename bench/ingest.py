@@ -1,0 +1,46 @@
+"""How many events one function takes in: batches of 25 of one space, one after the other.
+
+Botocore is real; what answers is the stand-in of the bench of monitors, with 5 ms for each call. A
+space's events are written by several functions at once, up to the 1,000 write units a second that
+DynamoDB gives each partition: eight shards share the counts.
+"""
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from bench.health import events_of_an_hour
+from bench.report import Row
+
+BATCH: Final = 25
+BATCHES: Final = 200
+
+
+def rows() -> list[Row]:
+    os.environ |= {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+    }
+    from bench.monitors import StandIn
+    from patchbay.health.store import EventStore
+    from patchbay.platform.dynamodb import Table
+
+    aws = StandIn()
+    store = EventStore(Table("EventsTable"), 35)
+    now = datetime.now(UTC)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    batches = [events_of_an_hour(BATCH, hour, f"batch-{n}") for n in range(BATCHES)]
+    store.add(events_of_an_hour(BATCH, hour, "first"), now)
+    aws.calls.clear()
+    began, cpu_began = time.monotonic(), time.process_time()
+    accepted = sum(store.add(batch, now).accepted for batch in batches)
+    seconds, cpu = time.monotonic() - began, time.process_time() - cpu_began
+    if accepted != BATCH * BATCHES:
+        raise RuntimeError(f"{accepted} events were accepted")
+    return [
+        Row("ingest, batches of 25, one after the other", accepted / seconds, "events/s"),
+        Row("ingest, CPU of an event", cpu / accepted * 1000, "ms"),
+        Row("ingest, calls of DynamoDB for a batch", aws.calls.total() / BATCHES, ""),
+    ]

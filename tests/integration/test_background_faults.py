@@ -1,0 +1,123 @@
+"""What queues and schedules start, with each of its writes going wrong: it comes again, and in the
+end it has been done once."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from local.provider import Provider, provider
+from patchbay.health.model import EventStatus
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.errors import TemporarilyUnavailable
+from tests.integration import monitoring
+from tests.integration.alerting import create_rule, deliver, deliveries, evaluate, make_due, report
+from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
+from tests.integration.story import SECRET
+from tests.integration.test_faults import FAULTS, Network, a_firing_alert, change, contents
+from tests.integration.test_ingest_events import delivered, envelope
+
+pytestmark = pytest.mark.enable_socket
+
+type Step = Callable[[], bool]
+"""Whether it is done; or it raises `TemporarilyUnavailable`, and Lambda starts it again."""
+
+NUMBERS = count(1)
+
+
+@pytest.fixture
+def server() -> Iterator[Provider]:
+    with provider() as served:
+        served.valid_key = SECRET
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr("patchbay.monitors.trials.PAUSES", (0.0, 0.0))
+
+
+def disturbed(deployed: dict[str, Table], given: Callable[[], Step]) -> None:
+    """`given` prepares a step anew. Each of its writes meets each fault."""
+    network = Network()
+    step = given()
+    before = contents(deployed)
+    network.expect()
+    assert step()
+    writes = network.writes
+    left = change(before, contents(deployed))
+    assert writes >= 1
+    for fault in FAULTS:
+        for at in range(1, writes + 1):
+            step, place = given(), f"{fault}, at write {at} of {writes}"
+            before = contents(deployed)
+            network.expect(fault, at)
+            attempt(step)
+            network.expect()
+            assert any(attempt(step) for _ in range(3)), place
+            assert change(before, contents(deployed)) == left, place
+
+
+def attempt(step: Step) -> bool:
+    try:
+        return step()
+    except TemporarilyUnavailable:
+        return False
+
+
+def test_messages_with_events_are_counted_once(tenant: Tenant, deployed: dict[str, Table]) -> None:
+    def given() -> Step:
+        message = envelope(tenant, next(NUMBERS))
+        return lambda: delivered(message) == []
+
+    disturbed(deployed, given)
+
+
+def test_an_alert_fires_once(deployed: dict[str, Table]) -> None:
+    def given() -> Step:
+        owner = new_tenant(f"owner-{next(NUMBERS)}", TENANT_PERMISSIONS)
+        create_rule(owner, channels=[{"kind": "eventbridge"}])
+        now = utc_now()
+        report(owner, EventStatus.ERROR, now - timedelta(minutes=2))
+
+        def step() -> bool:
+            return not evaluate(now)["alert_spaces_failed"]
+
+        return step
+
+    disturbed(deployed, given)
+
+
+def test_a_notification_is_sent_at_least_once_and_is_over(deployed: dict[str, Table]) -> None:
+    def given() -> Step:
+        owner, alert, _ = a_firing_alert()
+
+        def step() -> bool:
+            make_due(timedelta(hours=1))
+            deliver()
+            [one] = deliveries(owner, alert.rpartition("/")[2])
+            return bool(one["status"] == "delivered")
+
+        return step
+
+    disturbed(deployed, given)
+
+
+def test_a_monitor_tests_once_a_minute(
+    tenant: Tenant, deployed: dict[str, Table], server: Provider
+) -> None:
+    monitoring.monitored(tenant, server.port, ["me"])
+    minutes = (monitoring.this_minute() + n * monitoring.MINUTE for n in count(1))
+
+    def given() -> Step:
+        monitoring.dispatch(next(minutes))
+        records = monitoring.deliver()
+        assert records
+        return lambda: monitoring.run(records) == []
+
+    step = given()
+    assert step()  # the first changes its health, the others only confirm it
+    disturbed(deployed, given)
