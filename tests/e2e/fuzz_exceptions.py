@@ -90,6 +90,11 @@ EXCEPTIONS = [
 ]
 
 
+_DRY_RUN = "POST /v1/organizations/{organization_id}/knowledge/connectors/connections/test"
+
+NAMED_BY_BODY = {(_DRY_RUN, "SOURCE_NOT_FOUND"), (_DRY_RUN, "DESTINATION_NOT_FOUND")}
+"""A 404 of what the body names, by operation and code: what the path names may well be there."""
+
 REPORTED = {"POST /v1/integrations/{integration_id}/publish"}
 """Their dry run tells what is wrong with a request, by a 200 that says so, instead of refusing."""
 
@@ -97,6 +102,11 @@ REPORTED = {"POST /v1/integrations/{integration_id}/publish"}
 def reported(operation: str, query: Mapping[str, Any] | None) -> bool:
     """Whether an operation may answer with a report to a request that does not fit."""
     return operation in REPORTED and str((query or {}).get("dry_run")).lower() in ("true", "1")
+
+
+def named_by_body(operation: str, error: Mapping[str, Any]) -> bool:
+    """Whether an error is of what the body names, not of what the path does."""
+    return (operation, error["code"]) in NAMED_BY_BODY
 
 
 def excused(operation: str, status: int, error: Mapping[str, Any]) -> bool:
