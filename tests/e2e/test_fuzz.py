@@ -11,14 +11,14 @@ import os
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis.errors import Unsatisfiable
+from hypothesis.errors import FlakyStrategyDefinition, Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import (
@@ -37,7 +37,8 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "1"))
 SEED = int(os.environ.get("FUZZ_SEED", "20260217"))
 LONG = EXAMPLES > 1
 COVERAGE_STEP = int(os.environ.get("FUZZ_COVERAGE_STEP", "1" if LONG else "400"))
-STORIES = 10 * EXAMPLES if LONG else 1
+STORIES = 10 if LONG else 1
+"""Runs of as many examples each."""
 KEYS = ["operator", *TENANT]
 MAX_LINE = 8000
 """Longer addresses are refused before they are ours: by API Gateway, and here by the proxy."""
@@ -237,13 +238,12 @@ def fuzzed(cases: Any, send: Callable[[Any], None]) -> None:
 def test_what_was_made_can_be_read_changed_and_deleted(world: World, reached: Reached) -> None:
     """Along the links of the document: from a create to what its answer leads to."""
     schema = document()
-    # Links that schemathesis guesses lead from whatever a list has: what a story can do next would
-    # depend on the stories before it, which hypothesis refuses to run.
+    # Links that schemathesis guesses lead from whatever a list has: things of other tests too.
     schema.config.phases.stateful.inference.algorithms = []
     caller = Caller(world, "operator", reached)
+    found: list[str] = []
     followed: set[tuple[str, str]] = set()
 
-    @seed(SEED)
     class Story(schema.as_state_machine()):  # type: ignore[misc]  # made at run time
         def before_call(self, case: Any) -> None:
             caller.begin(case)
@@ -252,21 +252,27 @@ def test_what_was_made_can_be_read_changed_and_deleted(world: World, reached: Re
             return {"base_url": world.stack.api_url, "headers": caller.headers}
 
         def validate_response(self, response: Any, case: Any, **_: Any) -> None:
-            caller.judge(case, response, recorder=self.recorder)
+            with noting(found, f"{case.operation.label} in a story"):
+                caller.judge(case, response, recorder=self.recorder)
             parent = self.recorder.find_parent(case_id=case.id)
             if parent is not None and response.status_code < 300:
                 followed.add((parent.operation.label, case.operation.label))
 
-    Story.run(
-        settings=settings(
-            max_examples=STORIES,
-            stateful_step_count=6,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-            database=None,
-        )
-    )
+    for number in range(STORIES):
+        # Of more than a few, one comes to where another was, and finds what that one left: then
+        # hypothesis refuses to go on. What failed is noted by then.
+        with suppress(FlakyStrategyDefinition):
+            seed(SEED + number)(Story).run(
+                settings=settings(
+                    max_examples=EXAMPLES,
+                    stateful_step_count=6,
+                    deadline=None,
+                    phases=[Phase.generate],
+                    suppress_health_check=list(HealthCheck),
+                    database=None,
+                )
+            )
+    assert not found, "\n\n".join(found)
     never = own_operations(schema) - followed
     assert not never or not LONG
 
