@@ -130,6 +130,12 @@ _DRY_RUN = "POST /v1/organizations/{organization_id}/knowledge/connectors/connec
 NAMED_BY_BODY = {(_DRY_RUN, "SOURCE_NOT_FOUND"), (_DRY_RUN, "DESTINATION_NOT_FOUND")}
 """A 404 of what the body names, by operation and code: what the path names may well be there."""
 
+KEPT = {
+    "GET /v1/integrations/{integration_id}",
+    "GET /v1/integrations/{integration_id}/versions",
+}
+"""What can be read of a deleted thing as long as it can be restored."""
+
 REPORTED = {"POST /v1/integrations/{integration_id}/publish"}
 """Their dry run tells what is wrong with a request, by a 200 that says so, instead of refusing."""
 
@@ -142,6 +148,11 @@ def reported(operation: str, query: Mapping[str, Any] | None) -> bool:
 def named_by_body(operation: str, error: Mapping[str, Any]) -> bool:
     """Whether an error is of what the body names, not of what the path does."""
     return (operation, error["code"]) in NAMED_BY_BODY
+
+
+def kept(operation: str, answer: Mapping[str, Any]) -> bool:
+    """Whether an answer may be of what was deleted: the thing itself has to say so."""
+    return operation in KEPT and answer.get("deletedAt", "not told") is not None
 
 
 def excused(operation: str, status: int, error: Mapping[str, Any]) -> bool:
