@@ -30,26 +30,32 @@ class Unsaid:
 
 
 NOT_THERE = (
-    "is no space of yours|names no release that you may use|is no connection of this space"
-    "|is no such .*|names no .*|is no source.*|is no destination.*|is no space.*"
-    "|is no channel of this kind of the rule|is no topic that this deployment allows"
+    "is no space of yours|is no (space|source|destination) of this organization"
+    "|names no release that you may use|names no source of this organization"
+    "|is no connection of this space|is no channel of this kind of the rule"
+    "|is no topic that this deployment allows"
 )
 
 EXCEPTIONS = [
-    Unsaid("/query/cursor", ".*", "a cursor is what a list gave, under a seal"),
+    Unsaid("/query/cursor", "start again without a cursor", "a cursor is what a list gave, sealed"),
     Unsaid(".*", NOT_THERE, "it depends on what is there whether a name names anything"),
     Unsaid(".*", "Input should be a valid integer", "JSON Schema takes 1.0 for an integer"),
-    Unsaid(".*", "is larger than .*|is nested deeper .*", "no keyword bounds bytes or depth"),
+    Unsaid(
+        ".*",
+        r"is larger than \d+ bytes as JSON|is nested deeper than \d+ levels",
+        "no keyword bounds bytes or depth",
+    ),
     Unsaid(
         ".*/(occurred_at|since|until|expires_at)",
-        "is older than .*|is more than .* ahead|is in the past|the time is out of range"
-        "|names no moment|a time needs its offset.*|is no time such as .*",
+        "is older than events are kept: .*|is more than .* ahead|is in the past"
+        "|the time is out of range|names no moment",
         "the bounds of a time move with the clock",
     ),
     Unsaid(
-        ".*/secret_ref",
-        "has not the form .*|is not in .* region|excludes .*|.*instead of secrets.*|.*secret_ref.*",
+        "/secret(_r|R)ef",
+        "has not the form .*|is not in .* region|excludes secrets; .*",
         "whose a reference is depends on the organization",
+        operations="(POST|PATCH) .*/(sources|destinations|connection)(/.*)?",
     ),
     Unsaid(
         "/condition(/.*)?",
@@ -59,36 +65,76 @@ EXCEPTIONS = [
     ),
     Unsaid(
         "/(variables|config|configurations|secrets)(/.*)?",
-        ".*",
+        "(?!Input should be ).*",
         "the schemas of the release judge what an endpoint or a connection is given",
-        operations=".*/(sources|destinations|connections|connection)(/.*)?",
+        operations="(POST|PATCH) .*/(sources|destinations|connections|connection)(/.*)?",
     ),
     Unsaid(
         "/(secrets/.*|secret_ref)",
         "has to be entered again",
         "it depends on where the stored secrets go",
         (422,),
+        "(PATCH .*/(sources|destinations)/.*|POST .*/connection/update/.*)",
     ),
-    Unsaid("/query/test", "excludes dry_run.*", "no schema spans two query parameters"),
+    Unsaid(
+        "/query/test",
+        "excludes dry_run, which stores nothing",
+        "no schema spans two query parameters",
+    ),
     Unsaid("/query/until", "is not after since", "as above"),
     Unsaid("/query/days", "is at most .* with interval=hour", "as above"),
     Unsaid(
-        ".*/condition",
+        "(/rule)?/condition",
         "has a short window that .*|has a recovery_threshold below .*|of connections .*",
         "no keyword compares two members",
+        operations=".*/alert-rules(/.*)?",
     ),
-    Unsaid("/query/confirm|/query/through", ".*", "what confirms is the organization of the path"),
-    Unsaid(".*/channels/[0-9]+/url", ".*", "the egress policy judges addresses"),
+    Unsaid(
+        "/query/confirm",
+        "is not the id of the organization",
+        "what confirms is the organization of the path",
+        operations="DELETE .*/data-keys",
+    ),
+    Unsaid(
+        "/query/through",
+        "is the number of no key yet",
+        "it depends on how often the keys were rotated",
+        operations="DELETE .*/data-keys",
+    ),
+    Unsaid(
+        ".*/channels/[0-9]+/url",
+        ".*",
+        "the egress policy judges addresses",
+        operations=".*/alert-rules(/.*)?",
+    ),
     Unsaid("", "PRECONDITION_FAILED", "the entity has another revision", (412,)),
-    Unsaid("", "TEST_FAILED", "the test of an edit asks a server, which may refuse", (422,)),
+    Unsaid(
+        "",
+        "TEST_FAILED",
+        "the test of an edit asks a server, which may refuse",
+        (422,),
+        "PATCH .*/(sources|destinations)/.*",
+    ),
     Unsaid(
         "/(manifest|variablesSchema|authConfig|version)(/.*)?",
         ".*",
         "a draft is free, and is judged when it is published",
         (422,),
+        "POST .*/publish",
     ),
 ]
 
+
+_DRY_RUN = "POST /v1/organizations/{organization_id}/knowledge/connectors/connections/test"
+
+NAMED_BY_BODY = {(_DRY_RUN, "SOURCE_NOT_FOUND"), (_DRY_RUN, "DESTINATION_NOT_FOUND")}
+"""A 404 of what the body names, by operation and code: what the path names may well be there."""
+
+KEPT = {
+    "GET /v1/integrations/{integration_id}",
+    "GET /v1/integrations/{integration_id}/versions",
+}
+"""What can be read of a deleted thing as long as it can be restored."""
 
 REPORTED = {"POST /v1/integrations/{integration_id}/publish"}
 """Their dry run tells what is wrong with a request, by a 200 that says so, instead of refusing."""
@@ -97,6 +143,16 @@ REPORTED = {"POST /v1/integrations/{integration_id}/publish"}
 def reported(operation: str, query: Mapping[str, Any] | None) -> bool:
     """Whether an operation may answer with a report to a request that does not fit."""
     return operation in REPORTED and str((query or {}).get("dry_run")).lower() in ("true", "1")
+
+
+def named_by_body(operation: str, error: Mapping[str, Any]) -> bool:
+    """Whether an error is of what the body names, not of what the path does."""
+    return (operation, error["code"]) in NAMED_BY_BODY
+
+
+def kept(operation: str, answer: Mapping[str, Any]) -> bool:
+    """Whether an answer may be of what was deleted: the thing itself has to say so."""
+    return operation in KEPT and answer.get("deletedAt", "not told") is not None
 
 
 def excused(operation: str, status: int, error: Mapping[str, Any]) -> bool:

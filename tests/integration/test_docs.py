@@ -88,6 +88,21 @@ def test_the_bounds_of_a_query_parameter_are_documented() -> None:
     assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (1, 100)
 
 
+def test_a_number_of_a_query_has_the_bounds_that_are_enforced() -> None:
+    """The API takes at most nine digits, and says so of each number."""
+    paths = json.loads(DOCUMENT.read_text())["paths"]
+    bounds = {
+        (path, parameter["name"]): parameter["schema"].get("maximum")
+        for path, operations in paths.items()
+        for operation in operations.values()
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "query" and parameter["schema"].get("type") == "integer"
+    }
+    assert bounds
+    unbounded = [where for where, maximum in bounds.items() if not 0 < (maximum or 0) < 10**9]
+    assert not unbounded
+
+
 def test_the_page_loads_nothing_from_elsewhere(deployed: object) -> None:
     page = ANYBODY.get("/docs", accept_encoding="gzip")
     html = gzip.decompress(base64.b64decode(page.text)).decode()

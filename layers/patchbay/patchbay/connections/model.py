@@ -331,7 +331,7 @@ class DeletionQuery(Model):
 
     model_config = ConfigDict(extra="forbid")
 
-    through: Annotated[WholeNumber, Field(ge=1)] = Field(
+    through: Annotated[WholeNumber, Field(ge=1, le=999_999_999)] = Field(
         description="delete all keys up to this number"
     )
     confirm: str = Field(description="the id of the organization, once more", max_length=64)
