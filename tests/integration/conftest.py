@@ -83,11 +83,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with mock_aws():
         session.cache_clear()
         connect.cache_clear()
-        services.client.cache_clear()
+        services._client.cache_clear()
         yield
     session.cache_clear()
     connect.cache_clear()
-    services.client.cache_clear()
+    services._client.cache_clear()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """AWS services other than DynamoDB: one client each per process, failures as types."""
 
+import threading
 from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any, Final
@@ -35,9 +36,19 @@ class Refused(Exception):
         self.code = code
 
 
-@cache
+_MAKING: Final = threading.Lock()
+"""Clients are made one at a time: a botocore session is not thread-safe, its clients are
+(https://docs.aws.amazon.com/boto3/latest/guide/clients.html#multithreading-or-multiprocessing-with-clients)."""
+
+
 def client(service: str) -> Any:
     """The one client of this process: a call that hangs ends within 12 s, its retries included."""
+    with _MAKING:
+        return _client(service)
+
+
+@cache
+def _client(service: str) -> Any:
     import botocore.config
 
     config = botocore.config.Config(

@@ -1,0 +1,26 @@
+"""Clients of AWS services."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from patchbay.platform import aws
+
+THREADS = 8
+
+
+def test_threads_that_meet_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    meet = Barrier(THREADS)
+
+    def ask(_: int) -> Any:
+        meet.wait()
+        return aws.client("sns")
+
+    aws._client.cache_clear()
+    with ThreadPoolExecutor(THREADS) as pool:
+        clients = list(pool.map(ask, range(THREADS)))
+    aws._client.cache_clear()
+    assert len({id(client) for client in clients}) == 1
