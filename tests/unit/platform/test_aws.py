@@ -12,7 +12,8 @@ THREADS = 8
 
 
 def test_threads_that_meet_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "eu-central-1")
     meet = Barrier(THREADS)
 
     def ask(_: int) -> Any:
