@@ -129,13 +129,10 @@ def _of_release() -> dict[int, Any]:
 @cache
 def _guard() -> "EgressGuard":
     from patchbay.checks.egress import EgressGuard
-    from patchbay.checks.nameservers import Nameservers
-    from patchbay.checks.policy import EgressPolicy
 
     settings = _settings()
-    return EgressGuard(
-        EgressPolicy.parse(settings.egress_allow, settings.own_host_names),
-        nameservers=Nameservers(settings.dns_resolver),
+    return EgressGuard.configured(
+        settings.egress_allow, settings.own_host_names, settings.dns_resolver
     )
 
 

@@ -5,8 +5,6 @@ from typing import Any
 
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.history import TestHistory
-from patchbay.checks.nameservers import Nameservers
-from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.testing import Tester
 from patchbay.connections.state import AutoDisable
 from patchbay.connections.store import ConnectionStore
@@ -32,9 +30,8 @@ from patchbay.registry.store import RegistryStore
 def _sweeper() -> Sweeper:
     settings = RunMonitorsSettings.from_env()
     table, events = ReadAhead(settings.integrations_table), ReadAhead(settings.events_table)
-    guard = EgressGuard(
-        EgressPolicy.parse(settings.egress_allow, settings.own_host_names),
-        nameservers=Nameservers(settings.dns_resolver),
+    guard = EgressGuard.configured(
+        settings.egress_allow, settings.own_host_names, settings.dns_resolver
     ).excluding([settings.api_host])
     history = TestHistory(events, CursorSeal(table))
     tester = Tester(

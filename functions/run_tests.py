@@ -5,8 +5,6 @@ from typing import Any
 
 from patchbay.checks.egress import EgressGuard
 from patchbay.checks.history import TestHistory
-from patchbay.checks.nameservers import Nameservers
-from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.queued import QueuedTests
 from patchbay.checks.testing import Tester
 from patchbay.connections.store import ConnectionStore
@@ -29,9 +27,8 @@ def _settings() -> RunTestsSettings:
 @cache
 def _guard() -> EgressGuard:
     settings = _settings()
-    return EgressGuard(
-        EgressPolicy.parse(settings.egress_allow, settings.own_host_names),
-        nameservers=Nameservers(settings.dns_resolver),
+    return EgressGuard.configured(
+        settings.egress_allow, settings.own_host_names, settings.dns_resolver
     )
 
 
