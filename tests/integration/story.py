@@ -80,3 +80,18 @@ def create_connection(tenant: Tenant, source: dict[str, Any], **changes: Any) ->
     assert answer.status == 201, answer.text
     connection: dict[str, Any] = answer.json
     return connection
+
+
+def operation_input(tenant: Tenant, **changes: Any) -> dict[str, Any]:
+    """The input of the operation that creates a connection: its required fields, and changes."""
+    return {
+        "tenantId": tenant.organization_id,
+        "integrationKey": "acme.crm",
+        "integrationVersion": 1,
+        "label": "Acme CRM",
+        "ownershipMode": "managed",
+        "secretProvider": "patchbay",
+        "secretRef": "patchbay://none",
+        "config": {"path": "me"},
+        **changes,
+    }

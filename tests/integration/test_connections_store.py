@@ -37,7 +37,12 @@ from patchbay.registry.store import RegistryStore
 from patchbay.registry.terms import Role
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.conftest import Tenant
-from tests.integration.story import create_connection, create_source, publish_integration
+from tests.integration.story import (
+    create_connection,
+    create_source,
+    operation_input,
+    publish_integration,
+)
 from tests.integration.test_connection_edits import DEPTH, create_destination, release
 
 BOTH = ["source", "destination"]
@@ -252,16 +257,7 @@ def test_a_source_that_others_begin_to_use_is_not_deleted_with_its_connection(
     tenant: Tenant, ours: Ours
 ) -> None:
     publish_integration(tenant)
-    body = {
-        "tenantId": tenant.organization_id,
-        "integrationKey": "acme.crm",
-        "integrationVersion": 1,
-        "label": "CRM",
-        "ownershipMode": "managed",
-        "secretProvider": "patchbay",
-        "secretRef": "patchbay://none",
-        "config": {"path": "me"},
-    }
+    body = operation_input(tenant)
     made = tenant.client.post("/integrations/connection/create/v1.0.0", body).json
     [source] = tenant.client.get(f"{tenant.connectors}/sources").json["items"]
     assert ours.counts() == {source["id"]: 1}

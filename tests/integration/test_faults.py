@@ -47,7 +47,12 @@ from tests.integration.alerting import (
 )
 from tests.integration.api import Answer, Client
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
-from tests.integration.story import create_connection, create_source, publish_integration
+from tests.integration.story import (
+    create_connection,
+    create_source,
+    operation_input,
+    publish_integration,
+)
 from tests.integration.test_audit import changing_routes
 
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
@@ -338,16 +343,7 @@ def a_deleted_destination(tenant: Tenant) -> Sent:
 
 
 def a_connection_by_operation(tenant: Tenant) -> Sent:
-    body = {
-        "tenantId": tenant.organization_id,
-        "integrationKey": "acme.crm",
-        "integrationVersion": 1,
-        "label": "Acme CRM",
-        "ownershipMode": "managed",
-        "secretProvider": "patchbay",
-        "secretRef": "patchbay://none",
-        "config": {"path": "me"},
-    }
+    body = operation_input(tenant)
     return Sent("POST", "/integrations/connection/create/v1.0.0", body, 200)
 
 

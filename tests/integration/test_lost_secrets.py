@@ -1,7 +1,7 @@
 """After an organization's data keys were deleted: who needs a secret is told to enter it again."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -45,6 +45,7 @@ from tests.integration.story import (
     calling,
     create_connection,
     create_source,
+    operation_input,
     publish_integration,
 )
 
@@ -195,16 +196,7 @@ def test_a_monitor_says_so_too(tenant: Tenant, server: Provider) -> None:
 
 def test_the_operations_name_the_reference(tenant: Tenant, source: dict[str, Any]) -> None:
     reference = f"patchbay://{source['id']}"
-    body = {
-        "tenantId": tenant.organization_id,
-        "integrationKey": "acme.crm",
-        "integrationVersion": 1,
-        "label": "CRM",
-        "ownershipMode": "managed",
-        "secretProvider": "patchbay",
-        "secretRef": "patchbay://none",
-        "config": {"path": "me"},
-    }
+    body = operation_input(tenant)
     made = tenant.client.post("/integrations/connection/create/v1.0.0", body)
     assert made.status == 200, made.text
     lose_keys(tenant)
@@ -276,13 +268,15 @@ def test_sealing_anew_names_what_is_lost(tenant: Tenant, source: dict[str, Any])
     assert answer.json["unreadable"] == [source["id"]]
 
 
-def test_what_is_sealed_anew_while_it_is_being_opened_is_not_called_lost(
-    tenant: Tenant, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given a reader who has read the sealed item, and another who then re-seals and deletes the key
+def overtaken(
+    tenant: Tenant,
+    source: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    delete: Callable[[Vault], object],
+) -> tuple[Vault, Vault, Place]:
+    """A reader who has read the sealed item when another seals it anew and then deletes keys."""
     table = Table("IntegrationsTable")
     endpoint = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
-    place = Place.of(endpoint, endpoint.binding)
     reader = Vault(table, connections._settings().vault_key_id)
     other = Vault(table, connections._settings().vault_key_id)
     opened = Vault._opened
@@ -291,36 +285,39 @@ def test_what_is_sealed_anew_while_it_is_being_opened_is_not_called_lost(
         if self is reader and other.keys.current_number(tenant.organization_id) == 1:
             other.keys.rotate(tenant.organization_id, Stamp.fresh(utc_now()))
             other.reseal(tenant.organization_id, ListQuery(), utc_now())
-            other.delete_key(tenant.organization_id, "1")
+            delete(other)
         return opened(self, *told)
 
     monkeypatch.setattr(Vault, "_opened", after_the_other)
+    return reader, other, Place.of(endpoint, endpoint.binding)
+
+
+def test_what_is_sealed_anew_while_it_is_being_opened_is_not_called_lost(
+    tenant: Tenant, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given one whose old key is deleted while it is opened
+    reader, other, place = overtaken(
+        tenant, source, monkeypatch, lambda vault: vault.delete_key(tenant.organization_id, "1")
+    )
     # Then the reader reads it again, and opens it
     assert reader.open(place, utc_now())["api_key"] == SECRET
     other.keys.delete_all(tenant.organization_id, 2, utc_now())
     with pytest.raises(SecretsLost):
-        Vault(table, connections._settings().vault_key_id).open(place, utc_now())
+        Vault(Table("IntegrationsTable"), connections._settings().vault_key_id).open(
+            place, utc_now()
+        )
 
 
 def test_what_is_sealed_anew_and_lost_again_while_it_is_being_opened_is_named(
     tenant: Tenant, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a reader who has read the sealed item, and another who re-seals and deletes both keys
-    table = Table("IntegrationsTable")
-    endpoint = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
-    place = Place.of(endpoint, endpoint.binding)
-    reader = Vault(table, connections._settings().vault_key_id)
-    other = Vault(table, connections._settings().vault_key_id)
-    opened = Vault._opened
-
-    def after_the_other(self: Vault, *told: Any) -> bytes:
-        if self is reader and other.keys.current_number(tenant.organization_id) == 1:
-            other.keys.rotate(tenant.organization_id, Stamp.fresh(utc_now()))
-            other.reseal(tenant.organization_id, ListQuery(), utc_now())
-            other.keys.delete_all(tenant.organization_id, 2, utc_now())
-        return opened(self, *told)
-
-    monkeypatch.setattr(Vault, "_opened", after_the_other)
+    # Given one whose keys are both deleted while it is opened
+    reader, _, place = overtaken(
+        tenant,
+        source,
+        monkeypatch,
+        lambda vault: vault.keys.delete_all(tenant.organization_id, 2, utc_now()),
+    )
     # Then a test can say what has to be entered again: without names it would have no problem
     with pytest.raises(SecretsLost) as lost:
         reader.open(place, utc_now(), ["api_key"])

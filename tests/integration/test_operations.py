@@ -25,6 +25,7 @@ from tests.integration.story import (
     calling,
     create_connection,
     create_source,
+    operation_input,
     publish_integration,
 )
 from tests.integration.test_connection_edits import DEPTH, release
@@ -62,23 +63,8 @@ def listed(tenant: Tenant, **query: str) -> list[dict[str, Any]]:
     return found
 
 
-def asked(tenant: Tenant, **changes: Any) -> dict[str, Any]:
-    """The input of a create: its required fields, and changes."""
-    return {
-        "tenantId": tenant.organization_id,
-        "integrationKey": "acme.crm",
-        "integrationVersion": 1,
-        "label": "Acme CRM",
-        "ownershipMode": "managed",
-        "secretProvider": "patchbay",
-        "secretRef": "patchbay://none",
-        "config": {"path": "me"},
-        **changes,
-    }
-
-
 def create(tenant: Tenant, **changes: Any) -> dict[str, Any]:
-    answer = call(tenant, "create", **asked(tenant, **changes))
+    answer = call(tenant, "create", **operation_input(tenant, **changes))
     assert answer.status == 200, answer.text
     record: dict[str, Any] = answer.json
     return record
@@ -188,18 +174,18 @@ def test_a_create_that_is_refused_names_the_field_and_makes_nothing(
     tenant: Tenant, changes: dict[str, Any], pointer: str
 ) -> None:
     publish_integration(tenant)
-    refused = call(tenant, "create", **asked(tenant, **changes))
+    refused = call(tenant, "create", **operation_input(tenant, **changes))
     assert refused.status == 400
     assert refused.pointers == [pointer]
     assert listed(tenant) == []
     assert tenant.client.get(f"{tenant.connectors}/sources").json["items"] == []
 
 
-@pytest.mark.parametrize("field", sorted(asked(Tenant("", "", "", None))))  # type: ignore[arg-type]
+@pytest.mark.parametrize("field", sorted(operation_input(Tenant("", "", "", None))))  # type: ignore[arg-type]
 def test_every_field_of_a_create_that_the_contract_requires_is_required(
     tenant: Tenant, field: str
 ) -> None:
-    body = {name: value for name, value in asked(tenant).items() if name != field}
+    body = {name: value for name, value in operation_input(tenant).items() if name != field}
     assert call(tenant, "create", **body).pointers == [f"/{field}"]
 
 
@@ -290,7 +276,7 @@ def test_stored_secrets_go_along_to_the_same_place_only(tenant: Tenant, stranger
     reference = f"patchbay://{holder['id']}"
     # When a connection to another place would take the secret
     evil = {**HOST, "host": "evil.example.net"}
-    refused = call(tenant, "create", **asked(tenant, config=evil, secretRef=reference))
+    refused = call(tenant, "create", **operation_input(tenant, config=evil, secretRef=reference))
     # Then it does not get it, and nothing is made
     assert (refused.status, refused.code) == (422, "SECRET_REENTRY_REQUIRED")
     assert refused.pointers == ["/secretRef"]
@@ -299,7 +285,9 @@ def test_stored_secrets_go_along_to_the_same_place_only(tenant: Tenant, stranger
     # Nor one that is another's, or not there
     for other in (foreign, empty):
         answer = call(
-            tenant, "create", **asked(tenant, config=HOST, secretRef=f"patchbay://{other['id']}")
+            tenant,
+            "create",
+            **operation_input(tenant, config=HOST, secretRef=f"patchbay://{other['id']}"),
         )
         assert (answer.status, answer.pointers) == (400, ["/secretRef"])
     # But to the same place it goes along
@@ -504,7 +492,7 @@ def test_a_list_is_filtered_and_goes_on_behind_its_limit(tenant: Tenant) -> None
 def test_another_tenants_connections_are_not_there(tenant: Tenant, stranger: Tenant) -> None:
     publish_integration(tenant, visibility="public")
     record = create(tenant)
-    foreign = call(stranger, "create", **asked(tenant))
+    foreign = call(stranger, "create", **operation_input(tenant))
     assert (foreign.status, foreign.code) == (404, "ORGANIZATION_NOT_FOUND")
     assert records(stranger, tenantId=tenant.organization_id).code == "ORGANIZATION_NOT_FOUND"
     assert call(stranger, "update", connectionId=record["id"], label="mine").status == 404
@@ -519,16 +507,16 @@ def test_who_may_only_read_lists_and_changes_nothing(tenant: Tenant) -> None:
     reader = new_tenant("reader", [Permission.READ])
     assert listed(reader) == []
     for operation in ("create", "update", "delete"):
-        answer = call(reader, operation, **asked(reader))
+        answer = call(reader, operation, **operation_input(reader))
         assert (answer.status, answer.code) == (403, "PERMISSION_DENIED")
 
 
 def test_an_organization_without_a_space_is_told(tenant: Tenant, operator: Tenant) -> None:
     publish_integration(tenant, visibility="public")
     made = operator.client.post("/v1/organizations", {"name": "Empty"}).json
-    refused = call(operator, "create", **asked(operator, tenantId=made["id"]))
+    refused = call(operator, "create", **operation_input(operator, tenantId=made["id"]))
     assert (refused.status, refused.pointers) == (400, ["/tenantId"])
-    nobody = call(operator, "create", **asked(operator, tenantId="org_nobody"))
+    nobody = call(operator, "create", **operation_input(operator, tenantId="org_nobody"))
     assert nobody.code == "ORGANIZATION_NOT_FOUND"
 
 
@@ -555,7 +543,7 @@ def test_a_create_that_is_repeated_after_its_reply_was_lost_makes_one_of_each(
     monkeypatch.setattr("patchbay.platform.dynamodb.pause_seconds", lambda _: 0)
     publish_integration(tenant)
     holder = create_source(tenant)
-    body = asked(tenant, secretRef=f"patchbay://{holder['id']}")
+    body = operation_input(tenant, secretRef=f"patchbay://{holder['id']}")
     path = "/integrations/connection/create/v1.0.0"
     # Given a create whose reply is lost once, or as often as it is tried
     LostReplies(times, applied=applied)
@@ -607,5 +595,5 @@ def test_a_create_that_fails_leaves_nothing(
 
     monkeypatch.setattr(ConnectionStore, "create_connected", crash)
     reference = f"patchbay://{holder['id']}"
-    assert call(tenant, "create", **asked(tenant, secretRef=reference)).status == 500
+    assert call(tenant, "create", **operation_input(tenant, secretRef=reference)).status == 500
     assert everything_in(deployed) == before
