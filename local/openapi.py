@@ -200,7 +200,7 @@ def _stub(declared: Declared) -> Callable[..., None]:
         parameters.append(
             _parameter("if_match", Annotated[str | None, Header(alias="If-Match")], None)
         )
-    stub.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    stub.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect looks for
     stub.__name__ = declared.handler.__name__
     return stub
 

@@ -550,7 +550,7 @@ def test_an_attempt_that_crashes_is_tried_again_and_stops_no_other(
 ) -> None:
     with receiving() as gone:
         fire(tenant, now, gone.url, receiver.url)
-        exchange = sending.exchange  # type: ignore[attr-defined]
+        exchange = sending.exchange  # type: ignore[attr-defined]  # imported there
 
         async def crashing(guard: Any, request: Any, **rest: Any) -> Any:
             if str(request.target.port) in gone.url:

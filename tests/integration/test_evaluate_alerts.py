@@ -686,7 +686,7 @@ def losing_replies_of(operation: str) -> Iterator[None]:
         nonlocal lost
         if not lost and request.headers["X-Amz-Target"].decode().endswith(operation):
             lost = True
-            client._endpoint.http_session.send(request)  # type: ignore[attr-defined]
+            client._endpoint.http_session.send(request)  # type: ignore[attr-defined]  # private to botocore
             raise ReadTimeoutError(endpoint_url="lost")
 
     client.meta.events.register_last("before-send.dynamodb", lose)

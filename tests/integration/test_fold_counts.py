@@ -242,7 +242,7 @@ def test_a_reader_in_mid_fold_sees_every_count_once(spread: Table) -> None:
             mixed = [(after if mask >> n & 1 else before).get(sk) for n, sk in enumerate(names)]
             seen = merged(item for item in mixed if item)
             # Either it is right, or the reader knows that it has to read again
-            assert seen is None or seen == {period: right[period]}  # type: ignore[index]
+            assert seen is None or seen == {period: right[period]}  # type: ignore[index]  # it is set by then
 
 
 def test_a_reader_reads_again_and_gives_up_at_last(spread: Table) -> None:

@@ -303,7 +303,7 @@ def test_an_hour_each_for_many_events_splits_by_time(
     store: EventStore, table: WatchedTable
 ) -> None:
     events = [event(f"run-{n}", ago=timedelta(hours=n)) for n in range(60)]
-    random.Random(1).shuffle(events)  # noqa: S311
+    random.Random(1).shuffle(events)  # noqa: S311 - an order, no secret
 
     assert store.add(events, NOW).accepted == 60
 
@@ -427,7 +427,7 @@ def test_a_writer_who_is_beaten_twice_steps_aside(
     store: EventStore, somebody: EventStore, table: WatchedTable
 ) -> None:
     theirs = [event(f"theirs-{n}") for n in range(2)]
-    table.before = [lambda one=one: void(somebody.add([one], NOW)) for one in theirs]  # type: ignore[misc]
+    table.before = [lambda one=one: void(somebody.add([one], NOW)) for one in theirs]  # type: ignore[misc]  # the default binds the loop
 
     assert store.add([event("ours")], NOW).accepted == 1
 

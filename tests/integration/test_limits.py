@@ -59,7 +59,7 @@ def test_a_lease_returned_while_another_is_taken_stays_returned(
         limiter.leave(ORGANIZATION, "a")
         return item
 
-    integrations_table.get = late  # type: ignore[method-assign]
+    integrations_table.get = late  # type: ignore[method-assign]  # answers late
     # When somebody enters by it
     limiter.enter(ORGANIZATION, "b", Limit(100, 2), NOW, LEASE)
     # Then the other lease is not back

@@ -181,7 +181,7 @@ def test_a_create_that_is_refused_names_the_field_and_makes_nothing(
     assert tenant.client.get(f"{tenant.connectors}/sources").json["items"] == []
 
 
-@pytest.mark.parametrize("field", sorted(operation_input(Tenant("", "", "", None))))  # type: ignore[arg-type]
+@pytest.mark.parametrize("field", sorted(operation_input(Tenant("", "", "", None))))  # type: ignore[arg-type]  # for its keys
 def test_every_field_of_a_create_that_the_contract_requires_is_required(
     tenant: Tenant, field: str
 ) -> None:

@@ -63,6 +63,6 @@ def test_a_day_of_failures_has_a_bounded_number_of_attempts() -> None:
     for roll, least, most in ((1.0, 15, 21), (0.0, 28, 33)):
         waited, attempts = timedelta(0), 1
         while waited < GIVE_UP_AFTER:
-            waited += pause(attempts, None, lambda roll=roll: roll)  # type: ignore[misc]
+            waited += pause(attempts, None, lambda roll=roll: roll)  # type: ignore[misc]  # the default binds the loop
             attempts += 1
         assert least <= attempts <= most

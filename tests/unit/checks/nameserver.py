@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import dnslib  # type: ignore[import-untyped]
+import dnslib  # type: ignore[import-untyped]  # it ships no types
 
 
 @dataclass

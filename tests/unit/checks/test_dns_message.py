@@ -2,7 +2,7 @@
 
 import struct
 
-import dnslib  # type: ignore[import-untyped]
+import dnslib  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,7 +162,7 @@ def test_an_answer_to_something_else_is_refused() -> None:
         ("example.com", "AAAA", 7),
     ):
         with pytest.raises(NotAnAnswer):
-            read_answer(reply, name, kind, number)  # type: ignore[arg-type]
+            read_answer(reply, name, kind, number)  # type: ignore[arg-type]  # a tuple of texts
     with pytest.raises(NotAnAnswer):
         read_answer(question("example.com", "A", 7), "example.com", "A", 7)
     with pytest.raises(NotAnAnswer):

@@ -149,7 +149,7 @@ def own_resolver(target: dict[str, str]) -> str:
             return system.asked
 
     assert asyncio.run(asked()) == []
-    record = {**DNS["record"], "resolver": "169.254.169.253"}  # type: ignore[dict-item]
+    record = {**DNS["record"], "resolver": "169.254.169.253"}  # type: ignore[dict-item]  # a row of mixed values
     return has_no_option({**DNS, "record": record}, "record/resolver")
 
 

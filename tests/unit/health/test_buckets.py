@@ -68,7 +68,7 @@ def count(events: list[Event]) -> Bucket:
 @given(events_of_a_day, st.randoms(use_true_random=False))
 def test_the_fold_is_the_plain_count_in_any_order(events: list[Event], random: object) -> None:
     shuffled = list(events)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis's Random
 
     assert Bucket().absorb(shuffled) == count(events)
 

@@ -86,7 +86,7 @@ def test_what_is_older_than_an_hour_is_skipped_and_said() -> None:
 
 def test_a_dispatcher_that_dies_before_the_end_is_repeated_by_the_next() -> None:
     class Dying(World):
-        def send(self, orders: object) -> None:  # noqa: ARG002
+        def send(self, orders: object) -> None:  # noqa: ARG002 - as the port has it
             raise TemporarilyUnavailable
 
     here = Dying(intervals=every_interval(IDS), mark=NOON - MINUTE)

@@ -27,7 +27,7 @@ def outages(chance: Random) -> list[tuple[datetime, datetime]]:
 
 
 def test_thirty_days_of_outages_are_each_told_once() -> None:
-    chance = Random(7)  # noqa: S311
+    chance = Random(7)  # noqa: S311 - a repeatable test, no secret
     names = ["1m"] + ["5m"] * 6 + ["15m"] * 6
     intervals = dict(zip(connection_ids(13), names, strict=True))
     index: dict[str, list[tuple[str, str]]] = defaultdict(list)

@@ -255,7 +255,7 @@ def test_a_failure_that_lasts_is_recorded_after_two_more_looks() -> None:
 def test_what_a_second_can_not_change_is_not_looked_at_again(code: str) -> None:
     here = minutely(1)
     [one] = here.intervals
-    here.answers[one] = lambda: failed(code)  # type: ignore[arg-type]
+    here.answers[one] = lambda: failed(code)  # type: ignore[arg-type]  # a code as a text
     sweep(here, [first()], replace(QUICK, test_ms=6000))
     assert here.dialled[one, NOON] == 1
 
@@ -316,7 +316,7 @@ def test_the_canary_is_left_alone_while_everything_is_reached() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_befalls_the_deliveries_every_due_test_is_in_the_history_once(seed: int) -> None:
     """Missed minutes, racing dispatchers, doubled messages, failures and crashes, other lanes."""
-    chance = Random(seed)  # noqa: S311
+    chance = Random(seed)  # noqa: S311 - a repeatable test, no secret
     here = World(intervals=every_interval(connection_ids(80)), mark=NOON - MINUTE)
     minute, minutes = NOON, []
     for _ in range(6):

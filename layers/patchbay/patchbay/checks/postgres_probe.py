@@ -12,7 +12,7 @@ import ssl
 import struct
 from typing import Final
 
-from scramp import ScramClient, ScramException  # type: ignore[import-untyped]
+from scramp import ScramClient, ScramException  # type: ignore[import-untyped]  # it ships no types
 
 from patchbay.checks.codes import Code
 from patchbay.checks.egress import Connection, EgressGuard
