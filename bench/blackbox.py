@@ -57,10 +57,10 @@ def rows() -> list[Row]:
 def _ours(url: str, port: int, authority: Path) -> tuple[float, float]:
     """Milliseconds of CPU for one test, from its plan to its report; tests a second."""
     os.environ["SSL_CERT_FILE"] = str(authority)
-    from patchbay.checks.egress import EgressGuard
     from patchbay.checks.plan import CheckTarget, compile_plan
-    from patchbay.checks.policy import EgressPolicy
     from patchbay.checks.runner import run
+    from patchbay.egress.guard import EgressGuard
+    from patchbay.egress.policy import EgressPolicy
 
     guard = EgressGuard(EgressPolicy.parse(f"127.0.0.1/32:{port}"))
     step = {"name": "page", "kind": "http", "request": {"url": url}, "expect": {"status": [200]}}

@@ -21,10 +21,10 @@ from typing import Any, Final
 import h11
 
 from bench.report import Row, table
-from patchbay.checks.egress import EgressGuard
 from patchbay.checks.plan import CheckTarget, compile_plan
-from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.runner import run
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.policy import EgressPolicy
 
 BUDGET_MS: Final = 0.6
 AT_ONCE: Final = 64

@@ -27,15 +27,15 @@ from bench import prices
 from bench.health import item_bytes
 from bench.report import Row, table
 from patchbay.checks.binding import binding_of
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.history import TestHistory
-from patchbay.checks.policy import EgressPolicy
-from patchbay.checks.testing import Tester
+from patchbay.connection_tests.history import TestHistory
+from patchbay.connection_tests.tester import Tester
 from patchbay.connections.configuring import Configurator
 from patchbay.connections.model import Monitor, MonitorInterval, NewConnection, NewEndpoint
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, place_of
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.policy import EgressPolicy
 from patchbay.health.store import EventStore
 from patchbay.monitors.canary import CanaryTarget
 from patchbay.monitors.dispatching import Dispatcher

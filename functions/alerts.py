@@ -60,8 +60,8 @@ def _outbox() -> Outbox:
 def _rulebook() -> "Rulebook":
     from patchbay.alerts.channels import Keyring, allowed_topics
     from patchbay.alerts.rules import Rulebook
-    from patchbay.checks.policy import EgressPolicy
     from patchbay.connections.vault import Vault
+    from patchbay.egress.policy import EgressPolicy
 
     settings = _settings()
     return Rulebook(

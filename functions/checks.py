@@ -3,7 +3,8 @@
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from patchbay.checks.contracts import (
+from patchbay.connection_tests.history import Kind, Subject, TestHistory
+from patchbay.connection_tests.model import (
     Answer,
     ConnectionTest,
     ConnectionTestOutput,
@@ -11,8 +12,7 @@ from patchbay.checks.contracts import (
     ModeQuery,
     RecordedTest,
 )
-from patchbay.checks.history import Kind, Subject, TestHistory
-from patchbay.checks.reading import TestReader
+from patchbay.connection_tests.reader import TestReader
 from patchbay.connections.store import ConnectionStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
@@ -26,9 +26,9 @@ from patchbay.platform.settings import ChecksSettings
 from patchbay.tenancy.access import Permission, Principal, admit
 
 if TYPE_CHECKING:
-    from patchbay.checks.egress import EgressGuard
-    from patchbay.checks.on_demand import OnDemandTests
-    from patchbay.checks.testing import Tester
+    from patchbay.connection_tests.on_demand import OnDemandTests
+    from patchbay.connection_tests.tester import Tester
+    from patchbay.egress.guard import EgressGuard
 
 
 @cache
@@ -61,7 +61,7 @@ def _reader() -> TestReader:
 
 @cache
 def _tester() -> "Tester":
-    from patchbay.checks.testing import Tester
+    from patchbay.connection_tests.tester import Tester
     from patchbay.connections.vault import Vault
     from patchbay.health.store import EventStore
     from patchbay.registry.store import RegistryStore
@@ -78,7 +78,7 @@ def _tester() -> "Tester":
 
 @cache
 def _guard() -> "EgressGuard":
-    from patchbay.checks.egress import EgressGuard
+    from patchbay.egress.guard import EgressGuard
 
     settings = _settings()
     return EgressGuard.configured(
@@ -88,8 +88,8 @@ def _guard() -> "EgressGuard":
 
 @lru_cache(maxsize=8)
 def _tests(domain_name: str) -> "OnDemandTests":
-    from patchbay.checks.on_demand import OnDemandTests
-    from patchbay.checks.queue import TestQueue
+    from patchbay.connection_tests.on_demand import OnDemandTests
+    from patchbay.connection_tests.queue import TestQueue
     from patchbay.platform.limits import Limit, Limiter
 
     settings = _settings()

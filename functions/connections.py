@@ -43,11 +43,11 @@ from patchbay.tenancy.access import Permission, Principal, admit, authorize
 from patchbay.tenancy.store import TenancyStore
 
 if TYPE_CHECKING:
-    from patchbay.checks.contracts import Answer, TestedEndpoint
-    from patchbay.checks.egress import EgressGuard
+    from patchbay.connection_tests.model import Answer, TestedEndpoint
     from patchbay.connections.configuring import Configurator, OpenSecrets
     from patchbay.connections.operations import ConnectionOperations
     from patchbay.connections.vault import Vault
+    from patchbay.egress.guard import EgressGuard
     from patchbay.registry.model import Release
     from patchbay.registry.store import RegistryStore
 
@@ -115,7 +115,7 @@ def _operations() -> "ConnectionOperations":
 
 def _of_change() -> dict[int, Any]:
     """What a change of an endpoint may answer, for the document."""
-    from patchbay.checks.contracts import TestedEndpoint
+    from patchbay.connection_tests.model import TestedEndpoint
 
     return {200: Endpoint | TestedEndpoint | EditReport}
 
@@ -128,7 +128,7 @@ def _of_release() -> dict[int, Any]:
 
 @cache
 def _guard() -> "EgressGuard":
-    from patchbay.checks.egress import EgressGuard
+    from patchbay.egress.guard import EgressGuard
 
     settings = _settings()
     return EgressGuard.configured(
@@ -140,8 +140,8 @@ def _tested(
     domain_name: str, endpoint: Endpoint, release: "Release", open_secrets: "OpenSecrets"
 ) -> "Answer":
     """A test as somebody asked for it: within the tenant's limits, and not of this API."""
-    from patchbay.checks.on_demand import in_flight
-    from patchbay.checks.testing import try_endpoint
+    from patchbay.connection_tests.on_demand import in_flight
+    from patchbay.connection_tests.tester import try_endpoint
     from patchbay.platform.limits import Limit, Limiter
 
     guard = _guard().excluding([domain_name])
@@ -402,7 +402,7 @@ def _changed(
         stored, report = configurator.change_tested(
             organization_id, role, endpoint_id, body, if_match, partial(_tested, domain_name), now
         )
-        from patchbay.checks.contracts import TestedEndpoint
+        from patchbay.connection_tests.model import TestedEndpoint
 
         return Reply(TestedEndpoint.of(stored, report), stored.revision)
     changed = configurator.change_endpoint(organization_id, role, endpoint_id, body, if_match, now)

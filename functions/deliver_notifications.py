@@ -8,10 +8,10 @@ from patchbay.alerts.delivery import Sender
 from patchbay.alerts.outbox import Outbox
 from patchbay.alerts.queue import keys_of
 from patchbay.alerts.store import AlertStore
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.nameservers import Nameservers
-from patchbay.checks.policy import EgressPolicy
 from patchbay.connections.vault import Vault
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.nameservers import Nameservers
+from patchbay.egress.policy import EgressPolicy
 from patchbay.platform.batches import read_each
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table

@@ -3,12 +3,12 @@
 from functools import cache
 from typing import Any
 
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.history import TestHistory
-from patchbay.checks.queued import QueuedTests
-from patchbay.checks.testing import Tester
+from patchbay.connection_tests.history import TestHistory
+from patchbay.connection_tests.queued import QueuedTests
+from patchbay.connection_tests.tester import Tester
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
+from patchbay.egress.guard import EgressGuard
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal

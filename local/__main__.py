@@ -11,7 +11,7 @@ from pathlib import Path
 from local import cloud
 from local.paths import LOCAL, StateDir
 from local.problems import Problem
-from patchbay.checks.policy import EgressPolicy
+from patchbay.egress.policy import EgressPolicy
 
 _DEFAULT_PORT = "3000"
 

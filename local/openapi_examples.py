@@ -5,7 +5,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from patchbay.alerts.model import BacktestRequest, NewRule, RulePatch
-from patchbay.checks.contracts import ConnectionTest, DryRun
+from patchbay.connection_tests.model import ConnectionTest, DryRun
 from patchbay.connections.contracts import CreateConnection, DeleteConnection, UpdateConnection
 from patchbay.connections.model import ConnectionPatch, EndpointPatch, NewConnection, NewEndpoint
 from patchbay.health.model import EventBatch

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import trustme
 
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.model import CheckReport
 from patchbay.checks.plan import CheckTarget, compile_plan
-from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import FakeResolver, in_time
 
 HOST = "db.example.net"

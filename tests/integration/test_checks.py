@@ -10,7 +10,7 @@ import pytest
 
 import checks
 from local.provider import Provider, provider
-from patchbay.checks import testing as engine
+from patchbay.connection_tests import tester as engine
 from patchbay.connections.vault import Vault
 from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration.api import Answer, sample_event

@@ -16,7 +16,7 @@ from tests.integration.api import Answer
 from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET
 
-CORPUS = Path(__file__).parents[1] / "unit/checks/egress.jsonl"
+CORPUS = Path(__file__).parents[1] / "unit/egress/egress.jsonl"
 # Not splitlines: a row holds a line separator of Unicode.
 ROWS = {row["id"]: row for row in map(json.loads, CORPUS.read_text().strip().split("\n"))}
 

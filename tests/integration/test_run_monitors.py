@@ -8,8 +8,8 @@ import pytest
 
 import run_monitors
 from local.provider import Provider, provider
-from patchbay.checks import history as checks_history
-from patchbay.checks import testing
+from patchbay.connection_tests import history as checks_history
+from patchbay.connection_tests import tester as testing
 from patchbay.connections.state import AutoDisable
 from patchbay.connections.store import ConnectionStore
 from patchbay.health.store import EventStore

@@ -10,9 +10,9 @@ import pytest
 import checks
 import run_tests
 from local.provider import Provider, provider
-from patchbay.checks import history, identity
-from patchbay.checks import queue as test_queue
-from patchbay.checks import testing as engine
+from patchbay.connection_tests import history, identity
+from patchbay.connection_tests import queue as test_queue
+from patchbay.connection_tests import tester as engine
 from patchbay.connections.keys import endpoint_key
 from patchbay.health.store import EventStore
 from patchbay.platform import aws as services

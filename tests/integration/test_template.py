@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks import history
-from patchbay.checks import testing as engine
-from patchbay.checks.nameservers import PUBLIC, Nameservers
-from patchbay.checks.policy import EgressPolicy
+from patchbay.connection_tests import history
+from patchbay.connection_tests import tester as engine
+from patchbay.egress.nameservers import PUBLIC, Nameservers
+from patchbay.egress.policy import EgressPolicy
 from patchbay.monitors.sweeping import PAGE_SECONDS
 from patchbay.monitors.wheel import MAX_LANES
 from patchbay.platform import settings

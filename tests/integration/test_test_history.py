@@ -8,10 +8,10 @@ import pytest
 
 import checks
 from local.provider import Provider, provider
-from patchbay.checks import history, identity
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.policy import EgressPolicy
+from patchbay.connection_tests import history, identity
 from patchbay.connections.store import ConnectionStore
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.policy import EgressPolicy
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table

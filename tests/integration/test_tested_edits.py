@@ -8,7 +8,8 @@ import pytest
 
 import connections
 from local.provider import Provider, provider
-from patchbay.checks import runner, testing
+from patchbay.checks import runner
+from patchbay.connection_tests import tester as testing
 from patchbay.connections.configuring import Configurator
 from patchbay.connections.vault import Place
 from patchbay.platform.clock import utc_now

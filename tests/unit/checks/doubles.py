@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.model import CheckReport
 from patchbay.checks.plan import CheckTarget, compile_plan
-from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.policy import EgressPolicy
 
 type Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

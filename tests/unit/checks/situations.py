@@ -12,12 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.model import CheckReport
 from patchbay.checks.plan import CheckTarget, compile_plan
-from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
-from tests.unit.checks.certificates import Authority
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import (
     PATIENT_MS,
     FakeResolver,
@@ -26,6 +25,7 @@ from tests.unit.checks.doubles import (
     http_response,
     serving,
 )
+from tests.unit.egress.certificates import Authority
 
 HOST: Final = "api.acme.example.net"
 SCHEMA: Final = {"properties": {"host": {"type": "string", "format": "hostname"}}}

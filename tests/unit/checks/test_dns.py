@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.egress import EgressGuard, Vetted
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.model import CheckReport
-from patchbay.checks.nameservers import Nameserver, Nameservers
 from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
-from patchbay.checks.policy import EgressPolicy
-from patchbay.checks.resolver import NameserverResolver
+from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
-from patchbay.checks.targets import parse_url
-from tests.unit.checks.corpus import row as corpus_row
-from tests.unit.checks.corpus import rows
-from tests.unit.checks.nameserver import nameserver
+from patchbay.egress.guard import EgressGuard, Vetted
+from patchbay.egress.nameservers import Nameserver, Nameservers
+from patchbay.egress.policy import EgressPolicy
+from patchbay.egress.resolver import NameserverResolver
+from patchbay.egress.url import parse_url
+from tests.unit.egress.corpus import row as corpus_row
+from tests.unit.egress.corpus import rows
+from tests.unit.egress.nameserver import nameserver
 
 pytestmark = pytest.mark.enable_socket
 

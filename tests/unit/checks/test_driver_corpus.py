@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.egress import EgressGuard
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.nameservers import Nameservers
 from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
-from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.runner import run
-from patchbay.checks.targets import parse_url
-from tests.unit.checks.corpus import rows
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.nameservers import Nameservers
+from patchbay.egress.policy import EgressPolicy
+from patchbay.egress.url import parse_url
 from tests.unit.checks.doubles import FakeResolver, serving
-from tests.unit.checks.nameserver import nameserver
+from tests.unit.egress.corpus import rows
+from tests.unit.egress.nameserver import nameserver
 
 pytestmark = pytest.mark.enable_socket
 

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.egress import EgressGuard, default_tls_context
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.model import CheckReport
 from patchbay.checks.plan import compile_plan
-from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
-from tests.unit.checks.certificates import Authority
+from patchbay.egress.guard import EgressGuard, default_tls_context
+from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import (
     PATIENT_MS,
     FakeResolver,
@@ -26,6 +25,7 @@ from tests.unit.checks.doubles import (
     step_for,
     target_for,
 )
+from tests.unit.egress.certificates import Authority
 
 pytestmark = pytest.mark.enable_socket
 

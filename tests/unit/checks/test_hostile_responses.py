@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.model import CheckReport
-from tests.unit.checks.corpus import rows
+from patchbay.checks.report import CheckReport
 from tests.unit.checks.doubles import (
     PATIENT_MS,
     Handler,
@@ -23,6 +22,7 @@ from tests.unit.checks.doubles import (
     step_for,
     target_for,
 )
+from tests.unit.egress.corpus import rows
 
 pytestmark = pytest.mark.enable_socket
 

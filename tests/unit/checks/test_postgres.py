@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.model import CheckReport
-from patchbay.checks.placeholders import Values
 from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems, templates_of
-from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
-from tests.unit.checks.certificates import Authority
+from patchbay.checks.templates import Values
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import PATIENT_MS, FakeResolver, Handler, in_time, serving
+from tests.unit.egress.certificates import Authority
 
 HOST = "db.example.net"
 PASSWORD = "right-password-4242"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.model import CheckReport, Step
 from patchbay.checks.plan import Plan, PlannedStep, compile_plan
-from patchbay.checks.policy import EgressPolicy
 from patchbay.checks.probe import Compiled, Outcome
+from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.runner import run
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import (
     KEY,
     Handler,

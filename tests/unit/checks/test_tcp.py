@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.model import CheckReport
 from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
-from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import PATIENT_MS, Handler, in_time, serving
 
 SCHEMA: dict[str, Any] = {

@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.checks.certificate_expiry import WARN_DAYS, expiry_notice
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.model import CheckReport
 from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
-from patchbay.checks.policy import EgressPolicy
+from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
-from tests.unit.checks.certificates import Authority
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import (
     PATIENT_MS,
     FakeResolver,
@@ -27,6 +26,7 @@ from tests.unit.checks.doubles import (
     in_time,
     serving,
 )
+from tests.unit.egress.certificates import Authority
 
 HOST = "api.example.net"
 DAY = 86_400

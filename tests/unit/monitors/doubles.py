@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from patchbay.checks.codes import Code, describe
-from patchbay.checks.model import CheckReport, Step
+from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.verdict import verdict
 from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, slot_pk
 from patchbay.monitors.queue import Order, Received

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from patchbay.checks.model import CheckReport
+from patchbay.checks.report import CheckReport
 from patchbay.monitors.dispatching import Dispatcher
 from patchbay.monitors.queue import Received
 from patchbay.monitors.sweeping import PART, Limits, Sweeper, Swept

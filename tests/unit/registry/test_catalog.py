@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 from semver import Version
 
+from patchbay.checks.auth_config import secret_names
 from patchbay.checks.kinds.http import HttpProbe
 from patchbay.checks.plan import CheckTarget, Plan, compile_plan, plan_problems
-from patchbay.checks.ports import ALLOWED_PORTS
+from patchbay.egress.ports import ALLOWED_PORTS
 from patchbay.platform.ids import new_id
 from patchbay.platform.schemas import document_problems
-from patchbay.registry.auth_config import secret_names
 from patchbay.registry.model import Integration, NewIntegration, TrustTier, Visibility
 from patchbay.registry.publishing import problems_of
 

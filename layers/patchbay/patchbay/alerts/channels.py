@@ -12,12 +12,12 @@ from typing import Final
 
 from patchbay.alerts.model import Webhook
 from patchbay.alerts.signing import new_secret
-from patchbay.checks.addresses import is_public
 from patchbay.checks.failures import EgressBlocked
-from patchbay.checks.policy import EgressPolicy
-from patchbay.checks.ports import ALLOWED_PORTS
-from patchbay.checks.targets import Target, literal_address, parse_url
 from patchbay.connections.vault import Place, Vault
+from patchbay.egress.addresses import is_public
+from patchbay.egress.policy import EgressPolicy
+from patchbay.egress.ports import ALLOWED_PORTS
+from patchbay.egress.url import Target, literal_address, parse_url
 from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import InternalError

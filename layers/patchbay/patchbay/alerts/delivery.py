@@ -30,12 +30,12 @@ from patchbay.alerts.outbox import Outbox, Outgoing
 from patchbay.alerts.signing import signed_headers
 from patchbay.alerts.standing import LANES
 from patchbay.alerts.store import AlertStore
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.exchange import Response, exchange
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.policy import EgressPolicy
-from patchbay.checks.request import Request
-from patchbay.checks.retry_after import retry_after_seconds
+from patchbay.egress.exchange import Response, exchange
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.policy import EgressPolicy
+from patchbay.egress.request import Request
+from patchbay.egress.retry_after import retry_after_seconds
 from patchbay.platform.aws import Refused, call, client
 from patchbay.platform.clock import Clock, to_text
 from patchbay.platform.dynamodb import Key

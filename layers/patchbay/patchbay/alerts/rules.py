@@ -23,8 +23,8 @@ from patchbay.alerts.model import (
 )
 from patchbay.alerts.store import AlertStore
 from patchbay.checks.failures import EgressBlocked
-from patchbay.checks.policy import EgressPolicy
 from patchbay.connections.keys import secret_key
+from patchbay.egress.policy import EgressPolicy
 from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound, Problem, SecretsLost
 from patchbay.platform.ids import Stamp

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from patchbay.checks.credentials import credential
-from patchbay.checks.placeholders import ValueRefused, Values
 from patchbay.checks.plan import CheckTarget, templates_of
 from patchbay.checks.probe import StepTemplate
+from patchbay.checks.templates import ValueRefused, Values
 from patchbay.registry.model import Release
 
 _PLACES: Final = frozenset({"hostname", "idn-hostname", "ipv4", "ipv6", "uri", "uri-reference"})

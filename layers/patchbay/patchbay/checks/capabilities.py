@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from pydantic import ConfigDict
 
 from patchbay.checks.codes import describe
-from patchbay.checks.model import Diagnosis, Step
+from patchbay.checks.report import Diagnosis, Step
 from patchbay.platform.model import Model
 from patchbay.registry.terms import Capability, Role
 

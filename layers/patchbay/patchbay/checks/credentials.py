@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from patchbay.checks.headers import name_problem, value_problem
-from patchbay.checks.placeholders import Placeholder, ValueRefused
+from patchbay.checks.auth_config import SECRETS_OF_TYPE, auth_type
 from patchbay.checks.problems import Problem
-from patchbay.registry.auth_config import SECRETS_OF_TYPE, auth_type
+from patchbay.checks.templates import Placeholder, ValueRefused
+from patchbay.egress.headers import name_problem, value_problem
 
 DEFAULT_HEADER: Final = "Authorization"
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from patchbay.checks.headers import is_header_name
 from patchbay.checks.json_pointer import MISSING, is_pointer, resolve
 from patchbay.checks.problems import Problem, Problems
+from patchbay.egress.headers import is_header_name
 
 type Operator = Literal["equals", "exists", "type"]
 

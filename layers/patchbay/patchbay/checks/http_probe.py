@@ -4,16 +4,16 @@ import json
 from datetime import UTC, datetime
 
 from patchbay.checks.codes import Code
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.exchange import Response, exchange
 from patchbay.checks.failures import CheckFailure, EgressBlocked
 from patchbay.checks.json_pointer import resolve
 from patchbay.checks.kinds.http import HttpProbe
 from patchbay.checks.probe import Outcome, Phases
-from patchbay.checks.redirects import REDIRECTS, after_redirect
 from patchbay.checks.refusals import refusal, refusal_within
-from patchbay.checks.request import Request
-from patchbay.checks.retry_after import retry_after_seconds
+from patchbay.egress.exchange import Response, exchange
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.redirects import REDIRECTS, after_redirect
+from patchbay.egress.request import Request
+from patchbay.egress.retry_after import retry_after_seconds
 
 
 async def run_http(

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from patchbay.checks.auth_config import SECRETS_OF_TYPE, auth_type
 from patchbay.checks.credentials import credential, credential_problems
 from patchbay.checks.kinds import KINDS, kind_of
-from patchbay.checks.model import StepCategory
-from patchbay.checks.placeholders import Declared, Placeholder, ValueRefused, Values
 from patchbay.checks.probe import Compiled, StepTemplate
 from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.report import StepCategory
+from patchbay.checks.templates import Declared, Placeholder, ValueRefused, Values
 from patchbay.platform.schemas import with_defaults
-from patchbay.registry.auth_config import SECRETS_OF_TYPE, auth_type
 
 DEFAULT_TIMEOUT_MS: Final = 10_000
 MAX_TIMEOUT_MS: Final = 60_000

@@ -15,10 +15,10 @@ from typing import Final
 from scramp import ScramClient, ScramException  # type: ignore[import-untyped]  # it ships no types
 
 from patchbay.checks.codes import Code
-from patchbay.checks.egress import Connection, EgressGuard
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.kinds.postgres import PostgresProbe
 from patchbay.checks.probe import Outcome, Phases
+from patchbay.egress.guard import Connection, EgressGuard
 
 MAX_WIRE: Final = 64 * 1024
 MAX_MESSAGE: Final = 32 * 1024

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from patchbay.checks.codes import Code
 from patchbay.checks.credentials import Credential
-from patchbay.checks.placeholders import Declared, Placeholder, Values
+from patchbay.checks.templates import Declared, Placeholder, Values
 
 if TYPE_CHECKING:
-    from patchbay.checks.egress import EgressGuard
+    from patchbay.egress.guard import EgressGuard
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from patchbay.checks.codes import describe
-from patchbay.checks.model import CheckReport, Diagnosis, Step
+from patchbay.checks.report import CheckReport, Diagnosis, Step
 from patchbay.checks.verdict import verdict
 from patchbay.platform.errors import Problem
 

@@ -22,9 +22,11 @@ from typing import Final, Required, TypedDict
 
 from patchbay.checks.certificate_expiry import expiry_notice
 from patchbay.checks.codes import Code, describe
-from patchbay.checks.egress import EgressGuard
 from patchbay.checks.failures import CheckFailure, Phase
-from patchbay.checks.model import (
+from patchbay.checks.plan import Plan, PlannedStep
+from patchbay.checks.probe import Compiled, Notice, Outcome, Phases
+from patchbay.checks.redaction import Redactor
+from patchbay.checks.report import (
     CheckReport,
     Diagnosis,
     Fault,
@@ -33,11 +35,9 @@ from patchbay.checks.model import (
     StepCategory,
     StepStatus,
 )
-from patchbay.checks.placeholders import ValueRefused
-from patchbay.checks.plan import Plan, PlannedStep
-from patchbay.checks.probe import Compiled, Notice, Outcome, Phases
-from patchbay.checks.redaction import Redactor
+from patchbay.checks.templates import ValueRefused
 from patchbay.checks.verdict import verdict
+from patchbay.egress.guard import EgressGuard
 
 MAX_ACCOUNT: Final = 200
 # A probe ends itself at its deadline; one that does not is ended this much later.

@@ -8,15 +8,15 @@ from oauthlib.oauth2.rfc6749.errors import MissingTokenError, OAuth2Error
 from oauthlib.oauth2.rfc6749.parameters import parse_token_response, prepare_token_request
 
 from patchbay.checks.codes import Code
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.exchange import Response, exchange
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.headers import value_problem
 from patchbay.checks.kinds.oauth2_token import REFRESH_TOKEN, TokenProbe
 from patchbay.checks.probe import Notice, Outcome, Phases
 from patchbay.checks.refusals import refusal, said_of_grant
-from patchbay.checks.request import Request
-from patchbay.checks.retry_after import retry_after_seconds
+from patchbay.egress.exchange import Response, exchange
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.headers import value_problem
+from patchbay.egress.request import Request
+from patchbay.egress.retry_after import retry_after_seconds
 from patchbay.platform.clock import utc_now
 
 # RFC 6749 §5.2, and what its authors left to servers: what each error means for a grant of ours.

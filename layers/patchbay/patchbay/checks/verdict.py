@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from patchbay.checks.codes import Code, describe
-from patchbay.checks.model import CheckReport, Fault, Step
+from patchbay.checks.report import CheckReport, Fault, Step
 
 PASSED = "Connection test passed"
 NOTHING_CALLED = (

@@ -14,13 +14,13 @@ from pydantic import (
     field_validator,
 )
 
+from patchbay.checks.auth_config import SecretName
 from patchbay.connections.health_status import HealthStatus
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
 from patchbay.platform.validation import DisplayName, FieldError, NotNull, Told, WholeNumber, within
-from patchbay.registry.auth_config import SecretName
 from patchbay.registry.terms import Category, IntegrationKey, Role
 from patchbay.registry.versions import MAX_RANGE, RANGE_PATTERN
 

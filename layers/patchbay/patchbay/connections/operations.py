@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from patchbay.checks.auth_config import secret_names
 from patchbay.connections.configuring import (
     Configurator,
     become,
@@ -54,7 +55,6 @@ from patchbay.platform.errors import (
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import serially
 from patchbay.platform.validation import problems_of
-from patchbay.registry.auth_config import secret_names
 from patchbay.registry.store import RegistryStore
 from patchbay.registry.terms import Role
 from patchbay.tenancy.model import Space

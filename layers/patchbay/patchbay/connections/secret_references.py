@@ -15,13 +15,13 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from patchbay.checks.auth_config import secret_names
 from patchbay.connections.model import Secrets
 from patchbay.connections.secret_rules import schema_problems
 from patchbay.platform.aws import Refused, call, client
 from patchbay.platform.errors import InternalError, InvalidInput, InvalidJson, ReferenceDenied
 from patchbay.platform.logging import logger
 from patchbay.platform.strict_json import compact, loads
-from patchbay.registry.auth_config import secret_names
 from patchbay.registry.model import Release
 
 _SCHEME: Final = "aws://secretsmanager/"

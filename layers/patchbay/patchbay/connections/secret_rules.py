@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from patchbay.checks.auth_config import secret_names
 from patchbay.platform.errors import Problem
 from patchbay.platform.schemas import document_problems
-from patchbay.registry.auth_config import secret_names
 from patchbay.registry.manifest import read
 from patchbay.registry.model import Release
 

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Final
 
-from patchbay.checks.egress import EgressGuard
 from patchbay.checks.failures import CheckFailure, EgressBlocked
-from patchbay.checks.targets import parse_url
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.url import parse_url
 from patchbay.platform.logging import logger
 
 _SECONDS: Final = 5.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from patchbay.checks.codes import Code, describe
-from patchbay.checks.model import CheckReport
+from patchbay.checks.report import CheckReport
 
 UNREACHED: Final[frozenset[Code]] = frozenset(
     {

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
-from patchbay.checks.model import CheckReport
+from patchbay.checks.report import CheckReport
 from patchbay.monitors.faults import UNREACHED, Seen, excused, is_ours
 from patchbay.monitors.queue import Order, Received
 from patchbay.monitors.store import Members

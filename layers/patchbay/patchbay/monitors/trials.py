@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from patchbay.checks.codes import describe
-from patchbay.checks.model import CheckReport, Diagnosis, Step
+from patchbay.checks.report import CheckReport, Diagnosis, Step
 from patchbay.checks.verdict import verdict
 from patchbay.platform.logging import logger
 

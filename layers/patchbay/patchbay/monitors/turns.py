@@ -13,19 +13,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from patchbay.checks.changes import Passed
-from patchbay.checks.egress import EgressGuard
-from patchbay.checks.history import Kind, Subject, TestHistory
-from patchbay.checks.identity import TestIdentity
-from patchbay.checks.model import CheckReport
 from patchbay.checks.plan import DEFAULT_TIMEOUT_MS
-from patchbay.checks.testing import Budget, Ended, Finished, Prepared, Recorded, Tester
+from patchbay.checks.report import CheckReport
+from patchbay.connection_tests.changes import Passed
+from patchbay.connection_tests.history import Kind, Subject, TestHistory
+from patchbay.connection_tests.identity import TestIdentity
+from patchbay.connection_tests.tester import Budget, Ended, Finished, Prepared, Recorded, Tester
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.keys import endpoint_key, secret_key
 from patchbay.connections.model import Connection
 from patchbay.connections.state import State, first_failure
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.wheel import is_due
+from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.store import Members
 from patchbay.monitors.trials import Trial, crashed
 from patchbay.platform.clock import Clock

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from patchbay.checks.auth_config import auth_config_problems
 from patchbay.platform.errors import Problem
 from patchbay.platform.schemas import default_problems, object_schema_problems
-from patchbay.registry.auth_config import auth_config_problems
 from patchbay.registry.manifest import manifest_problems
 from patchbay.registry.model import Integration
 

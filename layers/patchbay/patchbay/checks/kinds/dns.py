@@ -25,9 +25,10 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Literal
 
 from patchbay.checks.credentials import Credential
-from patchbay.checks.dns_message import RECORD_TYPES, RecordType
 from patchbay.checks.failures import CheckFailure, EgressBlocked
-from patchbay.checks.placeholders import (
+from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.templates import (
     Declared,
     HostTemplate,
     Parts,
@@ -38,12 +39,11 @@ from patchbay.checks.placeholders import (
     placeholders_of,
     split_template,
 )
-from patchbay.checks.probe import Compiled, Outcome, Phases
-from patchbay.checks.problems import Problem, Problems
-from patchbay.checks.targets import literal_address, parse_host
+from patchbay.egress.dns_message import RECORD_TYPES, RecordType
+from patchbay.egress.url import literal_address, parse_host
 
 if TYPE_CHECKING:
-    from patchbay.checks.egress import EgressGuard
+    from patchbay.egress.guard import EgressGuard
 
 MAX_VALUE: Final = 1024
 _KEYS: Final = frozenset({"name", "type", "equals", "contains"})

@@ -32,9 +32,10 @@ from patchbay.checks.expectations import (
     Expectation,
     read_expectation,
 )
-from patchbay.checks.headers import name_problem, value_problem
 from patchbay.checks.json_pointer import is_pointer
-from patchbay.checks.placeholders import (
+from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.templates import (
     Declared,
     Parts,
     Placeholder,
@@ -45,14 +46,13 @@ from patchbay.checks.placeholders import (
     placeholders_of,
     split_template,
 )
-from patchbay.checks.probe import Compiled, Outcome, Phases
-from patchbay.checks.problems import Problem, Problems
-from patchbay.checks.redirects import MAX_REDIRECTS
-from patchbay.checks.request import Request
-from patchbay.checks.targets import parse_url
+from patchbay.egress.headers import name_problem, value_problem
+from patchbay.egress.redirects import MAX_REDIRECTS
+from patchbay.egress.request import Request
+from patchbay.egress.url import parse_url
 
 if TYPE_CHECKING:
-    from patchbay.checks.egress import EgressGuard
+    from patchbay.egress.guard import EgressGuard
 
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _SAFE_METHODS: Final = _METHODS | {"POST", "OPTIONS"}

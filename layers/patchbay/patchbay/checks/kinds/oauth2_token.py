@@ -27,7 +27,9 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from urllib.parse import quote_plus
 
 from patchbay.checks.credentials import Credential, basic_value
-from patchbay.checks.placeholders import (
+from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.templates import (
     Declared,
     Parts,
     Placeholder,
@@ -38,12 +40,10 @@ from patchbay.checks.placeholders import (
     placeholders_of,
     split_template,
 )
-from patchbay.checks.probe import Compiled, Outcome, Phases
-from patchbay.checks.problems import Problem, Problems
-from patchbay.checks.targets import Target, parse_url
+from patchbay.egress.url import Target, parse_url
 
 if TYPE_CHECKING:
-    from patchbay.checks.egress import EgressGuard
+    from patchbay.egress.guard import EgressGuard
 
 type Grant = Literal["client_credentials", "refresh_token"]
 type ClientAuth = Literal["basic", "body", "none"]

@@ -29,7 +29,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from patchbay.checks.credentials import Credential
-from patchbay.checks.placeholders import (
+from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.server_address import Service, ServiceTemplate
+from patchbay.checks.templates import (
     Declared,
     Parts,
     Placeholder,
@@ -39,12 +42,9 @@ from patchbay.checks.placeholders import (
     placeholders_of,
     split_template,
 )
-from patchbay.checks.probe import Compiled, Outcome, Phases
-from patchbay.checks.problems import Problem, Problems
-from patchbay.checks.service import Service, ServiceTemplate
 
 if TYPE_CHECKING:
-    from patchbay.checks.egress import EgressGuard
+    from patchbay.egress.guard import EgressGuard
 
 type TlsMode = Literal["verify-full", "require"]
 

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.credentials import Credential
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.placeholders import Declared, Placeholder, Values
 from patchbay.checks.probe import Compiled, Outcome, Phases
 from patchbay.checks.problems import Problem, Problems
-from patchbay.checks.service import Service, ServiceTemplate
+from patchbay.checks.server_address import Service, ServiceTemplate
+from patchbay.checks.templates import Declared, Placeholder, Values
 
 if TYPE_CHECKING:
-    from patchbay.checks.egress import EgressGuard
+    from patchbay.egress.guard import EgressGuard
 
 DEFAULT_PORT: Final = 443
 VERSIONS: Final = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}

@@ -1,0 +1,330 @@
+"""`{{variables.name}}` and `{{secrets.name}}`: found in a manifest's texts, filled by place.
+
+A value is encoded for the place it lands in, and refused when it would change the structure around
+it:
+
+| place | what a value may be | encoded |
+|---|---|---|
+| label (within a host) | letters, digits, hyphens | as it is |
+| hostname (the whole host; a variable of `"format": "hostname"`) | what the URL parser takes | as
+it is |
+| path | a non-empty part of one segment, in which nothing decodes to `.` or `..` between slashes |
+all but unreserved |
+| query | any value of a parameter | all but unreserved |
+| header | visible ASCII, inner spaces | as it is |
+
+"Unreserved" is that of RFC 3986, so `/ ? # % &` are all percent-encoded. There are no placeholders
+in a scheme, a user info, a port, the name of a parameter or the name of a header, and no secrets
+in a host: names are sent to resolvers in the clear.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import isfinite
+from typing import Final, Literal
+from urllib.parse import quote, unquote
+
+from patchbay.checks.codes import Code
+from patchbay.checks.failures import BlockDetail, EgressBlocked
+from patchbay.checks.problems import Problem
+from patchbay.egress.headers import value_problem
+from patchbay.egress.url import DEFAULT_PORTS, parse_host, parse_url
+
+type Source = Literal["variables", "secrets"]
+type Place = Literal["label", "hostname", "path", "query", "header"]
+
+_PLACEHOLDER: Final = re.compile(r"\{\{(variables|secrets)\.([A-Za-z_][A-Za-z0-9_-]{0,63})\}\}")
+_URL: Final = re.compile(
+    r"(?P<scheme>[a-z]+)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"
+)
+_LABEL_PART: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
+_SLASH: Final = re.compile(r"[/\\]")
+_DOT_SEGMENTS: Final = frozenset({".", ".."})
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class TemplateError(ValueError):
+    """A text of the manifest is no valid template. The message says why, in the author's terms."""
+
+
+class ValueRefused(ValueError):
+    """A value is missing or can't go where the manifest puts it. Never holds the value.
+
+    `message` says what is wrong with the field at `pointer`, as in "is missing".
+    """
+
+    def __init__(
+        self,
+        pointer: str,
+        message: str,
+        code: Code = "config_invalid",
+        *,
+        detail: BlockDetail | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.problem = Problem(pointer, message, code, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    source: Source
+    name: str
+
+    @property
+    def pointer(self) -> str:
+        """The field of the endpoint that fills it: `/variables/region`, `/secrets/api_key`."""
+        return f"/{self.source}/{self.name}"
+
+
+type Part = str | Placeholder
+type Parts = tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The names that placeholders may use; `hostnames` are the variables of format hostname.
+
+    `scopes` and `token_url` are those of `authConfig`.
+    """
+
+    variables: frozenset[str]
+    secrets: frozenset[str]
+    hostnames: frozenset[str]
+    scopes: tuple[str, ...] = ()
+    token_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What fills the placeholders: the endpoint's variables (with defaults) and its secrets."""
+
+    variables: Mapping[str, object]
+    secrets: Mapping[str, str] = field(repr=False)
+
+    def text(self, placeholder: Placeholder) -> str:
+        """The value as text: booleans as `true` and `false`, numbers as JSON prints them.
+
+        Raises ValueRefused when it is missing or no scalar.
+        """
+        if placeholder.source == "secrets":
+            secret = self.secrets.get(placeholder.name)
+            if not secret:
+                raise ValueRefused(placeholder.pointer, "is missing", "secret_not_found")
+            return secret
+        value = self.variables.get(placeholder.name)
+        if value is None:
+            raise ValueRefused(placeholder.pointer, "is missing", "config_missing_field")
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)):
+            return str(value)
+        raise ValueRefused(placeholder.pointer, "must be a text, a number or a boolean")
+
+
+def split_template(text: str, declared: Declared) -> Parts:
+    """The literals and placeholders of `text` in order.
+
+    Raises TemplateError: stray double braces, or a name that is not declared.
+    """
+    parts: list[Part] = []
+    end = 0
+    for match in _PLACEHOLDER.finditer(text):
+        parts.append(text[end : match.start()])
+        source: Source = "variables" if match[1] == "variables" else "secrets"
+        names = declared.variables if source == "variables" else declared.secrets
+        if match[2] not in names:
+            raise TemplateError(f"{match[0]} is not declared")
+        parts.append(Placeholder(source, match[2]))
+        end = match.end()
+    parts.append(text[end:])
+    if any(isinstance(part, str) and ("{{" in part or "}}" in part) for part in parts):
+        raise TemplateError(
+            "has double braces that are neither {{variables.name}} nor {{secrets.name}}"
+        )
+    return tuple(part for part in parts if part != "")
+
+
+def placeholders_of(parts: Parts) -> Iterator[Placeholder]:
+    return (part for part in parts if isinstance(part, Placeholder))
+
+
+def fill(parts: Parts, values: Values, place: Place) -> str:
+    """The text of a template with its values, each encoded for `place`. Raises ValueRefused."""
+    return "".join(
+        part if isinstance(part, str) else encode(values.text(part), place, part.pointer)
+        for part in parts
+    )
+
+
+def encode(value: str, place: Place, pointer: str) -> str:
+    """`value` as it may stand in `place`. Raises ValueRefused (with `pointer`) if it may not."""
+    if place == "label":
+        if not _LABEL_PART.fullmatch(value):
+            raise ValueRefused(pointer, "may only have letters, digits and hyphens, at most 63")
+        return value.lower()
+    if place == "hostname":
+        return _encode_hostname(value, pointer)
+    if place == "header":
+        problem = value_problem(value)
+        if problem:
+            raise ValueRefused(pointer, problem)
+        return value
+    if _CONTROL.search(value) or (place == "path" and not value):
+        raise ValueRefused(pointer, "is empty or has control characters")
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError as error:
+        raise ValueRefused(pointer, "is not valid Unicode text") from error
+
+
+def _encode_hostname(value: str, pointer: str) -> str:
+    # Brackets and ports belong to the URL around the host, so an IPv6 address is no hostname here.
+    if ":" in value or "[" in value:
+        raise ValueRefused(pointer, "is not a host name")
+    try:
+        return parse_host(value)
+    except EgressBlocked as error:
+        raise ValueRefused(pointer, "is not a host name") from error
+
+
+@dataclass(frozen=True, slots=True)
+class HostTemplate:
+    """A host of a manifest: a name with placeholders for labels, or one placeholder for it all."""
+
+    parts: Parts
+    place: Literal["label", "hostname"]
+
+    @classmethod
+    def parse(cls, text: str, declared: Declared) -> "HostTemplate":
+        """Raises TemplateError."""
+        parts = split_template(text, declared)
+        if any(placeholder.source == "secrets" for placeholder in placeholders_of(parts)):
+            raise TemplateError("has a secret in its host")
+        whole = parts[0] if len(parts) == 1 else None
+        if not isinstance(whole, Placeholder):
+            return cls(parts, "label")
+        if whole.name not in declared.hostnames:
+            raise TemplateError(
+                f'takes its whole host from "{whole.name}", which is not of "format": "hostname"'
+            )
+        return cls(parts, "hostname")
+
+    @property
+    def pointer(self) -> str | None:
+        """The field of the endpoint that decides the host, None when the author did."""
+        return next((part.pointer for part in placeholders_of(self.parts)), None)
+
+    def fill(self, values: Values) -> str:
+        """The host with its values. Raises ValueRefused."""
+        host = fill(self.parts, values, self.place)
+        if self.pointer is not None:
+            try:
+                parse_host(host)
+            except EgressBlocked as error:
+                raise ValueRefused(self.pointer, "does not make a valid host name") from error
+        return host
+
+    def sample(self) -> str:
+        """The host with a harmless value in each place, to see whether the rest of it is valid."""
+        return _sample(self.parts, "x.example.com" if self.place == "hostname" else "x")
+
+
+@dataclass(frozen=True, slots=True)
+class UrlTemplate:
+    """An http(s) URL of a manifest, taken apart before anything is filled in.
+
+    `path` are the segments after the first `/`; `query` the parameters as name and value, the name
+    with its `=` as the author wrote it.
+    """
+
+    scheme: str
+    host: HostTemplate
+    port: str
+    path: tuple[Parts, ...]
+    query: tuple[tuple[str, Parts], ...]
+
+    @classmethod
+    # A monitor reads the same few templates for every test, and this is half of what reading costs.
+    @lru_cache(maxsize=512)
+    def parse(cls, text: str, declared: Declared) -> "UrlTemplate":
+        """Raises TemplateError, also when the URL could not be valid whatever is filled in."""
+        match = _URL.fullmatch(text)
+        if not match or match["scheme"] not in DEFAULT_PORTS:
+            raise TemplateError("is not an absolute http or https URL without a fragment")
+        raw_host, colon, raw_port = _split_port(match["authority"])
+        raw_query = match["query"]
+        template = cls(
+            scheme=match["scheme"],
+            host=HostTemplate.parse(raw_host, declared),
+            port=colon + raw_port,
+            path=tuple(
+                split_template(segment, declared) for segment in match["path"][1:].split("/")
+            ),
+            query=()
+            if raw_query is None
+            else tuple(_split_parameter(text, declared) for text in raw_query.split("&")),
+        )
+        try:
+            parse_url(template._sample())
+        except EgressBlocked as error:
+            raise TemplateError("is not a valid URL") from error
+        return template
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        yield from placeholders_of(self.host.parts)
+        for segment in self.path:
+            yield from placeholders_of(segment)
+        for _, value in self.query:
+            yield from placeholders_of(value)
+
+    def fill(self, values: Values) -> str:
+        """The URL with its values: the same scheme, port and number of segments and parameters.
+
+        Raises ValueRefused.
+        """
+        host = self.host.fill(values)
+        segments = []
+        for parts in self.path:
+            segment = fill(parts, values, "path")
+            pointer = next((part.pointer for part in placeholders_of(parts)), None)
+            # As a server may read it that decodes first, and takes a backslash for a slash.
+            if pointer and _DOT_SEGMENTS.intersection(_SLASH.split(unquote(segment))):
+                raise ValueRefused(pointer, "may not lead to another path by dots (./ or ../)")
+            segments.append(segment)
+        query = "&".join(name + fill(value, values, "query") for name, value in self.query)
+        path = "/".join(segments)
+        return f"{self.scheme}://{host}{self.port}/{path}" + (f"?{query}" if self.query else "")
+
+    def origin(self, values: Values) -> tuple[str, str, int]:
+        """The scheme, canonical host and port that it leads to. Raises ValueRefused."""
+        return parse_url(f"{self.scheme}://{self.host.fill(values)}{self.port}/").origin
+
+    def _sample(self) -> str:
+        """The URL with a harmless value in each place, to see whether the rest of it is valid."""
+        path = "/".join(_sample(segment, "x") for segment in self.path)
+        query = "&".join(name + _sample(value, "x") for name, value in self.query)
+        return f"{self.scheme}://{self.host.sample()}{self.port}/{path}?{query}"
+
+
+def _sample(parts: Parts, value: str) -> str:
+    return "".join(part if isinstance(part, str) else value for part in parts)
+
+
+def _split_port(authority: str) -> tuple[str, str, str]:
+    if authority.endswith("]"):
+        return authority, "", ""
+    host, colon, port = authority.rpartition(":")
+    if not colon:
+        return authority, "", ""
+    if "{{" in port:
+        raise TemplateError("has a placeholder in its port")
+    return host, colon, port
+
+
+def _split_parameter(text: str, declared: Declared) -> tuple[str, Parts]:
+    name, equals, value = text.partition("=")
+    if "{{" in name:
+        raise TemplateError("has a placeholder in the name of a query parameter")
+    return name + equals, split_template(value, declared)

@@ -1,0 +1,1 @@
+"""Tests of what is connected, and their history."""

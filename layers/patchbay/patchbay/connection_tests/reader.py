@@ -1,0 +1,44 @@
+"""Reads the history of what is there, and nothing that is needed to test."""
+
+from patchbay.connection_tests.history import Subject, TestHistory
+from patchbay.connection_tests.model import RecordedTest
+from patchbay.connections.model import Connection, Lifecycle
+from patchbay.connections.store import ConnectionStore
+from patchbay.platform.clock import Clock
+from patchbay.platform.errors import Conflict
+from patchbay.platform.lists import Listing, ListQuery
+
+
+class TestReader:
+    def __init__(self, store: ConnectionStore, history: TestHistory, clock: Clock) -> None:
+        self._store = store
+        self._history = history
+        self._clock = clock
+
+    def test(self, subject: Subject, test_id: str) -> RecordedTest:
+        """A test as it stands in the history. Raises `NotFound`."""
+        require(self._store, subject)
+        return self._history.test(subject, test_id, self._clock())
+
+    def page(self, subject: Subject, query: ListQuery) -> Listing[RecordedTest]:
+        """The history, newest first. Raises `NotFound`, `InvalidCursor`."""
+        require(self._store, subject)
+        return self._history.tests(subject, query, self._clock())
+
+
+def require(store: ConnectionStore, subject: Subject, *, testable: bool = False) -> None:
+    """Raises `NotFound` for what is not there, or is another organization's.
+
+    With `testable` it raises `Conflict` for a connection that is disabled.
+    """
+    if subject.role:
+        store.endpoint(subject.organization_id, subject.role, subject.id)
+        return
+    connection = store.connection(subject.organization_id, subject.id)
+    if testable:
+        refuse_disabled(connection)
+
+
+def refuse_disabled(connection: Connection) -> None:
+    if connection.status is Lifecycle.DISABLED:
+        raise Conflict("The connection is disabled: make it active to test it.")

@@ -1,0 +1,1 @@
+"""What may be dialed, and dialing it. Knows nothing of checks."""

@@ -1,0 +1,173 @@
+"""Asks name servers that the operator chose: over UDP, and over TCP what does not fit.
+
+These are the only sockets besides the guard's. Nothing that a tenant gives decides whom they reach.
+"""
+
+import asyncio
+import secrets
+import socket
+import struct
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final, Self
+
+from patchbay.checks.failures import CheckFailure, is_exhaustion
+from patchbay.egress.addresses import Address
+from patchbay.egress.dns_message import (
+    Answer,
+    NotAnAnswer,
+    RecordType,
+    question,
+    read_answer,
+)
+
+PUBLIC: Final = "1.1.1.1,9.9.9.9"
+"""Cloudflare's and Quad9's: public resolvers that know no private zone of ours."""
+TRY_SECONDS: Final = 1.5
+_MAX_DATAGRAM: Final = 4096
+_ANSWERS: Final = frozenset({0, 3})
+"""The codes that answer: success, and no such name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nameserver:
+    address: Address
+    port: int = 53
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A server from `9.9.9.9`, `9.9.9.9:5353`, `2620:fe::fe` or `[2620:fe::fe]:5353`.
+
+        Raises ValueError.
+        """
+        host, colon, port = text.rpartition(":")
+        if not colon or "]" in port or (host.count(":") and not host.startswith("[")):
+            host, port = text, "53"
+        if not port.isdecimal() or not port.isascii() or not 1 <= int(port) <= 65535:
+            raise ValueError(f"{text!r} is not the address of a name server")
+        return cls(ip_address(host.removeprefix("[").removesuffix("]")), int(port))
+
+
+class Nameservers:
+    """Recursive name servers, asked in turn until one answers."""
+
+    def __init__(self, servers: str | Sequence[Nameserver] = PUBLIC) -> None:
+        """`servers`: in the order to ask them, as text separated by commas. Raises ValueError."""
+        if isinstance(servers, str):
+            servers = [Nameserver.parse(text.strip()) for text in servers.split(",")]
+        self._servers = tuple(servers)
+
+    async def ask(self, name: str, kind: RecordType, *, deadline: float) -> Answer:
+        """The records of a canonical host name; none when the name does not exist.
+
+        Raises CheckFailure `dns_error` when no server has an answer until `deadline`.
+        """
+        answers = await self.ask_all(name, (kind,), deadline=deadline)
+        if kind not in answers:
+            raise CheckFailure("dns_error", "The name servers gave no answer.")
+        return answers[kind]
+
+    async def ask_all(
+        self, name: str, kinds: Sequence[RecordType], *, deadline: float
+    ) -> dict[RecordType, Answer]:
+        """The answers by what they are of, in the order of `kinds`; without those that no server
+        gave.
+
+        Raises OSError if this process can't open a socket (`is_exhaustion`): no server was asked.
+        Each server has a share of the time until `deadline` (a time of the event loop), and at most
+        1.5 s when another one is left; the next one is asked what is missing.
+        """
+        loop = asyncio.get_running_loop()
+        found: dict[RecordType, Answer] = {}
+        for index, server in enumerate(self._servers):
+            left = len(self._servers) - index
+            share = (deadline - loop.time()) / left
+            until = loop.time() + (share if left == 1 else min(share, TRY_SECONDS))
+            missing = [kind for kind in kinds if kind not in found]
+            try:
+                async with asyncio.timeout_at(until):
+                    await _ask(server, name, missing, found)
+            except (OSError, NotAnAnswer, EOFError) as error:
+                if is_exhaustion(error):
+                    raise
+                continue
+            if len(found) == len(kinds):
+                break
+        return {kind: found[kind] for kind in kinds if kind in found}
+
+
+async def _ask(
+    server: Nameserver, name: str, kinds: Sequence[RecordType], found: dict[RecordType, Answer]
+) -> None:
+    """Puts into `found` what the server has an answer to; it stays there if the rest fails."""
+    numbers = {kind: secrets.randbelow(0x1_0000) for kind in kinds}
+    truncated = []
+    async for kind, answer in _over_udp(server, name, numbers):
+        if answer.is_truncated:
+            truncated.append(kind)
+        elif answer.code in _ANSWERS:
+            found[kind] = answer
+    for kind in truncated:
+        message = question(name, kind, numbers[kind])
+        answer = read_answer(await _over_tcp(server, message), name, kind, numbers[kind])
+        if answer.is_truncated:
+            raise NotAnAnswer
+        if answer.code in _ANSWERS:
+            found[kind] = answer
+
+
+async def _over_udp(
+    server: Nameserver, name: str, numbers: Mapping[RecordType, int]
+) -> AsyncIterator[tuple[RecordType, Answer]]:
+    """The answers as they come: all questions go through one socket, for sockets are few."""
+    loop = asyncio.get_running_loop()
+    waiting = dict(numbers)
+    with _socket(server, socket.SOCK_DGRAM) as sock:
+        # Connected: the system drops what comes from anyone else, and tells when nobody listens.
+        # Neither this nor sending waits for anything.
+        sock.connect((str(server.address), server.port))
+        for kind, number in numbers.items():
+            sock.send(question(name, kind, number))
+        while waiting:
+            data = await loop.sock_recv(sock, _MAX_DATAGRAM)
+            for kind, number in waiting.items():
+                try:
+                    answer = read_answer(data, name, kind, number)
+                except NotAnAnswer:
+                    # Forged or garbled, unless it is another one's: the real one may still come.
+                    continue
+                del waiting[kind]
+                yield kind, answer
+                break
+            else:
+                # What has arrived already is read without waiting: a flood of it must leave the
+                # others, and the time limit, their turn.
+                await asyncio.sleep(0)
+
+
+async def _over_tcp(server: Nameserver, message: bytes) -> bytes:
+    loop = asyncio.get_running_loop()
+    with _socket(server, socket.SOCK_STREAM) as sock:
+        await loop.sock_connect(sock, (str(server.address), server.port))
+        await loop.sock_sendall(sock, struct.pack("!H", len(message)) + message)
+        (length,) = struct.unpack("!H", await _exactly(sock, 2))
+        return await _exactly(sock, length)
+
+
+async def _exactly(sock: socket.socket, size: int) -> bytes:
+    loop = asyncio.get_running_loop()
+    data = bytearray()
+    while len(data) < size:
+        part = await loop.sock_recv(sock, size - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return bytes(data)
+
+
+def _socket(server: Nameserver, kind: socket.SocketKind) -> socket.socket:
+    family = socket.AF_INET if server.address.version == 4 else socket.AF_INET6
+    sock = socket.socket(family, kind)
+    sock.setblocking(False)
+    return sock

@@ -1,0 +1,126 @@
+"""What may be dialled: the rule of the public internet, and the operator's exceptions to it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from typing import Final, Self
+
+from patchbay.checks.failures import EgressBlocked
+from patchbay.egress.addresses import Address, Network, embedded_ipv4, is_never_dialled, is_public
+from patchbay.egress.host_names import is_private, is_self
+from patchbay.egress.ports import ALLOWED_PORTS
+
+_RULE: Final = re.compile(
+    r"(?:\[(?P<six>[0-9A-Fa-f:.]+/[0-9]{1,3})\]|(?P<four>[0-9.]+/[0-9]{1,2}))"
+    r":(?P<first>[1-9][0-9]{0,4})(?:-(?P<last>[1-9][0-9]{0,4}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AllowRule:
+    """Addresses of `network` may be dialled on `first_port` to `last_port`, both included."""
+
+    network: Network
+    first_port: int
+    last_port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A rule from `cidr:port` or `cidr:first-last`; IPv6 as `[fd00::/8]:443`.
+
+        Raises ValueError: malformed, host bits set, or ports out of order.
+        """
+        match = _RULE.fullmatch(text)
+        if not match:
+            raise ValueError(f"{text!r} is not cidr:port or cidr:first-last")
+        first = int(match["first"])
+        last = int(match["last"] or first)
+        if not first <= last <= 65535:
+            raise ValueError(f"{text!r} has ports out of range or order")
+        return cls(ip_network(match["six"] or match["four"]), first, last)
+
+    def covers(self, address: Address, port: int) -> bool:
+        return self.first_port <= port <= self.last_port and address in self.network
+
+
+@dataclass(frozen=True, slots=True)
+class EgressPolicy:
+    """Judges names, and addresses with a port. Pure: it resolves nothing.
+
+    - `allow`: the operator's rules. An address under a rule may be dialled on the rule's ports,
+      private or public, whatever the kind of check. A name in a private suffix (`db.corp`) may be
+      dialled when every address it resolves to is under a rule. Names of the own machine
+      (`localhost`) and addresses of metadata services stay refused.
+    - `own_names`: host names of this installation (its own API). They and what is below them are
+      refused, so that a test can't call the API it runs in.
+    """
+
+    allow: tuple[AllowRule, ...] = ()
+    own_names: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, text: str, own_names: str = "") -> Self:
+        """A policy from rules joined by commas, `127.0.0.1/32:1024-65535,10.0.0.0/8:443`, and host
+        names joined by commas; "" is none.
+
+        Raises ValueError naming the first rule that is wrong.
+        """
+        rules = tuple(AllowRule.parse(part.strip()) for part in text.split(",")) if text else ()
+        return cls(rules).excluding(own_names.split(","))
+
+    def judge_name(self, host: str) -> None:
+        """Refuses a canonical host name that is dialled under no circumstances.
+
+        Raises EgressBlocked: `name`, or `parse` for a single label, which a resolver would complete
+        with search domains of ours.
+        """
+        if is_self(host) or self._is_own(host):
+            raise EgressBlocked("name", "The host is a name of this machine or installation.")
+        if is_private(host) and not self.allow:
+            raise EgressBlocked("name", "The host's name is of a private network.")
+        if "." not in host:
+            raise EgressBlocked("parse", "The host is not a full domain name.")
+
+    def judge_public_name(self, host: str) -> None:
+        """Refuses a canonical host name that is not of the public DNS, whatever the rules allow.
+
+        Raises EgressBlocked as `judge_name` does.
+        """
+        if is_private(host):
+            raise EgressBlocked("name", "The name is of a private network.")
+        self.judge_name(host)
+
+    def excluding(self, own_names: Iterable[str]) -> Self:
+        """This policy, with more names of the own installation."""
+        names = _canonical(own_names)
+        return self if names <= self.own_names else replace(self, own_names=self.own_names | names)
+
+    def judge_addresses(
+        self, host: str, addresses: Iterable[Address], port: int, kind: str
+    ) -> None:
+        """Refuses the host unless every one of its addresses may be dialled on `port`.
+
+        Raises EgressBlocked: `address`, `name` (a private suffix outside the rules) or `port`.
+        """
+        outside = [address for address in addresses if not self._is_under_rule(address, port)]
+        if not all(map(is_public, outside)):
+            raise EgressBlocked("address", "The host's address is not on the public internet.")
+        if outside and is_private(host):
+            raise EgressBlocked("name", "The host's name is of a private network.")
+        if outside and port not in ALLOWED_PORTS.get(kind, ()):
+            raise EgressBlocked("port", f"Port {port} is not one that this kind of check may dial.")
+
+    def _is_under_rule(self, address: Address, port: int) -> bool:
+        if is_never_dialled(address) or not any(r.covers(address, port) for r in self.allow):
+            return False
+        inner = embedded_ipv4(address)
+        return inner is None or is_public(inner) or self._is_under_rule(inner, port)
+
+    def _is_own(self, host: str) -> bool:
+        return any(host == name or host.endswith("." + name) for name in self.own_names)
+
+
+def _canonical(names: Iterable[str]) -> frozenset[str]:
+    spelled = (name.strip().lower().removesuffix(".") for name in names)
+    return frozenset(name for name in spelled if name)

@@ -1,0 +1,20 @@
+"""An HTTP request before it is on the wire. Pure data."""
+
+from dataclasses import dataclass, field
+
+from patchbay.egress.url import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`headers` are the caller's own; framing, `Host` and defaults are added when it is sent.
+
+    `credentialed` says whether the credential is in it. The texts are validated by whoever makes
+    it. URL, headers and body may hold secrets, so they are not printed.
+    """
+
+    method: str
+    target: Target = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    credentialed: bool = False
+    body: bytes = field(default=b"", repr=False)

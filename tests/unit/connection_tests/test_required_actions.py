@@ -1,0 +1,47 @@
+"""From the code of a test to what the owner of the connection has to do."""
+
+from typing import get_args
+
+import pytest
+
+from patchbay.checks.codes import Code, CodeCategory, describe
+from patchbay.connection_tests.required_actions import required_action
+from patchbay.connections.model import RequiredAction
+
+CODES: tuple[Code, ...] = get_args(Code.__value__)
+
+EXPECTED = {
+    "fix_config": "config_invalid config_missing_field egress_blocked tls_error",
+    "reauthorize": "secret_not_found auth_invalid auth_expired auth_revoked",
+    "grant_permission": "permission_denied scope_missing",
+    "wait": "dns_error connection_refused connection_reset network_unreachable connect_timeout "
+    "rate_limited provider_error provider_timeout",
+    "contact_support": "certificate_expired unexpected_response response_too_large "
+    "secret_store_unavailable budget_exhausted internal_error",
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "action"), [(code, a) for a, codes in EXPECTED.items() for code in codes.split()]
+)
+def test_each_code_asks_for_one_thing(code: Code, action: str) -> None:
+    assert required_action(code) == action
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_there_is_asks_for_something(code: Code) -> None:
+    assert required_action(code) is not RequiredAction.NONE
+
+
+def test_a_passed_test_asks_for_nothing() -> None:
+    assert required_action(None) is RequiredAction.NONE
+
+
+def test_what_only_time_mends_is_waited_for_and_nothing_else_is() -> None:
+    waited: set[CodeCategory] = {
+        describe(code).category for code in CODES if required_action(code) is RequiredAction.WAIT
+    }
+    assert waited == {"network", "rate_limit", "provider"}
+    assert all(
+        describe(code).retryable for code in CODES if required_action(code) is RequiredAction.WAIT
+    )

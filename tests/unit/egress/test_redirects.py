@@ -1,0 +1,172 @@
+"""Redirects: judged hop by hop, and never with a credential to another origin."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from patchbay.checks.failures import EgressBlocked
+from patchbay.checks.report import CheckReport
+from patchbay.egress.redirects import after_redirect
+from patchbay.egress.request import Request
+from patchbay.egress.url import parse_url
+from tests.unit.checks.doubles import (
+    Handler,
+    answering,
+    guard_for,
+    http_response,
+    run_test,
+    serving,
+    step_for,
+    target_for,
+)
+from tests.unit.egress.corpus import row as corpus_row
+from tests.unit.egress.corpus import rows
+
+SECRET_HEADERS = (("Authorization", "Bearer k"), ("Cookie", "a=b"), ("X-Api-Key", "k"))
+
+
+def redirecting(location: str) -> Handler:
+    return answering(http_response("302 Found", b"", f"Location: {location}"))
+
+
+async def report_on(location: str, canary: int, *, redirects: int = 5) -> CheckReport:
+    """The report of a step that a server redirects; only this server may be dialled."""
+    answers = {"rebind.example.net": [["127.0.0.1"]]}
+    async with serving(redirecting(location.replace("{canary}", str(canary)))) as port:
+        step = step_for(port)
+        step["request"] = {"url": f"http://127.0.0.1:{port}/start", "redirects": redirects}
+        return await run_test(target_for(step), guard_for(port, answers=answers))
+
+
+@pytest.mark.enable_socket
+@rows("redirect")
+def test_every_hop_is_judged_like_the_first(row: dict[str, Any]) -> None:
+    # given a server that must not be reached
+    reached: list[int] = []
+
+    async def canary(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.append(1)
+
+    async def test() -> CheckReport:
+        async with serving(canary) as port:
+            return await report_on(row["target"], port)
+
+    # when
+    report = asyncio.run(test())
+
+    # then the first dial was good, and the step says why the next one was not made
+    failed = report.steps[-1]
+    assert (report.code, f"deny:{failed.detail}") == ("egress_blocked", row["expected"]), row["why"]
+    assert (failed.name, failed.status) == ("whoami", "failed")
+    assert reached == []
+
+
+@pytest.mark.enable_socket
+def test_no_redirect_is_followed_unless_the_step_says_so() -> None:
+    report = asyncio.run(report_on("/next", 0, redirects=0))
+    assert report.code == "unexpected_response"
+    assert "does not follow" in report.message
+
+
+@pytest.mark.enable_socket
+def test_another_origin_gets_no_credential_and_so_proves_nothing() -> None:
+    # given H10: two servers, the first redirects to the second
+    seen: list[bytes] = []
+
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(http_response("200 OK"))
+
+    async def test() -> CheckReport:
+        async with (
+            serving(other) as there,
+            serving(redirecting(f"http://127.0.0.1:{there}/")) as here,
+        ):
+            step = step_for(here)
+            step["request"] = {
+                "url": f"http://127.0.0.1:{here}/",
+                "redirects": 1,
+                "headers": {"Cookie": "a=b", "X-Api-Key": "{{secrets.api_key}}"},
+            }
+            return await run_test(target_for(step), guard_for(here, there))
+
+    # when
+    report = asyncio.run(test())
+
+    # then
+    assert (report.passed, report.verified) == (True, False)
+    assert not any(word in seen[0] for word in (b"Authorization", b"Cookie", b"X-Api-Key", b"sk_"))
+
+
+@rows("redirect_secret")
+def test_a_redirect_takes_no_secret_along(row: dict[str, Any]) -> None:
+    # given a request with credentials, and where the row redirects it
+    request = Request(
+        "GET", parse_url("https://a.example.net/x"), SECRET_HEADERS, credentialed=True
+    )
+    location = row["target"] if " " not in row["target"] else "http://a.example.net/x"
+
+    # when
+    try:
+        followed = after_redirect(request, 302, location)
+    except EgressBlocked as blocked:
+        verdict = f"deny:{blocked.detail}"
+    else:
+        verdict = "deny:secret" if (followed.headers, followed.body) == ((), b"") else "allow"
+
+    # then
+    assert verdict == row["expected"], row["why"]
+
+
+def test_a_credential_stays_within_its_origin() -> None:
+    # given H10 and its opposite
+    request = Request(
+        "GET", parse_url("https://a.example.net/x"), SECRET_HEADERS, credentialed=True
+    )
+
+    # when
+    other = after_redirect(request, 302, corpus_row("H10")["target"])
+    same = after_redirect(request, 302, "/y?z=1")
+
+    # then
+    assert (other.headers, other.credentialed, other.body) == ((), False, b"")
+    assert (same.headers, same.credentialed) == (SECRET_HEADERS, True)
+    assert same.target.url == "https://a.example.net/y?z=1"
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "location", "detail"),
+    [
+        ("GET", 302, "http://a.example.net/x", "redirect"),
+        ("POST", 307, "/y", "redirect"),
+        ("POST", 302, "/y", "redirect"),
+        ("GET", 302, "next", "redirect"),
+        ("GET", 302, "../x", "redirect"),
+        ("GET", 302, "", "redirect"),
+        ("GET", 302, "file:///etc/passwd", "scheme"),
+        ("GET", 302, "javascript:alert(1)", "parse"),
+        ("GET", 302, "https://user@b.example.net/", "parse"),
+        ("GET", 302, "https://b.example.net/#x", "parse"),
+        ("GET", 302, "\\\\b.example.net/", "redirect"),
+        ("GET", 302, "/\\b.example.net/", "parse"),
+    ],
+)
+def test_a_redirect_that_may_not_be_followed(
+    method: str, status: int, location: str, detail: str
+) -> None:
+    # given H11 among others
+    request = Request(method, parse_url("https://a.example.net/x"), SECRET_HEADERS)
+
+    # when
+    with pytest.raises(EgressBlocked) as blocked:
+        after_redirect(request, status, location)
+
+    # then
+    assert blocked.value.detail == detail
+
+
+def test_see_other_turns_a_post_into_a_get() -> None:
+    request = Request("POST", parse_url("https://a.example.net/x"), body=b"x")
+    followed = after_redirect(request, 303, "https://a.example.net/y")
+    assert (followed.method, followed.body) == ("GET", b"")
