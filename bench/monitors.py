@@ -27,6 +27,7 @@ from bench import prices
 from bench.health import item_bytes
 from bench.report import Row, table
 from patchbay.checks.binding import binding_of
+from patchbay.checks.roles import Role
 from patchbay.connection_tests.history import TestHistory
 from patchbay.connection_tests.tester import Tester
 from patchbay.connections.configuring import Configurator
@@ -51,7 +52,6 @@ from patchbay.platform.dynamodb import Put, ReadAhead, connect
 from patchbay.platform.ids import Stamp, new_id
 from patchbay.registry.model import NewIntegration
 from patchbay.registry.store import RegistryStore
-from patchbay.registry.terms import Role
 from patchbay.tenancy.model import NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
 

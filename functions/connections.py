@@ -3,6 +3,7 @@
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from patchbay.checks.roles import Role
 from patchbay.connections.contracts import (
     ConnectionRecord,
     ConnectionRecords,
@@ -38,7 +39,6 @@ from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.platform.settings import ConnectionsSettings
-from patchbay.registry.terms import Role
 from patchbay.tenancy.access import Permission, Principal, admit, authorize
 from patchbay.tenancy.store import TenancyStore
 

@@ -7,7 +7,7 @@ import pytest
 
 import connections
 from local.provider import Provider, provider
-from patchbay.registry.terms import Role
+from patchbay.checks.roles import Role
 from tests.integration.api import Answer
 from tests.integration.conftest import Tenant
 from tests.integration.story import calling, create_connection, create_source, publish_integration

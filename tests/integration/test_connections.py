@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 import connections
+from patchbay.checks.roles import Role
 from patchbay.connections.keys import secret_key
 from patchbay.connections.vault import Place, Vault
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import InternalError
-from patchbay.registry.terms import Role
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET, create_connection, create_source, publish_integration

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import connections
 from patchbay.checks.binding import binding_of
+from patchbay.checks.roles import Role
 from patchbay.connections.configuring import Configurator
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
@@ -34,7 +35,6 @@ from patchbay.platform.errors import (
 )
 from patchbay.platform.ids import Stamp
 from patchbay.registry.store import RegistryStore
-from patchbay.registry.terms import Role
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.conftest import Tenant
 from tests.integration.story import (

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import connections
+from patchbay.checks.roles import Role
 from patchbay.connections.vault import Place
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Table
 from patchbay.registry.keys import integration_key, slug_key
-from patchbay.registry.terms import Role
 from tests.integration.api import Answer
 from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET

@@ -15,6 +15,7 @@ import run_monitors
 import run_tests
 from local.provider import Provider, provider
 from patchbay.alerts.model import NewRule
+from patchbay.checks.roles import Role
 from patchbay.connections.data_keys import KeyRing
 from patchbay.connections.vault import Place, Vault
 from patchbay.health.model import EventStatus
@@ -24,7 +25,6 @@ from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Conflict, SecretsLost
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import ListQuery
-from patchbay.registry.terms import Role
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.alerting import (
     alerts,

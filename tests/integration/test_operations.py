@@ -10,13 +10,13 @@ from moto.core.models import botocore_stubber
 
 import connections
 from local.provider import Provider, provider
+from patchbay.checks.roles import Role
 from patchbay.connections.contracts import ConnectionRecord
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Place
 from patchbay.platform.clock import from_text, utc_now
 from patchbay.platform.dynamodb import connect
 from patchbay.platform.errors import TemporarilyUnavailable
-from patchbay.registry.terms import Role
 from patchbay.tenancy.access import Permission
 from tests.integration.api import Answer
 from tests.integration.conftest import Tenant, new_tenant

@@ -9,11 +9,11 @@ import pytest
 import connections
 from local.provider import Provider, provider
 from patchbay.checks import runner
+from patchbay.checks.roles import Role
 from patchbay.connection_tests import tester as testing
 from patchbay.connections.configuring import Configurator
 from patchbay.connections.vault import Place
 from patchbay.platform.clock import utc_now
-from patchbay.registry.terms import Role
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
 from tests.integration.story import PATIENT_MS, SECRET, create_source, publish_integration

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import connections
+from patchbay.checks.roles import Role
 from patchbay.connections.data_keys import MAX_KEYS, KeyRing
 from patchbay.connections.keys import current_key, data_key_key, secret_key
 from patchbay.connections.operator import main
@@ -19,7 +20,6 @@ from patchbay.platform.dynamodb import Delete, Item, Key, Put, Table
 from patchbay.platform.errors import InternalError, SecretsLost
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import ListQuery
-from patchbay.registry.terms import Role
 from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET, create_source, publish_integration
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.failures import CheckFailure
 from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
+from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard, Vetted
 from patchbay.egress.nameservers import Nameserver, Nameservers
 from patchbay.egress.policy import EgressPolicy
@@ -46,7 +46,7 @@ async def verdict_on(
     deadline = asyncio.get_running_loop().time() + seconds
     try:
         vetted = await guard.vet(target.host, target.port, "http", deadline=deadline)
-    except CheckFailure as failure:
+    except DialFailure as failure:
         return (f"deny:{failure.detail}" if failure.detail else f"fail:{failure.code}"), None
     return "allow", vetted
 
@@ -354,7 +354,7 @@ def test_not_even_where_an_operator_lets_it_be_dialled() -> None:
                 EgressPolicy.parse("10.0.0.0/8:443"),
                 nameservers=Nameservers(f"127.0.0.1:{server.port}"),
             )
-            with pytest.raises(CheckFailure):
+            with pytest.raises(DialFailure):
                 await guard.records(
                     "db.corp", "A", deadline=asyncio.get_running_loop().time() + PATIENT_SECONDS
                 )

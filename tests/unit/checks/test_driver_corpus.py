@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.failures import CheckFailure
 from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
 from patchbay.checks.runner import run
+from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.nameservers import Nameservers
 from patchbay.egress.policy import EgressPolicy
@@ -84,12 +84,12 @@ def file_options(target: dict[str, str]) -> str:
 
 def service_records(target: dict[str, str]) -> str:
     """L09: there is no scheme for which SRV answers choose hosts; and each host is judged."""
-    with pytest.raises(CheckFailure) as refused:
+    with pytest.raises(DialFailure) as refused:
         parse_url(target["mongo"])
     assert refused.value.detail == "scheme"
     assert has_no_kind("mongo") == "deny:option"
     guard = EgressGuard(EgressPolicy(), resolver=FakeResolver({"x.example.com": [["10.0.0.5"]]}))
-    with pytest.raises(CheckFailure) as judged:
+    with pytest.raises(DialFailure) as judged:
         asyncio.run(guard.vet("x.example.com", 5432, "postgres"))
     return f"deny:{judged.value.detail}"
 
@@ -127,7 +127,7 @@ def command_line(target: dict[str, str]) -> str:
     assert problems_of({"kind": "ssh"}) == ["kind"]
     assert problems_of({**TCP, "host": target["ssh"]}) == ["host"]
     guard = EgressGuard(EgressPolicy(), resolver=FakeResolver({}))
-    with pytest.raises(CheckFailure) as refused:
+    with pytest.raises(DialFailure) as refused:
         asyncio.run(guard.vet(target["ssh"], 5432, "tcp"))
     return f"deny:{refused.value.detail}"
 

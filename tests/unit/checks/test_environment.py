@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.failures import CheckFailure
 from patchbay.checks.plan import compile_plan
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
+from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard, default_tls_context
 from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import (
@@ -201,7 +201,7 @@ def test_a_dial_with_no_time_left_is_a_timeout() -> None:
     async def test() -> None:
         guard = guard_for(9)
         vetted = await guard.vet("127.0.0.1", 9, "http")
-        with pytest.raises(CheckFailure) as failed:
+        with pytest.raises(DialFailure) as failed:
             await guard.connect(vetted, tls=False, deadline=asyncio.get_running_loop().time() - 1)
         assert failed.value.code in {"connect_timeout", "connection_refused"}
 

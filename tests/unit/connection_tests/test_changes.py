@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patchbay.checks.roles import Role
 from patchbay.connection_tests.changes import EndpointMark, Fingerprint, Passed, WhatChanged
-from patchbay.registry.terms import Role
 
 NOW = datetime(2026, 2, 17, 10, 0, tzinfo=UTC)
 marks = st.builds(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from patchbay.egress.dns_message import (
     MAX_JUMPS,
     RECORD_TYPES,
-    Answer,
+    DnsAnswer,
     NotAnAnswer,
     RecordType,
     question,
@@ -63,7 +63,7 @@ def test_what_another_implementation_writes_is_read_as_it_was_meant(
     answer = read_answer(reply_to(message, record(name, kind, data)), name, kind, 7)
 
     # then
-    assert answer == Answer(0, (value,))
+    assert answer == DnsAnswer(0, (value,))
 
 
 @given(st.binary(max_size=200))
@@ -189,7 +189,7 @@ def test_a_name_is_followed_through_so_many_pointers_and_no_further(
 
     # when, then: each of a hundred records could take the whole way again
     if is_read:
-        assert read_answer(message, "example.com", "TXT", 7) == Answer(0)
+        assert read_answer(message, "example.com", "TXT", 7) == DnsAnswer(0)
     else:
         with pytest.raises(NotAnAnswer):
             read_answer(message, "example.com", "TXT", 7)

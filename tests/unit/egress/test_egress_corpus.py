@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.failures import CheckFailure
+from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard, Vetted
 from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.url import parse_url
@@ -22,7 +22,7 @@ async def judge(url: str, guard: EgressGuard) -> Vetted:
 def verdict_on(url: str, guard: EgressGuard) -> str:
     try:
         asyncio.run(judge(url, guard))
-    except CheckFailure as failure:
+    except DialFailure as failure:
         return f"deny:{failure.detail}" if failure.detail else f"deny:{failure.phase}"
     return "allow"
 
@@ -112,7 +112,7 @@ def test_a_kind_without_ports_may_dial_none() -> None:
     guard = EgressGuard(EgressPolicy(), resolver=FakeResolver({}))
 
     # when
-    with pytest.raises(CheckFailure) as failed:
+    with pytest.raises(DialFailure) as failed:
         asyncio.run(guard.vet("93.184.216.34", 443, "telnet"))
 
     # then

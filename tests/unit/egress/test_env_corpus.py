@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.failures import CheckFailure
 from patchbay.checks.plan import plan_problems
 from patchbay.checks.report import CheckReport
+from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard, default_tls_context
 from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.url import parse_url
@@ -134,7 +134,7 @@ def name_verdict(url: str, guard: EgressGuard) -> str:
     target = parse_url(url)
     try:
         asyncio.run(guard.vet(target.host, target.port, "http"))
-    except CheckFailure as failure:
+    except DialFailure as failure:
         return f"deny:{failure.detail}"
     return "allow"
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.failures import EgressBlocked
 from patchbay.checks.report import CheckReport
+from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.redirects import after_redirect
-from patchbay.egress.request import Request
+from patchbay.egress.request import HttpRequest
 from patchbay.egress.url import parse_url
 from tests.unit.checks.doubles import (
     Handler,
@@ -102,7 +102,7 @@ def test_another_origin_gets_no_credential_and_so_proves_nothing() -> None:
 @rows("redirect_secret")
 def test_a_redirect_takes_no_secret_along(row: dict[str, Any]) -> None:
     # given a request with credentials, and where the row redirects it
-    request = Request(
+    request = HttpRequest(
         "GET", parse_url("https://a.example.net/x"), SECRET_HEADERS, credentialed=True
     )
     location = row["target"] if " " not in row["target"] else "http://a.example.net/x"
@@ -121,7 +121,7 @@ def test_a_redirect_takes_no_secret_along(row: dict[str, Any]) -> None:
 
 def test_a_credential_stays_within_its_origin() -> None:
     # given H10 and its opposite
-    request = Request(
+    request = HttpRequest(
         "GET", parse_url("https://a.example.net/x"), SECRET_HEADERS, credentialed=True
     )
 
@@ -156,7 +156,7 @@ def test_a_redirect_that_may_not_be_followed(
     method: str, status: int, location: str, detail: str
 ) -> None:
     # given H11 among others
-    request = Request(method, parse_url("https://a.example.net/x"), SECRET_HEADERS)
+    request = HttpRequest(method, parse_url("https://a.example.net/x"), SECRET_HEADERS)
 
     # when
     with pytest.raises(EgressBlocked) as blocked:
@@ -167,6 +167,6 @@ def test_a_redirect_that_may_not_be_followed(
 
 
 def test_see_other_turns_a_post_into_a_get() -> None:
-    request = Request("POST", parse_url("https://a.example.net/x"), body=b"x")
+    request = HttpRequest("POST", parse_url("https://a.example.net/x"), body=b"x")
     followed = after_redirect(request, 303, "https://a.example.net/y")
     assert (followed.method, followed.body) == ("GET", b"")

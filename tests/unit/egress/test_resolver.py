@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from patchbay.checks.failures import CheckFailure
 from patchbay.egress import nameservers
 from patchbay.egress.dns_message import question
+from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.nameservers import Nameservers
 from patchbay.egress.policy import EgressPolicy
@@ -86,7 +86,7 @@ def test_a_test_that_gives_up_leaves_no_look_up_behind(files: Path) -> None:
             guard = EgressGuard(EgressPolicy(), resolver=resolver_of(files, server))
             before = len(asyncio.all_tasks())
             deadline = asyncio.get_running_loop().time() + 0.1
-            with pytest.raises(CheckFailure, match="in time"):
+            with pytest.raises(DialFailure, match="in time"):
                 await guard.vet("api.example.net", 443, "http", deadline=deadline)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -220,7 +220,7 @@ def test_the_hosts_file_comes_first_and_is_judged_like_any_answer(files: Path) -
             resolver = resolver_of(files, server)
             names = ("db.acme.net", "db2.acme.net")
             addresses = [await resolver.resolve(name) for name in names]
-            with pytest.raises(CheckFailure) as refused:
+            with pytest.raises(DialFailure) as refused:
                 await EgressGuard(EgressPolicy(), resolver=resolver).vet("db.acme.net", 443, "http")
             assert server.asked == []
             return addresses, refused.value.detail

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from patchbay.checks.failures import EgressBlocked
-from patchbay.egress.url import Target, literal_address, parse_host, parse_url
+from patchbay.egress.failures import EgressBlocked
+from patchbay.egress.url import HttpUrl, literal_address, parse_host, parse_url
 
 # Characters that parsers are known to disagree about, and enough others to make URLs of them.
 _TEXT = st.text(
@@ -57,16 +57,16 @@ def test_what_is_accepted_reads_the_same_a_second_time_and_to_another_parser(url
 @pytest.mark.parametrize(
     ("url", "target"),
     [
-        ("HTTPS://API.Example.COM", Target("https", "api.example.com", 443, "/")),
-        ("http://example.com.:8080/a?b=c", Target("http", "example.com", 8080, "/a?b=c")),
-        ("http://[2600:0:0::1]:443/", Target("http", "2600::1", 443, "/")),
+        ("HTTPS://API.Example.COM", HttpUrl("https", "api.example.com", 443, "/")),
+        ("http://example.com.:8080/a?b=c", HttpUrl("http", "example.com", 8080, "/a?b=c")),
+        ("http://[2600:0:0::1]:443/", HttpUrl("http", "2600::1", 443, "/")),
         (
             "https://x.example.com?filter[a]=1",
-            Target("https", "x.example.com", 443, "/?filter[a]=1"),
+            HttpUrl("https", "x.example.com", 443, "/?filter[a]=1"),
         ),
     ],
 )
-def test_a_url_is_taken_apart_into_canonical_parts(url: str, target: Target) -> None:
+def test_a_url_is_taken_apart_into_canonical_parts(url: str, target: HttpUrl) -> None:
     assert parse_url(url) == target
 
 

@@ -12,12 +12,12 @@ from typing import Final
 
 from patchbay.alerts.model import Webhook
 from patchbay.alerts.signing import new_secret
-from patchbay.checks.failures import EgressBlocked
 from patchbay.connections.vault import Place, Vault
 from patchbay.egress.addresses import is_public
+from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.ports import ALLOWED_PORTS
-from patchbay.egress.url import Target, literal_address, parse_url
+from patchbay.egress.url import HttpUrl, literal_address, parse_url
 from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import InternalError
@@ -29,7 +29,7 @@ ROTATION_OVERLAP: Final = timedelta(hours=24)
 _KIND: Final = "http"
 
 
-def judge_url(policy: EgressPolicy, url: str) -> Target:
+def judge_url(policy: EgressPolicy, url: str) -> HttpUrl:
     """The target of a webhook's URL, as far as it can be judged without resolving its name.
 
     Only https; http for an address that the operator's rules name. Raises `EgressBlocked`. The

@@ -30,11 +30,11 @@ from patchbay.alerts.outbox import Outbox, Outgoing
 from patchbay.alerts.signing import signed_headers
 from patchbay.alerts.standing import LANES
 from patchbay.alerts.store import AlertStore
-from patchbay.checks.failures import CheckFailure
-from patchbay.egress.exchange import Response, exchange
+from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard
+from patchbay.egress.http_exchange import HttpResponse, exchange
 from patchbay.egress.policy import EgressPolicy
-from patchbay.egress.request import Request
+from patchbay.egress.request import HttpRequest
 from patchbay.egress.retry_after import retry_after_seconds
 from patchbay.platform.aws import Refused, call, client
 from patchbay.platform.clock import Clock, to_text
@@ -242,14 +242,14 @@ class Sender:
         headers = signed_headers(secrets.signing(now), claimed.delivery.notification_id, body, now)
         deadline = asyncio.get_running_loop().time() + ATTEMPT_SECONDS
         try:
-            request = Request(
+            request = HttpRequest(
                 method="POST",
                 target=judge_url(self._policy, channel.url),
                 headers=(("Content-Type", "application/json"), *headers),
                 body=body,
             )
             response = await exchange(self._guard, request, deadline=deadline, head_only=True)
-        except CheckFailure as failure:
+        except DialFailure as failure:
             return Sent(delivered=False, error=failure.code)
         return _answered(response, now)
 
@@ -323,7 +323,7 @@ class Sender:
         return outcome
 
 
-def _answered(response: Response, now: datetime) -> Sent:
+def _answered(response: HttpResponse, now: datetime) -> Sent:
     """2xx is delivered, 410 stops, anything else, redirects included, is tried again."""
     status = response.status
     if 200 <= status < 300:

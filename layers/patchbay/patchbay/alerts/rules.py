@@ -22,8 +22,8 @@ from patchbay.alerts.model import (
     Webhook,
 )
 from patchbay.alerts.store import AlertStore
-from patchbay.checks.failures import EgressBlocked
 from patchbay.connections.keys import secret_key
+from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.policy import EgressPolicy
 from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound, Problem, SecretsLost

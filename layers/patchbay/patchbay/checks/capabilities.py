@@ -7,8 +7,8 @@ from pydantic import ConfigDict
 
 from patchbay.checks.codes import describe
 from patchbay.checks.report import Diagnosis, Step
+from patchbay.checks.roles import Capability, Role
 from patchbay.platform.model import Model
-from patchbay.registry.terms import Capability, Role
 
 type CapabilityStatus = Literal["proven", "at_risk", "untested"]
 

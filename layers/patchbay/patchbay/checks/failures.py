@@ -1,33 +1,18 @@
-"""What ends a step.
+"""What ends a step of a test."""
 
-CheckFailure          the step failed; its code says how
-└── EgressBlocked     the guard refused to dial: code `egress_blocked` with a detail
-
-Texts are ours: they may name the host, a status or a limit, never what a server said.
-"""
-
-import errno
-from typing import Final, Literal
+from typing import Self
 
 from patchbay.checks.codes import Code
-
-type Phase = Literal["egress", "dns", "tcp", "tls"]
-type BlockDetail = Literal["address", "name", "port", "scheme", "parse", "redirect", "option"]
-
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-
-def is_exhaustion(error: Exception) -> bool:
-    """Whether this process or machine is out of file descriptors or memory: a fault of ours, which
-    says nothing of whoever was to be dialled."""
-    return isinstance(error, OSError) and error.errno in _EXHAUSTED
+from patchbay.egress.failures import BlockDetail, DialFailure, DialPhase
 
 
 class CheckFailure(Exception):
-    """A step failed. `phase` names the part of the dial it failed in, or None after the dial.
+    """A step failed.
 
-    `field_pointer` is the field of the endpoint to change where the failure itself tells; without
-    it, the code's category decides.
+    `phase` is the part of the dial it failed in, None after the dial. `detail` says why the guard
+    refused to dial. `field_pointer` is the field of the endpoint to change, if the failure itself
+    names it; otherwise the code's category decides. The summary is ours: it may name the host, a
+    status, or a limit, never what a server said.
     """
 
     def __init__(
@@ -35,22 +20,25 @@ class CheckFailure(Exception):
         code: Code,
         summary: str,
         *,
-        phase: Phase | None = None,
+        phase: DialPhase | None = None,
+        detail: BlockDetail | None = None,
         retry_after_seconds: int | None = None,
         field_pointer: str | None = None,
     ) -> None:
         super().__init__(summary)
         self.code: Code = code
         self.summary = summary
-        self.phase: Phase | None = phase
+        self.phase: DialPhase | None = phase
+        self.detail: BlockDetail | None = detail
         self.retry_after_seconds = retry_after_seconds
         self.field_pointer = field_pointer
-        self.detail: BlockDetail | None = None
 
+    @classmethod
+    def of(cls, failure: DialFailure) -> Self:
+        """A dial that failed, as the failure of its step."""
+        return cls(failure.code, failure.summary, phase=failure.phase, detail=failure.detail)
 
-class EgressBlocked(CheckFailure):
-    """The guard does not dial this."""
-
-    def __init__(self, detail: BlockDetail, summary: str) -> None:
-        super().__init__("egress_blocked", summary, phase="egress")
-        self.detail = detail
+    @classmethod
+    def after_dial(cls, failure: DialFailure) -> Self:
+        """A later dial that failed, such as that of a redirect: the first connection was good."""
+        return cls(failure.code, failure.summary, detail=failure.detail)

@@ -4,24 +4,26 @@ import json
 from datetime import UTC, datetime
 
 from patchbay.checks.codes import Code
-from patchbay.checks.failures import CheckFailure, EgressBlocked
+from patchbay.checks.failures import CheckFailure
 from patchbay.checks.json_pointer import resolve
 from patchbay.checks.kinds.http import HttpProbe
-from patchbay.checks.probe import Outcome, Phases
+from patchbay.checks.probe import Outcome
 from patchbay.checks.refusals import refusal, refusal_within
-from patchbay.egress.exchange import Response, exchange
+from patchbay.egress.failures import DialFailure, EgressBlocked
 from patchbay.egress.guard import EgressGuard
+from patchbay.egress.http_exchange import HttpResponse, exchange
 from patchbay.egress.redirects import REDIRECTS, after_redirect
-from patchbay.egress.request import Request
+from patchbay.egress.request import HttpRequest
 from patchbay.egress.retry_after import retry_after_seconds
+from patchbay.egress.timings import DialTimings
 
 
 async def run_http(
-    probe: HttpProbe, guard: EgressGuard, *, deadline: float, phases: Phases
+    probe: HttpProbe, guard: EgressGuard, *, deadline: float, timings: DialTimings
 ) -> Outcome:
-    """Raises CheckFailure. `phases` are of the first connection."""
+    """Raises CheckFailure. `timings` are of the first connection."""
     request = probe.request
-    response = await exchange(guard, request, deadline=deadline, phases=phases)
+    response = await exchange(guard, request, deadline=deadline, timings=timings)
     try:
         for _ in range(probe.redirects):
             if not _is_redirect(probe, response):
@@ -30,10 +32,9 @@ async def run_http(
             response = await exchange(guard, request, deadline=deadline)
         if probe.redirects and _is_redirect(probe, response):
             raise EgressBlocked("redirect", f"There were more than {probe.redirects} redirects.")
-    except CheckFailure as failure:
+    except DialFailure as failure:
         # The first dial was good: what failed is the step, not a gate before it.
-        failure.phase = None
-        raise
+        raise CheckFailure.after_dial(failure) from failure
     return Outcome(
         summary=f"Answered {response.status} as expected.",
         account=judge(probe, response, datetime.now(UTC)),
@@ -41,7 +42,7 @@ async def run_http(
     )
 
 
-def judge(probe: HttpProbe, response: Response, now: datetime) -> str | None:
+def judge(probe: HttpProbe, response: HttpResponse, now: datetime) -> str | None:
     """The account that an answer names, if any. Raises CheckFailure when it is not as expected."""
     if response.status not in probe.expect.status:
         raise _unexpected_status(probe, response, now)
@@ -72,18 +73,18 @@ def judge(probe: HttpProbe, response: Response, now: datetime) -> str | None:
     return None
 
 
-def _is_redirect(probe: HttpProbe, response: Response) -> bool:
+def _is_redirect(probe: HttpProbe, response: HttpResponse) -> bool:
     return response.status in REDIRECTS and response.status not in probe.expect.status
 
 
-def _redirected(request: Request, response: Response) -> Request:
+def _redirected(request: HttpRequest, response: HttpResponse) -> HttpRequest:
     location = response.headers.get("location")
     if location is None:
         raise CheckFailure("unexpected_response", "The provider's redirect leads nowhere.")
     return after_redirect(request, response.status, location)
 
 
-def _unexpected_status(probe: HttpProbe, response: Response, now: datetime) -> CheckFailure:
+def _unexpected_status(probe: HttpProbe, response: HttpResponse, now: datetime) -> CheckFailure:
     status, headers = response.status, response.headers
     refused = refusal(status, headers, response.body, probe.scopes)
     code: Code = "unexpected_response"

@@ -17,8 +17,9 @@ from scramp import ScramClient, ScramException  # type: ignore[import-untyped]  
 from patchbay.checks.codes import Code
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.kinds.postgres import PostgresProbe
-from patchbay.checks.probe import Outcome, Phases
-from patchbay.egress.guard import Connection, EgressGuard
+from patchbay.checks.probe import Outcome
+from patchbay.egress.guard import EgressGuard, OpenConnection
+from patchbay.egress.timings import DialTimings
 
 MAX_WIRE: Final = 64 * 1024
 MAX_MESSAGE: Final = 32 * 1024
@@ -54,22 +55,22 @@ _STATES: Final[dict[str, tuple[Code, str]]] = {
 
 
 async def run_postgres(
-    probe: PostgresProbe, guard: EgressGuard, *, deadline: float, phases: Phases
+    probe: PostgresProbe, guard: EgressGuard, *, deadline: float, timings: DialTimings
 ) -> Outcome:
     """Raises CheckFailure."""
     host, port = probe.service.host, probe.service.port
-    vetted = await guard.vet(host, port, "postgres", deadline=deadline, phases=phases)
+    vetted = await guard.vet(host, port, "postgres", deadline=deadline, timings=timings)
     connection = await guard.connect(
         vetted,
         tls=True,
         verify=probe.tls == "verify-full",
         tls_request=_SSL_REQUEST,
         deadline=deadline,
-        phases=phases,
+        timings=timings,
     )
     try:
         async with asyncio.timeout_at(deadline):
-            return await _Session(probe, connection, phases, deadline).run()
+            return await _Session(probe, connection, timings, deadline).run()
     except TimeoutError as error:
         raise CheckFailure("provider_timeout", "The server did not answer in time.") from error
     except ssl.SSLError as error:
@@ -86,11 +87,15 @@ class _Session:
     """One session, from the startup message to the answer of the statement."""
 
     def __init__(
-        self, probe: PostgresProbe, connection: Connection, phases: Phases, deadline: float
+        self,
+        probe: PostgresProbe,
+        connection: OpenConnection,
+        timings: DialTimings,
+        deadline: float,
     ) -> None:
         self._probe = probe
         self._reader, self._writer = connection.reader, connection.writer
-        self._phases = phases
+        self._phases = timings
         self._deadline = deadline
         self._received = 0
         self._asked_for_password = False

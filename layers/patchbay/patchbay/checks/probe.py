@@ -1,7 +1,8 @@
 """What the plan, the runner and the kinds agree on.
 
 A **kind** knows how to read its steps in a manifest and turns one into a **probe**; a probe does
-the I/O of one step through the guard and says what it saw, or raises CheckFailure.
+the I/O of one step through the guard and says what it saw, or raises CheckFailure
+or DialFailure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,26 +15,7 @@ from patchbay.checks.templates import Declared, Placeholder, Values
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
-
-
-@dataclass(slots=True)
-class Phases:
-    """How long each part of a dial took, as it goes: None is not reached or not needed.
-
-    `first_byte_ms` is from the request to the first byte of the answer. `certificate_expires_at`
-    is in seconds since 1970, of the server's own certificate.
-    """
-
-    egress_ms: int | None = None
-    dns_ms: int | None = None
-    tcp_ms: int | None = None
-    tls_ms: int | None = None
-    first_byte_ms: int | None = None
-    certificate_expires_at: float | None = None
-
-    def durations(self) -> tuple[int | None, ...]:
-        """In the order in which they happen: egress, dns, tcp, tls."""
-        return self.egress_ms, self.dns_ms, self.tcp_ms, self.tls_ms
+    from patchbay.egress.timings import DialTimings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +46,10 @@ class Outcome:
 
 
 class Probe(Protocol):
-    async def run(self, guard: "EgressGuard", *, deadline: float, phases: Phases) -> Outcome:
-        """Runs until `deadline`, a time of the running event loop. Raises CheckFailure."""
+    async def run(
+        self, guard: "EgressGuard", *, deadline: float, timings: "DialTimings"
+    ) -> Outcome:
+        """Runs until `deadline`, a time of the event loop. Raises CheckFailure, DialFailure."""
         ...
 
 

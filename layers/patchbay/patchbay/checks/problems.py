@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from patchbay.checks.codes import Code
-from patchbay.checks.failures import BlockDetail
+from patchbay.egress.failures import BlockDetail
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from patchbay.checks.codes import Blame, Code, CodeCategory
-from patchbay.checks.failures import BlockDetail
+from patchbay.egress.failures import BlockDetail
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.model import Model
 

@@ -22,9 +22,9 @@ from typing import Final, Required, TypedDict
 
 from patchbay.checks.certificate_expiry import expiry_notice
 from patchbay.checks.codes import Code, describe
-from patchbay.checks.failures import CheckFailure, Phase
+from patchbay.checks.failures import CheckFailure
 from patchbay.checks.plan import Plan, PlannedStep
-from patchbay.checks.probe import Compiled, Notice, Outcome, Phases
+from patchbay.checks.probe import Compiled, Notice, Outcome
 from patchbay.checks.redaction import Redactor
 from patchbay.checks.report import (
     CheckReport,
@@ -37,13 +37,15 @@ from patchbay.checks.report import (
 )
 from patchbay.checks.templates import ValueRefused
 from patchbay.checks.verdict import verdict
+from patchbay.egress.failures import DialFailure, DialPhase
 from patchbay.egress.guard import EgressGuard
+from patchbay.egress.timings import DialTimings
 
 MAX_ACCOUNT: Final = 200
 # A probe ends itself at its deadline; one that does not is ended this much later.
 _GRACE_SECONDS: Final = 0.25
-_PHASES: Final[tuple[Phase, ...]] = ("egress", "dns", "tcp", "tls")
-_PHASE_PASSED: Final[dict[Phase, str]] = {
+_PHASES: Final[tuple[DialPhase, ...]] = ("egress", "dns", "tcp", "tls")
+_PHASE_PASSED: Final[dict[DialPhase, str]] = {
     "egress": "Nothing speaks against dialling this target.",
     "dns": "The host's name was resolved.",
     "tcp": "The host accepted the connection.",
@@ -117,9 +119,9 @@ class _Test:
                 self._add_skipped(name, "gate_failed")
             elif problems:
                 summary = "; ".join(f"{p.pointer} {p.message}" for p in problems) + "."
-                failure = CheckFailure(problems[0].code, summary)
-                failure.detail = problems[0].detail
-                self._add_failed(name, failure, field_pointer=problems[0].pointer)
+                first = problems[0]
+                failure = CheckFailure(first.code, summary, detail=first.detail)
+                self._add_failed(name, failure, field_pointer=first.pointer)
             else:
                 self._add(Step(name=name, status="passed", summary=passed))
 
@@ -131,30 +133,32 @@ class _Test:
     ) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        phases = Phases()
+        timings = DialTimings()
         failure: CheckFailure | None = None
         outcome: Outcome | None = None
         try:
             compiled = self._completed(step)
             outcome = await _run_probe(
-                compiled, guard, min(deadline, started + step.timeout_ms / 1000), phases
+                compiled, guard, min(deadline, started + step.timeout_ms / 1000), timings
             )
         except CheckFailure as error:
             failure = error
+        except DialFailure as error:
+            failure = CheckFailure.of(error)
         except Exception as error:
             # Whatever it is, it must not take the other steps or the neighbours' tests with it.
             self._fault = self._fault or self._describe(step.name, error)
             failure = CheckFailure("internal_error", "A fault of the platform ended the step.")
         duration_ms = _ms(loop.time() - started)
-        if phases.certificate_expires_at is not None:
-            self._certificates.append(phases.certificate_expires_at)
+        if timings.certificate_expires_at is not None:
+            self._certificates.append(timings.certificate_expires_at)
         if is_first:
-            self._add_dial_gates(step, phases, failure)
+            self._add_dial_gates(step, timings, failure)
         if failure is None:
             if outcome:
                 self._obtain(outcome.obtained)
-                notice = outcome.notice or self._expiry_notice(phases)
-                self._add_passed(step, outcome, notice, duration_ms, phases.first_byte_ms)
+                notice = outcome.notice or self._expiry_notice(timings)
+                self._add_passed(step, outcome, notice, duration_ms, timings.first_byte_ms)
         elif is_first and failure.phase:
             self.skip(step, "gate_failed")
         else:
@@ -165,7 +169,7 @@ class _Test:
                 category=step.category,
                 mandatory=step.mandatory,
                 duration_ms=duration_ms,
-                first_byte_ms=phases.first_byte_ms,
+                first_byte_ms=timings.first_byte_ms,
             )
 
     def report(self, latency_ms: int) -> CheckReport:
@@ -186,12 +190,12 @@ class _Test:
         return report.model_copy(update={"message": self._redact(report.message)})
 
     def _add_dial_gates(
-        self, step: PlannedStep, phases: Phases, failure: CheckFailure | None
+        self, step: PlannedStep, timings: DialTimings, failure: CheckFailure | None
     ) -> None:
         """The parts of the first connection, as gates."""
         failed_phase = failure.phase if failure else None
         is_after_failure = False
-        for phase, duration_ms in zip(_PHASES, phases.durations(), strict=True):
+        for phase, duration_ms in zip(_PHASES, timings.durations(), strict=True):
             if is_after_failure:
                 self._add_skipped(phase, "gate_failed", mandatory=step.mandatory)
             elif failure and phase == failed_phase:
@@ -206,7 +210,7 @@ class _Test:
             elif duration_ms is None:
                 self._add_skipped(phase, "not_applicable", mandatory=False)
             else:
-                notice = self._expiry_notice(phases) if phase == "tls" else None
+                notice = self._expiry_notice(timings) if phase == "tls" else None
                 self._add(
                     Step(
                         name=phase,
@@ -232,9 +236,9 @@ class _Test:
             self._obtained.update(secrets)
             self._redact = Redactor([*self._plan.secret_values, *self._obtained.values()])
 
-    def _expiry_notice(self, phases: Phases) -> Notice | None:
+    def _expiry_notice(self, timings: DialTimings) -> Notice | None:
         """The warning about a certificate that ends soon, once for each."""
-        expires_at = phases.certificate_expires_at
+        expires_at = timings.certificate_expires_at
         if expires_at is None or expires_at in self._warned_of:
             return None
         notice = expiry_notice(expires_at, time.time())
@@ -330,11 +334,11 @@ class _Test:
 
 
 async def _run_probe(
-    compiled: Compiled, guard: EgressGuard, deadline: float, phases: Phases
+    compiled: Compiled, guard: EgressGuard, deadline: float, timings: DialTimings
 ) -> Outcome:
     try:
         async with asyncio.timeout_at(deadline + _GRACE_SECONDS):
-            return await compiled.probe.run(guard, deadline=deadline, phases=phases)
+            return await compiled.probe.run(guard, deadline=deadline, timings=timings)
     except TimeoutError as error:
         raise CheckFailure("provider_timeout", "The step did not end in time.") from error
 

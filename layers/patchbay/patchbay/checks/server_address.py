@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeIs
 
-from patchbay.checks.failures import EgressBlocked
 from patchbay.checks.problems import Problem, Problems
 from patchbay.checks.templates import (
     Declared,
@@ -16,6 +15,7 @@ from patchbay.checks.templates import (
     placeholders_of,
     split_template,
 )
+from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.url import parse_host
 
 

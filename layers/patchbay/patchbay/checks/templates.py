@@ -27,8 +27,8 @@ from typing import Final, Literal
 from urllib.parse import quote, unquote
 
 from patchbay.checks.codes import Code
-from patchbay.checks.failures import BlockDetail, EgressBlocked
 from patchbay.checks.problems import Problem
+from patchbay.egress.failures import BlockDetail, EgressBlocked
 from patchbay.egress.headers import value_problem
 from patchbay.egress.url import DEFAULT_PORTS, parse_host, parse_url
 

@@ -10,13 +10,14 @@ from oauthlib.oauth2.rfc6749.parameters import parse_token_response, prepare_tok
 from patchbay.checks.codes import Code
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.kinds.oauth2_token import REFRESH_TOKEN, TokenProbe
-from patchbay.checks.probe import Notice, Outcome, Phases
+from patchbay.checks.probe import Notice, Outcome
 from patchbay.checks.refusals import refusal, said_of_grant
-from patchbay.egress.exchange import Response, exchange
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.headers import value_problem
-from patchbay.egress.request import Request
+from patchbay.egress.http_exchange import HttpResponse, exchange
+from patchbay.egress.request import HttpRequest
 from patchbay.egress.retry_after import retry_after_seconds
+from patchbay.egress.timings import DialTimings
 from patchbay.platform.clock import utc_now
 
 # RFC 6749 §5.2, and what its authors left to servers: what each error means for a grant of ours.
@@ -33,10 +34,10 @@ _MAX_TEXT: Final = 8192
 
 
 async def run_token(
-    probe: TokenProbe, guard: EgressGuard, *, deadline: float, phases: Phases
+    probe: TokenProbe, guard: EgressGuard, *, deadline: float, timings: DialTimings
 ) -> Outcome:
     """Raises CheckFailure. The answer is no redirect: credentials go to the token URL only."""
-    response = await exchange(guard, _request(probe), deadline=deadline, phases=phases)
+    response = await exchange(guard, _request(probe), deadline=deadline, timings=timings)
     answer = _answer(response)
     if "error" not in answer and not 200 <= response.status < 300:
         raise _refused(probe, response)
@@ -62,7 +63,7 @@ async def run_token(
     )
 
 
-def _request(probe: TokenProbe) -> Request:
+def _request(probe: TokenProbe) -> HttpRequest:
     parameters = dict(probe.parameters)
     body = prepare_token_request(
         probe.grant,
@@ -75,10 +76,10 @@ def _request(probe: TokenProbe) -> Request:
         ("Content-Type", "application/x-www-form-urlencoded"),
         *probe.headers,
     )
-    return Request("POST", probe.target, headers, credentialed=True, body=body.encode())
+    return HttpRequest("POST", probe.target, headers, credentialed=True, body=body.encode())
 
 
-def _answer(response: Response) -> dict[str, str]:
+def _answer(response: HttpResponse) -> dict[str, str]:
     """The known fields of an answer that are texts of a sane length; none of what is no JSON."""
     try:
         document = json.loads(response.body)
@@ -93,7 +94,7 @@ def _answer(response: Response) -> dict[str, str]:
     }
 
 
-def _named(probe: TokenProbe, response: Response, error: str) -> CheckFailure:
+def _named(probe: TokenProbe, response: HttpResponse, error: str) -> CheckFailure:
     """The failure that an OAuth error means."""
     if error == "invalid_grant" and probe.grant == "refresh_token":
         code = said_of_grant(response.body.decode("utf-8", "replace"))
@@ -112,7 +113,7 @@ def _named(probe: TokenProbe, response: Response, error: str) -> CheckFailure:
     return CheckFailure(code, f"The provider {meaning}.", field_pointer=pointer)
 
 
-def _refused(probe: TokenProbe, response: Response) -> CheckFailure:
+def _refused(probe: TokenProbe, response: HttpResponse) -> CheckFailure:
     """The failure that a status means, where no known OAuth error is given."""
     said = refusal(response.status, response.headers, response.body, probe.scopes)
     code: Code = said.code if said else "unexpected_response"

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport, Diagnosis, Step
+from patchbay.checks.roles import Role
 from patchbay.checks.verdict import verdict
 from patchbay.connection_tests.changes import Fingerprint, Passed
 from patchbay.connection_tests.identity import TestIdentity
@@ -42,7 +43,6 @@ from patchbay.platform.dynamodb import (
 from patchbay.platform.errors import NotFound
 from patchbay.platform.ids import new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
-from patchbay.registry.terms import Role
 
 KEPT: Final = timedelta(days=90)
 """What the API promises of a history; longer than any month to compare with, and then it goes."""

@@ -33,6 +33,7 @@ from patchbay.checks.reports import (
     naming_reference,
     out_of_secrets,
 )
+from patchbay.checks.roles import Role
 from patchbay.checks.runner import run
 from patchbay.connection_tests.changes import EndpointMark, Fingerprint, Passed, WhatChanged
 from patchbay.connection_tests.history import Kind, Standing, Subject, TestHistory
@@ -69,7 +70,6 @@ from patchbay.platform.errors import (
 from patchbay.platform.logging import logger
 from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
-from patchbay.registry.terms import Role
 
 
 @dataclass(frozen=True, slots=True)

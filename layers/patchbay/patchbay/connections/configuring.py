@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from patchbay.checks.roles import Role
 from patchbay.connections.keys import key_of, secret_key
 from patchbay.connections.model import (
     MAX_VALUES_BYTES,
@@ -54,7 +55,6 @@ from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.manifest import Member, read
 from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
-from patchbay.registry.terms import Role
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
 

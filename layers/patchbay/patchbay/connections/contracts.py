@@ -26,7 +26,7 @@ from patchbay.platform.ids import ConnectionId, Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
 from patchbay.platform.validation import WholeNumber
-from patchbay.registry.terms import KEY_PATTERN
+from patchbay.registry.naming import KEY_PATTERN
 from patchbay.registry.versions import major
 
 MAX_RECORDS: Final = 1000

@@ -15,13 +15,14 @@ from pydantic import (
 )
 
 from patchbay.checks.auth_config import SecretName
+from patchbay.checks.roles import Role
 from patchbay.connections.health_status import HealthStatus
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
 from patchbay.platform.validation import DisplayName, FieldError, NotNull, Told, WholeNumber, within
-from patchbay.registry.terms import Category, IntegrationKey, Role
+from patchbay.registry.naming import Category, IntegrationKey
 from patchbay.registry.versions import MAX_RANGE, RANGE_PATTERN
 
 MAX_VALUES_BYTES: Final = 32 * 1024

@@ -16,6 +16,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from patchbay.checks.auth_config import secret_names
+from patchbay.checks.roles import Role
 from patchbay.connections.configuring import (
     Configurator,
     become,
@@ -56,7 +57,6 @@ from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import serially
 from patchbay.platform.validation import problems_of
 from patchbay.registry.store import RegistryStore
-from patchbay.registry.terms import Role
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
 

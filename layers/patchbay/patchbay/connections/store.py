@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from patchbay.checks.roles import Role
 from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.connections.keys import (
     connection_key,
@@ -65,7 +66,6 @@ from patchbay.platform.lists import FILTERED_READ, Listing, ListQuery, Lists, po
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.platform.strict_json import compact
 from patchbay.registry.keys import still_installable, use_of_release
-from patchbay.registry.terms import Role
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import organization_key, organization_pk, use_of_space
 

@@ -45,7 +45,7 @@ class NotAnAnswer(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DnsAnswer:
     """What a server knows of a name. `values` are of the type that was asked for, in order.
 
     Addresses are canonical, names lower case without the trailing dot, an MX is its host, a TXT its
@@ -66,7 +66,7 @@ def question(name: str, kind: RecordType, number: int) -> bytes:
     return header + _question(name, kind) + extension
 
 
-def read_answer(message: bytes, name: str, kind: RecordType, number: int) -> Answer:
+def read_answer(message: bytes, name: str, kind: RecordType, number: int) -> DnsAnswer:
     """The answer to `question(name, kind, number)`. Raises NotAnAnswer.
 
     Aliases (CNAME) are followed within the message: the values are of the last name.
@@ -82,7 +82,7 @@ def _question(name: str, kind: RecordType) -> bytes:
     return labels + b"\0" + struct.pack("!HH", _NUMBERS[kind], _INTERNET)
 
 
-def _read(message: bytes, name: str, kind: RecordType, number: int) -> Answer:
+def _read(message: bytes, name: str, kind: RecordType, number: int) -> DnsAnswer:
     got, flags, questions, answers, _, _ = _HEADER.unpack_from(message)
     if got != number or not flags & _RESPONSE or flags & _OPCODE or questions != 1:
         raise NotAnAnswer
@@ -91,7 +91,7 @@ def _read(message: bytes, name: str, kind: RecordType, number: int) -> Answer:
         raise NotAnAnswer
     is_truncated = bool(flags & _TRUNCATED)
     if is_truncated:
-        return Answer(flags & 0xF, is_truncated=True)
+        return DnsAnswer(flags & 0xF, is_truncated=True)
     if answers > MAX_RECORDS:
         raise NotAnAnswer
     records = list(_records(message, end + 4, answers))
@@ -100,7 +100,7 @@ def _read(message: bytes, name: str, kind: RecordType, number: int) -> Answer:
     for _ in range(MAX_CHAIN if kind != "CNAME" else 0):
         final = aliases.get(final, final)
     values = (value for owner, found, value in records if (owner, found) == (final, kind))
-    return Answer(flags & 0xF, tuple(dict.fromkeys(values)))
+    return DnsAnswer(flags & 0xF, tuple(dict.fromkeys(values)))
 
 
 def _records(message: bytes, offset: int, count: int) -> Iterator[tuple[str, str, str]]:

@@ -19,13 +19,13 @@ from ipaddress import ip_address
 from itertools import chain, zip_longest
 from typing import Final, Self
 
-from patchbay.checks.failures import CheckFailure, EgressBlocked, is_exhaustion
-from patchbay.checks.probe import Phases
 from patchbay.egress.addresses import Address
-from patchbay.egress.dns_message import Answer, RecordType
+from patchbay.egress.dns_message import DnsAnswer, RecordType
+from patchbay.egress.failures import DialFailure, EgressBlocked, is_exhaustion
 from patchbay.egress.nameservers import Nameservers
 from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.resolver import Resolver, SystemResolver
+from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import literal_address, parse_host
 
 MAX_ADDRESSES: Final = 4
@@ -61,7 +61,7 @@ class Vetted:
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class OpenConnection:
     """An open connection of one test. Whoever got it closes it."""
 
     reader: asyncio.StreamReader
@@ -107,12 +107,12 @@ class EgressGuard:
             nameservers=self._nameservers,
         )
 
-    async def records(self, name: str, kind: RecordType, *, deadline: float) -> Answer:
+    async def records(self, name: str, kind: RecordType, *, deadline: float) -> DnsAnswer:
         """What the public DNS holds under `name`, from the operator's name servers.
 
         No address in the answer may be dialled for it. Raises EgressBlocked for a name that is not
         public, whatever an operator allows to dial: asking for it would tell it to strangers; and
-        CheckFailure `dns_error` when no server answers.
+        DialFailure `dns_error` when no server answers.
         """
         host = parse_host(name)
         if literal_address(host) is not None:
@@ -125,33 +125,33 @@ class EgressGuard:
         self,
         host: str,
         port: int,
-        kind: str,
+        protocol: str,
         *,
         deadline: float | None = None,
-        phases: Phases | None = None,
+        timings: DialTimings | None = None,
     ) -> Vetted:
-        """The addresses (4 at most) that a check of `kind` may dial for `host` and `port`.
+        """The addresses (4 at most) that `protocol` may be dialed at, for `host` and `port`.
 
         `host` is a name or an IP address, `deadline` a time of the event loop; a lookup never
-        takes more than 5 seconds. Raises EgressBlocked, or CheckFailure `dns_error`.
+        takes more than 5 seconds. Raises EgressBlocked, or DialFailure `dns_error`.
         """
         loop = asyncio.get_running_loop()
-        phases = phases or Phases()
+        timings = timings or DialTimings()
         host = parse_host(host)
         address = literal_address(host)
         if address is None:
             self._policy.judge_name(host)
-            phases.egress_ms = 0
+            timings.egress_ms = 0
             started = loop.time()
             limit = started + DNS_SECONDS
             try:
                 addresses = await self._resolve(host, min(deadline or limit, limit))
             finally:
-                phases.dns_ms = _ms(loop.time() - started)
+                timings.dns_ms = _ms(loop.time() - started)
         else:
             addresses = (address,)
-        self._policy.judge_addresses(host, addresses, port, kind)
-        phases.egress_ms = 0
+        self._policy.judge_addresses(host, addresses, port, protocol)
+        timings.egress_ms = 0
         return Vetted(host, port, _choose(addresses))
 
     async def connect(
@@ -160,28 +160,28 @@ class EgressGuard:
         *,
         tls: bool,
         deadline: float,
-        phases: Phases | None = None,
+        timings: DialTimings | None = None,
         verify: bool = True,
         tls_request: bytes = b"",
-    ) -> Connection:
+    ) -> OpenConnection:
         """Dials until `deadline`, a time of the event loop.
 
         The addresses are tried in order, each with its share of the time that is left.
         `tls_request` is sent first, in the clear, to servers that have to be asked for TLS; if they
         answer anything but `S` nothing more is sent. Without `verify` any certificate will do.
 
-        Raises CheckFailure of category network, or `provider_timeout` when TLS was not agreed in
+        Raises DialFailure of category network, or `provider_timeout` when TLS was not agreed in
         time.
         """
         loop = asyncio.get_running_loop()
-        phases = phases or Phases()
+        timings = timings or DialTimings()
         started = loop.time()
         try:
             sock = await _dial(vetted, deadline)
         finally:
-            phases.tcp_ms = _ms(loop.time() - started)
+            timings.tcp_ms = _ms(loop.time() - started)
         if not tls:
-            return Connection(*await asyncio.open_connection(sock=sock))
+            return OpenConnection(*await asyncio.open_connection(sock=sock))
         started = loop.time()
         try:
             async with asyncio.timeout_at(deadline):
@@ -199,9 +199,9 @@ class EgressGuard:
                 raise
             raise failure from error
         finally:
-            phases.tls_ms = _ms(loop.time() - started)
-        phases.certificate_expires_at = _expires_at(writer)
-        return Connection(reader, writer)
+            timings.tls_ms = _ms(loop.time() - started)
+        timings.certificate_expires_at = _expires_at(writer)
+        return OpenConnection(reader, writer)
 
     def _context(self, *, verify: bool) -> ssl.SSLContext:
         if not verify:
@@ -214,17 +214,17 @@ class EgressGuard:
                 answers = await self._resolver.resolve(host)
             addresses = tuple(dict.fromkeys(map(ip_address, answers)))
         except TimeoutError as error:
-            raise CheckFailure(
+            raise DialFailure(
                 "dns_error", "The host's name was not resolved in time.", phase="dns"
             ) from error
         except (OSError, ValueError) as error:
             if is_exhaustion(error):
                 raise
-            raise CheckFailure(
+            raise DialFailure(
                 "dns_error", "The host's name could not be resolved.", phase="dns"
             ) from error
         if not addresses:
-            raise CheckFailure("dns_error", "The host's name has no address.", phase="dns")
+            raise DialFailure("dns_error", "The host's name has no address.", phase="dns")
         return addresses
 
 
@@ -260,7 +260,7 @@ async def _ask_for_tls(sock: socket.socket, request: bytes) -> None:
     if not answer:
         raise ConnectionResetError
     if answer != b"S":
-        raise CheckFailure(
+        raise DialFailure(
             "tls_error",
             "The server does not offer TLS; nothing was sent in the clear.",
             phase="tls",
@@ -274,7 +274,7 @@ def _expires_at(writer: asyncio.StreamWriter) -> float | None:
 
 async def _dial(vetted: Vetted, deadline: float) -> socket.socket:
     loop = asyncio.get_running_loop()
-    failures: list[CheckFailure] = []
+    failures: list[DialFailure] = []
     for index, address in enumerate(vetted.addresses):
         now = loop.time()
         share = (deadline - now) / (len(vetted.addresses) - index)
@@ -303,24 +303,24 @@ async def _dial_address(address: Address, port: int, deadline: float) -> socket.
     return sock
 
 
-def _dial_failure(error: OSError) -> CheckFailure:
+def _dial_failure(error: OSError) -> DialFailure:
     if isinstance(error, TimeoutError):
-        return CheckFailure("connect_timeout", "The host did not answer in time.", phase="tcp")
+        return DialFailure("connect_timeout", "The host did not answer in time.", phase="tcp")
     if isinstance(error, ConnectionRefusedError):
-        return CheckFailure("connection_refused", "The host refused the connection.", phase="tcp")
+        return DialFailure("connection_refused", "The host refused the connection.", phase="tcp")
     if isinstance(error, ConnectionError):
-        return CheckFailure("connection_reset", "The host cut the connection.", phase="tcp")
+        return DialFailure("connection_reset", "The host cut the connection.", phase="tcp")
     if error.errno in _UNREACHABLE:
-        return CheckFailure("network_unreachable", "The host can't be reached.", phase="tcp")
+        return DialFailure("network_unreachable", "The host can't be reached.", phase="tcp")
     # Out of file descriptors and the like: a fault of ours, not of the host.
     raise error
 
 
-def _tls_failure(error: BaseException) -> CheckFailure | None:
+def _tls_failure(error: BaseException) -> DialFailure | None:
     """What a failed handshake means, or None when it was no handshake's failure."""
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code == _EXPIRED:
-            return CheckFailure(
+            return DialFailure(
                 "certificate_expired", "The server's certificate has expired.", phase="tls"
             )
         reason = "is not valid"
@@ -330,15 +330,15 @@ def _tls_failure(error: BaseException) -> CheckFailure | None:
             reason = "is for another name"
         elif error.verify_code == _NOT_YET_VALID:
             reason = "is not valid yet"
-        return CheckFailure("tls_error", f"The server's certificate {reason}.", phase="tls")
+        return DialFailure("tls_error", f"The server's certificate {reason}.", phase="tls")
     if isinstance(error, ssl.SSLError) and error.reason in _OLD_VERSION:
-        return CheckFailure("tls_error", "The server does not speak TLS 1.2 or later.", phase="tls")
+        return DialFailure("tls_error", "The server does not speak TLS 1.2 or later.", phase="tls")
     if isinstance(error, ssl.SSLError):
-        return CheckFailure("tls_error", "TLS could not be agreed with the server.", phase="tls")
+        return DialFailure("tls_error", "TLS could not be agreed with the server.", phase="tls")
     if isinstance(error, TimeoutError):
-        return CheckFailure("provider_timeout", "TLS was not agreed in time.", phase="tls")
+        return DialFailure("provider_timeout", "TLS was not agreed in time.", phase="tls")
     if isinstance(error, ConnectionError):
-        return CheckFailure(
+        return DialFailure(
             "connection_reset", "The server cut the connection during TLS.", phase="tls"
         )
     return None

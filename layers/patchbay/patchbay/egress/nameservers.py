@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Self
 
-from patchbay.checks.failures import CheckFailure, is_exhaustion
 from patchbay.egress.addresses import Address
 from patchbay.egress.dns_message import (
-    Answer,
+    DnsAnswer,
     NotAnAnswer,
     RecordType,
     question,
     read_answer,
 )
+from patchbay.egress.failures import DialFailure, is_exhaustion
 
 PUBLIC: Final = "1.1.1.1,9.9.9.9"
 """Cloudflare's and Quad9's: public resolvers that know no private zone of ours."""
@@ -58,19 +58,19 @@ class Nameservers:
             servers = [Nameserver.parse(text.strip()) for text in servers.split(",")]
         self._servers = tuple(servers)
 
-    async def ask(self, name: str, kind: RecordType, *, deadline: float) -> Answer:
+    async def ask(self, name: str, kind: RecordType, *, deadline: float) -> DnsAnswer:
         """The records of a canonical host name; none when the name does not exist.
 
-        Raises CheckFailure `dns_error` when no server has an answer until `deadline`.
+        Raises DialFailure `dns_error` when no server has an answer until `deadline`.
         """
         answers = await self.ask_all(name, (kind,), deadline=deadline)
         if kind not in answers:
-            raise CheckFailure("dns_error", "The name servers gave no answer.")
+            raise DialFailure("dns_error", "The name servers gave no answer.")
         return answers[kind]
 
     async def ask_all(
         self, name: str, kinds: Sequence[RecordType], *, deadline: float
-    ) -> dict[RecordType, Answer]:
+    ) -> dict[RecordType, DnsAnswer]:
         """The answers by what they are of, in the order of `kinds`; without those that no server
         gave.
 
@@ -79,7 +79,7 @@ class Nameservers:
         1.5 s when another one is left; the next one is asked what is missing.
         """
         loop = asyncio.get_running_loop()
-        found: dict[RecordType, Answer] = {}
+        found: dict[RecordType, DnsAnswer] = {}
         for index, server in enumerate(self._servers):
             left = len(self._servers) - index
             share = (deadline - loop.time()) / left
@@ -98,7 +98,7 @@ class Nameservers:
 
 
 async def _ask(
-    server: Nameserver, name: str, kinds: Sequence[RecordType], found: dict[RecordType, Answer]
+    server: Nameserver, name: str, kinds: Sequence[RecordType], found: dict[RecordType, DnsAnswer]
 ) -> None:
     """Puts into `found` what the server has an answer to; it stays there if the rest fails."""
     numbers = {kind: secrets.randbelow(0x1_0000) for kind in kinds}
@@ -119,7 +119,7 @@ async def _ask(
 
 async def _over_udp(
     server: Nameserver, name: str, numbers: Mapping[RecordType, int]
-) -> AsyncIterator[tuple[RecordType, Answer]]:
+) -> AsyncIterator[tuple[RecordType, DnsAnswer]]:
     """The answers as they come: all questions go through one socket, for sockets are few."""
     loop = asyncio.get_running_loop()
     waiting = dict(numbers)

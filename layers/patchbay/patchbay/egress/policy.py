@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Final, Self
 
-from patchbay.checks.failures import EgressBlocked
 from patchbay.egress.addresses import Address, Network, embedded_ipv4, is_never_dialled, is_public
+from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.host_names import is_private, is_self
 from patchbay.egress.ports import ALLOWED_PORTS
 
@@ -49,7 +49,7 @@ class EgressPolicy:
     """Judges names, and addresses with a port. Pure: it resolves nothing.
 
     - `allow`: the operator's rules. An address under a rule may be dialled on the rule's ports,
-      private or public, whatever the kind of check. A name in a private suffix (`db.corp`) may be
+      private or public, whatever the protocol. A name in a private suffix (`db.corp`) may be
       dialled when every address it resolves to is under a rule. Names of the own machine
       (`localhost`) and addresses of metadata services stay refused.
     - `own_names`: host names of this installation (its own API). They and what is below them are
@@ -97,7 +97,7 @@ class EgressPolicy:
         return self if names <= self.own_names else replace(self, own_names=self.own_names | names)
 
     def judge_addresses(
-        self, host: str, addresses: Iterable[Address], port: int, kind: str
+        self, host: str, addresses: Iterable[Address], port: int, protocol: str
     ) -> None:
         """Refuses the host unless every one of its addresses may be dialled on `port`.
 
@@ -108,8 +108,8 @@ class EgressPolicy:
             raise EgressBlocked("address", "The host's address is not on the public internet.")
         if outside and is_private(host):
             raise EgressBlocked("name", "The host's name is of a private network.")
-        if outside and port not in ALLOWED_PORTS.get(kind, ()):
-            raise EgressBlocked("port", f"Port {port} is not one that this kind of check may dial.")
+        if outside and port not in ALLOWED_PORTS.get(protocol, ()):
+            raise EgressBlocked("port", f"Port {port} may not be dialed by this kind of check.")
 
     def _is_under_rule(self, address: Address, port: int) -> bool:
         if is_never_dialled(address) or not any(r.covers(address, port) for r in self.allow):

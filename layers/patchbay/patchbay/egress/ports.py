@@ -1,6 +1,7 @@
-"""The ports that each kind of check may dial on the public internet.
+"""The ports that each protocol may be dialed at on the public internet.
 
-A kind that is not listed may dial none. An operator's allow rule brings its own ports.
+A protocol that is not listed may not be dialed at all. An operator's allow rule brings its own
+ports.
 """
 
 from collections.abc import Mapping

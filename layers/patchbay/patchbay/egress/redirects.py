@@ -8,16 +8,16 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from patchbay.checks.failures import EgressBlocked
-from patchbay.egress.request import Request
-from patchbay.egress.url import Target, parse_url
+from patchbay.egress.failures import EgressBlocked
+from patchbay.egress.request import HttpRequest
+from patchbay.egress.url import HttpUrl, parse_url
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS: Final = 5
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
-def after_redirect(request: Request, status: int, location: str) -> Request:
+def after_redirect(request: HttpRequest, status: int, location: str) -> HttpRequest:
     """The request that follows a redirect with this `Location`.
 
     Raises EgressBlocked: `parse` or `scheme` of the new URL, or `redirect` when it may not be
@@ -31,10 +31,10 @@ def after_redirect(request: Request, status: int, location: str) -> Request:
     method = "HEAD" if request.method == "HEAD" else "GET"
     if target.origin == request.target.origin:
         return replace(request, method=method, target=target, body=b"")
-    return Request(method, target)
+    return HttpRequest(method, target)
 
 
-def _resolve(base: Target, location: str) -> str:
+def _resolve(base: HttpUrl, location: str) -> str:
     """An absolute URL. Only forms that everyone resolves alike: absolute, `//host`, and `/path`."""
     if _ABSOLUTE.match(location):
         return location

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from patchbay.egress.url import Target
+from patchbay.egress.url import HttpUrl
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """`headers` are the caller's own; framing, `Host` and defaults are added when it is sent.
 
     `credentialed` says whether the credential is in it. The texts are validated by whoever makes
@@ -14,7 +14,7 @@ class Request:
     """
 
     method: str
-    target: Target = field(repr=False)
+    target: HttpUrl = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     credentialed: bool = False
     body: bytes = field(default=b"", repr=False)

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Protocol
 
-from patchbay.checks.failures import is_exhaustion
+from patchbay.egress.failures import is_exhaustion
 from patchbay.egress.nameservers import Nameserver, Nameservers
 
 SECONDS: Final = 4.5

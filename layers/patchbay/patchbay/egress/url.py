@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
-from patchbay.checks.failures import EgressBlocked
 from patchbay.egress.addresses import Address
+from patchbay.egress.failures import EgressBlocked
 
 MAX_URL = 2048
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -40,7 +40,7 @@ _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class HttpUrl:
     """An http(s) URL taken apart. `path` starts with `/` and includes the query."""
 
     scheme: str
@@ -63,7 +63,7 @@ class Target:
         return self.scheme, self.host, self.port
 
 
-def parse_url(text: str) -> Target:
+def parse_url(text: str) -> HttpUrl:
     """The target of an absolute http(s) URL.
 
     Raises EgressBlocked: `parse` when it is not one strict URL, `scheme` when it is of another
@@ -84,7 +84,7 @@ def parse_url(text: str) -> Target:
     host, port = parse_host(authority["host"]), authority["port"]
     if port is not None and (not _PORT.fullmatch(port) or int(port) > 65535):
         raise EgressBlocked("parse", "The URL's port is not a number from 0 to 65535.")
-    return Target(
+    return HttpUrl(
         scheme=scheme,
         host=host,
         port=DEFAULT_PORTS[scheme] if port is None else int(port),

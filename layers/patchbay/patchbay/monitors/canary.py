@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from patchbay.checks.failures import CheckFailure, EgressBlocked
+from patchbay.egress.failures import DialFailure, EgressBlocked
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.url import parse_url
 from patchbay.platform.logging import logger
@@ -35,7 +35,7 @@ class CanaryTarget:
         except EgressBlocked:
             logger.error("the canary may not be dialled")
             return None
-        except (CheckFailure, OSError):
+        except (DialFailure, OSError):
             return False
         connection.close()
         return True

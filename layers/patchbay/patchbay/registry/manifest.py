@@ -17,14 +17,15 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from patchbay.checks.auth_config import PLACEHOLDER_NAME_PATTERN
+from patchbay.checks.roles import Capability, Role
 from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
 from patchbay.platform.model import Model
 from patchbay.platform.schemas import member_problems, object_schema_problems, schema_problems
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import pointer, problems_of
+from patchbay.registry.naming import UNCATEGORIZED, Category, IntegrationKey
 from patchbay.registry.ranges import VersionRange
-from patchbay.registry.terms import UNCATEGORIZED, Capability, Category, IntegrationKey, Role
 
 MAX_MEMBERS: Final = 50
 MAX_DEPENDENCIES: Final = 20

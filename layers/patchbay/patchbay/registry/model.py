@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from patchbay.checks.roles import Capability, Role
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
@@ -23,7 +24,7 @@ from patchbay.platform.validation import (
     Told,
     within,
 )
-from patchbay.registry.terms import Capability, Publisher, Role
+from patchbay.registry.naming import Publisher
 from patchbay.registry.versions import SEMVER_PATTERN
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024

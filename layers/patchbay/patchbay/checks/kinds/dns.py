@@ -25,8 +25,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Literal
 
 from patchbay.checks.credentials import Credential
-from patchbay.checks.failures import CheckFailure, EgressBlocked
-from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.failures import CheckFailure
+from patchbay.checks.probe import Compiled, Outcome
 from patchbay.checks.problems import Problem, Problems
 from patchbay.checks.templates import (
     Declared,
@@ -40,6 +40,8 @@ from patchbay.checks.templates import (
     split_template,
 )
 from patchbay.egress.dns_message import RECORD_TYPES, RecordType
+from patchbay.egress.failures import EgressBlocked
+from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import literal_address, parse_host
 
 if TYPE_CHECKING:
@@ -61,9 +63,9 @@ class DnsProbe:
     comparison: Comparison | None
     value: str
 
-    async def run(self, guard: "EgressGuard", *, deadline: float, phases: Phases) -> Outcome:
+    async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         answer = await guard.records(self.name, self.kind, deadline=deadline)
-        phases.egress_ms = 0
+        timings.egress_ms = 0
         if not answer.values:
             raise CheckFailure(
                 "dns_error", f"{self.name} has no {self.kind} record in the public DNS."

@@ -33,7 +33,7 @@ from patchbay.checks.expectations import (
     read_expectation,
 )
 from patchbay.checks.json_pointer import is_pointer
-from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.probe import Compiled, Outcome
 from patchbay.checks.problems import Problem, Problems
 from patchbay.checks.templates import (
     Declared,
@@ -48,7 +48,8 @@ from patchbay.checks.templates import (
 )
 from patchbay.egress.headers import name_problem, value_problem
 from patchbay.egress.redirects import MAX_REDIRECTS
-from patchbay.egress.request import Request
+from patchbay.egress.request import HttpRequest
+from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import parse_url
 
 if TYPE_CHECKING:
@@ -63,18 +64,18 @@ _REQUEST_KEYS: Final = frozenset({"method", "url", "headers", "basic", "safe", "
 class HttpProbe:
     """One request with its expectation, ready to be sent."""
 
-    request: Request
+    request: HttpRequest
     redirects: int
     expect: Expectation
     account: str | None
     scopes: tuple[str, ...] = ()
     """Those that the integration asks for: the only ones that a failure may name."""
 
-    async def run(self, guard: "EgressGuard", *, deadline: float, phases: Phases) -> Outcome:
+    async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         # Publishing and compiling need this module too, without an event loop or h11.
         from patchbay.checks.http_probe import run_http
 
-        return await run_http(self, guard, deadline=deadline, phases=phases)
+        return await run_http(self, guard, deadline=deadline, timings=timings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class HttpTemplate:
         secrets = [p for p in self.placeholders() if p.source == "secrets"]
         return Compiled(
             probe=HttpProbe(
-                request=Request(
+                request=HttpRequest(
                     self.method,
                     target,
                     tuple(headers),

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from urllib.parse import quote_plus
 
 from patchbay.checks.credentials import Credential, basic_value
-from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.probe import Compiled, Outcome
 from patchbay.checks.problems import Problem, Problems
 from patchbay.checks.templates import (
     Declared,
@@ -40,7 +40,8 @@ from patchbay.checks.templates import (
     placeholders_of,
     split_template,
 )
-from patchbay.egress.url import Target, parse_url
+from patchbay.egress.timings import DialTimings
+from patchbay.egress.url import HttpUrl, parse_url
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -59,18 +60,18 @@ REFRESH_TOKEN: Final = Placeholder("secrets", "refresh_token")
 class TokenProbe:
     """A request for a token, ready to be made. `parameters` are those of its body."""
 
-    target: Target = field(repr=False)
+    target: HttpUrl = field(repr=False)
     grant: Grant
     scopes: tuple[str, ...]
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     parameters: Mapping[str, str] = field(repr=False)
     client_pointer: str
 
-    async def run(self, guard: "EgressGuard", *, deadline: float, phases: Phases) -> Outcome:
+    async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         # Publishing and compiling need this module too, without an event loop, h11 or oauthlib.
         from patchbay.checks.token_probe import run_token
 
-        return await run_token(self, guard, deadline=deadline, phases=phases)
+        return await run_token(self, guard, deadline=deadline, timings=timings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from patchbay.checks.credentials import Credential
-from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.probe import Compiled, Outcome
 from patchbay.checks.problems import Problem, Problems
 from patchbay.checks.server_address import Service, ServiceTemplate
 from patchbay.checks.templates import (
@@ -42,6 +42,7 @@ from patchbay.checks.templates import (
     placeholders_of,
     split_template,
 )
+from patchbay.egress.timings import DialTimings
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -73,11 +74,11 @@ class PostgresProbe:
     database_pointer: str | None
     user_pointer: str | None
 
-    async def run(self, guard: "EgressGuard", *, deadline: float, phases: Phases) -> Outcome:
+    async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         # Publishing and compiling need this module too, without an event loop or scramp.
         from patchbay.checks.postgres_probe import run_postgres
 
-        return await run_postgres(self, guard, deadline=deadline, phases=phases)
+        return await run_postgres(self, guard, deadline=deadline, timings=timings)
 
 
 @dataclass(frozen=True, slots=True)

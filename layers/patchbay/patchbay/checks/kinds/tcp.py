@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.credentials import Credential
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.probe import Compiled, Outcome
 from patchbay.checks.problems import Problem, Problems
 from patchbay.checks.server_address import Service, ServiceTemplate
 from patchbay.checks.templates import Declared, Placeholder, Values
+from patchbay.egress.timings import DialTimings
 
 if TYPE_CHECKING:
-    from patchbay.egress.guard import Connection, EgressGuard
+    from patchbay.egress.guard import EgressGuard, OpenConnection
 
 _BANNER: Final = re.compile(r"[ -~]{1,128}")
 
@@ -38,10 +39,10 @@ class TcpProbe:
     service: Service
     banner: bytes
 
-    async def run(self, guard: "EgressGuard", *, deadline: float, phases: Phases) -> Outcome:
+    async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         host, port = self.service.host, self.service.port
-        vetted = await guard.vet(host, port, "tcp", deadline=deadline, phases=phases)
-        connection = await guard.connect(vetted, tls=False, deadline=deadline, phases=phases)
+        vetted = await guard.vet(host, port, "tcp", deadline=deadline, timings=timings)
+        connection = await guard.connect(vetted, tls=False, deadline=deadline, timings=timings)
         try:
             async with asyncio.timeout_at(deadline):
                 greeted = await self._greeting(connection)
@@ -59,7 +60,7 @@ class TcpProbe:
             raise CheckFailure("unexpected_response", "The server's greeting is not the expected.")
         return Outcome(summary="The server accepts connections.")
 
-    async def _greeting(self, connection: "Connection") -> bytes:
+    async def _greeting(self, connection: "OpenConnection") -> bytes:
         return await connection.reader.readexactly(len(self.banner)) if self.banner else b""
 
 

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.credentials import Credential
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.probe import Compiled, Outcome, Phases
+from patchbay.checks.probe import Compiled, Outcome
 from patchbay.checks.problems import Problem, Problems
 from patchbay.checks.server_address import Service, ServiceTemplate
 from patchbay.checks.templates import Declared, Placeholder, Values
+from patchbay.egress.timings import DialTimings
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -38,10 +39,10 @@ class TlsProbe:
     service: Service
     minimum_version: str
 
-    async def run(self, guard: "EgressGuard", *, deadline: float, phases: Phases) -> Outcome:
+    async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         host, port = self.service.host, self.service.port
-        vetted = await guard.vet(host, port, "tls", deadline=deadline, phases=phases)
-        connection = await guard.connect(vetted, tls=True, deadline=deadline, phases=phases)
+        vetted = await guard.vet(host, port, "tls", deadline=deadline, timings=timings)
+        connection = await guard.connect(vetted, tls=True, deadline=deadline, timings=timings)
         version = connection.writer.get_extra_info("ssl_object").version()
         connection.close()
         # Both sides take the highest version that both know, so a lower one is the server's best.

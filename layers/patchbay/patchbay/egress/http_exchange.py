@@ -13,10 +13,10 @@ from typing import Final
 
 import h11
 
-from patchbay.checks.failures import CheckFailure
-from patchbay.checks.probe import Phases
-from patchbay.egress.guard import Connection, EgressGuard
-from patchbay.egress.request import Request
+from patchbay.egress.failures import DialFailure
+from patchbay.egress.guard import EgressGuard, OpenConnection
+from patchbay.egress.request import HttpRequest
+from patchbay.egress.timings import DialTimings
 
 MAX_BODY: Final = 64 * 1024
 # A status line with all headers, an interim response, a chunk's header, or the trailers.
@@ -35,7 +35,7 @@ _DEFLATED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class HttpResponse:
     """`headers` are by lower-case name, repeated ones joined by `, `; `body` is decompressed."""
 
     status: int
@@ -45,39 +45,39 @@ class Response:
 
 async def exchange(
     guard: EgressGuard,
-    request: Request,
+    request: HttpRequest,
     *,
     deadline: float,
-    phases: Phases | None = None,
+    timings: DialTimings | None = None,
     head_only: bool = False,
-) -> Response:
+) -> HttpResponse:
     """Sends `request` and reads the whole answer, until `deadline` (a time of the event loop).
 
     With `head_only` the answer's body is not waited for, and is empty here.
-    Redirects are answers like others. Raises CheckFailure: of the guard, or `provider_timeout`,
+    Redirects are answers like others. Raises DialFailure: of the guard, or `provider_timeout`,
     `connection_reset`, `tls_error`, `response_too_large` and `unexpected_response` (no HTTP).
     """
     target = request.target
-    vetted = await guard.vet(target.host, target.port, "http", deadline=deadline, phases=phases)
+    vetted = await guard.vet(target.host, target.port, "http", deadline=deadline, timings=timings)
     connection = await guard.connect(
-        vetted, tls=target.scheme == "https", deadline=deadline, phases=phases
+        vetted, tls=target.scheme == "https", deadline=deadline, timings=timings
     )
     try:
         async with asyncio.timeout_at(deadline):
-            return await _talk(connection, request, phases or Phases(), head_only=head_only)
+            return await _talk(connection, request, timings or DialTimings(), head_only=head_only)
     except TimeoutError as error:
-        raise CheckFailure("provider_timeout", "The provider did not answer in time.") from error
+        raise DialFailure("provider_timeout", "The provider did not answer in time.") from error
     except ssl.SSLError as error:
-        raise CheckFailure("tls_error", "The TLS connection broke.") from error
+        raise DialFailure("tls_error", "The TLS connection broke.") from error
     except ConnectionError as error:
-        raise CheckFailure("connection_reset", "The provider cut the connection.") from error
+        raise DialFailure("connection_reset", "The provider cut the connection.") from error
     finally:
         connection.close()
 
 
 async def _talk(
-    connection: Connection, request: Request, phases: Phases, *, head_only: bool
-) -> Response:
+    connection: OpenConnection, request: HttpRequest, timings: DialTimings, *, head_only: bool
+) -> HttpResponse:
     wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
     head = h11.Request(method=request.method, target=request.target.path, headers=_headers(request))
     message = [wire.send(head)]
@@ -86,10 +86,10 @@ async def _talk(
     message.append(wire.send(h11.EndOfMessage()))
     connection.writer.write(b"".join(part for part in message if part))
     await connection.writer.drain()
-    return await _Receiver(connection.reader, wire, phases).receive(head_only=head_only)
+    return await _Receiver(connection.reader, wire, timings).receive(head_only=head_only)
 
 
-def _headers(request: Request) -> list[tuple[str, str]]:
+def _headers(request: HttpRequest) -> list[tuple[str, str]]:
     given = {name.lower() for name, _ in request.headers}
     headers = [("Host", request.target.authority)]
     headers += [header for header in _DEFAULT_HEADERS if header[0].lower() not in given]
@@ -103,15 +103,17 @@ def _headers(request: Request) -> list[tuple[str, str]]:
 class _Receiver:
     """Reads one response within the budgets."""
 
-    def __init__(self, reader: asyncio.StreamReader, wire: h11.Connection, phases: Phases) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, wire: h11.Connection, timings: DialTimings
+    ) -> None:
         self._reader = reader
-        self._phases = phases
+        self._timings = timings
         self._asked_at = asyncio.get_running_loop().time()
         self._wire = wire
         self._received = 0
         self._ended = False
 
-    async def receive(self, *, head_only: bool) -> Response:
+    async def receive(self, *, head_only: bool) -> HttpResponse:
         head = await self._head()
         body, parts = bytearray(), 0
         while not head_only and not isinstance(
@@ -127,7 +129,7 @@ class _Receiver:
         for raw_name, raw_value in head.headers:
             name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return Response(head.status_code, headers, _decompress(bytes(body), headers))
+        return HttpResponse(head.status_code, headers, _decompress(bytes(body), headers))
 
     async def _head(self) -> h11.Response:
         for _ in range(MAX_INTERIM + 1):
@@ -138,7 +140,7 @@ class _Receiver:
                 raise _cut()
             if not isinstance(event, h11.InformationalResponse):
                 raise _no_http()
-        raise CheckFailure("unexpected_response", "The provider sent too many interim responses.")
+        raise DialFailure("unexpected_response", "The provider sent too many interim responses.")
 
     async def _event(self, *, answered: bool) -> object:
         try:
@@ -157,9 +159,9 @@ class _Receiver:
 
     def _note_first_byte(self) -> None:
         waited = asyncio.get_running_loop().time() - self._asked_at
-        self._phases.first_byte_ms = round(waited * 1000)
+        self._timings.first_byte_ms = round(waited * 1000)
 
-    def _broken(self, error: h11.RemoteProtocolError, *, answered: bool) -> CheckFailure:
+    def _broken(self, error: h11.RemoteProtocolError, *, answered: bool) -> DialFailure:
         if self._ended and (answered or not self._received):
             return _cut()
         # h11's hint for "more than max_incomplete_event_size": many lines, or one that is no
@@ -175,14 +177,14 @@ def _decompress(body: bytes, headers: Mapping[str, str]) -> bytes:
     """The body without its `Content-Encoding`: asked for was none, but some servers send gzip
     anyway.
 
-    Raises CheckFailure: `response_too_large` beyond 64 KiB, `unexpected_response` for several
+    Raises DialFailure: `response_too_large` beyond 64 KiB, `unexpected_response` for several
     codings or one that is not gzip or deflate.
     """
     coding = headers.get("content-encoding", "identity").strip().lower()
     if coding == "identity" or not body:
         return body
     if coding not in _DEFLATED:
-        raise CheckFailure(
+        raise DialFailure(
             "unexpected_response", "The answer is compressed in a way that was not asked for."
         )
     # 32 makes zlib tell gzip from zlib by the header.
@@ -190,23 +192,23 @@ def _decompress(body: bytes, headers: Mapping[str, str]) -> bytes:
     try:
         plain = inflater.decompress(body, MAX_BODY + 1)
     except zlib.error as error:
-        raise CheckFailure("unexpected_response", "The answer's compression is broken.") from error
+        raise DialFailure("unexpected_response", "The answer's compression is broken.") from error
     if len(plain) > MAX_BODY:
         raise _too_large()
     if not inflater.eof:
-        raise CheckFailure("unexpected_response", "The answer's compression is broken.")
+        raise DialFailure("unexpected_response", "The answer's compression is broken.")
     return plain
 
 
-def _too_large() -> CheckFailure:
-    return CheckFailure("response_too_large", "The answer is larger than a check reads.")
+def _too_large() -> DialFailure:
+    return DialFailure("response_too_large", "The answer is larger than a check reads.")
 
 
-def _no_http() -> CheckFailure:
-    return CheckFailure("unexpected_response", "The answer is not valid HTTP.")
+def _no_http() -> DialFailure:
+    return DialFailure("unexpected_response", "The answer is not valid HTTP.")
 
 
-def _cut() -> CheckFailure:
-    return CheckFailure(
+def _cut() -> DialFailure:
+    return DialFailure(
         "connection_reset", "The provider closed the connection before it had answered."
     )

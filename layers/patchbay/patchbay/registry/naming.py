@@ -1,6 +1,5 @@
-"""The words of the registry that others use: roles, categories, how integrations are named."""
+"""How integrations are named and sorted: publishers, keys, categories."""
 
-from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import StringConstraints
@@ -22,20 +21,3 @@ An open list, since new kinds come; `docs/connections.md` has the names that the
 """
 
 UNCATEGORIZED: Final = "custom"
-
-
-class Role(StrEnum):
-    """What endpoints may be made of a release."""
-
-    SOURCE = "source"
-    DESTINATION = "destination"
-
-
-class Capability(StrEnum):
-    """What an integration can do: the types of the health contract, under which it is counted."""
-
-    METADATA_SYNC = "metadata_sync"
-    QUALITY_CHECK = "quality_check"
-    PROFILING = "profiling"
-    WEBHOOK = "webhook"
-    ALERT = "alert"

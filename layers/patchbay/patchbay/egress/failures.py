@@ -1,0 +1,67 @@
+"""What ends a dial.
+
+DialFailure           the dial, or the exchange on it, failed; its code says how
+└── EgressBlocked     the guard refused to dial: code `egress_blocked` with a detail
+
+Messages are ours: they may name the host, a status, or a limit, never what a server said.
+"""
+
+import errno
+from typing import Final, Literal
+
+type DialPhase = Literal["egress", "dns", "tcp", "tls"]
+"""The parts of a dial, in the order in which they happen."""
+
+type BlockDetail = Literal["address", "name", "port", "scheme", "parse", "redirect", "option"]
+"""Why the guard refused."""
+
+type DialCode = Literal[
+    "egress_blocked",
+    "dns_error",
+    "connection_refused",
+    "connection_reset",
+    "network_unreachable",
+    "connect_timeout",
+    "tls_error",
+    "certificate_expired",
+    "provider_timeout",
+    "unexpected_response",
+    "response_too_large",
+]
+"""The codes of a test that a dial can end with."""
+
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+def is_exhaustion(error: Exception) -> bool:
+    """Whether this process or machine is out of file descriptors or memory: a fault of ours, which
+    says nothing about the other side."""
+    return isinstance(error, OSError) and error.errno in _EXHAUSTED
+
+
+class DialFailure(Exception):
+    """A dial failed. `phase` is the part it failed in, None after the connection was open.
+
+    `detail` is set with the code `egress_blocked`.
+    """
+
+    def __init__(
+        self,
+        code: DialCode,
+        summary: str,
+        *,
+        phase: DialPhase | None = None,
+        detail: BlockDetail | None = None,
+    ) -> None:
+        super().__init__(summary)
+        self.code: DialCode = code
+        self.summary = summary
+        self.phase: DialPhase | None = phase
+        self.detail: BlockDetail | None = detail
+
+
+class EgressBlocked(DialFailure):
+    """The guard does not dial this."""
+
+    def __init__(self, detail: BlockDetail, summary: str) -> None:
+        super().__init__("egress_blocked", summary, phase="egress", detail=detail)

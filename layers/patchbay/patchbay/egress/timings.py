@@ -1,0 +1,23 @@
+"""How long each part of a dial took."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class DialTimings:
+    """How long each part of a dial took, filled in as it goes: None if not reached or not needed.
+
+    `first_byte_ms` is from the request to the first byte of the answer. `certificate_expires_at`
+    is when the server's own certificate expires, in seconds since 1970.
+    """
+
+    egress_ms: int | None = None
+    dns_ms: int | None = None
+    tcp_ms: int | None = None
+    tls_ms: int | None = None
+    first_byte_ms: int | None = None
+    certificate_expires_at: float | None = None
+
+    def durations(self) -> tuple[int | None, ...]:
+        """In the order in which they happen: egress, dns, tcp, tls."""
+        return self.egress_ms, self.dns_ms, self.tcp_ms, self.tls_ms
