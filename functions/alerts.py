@@ -32,7 +32,7 @@ from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
 
 if TYPE_CHECKING:
-    from patchbay.alerts.rules import Rulebook
+    from patchbay.alerts.rule_editor import Rulebook
     from patchbay.health.store import EventStore
 
 
@@ -59,7 +59,7 @@ def _outbox() -> Outbox:
 @cache
 def _rulebook() -> "Rulebook":
     from patchbay.alerts.channels import Keyring, allowed_topics
-    from patchbay.alerts.rules import Rulebook
+    from patchbay.alerts.rule_editor import Rulebook
     from patchbay.connections.vault import Vault
     from patchbay.egress.policy import EgressPolicy
 

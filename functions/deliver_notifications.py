@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from patchbay.alerts.channels import Keyring, allowed_topics
-from patchbay.alerts.delivery import Sender
+from patchbay.alerts.notifier import Sender
 from patchbay.alerts.outbox import Outbox
 from patchbay.alerts.queue import keys_of
 from patchbay.alerts.store import AlertStore

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from patchbay.alerts.evaluation import Evaluator
+from patchbay.alerts.evaluator import Evaluator
 from patchbay.alerts.queue import Wake
 from patchbay.alerts.store import AlertStore
 from patchbay.health.store import EventStore

@@ -3,9 +3,9 @@
 from functools import cache
 from typing import Any
 
-from patchbay.health.connections import ConnectionHealth, ConnectionOverview
+from patchbay.health.connection_overview import ConnectionHealth, ConnectionOverview
 from patchbay.health.model import Added, Event, EventBatch, accept
-from patchbay.health.organization import OrganizationOverview, SpaceHealth
+from patchbay.health.organization_overview import OrganizationOverview, SpaceHealth
 from patchbay.health.queries import (
     EventQuery,
     HealthQuery,

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from patchbay.health.intake import Intake, Message
+from patchbay.health.bus_intake import Intake, Message
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table

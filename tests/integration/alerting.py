@@ -112,7 +112,7 @@ def deliveries(tenant: Tenant, alert_id: str) -> list[dict[str, Any]]:
 
 def make_due(later: timedelta) -> None:
     """All of the outbox becomes due as if so much time had passed."""
-    from patchbay.alerts.standing import LANES
+    from patchbay.alerts.keys import LANES
     from patchbay.platform.clock import from_text, to_sortable
     from patchbay.platform.dynamodb import Key, Update
 

@@ -12,10 +12,10 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 import deliver_notifications
-from patchbay.alerts import delivery as sending
+from patchbay.alerts import notifier as sending
+from patchbay.alerts.keys import LANES
 from patchbay.alerts.model import DeliveryStatus
 from patchbay.alerts.outbox import Outbox
-from patchbay.alerts.standing import LANES
 from patchbay.connections.keys import secret_key
 from patchbay.health.model import EventStatus
 from patchbay.platform.aws import client

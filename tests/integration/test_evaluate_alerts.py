@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import evaluate_alerts
-from patchbay.alerts.evaluation import RESERVE_SECONDS, Evaluator
-from patchbay.alerts.standing import LANES, lane_of
+from patchbay.alerts.evaluator import RESERVE_SECONDS, Evaluator
+from patchbay.alerts.keys import LANES, lane_of
 from patchbay.alerts.store import AlertStore, ConnectionHealth
 from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.connections.keys import connection_key
@@ -750,7 +750,7 @@ def test_a_space_that_fails_stops_no_other(tenant: Tenant, stranger: Tenant, now
 def test_an_evaluation_out_of_time_is_gone_on_with_where_it_stopped(
     deployed: object, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("patchbay.alerts.evaluation._BATCH", 1)
+    monkeypatch.setattr("patchbay.alerts.evaluator._BATCH", 1)
     tenants = [new_tenant(f"s-{number}", TENANT_PERMISSIONS) for number in range(7)]
     for tenant in tenants:
         create_rule(tenant, channels=[BUS])
@@ -789,7 +789,7 @@ def test_an_evaluation_out_of_time_is_gone_on_with_where_it_stopped(
 def test_a_space_with_more_to_tell_than_there_is_time_for_lets_the_others_have_their_turn(
     tenant: Tenant, stranger: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("patchbay.alerts.evaluation._BATCH", 1)
+    monkeypatch.setattr("patchbay.alerts.evaluator._BATCH", 1)
     # Given a space with five subjects that are down, and one with a single one
     kinds = [kind for kind in IntegrationType if kind is not IntegrationType.CONNECTION_TEST]
     create_rule(tenant, condition=RATE | {"per": "integration_type"}, channels=[BUS])

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from patchbay.connections.keys import connections_of_space_pk
-from patchbay.health import connections, organization
+from patchbay.health import connection_overview as connections
+from patchbay.health import organization_overview as organization
 from patchbay.health.model import Event
 from patchbay.health.recording import event_of_test
 from patchbay.health.store import EventStore

@@ -23,8 +23,8 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from patchbay.health.buckets import Bucket, Period, Span, hours_since
+from patchbay.health.bus_intake import Intake, Message
 from patchbay.health.folding import Folder
-from patchbay.health.intake import Intake, Message
 from patchbay.health.model import Event
 from patchbay.health.series import Interval, Point, points_of
 from patchbay.health.shards import LANES, SETTLED, spread_days_pk

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-from patchbay.health.intake import Envelope
+from patchbay.health.bus_intake import Envelope
 from patchbay.health.model import Event, EventBatch, EventStatus, IntegrationType, accept
 from patchbay.health.recording import event_of_test
 from patchbay.platform.clock import to_text

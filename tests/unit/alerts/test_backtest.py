@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.alerts.backtest import MAX_FIRINGS, Hour, Past, backtest
-from patchbay.alerts.decision import QUIET, Timing, decide
+from patchbay.alerts.condition_results import Counts, of_rate
 from patchbay.alerts.model import NewRule, NoticeKind, Subject, SubjectKind, SuccessRate
-from patchbay.alerts.observation import Counts, of_rate
+from patchbay.alerts.state_machine import QUIET, Timing, decide
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from patchbay.alerts.delivery import (
+from patchbay.alerts.notifier import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     LONGEST_RETRY_AFTER,

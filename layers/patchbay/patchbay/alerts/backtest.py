@@ -11,8 +11,15 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Final
 
-from patchbay.alerts.decision import Phase, State, Timing, decide
-from patchbay.alerts.facts import ONE_HOUR, blames_us, tally_of
+from patchbay.alerts.condition_results import (
+    Activity,
+    Counts,
+    Observation,
+    Watched,
+    of_connection,
+    of_rate,
+    of_staleness,
+)
 from patchbay.alerts.model import (
     Backtest,
     ConnectionDown,
@@ -24,15 +31,8 @@ from patchbay.alerts.model import (
     SubjectKind,
     SuccessRate,
 )
-from patchbay.alerts.observation import (
-    Activity,
-    Counts,
-    Observation,
-    Watched,
-    of_connection,
-    of_rate,
-    of_staleness,
-)
+from patchbay.alerts.space_snapshot import ONE_HOUR, blames_us, tally_of
+from patchbay.alerts.state_machine import Phase, State, Timing, decide
 from patchbay.connections.health_status import HealthStatus
 from patchbay.health.buckets import Bucket
 from patchbay.health.model import Event, EventStatus, IntegrationType

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from patchbay.alerts.keys import INDEX, Standing, lane_of, space_pk
 from patchbay.alerts.model import (
     Alert,
     Attempt,
@@ -22,7 +23,6 @@ from patchbay.alerts.model import (
     Resolution,
     Rule,
 )
-from patchbay.alerts.standing import INDEX, Standing, lane_of, space_pk
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable, to_text
 from patchbay.platform.cursor import CursorSeal

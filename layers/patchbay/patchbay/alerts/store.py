@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from patchbay.alerts.decision import Phase, State, Step
+from patchbay.alerts.keys import INDEX, Standing, lane_of, space_pk
 from patchbay.alerts.model import (
     MAX_RULES,
     Alert,
@@ -31,7 +31,7 @@ from patchbay.alerts.model import (
     Subject,
 )
 from patchbay.alerts.outbox import new_deliveries
-from patchbay.alerts.standing import INDEX, Standing, lane_of, space_pk
+from patchbay.alerts.state_machine import Phase, State, Step
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.keys import (
     connection_key,

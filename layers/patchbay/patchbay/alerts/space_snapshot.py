@@ -9,9 +9,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Final
 
-from patchbay.alerts.decision import Phase
-from patchbay.alerts.model import ConnectionDown, Rule, Stale, Subject, SubjectKind, SuccessRate
-from patchbay.alerts.observation import (
+from patchbay.alerts.condition_results import (
     Activity,
     Counts,
     Observation,
@@ -20,7 +18,9 @@ from patchbay.alerts.observation import (
     of_rate,
     of_staleness,
 )
-from patchbay.alerts.standing import Standing
+from patchbay.alerts.keys import Standing
+from patchbay.alerts.model import ConnectionDown, Rule, Stale, Subject, SubjectKind, SuccessRate
+from patchbay.alerts.state_machine import Phase
 from patchbay.alerts.store import AlertStore, ConnectionHealth
 from patchbay.connections.health_status import HealthStatus
 from patchbay.health.buckets import Bucket, Tally, merge, merge_tallies

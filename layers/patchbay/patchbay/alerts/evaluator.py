@@ -15,10 +15,10 @@ from datetime import datetime
 from itertools import islice, takewhile
 from typing import Final
 
-from patchbay.alerts.decision import Phase, Timing, close, decide
-from patchbay.alerts.facts import Facts
+from patchbay.alerts.keys import LANES, Standing
 from patchbay.alerts.model import Resolution, Rule
-from patchbay.alerts.standing import LANES, Standing
+from patchbay.alerts.space_snapshot import Facts
+from patchbay.alerts.state_machine import Phase, Timing, close, decide
 from patchbay.alerts.store import AlertStore
 from patchbay.health.store import EventStore
 from patchbay.platform.dynamodb import Key

@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.alerts.decision import Verdict
-from patchbay.alerts.model import Stale, SuccessRate
-from patchbay.alerts.observation import (
+from patchbay.alerts.condition_results import (
     Activity,
     Counts,
     Watched,
@@ -17,6 +15,8 @@ from patchbay.alerts.observation import (
     of_rate,
     of_staleness,
 )
+from patchbay.alerts.model import Stale, SuccessRate
+from patchbay.alerts.state_machine import Verdict
 from patchbay.connections.health_status import HealthStatus
 
 NOW = datetime(2026, 2, 17, 10, tzinfo=UTC)

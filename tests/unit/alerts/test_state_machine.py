@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.alerts.decision import QUIET, Phase, State, Step, Timing, Verdict, close, decide
 from patchbay.alerts.model import NoticeKind
+from patchbay.alerts.state_machine import QUIET, Phase, State, Step, Timing, Verdict, close, decide
 
 START = datetime(2026, 2, 17, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from patchbay.alerts.channels import Keyring, judge_url
+from patchbay.alerts.keys import LANES
 from patchbay.alerts.model import (
     Attempt,
     DeliveryStatus,
@@ -28,7 +29,6 @@ from patchbay.alerts.model import (
 )
 from patchbay.alerts.outbox import Outbox, Outgoing
 from patchbay.alerts.signing import signed_headers
-from patchbay.alerts.standing import LANES
 from patchbay.alerts.store import AlertStore
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard

@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from patchbay.alerts.decision import QUIET, State
 from patchbay.alerts.model import Subject
+from patchbay.alerts.state_machine import QUIET, State
 
 LANES: Final = 4
 """Into how many runs of the index the spaces are split: a stable hash of the space's id."""

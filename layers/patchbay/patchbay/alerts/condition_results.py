@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from patchbay.alerts.decision import Verdict
 from patchbay.alerts.model import Stale, SuccessRate
+from patchbay.alerts.state_machine import Verdict
 from patchbay.connections.health_status import HealthStatus
 from patchbay.health.summary import success_rate
 from patchbay.platform.clock import to_text
