@@ -18,7 +18,7 @@ from typing import Any, Final
 from bench import prices
 from bench.report import Row, table
 from patchbay.health.buckets import LATENCY_BOUNDS_MS, SHARDS, Bucket, Period, Tally
-from patchbay.health.folding import Folder
+from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.shards import absorbing, bucket_key, spread_day_key
 from patchbay.health.store import EventStore
@@ -270,7 +270,7 @@ def _fold(table_: Table) -> None:
     """Both steps, the second when readers are through; the day of now is not over and stays."""
     for minutes in (0, 15, 30):
         now = NOW + timedelta(minutes=minutes)
-        Folder(table_, _at(now)).run(timedelta(days=1))
+        CountFolder(table_, _at(now)).run(timedelta(days=1))
 
 
 def _at(moment: datetime) -> Callable[[], datetime]:

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 from patchbay.alerts.model import (
     Alert,
     AlertQuery,
+    AlertRule,
+    AlertRulePatch,
     Backtest,
     BacktestRequest,
     Delivery,
-    IssuedRule,
-    IssuedSecret,
-    NewRule,
-    Rule,
-    RulePatch,
+    IssuedAlertRule,
+    IssuedWebhookSecret,
+    NewAlertRule,
     RuleSubject,
 )
 from patchbay.alerts.outbox import Outbox, delivery_key
-from patchbay.alerts.queue import Wake
+from patchbay.alerts.queue import NotificationQueue
 from patchbay.alerts.store import AlertStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
@@ -32,7 +32,7 @@ from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
 
 if TYPE_CHECKING:
-    from patchbay.alerts.rule_editor import Rulebook
+    from patchbay.alerts.rule_editor import RuleEditor
     from patchbay.health.store import EventStore
 
 
@@ -57,16 +57,16 @@ def _outbox() -> Outbox:
 
 
 @cache
-def _rulebook() -> "Rulebook":
-    from patchbay.alerts.channels import Keyring, allowed_topics
-    from patchbay.alerts.rule_editor import Rulebook
+def _rulebook() -> "RuleEditor":
+    from patchbay.alerts.channels import WebhookVault, allowed_topics
+    from patchbay.alerts.rule_editor import RuleEditor
     from patchbay.connections.vault import Vault
     from patchbay.egress.policy import EgressPolicy
 
     settings = _settings()
-    return Rulebook(
+    return RuleEditor(
         _store(),
-        Keyring(Vault(_table(), settings.vault_key_id)),
+        WebhookVault(Vault(_table(), settings.vault_key_id)),
         EgressPolicy.parse(settings.egress_allow, settings.own_host_names),
         allowed_topics(settings.alert_topic_arns),
     )
@@ -96,15 +96,15 @@ def _space(caller: Principal, permission: Permission, slug: str) -> Space:
 
 @api.post(RULES, permission=Permission.MANAGE, status=201)
 def create_alert_rule(
-    caller: Principal, slug: str, body: NewRule, stamp: Stamp
-) -> Reply[IssuedRule]:
+    caller: Principal, slug: str, body: NewAlertRule, stamp: Stamp
+) -> Reply[IssuedAlertRule]:
     """Create an alert rule; the answer holds its webhooks' secrets, this once."""
     rule = _rulebook().create(_space(caller, Permission.MANAGE, slug), body, stamp)
     return Reply(rule, rule.revision)
 
 
 @api.get(RULES, permission=Permission.READ)
-def list_alert_rules(caller: Principal, slug: str, query: ListQuery) -> Listing[Rule]:
+def list_alert_rules(caller: Principal, slug: str, query: ListQuery) -> Listing[AlertRule]:
     """List the alert rules of a space."""
     return _store().rules(_space(caller, Permission.READ, slug), query, utc_now())
 
@@ -112,16 +112,16 @@ def list_alert_rules(caller: Principal, slug: str, query: ListQuery) -> Listing[
 @api.post(f"{RULES}/backtest", permission=Permission.READ)
 def backtest_alert_rule(caller: Principal, slug: str, body: BacktestRequest) -> Backtest:
     """Tell when a rule would have fired over the last days; nothing is stored."""
-    from patchbay.alerts.backtest import backtest, past_of
+    from patchbay.alerts.backtest import backtest, read_history
 
     space = _space(caller, Permission.READ, slug)
     _rulebook().require_valid(space, body.rule)
-    past = past_of(body.rule, _events(), space.id, utc_now(), body.days)
+    past = read_history(body.rule, _events(), space.id, utc_now(), body.days)
     return backtest(body.rule, past, body.days)
 
 
 @api.get(f"{RULES}/<rule_id>", permission=Permission.READ)
-def get_alert_rule(caller: Principal, slug: str, rule_id: str) -> Reply[Rule]:
+def get_alert_rule(caller: Principal, slug: str, rule_id: str) -> Reply[AlertRule]:
     """Read an alert rule, without its webhooks' secrets."""
     rule = _store().rule(_space(caller, Permission.READ, slug).id, rule_id)
     return Reply(rule, rule.revision)
@@ -129,8 +129,13 @@ def get_alert_rule(caller: Principal, slug: str, rule_id: str) -> Reply[Rule]:
 
 @api.patch(f"{RULES}/<rule_id>", permission=Permission.MANAGE)
 def change_alert_rule(
-    caller: Principal, slug: str, rule_id: str, body: RulePatch, if_match: str | None, stamp: Stamp
-) -> Reply[IssuedRule]:
+    caller: Principal,
+    slug: str,
+    rule_id: str,
+    body: AlertRulePatch,
+    if_match: str | None,
+    stamp: Stamp,
+) -> Reply[IssuedAlertRule]:
     """Change an alert rule (JSON merge patch); new webhooks get a secret, shown this once."""
     space = _space(caller, Permission.MANAGE, slug)
     rule = _rulebook().change(space, rule_id, body, if_match, stamp)
@@ -156,7 +161,7 @@ def list_alert_rule_subjects(
 @api.post(f"{RULES}/<rule_id>/channels/<channel_id>/rotate-secret", permission=Permission.MANAGE)
 def rotate_webhook_secret(
     caller: Principal, slug: str, rule_id: str, channel_id: str, stamp: Stamp
-) -> IssuedSecret:
+) -> IssuedWebhookSecret:
     """Make a webhook a new secret; the one before signs, too, for 24 hours."""
     space = _space(caller, Permission.MANAGE, slug)
     return _rulebook().rotate_secret(space, rule_id, channel_id, stamp)
@@ -201,7 +206,9 @@ def resend_delivery(caller: Principal, slug: str, alert_id: str, delivery_id: st
     space, now = _space(caller, Permission.MANAGE, slug), utc_now()
     alert = _store().alert(space.id, alert_id, now)
     delivery = _outbox().resend(space, alert, delivery_id, now)
-    Wake(_settings().notification_queue_url)([delivery_key(space.id, alert.id, delivery.id)])
+    NotificationQueue(_settings().notification_queue_url).wake(
+        [delivery_key(space.id, alert.id, delivery.id)]
+    )
     return delivery
 
 

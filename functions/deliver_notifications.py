@@ -3,8 +3,8 @@
 from functools import cache
 from typing import Any
 
-from patchbay.alerts.channels import Keyring, allowed_topics
-from patchbay.alerts.notifier import Sender
+from patchbay.alerts.channels import WebhookVault, allowed_topics
+from patchbay.alerts.notifier import Notifier
 from patchbay.alerts.outbox import Outbox
 from patchbay.alerts.queue import keys_of
 from patchbay.alerts.store import AlertStore
@@ -21,16 +21,16 @@ from patchbay.platform.settings import DeliverNotificationsSettings
 
 
 @cache
-def _sender() -> Sender:
+def _sender() -> Notifier:
     settings = DeliverNotificationsSettings.from_env()
     table = Table(settings.integrations_table)
     policy = EgressPolicy.parse(settings.egress_allow, settings.own_host_names).excluding(
         [settings.api_host]
     )
-    return Sender(
+    return Notifier(
         AlertStore(table),
         Outbox(table),
-        Keyring(Vault(table, settings.vault_key_id)),
+        WebhookVault(Vault(table, settings.vault_key_id)),
         EgressGuard(policy, nameservers=Nameservers(settings.dns_resolver)),
         policy,
         allowed_topics(settings.alert_topic_arns),

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from patchbay.alerts.evaluator import Evaluator
-from patchbay.alerts.queue import Wake
+from patchbay.alerts.queue import NotificationQueue
 from patchbay.alerts.store import AlertStore
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import from_text
@@ -23,7 +23,7 @@ def _evaluator() -> Evaluator:
         AlertStore(table),
         EventStore(Table(settings.events_table), settings.raw_event_days),
         TenancyStore(table),
-        Wake(settings.notification_queue_url),
+        NotificationQueue(settings.notification_queue_url).wake,
     )
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
-from patchbay.health.folding import Folder
+from patchbay.health.folding import CountFolder
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.entry import entry_point
@@ -16,8 +16,8 @@ BUDGET: Final = timedelta(seconds=200)
 
 
 @cache
-def _folder() -> Folder:
-    return Folder(Table(EventsSettings.from_env().events_table), utc_now)
+def _folder() -> CountFolder:
+    return CountFolder(Table(EventsSettings.from_env().events_table), utc_now)
 
 
 @entry_point

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from patchbay.health.connection_overview import ConnectionHealth, ConnectionOverview
-from patchbay.health.model import Added, Event, EventBatch, accept
+from patchbay.health.model import Event, EventBatch, IngestResult, accept_batch
 from patchbay.health.organization_overview import OrganizationOverview, SpaceHealth
 from patchbay.health.queries import (
     EventQuery,
@@ -12,7 +12,7 @@ from patchbay.health.queries import (
     OrganizationHealthQuery,
     SeriesQuery,
 )
-from patchbay.health.series import HealthSeries, Interval, points_of
+from patchbay.health.series import HealthSeries, SeriesInterval, points_of
 from patchbay.health.store import EventStore
 from patchbay.health.summary import HealthSummary, summarize, window_start
 from patchbay.platform.clock import utc_now
@@ -58,10 +58,10 @@ api = HttpApi(admit, tag="Health", idempotency=_idempotency)
 
 
 @api.post("/spaces/<slug>/integration-events", permission=Permission.WRITE_EVENTS)
-def add_events(caller: Principal, slug: str, body: EventBatch, stamp: Stamp) -> Added:
+def add_events(caller: Principal, slug: str, body: EventBatch, stamp: Stamp) -> IngestResult:
     """Record 1 to 100 events of a space: all of them are valid, or none is stored."""
     space = _tenants().space_for(caller, Permission.WRITE_EVENTS, slug)
-    events = accept(body, space.id, stamp, _events().oldest(stamp.now))
+    events = accept_batch(body, space.id, stamp, _events().oldest(stamp.now))
     return _events().add(events, stamp.now)
 
 
@@ -100,7 +100,7 @@ def get_health_series(caller: Principal, slug: str, query: SeriesQuery) -> Healt
     space = _tenants().space_for(caller, Permission.READ, slug)
     now = utc_now()
     start = window_start(now, query.days)
-    counts = _events().counts_since(space.id, start, hourly=query.interval is Interval.HOUR)
+    counts = _events().counts_since(space.id, start, hourly=query.interval is SeriesInterval.HOUR)
     chosen = {period: query.counted(bucket) for period, bucket in counts.items()}
     return HealthSeries(
         space_id=space.id,

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from patchbay.health.bus_intake import Intake, Message
+from patchbay.health.bus_intake import BusIntake, BusMessage
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
@@ -13,14 +13,14 @@ from patchbay.tenancy.store import TenancyStore
 
 
 @cache
-def _intake() -> Intake:
+def _intake() -> BusIntake:
     settings = HealthSettings.from_env()
     events = EventStore(Table(settings.events_table), settings.raw_event_days)
-    return Intake(TenancyStore(Table(settings.integrations_table)), events)
+    return BusIntake(TenancyStore(Table(settings.integrations_table)), events)
 
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    messages = [Message(record["messageId"], record["body"]) for record in event["Records"]]
+    messages = [BusMessage(record["messageId"], record["body"]) for record in event["Records"]]
     refused = _intake().take(messages, utc_now())
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in refused]}

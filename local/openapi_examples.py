@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from patchbay.alerts.model import BacktestRequest, NewRule, RulePatch
+from patchbay.alerts.model import AlertRulePatch, BacktestRequest, NewAlertRule
 from patchbay.connection_tests.model import ConnectionTest, DryRun
 from patchbay.connections.contracts import CreateConnection, DeleteConnection, UpdateConnection
 from patchbay.connections.model import ConnectionPatch, EndpointPatch, NewConnection, NewEndpoint
@@ -97,8 +97,8 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
             }
         ]
     },
-    NewRule: _RULE,
-    RulePatch: {"enabled": False},
+    NewAlertRule: _RULE,
+    AlertRulePatch: {"enabled": False},
     BacktestRequest: {"rule": _RULE, "days": 7},
     CreateConnection: {
         "tenantId": f"org_{_ULID}",

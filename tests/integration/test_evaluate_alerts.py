@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import evaluate_alerts
 from patchbay.alerts.evaluator import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.keys import LANES, lane_of
-from patchbay.alerts.store import AlertStore, ConnectionHealth
+from patchbay.alerts.store import AlertStore, WatchedConnection
 from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.connections.keys import connection_key
 from patchbay.connections.model import Connection, RequiredAction
@@ -405,9 +405,9 @@ def test_the_index_of_failing_connections_is_the_connections_whatever_befalls_th
 class LaggingIndex(AlertStore):
     """Whose index answers with what it held some time ago, where it is told so."""
 
-    held: list[ConnectionHealth] | None = None
+    held: list[WatchedConnection] | None = None
 
-    def failing_connections_of(self, space_id: str) -> list[ConnectionHealth]:
+    def failing_connections_of(self, space_id: str) -> list[WatchedConnection]:
         return super().failing_connections_of(space_id) if self.held is None else self.held
 
 
@@ -421,7 +421,7 @@ def test_an_index_that_lags_behind_tells_no_outage_twice_and_ends_none(
     store = LaggingIndex(Table("IntegrationsTable"))
     minutes = iter(now + number * MINUTE for number in range(20))
 
-    def evaluated(held: list[ConnectionHealth] | None, times: int = 1) -> list[str]:
+    def evaluated(held: list[WatchedConnection] | None, times: int = 1) -> list[str]:
         store.held = held
         for _ in range(times):
             evaluator(store=store).evaluate_space(tenant.space_id, next(minutes))
@@ -707,7 +707,7 @@ def test_an_evaluation_that_dies_before_the_queue_has_lost_nothing(
         raise RuntimeError
 
     with monkeypatch.context() as broken:
-        broken.setattr("patchbay.alerts.queue.Wake.__call__", die)
+        broken.setattr("patchbay.alerts.queue.NotificationQueue.wake", die)
         assert evaluate(now)["alert_spaces_failed"] == 1
     assert queued() == []
     # The outbox has it, and no later evaluation makes it again

@@ -7,7 +7,7 @@ import pytest
 
 import fold_counts
 from patchbay.health.buckets import Bucket, Period
-from patchbay.health.folding import Folder
+from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.shards import (
     LANES,
@@ -58,8 +58,8 @@ def notes(table: Table) -> list[str]:
     return [n["sk"] for lane in range(LANES) for n in table.query_all(spread_days_pk(lane))]
 
 
-def folder(table: Table, now: datetime) -> Folder:
-    return Folder(table, lambda: now)
+def folder(table: Table, now: datetime) -> CountFolder:
+    return CountFolder(table, lambda: now)
 
 
 def run(table: Table, now: datetime) -> None:

@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
 
-from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket, Faults, Period, Tally
-from patchbay.health.model import Added, Event, EventStatus, IntegrationType
+from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket, FaultTally, Period, Tally
+from patchbay.health.model import Event, EventStatus, IngestResult, IntegrationType
 from patchbay.health.recording import event_of_test
 from patchbay.health.store import EventPage, EventStore
 from patchbay.health.summary import HealthSummary, summarize, window_start
@@ -218,7 +218,7 @@ def test_events_over_several_hours_and_days_land_with_their_counts(
 
     added = store.add(events, NOW)
 
-    assert added == Added(accepted=20, duplicates=0)
+    assert added == IngestResult(accepted=20, duplicates=0)
     assert len(table.transactions) == 1
     assert_stored_and_counted(store, events)
 
@@ -231,7 +231,7 @@ def test_a_call_that_brings_an_event_twice_counts_it_once_as_it_came_first(
 
     added = store.add([first, event("run-2"), again], NOW)
 
-    assert added == Added(accepted=2, duplicates=1)
+    assert added == IngestResult(accepted=2, duplicates=1)
     assert_stored_and_counted(store, [first, event("run-2")])
 
 
@@ -244,7 +244,7 @@ def test_an_event_that_comes_again_in_another_call_is_a_duplicate(store: EventSt
     added = store.add([*known, event("run-3")], NOW)
 
     # then
-    assert added == Added(accepted=1, duplicates=2)
+    assert added == IngestResult(accepted=1, duplicates=2)
     assert_stored_and_counted(store, [*known, event("run-3")])
 
 
@@ -256,7 +256,7 @@ def test_a_call_of_duplicates_alone_writes_nothing(
 
     added = store.add([event("run-1")], NOW)
 
-    assert added == Added(accepted=0, duplicates=1)
+    assert added == IngestResult(accepted=0, duplicates=1)
     assert list(events_table.query_all(f"SPACE#{SPACE}")) == before
     assert len(table.transactions) == 2
 
@@ -387,7 +387,7 @@ def test_an_event_outlives_the_time_in_which_it_can_come_again(
     added = store.add([oldest], NOW)
 
     # Then it is a duplicate
-    assert added == Added(accepted=0, duplicates=1)
+    assert added == IngestResult(accepted=0, duplicates=1)
     assert store.list_events(SPACE, now=later, limit=1).items == []
 
 
@@ -406,7 +406,7 @@ def test_a_bucket_that_another_writer_changed_meanwhile_keeps_both_counts(
     added = store.add(ours[1:], NOW)
 
     # then
-    assert added == Added(accepted=1, duplicates=0)
+    assert added == IngestResult(accepted=1, duplicates=0)
     assert shards(table) == {"0"}
     assert_stored_and_counted(store, [*ours, theirs])
 
@@ -418,7 +418,7 @@ def test_a_bucket_that_another_writer_made_meanwhile_keeps_both_counts(
     theirs = some_events(5, timedelta(days=2), seed=2)
     table.before = [lambda: void(somebody.add(theirs, NOW))]
 
-    assert store.add(ours, NOW) == Added(accepted=5, duplicates=0)
+    assert store.add(ours, NOW) == IngestResult(accepted=5, duplicates=0)
 
     assert_stored_and_counted(store, [*ours, *theirs])
 
@@ -456,7 +456,7 @@ def test_a_duplicate_that_another_writer_stores_meanwhile_counts_once(
     same = event("same")
     table.before = [lambda: void(somebody.add([same], NOW))]
 
-    assert store.add([same, event("ours")], NOW) == Added(accepted=1, duplicates=1)
+    assert store.add([same, event("ours")], NOW) == IngestResult(accepted=1, duplicates=1)
 
     assert_stored_and_counted(store, [same, event("ours")])
 
@@ -483,7 +483,7 @@ def test_a_lost_reply_leaves_the_events_accepted_and_counted_once(store: EventSt
     added = store.add(events, NOW)
 
     # then
-    assert added == Added(accepted=5, duplicates=0)
+    assert added == IngestResult(accepted=5, duplicates=0)
     assert_stored_and_counted(store, [event("before"), *events])
 
 
@@ -497,7 +497,7 @@ def test_a_lost_reply_is_told_apart_from_the_duplicates_of_the_call(store: Event
     added = store.add([known, *fresh], NOW)
 
     # then
-    assert added == Added(accepted=2, duplicates=1)
+    assert added == IngestResult(accepted=2, duplicates=1)
     assert_stored_and_counted(store, [known, *fresh])
 
 
@@ -515,7 +515,7 @@ def test_a_lost_reply_whose_bucket_has_moved_on_is_not_counted_again(
 
     connect().meta.events.register_first("before-send.dynamodb.TransactWriteItems", between)
 
-    assert store.add([ours], NOW) == Added(accepted=1, duplicates=0)
+    assert store.add([ours], NOW) == IngestResult(accepted=1, duplicates=0)
 
     assert len(table.transactions) == 1
     assert_stored_and_counted(store, [ours, theirs])
@@ -532,7 +532,7 @@ def test_after_replies_lost_for_good_the_same_call_again_counts_once(store: Even
     added = store.add(events, NOW)
 
     # then
-    assert added == Added(accepted=0, duplicates=3)
+    assert added == IngestResult(accepted=0, duplicates=3)
     assert_stored_and_counted(store, events)
 
 
@@ -552,7 +552,7 @@ def test_a_call_that_breaks_between_two_transactions_goes_on_when_repeated(
     added = store.add(events, NOW)
 
     # then
-    assert added == Added(accepted=60 - len(landed), duplicates=len(landed))
+    assert added == IngestResult(accepted=60 - len(landed), duplicates=len(landed))
     assert_stored_and_counted(store, events)
 
 
@@ -754,7 +754,7 @@ def seed_bucket(table: Table, period: Period, events: int) -> None:
     )
     counts = Bucket(
         dict.fromkeys(IntegrationType, tally),
-        {IntegrationType.CONNECTION_TEST: Faults(12, period.start + timedelta(minutes=50))},
+        {IntegrationType.CONNECTION_TEST: FaultTally(12, period.start + timedelta(minutes=50))},
     ).encode(period.start)
     key = Key(f"SPACE#{SPACE}", period.sort_key(0))
     item = {**key._asdict(), "counts": counts, "revision": events, "expires_at": 1_800_000_000}

@@ -14,7 +14,7 @@ import deliver_notifications
 import run_monitors
 import run_tests
 from local.provider import Provider, provider
-from patchbay.alerts.model import NewRule
+from patchbay.alerts.model import NewAlertRule
 from patchbay.checks.roles import Role
 from patchbay.connections.data_keys import KeyRing
 from patchbay.connections.vault import Place, Vault
@@ -231,7 +231,7 @@ def test_a_webhooks_secret_is_rotated_without_the_one_before(tenant: Tenant) -> 
 def test_a_rule_that_is_made_again_says_that_its_secrets_are_gone(tenant: Tenant) -> None:
     # Given a request that made a rule and died before its answer
     space = TenancyStore(Table("IntegrationsTable")).space(tenant.space_slug)
-    new = NewRule.model_validate_json(
+    new = NewAlertRule.model_validate_json(
         json.dumps(rule(channels=[webhook("https://hooks.example.com/a")]))
     )
     stamp = Stamp.fresh(utc_now())

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from patchbay.health.buckets import Bucket, Period
-from patchbay.health.folding import Folder
+from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event, EventStatus, IntegrationType
-from patchbay.health.recount import Difference, Recount, Unsettled, main
+from patchbay.health.recount import Recount, RecountDifference, UnsettledPeriod, main
 from patchbay.health.shards import MAIN_SHARD, absorbing, bucket_key
 from patchbay.health.store import EventStore
 from patchbay.platform.dynamodb import Delete, Put, Table
@@ -110,7 +110,7 @@ def test_counts_whose_shard_0_is_gone_are_told_and_mended(
     with pytest.MonkeyPatch.context() as aside:
         aside.setattr("patchbay.health.store.MAIN_SHARD", 3)
         store.add([one], NOW)
-    Folder(table, lambda: NOW + timedelta(days=1)).run(timedelta(hours=1))
+    CountFolder(table, lambda: NOW + timedelta(days=1)).run(timedelta(hours=1))
     table.write(Delete(bucket_key(tenant.space_id, DAY, MAIN_SHARD)))
     with pytest.raises(TemporarilyUnavailable):
         store.counts_between(tenant.space_id, [("D#", "D#~")])
@@ -174,8 +174,8 @@ def test_a_period_that_is_never_still_is_not_judged(tenant: Tenant, store: Event
     day = DAY.start.date()
     found = list(recount.days(tenant.space_id, day, day, repair=True))
     assert [one for one in found if one] == [
-        Unsettled(Period.hour_of(NOW - timedelta(hours=20))),
-        Unsettled(DAY),
+        UnsettledPeriod(Period.hour_of(NOW - timedelta(hours=20))),
+        UnsettledPeriod(DAY),
     ]
 
 
@@ -191,7 +191,7 @@ def test_a_repair_that_meets_a_writer_keeps_both(tenant: Tenant, store: EventSto
     recount = Recount(Meddling(once, "transact"), 35, lambda: NOW)
     day = DAY.start.date()
     [found] = [one for one in recount.days(tenant.space_id, day, day, repair=True) if one]
-    assert isinstance(found, Difference)
+    assert isinstance(found, RecountDifference)
     assert found.repaired
     [bucket] = store.counts_between(tenant.space_id, [("D#", "D#~")]).values()
     assert bucket.by_type[IntegrationType.WEBHOOK].success == 4

@@ -23,10 +23,10 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from patchbay.health.buckets import Bucket, Period, Span, hours_since
-from patchbay.health.bus_intake import Intake, Message
-from patchbay.health.folding import Folder
+from patchbay.health.bus_intake import BusIntake, BusMessage
+from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event
-from patchbay.health.series import Interval, Point, points_of
+from patchbay.health.series import SeriesInterval, SeriesPoint, points_of
 from patchbay.health.shards import LANES, SETTLED, spread_days_pk
 from patchbay.health.store import EventStore
 from patchbay.health.summary import HealthSummary, summarize, window_start
@@ -167,8 +167,8 @@ class Simulation:
                 self._again(delivery, receives)
                 break
             batch[delivery.name] = (delivery, receives + 1)
-        intake = Intake(TenancyStore(integrations), store)
-        messages = [Message(name, delivery.body or "") for name, (delivery, _) in batch.items()]
+        intake = BusIntake(TenancyStore(integrations), store)
+        messages = [BusMessage(name, delivery.body or "") for name, (delivery, _) in batch.items()]
         failed = set(batch)
         try:
             failed = set(intake.take(messages, NOW))
@@ -223,7 +223,7 @@ class Simulation:
         self._seen_spread()
         self._folds += 1
         clock = NOW + self._folds * SETTLED
-        Folder(table, lambda: clock).run(timedelta(hours=1))
+        CountFolder(table, lambda: clock).run(timedelta(hours=1))
         self._happened("folds")
 
     def _seen_spread(self) -> None:
@@ -235,12 +235,12 @@ class Simulation:
     def _redrive(self) -> None:
         """What was put aside is delivered again, without faults: only what is wrong stays."""
         self._happened("messages put aside", len(self._put_aside))
-        intake = Intake(
+        intake = BusIntake(
             TenancyStore(Table(self._integrations, self._client)),
             EventStore(Table(self._events, self._client), RAW_EVENT_DAYS),
         )
         for delivery in self._put_aside:
-            refused = intake.take([Message(delivery.name, delivery.body or "")], NOW)
+            refused = intake.take([BusMessage(delivery.name, delivery.body or "")], NOW)
             if bool(refused) != delivery.poison:
                 self._outcome.differences.append(f"the redrive of {delivery.name}: {refused}")
             if not refused:
@@ -301,11 +301,11 @@ class Simulation:
                 summary = _summary(summarize(seen, days, space_id))
                 yield f"{days} days, blame {blame}", summary, _plain_summary(inside, blame=blame)
         for days, interval, key in (
-            (30, Interval.DAY, recount.day_of),
-            (7, Interval.HOUR, recount.hour_of),
+            (30, SeriesInterval.DAY, recount.day_of),
+            (7, SeriesInterval.HOUR, recount.hour_of),
         ):
             start = window_start(NOW, days)
-            read = store.counts_since(space_id, start, hourly=interval is Interval.HOUR)
+            read = store.counts_since(space_id, start, hourly=interval is SeriesInterval.HOUR)
             points = {p.starts_at: _point(p) for p in points_of(read, start, NOW, interval)}
             inside = [event for event in events if event.occurred_at >= start]
             grouped = {max(start, at): g for at, g in recount.grouped(inside, key).items()}
@@ -376,7 +376,7 @@ def _plain_type(events: list[Event]) -> tuple[Any, ...]:
     return len(events), counted["success"], counted["errors"], last
 
 
-def _point(told: Point) -> tuple[int, ...]:
+def _point(told: SeriesPoint) -> tuple[int, ...]:
     return told.total, told.success, told.errors, told.latency.count, told.platform_faults
 
 

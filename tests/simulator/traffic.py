@@ -9,8 +9,8 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-from patchbay.health.bus_intake import Envelope
-from patchbay.health.model import Event, EventBatch, EventStatus, IntegrationType, accept
+from patchbay.health.bus_intake import BusEnvelope
+from patchbay.health.model import Event, EventBatch, EventStatus, IntegrationType, accept_batch
 from patchbay.health.recording import event_of_test
 from patchbay.platform.clock import to_text
 from patchbay.platform.ids import Stamp, derived_id
@@ -49,9 +49,9 @@ class Delivery:
             return list(self.tests)
         oldest = now - timedelta(days=366)
         if self.body is None:
-            return accept(self.batch, self.place.space_id, Stamp.fresh(now), oldest)
-        envelope = Envelope.model_validate_json(self.body)
-        return accept(self.batch, self.place.space_id, envelope.stamp, oldest, now)
+            return accept_batch(self.batch, self.place.space_id, Stamp.fresh(now), oldest)
+        envelope = BusEnvelope.model_validate_json(self.body)
+        return accept_batch(self.batch, self.place.space_id, envelope.stamp, oldest, now)
 
     @property
     def batch(self) -> EventBatch:

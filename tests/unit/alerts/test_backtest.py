@@ -6,18 +6,18 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.alerts.backtest import MAX_FIRINGS, Hour, Past, backtest
-from patchbay.alerts.condition_results import Counts, of_rate
-from patchbay.alerts.model import NewRule, NoticeKind, Subject, SubjectKind, SuccessRate
-from patchbay.alerts.state_machine import QUIET, Timing, decide
+from patchbay.alerts.backtest import MAX_FIRINGS, HourlyHistory, SubjectHour, backtest
+from patchbay.alerts.condition_results import WindowCounts, evaluate_success_rate
+from patchbay.alerts.model import AlertSubject, NewAlertRule, NoticeKind, SubjectKind, SuccessRate
+from patchbay.alerts.state_machine import QUIET, RuleTiming, decide
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-SPACE = Subject(kind=SubjectKind.SPACE, id="s")
-OTHER = Subject(kind=SubjectKind.INTEGRATION_TYPE, id="webhook")
+SPACE = AlertSubject(kind=SubjectKind.SPACE, id="s")
+OTHER = AlertSubject(kind=SubjectKind.INTEGRATION_TYPE, id="webhook")
 
 
-def rate_rule(long_hours: int = 1, **changes: Any) -> NewRule:
+def rate_rule(long_hours: int = 1, **changes: Any) -> NewAlertRule:
     condition = SuccessRate(
         kind="success_rate",
         threshold=90,
@@ -25,32 +25,34 @@ def rate_rule(long_hours: int = 1, **changes: Any) -> NewRule:
         long_window_seconds=3600 * long_hours,
         minimum_events=1,
     )
-    return NewRule(name="r", condition=condition, **changes)
+    return NewAlertRule(name="r", condition=condition, **changes)
 
 
 hours = st.lists(
-    st.builds(Hour, success=st.integers(0, 20), errors=st.integers(0, 3)), min_size=25, max_size=60
+    st.builds(SubjectHour, success=st.integers(0, 20), errors=st.integers(0, 3)),
+    min_size=25,
+    max_size=60,
 )
 
 
 @given(hours, st.integers(1, 24), st.integers(0, 3), st.integers(0, 3))
 def test_it_tells_what_a_plain_recount_of_each_window_tells(
-    past: list[Hour], long_hours: int, pending: int, keep: int
+    past: list[SubjectHour], long_hours: int, pending: int, keep: int
 ) -> None:
     rule = rate_rule(long_hours, for_seconds=3600 * pending, keep_firing_for_seconds=3600 * keep)
-    told = backtest(rule, Past(START, {SPACE: past}), days=1)
+    told = backtest(rule, HourlyHistory(START, {SPACE: past}), days=1)
     # Given the same rule on sums that are made anew for each hour
     state, fired, ended = QUIET, [], []
     for end in range(long_hours + 1, len(past) + 1):
         now = START + end * HOUR
         windows = [past[max(0, end - size) : end] for size in (1, long_hours)]
         short, long = [
-            Counts(sum(h.success for h in window), sum(h.errors for h in window))
+            WindowCounts(sum(h.success for h in window), sum(h.errors for h in window))
             for window in windows
         ]
         assert isinstance(rule.condition, SuccessRate)
-        seen = of_rate(rule.condition, short, long, firing=state.phase == "firing")
-        step = decide(Timing.of(rule), state, seen.verdict, now)
+        seen = evaluate_success_rate(rule.condition, short, long, firing=state.phase == "firing")
+        step = decide(RuleTiming.of(rule), state, seen.status, now)
         fired += [now] if step.notice is NoticeKind.FIRING else []
         ended += [now] if step.notice is NoticeKind.RESOLVED else []
         state = step.state
@@ -59,8 +61,8 @@ def test_it_tells_what_a_plain_recount_of_each_window_tells(
 
 
 def test_thirty_days_of_a_target_that_flaps_each_hour_are_told_in_part() -> None:
-    good, bad = Hour(success=10), Hour(errors=10)
-    past = Past(START, {s: [good, bad] * 24 * 16 for s in (SPACE, OTHER)})
+    good, bad = SubjectHour(success=10), SubjectHour(errors=10)
+    past = HourlyHistory(START, {s: [good, bad] * 24 * 16 for s in (SPACE, OTHER)})
     told = backtest(rate_rule(), past, days=30)
     assert len(told.firings) == MAX_FIRINGS
     assert told.firings == sorted(told.firings, key=lambda f: f.fired_at)
@@ -69,7 +71,9 @@ def test_thirty_days_of_a_target_that_flaps_each_hour_are_told_in_part() -> None
 
 
 def test_an_alert_that_goes_on_has_no_end_and_tells_its_reminders() -> None:
-    past = Past(START, {SPACE: [Hour(success=1)] * 5 + [Hour(errors=1)] * 10})
+    past = HourlyHistory(
+        START, {SPACE: [SubjectHour(success=1)] * 5 + [SubjectHour(errors=1)] * 10}
+    )
     [firing] = backtest(rate_rule(reminder_seconds=7200), past, days=1).firings
     assert firing.resolved_at is None
     assert firing.reminders == 4

@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.alerts.condition_results import (
-    Activity,
-    Counts,
-    Watched,
-    of_connection,
-    of_rate,
-    of_staleness,
+    LastSuccess,
+    WatchTimes,
+    WindowCounts,
+    evaluate_connection,
+    evaluate_staleness,
+    evaluate_success_rate,
 )
 from patchbay.alerts.model import Stale, SuccessRate
-from patchbay.alerts.state_machine import Verdict
+from patchbay.alerts.state_machine import ConditionStatus
 from patchbay.connections.health_status import HealthStatus
 
 NOW = datetime(2026, 2, 17, 10, tzinfo=UTC)
-BREACH, CLEAR, NO_DATA = Verdict.BREACH, Verdict.CLEAR, Verdict.NO_DATA
-counts = st.builds(Counts, success=st.integers(0, 1000), errors=st.integers(0, 1000))
+BREACH, CLEAR, NO_DATA = ConditionStatus.BREACH, ConditionStatus.CLEAR, ConditionStatus.NO_DATA
+counts = st.builds(WindowCounts, success=st.integers(0, 1000), errors=st.integers(0, 1000))
 
 
 def rate(**changes: Any) -> SuccessRate:
@@ -29,47 +29,49 @@ def rate(**changes: Any) -> SuccessRate:
 
 
 @pytest.mark.parametrize(
-    ("short", "long", "verdict"),
+    ("short", "long", "status"),
     [
-        (Counts(94, 6), Counts(94, 6), BREACH),
-        (Counts(95, 5), Counts(90, 10), CLEAR),
-        (Counts(90, 10), Counts(95, 5), CLEAR),
-        (Counts(0, 9), Counts(0, 900), NO_DATA),
-        (Counts(), Counts(0, 900), NO_DATA),
-        (Counts(0, 10), Counts(0, 10), BREACH),
-        (Counts(10, 0), Counts(10, 0), CLEAR),
+        (WindowCounts(94, 6), WindowCounts(94, 6), BREACH),
+        (WindowCounts(95, 5), WindowCounts(90, 10), CLEAR),
+        (WindowCounts(90, 10), WindowCounts(95, 5), CLEAR),
+        (WindowCounts(0, 9), WindowCounts(0, 900), NO_DATA),
+        (WindowCounts(), WindowCounts(0, 900), NO_DATA),
+        (WindowCounts(0, 10), WindowCounts(0, 10), BREACH),
+        (WindowCounts(10, 0), WindowCounts(10, 0), CLEAR),
     ],
 )
-def test_a_rate_is_below_only_in_both_windows(short: Counts, long: Counts, verdict: str) -> None:
-    assert of_rate(rate(), short, long, firing=False).verdict == verdict
+def test_a_rate_is_below_only_in_both_windows(
+    short: WindowCounts, long: WindowCounts, status: str
+) -> None:
+    assert evaluate_success_rate(rate(), short, long, firing=False).status == status
 
 
 def test_a_rate_that_is_rounded_up_for_display_is_still_below() -> None:
     # 99.9951 % is told as 100.0
-    almost = Counts(999_951, 49)
+    almost = WindowCounts(999_951, 49)
     condition = SuccessRate(kind="success_rate", threshold=100)
-    assert of_rate(condition, almost, almost, firing=False).verdict is BREACH
+    assert evaluate_success_rate(condition, almost, almost, firing=False).status is BREACH
 
 
 def test_a_recovery_threshold_counts_while_it_fires_only() -> None:
     condition = rate(recovery_threshold=99)
-    at_97 = Counts(97, 3)
-    assert of_rate(condition, at_97, at_97, firing=False).verdict is CLEAR
-    assert of_rate(condition, at_97, at_97, firing=True).verdict is BREACH
+    at_97 = WindowCounts(97, 3)
+    assert evaluate_success_rate(condition, at_97, at_97, firing=False).status is CLEAR
+    assert evaluate_success_rate(condition, at_97, at_97, firing=True).status is BREACH
 
 
 @given(counts, counts, st.floats(1, 100).map(lambda value: round(value, 2)), st.booleans())
 def test_more_successes_never_breach(
-    short: Counts, long: Counts, threshold: float, firing: bool
+    short: WindowCounts, long: WindowCounts, threshold: float, firing: bool
 ) -> None:
     condition = SuccessRate(kind="success_rate", threshold=threshold, minimum_events=1)
-    better = [Counts(c.success + 1, c.errors) for c in (short, long)]
-    if of_rate(condition, short, long, firing=firing).verdict is CLEAR:
-        assert of_rate(condition, *better, firing=firing).verdict is CLEAR
+    better = [WindowCounts(c.success + 1, c.errors) for c in (short, long)]
+    if evaluate_success_rate(condition, short, long, firing=firing).status is CLEAR:
+        assert evaluate_success_rate(condition, *better, firing=firing).status is CLEAR
 
 
 @given(counts, st.floats(0.01, 100).map(lambda value: round(value, 2)))
-def test_below_is_what_fractions_say(seen: Counts, percent: float) -> None:
+def test_below_is_what_fractions_say(seen: WindowCounts, percent: float) -> None:
     from fractions import Fraction
 
     exact = Fraction(str(percent)) / 100
@@ -77,7 +79,7 @@ def test_below_is_what_fractions_say(seen: Counts, percent: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ago", "complete", "watched", "verdict"),
+    ("ago", "complete", "watched", "status"),
     [
         (30, True, 600, CLEAR),
         (60, True, 600, CLEAR),
@@ -93,13 +95,15 @@ def test_below_is_what_fractions_say(seen: Counts, percent: float) -> None:
         (30, False, 600, CLEAR),
     ],
 )
-def test_staleness(ago: int | None, complete: bool, watched: int, verdict: str) -> None:
+def test_staleness(ago: int | None, complete: bool, watched: int, status: str) -> None:
     condition = Stale(kind="stale", after_seconds=3600)
     last = None if ago is None else NOW - timedelta(minutes=ago)
     since, ages_ago = NOW - timedelta(minutes=watched), NOW - timedelta(days=9)
     assert (
-        of_staleness(condition, Activity(last, complete), Watched(since, ages_ago), NOW).verdict
-        == verdict
+        evaluate_staleness(
+            condition, LastSuccess(last, complete), WatchTimes(since, ages_ago), NOW
+        ).status
+        == status
     )
 
 
@@ -107,12 +111,12 @@ def test_a_silence_is_told_in_words() -> None:
     ages_ago = NOW - timedelta(days=9)
     for seconds, words in ((3600, "1 hour"), (7200, "2 hours"), (86_400, "1 day"), (301, "301 s")):
         condition = Stale(kind="stale", after_seconds=seconds)
-        seen = of_staleness(condition, Activity(), Watched(ages_ago, ages_ago), NOW)
+        seen = evaluate_staleness(condition, LastSuccess(), WatchTimes(ages_ago, ages_ago), NOW)
         assert f"no success for {words}" in seen.summary
 
 
 def test_health_that_is_unknown_is_no_data() -> None:
-    assert {status: of_connection(status).verdict for status in HealthStatus} == {
+    assert {status: evaluate_connection(status).status for status in HealthStatus} == {
         HealthStatus.CONNECTED: CLEAR,
         HealthStatus.DISCONNECTED: BREACH,
         HealthStatus.ERROR: BREACH,

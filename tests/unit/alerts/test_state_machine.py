@@ -9,39 +9,48 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.alerts.model import NoticeKind
-from patchbay.alerts.state_machine import QUIET, Phase, State, Step, Timing, Verdict, close, decide
+from patchbay.alerts.state_machine import (
+    QUIET,
+    AlertPhase,
+    AlertTransition,
+    ConditionStatus,
+    RuleTiming,
+    SubjectState,
+    close,
+    decide,
+)
 
 START = datetime(2026, 2, 17, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 NONE = timedelta(0)
-AT_ONCE = Timing(pending=NONE, keep_firing=NONE, reminder=None)
+AT_ONCE = RuleTiming(pending=NONE, keep_firing=NONE, reminder=None)
 
-BREACH, CLEAR, NO_DATA = Verdict.BREACH, Verdict.CLEAR, Verdict.NO_DATA
+BREACH, CLEAR, NO_DATA = ConditionStatus.BREACH, ConditionStatus.CLEAR, ConditionStatus.NO_DATA
 FIRING, REMINDER, RESOLVED = NoticeKind.FIRING, NoticeKind.REMINDER, NoticeKind.RESOLVED
 
 timings = st.builds(
-    Timing,
+    RuleTiming,
     pending=st.integers(0, 10).map(lambda n: n * MINUTE),
     keep_firing=st.integers(0, 10).map(lambda n: n * MINUTE),
     reminder=st.none() | st.integers(5, 30).map(lambda n: n * MINUTE),
 )
-# Long runs of one verdict are what tells the windows apart.
-histories = st.lists(st.tuples(st.sampled_from(Verdict), st.integers(1, 40)), max_size=25).map(
-    lambda runs: [verdict for verdict, length in runs for _ in range(length)]
-)
+# Long runs of one status are what tells the windows apart.
+histories = st.lists(
+    st.tuples(st.sampled_from(ConditionStatus), st.integers(1, 40)), max_size=25
+).map(lambda runs: [status for status, length in runs for _ in range(length)])
 
 
-def run(timing: Timing, verdicts: list[Verdict]) -> list[Step]:
+def run(timing: RuleTiming, statuses: list[ConditionStatus]) -> list[AlertTransition]:
     """One step a minute."""
     state, steps = QUIET, []
-    for minute, verdict in enumerate(verdicts):
-        step = decide(timing, state, verdict, START + minute * MINUTE)
+    for minute, status in enumerate(statuses):
+        step = decide(timing, state, status, START + minute * MINUTE)
         steps.append(step)
         state = step.state
     return steps
 
 
-def notices(steps: list[Step]) -> list[NoticeKind]:
+def notices(steps: list[AlertTransition]) -> list[NoticeKind]:
     return [step.notice for step in steps if step.notice]
 
 
@@ -56,15 +65,15 @@ def test_a_condition_that_does_not_hold_long_enough_is_never_told() -> None:
     timing = replace(AT_ONCE, pending=5 * MINUTE)
     steps = run(timing, [BREACH] * 5 + [CLEAR] + [BREACH] * 6)
     assert notices(steps) == [FIRING]
-    assert steps[4].state.phase is Phase.PENDING
-    assert steps[5].state.phase is Phase.OK
+    assert steps[4].state.phase is AlertPhase.PENDING
+    assert steps[5].state.phase is AlertPhase.OK
     assert steps[-1].notice is FIRING
 
 
 def test_no_data_ends_what_is_pending_but_nothing_that_fires() -> None:
     timing = replace(AT_ONCE, pending=5 * MINUTE)
-    assert run(timing, [BREACH, NO_DATA])[-1].state.phase is Phase.NO_DATA
-    assert run(AT_ONCE, [BREACH] + [NO_DATA] * 500)[-1].state.phase is Phase.FIRING
+    assert run(timing, [BREACH, NO_DATA])[-1].state.phase is AlertPhase.NO_DATA
+    assert run(AT_ONCE, [BREACH] + [NO_DATA] * 500)[-1].state.phase is AlertPhase.FIRING
 
 
 def test_an_alert_goes_on_until_the_condition_has_been_over_long_enough() -> None:
@@ -92,7 +101,7 @@ def test_reminders_come_at_their_interval_and_stop_when_acknowledged() -> None:
     state = replace(steps[-1].state, acknowledged=True)
     for minute in range(31, 100):
         step = decide(timing, state, BREACH, START + minute * MINUTE)
-        assert step == Step(state)
+        assert step == AlertTransition(state)
     # Then only its end is told, and the next outage reminds again
     recovered = decide(timing, state, CLEAR, START + 100 * MINUTE)
     assert recovered.notice is RESOLVED
@@ -103,15 +112,15 @@ def test_what_is_closed_by_hand_is_told_only_if_it_fired() -> None:
     firing = run(AT_ONCE, [BREACH])[-1].state
     pending = run(replace(AT_ONCE, pending=MINUTE), [BREACH])[-1].state
     assert close(firing, START).notice is RESOLVED
-    assert close(pending, START) == Step(State(Phase.OK, START))
-    assert close(QUIET, START) == Step(QUIET)
+    assert close(pending, START) == AlertTransition(SubjectState(AlertPhase.OK, START))
+    assert close(QUIET, START) == AlertTransition(QUIET)
 
 
 @given(timings, histories)
 def test_firing_and_recovery_alternate_and_reminders_lie_between(
-    timing: Timing, verdicts: list[Verdict]
+    timing: RuleTiming, statuses: list[ConditionStatus]
 ) -> None:
-    told = notices(run(timing, verdicts))
+    told = notices(run(timing, statuses))
     without = [notice for notice in told if notice is not REMINDER]
     assert without == ([FIRING, RESOLVED] * len(told))[: len(without)]
     firing = False
@@ -121,9 +130,9 @@ def test_firing_and_recovery_alternate_and_reminders_lie_between(
 
 
 @given(timings, histories)
-def test_reminders_keep_their_distance(timing: Timing, verdicts: list[Verdict]) -> None:
+def test_reminders_keep_their_distance(timing: RuleTiming, statuses: list[ConditionStatus]) -> None:
     last = None
-    for minute, step in enumerate(run(timing, verdicts)):
+    for minute, step in enumerate(run(timing, statuses)):
         if step.notice is REMINDER:
             assert timing.reminder is not None
             assert last is not None
@@ -133,61 +142,63 @@ def test_reminders_keep_their_distance(timing: Timing, verdicts: list[Verdict]) 
 
 @given(timings, histories)
 def test_nothing_fires_before_it_has_held_for_its_time_without_a_break(
-    timing: Timing, verdicts: list[Verdict]
+    timing: RuleTiming, statuses: list[ConditionStatus]
 ) -> None:
     held = timing.pending // MINUTE + 1
-    for minute, step in enumerate(run(timing, verdicts)):
+    for minute, step in enumerate(run(timing, statuses)):
         if step.notice is FIRING:
-            assert verdicts[minute - held + 1 : minute + 1] == [BREACH] * held
+            assert statuses[minute - held + 1 : minute + 1] == [BREACH] * held
 
 
 @given(timings, histories)
 def test_nothing_recovers_before_it_was_over_for_its_time_without_a_break(
-    timing: Timing, verdicts: list[Verdict]
+    timing: RuleTiming, statuses: list[ConditionStatus]
 ) -> None:
     over = timing.keep_firing // MINUTE + 1
-    for minute, step in enumerate(run(timing, verdicts)):
+    for minute, step in enumerate(run(timing, statuses)):
         if step.notice is RESOLVED:
-            assert verdicts[minute - over + 1 : minute + 1] == [CLEAR] * over
+            assert statuses[minute - over + 1 : minute + 1] == [CLEAR] * over
 
 
 @given(timings, histories)
 def test_a_repeated_observation_of_the_same_minute_changes_nothing(
-    timing: Timing, verdicts: list[Verdict]
+    timing: RuleTiming, statuses: list[ConditionStatus]
 ) -> None:
     state = QUIET
-    for minute, verdict in enumerate(verdicts):
+    for minute, status in enumerate(statuses):
         now = START + minute * MINUTE
-        state = decide(timing, state, verdict, now).state
-        again = decide(timing, state, verdict, now)
-        assert again == Step(state)
+        state = decide(timing, state, status, now).state
+        again = decide(timing, state, status, now)
+        assert again == AlertTransition(state)
 
 
-@given(st.sampled_from(Verdict), st.integers(2, 500))
-def test_a_minute_in_which_nothing_happens_writes_nothing(verdict: Verdict, minutes: int) -> None:
-    steps = run(AT_ONCE, [verdict] * minutes)
-    assert set(steps[1:]) == {Step(steps[0].state)}
+@given(st.sampled_from(ConditionStatus), st.integers(2, 500))
+def test_a_minute_in_which_nothing_happens_writes_nothing(
+    status: ConditionStatus, minutes: int
+) -> None:
+    steps = run(AT_ONCE, [status] * minutes)
+    assert set(steps[1:]) == {AlertTransition(steps[0].state)}
 
 
 @pytest.mark.parametrize("reminder", [None, 60 * MINUTE])
 def test_thirty_days_of_a_flapping_target_tell_each_outage_once(
     reminder: timedelta | None,
 ) -> None:
-    timing = Timing(pending=2 * MINUTE, keep_firing=5 * MINUTE, reminder=reminder)
+    timing = RuleTiming(pending=2 * MINUTE, keep_firing=5 * MINUTE, reminder=reminder)
     # Given 30 days with an outage every six hours: of 20 minutes, from time to time of 5.5 hours,
     # flickering, and with silences of our own in between
-    verdicts: list[Verdict] = []
+    statuses: list[ConditionStatus] = []
     outages = long_ones = 0
     for hour in range(0, 30 * 24, 6):
         long = hour % 48 == 0
         length = 330 if long else 20
         flicker = [BREACH, BREACH, BREACH, CLEAR, CLEAR, NO_DATA, BREACH]
-        verdicts += (flicker * length)[:length] + [BREACH] * 3
-        verdicts += [CLEAR] * (6 * 60 - length - 3)
+        statuses += (flicker * length)[:length] + [BREACH] * 3
+        statuses += [CLEAR] * (6 * 60 - length - 3)
         outages += 1
         long_ones += long
-    assert len(verdicts) == 30 * 24 * 60
+    assert len(statuses) == 30 * 24 * 60
     # Then each outage is told once, and so is each recovery
-    told = Counter(notices(run(timing, verdicts)))
+    told = Counter(notices(run(timing, statuses)))
     assert told[FIRING] == told[RESOLVED] == outages
     assert told[REMINDER] == (long_ones * 5 if reminder else 0)

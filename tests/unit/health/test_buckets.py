@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from patchbay.health.buckets import (
     LATENCY_BOUNDS_MS,
     Bucket,
-    Faults,
+    FaultTally,
     Period,
     Span,
     Tally,
@@ -56,7 +56,7 @@ def count(events: list[Event]) -> Bucket:
             latencies=tuple(slots.count(slot) for slot in range(len(LATENCY_BOUNDS_MS) + 1)),
         )
     faults = {
-        kind: Faults(
+        kind: FaultTally(
             sum(event.integration_type is kind for event in ours),
             max(event.occurred_at for event in ours if event.integration_type is kind),
         )
@@ -112,7 +112,7 @@ def test_a_platform_fault_leaves_no_trace_in_the_totals() -> None:
     )
 
     assert Bucket().absorb([fault, fault]) == Bucket(
-        {}, {IntegrationType.CONNECTION_TEST: Faults(2, HOUR)}
+        {}, {IntegrationType.CONNECTION_TEST: FaultTally(2, HOUR)}
     )
 
 
@@ -136,7 +136,9 @@ def test_a_bucket_of_all_six_types_is_small(events_per_type: int, at_most_bytes:
     )
 
     # when
-    faults = {IntegrationType.CONNECTION_TEST: Faults(events_per_type, DAY + timedelta(hours=23))}
+    faults = {
+        IntegrationType.CONNECTION_TEST: FaultTally(events_per_type, DAY + timedelta(hours=23))
+    }
     stored = Bucket(dict.fromkeys(IntegrationType, busy), faults).encode(DAY)
 
     # then: with about 110 bytes of keys, revision and expiry, well below the 1 KB of a write unit
@@ -193,7 +195,7 @@ def test_version_1_is_read_with_its_faults_as_connection_tests() -> None:
     bucket = Bucket.decode(stored, HOUR)
 
     # then
-    assert bucket.faults == {IntegrationType.CONNECTION_TEST: Faults(3, HOUR)}
+    assert bucket.faults == {IntegrationType.CONNECTION_TEST: FaultTally(3, HOUR)}
     assert bucket.by_type == {
         IntegrationType.WEBHOOK: Tally(
             success=1, last_success_at=HOUR, latency_sum_ms=10, latencies=tuple(slots)

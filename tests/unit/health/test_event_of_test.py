@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from patchbay.health.buckets import Bucket, Faults
+from patchbay.health.buckets import Bucket, FaultTally
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.recording import event_of_test
 
@@ -34,5 +34,5 @@ def test_a_test_that_failed_through_us_counts_in_no_total() -> None:
     assert event.status is EventStatus.ERROR
     assert event.error_code == "secret_store_unavailable"
     assert Bucket().absorb([event]) == Bucket(
-        faults={IntegrationType.CONNECTION_TEST: Faults(1, NOW)}
+        faults={IntegrationType.CONNECTION_TEST: FaultTally(1, NOW)}
     )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from patchbay.health.model import EventBatch, EventDraft, EventStatus, IntegrationType, accept
+from patchbay.health.model import EventBatch, EventDraft, EventStatus, IntegrationType, accept_batch
 from patchbay.platform.errors import InvalidInput, Problem
 from patchbay.platform.ids import Stamp
 
@@ -24,12 +24,12 @@ def batch(*drafts: dict[str, Any]) -> EventBatch:
 
 def problems(*drafts: dict[str, Any]) -> list[Problem]:
     with pytest.raises(InvalidInput) as refused:
-        accept(batch(*drafts), SPACE, STAMP, OLDEST)
+        accept_batch(batch(*drafts), SPACE, STAMP, OLDEST)
     return list(refused.value.problems)
 
 
 def test_an_event_without_id_and_time_gets_both() -> None:
-    [event] = accept(batch({}), SPACE, STAMP, OLDEST)
+    [event] = accept_batch(batch({}), SPACE, STAMP, OLDEST)
 
     assert event.id.startswith("evt_")
     assert event.occurred_at == event.received_at == NOW.replace(microsecond=123_000)
@@ -52,7 +52,7 @@ def test_an_event_keeps_all_that_its_sender_told() -> None:
         "metadata": {"attempt": 2, "ratio": 0.25, "tables": ["a", "b"], "note": None},
     }
 
-    [event] = accept(batch(told), SPACE, STAMP, OLDEST)
+    [event] = accept_batch(batch(told), SPACE, STAMP, OLDEST)
 
     assert event.model_dump(mode="json", exclude={"space_id", "received_at"}) == {
         **told,
@@ -62,7 +62,7 @@ def test_an_event_keeps_all_that_its_sender_told() -> None:
 
 
 def test_events_of_one_call_without_ids_are_different_events() -> None:
-    events = accept(batch(*[{}] * 100), SPACE, STAMP, OLDEST)
+    events = accept_batch(batch(*[{}] * 100), SPACE, STAMP, OLDEST)
 
     assert len({event.id for event in events}) == 100
 
@@ -74,7 +74,7 @@ def test_an_own_id_needs_its_time() -> None:
 
 
 def test_the_retention_and_the_tolerance_are_inclusive() -> None:
-    events = accept(
+    events = accept_batch(
         batch(
             {"occurred_at": (OLDEST + timedelta(milliseconds=1)).isoformat()},
             {"occurred_at": (NOW + timedelta(minutes=5)).isoformat()},

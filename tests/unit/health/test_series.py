@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from patchbay.health.buckets import Bucket, Period, merge, periods_of
 from patchbay.health.model import Event, EventStatus, IntegrationType
-from patchbay.health.series import Interval, points_of
+from patchbay.health.series import SeriesInterval, points_of
 from patchbay.health.summary import summarize, window_start
 
 NOW = datetime(2026, 2, 17, 10, 20, 30, tzinfo=UTC)
@@ -24,7 +24,7 @@ def event(at: datetime, kind: IntegrationType = IntegrationType.WEBHOOK) -> Even
     )
 
 
-def counted(events: list[Event], start: datetime, interval: Interval) -> dict[Period, Bucket]:
+def counted(events: list[Event], start: datetime, interval: SeriesInterval) -> dict[Period, Bucket]:
     """As the store gives them: hours alone, or days with the hours of a first day that is cut."""
     counts: dict[Period, Bucket] = {}
     for one in events:
@@ -32,7 +32,7 @@ def counted(events: list[Event], start: datetime, interval: Interval) -> dict[Pe
             continue
         hour, day = periods_of(one.occurred_at)
         cut = day.start < start
-        period = hour if interval is Interval.HOUR or cut else day
+        period = hour if interval is SeriesInterval.HOUR or cut else day
         counts[period] = merge(counts.get(period, Bucket()), Bucket().absorb([one]))
     return counts
 
@@ -41,7 +41,7 @@ def test_days_begin_where_the_window_does_and_have_no_gaps() -> None:
     start = window_start(NOW, 2)
     events = [event(NOW - timedelta(hours=47)), event(NOW)]
 
-    points = points_of(counted(events, start, Interval.DAY), start, NOW, Interval.DAY)
+    points = points_of(counted(events, start, SeriesInterval.DAY), start, NOW, SeriesInterval.DAY)
 
     assert [(p.starts_at, p.total, p.no_data) for p in points] == [
         (datetime(2026, 2, 15, 10, tzinfo=UTC), 1, False),
@@ -54,7 +54,7 @@ def test_days_begin_where_the_window_does_and_have_no_gaps() -> None:
 
 def test_hours_go_from_the_start_to_now() -> None:
     start = window_start(NOW, 1)
-    points = points_of({}, start, NOW, Interval.HOUR)
+    points = points_of({}, start, NOW, SeriesInterval.HOUR)
     assert [p.starts_at for p in points] == [start + timedelta(hours=n) for n in range(25)]
 
 
@@ -63,7 +63,7 @@ def test_what_is_ahead_of_us_has_a_point_only_if_there_is_something() -> None:
     start = window_start(now, 1)
     ahead = event(datetime(2026, 2, 18, 0, 2, tzinfo=UTC))
 
-    points = points_of(counted([ahead], start, Interval.DAY), start, now, Interval.DAY)
+    points = points_of(counted([ahead], start, SeriesInterval.DAY), start, now, SeriesInterval.DAY)
 
     assert [(p.starts_at.day, p.total) for p in points] == [(16, 0), (17, 0), (18, 1)]
 
@@ -71,10 +71,10 @@ def test_what_is_ahead_of_us_has_a_point_only_if_there_is_something() -> None:
 @given(
     st.lists(st.integers(-40 * 24 * 60, 5).map(lambda m: event(NOW + timedelta(minutes=m)))),
     st.integers(1, 31),
-    st.sampled_from(Interval),
+    st.sampled_from(SeriesInterval),
 )
 def test_the_points_together_are_the_summary(
-    events: list[Event], days: int, interval: Interval
+    events: list[Event], days: int, interval: SeriesInterval
 ) -> None:
     start = window_start(NOW, days)
     counts = counted(events, start, interval)

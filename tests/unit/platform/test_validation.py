@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from patchbay.alerts.model import NewRule
+from patchbay.alerts.model import NewAlertRule
 from patchbay.connections.model import NewConnection
 from patchbay.platform.validation import problems_of
 from patchbay.registry.manifest import Manifest
@@ -82,7 +82,7 @@ def test_a_message_speaks_of_json(given: dict[str, Any], message: str) -> None:
 
 def models() -> dict[str, type[BaseModel]]:
     """What requests are read as, and what is in some of them."""
-    found: list[type[BaseModel]] = [Manifest, NewConnection, NewRule]
+    found: list[type[BaseModel]] = [Manifest, NewConnection, NewAlertRule]
     for name in FUNCTIONS:
         for route in importlib.import_module(name).api.declared:
             found += filter(None, (route.body, route.query))

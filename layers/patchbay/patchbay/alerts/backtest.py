@@ -12,27 +12,27 @@ from itertools import accumulate
 from typing import Final
 
 from patchbay.alerts.condition_results import (
-    Activity,
-    Counts,
-    Observation,
-    Watched,
-    of_connection,
-    of_rate,
-    of_staleness,
+    ConditionResult,
+    LastSuccess,
+    WatchTimes,
+    WindowCounts,
+    evaluate_connection,
+    evaluate_staleness,
+    evaluate_success_rate,
 )
 from patchbay.alerts.model import (
+    AlertSubject,
     Backtest,
+    BacktestFiring,
     ConnectionDown,
-    Firing,
-    NewRule,
+    NewAlertRule,
     NoticeKind,
     Stale,
-    Subject,
     SubjectKind,
     SuccessRate,
 )
 from patchbay.alerts.space_snapshot import ONE_HOUR, blames_us, tally_of
-from patchbay.alerts.state_machine import Phase, State, Timing, decide
+from patchbay.alerts.state_machine import AlertPhase, RuleTiming, SubjectState, decide
 from patchbay.connections.health_status import HealthStatus
 from patchbay.health.buckets import Bucket
 from patchbay.health.model import Event, EventStatus, IntegrationType
@@ -45,7 +45,7 @@ _HOURS_A_DAY: Final = 24
 
 
 @dataclass(slots=True)
-class Hour:
+class SubjectHour:
     """What a subject did in one hour."""
 
     success: int = 0
@@ -57,25 +57,25 @@ class Hour:
 
 
 @dataclass(slots=True)
-class Past:
+class HourlyHistory:
     """The hours of a rule's subjects from `start`, without gaps; `notes` on what is missing."""
 
     start: datetime
-    hours: dict[Subject, list[Hour]]
+    hours: dict[AlertSubject, list[SubjectHour]]
     notes: list[str] = field(default_factory=list)
 
 
 class _Counter:
     """Counts over any run of hours in constant time."""
 
-    def __init__(self, hours: Sequence[Hour]) -> None:
+    def __init__(self, hours: Sequence[SubjectHour]) -> None:
         self._success = [0, *accumulate(hour.success for hour in hours)]
         self._errors = [0, *accumulate(hour.errors for hour in hours)]
         self._faulty = [0, *accumulate(hour.faulty for hour in hours)]
 
-    def counts(self, end: int, window: timedelta) -> Counts:
+    def counts(self, end: int, window: timedelta) -> WindowCounts:
         first = max(0, end - _hours(window))
-        return Counts(
+        return WindowCounts(
             self._success[end] - self._success[first], self._errors[end] - self._errors[first]
         )
 
@@ -83,7 +83,9 @@ class _Counter:
         return self._faulty[end] > self._faulty[max(0, end - _hours(window))]
 
 
-def past_of(rule: NewRule, events: EventStore, space_id: str, now: datetime, days: int) -> Past:
+def read_history(
+    rule: NewAlertRule, events: EventStore, space_id: str, now: datetime, days: int
+) -> HourlyHistory:
     """Reads what the rule would have looked at, and as much before as its windows are long."""
     start = floor_to_hour(now) - timedelta(days=days) - _lead(rule)
     length = (floor_to_hour(now) - start) // ONE_HOUR
@@ -93,7 +95,7 @@ def past_of(rule: NewRule, events: EventStore, space_id: str, now: datetime, day
     counts = events.counts_since(space_id, start, hourly=True)
     buckets = [(period.start, bucket) for period, bucket in counts.items() if period.start < now]
     subjects = _subjects(rule, (bucket for _, bucket in buckets), space_id)
-    hours = {subject: [Hour() for _ in range(length)] for subject in subjects}
+    hours = {subject: [SubjectHour() for _ in range(length)] for subject in subjects}
     for at, bucket in buckets:
         position = (at - start) // ONE_HOUR
         if position >= length:
@@ -105,14 +107,14 @@ def past_of(rule: NewRule, events: EventStore, space_id: str, now: datetime, day
             hour.errors += tally.errors
             hour.last_success_at = _later(hour.last_success_at, tally.last_success_at)
             hour.faulty = hour.faulty or blames_us(bucket, subject)
-    return Past(start, hours)
+    return HourlyHistory(start, hours)
 
 
-def backtest(rule: NewRule, past: Past, days: int) -> Backtest:
+def backtest(rule: NewAlertRule, past: HourlyHistory, days: int) -> Backtest:
     """Pure: the alerts of all subjects, oldest first."""
     lead = _lead(rule) // ONE_HOUR
     since = past.start + _lead(rule)
-    firings: list[Firing] = []
+    firings: list[BacktestFiring] = []
     for subject, hours in past.hours.items():
         firings += _firings(rule, subject, hours, past.start, lead)
     firings.sort(key=lambda firing: (firing.fired_at, firing.subject.key()))
@@ -130,11 +132,15 @@ def backtest(rule: NewRule, past: Past, days: int) -> Backtest:
 
 
 def _firings(
-    rule: NewRule, subject: Subject, hours: Sequence[Hour], start: datetime, lead: int
-) -> list[Firing]:
-    timing, state = Timing.of(rule), State()
+    rule: NewAlertRule,
+    subject: AlertSubject,
+    hours: Sequence[SubjectHour],
+    start: datetime,
+    lead: int,
+) -> list[BacktestFiring]:
+    timing, state = RuleTiming.of(rule), SubjectState()
     counter = _Counter(hours)
-    found: list[Firing] = []
+    found: list[BacktestFiring] = []
     last_success: datetime | None = None
     status = HealthStatus.UNKNOWN
     opened_at = start
@@ -146,14 +152,21 @@ def _firings(
         end = position + 1
         now = start + end * ONE_HOUR
         seen = _observed(
-            rule, counter, end, last_success, status, start, now, firing=state.phase is Phase.FIRING
+            rule,
+            counter,
+            end,
+            last_success,
+            status,
+            start,
+            now,
+            firing=state.phase is AlertPhase.FIRING,
         )
-        step = decide(timing, state, seen.verdict, now)
+        step = decide(timing, state, seen.status, now)
         if step.state.is_open and not state.is_open:
             opened_at = now
         if step.notice is NoticeKind.FIRING:
             found.append(
-                Firing(
+                BacktestFiring(
                     subject=subject,
                     opened_at=opened_at,
                     fired_at=now,
@@ -172,7 +185,7 @@ def _firings(
 
 
 def _observed(
-    rule: NewRule,
+    rule: NewAlertRule,
     counter: _Counter,
     end: int,
     last_success: datetime | None,
@@ -181,32 +194,39 @@ def _observed(
     now: datetime,
     *,
     firing: bool,
-) -> Observation:
+) -> ConditionResult:
     match rule.condition:
         case SuccessRate() as condition:
             short = counter.counts(end, condition.short_window)
             long = counter.counts(end, condition.long_window)
-            return of_rate(condition, short, long, firing=firing)
+            return evaluate_success_rate(condition, short, long, firing=firing)
         case Stale() as condition:
-            activity = Activity(last_success, complete=not counter.faulty(end, condition.after))
-            return of_staleness(condition, activity, Watched(start, start), now)
+            activity = LastSuccess(last_success, complete=not counter.faulty(end, condition.after))
+            return evaluate_staleness(condition, activity, WatchTimes(start, start), now)
         case ConnectionDown():
-            return of_connection(status)
+            return evaluate_connection(status)
 
 
 def _past_of_connections(
-    rule: NewRule, events: EventStore, space_id: str, now: datetime, start: datetime, length: int
-) -> Past:
+    rule: NewAlertRule,
+    events: EventStore,
+    space_id: str,
+    now: datetime,
+    start: datetime,
+    length: int,
+) -> HourlyHistory:
     only = rule.condition.connection_id
     read = _read_events(events, space_id, now, start, only)
-    past = Past(start, {})
+    past = HourlyHistory(start, {})
     if len(read) == MAX_EVENTS_READ:
         reached = to_text(read[-1].occurred_at)
         past.notes.append(f"Of connections, events before {reached} were too many to be read.")
     if events.oldest(now) > start:
         kept_since = to_text(events.oldest(now))
         past.notes.append(f"Of connections, single events are kept since {kept_since} only.")
-    hours: dict[str, list[Hour]] = defaultdict(lambda: [Hour() for _ in range(length)])
+    hours: dict[str, list[SubjectHour]] = defaultdict(
+        lambda: [SubjectHour() for _ in range(length)]
+    )
     for event in reversed(read):
         position = (event.occurred_at - start) // ONE_HOUR
         if event.connection_id is None or not 0 <= position < length:
@@ -223,7 +243,7 @@ def _past_of_connections(
         if event.integration_type is IntegrationType.CONNECTION_TEST:
             hour.tested = HealthStatus.CONNECTED if passed else HealthStatus.ERROR
     past.hours = {
-        Subject(kind=SubjectKind.CONNECTION, id=connection_id): own
+        AlertSubject(kind=SubjectKind.CONNECTION, id=connection_id): own
         for connection_id, own in hours.items()
     }
     return past
@@ -251,19 +271,23 @@ def _read_events(
     return found
 
 
-def _subjects(rule: NewRule, buckets: Iterable[Bucket], space_id: str) -> list[Subject]:
+def _subjects(rule: NewAlertRule, buckets: Iterable[Bucket], space_id: str) -> list[AlertSubject]:
     condition = rule.condition
     if isinstance(condition, ConnectionDown):
         return []
     if condition.integration_type is not None:
-        return [Subject(kind=SubjectKind.INTEGRATION_TYPE, id=condition.integration_type.value)]
+        return [
+            AlertSubject(kind=SubjectKind.INTEGRATION_TYPE, id=condition.integration_type.value)
+        ]
     if condition.per is SubjectKind.INTEGRATION_TYPE:
         types = {kind for bucket in buckets for kind in bucket.by_type}
-        return [Subject(kind=SubjectKind.INTEGRATION_TYPE, id=kind.value) for kind in sorted(types)]
-    return [Subject(kind=SubjectKind.SPACE, id=space_id)]
+        return [
+            AlertSubject(kind=SubjectKind.INTEGRATION_TYPE, id=kind.value) for kind in sorted(types)
+        ]
+    return [AlertSubject(kind=SubjectKind.SPACE, id=space_id)]
 
 
-def _lead(rule: NewRule) -> timedelta:
+def _lead(rule: NewAlertRule) -> timedelta:
     """How long before the first hour that is judged the windows reach."""
     match rule.condition:
         case SuccessRate() as condition:
@@ -274,7 +298,7 @@ def _lead(rule: NewRule) -> timedelta:
             return timedelta(hours=_HOURS_A_DAY)
 
 
-def _notes(rule: NewRule) -> list[str]:
+def _notes(rule: NewAlertRule) -> list[str]:
     notes = ["An evaluation each minute looks at unfinished hours too, and sees more."]
     condition = rule.condition
     if isinstance(condition, SuccessRate) and condition.short_window < ONE_HOUR:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from patchbay.alerts.model import Webhook
+from patchbay.alerts.model import WebhookChannel
 from patchbay.alerts.signing import new_secret
 from patchbay.connections.vault import Place, Vault
 from patchbay.egress.addresses import is_public
@@ -69,14 +69,14 @@ class WebhookSecrets:
         return (self.current,)
 
 
-class Keyring:
+class WebhookVault:
     """The webhooks' secrets in the vault."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
     def issue(
-        self, organization_id: str, rule_id: str, channel: Webhook, now: datetime
+        self, organization_id: str, rule_id: str, channel: WebhookChannel, now: datetime
     ) -> tuple[str, Item]:
         """A new secret, and the item that holds it, sealed."""
         secrets = WebhookSecrets(new_secret())
@@ -97,7 +97,7 @@ class Keyring:
         self,
         organization_id: str,
         rule_id: str,
-        channel: Webhook,
+        channel: WebhookChannel,
         secrets: WebhookSecrets,
         now: datetime,
     ) -> Item:
@@ -112,7 +112,7 @@ class Keyring:
         return self._vault.sealed(_place(organization_id, rule_id, channel), values, now)
 
     def open(
-        self, organization_id: str, rule_id: str, channel: Webhook, now: datetime
+        self, organization_id: str, rule_id: str, channel: WebhookChannel, now: datetime
     ) -> WebhookSecrets:
         """Raises `SecretsLost` if their data key was deleted, `InternalError` if there are none for
         this URL, and `TemporarilyUnavailable`."""
@@ -128,6 +128,6 @@ class Keyring:
         )
 
 
-def _place(organization_id: str, rule_id: str, channel: Webhook) -> Place:
+def _place(organization_id: str, rule_id: str, channel: WebhookChannel) -> Place:
     binding = canonical({"rule": rule_id, "url": channel.url})
     return Place(organization_id, channel.id, hashlib.sha256(binding).hexdigest())

@@ -1,11 +1,11 @@
-"""What a condition sees of its subject: pure, from counts and times to a verdict and a sentence."""
+"""What a condition sees of its subject: pure, from counts and times to a status and a sentence."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from patchbay.alerts.model import Stale, SuccessRate
-from patchbay.alerts.state_machine import Verdict
+from patchbay.alerts.state_machine import ConditionStatus
 from patchbay.connections.health_status import HealthStatus
 from patchbay.health.summary import success_rate
 from patchbay.platform.clock import to_text
@@ -14,15 +14,15 @@ _DOWN: Final = frozenset({HealthStatus.DISCONNECTED, HealthStatus.ERROR})
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """A verdict, and why in one sentence of our own words."""
+class ConditionResult:
+    """A status, and why in one sentence of our own words."""
 
-    verdict: Verdict
+    status: ConditionStatus
     summary: str
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class WindowCounts:
     """Events in a window; platform faults are in neither."""
 
     success: int = 0
@@ -38,7 +38,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class LastSuccess:
     """The last success that was found in a window.
 
     `complete` says that the whole window was seen and that none of our own tests failed through
@@ -50,7 +50,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchTimes:
     """Since when a rule watches, and since when its space is awake: it may have been paused.
 
     The space's last change stands for the latter, so any edit of it starts a silence anew.
@@ -60,49 +60,53 @@ class Watched:
     awake_since: datetime
 
 
-def of_rate(condition: SuccessRate, short: Counts, long: Counts, *, firing: bool) -> Observation:
+def evaluate_success_rate(
+    condition: SuccessRate, short: WindowCounts, long: WindowCounts, *, firing: bool
+) -> ConditionResult:
     """Below in both windows. While an alert fires, below the recovery threshold."""
     if short.total < condition.minimum_events:
         summary = (
             f"{short.total} events in the short window are fewer than {condition.minimum_events}."
         )
-        return Observation(Verdict.NO_DATA, summary)
+        return ConditionResult(ConditionStatus.NO_DATA, summary)
     limit = condition.threshold
     if firing and condition.recovery_threshold is not None:
         limit = condition.recovery_threshold
     below = short.is_below(limit) and long.is_below(limit)
     rates = f"{_rate(short)} % ({short.total} events) and {_rate(long)} % ({long.total} events)"
     word = "is below" if below else "is not below"
-    return Observation(
-        Verdict.BREACH if below else Verdict.CLEAR,
+    return ConditionResult(
+        ConditionStatus.BREACH if below else ConditionStatus.CLEAR,
         f"The success rate of the short and the long window, {rates}, {word} {limit:g} %.",
     )
 
 
-def of_staleness(
-    condition: Stale, activity: Activity, watched: Watched, now: datetime
-) -> Observation:
+def evaluate_staleness(
+    condition: Stale, activity: LastSuccess, watched: WatchTimes, now: datetime
+) -> ConditionResult:
     last = activity.last_success_at
     if last is not None and now - last <= condition.after:
-        return Observation(Verdict.CLEAR, f"The last success was at {to_text(last)}.")
+        return ConditionResult(ConditionStatus.CLEAR, f"The last success was at {to_text(last)}.")
     if not activity.complete:
-        return Observation(Verdict.NO_DATA, "Not all of the time was seen.")
+        return ConditionResult(ConditionStatus.NO_DATA, "Not all of the time was seen.")
     if now - max(last or watched.since, watched.awake_since) <= condition.after:
-        return Observation(Verdict.NO_DATA, "It is too soon to tell.")
-    return Observation(
-        Verdict.BREACH, f"There was no success for {_span(condition.after_seconds)}."
+        return ConditionResult(ConditionStatus.NO_DATA, "It is too soon to tell.")
+    return ConditionResult(
+        ConditionStatus.BREACH, f"There was no success for {_span(condition.after_seconds)}."
     )
 
 
-def of_connection(status: HealthStatus) -> Observation:
+def evaluate_connection(status: HealthStatus) -> ConditionResult:
     if status in _DOWN:
-        return Observation(Verdict.BREACH, f"The connection's health is {status.value}.")
+        return ConditionResult(
+            ConditionStatus.BREACH, f"The connection's health is {status.value}."
+        )
     if status is HealthStatus.CONNECTED:
-        return Observation(Verdict.CLEAR, "The connection is connected.")
-    return Observation(Verdict.NO_DATA, "The connection's health is unknown.")
+        return ConditionResult(ConditionStatus.CLEAR, "The connection is connected.")
+    return ConditionResult(ConditionStatus.NO_DATA, "The connection's health is unknown.")
 
 
-def _rate(counts: Counts) -> float:
+def _rate(counts: WindowCounts) -> float:
     return success_rate(counts.success, counts.total)
 
 

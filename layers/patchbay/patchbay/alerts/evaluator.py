@@ -15,10 +15,10 @@ from datetime import datetime
 from itertools import islice, takewhile
 from typing import Final
 
-from patchbay.alerts.keys import LANES, Standing
-from patchbay.alerts.model import Resolution, Rule
-from patchbay.alerts.space_snapshot import Facts
-from patchbay.alerts.state_machine import Phase, Timing, close, decide
+from patchbay.alerts.keys import LANES, TrackedSubject
+from patchbay.alerts.model import AlertResolution, AlertRule
+from patchbay.alerts.space_snapshot import SpaceSnapshot
+from patchbay.alerts.state_machine import AlertPhase, RuleTiming, close, decide
 from patchbay.alerts.store import AlertStore
 from patchbay.health.store import EventStore
 from patchbay.platform.dynamodb import Key
@@ -34,12 +34,12 @@ RESERVE_SECONDS: Final = 12.0
 
 type InTime = Callable[[], bool]
 
-type Kick = Callable[[Sequence[Key]], None]
+type Wake = Callable[[Sequence[Key]], None]
 """Tells the sender which deliveries are new; the outbox has them, whatever becomes of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
+class EvaluationReport:
     """What one evaluation came to."""
 
     spaces: int
@@ -60,14 +60,14 @@ class Evaluator:
     """Evaluates the rules of all spaces."""
 
     def __init__(
-        self, store: AlertStore, events: EventStore, tenants: TenancyStore, kick: Kick
+        self, store: AlertStore, events: EventStore, tenants: TenancyStore, wake: Wake
     ) -> None:
         self._store = store
         self._events = events
         self._tenants = tenants
-        self._kick = kick
+        self._wake = wake
 
-    def run(self, now: datetime, seconds_left: Callable[[], float]) -> Evaluated:
+    def run(self, now: datetime, seconds_left: Callable[[], float]) -> EvaluationReport:
         """`now` is the scheduled minute; `seconds_left` what the function may still run."""
         done = failed = notifications = 0
         lane, after = self._store.position()
@@ -79,14 +79,14 @@ class Evaluator:
         for position, batch in self._batches(lane, after):
             if not in_time():
                 self._store.keep_position(*position)
-                return Evaluated(done, failed, notifications, finished=False)
+                return EvaluationReport(done, failed, notifications, finished=False)
             for keys in self._side_by_side(batch, now, in_time):
                 done += 1
                 failed += keys is None
                 notifications += len(keys or ())
         if resumed:
             self._store.forget_position()
-        return Evaluated(done, failed, notifications, finished=in_time())
+        return EvaluationReport(done, failed, notifications, finished=in_time())
 
     def evaluate_space(
         self, space_id: str, now: datetime, in_time: InTime = lambda: True
@@ -103,7 +103,7 @@ class Evaluator:
             return []  # nothing ticks: what is silent or down is so by somebody's wish
         active = [rule for rule in rules if rule.enabled]
         standings = self._store.standings(space_id)
-        facts = Facts(self._store, self._events, space, active, now)
+        facts = SpaceSnapshot(self._store, self._events, space, active, now)
         made: list[Key] = []
         for rule in rules:
             own = {key: s for (rule_id, key), s in standings.items() if rule_id == rule.id}
@@ -112,43 +112,43 @@ class Evaluator:
             if rule.enabled:
                 made += self._evaluate(rule, own, facts, now, in_time)
             elif any(standing.state.is_open for standing in own.values()):
-                made += self._close(rule, own.values(), Resolution.RULE_DISABLED, now, in_time)
+                made += self._close(rule, own.values(), AlertResolution.RULE_DISABLED, now, in_time)
             else:
                 self._store.unslot(rule)
         if made:
-            self._kick(made)
+            self._wake(made)
         return made
 
     def _evaluate(
         self,
-        rule: Rule,
-        standings: dict[str, Standing],
-        facts: Facts,
+        rule: AlertRule,
+        standings: dict[str, TrackedSubject],
+        facts: SpaceSnapshot,
         now: datetime,
         in_time: InTime,
     ) -> list[Key]:
         made: list[Key] = []
-        timing = Timing.of(rule)
+        timing = RuleTiming.of(rule)
         subjects = {subject.key(): subject for subject in facts.subjects(rule, standings.values())}
         for key, subject in subjects.items():
-            standing = standings.get(key, Standing(subject))
+            standing = standings.get(key, TrackedSubject(subject))
             state = standing.state
             if state.since is not None and now < state.since:
                 continue  # a minute that is told late: what is known is newer
-            seen = facts.observe(rule, subject, firing=state.phase is Phase.FIRING)
-            step = decide(timing, state, seen.verdict, now)
+            seen = facts.observe(rule, subject, firing=state.phase is AlertPhase.FIRING)
+            step = decide(timing, state, seen.status, now)
             if step.state != state or step.notice:
                 if not in_time():
                     return made
                 made += self._store.advance(rule, standing, step, seen.summary, now)
         gone = [standing for key, standing in standings.items() if key not in subjects]
-        return made + self._close(rule, gone, Resolution.SUBJECT_GONE, now, in_time)
+        return made + self._close(rule, gone, AlertResolution.SUBJECT_GONE, now, in_time)
 
     def _close(
         self,
-        rule: Rule,
-        standings: Iterable[Standing],
-        resolution: Resolution,
+        rule: AlertRule,
+        standings: Iterable[TrackedSubject],
+        resolution: AlertResolution,
         now: datetime,
         in_time: InTime,
     ) -> list[Key]:
@@ -160,7 +160,7 @@ class Evaluator:
                 break
             since = standing.state.since
             changed = since is not None and rule.watching_since > since
-            why = Resolution.RULE_CHANGED if changed and rule.enabled else resolution
+            why = AlertResolution.RULE_CHANGED if changed and rule.enabled else resolution
             step = close(standing.state, now)
             made += self._store.advance(rule, standing, step, _WHY[why], now, why)
         return made
@@ -195,7 +195,7 @@ class Evaluator:
 
 
 _WHY: Final = {
-    Resolution.RULE_CHANGED: "The rule was changed and does not look at this any more.",
-    Resolution.RULE_DISABLED: "The rule was disabled.",
-    Resolution.SUBJECT_GONE: "What the rule looked at is gone or paused.",
+    AlertResolution.RULE_CHANGED: "The rule was changed and does not look at this any more.",
+    AlertResolution.RULE_DISABLED: "The rule was disabled.",
+    AlertResolution.SUBJECT_GONE: "What the rule looked at is gone or paused.",
 }

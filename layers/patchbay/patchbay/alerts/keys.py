@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from patchbay.alerts.model import Subject
-from patchbay.alerts.state_machine import QUIET, State
+from patchbay.alerts.model import AlertSubject
+from patchbay.alerts.state_machine import QUIET, SubjectState
 
 LANES: Final = 4
 """Into how many runs of the index the spaces are split: a stable hash of the space's id."""
@@ -22,15 +22,15 @@ def lane_of(space_id: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TrackedSubject:
     """The state of a rule and subject as it is stored.
 
     `generation` counts its writes; `alert_id` is the open alert, or the last one;
     `fired_generation` is the write that made it fire.
     """
 
-    subject: Subject
-    state: State = QUIET
+    subject: AlertSubject
+    state: SubjectState = QUIET
     generation: int = 0
     alert_id: str = ""
     fired_generation: int = 0

@@ -193,7 +193,7 @@ def _kind_tag(value: Any) -> str:
     return f"{KIND}{kind}"
 
 
-type Condition = Annotated[
+type AlertCondition = Annotated[
     Annotated[SuccessRate, Tag(f"{KIND}success_rate")]
     | Annotated[Stale, Tag(f"{KIND}stale")]
     | Annotated[ConnectionDown, Tag(f"{KIND}connection_down")],
@@ -205,7 +205,7 @@ type Condition = Annotated[
 ]
 
 
-class NewWebhook(_Input):
+class NewWebhookChannel(_Input):
     """An HTTPS endpoint that gets a signed POST (Standard Webhooks)."""
 
     kind: Literal["webhook"]
@@ -213,7 +213,7 @@ class NewWebhook(_Input):
     url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 
 
-class NewSns(_Input):
+class NewSnsChannel(_Input):
     """An SNS topic, one of those that the deployment allows."""
 
     kind: Literal["sns"]
@@ -221,7 +221,7 @@ class NewSns(_Input):
     topic_arn: Annotated[str, StringConstraints(max_length=512)]
 
 
-class NewEventBridge(_Input):
+class NewEventBridgeChannel(_Input):
     """The deployment's own event bus."""
 
     kind: Literal["eventbridge"]
@@ -229,9 +229,9 @@ class NewEventBridge(_Input):
 
 
 type NewChannel = Annotated[
-    Annotated[NewWebhook, Tag(f"{KIND}webhook")]
-    | Annotated[NewSns, Tag(f"{KIND}sns")]
-    | Annotated[NewEventBridge, Tag(f"{KIND}eventbridge")],
+    Annotated[NewWebhookChannel, Tag(f"{KIND}webhook")]
+    | Annotated[NewSnsChannel, Tag(f"{KIND}sns")]
+    | Annotated[NewEventBridgeChannel, Tag(f"{KIND}eventbridge")],
     Discriminator(
         _kind_tag,
         custom_error_type="kind",
@@ -248,13 +248,13 @@ _Reminder = Annotated[
 ]
 
 
-class NewRule(_Input):
+class NewAlertRule(_Input):
     """The body of a create. A channel with an `id` is one that the rule has already."""
 
     name: DisplayName
     enabled: bool = True
     severity: Severity = Severity.WARNING
-    condition: Condition
+    condition: AlertCondition
     for_seconds: _ToADay = Field(
         default=0, description="how long the condition holds before it fires"
     )
@@ -272,7 +272,7 @@ class NewRule(_Input):
         return value
 
 
-class RulePatch(_Input):
+class AlertRulePatch(_Input):
     """JSON merge patch of a rule: what is left out stays, null resets, `channels` are replaced.
 
     The result is validated as a new rule is.
@@ -288,28 +288,28 @@ class RulePatch(_Input):
     channels: Annotated[list[NewChannel], Field(max_length=MAX_CHANNELS)] | None = None
 
 
-class Webhook(NewWebhook):
+class WebhookChannel(NewWebhookChannel):
     id: str
 
 
-class Sns(NewSns):
+class SnsChannel(NewSnsChannel):
     id: str
 
 
-class EventBridge(NewEventBridge):
+class EventBridgeChannel(NewEventBridgeChannel):
     id: str
 
 
 type Channel = Annotated[
-    Annotated[Webhook, Tag(f"{KIND}webhook")]
-    | Annotated[Sns, Tag(f"{KIND}sns")]
-    | Annotated[EventBridge, Tag(f"{KIND}eventbridge")],
+    Annotated[WebhookChannel, Tag(f"{KIND}webhook")]
+    | Annotated[SnsChannel, Tag(f"{KIND}sns")]
+    | Annotated[EventBridgeChannel, Tag(f"{KIND}eventbridge")],
     Discriminator(_kind_tag),
 ]
 """A channel of a rule. What is read can be sent back."""
 
 
-class Rule(Model):
+class AlertRule(Model):
     """An alert rule of a space."""
 
     model_config = ConfigDict(frozen=True)
@@ -321,7 +321,7 @@ class Rule(Model):
     name: str
     enabled: bool
     severity: Severity
-    condition: Condition
+    condition: AlertCondition
     for_seconds: int
     keep_firing_for_seconds: int
     reminder_seconds: int
@@ -334,7 +334,7 @@ class Rule(Model):
     revision: int = Field(exclude=True)
 
 
-class IssuedRule(Rule):
+class IssuedAlertRule(AlertRule):
     """A rule, and the signing secrets that were made for its webhooks just now, by channel id.
 
     A secret is shown this once.
@@ -343,7 +343,7 @@ class IssuedRule(Rule):
     secrets: dict[str, str] = Field(default_factory=dict)
 
 
-class IssuedSecret(Model):
+class IssuedWebhookSecret(Model):
     """A webhook's new signing secret, shown this once.
 
     Until `previous_valid_until` messages are signed with the one before, too.
@@ -354,7 +354,7 @@ class IssuedSecret(Model):
     previous_valid_until: UtcTime | None
 
 
-class Subject(Model):
+class AlertSubject(Model):
     """What is judged: the space (`id` is the space's), a type by its name, or a connection."""
 
     model_config = ConfigDict(frozen=True)
@@ -366,7 +366,7 @@ class Subject(Model):
         return f"{self.kind}:{self.id}"
 
     @classmethod
-    def of_key(cls, key: str) -> "Subject":
+    def of_key(cls, key: str) -> "AlertSubject":
         kind, _, name = key.partition(":")
         return cls(kind=SubjectKind(kind), id=name)
 
@@ -374,7 +374,7 @@ class Subject(Model):
 class RuleSubject(Model):
     """A subject that a rule has judged: its state, `no_data` included, since when."""
 
-    subject: Subject
+    subject: AlertSubject
     state: Literal["ok", "no_data", "pending", "firing"]
     since: UtcTime | None
     alert_id: str | None
@@ -386,7 +386,7 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
-class Resolution(StrEnum):
+class AlertResolution(StrEnum):
     """Why an alert ended."""
 
     RECOVERED = "recovered"
@@ -406,13 +406,13 @@ class Alert(Model):
     rule_name: str
     severity: Severity
     condition: str
-    subject: Subject
+    subject: AlertSubject
     state: AlertState
     summary: str
     opened_at: UtcTime
     fired_at: UtcTime | None = None
     resolved_at: UtcTime | None = None
-    resolution: Resolution | None = None
+    resolution: AlertResolution | None = None
     last_notified_at: UtcTime | None = None
     reminders: int = 0
     acknowledged_at: UtcTime | None = None
@@ -450,7 +450,7 @@ class DeliveryStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-class Attempt(Model):
+class DeliveryAttempt(Model):
     """One try: the status that the receiver answered, or why there was none."""
 
     at: UtcTime
@@ -472,20 +472,20 @@ class Delivery(Model):
     status: DeliveryStatus
     created_at: UtcTime
     next_attempt_at: UtcTime | None
-    attempts: list[Attempt]
+    attempts: list[DeliveryAttempt]
 
 
 class BacktestRequest(_Input):
     """A rule as it would be made, and how far back to try it."""
 
-    rule: NewRule
+    rule: NewAlertRule
     days: int = Field(default=30, ge=1, le=30)
 
 
-class Firing(Model):
+class BacktestFiring(Model):
     """One alert that the rule would have raised; `resolved_at` null goes on."""
 
-    subject: Subject
+    subject: AlertSubject
     opened_at: UtcTime
     fired_at: UtcTime
     resolved_at: UtcTime | None
@@ -503,5 +503,5 @@ class Backtest(Model):
     until: UtcTime
     resolution_seconds: int
     subjects: int
-    firings: list[Firing]
+    firings: list[BacktestFiring]
     notes: list[str]

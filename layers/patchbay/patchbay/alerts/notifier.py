@@ -16,18 +16,18 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
-from patchbay.alerts.channels import Keyring, judge_url
+from patchbay.alerts.channels import WebhookVault, judge_url
 from patchbay.alerts.keys import LANES
 from patchbay.alerts.model import (
-    Attempt,
+    AlertRule,
+    DeliveryAttempt,
     DeliveryStatus,
-    EventBridge,
+    EventBridgeChannel,
     NoticeKind,
-    Rule,
-    Sns,
-    Webhook,
+    SnsChannel,
+    WebhookChannel,
 )
-from patchbay.alerts.outbox import Outbox, Outgoing
+from patchbay.alerts.outbox import Outbox, OutgoingDelivery
 from patchbay.alerts.signing import signed_headers
 from patchbay.alerts.store import AlertStore
 from patchbay.egress.failures import DialFailure
@@ -72,7 +72,7 @@ _SNS_REFUSALS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class AttemptOutcome:
     """What became of one attempt. `wait` is what the receiver asked for."""
 
     delivered: bool
@@ -93,14 +93,14 @@ def pause(tries: int, wait: timedelta | None, roll: Callable[[], float]) -> time
     return max(chosen, min(wait, LONGEST_RETRY_AFTER)) if wait else chosen
 
 
-class Sender:
+class Notifier:
     """Sends what is in the outbox. `bus` is the name of the deployment's event bus."""
 
     def __init__(
         self,
         store: AlertStore,
         outbox: Outbox,
-        keyring: Keyring,
+        webhook_vault: WebhookVault,
         guard: EgressGuard,
         policy: EgressPolicy,
         topics: frozenset[str],
@@ -109,7 +109,7 @@ class Sender:
     ) -> None:
         self._store = store
         self._outbox = outbox
-        self._keyring = keyring
+        self._webhook_vault = webhook_vault
         self._guard = guard
         self._policy = policy
         self._topics = topics
@@ -165,7 +165,7 @@ class Sender:
         """One delivery; the word for what became of it."""
         try:
             claimed = await asyncio.to_thread(self._claimed, key)
-            if not isinstance(claimed, Outgoing):
+            if not isinstance(claimed, OutgoingDelivery):
                 return claimed
             started = self._clock()
             sent = await self._attempted(claimed, started)
@@ -175,7 +175,7 @@ class Sender:
             logger.warning("delivery interrupted", delivery=key.sk, error=type(error).__name__)
             return INTERRUPTED
 
-    def _claimed(self, key: Key) -> Outgoing | str:
+    def _claimed(self, key: Key) -> OutgoingDelivery | str:
         now = self._clock()
         outgoing = self._outbox.outgoing(key)
         if outgoing is None or outgoing.delivery.status is not DeliveryStatus.PENDING:
@@ -197,7 +197,7 @@ class Sender:
                 return "skipped"
         return claimed
 
-    async def _attempted(self, claimed: Outgoing, now: datetime) -> Sent:
+    async def _attempted(self, claimed: OutgoingDelivery, now: datetime) -> AttemptOutcome:
         """An attempt to its end. Raises `TemporarilyUnavailable` and nothing else: what was not
         foreseen is a failure of this delivery, so that it ends with its 24 hours and stops no
         other."""
@@ -208,36 +208,36 @@ class Sender:
         except Exception as error:
             # Only the type: the text of an unforeseen error may quote what was being sent.
             logger.error("delivery crashed", delivery=claimed.key.sk, error=type(error).__name__)
-            return Sent(delivered=False, error="internal_error")
+            return AttemptOutcome(delivered=False, error="internal_error")
 
-    async def _attempt(self, claimed: Outgoing, now: datetime) -> Sent:
+    async def _attempt(self, claimed: OutgoingDelivery, now: datetime) -> AttemptOutcome:
         try:
             rule = await asyncio.to_thread(
                 self._store.rule, claimed.key.pk.removeprefix("SPACE#"), claimed.delivery.rule_id
             )
         except NotFound:
-            return Sent(delivered=False, error="rule_deleted", final=True)
+            return AttemptOutcome(delivered=False, error="rule_deleted", final=True)
         channel = next((c for c in rule.channels if c.id == claimed.delivery.channel_id), None)
         if channel is None:
-            return Sent(delivered=False, error="channel_removed", final=True)
+            return AttemptOutcome(delivered=False, error="channel_removed", final=True)
         match channel:
-            case Webhook():
+            case WebhookChannel():
                 return await self._to_webhook(rule, channel, claimed, now)
-            case Sns():
+            case SnsChannel():
                 return await asyncio.to_thread(self._to_topic, channel, claimed)
-            case EventBridge():
+            case EventBridgeChannel():
                 return await asyncio.to_thread(self._to_bus, claimed)
 
     async def _to_webhook(
-        self, rule: Rule, channel: Webhook, claimed: Outgoing, now: datetime
-    ) -> Sent:
+        self, rule: AlertRule, channel: WebhookChannel, claimed: OutgoingDelivery, now: datetime
+    ) -> AttemptOutcome:
         try:
             secrets = await asyncio.to_thread(
-                self._keyring.open, rule.organization_id, rule.id, channel, now
+                self._webhook_vault.open, rule.organization_id, rule.id, channel, now
             )
         except SecretsLost:
             # Not the end of it: whoever rotates the secret gets what is still due.
-            return Sent(delivered=False, error="signing_secret_lost")
+            return AttemptOutcome(delivered=False, error="signing_secret_lost")
         body = claimed.payload.encode()
         headers = signed_headers(secrets.signing(now), claimed.delivery.notification_id, body, now)
         deadline = asyncio.get_running_loop().time() + ATTEMPT_SECONDS
@@ -250,12 +250,12 @@ class Sender:
             )
             response = await exchange(self._guard, request, deadline=deadline, head_only=True)
         except DialFailure as failure:
-            return Sent(delivered=False, error=failure.code)
+            return AttemptOutcome(delivered=False, error=failure.code)
         return _answered(response, now)
 
-    def _to_topic(self, channel: Sns, claimed: Outgoing) -> Sent:
+    def _to_topic(self, channel: SnsChannel, claimed: OutgoingDelivery) -> AttemptOutcome:
         if channel.topic_arn not in self._topics:
-            return Sent(delivered=False, error="topic_not_allowed")
+            return AttemptOutcome(delivered=False, error="topic_not_allowed")
         attributes = {"type": _text_attribute(_type_of(claimed))}
         order: dict[str, str] = {}
         if channel.topic_arn.endswith(_FIFO):
@@ -276,10 +276,10 @@ class Sender:
                 **order,
             )
         except (Refused, PatchbayError) as error:
-            return Sent(delivered=False, error=f"sns_{error.code}"[:100].lower())
-        return Sent(delivered=True)
+            return AttemptOutcome(delivered=False, error=f"sns_{error.code}"[:100].lower())
+        return AttemptOutcome(delivered=True)
 
-    def _to_bus(self, claimed: Outgoing) -> Sent:
+    def _to_bus(self, claimed: OutgoingDelivery) -> AttemptOutcome:
         entry = {
             "Source": _SOURCE,
             "DetailType": _type_of(claimed),
@@ -289,14 +289,14 @@ class Sender:
         try:
             answer: Any = call(client("events").put_events, Entries=[entry])
         except PatchbayError as error:
-            return Sent(delivered=False, error=f"events_{error.code}".lower())
+            return AttemptOutcome(delivered=False, error=f"events_{error.code}".lower())
         if answer["FailedEntryCount"]:
-            return Sent(delivered=False, error="events_refused")
-        return Sent(delivered=True)
+            return AttemptOutcome(delivered=False, error="events_refused")
+        return AttemptOutcome(delivered=True)
 
-    def _settle(self, claimed: Outgoing, sent: Sent, started: datetime) -> str:
+    def _settle(self, claimed: OutgoingDelivery, sent: AttemptOutcome, started: datetime) -> str:
         now = self._clock()
-        attempt = Attempt(
+        attempt = DeliveryAttempt(
             at=started,
             status_code=sent.status_code,
             error=sent.error,
@@ -323,19 +323,19 @@ class Sender:
         return outcome
 
 
-def _answered(response: HttpResponse, now: datetime) -> Sent:
+def _answered(response: HttpResponse, now: datetime) -> AttemptOutcome:
     """2xx is delivered, 410 stops, anything else, redirects included, is tried again."""
     status = response.status
     if 200 <= status < 300:
-        return Sent(delivered=True, status_code=status)
+        return AttemptOutcome(delivered=True, status_code=status)
     if status == HTTPStatus.GONE:
-        return Sent(delivered=False, status_code=status, error="gone", final=True)
+        return AttemptOutcome(delivered=False, status_code=status, error="gone", final=True)
     asked = retry_after_seconds(response.headers.get("retry-after", ""), now)
     wait = None if asked is None else timedelta(seconds=asked)
-    return Sent(delivered=False, status_code=status, error="http_status", wait=wait)
+    return AttemptOutcome(delivered=False, status_code=status, error="http_status", wait=wait)
 
 
-def _type_of(claimed: Outgoing) -> str:
+def _type_of(claimed: OutgoingDelivery) -> str:
     message: dict[str, Any] = loads(claimed.payload.encode())
     kind: str = message["type"]
     return kind

@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from patchbay.alerts.keys import INDEX, Standing, lane_of, space_pk
+from patchbay.alerts.keys import INDEX, TrackedSubject, lane_of, space_pk
 from patchbay.alerts.model import (
     Alert,
-    Attempt,
+    AlertResolution,
+    AlertRule,
     Channel,
     Delivery,
+    DeliveryAttempt,
     DeliveryStatus,
     NoticeKind,
-    Resolution,
-    Rule,
 )
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable, to_text
@@ -45,7 +45,7 @@ def delivery_key(space_id: str, alert_id: str, delivery_id: str) -> Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingDelivery:
     """A delivery as the sender reads it. `version` counts its writes."""
 
     delivery: Delivery
@@ -79,7 +79,7 @@ class Outbox:
             newest_first=True,
         )
 
-    def outgoing(self, key: Key) -> Outgoing | None:
+    def outgoing(self, key: Key) -> OutgoingDelivery | None:
         item = self._table.get(key)
         return _outgoing(item) if item else None
 
@@ -136,7 +136,7 @@ class Outbox:
         )
         return [Key(item["pk"], item["sk"]) for item in page.items]
 
-    def claim(self, outgoing: Outgoing, until: datetime) -> Outgoing | None:
+    def claim(self, outgoing: OutgoingDelivery, until: datetime) -> OutgoingDelivery | None:
         """The delivery, ours until then; None if it is somebody else's or settled.
 
         A claim moves the time at which it is due: should its holder die, it is due again by itself.
@@ -155,16 +155,16 @@ class Outbox:
                 return None  # not ours; otherwise our own write, repeated after a lost reply
         return replace(outgoing, version=version)
 
-    def postpone(self, claimed: Outgoing, until: datetime) -> None:
+    def postpone(self, claimed: OutgoingDelivery, until: datetime) -> None:
         """Gives a claimed delivery back without an attempt."""
         due = _due(claimed.key.pk.removeprefix("SPACE#"), claimed.delivery.id, until)
         self._settle(claimed, due, ())
 
     def settle(
         self,
-        claimed: Outgoing,
+        claimed: OutgoingDelivery,
         status: DeliveryStatus,
-        attempt: Attempt | None,
+        attempt: DeliveryAttempt | None,
         next_attempt_at: datetime | None,
     ) -> None:
         """Writes what became of a claimed delivery; nothing if its claim has run out meanwhile."""
@@ -180,7 +180,9 @@ class Outbox:
             space_id = claimed.key.pk.removeprefix("SPACE#")
             self._settle(claimed, values | _due(space_id, claimed.delivery.id, next_attempt_at), ())
 
-    def _settle(self, claimed: Outgoing, values: Mapping[str, Any], remove: Sequence[str]) -> None:
+    def _settle(
+        self, claimed: OutgoingDelivery, values: Mapping[str, Any], remove: Sequence[str]
+    ) -> None:
         update = Update(
             claimed.key,
             values={**values, "version": claimed.version + 1},
@@ -194,13 +196,13 @@ class Outbox:
 
 
 def new_deliveries(
-    rule: Rule,
-    before: Standing,
-    after: Standing,
+    rule: AlertRule,
+    before: TrackedSubject,
+    after: TrackedSubject,
     notice: NoticeKind,
     summary: str,
     now: datetime,
-    resolution: Resolution,
+    resolution: AlertResolution,
 ) -> list[Item]:
     """One for each channel, for the transaction that makes the notification."""
     payload = _payload(rule, after, notice, summary, now, resolution)
@@ -222,12 +224,12 @@ def _delivery_id(alert_id: str, generation: int, channel_id: str, at: datetime) 
 
 
 def _payload(
-    rule: Rule,
-    after: Standing,
+    rule: AlertRule,
+    after: TrackedSubject,
     notice: NoticeKind,
     summary: str,
     now: datetime,
-    resolution: Resolution,
+    resolution: AlertResolution,
 ) -> str:
     """The message: kept as text, so that every attempt sends the same bytes."""
     message = {
@@ -255,9 +257,9 @@ def _payload(
 
 
 def _new_delivery(
-    rule: Rule,
-    before: Standing,
-    after: Standing,
+    rule: AlertRule,
+    before: TrackedSubject,
+    after: TrackedSubject,
     notice: NoticeKind,
     channel: Channel,
     payload: str,
@@ -306,8 +308,8 @@ def _delivery(item: Item) -> Delivery:
     return Delivery.model_validate({**item, "next_attempt_at": item.get("due_at")})
 
 
-def _outgoing(item: Item) -> Outgoing:
-    return Outgoing(
+def _outgoing(item: Item) -> OutgoingDelivery:
+    return OutgoingDelivery(
         delivery=_delivery(item),
         key=Key(item["pk"], item["sk"]),
         organization_id=item["organization_id"],

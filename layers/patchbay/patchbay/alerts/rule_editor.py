@@ -5,21 +5,21 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from patchbay.alerts.channels import Keyring, WebhookSecrets, judge_url
+from patchbay.alerts.channels import WebhookSecrets, WebhookVault, judge_url
 from patchbay.alerts.model import (
+    AlertRule,
+    AlertRulePatch,
     Channel,
-    EventBridge,
-    IssuedRule,
-    IssuedSecret,
+    EventBridgeChannel,
+    IssuedAlertRule,
+    IssuedWebhookSecret,
+    NewAlertRule,
     NewChannel,
-    NewEventBridge,
-    NewRule,
-    NewSns,
-    NewWebhook,
-    Rule,
-    RulePatch,
-    Sns,
-    Webhook,
+    NewEventBridgeChannel,
+    NewSnsChannel,
+    NewWebhookChannel,
+    SnsChannel,
+    WebhookChannel,
 )
 from patchbay.alerts.store import AlertStore
 from patchbay.connections.keys import secret_key
@@ -34,24 +34,28 @@ from patchbay.platform.validation import problems_of
 from patchbay.tenancy.model import Space
 
 
-class Rulebook:
+class RuleEditor:
     """The use cases of rules; reads and deletes are the store's.
 
     `topics` are the ARNs of the SNS topics that the deployment allows.
     """
 
     def __init__(
-        self, store: AlertStore, keyring: Keyring, policy: EgressPolicy, topics: Collection[str]
+        self,
+        store: AlertStore,
+        webhook_vault: WebhookVault,
+        policy: EgressPolicy,
+        topics: Collection[str],
     ) -> None:
         self._store = store
-        self._keyring = keyring
+        self._webhook_vault = webhook_vault
         self._policy = policy
         self._topics = topics
 
-    def create(self, space: Space, new: NewRule, stamp: Stamp) -> IssuedRule:
+    def create(self, space: Space, new: NewAlertRule, stamp: Stamp) -> IssuedAlertRule:
         """A new rule, with the secrets of its webhooks. Raises `InvalidInput`, `Conflict`."""
         self._require_valid(space, new, {})
-        rule = Rule(
+        rule = AlertRule(
             **new.model_dump(exclude={"channels", "condition"}),
             condition=new.condition,
             channels=[
@@ -68,7 +72,7 @@ class Rulebook:
             revision=1,
         )
 
-        def attempt() -> IssuedRule:
+        def attempt() -> IssuedAlertRule:
             secrets, sealed = self._issued(rule, rule.channels, stamp.now)
             if not self._store.create_rule(rule, space, sealed, secrets):
                 # The request that this one repeats ended before it could tell its secrets.
@@ -79,14 +83,14 @@ class Rulebook:
         return serially(attempt)
 
     def change(
-        self, space: Space, rule_id: str, patch: RulePatch, if_match: IfMatch, stamp: Stamp
-    ) -> IssuedRule:
+        self, space: Space, rule_id: str, patch: AlertRulePatch, if_match: IfMatch, stamp: Stamp
+    ) -> IssuedAlertRule:
         """A merge patch; new webhooks, and those whose URL changed, get a new secret.
 
         Raises `NotFound`, `PreconditionFailed`, `InvalidInput`.
         """
 
-        def attempt() -> IssuedRule:
+        def attempt() -> IssuedAlertRule:
             old = self._store.rule(space.id, rule_id)
             require_match(if_match, old.revision)
             new = _patched(old, patch)
@@ -124,13 +128,13 @@ class Rulebook:
 
     def rotate_secret(
         self, space: Space, rule_id: str, channel_id: str, stamp: Stamp
-    ) -> IssuedSecret:
+    ) -> IssuedWebhookSecret:
         """A new secret for a webhook; the one before signs, too, for 24 hours, unless it is lost.
 
         Raises `NotFound` (also for a channel that is no webhook).
         """
 
-        def attempt() -> IssuedSecret:
+        def attempt() -> IssuedWebhookSecret:
             rule = self._store.rule(space.id, rule_id)
             channel = next((c for c in _webhooks(rule.channels) if c.id == channel_id), None)
             if channel is None:
@@ -139,14 +143,14 @@ class Rulebook:
                 before = self._open(rule, channel, stamp.now)
             except SecretsLost:
                 before = None
-            after = self._keyring.rotated(before, stamp.id("rot"), stamp.now)
+            after = self._webhook_vault.rotated(before, stamp.id("rot"), stamp.now)
             if after is not before:
-                sealed = self._keyring.sealed(
+                sealed = self._webhook_vault.sealed(
                     rule.organization_id, rule.id, channel, after, stamp.now
                 )
                 raised = rule.model_copy(update={"revision": rule.revision + 1})
                 self._store.replace_rule(rule, raised, [sealed], secrets_entered=[channel.id])
-            return IssuedSecret(
+            return IssuedWebhookSecret(
                 channel_id=channel.id,
                 secret=after.current,
                 previous_valid_until=after.previous_until,
@@ -154,12 +158,12 @@ class Rulebook:
 
         return serially(attempt)
 
-    def require_valid(self, space: Space, new: NewRule) -> None:
+    def require_valid(self, space: Space, new: NewAlertRule) -> None:
         """Raises `InvalidInput` with every problem of a rule that is not to be stored."""
         self._require_valid(space, new, {}, at="/rule")
 
     def _require_valid(
-        self, space: Space, new: NewRule, known: Mapping[str, Channel], at: str = ""
+        self, space: Space, new: NewAlertRule, known: Mapping[str, Channel], at: str = ""
     ) -> None:
         problems = []
         connection_id = new.condition.connection_id
@@ -177,10 +181,10 @@ class Rulebook:
                 problems.append(Problem(f"{place}/id", "is no channel of this kind of the rule"))
             elif channel.id is not None and ids.count(channel.id) > 1:
                 problems.append(Problem(f"{place}/id", "is given more than once"))
-            if isinstance(channel, NewSns) and channel.topic_arn not in self._topics:
+            if isinstance(channel, NewSnsChannel) and channel.topic_arn not in self._topics:
                 problem = "is no topic that this deployment allows"
                 problems.append(Problem(f"{place}/topic_arn", problem))
-            if isinstance(channel, NewWebhook):
+            if isinstance(channel, NewWebhookChannel):
                 try:
                     judge_url(self._policy, channel.url)
                 except EgressBlocked as blocked:
@@ -189,17 +193,17 @@ class Rulebook:
             raise InvalidInput(problems)
 
     def _issued(
-        self, rule: Rule, channels: Collection[Channel], now: datetime
+        self, rule: AlertRule, channels: Collection[Channel], now: datetime
     ) -> tuple[dict[str, str], list[Item]]:
         """New secrets for the webhooks among these channels, and their sealed items."""
         made = {
-            channel.id: self._keyring.issue(rule.organization_id, rule.id, channel, now)
+            channel.id: self._webhook_vault.issue(rule.organization_id, rule.id, channel, now)
             for channel in _webhooks(channels)
         }
         secrets = {channel_id: secret for channel_id, (secret, _) in made.items()}
         return secrets, [item for _, item in made.values()]
 
-    def _standing(self, rule: Rule, now: datetime) -> dict[str, str]:
+    def _standing(self, rule: AlertRule, now: datetime) -> dict[str, str]:
         """The secrets of a rule that was just made. Raises `Conflict` if they are lost."""
         try:
             return {c.id: self._open(rule, c, now).current for c in _webhooks(rule.channels)}
@@ -209,8 +213,8 @@ class Rulebook:
                 rule_id=rule.id,
             ) from None
 
-    def _open(self, rule: Rule, channel: Webhook, now: datetime) -> WebhookSecrets:
-        return self._keyring.open(rule.organization_id, rule.id, channel, now)
+    def _open(self, rule: AlertRule, channel: WebhookChannel, now: datetime) -> WebhookSecrets:
+        return self._webhook_vault.open(rule.organization_id, rule.id, channel, now)
 
 
 _EDITABLE = (
@@ -224,7 +228,7 @@ _EDITABLE = (
 )
 
 
-def _patched(old: Rule, patch: RulePatch) -> NewRule:
+def _patched(old: AlertRule, patch: AlertRulePatch) -> NewAlertRule:
     """Raises `InvalidInput` for a patch that leads to no valid rule."""
     before = {name: getattr(old, name) for name in _EDITABLE} | {
         "condition": old.condition.model_dump(mode="json"),
@@ -232,25 +236,25 @@ def _patched(old: Rule, patch: RulePatch) -> NewRule:
     }
     after = merge_patch(before, patch.model_dump(mode="json", exclude_unset=True))
     try:
-        return NewRule.model_validate_json(compact(after), strict=True)
+        return NewAlertRule.model_validate_json(compact(after), strict=True)
     except ValidationError as error:
         raise InvalidInput(problems_of(error)) from None
 
 
 def _channel(new: NewChannel, channel_id: str) -> Channel:
     match new:
-        case NewWebhook():
-            return Webhook(kind="webhook", id=channel_id, url=new.url)
-        case NewSns():
-            return Sns(kind="sns", id=channel_id, topic_arn=new.topic_arn)
-        case NewEventBridge():
-            return EventBridge(kind="eventbridge", id=channel_id)
+        case NewWebhookChannel():
+            return WebhookChannel(kind="webhook", id=channel_id, url=new.url)
+        case NewSnsChannel():
+            return SnsChannel(kind="sns", id=channel_id, topic_arn=new.topic_arn)
+        case NewEventBridgeChannel():
+            return EventBridgeChannel(kind="eventbridge", id=channel_id)
 
 
-def _webhooks(channels: Iterable[Channel]) -> Iterator[Webhook]:
-    return (channel for channel in channels if isinstance(channel, Webhook))
+def _webhooks(channels: Iterable[Channel]) -> Iterator[WebhookChannel]:
+    return (channel for channel in channels if isinstance(channel, WebhookChannel))
 
 
-def _issued_rule(rule: Rule, secrets: dict[str, str]) -> IssuedRule:
-    fields = {name: getattr(rule, name) for name in Rule.model_fields}
-    return IssuedRule(**fields, secrets=secrets)
+def _issued_rule(rule: AlertRule, secrets: dict[str, str]) -> IssuedAlertRule:
+    fields = {name: getattr(rule, name) for name in AlertRule.model_fields}
+    return IssuedAlertRule(**fields, secrets=secrets)

@@ -10,18 +10,25 @@ from functools import reduce
 from typing import Final
 
 from patchbay.alerts.condition_results import (
-    Activity,
-    Counts,
-    Observation,
-    Watched,
-    of_connection,
-    of_rate,
-    of_staleness,
+    ConditionResult,
+    LastSuccess,
+    WatchTimes,
+    WindowCounts,
+    evaluate_connection,
+    evaluate_staleness,
+    evaluate_success_rate,
 )
-from patchbay.alerts.keys import Standing
-from patchbay.alerts.model import ConnectionDown, Rule, Stale, Subject, SubjectKind, SuccessRate
-from patchbay.alerts.state_machine import Phase
-from patchbay.alerts.store import AlertStore, ConnectionHealth
+from patchbay.alerts.keys import TrackedSubject
+from patchbay.alerts.model import (
+    AlertRule,
+    AlertSubject,
+    ConnectionDown,
+    Stale,
+    SubjectKind,
+    SuccessRate,
+)
+from patchbay.alerts.state_machine import AlertPhase
+from patchbay.alerts.store import AlertStore, WatchedConnection
 from patchbay.connections.health_status import HealthStatus
 from patchbay.health.buckets import Bucket, Tally, merge, merge_tallies
 from patchbay.health.model import Event, EventStatus, IntegrationType
@@ -40,7 +47,7 @@ _UNWATCHED: Final = frozenset({"draft", "paused"})
 _UNKNOWN: Final = frozenset({"disabled"})
 
 
-class Facts:
+class SpaceSnapshot:
     """Of one space at one moment."""
 
     def __init__(
@@ -48,7 +55,7 @@ class Facts:
         store: AlertStore,
         events: EventStore,
         space: Space,
-        rules: Sequence[Rule],
+        rules: Sequence[AlertRule],
         now: datetime,
     ) -> None:
         self._store = store
@@ -61,11 +68,11 @@ class Facts:
         self._recent: list[Event] | None = None
         self._recent_of: dict[str, list[Event]] = {}
         self._recent_since = now
-        self._connections: dict[str, ConnectionHealth] | None = None
-        self._failing: dict[str, ConnectionHealth] | None = None
-        self._read: dict[str, ConnectionHealth | None] = {}
+        self._connections: dict[str, WatchedConnection] | None = None
+        self._failing: dict[str, WatchedConnection] | None = None
+        self._read: dict[str, WatchedConnection | None] = {}
 
-    def subjects(self, rule: Rule, standings: Iterable[Standing]) -> list[Subject]:
+    def subjects(self, rule: AlertRule, standings: Iterable[TrackedSubject]) -> list[AlertSubject]:
         """What a rule watches now, as far as it may have something to say of it.
 
         Of all connections, these are the failing ones and those with an open alert: whoever is
@@ -84,29 +91,31 @@ class Facts:
             return [_type_subject(condition.integration_type)]
         if condition.per is SubjectKind.INTEGRATION_TYPE:
             return [_type_subject(kind) for kind in sorted(self._since(LOOK_BACK).by_type)]
-        return [Subject(kind=SubjectKind.SPACE, id=self._space_id)]
+        return [AlertSubject(kind=SubjectKind.SPACE, id=self._space_id)]
 
-    def observe(self, rule: Rule, subject: Subject, *, firing: bool) -> Observation:
+    def observe(self, rule: AlertRule, subject: AlertSubject, *, firing: bool) -> ConditionResult:
         match rule.condition:
             case SuccessRate() as condition:
                 short = self._counts(subject, condition.short_window)
                 long = self._counts(subject, condition.long_window)
-                return of_rate(condition, short, long, firing=firing)
+                return evaluate_success_rate(condition, short, long, firing=firing)
             case Stale() as condition:
                 activity = self._activity(rule, subject, condition.after)
-                watched = Watched(rule.watching_since, self._awake_since)
-                return of_staleness(condition, activity, watched, self._now)
+                watched = WatchTimes(rule.watching_since, self._awake_since)
+                return evaluate_staleness(condition, activity, watched, self._now)
             case ConnectionDown():
                 found = None
                 if rule.condition.connection_id is None and subject.id not in self._read:
                     found = self._failing_connections().get(subject.id)
                 found = found or self._connection(rule, subject.id)
                 disabled = found is None or found.lifecycle in _UNKNOWN
-                return of_connection(
+                return evaluate_connection(
                     HealthStatus.UNKNOWN if found is None or disabled else found.status
                 )
 
-    def _maybe_down(self, rule: Rule, standings: Iterable[Standing]) -> dict[str, ConnectionHealth]:
+    def _maybe_down(
+        self, rule: AlertRule, standings: Iterable[TrackedSubject]
+    ) -> dict[str, WatchedConnection]:
         """The connections that fail, and those whose alert is open.
 
         The index may lag behind, and be read at another place each time: a connection that has
@@ -118,11 +127,11 @@ class Facts:
         known = {
             id_: one
             for id_, one in failing.items()
-            if opened.get(id_) is Phase.FIRING or one.lifecycle in _UNKNOWN
+            if opened.get(id_) is AlertPhase.FIRING or one.lifecycle in _UNKNOWN
         }
         return known | self._looked_up(rule, [id_ for id_ in failing | opened if id_ not in known])
 
-    def _counts(self, subject: Subject, window: timedelta) -> Counts:
+    def _counts(self, subject: AlertSubject, window: timedelta) -> WindowCounts:
         if subject.kind is SubjectKind.CONNECTION or window < ONE_HOUR:
             start = self._now - window
             return counted(
@@ -131,17 +140,19 @@ class Facts:
                 if event.occurred_at >= start and _concerns(subject, event)
             )
         tally = tally_of(self._since(window), subject)
-        return Counts(tally.success, tally.errors)
+        return WindowCounts(tally.success, tally.errors)
 
-    def _activity(self, rule: Rule, subject: Subject, after: timedelta) -> Activity:
+    def _activity(self, rule: AlertRule, subject: AlertSubject, after: timedelta) -> LastSuccess:
         if subject.kind is SubjectKind.CONNECTION:
             return self._activity_of_connection(rule, subject, after)
         last = tally_of(self._since(LOOK_BACK), subject).last_success_at
         if last is not None and self._now - last <= after:
-            return Activity(last)
-        return Activity(last, complete=not blames_us(self._since(after), subject))
+            return LastSuccess(last)
+        return LastSuccess(last, complete=not blames_us(self._since(after), subject))
 
-    def _activity_of_connection(self, rule: Rule, subject: Subject, after: timedelta) -> Activity:
+    def _activity_of_connection(
+        self, rule: AlertRule, subject: AlertSubject, after: timedelta
+    ) -> LastSuccess:
         start = self._now - after
         own = [e for e in self._newest_events_of(subject) if e.occurred_at >= start]
         successes = [
@@ -154,7 +165,7 @@ class Facts:
             successes.append(found.checked_at)
         faultless = not any(event.platform_fault for event in own)
         seen = self._recent_since <= start
-        return Activity(max(successes, default=None), complete=faultless and seen)
+        return LastSuccess(max(successes, default=None), complete=faultless and seen)
 
     def _since(self, window: timedelta) -> Bucket:
         """All counts of the window, which begins at a full hour."""
@@ -175,7 +186,7 @@ class Facts:
             self._recent_since = page.items[-1].occurred_at if cut else since
         return self._recent
 
-    def _newest_events_of(self, subject: Subject) -> list[Event]:
+    def _newest_events_of(self, subject: AlertSubject) -> list[Event]:
         """Those that may concern a subject: a connection's own, or else all of them."""
         newest = self._newest_events()
         if subject.kind is not SubjectKind.CONNECTION:
@@ -187,24 +198,24 @@ class Facts:
                     self._recent_of.setdefault(event.connection_id, []).append(event)
         return self._recent_of.get(subject.id, [])
 
-    def _all_connections(self) -> dict[str, ConnectionHealth]:
+    def _all_connections(self) -> dict[str, WatchedConnection]:
         if self._connections is None:
             found = self._store.connections_of(self._space_id)
             self._connections = {c.id: c for c in found if c.lifecycle not in _UNWATCHED}
         return self._connections
 
-    def _failing_connections(self) -> dict[str, ConnectionHealth]:
+    def _failing_connections(self) -> dict[str, WatchedConnection]:
         if self._failing is None:
             found = self._store.failing_connections_of(self._space_id)
             self._failing = {c.id: c for c in found if c.lifecycle not in _UNWATCHED}
         return self._failing
 
-    def _connection(self, rule: Rule, connection_id: str) -> ConnectionHealth | None:
+    def _connection(self, rule: AlertRule, connection_id: str) -> WatchedConnection | None:
         if self._connections is not None:
             return self._connections.get(connection_id)
         return self._looked_up(rule, [connection_id]).get(connection_id)
 
-    def _looked_up(self, rule: Rule, ids: Sequence[str]) -> dict[str, ConnectionHealth]:
+    def _looked_up(self, rule: AlertRule, ids: Sequence[str]) -> dict[str, WatchedConnection]:
         """Those of them that are watched, each read once; after an outage they may be many."""
         unread = [one for one in dict.fromkeys(ids) if one not in self._read]
         if unread:
@@ -216,27 +227,27 @@ class Facts:
         return {one: health for one in ids if (health := self._read[one])}
 
 
-def counted(events: Iterable[Event]) -> Counts:
+def counted(events: Iterable[Event]) -> WindowCounts:
     """Without the tests that failed through us."""
     statuses = [event.status for event in events if not event.platform_fault]
     success = statuses.count(EventStatus.SUCCESS)
-    return Counts(success, len(statuses) - success)
+    return WindowCounts(success, len(statuses) - success)
 
 
-def tally_of(bucket: Bucket, subject: Subject) -> Tally:
+def tally_of(bucket: Bucket, subject: AlertSubject) -> Tally:
     """The counts of a space or type in a bucket."""
     if subject.kind is SubjectKind.SPACE:
         return reduce(merge_tallies, bucket.by_type.values(), Tally())
     return bucket.by_type.get(IntegrationType(subject.id), Tally())
 
 
-def blames_us(bucket: Bucket, subject: Subject) -> bool:
+def blames_us(bucket: Bucket, subject: AlertSubject) -> bool:
     """Whether the silence of a subject may be ours: its successes can be those of our tests."""
     tested = subject.kind is SubjectKind.SPACE or subject.id == IntegrationType.CONNECTION_TEST
     return tested and bucket.platform_faults > 0
 
 
-def _event_window(rule: Rule) -> timedelta:
+def _event_window(rule: AlertRule) -> timedelta:
     """How far back a rule needs single events."""
     match rule.condition:
         case SuccessRate() as condition:
@@ -250,7 +261,7 @@ def _event_window(rule: Rule) -> timedelta:
             return timedelta(0)
 
 
-def _concerns(subject: Subject, event: Event) -> bool:
+def _concerns(subject: AlertSubject, event: Event) -> bool:
     match subject.kind:
         case SubjectKind.SPACE:
             return True
@@ -260,9 +271,9 @@ def _concerns(subject: Subject, event: Event) -> bool:
             return event.connection_id == subject.id
 
 
-def _connection_subject(connection: ConnectionHealth) -> Subject:
-    return Subject(kind=SubjectKind.CONNECTION, id=connection.id)
+def _connection_subject(connection: WatchedConnection) -> AlertSubject:
+    return AlertSubject(kind=SubjectKind.CONNECTION, id=connection.id)
 
 
-def _type_subject(kind: IntegrationType) -> Subject:
-    return Subject(kind=SubjectKind.INTEGRATION_TYPE, id=kind.value)
+def _type_subject(kind: IntegrationType) -> AlertSubject:
+    return AlertSubject(kind=SubjectKind.INTEGRATION_TYPE, id=kind.value)

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from patchbay.alerts.model import NewRule, NoticeKind, Rule
+from patchbay.alerts.model import AlertRule, NewAlertRule, NoticeKind
 
 
-class Verdict(StrEnum):
+class ConditionStatus(StrEnum):
     """What an observation says of a condition."""
 
     BREACH = "breach"
@@ -23,7 +23,7 @@ class Verdict(StrEnum):
     NO_DATA = "no_data"
 
 
-class Phase(StrEnum):
+class AlertPhase(StrEnum):
     OK = "ok"
     NO_DATA = "no_data"
     PENDING = "pending"
@@ -31,7 +31,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class RuleTiming:
     """How long a condition holds before it fires and is over before it ends; reminders."""
 
     pending: timedelta
@@ -39,7 +39,7 @@ class Timing:
     reminder: timedelta | None
 
     @classmethod
-    def of(cls, rule: Rule | NewRule) -> "Timing":
+    def of(cls, rule: AlertRule | NewAlertRule) -> "RuleTiming":
         return cls(
             timedelta(seconds=rule.for_seconds),
             timedelta(seconds=rule.keep_firing_for_seconds),
@@ -48,13 +48,13 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SubjectState:
     """Of one rule and subject. `since` is when the phase began.
 
     `clear_since` is when a firing alert's condition was first seen over, without a break since.
     """
 
-    phase: Phase = Phase.OK
+    phase: AlertPhase = AlertPhase.OK
     since: datetime | None = None
     clear_since: datetime | None = None
     notified_at: datetime | None = None
@@ -64,55 +64,65 @@ class State:
     @property
     def is_open(self) -> bool:
         """Whether there is an alert."""
-        return self.phase in (Phase.PENDING, Phase.FIRING)
+        return self.phase in (AlertPhase.PENDING, AlertPhase.FIRING)
 
 
-QUIET: Final = State()
+QUIET: Final = SubjectState()
 """Of what was never judged otherwise than ok."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AlertTransition:
     """The next state, and what the channels are told."""
 
-    state: State
+    state: SubjectState
     notice: NoticeKind | None = None
 
 
-def decide(timing: Timing, state: State, verdict: Verdict, now: datetime) -> Step:
+def decide(
+    timing: RuleTiming, state: SubjectState, status: ConditionStatus, now: datetime
+) -> AlertTransition:
     """The next state. The same state again means that nothing has to be written."""
-    match state.phase, verdict:
-        case Phase.FIRING, Verdict.CLEAR:
+    match state.phase, status:
+        case AlertPhase.FIRING, ConditionStatus.CLEAR:
             clear_since = state.clear_since or now
             if now - clear_since >= timing.keep_firing:
-                return Step(State(Phase.OK, now), NoticeKind.RESOLVED)
-            return Step(replace(state, clear_since=clear_since))
-        case Phase.FIRING, _:
+                return AlertTransition(SubjectState(AlertPhase.OK, now), NoticeKind.RESOLVED)
+            return AlertTransition(replace(state, clear_since=clear_since))
+        case AlertPhase.FIRING, _:
             return _still_firing(timing, replace(state, clear_since=None), now)
-        case Phase.PENDING, Verdict.BREACH:
+        case AlertPhase.PENDING, ConditionStatus.BREACH:
             return _breached(timing, state, state.since or now, now)
-        case _, Verdict.BREACH:
+        case _, ConditionStatus.BREACH:
             return _breached(timing, state, now, now)
         case _:
-            phase = Phase.OK if verdict is Verdict.CLEAR else Phase.NO_DATA
-            return Step(state if state.phase is phase else State(phase, now))
+            phase = AlertPhase.OK if status is ConditionStatus.CLEAR else AlertPhase.NO_DATA
+            return AlertTransition(state if state.phase is phase else SubjectState(phase, now))
 
 
-def close(state: State, now: datetime) -> Step:
+def close(state: SubjectState, now: datetime) -> AlertTransition:
     """Ends what is open without a recovery: the rule or the subject is no more."""
-    notice = NoticeKind.RESOLVED if state.phase is Phase.FIRING else None
-    return Step(State(Phase.OK, now), notice) if state.is_open else Step(state)
+    notice = NoticeKind.RESOLVED if state.phase is AlertPhase.FIRING else None
+    return (
+        AlertTransition(SubjectState(AlertPhase.OK, now), notice)
+        if state.is_open
+        else AlertTransition(state)
+    )
 
 
-def _breached(timing: Timing, state: State, pending_since: datetime, now: datetime) -> Step:
+def _breached(
+    timing: RuleTiming, state: SubjectState, pending_since: datetime, now: datetime
+) -> AlertTransition:
     if now - pending_since >= timing.pending:
-        return Step(State(Phase.FIRING, now, notified_at=now), NoticeKind.FIRING)
-    if state.phase is Phase.PENDING:
-        return Step(state)
-    return Step(State(Phase.PENDING, now))
+        return AlertTransition(
+            SubjectState(AlertPhase.FIRING, now, notified_at=now), NoticeKind.FIRING
+        )
+    if state.phase is AlertPhase.PENDING:
+        return AlertTransition(state)
+    return AlertTransition(SubjectState(AlertPhase.PENDING, now))
 
 
-def _still_firing(timing: Timing, state: State, now: datetime) -> Step:
+def _still_firing(timing: RuleTiming, state: SubjectState, now: datetime) -> AlertTransition:
     due = (
         timing.reminder is not None
         and state.notified_at is not None
@@ -120,6 +130,6 @@ def _still_firing(timing: Timing, state: State, now: datetime) -> Step:
         and now - state.notified_at >= timing.reminder
     )
     if not due:
-        return Step(state)
+        return AlertTransition(state)
     reminded = replace(state, notified_at=now, reminders=state.reminders + 1)
-    return Step(reminded, NoticeKind.REMINDER)
+    return AlertTransition(reminded, NoticeKind.REMINDER)

@@ -17,21 +17,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from patchbay.alerts.keys import INDEX, Standing, lane_of, space_pk
+from patchbay.alerts.keys import INDEX, TrackedSubject, lane_of, space_pk
 from patchbay.alerts.model import (
     MAX_RULES,
     Alert,
     AlertFilter,
     AlertQuery,
+    AlertResolution,
+    AlertRule,
     AlertState,
+    AlertSubject,
     NoticeKind,
-    Resolution,
-    Rule,
     RuleSubject,
-    Subject,
 )
 from patchbay.alerts.outbox import new_deliveries
-from patchbay.alerts.state_machine import Phase, State, Step
+from patchbay.alerts.state_machine import AlertPhase, AlertTransition, SubjectState
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.keys import (
     connection_key,
@@ -80,7 +80,7 @@ def rule_count_key(space_id: str) -> Key:
     return Key(space_pk(space_id), "ALERTING")
 
 
-def state_key(space_id: str, rule_id: str, subject: Subject) -> Key:
+def state_key(space_id: str, rule_id: str, subject: AlertSubject) -> Key:
     return Key(space_pk(space_id), f"ALERT#{rule_id}#{subject.key()}")
 
 
@@ -89,7 +89,7 @@ def alert_key(space_id: str, alert_id: str) -> Key:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionHealth:
+class WatchedConnection:
     """What alerts ask of a connection."""
 
     id: str
@@ -108,7 +108,7 @@ class AlertStore:
     # ------------------------------------------------------------ rules
 
     def create_rule(
-        self, rule: Rule, space: Space, sealed: Sequence[Item], secrets_entered: Iterable[str]
+        self, rule: AlertRule, space: Space, sealed: Sequence[Item], secrets_entered: Iterable[str]
     ) -> bool:
         """Whether it was made now: False if the request that this one repeats has made it.
 
@@ -150,14 +150,14 @@ class AlertStore:
             raise
         return True
 
-    def rule(self, space_id: str, rule_id: str) -> Rule:
+    def rule(self, space_id: str, rule_id: str) -> AlertRule:
         """Raises `NotFound`."""
         item = self._table.get(rule_key(space_id, rule_id)) if is_id("rul", rule_id) else None
         if item is None or (rule := _rule(item)).deleting:
             raise NotFound("alert rule")
         return rule
 
-    def rules(self, space: Space, query: ListQuery, now: datetime) -> Listing[Rule]:
+    def rules(self, space: Space, query: ListQuery, now: datetime) -> Listing[AlertRule]:
         return self._lists.page(
             space.organization_id,
             query,
@@ -170,8 +170,8 @@ class AlertStore:
 
     def replace_rule(
         self,
-        old: Rule,
-        new: Rule,
+        old: AlertRule,
+        new: AlertRule,
         sealed: Sequence[Item] = (),
         dropped: Iterable[Key] = (),
         secrets_entered: Iterable[str] = (),
@@ -206,7 +206,7 @@ class AlertStore:
         `NotFound`, `PreconditionFailed`.
         """
 
-        def attempt() -> Rule:
+        def attempt() -> AlertRule:
             rule = self.rule(space.id, rule_id)
             require_match(if_match, rule.revision)
             marked = rule.model_copy(
@@ -217,7 +217,7 @@ class AlertStore:
 
         self.finish_deletion(space, serially(attempt), now)
 
-    def finish_deletion(self, space: Space, rule: Rule, now: datetime) -> None:
+    def finish_deletion(self, space: Space, rule: AlertRule, now: datetime) -> None:
         """Takes away a rule that is marked, and all that belongs to it. Repeatable."""
         pk = space_pk(space.id)
         writes: list[Write] = []
@@ -226,7 +226,7 @@ class AlertStore:
             # Nothing can advance it any more: an evaluation checks that the rule is unmarked.
             writes.append(Delete(Key(pk, item["sk"])))
             if standing.state.is_open:
-                ended = _ended(now, Resolution.RULE_DELETED)
+                ended = _ended(now, AlertResolution.RULE_DELETED)
                 writes.append(Update(alert_key(space.id, standing.alert_id), values=ended))
             if len(writes) >= MAX_TRANSACTION_ITEMS - 1:
                 self._table.transact(writes)
@@ -243,7 +243,7 @@ class AlertStore:
         )
 
     def subjects(
-        self, space: Space, rule: Rule, query: ListQuery, now: datetime
+        self, space: Space, rule: AlertRule, query: ListQuery, now: datetime
     ) -> Listing[RuleSubject]:
         """What a rule has judged otherwise than ok, once at least, and its state now."""
         return self._lists.page(
@@ -255,7 +255,7 @@ class AlertStore:
             prefix=f"ALERT#{rule.id}#",
         )
 
-    def unslot(self, rule: Rule) -> None:
+    def unslot(self, rule: AlertRule) -> None:
         """Takes a disabled rule without open alerts out of the index that evaluations read."""
         self._quietly(
             [
@@ -278,11 +278,11 @@ class AlertStore:
             if space_id != last:
                 yield (last := space_id)
 
-    def rules_of(self, space_id: str) -> list[Rule]:
+    def rules_of(self, space_id: str) -> list[AlertRule]:
         """All of them, also disabled ones and those that are being deleted."""
         return [_rule(item) for item in self._table.query_all(space_pk(space_id), prefix="RULE#")]
 
-    def standings(self, space_id: str) -> dict[tuple[str, str], Standing]:
+    def standings(self, space_id: str) -> dict[tuple[str, str], TrackedSubject]:
         """By rule id and subject key."""
         found = {}
         for item in self._table.query_all(space_pk(space_id), prefix="ALERT#"):
@@ -290,7 +290,7 @@ class AlertStore:
             found[rule_id, subject] = _standing(item)
         return found
 
-    def connections_of(self, space_id: str) -> list[ConnectionHealth]:
+    def connections_of(self, space_id: str) -> list[WatchedConnection]:
         """All connections of a space, as the index has them."""
         items = self._table.query_all(
             connections_of_space_pk(space_id),
@@ -299,7 +299,7 @@ class AlertStore:
         )
         return [_connection_health(item) for item in items]
 
-    def failing_connections_of(self, space_id: str) -> list[ConnectionHealth]:
+    def failing_connections_of(self, space_id: str) -> list[WatchedConnection]:
         """The connections of a space whose health is failing, as the sparse index has them: none
         cost half a read unit."""
         items = self._table.query_all(failing_of_space_pk(space_id), index="failing")
@@ -307,13 +307,13 @@ class AlertStore:
         for item in items:
             connection_id, _, status = item["failing_sk"].partition("#")
             found.append(
-                ConnectionHealth(connection_id, item["status"], HealthStatus(status), None)
+                WatchedConnection(connection_id, item["status"], HealthStatus(status), None)
             )
         return found
 
     def connections_by_id(
         self, organization_id: str, space_id: str, connection_ids: Iterable[str]
-    ) -> dict[str, ConnectionHealth]:
+    ) -> dict[str, WatchedConnection]:
         """Without those that are not there or in another space."""
         keys = [connection_key(organization_id, connection_id) for connection_id in connection_ids]
         items = self._table.get_all(keys).values()
@@ -321,7 +321,7 @@ class AlertStore:
 
     def connection_of(
         self, organization_id: str, space_id: str, connection_id: str
-    ) -> ConnectionHealth | None:
+    ) -> WatchedConnection | None:
         """None for one that is not there or in another space."""
         item = self._table.get(connection_key(organization_id, connection_id))
         if item is None or item["space_id"] != space_id:
@@ -330,12 +330,12 @@ class AlertStore:
 
     def advance(
         self,
-        rule: Rule,
-        standing: Standing,
-        step: Step,
+        rule: AlertRule,
+        standing: TrackedSubject,
+        step: AlertTransition,
         summary: str,
         now: datetime,
-        resolution: Resolution = Resolution.RECOVERED,
+        resolution: AlertResolution = AlertResolution.RECOVERED,
     ) -> list[Key]:
         """Writes a transition; the keys of the deliveries that came of it.
 
@@ -343,7 +343,7 @@ class AlertStore:
         """
         generation = standing.generation + 1
         opens = step.state.is_open and not standing.state.is_open
-        after = Standing(
+        after = TrackedSubject(
             standing.subject,
             step.state,
             generation,
@@ -422,7 +422,7 @@ class AlertStore:
             if (
                 standing is None
                 or standing.alert_id != alert_id
-                or standing.state.phase is not Phase.FIRING
+                or standing.state.phase is not AlertPhase.FIRING
             ):
                 raise Conflict("Only an alert that fires can be acknowledged.")
             acknowledged = alert.model_copy(update={"acknowledged_at": now, "acknowledged_by": by})
@@ -459,7 +459,7 @@ class AlertStore:
             return
 
 
-def _rule_item(rule: Rule) -> Item:
+def _rule_item(rule: AlertRule) -> Item:
     document = rule.model_dump(mode="json") | {
         "watching_since": to_text(rule.watching_since),
         "deleting": rule.deleting,
@@ -474,11 +474,11 @@ def _rule_item(rule: Rule) -> Item:
     }
 
 
-def _rule(item: Item) -> Rule:
-    return Rule.model_validate({**loads(item["rule"].encode()), "revision": item["revision"]})
+def _rule(item: Item) -> AlertRule:
+    return AlertRule.model_validate({**loads(item["rule"].encode()), "revision": item["revision"]})
 
 
-def _state_item(rule: Rule, standing: Standing) -> Item:
+def _state_item(rule: AlertRule, standing: TrackedSubject) -> Item:
     state = standing.state
     times = {name: getattr(state, name) for name in _STATE_TIMES}
     return {
@@ -493,12 +493,12 @@ def _state_item(rule: Rule, standing: Standing) -> Item:
     }
 
 
-def _standing(item: Item) -> Standing:
+def _standing(item: Item) -> TrackedSubject:
     times = {name: from_text(item[name]) if item[name] else None for name in _STATE_TIMES}
-    return Standing(
-        subject=Subject.of_key(item["sk"].split("#", 2)[2]),
-        state=State(
-            phase=Phase(item["phase"]),
+    return TrackedSubject(
+        subject=AlertSubject.of_key(item["sk"].split("#", 2)[2]),
+        state=SubjectState(
+            phase=AlertPhase(item["phase"]),
             reminders=item["reminders"],
             acknowledged=item["acknowledged"],
             **times,
@@ -520,19 +520,19 @@ def _rule_subject(item: Item) -> RuleSubject:
 
 
 def _alert_writes(
-    rule: Rule,
-    before: Standing,
-    after: Standing,
-    step: Step,
+    rule: AlertRule,
+    before: TrackedSubject,
+    after: TrackedSubject,
+    step: AlertTransition,
     summary: str,
     now: datetime,
-    resolution: Resolution,
+    resolution: AlertResolution,
 ) -> Iterator[Write]:
     """What a transition does to the alert."""
     key = alert_key(rule.space_id, after.alert_id)
     state = step.state
     if state.is_open and not before.state.is_open:
-        firing = state.phase is Phase.FIRING
+        firing = state.phase is AlertPhase.FIRING
         alert = Alert(
             id=after.alert_id,
             rule_id=rule.id,
@@ -547,7 +547,7 @@ def _alert_writes(
             last_notified_at=now if firing else None,
         )
         yield Put({**key._asdict(), **alert.model_dump(mode="json")}, ABSENT)
-    elif before.state.phase is Phase.PENDING and step.notice is None:
+    elif before.state.phase is AlertPhase.PENDING and step.notice is None:
         yield Delete(key)  # it never fired: there was no alert
     elif step.notice is NoticeKind.FIRING:
         fired = {"state": AlertState.FIRING.value, "fired_at": to_text(now), "summary": summary}
@@ -558,7 +558,7 @@ def _alert_writes(
         yield Update(key, values=_ended(now, resolution) | {"last_notified_at": to_text(now)})
 
 
-def _ended(now: datetime, resolution: Resolution) -> dict[str, Any]:
+def _ended(now: datetime, resolution: AlertResolution) -> dict[str, Any]:
     return {
         "state": AlertState.RESOLVED.value,
         "resolved_at": to_text(now),
@@ -567,9 +567,9 @@ def _ended(now: datetime, resolution: Resolution) -> dict[str, Any]:
     }
 
 
-def _connection_health(item: Item) -> ConnectionHealth:
+def _connection_health(item: Item) -> WatchedConnection:
     checked_at = item["health"].get("checked_at")
-    return ConnectionHealth(
+    return WatchedConnection(
         id=item["id"],
         lifecycle=item["status"],
         status=HealthStatus(item["health"]["status"]),

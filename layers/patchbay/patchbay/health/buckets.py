@@ -178,7 +178,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Faults:
+class FaultTally:
     """Tests that failed through us. Their durations are in no histogram: they measure us."""
 
     count: int
@@ -190,7 +190,7 @@ class Bucket:
     """Counts of some events. The empty bucket is the neutral element of `merge`."""
 
     by_type: Mapping[IntegrationType, Tally] = field(default_factory=dict)
-    faults: Mapping[IntegrationType, Faults] = field(default_factory=dict)
+    faults: Mapping[IntegrationType, FaultTally] = field(default_factory=dict)
     """Platform faults; they are in no tally."""
 
     @property
@@ -203,7 +203,7 @@ class Bucket:
         for event in events:
             kind = event.integration_type
             if event.platform_fault:
-                fault = Faults(1, event.occurred_at)
+                fault = FaultTally(1, event.occurred_at)
                 by_fault[kind] = _with_faults(by_fault[kind], fault) if kind in by_fault else fault
             else:
                 by_type[kind] = by_type.get(kind, Tally()).plus(event)
@@ -251,12 +251,14 @@ class Bucket:
                 typed, faulty = _types_of(next(numbers)), _types_of(next(numbers))
                 by_type = {kind: _tally(numbers, start) for kind in typed}
                 faults = {
-                    kind: Faults(next(numbers), start + next(numbers) * _MILLISECOND)
+                    kind: FaultTally(next(numbers), start + next(numbers) * _MILLISECOND)
                     for kind in faulty
                 }
             case 1:
                 count = next(numbers)
-                faults = {IntegrationType.CONNECTION_TEST: Faults(count, start)} if count else {}
+                faults = (
+                    {IntegrationType.CONNECTION_TEST: FaultTally(count, start)} if count else {}
+                )
                 by_type = {_TYPES[code]: _tally(numbers, start) for code in numbers}
             case _:
                 raise ValueError(f"a bucket of version {version}")
@@ -290,8 +292,8 @@ def total_of(bucket: Bucket) -> Tally:
     return reduce(merge_tallies, bucket.by_type.values(), Tally())
 
 
-def _with_faults(one: Faults, other: Faults) -> Faults:
-    return Faults(one.count + other.count, max(one.last_at, other.last_at))
+def _with_faults(one: FaultTally, other: FaultTally) -> FaultTally:
+    return FaultTally(one.count + other.count, max(one.last_at, other.last_at))
 
 
 def _mask(kinds: Iterable[IntegrationType]) -> int:

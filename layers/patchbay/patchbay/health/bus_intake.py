@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
-from patchbay.health.model import Event, EventBatch, EventDraft, accept
+from patchbay.health.model import Event, EventBatch, EventDraft, accept_batch
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import InvalidInput, NotFound, Problem, TemporarilyUnavailable
@@ -33,7 +33,7 @@ from patchbay.tenancy.store import TenancyStore
 _MAX_PROBLEMS_LOGGED: Final = 10
 
 
-class Detail(EventBatch):
+class BusDetail(EventBatch):
     """What a producer puts on the bus."""
 
     organization_id: str
@@ -41,7 +41,7 @@ class Detail(EventBatch):
     """Of a space its slug or its id, which has the form of a slug too."""
 
 
-class Envelope(Model):
+class BusEnvelope(Model):
     """What EventBridge makes of it; the members that are not used are left out."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -49,7 +49,7 @@ class Envelope(Model):
     id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     detail_type: Annotated[Literal["integration.event"], Field(alias="detail-type")]
     time: UtcTime
-    detail: Detail
+    detail: BusDetail
 
     @property
     def stamp(self) -> Stamp:
@@ -58,21 +58,21 @@ class Envelope(Model):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class BusMessage:
     """One message of the queue: the queue's own name for it, and its body."""
 
     id: str
     body: str
 
 
-class Intake:
+class BusIntake:
     """Takes messages into the event store."""
 
     def __init__(self, tenants: TenancyStore, events: EventStore) -> None:
         self._tenants = tenants
         self._events = events
 
-    def take(self, messages: Iterable[Message], now: datetime) -> list[str]:
+    def take(self, messages: Iterable[BusMessage], now: datetime) -> list[str]:
         """The ids of the messages that were not taken: the queue has to deliver them again.
 
         The messages of one space are stored together, so that they share its buckets' writes.
@@ -106,20 +106,20 @@ class Intake:
                 )
         return refused
 
-    def _read(self, message: Message, now: datetime) -> dict[str, list[Event]]:
+    def _read(self, message: BusMessage, now: datetime) -> dict[str, list[Event]]:
         """The events by their space. Raises `InvalidInput` with every problem of the message."""
         envelope = _envelope(message.body)
         space = self._space(envelope.detail)
         batch = EventBatch(events=envelope.detail.events)
         try:
-            events = accept(batch, space.id, envelope.stamp, self._events.oldest(now), now)
+            events = accept_batch(batch, space.id, envelope.stamp, self._events.oldest(now), now)
         except InvalidInput as error:
             raise InvalidInput(
                 [Problem(f"/detail{found.pointer}", found.message) for found in error.problems]
             ) from None
         return {space.id: events}
 
-    def _space(self, detail: Detail) -> Space:
+    def _space(self, detail: BusDetail) -> Space:
         found = [self._tenants.space_by_id(detail.space), self._by_slug(detail.space)]
         for space in found:
             if space and space.organization_id == detail.organization_id:
@@ -133,11 +133,11 @@ class Intake:
             return None
 
 
-def _envelope(body: str) -> Envelope:
+def _envelope(body: str) -> BusEnvelope:
     raw = body.encode("utf-8", "surrogatepass")
     loads(raw)
     try:
-        return Envelope.model_validate_json(raw, strict=True)
+        return BusEnvelope.model_validate_json(raw, strict=True)
     except ValidationError as error:
         raise InvalidInput(problems_of(error)) from None
 
@@ -145,8 +145,8 @@ def _envelope(body: str) -> Envelope:
 _OUR_NAMES: Final = frozenset(
     {
         "detail-type",
-        *Envelope.model_fields,
-        *Detail.model_fields,
+        *BusEnvelope.model_fields,
+        *BusDetail.model_fields,
         *EventDraft.model_fields,
     }
 )
@@ -160,7 +160,7 @@ def _log_failure(error: Exception, **about: Any) -> None:
         logger.error("unforeseen", error=type(error).__name__, **about)
 
 
-def _log_refusal(message: Message, error: InvalidInput) -> None:
+def _log_refusal(message: BusMessage, error: InvalidInput) -> None:
     """Which fields are wrong, by our names: a name that the sender chose is content too."""
     fields = [
         "/".join(

@@ -31,7 +31,7 @@ from patchbay.platform.logging import logger
 _AFTER_ALL: Final = "~"
 
 
-class Folder:
+class CountFolder:
     """Folds the spread days of all spaces."""
 
     def __init__(self, table: Table, clock: Clock) -> None:

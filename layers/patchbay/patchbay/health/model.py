@@ -104,14 +104,14 @@ class Event(Model):
     platform_fault: bool = False
 
 
-class Added(Model):
+class IngestResult(Model):
     """What became of a call's events: stored and counted now, or known already."""
 
     accepted: int
     duplicates: int
 
 
-def accept(
+def accept_batch(
     batch: EventBatch,
     space_id: str,
     stamp: Stamp,

@@ -22,7 +22,7 @@ from patchbay.health.buckets import (
     sort_keys_since,
     total_of,
 )
-from patchbay.health.series import Interval, points_of
+from patchbay.health.series import SeriesInterval, points_of
 from patchbay.health.shards import BUCKETS_KEPT
 from patchbay.health.store import EventStore
 from patchbay.health.summary import success_rate, window_start
@@ -36,10 +36,10 @@ BLOCK: Final = 100
 _AT_ONCE: Final = 8
 """Spaces read side by side; the client of the table holds 25 connections."""
 
-type Counted = Callable[[Bucket], Bucket]
+type BucketView = Callable[[Bucket], Bucket]
 
 
-class Totals(Model):
+class PeriodTotals(Model):
     """Of one period. `success_rate` is 0.0 with `no_data` when nothing was counted."""
 
     total_events: int
@@ -49,7 +49,7 @@ class Totals(Model):
     no_data: bool
 
 
-class Difference(Model):
+class PeriodDifference(Model):
     """This period minus the one before; of the rates in percentage points, null where one has no
     data."""
 
@@ -82,8 +82,8 @@ class SpaceHealth(Model):
     success_rate: float
     no_data: bool
     platform_faults: int
-    previous: Totals | None
-    difference: Difference | None
+    previous: PeriodTotals | None
+    difference: PeriodDifference | None
     series: list[DayPoint]
 
 
@@ -110,7 +110,7 @@ class OrganizationOverview:
         now: datetime,
         limit: int,
         start: Mapping[str, Any] | None,
-        counted: Counted,
+        counted: BucketView,
     ) -> SpacePage:
         """`start` is the `next_start` of the page before, for the same organization and query: the
         spaces that are left of the block, and where the next one starts. `counted` makes of each
@@ -143,7 +143,7 @@ class OrganizationOverview:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(work, of))
 
-    def _health(self, space: Space, days: int, now: datetime, counted: Counted) -> SpaceHealth:
+    def _health(self, space: Space, days: int, now: datetime, counted: BucketView) -> SpaceHealth:
         start = window_start(now, days)
         before = start - timedelta(days=days)
         comparable = before >= now - BUCKETS_KEPT + timedelta(days=1)
@@ -169,7 +169,7 @@ class OrganizationOverview:
             difference=_difference(totals, previous) if previous else None,
             series=[
                 DayPoint.model_validate(point, from_attributes=True)
-                for point in points_of(within, start, now, Interval.DAY)
+                for point in points_of(within, start, now, SeriesInterval.DAY)
             ],
         )
 
@@ -182,9 +182,9 @@ def _ranges(before: datetime, start: datetime) -> list[tuple[str, str]]:
     return ranges
 
 
-def _totals(buckets: Iterable[Bucket]) -> Totals:
+def _totals(buckets: Iterable[Bucket]) -> PeriodTotals:
     tally = total_of(reduce(merge, buckets, Bucket()))
-    return Totals(
+    return PeriodTotals(
         total_events=tally.total,
         success_count=tally.success,
         error_count=tally.errors,
@@ -193,9 +193,9 @@ def _totals(buckets: Iterable[Bucket]) -> Totals:
     )
 
 
-def _difference(now: Totals, before: Totals) -> Difference:
+def _difference(now: PeriodTotals, before: PeriodTotals) -> PeriodDifference:
     known = not (now.no_data or before.no_data)
-    return Difference(
+    return PeriodDifference(
         total_events=now.total_events - before.total_events,
         success_rate=round(now.success_rate - before.success_rate, 2) if known else None,
     )

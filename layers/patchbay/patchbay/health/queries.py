@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from patchbay.health.buckets import Bucket
 from patchbay.health.model import EventStatus, IntegrationType
-from patchbay.health.series import MAX_HOURLY_DAYS, Interval
+from patchbay.health.series import MAX_HOURLY_DAYS, SeriesInterval
 from patchbay.health.summary import DEFAULT_DAYS, PeriodDays
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import InvalidInput
@@ -50,7 +50,7 @@ class HealthQuery(Model):
 
 
 class SeriesQuery(HealthQuery):
-    interval: Interval = Interval.DAY
+    interval: SeriesInterval = SeriesInterval.DAY
     integration_type: IntegrationType | None = None
 
     def counted(self, bucket: Bucket) -> Bucket:
@@ -59,7 +59,7 @@ class SeriesQuery(HealthQuery):
 
     def require_affordable(self) -> Self:
         """Raises `InvalidInput` for more hours than a series has."""
-        if self.interval is Interval.HOUR and self.days > MAX_HOURLY_DAYS:
+        if self.interval is SeriesInterval.HOUR and self.days > MAX_HOURLY_DAYS:
             raise InvalidInput.at("/query/days", f"is at most {MAX_HOURLY_DAYS} with interval=hour")
         return self
 

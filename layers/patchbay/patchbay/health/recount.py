@@ -40,7 +40,7 @@ _HOURS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RecountDifference:
     """A period whose buckets do not say what its events do.
 
     `stored` is None if nobody can read them: shard 0 is older than a fold that it has seen.
@@ -53,7 +53,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsettled:
+class UnsettledPeriod:
     """A period that was written to whenever it was looked at: not judged."""
 
     period: Period
@@ -82,7 +82,7 @@ class Recount:
 
     def days(
         self, space_id: str, first: date, last: date, *, repair: bool
-    ) -> Iterator[Difference | Unsettled | None]:
+    ) -> Iterator[RecountDifference | UnsettledPeriod | None]:
         """What came out for each hour and day, both ends included; None for what is right."""
         day = first
         while day <= last:
@@ -95,7 +95,7 @@ class Recount:
 
     def _judged(
         self, space_id: str, period: Period, *, repair: bool
-    ) -> Difference | Unsettled | None:
+    ) -> RecountDifference | UnsettledPeriod | None:
         seen: _Look | None = None
         for attempt in range(_LOOKS):
             if attempt:
@@ -109,11 +109,11 @@ class Recount:
                 seen = look
                 continue
             if not repair:
-                return Difference(period, look.stored, look.counted, repaired=False)
+                return RecountDifference(period, look.stored, look.counted, repaired=False)
             if self._repaired(space_id, period, look):
-                return Difference(period, look.stored, look.counted, repaired=True)
+                return RecountDifference(period, look.stored, look.counted, repaired=True)
             seen = None
-        return Unsettled(period)
+        return UnsettledPeriod(period)
 
     def _look(self, space_id: str, period: Period) -> _Look | None:
         """None if somebody wrote to the period meanwhile."""
@@ -160,15 +160,17 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
         return 1
 
 
-def _report(found: Iterator[Difference | Unsettled | None], write: Callable[[str], None]) -> int:
+def _report(
+    found: Iterator[RecountDifference | UnsettledPeriod | None], write: Callable[[str], None]
+) -> int:
     periods = differences = repaired = unsettled = 0
     for one in found:
         periods += 1
-        if isinstance(one, Difference):
+        if isinstance(one, RecountDifference):
             differences += 1
             repaired += one.repaired
             write(_line(_told(one)))
-        elif isinstance(one, Unsettled):
+        elif isinstance(one, UnsettledPeriod):
             unsettled += 1
             write(_line({"period": one.period.prefix.strip("#"), "unsettled": True}))
     write(
@@ -184,7 +186,7 @@ def _report(found: Iterator[Difference | Unsettled | None], write: Callable[[str
     return 0 if differences == repaired and not unsettled else 2
 
 
-def _told(one: Difference) -> dict[str, Any]:
+def _told(one: RecountDifference) -> dict[str, Any]:
     return {
         "period": one.period.prefix.strip("#"),
         "stored": _figures(one.stored) if one.stored is not None else None,

@@ -16,12 +16,12 @@ MAX_HOURLY_DAYS: Final = 31
 """Hours cost 24 times what days do: a month of them is about 55 read units."""
 
 
-class Interval(StrEnum):
+class SeriesInterval(StrEnum):
     HOUR = "hour"
     DAY = "day"
 
 
-class Point(Model):
+class SeriesPoint(Model):
     """One hour or day; the first day may begin in its midst, where the window does."""
 
     starts_at: UtcTime
@@ -39,14 +39,14 @@ class HealthSeries(Model):
 
     space_id: str
     period_days: int
-    interval: Interval
+    interval: SeriesInterval
     integration_type: IntegrationType | None
-    points: list[Point]
+    points: list[SeriesPoint]
 
 
 def points_of(
-    counts: Mapping[Period, Bucket], start: datetime, now: datetime, interval: Interval
-) -> list[Point]:
+    counts: Mapping[Period, Bucket], start: datetime, now: datetime, interval: SeriesInterval
+) -> list[SeriesPoint]:
     """The points of what was counted from `start`, a full hour.
 
     An event may be up to five minutes ahead of us: a point after the one of `now` is there only if
@@ -60,7 +60,7 @@ def points_of(
     return [_point(at, gathered.get(at, Bucket())) for at in _starts(start, last, interval)]
 
 
-def _starts(start: datetime, last: datetime, interval: Interval) -> Iterator[datetime]:
+def _starts(start: datetime, last: datetime, interval: SeriesInterval) -> Iterator[datetime]:
     length = _span(interval).length
     at = start
     while at <= last:
@@ -68,19 +68,19 @@ def _starts(start: datetime, last: datetime, interval: Interval) -> Iterator[dat
         at = _point_start(at, interval) + length
 
 
-def _span(interval: Interval) -> Span:
-    return Span.HOUR if interval is Interval.HOUR else Span.DAY
+def _span(interval: SeriesInterval) -> Span:
+    return Span.HOUR if interval is SeriesInterval.HOUR else Span.DAY
 
 
-def _point_start(moment: datetime, interval: Interval) -> datetime:
-    if interval is Interval.HOUR:
+def _point_start(moment: datetime, interval: SeriesInterval) -> datetime:
+    if interval is SeriesInterval.HOUR:
         return Period.hour_of(moment).start
     return Period.day_of(moment).start
 
 
-def _point(at: datetime, bucket: Bucket) -> Point:
+def _point(at: datetime, bucket: Bucket) -> SeriesPoint:
     tally = total_of(bucket)
-    return Point(
+    return SeriesPoint(
         starts_at=at,
         total=tally.total,
         success=tally.success,

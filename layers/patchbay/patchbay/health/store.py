@@ -24,7 +24,7 @@ from patchbay.health.buckets import (
     periods_of,
     sort_keys_since,
 )
-from patchbay.health.model import Added, Event, EventStatus, IntegrationType
+from patchbay.health.model import Event, EventStatus, IngestResult, IntegrationType
 from patchbay.health.shards import MAIN_SHARD, absorbing, bucket_key, buckets_pk, merged
 from patchbay.platform.clock import epoch_seconds, to_sortable
 from patchbay.platform.dynamodb import (
@@ -82,7 +82,7 @@ class EventStore:
         """The oldest `occurred_at` that is taken and listed."""
         return now - self._retention
 
-    def add(self, events: Sequence[Event], now: datetime) -> Added:
+    def add(self, events: Sequence[Event], now: datetime) -> IngestResult:
         """Stores and counts the events that are new; the others are duplicates.
 
         Of events with the same id and time in one call the first counts. All of the call lands in
@@ -94,7 +94,7 @@ class EventStore:
         distinct = {_event_key(event): event for event in reversed(events)}
         token = new_id("wrt", now)
         accepted = sum(self._add_together(part, token) for part in _parts(distinct.values()))
-        return Added(accepted=accepted, duplicates=len(events) - accepted)
+        return IngestResult(accepted=accepted, duplicates=len(events) - accepted)
 
     def list_events(
         self,
