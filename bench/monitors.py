@@ -39,11 +39,11 @@ from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
 from patchbay.health.store import EventStore
 from patchbay.monitors.canary import CanaryTarget
-from patchbay.monitors.dispatching import Dispatcher
-from patchbay.monitors.queue import Received, SweepQueue
+from patchbay.monitors.dispatcher import Dispatcher
+from patchbay.monitors.monitored_tests import ConnectionTurns
 from patchbay.monitors.store import MonitorStore
-from patchbay.monitors.sweeping import Sweeper
-from patchbay.monitors.turns import ConnectionTurns
+from patchbay.monitors.sweep_queue import Received, SweepQueue
+from patchbay.monitors.sweeper import Sweeper
 from patchbay.monitors.wheel import MAX_LANES, Slot, Sweep, lane_of
 from patchbay.platform.aws import client
 from patchbay.platform.clock import utc_now

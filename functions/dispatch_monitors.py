@@ -4,11 +4,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from patchbay.monitors.announcing import Announcer
-from patchbay.monitors.dispatching import Dispatcher
-from patchbay.monitors.measures import tell_dispatched
-from patchbay.monitors.queue import SweepQueue
+from patchbay.monitors.announcer import Announcer
+from patchbay.monitors.dispatcher import Dispatcher
+from patchbay.monitors.metrics import tell_dispatched
 from patchbay.monitors.store import MonitorStore
+from patchbay.monitors.sweep_queue import SweepQueue
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.entry import entry_point

@@ -10,13 +10,13 @@ from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.egress.guard import EgressGuard
 from patchbay.health.store import EventStore
-from patchbay.monitors.announcing import Announcer
+from patchbay.monitors.announcer import Announcer
 from patchbay.monitors.canary import CanaryTarget
-from patchbay.monitors.measures import tell_swept
-from patchbay.monitors.queue import Received, SweepQueue
+from patchbay.monitors.metrics import tell_swept
+from patchbay.monitors.monitored_tests import ConnectionTurns
 from patchbay.monitors.store import MonitorStore
-from patchbay.monitors.sweeping import Sweeper
-from patchbay.monitors.turns import ConnectionTurns
+from patchbay.monitors.sweep_queue import Received, SweepQueue
+from patchbay.monitors.sweeper import Sweeper
 from patchbay.platform.batches import read_each
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal

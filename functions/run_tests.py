@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from patchbay.connection_tests.history import TestHistory
-from patchbay.connection_tests.queued import QueuedTests
+from patchbay.connection_tests.queued_test_runner import QueuedTests
 from patchbay.connection_tests.tester import Tester
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault

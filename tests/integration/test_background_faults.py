@@ -37,7 +37,7 @@ def server() -> Iterator[Provider]:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    monkeypatch.setattr("patchbay.monitors.trials.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("patchbay.monitors.reprobes.PAUSES", (0.0, 0.0))
 
 
 def disturbed(deployed: dict[str, Table], given: Callable[[], Step]) -> None:

@@ -10,7 +10,7 @@ import dispatch_monitors
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.state import Transition
 from patchbay.connections.wheel import place_of
-from patchbay.monitors.announcing import Announcer
+from patchbay.monitors.announcer import Announcer
 from patchbay.monitors.store import MonitorStore
 from patchbay.monitors.wheel import Slot, Sweep, lane_of
 from patchbay.platform.clock import utc_now

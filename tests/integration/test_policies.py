@@ -227,7 +227,7 @@ def run_in_the_background(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the queues and the schedules bring, with work for all of them."""
-    monkeypatch.setattr("patchbay.monitors.trials.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("patchbay.monitors.reprobes.PAUSES", (0.0, 0.0))
     server.valid_key = SECRET
     paths = connections_with_secrets(tenant, server)
     # Connections that work, then don't, by tests at once and by the queue

@@ -51,7 +51,7 @@ def server() -> Iterator[Provider]:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Re-probes follow at once: what a pause is for is no question here."""
-    monkeypatch.setattr("patchbay.monitors.trials.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("patchbay.monitors.reprobes.PAUSES", (0.0, 0.0))
 
 
 def counted(tenant: Tenant) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from patchbay.connection_tests import history
 from patchbay.connection_tests import tester as engine
 from patchbay.egress.nameservers import PUBLIC, Nameservers
 from patchbay.egress.policy import EgressPolicy
-from patchbay.monitors.sweeping import PAGE_SECONDS
+from patchbay.monitors.sweeper import PAGE_SECONDS
 from patchbay.monitors.wheel import MAX_LANES
 from patchbay.platform import settings
 from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS

@@ -37,8 +37,8 @@ from patchbay.tenancy.model import NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
 from tests.simulator import recount
 from tests.simulator.faults import Crash, FaultyClient
+from tests.simulator.seeded_threads import Turns
 from tests.simulator.traffic import Delivery, Place, traffic
-from tests.simulator.turns import Turns
 
 NOW: Final = datetime(2026, 2, 17, 10, 20, 30, tzinfo=UTC)
 SPACES: Final = 5

@@ -14,9 +14,9 @@ from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.verdict import verdict
 from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, slot_pk
-from patchbay.monitors.queue import Order, Received
+from patchbay.monitors.reprobes import Trial
 from patchbay.monitors.store import Members
-from patchbay.monitors.trials import Trial
+from patchbay.monitors.sweep_queue import Order, Received
 from patchbay.monitors.wheel import Slot, Sweep, lane_of_sort_key
 from patchbay.platform.dynamodb import Key
 from patchbay.platform.errors import TemporarilyUnavailable

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patchbay.monitors.dispatching import CATCH_UP_PAUSE, Dispatcher
+from patchbay.monitors.dispatcher import CATCH_UP_PAUSE, Dispatcher
 from patchbay.monitors.wheel import MAX_LANES, Sweep
 from patchbay.platform.errors import TemporarilyUnavailable
 from tests.unit.monitors.doubles import World, every_interval

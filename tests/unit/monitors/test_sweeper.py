@@ -9,9 +9,9 @@ from random import Random
 import pytest
 
 from patchbay.checks.report import CheckReport
-from patchbay.monitors.dispatching import Dispatcher
-from patchbay.monitors.queue import Received
-from patchbay.monitors.sweeping import PART, Limits, Sweeper, Swept
+from patchbay.monitors.dispatcher import Dispatcher
+from patchbay.monitors.sweep_queue import Received
+from patchbay.monitors.sweeper import PART, Limits, Sweeper, Swept
 from patchbay.monitors.wheel import Slot, Sweep
 from tests.unit.monitors.doubles import Killed, World, every_interval, failed, passed
 from tests.unit.monitors.test_wheel import connection_ids

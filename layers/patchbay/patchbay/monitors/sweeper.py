@@ -23,10 +23,10 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from patchbay.checks.report import CheckReport
-from patchbay.monitors.faults import UNREACHED, Seen, excused, is_ours
-from patchbay.monitors.queue import Order, Received
+from patchbay.monitors.own_network import UNREACHED, Seen, excused, is_ours
+from patchbay.monitors.reprobes import TEST_MS, Trial, attempt
 from patchbay.monitors.store import Members
-from patchbay.monitors.trials import TEST_MS, Trial, attempt
+from patchbay.monitors.sweep_queue import Order, Received
 from patchbay.monitors.wheel import Sweep
 from patchbay.platform.logging import logger
 

@@ -26,8 +26,8 @@ from patchbay.connections.state import State, first_failure
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.wheel import is_due
 from patchbay.egress.guard import EgressGuard
+from patchbay.monitors.reprobes import Trial, crashed
 from patchbay.monitors.store import Members
-from patchbay.monitors.trials import Trial, crashed
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from patchbay.monitors.queue import Order
+from patchbay.monitors.sweep_queue import Order
 from patchbay.monitors.wheel import Slot, Sweep, due_minutes, due_phases, minute_of
 
 CATCH_UP_PAUSE: Final = timedelta(seconds=5)

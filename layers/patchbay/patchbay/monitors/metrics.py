@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from patchbay.monitors.dispatching import Dispatched
-from patchbay.monitors.sweeping import Swept
+from patchbay.monitors.dispatcher import Dispatched
+from patchbay.monitors.sweeper import Swept
 from patchbay.platform.metrics import emit
 
 
