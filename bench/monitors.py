@@ -40,9 +40,9 @@ from patchbay.egress.policy import EgressPolicy
 from patchbay.health.store import EventStore
 from patchbay.monitors.canary import CanaryTarget
 from patchbay.monitors.dispatcher import Dispatcher
-from patchbay.monitors.monitored_tests import ConnectionTurns
+from patchbay.monitors.monitored_tests import ConnectionPageTests
 from patchbay.monitors.store import MonitorStore
-from patchbay.monitors.sweep_queue import Received, SweepQueue
+from patchbay.monitors.sweep_queue import SweepMessage, SweepQueue
 from patchbay.monitors.sweeper import Sweeper
 from patchbay.monitors.wheel import MAX_LANES, Slot, Sweep, lane_of
 from patchbay.platform.aws import client
@@ -228,7 +228,9 @@ class Deployment:
             history,
             utc_now,
         )
-        turns = ConnectionTurns(self.table, events, tester, history, guard, lambda _: None, utc_now)
+        turns = ConnectionPageTests(
+            self.table, events, tester, history, guard, lambda _: None, utc_now
+        )
         self.sweeper = Sweeper(self.monitors, turns, self.queue, CanaryTarget("", guard))
 
     def seed(self, port: int) -> None:
@@ -308,7 +310,7 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
         aws.write_units = aws.read_units = 0
         one = Sweep(minute + number * timedelta(minutes=1), sweep.slot, sweep.low, sweep.high)
         began, cpu_began = time.monotonic(), time.process_time()
-        swept = deployment.sweeper.run([Received("m", one, 1)], lambda: 90.0)
+        swept = deployment.sweeper.run([SweepMessage("m", one, 1)], lambda: 90.0)
         times.append(time.monotonic() - began)
         cpu = time.process_time() - cpu_began
         passed = sum(report.passed for report in swept.reports)

@@ -3,14 +3,14 @@
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from patchbay.connection_tests.history import Kind, Subject, TestHistory
+from patchbay.connection_tests.history import TestHistory, TestSubject, TestSubjectKind
 from patchbay.connection_tests.model import (
-    Answer,
-    ConnectionTest,
-    ConnectionTestOutput,
     DryRun,
+    DryRunResult,
     ModeQuery,
     RecordedTest,
+    TestConnection,
+    TestConnectionOutput,
 )
 from patchbay.connection_tests.reader import TestReader
 from patchbay.connections.store import ConnectionStore
@@ -122,7 +122,7 @@ BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
 
 
 @api.post(f"{BASE}/connections/test", permission=Permission.MANAGE, failures=(429,))
-def dry_run(organization_id: str, body: DryRun, domain_name: str) -> Answer:
+def dry_run(organization_id: str, body: DryRun, domain_name: str) -> DryRunResult:
     """Test whether a source, and a destination, would connect; nothing is stored."""
     return _tests(domain_name).dry_run(organization_id, body)
 
@@ -137,7 +137,9 @@ def check_source(
     organization_id: str, source_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
 ) -> Reply[RecordedTest]:
     """Test a source, at once or by the queue (mode=async)."""
-    return _started(Subject(organization_id, Kind.SOURCE, source_id), query, stamp, domain_name)
+    return _started(
+        TestSubject(organization_id, TestSubjectKind.SOURCE, source_id), query, stamp, domain_name
+    )
 
 
 @api.post(
@@ -150,7 +152,7 @@ def check_destination(
     organization_id: str, destination_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
 ) -> Reply[RecordedTest]:
     """Test a destination, at once or by the queue (mode=async)."""
-    subject = Subject(organization_id, Kind.DESTINATION, destination_id)
+    subject = TestSubject(organization_id, TestSubjectKind.DESTINATION, destination_id)
     return _started(subject, query, stamp, domain_name)
 
 
@@ -164,7 +166,7 @@ def check_connection(
     organization_id: str, connection_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
 ) -> Reply[RecordedTest]:
     """Run the health check of a connection, at once or by the queue; it leaves an event."""
-    subject = Subject(organization_id, Kind.CONNECTION, connection_id)
+    subject = TestSubject(organization_id, TestSubjectKind.CONNECTION, connection_id)
     return _started(subject, query, stamp, domain_name)
 
 
@@ -173,14 +175,14 @@ def list_source_tests(
     organization_id: str, source_id: str, query: ListQuery
 ) -> Listing[RecordedTest]:
     """List the tests of a source of the last 90 days, newest first."""
-    subject = Subject(organization_id, Kind.SOURCE, source_id)
+    subject = TestSubject(organization_id, TestSubjectKind.SOURCE, source_id)
     return _reader().page(subject, query)
 
 
 @api.get(f"{BASE}/sources/<source_id>/tests/<test_id>", permission=Permission.READ)
 def get_source_test(organization_id: str, source_id: str, test_id: str) -> RecordedTest:
     """Read a test of a source; one that is queued is polled here."""
-    return _reader().test(Subject(organization_id, Kind.SOURCE, source_id), test_id)
+    return _reader().test(TestSubject(organization_id, TestSubjectKind.SOURCE, source_id), test_id)
 
 
 @api.get(f"{BASE}/destinations/<destination_id>/tests", permission=Permission.READ)
@@ -188,14 +190,14 @@ def list_destination_tests(
     organization_id: str, destination_id: str, query: ListQuery
 ) -> Listing[RecordedTest]:
     """List the tests of a destination of the last 90 days, newest first."""
-    subject = Subject(organization_id, Kind.DESTINATION, destination_id)
+    subject = TestSubject(organization_id, TestSubjectKind.DESTINATION, destination_id)
     return _reader().page(subject, query)
 
 
 @api.get(f"{BASE}/destinations/<destination_id>/tests/<test_id>", permission=Permission.READ)
 def get_destination_test(organization_id: str, destination_id: str, test_id: str) -> RecordedTest:
     """Read a test of a destination; one that is queued is polled here."""
-    subject = Subject(organization_id, Kind.DESTINATION, destination_id)
+    subject = TestSubject(organization_id, TestSubjectKind.DESTINATION, destination_id)
     return _reader().test(subject, test_id)
 
 
@@ -204,28 +206,28 @@ def list_connection_tests(
     organization_id: str, connection_id: str, query: ListQuery
 ) -> Listing[RecordedTest]:
     """List the tests of a connection of the last 90 days, newest first."""
-    subject = Subject(organization_id, Kind.CONNECTION, connection_id)
+    subject = TestSubject(organization_id, TestSubjectKind.CONNECTION, connection_id)
     return _reader().page(subject, query)
 
 
 @api.get(f"{BASE}/connections/<connection_id>/tests/<test_id>", permission=Permission.READ)
 def get_connection_test(organization_id: str, connection_id: str, test_id: str) -> RecordedTest:
     """Read a test of a connection; one that is queued is polled here."""
-    subject = Subject(organization_id, Kind.CONNECTION, connection_id)
+    subject = TestSubject(organization_id, TestSubjectKind.CONNECTION, connection_id)
     return _reader().test(subject, test_id)
 
 
 @api.post("/integrations/connection/test/v1.0.0", permission=Permission.MANAGE, failures=(429,))
 def integrations_connection_test(
-    caller: Principal, body: ConnectionTest, stamp: Stamp, domain_name: str
-) -> ConnectionTestOutput:
+    caller: Principal, body: TestConnection, stamp: Stamp, domain_name: str
+) -> TestConnectionOutput:
     """Run the health check of a connection (operation integrations.connection.test)."""
-    subject = Subject(caller.organization_id, Kind.CONNECTION, body.connection_id)
-    return ConnectionTestOutput.of(_tests(domain_name).start(subject, "sync", stamp))
+    subject = TestSubject(caller.organization_id, TestSubjectKind.CONNECTION, body.connection_id)
+    return TestConnectionOutput.of(_tests(domain_name).start(subject, "sync", stamp))
 
 
 def _started(
-    subject: Subject, query: ModeQuery, stamp: Stamp, domain_name: str
+    subject: TestSubject, query: ModeQuery, stamp: Stamp, domain_name: str
 ) -> Reply[RecordedTest]:
     test = _tests(domain_name).start(subject, query.mode, stamp)
     if query.mode == "sync":

@@ -43,7 +43,7 @@ from patchbay.tenancy.access import Permission, Principal, admit, authorize
 from patchbay.tenancy.store import TenancyStore
 
 if TYPE_CHECKING:
-    from patchbay.connection_tests.model import Answer, TestedEndpoint
+    from patchbay.connection_tests.model import DryRunResult, TestedEndpoint
     from patchbay.connections.configuring import Configurator, OpenSecrets
     from patchbay.connections.operations import ConnectionOperations
     from patchbay.connections.vault import Vault
@@ -138,7 +138,7 @@ def _guard() -> "EgressGuard":
 
 def _tested(
     domain_name: str, endpoint: Endpoint, release: "Release", open_secrets: "OpenSecrets"
-) -> "Answer":
+) -> "DryRunResult":
     """A test as somebody asked for it: within the tenant's limits, and not of this API."""
     from patchbay.connection_tests.on_demand import in_flight
     from patchbay.connection_tests.tester import try_endpoint

@@ -6,7 +6,7 @@ from typing import Any
 
 from patchbay.monitors.announcer import Announcer
 from patchbay.monitors.dispatcher import Dispatcher
-from patchbay.monitors.metrics import tell_dispatched
+from patchbay.monitors.metrics import emit_dispatch_metrics
 from patchbay.monitors.store import MonitorStore
 from patchbay.monitors.sweep_queue import SweepQueue
 from patchbay.platform.clock import utc_now
@@ -33,5 +33,5 @@ def _announcer() -> Announcer:
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> None:
-    tell_dispatched(_dispatcher().dispatch(datetime.fromisoformat(event["time"])))
+    emit_dispatch_metrics(_dispatcher().dispatch(datetime.fromisoformat(event["time"])))
     _announcer().sweep(utc_now())

@@ -12,10 +12,10 @@ from patchbay.egress.guard import EgressGuard
 from patchbay.health.store import EventStore
 from patchbay.monitors.announcer import Announcer
 from patchbay.monitors.canary import CanaryTarget
-from patchbay.monitors.metrics import tell_swept
-from patchbay.monitors.monitored_tests import ConnectionTurns
+from patchbay.monitors.metrics import emit_sweep_metrics
+from patchbay.monitors.monitored_tests import ConnectionPageTests
 from patchbay.monitors.store import MonitorStore
-from patchbay.monitors.sweep_queue import Received, SweepQueue
+from patchbay.monitors.sweep_queue import SweepMessage, SweepQueue
 from patchbay.monitors.sweeper import Sweeper
 from patchbay.platform.batches import read_each
 from patchbay.platform.clock import utc_now
@@ -46,7 +46,7 @@ def _sweeper() -> Sweeper:
     announce = Announcer(table, settings.integration_bus).announce
     return Sweeper(
         MonitorStore(table),
-        ConnectionTurns(table, events, tester, history, guard, announce, utc_now),
+        ConnectionPageTests(table, events, tester, history, guard, announce, utc_now),
         SweepQueue(settings.monitor_queue_url),
         CanaryTarget(settings.monitor_canary, guard),
     )
@@ -54,10 +54,10 @@ def _sweeper() -> Sweeper:
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    received, unreadable = read_each(event["Records"], Received.of)
+    received, unreadable = read_each(event["Records"], SweepMessage.of)
     sweeps = list(received.values())
     started = utc_now()
     swept = _sweeper().run(sweeps, lambda: context.get_remaining_time_in_millis() / 1000)
-    tell_swept(swept, [one.sweep.minute for one in sweeps], started)
+    emit_sweep_metrics(swept, [one.sweep.minute for one in sweeps], started)
     failed = [*unreadable, *swept.failed]
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from patchbay.connection_tests.history import TestHistory
-from patchbay.connection_tests.queued_test_runner import QueuedTests
+from patchbay.connection_tests.queued_test_runner import QueuedTestRunner
 from patchbay.connection_tests.tester import Tester
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
@@ -37,7 +37,7 @@ def _guard_for(domain_name: str) -> EgressGuard:
 
 
 @cache
-def _queued_tests() -> QueuedTests:
+def _queued_tests() -> QueuedTestRunner:
     settings = _settings()
     table, events = Table(settings.integrations_table), Table(settings.events_table)
     history = TestHistory(events, CursorSeal(table))
@@ -49,7 +49,7 @@ def _queued_tests() -> QueuedTests:
         history,
         utc_now,
     )
-    return QueuedTests(tester, history, Limiter(table, "tests"), _guard_for, utc_now)
+    return QueuedTestRunner(tester, history, Limiter(table, "tests"), _guard_for, utc_now)
 
 
 @entry_point

@@ -5,7 +5,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from patchbay.alerts.model import AlertRulePatch, BacktestRequest, NewAlertRule
-from patchbay.connection_tests.model import ConnectionTest, DryRun
+from patchbay.connection_tests.model import DryRun, TestConnection
 from patchbay.connections.contracts import CreateConnection, DeleteConnection, UpdateConnection
 from patchbay.connections.model import ConnectionPatch, EndpointPatch, NewConnection, NewEndpoint
 from patchbay.health.model import EventBatch
@@ -112,5 +112,5 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
     },
     UpdateConnection: {"connectionId": f"con_{_ULID}", "label": "Tracker, Europe"},
     DeleteConnection: {"connectionId": f"con_{_ULID}"},
-    ConnectionTest: {"connectionId": f"con_{_ULID}"},
+    TestConnection: {"connectionId": f"con_{_ULID}"},
 }

@@ -114,7 +114,7 @@ def took(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     seconds: list[float] = []
     run = engine.Tester.run
 
-    async def timed(*arguments: Any) -> engine.Finished:
+    async def timed(*arguments: Any) -> engine.FinishedTest:
         started = time.monotonic()
         try:
             return await run(*arguments)
@@ -420,7 +420,7 @@ def test_what_got_no_time_is_skipped_and_says_so(
 
 
 def test_the_time_of_a_test_is_its_manifests_or_the_default_of_how_it_runs() -> None:
-    said = engine.Budget(25_000, 10_000)
+    said = engine.TimeBudget(25_000, 10_000)
     assert (engine.SYNCHRONOUS, engine.ASYNCHRONOUS.most_ms) == (said, 60_000)
     assert engine.ASYNCHRONOUS.default_ms > engine.SYNCHRONOUS.default_ms
 
@@ -430,7 +430,7 @@ def test_a_manifest_may_ask_for_the_minute_that_only_a_queued_test_has(
 ) -> None:
     # Given the total of the manifest below, and a synchronous test's cut to a second
     publish_integration(tenant, manifest=slow_manifest(server, timeoutMs=60_000))
-    monkeypatch.setattr(engine, "SYNCHRONOUS", engine.Budget(1000, 1000))
+    monkeypatch.setattr(engine, "SYNCHRONOUS", engine.TimeBudget(1000, 1000))
     answer = check(tenant, "sources", create_source(tenant)).json
     skipped = [
         step["name"] for step in answer["steps"] if step["skip_reason"] == "budget_exhausted"

@@ -107,7 +107,7 @@ class Filling:
         bodies: dict[str, dict[str, Any]] = {
             "BacktestRequest": {"rule": watching},
             "ConnectionPatch": {"name": "taken over", "destination_id": n["destination_id"]},
-            "ConnectionTest": {"connectionId": n["connection_id"]},
+            "TestConnection": {"connectionId": n["connection_id"]},
             "CreateConnection": {
                 "tenantId": n["organization_id"],
                 "integrationKey": f"{n['publisher']}.{n['integration_slug']}",

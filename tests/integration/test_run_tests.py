@@ -135,9 +135,11 @@ def test_a_test_that_another_is_running_is_left_to_it(
     tenant: Tenant, connection: dict[str, Any], server: Provider
 ) -> None:
     queued = ask(tenant, connection).json
-    subject = history.Subject(tenant.organization_id, history.Kind.CONNECTION, connection["id"])
+    subject = history.TestSubject(
+        tenant.organization_id, history.TestSubjectKind.CONNECTION, connection["id"]
+    )
     turn = identity.TestIdentity(queued["id"])
-    assert checks._history().claim(subject, turn, utc_now()) is history.Claim.OURS
+    assert checks._history().claim(subject, turn, utc_now()) is history.TestClaim.OURS
     event = delivered()
     assert run(event) == [event["Records"][0]["messageId"]]
     assert server.requests == []
@@ -149,11 +151,13 @@ def test_asking_again_for_a_test_that_runs_leaves_its_place_taken(
 ) -> None:
     # Given a queued test that somebody is running
     stamp = Stamp.fresh(utc_now())
-    subject = history.Subject(tenant.organization_id, history.Kind.CONNECTION, connection["id"])
+    subject = history.TestSubject(
+        tenant.organization_id, history.TestSubjectKind.CONNECTION, connection["id"]
+    )
     tests = checks._tests("api.patchbay.example.net")
     queued = tests.start(subject, "async", stamp)
     turn = identity.TestIdentity(queued.id)
-    assert checks._history().claim(subject, turn, utc_now()) is history.Claim.OURS
+    assert checks._history().claim(subject, turn, utc_now()) is history.TestClaim.OURS
     # When the call is repeated
     again = tests.start(subject, "async", stamp)
     # Then it is the same test, and still counts as one in flight
@@ -188,7 +192,9 @@ def test_a_lost_message_does_not_leave_a_test_queued_for_ever(
     event = delivered()
     turn = identity.TestIdentity(queued["id"])
     if claimed:
-        subject = history.Subject(tenant.organization_id, history.Kind.CONNECTION, connection["id"])
+        subject = history.TestSubject(
+            tenant.organization_id, history.TestSubjectKind.CONNECTION, connection["id"]
+        )
         checks._history().claim(subject, turn, utc_now())
     # When its deadline is over
     at(monkeypatch, utc_now() + history.TO_FINISH + timedelta(seconds=2))
@@ -248,7 +254,7 @@ def test_one_bad_message_does_not_take_its_neighbours_with_it(
     event["Records"].append({"messageId": "odd", "body": '{"no": "test"}'})
     prepare = engine.Tester.prepare
 
-    def crashing(tester: Any, subject: history.Subject) -> Any:
+    def crashing(tester: Any, subject: history.TestSubject) -> Any:
         if subject.id == other["id"]:
             raise RuntimeError
         return prepare(tester, subject)
@@ -343,7 +349,7 @@ def test_an_endpoint_that_is_exchanged_meanwhile_is_read_again(
     queued = ask(tenant, connection).json
     prepare, gone = engine.Tester.prepare, iter([True])
 
-    def meanwhile(tester: Any, subject: history.Subject) -> Any:
+    def meanwhile(tester: Any, subject: history.TestSubject) -> Any:
         if next(gone, False):
             raise NotFound("destination")
         return prepare(tester, subject)

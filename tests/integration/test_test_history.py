@@ -47,8 +47,10 @@ def connection(tenant: Tenant, server: Provider) -> dict[str, Any]:
     return create_connection(tenant, create_source(tenant))
 
 
-def subject_of(tenant: Tenant, connection: dict[str, Any]) -> history.Subject:
-    return history.Subject(tenant.organization_id, history.Kind.CONNECTION, connection["id"])
+def subject_of(tenant: Tenant, connection: dict[str, Any]) -> history.TestSubject:
+    return history.TestSubject(
+        tenant.organization_id, history.TestSubjectKind.CONNECTION, connection["id"]
+    )
 
 
 def path_of(tenant: Tenant, connection: dict[str, Any]) -> str:

@@ -6,11 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.checks.roles import Role
-from patchbay.connection_tests.changes import EndpointMark, Fingerprint, Passed, WhatChanged
+from patchbay.connection_tests.changes import (
+    EndpointFingerprint,
+    Fingerprint,
+    PassedTest,
+    WhatChanged,
+)
 
 NOW = datetime(2026, 2, 17, 10, 0, tzinfo=UTC)
 marks = st.builds(
-    EndpointMark,
+    EndpointFingerprint,
     release=st.sampled_from(["1.0.0", "1.1.0"]),
     secrets=st.sampled_from([None, NOW, NOW + timedelta(days=1)]),
     variables=st.dictionaries(st.sampled_from("xyz"), st.sampled_from(["1", "2"])),
@@ -23,7 +28,7 @@ fingerprints = st.builds(
 
 
 def changed(before: Fingerprint, now: Fingerprint) -> WhatChanged:
-    return WhatChanged.since(Passed(test_id="tst_1", at=NOW, fingerprint=before), now)
+    return WhatChanged.since(PassedTest(test_id="tst_1", at=NOW, fingerprint=before), now)
 
 
 def names(found: WhatChanged) -> tuple[object, ...]:

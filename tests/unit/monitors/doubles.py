@@ -14,9 +14,9 @@ from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.verdict import verdict
 from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, slot_pk
-from patchbay.monitors.reprobes import Trial
-from patchbay.monitors.store import Members
-from patchbay.monitors.sweep_queue import Order, Received
+from patchbay.monitors.reprobes import MonitoredTest
+from patchbay.monitors.store import MemberPage
+from patchbay.monitors.sweep_queue import SweepMessage, SweepOrder
 from patchbay.monitors.wheel import Slot, Sweep, lane_of_sort_key
 from patchbay.platform.dynamodb import Key
 from patchbay.platform.errors import TemporarilyUnavailable
@@ -86,21 +86,21 @@ class World:
         found = {lane_of_sort_key(sk, lanes) for sk in self.index(slot_pk(interval, phase))}
         return [Slot(interval, phase, lane, lanes) for lane in sorted(found)]
 
-    def send(self, orders: Iterable[Order]) -> None:
+    def send(self, orders: Iterable[SweepOrder]) -> None:
         self.queue += [(order.sweep, order.delay) for order in orders]
 
     # ------------------------------------------------------------------ the runner's ports
 
-    def members(self, sweep: Sweep, limit: int) -> Members:
+    def members(self, sweep: Sweep, limit: int) -> MemberPage:
         found = sorted(sk for sk in self.index(sweep.pk) if sweep.low <= sk <= sweep.high)
         taken = tuple(found[:limit])
-        return Members(
+        return MemberPage(
             keys=tuple(Key("ORG#o", f"CON#{sk.partition('#')[2]}") for sk in taken),
             sort_keys=taken,
             rest=sweep.after(taken[-1]) if len(found) > limit else None,
         )
 
-    def prepare(self, members: Members, minute: datetime) -> Sequence[Trial]:
+    def prepare(self, members: MemberPage, minute: datetime) -> Sequence[MonitoredTest]:
         ids = [key.sk.removeprefix("CON#") for key in members.keys]
         return [
             self._turn(connection_id, minute)
@@ -110,7 +110,7 @@ class World:
             and (connection_id, minute) not in self.history
         ]
 
-    def record(self, tested: Sequence[tuple[Trial, CheckReport]], minute: datetime) -> None:
+    def record(self, tested: Sequence[tuple[MonitoredTest, CheckReport]], minute: datetime) -> None:
         if self.lost_records:
             self.lost_records -= 1
             raise TemporarilyUnavailable
@@ -130,10 +130,10 @@ class World:
     def join(self, ids: Iterable[str], interval: str) -> None:
         self.intervals |= dict.fromkeys(ids, interval)
 
-    def delivery(self, size: int = 10) -> list[Received]:
+    def delivery(self, size: int = 10) -> list[SweepMessage]:
         """The next messages of the queue, for the first time."""
         taken, self.queue = self.queue[:size], self.queue[size:]
-        return [Received(str(number), sweep, 1) for number, (sweep, _) in enumerate(taken)]
+        return [SweepMessage(str(number), sweep, 1) for number, (sweep, _) in enumerate(taken)]
 
     def expected(self, minutes: Iterable[datetime]) -> set[tuple[str, datetime]]:
         return {

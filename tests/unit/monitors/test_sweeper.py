@@ -10,15 +10,15 @@ import pytest
 
 from patchbay.checks.report import CheckReport
 from patchbay.monitors.dispatcher import Dispatcher
-from patchbay.monitors.sweep_queue import Received
-from patchbay.monitors.sweeper import PART, Limits, Sweeper, Swept
+from patchbay.monitors.sweep_queue import SweepMessage
+from patchbay.monitors.sweeper import PART, Sweeper, SweepLimits, SweepResult
 from patchbay.monitors.wheel import Slot, Sweep
 from tests.unit.monitors.doubles import Killed, World, every_interval, failed, passed
 from tests.unit.monitors.test_wheel import connection_ids
 
 NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-QUICK = Limits(page=20, in_flight=400, pages_at_once=4, page_seconds=5.0, test_ms=500)
+QUICK = SweepLimits(page=20, in_flight=400, pages_at_once=4, page_seconds=5.0, test_ms=500)
 WHOLE = Sweep.of(Slot("1m", 0, 0, 1), NOON)
 
 
@@ -29,18 +29,20 @@ def minutely(count: int) -> World:
 
 def sweep(
     world: World,
-    messages: Iterable[Received],
-    limits: Limits = QUICK,
+    messages: Iterable[SweepMessage],
+    limits: SweepLimits = QUICK,
     remaining: Callable[[], float] = lambda: 60.0,
-) -> Swept:
+) -> SweepResult:
     return Sweeper(world, world, world, world, limits).run(list(messages), remaining)
 
 
-def first(sweep: Sweep = WHOLE, attempts: int = 1) -> Received:
-    return Received("m", sweep, attempts)
+def first(sweep: Sweep = WHOLE, attempts: int = 1) -> SweepMessage:
+    return SweepMessage("m", sweep, attempts)
 
 
-def undone(world: World, messages: list[Received], limits: Limits = QUICK) -> list[Received]:
+def undone(
+    world: World, messages: list[SweepMessage], limits: SweepLimits = QUICK
+) -> list[SweepMessage]:
     """The messages of a delivery that come again: all of them if it ended the process."""
     try:
         failed_ids = sweep(world, messages, limits).failed
@@ -51,9 +53,9 @@ def undone(world: World, messages: list[Received], limits: Limits = QUICK) -> li
     return [message for message in messages if message.message_id in failed_ids]
 
 
-def drain(world: World, limits: Limits = QUICK) -> None:
+def drain(world: World, limits: SweepLimits = QUICK) -> None:
     """Runs until the queue is empty. What failed or was killed comes again, as SQS brings it."""
-    again: list[Received] = []
+    again: list[SweepMessage] = []
     for _ in range(10_000):
         if again:
             messages = [again.pop(0)]
@@ -121,7 +123,7 @@ def test_a_store_that_is_out_fails_the_message_and_no_other() -> None:
     here.join(connection_ids(60)[40:], "5m")
     here.lost_records = 1
     phases = [Sweep.of(Slot("5m", phase, 0, 1), NOON + phase * MINUTE) for phase in range(5)]
-    messages = [Received(str(n), one, 1) for n, one in enumerate([WHOLE, *phases])]
+    messages = [SweepMessage(str(n), one, 1) for n, one in enumerate([WHOLE, *phases])]
     swept = sweep(here, messages)
     assert len(swept.failed) == 1
     again = next(m for m in messages if m.message_id == swept.failed[0])
@@ -179,7 +181,7 @@ def test_a_slot_of_which_every_target_hangs_is_handed_back_in_time() -> None:
     # beside the seconds that a busy machine may take for a page
     here = minutely(80)
     here.seconds = dict.fromkeys(here.intervals, 1.0)
-    limits = Limits(page=5, in_flight=8, pages_at_once=4, page_seconds=6.0, test_ms=1000)
+    limits = SweepLimits(page=5, in_flight=8, pages_at_once=4, page_seconds=6.0, test_ms=1000)
     until = time.monotonic() + 10
     swept = sweep(here, [first()], limits, lambda: until - time.monotonic())
     # Then every page that has begun has ended, and the rest is a sweep again
@@ -205,7 +207,7 @@ def test_one_that_ends_the_process_every_time_stands_alone_in_the_end() -> None:
         if deliveries:
             message, attempts = deliveries.popitem()
         elif here.queue:
-            (message, attempts) = (Received("m", here.queue.pop(0)[0], 1), 1)
+            (message, attempts) = (SweepMessage("m", here.queue.pop(0)[0], 1), 1)
         else:
             break
         if undone(here, [replace(message, attempts=attempts)]):

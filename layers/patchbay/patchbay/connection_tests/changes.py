@@ -17,7 +17,7 @@ from patchbay.platform.model import Model
 from patchbay.platform.strict_json import canonical
 
 
-class EndpointMark(Model):
+class EndpointFingerprint(Model):
     """An endpoint as it was tested. `secrets` is when they were entered, None if it had none."""
 
     model_config = ConfigDict(frozen=True)
@@ -40,15 +40,17 @@ class Fingerprint(Model):
 
     model_config = ConfigDict(frozen=True)
 
-    endpoints: dict[Role, EndpointMark]
+    endpoints: dict[Role, EndpointFingerprint]
     configurations: dict[str, str]
 
     @classmethod
-    def of(cls, endpoints: Mapping[Role, EndpointMark], configurations: Mapping[str, Any]) -> Self:
+    def of(
+        cls, endpoints: Mapping[Role, EndpointFingerprint], configurations: Mapping[str, Any]
+    ) -> Self:
         return cls(endpoints=dict(endpoints), configurations=_marks(configurations))
 
 
-class Passed(Model):
+class PassedTest(Model):
     """The last test that passed, and what it was of."""
 
     model_config = ConfigDict(frozen=True)
@@ -82,7 +84,7 @@ class WhatChanged(Model):
     configurations: list[str]
 
     @classmethod
-    def since(cls, passed: Passed, now: Fingerprint) -> Self:
+    def since(cls, passed: PassedTest, now: Fingerprint) -> Self:
         before = passed.fingerprint
         roles = [role for role in Role if role in before.endpoints or role in now.endpoints]
         pairs = [(role, before.endpoints.get(role), now.endpoints.get(role)) for role in roles]

@@ -20,9 +20,9 @@ from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport, Diagnosis, Step
 from patchbay.checks.roles import Role
 from patchbay.checks.verdict import verdict
-from patchbay.connection_tests.changes import Fingerprint, Passed
+from patchbay.connection_tests.changes import Fingerprint, PassedTest
 from patchbay.connection_tests.identity import TestIdentity
-from patchbay.connection_tests.model import Findings, RecordedTest
+from patchbay.connection_tests.model import RecordedTest, TestFindings
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -59,7 +59,7 @@ _AFTER_ALL_TIMES: Final = ":"
 """Sorts behind every text that begins with a digit."""
 
 
-class Kind(StrEnum):
+class TestSubjectKind(StrEnum):
     """What is tested; the value names it in paths and messages."""
 
     CONNECTION = "connection"
@@ -67,16 +67,16 @@ class Kind(StrEnum):
     DESTINATION = Role.DESTINATION
 
 
-class Subject(NamedTuple):
+class TestSubject(NamedTuple):
     """A connection, source or destination of an organization, whether it is there or not."""
 
     organization_id: str
-    kind: Kind
+    kind: TestSubjectKind
     id: str
 
     @property
     def role(self) -> Role | None:
-        return None if self.kind is Kind.CONNECTION else Role(self.kind)
+        return None if self.kind is TestSubjectKind.CONNECTION else Role(self.kind)
 
     @property
     def pk(self) -> str:
@@ -90,14 +90,14 @@ class Subject(NamedTuple):
         )
 
 
-class Standing(NamedTuple):
+class TestRecord(NamedTuple):
     """A finished test as it stands in the history: what everything else is derived from."""
 
     test: RecordedTest
     fingerprint: Fingerprint | None
 
 
-class Claim(StrEnum):
+class TestClaim(StrEnum):
     """What became of the wish to run a queued test."""
 
     OURS = "ours"
@@ -116,22 +116,22 @@ class TestHistory:
         self._lists = Lists(events, seal)
 
     @staticmethod
-    def keys_of(subject: Subject, identity: TestIdentity) -> tuple[Key, Key]:
+    def keys_of(subject: TestSubject, identity: TestIdentity) -> tuple[Key, Key]:
         """Where a test stands, and where the mark of the last that passed does."""
         return _key(subject, identity), _passed_key(subject)
 
-    def standing(self, subject: Subject, identity: TestIdentity) -> Standing | None:
+    def standing(self, subject: TestSubject, identity: TestIdentity) -> TestRecord | None:
         """A test as it was recorded; None if it was not, or not yet."""
         item = self._table.get(_key(subject, identity))
         return _standing(item) if item and "finished_at" in item else None
 
     def finish(
         self,
-        subject: Subject,
+        subject: TestSubject,
         identity: TestIdentity,
         test: RecordedTest,
         fingerprint: Fingerprint | None,
-    ) -> Standing:
+    ) -> TestRecord:
         """Records a finished test; the answer is what stands there, of whoever was first."""
         item = _item(subject, identity, test)
         item["finished_at"] = to_sortable(_finished_at(test))
@@ -145,14 +145,14 @@ class TestHistory:
             item = standing.item
         return _standing(item)
 
-    def last_passed(self, subject: Subject, now: datetime) -> Passed | None:
+    def last_passed(self, subject: TestSubject, now: datetime) -> PassedTest | None:
         """The last test that passed, unless it is older than the history."""
         item = self._table.get(_passed_key(subject))
         if item is None or item["expires_at"] <= epoch_seconds(now):
             return None
-        return Passed.model_validate_json(item["passed"])
+        return PassedTest.model_validate_json(item["passed"])
 
-    def note_passed(self, subject: Subject, passed: Passed) -> None:
+    def note_passed(self, subject: TestSubject, passed: PassedTest) -> None:
         """The newest wins; the same once more changes nothing."""
         at = to_sortable(passed.at)
         item = {
@@ -166,7 +166,7 @@ class TestHistory:
         except ConditionFailed:
             return
 
-    def enqueue(self, subject: Subject, identity: TestIdentity, now: datetime) -> RecordedTest:
+    def enqueue(self, subject: TestSubject, identity: TestIdentity, now: datetime) -> RecordedTest:
         """A test that waits. One that stands there already is the same, by a repeated call."""
         queued = RecordedTest.queued(identity.test_id, subject.href(identity.test_id), identity.at)
         item = _item(subject, identity, queued) | {"deadline": epoch_seconds(now, TO_FINISH)}
@@ -178,7 +178,7 @@ class TestHistory:
             return _read(standing.item, now)
         return queued
 
-    def take_back(self, subject: Subject, identity: TestIdentity) -> None:
+    def take_back(self, subject: TestSubject, identity: TestIdentity) -> None:
         """A test that could not be sent to the queue and that nobody has claimed goes."""
         untouched = without("claim") & without("finished_at")
         try:
@@ -186,7 +186,7 @@ class TestHistory:
         except ConditionFailed:
             return
 
-    def claim(self, subject: Subject, identity: TestIdentity, now: datetime) -> Claim:
+    def claim(self, subject: TestSubject, identity: TestIdentity, now: datetime) -> TestClaim:
         """Whether the caller may run a queued test, for `TO_RUN` from now."""
         mine = new_id("clm", now)
         free = without("claimed_until") | at_most("claimed_until", epoch_seconds(now))
@@ -204,15 +204,17 @@ class TestHistory:
             self._table.write(claimed)
         except ConditionFailed as standing:
             if standing.item is None or "finished_at" in standing.item:
-                return Claim.DONE
+                return TestClaim.DONE
             if standing.item.get("claim") == mine:
-                return Claim.OURS  # our own write, repeated after its reply was lost
+                return TestClaim.OURS  # our own write, repeated after its reply was lost
             if standing.item["deadline"] < epoch_seconds(now):
-                return Claim.OVERDUE
-            return Claim.HELD
-        return Claim.OURS
+                return TestClaim.OVERDUE
+            return TestClaim.HELD
+        return TestClaim.OURS
 
-    def settle(self, subject: Subject, identity: TestIdentity, now: datetime) -> Standing | None:
+    def settle(
+        self, subject: TestSubject, identity: TestIdentity, now: datetime
+    ) -> TestRecord | None:
         """What stands there of a test that is finished, or whose deadline is over: then its failure
         is written down. None if it was taken back."""
         item = self._table.get(_key(subject, identity))
@@ -221,15 +223,15 @@ class TestHistory:
         return self.finish(subject, identity, _read(item, now), None)
 
     def refuse(
-        self, subject: Subject, identity: TestIdentity, reason: str, now: datetime
-    ) -> Standing:
+        self, subject: TestSubject, identity: TestIdentity, reason: str, now: datetime
+    ) -> TestRecord:
         """Ends a queued test that could not be begun, as somebody else's setting has it."""
         queued = RecordedTest.queued(identity.test_id, subject.href(identity.test_id), identity.at)
         report = _nothing_seen("config_invalid", reason)
-        ended = queued.model_copy(update={**Findings.told(report), "finished_at": now})
+        ended = queued.model_copy(update={**TestFindings.told(report), "finished_at": now})
         return self.finish(subject, identity, ended, None)
 
-    def test(self, subject: Subject, test_id: str, now: datetime) -> RecordedTest:
+    def test(self, subject: TestSubject, test_id: str, now: datetime) -> RecordedTest:
         """Raises `NotFound`."""
         identity = TestIdentity.read(test_id)
         item = self._table.get(_key(subject, identity)) if identity else None
@@ -237,7 +239,7 @@ class TestHistory:
             raise NotFound("test")
         return _read(item, now)
 
-    def tests(self, subject: Subject, query: ListQuery, now: datetime) -> Listing[RecordedTest]:
+    def tests(self, subject: TestSubject, query: ListQuery, now: datetime) -> Listing[RecordedTest]:
         """Newest first. Raises `InvalidCursor`."""
         scope = Lists.scope(subject.organization_id, subject.pk, "tests", query)
         page = self._table.query(
@@ -269,7 +271,7 @@ def overdue(test: RecordedTest, deadline: datetime) -> RecordedTest:
         else "The test was not started in time."
     )
     report = _nothing_seen(code, summary)
-    return test.model_copy(update={**Findings.told(report), "finished_at": deadline})
+    return test.model_copy(update={**TestFindings.told(report), "finished_at": deadline})
 
 
 def _nothing_seen(code: Code, summary: str) -> CheckReport:
@@ -283,15 +285,15 @@ def _not_before(attribute: str, seconds: int) -> Condition:
     return Condition(f"#{attribute} >= :early", {f"#{attribute}": attribute}, {":early": seconds})
 
 
-def _key(subject: Subject, identity: TestIdentity) -> Key:
+def _key(subject: TestSubject, identity: TestIdentity) -> Key:
     return Key(subject.pk, f"{to_sortable(identity.at)}#{identity.test_id}")
 
 
-def _passed_key(subject: Subject) -> Key:
+def _passed_key(subject: TestSubject) -> Key:
     return Key(subject.pk, "PASSED")
 
 
-def _item(subject: Subject, identity: TestIdentity, test: RecordedTest) -> Item:
+def _item(subject: TestSubject, identity: TestIdentity, test: RecordedTest) -> Item:
     return {
         **_key(subject, identity)._asdict(),
         "test": test.model_dump_json(exclude_defaults=True),
@@ -310,9 +312,9 @@ def _read(item: Item, now: datetime) -> RecordedTest:
     return test
 
 
-def _standing(item: Item) -> Standing:
+def _standing(item: Item) -> TestRecord:
     text = item.get("fingerprint")
-    return Standing(
+    return TestRecord(
         RecordedTest.model_validate_json(item["test"]),
         Fingerprint.model_validate_json(text) if text else None,
     )

@@ -16,11 +16,11 @@ from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import ConnectionId, DestinationId, SourceId
 from patchbay.platform.model import Model
 
-type Trigger = Literal["manual", "monitor"]
+type TestTrigger = Literal["manual", "monitor"]
 """Who asked for a test: a call, or a connection's monitor."""
 
-type Mode = Literal["sync", "async"]
-type RunStatus = Literal["queued", "running", "succeeded", "failed"]
+type TestMode = Literal["sync", "async"]
+type TestStatus = Literal["queued", "running", "succeeded", "failed"]
 
 
 class DryRun(Model):
@@ -38,17 +38,17 @@ class ModeQuery(Model):
 
     model_config = ConfigDict(extra="forbid")
 
-    mode: Mode = "sync"
+    mode: TestMode = "sync"
 
 
-class Findings(Model):
+class TestFindings(Model):
     """What a test found.
 
     `verified` is true when a step proved access. The code, whose move it is (`blame`) and whether
     to try again are there when it failed.
     """
 
-    status: RunStatus
+    status: TestStatus
     message: str
     verified: bool
     code: Code | None
@@ -69,12 +69,12 @@ class Findings(Model):
     @staticmethod
     def told(report: CheckReport) -> dict[str, Any]:
         """The fields that a report has in common with its findings."""
-        names = CheckReport.model_fields.keys() & Findings.model_fields.keys()
+        names = CheckReport.model_fields.keys() & TestFindings.model_fields.keys()
         status = "succeeded" if report.passed else "failed"
         return {"status": status} | {name: getattr(report, name) for name in names}
 
 
-class Answer(Findings):
+class DryRunResult(TestFindings):
     """The result of a dry run: `status` and `message` of the contract, and how it came to them."""
 
     status: Literal["succeeded", "failed"]
@@ -85,7 +85,7 @@ class Answer(Findings):
         return cls(**cls.told(report), capabilities=capabilities)
 
 
-class RecordedTest(Findings):
+class RecordedTest(TestFindings):
     """A test that is kept: where it stands, what it found, and what had changed.
 
     `started_at`, `finished_at` and `latency_ms` (milliseconds of the test itself) are null until
@@ -95,8 +95,8 @@ class RecordedTest(Findings):
 
     id: str
     href: str
-    trigger: Trigger
-    mode: Mode
+    trigger: TestTrigger
+    mode: TestMode
     queued_at: UtcTime | None = None
     started_at: UtcTime | None = None
     finished_at: UtcTime | None = None
@@ -138,7 +138,7 @@ class RecordedTest(Findings):
         return self.model_copy(update=update)
 
 
-def health_status(test: Findings) -> HealthStatus:
+def health_status(test: TestFindings) -> HealthStatus:
     """The contract's word for a test: out of reach is disconnected, our own fault is unknown."""
     if test.status == "succeeded":
         return HealthStatus.CONNECTED
@@ -152,14 +152,14 @@ def health_status(test: Findings) -> HealthStatus:
 class TestedEndpoint(Endpoint):
     """An endpoint as it was stored, and the test of it that passed before."""
 
-    test: Answer
+    test: DryRunResult
 
     @classmethod
-    def of(cls, endpoint: Endpoint, test: Answer) -> Self:
+    def of(cls, endpoint: Endpoint, test: DryRunResult) -> Self:
         return cls(**{name: getattr(endpoint, name) for name in Endpoint.model_fields}, test=test)
 
 
-class ConnectionTest(Model):
+class TestConnection(Model):
     """The input of the operation `integrations.connection.test`."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
@@ -171,7 +171,7 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-class ConnectionTestOutput(Model):
+class TestConnectionOutput(Model):
     """The output of `integrations.connection.test`; what there is nothing to say of is left out."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
@@ -183,7 +183,7 @@ class ConnectionTestOutput(Model):
     error_code: Annotated[str | None, Field(exclude_if=_is_none)] = None
 
     @classmethod
-    def of(cls, test: Findings) -> Self:
+    def of(cls, test: TestFindings) -> Self:
         """Of a test that has finished."""
         return cls(
             success=test.status == "succeeded",

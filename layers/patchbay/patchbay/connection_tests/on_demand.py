@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
-from patchbay.connection_tests.history import TO_FINISH, Subject, TestHistory
+from patchbay.connection_tests.history import TO_FINISH, TestHistory, TestSubject
 from patchbay.connection_tests.identity import TestIdentity
-from patchbay.connection_tests.model import Answer, DryRun, Mode, RecordedTest
+from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestMode
 from patchbay.connection_tests.queue import QueuedTest, TestQueue
 from patchbay.connection_tests.reader import require
 from patchbay.connection_tests.tester import Tester
@@ -50,7 +50,7 @@ class OnDemandTests:
         self._domain_name = domain_name
         self._clock = clock
 
-    def dry_run(self, organization_id: str, request: DryRun) -> Answer:
+    def dry_run(self, organization_id: str, request: DryRun) -> DryRunResult:
         """Whether a connection of these would work; nothing is stored.
 
         Raises `NotFound`, `InvalidConfig` and `RateLimited`.
@@ -59,7 +59,7 @@ class OnDemandTests:
         with self._in_flight(organization_id, identity):
             return self._tester.dry_run(organization_id, request, self._guard)
 
-    def start(self, subject: Subject, mode: Mode, stamp: Stamp) -> RecordedTest:
+    def start(self, subject: TestSubject, mode: TestMode, stamp: Stamp) -> RecordedTest:
         """A test, finished or queued. A repetition under the same stamp is the same test.
 
         Raises `NotFound`, `Conflict` for a connection that is disabled, `RateLimited`, and
@@ -71,7 +71,7 @@ class OnDemandTests:
         with self._in_flight(subject.organization_id, identity):
             return self._tester.test(subject, identity, self._guard)
 
-    def _queued(self, subject: Subject, identity: TestIdentity) -> RecordedTest:
+    def _queued(self, subject: TestSubject, identity: TestIdentity) -> RecordedTest:
         """1. take a lease, 2. store that it waits, 3. send: what runs it finds it stored.
 
         The lease is returned by whoever runs the test, or ends with its deadline.

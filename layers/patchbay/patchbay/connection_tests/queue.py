@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import ConfigDict
 
-from patchbay.connection_tests.history import Kind, Subject
+from patchbay.connection_tests.history import TestSubject, TestSubjectKind
 from patchbay.connection_tests.identity import TestIdentity
 from patchbay.platform.aws import call, client
 from patchbay.platform.model import Model
@@ -19,13 +19,13 @@ class QueuedTest(Model):
     model_config = ConfigDict(extra="forbid")
 
     organization_id: str
-    kind: Kind
+    kind: TestSubjectKind
     id: str
     test_id: str
     domain_name: str
 
     @classmethod
-    def of(cls, subject: Subject, identity: TestIdentity, domain_name: str) -> Self:
+    def of(cls, subject: TestSubject, identity: TestIdentity, domain_name: str) -> Self:
         return cls(
             organization_id=subject.organization_id,
             kind=subject.kind,
@@ -35,8 +35,8 @@ class QueuedTest(Model):
         )
 
     @property
-    def subject(self) -> Subject:
-        return Subject(self.organization_id, self.kind, self.id)
+    def subject(self) -> TestSubject:
+        return TestSubject(self.organization_id, self.kind, self.id)
 
 
 class TestQueue:

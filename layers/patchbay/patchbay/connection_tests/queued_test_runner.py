@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from patchbay.connection_tests.history import Claim, Subject, TestHistory
+from patchbay.connection_tests.history import TestClaim, TestHistory, TestSubject
 from patchbay.connection_tests.identity import TestIdentity
 from patchbay.connection_tests.queue import QueuedTest
-from patchbay.connection_tests.tester import ASYNCHRONOUS, Prepared, Tester
+from patchbay.connection_tests.tester import ASYNCHRONOUS, PreparedTest, Tester
 from patchbay.egress.guard import EgressGuard
 from patchbay.platform.clock import Clock
 from patchbay.platform.errors import Conflict, NotFound
@@ -22,7 +22,7 @@ from patchbay.platform.limits import Limiter
 from patchbay.platform.logging import logger
 
 
-class QueuedTests:
+class QueuedTestRunner:
     """The use case of the function behind the queue.
 
     `guard_for` makes the guard of a test that was asked for at this host name of the API.
@@ -67,11 +67,11 @@ class QueuedTests:
     async def _run(self, message: QueuedTest) -> bool:
         subject, identity = message.subject, TestIdentity(message.test_id)
         claim = await asyncio.to_thread(self._history.claim, subject, identity, self._clock())
-        if claim is Claim.HELD:
+        if claim is TestClaim.HELD:
             # If who holds it dies, this message is what the test is settled by.
             return False
         try:
-            if claim is Claim.OURS:
+            if claim is TestClaim.OURS:
                 await self._tested(message, subject, identity)
             else:
                 await asyncio.to_thread(self._tester.settle, subject, identity)
@@ -80,7 +80,9 @@ class QueuedTests:
             await asyncio.to_thread(leave, subject.organization_id, identity.test_id)
         return True
 
-    async def _tested(self, message: QueuedTest, subject: Subject, identity: TestIdentity) -> None:
+    async def _tested(
+        self, message: QueuedTest, subject: TestSubject, identity: TestIdentity
+    ) -> None:
         prepared = await asyncio.to_thread(self._prepared, subject, identity)
         if prepared is None:
             return
@@ -96,7 +98,7 @@ class QueuedTests:
             mode="async",
         )
 
-    def _prepared(self, subject: Subject, identity: TestIdentity) -> Prepared | None:
+    def _prepared(self, subject: TestSubject, identity: TestIdentity) -> PreparedTest | None:
         """None if it can't be tested as it now stands; then that is recorded.
 
         Raises as `Tester.prepare`, and `NotFound` if it is not there at all.

@@ -1,6 +1,6 @@
 """Reads the history of what is there, and nothing that is needed to test."""
 
-from patchbay.connection_tests.history import Subject, TestHistory
+from patchbay.connection_tests.history import TestHistory, TestSubject
 from patchbay.connection_tests.model import RecordedTest
 from patchbay.connections.model import Connection, Lifecycle
 from patchbay.connections.store import ConnectionStore
@@ -15,18 +15,18 @@ class TestReader:
         self._history = history
         self._clock = clock
 
-    def test(self, subject: Subject, test_id: str) -> RecordedTest:
+    def test(self, subject: TestSubject, test_id: str) -> RecordedTest:
         """A test as it stands in the history. Raises `NotFound`."""
         require(self._store, subject)
         return self._history.test(subject, test_id, self._clock())
 
-    def page(self, subject: Subject, query: ListQuery) -> Listing[RecordedTest]:
+    def page(self, subject: TestSubject, query: ListQuery) -> Listing[RecordedTest]:
         """The history, newest first. Raises `NotFound`, `InvalidCursor`."""
         require(self._store, subject)
         return self._history.tests(subject, query, self._clock())
 
 
-def require(store: ConnectionStore, subject: Subject, *, testable: bool = False) -> None:
+def require(store: ConnectionStore, subject: TestSubject, *, testable: bool = False) -> None:
     """Raises `NotFound` for what is not there, or is another organization's.
 
     With `testable` it raises `Conflict` for a connection that is disabled.

@@ -35,16 +35,21 @@ from patchbay.checks.reports import (
 )
 from patchbay.checks.roles import Role
 from patchbay.checks.runner import run
-from patchbay.connection_tests.changes import EndpointMark, Fingerprint, Passed, WhatChanged
-from patchbay.connection_tests.history import Kind, Standing, Subject, TestHistory
+from patchbay.connection_tests.changes import (
+    EndpointFingerprint,
+    Fingerprint,
+    PassedTest,
+    WhatChanged,
+)
+from patchbay.connection_tests.history import TestHistory, TestRecord, TestSubject, TestSubjectKind
 from patchbay.connection_tests.identity import TestIdentity
 from patchbay.connection_tests.model import (
-    Answer,
     DryRun,
-    Findings,
-    Mode,
+    DryRunResult,
     RecordedTest,
-    Trigger,
+    TestFindings,
+    TestMode,
+    TestTrigger,
     health_status,
 )
 from patchbay.connection_tests.reader import refuse_disabled, require
@@ -73,7 +78,7 @@ from patchbay.registry.store import RegistryStore
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class TimeBudget:
     """The time of a whole test: at most `most_ms`, and `default_ms` where the manifest has no
     `timeoutMs` of its own. Each step has its own limit besides."""
 
@@ -81,17 +86,17 @@ class Budget:
     default_ms: int
 
 
-SYNCHRONOUS: Final = Budget(25_000, DEFAULT_TIMEOUT_MS)
+SYNCHRONOUS: Final = TimeBudget(25_000, DEFAULT_TIMEOUT_MS)
 """API Gateway ends an HTTP request after 30 s: what is left over reads, stores and answers."""
 
-ASYNCHRONOUS: Final = Budget(60_000, 60_000)
+ASYNCHRONOUS: Final = TimeBudget(60_000, 60_000)
 """Nobody waits on an open request; the function that runs queued tests has 90 s."""
 
 _LOST: Final = "can't be opened any more, because its data key was deleted: enter it again"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EndpointPart:
     """One endpoint of a test, and the plan that its release makes of its values."""
 
     endpoint: Endpoint
@@ -100,21 +105,21 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedTest:
     """All that a test needs to run: nothing is read any more.
 
     `parts` is empty if the secrets could not be read. Holds secrets: kept out of texts and logs.
     `judged` are the steps that dial nothing. `connection` is None for an endpoint or a dry run.
     """
 
-    parts: Mapping[Role, Part] = field(repr=False)
+    parts: Mapping[Role, EndpointPart] = field(repr=False)
     judged: tuple[Step, ...]
     connection: Connection | None = None
     fingerprint: Fingerprint | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedTest:
     """A test that has run: its report, and when it began and ended."""
 
     report: CheckReport
@@ -124,24 +129,24 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedTest:
     """A test that has run and is to be recorded. `passed` is the last one that passed before."""
 
-    subject: Subject
+    subject: TestSubject
     identity: TestIdentity
-    prepared: Prepared
-    finished: Finished
-    passed: Passed | None
+    prepared: PreparedTest
+    finished: FinishedTest
+    passed: PassedTest | None
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class FollowUp:
     """A test as it stands in the history; everything else is derived from that."""
 
-    subject: Subject
+    subject: TestSubject
     identity: TestIdentity
     connection: Connection | None
-    standing: Standing
+    standing: TestRecord
 
     @property
     def at(self) -> datetime:
@@ -194,18 +199,18 @@ class Tester:
 
     def test(
         self,
-        subject: Subject,
+        subject: TestSubject,
         identity: TestIdentity,
         guard: EgressGuard,
         *,
-        trigger: Trigger = "manual",
+        trigger: TestTrigger = "manual",
     ) -> RecordedTest:
         """All three steps, within the time of an HTTP request. Raises `NotFound`."""
         prepared = self.prepare(subject)
         finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS))
         return self.record(subject, identity, prepared, finished, trigger=trigger)
 
-    def dry_run(self, organization_id: str, request: DryRun, guard: EgressGuard) -> Answer:
+    def dry_run(self, organization_id: str, request: DryRun, guard: EgressGuard) -> DryRunResult:
         """Whether a connection of these would work; nothing is stored.
 
         Raises `NotFound`, and `InvalidConfig` for configurations that the source's release refuses.
@@ -217,9 +222,9 @@ class Tester:
         judged = (judged_configurations([]),)
         prepared = self._prepared(endpoints, releases, request.configurations, judged)
         finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS))
-        return Answer.of(finished.report, finished.capabilities)
+        return DryRunResult.of(finished.report, finished.capabilities)
 
-    def prepare(self, subject: Subject) -> Prepared:
+    def prepare(self, subject: TestSubject) -> PreparedTest:
         """Step 1, for one connection, source or destination.
 
         Raises `NotFound`, `Conflict` for a connection that is disabled, and
@@ -232,7 +237,7 @@ class Tester:
             return self._prepared(endpoints, self._releases(endpoints), {}, ())
         return self.prepare_connection(self._store.connection(subject.organization_id, subject.id))
 
-    def prepare_connection(self, connection: Connection) -> Prepared:
+    def prepare_connection(self, connection: Connection) -> PreparedTest:
         """Step 1, for a connection that has been read. Raises as `prepare`."""
         refuse_disabled(connection)
         endpoints = self._endpoints(
@@ -244,7 +249,9 @@ class Tester:
         prepared = self._prepared(endpoints, releases, connection.configurations, judged)
         return replace(prepared, connection=connection)
 
-    async def run(self, prepared: Prepared, guard: EgressGuard, budget: Budget) -> Finished:
+    async def run(
+        self, prepared: PreparedTest, guard: EgressGuard, budget: TimeBudget
+    ) -> FinishedTest:
         """Step 2: all endpoints side by side. Hundreds of these may run in one event loop."""
         started_at = self._clock()
         runs = [
@@ -255,7 +262,7 @@ class Tester:
         reports = {role: _told(prepared.parts[role].endpoint, reports[role]) for role in reports}
         # A test that could not read its secrets is a test too: nobody's fault but ours.
         report = joined(reports) if reports else out_of_secrets()
-        return Finished(
+        return FinishedTest(
             concluded(report, prepared.judged) if reports else report,
             tuple(
                 capability
@@ -270,26 +277,26 @@ class Tester:
 
     def record(
         self,
-        subject: Subject,
+        subject: TestSubject,
         identity: TestIdentity,
-        prepared: Prepared,
-        finished: Finished,
+        prepared: PreparedTest,
+        finished: FinishedTest,
         *,
-        trigger: Trigger,
-        mode: Mode = "sync",
+        trigger: TestTrigger,
+        mode: TestMode = "sync",
     ) -> RecordedTest:
         """Step 3: the answer is the test as it stands in the history, of whoever was first.
 
         Raises `TemporarilyUnavailable`; then repeat it, with this run or another one.
         """
         passed = self._history.last_passed(subject, finished.finished_at)
-        one = Ended(subject, identity, prepared, finished, passed)
+        one = EndedTest(subject, identity, prepared, finished, passed)
         standing = self._written(one, trigger, mode)
-        self.follow([Recorded(subject, identity, prepared.connection, standing)])
+        self.follow([FollowUp(subject, identity, prepared.connection, standing)])
         return standing.test
 
     def record_all(
-        self, ended: Sequence[Ended], *, trigger: Trigger, spread: Spread = map
+        self, ended: Sequence[EndedTest], *, trigger: TestTrigger, spread: Spread = map
     ) -> list[Announcement]:
         """Step 3 for many tests: each as if it were alone, their events together.
 
@@ -299,20 +306,20 @@ class Tester:
         standing = list(spread(lambda one: self._written(one, trigger, "sync"), ended))
         return self.follow(
             [
-                Recorded(one.subject, one.identity, one.prepared.connection, stands)
+                FollowUp(one.subject, one.identity, one.prepared.connection, stands)
                 for one, stands in zip(ended, standing, strict=True)
             ],
             spread,
         )
 
-    def follow(self, recorded: Sequence[Recorded], spread: Spread = map) -> list[Announcement]:
+    def follow(self, recorded: Sequence[FollowUp], spread: Spread = map) -> list[Announcement]:
         """What follows from recorded tests: events, health, marks. All of it may be repeated."""
         events = [event for one in recorded if (event := one.event())]
         if events:
             self._events.add(events, self._clock())
         return [told for each in spread(self._noted, recorded) for told in each]
 
-    def settle(self, subject: Subject, identity: TestIdentity) -> None:
+    def settle(self, subject: TestSubject, identity: TestIdentity) -> None:
         """Ends a queued test that is not to be run: any more, or again.
 
         One whose deadline is over is recorded as every reader tells it. One that is recorded has
@@ -323,12 +330,12 @@ class Tester:
         if standing and not standing.test.refused:
             connection = (
                 self._store.connection(subject.organization_id, subject.id)
-                if subject.kind is Kind.CONNECTION
+                if subject.kind is TestSubjectKind.CONNECTION
                 else None
             )
-            self.follow([Recorded(subject, identity, connection, standing)])
+            self.follow([FollowUp(subject, identity, connection, standing)])
 
-    def refuse(self, subject: Subject, identity: TestIdentity, reason: str) -> None:
+    def refuse(self, subject: TestSubject, identity: TestIdentity, reason: str) -> None:
         """Ends a queued test that can't be begun. Nothing was dialled, so nothing follows from it.
 
         Raises `NotFound` if what it is of is not there any more: then nobody can read its tests.
@@ -336,10 +343,10 @@ class Tester:
         require(self._store, subject)
         self._history.refuse(subject, identity, reason, self._clock())
 
-    def _written(self, one: Ended, trigger: Trigger, mode: Mode) -> Standing:
+    def _written(self, one: EndedTest, trigger: TestTrigger, mode: TestMode) -> TestRecord:
         now = one.prepared.fingerprint
         test = RecordedTest(
-            **Findings.told(one.finished.report),
+            **TestFindings.told(one.finished.report),
             capabilities=one.finished.capabilities,
             id=one.identity.test_id,
             href=one.subject.href(one.identity.test_id),
@@ -352,10 +359,10 @@ class Tester:
         )
         return self._history.finish(one.subject, one.identity, test, now)
 
-    def _noted(self, one: Recorded) -> list[Announcement]:
+    def _noted(self, one: FollowUp) -> list[Announcement]:
         test, fingerprint = one.standing.test, one.standing.fingerprint
         if test.succeeded and fingerprint:
-            passed = Passed(test_id=test.id, at=one.at, fingerprint=fingerprint)
+            passed = PassedTest(test_id=test.id, at=one.at, fingerprint=fingerprint)
             self._history.note_passed(one.subject, passed)
         if one.connection is None or test.blame == "platform":
             return []
@@ -387,7 +394,7 @@ class Tester:
         releases: Mapping[Role, Release],
         configurations: Mapping[str, Any],
         judged: tuple[Step, ...],
-    ) -> Prepared:
+    ) -> PreparedTest:
         if len(releases) > 1:
             step = fitting(releases[Role.SOURCE].manifest, releases[Role.DESTINATION].manifest)
             judged = (*judged, step)
@@ -396,11 +403,11 @@ class Tester:
             for role, endpoint in endpoints.items():
                 release = releases[role]
                 plan = self._planned(endpoint, release)
-                parts[role] = Part(endpoint, release, plan)
-                marks[role] = EndpointMark.of(endpoint)
+                parts[role] = EndpointPart(endpoint, release, plan)
+                marks[role] = EndpointFingerprint.of(endpoint)
         except (TemporarilyUnavailable, InternalError):
-            return Prepared({}, judged)
-        return Prepared(parts, judged, fingerprint=Fingerprint.of(marks, configurations))
+            return PreparedTest({}, judged)
+        return PreparedTest(parts, judged, fingerprint=Fingerprint.of(marks, configurations))
 
     def _planned(self, endpoint: Endpoint, release: Release) -> Plan:
         try:
@@ -433,17 +440,17 @@ def try_endpoint(
     release: Release,
     open_secrets: Callable[[], dict[str, str]],
     guard: EgressGuard,
-) -> Answer:
+) -> DryRunResult:
     """Tests an endpoint as it would be, with these secrets; nothing is read or stored.
 
     Raises what `open_secrets` raises, `SecretsLost` too: the edit is refused for it. But a
     reference that leads to nothing usable is a result.
     """
-    part = Part(endpoint, release, _plan(endpoint, release, open_secrets))
+    part = EndpointPart(endpoint, release, _plan(endpoint, release, open_secrets))
     plan = _within(SYNCHRONOUS, part)
     report = _told(endpoint, asyncio.run(run(plan, guard, total_ms=SYNCHRONOUS.most_ms)))
     capabilities = capability_reports(endpoint.role, release.manifest, report.steps)
-    return Answer.of(report, tuple(capabilities))
+    return DryRunResult.of(report, tuple(capabilities))
 
 
 def _plan(endpoint: Endpoint, release: Release, open_secrets: Callable[[], dict[str, str]]) -> Plan:
@@ -476,7 +483,7 @@ def _told(endpoint: Endpoint, report: CheckReport) -> CheckReport:
     return naming_reference(report) if endpoint.secret_ref else report
 
 
-def _within(budget: Budget, part: Part) -> Plan:
+def _within(budget: TimeBudget, part: EndpointPart) -> Plan:
     if "timeoutMs" in part.release.manifest.get("checks", {}):
         return part.plan
     return replace(part.plan, timeout_ms=budget.default_ms)

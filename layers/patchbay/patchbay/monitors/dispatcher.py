@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from patchbay.monitors.sweep_queue import Order
+from patchbay.monitors.sweep_queue import SendsSweeps, SweepOrder
 from patchbay.monitors.wheel import Slot, Sweep, due_minutes, due_phases, minute_of
 
 CATCH_UP_PAUSE: Final = timedelta(seconds=5)
@@ -23,7 +23,7 @@ CATCH_UP_PAUSE: Final = timedelta(seconds=5)
 _READERS: Final = 20
 
 
-class Slots(Protocol):
+class SlotIndex(Protocol):
     def watermark(self) -> datetime | None: ...
 
     def advance(self, minute: datetime) -> None: ...
@@ -31,12 +31,8 @@ class Slots(Protocol):
     def occupied(self, interval: str, phase: int, lanes: int) -> list[Slot]: ...
 
 
-class Sends(Protocol):
-    def send(self, orders: list[Order]) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
-class Dispatched:
+class DispatchResult:
     """What one run of the dispatcher did; `lag` is how late the oldest of it was."""
 
     minutes: int
@@ -46,12 +42,12 @@ class Dispatched:
 
 
 class Dispatcher:
-    def __init__(self, slots: Slots, queue: Sends, lanes: int) -> None:
+    def __init__(self, slots: SlotIndex, queue: SendsSweeps, lanes: int) -> None:
         self._slots = slots
         self._queue = queue
         self._lanes = lanes
 
-    def dispatch(self, scheduled: datetime) -> Dispatched:
+    def dispatch(self, scheduled: datetime) -> DispatchResult:
         """Sends what is due up to this time, which is the schedule's and not the clock's.
 
         Raises `TemporarilyUnavailable`; then the watermark has not moved.
@@ -62,15 +58,15 @@ class Dispatcher:
         self._queue.send(orders)
         if due.minutes:
             self._slots.advance(minute)
-        return Dispatched(len(due.minutes), len(orders), due.skipped, due.lag)
+        return DispatchResult(len(due.minutes), len(orders), due.skipped, due.lag)
 
-    def _orders(self, minutes: tuple[datetime, ...]) -> Iterator[Order]:
+    def _orders(self, minutes: tuple[datetime, ...]) -> Iterator[SweepOrder]:
         phases = {phase for minute in minutes for phase in due_phases(minute)}
         occupied = dict(zip(phases, self._read(phases), strict=True))
         for position, minute in enumerate(minutes):
             for phase in due_phases(minute):
                 for slot in occupied[phase]:
-                    yield Order(Sweep.of(slot, minute), position * CATCH_UP_PAUSE)
+                    yield SweepOrder(Sweep.of(slot, minute), position * CATCH_UP_PAUSE)
 
     def _read(self, phases: set[tuple[str, int]]) -> list[list[Slot]]:
         """Who is there, by phase; each is asked for once, however many minutes need it."""

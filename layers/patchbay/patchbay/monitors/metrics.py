@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from patchbay.monitors.dispatcher import Dispatched
-from patchbay.monitors.sweeper import Swept
+from patchbay.monitors.dispatcher import DispatchResult
+from patchbay.monitors.sweeper import SweepResult
 from patchbay.platform.metrics import emit
 
 
-def tell_dispatched(done: Dispatched) -> None:
+def emit_dispatch_metrics(done: DispatchResult) -> None:
     """`dispatch_lag` in seconds, `slots_dispatched` and `minutes_skipped`."""
     emit({"dispatch_lag": done.lag.total_seconds()}, "Seconds")
     emit({"slots_dispatched": done.sweeps, "minutes_skipped": done.skipped})
 
 
-def tell_swept(swept: Swept, minutes: Iterable[datetime], began: datetime) -> None:
+def emit_sweep_metrics(swept: SweepResult, minutes: Iterable[datetime], began: datetime) -> None:
     """`test_lag` in seconds, of the oldest of the sweeps' minutes; `tests_run`, and `test_failures`
     by category."""
     lag = max(((began - minute).total_seconds() for minute in minutes), default=0.0)

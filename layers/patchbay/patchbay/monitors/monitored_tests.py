@@ -15,10 +15,17 @@ from typing import Final
 
 from patchbay.checks.plan import DEFAULT_TIMEOUT_MS
 from patchbay.checks.report import CheckReport
-from patchbay.connection_tests.changes import Passed
-from patchbay.connection_tests.history import Kind, Subject, TestHistory
+from patchbay.connection_tests.changes import PassedTest
+from patchbay.connection_tests.history import TestHistory, TestSubject, TestSubjectKind
 from patchbay.connection_tests.identity import TestIdentity
-from patchbay.connection_tests.tester import Budget, Ended, Finished, Prepared, Recorded, Tester
+from patchbay.connection_tests.tester import (
+    EndedTest,
+    FinishedTest,
+    FollowUp,
+    PreparedTest,
+    Tester,
+    TimeBudget,
+)
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.keys import endpoint_key, secret_key
 from patchbay.connections.model import Connection
@@ -26,8 +33,8 @@ from patchbay.connections.state import State, first_failure
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.wheel import is_due
 from patchbay.egress.guard import EgressGuard
-from patchbay.monitors.reprobes import Trial, crashed
-from patchbay.monitors.store import Members
+from patchbay.monitors.reprobes import MonitoredTest, crash_report
+from patchbay.monitors.store import MemberPage
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
@@ -39,18 +46,18 @@ _WRITERS: Final = 20
 
 
 @dataclass(eq=False)
-class Turn:
+class ConnectionMonitorTest:
     """One connection's test, prepared; `prepared` is None if that failed through us."""
 
-    subject: Subject
+    subject: TestSubject
     identity: TestIdentity
     connection: Connection
-    prepared: Prepared | None
-    passed: Passed | None
+    prepared: PreparedTest | None
+    passed: PassedTest | None
     tester: Tester
     guard: EgressGuard
     clock: Clock
-    runs: list[Finished] = field(default_factory=list)
+    runs: list[FinishedTest] = field(default_factory=list)
 
     @property
     def connection_id(self) -> str:
@@ -69,24 +76,24 @@ class Turn:
 
     async def run(self, total_ms: int) -> CheckReport:
         if self.prepared is None:
-            return crashed()
-        budget = Budget(total_ms, min(total_ms, DEFAULT_TIMEOUT_MS))
+            return crash_report()
+        budget = TimeBudget(total_ms, min(total_ms, DEFAULT_TIMEOUT_MS))
         finished = await self.tester.run(self.prepared, self.guard, budget)
         self.runs.append(finished)
         return finished.report
 
-    def ended(self, report: CheckReport) -> Ended:
+    def ended(self, report: CheckReport) -> EndedTest:
         """The turn with the report that counts: that of one of its runs, or a judgement on it."""
         now = self.clock()
         finished = next((run for run in self.runs if run.report is report), None)
         if finished is None:
-            last = self.runs[-1] if self.runs else Finished(report, (), now, now)
+            last = self.runs[-1] if self.runs else FinishedTest(report, (), now, now)
             finished = replace(last, report=report)
-        prepared = self.prepared or Prepared({}, (), connection=self.connection)
-        return Ended(self.subject, self.identity, prepared, finished, self.passed)
+        prepared = self.prepared or PreparedTest({}, (), connection=self.connection)
+        return EndedTest(self.subject, self.identity, prepared, finished, self.passed)
 
 
-class ConnectionTurns:
+class ConnectionPageTests:
     """Where a page's members become tests, and its results a history. Made once per process.
 
     Both tables are the ones that the tester's stores use.
@@ -110,7 +117,7 @@ class ConnectionTurns:
         self._announce = announce
         self._clock = clock
 
-    def prepare(self, members: Members, minute: datetime) -> Sequence[Trial]:
+    def prepare(self, members: MemberPage, minute: datetime) -> Sequence[MonitoredTest]:
         """Those who are to be tested at this minute.
 
         1. Who left the wheel since the index was read, or is of another phase, is not; nor is who
@@ -119,7 +126,9 @@ class ConnectionTurns:
            whoever recorded it may have died before.
         """
         due = list(self._due(self._integrations.get_all(members.keys).values(), minute))
-        subjects = [Subject(one.organization_id, Kind.CONNECTION, one.id) for one in due]
+        subjects = [
+            TestSubject(one.organization_id, TestSubjectKind.CONNECTION, one.id) for one in due
+        ]
         turns = [TestIdentity.scheduled(one.id, minute) for one in due]
         stands = [
             key
@@ -130,23 +139,27 @@ class ConnectionTurns:
             found = ahead.enter_context(self._integrations.ahead(_needs(due)))
             ahead.enter_context(self._events.ahead(stands))
             ahead.enter_context(self._integrations.ahead(_releases(found.values())))
-            recorded: list[Recorded] = []
-            trials: list[Trial] = []
+            recorded: list[FollowUp] = []
+            trials: list[MonitoredTest] = []
             for connection, subject, identity in zip(due, subjects, turns, strict=True):
                 if _is_paused(connection, found):
                     continue
                 if standing := self._history.standing(subject, identity):
-                    recorded.append(Recorded(subject, identity, connection, standing))
+                    recorded.append(FollowUp(subject, identity, connection, standing))
                 elif turn := self._turn(connection, subject, identity):
                     trials.append(turn)
         if recorded:
             self._announce(self._tester.follow(recorded))
         return trials
 
-    def record(self, tested: Sequence[tuple[Trial, CheckReport]], minute: datetime) -> None:
+    def record(self, tested: Sequence[tuple[MonitoredTest, CheckReport]], minute: datetime) -> None:
         """Raises `TemporarilyUnavailable` if some of it did not get through."""
         del minute  # it is in each test's identity
-        ended = [trial.ended(report) for trial, report in tested if isinstance(trial, Turn)]
+        ended = [
+            trial.ended(report)
+            for trial, report in tested
+            if isinstance(trial, ConnectionMonitorTest)
+        ]
         if not ended:
             return
         with ThreadPoolExecutor(_WRITERS) as pool:
@@ -165,9 +178,9 @@ class ConnectionTurns:
                 yield connection
 
     def _turn(
-        self, connection: Connection, subject: Subject, identity: TestIdentity
-    ) -> Turn | None:
-        prepared: Prepared | None = None
+        self, connection: Connection, subject: TestSubject, identity: TestIdentity
+    ) -> ConnectionMonitorTest | None:
+        prepared: PreparedTest | None = None
         try:
             prepared = self._tester.prepare_connection(connection)
         except TemporarilyUnavailable:
@@ -178,7 +191,7 @@ class ConnectionTurns:
             # One connection that can't be prepared must not keep its neighbours from their test.
             _log("test not prepared", connection.id, error)
         passed = self._history.last_passed(subject, self._clock())
-        return Turn(
+        return ConnectionMonitorTest(
             subject,
             identity,
             connection,

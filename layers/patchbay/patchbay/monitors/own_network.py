@@ -31,7 +31,7 @@ SHARE: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TargetsSeen:
     """One test's word on the network: the places that it went to, and what it answered."""
 
     places: frozenset[str]
@@ -46,7 +46,7 @@ class Seen:
         return self.report.passed or self.report.category not in _NEVER_DIALLED
 
 
-def is_ours(page: Iterable[Seen], canary: bool | None) -> bool:
+def is_our_network(page: Iterable[TargetsSeen], canary: bool | None) -> bool:
     """Whether the failures to reach anything on this page are our own.
 
     `canary` is whether the operator's canary was reached, None if there is none. Then places are
@@ -62,7 +62,7 @@ def is_ours(page: Iterable[Seen], canary: bool | None) -> bool:
     return len(places) >= LEAST_PLACES and len(places - reached) >= SHARE * len(places)
 
 
-def excused(report: CheckReport) -> CheckReport:
+def excused_report(report: CheckReport) -> CheckReport:
     """The report of a test that did not get out of our own network: a platform fault."""
     info = describe("monitor_offline")
     return report.model_copy(

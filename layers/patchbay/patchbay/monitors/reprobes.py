@@ -23,7 +23,7 @@ _GRACE_SECONDS: Final = 1.0
 """A test ends itself at its time; one that does not is ended this much later."""
 
 
-class Trial(Protocol):
+class MonitoredTest(Protocol):
     """A test of a connection that only has to be run."""
 
     @property
@@ -42,8 +42,8 @@ class Trial(Protocol):
     async def run(self, total_ms: int) -> CheckReport: ...
 
 
-async def attempt(
-    trial: Trial,
+async def run_with_reprobes(
+    trial: MonitoredTest,
     total_ms: int = TEST_MS,
     on_failure: Callable[[CheckReport], None] = lambda _: None,
 ) -> CheckReport:
@@ -81,7 +81,7 @@ def _passing(report: CheckReport) -> bool:
     )
 
 
-async def _run(trial: Trial, total_ms: int) -> CheckReport:
+async def _run(trial: MonitoredTest, total_ms: int) -> CheckReport:
     try:
         async with asyncio.timeout(total_ms / 1000 + _GRACE_SECONDS):
             return await trial.run(total_ms)
@@ -93,10 +93,10 @@ async def _run(trial: Trial, total_ms: int) -> CheckReport:
             error=type(error).__name__,
             trace="".join(traceback.format_tb(error.__traceback__)),
         )
-        return crashed()
+        return crash_report()
 
 
-def crashed() -> CheckReport:
+def crash_report() -> CheckReport:
     """The report of a test that ended through us."""
     info = describe("internal_error")
     step = Step(

@@ -22,7 +22,7 @@ WATERMARK: Final = Key("SYSTEM", "MONITORS")
 
 
 @dataclass(frozen=True, slots=True)
-class Members:
+class MemberPage:
     """Some of a sweep's members, in the order of their sort keys: their keys in the table.
 
     `rest` is what is left of the sweep after them, None at its end.
@@ -73,7 +73,7 @@ class MonitorStore:
             yield slot
             low = slot.high
 
-    def members(self, sweep: Sweep, limit: int) -> Members:
+    def members(self, sweep: Sweep, limit: int) -> MemberPage:
         """The next members of a sweep.
 
         The index follows the table by a moment: who has just come is tested at the next turn, and
@@ -83,7 +83,7 @@ class MonitorStore:
             sweep.pk, index=_INDEX, between=(sweep.low, sweep.high), limit=limit
         )
         sort_keys = tuple(item[f"{_INDEX}_sk"] for item in page.items)
-        return Members(
+        return MemberPage(
             keys=tuple(Key(item["pk"], item["sk"]) for item in page.items),
             sort_keys=sort_keys,
             rest=sweep.after(sort_keys[-1]) if page.last_key else None,

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from patchbay.monitors.wheel import Sweep
 from patchbay.platform.aws import call, client
@@ -23,7 +23,7 @@ _SENDERS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SweepOrder:
     """A sweep to be done, not before `delay` is over."""
 
     sweep: Sweep
@@ -31,7 +31,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class SweepMessage:
     """A sweep as the queue delivered it, for the `attempts`th time."""
 
     message_id: str
@@ -48,12 +48,16 @@ class Received:
         )
 
 
+class SendsSweeps(Protocol):
+    def send(self, orders: Iterable[SweepOrder]) -> None: ...
+
+
 class SweepQueue:
     def __init__(self, url: str, sqs: "SQSClient | None" = None) -> None:
         self._url = url
         self._sqs = sqs or client("sqs")
 
-    def send(self, orders: Iterable[Order]) -> None:
+    def send(self, orders: Iterable[SweepOrder]) -> None:
         """Sends all of them; some may be sent twice.
 
         Raises `TemporarilyUnavailable` if the queue took less than all.
@@ -66,7 +70,7 @@ class SweepQueue:
                 # list() brings the first failure here.
                 list(pool.map(self._send, batches))
 
-    def _send(self, orders: Sequence[Order]) -> None:
+    def _send(self, orders: Sequence[SweepOrder]) -> None:
         answer = call(
             self._sqs.send_message_batch,
             QueueUrl=self._url,

@@ -23,10 +23,10 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from patchbay.checks.report import CheckReport
-from patchbay.monitors.own_network import UNREACHED, Seen, excused, is_ours
-from patchbay.monitors.reprobes import TEST_MS, Trial, attempt
-from patchbay.monitors.store import Members
-from patchbay.monitors.sweep_queue import Order, Received
+from patchbay.monitors.own_network import UNREACHED, TargetsSeen, excused_report, is_our_network
+from patchbay.monitors.reprobes import TEST_MS, MonitoredTest, run_with_reprobes
+from patchbay.monitors.store import MemberPage
+from patchbay.monitors.sweep_queue import SendsSweeps, SweepMessage, SweepOrder
 from patchbay.monitors.wheel import Sweep
 from patchbay.platform.logging import logger
 
@@ -47,18 +47,20 @@ _LAST_SECONDS: Final = 2.0
 _THREADS: Final = 24
 
 
-class Finds(Protocol):
-    def members(self, sweep: Sweep, limit: int) -> Members: ...
+class FindsMembers(Protocol):
+    def members(self, sweep: Sweep, limit: int) -> MemberPage: ...
 
 
-class Turns(Protocol):
+class PageTests(Protocol):
     """The turns of a page's members, and where their results go."""
 
-    def prepare(self, members: Members, minute: datetime) -> Sequence[Trial]:
+    def prepare(self, members: MemberPage, minute: datetime) -> Sequence[MonitoredTest]:
         """Those of them who are to be tested, with all that is needed for it."""
         ...
 
-    def record(self, tested: Sequence[tuple[Trial, CheckReport]], minute: datetime) -> None: ...
+    def record(
+        self, tested: Sequence[tuple[MonitoredTest, CheckReport]], minute: datetime
+    ) -> None: ...
 
 
 class Canary(Protocol):
@@ -67,12 +69,8 @@ class Canary(Protocol):
         ...
 
 
-class Sends(Protocol):
-    def send(self, orders: list[Order]) -> None: ...
-
-
 @dataclass(slots=True)
-class Swept:
+class SweepResult:
     """What an invocation did. `failed` are the messages that have to come again."""
 
     reports: list[CheckReport] = field(default_factory=list)
@@ -82,7 +80,7 @@ class Swept:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SweepLimits:
     page: int = PAGE
     in_flight: int = IN_FLIGHT
     pages_at_once: int = PAGES_AT_ONCE
@@ -93,23 +91,25 @@ class Limits:
 class Sweeper:
     def __init__(
         self,
-        finds: Finds,
-        turns: Turns,
-        queue: Sends,
+        finds: FindsMembers,
+        turns: PageTests,
+        queue: SendsSweeps,
         canary: Canary,
-        limits: Limits | None = None,
+        limits: SweepLimits | None = None,
     ) -> None:
         self._finds = finds
         self._turns = turns
         self._queue = queue
         self._canary = canary
-        self._limits = limits or Limits()
+        self._limits = limits or SweepLimits()
 
-    def run(self, received: Sequence[Received], remaining: Callable[[], float]) -> Swept:
+    def run(self, received: Sequence[SweepMessage], remaining: Callable[[], float]) -> SweepResult:
         """Does the sweeps of one delivery. `remaining` are the seconds until the function ends."""
         return asyncio.run(self._run(received, remaining))
 
-    async def _run(self, received: Sequence[Received], remaining: Callable[[], float]) -> Swept:
+    async def _run(
+        self, received: Sequence[SweepMessage], remaining: Callable[[], float]
+    ) -> SweepResult:
         asyncio.get_running_loop().set_default_executor(
             ThreadPoolExecutor(_THREADS, thread_name_prefix="sweep")
         )
@@ -123,14 +123,14 @@ class _Run:
 
     def __init__(
         self,
-        finds: Finds,
-        turns: Turns,
-        queue: Sends,
+        finds: FindsMembers,
+        turns: PageTests,
+        queue: SendsSweeps,
         canary: Canary,
-        limits: Limits,
+        limits: SweepLimits,
         remaining: Callable[[], float],
     ) -> None:
-        self.swept = Swept()
+        self.swept = SweepResult()
         self._finds = finds
         self._turns = turns
         self._queue = queue
@@ -146,7 +146,7 @@ class _Run:
         """Tests of begun pages that have not ended: under way, or waiting for a place."""
         self._fewer = asyncio.Event()
 
-    async def one(self, message: Received) -> None:
+    async def one(self, message: SweepMessage) -> None:
         """A message to its end; a failure of any kind is one more of `swept.failed`."""
         try:
             async with asyncio.timeout(max(0.0, self._remaining() - _LAST_SECONDS)):
@@ -171,9 +171,9 @@ class _Run:
             return False
         size = PART if len(keys) > PART else 1
         parts = [keys[at : at + size] for at in range(0, len(keys), size)]
-        orders = [Order(sweep.only(part[0], part[-1])) for part in parts]
+        orders = [SweepOrder(sweep.only(part[0], part[-1])) for part in parts]
         if members.rest:
-            orders.append(Order(members.rest))
+            orders.append(SweepOrder(members.rest))
         await asyncio.to_thread(self._queue.send, orders)
         return True
 
@@ -193,7 +193,7 @@ class _Run:
         if failures:
             raise failures[0]
         if rest:
-            await asyncio.to_thread(self._queue.send, [Order(rest)])
+            await asyncio.to_thread(self._queue.send, [SweepOrder(rest)])
             self.swept.handed_back += 1
 
     async def _room(self) -> bool:
@@ -213,14 +213,14 @@ class _Run:
         self._unfinished -= tests
         self._fewer.set()
 
-    async def _read(self, sweep: Sweep) -> Members:
+    async def _read(self, sweep: Sweep) -> MemberPage:
         try:
             return await asyncio.to_thread(self._finds.members, sweep, self._limits.page)
         except BaseException:
             self._pages.release()
             raise
 
-    async def _page(self, members: Members, minute: datetime, failures: list[Exception]) -> None:
+    async def _page(self, members: MemberPage, minute: datetime, failures: list[Exception]) -> None:
         """A page to its end; the pages beside it go on when it fails."""
         try:
             tested = await self._test(members, minute)
@@ -232,9 +232,11 @@ class _Run:
         finally:
             self._pages.release()
 
-    async def _test(self, members: Members, minute: datetime) -> list[tuple[Trial, CheckReport]]:
+    async def _test(
+        self, members: MemberPage, minute: datetime
+    ) -> list[tuple[MonitoredTest, CheckReport]]:
         """Everyone of a page, tested and judged."""
-        trials: Sequence[Trial] = ()
+        trials: Sequence[MonitoredTest] = ()
         try:
             trials = await asyncio.to_thread(self._turns.prepare, members, minute)
         finally:
@@ -242,21 +244,23 @@ class _Run:
         asked = _Asked(self._canary)
         reports = await asyncio.gather(*(self._attempt(trial, asked) for trial in trials))
         tested = list(zip(trials, reports, strict=True))
-        seen = [Seen(trial.places, report) for trial, report in tested]
-        if is_ours(seen, await asked.answer(seen)):
+        seen = [TargetsSeen(trial.places, report) for trial, report in tested]
+        if is_our_network(seen, await asked.answer(seen)):
             tested = [
-                (trial, excused(report) if report.code in UNREACHED else report)
+                (trial, excused_report(report) if report.code in UNREACHED else report)
                 for trial, report in tested
             ]
         return tested
 
-    async def _attempt(self, trial: Trial, asked: "_Asked") -> CheckReport:
+    async def _attempt(self, trial: MonitoredTest, asked: "_Asked") -> CheckReport:
         try:
             async with self._tests:
                 self._flying += 1
                 self.swept.most_in_flight = max(self.swept.most_in_flight, self._flying)
                 try:
-                    return await attempt(trial, self._limits.test_ms, on_failure=asked.at_once)
+                    return await run_with_reprobes(
+                        trial, self._limits.test_ms, on_failure=asked.at_once
+                    )
                 finally:
                     self._flying -= 1
         finally:
@@ -275,7 +279,7 @@ class _Asked:
         if self._first is None and report.code in UNREACHED:
             self._first = asyncio.ensure_future(self._canary.reached())
 
-    async def answer(self, page: Sequence[Seen]) -> bool | None:
+    async def answer(self, page: Sequence[TargetsSeen]) -> bool | None:
         """Whether it was reached both times; None without a canary, or if there was no need."""
         if self._first is None:
             return None

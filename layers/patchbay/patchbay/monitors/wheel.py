@@ -89,7 +89,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueMinutes:
     """What a dispatcher has to do at its minute."""
 
     minutes: tuple[datetime, ...]
@@ -104,16 +104,16 @@ def minute_of(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
 
 
-def due_minutes(watermark: datetime | None, scheduled: datetime) -> Due:
+def due_minutes(watermark: datetime | None, scheduled: datetime) -> DueMinutes:
     """The minutes after the watermark up to the scheduled one, at most the last 60.
 
     Without a watermark nothing was ever dispatched, so nothing was missed.
     """
     if watermark is None:
-        return Due((scheduled,), 0, timedelta(0))
+        return DueMinutes((scheduled,), 0, timedelta(0))
     behind = max(0, minute_number(scheduled) - minute_number(watermark))
     taken = min(behind, CATCH_UP // _MINUTE)
-    return Due(
+    return DueMinutes(
         tuple(scheduled - number * _MINUTE for number in range(taken)),
         behind - taken,
         max(timedelta(0), (behind - 1) * _MINUTE),
