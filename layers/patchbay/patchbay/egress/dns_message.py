@@ -38,6 +38,8 @@ _OPT: Final = 41
 _RESPONSE, _TRUNCATED, _RECURSION = 0x8000, 0x0200, 0x0100
 _OPCODE: Final = 0x7800
 _POINTER: Final = 0xC0
+_MISUNDERSTOOD: Final = frozenset({1, 4})
+"""Format error and not implemented: a server that says so need not repeat the question."""
 
 
 class NotAnAnswer(ValueError):
@@ -58,11 +60,13 @@ class DnsAnswer:
     is_truncated: bool = False
 
 
-def question(name: str, kind: RecordType, number: int) -> bytes:
-    """The message that asks for `kind` of `name` (a canonical host name), with the id `number`."""
-    header = _HEADER.pack(number, _RECURSION, 1, 0, 0, 1)
-    # EDNS: the size of answers that we take; no other extension.
-    extension = b"\0" + _RECORD.pack(_OPT, UDP_SIZE, 0, 0)
+def question(name: str, kind: RecordType, number: int, *, edns: bool = True) -> bytes:
+    """The message that asks for `kind` of `name` (a canonical host name), with the id `number`.
+
+    With `edns` (RFC 6891) it says which size of answers is taken, and nothing else.
+    """
+    header = _HEADER.pack(number, _RECURSION, 1, 0, 0, int(edns))
+    extension = b"\0" + _RECORD.pack(_OPT, UDP_SIZE, 0, 0) if edns else b""
     return header + _question(name, kind) + extension
 
 
@@ -84,8 +88,10 @@ def _question(name: str, kind: RecordType) -> bytes:
 
 def _read(message: bytes, name: str, kind: RecordType, number: int) -> DnsAnswer:
     got, flags, questions, answers, _, _ = _HEADER.unpack_from(message)
-    if got != number or not flags & _RESPONSE or flags & _OPCODE or questions != 1:
+    if got != number or not flags & _RESPONSE or flags & _OPCODE or questions > 1:
         raise NotAnAnswer
+    if not questions and flags & 0xF in _MISUNDERSTOOD:
+        return DnsAnswer(flags & 0xF)
     asked, end = _name(message, _HEADER.size)
     if asked != name or message[end : end + 4] != _question(name, kind)[-4:]:
         raise NotAnAnswer

@@ -1,79 +1,64 @@
 """The egress guard: every connection to what a tenant names is opened here, and nowhere else.
 
-1. `vet` judges the name, resolves it once, and judges every address; one bad address refuses them
-   all.
-2. `connect` dials only vetted addresses and looks at the peer it got. It never resolves again, so
-   a name that changes its answer in between (DNS rebinding) gains nothing.
-3. TLS is checked against the name. No proxy, netrc or key log of the environment is read, and no
+1. `vet` judges the name, resolves it, and judges every address; one bad address refuses them all.
+2. `connect` dials only vetted addresses and checks the peer it got. It never resolves again, so a
+   name that changes its answer in between (DNS rebinding) gains nothing.
+3. TLS is checked against the name. No proxy, netrc, or key log of the environment is read, and no
    connection is used twice.
 """
 
 import asyncio
-import errno
-import socket
 import ssl
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import chain, zip_longest
 from typing import Final, Self
 
 from patchbay.egress.addresses import Address
+from patchbay.egress.dialing import dial
 from patchbay.egress.dns_message import DnsAnswer, RecordType
 from patchbay.egress.failures import DialFailure, EgressBlocked, is_exhaustion
 from patchbay.egress.nameservers import Nameservers
 from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.resolver import Resolver, SystemResolver
+from patchbay.egress.stream import Stream
 from patchbay.egress.timings import DialTimings
+from patchbay.egress.tls import (
+    VERIFIED,
+    TlsOptions,
+    expires_at,
+    failure_of,
+    is_about_the_chain,
+    without_verification,
+)
 from patchbay.egress.url import literal_address, parse_host
 
 MAX_ADDRESSES: Final = 4
 DNS_SECONDS: Final = 5.0
 
-_UNREACHABLE: Final = frozenset(
-    {
-        errno.ENETUNREACH,
-        errno.EHOSTUNREACH,
-        errno.ENETDOWN,
-        errno.EHOSTDOWN,
-        errno.EADDRNOTAVAIL,
-        errno.EAFNOSUPPORT,
-        errno.EACCES,
-        errno.EPERM,
-    }
-)
-# OpenSSL's X509_V_ERR_* codes.
-_NOT_YET_VALID: Final = 9
-_EXPIRED: Final = 10
-_UNTRUSTED: Final = frozenset({18, 19, 20, 21})
-_WRONG_NAME: Final = frozenset({62, 64})
-_OLD_VERSION: Final = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"})
+type AskForTls = Callable[[Stream], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Vetted:
-    """A host and port that may be dialled, and the only addresses it may be dialled at."""
+    """A host and port that may be dialed, and the only addresses it may be dialed at."""
 
     host: str
     port: int
     addresses: tuple[Address, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenConnection:
-    """An open connection of one test. Whoever got it closes it."""
+@dataclass(slots=True)
+class _Memory:
+    """What one test has learned of the network."""
 
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def close(self) -> None:
-        """Drops the connection at once: waiting for the other side would be in its hands."""
-        self.writer.transport.abort()
+    lookups: dict[str, tuple[Address, ...]] = field(default_factory=dict)
+    answered: dict[tuple[str, int], Address] = field(default_factory=dict)
 
 
 class EgressGuard:
-    """Vets and dials. One per process; it holds no state of a test."""
+    """Vets and dials. One per process; `for_test` makes the one of a test."""
 
     def __init__(
         self,
@@ -83,10 +68,12 @@ class EgressGuard:
         tls_context: ssl.SSLContext | None = None,
         nameservers: Nameservers | None = None,
     ) -> None:
+        """`tls_context` replaces the one that verifies servers against the system's authorities."""
         self._policy = policy
         self._resolver = resolver or SystemResolver()
         self._tls_context = tls_context
         self._nameservers = nameservers or Nameservers()
+        self._memory: _Memory | None = None
 
     @classmethod
     def configured(cls, egress_allow: str, own_host_names: str, dns_resolver: str) -> Self:
@@ -100,8 +87,18 @@ class EgressGuard:
 
         For the names under which this installation is called, known only when it is.
         """
+        return self._copy(self._policy.excluding(own_names))
+
+    def for_test(self) -> Self:
+        """This guard, for one test: it looks a name up once, and dials first the address that has
+        answered before."""
+        copy = self._copy(self._policy)
+        copy._memory = _Memory()
+        return copy
+
+    def _copy(self, policy: EgressPolicy) -> Self:
         return type(self)(
-            self._policy.excluding(own_names),
+            policy,
             resolver=self._resolver,
             tls_context=self._tls_context,
             nameservers=self._nameservers,
@@ -110,9 +107,9 @@ class EgressGuard:
     async def records(self, name: str, kind: RecordType, *, deadline: float) -> DnsAnswer:
         """What the public DNS holds under `name`, from the operator's name servers.
 
-        No address in the answer may be dialled for it. Raises EgressBlocked for a name that is not
-        public, whatever an operator allows to dial: asking for it would tell it to strangers; and
-        DialFailure `dns_error` when no server answers.
+        No address in the answer may be dialed for it. Raises EgressBlocked for a name that is not
+        public, whatever an operator allows to dial: asking for it would reveal it to strangers;
+        and DialFailure `dns_error` when no server answers.
         """
         host = parse_host(name)
         if literal_address(host) is not None:
@@ -135,19 +132,13 @@ class EgressGuard:
         `host` is a name or an IP address, `deadline` a time of the event loop; a lookup never
         takes more than 5 seconds. Raises EgressBlocked, or DialFailure `dns_error`.
         """
-        loop = asyncio.get_running_loop()
         timings = timings or DialTimings()
         host = parse_host(host)
         address = literal_address(host)
         if address is None:
             self._policy.judge_name(host)
             timings.egress_ms = 0
-            started = loop.time()
-            limit = started + DNS_SECONDS
-            try:
-                addresses = await self._resolve(host, min(deadline or limit, limit))
-            finally:
-                timings.dns_ms = _ms(loop.time() - started)
+            addresses = await self._look_up(host, deadline, timings)
         else:
             addresses = (address,)
         self._policy.judge_addresses(host, addresses, port, protocol)
@@ -158,55 +149,104 @@ class EgressGuard:
         self,
         vetted: Vetted,
         *,
-        tls: bool,
         deadline: float,
+        tls: TlsOptions | None = None,
+        ask_for_tls: AskForTls | None = None,
         timings: DialTimings | None = None,
-        verify: bool = True,
-        tls_request: bytes = b"",
-    ) -> OpenConnection:
-        """Dials until `deadline`, a time of the event loop.
+    ) -> Stream:
+        """Dials until `deadline`, a time of the event loop; in the clear without `tls`.
 
-        The addresses are tried in order, each with its share of the time that is left.
-        `tls_request` is sent first, in the clear, to servers that have to be asked for TLS; if they
-        answer anything but `S` nothing more is sent. Without `verify` any certificate will do.
+        A server that has to be asked for TLS is asked by `ask_for_tls`, in the clear; it raises
+        DialFailure if the server declines. If more arrives in the clear after the server agreed,
+        the connection ends: it must not be taken for a part of the session.
 
-        Raises DialFailure of category network, or `provider_timeout` when TLS was not agreed in
+        Raises DialFailure of category network, or `provider_timeout` if TLS was not agreed in
         time.
         """
         loop = asyncio.get_running_loop()
         timings = timings or DialTimings()
-        started = loop.time()
-        try:
-            sock = await _dial(vetted, deadline)
-        finally:
-            timings.tcp_ms = _ms(loop.time() - started)
-        if not tls:
-            return OpenConnection(*await asyncio.open_connection(sock=sock))
+        stream = await self._dial(vetted, deadline, timings)
+        if tls is None:
+            return stream
         started = loop.time()
         try:
             async with asyncio.timeout_at(deadline):
-                if tls_request:
-                    await _ask_for_tls(sock, tls_request)
-                reader, writer = await asyncio.open_connection(
-                    sock=sock,
-                    ssl=self._context(verify=verify),
-                    server_hostname=vetted.host,
-                )
+                if ask_for_tls:
+                    await ask_for_tls(stream)
+                if stream.has_unread:
+                    raise _spoke_in_the_clear()
+                await stream.start_tls(self._context(tls), vetted.host)
         except BaseException as error:
-            sock.close()
-            failure = _tls_failure(error)
+            stream.close()
+            sent: Sequence[bytes] = ()
+            if ask_for_tls is None and is_about_the_chain(error):
+                sent = await self._certificates(vetted, tls, deadline)
+            failure = failure_of(error, chain=sent, has_client_certificate=tls.client is not None)
             if failure is None:
                 raise
             raise failure from error
         finally:
             timings.tls_ms = _ms(loop.time() - started)
-        timings.certificate_expires_at = _expires_at(writer)
-        return OpenConnection(reader, writer)
+        if stream.tls:
+            timings.note_certificate(expires_at(stream.tls))
+        return stream
 
-    def _context(self, *, verify: bool) -> ssl.SSLContext:
-        if not verify:
-            return unverified_tls_context()
-        return self._tls_context or default_tls_context()
+    async def _dial(self, vetted: Vetted, deadline: float, timings: DialTimings) -> Stream:
+        """Dials the address first that has answered this test before."""
+        loop = asyncio.get_running_loop()
+        addresses = vetted.addresses
+        place = vetted.host, vetted.port
+        if self._memory and (known := self._memory.answered.get(place)) in addresses:
+            addresses = (known, *(address for address in addresses if address != known))
+        started = loop.time()
+        try:
+            sock = await dial(addresses, vetted.port, deadline)
+        finally:
+            timings.tcp_ms = _ms(loop.time() - started)
+        if self._memory and len(addresses) > 1:
+            self._memory.answered[place] = ip_address(sock.getpeername()[0])
+        return Stream(sock)
+
+    async def _certificates(
+        self, vetted: Vetted, tls: TlsOptions, deadline: float
+    ) -> Sequence[bytes]:
+        """The certificates that a server sends, for the words on why they are not trusted.
+
+        OpenSSL does not keep a chain that it has refused, so it is asked for once more, and nothing
+        else is sent on that connection. Empty if there is no answer.
+        """
+        try:
+            async with asyncio.timeout_at(deadline):
+                stream = await self._dial(vetted, deadline, DialTimings())
+                try:
+                    await stream.start_tls(without_verification(tls).context(), vetted.host)
+                    return stream.tls.get_unverified_chain() if stream.tls else ()
+                finally:
+                    stream.close()
+        except (DialFailure, OSError):
+            return ()
+
+    def _context(self, tls: TlsOptions) -> ssl.SSLContext:
+        if self._tls_context and tls == VERIFIED:
+            return self._tls_context
+        return tls.context()
+
+    async def _look_up(
+        self, host: str, deadline: float | None, timings: DialTimings
+    ) -> tuple[Address, ...]:
+        if self._memory and (known := self._memory.lookups.get(host)):
+            timings.dns_ms = 0
+            return known
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        limit = started + DNS_SECONDS
+        try:
+            addresses = await self._resolve(host, min(deadline or limit, limit))
+        finally:
+            timings.dns_ms = _ms(loop.time() - started)
+        if self._memory:
+            self._memory.lookups[host] = addresses
+        return addresses
 
     async def _resolve(self, host: str, deadline: float) -> tuple[Address, ...]:
         try:
@@ -228,120 +268,12 @@ class EgressGuard:
         return addresses
 
 
-@cache
-def default_tls_context() -> ssl.SSLContext:
-    """The system's authorities, TLS 1.2 or later: Python's defaults without SSLKEYLOGFILE.
-
-    Made once: loading the authorities takes tens of milliseconds.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
-    context.load_default_certs()
-    return context
-
-
-@cache
-def unverified_tls_context() -> ssl.SSLContext:
-    """Encrypts towards whoever answers: only for protocols that prove the server in another way."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-async def _ask_for_tls(sock: socket.socket, request: bytes) -> None:
-    """Asks on the bare socket and takes one byte: what a server, or whoever sits between, sends
-    after it in the clear is then read as TLS, and fails as such."""
-    loop = asyncio.get_running_loop()
-    await loop.sock_sendall(sock, request)
-    answer = await loop.sock_recv(sock, 1)
-    if not answer:
-        raise ConnectionResetError
-    if answer != b"S":
-        raise DialFailure(
-            "tls_error",
-            "The server does not offer TLS; nothing was sent in the clear.",
-            phase="tls",
-        )
-
-
-def _expires_at(writer: asyncio.StreamWriter) -> float | None:
-    certificate = writer.get_extra_info("peercert")
-    return ssl.cert_time_to_seconds(certificate["notAfter"]) if certificate else None
-
-
-async def _dial(vetted: Vetted, deadline: float) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    failures: list[DialFailure] = []
-    for index, address in enumerate(vetted.addresses):
-        now = loop.time()
-        share = (deadline - now) / (len(vetted.addresses) - index)
-        try:
-            return await _dial_address(address, vetted.port, now + share)
-        except OSError as error:
-            failures.append(_dial_failure(error))
-    # That a host has no route over one of the address families says little: the rest tells more.
-    raise next((f for f in failures if f.code != "network_unreachable"), failures[0])
-
-
-async def _dial_address(address: Address, port: int, deadline: float) -> socket.socket:
-    text = str(address)
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        async with asyncio.timeout_at(deadline):
-            await asyncio.get_running_loop().sock_connect(sock, (text, port))
-        peer = sock.getpeername()[0]
-        if peer != text and ip_address(peer) != address:
-            raise EgressBlocked("address", "The connection reached another address.")
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _dial_failure(error: OSError) -> DialFailure:
-    if isinstance(error, TimeoutError):
-        return DialFailure("connect_timeout", "The host did not answer in time.", phase="tcp")
-    if isinstance(error, ConnectionRefusedError):
-        return DialFailure("connection_refused", "The host refused the connection.", phase="tcp")
-    if isinstance(error, ConnectionError):
-        return DialFailure("connection_reset", "The host cut the connection.", phase="tcp")
-    if error.errno in _UNREACHABLE:
-        return DialFailure("network_unreachable", "The host can't be reached.", phase="tcp")
-    # Out of file descriptors and the like: a fault of ours, not of the host.
-    raise error
-
-
-def _tls_failure(error: BaseException) -> DialFailure | None:
-    """What a failed handshake means, or None when it was no handshake's failure."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        if error.verify_code == _EXPIRED:
-            return DialFailure(
-                "certificate_expired", "The server's certificate has expired.", phase="tls"
-            )
-        reason = "is not valid"
-        if error.verify_code in _UNTRUSTED:
-            reason = "is not signed by a trusted authority"
-        elif error.verify_code in _WRONG_NAME:
-            reason = "is for another name"
-        elif error.verify_code == _NOT_YET_VALID:
-            reason = "is not valid yet"
-        return DialFailure("tls_error", f"The server's certificate {reason}.", phase="tls")
-    if isinstance(error, ssl.SSLError) and error.reason in _OLD_VERSION:
-        return DialFailure("tls_error", "The server does not speak TLS 1.2 or later.", phase="tls")
-    if isinstance(error, ssl.SSLError):
-        return DialFailure("tls_error", "TLS could not be agreed with the server.", phase="tls")
-    if isinstance(error, TimeoutError):
-        return DialFailure("provider_timeout", "TLS was not agreed in time.", phase="tls")
-    if isinstance(error, ConnectionError):
-        return DialFailure(
-            "connection_reset", "The server cut the connection during TLS.", phase="tls"
-        )
-    return None
+def _spoke_in_the_clear() -> DialFailure:
+    return DialFailure(
+        "tls_error",
+        "The server sent more in the clear after it had agreed to TLS.",
+        phase="tls",
+    )
 
 
 def _choose(addresses: Iterable[Address]) -> tuple[Address, ...]:

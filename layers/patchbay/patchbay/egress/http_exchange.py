@@ -1,95 +1,139 @@
 """One HTTP/1.1 request and its answer, on a fresh connection of the guard.
 
+The head comes first: status and headers are there as soon as they have arrived, and the body is
+read only by a caller that asks for it. Whatever is wrong with a body (long, slow, cut off, in a
+coding that does not fit) is said beside what could be read, and takes nothing from the head.
+
 The other side is taken for hostile: what it may send is limited in bytes and in time, whatever it
 does. The deadline is absolute, so answering a byte at a time gains nothing.
 """
 
 import asyncio
 import ssl
-import zlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import h11
-
+from patchbay.egress.content import (
+    MAX_CONTENT,
+    CodingError,
+    ContentTooLarge,
+    decoded,
+    json_of,
+    text_of,
+)
 from patchbay.egress.failures import DialFailure
-from patchbay.egress.guard import EgressGuard, OpenConnection
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.http1 import (
+    MAX_HEAD,
+    AnswerReader,
+    Head,
+    NotHttp,
+    Quirk,
+    TooLarge,
+    request_bytes,
+)
 from patchbay.egress.request import HttpRequest
+from patchbay.egress.stream import Stream
 from patchbay.egress.timings import DialTimings
+from patchbay.egress.tls import VERIFIED, failure_of
 
-MAX_BODY: Final = 64 * 1024
-# A status line with all headers, an interim response, a chunk's header, or the trailers.
-MAX_HEAD: Final = 32 * 1024
-MAX_HEADER_LINE: Final = 8 * 1024
-MAX_INTERIM: Final = 10
-# Each chunk is work, however small it is: 64 KiB in chunks of a byte would be a second of it.
-MAX_PARTS: Final = 4096
-# Everything received: room for the framing of a body in small chunks, not for framing without end.
-MAX_WIRE: Final = MAX_HEAD + 4 * MAX_BODY
-_READ: Final = 16 * 1024
+MAX_WIRE: Final = MAX_HEAD + 4 * MAX_CONTENT
+"""Bytes received in all: room for a body in small chunks, not for framing without end."""
 
 _DEFAULT_HEADERS: Final = (("User-Agent", "Patchbay/1"), ("Accept", "application/json, */*;q=0.5"))
 _OWN_HEADERS: Final = (("Accept-Encoding", "identity"), ("Connection", "close"))
-_DEFLATED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 @dataclass(frozen=True, slots=True)
+class HttpBody:
+    """The body of an answer, without its content codings, as far as it could be read.
+
+    `problem` says why there is no more of it, None if it is whole.
+    """
+
+    data: bytes
+    content_type: str = ""
+    problem: DialFailure | None = None
+
+    def text(self) -> str:
+        return text_of(self.data, self.content_type)
+
+    def json(self) -> object:
+        """Raises ValueError, RecursionError."""
+        return json_of(self.data, self.content_type)
+
+
 class HttpResponse:
-    """`headers` are by lower-case name, repeated ones joined by `, `; `body` is decompressed."""
+    """The head of an answer, and a body that is read when it is asked for."""
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    def __init__(self, head: Head, receiver: "_Receiver") -> None:
+        self._head = head
+        self._receiver = receiver
+        self._body: HttpBody | None = None
+
+    @property
+    def status(self) -> int:
+        return self._head.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By lower-case name, repeated ones joined by `, `."""
+        return self._head.headers
+
+    @property
+    def quirks(self) -> tuple[Quirk, ...]:
+        """Why the answer is not valid HTTP, if it is not."""
+        return self._head.quirks
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case, without parameters; empty if there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    async def body(self, *, deadline: float) -> HttpBody:
+        """Reads the body until `deadline`, a time of the event loop. Raises nothing of a dial: what
+        went wrong is the body's `problem`."""
+        if self._body is None:
+            self._body = await self._receiver.body(self._head, deadline)
+        return self._body
 
 
+@asynccontextmanager
 async def exchange(
     guard: EgressGuard,
     request: HttpRequest,
     *,
     deadline: float,
     timings: DialTimings | None = None,
-    head_only: bool = False,
-) -> HttpResponse:
-    """Sends `request` and reads the whole answer, until `deadline` (a time of the event loop).
+) -> AsyncIterator[HttpResponse]:
+    """Sends `request`, and gives the answer as soon as its head is there; the connection is closed
+    at the end of the block.
 
-    With `head_only` the answer's body is not waited for, and is empty here.
-    Redirects are answers like others. Raises DialFailure: of the guard, or `provider_timeout`,
-    `connection_reset`, `tls_error`, `response_too_large` and `unexpected_response` (no HTTP).
+    `deadline` is a time of the event loop. Redirects are answers like others. Raises DialFailure:
+    of the guard, or `provider_timeout`, `connection_reset`, `tls_error` and its kin,
+    `response_too_large` and `unexpected_response` (not HTTP).
     """
-    target = request.target
-    vetted = await guard.vet(target.host, target.port, "http", deadline=deadline, timings=timings)
-    connection = await guard.connect(
-        vetted, tls=target.scheme == "https", deadline=deadline, timings=timings
-    )
+    timings = timings or DialTimings()
+    url = request.target
+    vetted = await guard.vet(url.host, url.port, "http", deadline=deadline, timings=timings)
+    tls = (request.tls or VERIFIED) if url.scheme == "https" else None
+    stream = await guard.connect(vetted, tls=tls, deadline=deadline, timings=timings)
     try:
-        async with asyncio.timeout_at(deadline):
-            return await _talk(connection, request, timings or DialTimings(), head_only=head_only)
-    except TimeoutError as error:
-        raise DialFailure("provider_timeout", "The provider did not answer in time.") from error
-    except ssl.SSLError as error:
-        raise DialFailure("tls_error", "The TLS connection broke.") from error
-    except ConnectionError as error:
-        raise DialFailure("connection_reset", "The provider cut the connection.") from error
+        receiver = _Receiver(stream, request, timings)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await stream.send(_message(request))
+                head = await receiver.head()
+        except (TimeoutError, OSError) as error:
+            raise _failure(error, request) from error
+        yield HttpResponse(head, receiver)
     finally:
-        connection.close()
+        stream.close()
 
 
-async def _talk(
-    connection: OpenConnection, request: HttpRequest, timings: DialTimings, *, head_only: bool
-) -> HttpResponse:
-    wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-    head = h11.Request(method=request.method, target=request.target.path, headers=_headers(request))
-    message = [wire.send(head)]
-    if request.body:
-        message.append(wire.send(h11.Data(data=request.body)))
-    message.append(wire.send(h11.EndOfMessage()))
-    connection.writer.write(b"".join(part for part in message if part))
-    await connection.writer.drain()
-    return await _Receiver(connection.reader, wire, timings).receive(head_only=head_only)
-
-
-def _headers(request: HttpRequest) -> list[tuple[str, str]]:
+def _message(request: HttpRequest) -> bytes:
     given = {name.lower() for name, _ in request.headers}
     headers = [("Host", request.target.authority)]
     headers += [header for header in _DEFAULT_HEADERS if header[0].lower() not in given]
@@ -97,118 +141,102 @@ def _headers(request: HttpRequest) -> list[tuple[str, str]]:
     headers += _OWN_HEADERS
     if request.body or request.method not in {"GET", "HEAD", "OPTIONS"}:
         headers.append(("Content-Length", str(len(request.body))))
-    return headers
+    return request_bytes(request.method, request.target.path, tuple(headers), request.body)
 
 
 class _Receiver:
-    """Reads one response within the budgets."""
+    """Reads one answer within the limits."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, wire: h11.Connection, timings: DialTimings
-    ) -> None:
-        self._reader = reader
+    def __init__(self, stream: Stream, request: HttpRequest, timings: DialTimings) -> None:
+        self._stream = stream
+        self._request = request
         self._timings = timings
         self._asked_at = asyncio.get_running_loop().time()
-        self._wire = wire
+        self._reader = AnswerReader(request.method)
         self._received = 0
-        self._ended = False
+        self._content = bytearray()
 
-    async def receive(self, *, head_only: bool) -> HttpResponse:
-        head = await self._head()
-        body, parts = bytearray(), 0
-        while not head_only and not isinstance(
-            event := await self._event(answered=True), h11.EndOfMessage
-        ):
-            if not isinstance(event, h11.Data):
-                raise _no_http()
-            body += event.data
-            parts += 1
-            if len(body) > MAX_BODY or parts > MAX_PARTS:
-                raise _too_large()
-        headers: dict[str, str] = {}
-        for raw_name, raw_value in head.headers:
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return HttpResponse(head.status_code, headers, _decompress(bytes(body), headers))
+    async def head(self) -> Head:
+        """Raises DialFailure, OSError."""
+        while self._reader.head is None:
+            await self._receive()
+        return self._reader.head
 
-    async def _head(self) -> h11.Response:
-        for _ in range(MAX_INTERIM + 1):
-            event = await self._event(answered=False)
-            if isinstance(event, h11.Response):
-                return event
-            if isinstance(event, h11.ConnectionClosed):
-                raise _cut()
-            if not isinstance(event, h11.InformationalResponse):
-                raise _no_http()
-        raise DialFailure("unexpected_response", "The provider sent too many interim responses.")
-
-    async def _event(self, *, answered: bool) -> object:
+    async def body(self, head: Head, deadline: float) -> HttpBody:
+        problem: DialFailure | None = None
         try:
-            while (event := self._wire.next_event()) is h11.NEED_DATA:
-                data = await self._reader.read(_READ)
-                if not self._received and data:
-                    self._note_first_byte()
-                self._received += len(data)
-                self._ended = not data
-                if self._received > MAX_WIRE:
-                    raise _too_large()
-                self._wire.receive_data(data)
-        except h11.RemoteProtocolError as error:
-            raise self._broken(error, answered=answered) from error
-        return event
+            async with asyncio.timeout_at(deadline):
+                while not self._reader.is_complete and len(self._content) <= MAX_CONTENT:
+                    await self._receive()
+        except DialFailure as failure:
+            problem = failure
+        except (TimeoutError, OSError) as error:
+            problem = _failure(error, self._request)
+        if len(self._content) > MAX_CONTENT:
+            problem = _too_large()
+        return _read(bytes(self._content[:MAX_CONTENT]), head, problem)
 
-    def _note_first_byte(self) -> None:
-        waited = asyncio.get_running_loop().time() - self._asked_at
-        self._timings.first_byte_ms = round(waited * 1000)
+    async def _receive(self) -> None:
+        data = await self._stream.receive()
+        if not self._received and data:
+            waited = asyncio.get_running_loop().time() - self._asked_at
+            self._timings.first_byte_ms = round(waited * 1000)
+        self._received += len(data)
+        try:
+            if data:
+                self._content += self._reader.feed(data)
+            elif not self._reader.end():
+                raise _cut(answered=self._reader.head is not None)
+        except NotHttp as error:
+            raise _not_http() from error
+        except TooLarge as error:
+            raise _too_large() from error
+        if self._received > MAX_WIRE and not self._reader.is_complete:
+            raise _too_large()
 
-    def _broken(self, error: h11.RemoteProtocolError, *, answered: bool) -> DialFailure:
-        if self._ended and (answered or not self._received):
-            return _cut()
-        # h11's hint for "more than max_incomplete_event_size": many lines, or one that is no
-        # header.
-        if error.error_status_hint == 431:
-            lines = self._wire.trailing_data[0].split(b"\n")
-            if max(map(len, lines)) <= MAX_HEADER_LINE:
-                return _too_large()
-        return _no_http()
 
-
-def _decompress(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """The body without its `Content-Encoding`: asked for was none, but some servers send gzip
-    anyway.
-
-    Raises DialFailure: `response_too_large` beyond 64 KiB, `unexpected_response` for several
-    codings or one that is not gzip or deflate.
-    """
-    coding = headers.get("content-encoding", "identity").strip().lower()
-    if coding == "identity" or not body:
-        return body
-    if coding not in _DEFLATED:
-        raise DialFailure(
-            "unexpected_response", "The answer is compressed in a way that was not asked for."
-        )
-    # 32 makes zlib tell gzip from zlib by the header.
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+def _read(data: bytes, head: Head, problem: DialFailure | None) -> HttpBody:
+    content_type = head.headers.get("content-type", "")
     try:
-        plain = inflater.decompress(body, MAX_BODY + 1)
-    except zlib.error as error:
-        raise DialFailure("unexpected_response", "The answer's compression is broken.") from error
-    if len(plain) > MAX_BODY:
-        raise _too_large()
-    if not inflater.eof:
-        raise DialFailure("unexpected_response", "The answer's compression is broken.")
-    return plain
+        data = decoded(data, head.headers.get("content-encoding", ""))
+    except ContentTooLarge as error:
+        data, problem = error.data, problem or _too_large()
+    except CodingError as error:
+        data, problem = error.data, problem or _unreadable()
+    return HttpBody(data, content_type, problem)
+
+
+def _failure(error: Exception, request: HttpRequest) -> DialFailure:
+    """What the end of a connection means, once it was open."""
+    if isinstance(error, TimeoutError):
+        return DialFailure("provider_timeout", "The provider did not answer in time.")
+    if isinstance(error, ssl.SSLError):
+        has_certificate = request.tls is not None and request.tls.client is not None
+        failure = failure_of(error, has_client_certificate=has_certificate)
+        if failure and failure.code != "tls_error":
+            failure.phase = None  # the handshake was good for this side: the request was not
+            return failure
+        return DialFailure("tls_error", "The TLS connection broke.")
+    if isinstance(error, ConnectionError):
+        return DialFailure("connection_reset", "The provider closed the connection.")
+    raise error
 
 
 def _too_large() -> DialFailure:
     return DialFailure("response_too_large", "The answer is larger than a check reads.")
 
 
-def _no_http() -> DialFailure:
+def _not_http() -> DialFailure:
     return DialFailure("unexpected_response", "The answer is not valid HTTP.")
 
 
-def _cut() -> DialFailure:
+def _unreadable() -> DialFailure:
+    return DialFailure("unexpected_response", "The answer's compression is broken.")
+
+
+def _cut(*, answered: bool) -> DialFailure:
+    if answered:
+        return DialFailure("connection_reset", "The provider cut its answer off.")
     return DialFailure(
         "connection_reset", "The provider closed the connection before it had answered."
     )

@@ -26,8 +26,14 @@ PUBLIC: Final = "1.1.1.1,9.9.9.9"
 """Cloudflare's and Quad9's: public resolvers that know no private zone of ours."""
 TRY_SECONDS: Final = 1.5
 _MAX_DATAGRAM: Final = 4096
+GRACE_SECONDS: Final = 0.25
+"""How long IPv6 addresses are waited for once there are IPv4 addresses. Some zones and firewalls
+drop questions for AAAA; RFC 8305 §3 asks for a short wait (it says 50 ms, of a nearby server)."""
 _ANSWERS: Final = frozenset({0, 3})
 """The codes that answer: success, and no such name."""
+_NO_EDNS: Final = frozenset({1, 4})
+"""What servers answer that refuse EDNS: format error, not implemented. They are asked once more
+without it (RFC 6891 §7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,8 @@ class Nameservers:
 
         Raises OSError if this process can't open a socket (`is_exhaustion`): no server was asked.
         Each server has a share of the time until `deadline` (a time of the event loop), and at most
-        1.5 s when another one is left; the next one is asked what is missing.
+        1.5 s when another one is left; the next one is asked what is missing. AAAA is not waited
+        for much longer than A.
         """
         loop = asyncio.get_running_loop()
         found: dict[RecordType, DnsAnswer] = {}
@@ -87,27 +94,43 @@ class Nameservers:
             missing = [kind for kind in kinds if kind not in found]
             try:
                 async with asyncio.timeout_at(until):
-                    await _ask(server, name, missing, found)
+                    # A server that is asked again may be one that drops what has EDNS.
+                    edns = server not in self._servers[:index]
+                    await _ask(server, name, missing, found, edns=edns)
             except (OSError, NotAnAnswer, EOFError) as error:
                 if is_exhaustion(error):
                     raise
                 continue
-            if len(found) == len(kinds):
+            if len(found) == len(kinds) or _is_enough(found):
                 break
         return {kind: found[kind] for kind in kinds if kind in found}
 
 
+def _is_enough(found: Mapping[RecordType, DnsAnswer]) -> bool:
+    """Whether a host can be dialed with what was found."""
+    return "A" in found and bool(found["A"].values)
+
+
 async def _ask(
-    server: Nameserver, name: str, kinds: Sequence[RecordType], found: dict[RecordType, DnsAnswer]
+    server: Nameserver,
+    name: str,
+    kinds: Sequence[RecordType],
+    found: dict[RecordType, DnsAnswer],
+    *,
+    edns: bool,
 ) -> None:
     """Puts into `found` what the server has an answer to; it stays there if the rest fails."""
     numbers = {kind: secrets.randbelow(0x1_0000) for kind in kinds}
     truncated = []
-    async for kind, answer in _over_udp(server, name, numbers):
-        if answer.is_truncated:
-            truncated.append(kind)
-        elif answer.code in _ANSWERS:
-            found[kind] = answer
+    with _socket(server, socket.SOCK_DGRAM) as sock:
+        # Connected: the system drops what comes from anyone else, and says when nobody listens.
+        # Neither this nor sending waits for anything.
+        sock.connect((str(server.address), server.port))
+        async for kind, answer in _over_udp(sock, name, numbers, found, edns=edns):
+            if answer.is_truncated:
+                truncated.append(kind)
+            elif answer.code in _ANSWERS:
+                found[kind] = answer
     for kind in truncated:
         message = question(name, kind, numbers[kind])
         answer = read_answer(await _over_tcp(server, message), name, kind, numbers[kind])
@@ -118,32 +141,44 @@ async def _ask(
 
 
 async def _over_udp(
-    server: Nameserver, name: str, numbers: Mapping[RecordType, int]
+    sock: socket.socket,
+    name: str,
+    numbers: Mapping[RecordType, int],
+    found: Mapping[RecordType, DnsAnswer],
+    *,
+    edns: bool,
 ) -> AsyncIterator[tuple[RecordType, DnsAnswer]]:
     """The answers as they come: all questions go through one socket, for sockets are few."""
     loop = asyncio.get_running_loop()
-    waiting = dict(numbers)
-    with _socket(server, socket.SOCK_DGRAM) as sock:
-        # Connected: the system drops what comes from anyone else, and tells when nobody listens.
-        # Neither this nor sending waits for anything.
-        sock.connect((str(server.address), server.port))
-        for kind, number in numbers.items():
-            sock.send(question(name, kind, number))
-        while waiting:
-            data = await loop.sock_recv(sock, _MAX_DATAGRAM)
-            for kind, number in waiting.items():
-                try:
-                    answer = read_answer(data, name, kind, number)
-                except NotAnAnswer:
-                    # Forged or garbled, unless it is another one's: the real one may still come.
-                    continue
-                del waiting[kind]
-                yield kind, answer
+    waiting, with_edns = dict(numbers), set(numbers if edns else ())
+    for kind, number in numbers.items():
+        sock.send(question(name, kind, number, edns=edns))
+    grace: float | None = None
+    while waiting:
+        if waiting.keys() == {"AAAA"} and _is_enough(found):
+            grace = grace or loop.time() + GRACE_SECONDS
+        try:
+            async with asyncio.timeout_at(grace):
+                data = await loop.sock_recv(sock, _MAX_DATAGRAM)
+        except TimeoutError:
+            return
+        for kind, number in waiting.items():
+            try:
+                answer = read_answer(data, name, kind, number)
+            except NotAnAnswer:
+                # Forged or garbled, unless it is another one's: the real one may still come.
+                continue
+            if answer.code in _NO_EDNS and kind in with_edns:
+                with_edns.remove(kind)
+                sock.send(question(name, kind, number, edns=False))
                 break
-            else:
-                # What has arrived already is read without waiting: a flood of it must leave the
-                # others, and the time limit, their turn.
-                await asyncio.sleep(0)
+            del waiting[kind]
+            yield kind, answer
+            break
+        else:
+            # What has arrived already is read without waiting: a flood of it must leave the
+            # others, and the time limit, their turn.
+            await asyncio.sleep(0)
 
 
 async def _over_tcp(server: Nameserver, message: bytes) -> bytes:

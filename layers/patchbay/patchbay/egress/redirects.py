@@ -1,4 +1,4 @@
-"""Where an HTTP request goes after a redirect, if it may.
+"""Where an HTTP request goes after a redirect, if it may (RFC 9110 §15.4, RFC 3986 §5).
 
 Every hop is parsed and vetted like the first. A hop to another origin carries nothing of the
 step's headers, so no credential crosses an origin; from https to http there is no hop at all.
@@ -14,7 +14,13 @@ from patchbay.egress.url import HttpUrl, parse_url
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS: Final = 5
-_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_REFERENCE: Final = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?(?://(?P<authority>[^/?#]*))?"
+    r"(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?:#.*)?",
+    re.DOTALL,
+)
+"""RFC 3986, appendix B."""
+_UNSAFE: Final = re.compile(r"[^!-~]")
 
 
 def after_redirect(request: HttpRequest, status: int, location: str) -> HttpRequest:
@@ -23,7 +29,7 @@ def after_redirect(request: HttpRequest, status: int, location: str) -> HttpRequ
     Raises EgressBlocked: `parse` or `scheme` of the new URL, or `redirect` when it may not be
     followed.
     """
-    target = parse_url(_resolve(request.target, location))
+    target = parse_url(resolve(request.target, location))
     if request.method not in {"GET", "HEAD"} and status != 303:
         raise EgressBlocked("redirect", "Only GET and HEAD requests are redirected.")
     if request.target.scheme == "https" and target.scheme == "http":
@@ -34,12 +40,52 @@ def after_redirect(request: HttpRequest, status: int, location: str) -> HttpRequ
     return HttpRequest(method, target)
 
 
-def _resolve(base: HttpUrl, location: str) -> str:
-    """An absolute URL. Only forms that everyone resolves alike: absolute, `//host`, and `/path`."""
-    if _ABSOLUTE.match(location):
+def resolve(base: HttpUrl, location: str) -> str:
+    """The absolute URL that `location`, a URI reference, means beside `base` (RFC 3986 §5.2).
+
+    Its fragment is for browsers, and dropped. Spaces and characters beyond ASCII are encoded, as
+    browsers and curl do. The result is not judged here: it is parsed like any other URL.
+    """
+    reference = _REFERENCE.fullmatch(_encoded(location.strip()))
+    if reference is None:
         return location
-    if location.startswith("//"):
-        return f"{base.scheme}:{location}"
-    if location.startswith("/"):
-        return f"{base.scheme}://{base.authority}{location}"
-    raise EgressBlocked("redirect", "The redirect has no absolute URL or path.")
+    scheme, authority = reference["scheme"], reference["authority"]
+    path, query = reference["path"], reference["query"] or ""
+    if scheme is not None:
+        if authority is None:
+            return location
+        return f"{scheme}://{authority}{_without_dots(path)}{query}"
+    if authority is not None:
+        return f"{base.scheme}://{authority}{_without_dots(path)}{query}"
+    base_path, mark, base_query = base.path.partition("?")
+    if not path:
+        path, query = base_path, query or mark + base_query
+    elif path.startswith("/"):
+        path = _without_dots(path)
+    else:
+        path = _without_dots(base_path[: base_path.rindex("/") + 1] + path)
+    return f"{base.scheme}://{base.authority}{path}{query}"
+
+
+def _without_dots(path: str) -> str:
+    """RFC 3986 §5.2.4."""
+    kept: list[str] = []
+    segments = path.split("/")
+    for segment in segments:
+        if segment == "..":
+            if len(kept) > 1:
+                kept.pop()
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in (".", ".."):
+        kept.append("")
+    return "/".join(kept)
+
+
+def _encoded(text: str) -> str:
+    """Bytes of a header arrive as Latin-1, one character each."""
+    return _UNSAFE.sub(lambda match: _percent(match[0]), text)
+
+
+def _percent(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("latin-1", "replace"))

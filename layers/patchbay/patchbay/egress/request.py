@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from patchbay.egress.tls import TlsOptions
 from patchbay.egress.url import HttpUrl
 
 
@@ -9,8 +10,9 @@ from patchbay.egress.url import HttpUrl
 class HttpRequest:
     """`headers` are the caller's own; framing, `Host` and defaults are added when it is sent.
 
-    `credentialed` says whether the credential is in it. The texts are validated by whoever makes
-    it. URL, headers and body may hold secrets, so they are not printed.
+    `credentialed` says whether the credential is in it. The texts are validated by the one who
+    makes it. URL, headers, and body may hold secrets, so they are not printed. Without `tls` a
+    server of https is verified against the system's authorities.
     """
 
     method: str
@@ -18,3 +20,4 @@ class HttpRequest:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     credentialed: bool = False
     body: bytes = field(default=b"", repr=False)
+    tls: TlsOptions | None = field(default=None, repr=False)

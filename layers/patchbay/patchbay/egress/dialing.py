@@ -1,0 +1,129 @@
+"""Dials the addresses of one host: the first that answers wins (Happy Eyeballs, RFC 8305 §5).
+
+An address that is dead costs a moment, not the time of the whole dial: the next one is tried after
+250 ms, or at once when the one before has failed, and those before it go on meanwhile.
+"""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Final
+
+from patchbay.egress.addresses import Address
+from patchbay.egress.failures import DialFailure, EgressBlocked
+
+ATTEMPT_DELAY: Final = 0.25
+"""Seconds before the next address is tried: RFC 8305 §8 recommends 250 ms."""
+
+_UNREACHABLE: Final = frozenset(
+    {
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.EHOSTDOWN,
+        errno.EADDRNOTAVAIL,
+        errno.EAFNOSUPPORT,
+        errno.EACCES,
+        errno.EPERM,
+    }
+)
+
+
+async def dial(addresses: Sequence[Address], port: int, deadline: float) -> socket.socket:
+    """A connected, non-blocking socket to the first of `addresses` that answers.
+
+    `deadline` is a time of the event loop. Raises DialFailure of category network, and `OSError`
+    for a fault of this process, such as no file descriptors.
+    """
+    if len(addresses) == 1:
+        try:
+            return await _dial_one(addresses[0], port, deadline)
+        except OSError as error:
+            raise _failure(error) from error
+    attempts: list[asyncio.Task[socket.socket]] = []
+    pending: set[asyncio.Task[socket.socket]] = set()
+    failures: list[DialFailure] = []
+    winner: socket.socket | None = None
+    try:
+        for index, address in enumerate(addresses):
+            attempt = asyncio.create_task(_dial_one(address, port, deadline))
+            attempts.append(attempt)
+            pending.add(attempt)
+            is_last = index == len(addresses) - 1
+            while pending and winner is None:
+                done, pending = await asyncio.wait(
+                    pending,
+                    timeout=None if is_last else ATTEMPT_DELAY,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                winner = _first(done, failures)
+                if not is_last:
+                    break
+            if winner is not None:
+                return winner
+    finally:
+        await _call_off(attempts, winner)
+    # That there is no route over one of the address families says little: the rest says more.
+    raise next((f for f in failures if f.code != "network_unreachable"), failures[0])
+
+
+def _first(
+    done: set[asyncio.Task[socket.socket]], failures: list[DialFailure]
+) -> socket.socket | None:
+    """The socket of an attempt that has succeeded; notes the failures of the others."""
+    winner = None
+    for attempt in done:
+        error = attempt.exception()
+        if error is None:
+            winner = winner or attempt.result()
+        elif isinstance(error, OSError):
+            failures.append(_failure(error))
+        else:
+            raise error
+    return winner
+
+
+async def _call_off(
+    attempts: Sequence[asyncio.Task[socket.socket]], winner: socket.socket | None
+) -> None:
+    """Ends the attempts that are still under way, and closes what else was connected."""
+    for attempt in attempts:
+        attempt.cancel()
+    ended = await asyncio.gather(*attempts, return_exceptions=True)
+    for result in ended:
+        if isinstance(result, socket.socket) and result is not winner:
+            result.close()
+
+
+async def _dial_one(address: Address, port: int, deadline: float) -> socket.socket:
+    text = str(address)
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        async with asyncio.timeout_at(deadline):
+            await asyncio.get_running_loop().sock_connect(sock, (text, port))
+        # Messages are short and each is waited for: none is held back to be sent with the next.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer = sock.getpeername()[0]
+        if peer != text and ip_address(peer) != address:
+            raise EgressBlocked("address", "The connection reached another address.")
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _failure(error: OSError) -> DialFailure:
+    if isinstance(error, TimeoutError):
+        return DialFailure("connect_timeout", "The host did not answer in time.", phase="tcp")
+    if isinstance(error, ConnectionRefusedError):
+        return DialFailure("connection_refused", "The host refused the connection.", phase="tcp")
+    if isinstance(error, ConnectionError):
+        return DialFailure("connection_reset", "The host cut the connection.", phase="tcp")
+    if error.errno in _UNREACHABLE:
+        return DialFailure("network_unreachable", "The host can't be reached.", phase="tcp")
+    # Out of file descriptors and the like: a fault of ours, not of the host.
+    raise error

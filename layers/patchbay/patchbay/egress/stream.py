@@ -1,0 +1,151 @@
+"""An open connection to the other side: bytes, in the clear or within TLS.
+
+Made of a non-blocking socket and, for TLS, OpenSSL's state machine over two memory buffers
+(`ssl.SSLObject`): asyncio's streams, with a protocol, a transport, and flow control each, cost a
+short exchange about as much as everything else in it.
+"""
+
+import asyncio
+import socket
+import ssl
+from typing import Final
+
+CHUNK: Final = 16 * 1024
+"""Bytes that are taken from the socket at once; a TLS record is at most as long."""
+
+
+class Stream:
+    """An open connection of one test. The one who opened it closes it.
+
+    One reader and one writer at a time. Nothing here has a time limit of its own: callers use
+    `asyncio.timeout_at`. Reading raises `OSError` (`ssl.SSLError` within TLS).
+    """
+
+    __slots__ = ("_incoming", "_loop", "_outgoing", "_received", "_sock", "_tls")
+
+    def __init__(self, sock: socket.socket) -> None:
+        """`sock` is connected and non-blocking; the stream owns it from here on."""
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._received = b""
+        self._tls: ssl.SSLObject | None = None
+        self._incoming: ssl.MemoryBIO
+        self._outgoing: ssl.MemoryBIO
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The TLS session; None in the clear."""
+        return self._tls
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes were received that nobody has read yet."""
+        return bool(self._received)
+
+    async def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
+        """Shakes hands; what is sent and received from here on is within TLS.
+
+        Raises `ssl.SSLError`, `OSError`. The caller makes sure that nothing is unread: it was sent
+        in the clear, by anyone, and must not be taken for an answer within TLS.
+        """
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        while True:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                if not await self._fill():
+                    raise ConnectionResetError(
+                        "the connection ended during the handshake"
+                    ) from None
+            except ssl.SSLError:
+                await self._say_why()
+                raise
+            else:
+                break
+        await self._flush()
+        self._tls = tls
+
+    async def send(self, data: bytes) -> None:
+        if self._tls is None:
+            await self._loop.sock_sendall(self._sock, data)
+            return
+        # The outgoing buffer has no limit, so OpenSSL takes everything at once.
+        self._tls.write(data)
+        await self._flush()
+
+    async def receive(self) -> bytes:
+        """The next bytes, as many as there are; empty once the other side has ended."""
+        if self._received:
+            data, self._received = self._received, b""
+            return data
+        return await self._next()
+
+    async def receive_exactly(self, count: int) -> bytes:
+        """Raises `asyncio.IncompleteReadError` if the other side ends before."""
+        parts, size = [self._received], len(self._received)
+        while size < count:
+            data = await self._next()
+            if not data:
+                raise asyncio.IncompleteReadError(b"".join(parts), count)
+            parts.append(data)
+            size += len(data)
+        data = b"".join(parts)
+        self._received = data[count:]
+        return data[:count]
+
+    async def receive_line(self, most: int) -> bytes:
+        """The next line with its `\\n`.
+
+        Raises `asyncio.LimitOverrunError` for one longer than `most` bytes, and
+        `asyncio.IncompleteReadError` if the other side ends before.
+        """
+        data = self._received
+        while (end := data.find(b"\n", 0, most)) < 0:
+            if len(data) >= most:
+                raise asyncio.LimitOverrunError("the line is too long", len(data))
+            more = await self._next()
+            if not more:
+                raise asyncio.IncompleteReadError(data, None)
+            data += more
+        self._received = data[end + 1 :]
+        return data[: end + 1]
+
+    def close(self) -> None:
+        """Drops the connection at once: waiting for the other side would be in its hands."""
+        self._sock.close()
+
+    async def _next(self) -> bytes:
+        if self._tls is None:
+            return await self._loop.sock_recv(self._sock, CHUNK)
+        while True:
+            try:
+                return self._tls.read(CHUNK)
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._fill()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                # Many servers end without the goodbye of TLS. What must not be cut short says
+                # how long it is.
+                return b""
+
+    async def _fill(self) -> bool:
+        """Takes what has arrived; False once the other side has ended."""
+        data = await self._loop.sock_recv(self._sock, CHUNK)
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+        return bool(data)
+
+    async def _flush(self) -> None:
+        if self._outgoing.pending:
+            await self._loop.sock_sendall(self._sock, self._outgoing.read())
+
+    async def _say_why(self) -> None:
+        """Sends the alert of a handshake that failed, if the other side still listens."""
+        try:
+            await self._flush()
+        except OSError:
+            return
