@@ -99,7 +99,7 @@ def _of_deflate(data: bytes) -> bytes:
 
 
 def _of_brotli(data: bytes) -> bytes:
-    import brotli
+    import brotli  # type: ignore[import-untyped]  # it ships no types
 
     decompressor = brotli.Decompressor()
     plain = b""
