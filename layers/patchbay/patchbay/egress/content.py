@@ -177,7 +177,7 @@ def _codec(charset: str) -> str | None:
     """Python's name of a charset; None for one that it does not know."""
     try:
         name = codecs.lookup(charset).name.replace("-", "_")
-        b"".decode(name)
+        b"a".decode(name, "replace")  # an empty text is read in any codec, of bytes too
     except (LookupError, UnicodeError):
         return None
     return None if name in _NOT_OF_TEXT else name

@@ -1,0 +1,186 @@
+"""Answers as they arrive, byte by byte, valid and not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patchbay.egress.http1 import (
+    MAX_CHUNKS,
+    MAX_HEAD,
+    MAX_INTERIM,
+    MAX_LINE,
+    AnswerReader,
+    NotHttp,
+    TooLarge,
+    request_bytes,
+)
+
+
+def read(raw: bytes, *, method: str = "GET", at_once: int = 1) -> tuple[AnswerReader, bytes]:
+    """The reader after it got all of this and then the end, and the body."""
+    reader, body = AnswerReader(method), b""
+    for start in range(0, len(raw), at_once):
+        body += reader.feed(raw[start : start + at_once])
+    reader.is_complete or reader.end()
+    return reader, body
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+WHOLE = {
+    "a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+    "more than its length": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok, and more", b"ok"),
+    "until the end": (b"HTTP/1.0 200 OK\r\n\r\nok", b"ok"),
+    "chunks": (
+        CHUNKED + b"1\r\no\r\n1;a=b\r\nk\r\n0\r\nT: x\r\n\r\n",
+        b"ok",
+    ),
+    "no content": (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok", b""),
+    "after interim answers": (
+        b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"ok",
+    ),
+    "the same length twice": (b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok", b"ok"),
+    "chunks and a length": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"
+        b"Transfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"ok",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("at_once", [1, 7, 10_000])
+def test_a_body_ends_where_its_framing_says(name: str, at_once: int) -> None:
+    raw, expected = WHOLE[name]
+
+    reader, body = read(raw, at_once=at_once)
+
+    assert reader.head is not None
+    assert (body, reader.is_complete, reader.head.quirks) == (expected, True, ())
+
+
+def test_the_answer_to_a_head_request_has_no_body() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+
+    reader, body = read(raw, method="HEAD")
+
+    assert reader.is_complete
+    assert body == b""
+
+
+CUT = [
+    b"",
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok",
+    CHUNKED + b"2\r\nok\r\n",
+]
+
+
+@pytest.mark.parametrize("raw", CUT)
+def test_an_answer_that_ends_early_is_not_whole(raw: bytes) -> None:
+    reader, _ = read(raw)
+
+    assert not reader.is_complete
+
+
+ODD = {
+    b"HTTP/1.1 200\r\n\r\n": (200, ()),
+    b"HTTP/1.1  200 OK\r\n\r\n": (200, ("its status line is not valid",)),
+    b"HTTP/2 200 OK\r\n\r\n": (200, ("its status line is not valid",)),
+    b"ICY 200 OK\r\n\r\n": (200, ("its status line is not valid",)),
+    b"HTTP/1.1 999 Request denied\r\n\r\n": (999, ()),
+    b"\r\n\r\nHTTP/1.1 401 No\r\n\r\n": (401, ()),
+    b"HTTP/1.1 401 No\n\n": (401, ()),
+    b"HTTP/1.1 401 No\r\nContent-Length : 0\r\n\r\n": (401, ("a header name is not valid",)),
+    b"HTTP/1.1 401 No\r\nX Y: 1\r\n\r\n": (401, ("a header name is not valid",)),
+    b"HTTP/1.1 401 No\r\nno colon here\r\n\r\n": (401, ("a header line is not valid",)),
+    b"HTTP/1.1 401 No\r\nX: a\x00b\r\n\r\n": (401, ("a header value has control characters",)),
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n": (
+        200,
+        ("it has an unknown Transfer-Encoding",),
+    ),
+    b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n": (
+        200,
+        ("its Content-Length is not valid",),
+    ),
+    b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n": (200, ("its Content-Length is not valid",)),
+}
+
+
+@pytest.mark.parametrize("raw", ODD)
+def test_a_status_is_not_lost_over_odd_http(raw: bytes) -> None:
+    reader, _ = read(raw)
+
+    assert reader.head is not None
+    assert (reader.head.status, reader.head.quirks) == ODD[raw]
+
+
+def test_headers_are_joined_and_unfolded() -> None:
+    raw = (
+        b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\n"
+        b"www-authenticate: Bearer\r\n realm=a\r\n\r\n"
+    )
+
+    reader, _ = read(raw)
+
+    assert reader.head is not None
+    assert reader.head.headers == {"www-authenticate": "Basic, Bearer realm=a"}
+
+
+NOT_HTTP = [
+    b"SSH-2.0-OpenSSH_9.6\r\n",
+    b"\x15\x03\x01\x00\x02\x02",
+    b"220 mail.example.com ESMTP\r\n",
+    b"HTTP/1.1 OK\r\n\r\n",
+    b"HTTP/1.1 20 OK\r\n\r\n",
+    CHUNKED + b"nothing\r\n",
+    CHUNKED + b"1\r\nmore\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n" * (MAX_INTERIM + 1),
+]
+
+
+@pytest.mark.parametrize("raw", NOT_HTTP)
+def test_what_is_not_http_is_refused(raw: bytes) -> None:
+    with pytest.raises(NotHttp):
+        read(raw)
+
+
+TOO_LARGE = [
+    b"HTTP/1.1 200 OK\r\nX: " + b"a" * (MAX_LINE + 1),
+    b"HTTP/1.1 200 OK\r\n" + b"X: aaaaaaaaaaaaaa\r\n" * (MAX_HEAD // 16),
+    CHUNKED + b"1\r\na\r\n" * (MAX_CHUNKS + 1),
+    CHUNKED + b"1;" + b"a" * (MAX_LINE + 1),
+    CHUNKED + b"0\r\n" + b"T: aaaa\r\n" * (MAX_HEAD // 6),
+]
+
+
+@pytest.mark.parametrize("raw", TOO_LARGE, ids=range(len(TOO_LARGE)))
+@pytest.mark.parametrize("at_once", [509, 1_000_000])
+def test_each_part_of_an_answer_has_a_limit(raw: bytes, at_once: int) -> None:
+    with pytest.raises(TooLarge):
+        read(raw, at_once=at_once)
+
+
+@given(st.binary(max_size=300), st.integers(1, 50))
+def test_no_bytes_crash_the_reader(tail: bytes, at_once: int) -> None:
+    for start in (
+        b"",
+        b"HTTP/1.1 200 OK\r\n",
+        CHUNKED + b"",
+    ):
+        try:
+            read(start + tail, at_once=at_once)
+        except (NotHttp, TooLarge):
+            continue
+
+
+def test_a_request_is_written_as_it_is_given() -> None:
+    raw = request_bytes("POST", "/a?b=c", (("Host", "x"), ("Content-Length", "2")), b"ok")
+
+    assert raw == b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize("value", ["a\r\nX: b", "a\nb", "a\rb", "a\0b"])
+def test_no_part_of_a_request_ends_its_line(value: str) -> None:
+    with pytest.raises(ValueError, match="ends its line"):
+        request_bytes("GET", "/", (("X", value),), b"")
