@@ -3,8 +3,9 @@
 import asyncio
 import errno
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -552,10 +553,12 @@ def test_an_attempt_that_crashes_is_tried_again_and_stops_no_other(
         fire(tenant, now, gone.url, receiver.url)
         exchange = sending.exchange  # type: ignore[attr-defined]  # imported there
 
-        async def crashing(guard: Any, request: Any, **rest: Any) -> Any:
+        @asynccontextmanager
+        async def crashing(guard: Any, request: Any, **rest: Any) -> AsyncIterator[Any]:
             if str(request.target.port) in gone.url:
                 raise OSError(errno.EHOSTUNREACH, "no route to host")
-            return await exchange(guard, request, **rest)
+            async with exchange(guard, request, **rest) as response:
+                yield response
 
         monkeypatch.setattr(sending, "exchange", crashing)
         answer = deliver_notifications.handler({"Records": queued()}, None)

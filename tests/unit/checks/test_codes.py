@@ -18,7 +18,7 @@ def test_platform_faults_are_the_platforms_and_worth_another_try() -> None:
         info = describe(code)
         assert (info.category == "platform") == (info.blame == "platform")
         if info.category in {"platform", "provider", "rate_limit"}:
-            assert info.retryable
+            assert info.retryable == (code != "redirect_loop")
 
 
 def test_what_keys_and_accounts_both_meet_has_a_remedy_for_both() -> None:

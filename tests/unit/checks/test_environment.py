@@ -12,8 +12,9 @@ from patchbay.checks.plan import compile_plan
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
 from patchbay.egress.failures import DialFailure
-from patchbay.egress.guard import EgressGuard, default_tls_context
+from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
+from patchbay.egress.tls import VERIFIED, new_context
 from tests.unit.checks.doubles import (
     PATIENT_MS,
     FakeResolver,
@@ -65,9 +66,9 @@ def test_a_certificate_of_the_name_passes_at_a_vetted_address(
 @pytest.mark.parametrize(
     ("certificate", "code", "words"),
     [
-        ({"host": "other.example.net"}, "tls_error", "for another name"),
-        ({"host": "127.0.0.1"}, "tls_error", "for another name"),
-        ({"host": HOST, "self_signed": True}, "tls_error", "not signed by a trusted authority"),
+        ({"host": "other.example.net"}, "certificate_name_mismatch", "for another host name"),
+        ({"host": "127.0.0.1"}, "certificate_name_mismatch", "for another host name"),
+        ({"host": HOST, "self_signed": True}, "certificate_self_signed", "is self-signed"),
         (
             {"host": HOST, "valid_for": timedelta(days=-1)},
             "certificate_expired",
@@ -90,8 +91,8 @@ def test_a_certificate_that_is_not_good_fails_the_tls_gate(
 
 
 def test_an_unknown_authority_is_not_trusted(authority: Authority) -> None:
-    report = asyncio.run(tls_report(authority.server_context(HOST), default_tls_context()))
-    assert report.code == "tls_error"
+    report = asyncio.run(tls_report(authority.server_context(HOST), new_context(VERIFIED)))
+    assert report.code == "certificate_chain_incomplete"
 
 
 def test_plain_http_on_a_tls_port_is_a_tls_error() -> None:
@@ -115,10 +116,9 @@ def test_tls_keys_are_never_logged(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     # given M02: an environment that asks for it, and a bundle that is none
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "bundle"))
-    default_tls_context.cache_clear()
 
     # when
-    context = default_tls_context()
+    context = new_context(VERIFIED)
 
     # then
     assert context.keylog_filename is None
@@ -190,9 +190,9 @@ def test_the_next_address_is_tried_when_one_refuses() -> None:
             )
             vetted = await guard.vet(HOST, port, "http")
             deadline = asyncio.get_running_loop().time() + 30
-            connection = await guard.connect(vetted, tls=False, deadline=deadline)
-            assert connection.writer.get_extra_info("peername")[0] == "127.0.0.1"
-            connection.close()
+            stream = await guard.connect(vetted, deadline=deadline)
+            assert stream.peer == "127.0.0.1"
+            stream.close()
 
     asyncio.run(test())
 
@@ -202,7 +202,7 @@ def test_a_dial_with_no_time_left_is_a_timeout() -> None:
         guard = guard_for(9)
         vetted = await guard.vet("127.0.0.1", 9, "http")
         with pytest.raises(DialFailure) as failed:
-            await guard.connect(vetted, tls=False, deadline=asyncio.get_running_loop().time() - 1)
+            await guard.connect(vetted, deadline=asyncio.get_running_loop().time() - 1)
         assert failed.value.code in {"connect_timeout", "connection_refused"}
 
     asyncio.run(test())

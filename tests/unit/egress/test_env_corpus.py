@@ -12,8 +12,9 @@ import pytest
 from patchbay.checks.plan import plan_problems
 from patchbay.checks.report import CheckReport
 from patchbay.egress.failures import DialFailure
-from patchbay.egress.guard import EgressGuard, default_tls_context
+from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
+from patchbay.egress.tls import VERIFIED, new_context
 from patchbay.egress.url import parse_url
 from tests.unit.checks.doubles import (
     FakeResolver,
@@ -81,7 +82,7 @@ class Surroundings:
         self.environment.setenv("SSLKEYLOGFILE", str(keys))
         self.environment.setenv("REQUESTS_CA_BUNDLE", str(self.folder / "no bundle"))
         report = self.report(HOST)
-        assert default_tls_context().keylog_filename is None
+        assert new_context(VERIFIED).keylog_filename is None
         return "allow:direct" if report.passed and not keys.exists() else "ambient"
 
     def netrc(self, _: dict[str, str]) -> str:
@@ -105,7 +106,9 @@ class Surroundings:
     def two_hosts(self, _: dict[str, str]) -> str:
         # The first host's certificate is not the second's, whose handshake must therefore fail.
         report = self.report(HOST, NEIGHBOUR)
-        assert [step.code for step in report.steps if step.name == NEIGHBOUR] == ["tls_error"]
+        assert [step.code for step in report.steps if step.name == NEIGHBOUR] == [
+            "certificate_name_mismatch"
+        ]
         return "no-reuse" if len(self.heard) == 1 else "reuse"
 
     def own_api(self, _: dict[str, str]) -> str:

@@ -136,20 +136,21 @@ NOT_HTTP = [
     CHUNKED + b"nothing\r\n",
     CHUNKED + b"1\r\nmore\r\n",
     b"HTTP/1.1 100 Continue\r\n\r\n" * (MAX_INTERIM + 1),
+    b"HTTP/1.1 200 OK\r\nX: " + b"a" * (MAX_LINE + 1),
+    CHUNKED + b"1;" + b"a" * (MAX_LINE + 1),
 ]
 
 
-@pytest.mark.parametrize("raw", NOT_HTTP)
-def test_what_is_not_http_is_refused(raw: bytes) -> None:
+@pytest.mark.parametrize("raw", NOT_HTTP, ids=range(len(NOT_HTTP)))
+@pytest.mark.parametrize("at_once", [1, 1_000_000])
+def test_what_is_not_http_is_refused(raw: bytes, at_once: int) -> None:
     with pytest.raises(NotHttp):
-        read(raw)
+        read(raw, at_once=at_once)
 
 
 TOO_LARGE = [
-    b"HTTP/1.1 200 OK\r\nX: " + b"a" * (MAX_LINE + 1),
     b"HTTP/1.1 200 OK\r\n" + b"X: aaaaaaaaaaaaaa\r\n" * (MAX_HEAD // 16),
     CHUNKED + b"1\r\na\r\n" * (MAX_CHUNKS + 1),
-    CHUNKED + b"1;" + b"a" * (MAX_LINE + 1),
     CHUNKED + b"0\r\n" + b"T: aaaa\r\n" * (MAX_HEAD // 6),
 ]
 

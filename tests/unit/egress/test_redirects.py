@@ -7,7 +7,7 @@ import pytest
 
 from patchbay.checks.report import CheckReport
 from patchbay.egress.failures import EgressBlocked
-from patchbay.egress.redirects import after_redirect
+from patchbay.egress.redirects import after_redirect, resolve
 from patchbay.egress.request import HttpRequest
 from patchbay.egress.url import parse_url
 from tests.unit.checks.doubles import (
@@ -57,7 +57,8 @@ def test_every_hop_is_judged_like_the_first(row: dict[str, Any]) -> None:
 
     # then the first dial was good, and the step says why the next one was not made
     failed = report.steps[-1]
-    assert (report.code, f"deny:{failed.detail}") == ("egress_blocked", row["expected"]), row["why"]
+    code = "redirect_loop" if row["target"] == "/loop" else "egress_blocked"
+    assert (report.code, f"deny:{failed.detail}") == (code, row["expected"]), row["why"]
     assert (failed.name, failed.status) == ("whoami", "failed")
     assert reached == []
 
@@ -141,14 +142,10 @@ def test_a_credential_stays_within_its_origin() -> None:
         ("GET", 302, "http://a.example.net/x", "redirect"),
         ("POST", 307, "/y", "redirect"),
         ("POST", 302, "/y", "redirect"),
-        ("GET", 302, "next", "redirect"),
-        ("GET", 302, "../x", "redirect"),
-        ("GET", 302, "", "redirect"),
         ("GET", 302, "file:///etc/passwd", "scheme"),
         ("GET", 302, "javascript:alert(1)", "parse"),
         ("GET", 302, "https://user@b.example.net/", "parse"),
-        ("GET", 302, "https://b.example.net/#x", "parse"),
-        ("GET", 302, "\\\\b.example.net/", "redirect"),
+        ("GET", 302, "\\\\b.example.net/", "parse"),
         ("GET", 302, "/\\b.example.net/", "parse"),
     ],
 )
@@ -164,6 +161,42 @@ def test_a_redirect_that_may_not_be_followed(
 
     # then
     assert blocked.value.detail == detail
+
+
+# RFC 3986 §5.4: what each reference means beside http://a/b/c/d;p?q, but for other schemes.
+REFERENCES = {
+    "g": "http://a/b/c/g",
+    "./g": "http://a/b/c/g",
+    "g/": "http://a/b/c/g/",
+    "/g": "http://a/g",
+    "//g": "http://g",
+    "?y": "http://a/b/c/d;p?y",
+    "g?y": "http://a/b/c/g?y",
+    "#s": "http://a/b/c/d;p?q",
+    "g#s": "http://a/b/c/g",
+    "g?y#s": "http://a/b/c/g?y",
+    ";x": "http://a/b/c/;x",
+    "": "http://a/b/c/d;p?q",
+    ".": "http://a/b/c/",
+    "./": "http://a/b/c/",
+    "..": "http://a/b/",
+    "../g": "http://a/b/g",
+    "../..": "http://a/",
+    "../../../g": "http://a/g",
+    "/./g": "http://a/g",
+    "/../g": "http://a/g",
+    "g;x=1/../y": "http://a/b/c/y",
+    "g?y/../x": "http://a/b/c/g?y/../x",
+    "https://c/d#e": "https://c/d",
+    "a b": "http://a/b/c/a%20b",
+    "é".encode().decode("latin-1"): "http://a/b/c/%C3%A9",
+    " /g ": "http://a/g",
+}
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_a_location_is_a_reference_to_where_the_request_went(reference: str) -> None:
+    assert resolve(parse_url("http://a/b/c/d;p?q"), reference) == REFERENCES[reference]
 
 
 def test_see_other_turns_a_post_into_a_get() -> None:

@@ -248,10 +248,10 @@ class Notifier:
                 headers=(("Content-Type", "application/json"), *headers),
                 body=body,
             )
-            response = await exchange(self._guard, request, deadline=deadline, head_only=True)
+            async with exchange(self._guard, request, deadline=deadline) as response:
+                return _answered(response, now)
         except DialFailure as failure:
             return AttemptOutcome(delivered=False, error=failure.code)
-        return _answered(response, now)
 
     def _to_topic(self, channel: SnsChannel, claimed: OutgoingDelivery) -> AttemptOutcome:
         if channel.topic_arn not in self._topics:

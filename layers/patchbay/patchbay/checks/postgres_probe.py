@@ -18,8 +18,11 @@ from patchbay.checks.codes import Code
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.kinds.postgres import PostgresProbe
 from patchbay.checks.probe import Outcome
-from patchbay.egress.guard import EgressGuard, OpenConnection
+from patchbay.egress.failures import DialFailure
+from patchbay.egress.guard import EgressGuard
+from patchbay.egress.stream import Stream
 from patchbay.egress.timings import DialTimings
+from patchbay.egress.tls import TlsOptions
 
 MAX_WIRE: Final = 64 * 1024
 MAX_MESSAGE: Final = 32 * 1024
@@ -60,17 +63,16 @@ async def run_postgres(
     """Raises CheckFailure."""
     host, port = probe.service.host, probe.service.port
     vetted = await guard.vet(host, port, "postgres", deadline=deadline, timings=timings)
-    connection = await guard.connect(
+    stream = await guard.connect(
         vetted,
-        tls=True,
-        verify=probe.tls == "verify-full",
-        tls_request=_SSL_REQUEST,
+        tls=TlsOptions("full" if probe.tls == "verify-full" else "nothing"),
+        ask_for_tls=_ask_for_tls,
         deadline=deadline,
         timings=timings,
     )
     try:
         async with asyncio.timeout_at(deadline):
-            return await _Session(probe, connection, timings, deadline).run()
+            return await _Session(probe, stream, timings, deadline).run()
     except TimeoutError as error:
         raise CheckFailure("provider_timeout", "The server did not answer in time.") from error
     except ssl.SSLError as error:
@@ -80,7 +82,18 @@ async def run_postgres(
     except (struct.error, IndexError) as error:
         raise _no_postgres() from error
     finally:
-        connection.close()
+        stream.close()
+
+
+async def _ask_for_tls(stream: Stream) -> None:
+    """The server answers with one byte, `S` if it goes on in TLS."""
+    await stream.send(_SSL_REQUEST)
+    if await stream.receive_exactly(1) != b"S":
+        raise DialFailure(
+            "tls_error",
+            "The server does not offer TLS; nothing was sent in the clear.",
+            phase="tls",
+        )
 
 
 class _Session:
@@ -89,12 +102,13 @@ class _Session:
     def __init__(
         self,
         probe: PostgresProbe,
-        connection: OpenConnection,
+        stream: Stream,
         timings: DialTimings,
         deadline: float,
     ) -> None:
         self._probe = probe
-        self._reader, self._writer = connection.reader, connection.writer
+        self._stream = stream
+        self._outgoing = bytearray()
         self._phases = timings
         self._deadline = deadline
         self._received = 0
@@ -116,6 +130,7 @@ class _Session:
         if self._probe.statement:
             await self._query(self._probe.statement)
         self._send(b"X", b"")
+        await self._flush()
         if self._asked_for_password:
             return Outcome("The server let the user in and answered.", "@".join(account))
         return Outcome(
@@ -200,7 +215,7 @@ class _Session:
     def _scram_client(self, mechanisms: list[str]) -> ScramClient:
         # PostgreSQL takes the user of the startup message and ignores this one.
         user, password = self._probe.user, self._probe.password
-        tls = self._writer.get_extra_info("ssl_object")
+        tls = self._stream.tls
         if mechanisms[0].endswith("-PLUS"):
             try:
                 binding = ("tls-server-end-point", tls)
@@ -236,13 +251,17 @@ class _Session:
                 row = _row(body)
 
     def _send(self, kind: bytes, body: bytes) -> None:
-        self._writer.write(kind + struct.pack("!i", len(body) + 4) + body)
+        self._outgoing += kind + struct.pack("!i", len(body) + 4) + body
+
+    async def _flush(self) -> None:
+        data, self._outgoing = bytes(self._outgoing), bytearray()
+        await self._stream.send(data)
 
     async def _message(self) -> tuple[bytes, bytes]:
         """The next message that is no notice. Raises CheckFailure for an error."""
-        await self._writer.drain()
+        await self._flush()
         while True:
-            head = await self._reader.readexactly(5)
+            head = await self._stream.receive_exactly(5)
             (length,) = struct.unpack_from("!i", head, 1)
             self._received += length + 1
             if length < 4 or head[:1] not in _KINDS:
@@ -251,7 +270,7 @@ class _Session:
                 raise CheckFailure(
                     "response_too_large", "The server sends more than a check reads."
                 )
-            body = await self._reader.readexactly(length - 4)
+            body = await self._stream.receive_exactly(length - 4)
             kind = head[:1]
             if kind == b"E":
                 raise self._failure(body)

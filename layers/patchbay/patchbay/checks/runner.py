@@ -79,6 +79,7 @@ async def run(plan: Plan, guard: EgressGuard, *, total_ms: int) -> CheckReport:
     loop = asyncio.get_running_loop()
     started = loop.time()
     deadline = started + min(total_ms, plan.timeout_ms) / 1000
+    guard = guard.for_test()
     test = _Test(plan)
     test.judge_configuration()
     for index, step in enumerate(plan.steps):

@@ -14,7 +14,7 @@ from patchbay.checks.probe import Notice, Outcome
 from patchbay.checks.refusals import refusal, said_of_grant
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.headers import value_problem
-from patchbay.egress.http_exchange import HttpResponse, exchange
+from patchbay.egress.http_exchange import HttpBody, HttpResponse, exchange
 from patchbay.egress.request import HttpRequest
 from patchbay.egress.retry_after import retry_after_seconds
 from patchbay.egress.timings import DialTimings
@@ -37,10 +37,14 @@ async def run_token(
     probe: TokenProbe, guard: EgressGuard, *, deadline: float, timings: DialTimings
 ) -> Outcome:
     """Raises CheckFailure. The answer is no redirect: credentials go to the token URL only."""
-    response = await exchange(guard, _request(probe), deadline=deadline, timings=timings)
-    answer = _answer(response)
+    request = _request(probe)
+    async with exchange(guard, request, deadline=deadline, timings=timings) as response:
+        body = await response.body(deadline=deadline)
+    answer = _answer(body)
     if "error" not in answer and not 200 <= response.status < 300:
-        raise _refused(probe, response)
+        raise _refused(probe, response, body)
+    if body.problem and not answer:
+        raise body.problem
     try:
         # The error's name alone: a description would end up in the exception's text.
         token = parse_token_response(json.dumps(answer))
@@ -49,7 +53,7 @@ async def run_token(
             "unexpected_response", "The provider's answer has no access token."
         ) from error
     except OAuth2Error as error:
-        raise _named(probe, response, answer["error"]) from error
+        raise _named(probe, response, body, answer["error"]) from error
     access_token = str(token["access_token"])
     if value_problem(access_token):
         raise CheckFailure("unexpected_response", "The access token is not one that can be sent.")
@@ -79,10 +83,10 @@ def _request(probe: TokenProbe) -> HttpRequest:
     return HttpRequest("POST", probe.target, headers, credentialed=True, body=body.encode())
 
 
-def _answer(response: HttpResponse) -> dict[str, str]:
+def _answer(body: HttpBody) -> dict[str, str]:
     """The known fields of an answer that are texts of a sane length; none of what is no JSON."""
     try:
-        document = json.loads(response.body)
+        document = body.json()
     except (ValueError, RecursionError):
         return {}
     if not isinstance(document, dict):
@@ -94,10 +98,10 @@ def _answer(response: HttpResponse) -> dict[str, str]:
     }
 
 
-def _named(probe: TokenProbe, response: HttpResponse, error: str) -> CheckFailure:
+def _named(probe: TokenProbe, response: HttpResponse, body: HttpBody, error: str) -> CheckFailure:
     """The failure that an OAuth error means."""
     if error == "invalid_grant" and probe.grant == "refresh_token":
-        code = said_of_grant(response.body.decode("utf-8", "replace"))
+        code = said_of_grant(body.text())
         what = "was revoked" if code == "auth_revoked" else "is no longer valid"
         return CheckFailure(
             code,
@@ -107,15 +111,15 @@ def _named(probe: TokenProbe, response: HttpResponse, error: str) -> CheckFailur
     if error == "invalid_grant":
         error = "invalid_client"
     if error not in _ERRORS:
-        return _refused(probe, response)
+        return _refused(probe, response, body)
     code, meaning = _ERRORS[error]
     pointer = probe.client_pointer if code in ("auth_invalid", "permission_denied") else None
     return CheckFailure(code, f"The provider {meaning}.", field_pointer=pointer)
 
 
-def _refused(probe: TokenProbe, response: HttpResponse) -> CheckFailure:
+def _refused(probe: TokenProbe, response: HttpResponse, body: HttpBody) -> CheckFailure:
     """The failure that a status means, where no known OAuth error is given."""
-    said = refusal(response.status, response.headers, response.body, probe.scopes)
+    said = refusal(response.status, response.headers, body.data, probe.scopes)
     code: Code = said.code if said else "unexpected_response"
     meaning = said.meaning if said else "no token, and no reason that is known"
     retry_after = None

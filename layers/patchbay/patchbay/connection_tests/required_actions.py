@@ -22,10 +22,20 @@ _OF_CODE: Final[Mapping[Code, RequiredAction]] = {
     "secret_not_found": RequiredAction.REAUTHORIZE,
     # No later attempt will like the same certificate: the host or its certificate is wrong.
     "tls_error": RequiredAction.FIX_CONFIG,
+    "tls_version_unsupported": RequiredAction.CONTACT_SUPPORT,
+    "certificate_name_mismatch": RequiredAction.FIX_CONFIG,
+    "client_certificate_required": RequiredAction.FIX_CONFIG,
+    "client_certificate_refused": RequiredAction.REAUTHORIZE,
     # Who runs the server has to act: neither waiting nor a setting of ours renews a certificate.
     "certificate_expired": RequiredAction.CONTACT_SUPPORT,
+    "certificate_not_yet_valid": RequiredAction.CONTACT_SUPPORT,
+    "certificate_chain_incomplete": RequiredAction.CONTACT_SUPPORT,
+    # Of a private authority, whose certificate may be given.
+    "certificate_untrusted": RequiredAction.FIX_CONFIG,
+    "certificate_self_signed": RequiredAction.FIX_CONFIG,
     # The provider works, but not as the integration expects it to.
     "unexpected_response": RequiredAction.CONTACT_SUPPORT,
+    "redirect_loop": RequiredAction.CONTACT_SUPPORT,
     "response_too_large": RequiredAction.CONTACT_SUPPORT,
 }
 """Where a code asks for something else than its category."""

@@ -34,6 +34,7 @@ type DialCode = Literal[
     "client_certificate_refused",
     "provider_timeout",
     "unexpected_response",
+    "redirect_loop",
     "response_too_large",
 ]
 """The codes of a test that a dial can end with."""

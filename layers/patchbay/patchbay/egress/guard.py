@@ -200,12 +200,12 @@ class EgressGuard:
             addresses = (known, *(address for address in addresses if address != known))
         started = loop.time()
         try:
-            sock = await dial(addresses, vetted.port, deadline)
+            stream = Stream(await dial(addresses, vetted.port, deadline))
         finally:
             timings.tcp_ms = _ms(loop.time() - started)
         if self._memory and len(addresses) > 1:
-            self._memory.answered[place] = ip_address(sock.getpeername()[0])
-        return Stream(sock)
+            self._memory.answered[place] = ip_address(stream.peer)
+        return stream
 
     async def _certificates(
         self, vetted: Vetted, tls: TlsOptions, deadline: float

@@ -39,7 +39,7 @@ _STRICT_STATUS_LINE: Final = re.compile(
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
-_CHUNK_SIZE: Final = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
+_CHUNK_SIZE: Final = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,20})[ \t]*(?:;.*)?")
 _BODILESS: Final = frozenset({204, 304})
 
 
@@ -48,7 +48,7 @@ class NotHttp(ValueError):
 
 
 class TooLarge(ValueError):
-    """A head, a line, or the number of chunks is over its limit."""
+    """A head, the trailers, or the number of chunks is over its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class AnswerReader:
         if not ends:
             last = self._data.rfind(b"\n")
             if len(self._data) - last > MAX_LINE:
-                raise TooLarge("a line is too long")
+                raise NotHttp("a line is too long")
             return None
         after = size + (4 if self._data.startswith(b"\r\n\r\n", size) else 2)
         lines = bytes(self._data[:size]).replace(b"\r\n", b"\n").split(b"\n")
@@ -215,7 +215,7 @@ class _Chunked:
         end = self._data.find(b"\n")
         if end < 0:
             if len(self._data) > MAX_LINE:
-                raise TooLarge("a line is too long")
+                raise NotHttp("a line is too long")
             return None
         line = bytes(self._data[:end]).removesuffix(b"\r")
         del self._data[: end + 1]
@@ -249,7 +249,7 @@ type _Framing = _UntilClose | _OfLength | _Chunked
 def _read_head(lines: list[bytes]) -> Head:
     quirks: dict[Quirk, None] = {}
     if max(map(len, lines)) > MAX_LINE:
-        raise TooLarge("a line is too long")
+        raise NotHttp("a line is too long")
     status_line = _STATUS_LINE.fullmatch(lines[0])
     if status_line is None:
         raise NotHttp("no status line")

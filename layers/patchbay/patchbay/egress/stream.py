@@ -38,6 +38,11 @@ class Stream:
         return self._tls
 
     @property
+    def peer(self) -> str:
+        """The address of the other side."""
+        return str(self._sock.getpeername()[0])
+
+    @property
     def has_unread(self) -> bool:
         """Whether bytes were received that nobody has read yet."""
         return bool(self._received)

@@ -80,13 +80,14 @@ class TlsOptions:
         """Raises ValueError if a PEM text can't be used."""
         if not self.authorities and self.client is None:
             return _shared_context(self.verify, self.protocols)
-        return _context(self)
+        return new_context(self)
 
 
 VERIFIED: Final = TlsOptions()
 
 
-def _context(options: TlsOptions) -> ssl.SSLContext:
+def new_context(options: TlsOptions) -> ssl.SSLContext:
+    """A context of one's own. Raises ValueError if a PEM text can't be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
@@ -113,7 +114,7 @@ def _context(options: TlsOptions) -> ssl.SSLContext:
 @cache
 def _shared_context(verify: Verify, protocols: tuple[str, ...]) -> ssl.SSLContext:
     """Made once: loading the system's authorities takes tens of milliseconds."""
-    return _context(TlsOptions(verify, protocols=protocols))
+    return new_context(TlsOptions(verify, protocols=protocols))
 
 
 def _load(context: ssl.SSLContext, client: ClientCertificate) -> None:
@@ -233,8 +234,8 @@ def _of_certificate(
     elif error.verify_code in _ISSUER_UNKNOWN and len(chain) == 1:
         code = "certificate_chain_incomplete"
         summary = (
-            "The server sends its own certificate only, without the intermediate certificate of "
-            f"{_issuer(chain[0])}."
+            "The server sends its own certificate only: the intermediate certificate of its "
+            f"issuer, {_issuer(chain[0])}, is missing."
         )
     elif error.verify_code == _ROOT_UNKNOWN or error.verify_code in _ISSUER_UNKNOWN:
         by = f" ({_issuer(chain[-1])})" if chain else ""

@@ -59,6 +59,11 @@ class HttpUrl:
         return f"{self.scheme}://{self.authority}{self.path}"
 
     @property
+    def address(self) -> str:
+        """Scheme, host, and port, as a person writes them."""
+        return f"{self.scheme}://{self.authority}"
+
+    @property
     def origin(self) -> tuple[str, str, int]:
         return self.scheme, self.host, self.port
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from patchbay.egress.failures import DialFailure, EgressBlocked
 from patchbay.egress.guard import EgressGuard
+from patchbay.egress.tls import VERIFIED
 from patchbay.egress.url import parse_url
 from patchbay.platform.logging import logger
 
@@ -30,7 +31,7 @@ class CanaryTarget:
             target = parse_url(self._url)
             vetted = await self._guard.vet(target.host, target.port, "http", deadline=deadline)
             connection = await self._guard.connect(
-                vetted, tls=target.scheme == "https", deadline=deadline
+                vetted, tls=VERIFIED if target.scheme == "https" else None, deadline=deadline
             )
         except EgressBlocked:
             logger.error("the canary may not be dialled")

@@ -70,6 +70,8 @@ class HttpProbe:
     account: str | None
     scopes: tuple[str, ...] = ()
     """Those that the integration asks for: the only ones that a failure may name."""
+    host_pointer: str | None = None
+    """The variable that the host is made of."""
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         # Publishing and compiling need this module too, without an event loop or h11.
@@ -129,6 +131,7 @@ class HttpTemplate:
                 expect=self.expect,
                 account=self.account,
                 scopes=self.scopes,
+                host_pointer=self.url.host.pointer,
             ),
             proves_access=(bool(secrets) or not self.needs_credential)
             and self.expect.status <= DEFAULT_STATUS,

@@ -27,7 +27,8 @@ from patchbay.checks.templates import Declared, Placeholder, Values
 from patchbay.egress.timings import DialTimings
 
 if TYPE_CHECKING:
-    from patchbay.egress.guard import EgressGuard, OpenConnection
+    from patchbay.egress.guard import EgressGuard
+    from patchbay.egress.stream import Stream
 
 _BANNER: Final = re.compile(r"[ -~]{1,128}")
 
@@ -42,10 +43,10 @@ class TcpProbe:
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         host, port = self.service.host, self.service.port
         vetted = await guard.vet(host, port, "tcp", deadline=deadline, timings=timings)
-        connection = await guard.connect(vetted, tls=False, deadline=deadline, timings=timings)
+        stream = await guard.connect(vetted, deadline=deadline, timings=timings)
         try:
             async with asyncio.timeout_at(deadline):
-                greeted = await self._greeting(connection)
+                greeted = await self._greeting(stream)
         except TimeoutError as error:
             raise CheckFailure(
                 "provider_timeout", "The server accepted the connection and said nothing."
@@ -55,13 +56,13 @@ class TcpProbe:
                 "connection_reset", "The server closed the connection before it had greeted."
             ) from error
         finally:
-            connection.close()
+            stream.close()
         if greeted != self.banner:
             raise CheckFailure("unexpected_response", "The server's greeting is not the expected.")
         return Outcome(summary="The server accepts connections.")
 
-    async def _greeting(self, connection: "OpenConnection") -> bytes:
-        return await connection.reader.readexactly(len(self.banner)) if self.banner else b""
+    async def _greeting(self, stream: "Stream") -> bytes:
+        return await stream.receive_exactly(len(self.banner)) if self.banner else b""
 
 
 @dataclass(frozen=True, slots=True)

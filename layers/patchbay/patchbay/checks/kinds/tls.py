@@ -24,6 +24,7 @@ from patchbay.checks.problems import Problem, Problems
 from patchbay.checks.server_address import Service, ServiceTemplate
 from patchbay.checks.templates import Declared, Placeholder, Values
 from patchbay.egress.timings import DialTimings
+from patchbay.egress.tls import VERIFIED
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -42,13 +43,14 @@ class TlsProbe:
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         host, port = self.service.host, self.service.port
         vetted = await guard.vet(host, port, "tls", deadline=deadline, timings=timings)
-        connection = await guard.connect(vetted, tls=True, deadline=deadline, timings=timings)
-        version = connection.writer.get_extra_info("ssl_object").version()
-        connection.close()
+        stream = await guard.connect(vetted, tls=VERIFIED, deadline=deadline, timings=timings)
+        version = (stream.tls and stream.tls.version()) or ""
+        stream.close()
         # Both sides take the highest version that both know, so a lower one is the server's best.
         if version < VERSIONS[self.minimum_version]:
             raise CheckFailure(
-                "tls_error", f"The server does not speak TLS {self.minimum_version}."
+                "tls_version_unsupported",
+                f"The server does not support TLS {self.minimum_version}.",
             )
         spoken = version.removeprefix("TLSv")
         return Outcome(summary=f"TLS {spoken}, with a certificate that is valid for the host.")
