@@ -89,6 +89,9 @@ class Condition:
         )
 
 
+AFTER_ALL: Final = "~"
+"""Sorts after every character of our keys: the upper end of a range of sort keys."""
+
 ABSENT: Final = Condition("attribute_not_exists(pk)")
 PRESENT: Final = Condition("attribute_exists(pk)")
 
