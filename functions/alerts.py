@@ -21,10 +21,10 @@ from patchbay.alerts.queue import NotificationQueue
 from patchbay.alerts.store import AlertStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.entry import entry_point
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
+from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.settings import AlertsSettings
 from patchbay.tenancy.access import Permission, Principal, admit

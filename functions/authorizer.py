@@ -9,7 +9,7 @@ from typing import Any
 
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.entry import entry_point
+from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.settings import AuthorizerSettings
 from patchbay.tenancy.authentication import Authenticator, token_reader
 from patchbay.tenancy.request_rates import RequestRates

@@ -12,12 +12,12 @@ from patchbay.connections.vault import Vault
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.nameservers import Nameservers
 from patchbay.egress.policy import EgressPolicy
-from patchbay.platform.batches import read_each
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.entry import entry_point
+from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.metrics import emit
 from patchbay.platform.settings import DeliverNotificationsSettings
+from patchbay.platform.sqs_batches import read_each
 
 
 @cache

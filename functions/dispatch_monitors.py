@@ -11,7 +11,7 @@ from patchbay.monitors.store import MonitorStore
 from patchbay.monitors.sweep_queue import SweepQueue
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.entry import entry_point
+from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.settings import DispatchMonitorsSettings
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from patchbay.platform.entry import entry_point
+from patchbay.platform.api_reference import document, methods_of, page
 from patchbay.platform.errors import MethodNotAllowed, NotFound
 from patchbay.platform.http import HttpApi
-from patchbay.platform.reference import document, methods_of, page
+from patchbay.platform.lambda_entry import entry_point
 
 api = HttpApi(tag="Documentation")
 

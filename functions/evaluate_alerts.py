@@ -9,7 +9,7 @@ from patchbay.alerts.store import AlertStore
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import from_text
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.entry import entry_point
+from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.metrics import emit
 from patchbay.platform.settings import EvaluateAlertsSettings
 from patchbay.tenancy.store import TenancyStore

@@ -7,7 +7,7 @@ from typing import Any, Final
 from patchbay.health.folding import CountFolder
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.entry import entry_point
+from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.logging import logger
 from patchbay.platform.settings import EventsSettings
 

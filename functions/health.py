@@ -18,10 +18,10 @@ from patchbay.health.summary import HealthSummary, summarize, window_start
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.entry import entry_point
 from patchbay.platform.http import HttpApi
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
+from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.settings import HealthSettings
 from patchbay.tenancy.access import Permission, Principal, admit

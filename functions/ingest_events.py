@@ -7,7 +7,7 @@ from patchbay.health.bus_intake import BusIntake, BusMessage
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.entry import entry_point
+from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.settings import HealthSettings
 from patchbay.tenancy.store import TenancyStore
 

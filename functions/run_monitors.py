@@ -17,12 +17,12 @@ from patchbay.monitors.monitored_tests import ConnectionPageTests
 from patchbay.monitors.store import MonitorStore
 from patchbay.monitors.sweep_queue import SweepMessage, SweepQueue
 from patchbay.monitors.sweeper import Sweeper
-from patchbay.platform.batches import read_each
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import ReadAhead
-from patchbay.platform.entry import entry_point
+from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.settings import RunMonitorsSettings
+from patchbay.platform.sqs_batches import read_each
 from patchbay.registry.store import RegistryStore
 
 

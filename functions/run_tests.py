@@ -13,7 +13,7 @@ from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.entry import entry_point
+from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.limits import Limiter
 from patchbay.platform.settings import RunTestsSettings
 from patchbay.registry.store import RegistryStore

@@ -6,10 +6,10 @@ from typing import Any
 from patchbay.platform.audit import AuditEvent, AuditQuery, AuditTrail
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
-from patchbay.platform.entry import entry_point
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
+from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import FIRST_REVISION, require_match
 from patchbay.platform.settings import ControlPlaneSettings

@@ -14,11 +14,11 @@ import yaml
 from moto import mock_aws
 
 from patchbay.platform import aws as services
+from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table, connect
 from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
-from patchbay.platform.sessions import session
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore

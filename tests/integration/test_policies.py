@@ -24,9 +24,9 @@ from patchbay.alerts.store import AlertStore
 from patchbay.connections.state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
 from patchbay.monitors.store import MonitorStore
 from patchbay.platform import aws
+from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table, connect
-from patchbay.platform.sessions import session
 from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate
 from tests.integration.alerting import queued as queued_notifications

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.paths import ROOT
-from patchbay.platform.entry import entry_point
+from patchbay.platform.lambda_entry import entry_point
 
 FUNCTIONS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
 

@@ -17,7 +17,7 @@ from patchbay.checks.kinds.http import HttpProbe
 from patchbay.checks.plan import CheckTarget, Plan, compile_plan, plan_problems
 from patchbay.egress.ports import ALLOWED_PORTS
 from patchbay.platform.ids import new_id
-from patchbay.platform.schemas import document_problems
+from patchbay.platform.json_schema import document_problems
 from patchbay.registry.model import Integration, NewIntegration, TrustTier, Visibility
 from patchbay.registry.publishing import problems_of
 

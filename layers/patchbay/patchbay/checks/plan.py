@@ -20,7 +20,7 @@ from patchbay.checks.probe import Compiled, StepTemplate
 from patchbay.checks.problems import Problem, Problems
 from patchbay.checks.report import StepCategory
 from patchbay.checks.templates import Declared, Placeholder, ValueRefused, Values
-from patchbay.platform.schemas import with_defaults
+from patchbay.platform.json_schema import with_defaults
 
 DEFAULT_TIMEOUT_MS: Final = 10_000
 MAX_TIMEOUT_MS: Final = 60_000

@@ -15,7 +15,6 @@ report's `fault`, and nothing of it is in a step or message.
 
 import asyncio
 import time
-import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Required, TypedDict
@@ -40,6 +39,7 @@ from patchbay.checks.verdict import verdict
 from patchbay.egress.failures import DialFailure, DialPhase
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.timings import DialTimings
+from patchbay.platform.logging import trace_of
 
 MAX_ACCOUNT: Final = 200
 # A probe ends itself at its deadline; one that does not is ended this much later.
@@ -329,9 +329,8 @@ class _Test:
         return self._redact(printable)[:MAX_ACCOUNT]
 
     def _describe(self, step: str, error: Exception) -> Fault:
-        # Only places in the code: the source lines of a trace hold no values.
-        trace = "".join(traceback.format_tb(error.__traceback__))
-        return Fault(step, type(error).__name__, self._redact(str(error)), self._redact(trace))
+        trace = self._redact(trace_of(error))
+        return Fault(step, type(error).__name__, self._redact(str(error)), trace)
 
 
 async def _run_probe(

@@ -47,8 +47,8 @@ from patchbay.platform.errors import (
     SecretsLost,
 )
 from patchbay.platform.ids import Stamp
+from patchbay.platform.json_schema import document_problems, with_defaults
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
-from patchbay.platform.schemas import document_problems, with_defaults
 from patchbay.platform.strict_json import same
 from patchbay.platform.validation import FieldError, excess
 from patchbay.registry.dependencies import Dependencies

@@ -5,7 +5,7 @@ from typing import Final
 
 from patchbay.checks.auth_config import secret_names
 from patchbay.platform.errors import Problem
-from patchbay.platform.schemas import document_problems
+from patchbay.platform.json_schema import document_problems
 from patchbay.registry.manifest import read
 from patchbay.registry.model import Release
 

@@ -5,7 +5,6 @@ A page of 250 tests costs three rounds of batch reads instead of a thousand sing
 that read are those that serve a single test: they find their items read ahead.
 """
 
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -38,7 +37,7 @@ from patchbay.monitors.store import MemberPage
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
-from patchbay.platform.logging import logger
+from patchbay.platform.logging import log_exception
 from patchbay.registry.keys import release_key
 from patchbay.tenancy.store import organization_key, space_key
 
@@ -171,7 +170,7 @@ class ConnectionPageTests:
             try:
                 connection = ConnectionStore.of_item(item)
             except Exception as error:
-                _log("connection not readable", item["sk"], error)
+                log_exception("connection not readable", error, connection=item["sk"])
                 continue
             interval = connection.monitor.interval
             if connection.is_monitored and is_due(connection.id, interval, minute):
@@ -189,7 +188,7 @@ class ConnectionPageTests:
             return None  # its endpoint went with it, since it was read
         except Exception as error:
             # One connection that can't be prepared must not keep its neighbours from their test.
-            _log("test not prepared", connection.id, error)
+            log_exception("test not prepared", error, connection=connection.id)
         passed = self._history.last_passed(subject, self._clock())
         return ConnectionMonitorTest(
             subject,
@@ -224,12 +223,3 @@ def _is_paused(connection: Connection, found: dict[Key, Item]) -> bool:
     organization = found.get(organization_key(connection.organization_id), {})
     space = found.get(space_key(connection.organization_id, connection.space), {})
     return bool(organization.get("paused") or space.get("paused"))
-
-
-def _log(what: str, name: str, error: Exception) -> None:
-    logger.error(
-        what,
-        connection=name,
-        error=type(error).__name__,
-        trace="".join(traceback.format_tb(error.__traceback__)),
-    )

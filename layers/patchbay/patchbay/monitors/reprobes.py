@@ -1,14 +1,13 @@
 """One connection's turn: a test, and a second look before its first failure counts."""
 
 import asyncio
-import traceback
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from patchbay.checks.codes import describe
 from patchbay.checks.report import CheckReport, Diagnosis, Step
 from patchbay.checks.verdict import verdict
-from patchbay.platform.logging import logger
+from patchbay.platform.logging import log_exception
 
 TEST_MS: Final = 25_000
 """What a turn may take, its second looks included: a manifest's `timeoutMs` is at most that."""
@@ -86,13 +85,8 @@ async def _run(trial: MonitoredTest, total_ms: int) -> CheckReport:
         async with asyncio.timeout(total_ms / 1000 + _GRACE_SECONDS):
             return await trial.run(total_ms)
     except Exception as error:
-        # Whatever it is, the neighbours' tests go on. Only places in the code are logged.
-        logger.error(
-            "test crashed",
-            connection_id=trial.connection_id,
-            error=type(error).__name__,
-            trace="".join(traceback.format_tb(error.__traceback__)),
-        )
+        # Whatever it is, the other tests go on.
+        log_exception("test crashed", error, connection_id=trial.connection_id)
         return crash_report()
 
 

@@ -13,11 +13,17 @@ from typing import Final
 from patchbay.connections.wheel import slot_pk
 from patchbay.monitors.wheel import Slot, Sweep, lane_of_sort_key
 from patchbay.platform.clock import from_text, to_text
-from patchbay.platform.dynamodb import ConditionFailed, Key, Table, Update, less_or_absent
+from patchbay.platform.dynamodb import (
+    AFTER_ALL,
+    ConditionFailed,
+    Key,
+    Table,
+    Update,
+    less_or_absent,
+)
 
 _INDEX: Final = "monitor_slot"
 _BEFORE_ALL: Final = "0"
-_AFTER_ALL: Final = "~"
 WATERMARK: Final = Key("SYSTEM", "MONITORS")
 
 
@@ -64,7 +70,7 @@ class MonitorStore:
         low = _BEFORE_ALL
         while True:
             page = self._table.query(
-                slot_pk(interval, phase), index=_INDEX, between=(low, _AFTER_ALL), limit=1
+                slot_pk(interval, phase), index=_INDEX, between=(low, AFTER_ALL), limit=1
             )
             if not page.items:
                 return

@@ -15,7 +15,6 @@ recorded is not tested again.
 """
 
 import asyncio
-import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from patchbay.monitors.reprobes import TEST_MS, MonitoredTest, run_with_reprobes
 from patchbay.monitors.store import MemberPage
 from patchbay.monitors.sweep_queue import SendsSweeps, SweepMessage, SweepOrder
 from patchbay.monitors.wheel import Sweep
-from patchbay.platform.logging import logger
+from patchbay.platform.logging import log_exception
 
 PAGE: Final = 250
 IN_FLIGHT: Final = 400
@@ -154,13 +153,12 @@ class _Run:
                     await self._sweep(message.sweep)
         except Exception as error:
             self.swept.failed.append(message.message_id)
-            logger.error(
+            log_exception(
                 "sweep failed",
+                error,
                 message_id=message.message_id,
                 slot=message.sweep.slot,
-                error=type(error).__name__,
                 attempts=message.attempts,
-                trace="".join(traceback.format_tb(error.__traceback__)),
             )
 
     async def _split(self, sweep: Sweep) -> bool:

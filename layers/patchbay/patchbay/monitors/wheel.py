@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from patchbay.connections.wheel import MINUTES_OF, PLACES, minute_number, slot_pk
 from patchbay.platform.clock import from_text, to_text
+from patchbay.platform.dynamodb import AFTER_ALL
 from patchbay.platform.ids import Stamp
 
 MAX_LANES: Final = 64
@@ -21,8 +22,6 @@ CATCH_UP: Final = timedelta(minutes=60)
 """How far back missed minutes are made up for."""
 
 _MINUTE: Final = timedelta(minutes=1)
-_AFTER_ALL: Final = "~"
-"""Sorts after all that an id contains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Slot:
     @property
     def high(self) -> str:
         """The last one."""
-        return f"{_number_of_first(self.lane + 1, self.lanes) - 1:04x}{_AFTER_ALL}"
+        return f"{_number_of_first(self.lane + 1, self.lanes) - 1:04x}{AFTER_ALL}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any, Final
 
+from patchbay.platform.botocore_session import session
 from patchbay.platform.errors import InternalError, TemporarilyUnavailable
 from patchbay.platform.logging import logger
-from patchbay.platform.sessions import session
 
 _BUSY: Final = frozenset(
     {

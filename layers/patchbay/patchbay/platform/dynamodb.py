@@ -20,8 +20,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from patchbay.platform.botocore_session import session
 from patchbay.platform.errors import TemporarilyUnavailable
-from patchbay.platform.sessions import session
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -88,6 +88,9 @@ class Condition:
             {**self.values, **other.values},
         )
 
+
+AFTER_ALL: Final = "~"
+"""Sorts after every character of our keys: the upper end of a range of sort keys."""
 
 ABSENT: Final = Condition("attribute_not_exists(pk)")
 PRESENT: Final = Condition("attribute_exists(pk)")

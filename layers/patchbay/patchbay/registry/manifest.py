@@ -20,8 +20,8 @@ from patchbay.checks.auth_config import PLACEHOLDER_NAME_PATTERN
 from patchbay.checks.roles import Capability, Role
 from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
+from patchbay.platform.json_schema import member_problems, object_schema_problems, schema_problems
 from patchbay.platform.model import Model
-from patchbay.platform.schemas import member_problems, object_schema_problems, schema_problems
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import pointer, problems_of
 from patchbay.registry.naming import UNCATEGORIZED, Category, IntegrationKey

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from patchbay.checks.auth_config import auth_config_problems
 from patchbay.platform.errors import Problem
-from patchbay.platform.schemas import default_problems, object_schema_problems
+from patchbay.platform.json_schema import default_problems, object_schema_problems
 from patchbay.registry.manifest import manifest_problems
 from patchbay.registry.model import Integration
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from patchbay.platform.schemas import (
+from patchbay.platform.json_schema import (
     default_problems,
     document_problems,
     schema_problems,
