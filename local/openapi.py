@@ -23,7 +23,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Pat
 from pydantic import BaseModel, Field, StringConstraints
 
 from local.openapi_examples import EXAMPLES
-from patchbay.platform.http import JSON_TYPE, Declared, HttpApi
+from patchbay.platform.http import JSON_TYPE, HttpApi, RouteDeclaration
 from patchbay.platform.idempotency import KEY_PATTERN
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -106,7 +106,7 @@ def _link(paths: dict[str, Any]) -> None:
 
 def _schema_of(api: HttpApi) -> dict[str, Any]:
     resolver = APIGatewayHttpResolver(enable_validation=True)
-    for declared in api.declared:
+    for declared in api.routes:
         resolver.route(
             declared.path.replace("{", "<").replace("}", ">"),
             declared.method,
@@ -118,7 +118,7 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
         )(_stub(declared))
     schema = resolver.get_openapi_schema(security_schemes={"apiKey": HTTPBearer()})
     paths: dict[str, Any] = json.loads(schema.model_dump_json(by_alias=True, exclude_none=True))
-    for declared in api.declared:
+    for declared in api.routes:
         operation = paths["paths"][declared.path][declared.method.lower()]
         operation["responses"].pop("422", None) if 422 not in _failures(declared) else None
         for parameter in operation.get("parameters", []):
@@ -138,7 +138,7 @@ def _say_bounds(schema: dict[str, Any]) -> None:
             schema[theirs] = schema.pop(ours)
 
 
-def _failures(declared: Declared) -> dict[int, str]:
+def _failures(declared: RouteDeclaration) -> dict[int, str]:
     failures = {500: "A fault of ours", 503: "Try again in a moment"}
     if declared.permission:
         # What a route does not know in the query string is refused on every one.
@@ -156,7 +156,7 @@ def _failures(declared: Declared) -> dict[int, str]:
     return failures | dict.fromkeys(declared.failures, "See the error's code")
 
 
-def _responses(declared: Declared) -> dict[int, Any]:
+def _responses(declared: RouteDeclaration) -> dict[int, Any]:
     failures = {
         status: {
             "description": meaning,
@@ -174,7 +174,7 @@ def _responses(declared: Declared) -> dict[int, Any]:
     return {**successes, **failures}
 
 
-def _stub(declared: Declared) -> Callable[..., None]:
+def _stub(declared: RouteDeclaration) -> Callable[..., None]:
     """A function that has nothing but the signature which Powertools reads."""
 
     def stub() -> None: ...

@@ -350,7 +350,7 @@ def test_what_is_another_tenants_is_not_there(tenant: Tenant, stranger: Tenant) 
         ("GET", f"alerts/{alert['id']}/deliveries", None),
         ("POST", f"alerts/{alert['id']}/deliveries/{delivery['id']}/resend", None),
     ]
-    declared = {(d.method, d.path) for d in function.api.declared}
+    declared = {(d.method, d.path) for d in function.api.routes}
     assert len(parts) == len(declared)
     for method, path, body in parts:
         text = None if body is None else json.dumps(body)

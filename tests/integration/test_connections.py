@@ -9,7 +9,8 @@ import pytest
 import connections
 from patchbay.checks.roles import Role
 from patchbay.connections.keys import secret_key
-from patchbay.connections.vault import Place, Vault
+from patchbay.connections.vault import Place
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import InternalError
@@ -202,8 +203,10 @@ def test_a_sealed_secret_opens_in_its_own_place_only(
     publish_integration(tenant, visibility="public")
     source, other = create_source(tenant), create_source(tenant, secrets={})
     create_source(stranger)
-    vault = Vault(table, connections._settings().vault_key_id)
-    stored = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
+    vault = Deployment().vault
+    stored = connections.deployment.connections.endpoint(
+        tenant.organization_id, Role.SOURCE, source["id"]
+    )
     place = Place.of(stored, stored.binding)
     assert vault.open(place, utc_now()) == {"api_key": SECRET}
     item = table.get(secret_key(place.organization_id, place.endpoint_id))

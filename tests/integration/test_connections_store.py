@@ -8,10 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import connections
-from patchbay.checks.binding import binding_of
 from patchbay.checks.roles import Role
-from patchbay.connections.configuring import Configurator
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
     Connection,
@@ -21,10 +18,8 @@ from patchbay.connections.model import (
     NewEndpoint,
     RequiredAction,
 )
-from patchbay.connections.operations import ConnectionOperations
 from patchbay.connections.state import Observation
-from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Vault
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key, Put, Table, Write, connect
 from patchbay.platform.errors import (
@@ -34,8 +29,6 @@ from patchbay.platform.errors import (
     NotFound,
 )
 from patchbay.platform.ids import Stamp
-from patchbay.registry.store import RegistryStore
-from patchbay.tenancy.store import TenancyStore
 from tests.integration.conftest import Tenant
 from tests.integration.story import (
     create_connection,
@@ -69,13 +62,10 @@ class Ours:
     def __init__(self, tenant: Tenant) -> None:
         self.organization_id = tenant.organization_id
         self.table = InterleavedTable("IntegrationsTable")
-        self.store = ConnectionStore(self.table)
-        vault = Vault(self.table, connections._settings().vault_key_id)
-        registry, tenants = RegistryStore(self.table), TenancyStore(self.table)
-        self.configurator = Configurator(tenants, registry, self.store, vault, binding_of)
-        self.operations = ConnectionOperations(
-            self.configurator, tenants, registry, self.store, vault
-        )
+        ours = Deployment()
+        ours.integrations = self.table
+        self.store, self.configurator = ours.connections, ours.configurator
+        self.operations = ours.operations
 
     def change(self, connection: dict[str, Any], **patch: Any) -> Connection:
         return self.configurator.change_connection(

@@ -33,7 +33,7 @@ from tests.integration.alerting import (
     report,
     webhook,
 )
-from tests.integration.api import sample_event
+from tests.integration.api import sample_event, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.receiver import Receiver, receiving
 
@@ -310,7 +310,7 @@ def test_what_is_refused_later_is_not_dialled(
     # Given a webhook that was allowed when its rule was made
     fire(tenant, now, receiver.url)
     monkeypatch.setenv("EGRESS_ALLOW", "")
-    deliver_notifications._sender.cache_clear()
+    start_cold("deliver_notifications")
     deliver()
     assert receiver.requests == []
     assert only_delivery(tenant)["attempts"][0]["error"] == "egress_blocked"
@@ -472,7 +472,7 @@ def test_sns_and_the_bus_get_the_message(
     # A topic that is allowed no more is not published to
     recover(tenant, now)
     monkeypatch.setenv("ALERT_TOPIC_ARNS", "")
-    deliver_notifications._sender.cache_clear()
+    start_cold("deliver_notifications")
     deliver()
     ended = {d["channel"]: d for d in deliveries(tenant, alert["id"]) if d["notice"] == "resolved"}
     assert ended["sns"]["attempts"][0]["error"] == "topic_not_allowed"
@@ -489,7 +489,7 @@ def test_a_fifo_topic_gets_each_notification_once_and_those_of_an_alert_in_order
     topic = sns.create_topic(Name="alerts.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
     monkeypatch.setenv("ALERT_TOPIC_ARNS", topic)
-    deliver_notifications._sender.cache_clear()
+    start_cold("deliver_notifications")
     # When an alert fires and ends
     create_rule(tenant, channels=[{"kind": "sns", "topic_arn": topic}])
     report(tenant, EventStatus.ERROR, now)
@@ -526,7 +526,7 @@ def test_many_receivers_that_hang_are_waited_for_side_by_side(
         create_rule(tenant, channels=[webhook(receiver.url)] * 5)
     report(tenant, EventStatus.ERROR, now)
     evaluate(now)
-    sender = deliver_notifications._sender()
+    sender = deliver_notifications.deployment.notifier
     attempt = sender._attempt
     under_way = 0
     many = asyncio.Event()
@@ -592,6 +592,6 @@ def test_one_lane_that_does_not_end_leaves_the_others_their_turn(
 
     monkeypatch.setattr(Outbox, "due", due)
     left = iter([100.0, 80.0, 60.0, 40.0, 20.0])
-    outcomes = deliver_notifications._sender().send_due(lambda: next(left))
+    outcomes = deliver_notifications.deployment.notifier.send_due(lambda: next(left))
     assert asked == list(range(LANES))
     assert outcomes == {"settled": 1}

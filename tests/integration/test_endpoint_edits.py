@@ -72,9 +72,9 @@ def create(tenant: Tenant, **changes: Any) -> str:
 def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
     """What the vault opens for the endpoint as it is now."""
     endpoint_id = path.rpartition("/")[2]
-    endpoint = connections._store().endpoint(tenant.organization_id, Role.SOURCE, endpoint_id)
-    vault = connections._configurator()._vault
-    return vault.open(Place.of(endpoint, endpoint.binding), utc_now())
+    stored = connections.deployment.connections
+    endpoint = stored.endpoint(tenant.organization_id, Role.SOURCE, endpoint_id)
+    return connections.deployment.vault.open(Place.of(endpoint, endpoint.binding), utc_now())
 
 
 def verdict(answer: Answer) -> str:

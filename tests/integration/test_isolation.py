@@ -143,11 +143,11 @@ class Filling:
                 "name": "taken over",
             },
             "NewOrganization": {"name": "taken over"},
-            "NewRule": watching,
+            "NewAlertRule": watching,
             "NewSpace": {"slug": "taken-over", "name": "taken over"},
             "OrganizationPatch": {"name": "taken over"},
             "Publication": {"version": "9.0.0"},
-            "RulePatch": {"name": "taken over", "channels": RULE["channels"]},
+            "AlertRulePatch": {"name": "taken over", "channels": RULE["channels"]},
             "SpacePatch": {"name": "taken over"},
             "UpdateConnection": {
                 "connectionId": n["connection_id"],

@@ -84,8 +84,10 @@ def source_of(tenant: Tenant, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def stored_secrets(tenant: Tenant, source: dict[str, Any]) -> dict[str, str]:
-    endpoint = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
-    return connections._vault().open(Place.of(endpoint, endpoint.binding), utc_now())
+    endpoint = connections.deployment.connections.endpoint(
+        tenant.organization_id, Role.SOURCE, source["id"]
+    )
+    return connections.deployment.vault.open(Place.of(endpoint, endpoint.binding), utc_now())
 
 
 @pytest.mark.enable_socket

@@ -30,7 +30,7 @@ from patchbay.platform.dynamodb import Table, connect
 from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate
 from tests.integration.alerting import queued as queued_notifications
-from tests.integration.api import FUNCTIONS, sample_event
+from tests.integration.api import ENVIRONMENTS, FUNCTIONS, sample_event, start_cold
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.story import (
     SECRET,
@@ -194,6 +194,9 @@ def calls(
             for route in routes:
                 if route.operation["operationId"] == "resend_delivery":
                     called_by_owner(tenant, owned, route)
+    monkeypatch.setenv("JWT_ISSUER", "https://issuer.example.com")
+    monkeypatch.setenv("JWT_AUDIENCE", "patchbay")
+    start_cold("authorizer")
     for name in FUNCTIONS:
         module = importlib.import_module(name)
         if not hasattr(module, "api"):
@@ -267,8 +270,8 @@ def run_in_the_background(
         write(Table("EventsTable"), f"e{shard}", shard)
     for _ in range(2):
         fold_counts.handler(sample_event("fold_counts"), None)
-        fold_counts._folder.cache_clear()
-        monkeypatch.setattr(fold_counts, "utc_now", lambda: utc_now() + timedelta(hours=1))
+        start_cold("fold_counts")
+        fold_counts.deployment.clock = lambda: utc_now() + timedelta(hours=1)
     # An organization whose first secret is a webhook's
     create_rule(new_tenant("fresh", TENANT_PERMISSIONS), channels=RULE["channels"])
     # Alerts of all kinds, to all kinds of channels
@@ -283,14 +286,6 @@ def run_in_the_background(
     evaluate(utc_now())
     deliver_notifications.handler({"Records": queued_notifications()}, Context())
     deliver()
-
-
-def start_cold() -> None:
-    """As in a new process, nothing is remembered."""
-    for name in FUNCTIONS:
-        for member in vars(importlib.import_module(name)).values():
-            if hasattr(member, "cache_clear"):
-                member.cache_clear()
 
 
 @pytest.mark.enable_socket
@@ -317,6 +312,9 @@ def test_each_function_may_do_what_it_does_and_no_more(
     assert sorted(missing, key=repr) == []
     assert [" ".join(one) for one in unused] == []
     assert {call.function for call in calls} == set(FUNCTIONS) - {"docs"}
+    # And of its environment it reads what it is given, all of it
+    for name, environment in ENVIRONMENTS.items():
+        assert environment.read == environment.names - {"POWERTOOLS_SERVICE_NAME"}, name
 
 
 def test_api_keys_are_written_by_the_function_that_issues_them_alone(

@@ -181,7 +181,7 @@ def test_whoever_crashes_a_repetition_comes_to_one_item_one_event_one_count(
     victim: tuple[Any, str] | None,
 ) -> None:
     # Given a monitor's test that was recorded up to here
-    tester = checks._tester()
+    tester = checks.deployment.tester
     subject = subject_of(tenant, connection)
     turn = identity.TestIdentity.scheduled(connection["id"], MINUTE)
     with monkeypatch.context() as patched:
@@ -203,7 +203,7 @@ def test_whoever_crashes_a_repetition_comes_to_one_item_one_event_one_count(
     assert counted(tenant) == 1
     read = tenant.client.get(path_of(tenant, connection)).json["health"]
     assert (read["status"], read["checked_at"]) == ("connected", standing["finished_at"])
-    passed = checks._history().last_passed(subject, utc_now())
+    passed = checks.deployment.test_history.last_passed(subject, utc_now())
     assert passed is not None
     assert passed.test_id == turn.test_id
 
@@ -233,7 +233,7 @@ def test_a_history_that_can_not_be_written_is_503_and_leaves_nothing(
 def test_an_older_test_that_ends_later_does_not_overwrite_a_newer_success(
     events_table: Table, tenant: Tenant, connection: dict[str, Any]
 ) -> None:
-    kept = checks._history()
+    kept = checks.deployment.test_history
     subject = subject_of(tenant, connection)
     newer = checked(tenant, connection).json
     passed = kept.last_passed(subject, utc_now())
@@ -298,7 +298,7 @@ def test_what_is_older_than_90_days_is_gone_before_the_table_sweeps_it(
     def later(days: int) -> Callable[[], datetime]:
         return lambda: at + timedelta(days=days, minutes=1)
 
-    reader = checks._reader()
+    reader = checks.deployment.test_reader
     subject = subject_of(tenant, connection)
     monkeypatch.setattr(reader, "_clock", later(89))
     assert reader.test(subject, said["id"]).id == said["id"]

@@ -14,7 +14,7 @@ from patchbay.connection_tests import tester as testing
 from patchbay.connections.configuring import Configurator
 from patchbay.connections.vault import Place
 from patchbay.platform.clock import utc_now
-from tests.integration.api import sample_event
+from tests.integration.api import sample_event, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.story import PATIENT_MS, SECRET, create_source, publish_integration
 
@@ -52,10 +52,10 @@ def path(tenant: Tenant, server: Provider) -> str:
 
 
 def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
-    endpoint = connections._store().endpoint(
+    endpoint = connections.deployment.connections.endpoint(
         tenant.organization_id, Role.SOURCE, path.rpartition("/")[2]
     )
-    return connections._vault().open(Place.of(endpoint, endpoint.binding), utc_now())
+    return connections.deployment.vault.open(Place.of(endpoint, endpoint.binding), utc_now())
 
 
 def sent(server: Provider) -> list[str | None]:
@@ -307,7 +307,7 @@ def test_a_tested_edit_counts_within_the_limits_of_tests(
     tenant: Tenant, server: Provider, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TESTS_PER_MINUTE", "1")
-    connections._settings.cache_clear()
+    start_cold("connections")
     assert tenant.client.patch(f"{path}?test=true", {"name": "One"}).status == 200
     refused = tenant.client.patch(f"{path}?test=true", {"name": "Two"})
     # Then the second one is not tried, not stored, and told when to come again
@@ -323,7 +323,7 @@ def test_a_tested_edit_returns_its_place_among_the_tests_in_flight(
     tenant: Tenant, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TESTS_IN_FLIGHT", "1")
-    connections._settings.cache_clear()
+    start_cold("connections")
     failing = {"secrets": {"api_key": "mistyped"}}
     assert tenant.client.patch(f"{path}?test=true", failing).status == 422
     assert tenant.client.patch(f"{path}?test=true", {"name": "Next"}).status == 200

@@ -84,7 +84,7 @@ def models() -> dict[str, type[BaseModel]]:
     """What requests are read as, and what is in some of them."""
     found: list[type[BaseModel]] = [Manifest, NewConnection, NewAlertRule]
     for name in FUNCTIONS:
-        for route in importlib.import_module(name).api.declared:
+        for route in importlib.import_module(name).api.routes:
             found += filter(None, (route.body, route.query))
     return {model.__name__: model for model in found}
 
