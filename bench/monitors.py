@@ -26,7 +26,6 @@ from botocore.awsrequest import AWSResponse
 from bench import prices
 from bench.health import item_bytes
 from bench.report import Row, table
-from patchbay.checks.binding import binding_of
 from patchbay.checks.roles import Role
 from patchbay.connection_tests.history import TestHistory
 from patchbay.connection_tests.tester import Tester
@@ -257,7 +256,7 @@ class Deployment:
         )
         made = self.registry.create(draft, spaces[0], "bench", stamp)
         self.registry.publish(made.id, "1.0.0", "bench", lambda _: [], stamp.now)
-        configurator = Configurator(self.tenants, self.registry, self.store, self.vault, binding_of)
+        configurator = Configurator(self.tenants, self.registry, self.store, self.vault)
 
         def connect_one(number: int) -> None:
             source = configurator.create_endpoint(

@@ -120,14 +120,11 @@ def publish_integration(
     caller: Principal, integration_id: str, query: PublishQuery, body: Publication, stamp: Stamp
 ) -> Reply[Release] | Reply[PublishReport]:
     """Publish the draft as an immutable release, or see with `dry_run` what speaks against it."""
-    # What tests are made of is needed here alone, and would slow down every cold start.
-    from patchbay.checks.plan import plan_problems
-
     owner = _owned(caller, Permission.MANAGE, integration_id).organization_id
     dependencies = Dependencies(deployment.registry, owner, stamp.now)
 
     def problems(draft: Integration) -> list[Problem]:
-        return problems_of(draft, plan_problems) + dependencies.problems_of(draft)
+        return problems_of(draft) + dependencies.problems_of(draft)
 
     if query.dry_run:
         found = deployment.registry.publish_problems(

@@ -187,10 +187,9 @@ class Deployment:
 
     @cached_property
     def configurator(self) -> Configurator:
-        from patchbay.checks.binding import binding_of
         from patchbay.connections.configuring import Configurator
 
-        return Configurator(self.tenants, self.registry, self.connections, self.vault, binding_of)
+        return Configurator(self.tenants, self.registry, self.connections, self.vault)
 
     @cached_property
     def operations(self) -> ConnectionOperations:

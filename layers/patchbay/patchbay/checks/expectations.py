@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from patchbay.checks.json_pointer import MISSING, is_pointer, resolve
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.problems import ManifestProblems
 from patchbay.egress.headers import is_header_name
+from patchbay.platform.errors import Problem
 
 type Operator = Literal["equals", "exists", "type"]
 
@@ -88,10 +89,10 @@ def equal(left: object, right: object) -> bool:
 
 
 def read_expectation(spec: object, pointer: str) -> Expectation:
-    """The `expect` of a step. Raises Problems, with pointers below `pointer`."""
+    """The `expect` of a step. Raises ManifestProblems, with pointers below `pointer`."""
     problems = list(_problems(spec, pointer))
     if problems or not isinstance(spec, dict):
-        raise Problems(problems)
+        raise ManifestProblems(problems)
     status, headers, json = spec.get("status"), spec.get("headers"), spec.get("json")
     return Expectation(
         status=frozenset(status) if isinstance(status, list) else DEFAULT_STATUS,

@@ -105,7 +105,7 @@ class Kind(Protocol):
         declared: Declared,
         credential: Credential | None,
     ) -> StepTemplate:
-        """Raises Problems with everything that is wrong, whatever the values will be.
+        """Raises ManifestProblems with everything that is wrong, whatever the values will be.
 
         `pointer` is that of the step in the manifest.
         """

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeIs
 
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.templates import (
     Declared,
     HostTemplate,
@@ -17,6 +17,7 @@ from patchbay.checks.templates import (
 )
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.url import parse_host
+from patchbay.platform.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class ServiceTemplate:
         *,
         default_port: int | None = None,
     ) -> "ServiceTemplate":
-        """The service of a step. Raises Problems, with pointers below `pointer`."""
+        """The service of a step. Raises ManifestProblems, with pointers below `pointer`."""
         problems = []
         try:
             host = _host(step.get("host"), declared)
@@ -52,7 +53,7 @@ class ServiceTemplate:
         except TemplateError as error:
             problems.append(Problem(f"{pointer}/port", str(error)))
         if problems:
-            raise Problems(problems)
+            raise ManifestProblems(problems)
         return cls(host, port)
 
     def placeholders(self) -> Iterator[Placeholder]:

@@ -27,7 +27,7 @@ from typing import Final, Literal
 from urllib.parse import quote, unquote
 
 from patchbay.checks.codes import Code
-from patchbay.checks.problems import Problem
+from patchbay.checks.problems import PlanProblem
 from patchbay.egress.failures import BlockDetail, EgressBlocked
 from patchbay.egress.headers import value_problem
 from patchbay.egress.url import DEFAULT_PORTS, parse_host, parse_url
@@ -64,7 +64,7 @@ class ValueRefused(ValueError):
         detail: BlockDetail | None = None,
     ) -> None:
         super().__init__(message)
-        self.problem = Problem(pointer, message, code, detail)
+        self.problem = PlanProblem(pointer, message, code, detail)
 
 
 @dataclass(frozen=True, slots=True)

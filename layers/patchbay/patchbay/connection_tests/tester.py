@@ -21,10 +21,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from patchbay.checks.binding import binding_of
 from patchbay.checks.capabilities import CapabilityReport, capability_reports, fitting
-from patchbay.checks.plan import DEFAULT_TIMEOUT_MS, CheckTarget, Plan, compile_plan
-from patchbay.checks.problems import Problem
+from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
+from patchbay.checks.plan import Plan
+from patchbay.checks.problems import PlanProblem
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.reports import (
     concluded,
@@ -55,7 +55,6 @@ from patchbay.connection_tests.model import (
 from patchbay.connection_tests.reader import refuse_disabled, require
 from patchbay.connection_tests.required_actions import required_action
 from patchbay.connections.announcements import Announcement
-from patchbay.connections.configuring import configuration_problems
 from patchbay.connections.model import Connection, Endpoint
 from patchbay.connections.secret_references import ReferenceUnusable
 from patchbay.connections.state import NEVER, AutoDisable, Observation
@@ -74,6 +73,7 @@ from patchbay.platform.errors import (
 )
 from patchbay.platform.logging import logger
 from patchbay.registry.model import Release
+from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
 
 
@@ -217,7 +217,9 @@ class Tester:
         """
         endpoints = self._endpoints(organization_id, request.source_id, request.destination_id)
         releases = self._releases(endpoints)
-        if problems := configuration_problems(releases[Role.SOURCE], request.configurations):
+        if problems := recipe_of(releases[Role.SOURCE]).configuration_problems(
+            request.configurations
+        ):
             raise InvalidConfig(problems)
         judged = (judged_configurations([]),)
         prepared = self._prepared(endpoints, releases, request.configurations, judged)
@@ -244,7 +246,9 @@ class Tester:
             connection.organization_id, connection.source_id, connection.destination_id
         )
         releases = self._releases(endpoints)
-        problems = configuration_problems(releases[Role.SOURCE], connection.configurations)
+        problems = recipe_of(releases[Role.SOURCE]).configuration_problems(
+            connection.configurations
+        )
         judged = (judged_configurations(problems),)
         prepared = self._prepared(endpoints, releases, connection.configurations, judged)
         return replace(prepared, connection=connection)
@@ -268,7 +272,7 @@ class Tester:
                 capability
                 for role, report in reports.items()
                 for capability in capability_reports(
-                    role, prepared.parts[role].release.manifest, report.steps
+                    role, recipe_of(prepared.parts[role].release), report.steps
                 )
             ),
             started_at,
@@ -396,7 +400,7 @@ class Tester:
         judged: tuple[Step, ...],
     ) -> PreparedTest:
         if len(releases) > 1:
-            step = fitting(releases[Role.SOURCE].manifest, releases[Role.DESTINATION].manifest)
+            step = fitting(recipe_of(releases[Role.SOURCE]), recipe_of(releases[Role.DESTINATION]))
             judged = (*judged, step)
         parts, marks = {}, {}
         try:
@@ -415,7 +419,7 @@ class Tester:
         except SecretsLost as lost:
             # It is its owner's move, not ours: only they have the secrets.
             problems = tuple(
-                Problem(f"/secrets/{name}", _LOST, "secret_not_found") for name in lost.names
+                PlanProblem(f"/secrets/{name}", _LOST, "secret_not_found") for name in lost.names
             )
             return Plan(DEFAULT_TIMEOUT_MS, problems=problems)
 
@@ -431,7 +435,7 @@ class Tester:
         An endpoint that is edited between its read and this has secrets for another place already:
         they do not open.
         """
-        binding = binding_of(release, endpoint.variables)
+        binding = recipe_of(release).binding(release.id, endpoint.variables)
         return self._vault.secrets_of(endpoint, release, binding, self._clock())
 
 
@@ -449,7 +453,7 @@ def try_endpoint(
     part = EndpointPart(endpoint, release, _plan(endpoint, release, open_secrets))
     plan = _within(SYNCHRONOUS, part)
     report = _told(endpoint, asyncio.run(run(plan, guard, total_ms=SYNCHRONOUS.most_ms)))
-    capabilities = capability_reports(endpoint.role, release.manifest, report.steps)
+    capabilities = capability_reports(endpoint.role, recipe_of(release), report.steps)
     return DryRunResult.of(report, tuple(capabilities))
 
 
@@ -457,17 +461,9 @@ def _plan(endpoint: Endpoint, release: Release, open_secrets: Callable[[], dict[
     try:
         secrets = open_secrets()
     except ReferenceUnusable as unusable:
-        problem = Problem("/secret_ref", unusable.message, unusable.code)
+        problem = PlanProblem("/secret_ref", unusable.message, unusable.code)
         return Plan(DEFAULT_TIMEOUT_MS, problems=(problem,))
-    return compile_plan(
-        CheckTarget(
-            manifest=release.manifest,
-            auth_config=release.auth_config,
-            variables_schema=release.variables_schema,
-            variables=endpoint.variables,
-            secrets=secrets,
-        )
-    )
+    return recipe_of(release).plan(endpoint.variables, secrets)
 
 
 def _told(endpoint: Endpoint, report: CheckReport) -> CheckReport:
@@ -484,6 +480,6 @@ def _told(endpoint: Endpoint, report: CheckReport) -> CheckReport:
 
 
 def _within(budget: TimeBudget, part: EndpointPart) -> Plan:
-    if "timeoutMs" in part.release.manifest.get("checks", {}):
+    if recipe_of(part.release).timeout_ms is not None:
         return part.plan
     return replace(part.plan, timeout_ms=budget.default_ms)

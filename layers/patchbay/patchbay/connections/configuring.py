@@ -54,15 +54,13 @@ from patchbay.platform.validation import FieldError, excess
 from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.manifest import Member, read
 from patchbay.registry.model import Release
+from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
 
 _MAX_TOLD = 20
 """Connections of an endpoint that an answer names."""
-
-type BindingOf = Callable[[Release, Mapping[str, Any]], dict[str, Any]]
-"""(release, variables) → what decides where the secrets go. The check engine knows."""
 
 type OpenSecrets = Callable[[], dict[str, str]]
 """Opens the secrets that an endpoint would have; raises what `Vault.secrets_of` raises."""
@@ -114,13 +112,11 @@ class Configurator:
         registry: RegistryStore,
         store: ConnectionStore,
         vault: Vault,
-        binding_of: BindingOf,
     ) -> None:
         self._tenants = tenants
         self._registry = registry
         self._store = store
         self._vault = vault
-        self._binding_of = binding_of
 
     def create_endpoint(
         self, organization_id: str, role: Role, new: NewEndpoint, stamp: Stamp
@@ -173,7 +169,7 @@ class Configurator:
             dependencies=self._dependencies(organization_id, release, stamp.now),
             created_at=stamp.now,
             updated_at=stamp.now,
-            binding=self._binding_of(release, variables),
+            binding=recipe_of(release).binding(release.id, variables),
             revision=1,
         )
         place = Place.of(endpoint, endpoint.binding)
@@ -341,7 +337,7 @@ class Configurator:
             *secret_problems([*kept, *entered], entered, release),
             *_exclusion_problems(secret_ref, [*kept, *entered]),
         ]
-        binding = old.binding if problems else self._binding_of(release, variables)
+        binding = old.binding if problems else recipe_of(release).binding(release.id, variables)
         changed = changed_parts(old.binding, binding)
         endpoint = old.model_copy(
             update={
@@ -380,7 +376,7 @@ class Configurator:
             connection.id: problems
             for connection in self._store.users(old.organization_id, old.id)
             if connection.status is not Lifecycle.DRAFT
-            and (problems := configuration_problems(release, connection.configurations))
+            and (problems := recipe_of(release).configuration_problems(connection.configurations))
         }
 
     def _secrets(self, old: Endpoint, edit: Edit, now: datetime) -> dict[str, str]:
@@ -479,7 +475,7 @@ class Configurator:
         if connection.status is Lifecycle.DRAFT:
             return
         release = self._registry.release(source.integration_id, source.version)
-        if problems := configuration_problems(release, connection.configurations):
+        if problems := recipe_of(release).configuration_problems(connection.configurations):
             raise InvalidConfig(problems)
 
     def space(self, organization_id: str, slug: str, pointer: str) -> Space:
@@ -617,12 +613,6 @@ def _changed_monitor(old: Monitor, patch: MonitorPatch | None) -> Monitor:
 def changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """The parts of a binding that are not as they were. Secrets are sealed for its very text."""
     return sorted(name for name in new if not same(new[name], old.get(name)))
-
-
-def configuration_problems(release: Release, configurations: dict[str, Any]) -> list[Problem]:
-    """What a release's `configurationSchema` refuses; a release without one takes anything."""
-    schema = release.manifest.get("configurationSchema", {})
-    return document_problems(configurations, schema, "/configurations")
 
 
 def _size_problems(values: Mapping[str, Any], at: str) -> list[Problem]:

@@ -15,13 +15,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from patchbay.checks.auth_config import secret_names
 from patchbay.checks.roles import Role
 from patchbay.connections.configuring import (
     Configurator,
     become,
     changed_parts,
-    configuration_problems,
     made_connection,
 )
 from patchbay.connections.contracts import (
@@ -56,6 +54,7 @@ from patchbay.platform.errors import (
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import serially
 from patchbay.platform.validation import problems_of
+from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
@@ -188,11 +187,11 @@ class ConnectionOperations:
         self, new: CreateConnection, source: Endpoint, space: Space, stamp: Stamp
     ) -> Connection:
         release = self._registry.release(source.integration_id, source.version)
-        asked_for = secret_names(release.auth_config, release.manifest)
+        recipe = recipe_of(release)
         action = RequiredAction.NONE
-        if asked_for and not source.secrets_set and _is_in_vault(source):
+        if recipe.secret_names and not source.secrets_set and _is_in_vault(source):
             action = RequiredAction.REAUTHORIZE
-        elif configuration_problems(release, {}):
+        elif recipe.configuration_problems({}):
             action = RequiredAction.FIX_CONFIG
         finished = action is RequiredAction.NONE
         body = NewConnection(

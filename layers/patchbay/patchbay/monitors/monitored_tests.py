@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from patchbay.checks.plan import DEFAULT_TIMEOUT_MS
+from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
 from patchbay.checks.report import CheckReport
 from patchbay.connection_tests.changes import PassedTest
 from patchbay.connection_tests.history import TestHistory, TestSubject, TestSubjectKind

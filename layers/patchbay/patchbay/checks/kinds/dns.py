@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from patchbay.checks.credentials import Credential
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.templates import (
     Declared,
     HostTemplate,
@@ -43,6 +43,7 @@ from patchbay.egress.dns_message import RECORD_TYPES, RecordType
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import literal_address, parse_host
+from patchbay.platform.errors import Problem
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -140,7 +141,7 @@ class DnsKind:
     ) -> DnsTemplate:
         record, at = step.get("record"), f"{pointer}/record"
         if not isinstance(record, dict):
-            raise Problems([Problem(at, "must be an object")])
+            raise ManifestProblems([Problem(at, "must be an object")])
         problems = [Problem(f"{at}/{key}", "is not a known key") for key in record.keys() - _KEYS]
         kind = next((known for known in RECORD_TYPES if known == record.get("type")), None)
         if kind is None:
@@ -163,7 +164,7 @@ class DnsKind:
         except TemplateError as error:
             problems.append(Problem(f"{at}/{comparison}", str(error)))
         if problems or kind is None or host is None:
-            raise Problems(problems)
+            raise ManifestProblems(problems)
         return DnsTemplate(below, host, kind, comparison, value)
 
 

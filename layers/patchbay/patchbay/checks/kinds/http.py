@@ -34,7 +34,7 @@ from patchbay.checks.expectations import (
 )
 from patchbay.checks.json_pointer import is_pointer
 from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.templates import (
     Declared,
     Parts,
@@ -51,6 +51,7 @@ from patchbay.egress.redirects import MAX_REDIRECTS
 from patchbay.egress.request import HttpRequest
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import parse_url
+from patchbay.platform.errors import Problem
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -154,7 +155,7 @@ class HttpKind:
         reader = _Reader(step, pointer, declared)
         template = reader.template(credential)
         if template is None:
-            raise Problems(reader.problems)
+            raise ManifestProblems(reader.problems)
         return template
 
 
@@ -230,7 +231,7 @@ class _Reader:
         spec = self._step.get("expect", {})
         try:
             return read_expectation(spec, f"{self._at}/expect")
-        except Problems as error:
+        except ManifestProblems as error:
             self.problems += error.problems
             return Expectation()
 

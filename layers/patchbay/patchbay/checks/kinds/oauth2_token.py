@@ -28,7 +28,7 @@ from urllib.parse import quote_plus
 
 from patchbay.checks.credentials import Credential, basic_value
 from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.templates import (
     Declared,
     Parts,
@@ -42,6 +42,7 @@ from patchbay.checks.templates import (
 )
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import HttpUrl, parse_url
+from patchbay.platform.errors import Problem
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -176,7 +177,7 @@ class OAuth2TokenKind:
                 for name in sorted(missing)
             ]
         if problems or grant is None or client_auth is None or url is None:
-            raise Problems(problems)
+            raise ManifestProblems(problems)
         return TokenTemplate(grant, url, client_auth, tuple(scopes), audience)  # type: ignore[arg-type]  # a list of texts, judged above
 
 

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from patchbay.checks.credentials import Credential
 from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.server_address import Service, ServiceTemplate
 from patchbay.checks.templates import (
     Declared,
@@ -43,6 +43,7 @@ from patchbay.checks.templates import (
     split_template,
 )
 from patchbay.egress.timings import DialTimings
+from patchbay.platform.errors import Problem
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -158,7 +159,7 @@ class PostgresKind:
         service = password = None
         try:
             service = ServiceTemplate.read(step, pointer, declared, default_port=DEFAULT_PORT)
-        except Problems as error:
+        except ManifestProblems as error:
             problems += error.problems
         texts: dict[str, Parts] = {}
         for key in ("user", "database"):
@@ -184,7 +185,7 @@ class PostgresKind:
             )
         options = self._options(step.get("options", {}), f"{pointer}/options", declared, problems)
         if problems or service is None or password is None or tls is None:
-            raise Problems(problems)
+            raise ManifestProblems(problems)
         return PostgresTemplate(
             service,
             texts["user"],

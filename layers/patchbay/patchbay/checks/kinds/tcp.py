@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Final
 from patchbay.checks.credentials import Credential
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.server_address import Service, ServiceTemplate
 from patchbay.checks.templates import Declared, Placeholder, Values
 from patchbay.egress.timings import DialTimings
+from patchbay.platform.errors import Problem
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard, OpenConnection
@@ -99,7 +100,7 @@ class TcpKind:
     ) -> TcpTemplate:
         banner = step.get("banner", "")
         if "banner" in step and not (isinstance(banner, str) and _BANNER.fullmatch(banner)):
-            raise Problems(
+            raise ManifestProblems(
                 [Problem(f"{pointer}/banner", "must be 1 to 128 visible ASCII characters")]
             )
         return TcpTemplate(ServiceTemplate.read(step, pointer, declared), str(banner).encode())

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Final
 from patchbay.checks.credentials import Credential
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.server_address import Service, ServiceTemplate
 from patchbay.checks.templates import Declared, Placeholder, Values
 from patchbay.egress.timings import DialTimings
+from patchbay.platform.errors import Problem
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -89,7 +90,7 @@ class TlsKind:
     ) -> TlsTemplate:
         version = step.get("minimumVersion", "1.2")
         if not isinstance(version, str) or version not in VERSIONS:
-            raise Problems(
+            raise ManifestProblems(
                 [Problem(f"{pointer}/minimumVersion", f"must be one of {', '.join(VERSIONS)}")]
             )
         service = ServiceTemplate.read(step, pointer, declared, default_port=DEFAULT_PORT)
