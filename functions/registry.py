@@ -4,13 +4,11 @@ from typing import Any
 
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
-from patchbay.platform.errors import Conflict, InvalidInput, PermissionDenied, Problem
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import FIRST_REVISION
-from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.model import (
     CatalogueEntry,
     CatalogueQuery,
@@ -23,37 +21,17 @@ from patchbay.registry.model import (
     PublishReport,
     Release,
     ReleaseSummary,
-    TrustTier,
 )
-from patchbay.registry.publishing import problems_of
-from patchbay.tenancy.access import Permission, Principal, authorize
+from patchbay.tenancy.access import Permission, Principal
 
-deployment = Deployment(at_start=("registry", "tenants"))
+deployment = Deployment(at_start=("registry", "authoring"))
 api = HttpApi("Registry", lambda: deployment)
-
-
-def _owned(caller: Principal, permission: Permission, integration_id: str) -> Integration:
-    integration = deployment.registry.integration(integration_id, utc_now())
-    authorize(caller, permission, integration.organization_id, "integration")
-    return integration
-
-
-def _require_trust(caller: Principal, tier: TrustTier | None) -> None:
-    """A tier above community is the operator's to give."""
-    if tier not in (None, TrustTier.COMMUNITY) and not caller.is_operator:
-        raise PermissionDenied(Permission.ADMIN)
 
 
 @api.post("/v1/integrations", permission=Permission.MANAGE, status=201)
 def create_integration(caller: Principal, body: NewIntegration, stamp: Stamp) -> Reply[Integration]:
     """Create an integration as a draft."""
-    _require_trust(caller, body.trust_tier)
-    workspace = deployment.tenants.space_by_id(body.workspace_id)
-    if workspace is None or (
-        workspace.organization_id != caller.organization_id and not caller.is_operator
-    ):
-        raise InvalidInput.at("/workspaceId", "is no space of yours")
-    integration = deployment.registry.create(body, workspace, caller.subject, stamp)
+    integration = deployment.authoring.create(caller, body, stamp)
     return Reply(integration, integration.revision)
 
 
@@ -66,7 +44,7 @@ def list_integrations(caller: Principal, query: IntegrationQuery) -> Listing[Int
 @api.get("/v1/integrations/<integration_id>", permission=Permission.READ)
 def get_integration(caller: Principal, integration_id: str) -> Reply[Integration]:
     """Read an integration."""
-    integration = _owned(caller, Permission.READ, integration_id)
+    integration = deployment.authoring.integration(caller, integration_id, utc_now())
     return Reply(integration, integration.revision)
 
 
@@ -75,10 +53,7 @@ def change_integration(
     caller: Principal, integration_id: str, body: IntegrationPatch, if_match: str | None
 ) -> Reply[Integration]:
     """Change an integration's draft (JSON merge patch)."""
-    owned = _owned(caller, Permission.MANAGE, integration_id)
-    if body.trust_tier is not owned.trust_tier:
-        _require_trust(caller, body.trust_tier)
-    integration = deployment.registry.change(integration_id, body, if_match, utc_now())
+    integration = deployment.authoring.change(caller, integration_id, body, if_match, utc_now())
     return Reply(integration, integration.revision)
 
 
@@ -89,9 +64,7 @@ def change_integration(
 )
 def delete_integration(caller: Principal, integration_id: str, if_match: str | None) -> None:
     """Delete an integration softly: its releases stay readable to the endpoints made of them."""
-    integration = _owned(caller, Permission.MANAGE, integration_id)
-    if workspace := deployment.tenants.space_by_id(integration.workspace_id):
-        deployment.registry.delete(integration_id, workspace, if_match, utc_now())
+    deployment.authoring.delete(caller, integration_id, if_match, utc_now())
 
 
 @api.post(
@@ -101,11 +74,7 @@ def delete_integration(caller: Principal, integration_id: str, if_match: str | N
 )
 def restore_integration(caller: Principal, integration_id: str) -> Reply[Integration]:
     """Take the delete of an integration back, until it is purged."""
-    integration = _owned(caller, Permission.MANAGE, integration_id)
-    workspace = deployment.tenants.space_by_id(integration.workspace_id)
-    if workspace is None:
-        raise Conflict("The workspace of the integration is gone.")
-    restored = deployment.registry.restore(integration_id, workspace, utc_now())
+    restored = deployment.authoring.restore(caller, integration_id, utc_now())
     return Reply(restored, restored.revision)
 
 
@@ -120,20 +89,10 @@ def publish_integration(
     caller: Principal, integration_id: str, query: PublishQuery, body: Publication, stamp: Stamp
 ) -> Reply[Release] | Reply[PublishReport]:
     """Publish the draft as an immutable release, or see with `dry_run` what speaks against it."""
-    owner = _owned(caller, Permission.MANAGE, integration_id).organization_id
-    dependencies = Dependencies(deployment.registry, owner, stamp.now)
-
-    def problems(draft: Integration) -> list[Problem]:
-        return problems_of(draft) + dependencies.problems_of(draft)
-
     if query.dry_run:
-        found = deployment.registry.publish_problems(
-            integration_id, body.version, problems, stamp.now
-        )
-        return Reply(PublishReport.of(body.version, found), status=200)
-    release, made = deployment.registry.publish(
-        integration_id, body.version, caller.subject, problems, stamp.now
-    )
+        report = deployment.authoring.preview(caller, integration_id, body, stamp.now)
+        return Reply(report, status=200)
+    release, made = deployment.authoring.publish(caller, integration_id, body, stamp.now)
     return Reply(release, FIRST_REVISION, status=201 if made else 200)
 
 
@@ -142,15 +101,14 @@ def list_releases(
     caller: Principal, integration_id: str, query: ListQuery
 ) -> Listing[ReleaseSummary]:
     """List the releases of an integration, highest version first."""
-    _owned(caller, Permission.READ, integration_id)
-    return deployment.registry.releases(integration_id, caller.organization_id, query, utc_now())
+    return deployment.authoring.releases(caller, integration_id, query, utc_now())
 
 
 @api.get("/v1/integrations/<integration_id>/versions/<version>", permission=Permission.READ)
 def get_release(caller: Principal, integration_id: str, version: str) -> Reply[Release]:
     """Read a release."""
-    _owned(caller, Permission.READ, integration_id)
-    return Reply(deployment.registry.release(integration_id, version), FIRST_REVISION)
+    release = deployment.authoring.release(caller, integration_id, version, utc_now())
+    return Reply(release, FIRST_REVISION)
 
 
 @api.get("/v1/catalog", permission=Permission.READ)

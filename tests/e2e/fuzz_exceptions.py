@@ -30,7 +30,7 @@ class Unsaid:
 
 
 NOT_THERE = (
-    "is no space of yours|is no (space|source|destination) of this organization"
+    "is not a space of your organization|is no (space|source|destination) of this organization"
     "|names no release that you may use|names no source of this organization"
     "|is no connection of this space|is no channel of this kind of the rule"
     "|is no topic that this deployment allows"

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from patchbay.platform.idempotency import Idempotency
     from patchbay.platform.limits import Limit, Limiter
     from patchbay.platform.lists import Lists
+    from patchbay.registry.authoring import IntegrationAuthoring
     from patchbay.registry.store import RegistryStore
     from patchbay.tenancy.access import Permission, Principal
     from patchbay.tenancy.authentication import Authenticator
@@ -170,6 +171,12 @@ class Deployment:
         from patchbay.registry.store import RegistryStore
 
         return RegistryStore(self.integrations)
+
+    @cached_property
+    def authoring(self) -> IntegrationAuthoring:
+        from patchbay.registry.authoring import IntegrationAuthoring
+
+        return IntegrationAuthoring(self.registry, self.tenants)
 
     # ---------------------------------------------------------------- connections
 
