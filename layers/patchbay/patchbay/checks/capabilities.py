@@ -5,9 +5,8 @@ from typing import Final, Literal
 
 from pydantic import ConfigDict
 
-from patchbay.checks.codes import describe
 from patchbay.checks.recipe import Recipe
-from patchbay.checks.report import Diagnosis, Step
+from patchbay.checks.report import Step
 from patchbay.checks.roles import Capability, Role
 from patchbay.platform.model import Model
 
@@ -73,14 +72,10 @@ def fitting(source: Recipe, destination: Recipe) -> Step:
         told = ", ".join(given)
         return Step(name=NAME, status="passed", summary=f"The destination takes {told}.")
     told = ", ".join(missing)
-    info = describe("config_invalid")
-    nothing = len(missing) == len(given)
-    return Step(
-        name=NAME,
-        mandatory=nothing,
-        status="failed" if nothing else "warning",
-        code="config_invalid",
-        summary=f"The destination does not take {told}, which the source gives.",
-        diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
+    return Step.failed(
+        NAME,
+        "config_invalid",
+        f"The destination does not take {told}, which the source gives.",
+        mandatory=len(missing) == len(given),
         field_pointer="/destination_id",
     )

@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from patchbay.checks.codes import Code, describe
-from patchbay.checks.report import CheckReport, Diagnosis, Step
+from patchbay.checks.codes import Code
+from patchbay.checks.report import CheckReport
 from patchbay.checks.roles import Role
-from patchbay.checks.verdict import verdict
+from patchbay.checks.verdict import undialed_report
 from patchbay.connection_tests.changes import Fingerprint, PassedTest
 from patchbay.connection_tests.identity import TestIdentity
 from patchbay.connection_tests.model import RecordedTest, TestFindings
@@ -275,10 +275,7 @@ def overdue(test: RecordedTest, deadline: datetime) -> RecordedTest:
 
 
 def _nothing_seen(code: Code, summary: str) -> CheckReport:
-    info = describe(code)
-    diagnosis = Diagnosis(title=info.title, remediation=info.remediation)
-    step = Step(name="queue", status="failed", code=code, summary=summary, diagnosis=diagnosis)
-    return verdict([step], proven=False, called=False, latency_ms=0)
+    return undialed_report("queue", code, summary)
 
 
 def _not_before(attribute: str, seconds: int) -> Condition:

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from patchbay.checks.codes import describe
-from patchbay.checks.report import CheckReport, Diagnosis, Step
-from patchbay.checks.verdict import verdict
+from patchbay.checks.report import CheckReport
+from patchbay.checks.verdict import undialed_report
 from patchbay.platform.logging import log_exception
 
 TEST_MS: Final = 25_000
@@ -92,12 +91,4 @@ async def _run(trial: MonitoredTest, total_ms: int) -> CheckReport:
 
 def crash_report() -> CheckReport:
     """The report of a test that ended through us."""
-    info = describe("internal_error")
-    step = Step(
-        name="test",
-        status="failed",
-        code="internal_error",
-        summary="A fault of the platform ended the test.",
-        diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
-    )
-    return verdict([step], proven=False, called=False, latency_ms=0)
+    return undialed_report("test", "internal_error", "A fault of the platform ended the test.")
