@@ -4,15 +4,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from patchbay.checks.roles import Role
-from patchbay.connections.contracts import (
-    ConnectionRecord,
-    ConnectionRecords,
-    CreateConnection,
-    DeleteConnection,
-    Deleted,
-    ListConnections,
-    UpdateConnection,
-)
 from patchbay.connections.model import (
     Connection,
     ConnectionPatch,
@@ -28,6 +19,15 @@ from patchbay.connections.model import (
     NewConnection,
     NewEndpoint,
     Resealed,
+)
+from patchbay.connections.operation_models import (
+    ConnectionRecord,
+    ConnectionRecords,
+    CreateConnection,
+    DeleteConnection,
+    Deleted,
+    ListConnections,
+    UpdateConnection,
 )
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now

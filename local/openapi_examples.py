@@ -6,8 +6,12 @@ from pydantic import BaseModel
 
 from patchbay.alerts.model import AlertRulePatch, BacktestRequest, NewAlertRule
 from patchbay.connection_tests.model import DryRun, TestConnection
-from patchbay.connections.contracts import CreateConnection, DeleteConnection, UpdateConnection
 from patchbay.connections.model import ConnectionPatch, EndpointPatch, NewConnection, NewEndpoint
+from patchbay.connections.operation_models import (
+    CreateConnection,
+    DeleteConnection,
+    UpdateConnection,
+)
 from patchbay.health.model import EventBatch
 from patchbay.registry.model import IntegrationPatch, NewIntegration, Publication
 from patchbay.tenancy.model import (

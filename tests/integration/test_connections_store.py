@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patchbay.checks.roles import Role
+from patchbay.connections.health_state import Observation
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
     Connection,
@@ -18,7 +19,6 @@ from patchbay.connections.model import (
     NewEndpoint,
     RequiredAction,
 )
-from patchbay.connections.state import Observation
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key, Put, Table, Write, connect

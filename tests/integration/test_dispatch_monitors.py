@@ -8,7 +8,7 @@ import pytest
 
 import dispatch_monitors
 from patchbay.connections.announcements import Announcement
-from patchbay.connections.state import Transition
+from patchbay.connections.health_state import Transition
 from patchbay.connections.wheel import place_of
 from patchbay.monitors.announcer import Announcer
 from patchbay.monitors.store import MonitorStore

@@ -14,10 +14,10 @@ import evaluate_alerts
 from patchbay.alerts.evaluator import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.keys import LANES, lane_of
 from patchbay.alerts.store import AlertStore, WatchedConnection
+from patchbay.connections.health_state import AutoDisable, Observation
 from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.connections.keys import connection_key
 from patchbay.connections.model import Connection, RequiredAction
-from patchbay.connections.state import AutoDisable, Observation
 from patchbay.connections.store import ConnectionStore
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.store import EventStore

@@ -11,7 +11,7 @@ from moto.core.models import botocore_stubber
 import connections
 from local.provider import Provider, provider
 from patchbay.checks.roles import Role
-from patchbay.connections.contracts import ConnectionRecord
+from patchbay.connections.operation_models import ConnectionRecord
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Place
 from patchbay.platform.clock import from_text, utc_now

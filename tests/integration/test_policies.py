@@ -21,7 +21,7 @@ import fold_counts
 import run_tests
 from local.provider import Provider, provider
 from patchbay.alerts.store import AlertStore
-from patchbay.connections.state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
+from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
 from patchbay.monitors.store import MonitorStore
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session

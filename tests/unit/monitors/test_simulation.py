@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 
+from patchbay.connections.health_state import Observation, State, Transition, next_state
 from patchbay.connections.health_status import HealthStatus
-from patchbay.connections.state import Observation, State, Transition, next_state
 from patchbay.connections.wheel import MINUTES_OF, on_the_wheel
 from patchbay.monitors.wheel import Sweep, due_slots
 from tests.unit.monitors.test_wheel import connection_ids

@@ -55,9 +55,9 @@ from patchbay.connection_tests.model import (
 from patchbay.connection_tests.reader import refuse_disabled, require
 from patchbay.connection_tests.required_actions import required_action
 from patchbay.connections.announcements import Announcement
+from patchbay.connections.health_state import NEVER, AutoDisable, Observation
 from patchbay.connections.model import Connection, Endpoint
 from patchbay.connections.secret_references import ReferenceUnusable
-from patchbay.connections.state import NEVER, AutoDisable, Observation
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.egress.guard import EgressGuard

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
+from patchbay.connections.health_state import Observation, State, Transition
 from patchbay.connections.model import Connection
-from patchbay.connections.state import Observation, State, Transition
 from patchbay.platform.clock import to_sortable, to_text
 from patchbay.platform.dynamodb import Item, Key
 from patchbay.platform.ids import Stamp

@@ -22,14 +22,6 @@ from patchbay.connections.configuring import (
     changed_parts,
     made_connection,
 )
-from patchbay.connections.contracts import (
-    ConnectionRecord,
-    ConnectionRecords,
-    CreateConnection,
-    ListConnections,
-    UpdateConnection,
-    secrets_of,
-)
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
     Connection,
@@ -40,6 +32,14 @@ from patchbay.connections.model import (
     NewEndpoint,
     RequiredAction,
     SecretProvider,
+)
+from patchbay.connections.operation_models import (
+    ConnectionRecord,
+    ConnectionRecords,
+    CreateConnection,
+    ListConnections,
+    UpdateConnection,
+    secrets_of,
 )
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Place, Vault

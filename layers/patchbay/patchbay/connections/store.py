@@ -71,7 +71,7 @@ from patchbay.tenancy.store import organization_key, organization_pk, use_of_spa
 
 if TYPE_CHECKING:
     from patchbay.connections.announcements import Announcement
-    from patchbay.connections.state import AutoDisable, Observation, Step
+    from patchbay.connections.health_state import AutoDisable, Observation, Step
 
 _MAX_USERS_TOLD = 20
 _ENDPOINT_DOCUMENTS = ("variables", "members", "binding")
@@ -427,7 +427,7 @@ class ConnectionStore:
         """
         # Tests need these, and no reader does.
         from patchbay.connections.announcements import Announcement
-        from patchbay.connections.state import NEVER, State, next_state
+        from patchbay.connections.health_state import NEVER, State, next_state
 
         for _ in range(_OBSERVERS):
             step = next_state(

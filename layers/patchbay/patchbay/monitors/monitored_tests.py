@@ -26,9 +26,9 @@ from patchbay.connection_tests.tester import (
     TimeBudget,
 )
 from patchbay.connections.announcements import Announcement
+from patchbay.connections.health_state import State, first_failure
 from patchbay.connections.keys import endpoint_key, secret_key
 from patchbay.connections.model import Connection
-from patchbay.connections.state import State, first_failure
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.wheel import is_due
 from patchbay.egress.guard import EgressGuard

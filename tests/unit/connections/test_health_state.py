@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.connections.health_status import HealthStatus
-from patchbay.connections.state import (
+from patchbay.connections.health_state import (
     NEVER,
     AutoDisable,
     Observation,
@@ -17,6 +16,7 @@ from patchbay.connections.state import (
     first_failure,
     next_state,
 )
+from patchbay.connections.health_status import HealthStatus
 
 NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
