@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patchbay.checks.roles import Role
-from patchbay.connections.health_state import Observation
+from patchbay.connections.health_state import HealthObservation
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
     Connection,
@@ -262,7 +262,7 @@ def test_health_keeps_the_newest_word_and_when_it_began(ours: Ours, joined: Join
     now = utc_now()
 
     def record(status: HealthStatus, seconds: float) -> None:
-        seen = Observation(now + timedelta(seconds=seconds), status, latency_ms=1)
+        seen = HealthObservation(now + timedelta(seconds=seconds), status, latency_ms=1)
         ours.store.observe(connection, seen, RequiredAction.NONE)
 
     def told() -> tuple[HealthStatus, float | None, float | None]:
@@ -298,7 +298,7 @@ def test_an_edit_does_not_bring_back_what_a_test_has_ended(
     assert said.json["status"] == "error"
     # When a test ends while it is edited
     stored = ours.store.connection(ours.organization_id, connection["id"])
-    seen = Observation(utc_now(), HealthStatus.CONNECTED, latency_ms=1)
+    seen = HealthObservation(utc_now(), HealthStatus.CONNECTED, latency_ms=1)
     ours.table.before = [lambda: ours.store.observe(stored, seen, RequiredAction.NONE)]
     ours.change(connection, name="Sales")
     # Then the test has the last word
@@ -311,7 +311,7 @@ def test_a_test_of_a_connection_that_is_gone_brings_nothing_back(
 ) -> None:
     connection = ours.store.connection(ours.organization_id, joined[2]["id"])
     tenant.client.delete(f"{tenant.connectors}/connections/{connection.id}")
-    seen = Observation(utc_now(), HealthStatus.ERROR, latency_ms=1)
+    seen = HealthObservation(utc_now(), HealthStatus.ERROR, latency_ms=1)
     assert ours.store.observe(connection, seen, RequiredAction.NONE) == []
     with pytest.raises(NotFound):
         ours.store.connection(ours.organization_id, connection.id)

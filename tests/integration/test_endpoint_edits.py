@@ -8,7 +8,7 @@ import pytest
 
 import connections
 from patchbay.checks.roles import Role
-from patchbay.connections.vault import Place
+from patchbay.connections.vault import SecretScope
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Table
 from patchbay.registry.keys import integration_key, slug_key
@@ -74,7 +74,7 @@ def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
     endpoint_id = path.rpartition("/")[2]
     stored = connections.deployment.connections
     endpoint = stored.endpoint(tenant.organization_id, Role.SOURCE, endpoint_id)
-    return connections.deployment.vault.open(Place.of(endpoint, endpoint.binding), utc_now())
+    return connections.deployment.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())
 
 
 def verdict(answer: Answer) -> str:

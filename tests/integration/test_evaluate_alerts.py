@@ -14,7 +14,7 @@ import evaluate_alerts
 from patchbay.alerts.evaluator import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.keys import LANES, lane_of
 from patchbay.alerts.store import AlertStore, WatchedConnection
-from patchbay.connections.health_state import AutoDisable, Observation
+from patchbay.connections.health_state import AutoDisable, HealthObservation
 from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.connections.keys import connection_key
 from patchbay.connections.model import Connection, RequiredAction
@@ -254,7 +254,7 @@ def be(tenant: Tenant, connection_id: str, status: HealthStatus, at: datetime) -
     """The last test of a connection said this."""
     store = ConnectionStore(Table("IntegrationsTable"))
     connection = store.connection(tenant.organization_id, connection_id)
-    store.observe(connection, Observation(at, status, latency_ms=1), RequiredAction.NONE)
+    store.observe(connection, HealthObservation(at, status, latency_ms=1), RequiredAction.NONE)
     assert store.connection(tenant.organization_id, connection_id).health.status is status
 
 
@@ -372,7 +372,7 @@ def test_the_index_of_failing_connections_is_the_connections_whatever_befalls_th
     def test(status: HealthStatus, disable: AutoDisable | None = None) -> None:
         connection = standing()
         at = (connection.health.checked_at or utc_now()) + timedelta(days=1)
-        seen = Observation(at, status, latency_ms=1)
+        seen = HealthObservation(at, status, latency_ms=1)
         store.observe(connection, seen, RequiredAction.NONE, disable)
 
     for change, to in changes:

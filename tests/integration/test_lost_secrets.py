@@ -13,7 +13,7 @@ import run_tests
 from local.provider import Provider, provider
 from patchbay.alerts.model import NewAlertRule
 from patchbay.checks.roles import Role
-from patchbay.connections.vault import Place, Vault
+from patchbay.connections.vault import SecretScope, Vault
 from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus
 from patchbay.platform import aws as services
@@ -255,7 +255,7 @@ def overtaken(
     source: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     delete: Callable[[Vault], object],
-) -> tuple[Vault, Vault, Place]:
+) -> tuple[Vault, Vault, SecretScope]:
     """A reader who has read the sealed item when another seals it anew and then deletes keys."""
     endpoint = connections.deployment.connections.endpoint(
         tenant.organization_id, Role.SOURCE, source["id"]
@@ -271,28 +271,28 @@ def overtaken(
         return opened(self, *told)
 
     monkeypatch.setattr(Vault, "_opened", after_the_other)
-    return reader, other, Place.of(endpoint, endpoint.binding)
+    return reader, other, SecretScope.of(endpoint, endpoint.binding)
 
 
 def test_what_is_sealed_anew_while_it_is_being_opened_is_not_called_lost(
     tenant: Tenant, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given one whose old key is deleted while it is opened
-    reader, other, place = overtaken(
+    reader, other, scope = overtaken(
         tenant, source, monkeypatch, lambda vault: vault.delete_key(tenant.organization_id, "1")
     )
     # Then the reader reads it again, and opens it
-    assert reader.open(place, utc_now())["api_key"] == SECRET
+    assert reader.open(scope, utc_now())["api_key"] == SECRET
     other.keys.delete_all(tenant.organization_id, 2, utc_now())
     with pytest.raises(SecretsLost):
-        Deployment().vault.open(place, utc_now())
+        Deployment().vault.open(scope, utc_now())
 
 
 def test_what_is_sealed_anew_and_lost_again_while_it_is_being_opened_is_named(
     tenant: Tenant, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given one whose keys are both deleted while it is opened
-    reader, _, place = overtaken(
+    reader, _, scope = overtaken(
         tenant,
         source,
         monkeypatch,
@@ -300,5 +300,5 @@ def test_what_is_sealed_anew_and_lost_again_while_it_is_being_opened_is_named(
     )
     # Then a test can say what has to be entered again: without names it would have no problem
     with pytest.raises(SecretsLost) as lost:
-        reader.open(place, utc_now(), ["api_key"])
+        reader.open(scope, utc_now(), ["api_key"])
     assert lost.value.names == ("api_key",)

@@ -13,7 +13,7 @@ from local.provider import Provider, provider
 from patchbay.checks.roles import Role
 from patchbay.connections.operation_models import ConnectionRecord
 from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Place
+from patchbay.connections.vault import SecretScope
 from patchbay.platform.clock import from_text, utc_now
 from patchbay.platform.dynamodb import connect
 from patchbay.platform.errors import TemporarilyUnavailable
@@ -87,7 +87,7 @@ def stored_secrets(tenant: Tenant, source: dict[str, Any]) -> dict[str, str]:
     endpoint = connections.deployment.connections.endpoint(
         tenant.organization_id, Role.SOURCE, source["id"]
     )
-    return connections.deployment.vault.open(Place.of(endpoint, endpoint.binding), utc_now())
+    return connections.deployment.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())
 
 
 @pytest.mark.enable_socket

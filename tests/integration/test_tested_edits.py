@@ -12,7 +12,7 @@ from patchbay.checks import runner
 from patchbay.checks.roles import Role
 from patchbay.connection_tests import tester as testing
 from patchbay.connections.configuring import Configurator
-from patchbay.connections.vault import Place
+from patchbay.connections.vault import SecretScope
 from patchbay.platform.clock import utc_now
 from tests.integration.api import sample_event, start_cold
 from tests.integration.conftest import Tenant
@@ -55,7 +55,7 @@ def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
     endpoint = connections.deployment.connections.endpoint(
         tenant.organization_id, Role.SOURCE, path.rpartition("/")[2]
     )
-    return connections.deployment.vault.open(Place.of(endpoint, endpoint.binding), utc_now())
+    return connections.deployment.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())
 
 
 def sent(server: Provider) -> list[str | None]:

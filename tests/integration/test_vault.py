@@ -14,7 +14,7 @@ from patchbay.checks.roles import Role
 from patchbay.connections.data_keys import MAX_KEYS, KeyRing
 from patchbay.connections.keys import current_key, data_key_key, secret_key
 from patchbay.connections.operator import main
-from patchbay.connections.vault import Place, Vault
+from patchbay.connections.vault import SecretScope, Vault
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Item, Key, Put, Table
@@ -45,15 +45,15 @@ def vault() -> Vault:
     return Deployment().vault
 
 
-def place_of(tenant: Tenant, source: dict[str, Any]) -> Place:
+def scope_of(tenant: Tenant, source: dict[str, Any]) -> SecretScope:
     stored = connections.deployment.connections.endpoint(
         tenant.organization_id, Role.SOURCE, source["id"]
     )
-    return Place.of(stored, stored.binding)
+    return SecretScope.of(stored, stored.binding)
 
 
 def opened(tenant: Tenant, source: dict[str, Any]) -> dict[str, str]:
-    return vault().open(place_of(tenant, source), utc_now())
+    return vault().open(scope_of(tenant, source), utc_now())
 
 
 def keys_path(tenant: Tenant) -> str:
@@ -375,20 +375,20 @@ def test_a_key_is_forgotten_when_its_five_minutes_are_over(
     tenant: Tenant, operator: Tenant, source: dict[str, Any]
 ) -> None:
     # Given a process that has the key in its memory, and another that deletes it
-    warm, place, now = vault(), place_of(tenant, source), utc_now()
-    assert warm.open(place, now) == {"api_key": SECRET}
+    warm, scope, now = vault(), scope_of(tenant, source), utc_now()
+    assert warm.open(scope, now) == {"api_key": SECRET}
     deleted = vault().keys.delete_all(tenant.organization_id, 1, now)
     # Then the first opens secrets for as long as the answer said, and not longer
-    assert warm.open(place, deleted.unreadable_at - timedelta(seconds=1)) == {"api_key": SECRET}
+    assert warm.open(scope, deleted.unreadable_at - timedelta(seconds=1)) == {"api_key": SECRET}
     with pytest.raises(SecretsLost):
-        warm.open(place, deleted.unreadable_at)
+        warm.open(scope, deleted.unreadable_at)
     # Nor for a request of yesterday, which somebody repeats under its Idempotency-Key
     with pytest.raises(SecretsLost):
-        warm.open(place, now - timedelta(hours=20))
+        warm.open(scope, now - timedelta(hours=20))
     # And what it seals is under the new key from the first moment
-    assert warm.sealed(place, {"api_key": "x"}, now)["data_key"] == 2
+    assert warm.sealed(scope, {"api_key": "x"}, now)["data_key"] == 2
     # And of keys whose time is over nothing is left
-    warm.sealed(place, {"api_key": "x"}, now + timedelta(hours=1))
+    warm.sealed(scope, {"api_key": "x"}, now + timedelta(hours=1))
     assert len(warm.keys._unwrapped) == 1
 
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from patchbay.connection_tests.reader import TestReader
     from patchbay.connection_tests.tester import Tester
     from patchbay.connections.configuring import Configurator
+    from patchbay.connections.health_state import AutoDisable
     from patchbay.connections.operations import ConnectionOperations
-    from patchbay.connections.state import AutoDisable
     from patchbay.connections.store import ConnectionStore
     from patchbay.connections.vault import Vault
     from patchbay.egress.guard import EgressGuard
@@ -255,7 +255,7 @@ class Deployment:
     @cached_property
     def auto_disable(self) -> AutoDisable:
         """When a connection is disabled for failing: only monitors do that."""
-        from patchbay.connections.state import NEVER
+        from patchbay.connections.health_state import NEVER
 
         return NEVER
 
@@ -427,7 +427,7 @@ class MonitorDeployment(Deployment):
 
     @cached_property
     def auto_disable(self) -> AutoDisable:
-        from patchbay.connections.state import AutoDisable
+        from patchbay.connections.health_state import AutoDisable
 
         return AutoDisable(self.settings.auto_disable_failures, self.settings.auto_disable_days)
 

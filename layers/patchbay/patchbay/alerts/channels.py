@@ -12,7 +12,7 @@ from typing import Final
 
 from patchbay.alerts.model import WebhookChannel
 from patchbay.alerts.signing import new_secret
-from patchbay.connections.vault import Place, Vault
+from patchbay.connections.vault import SecretScope, Vault
 from patchbay.egress.addresses import is_public
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.policy import EgressPolicy
@@ -109,14 +109,14 @@ class WebhookVault:
             }
         if secrets.rotation:
             values["rotation"] = secrets.rotation
-        return self._vault.sealed(_place(organization_id, rule_id, channel), values, now)
+        return self._vault.sealed(_scope(organization_id, rule_id, channel), values, now)
 
     def open(
         self, organization_id: str, rule_id: str, channel: WebhookChannel, now: datetime
     ) -> WebhookSecrets:
         """Raises `SecretsLost` if their data key was deleted, `InternalError` if there are none for
         this URL, and `TemporarilyUnavailable`."""
-        values = self._vault.open(_place(organization_id, rule_id, channel), now)
+        values = self._vault.open(_scope(organization_id, rule_id, channel), now)
         if "current" not in values:
             raise InternalError
         until = values.get("previous_until")
@@ -128,6 +128,6 @@ class WebhookVault:
         )
 
 
-def _place(organization_id: str, rule_id: str, channel: WebhookChannel) -> Place:
+def _scope(organization_id: str, rule_id: str, channel: WebhookChannel) -> SecretScope:
     binding = canonical({"rule": rule_id, "url": channel.url})
-    return Place(organization_id, channel.id, hashlib.sha256(binding).hexdigest())
+    return SecretScope(organization_id, channel.id, hashlib.sha256(binding).hexdigest())

@@ -55,7 +55,7 @@ from patchbay.connection_tests.model import (
 from patchbay.connection_tests.reader import refuse_disabled, require
 from patchbay.connection_tests.required_actions import required_action
 from patchbay.connections.announcements import Announcement
-from patchbay.connections.health_state import NEVER, AutoDisable, Observation
+from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
 from patchbay.connections.model import Connection, Endpoint
 from patchbay.connections.secret_references import ReferenceUnusable
 from patchbay.connections.store import ConnectionStore
@@ -187,7 +187,7 @@ class Tester:
         events: EventStore,
         history: TestHistory,
         clock: Clock,
-        disable: AutoDisable = NEVER,
+        disable: AutoDisable = NO_AUTO_DISABLE,
     ) -> None:
         self._registry = registry
         self._store = store
@@ -370,7 +370,7 @@ class Tester:
             self._history.note_passed(one.subject, passed)
         if one.connection is None or test.blame == "platform":
             return []
-        seen = Observation(
+        seen = HealthObservation(
             at=one.identity.at,
             status=health_status(test),
             latency_ms=test.latency_ms or 0,

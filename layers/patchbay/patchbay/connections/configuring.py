@@ -33,7 +33,7 @@ from patchbay.connections.model import (
 from patchbay.connections.secret_references import SecretReference
 from patchbay.connections.secret_rules import secret_problems
 from patchbay.connections.store import ConnectionStore, SecretChange
-from patchbay.connections.vault import Place, Vault
+from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.dynamodb import Delete, Item, Put
 from patchbay.platform.errors import (
     Conflict,
@@ -172,8 +172,8 @@ class Configurator:
             binding=recipe_of(release).binding(release.id, variables),
             revision=1,
         )
-        place = Place.of(endpoint, endpoint.binding)
-        sealed = self._vault.sealed(place, given, stamp.now) if given else None
+        scope = SecretScope.of(endpoint, endpoint.binding)
+        sealed = self._vault.sealed(scope, given, stamp.now) if given else None
         return endpoint, sealed
 
     def change_endpoint(
@@ -407,8 +407,8 @@ class Configurator:
             return SecretChange()
         if not edit.entered and not edit.kept:
             return SecretChange([Delete(secret_key(old.organization_id, old.id))])
-        place = Place.of(edit.endpoint, edit.endpoint.binding)
-        sealed = self._vault.sealed(place, self._secrets(old, edit, now), now)
+        scope = SecretScope.of(edit.endpoint, edit.endpoint.binding)
+        sealed = self._vault.sealed(scope, self._secrets(old, edit, now), now)
         return SecretChange([Put(sealed), key_of(sealed)], sorted(edit.entered))
 
     def delete_endpoint(

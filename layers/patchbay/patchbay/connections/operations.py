@@ -42,7 +42,7 @@ from patchbay.connections.operation_models import (
     secrets_of,
 )
 from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Place, Vault
+from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.errors import (
     InvalidConfig,
     InvalidInput,
@@ -114,7 +114,7 @@ class ConnectionOperations:
             source, sealed = self._configurator.made_endpoint(
                 new.tenant_id, Role.SOURCE, _new_source(new, given.fields), stamp
             )
-            given.require_place(source)
+            given.require_scope(source)
             connection = self._made_connection(new, source, space, stamp)
             stands, connected = self._store.create_connected(source, sealed, connection, space)
             return ConnectionRecord.of(connected, stands)
@@ -139,7 +139,7 @@ class ConnectionOperations:
             new_source, secrets = self._configurator.changed_endpoint(
                 source, EndpointPatch.model_validate(fields), now, change.config
             )
-            given.require_place(new_source)
+            given.require_scope(new_source)
             self._store.change_connected((source, new_source), secrets, (old, new))
             return ConnectionRecord.of(new, new_source)
 
@@ -250,8 +250,8 @@ class ConnectionOperations:
             raise InvalidInput.at("/secretRef", "names no source of this organization") from None
         if not other.secrets_set:
             raise InvalidInput.at("/secretRef", "names a source without stored secrets")
-        place = Place.of(other, other.binding)
-        secrets = self._vault.open(place, now, other.secrets_set)
+        scope = SecretScope.of(other, other.binding)
+        secrets = self._vault.open(scope, now, other.secrets_set)
         return _Credentials({"secrets": secrets}, other)
 
 
@@ -262,7 +262,7 @@ class _Credentials:
     fields: dict[str, Any] = field(repr=False)
     owner: Endpoint | None = None
 
-    def require_place(self, source: Endpoint) -> None:
+    def require_scope(self, source: Endpoint) -> None:
         """Raises `SecretReentryRequired` if the secrets of another source would go elsewhere."""
         if self.owner is None:
             return

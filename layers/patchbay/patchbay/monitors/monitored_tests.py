@@ -26,7 +26,7 @@ from patchbay.connection_tests.tester import (
     TimeBudget,
 )
 from patchbay.connections.announcements import Announcement
-from patchbay.connections.health_state import State, first_failure
+from patchbay.connections.health_state import HealthState, first_failure
 from patchbay.connections.keys import endpoint_key, secret_key
 from patchbay.connections.model import Connection
 from patchbay.connections.store import ConnectionStore
@@ -71,7 +71,7 @@ class ConnectionMonitorTest:
 
     @property
     def first_failure(self) -> bool:
-        return first_failure(State.decode(self.connection.state))
+        return first_failure(HealthState.decode(self.connection.state))
 
     async def run(self, total_ms: int) -> CheckReport:
         if self.prepared is None:
