@@ -5,8 +5,8 @@ from functools import cached_property
 from pathlib import Path
 
 import pytest
-from patchbay.connections.health_state import AutoDisable
 
+from patchbay.connections.health_state import AutoDisable
 from patchbay.deployment import Deployment, MonitorDeployment
 from patchbay.platform.dynamodb import ReadAhead, Table
 from patchbay.platform.settings import SettingError

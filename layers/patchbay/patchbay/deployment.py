@@ -255,9 +255,9 @@ class Deployment:
     @cached_property
     def auto_disable(self) -> AutoDisable:
         """When a connection is disabled for failing: only monitors do that."""
-        from patchbay.connections.health_state import NEVER
+        from patchbay.connections.health_state import NO_AUTO_DISABLE
 
-        return NEVER
+        return NO_AUTO_DISABLE
 
     @cached_property
     def tester(self) -> Tester:
