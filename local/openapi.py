@@ -22,7 +22,6 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from pydantic import BaseModel, Field, StringConstraints
 
-from local.openapi_examples import EXAMPLES
 from patchbay.platform.http import JSON_TYPE, HttpApi, RouteDeclaration
 from patchbay.platform.idempotency import KEY_PATTERN
 
@@ -125,10 +124,16 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
             _say_bounds(parameter["schema"])
         if declared.body:
             content = operation["requestBody"]["content"][JSON_TYPE]
-            content["example"] = EXAMPLES[declared.body]
+            content["example"] = example_of(declared.body)
         if declared.permission:
             operation["description"] = f"Permission: `{declared.permission}`."
     return paths
+
+
+def example_of(body: type[BaseModel]) -> dict[str, Any]:
+    """What a first call might send: each model of a body has its own `EXAMPLE`."""
+    example: dict[str, Any] = vars(body)["EXAMPLE"]
+    return example
 
 
 def _say_bounds(schema: dict[str, Any]) -> None:

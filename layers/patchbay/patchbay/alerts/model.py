@@ -8,7 +8,7 @@ ends when it is resolved.
 import math
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import (
     ConfigDict,
@@ -251,6 +251,15 @@ _Reminder = Annotated[
 class NewAlertRule(_Input):
     """The body of a create. A channel with an `id` is one that the rule has already."""
 
+    EXAMPLE: ClassVar = {
+        "name": "Too many errors",
+        "severity": "critical",
+        "condition": {"kind": "success_rate", "threshold": 95, "recovery_threshold": 99.5},
+        "for_seconds": 300,
+        "reminder_seconds": 3600,
+        "channels": [{"kind": "eventbridge"}],
+    }
+
     name: DisplayName
     enabled: bool = True
     severity: Severity = Severity.WARNING
@@ -277,6 +286,8 @@ class AlertRulePatch(_Input):
 
     The result is validated as a new rule is.
     """
+
+    EXAMPLE: ClassVar = {"enabled": False}
 
     name: Annotated[DisplayName | None, NotNull()] = None
     enabled: bool | None = None
@@ -477,6 +488,8 @@ class Delivery(Model):
 
 class BacktestRequest(_Input):
     """A rule as it would be made, and how far back to try it."""
+
+    EXAMPLE: ClassVar = {"rule": NewAlertRule.EXAMPLE, "days": 7}
 
     rule: NewAlertRule
     days: int = Field(default=30, ge=1, le=30)

@@ -1,7 +1,7 @@
 """What a caller sends to have something tested, and what they get: contracts 3.2 and 3.3."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -27,6 +27,11 @@ class DryRun(Model):
     """The body of a dry run."""
 
     model_config = ConfigDict(extra="forbid")
+
+    EXAMPLE: ClassVar = {
+        "source_id": "src_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "destination_id": "dst_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    }
 
     source_id: SourceId
     destination_id: DestinationId | None = None
@@ -163,6 +168,8 @@ class TestConnection(Model):
     """The input of the operation `integrations.connection.test`."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+    EXAMPLE: ClassVar = {"connectionId": "con_01ARZ3NDEKTSV4RRFFQ69G5FAV"}
 
     connection_id: ConnectionId
 
