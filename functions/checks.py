@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from patchbay.connection_tests.history import TestSubject, TestSubjectKind
+from patchbay.connection_tests.identity import TestSubject, TestSubjectKind
 from patchbay.connection_tests.model import (
     DryRun,
     DryRunResult,

@@ -71,12 +71,13 @@ def _tested(
     domain_name: str, endpoint: Endpoint, release: "Release", open_secrets: "OpenSecrets"
 ) -> "DryRunResult":
     """A test as somebody asked for it: within the tenant's limits, and not of this API."""
-    from patchbay.connection_tests.on_demand import in_flight
+    from patchbay.connection_tests.on_demand import TO_RESPOND
     from patchbay.connection_tests.tester import try_endpoint
 
     guard = deployment.guard.excluding([domain_name])
     limiter, limit, now = deployment.test_limiter, deployment.test_limit, utc_now()
-    with in_flight(limiter, limit, endpoint.organization_id, Stamp.fresh(now).id("tst"), now):
+    token = Stamp.fresh(now).id("tst")
+    with limiter.held(endpoint.organization_id, token, limit, now, TO_RESPOND):
         return try_endpoint(endpoint, release, open_secrets, guard)
 
 

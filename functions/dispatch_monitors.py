@@ -14,4 +14,4 @@ deployment = Deployment(at_start=("dispatcher", "announcer"))
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> None:
     emit_dispatch_metrics(deployment.dispatcher.dispatch(datetime.fromisoformat(event["time"])))
-    deployment.announcer.sweep(utc_now())
+    deployment.announcer.send_left_behind(utc_now())

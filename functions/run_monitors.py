@@ -14,10 +14,10 @@ deployment = MonitorDeployment(at_start=("sweeper",))
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    received, unreadable = read_each(event["Records"], SweepMessage.of)
-    sweeps = list(received.values())
-    started = utc_now()
-    swept = deployment.sweeper.run(sweeps, lambda: context.get_remaining_time_in_millis() / 1000)
-    emit_sweep_metrics(swept, [one.sweep.minute for one in sweeps], started)
-    failed = [*unreadable, *swept.failed]
+    messages, unreadable = read_each(event["Records"], SweepMessage.of)
+    sweeps = list(messages.values())
+    started_at = utc_now()
+    result = deployment.sweeper.run(sweeps, lambda: context.get_remaining_time_in_millis() / 1000)
+    emit_sweep_metrics(result, [one.sweep.minute for one in sweeps], started_at)
+    failed = [*unreadable, *result.failed]
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}

@@ -111,7 +111,7 @@ def test_an_announcement_that_the_bus_does_not_take_stays(
         def put_events(self, **_: Any) -> dict[str, Any]:
             return {"Entries": [{"ErrorCode": "ThrottlingException"}]}
 
-    Announcer(Table("IntegrationsTable"), "integrations", Out()).sweep(utc_now())  # type: ignore[arg-type]  # a stand-in
+    Announcer(Table("IntegrationsTable"), "integrations", Out()).send_left_behind(utc_now())  # type: ignore[arg-type]  # a stand-in
     assert Table("IntegrationsTable").get(told.key) is not None
 
 

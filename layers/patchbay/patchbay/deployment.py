@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from patchbay.connection_tests.on_demand import OnDemandTests
     from patchbay.connection_tests.queued_test_runner import QueuedTestRunner
     from patchbay.connection_tests.reader import TestReader
+    from patchbay.connection_tests.recorder import TestRecorder
     from patchbay.connection_tests.tester import Tester
     from patchbay.connections.configuring import Configurator
     from patchbay.connections.health_state import AutoDisable
@@ -260,6 +261,14 @@ class Deployment:
         return NO_AUTO_DISABLE
 
     @cached_property
+    def test_recorder(self) -> TestRecorder:
+        from patchbay.connection_tests.recorder import TestRecorder
+
+        return TestRecorder(
+            self.connections, self.event_store, self.test_history, self.clock, self.auto_disable
+        )
+
+    @cached_property
     def tester(self) -> Tester:
         from patchbay.connection_tests.tester import Tester
 
@@ -267,10 +276,8 @@ class Deployment:
             self.registry,
             self.connections,
             self.vault,
-            self.event_store,
-            self.test_history,
+            self.test_recorder,
             self.clock,
-            self.auto_disable,
         )
 
     @cached_property
@@ -309,6 +316,7 @@ class Deployment:
         api_host, guard = self.settings.api_host, self.guard
         return QueuedTestRunner(
             self.tester,
+            self.test_recorder,
             self.test_history,
             self.test_limiter,
             lambda domain_name: guard.excluding([domain_name, api_host]),
@@ -434,17 +442,18 @@ class MonitorDeployment(Deployment):
     @cached_property
     def sweeper(self) -> Sweeper:
         from patchbay.monitors.canary import CanaryTarget
-        from patchbay.monitors.monitored_tests import ConnectionPageTests
+        from patchbay.monitors.page_preparer import PagePreparer
         from patchbay.monitors.sweeper import Sweeper
 
-        tests = ConnectionPageTests(
+        preparer = PagePreparer(
             self.integrations,
             self.events,
             self.tester,
+            self.test_recorder,
             self.test_history,
             self.guard,
             self.announcer.announce,
             self.clock,
         )
         canary = CanaryTarget(self.settings.monitor_canary, self.guard)
-        return Sweeper(self.monitors, tests, self.sweep_queue, canary)
+        return Sweeper(self.monitors, preparer, self.sweep_queue, canary)

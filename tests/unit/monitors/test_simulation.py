@@ -13,8 +13,8 @@ from patchbay.connections.health_state import (
 )
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.wheel import MINUTES_OF, on_the_wheel
-from patchbay.monitors.wheel import Sweep, due_slots
-from tests.unit.monitors.test_wheel import connection_ids
+from patchbay.monitors.wheel import Sweep
+from tests.unit.monitors.test_wheel import connection_ids, slots_of
 
 START = datetime(2026, 2, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -46,7 +46,7 @@ def test_thirty_days_of_outages_are_each_told_once() -> None:
     # When thirty days go by
     for number in range(DAYS * 24 * 60):
         minute = START + number * MINUTE
-        for slot in due_slots(minute, LANES):
+        for slot in slots_of(minute, LANES):
             sweep = Sweep.of(slot, minute)
             for sort_key, one in index.get(sweep.pk, ()):
                 if not sweep.low <= sort_key <= sweep.high:
