@@ -1,10 +1,10 @@
-"""Writes the OpenAPI document from the route declarations of all functions.
+"""Writes what follows from the route declarations: the OpenAPI document and the template's routes.
 
-    python -m local.openapi            write it
-    python -m local.openapi --check    exit 1 if the one in the tree is out of date
+    python -m local.openapi            write both
+    python -m local.openapi --check    exit 1 if one of them is out of date
 
-Each `HttpApi` declares its routes once; here they are told to Powertools' resolver as typed
-signatures, and its OpenAPI merge makes one document of all functions.
+Each `HttpApi` declares its routes once. For the document they become typed signatures on a resolver
+of Powertools', whose OpenAPI merge makes one document of all functions.
 """
 
 import importlib
@@ -22,6 +22,7 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from pydantic import BaseModel, Field, StringConstraints
 
+from local.template_routes import TEMPLATE, template
 from patchbay.platform.http import JSON_TYPE, HttpApi, RouteDeclaration
 from patchbay.platform.idempotency import KEY_PATTERN
 
@@ -62,6 +63,13 @@ class ErrorEnvelope(BaseModel):
     error: ErrorBody
 
 
+def apis() -> dict[str, HttpApi]:
+    """The routes of every function that has any, by the names of their modules."""
+    names = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
+    found = {name: getattr(importlib.import_module(name), "api", None) for name in names}
+    return {name: api for name, api in found.items() if isinstance(api, HttpApi)}
+
+
 def document() -> dict[str, Any]:
     """The OpenAPI 3.1 document of all functions, as plain JSON values."""
     merge = OpenAPIMerge(
@@ -70,10 +78,8 @@ def document() -> dict[str, Any]:
         description="Integration control plane: registry, connections, tests, events and health.",
         security_schemes={"apiKey": HTTPBearer(bearerFormat="pb_<prefix>_<secret>")},
     )
-    for module in sorted((ROOT / "functions").glob("*.py")):
-        api = getattr(importlib.import_module(module.stem), "api", None)
-        if isinstance(api, HttpApi):
-            merge.add_schema(_schema_of(api))
+    for api in apis().values():
+        merge.add_schema(_schema_of(api))
     made: dict[str, Any] = json.loads(merge.get_openapi_json_schema())
     made["paths"] = dict(sorted(made["paths"].items()))
     _link(made["paths"])
@@ -224,14 +230,18 @@ def _version() -> str:
 
 
 def main() -> int:
-    text = json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+    wanted = {
+        DOCUMENT: json.dumps(document(), indent=1, ensure_ascii=False) + "\n",
+        TEMPLATE: template(apis()),
+    }
+    stale = [path for path, text in wanted.items() if path.read_text() != text]
     if "--check" not in sys.argv:
-        DOCUMENT.write_text(text)
+        for path in stale:
+            path.write_text(wanted[path])
         return 0
-    if DOCUMENT.read_text() == text:
-        return 0
-    print("openapi.json is out of date: run `make openapi` and commit it", file=sys.stderr)
-    return 1
+    for path in stale:
+        print(f"{path.name} is out of date: run `make openapi` and commit it", file=sys.stderr)
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":
