@@ -2,20 +2,22 @@
 
 from typing import Any
 
+from patchbay.alerts.keys import delivery_key
 from patchbay.alerts.model import (
     Alert,
     AlertQuery,
-    AlertRule,
-    AlertRulePatch,
     Backtest,
     BacktestRequest,
     Delivery,
+    RuleSubject,
+)
+from patchbay.alerts.rule_model import (
+    AlertRule,
+    AlertRulePatch,
     IssuedAlertRule,
     IssuedWebhookSecret,
     NewAlertRule,
-    RuleSubject,
 )
-from patchbay.alerts.outbox import delivery_key
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.http import HttpApi, Reply
@@ -25,7 +27,7 @@ from patchbay.platform.lists import Listing, ListQuery
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.model import Space
 
-deployment = Deployment(at_start=("tenants", "alerts", "outbox"))
+deployment = Deployment(at_start=("tenants", "alert_rules", "alerts", "outbox"))
 api = HttpApi("Alerts", lambda: deployment)
 
 RULES = "/spaces/<slug>/alert-rules"
@@ -42,7 +44,7 @@ def create_alert_rule(space: Space, body: NewAlertRule, stamp: Stamp) -> Reply[I
 @api.get(RULES, permission=Permission.READ)
 def list_alert_rules(space: Space, query: ListQuery) -> Listing[AlertRule]:
     """List the alert rules of a space."""
-    return deployment.alerts.rules(space, query, utc_now())
+    return deployment.alert_rules.rules(space, query, utc_now())
 
 
 @api.post(f"{RULES}/backtest", permission=Permission.READ)
@@ -58,7 +60,7 @@ def backtest_alert_rule(space: Space, body: BacktestRequest) -> Backtest:
 @api.get(f"{RULES}/<rule_id>", permission=Permission.READ)
 def get_alert_rule(space: Space, rule_id: str) -> Reply[AlertRule]:
     """Read an alert rule, without its webhooks' secrets."""
-    rule = deployment.alerts.rule(space.id, rule_id)
+    rule = deployment.alert_rules.rule(space.id, rule_id)
     return Reply(rule, rule.revision)
 
 
@@ -74,14 +76,14 @@ def change_alert_rule(
 @api.delete(f"{RULES}/<rule_id>", permission=Permission.MANAGE, status=204)
 def delete_alert_rule(space: Space, rule_id: str, if_match: str | None) -> None:
     """Delete an alert rule: its alerts end, and nobody is told."""
-    deployment.alerts.delete_rule(space, rule_id, if_match, utc_now())
+    deployment.alert_rules.delete_rule(space, rule_id, if_match, utc_now())
 
 
 @api.get(f"{RULES}/<rule_id>/subjects", permission=Permission.READ)
 def list_alert_rule_subjects(space: Space, rule_id: str, query: ListQuery) -> Listing[RuleSubject]:
     """List what a rule has judged, with the state of each."""
     return deployment.alerts.subjects(
-        space, deployment.alerts.rule(space.id, rule_id), query, utc_now()
+        space, deployment.alert_rules.rule(space.id, rule_id), query, utc_now()
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 import deliver_notifications
-from patchbay.alerts import notifier as sending
+from patchbay.alerts import channel_sender
 from patchbay.alerts.keys import LANES
 from patchbay.alerts.model import DeliveryStatus
 from patchbay.alerts.outbox import Outbox
@@ -280,7 +280,7 @@ def test_a_hostile_receiver_holds_nobody_up_and_leads_nowhere(
     error: str,
 ) -> None:
     # What hangs is waited for that long, and the neighbour has to be told in it.
-    monkeypatch.setattr(sending, "ATTEMPT_SECONDS", 2.0)
+    monkeypatch.setattr(channel_sender, "ATTEMPT_SECONDS", 2.0)
     with receiving() as good:
         fire(tenant, now, receiver.url, good.url)
         receiver.answer = answer
@@ -520,14 +520,13 @@ def test_a_fifo_topic_gets_each_notification_once_and_those_of_an_alert_in_order
 def test_many_receivers_that_hang_are_waited_for_side_by_side(
     tenant: Tenant, receiver: Receiver, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "ATTEMPT_SECONDS", 0.2)
+    monkeypatch.setattr(channel_sender, "ATTEMPT_SECONDS", 0.2)
     receiver.answer = "silent"
     for _ in range(4):
         create_rule(tenant, channels=[webhook(receiver.url)] * 5)
     report(tenant, EventStatus.ERROR, now)
     evaluate(now)
-    sender = deliver_notifications.deployment.notifier
-    attempt = sender._attempt
+    send = channel_sender.ChannelSender.send
     under_way = 0
     many = asyncio.Event()
 
@@ -538,10 +537,10 @@ def test_many_receivers_that_hang_are_waited_for_side_by_side(
         if under_way > 10:
             many.set()
         await asyncio.wait_for(many.wait(), 60)
-        return await attempt(*arguments)
+        return await send(*arguments)
 
-    monkeypatch.setattr(sender, "_attempt", waiting)
-    assert sum(sender.send_due(lambda: 60).values()) == 20
+    monkeypatch.setattr(channel_sender.ChannelSender, "send", waiting)
+    assert sum(deliver_notifications.deployment.notifier.send_due(lambda: 60).values()) == 20
     assert many.is_set()
 
 
@@ -550,14 +549,14 @@ def test_an_attempt_that_crashes_is_tried_again_and_stops_no_other(
 ) -> None:
     with receiving() as gone:
         fire(tenant, now, gone.url, receiver.url)
-        exchange = sending.exchange  # type: ignore[attr-defined]  # imported there
+        exchange = channel_sender.exchange  # type: ignore[attr-defined]  # imported there
 
         async def crashing(guard: Any, request: Any, **rest: Any) -> Any:
             if str(request.target.port) in gone.url:
                 raise OSError(errno.EHOSTUNREACH, "no route to host")
             return await exchange(guard, request, **rest)
 
-        monkeypatch.setattr(sending, "exchange", crashing)
+        monkeypatch.setattr(channel_sender, "exchange", crashing)
         answer = deliver_notifications.handler({"Records": queued()}, None)
     assert answer == {"batchItemFailures": []}
     assert len(receiver.requests) == 1

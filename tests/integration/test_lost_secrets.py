@@ -11,7 +11,7 @@ import alerts as alerts_function
 import connections
 import run_tests
 from local.provider import Provider, provider
-from patchbay.alerts.model import NewAlertRule
+from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.checks.roles import Role
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.deployment import Deployment

@@ -20,7 +20,7 @@ import dispatch_monitors
 import fold_counts
 import run_tests
 from local.provider import Provider, provider
-from patchbay.alerts.store import AlertStore
+from patchbay.alerts.rule_store import EvaluationPosition, RuleStore
 from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
 from patchbay.monitors.store import MonitorStore
 from patchbay.platform import aws
@@ -282,7 +282,7 @@ def run_in_the_background(
     evaluate(utc_now())
     rule = f"/spaces/{tenant.space_slug}/alert-rules/{gone['id']}"
     assert tenant.client.patch(rule, {"enabled": False}).status == 200
-    AlertStore(Table("IntegrationsTable")).keep_position(1, "")  # as one out of time leaves it
+    RuleStore(Table("IntegrationsTable")).keep_position(EvaluationPosition(1, ""))  # out of time
     evaluate(utc_now())
     deliver_notifications.handler({"Records": queued_notifications()}, Context())
     deliver()

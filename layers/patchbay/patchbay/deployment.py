@@ -17,13 +17,16 @@ from patchbay.platform.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from patchbay.alerts.channels import WebhookVault
+    from patchbay.alerts.channel_sender import ChannelSender
     from patchbay.alerts.evaluator import Evaluator
     from patchbay.alerts.notifier import Notifier
     from patchbay.alerts.outbox import Outbox
     from patchbay.alerts.queue import NotificationQueue
     from patchbay.alerts.rule_editor import RuleEditor
+    from patchbay.alerts.rule_store import RuleStore
     from patchbay.alerts.store import AlertStore
+    from patchbay.alerts.watched_connections import WatchedConnections
+    from patchbay.alerts.webhook_secrets import WebhookVault
     from patchbay.connection_tests.history import TestHistory
     from patchbay.connection_tests.on_demand import OnDemandTests
     from patchbay.connection_tests.queued_test_runner import QueuedTestRunner
@@ -352,6 +355,12 @@ class Deployment:
     # ---------------------------------------------------------------- alerts
 
     @cached_property
+    def alert_rules(self) -> RuleStore:
+        from patchbay.alerts.rule_store import RuleStore
+
+        return RuleStore(self.integrations)
+
+    @cached_property
     def alerts(self) -> AlertStore:
         from patchbay.alerts.store import AlertStore
 
@@ -365,7 +374,7 @@ class Deployment:
 
     @cached_property
     def webhook_vault(self) -> WebhookVault:
-        from patchbay.alerts.channels import WebhookVault
+        from patchbay.alerts.webhook_secrets import WebhookVault
 
         return WebhookVault(self.vault)
 
@@ -376,10 +385,22 @@ class Deployment:
         return allowed_topics(self.settings.alert_topic_arns)
 
     @cached_property
+    def watched_connections(self) -> WatchedConnections:
+        from patchbay.alerts.watched_connections import WatchedConnections
+
+        return WatchedConnections(self.integrations)
+
+    @cached_property
     def rule_editor(self) -> RuleEditor:
         from patchbay.alerts.rule_editor import RuleEditor
 
-        return RuleEditor(self.alerts, self.webhook_vault, self.egress_policy, self.alert_topics)
+        return RuleEditor(
+            self.alert_rules,
+            self.watched_connections,
+            self.webhook_vault,
+            self.egress_policy,
+            self.alert_topics,
+        )
 
     @cached_property
     def notification_queue(self) -> NotificationQueue:
@@ -391,23 +412,33 @@ class Deployment:
     def evaluator(self) -> Evaluator:
         from patchbay.alerts.evaluator import Evaluator
 
-        return Evaluator(self.alerts, self.event_store, self.tenants, self.notification_queue.wake)
+        return Evaluator(
+            self.alert_rules,
+            self.alerts,
+            self.watched_connections,
+            self.event_store,
+            self.tenants,
+            self.notification_queue.wake,
+        )
 
     @cached_property
-    def notifier(self) -> Notifier:
-        from patchbay.alerts.notifier import Notifier
+    def channel_sender(self) -> ChannelSender:
+        from patchbay.alerts.channel_sender import ChannelSender
 
         own_host = [self.settings.api_host]
-        return Notifier(
-            self.alerts,
-            self.outbox,
+        return ChannelSender(
             self.webhook_vault,
             self.guard.excluding(own_host),
             self.egress_policy.excluding(own_host),
             self.alert_topics,
             self.settings.integration_bus,
-            self.clock,
         )
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        from patchbay.alerts.notifier import Notifier
+
+        return Notifier(self.alert_rules, self.outbox, self.channel_sender, self.clock)
 
 
 class MonitorDeployment(Deployment):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from patchbay.alerts.model import NewAlertRule
+from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.connections.model import NewConnection
 from patchbay.platform.validation import problems_of
 from patchbay.registry.manifest import Manifest
