@@ -12,7 +12,8 @@ from patchbay.checks.kinds import KINDS, kind_of
 from patchbay.checks.probe import StepTemplate
 from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.report import StepCategory
-from patchbay.checks.templates import Declared
+from patchbay.checks.step_reader import StepReader
+from patchbay.checks.templates import Declarations
 from patchbay.platform.errors import Problem
 
 DEFAULT_TIMEOUT_MS: Final = 10_000
@@ -68,7 +69,7 @@ def read_timeout(manifest: Mapping[str, object]) -> int | None:
 
 
 def read_steps(
-    manifest: Mapping[str, object], declared: Declared, credential: Credential | None
+    manifest: Mapping[str, object], declared: Declarations, credential: Credential | None
 ) -> tuple[list[ManifestStep], list[Problem]]:
     """The steps of a manifest whose `checks` has no problems of its own, and their problems.
 
@@ -93,7 +94,7 @@ def read_steps(
             continue
         kind = kind_of(str(step["kind"]))
         try:
-            template = kind.read(step, pointer, declared, credential)
+            template = kind.read(StepReader(step, pointer, declared, credential))
         except ManifestProblems as more:
             problems += more.problems
             continue

@@ -20,7 +20,7 @@ from patchbay.checks.manifest_steps import (
 from patchbay.checks.plan import Plan, PlannedStep
 from patchbay.checks.problems import PlanProblem
 from patchbay.checks.roles import Capability
-from patchbay.checks.templates import Declared, Placeholder, ValueRefused, Values
+from patchbay.checks.templates import Declarations, Placeholder, ValueRefused, Values
 from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import DocumentSchema, with_defaults
 
@@ -148,10 +148,10 @@ class Recipe:
             )
         return tuple(dict.fromkeys(required))
 
-    def _declared(self) -> Declared:
+    def _declared(self) -> Declarations:
         variables = _object(self._variables_schema.get("properties"))
         token_url = self._auth_config.get("tokenUrl")
-        return Declared(
+        return Declarations(
             variables=frozenset(variables),
             secrets=frozenset(self.secret_names),
             hostnames=frozenset(

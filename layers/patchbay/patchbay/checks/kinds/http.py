@@ -22,21 +22,26 @@ Passing a step proves access when the request carried a credential (or, of an in
 authentication, any request) and only 2xx statuses are expected.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from patchbay.checks.codes import Code
 from patchbay.checks.credentials import Credential, basic_value
 from patchbay.checks.expectations import (
     DEFAULT_STATUS,
     Expectation,
     read_expectation,
 )
-from patchbay.checks.json_pointer import is_pointer
-from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import ManifestProblems
+from patchbay.checks.failures import CheckFailure
+from patchbay.checks.json_pointer import is_pointer, resolve
+from patchbay.checks.probe import Compiled, Kind, Outcome
+from patchbay.checks.refusals import refusal, refusal_within
+from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
-    Declared,
+    Declarations,
     Parts,
     Placeholder,
     TemplateError,
@@ -44,17 +49,22 @@ from patchbay.checks.templates import (
     Values,
     fill,
     placeholders_of,
+    plain,
+    pointer_of,
     split_template,
 )
+from patchbay.egress.failures import DialFailure, EgressBlocked
 from patchbay.egress.headers import name_problem, value_problem
-from patchbay.egress.redirects import MAX_REDIRECTS
+from patchbay.egress.redirects import MAX_REDIRECTS, REDIRECTS, after_redirect
 from patchbay.egress.request import HttpRequest
+from patchbay.egress.retry_after import retry_after_seconds
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import parse_url
-from patchbay.platform.errors import Problem
+from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
+    from patchbay.egress.http_exchange import HttpResponse
 
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _SAFE_METHODS: Final = _METHODS | {"POST", "OPTIONS"}
@@ -74,9 +84,78 @@ class HttpProbe:
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         # Publishing and compiling need this module too, without an event loop or h11.
-        from patchbay.checks.http_probe import run_http
+        from patchbay.egress.http_exchange import exchange
 
-        return await run_http(self, guard, deadline=deadline, timings=timings)
+        request = self.request
+        response = await exchange(guard, request, deadline=deadline, timings=timings)
+        try:
+            for _ in range(self.redirects):
+                if not self._is_redirect(response):
+                    break
+                request = _redirected(request, response)
+                response = await exchange(guard, request, deadline=deadline)
+            if self.redirects and self._is_redirect(response):
+                raise EgressBlocked("redirect", f"There were more than {self.redirects} redirects.")
+        except DialFailure as failure:
+            # The first dial was good: what failed is the step, not a gate before it.
+            raise CheckFailure.after_dial(failure) from failure
+        return Outcome(
+            summary=f"Answered {response.status} as expected.",
+            account=self._judge(response, datetime.now(UTC)),
+            proves=request.credentialed or not self.request.credentialed,
+        )
+
+    def _judge(self, response: "HttpResponse", now: datetime) -> str | None:
+        """The account that an answer names, if any.
+
+        Raises CheckFailure if the answer is not as expected.
+        """
+        if response.status not in self.expect.status:
+            raise self._unexpected_status(response, now)
+        header = self.expect.header_mismatch(response.headers)
+        if header:
+            raise CheckFailure("unexpected_response", f'The header "{header}" is not as expected.')
+        if not self.expect.json and self.account is None:
+            return None
+        try:
+            document = json.loads(response.body)
+        except (ValueError, RecursionError) as error:
+            if not self.expect.json:
+                return None
+            raise CheckFailure("unexpected_response", "The answer is not JSON.") from error
+        pointer = self.expect.json_mismatch(document)
+        if pointer is not None:
+            refused = refusal_within(document, self.scopes)
+            if refused:
+                raise CheckFailure(
+                    refused.code, f"The provider answered {response.status}, but {refused.meaning}."
+                )
+            raise CheckFailure(
+                "unexpected_response", f'The answer\'s value at "{pointer}" is not as expected.'
+            )
+        account = None if self.account is None else resolve(document, self.account)
+        if isinstance(account, str | int) and not isinstance(account, bool):
+            return str(account)
+        return None
+
+    def _is_redirect(self, response: "HttpResponse") -> bool:
+        return response.status in REDIRECTS and response.status not in self.expect.status
+
+    def _unexpected_status(self, response: "HttpResponse", now: datetime) -> CheckFailure:
+        status, headers = response.status, response.headers
+        refused = refusal(status, headers, response.body, self.scopes)
+        code: Code = "unexpected_response"
+        meaning = "not what the step expects"
+        retry_after = None
+        if refused:
+            code, meaning = refused.code, refused.meaning
+        elif status in REDIRECTS:
+            meaning = "a redirect, which this step does not follow"
+        if code in {"rate_limited", "provider_error"} and "retry-after" in headers:
+            retry_after = retry_after_seconds(headers["retry-after"], now)
+        return CheckFailure(
+            code, f"The provider answered {status}: {meaning}.", retry_after_seconds=retry_after
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,170 +218,126 @@ class HttpTemplate:
         )
 
 
-class HttpKind:
-    """Reads http steps."""
+def read(reader: StepReader) -> HttpTemplate:
+    """Raises ManifestProblems."""
+    request = reader.step.get("request")
+    if not isinstance(request, dict):
+        reader.report("/request", "must be an object")
+        raise reader.refused()
+    reader.require_known(request, _REQUEST_KEYS, "/request")
+    auth = reader.step.get("auth", True)
+    if not isinstance(auth, bool):
+        reader.report("/auth", "must be true or false")
+    sent = reader.credential if auth else None
+    basic = _read_basic(reader, request.get("basic"))
+    taken = _auth_header(basic is not None, sent)
+    headers = _read_headers(reader, request.get("headers", {}), taken)
+    method = _read_method(reader, request)
+    url = reader.attempt("/request/url", lambda: _read_url(request.get("url"), reader.declared))
+    redirects = request.get("redirects", 0)
+    if type(redirects) is not int or not 0 <= redirects <= MAX_REDIRECTS:
+        reader.report("/request/redirects", f"must be a number from 0 to {MAX_REDIRECTS}")
+    account = _read_account(reader)
+    expect = read_expectation(reader, "/expect")
+    if reader.problems or url is None or expect is None:
+        raise reader.refused()
+    return HttpTemplate(
+        method=method,
+        url=url,
+        headers=headers,
+        basic=basic,
+        credential=None if basic else sent,
+        needs_credential=reader.credential is not None,
+        redirects=redirects,
+        expect=expect,
+        account=account,
+        scopes=reader.declared.scopes,
+    )
 
-    keys = frozenset({"request", "expect", "account", "auth"})
-    provides = frozenset[str]()
 
-    def read(
-        self,
-        step: Mapping[str, object],
-        pointer: str,
-        declared: Declared,
-        credential: Credential | None,
-    ) -> HttpTemplate:
-        reader = _Reader(step, pointer, declared)
-        template = reader.template(credential)
-        if template is None:
-            raise ManifestProblems(reader.problems)
-        return template
+def _read_account(reader: StepReader) -> str | None:
+    account = reader.step.get("account")
+    if account is None or (isinstance(account, str) and is_pointer(account)):
+        return account
+    reader.report("/account", "must be a JSON Pointer")
+    return None
 
 
-class _Reader:
-    """Reads one step and gathers what is wrong with it."""
+def _read_method(reader: StepReader, request: Mapping[str, object]) -> str:
+    method, safe = request.get("method", "GET"), request.get("safe", False)
+    if not isinstance(safe, bool):
+        reader.report("/request/safe", "must be true or false")
+    elif not isinstance(method, str) or method not in _SAFE_METHODS:
+        reader.report("/request/method", "must be GET or HEAD, or POST or OPTIONS if safe")
+    elif method not in _METHODS and not safe:
+        reader.report("/request/method", 'must be GET or HEAD unless the request is "safe": true')
+    else:
+        return method
+    return "GET"
 
-    def __init__(self, step: Mapping[str, object], pointer: str, declared: Declared) -> None:
-        self.problems: list[Problem] = []
-        self._step = step
-        self._at = pointer
-        self._declared = declared
 
-    def template(self, credential: Credential | None) -> HttpTemplate | None:
-        """The step's template, or None when there are problems."""
-        request = self._step.get("request")
-        if not isinstance(request, dict):
-            self._report("/request", "must be an object")
-            return None
-        for key in request.keys() - _REQUEST_KEYS:
-            self._report(f"/request/{key}", "is not a known key")
-        auth = self._step.get("auth", True)
-        if not isinstance(auth, bool):
-            self._report("/auth", "must be true or false")
-        sent = credential if auth else None
-        basic = self._basic(request.get("basic"))
-        headers = self._headers(
-            request.get("headers", {}), taken=_auth_header(basic is not None, sent)
-        )
-        method = self._method(request)
-        url = self._url(request.get("url"))
-        redirects = request.get("redirects", 0)
-        if type(redirects) is not int or not 0 <= redirects <= MAX_REDIRECTS:
-            self._report("/request/redirects", f"must be a number from 0 to {MAX_REDIRECTS}")
-        account = self._account()
-        expect = self._expect()
-        if self.problems or url is None:
-            return None
-        return HttpTemplate(
-            method=method,
-            url=url,
-            headers=headers,
-            basic=basic,
-            credential=None if basic else sent,
-            needs_credential=credential is not None,
-            redirects=redirects,
-            expect=expect,
-            account=account,
-            scopes=self._declared.scopes,
-        )
+def _read_url(text: object, declared: Declarations) -> UrlTemplate:
+    if not isinstance(text, str):
+        raise TemplateError("must be a string")
+    return UrlTemplate.parse(text, declared)
 
-    def _method(self, request: Mapping[str, object]) -> str:
-        method, safe = request.get("method", "GET"), request.get("safe", False)
-        if not isinstance(safe, bool):
-            self._report("/request/safe", "must be true or false")
-        elif not isinstance(method, str) or method not in _SAFE_METHODS:
-            self._report("/request/method", "must be GET or HEAD, or POST or OPTIONS if safe")
-        elif method not in _METHODS and not safe:
-            self._report(
-                "/request/method", 'must be GET or HEAD unless the request is "safe": true'
-            )
+
+def _read_headers(
+    reader: StepReader, headers: object, taken: str | None
+) -> tuple[tuple[str, Parts], ...]:
+    if not isinstance(headers, dict):
+        reader.report("/request/headers", "must be an object")
+        return ()
+    if len({name.lower() for name in headers}) < len(headers):
+        reader.report("/request/headers", "names a header twice")
+    read = []
+    for name, value in headers.items():
+        at = f"/request/headers{pointer([name])}"
+        problem = name_problem(name)
+        if problem:
+            reader.report(at, problem)
+        elif name.lower() == taken:
+            reader.report(at, "is where the credential goes")
         else:
-            return method
-        return "GET"
+            read.append((name, _read_header_value(reader, at, value)))
+    return tuple(read)
 
-    def _account(self) -> str | None:
-        account = self._step.get("account")
-        if account is None or (isinstance(account, str) and is_pointer(account)):
-            return account
-        self._report("/account", "must be a JSON Pointer")
+
+def _read_header_value(reader: StepReader, at: str, value: object) -> Parts:
+    parts = _read_template(reader, at, value)
+    # Any harmless value will do: what is judged here is the author's own part.
+    sample = "".join(part if isinstance(part, str) else "x" for part in parts)
+    problem = value_problem(sample)
+    if parts and problem:
+        reader.report(at, problem)
+    return parts
+
+
+def _read_basic(reader: StepReader, basic: object) -> tuple[Parts, Parts] | None:
+    if basic is None:
         return None
+    if not isinstance(basic, dict) or basic.keys() != {"username", "password"}:
+        reader.report("/request/basic", "must have a username and a password, nothing else")
+        return None
+    return (
+        _read_template(reader, "/request/basic/username", basic["username"]),
+        _read_template(reader, "/request/basic/password", basic["password"]),
+    )
 
-    def _expect(self) -> Expectation:
-        spec = self._step.get("expect", {})
-        try:
-            return read_expectation(spec, f"{self._at}/expect")
-        except ManifestProblems as error:
-            self.problems += error.problems
-            return Expectation()
 
-    def _url(self, text: object) -> UrlTemplate | None:
-        try:
-            if not isinstance(text, str):
-                raise TemplateError("must be a text")
-            return UrlTemplate.parse(text, self._declared)
-        except TemplateError as error:
-            self._report("/request/url", str(error))
-            return None
+def _read_template(reader: StepReader, at: str, text: object) -> Parts:
+    def parts() -> Parts:
+        if not isinstance(text, str):
+            raise TemplateError("must be a string")
+        return split_template(text, reader.declared)
 
-    def _headers(self, headers: object, *, taken: str | None) -> tuple[tuple[str, Parts], ...]:
-        if not isinstance(headers, dict):
-            self._report("/request/headers", "must be an object")
-            return ()
-        if len({name.lower() for name in headers}) < len(headers):
-            self._report("/request/headers", "names a header twice")
-        read = []
-        for name, value in headers.items():
-            at = f"/request/headers/{name.replace('~', '~0').replace('/', '~1')}"
-            problem = name_problem(name)
-            if problem:
-                self._report(at, problem)
-            elif name.lower() == taken:
-                self._report(at, "is where the credential goes")
-            else:
-                read.append((name, self._header_value(at, value)))
-        return tuple(read)
-
-    def _header_value(self, at: str, value: object) -> Parts:
-        parts = self._template(at, value)
-        # Any harmless value will do: what is judged here is the author's own part.
-        sample = "".join(part if isinstance(part, str) else "x" for part in parts)
-        problem = value_problem(sample)
-        if parts and problem:
-            self._report(at, problem)
-        return parts
-
-    def _basic(self, basic: object) -> tuple[Parts, Parts] | None:
-        if basic is None:
-            return None
-        if not isinstance(basic, dict) or basic.keys() != {"username", "password"}:
-            self._report("/request/basic", "must have a username and a password, nothing else")
-            return None
-        return (
-            self._template("/request/basic/username", basic["username"]),
-            self._template("/request/basic/password", basic["password"]),
-        )
-
-    def _template(self, at: str, text: object) -> Parts:
-        try:
-            if not isinstance(text, str):
-                raise TemplateError("must be a text")
-            return split_template(text, self._declared)
-        except TemplateError as error:
-            self._report(at, str(error))
-            return ()
-
-    def _report(self, at: str, message: str) -> None:
-        self.problems.append(Problem(self._at + at, message))
+    return reader.attempt(at, parts) or ()
 
 
 def _auth_header(is_basic: bool, credential: Credential | None) -> str | None:
     if is_basic:
         return "authorization"
     return credential.header.lower() if credential else None
-
-
-def _plain(template: Parts, values: Values) -> str:
-    return "".join(part if isinstance(part, str) else values.text(part) for part in template)
 
 
 def _user(template: Parts, values: Values) -> str:
@@ -318,6 +353,15 @@ def _user(template: Parts, values: Values) -> str:
 
 
 def _basic(parts: tuple[Parts, Parts], values: Values) -> str:
-    username, password = (_plain(template, values) for template in parts)
-    pointer = next((p.pointer for p in placeholders_of(parts[0])), "/variables")
-    return basic_value(username, password, pointer=pointer)
+    username, password = (plain(template, values) for template in parts)
+    return basic_value(username, password, pointer=pointer_of(parts[0]) or "/variables")
+
+
+def _redirected(request: HttpRequest, response: "HttpResponse") -> HttpRequest:
+    location = response.headers.get("location")
+    if location is None:
+        raise CheckFailure("unexpected_response", "The provider's redirect leads nowhere.")
+    return after_redirect(request, response.status, location)
+
+
+KIND: Final = Kind(read, keys=frozenset({"request", "expect", "account", "auth"}))
