@@ -30,7 +30,8 @@ from patchbay.checks.roles import Role
 from patchbay.connection_tests.history import TestHistory
 from patchbay.connection_tests.recorder import TestRecorder
 from patchbay.connection_tests.tester import Tester
-from patchbay.connections.configuring import Configurator
+from patchbay.connections.connection_editor import ConnectionEditor
+from patchbay.connections.endpoint_creator import EndpointCreator
 from patchbay.connections.model import Monitor, MonitorInterval, NewConnection, NewEndpoint
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
@@ -251,10 +252,11 @@ class Deployment:
         )
         made = self.registry.create(draft, spaces[0], "bench", stamp)
         self.registry.publish(made.id, "1.0.0", "bench", lambda _: [], stamp.now)
-        configurator = Configurator(self.tenants, self.registry, self.store, self.vault)
+        creator = EndpointCreator(self.registry, self.store, self.vault)
+        editor = ConnectionEditor(self.tenants, self.registry, self.store)
 
         def connect_one(number: int) -> None:
-            source = configurator.create_endpoint(
+            source = creator.create(
                 organization.id,
                 Role.SOURCE,
                 NewEndpoint.model_validate(
@@ -262,7 +264,7 @@ class Deployment:
                 ),
                 Stamp.fresh(stamp.now),
             )
-            configurator.create_connection(
+            editor.create(
                 organization.id,
                 NewConnection(
                     name="c",

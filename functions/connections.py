@@ -40,7 +40,7 @@ from patchbay.tenancy.access import Permission, Principal, authorize
 
 if TYPE_CHECKING:
     from patchbay.connection_tests.model import DryRunResult, TestedEndpoint
-    from patchbay.connections.configuring import OpenSecrets
+    from patchbay.connections.endpoint_editor import OpenSecrets
     from patchbay.registry.model import Release
 
 
@@ -192,7 +192,7 @@ def delete_destination(organization_id: str, destination_id: str, if_match: str 
 @api.post(f"{BASE}/connections", permission=Permission.MANAGE, status=201)
 def create_connection(organization_id: str, body: NewConnection, stamp: Stamp) -> Reply[Connection]:
     """Create a connection of a source, and optionally a destination, in a space."""
-    connection = deployment.configurator.create_connection(organization_id, body, stamp)
+    connection = deployment.connection_editor.create(organization_id, body, stamp)
     return Reply(connection, connection.revision)
 
 
@@ -201,7 +201,7 @@ def list_connections(organization_id: str, query: ConnectionQuery) -> Listing[Co
     """List the connections of an organization, of a space, of an endpoint, or by state."""
     space = None
     if query.space:
-        space = deployment.configurator.space(organization_id, query.space, "/query/space")
+        space = deployment.tenants.own_space(organization_id, query.space, "/query/space")
     return deployment.connections.connections(organization_id, query, space, utc_now())
 
 
@@ -217,7 +217,7 @@ def change_connection(
     organization_id: str, connection_id: str, body: ConnectionPatch, if_match: str | None
 ) -> Reply[Connection]:
     """Change a connection (JSON merge patch), but for its source and its space."""
-    changed = deployment.configurator.change_connection(
+    changed = deployment.connection_editor.change(
         organization_id, connection_id, body, if_match, utc_now()
     )
     return Reply(changed, changed.revision)
@@ -230,9 +230,7 @@ def change_connection(
 )
 def delete_connection(organization_id: str, connection_id: str, if_match: str | None) -> None:
     """Delete a connection; what it is made of stays."""
-    connection = deployment.connections.connection(organization_id, connection_id)
-    space = deployment.configurator.space(organization_id, connection.space, "/space")
-    deployment.connections.delete_connection(organization_id, connection_id, space, if_match)
+    deployment.connection_editor.delete(organization_id, connection_id, if_match)
 
 
 @api.post(f"{OPERATIONS}/create/v1.0.0", permission=Permission.MANAGE, failures=(404, 422))
@@ -300,7 +298,7 @@ def delete_data_keys(organization_id: str, query: DeletionQuery) -> DeletedDataK
 
 
 def _created(organization_id: str, role: Role, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:
-    endpoint = deployment.configurator.create_endpoint(organization_id, role, body, stamp)
+    endpoint = deployment.endpoint_creator.create(organization_id, role, body, stamp)
     return Reply(endpoint, endpoint.revision)
 
 
@@ -324,22 +322,22 @@ def _changed(
     if_match: str | None,
     domain_name: str,
 ) -> "Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]":
-    configurator, now = deployment.configurator, utc_now()
+    editor, now = deployment.endpoint_editor, utc_now()
     if query.dry_run:
-        return Reply(configurator.preview(organization_id, role, endpoint_id, body, now))
+        return Reply(editor.preview(organization_id, role, endpoint_id, body, now))
     if query.test:
-        stored, report = configurator.change_tested(
+        stored, report = editor.change_tested(
             organization_id, role, endpoint_id, body, if_match, partial(_tested, domain_name), now
         )
         from patchbay.connection_tests.model import TestedEndpoint
 
         return Reply(TestedEndpoint.of(stored, report), stored.revision)
-    changed = configurator.change_endpoint(organization_id, role, endpoint_id, body, if_match, now)
+    changed = editor.change(organization_id, role, endpoint_id, body, if_match, now)
     return Reply(changed, changed.revision)
 
 
 def _delete(organization_id: str, role: Role, endpoint_id: str, if_match: str | None) -> None:
-    deployment.configurator.delete_endpoint(organization_id, role, endpoint_id, if_match, utc_now())
+    deployment.endpoint_editor.delete(organization_id, role, endpoint_id, if_match, utc_now())
 
 
 @entry_point

@@ -64,11 +64,13 @@ class Ours:
         self.table = InterleavedTable("IntegrationsTable")
         ours = Deployment()
         ours.integrations = self.table
-        self.store, self.configurator = ours.connections, ours.configurator
-        self.operations = ours.operations
+        self.store, self.operations = ours.connections, ours.operations
+        self.tenants = ours.tenants
+        self.creator, self.editor = ours.endpoint_creator, ours.endpoint_editor
+        self.connections = ours.connection_editor
 
     def change(self, connection: dict[str, Any], **patch: Any) -> Connection:
-        return self.configurator.change_connection(
+        return self.connections.change(
             self.organization_id,
             connection["id"],
             ConnectionPatch.model_validate(patch),
@@ -78,9 +80,7 @@ class Ours:
 
     def upgrade(self, source: dict[str, Any]) -> None:
         patch = EndpointPatch(version="2.0.0")
-        self.configurator.change_endpoint(
-            self.organization_id, Role.SOURCE, source["id"], patch, None, utc_now()
-        )
+        self.editor.change(self.organization_id, Role.SOURCE, source["id"], patch, None, utc_now())
 
     def counts(self) -> dict[str, int]:
         """The connections of each endpoint, which are as many as it counts and as name it."""
@@ -165,7 +165,7 @@ def test_a_delete_takes_away_the_use_that_an_edit_just_made(
     source, destination, connection = joined
     path = f"{tenant.connectors}/connections/{connection['id']}"
     ours.table.before = [lambda: tenant.client.patch(path, {"destination_id": destination["id"]})]
-    space = ours.configurator.space(ours.organization_id, "acme", "/space")
+    space = ours.tenants.own_space(ours.organization_id, "acme", "/space")
     ours.store.delete_connection(ours.organization_id, connection["id"], space, None)
     assert ours.counts() == {source["id"]: 0, destination["id"]: 0}
 
@@ -229,9 +229,7 @@ def test_what_is_written_while_its_source_is_upgraded_is_held_to_the_new_release
     writes: list[Before] = [
         lambda: ours.change(connection, configurations={"depth": 0}),
         lambda: ours.change(draft, status="active"),
-        lambda: ours.configurator.create_connection(
-            ours.organization_id, new, Stamp.fresh(utc_now())
-        ),
+        lambda: ours.connections.create(ours.organization_id, new, Stamp.fresh(utc_now())),
     ]
     for write in writes:
         # When configurations that only the old release takes are written
@@ -346,14 +344,12 @@ def test_an_endpoint_always_counts_its_connections(
     )
     sources, destinations = (
         [
-            ours.configurator.create_endpoint(
-                ours.organization_id, role, new, Stamp.fresh(utc_now())
-            ).id
+            ours.creator.create(ours.organization_id, role, new, Stamp.fresh(utc_now())).id
             for _ in range(2)
         ]
         for role in Role
     )
-    space = ours.configurator.space(ours.organization_id, "acme", "/space")
+    space = ours.tenants.own_space(ours.organization_id, "acme", "/space")
     made: list[str] = []
     for step, first, second in steps:
         destination = [*destinations, None][second]
@@ -367,9 +363,7 @@ def test_an_endpoint_always_counts_its_connections(
                         space="acme",
                     )
                     stamp = Stamp.fresh(utc_now())
-                    connection = ours.configurator.create_connection(
-                        ours.organization_id, body, stamp
-                    )
+                    connection = ours.connections.create(ours.organization_id, body, stamp)
                     made.append(connection.id)
                 case "patch" if made:
                     ours.change({"id": made[first % len(made)]}, destination_id=destination)
@@ -377,7 +371,7 @@ def test_an_endpoint_always_counts_its_connections(
                     gone = made.pop(first % len(made))
                     ours.store.delete_connection(ours.organization_id, gone, space, None)
                 case "drop" if destination:
-                    ours.configurator.delete_endpoint(
+                    ours.editor.delete(
                         ours.organization_id, Role.DESTINATION, destination, None, utc_now()
                     )
         except Conflict:

@@ -11,7 +11,7 @@ from local.provider import Provider, provider
 from patchbay.checks import runner
 from patchbay.checks.roles import Role
 from patchbay.connection_tests import tester as testing
-from patchbay.connections.configuring import Configurator
+from patchbay.connections.endpoint_editor import EndpointEditor
 from patchbay.connections.vault import SecretScope
 from patchbay.platform.clock import utc_now
 from tests.integration.api import sample_event, start_cold
@@ -191,16 +191,16 @@ def test_what_is_stored_is_what_was_tested(
 def test_a_rotation_of_the_data_key_meanwhile_needs_no_second_test(
     tenant: Tenant, server: Provider, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writes = Configurator._secret_change
+    writes = EndpointEditor.secret_change
 
-    def and_then_rotated(self: Configurator, *arguments: Any) -> Any:
-        monkeypatch.setattr(Configurator, "_secret_change", writes)
+    def and_then_rotated(self: EndpointEditor, *arguments: Any) -> Any:
+        monkeypatch.setattr(EndpointEditor, "secret_change", writes)
         made = writes(self, *arguments)
         keys = f"/v1/organizations/{tenant.organization_id}/data-keys"
         assert tenant.client.call("POST", keys, None).status == 201
         return made
 
-    monkeypatch.setattr(Configurator, "_secret_change", and_then_rotated)
+    monkeypatch.setattr(EndpointEditor, "secret_change", and_then_rotated)
     edit = {"secrets": {"api_key": SECRET}}
     assert tenant.client.patch(f"{path}?test=true", edit).status == 200
     assert stored_secrets(tenant, path) == {"api_key": SECRET}

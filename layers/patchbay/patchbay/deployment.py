@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from patchbay.connection_tests.reader import TestReader
     from patchbay.connection_tests.recorder import TestRecorder
     from patchbay.connection_tests.tester import Tester
-    from patchbay.connections.configuring import Configurator
+    from patchbay.connections.connection_editor import ConnectionEditor
+    from patchbay.connections.endpoint_creator import EndpointCreator
+    from patchbay.connections.endpoint_editor import EndpointEditor
     from patchbay.connections.health_state import AutoDisable
     from patchbay.connections.operations import ConnectionOperations
     from patchbay.connections.store import ConnectionStore
@@ -197,17 +199,35 @@ class Deployment:
         return Vault(self.integrations, self.settings.vault_key_id)
 
     @cached_property
-    def configurator(self) -> Configurator:
-        from patchbay.connections.configuring import Configurator
+    def endpoint_creator(self) -> EndpointCreator:
+        from patchbay.connections.endpoint_creator import EndpointCreator
 
-        return Configurator(self.tenants, self.registry, self.connections, self.vault)
+        return EndpointCreator(self.registry, self.connections, self.vault)
+
+    @cached_property
+    def endpoint_editor(self) -> EndpointEditor:
+        from patchbay.connections.endpoint_editor import EndpointEditor
+
+        return EndpointEditor(self.registry, self.connections, self.vault)
+
+    @cached_property
+    def connection_editor(self) -> ConnectionEditor:
+        from patchbay.connections.connection_editor import ConnectionEditor
+
+        return ConnectionEditor(self.tenants, self.registry, self.connections)
 
     @cached_property
     def operations(self) -> ConnectionOperations:
         from patchbay.connections.operations import ConnectionOperations
 
         return ConnectionOperations(
-            self.configurator, self.tenants, self.registry, self.connections, self.vault
+            self.endpoint_creator,
+            self.endpoint_editor,
+            self.connection_editor,
+            self.tenants,
+            self.registry,
+            self.connections,
+            self.vault,
         )
 
     # ---------------------------------------------------------------- health

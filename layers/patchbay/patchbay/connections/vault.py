@@ -130,6 +130,10 @@ class Vault:
             raise InternalError
         return secrets
 
+    def require_own_reference(self, reference: str, organization_id: str) -> None:
+        """Raises `ReferenceDenied` and `InvalidInput` as `SecretReference.entered`."""
+        SecretReference.entered(reference, organization_id, self.keys.region)
+
     def reseal(self, organization_id: str, query: ListQuery, now: datetime) -> Resealed:
         """Seals one page of an organization's secrets anew, those that are under older keys.
 
