@@ -32,6 +32,7 @@ from tests.integration.alerting import RATE, Context, create_rule, deliver, eval
 from tests.integration.alerting import queued as queued_notifications
 from tests.integration.api import ENVIRONMENTS, FUNCTIONS, sample_event, start_cold
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
+from tests.integration.documented import ROUTES, Names, Route
 from tests.integration.story import (
     SECRET,
     calling,
@@ -42,7 +43,7 @@ from tests.integration.story import (
 from tests.integration.test_fold_counts import write
 from tests.integration.test_ingest_events import delivered as messages_delivered
 from tests.integration.test_ingest_events import envelope
-from tests.integration.test_isolation import ROUTES, RULE, Filling, Route, never_made, owned
+from tests.integration.test_isolation import RULE, owned
 from tests.integration.test_run_tests import delivered as queued_tests
 from tests.integration.test_secret_references import keep
 
@@ -135,26 +136,26 @@ def recorder(deployed: dict[str, Table], monkeypatch: pytest.MonkeyPatch) -> Rec
     return recorder
 
 
-def called_by_owner(tenant: Tenant, filling: Filling, route: Route) -> None:
+def called_by_owner(tenant: Tenant, names: Names, route: Route) -> None:
     """One route in the ways that make a difference to what is called."""
-    path, body = filling.path(route), filling.body(route)
+    path, body = names.path(route), names.body(route)
     text = None if body is None else json.dumps(body)
     call = tenant.client.call
     if route.method == "POST":
-        once = {"idempotency_key": route.operation["operationId"]}
-        refused = None if body is None else json.dumps(never_made().body(route))
+        once = {"idempotency_key": route.name}
+        refused = None if body is None else json.dumps(names.never_made().body(route))
         for place, sent, headers in (
             (path, text, once),
             (path, text, once),
             (path, text, {}),
             (path, refused, {"idempotency_key": "refused"}),
-            (never_made().path(route), text, {"idempotency_key": "nowhere"}),
+            (names.never_made().path(route), text, {"idempotency_key": "nowhere"}),
         ):
             assert call(route.method, place, sent, headers).status < 500
     elif "cursor" in route.query:
         path += "&" if "?" in path else "?"
-        for name in set(route.query) & set(filling.names) - set(route.required):
-            assert call("GET", f"{path}{name}={filling.names[name]}", None).status < 500
+        for name in set(route.query) & set(names.names) - set(route.required):
+            assert call("GET", f"{path}{name}={names.names[name]}", None).status < 500
         page = call("GET", f"{path}limit=1", None)
         assert page.status in (200, 403), page.text
         if page.status == 200 and page.json.get("next_cursor"):
@@ -169,13 +170,13 @@ def calls(
     recorder: Recorder,
     tenant: Tenant,
     operator: Tenant,
-    owned: Filling,
+    owned: Names,
     monkeypatch: pytest.MonkeyPatch,
 ) -> set[Call]:
     order = ["POST", "GET", "PATCH", "DELETE"]
 
     def turn(route: Route) -> int:
-        deletes = route.operation["operationId"].endswith("_delete")
+        deletes = route.name.endswith("_delete")
         return order.index("DELETE" if deletes else route.method)
 
     # What is inside goes before what holds it.
@@ -192,7 +193,7 @@ def calls(
             start_cold()
             evaluate(utc_now())
             for route in routes:
-                if route.operation["operationId"] == "resend_delivery":
+                if route.name == "resend_delivery":
                     called_by_owner(tenant, owned, route)
     monkeypatch.setenv("JWT_ISSUER", "https://issuer.example.com")
     monkeypatch.setenv("JWT_AUDIENCE", "patchbay")

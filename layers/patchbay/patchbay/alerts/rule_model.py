@@ -81,7 +81,10 @@ class NewAlertRule(StrictInput):
         "condition": {"kind": "success_rate", "threshold": 95, "recovery_threshold": 99.5},
         "for_seconds": 300,
         "reminder_seconds": 3600,
-        "channels": [{"kind": "eventbridge"}],
+        "channels": [
+            {"kind": "webhook", "url": "https://hooks.example.com/patchbay"},
+            {"kind": "eventbridge"},
+        ],
     }
 
     name: DisplayName
@@ -111,7 +114,10 @@ class AlertRulePatch(StrictInput):
     The result is validated as a new rule.
     """
 
-    EXAMPLE: ClassVar = {"enabled": False}
+    EXAMPLE: ClassVar = {
+        "severity": "warning",
+        "channels": [{"kind": "webhook", "url": "https://hooks.example.com/on-call"}],
+    }
 
     name: Annotated[DisplayName | None, NotNull()] = None
     enabled: bool | None = None

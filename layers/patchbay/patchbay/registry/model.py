@@ -204,7 +204,7 @@ class PublishReport(_CamelCase):
 class Publication(_CamelCase):
     """The body of a publish."""
 
-    EXAMPLE: ClassVar = {"version": "1.0.0"}
+    EXAMPLE: ClassVar = {"version": "1.1.0"}
 
     version: Annotated[
         str, StringConstraints(min_length=1, max_length=64), Told({"pattern": SEMVER_PATTERN})
