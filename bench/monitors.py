@@ -26,11 +26,12 @@ from botocore.awsrequest import AWSResponse
 from bench import prices
 from bench.health import item_bytes
 from bench.report import Row, table
-from patchbay.checks.binding import binding_of
 from patchbay.checks.roles import Role
 from patchbay.connection_tests.history import TestHistory
+from patchbay.connection_tests.recorder import TestRecorder
 from patchbay.connection_tests.tester import Tester
-from patchbay.connections.configuring import Configurator
+from patchbay.connections.connection_editor import ConnectionEditor
+from patchbay.connections.endpoint_creator import EndpointCreator
 from patchbay.connections.model import Monitor, MonitorInterval, NewConnection, NewEndpoint
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
@@ -40,7 +41,7 @@ from patchbay.egress.policy import EgressPolicy
 from patchbay.health.store import EventStore
 from patchbay.monitors.canary import CanaryTarget
 from patchbay.monitors.dispatcher import Dispatcher
-from patchbay.monitors.monitored_tests import ConnectionPageTests
+from patchbay.monitors.page_preparer import PagePreparer
 from patchbay.monitors.store import MonitorStore
 from patchbay.monitors.sweep_queue import SweepMessage, SweepQueue
 from patchbay.monitors.sweeper import Sweeper
@@ -220,18 +221,12 @@ class Deployment:
         self.queue = SweepQueue("https://sqs.eu-central-1.amazonaws.com/0/MonitorQueue")
         guard = EgressGuard(EgressPolicy.parse("127.0.0.1/32:1024-65535"))
         history = TestHistory(events, CursorSeal(self.table))
-        tester = Tester(
-            self.registry,
-            self.store,
-            self.vault,
-            EventStore(events, 35),
-            history,
-            utc_now,
+        recorder = TestRecorder(self.store, EventStore(events, 35), history, utc_now)
+        tester = Tester(self.registry, self.store, self.vault, recorder, utc_now)
+        preparer = PagePreparer(
+            self.table, events, tester, recorder, history, guard, lambda _: None, utc_now
         )
-        turns = ConnectionPageTests(
-            self.table, events, tester, history, guard, lambda _: None, utc_now
-        )
-        self.sweeper = Sweeper(self.monitors, turns, self.queue, CanaryTarget("", guard))
+        self.sweeper = Sweeper(self.monitors, preparer, self.queue, CanaryTarget("", guard))
 
     def seed(self, port: int) -> None:
         """The connections, each with a source and a secret of its own, over all spaces."""
@@ -257,10 +252,11 @@ class Deployment:
         )
         made = self.registry.create(draft, spaces[0], "bench", stamp)
         self.registry.publish(made.id, "1.0.0", "bench", lambda _: [], stamp.now)
-        configurator = Configurator(self.tenants, self.registry, self.store, self.vault, binding_of)
+        creator = EndpointCreator(self.registry, self.store, self.vault)
+        editor = ConnectionEditor(self.tenants, self.registry, self.store)
 
         def connect_one(number: int) -> None:
-            source = configurator.create_endpoint(
+            source = creator.create(
                 organization.id,
                 Role.SOURCE,
                 NewEndpoint.model_validate(
@@ -268,7 +264,7 @@ class Deployment:
                 ),
                 Stamp.fresh(stamp.now),
             )
-            configurator.create_connection(
+            editor.create(
                 organization.id,
                 NewConnection(
                     name="c",
@@ -304,19 +300,19 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     # The best of three: the first loads what a process loads once, and others use these cores.
     sweep = Sweep.of(Slot("1m", 0, 0, 1), minute)
-    times, flying, cpu = [], 0, 0.0
+    times, in_flight, cpu = [], 0, 0.0
     for number in range(3):
         aws.calls.clear()
         aws.write_units = aws.read_units = 0
         one = Sweep(minute + number * timedelta(minutes=1), sweep.slot, sweep.low, sweep.high)
         began, cpu_began = time.monotonic(), time.process_time()
-        swept = deployment.sweeper.run([SweepMessage("m", one, 1)], lambda: 90.0)
+        result = deployment.sweeper.run([SweepMessage("m", one, 1)], lambda: 90.0)
         times.append(time.monotonic() - began)
         cpu = time.process_time() - cpu_began
-        passed = sum(report.passed for report in swept.reports)
-        if (passed, swept.failed) != (CONNECTIONS, []):
-            raise RuntimeError(f"{passed} tests passed, {len(swept.failed)} sweeps failed")
-        flying = swept.most_in_flight
+        passed = sum(report.passed for report in result.reports)
+        if (passed, result.failed) != (CONNECTIONS, []):
+            raise RuntimeError(f"{passed} tests passed, {len(result.failed)} sweeps failed")
+        in_flight = result.most_in_flight
     of_slot = Counter(aws.calls)
     written, read = aws.write_units / CONNECTIONS, aws.read_units / CONNECTIONS
     a_test = prices.units(written, read) + prices.running(min(times), MEGABYTES) / CONNECTIONS
@@ -329,7 +325,7 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
         raise RuntimeError(f"{done.sweeps} sweeps were sent")
     return [
         Row("a slot of 1,000 connections, 1 s each", min(times), "s", SLOT_BUDGET_SECONDS),
-        Row("tests in flight", flying, "", IN_FLIGHT_BUDGET, more_is_better=True),
+        Row("tests in flight", in_flight, "", IN_FLIGHT_BUDGET, more_is_better=True),
         Row("of which CPU of the runner, per test", cpu / CONNECTIONS * 1000, "ms"),
         Row("dispatch of 320 slots", dispatched, "s", DISPATCH_BUDGET_SECONDS),
         Row("a test of a monitor, 50 of a space at once", written, "WRU"),

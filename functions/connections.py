@@ -1,18 +1,9 @@
 """Sources, destinations and connections."""
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from patchbay.checks.roles import Role
-from patchbay.connections.contracts import (
-    ConnectionRecord,
-    ConnectionRecords,
-    CreateConnection,
-    DeleteConnection,
-    Deleted,
-    ListConnections,
-    UpdateConnection,
-)
 from patchbay.connections.model import (
     Connection,
     ConnectionPatch,
@@ -29,88 +20,38 @@ from patchbay.connections.model import (
     NewEndpoint,
     Resealed,
 )
-from patchbay.connections.store import ConnectionStore
+from patchbay.connections.operation_models import (
+    ConnectionRecord,
+    ConnectionRecords,
+    CreateConnection,
+    DeleteConnection,
+    Deleted,
+    ListConnections,
+    UpdateConnection,
+)
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table
 from patchbay.platform.http import HttpApi, Reply
-from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import FIRST_REVISION
-from patchbay.platform.settings import ConnectionsSettings
-from patchbay.tenancy.access import Permission, Principal, admit, authorize
-from patchbay.tenancy.store import TenancyStore
+from patchbay.tenancy.access import Permission, Principal, authorize
 
 if TYPE_CHECKING:
     from patchbay.connection_tests.model import DryRunResult, TestedEndpoint
-    from patchbay.connections.configuring import Configurator, OpenSecrets
-    from patchbay.connections.operations import ConnectionOperations
-    from patchbay.connections.vault import Vault
-    from patchbay.egress.guard import EgressGuard
+    from patchbay.connections.endpoint_editor import OpenSecrets
     from patchbay.registry.model import Release
-    from patchbay.registry.store import RegistryStore
 
 
-@cache
-def _settings() -> ConnectionsSettings:
-    return ConnectionsSettings.from_env()
-
-
-@cache
-def _table() -> Table:
-    return Table(_settings().integrations_table)
-
-
-@cache
-def _store() -> ConnectionStore:
-    return ConnectionStore(_table())
-
-
-@cache
-def _idempotency() -> Idempotency:
-    return Idempotency(_table())
-
-
-api = HttpApi(admit, tag="Connections", idempotency=_idempotency)
+deployment = Deployment(at_start=("connections", "tenants"))
+api = HttpApi("Connections", lambda: deployment)
 
 BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
 KEYS = "/v1/organizations/<organization_id>/data-keys"
 
 
 OPERATIONS = "/integrations/connection"
-
-
-@cache
-def _registry() -> "RegistryStore":
-    from patchbay.registry.store import RegistryStore
-
-    return RegistryStore(_table())
-
-
-@cache
-def _vault() -> "Vault":
-    from patchbay.connections.vault import Vault
-
-    return Vault(_table(), _settings().vault_key_id)
-
-
-@cache
-def _configurator() -> "Configurator":
-    # What writes alone need would slow down every cold start.
-    from patchbay.checks.binding import binding_of
-    from patchbay.connections.configuring import Configurator
-
-    return Configurator(TenancyStore(_table()), _registry(), _store(), _vault(), binding_of)
-
-
-@cache
-def _operations() -> "ConnectionOperations":
-    from patchbay.connections.operations import ConnectionOperations
-
-    return ConnectionOperations(
-        _configurator(), TenancyStore(_table()), _registry(), _store(), _vault()
-    )
 
 
 def _of_change() -> dict[int, Any]:
@@ -126,29 +67,17 @@ def _of_release() -> dict[int, Any]:
     return {200: Release}
 
 
-@cache
-def _guard() -> "EgressGuard":
-    from patchbay.egress.guard import EgressGuard
-
-    settings = _settings()
-    return EgressGuard.configured(
-        settings.egress_allow, settings.own_host_names, settings.dns_resolver
-    )
-
-
 def _tested(
     domain_name: str, endpoint: Endpoint, release: "Release", open_secrets: "OpenSecrets"
 ) -> "DryRunResult":
     """A test as somebody asked for it: within the tenant's limits, and not of this API."""
-    from patchbay.connection_tests.on_demand import in_flight
+    from patchbay.connection_tests.on_demand import TO_RESPOND
     from patchbay.connection_tests.tester import try_endpoint
-    from patchbay.platform.limits import Limit, Limiter
 
-    guard = _guard().excluding([domain_name])
-    settings = _settings()
-    limit = Limit(settings.tests_per_minute, settings.tests_in_flight)
-    limiter, now = Limiter(_table(), "tests"), utc_now()
-    with in_flight(limiter, limit, endpoint.organization_id, Stamp.fresh(now).id("tst"), now):
+    guard = deployment.guard.excluding([domain_name])
+    limiter, limit, now = deployment.test_limiter, deployment.test_limit, utc_now()
+    token = Stamp.fresh(now).id("tst")
+    with limiter.held(endpoint.organization_id, token, limit, now, TO_RESPOND):
         return try_endpoint(endpoint, release, open_secrets, guard)
 
 
@@ -161,7 +90,7 @@ def create_source(organization_id: str, body: NewEndpoint, stamp: Stamp) -> Repl
 @api.get(f"{BASE}/sources", permission=Permission.READ)
 def list_sources(organization_id: str, query: ListQuery) -> Listing[Endpoint]:
     """List the sources of an organization."""
-    return _store().endpoints(organization_id, Role.SOURCE, query, utc_now())
+    return deployment.connections.endpoints(organization_id, Role.SOURCE, query, utc_now())
 
 
 @api.get(f"{BASE}/sources/<source_id>", permission=Permission.READ)
@@ -213,7 +142,7 @@ def create_destination(organization_id: str, body: NewEndpoint, stamp: Stamp) ->
 @api.get(f"{BASE}/destinations", permission=Permission.READ)
 def list_destinations(organization_id: str, query: ListQuery) -> Listing[Endpoint]:
     """List the destinations of an organization."""
-    return _store().endpoints(organization_id, Role.DESTINATION, query, utc_now())
+    return deployment.connections.endpoints(organization_id, Role.DESTINATION, query, utc_now())
 
 
 @api.get(f"{BASE}/destinations/<destination_id>", permission=Permission.READ)
@@ -263,7 +192,7 @@ def delete_destination(organization_id: str, destination_id: str, if_match: str 
 @api.post(f"{BASE}/connections", permission=Permission.MANAGE, status=201)
 def create_connection(organization_id: str, body: NewConnection, stamp: Stamp) -> Reply[Connection]:
     """Create a connection of a source, and optionally a destination, in a space."""
-    connection = _configurator().create_connection(organization_id, body, stamp)
+    connection = deployment.connection_editor.create(organization_id, body, stamp)
     return Reply(connection, connection.revision)
 
 
@@ -272,14 +201,14 @@ def list_connections(organization_id: str, query: ConnectionQuery) -> Listing[Co
     """List the connections of an organization, of a space, of an endpoint, or by state."""
     space = None
     if query.space:
-        space = _configurator().space(organization_id, query.space, "/query/space")
-    return _store().connections(organization_id, query, space, utc_now())
+        space = deployment.tenants.own_space(organization_id, query.space, "/query/space")
+    return deployment.connections.connections(organization_id, query, space, utc_now())
 
 
 @api.get(f"{BASE}/connections/<connection_id>", permission=Permission.READ)
 def get_connection(organization_id: str, connection_id: str) -> Reply[Connection]:
     """Read a connection."""
-    connection = _store().connection(organization_id, connection_id)
+    connection = deployment.connections.connection(organization_id, connection_id)
     return Reply(connection, connection.revision)
 
 
@@ -288,7 +217,7 @@ def change_connection(
     organization_id: str, connection_id: str, body: ConnectionPatch, if_match: str | None
 ) -> Reply[Connection]:
     """Change a connection (JSON merge patch), but for its source and its space."""
-    changed = _configurator().change_connection(
+    changed = deployment.connection_editor.change(
         organization_id, connection_id, body, if_match, utc_now()
     )
     return Reply(changed, changed.revision)
@@ -301,9 +230,7 @@ def change_connection(
 )
 def delete_connection(organization_id: str, connection_id: str, if_match: str | None) -> None:
     """Delete a connection; what it is made of stays."""
-    connection = _store().connection(organization_id, connection_id)
-    space = _configurator().space(organization_id, connection.space, "/space")
-    _store().delete_connection(organization_id, connection_id, space, if_match)
+    deployment.connection_editor.delete(organization_id, connection_id, if_match)
 
 
 @api.post(f"{OPERATIONS}/create/v1.0.0", permission=Permission.MANAGE, failures=(404, 422))
@@ -312,7 +239,7 @@ def integrations_connection_create(
 ) -> ConnectionRecord:
     """Make a source and a connection of it (operation integrations.connection.create)."""
     authorize(caller, Permission.MANAGE, body.tenant_id, "organization")
-    return _operations().create(body, stamp)
+    return deployment.operations.create(body, stamp)
 
 
 @api.post(f"{OPERATIONS}/update/v1.0.0", permission=Permission.MANAGE, failures=(404, 409, 422))
@@ -321,7 +248,7 @@ def integrations_connection_update(
 ) -> ConnectionRecord:
     """Change a connection and its source (operation integrations.connection.update)."""
     del stamp  # it is what makes the route repeatable; a repetition may come hours after it
-    return _operations().update(caller.organization_id, body, utc_now())
+    return deployment.operations.update(caller.organization_id, body, utc_now())
 
 
 @api.post(f"{OPERATIONS}/delete/v1.0.0", permission=Permission.MANAGE, failures=(404,))
@@ -329,7 +256,7 @@ def integrations_connection_delete(
     caller: Principal, body: DeleteConnection, stamp: Stamp
 ) -> Deleted:
     """Delete a connection and its own source (operation integrations.connection.delete)."""
-    _operations().delete(caller.organization_id, body.connection_id, stamp.now)
+    deployment.operations.delete(caller.organization_id, body.connection_id, stamp.now)
     return Deleted()
 
 
@@ -337,52 +264,52 @@ def integrations_connection_delete(
 def integrations_connection_list(caller: Principal, query: ListConnections) -> ConnectionRecords:
     """List the connections of a tenant (operation integrations.connection.list)."""
     authorize(caller, Permission.READ, query.tenant_id, "organization")
-    return _operations().list_records(query, utc_now())
+    return deployment.operations.list_records(query, utc_now())
 
 
 @api.get(KEYS, permission=Permission.MANAGE)
 def list_data_keys(organization_id: str) -> DataKeys:
     """List the data keys that the secrets of an organization are sealed under."""
-    return _vault().keys.keys(organization_id)
+    return deployment.vault.keys.keys(organization_id)
 
 
 @api.post(KEYS, permission=Permission.MANAGE, status=201, failures=(409,))
 def rotate_data_key(organization_id: str, stamp: Stamp) -> DataKey:
     """Rotate the data key: new secrets are sealed under a new one, old ones still open."""
-    return _vault().keys.rotate(organization_id, stamp)
+    return deployment.vault.keys.rotate(organization_id, stamp)
 
 
 @api.post(f"{KEYS}/reseal", permission=Permission.MANAGE)
 def reseal_secrets(organization_id: str, query: ListQuery) -> Resealed:
     """Seal one page of an organization's secrets anew under the current data key."""
-    return _vault().reseal(organization_id, query, utc_now())
+    return deployment.vault.reseal(organization_id, query, utc_now())
 
 
 @api.delete(f"{KEYS}/<number>", permission=Permission.MANAGE, status=204, failures=(409,))
 def delete_data_key(organization_id: str, number: str) -> None:
     """Delete an old data key that no secret is sealed under any more."""
-    _vault().delete_key(organization_id, number)
+    deployment.vault.delete_key(organization_id, number)
 
 
 @api.delete(KEYS, permission=Permission.ADMIN)
 def delete_data_keys(organization_id: str, query: DeletionQuery) -> DeletedDataKeys:
     """Delete data keys with what is sealed under them: those secrets can't be opened again."""
-    return _vault().delete_keys(organization_id, query, utc_now())
+    return deployment.vault.delete_keys(organization_id, query, utc_now())
 
 
 def _created(organization_id: str, role: Role, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:
-    endpoint = _configurator().create_endpoint(organization_id, role, body, stamp)
+    endpoint = deployment.endpoint_creator.create(organization_id, role, body, stamp)
     return Reply(endpoint, endpoint.revision)
 
 
 def _read(organization_id: str, role: Role, endpoint_id: str) -> Reply[Endpoint]:
-    endpoint = _store().endpoint(organization_id, role, endpoint_id)
+    endpoint = deployment.connections.endpoint(organization_id, role, endpoint_id)
     return Reply(endpoint, endpoint.revision)
 
 
 def _release(organization_id: str, role: Role, endpoint_id: str) -> "Reply[Release]":
-    endpoint = _store().endpoint(organization_id, role, endpoint_id)
-    release = _registry().release(endpoint.integration_id, endpoint.version)
+    endpoint = deployment.connections.endpoint(organization_id, role, endpoint_id)
+    release = deployment.registry.release(endpoint.integration_id, endpoint.version)
     return Reply(release, FIRST_REVISION)
 
 
@@ -395,22 +322,22 @@ def _changed(
     if_match: str | None,
     domain_name: str,
 ) -> "Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]":
-    configurator, now = _configurator(), utc_now()
+    editor, now = deployment.endpoint_editor, utc_now()
     if query.dry_run:
-        return Reply(configurator.preview(organization_id, role, endpoint_id, body, now))
+        return Reply(editor.preview(organization_id, role, endpoint_id, body, now))
     if query.test:
-        stored, report = configurator.change_tested(
+        stored, report = editor.change_tested(
             organization_id, role, endpoint_id, body, if_match, partial(_tested, domain_name), now
         )
         from patchbay.connection_tests.model import TestedEndpoint
 
         return Reply(TestedEndpoint.of(stored, report), stored.revision)
-    changed = configurator.change_endpoint(organization_id, role, endpoint_id, body, if_match, now)
+    changed = editor.change(organization_id, role, endpoint_id, body, if_match, now)
     return Reply(changed, changed.revision)
 
 
 def _delete(organization_id: str, role: Role, endpoint_id: str, if_match: str | None) -> None:
-    _configurator().delete_endpoint(organization_id, role, endpoint_id, if_match, utc_now())
+    deployment.endpoint_editor.delete(organization_id, role, endpoint_id, if_match, utc_now())
 
 
 @entry_point

@@ -7,7 +7,7 @@ from patchbay.platform.errors import MethodNotAllowed, NotFound
 from patchbay.platform.http import HttpApi
 from patchbay.platform.lambda_entry import entry_point
 
-api = HttpApi(tag="Documentation")
+api = HttpApi("Documentation")
 
 
 @api.get("/openapi.json", permission=None)

@@ -1,25 +1,18 @@
-"""Folds the counts of the days that are over, every quarter of an hour."""
+"""Every quarter of an hour: folds the counts of the days that are over."""
 
 from datetime import timedelta
-from functools import cache
 from typing import Any, Final
 
-from patchbay.health.folding import CountFolder
-from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table
+from patchbay.deployment import Deployment
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.logging import logger
-from patchbay.platform.settings import EventsSettings
 
 BUDGET: Final = timedelta(seconds=200)
 """Of the function's 300 s: one day may take a while when its spaces are being written to."""
 
-
-@cache
-def _folder() -> CountFolder:
-    return CountFolder(Table(EventsSettings.from_env().events_table), utc_now)
+deployment = Deployment(at_start=("count_folder",))
 
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> None:
-    logger.info("folded", days=_folder().run(BUDGET))
+    logger.info("folded", days=deployment.count_folder.run(BUDGET))

@@ -1,19 +1,14 @@
 """Integrations, their releases and the catalogue."""
 
-from functools import cache
 from typing import Any
 
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table
-from patchbay.platform.errors import Conflict, InvalidInput, PermissionDenied, Problem
 from patchbay.platform.http import HttpApi, Reply
-from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import FIRST_REVISION
-from patchbay.platform.settings import ControlPlaneSettings
-from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.model import (
     CatalogueEntry,
     CatalogueQuery,
@@ -26,72 +21,30 @@ from patchbay.registry.model import (
     PublishReport,
     Release,
     ReleaseSummary,
-    TrustTier,
 )
-from patchbay.registry.publishing import problems_of
-from patchbay.registry.store import RegistryStore
-from patchbay.tenancy.access import Permission, Principal, admit, authorize
-from patchbay.tenancy.store import TenancyStore
+from patchbay.tenancy.access import Permission, Principal
 
-
-@cache
-def _table() -> Table:
-    return Table(ControlPlaneSettings.from_env().integrations_table)
-
-
-@cache
-def _registry() -> RegistryStore:
-    return RegistryStore(_table())
-
-
-@cache
-def _tenants() -> TenancyStore:
-    return TenancyStore(_table())
-
-
-@cache
-def _idempotency() -> Idempotency:
-    return Idempotency(_table())
-
-
-api = HttpApi(admit, tag="Registry", idempotency=_idempotency)
-
-
-def _owned(caller: Principal, permission: Permission, integration_id: str) -> Integration:
-    integration = _registry().integration(integration_id, utc_now())
-    authorize(caller, permission, integration.organization_id, "integration")
-    return integration
-
-
-def _require_trust(caller: Principal, tier: TrustTier | None) -> None:
-    """A tier above community is the operator's to give."""
-    if tier not in (None, TrustTier.COMMUNITY) and not caller.is_operator:
-        raise PermissionDenied(Permission.ADMIN)
+deployment = Deployment(at_start=("registry", "authoring"))
+api = HttpApi("Registry", lambda: deployment)
 
 
 @api.post("/v1/integrations", permission=Permission.MANAGE, status=201)
 def create_integration(caller: Principal, body: NewIntegration, stamp: Stamp) -> Reply[Integration]:
     """Create an integration as a draft."""
-    _require_trust(caller, body.trust_tier)
-    workspace = _tenants().space_by_id(body.workspace_id)
-    if workspace is None or (
-        workspace.organization_id != caller.organization_id and not caller.is_operator
-    ):
-        raise InvalidInput.at("/workspaceId", "is no space of yours")
-    integration = _registry().create(body, workspace, caller.subject, stamp)
+    integration = deployment.authoring.create(caller, body, stamp)
     return Reply(integration, integration.revision)
 
 
 @api.get("/v1/integrations", permission=Permission.READ)
 def list_integrations(caller: Principal, query: IntegrationQuery) -> Listing[Integration]:
     """List the integrations of your organization."""
-    return _registry().integrations(caller.organization_id, query, utc_now())
+    return deployment.registry.integrations(caller.organization_id, query, utc_now())
 
 
 @api.get("/v1/integrations/<integration_id>", permission=Permission.READ)
 def get_integration(caller: Principal, integration_id: str) -> Reply[Integration]:
     """Read an integration."""
-    integration = _owned(caller, Permission.READ, integration_id)
+    integration = deployment.authoring.integration(caller, integration_id, utc_now())
     return Reply(integration, integration.revision)
 
 
@@ -100,10 +53,7 @@ def change_integration(
     caller: Principal, integration_id: str, body: IntegrationPatch, if_match: str | None
 ) -> Reply[Integration]:
     """Change an integration's draft (JSON merge patch)."""
-    owned = _owned(caller, Permission.MANAGE, integration_id)
-    if body.trust_tier is not owned.trust_tier:
-        _require_trust(caller, body.trust_tier)
-    integration = _registry().change(integration_id, body, if_match, utc_now())
+    integration = deployment.authoring.change(caller, integration_id, body, if_match, utc_now())
     return Reply(integration, integration.revision)
 
 
@@ -114,9 +64,7 @@ def change_integration(
 )
 def delete_integration(caller: Principal, integration_id: str, if_match: str | None) -> None:
     """Delete an integration softly: its releases stay readable to the endpoints made of them."""
-    integration = _owned(caller, Permission.MANAGE, integration_id)
-    if workspace := _tenants().space_by_id(integration.workspace_id):
-        _registry().delete(integration_id, workspace, if_match, utc_now())
+    deployment.authoring.delete(caller, integration_id, if_match, utc_now())
 
 
 @api.post(
@@ -126,11 +74,7 @@ def delete_integration(caller: Principal, integration_id: str, if_match: str | N
 )
 def restore_integration(caller: Principal, integration_id: str) -> Reply[Integration]:
     """Take the delete of an integration back, until it is purged."""
-    integration = _owned(caller, Permission.MANAGE, integration_id)
-    workspace = _tenants().space_by_id(integration.workspace_id)
-    if workspace is None:
-        raise Conflict("The workspace of the integration is gone.")
-    restored = _registry().restore(integration_id, workspace, utc_now())
+    restored = deployment.authoring.restore(caller, integration_id, utc_now())
     return Reply(restored, restored.revision)
 
 
@@ -145,21 +89,10 @@ def publish_integration(
     caller: Principal, integration_id: str, query: PublishQuery, body: Publication, stamp: Stamp
 ) -> Reply[Release] | Reply[PublishReport]:
     """Publish the draft as an immutable release, or see with `dry_run` what speaks against it."""
-    # What tests are made of is needed here alone, and would slow down every cold start.
-    from patchbay.checks.plan import plan_problems
-
-    owner = _owned(caller, Permission.MANAGE, integration_id).organization_id
-    dependencies = Dependencies(_registry(), owner, stamp.now)
-
-    def problems(draft: Integration) -> list[Problem]:
-        return problems_of(draft, plan_problems) + dependencies.problems_of(draft)
-
     if query.dry_run:
-        found = _registry().publish_problems(integration_id, body.version, problems, stamp.now)
-        return Reply(PublishReport.of(body.version, found), status=200)
-    release, made = _registry().publish(
-        integration_id, body.version, caller.subject, problems, stamp.now
-    )
+        report = deployment.authoring.preview(caller, integration_id, body, stamp.now)
+        return Reply(report, status=200)
+    release, made = deployment.authoring.publish(caller, integration_id, body, stamp.now)
     return Reply(release, FIRST_REVISION, status=201 if made else 200)
 
 
@@ -168,27 +101,28 @@ def list_releases(
     caller: Principal, integration_id: str, query: ListQuery
 ) -> Listing[ReleaseSummary]:
     """List the releases of an integration, highest version first."""
-    _owned(caller, Permission.READ, integration_id)
-    return _registry().releases(integration_id, caller.organization_id, query, utc_now())
+    return deployment.authoring.releases(caller, integration_id, query, utc_now())
 
 
 @api.get("/v1/integrations/<integration_id>/versions/<version>", permission=Permission.READ)
 def get_release(caller: Principal, integration_id: str, version: str) -> Reply[Release]:
     """Read a release."""
-    _owned(caller, Permission.READ, integration_id)
-    return Reply(_registry().release(integration_id, version), FIRST_REVISION)
+    release = deployment.authoring.release(caller, integration_id, version, utc_now())
+    return Reply(release, FIRST_REVISION)
 
 
 @api.get("/v1/catalog", permission=Permission.READ)
 def list_catalogue(caller: Principal, query: CatalogueQuery) -> Listing[CatalogueEntry]:
     """Search the public integrations by publisher or name, and filter them."""
-    return _registry().catalogue(caller, query, utc_now())
+    return deployment.registry.catalogue(caller, query, utc_now())
 
 
 @api.get("/v1/catalog/<publisher>/<slug>", permission=Permission.READ)
 def get_catalogue_entry(caller: Principal, publisher: str, slug: str) -> Reply[Release]:
     """Read the current release of an integration by its publisher and slug."""
-    entry = _registry().installable(publisher, slug, None, caller.organization_id, utc_now())
+    entry = deployment.registry.installable(
+        publisher, slug, None, caller.organization_id, utc_now()
+    )
     return Reply(entry, entry.revision)
 
 

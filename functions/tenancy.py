@@ -1,19 +1,16 @@
 """Organizations, spaces and API keys."""
 
-from functools import cache
 from typing import Any
 
-from patchbay.platform.audit import AuditEvent, AuditQuery, AuditTrail
+from patchbay.deployment import Deployment
+from patchbay.platform.audit import AuditEvent, AuditQuery
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table
 from patchbay.platform.http import HttpApi, Reply
-from patchbay.platform.idempotency import Idempotency
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import FIRST_REVISION, require_match
-from patchbay.platform.settings import ControlPlaneSettings
-from patchbay.tenancy.access import Permission, Principal, admit
+from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.model import (
     ApiKey,
     IssuedApiKey,
@@ -25,43 +22,27 @@ from patchbay.tenancy.model import (
     Space,
     SpacePatch,
 )
-from patchbay.tenancy.store import TenancyStore
 
-
-@cache
-def _table() -> Table:
-    return Table(ControlPlaneSettings.from_env().integrations_table)
-
-
-@cache
-def _tenants() -> TenancyStore:
-    return TenancyStore(_table())
-
-
-@cache
-def _idempotency() -> Idempotency:
-    return Idempotency(_table())
-
-
-api = HttpApi(admit, tag="Tenancy", idempotency=_idempotency)
+deployment = Deployment(at_start=("tenants",))
+api = HttpApi("Tenancy", lambda: deployment)
 
 
 @api.post("/v1/organizations", permission=Permission.ADMIN, status=201)
 def create_organization(body: NewOrganization, stamp: Stamp) -> Organization:
     """Create an organization."""
-    return _tenants().create_organization(body, stamp)
+    return deployment.tenants.create_organization(body, stamp)
 
 
 @api.get("/v1/organizations", permission=Permission.ADMIN)
 def list_organizations(caller: Principal, query: ListQuery) -> Listing[Organization]:
     """List the organizations of the deployment."""
-    return _tenants().organizations(caller, query, utc_now())
+    return deployment.tenants.organizations(caller, query, utc_now())
 
 
 @api.get("/v1/organizations/<organization_id>", permission=Permission.READ)
 def get_organization(organization_id: str) -> Reply[Organization]:
     """Read an organization."""
-    organization = _tenants().organization(organization_id)
+    organization = deployment.tenants.organization(organization_id)
     return Reply(organization, organization.revision)
 
 
@@ -70,45 +51,40 @@ def change_organization(
     organization_id: str, body: OrganizationPatch, if_match: str | None
 ) -> Reply[Organization]:
     """Rename an organization, or pause all of its monitors (JSON merge patch)."""
-    changed = _tenants().change_organization(organization_id, body, if_match)
+    changed = deployment.tenants.change_organization(organization_id, body, if_match)
     return Reply(changed, changed.revision)
 
 
 @api.post("/v1/organizations/<organization_id>/spaces", permission=Permission.MANAGE, status=201)
 def create_space(organization_id: str, body: NewSpace, stamp: Stamp) -> Reply[Space]:
     """Create a space."""
-    space = _tenants().create_space(organization_id, body, stamp)
+    space = deployment.tenants.create_space(organization_id, body, stamp)
     return Reply(space, space.revision)
 
 
 @api.get("/v1/organizations/<organization_id>/spaces", permission=Permission.READ)
 def list_spaces(organization_id: str, query: ListQuery) -> Listing[Space]:
     """List the spaces of an organization."""
-    return _tenants().spaces(organization_id, query, utc_now())
+    return deployment.tenants.spaces(organization_id, query, utc_now())
 
 
 @api.get("/spaces/<slug>", permission=Permission.READ)
-def get_space(caller: Principal, slug: str) -> Reply[Space]:
+def get_space(space: Space) -> Reply[Space]:
     """Read a space."""
-    space = _tenants().space_for(caller, Permission.READ, slug)
     return Reply(space, space.revision)
 
 
 @api.patch("/spaces/<slug>", permission=Permission.MANAGE)
-def change_space(
-    caller: Principal, slug: str, body: SpacePatch, if_match: str | None
-) -> Reply[Space]:
+def change_space(space: Space, body: SpacePatch, if_match: str | None) -> Reply[Space]:
     """Change a space (JSON merge patch)."""
-    _tenants().space_for(caller, Permission.MANAGE, slug)
-    space = _tenants().change_space(slug, body, if_match, utc_now())
-    return Reply(space, space.revision)
+    changed = deployment.tenants.change_space(space.slug, body, if_match, utc_now())
+    return Reply(changed, changed.revision)
 
 
 @api.delete("/spaces/<slug>", permission=Permission.MANAGE, status=204)
-def delete_space(caller: Principal, slug: str, if_match: str | None) -> None:
+def delete_space(space: Space, if_match: str | None) -> None:
     """Delete an empty space."""
-    _tenants().space_for(caller, Permission.MANAGE, slug)
-    _tenants().delete_space(slug, if_match)
+    deployment.tenants.delete_space(space.slug, if_match)
 
 
 @api.post("/v1/organizations/<organization_id>/api-keys", permission=Permission.MANAGE, status=201)
@@ -116,19 +92,19 @@ def issue_api_key(
     caller: Principal, organization_id: str, body: NewApiKey, stamp: Stamp
 ) -> IssuedApiKey:
     """Issue an API key that lives no longer than yours; the answer holds its secret, this once."""
-    return _tenants().issue_key_for(caller, organization_id, body, stamp)
+    return deployment.tenants.issue_key_for(caller, organization_id, body, stamp)
 
 
 @api.get("/v1/organizations/<organization_id>/api-keys", permission=Permission.MANAGE)
 def list_api_keys(organization_id: str, query: ListQuery) -> Listing[ApiKey]:
     """List the API keys of an organization, without their secrets."""
-    return _tenants().keys(organization_id, query, utc_now())
+    return deployment.tenants.keys(organization_id, query, utc_now())
 
 
 @api.get("/v1/organizations/<organization_id>/api-keys/<key_id>", permission=Permission.MANAGE)
 def get_api_key(organization_id: str, key_id: str) -> Reply[ApiKey]:
     """Read an API key, without its secret."""
-    return Reply(_tenants().key(organization_id, key_id), FIRST_REVISION)
+    return Reply(deployment.tenants.key(organization_id, key_id), FIRST_REVISION)
 
 
 @api.delete(
@@ -140,16 +116,16 @@ def revoke_api_key(
     caller: Principal, organization_id: str, key_id: str, if_match: str | None
 ) -> None:
     """Revoke an API key that may do no more than yours."""
-    key = _tenants().key(organization_id, key_id)
+    key = deployment.tenants.key(organization_id, key_id)
     require_match(if_match, FIRST_REVISION)
     caller.require_all(key.permissions)
-    _tenants().revoke_key(key)
+    deployment.tenants.revoke_key(key)
 
 
 @api.get("/v1/organizations/<organization_id>/audit-events", permission=Permission.MANAGE)
 def list_audit_events(organization_id: str, query: AuditQuery) -> Listing[AuditEvent]:
     """List the changes in an organization, newest first; they are kept 400 days."""
-    return AuditTrail(_table()).events(organization_id, query, utc_now())
+    return deployment.audit_trail.events(organization_id, query, utc_now())
 
 
 @entry_point

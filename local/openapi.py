@@ -1,10 +1,10 @@
-"""Writes the OpenAPI document from the route declarations of all functions.
+"""Writes what follows from the route declarations: the OpenAPI document and the template's routes.
 
-    python -m local.openapi            write it
-    python -m local.openapi --check    exit 1 if the one in the tree is out of date
+    python -m local.openapi            write both
+    python -m local.openapi --check    exit 1 if one of them is out of date
 
-Each `HttpApi` declares its routes once; here they are told to Powertools' resolver as typed
-signatures, and its OpenAPI merge makes one document of all functions.
+Each `HttpApi` declares its routes once. For the document they become typed signatures on a resolver
+of Powertools', whose OpenAPI merge makes one document of all functions.
 """
 
 import importlib
@@ -22,8 +22,8 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from pydantic import BaseModel, Field, StringConstraints
 
-from local.openapi_examples import EXAMPLES
-from patchbay.platform.http import JSON_TYPE, Declared, HttpApi
+from local.template_routes import TEMPLATE, template
+from patchbay.platform.http import JSON_TYPE, HttpApi, RouteDeclaration
 from patchbay.platform.idempotency import KEY_PATTERN
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -63,6 +63,13 @@ class ErrorEnvelope(BaseModel):
     error: ErrorBody
 
 
+def apis() -> dict[str, HttpApi]:
+    """The routes of every function that has any, by the names of their modules."""
+    names = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
+    found = {name: getattr(importlib.import_module(name), "api", None) for name in names}
+    return {name: api for name, api in found.items() if isinstance(api, HttpApi)}
+
+
 def document() -> dict[str, Any]:
     """The OpenAPI 3.1 document of all functions, as plain JSON values."""
     merge = OpenAPIMerge(
@@ -71,10 +78,8 @@ def document() -> dict[str, Any]:
         description="Integration control plane: registry, connections, tests, events and health.",
         security_schemes={"apiKey": HTTPBearer(bearerFormat="pb_<prefix>_<secret>")},
     )
-    for module in sorted((ROOT / "functions").glob("*.py")):
-        api = getattr(importlib.import_module(module.stem), "api", None)
-        if isinstance(api, HttpApi):
-            merge.add_schema(_schema_of(api))
+    for api in apis().values():
+        merge.add_schema(_schema_of(api))
     made: dict[str, Any] = json.loads(merge.get_openapi_json_schema())
     made["paths"] = dict(sorted(made["paths"].items()))
     _link(made["paths"])
@@ -106,7 +111,7 @@ def _link(paths: dict[str, Any]) -> None:
 
 def _schema_of(api: HttpApi) -> dict[str, Any]:
     resolver = APIGatewayHttpResolver(enable_validation=True)
-    for declared in api.declared:
+    for declared in api.routes:
         resolver.route(
             declared.path.replace("{", "<").replace("}", ">"),
             declared.method,
@@ -118,17 +123,23 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
         )(_stub(declared))
     schema = resolver.get_openapi_schema(security_schemes={"apiKey": HTTPBearer()})
     paths: dict[str, Any] = json.loads(schema.model_dump_json(by_alias=True, exclude_none=True))
-    for declared in api.declared:
+    for declared in api.routes:
         operation = paths["paths"][declared.path][declared.method.lower()]
         operation["responses"].pop("422", None) if 422 not in _failures(declared) else None
         for parameter in operation.get("parameters", []):
             _say_bounds(parameter["schema"])
         if declared.body:
             content = operation["requestBody"]["content"][JSON_TYPE]
-            content["example"] = EXAMPLES[declared.body]
+            content["example"] = example_of(declared.body)
         if declared.permission:
             operation["description"] = f"Permission: `{declared.permission}`."
     return paths
+
+
+def example_of(body: type[BaseModel]) -> dict[str, Any]:
+    """What a first call might send: each model of a body has its own `EXAMPLE`."""
+    example: dict[str, Any] = vars(body)["EXAMPLE"]
+    return example
 
 
 def _say_bounds(schema: dict[str, Any]) -> None:
@@ -138,7 +149,7 @@ def _say_bounds(schema: dict[str, Any]) -> None:
             schema[theirs] = schema.pop(ours)
 
 
-def _failures(declared: Declared) -> dict[int, str]:
+def _failures(declared: RouteDeclaration) -> dict[int, str]:
     failures = {500: "A fault of ours", 503: "Try again in a moment"}
     if declared.permission:
         # What a route does not know in the query string is refused on every one.
@@ -156,7 +167,7 @@ def _failures(declared: Declared) -> dict[int, str]:
     return failures | dict.fromkeys(declared.failures, "See the error's code")
 
 
-def _responses(declared: Declared) -> dict[int, Any]:
+def _responses(declared: RouteDeclaration) -> dict[int, Any]:
     failures = {
         status: {
             "description": meaning,
@@ -174,7 +185,7 @@ def _responses(declared: Declared) -> dict[int, Any]:
     return {**successes, **failures}
 
 
-def _stub(declared: Declared) -> Callable[..., None]:
+def _stub(declared: RouteDeclaration) -> Callable[..., None]:
     """A function that has nothing but the signature which Powertools reads."""
 
     def stub() -> None: ...
@@ -219,14 +230,18 @@ def _version() -> str:
 
 
 def main() -> int:
-    text = json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+    wanted = {
+        DOCUMENT: json.dumps(document(), indent=1, ensure_ascii=False) + "\n",
+        TEMPLATE: template(apis()),
+    }
+    stale = [path for path, text in wanted.items() if path.read_text() != text]
     if "--check" not in sys.argv:
-        DOCUMENT.write_text(text)
+        for path in stale:
+            path.write_text(wanted[path])
         return 0
-    if DOCUMENT.read_text() == text:
-        return 0
-    print("openapi.json is out of date: run `make openapi` and commit it", file=sys.stderr)
-    return 1
+    for path in stale:
+        print(f"{path.name} is out of date: run `make openapi` and commit it", file=sys.stderr)
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

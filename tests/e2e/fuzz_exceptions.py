@@ -30,10 +30,10 @@ class Unsaid:
 
 
 NOT_THERE = (
-    "is no space of yours|is no (space|source|destination) of this organization"
+    "is not a space of your organization|is no (space|source|destination) of this organization"
     "|names no release that you may use|names no source of this organization"
-    "|is no connection of this space|is no channel of this kind of the rule"
-    "|is no topic that this deployment allows"
+    "|no connection of this space has this id|the rule has no channel of this kind .*"
+    "|this deployment does not allow this topic"
 )
 
 EXCEPTIONS = [
@@ -85,7 +85,7 @@ EXCEPTIONS = [
     Unsaid("/query/days", "is at most .* with interval=hour", "as above"),
     Unsaid(
         "(/rule)?/condition",
-        "has a short window that .*|has a recovery_threshold below .*|of connections .*",
+        "must have a short window that .*|must not have a recovery_threshold .*|.* for connections",
         "no keyword compares two members",
         operations=".*/alert-rules(/.*)?",
     ),

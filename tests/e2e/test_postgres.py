@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 import trustme
 
-from patchbay.checks.plan import CheckTarget, compile_plan
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import FakeResolver, in_time
+from tests.unit.checks.targets import CheckTarget
 
 HOST = "db.example.net"
 PASSWORD = "right-pässword-4242"
@@ -106,7 +106,7 @@ class Cluster:
             resolver=FakeResolver({HOST: [["127.0.0.1"]]}),
             tls_context=trusting,
         )
-        return asyncio.run(run(compile_plan(target), guard, total_ms=5000))
+        return asyncio.run(run(target.plan(), guard, total_ms=5000))
 
 
 @pytest.fixture(scope="module")

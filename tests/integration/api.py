@@ -2,13 +2,48 @@
 
 import importlib
 import json
+import os
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
+
+
+class Environment(Mapping[str, str]):
+    """The variables of this process that the template gives to one function, and no others."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = frozenset(names)
+        self.read: set[str] = set()
+        """Those that were read so far."""
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self.names:
+            raise KeyError(name)
+        self.read.add(name)
+        return os.environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+ENVIRONMENTS: dict[str, Environment] = {}
+"""Of each function, while it is deployed."""
+
+
+def start_cold(*functions: str) -> None:
+    """Gives these functions, or all, a new deployment: as in a new process, nothing is cached."""
+    for name in functions or FUNCTIONS:
+        module: Any = importlib.import_module(name)
+        if hasattr(module, "deployment"):
+            module.deployment = type(module.deployment)(ENVIRONMENTS[name])
 
 
 def sample_event(function: str) -> dict[str, Any]:
@@ -106,7 +141,7 @@ def _route(method: str, path: str) -> tuple[str, str]:
     for name in FUNCTIONS:
         api = getattr(importlib.import_module(name), "api", None)
         # Literal paths come first, as in API Gateway.
-        for declared in sorted(api.declared if api else (), key=lambda d: d.path.count("{")):
+        for declared in sorted(api.routes if api else (), key=lambda d: d.path.count("{")):
             pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(declared.path))
             if declared.method == method and re.fullmatch(pattern, path):
                 return name, f"{method} {declared.path}"

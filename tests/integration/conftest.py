@@ -1,6 +1,5 @@
 """The tables of template.yaml on moto, and no network."""
 
-import importlib
 import io
 import logging
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from patchbay.platform.logging import logger
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
-from tests.integration.api import FUNCTIONS, Client
+from tests.integration.api import ENVIRONMENTS, Client, Environment, start_cold
 from tests.integration.moto_as_dynamodb import make_exact
 
 TENANT_PERMISSIONS = [Permission.READ, Permission.MANAGE, Permission.WRITE_EVENTS]
@@ -123,9 +122,9 @@ def events_table(tables: dict[str, Table]) -> Table:
 
 @pytest.fixture
 def deployed(
-    tables: dict[str, Table], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dict[str, Table]]:
-    """Both tables and a vault key, and every function told of them, as after a deployment."""
+    tables: dict[str, Table], template: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Table]:
+    """Both tables, a vault key and queues; every function has its variables of the template."""
     key_id = services.client("kms").create_key()["KeyMetadata"]["KeyId"]
     queue = services.client("sqs").create_queue(QueueName="notifications")
     services.client("events").create_event_bus(Name="integrations")
@@ -160,12 +159,12 @@ def deployed(
         "AUTO_DISABLE_DAYS": "0",
     }.items():
         monkeypatch.setenv(name, value)
-    modules = [importlib.import_module(name) for name in FUNCTIONS]
-    yield tables
-    for module in modules:
-        for member in vars(module).values():
-            if hasattr(member, "cache_clear"):
-                member.cache_clear()
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            name = resource["Properties"]["Handler"].partition(".")[0]
+            ENVIRONMENTS[name] = Environment(resource["Properties"]["Environment"]["Variables"])
+    start_cold()
+    return tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,7 +266,7 @@ def test_a_secret_is_rotated_once_for_a_repeated_request(tenant: Tenant) -> None
 def test_a_space_has_a_limit_of_rules_and_is_kept_while_it_has_one(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("patchbay.alerts.store.MAX_RULES", 2)
+    monkeypatch.setattr("patchbay.alerts.rule_store.MAX_RULES", 2)
     made = [create_rule(tenant) for _ in range(2)]
     assert tenant.client.post(RULES, rule()).status == 409
     assert tenant.client.delete("/spaces/acme").code == "IN_USE"
@@ -290,7 +290,7 @@ def test_an_alert_is_listed_filtered_and_acknowledged_once(tenant: Tenant) -> No
     assert alerts(tenant) == [pending, firing] or alerts(tenant) == [firing, pending]
     assert alerts(tenant, f"?rule_id={pending['rule_id']}") == [pending]
     assert firing["subject"] == {"kind": "space", "id": tenant.space_id}
-    assert "0.0 % (10 events)" in firing["summary"]
+    assert "0.0% of 10 events" in firing["summary"]
     # When it is acknowledged, twice
     path = f"/spaces/acme/alerts/{firing['id']}"
     first = tenant.client.call("POST", f"{path}/acknowledge", None)
@@ -350,7 +350,7 @@ def test_what_is_another_tenants_is_not_there(tenant: Tenant, stranger: Tenant) 
         ("GET", f"alerts/{alert['id']}/deliveries", None),
         ("POST", f"alerts/{alert['id']}/deliveries/{delivery['id']}/resend", None),
     ]
-    declared = {(d.method, d.path) for d in function.api.declared}
+    declared = {(d.method, d.path) for d in function.api.routes}
     assert len(parts) == len(declared)
     for method, path, body in parts:
         text = None if body is None else json.dumps(body)

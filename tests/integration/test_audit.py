@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.openapi import DOCUMENT
-from patchbay.alerts.outbox import delivery_key
+from patchbay.alerts.keys import delivery_key
 from patchbay.health.model import EventStatus
 from patchbay.platform.actor import DEPLOYMENT
 from patchbay.platform.audit import KEPT_FOR, audit_pk

@@ -12,14 +12,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 import authorizer
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table
-from patchbay.platform.settings import AuthorizerSettings
 from patchbay.tenancy import authentication_jwks
 from patchbay.tenancy.access import Permission, principal_of
-from patchbay.tenancy.authentication import Authenticator, token_reader
+from patchbay.tenancy.authentication import Authenticator
 from patchbay.tenancy.authentication_jwks import KeySetUnavailable, fetched, keys_of
-from patchbay.tenancy.store import TenancyStore
 from tests.integration.conftest import Tenant
 from tests.integration.issuer import Issuer, SigningKey, issuer, part
 
@@ -55,8 +53,7 @@ def said(tenant: Tenant, idp: Issuer) -> Callable[..., dict[str, str]]:
 
 
 def fresh_authenticator() -> Authenticator:
-    store = TenancyStore(Table("IntegrationsTable"))
-    return Authenticator(store, token_reader(AuthorizerSettings.from_env()))
+    return Deployment().authenticator
 
 
 @pytest.mark.parametrize("key", [RSA, EC], ids=["RS256", "ES256"])

@@ -10,6 +10,7 @@ import pytest
 
 import checks
 from local.provider import Provider, provider
+from patchbay.connection_tests import recorder
 from patchbay.connection_tests import tester as engine
 from patchbay.connections.vault import Vault
 from patchbay.platform.errors import TemporarilyUnavailable
@@ -114,7 +115,7 @@ def took(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     seconds: list[float] = []
     run = engine.Tester.run
 
-    async def timed(*arguments: Any) -> engine.FinishedTest:
+    async def timed(*arguments: Any) -> recorder.FinishedTest:
         started = time.monotonic()
         try:
             return await run(*arguments)

@@ -40,10 +40,10 @@ def create_destination(tenant: Tenant, name: str = "Warehouse") -> dict[str, Any
 
 def users_of(tenant: Tenant, role: Role, endpoint_id: str) -> list[str]:
     """The connections of an endpoint, which must be as many as it counts."""
-    table = connections._table()
+    table = connections.deployment.integrations
     prefix = "SRC#" if role is Role.SOURCE else "DST#"
     [item] = table.query(f"ORG#{tenant.organization_id}", prefix=prefix + endpoint_id).items
-    users = connections._store().users(tenant.organization_id, endpoint_id)
+    users = connections.deployment.connections.users(tenant.organization_id, endpoint_id)
     assert item["uses"] == len(users)
     return [user.id for user in users]
 

@@ -9,7 +9,8 @@ import pytest
 import connections
 from patchbay.checks.roles import Role
 from patchbay.connections.keys import secret_key
-from patchbay.connections.vault import Place, Vault
+from patchbay.connections.vault import SecretScope
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import InternalError
@@ -202,16 +203,18 @@ def test_a_sealed_secret_opens_in_its_own_place_only(
     publish_integration(tenant, visibility="public")
     source, other = create_source(tenant), create_source(tenant, secrets={})
     create_source(stranger)
-    vault = Vault(table, connections._settings().vault_key_id)
-    stored = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
-    place = Place.of(stored, stored.binding)
-    assert vault.open(place, utc_now()) == {"api_key": SECRET}
-    item = table.get(secret_key(place.organization_id, place.endpoint_id))
+    vault = Deployment().vault
+    stored = connections.deployment.connections.endpoint(
+        tenant.organization_id, Role.SOURCE, source["id"]
+    )
+    scope = SecretScope.of(stored, stored.binding)
+    assert vault.open(scope, utc_now()) == {"api_key": SECRET}
+    item = table.get(secret_key(scope.organization_id, scope.endpoint_id))
     assert item is not None
     # When it is copied to another endpoint or another tenant
     for moved in (
-        replace(place, endpoint_id=other["id"]),
-        replace(place, organization_id=stranger.organization_id),
+        replace(scope, endpoint_id=other["id"]),
+        replace(scope, organization_id=stranger.organization_id),
     ):
         table.write(Put({**item, **secret_key(moved.organization_id, moved.endpoint_id)._asdict()}))
         # Then it does not open
@@ -219,11 +222,11 @@ def test_a_sealed_secret_opens_in_its_own_place_only(
             vault.open(moved, utc_now())
     # Nor for another destination, nor when it was altered
     with pytest.raises(InternalError):
-        vault.open(replace(place, binding="elsewhere"), utc_now())
+        vault.open(replace(scope, binding="elsewhere"), utc_now())
     sealed: bytes = item["sealed"]
     table.write(Put({**item, "sealed": sealed[:-1] + bytes([sealed[-1] ^ 1])}))
     with pytest.raises(InternalError):
-        vault.open(place, utc_now())
+        vault.open(scope, utc_now())
 
 
 def test_the_operator_makes_nothing_in_an_organization_that_is_not_there(

@@ -8,10 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import connections
-from patchbay.checks.binding import binding_of
 from patchbay.checks.roles import Role
-from patchbay.connections.configuring import Configurator
+from patchbay.connections.health_state import HealthObservation
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
     Connection,
@@ -21,10 +19,7 @@ from patchbay.connections.model import (
     NewEndpoint,
     RequiredAction,
 )
-from patchbay.connections.operations import ConnectionOperations
-from patchbay.connections.state import Observation
-from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Vault
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key, Put, Table, Write, connect
 from patchbay.platform.errors import (
@@ -34,8 +29,6 @@ from patchbay.platform.errors import (
     NotFound,
 )
 from patchbay.platform.ids import Stamp
-from patchbay.registry.store import RegistryStore
-from patchbay.tenancy.store import TenancyStore
 from tests.integration.conftest import Tenant
 from tests.integration.story import (
     create_connection,
@@ -69,16 +62,15 @@ class Ours:
     def __init__(self, tenant: Tenant) -> None:
         self.organization_id = tenant.organization_id
         self.table = InterleavedTable("IntegrationsTable")
-        self.store = ConnectionStore(self.table)
-        vault = Vault(self.table, connections._settings().vault_key_id)
-        registry, tenants = RegistryStore(self.table), TenancyStore(self.table)
-        self.configurator = Configurator(tenants, registry, self.store, vault, binding_of)
-        self.operations = ConnectionOperations(
-            self.configurator, tenants, registry, self.store, vault
-        )
+        ours = Deployment()
+        ours.integrations = self.table
+        self.store, self.operations = ours.connections, ours.operations
+        self.tenants = ours.tenants
+        self.creator, self.editor = ours.endpoint_creator, ours.endpoint_editor
+        self.connections = ours.connection_editor
 
     def change(self, connection: dict[str, Any], **patch: Any) -> Connection:
-        return self.configurator.change_connection(
+        return self.connections.change(
             self.organization_id,
             connection["id"],
             ConnectionPatch.model_validate(patch),
@@ -88,9 +80,7 @@ class Ours:
 
     def upgrade(self, source: dict[str, Any]) -> None:
         patch = EndpointPatch(version="2.0.0")
-        self.configurator.change_endpoint(
-            self.organization_id, Role.SOURCE, source["id"], patch, None, utc_now()
-        )
+        self.editor.change(self.organization_id, Role.SOURCE, source["id"], patch, None, utc_now())
 
     def counts(self) -> dict[str, int]:
         """The connections of each endpoint, which are as many as it counts and as name it."""
@@ -175,7 +165,7 @@ def test_a_delete_takes_away_the_use_that_an_edit_just_made(
     source, destination, connection = joined
     path = f"{tenant.connectors}/connections/{connection['id']}"
     ours.table.before = [lambda: tenant.client.patch(path, {"destination_id": destination["id"]})]
-    space = ours.configurator.space(ours.organization_id, "acme", "/space")
+    space = ours.tenants.own_space(ours.organization_id, "acme", "/space")
     ours.store.delete_connection(ours.organization_id, connection["id"], space, None)
     assert ours.counts() == {source["id"]: 0, destination["id"]: 0}
 
@@ -239,9 +229,7 @@ def test_what_is_written_while_its_source_is_upgraded_is_held_to_the_new_release
     writes: list[Before] = [
         lambda: ours.change(connection, configurations={"depth": 0}),
         lambda: ours.change(draft, status="active"),
-        lambda: ours.configurator.create_connection(
-            ours.organization_id, new, Stamp.fresh(utc_now())
-        ),
+        lambda: ours.connections.create(ours.organization_id, new, Stamp.fresh(utc_now())),
     ]
     for write in writes:
         # When configurations that only the old release takes are written
@@ -272,7 +260,7 @@ def test_health_keeps_the_newest_word_and_when_it_began(ours: Ours, joined: Join
     now = utc_now()
 
     def record(status: HealthStatus, seconds: float) -> None:
-        seen = Observation(now + timedelta(seconds=seconds), status, latency_ms=1)
+        seen = HealthObservation(now + timedelta(seconds=seconds), status, latency_ms=1)
         ours.store.observe(connection, seen, RequiredAction.NONE)
 
     def told() -> tuple[HealthStatus, float | None, float | None]:
@@ -308,7 +296,7 @@ def test_an_edit_does_not_bring_back_what_a_test_has_ended(
     assert said.json["status"] == "error"
     # When a test ends while it is edited
     stored = ours.store.connection(ours.organization_id, connection["id"])
-    seen = Observation(utc_now(), HealthStatus.CONNECTED, latency_ms=1)
+    seen = HealthObservation(utc_now(), HealthStatus.CONNECTED, latency_ms=1)
     ours.table.before = [lambda: ours.store.observe(stored, seen, RequiredAction.NONE)]
     ours.change(connection, name="Sales")
     # Then the test has the last word
@@ -321,7 +309,7 @@ def test_a_test_of_a_connection_that_is_gone_brings_nothing_back(
 ) -> None:
     connection = ours.store.connection(ours.organization_id, joined[2]["id"])
     tenant.client.delete(f"{tenant.connectors}/connections/{connection.id}")
-    seen = Observation(utc_now(), HealthStatus.ERROR, latency_ms=1)
+    seen = HealthObservation(utc_now(), HealthStatus.ERROR, latency_ms=1)
     assert ours.store.observe(connection, seen, RequiredAction.NONE) == []
     with pytest.raises(NotFound):
         ours.store.connection(ours.organization_id, connection.id)
@@ -356,14 +344,12 @@ def test_an_endpoint_always_counts_its_connections(
     )
     sources, destinations = (
         [
-            ours.configurator.create_endpoint(
-                ours.organization_id, role, new, Stamp.fresh(utc_now())
-            ).id
+            ours.creator.create(ours.organization_id, role, new, Stamp.fresh(utc_now())).id
             for _ in range(2)
         ]
         for role in Role
     )
-    space = ours.configurator.space(ours.organization_id, "acme", "/space")
+    space = ours.tenants.own_space(ours.organization_id, "acme", "/space")
     made: list[str] = []
     for step, first, second in steps:
         destination = [*destinations, None][second]
@@ -377,9 +363,7 @@ def test_an_endpoint_always_counts_its_connections(
                         space="acme",
                     )
                     stamp = Stamp.fresh(utc_now())
-                    connection = ours.configurator.create_connection(
-                        ours.organization_id, body, stamp
-                    )
+                    connection = ours.connections.create(ours.organization_id, body, stamp)
                     made.append(connection.id)
                 case "patch" if made:
                     ours.change({"id": made[first % len(made)]}, destination_id=destination)
@@ -387,7 +371,7 @@ def test_an_endpoint_always_counts_its_connections(
                     gone = made.pop(first % len(made))
                     ours.store.delete_connection(ours.organization_id, gone, space, None)
                 case "drop" if destination:
-                    ours.configurator.delete_endpoint(
+                    ours.editor.delete(
                         ours.organization_id, Role.DESTINATION, destination, None, utc_now()
                     )
         except Conflict:

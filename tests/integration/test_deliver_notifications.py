@@ -13,7 +13,7 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 import deliver_notifications
-from patchbay.alerts import notifier as sending
+from patchbay.alerts import channel_sender
 from patchbay.alerts.keys import LANES
 from patchbay.alerts.model import DeliveryStatus
 from patchbay.alerts.outbox import Outbox
@@ -34,7 +34,7 @@ from tests.integration.alerting import (
     report,
     webhook,
 )
-from tests.integration.api import sample_event
+from tests.integration.api import sample_event, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.receiver import Receiver, receiving
 
@@ -281,7 +281,7 @@ def test_a_hostile_receiver_holds_nobody_up_and_leads_nowhere(
     error: str,
 ) -> None:
     # What hangs is waited for that long, and the neighbour has to be told in it.
-    monkeypatch.setattr(sending, "ATTEMPT_SECONDS", 2.0)
+    monkeypatch.setattr(channel_sender, "ATTEMPT_SECONDS", 2.0)
     with receiving() as good:
         fire(tenant, now, receiver.url, good.url)
         receiver.answer = answer
@@ -311,7 +311,7 @@ def test_what_is_refused_later_is_not_dialled(
     # Given a webhook that was allowed when its rule was made
     fire(tenant, now, receiver.url)
     monkeypatch.setenv("EGRESS_ALLOW", "")
-    deliver_notifications._sender.cache_clear()
+    start_cold("deliver_notifications")
     deliver()
     assert receiver.requests == []
     assert only_delivery(tenant)["attempts"][0]["error"] == "egress_blocked"
@@ -473,7 +473,7 @@ def test_sns_and_the_bus_get_the_message(
     # A topic that is allowed no more is not published to
     recover(tenant, now)
     monkeypatch.setenv("ALERT_TOPIC_ARNS", "")
-    deliver_notifications._sender.cache_clear()
+    start_cold("deliver_notifications")
     deliver()
     ended = {d["channel"]: d for d in deliveries(tenant, alert["id"]) if d["notice"] == "resolved"}
     assert ended["sns"]["attempts"][0]["error"] == "topic_not_allowed"
@@ -490,7 +490,7 @@ def test_a_fifo_topic_gets_each_notification_once_and_those_of_an_alert_in_order
     topic = sns.create_topic(Name="alerts.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
     monkeypatch.setenv("ALERT_TOPIC_ARNS", topic)
-    deliver_notifications._sender.cache_clear()
+    start_cold("deliver_notifications")
     # When an alert fires and ends
     create_rule(tenant, channels=[{"kind": "sns", "topic_arn": topic}])
     report(tenant, EventStatus.ERROR, now)
@@ -521,14 +521,13 @@ def test_a_fifo_topic_gets_each_notification_once_and_those_of_an_alert_in_order
 def test_many_receivers_that_hang_are_waited_for_side_by_side(
     tenant: Tenant, receiver: Receiver, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "ATTEMPT_SECONDS", 0.2)
+    monkeypatch.setattr(channel_sender, "ATTEMPT_SECONDS", 0.2)
     receiver.answer = "silent"
     for _ in range(4):
         create_rule(tenant, channels=[webhook(receiver.url)] * 5)
     report(tenant, EventStatus.ERROR, now)
     evaluate(now)
-    sender = deliver_notifications._sender()
-    attempt = sender._attempt
+    send = channel_sender.ChannelSender.send
     under_way = 0
     many = asyncio.Event()
 
@@ -539,10 +538,10 @@ def test_many_receivers_that_hang_are_waited_for_side_by_side(
         if under_way > 10:
             many.set()
         await asyncio.wait_for(many.wait(), 60)
-        return await attempt(*arguments)
+        return await send(*arguments)
 
-    monkeypatch.setattr(sender, "_attempt", waiting)
-    assert sum(sender.send_due(lambda: 60).values()) == 20
+    monkeypatch.setattr(channel_sender.ChannelSender, "send", waiting)
+    assert sum(deliver_notifications.deployment.notifier.send_due(lambda: 60).values()) == 20
     assert many.is_set()
 
 
@@ -551,7 +550,7 @@ def test_an_attempt_that_crashes_is_tried_again_and_stops_no_other(
 ) -> None:
     with receiving() as gone:
         fire(tenant, now, gone.url, receiver.url)
-        exchange = sending.exchange  # type: ignore[attr-defined]  # imported there
+        exchange = channel_sender.exchange  # type: ignore[attr-defined]  # imported there
 
         @asynccontextmanager
         async def crashing(guard: Any, request: Any, **rest: Any) -> AsyncIterator[Any]:
@@ -560,7 +559,7 @@ def test_an_attempt_that_crashes_is_tried_again_and_stops_no_other(
             async with exchange(guard, request, **rest) as response:
                 yield response
 
-        monkeypatch.setattr(sending, "exchange", crashing)
+        monkeypatch.setattr(channel_sender, "exchange", crashing)
         answer = deliver_notifications.handler({"Records": queued()}, None)
     assert answer == {"batchItemFailures": []}
     assert len(receiver.requests) == 1
@@ -595,6 +594,6 @@ def test_one_lane_that_does_not_end_leaves_the_others_their_turn(
 
     monkeypatch.setattr(Outbox, "due", due)
     left = iter([100.0, 80.0, 60.0, 40.0, 20.0])
-    outcomes = deliver_notifications._sender().send_due(lambda: next(left))
+    outcomes = deliver_notifications.deployment.notifier.send_due(lambda: next(left))
     assert asked == list(range(LANES))
     assert outcomes == {"settled": 1}

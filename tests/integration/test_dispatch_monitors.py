@@ -8,7 +8,7 @@ import pytest
 
 import dispatch_monitors
 from patchbay.connections.announcements import Announcement
-from patchbay.connections.state import Transition
+from patchbay.connections.health_state import AnnouncementType
 from patchbay.connections.wheel import place_of
 from patchbay.monitors.announcer import Announcer
 from patchbay.monitors.store import MonitorStore
@@ -84,7 +84,7 @@ def test_the_index_is_read_page_by_page_in_its_order(tenant: Tenant) -> None:
 def left_behind(tenant: Tenant) -> Announcement:
     one = next(iter(monitored(tenant, 9, ["me"]).values()))
     detail = {"id": "evt_1", "connection_id": one["id"], "error_code": None}
-    told = Announcement("evt_1", Transition.FAILING, utc_now() - 5 * MINUTE, detail)
+    told = Announcement("evt_1", AnnouncementType.FAILING, utc_now() - 5 * MINUTE, detail)
     Table("IntegrationsTable").write(Put(told.item()))
     return told
 
@@ -111,7 +111,7 @@ def test_an_announcement_that_the_bus_does_not_take_stays(
         def put_events(self, **_: Any) -> dict[str, Any]:
             return {"Entries": [{"ErrorCode": "ThrottlingException"}]}
 
-    Announcer(Table("IntegrationsTable"), "integrations", Out()).sweep(utc_now())  # type: ignore[arg-type]  # a stand-in
+    Announcer(Table("IntegrationsTable"), "integrations", Out()).send_left_behind(utc_now())  # type: ignore[arg-type]  # a stand-in
     assert Table("IntegrationsTable").get(told.key) is not None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import connections
 from patchbay.checks.roles import Role
-from patchbay.connections.vault import Place
+from patchbay.connections.vault import SecretScope
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Table
 from patchbay.registry.keys import integration_key, slug_key
@@ -72,9 +72,9 @@ def create(tenant: Tenant, **changes: Any) -> str:
 def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
     """What the vault opens for the endpoint as it is now."""
     endpoint_id = path.rpartition("/")[2]
-    endpoint = connections._store().endpoint(tenant.organization_id, Role.SOURCE, endpoint_id)
-    vault = connections._configurator()._vault
-    return vault.open(Place.of(endpoint, endpoint.binding), utc_now())
+    stored = connections.deployment.connections
+    endpoint = stored.endpoint(tenant.organization_id, Role.SOURCE, endpoint_id)
+    return connections.deployment.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())
 
 
 def verdict(answer: Answer) -> str:

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 import evaluate_alerts
 from patchbay.alerts.evaluator import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.keys import LANES, lane_of
-from patchbay.alerts.store import AlertStore, WatchedConnection
+from patchbay.alerts.rule_store import START, RuleStore
+from patchbay.alerts.store import AlertStore
+from patchbay.alerts.watched_connections import WatchedConnection, WatchedConnections
+from patchbay.connections.health_state import AutoDisable, HealthObservation
 from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.connections.keys import connection_key
 from patchbay.connections.model import Connection, RequiredAction
-from patchbay.connections.state import AutoDisable, Observation
 from patchbay.connections.store import ConnectionStore
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.store import EventStore
@@ -50,13 +52,19 @@ def now() -> datetime:
     return floor_to_hour(utc_now()) - timedelta(minutes=45)
 
 
-def evaluator(kicked: list[Key] | None = None, store: AlertStore | None = None) -> Evaluator:
+def evaluator(
+    woken_for: list[Key] | None = None,
+    alerts: AlertStore | None = None,
+    connections: WatchedConnections | None = None,
+) -> Evaluator:
     table = Table("IntegrationsTable")
     return Evaluator(
-        store or AlertStore(table),
+        RuleStore(table),
+        alerts or AlertStore(table),
+        connections or WatchedConnections(table),
         EventStore(Table("EventsTable"), 35),
         TenancyStore(table),
-        (lambda _: None) if kicked is None else kicked.extend,
+        (lambda _: None) if woken_for is None else woken_for.extend,
     )
 
 
@@ -254,7 +262,7 @@ def be(tenant: Tenant, connection_id: str, status: HealthStatus, at: datetime) -
     """The last test of a connection said this."""
     store = ConnectionStore(Table("IntegrationsTable"))
     connection = store.connection(tenant.organization_id, connection_id)
-    store.observe(connection, Observation(at, status, latency_ms=1), RequiredAction.NONE)
+    store.observe(connection, HealthObservation(at, status, latency_ms=1), RequiredAction.NONE)
     assert store.connection(tenant.organization_id, connection_id).health.status is status
 
 
@@ -322,7 +330,7 @@ def test_health_and_the_index_of_failing_connections_agree_whoever_writes(
     path = f"{tenant.connectors}/connections/{connection['id']}"
 
     def failing() -> list[tuple[str, str]]:
-        found = AlertStore(table).failing_connections_of(tenant.space_id)
+        found = WatchedConnections(table).failing(tenant.space_id)
         return [(one.status.value, one.lifecycle) for one in found]
 
     be(tenant, connection["id"], HealthStatus.ERROR, now)
@@ -372,7 +380,7 @@ def test_the_index_of_failing_connections_is_the_connections_whatever_befalls_th
     def test(status: HealthStatus, disable: AutoDisable | None = None) -> None:
         connection = standing()
         at = (connection.health.checked_at or utc_now()) + timedelta(days=1)
-        seen = Observation(at, status, latency_ms=1)
+        seen = HealthObservation(at, status, latency_ms=1)
         store.observe(connection, seen, RequiredAction.NONE, disable)
 
     for change, to in changes:
@@ -398,17 +406,17 @@ def test_the_index_of_failing_connections_is_the_connections_whatever_befalls_th
         found = standing()
         fails = found.health.status in FAILING
         expected = [(found.health.status, found.status.value)] if fails else []
-        indexed = AlertStore(table).failing_connections_of(tenant.space_id)
+        indexed = WatchedConnections(table).failing(tenant.space_id)
         assert [(one.status, one.lifecycle) for one in indexed] == expected
 
 
-class LaggingIndex(AlertStore):
+class LaggingIndex(WatchedConnections):
     """Whose index answers with what it held some time ago, where it is told so."""
 
     held: list[WatchedConnection] | None = None
 
-    def failing_connections_of(self, space_id: str) -> list[WatchedConnection]:
-        return super().failing_connections_of(space_id) if self.held is None else self.held
+    def failing(self, space_id: str) -> list[WatchedConnection]:
+        return super().failing(space_id) if self.held is None else self.held
 
 
 @pytest.mark.parametrize("for_seconds", [0, 120])
@@ -418,18 +426,18 @@ def test_an_index_that_lags_behind_tells_no_outage_twice_and_ends_none(
     create_rule(
         tenant, condition={"kind": "connection_down"}, for_seconds=for_seconds, channels=[BUS]
     )
-    store = LaggingIndex(Table("IntegrationsTable"))
+    index = LaggingIndex(Table("IntegrationsTable"))
     minutes = iter(now + number * MINUTE for number in range(20))
 
     def evaluated(held: list[WatchedConnection] | None, times: int = 1) -> list[str]:
-        store.held = held
+        index.held = held
         for _ in range(times):
-            evaluator(store=store).evaluate_space(tenant.space_id, next(minutes))
+            evaluator(connections=index).evaluate_space(tenant.space_id, next(minutes))
         return notices(tenant)
 
     # Given an outage that is told
     be(tenant, connection["id"], HealthStatus.ERROR, now)
-    failing = store.failing_connections_of(tenant.space_id)
+    failing = index.failing(tenant.space_id)
     assert evaluated(None, times=3) == ["firing"]
     # When the index has not heard of it for a minute, then that is no recovery
     assert evaluated([]) == ["firing"]
@@ -587,7 +595,7 @@ def test_a_deletion_that_was_cut_off_is_finished_by_the_next_evaluation(
         raise TemporarilyUnavailable
 
     with monkeypatch.context() as broken:
-        broken.setattr(AlertStore, "finish_deletion", crash)
+        broken.setattr(RuleStore, "finish_deletion", crash)
         assert tenant.client.delete(f"{RULES}/{made['id']}").status == 503
     # It is gone for everybody, and its alert can't go on
     assert tenant.client.get(f"{RULES}/{made['id']}").status == 404
@@ -750,7 +758,7 @@ def test_a_space_that_fails_stops_no_other(tenant: Tenant, stranger: Tenant, now
 def test_an_evaluation_out_of_time_is_gone_on_with_where_it_stopped(
     deployed: object, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("patchbay.alerts.evaluator._BATCH", 1)
+    monkeypatch.setattr("patchbay.alerts.evaluator.BATCH", 1)
     tenants = [new_tenant(f"s-{number}", TENANT_PERMISSIONS) for number in range(7)]
     for tenant in tenants:
         create_rule(tenant, channels=[BUS])
@@ -783,13 +791,13 @@ def test_an_evaluation_out_of_time_is_gone_on_with_where_it_stopped(
     seen.clear()
     assert run(100)
     assert len(seen) == len(tenants)
-    assert AlertStore(Table("IntegrationsTable")).position() == (0, "")
+    assert RuleStore(Table("IntegrationsTable")).position() == START
 
 
 def test_a_space_with_more_to_tell_than_there_is_time_for_lets_the_others_have_their_turn(
     tenant: Tenant, stranger: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("patchbay.alerts.evaluator._BATCH", 1)
+    monkeypatch.setattr("patchbay.alerts.evaluator.BATCH", 1)
     # Given a space with five subjects that are down, and one with a single one
     kinds = [kind for kind in IntegrationType if kind is not IntegrationType.CONNECTION_TEST]
     create_rule(tenant, condition=RATE | {"per": "integration_type"}, channels=[BUS])
@@ -810,13 +818,11 @@ def test_a_space_with_more_to_tell_than_there_is_time_for_lets_the_others_have_t
             return advance(*arguments)
 
         monkeypatch.setattr(store, "advance", counted)
-        one = Evaluator(
-            store,
-            EventStore(Table("EventsTable"), 35),
-            TenancyStore(Table("IntegrationsTable")),
-            lambda _: None,
-        )
-        finished = one.run(now, lambda: 0.0 if begun >= transitions else 60.0).finished
+
+        def left() -> float:
+            return 0.0 if begun >= transitions else 60.0
+
+        finished = evaluator(alerts=store).run(now, left).finished
         assert begun <= transitions
         return finished
 

@@ -28,7 +28,7 @@ from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
 
 from local.openapi import DOCUMENT
-from patchbay.alerts.outbox import delivery_key
+from patchbay.alerts.keys import delivery_key
 from patchbay.health.model import EventStatus
 from patchbay.health.shards import counts_in
 from patchbay.platform import http

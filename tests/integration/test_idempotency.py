@@ -9,14 +9,20 @@ import pytest
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Conflict, InvalidInput, TemporarilyUnavailable
-from patchbay.platform.idempotency import BUSY_FOR, LIFETIME, Idempotency, Kept, Request
+from patchbay.platform.idempotency import (
+    BUSY_FOR,
+    LIFETIME,
+    Idempotency,
+    IdempotentRequest,
+    KeptAnswer,
+)
 from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.conftest import Tenant
 
-REQUEST = Request("org_1", "Bearer pb_x", "POST /v1/organizations", "k1", b"{}")
+REQUEST = IdempotentRequest("org_1", "Bearer pb_x", "POST /v1/organizations", "k1", b"{}")
 
 
 class Work:
@@ -26,11 +32,11 @@ class Work:
         self.stamps: list[Stamp] = []
         self.error: BaseException | None = None
 
-    def __call__(self, stamp: Stamp) -> Kept:
+    def __call__(self, stamp: Stamp) -> KeptAnswer:
         self.stamps.append(stamp)
         if self.error:
             raise self.error
-        return Kept(201, {"ETag": '"1"'}, f'{{"id":"{stamp.id("org")}"}}')
+        return KeptAnswer(201, {"ETag": '"1"'}, f'{{"id":"{stamp.id("org")}"}}')
 
 
 @pytest.fixture
@@ -59,15 +65,15 @@ def test_another_body_is_refused_and_another_caller_is_another_request(
 ) -> None:
     work, now = Work(), utc_now()
     idempotency.once(REQUEST, now, work)
-    other_body = Request("org_1", "Bearer pb_x", REQUEST.route, "k1", b'{"a":1}')
+    other_body = IdempotentRequest("org_1", "Bearer pb_x", REQUEST.route, "k1", b'{"a":1}')
     with pytest.raises(Conflict) as refused:
         idempotency.once(other_body, now, work)
     assert refused.value.code == "IDEMPOTENCY_CONFLICT"
     for other in (
-        Request("org_1", "Bearer pb_y", REQUEST.route, "k1", b"{}"),
-        Request("org_2", "Bearer pb_x", REQUEST.route, "k1", b"{}"),
-        Request("org_1", "Bearer pb_x", "POST /v1/integrations", "k1", b"{}"),
-        Request("org_1", "Bearer pb_x", REQUEST.route, "k2", b"{}"),
+        IdempotentRequest("org_1", "Bearer pb_y", REQUEST.route, "k1", b"{}"),
+        IdempotentRequest("org_2", "Bearer pb_x", REQUEST.route, "k1", b"{}"),
+        IdempotentRequest("org_1", "Bearer pb_x", "POST /v1/integrations", "k1", b"{}"),
+        IdempotentRequest("org_1", "Bearer pb_x", REQUEST.route, "k2", b"{}"),
     ):
         idempotency.once(other, now, work)
     assert len(work.stamps) == 5
@@ -76,11 +82,11 @@ def test_another_body_is_refused_and_another_caller_is_another_request(
 def test_while_the_first_is_at_work_a_second_has_to_wait(idempotency: Idempotency) -> None:
     now = utc_now()
 
-    def work(stamp: Stamp) -> Kept:
+    def work(stamp: Stamp) -> KeptAnswer:
         with pytest.raises(Conflict) as refused:
             idempotency.once(REQUEST, now, Work())
         assert refused.value.retry_after_seconds == 1
-        return Kept(201, {}, "{}")
+        return KeptAnswer(201, {}, "{}")
 
     idempotency.once(REQUEST, now, work)
 
@@ -157,7 +163,7 @@ def test_no_guess_of_a_body_can_be_checked_against_the_table(
 
 def test_a_large_answer_full_of_quotes_fits_into_a_record(idempotency: Idempotency) -> None:
     text = '"' + '\\"' * 130_000 + '"'
-    kept = idempotency.once(REQUEST, utc_now(), lambda _: Kept(201, {}, text))
+    kept = idempotency.once(REQUEST, utc_now(), lambda _: KeptAnswer(201, {}, text))
     assert idempotency.once(REQUEST, utc_now(), Work()) == kept
 
 
@@ -177,13 +183,13 @@ def test_a_refused_request_does_not_hold_its_key(idempotency: Idempotency) -> No
     with pytest.raises(InvalidInput):
         idempotency.once(REQUEST, now, work)
     work.error = None
-    corrected = Request("org_1", "Bearer pb_x", REQUEST.route, "k1", b'{"name":"x"}')
+    corrected = IdempotentRequest("org_1", "Bearer pb_x", REQUEST.route, "k1", b'{"name":"x"}')
     assert idempotency.once(corrected, now, work).status == 201
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ä", "x" * 256, "a\n"])
 def test_a_key_that_is_none_is_refused(idempotency: Idempotency, key: str) -> None:
-    wrong = Request("org_1", "Bearer pb_x", REQUEST.route, key, b"{}")
+    wrong = IdempotentRequest("org_1", "Bearer pb_x", REQUEST.route, key, b"{}")
     with pytest.raises(InvalidInput) as refused:
         idempotency.once(wrong, utc_now(), Work())
     assert refused.value.problems[0].pointer == "/headers/Idempotency-Key"

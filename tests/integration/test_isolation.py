@@ -1,23 +1,19 @@
 """Every route of the document, called by another tenant with real ids: nothing is told or changed.
 
-The routes come from the document, so a new one is tried by itself. What fills its parameters and
-its body is in `Filling`; a route that can't be filled fails here until it is.
+The routes and their bodies come from the document, and what its creates make is made by them, so a
+new route is tried without a line here. Only what no create makes is made by hand, in `owned`.
 """
 
 import json
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from local.openapi import DOCUMENT
 from patchbay.health.model import EventStatus
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table, connect
 from tests.integration.alerting import (
-    RATE,
     alerts,
     create_rule,
     deliveries,
@@ -28,6 +24,7 @@ from tests.integration.alerting import (
 )
 from tests.integration.api import Answer
 from tests.integration.conftest import Tenant
+from tests.integration.documented import ROUTES, Names, Route
 from tests.integration.story import create_connection, create_source, publish_integration
 
 RULE: dict[str, Any] = rule(
@@ -36,131 +33,8 @@ RULE: dict[str, Any] = rule(
 NEVER_MADE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    method: str
-    path: str
-    operation: dict[str, Any]
-
-    @property
-    def parameters(self) -> list[str]:
-        return [p["name"] for p in self.operation.get("parameters", []) if p["in"] == "path"]
-
-    @property
-    def query(self) -> list[str]:
-        return [p["name"] for p in self.operation.get("parameters", []) if p["in"] == "query"]
-
-    @property
-    def required(self) -> list[str]:
-        """The query parameters that have to be given."""
-        parameters = self.operation.get("parameters", [])
-        return [p["name"] for p in parameters if p["in"] == "query" and p.get("required")]
-
-    @property
-    def names_anything(self) -> bool:
-        return bool(self.parameters or self.required or self.body)
-
-    @property
-    def body(self) -> str | None:
-        """The name of its body's schema."""
-        if "requestBody" not in self.operation:
-            return None
-        schema = self.operation["requestBody"]["content"]["application/json"]["schema"]
-        name: str = schema["$ref"].rpartition("/")[2]
-        return name
-
-
-def routes() -> Iterator[Route]:
-    for path, methods in json.loads(DOCUMENT.read_text())["paths"].items():
-        for method, operation in methods.items():
-            if operation.get("security"):
-                yield Route(method.upper(), path, operation)
-
-
-ROUTES = list(routes())
-
-
-@dataclass(frozen=True, slots=True)
-class Filling:
-    """Names for everything that a route can ask for."""
-
-    names: dict[str, str] = field(default_factory=dict)
-
-    def path(self, route: Route) -> str:
-        """The route's path, with the query parameters that it can't do without."""
-        # Tests are numbered apart for each kind of what is tested.
-        [*_, tested] = re.findall(r"/(source|destination|connection)s/", f"/sources/{route.path}")
-        names = self.names | {"test_id": self.names[f"{tested}_test_id"]}
-        if "publisher" in route.parameters:
-            names["slug"] = names["integration_slug"]
-        unknown = {*route.parameters, *route.required} - set(names)
-        assert not unknown, f"say in this test what fills {unknown} of {route.path}"
-        query = "&".join(f"{name}={names[name]}" for name in route.required)
-        return route.path.format(**names) + (f"?{query}" if query else "")
-
-    def body(self, route: Route) -> dict[str, Any] | None:
-        if route.body is None:
-            return None
-        n = self.names
-        watching = RULE | {"condition": RATE | {"connection_id": n["connection_id"]}}
-        event = {"integration_type": "webhook", "status": "ERROR"}
-        bodies: dict[str, dict[str, Any]] = {
-            "BacktestRequest": {"rule": watching},
-            "ConnectionPatch": {"name": "taken over", "destination_id": n["destination_id"]},
-            "TestConnection": {"connectionId": n["connection_id"]},
-            "CreateConnection": {
-                "tenantId": n["organization_id"],
-                "integrationKey": f"{n['publisher']}.{n['integration_slug']}",
-                "integrationVersion": 1,
-                "label": "taken over",
-                "ownershipMode": "managed",
-                "secretProvider": "patchbay",
-                "secretRef": f"patchbay://{n['source_id']}",
-                "config": {"path": "me"},
-                "space": n["slug"],
-            },
-            "DeleteConnection": {"connectionId": n["connection_id"]},
-            "DryRun": {"source_id": n["source_id"]},
-            "EndpointPatch": {"name": "taken over"},
-            "EventBatch": {"events": [event | {"connection_id": n["connection_id"]}]},
-            "IntegrationPatch": {"name": "taken over"},
-            "NewApiKey": {"name": "taken over", "permissions": ["platform.integration.read"]},
-            "NewConnection": {
-                "name": "taken over",
-                "source_id": n["source_id"],
-                "space": n["slug"],
-            },
-            "NewEndpoint": {
-                "name": "taken over",
-                "integration": f"{n['publisher']}/{n['integration_slug']}",
-                "variables": {"path": "me"},
-                "secrets": {"api_key": "key"},
-            },
-            "NewIntegration": {
-                "workspaceId": n["workspaceId"],
-                "publisher": n["publisher"],
-                "slug": "taken-over",
-                "name": "taken over",
-            },
-            "NewOrganization": {"name": "taken over"},
-            "NewRule": watching,
-            "NewSpace": {"slug": "taken-over", "name": "taken over"},
-            "OrganizationPatch": {"name": "taken over"},
-            "Publication": {"version": "9.0.0"},
-            "RulePatch": {"name": "taken over", "channels": RULE["channels"]},
-            "SpacePatch": {"name": "taken over"},
-            "UpdateConnection": {
-                "connectionId": n["connection_id"],
-                "label": "taken over",
-                "config": {"path": "me"},
-            },
-        }
-        assert route.body in bodies, f"say in this test what is a {route.body} ({route.path})"
-        return bodies[route.body]
-
-
 @pytest.fixture
-def owned(tenant: Tenant) -> Filling:
+def owned(tenant: Tenant) -> Names:
     """Everything that the first tenant has, made through the API."""
     roles = {"roles": ["source", "destination"]}
     integration = publish_integration(tenant, manifest=roles)
@@ -199,11 +73,10 @@ def owned(tenant: Tenant) -> Filling:
     key = tenant.client.post(keys, {"name": "ci", "permissions": ["platform.integration.read"]})
     events = {"events": [{"integration_type": "webhook", "status": "SUCCESS"}]}
     tenant.client.post(f"/spaces/{tenant.space_slug}/integration-events", events)
-    return Filling(
+    by_hand = Names.of(
         {
             "organization_id": tenant.organization_id,
             "slug": tenant.space_slug,
-            "space": tenant.space_slug,
             "workspaceId": tenant.space_id,
             "publisher": "acme",
             "integration_slug": "crm",
@@ -219,11 +92,22 @@ def owned(tenant: Tenant) -> Filling:
             "channel_id": watching["channels"][0]["id"],
             "alert_id": alert["id"],
             "delivery_id": delivery["id"],
-            "tenantId": tenant.organization_id,
-            "confirm": tenant.organization_id,
             "through": "1",
         }
     )
+    return with_all_that_creates_make(tenant, by_hand)
+
+
+def with_all_that_creates_make(tenant: Tenant, names: Names) -> Names:
+    """What is under nothing that is still to be made goes before what is."""
+    for route in sorted(ROUTES, key=lambda route: len(route.parameters)):
+        if route.gives is None or route.gives[0] in names.names:
+            continue
+        made = sent(tenant, route, names)
+        assert made.status == 201, (route.name, made.text)
+        parameter, member = route.gives
+        names = names.and_({parameter: str(made.json[member])})
+    return names
 
 
 def queued_test(tenant: Tenant, subject: str) -> str:
@@ -233,39 +117,13 @@ def queued_test(tenant: Tenant, subject: str) -> str:
     return test_id
 
 
-def never_made() -> Filling:
-    """Names of the same form that nothing has."""
-    prefixes = {"organization": "org", "integration": "int", "source": "src", "key": "key"}
-    prefixes |= {"destination": "dst", "connection": "con", "rule": "rul", "channel": "chn"}
-    prefixes |= {"alert": "alr", "delivery": "dlv"}
-    prefixes |= {f"{tested}_test": "tst" for tested in ("source", "destination", "connection")}
-    ids = {f"{thing}_id": f"{prefix}_{NEVER_MADE}" for thing, prefix in prefixes.items()}
-    return Filling(
-        {
-            **ids,
-            "slug": "nowhere",
-            "space": "nowhere",
-            "workspaceId": "5e0125fe-4699-4e36-9fcc-54330afd1709",
-            "publisher": "nobody",
-            "integration_slug": "nothing",
-            "version": "1.0.0",
-            "number": "7",
-            "tenantId": ids["organization_id"],
-            "confirm": ids["organization_id"],
-            "through": "7",
-        }
-    )
-
-
-def sent(caller: Tenant, route: Route, filling: Filling) -> Answer:
-    body = filling.body(route)
+def sent(caller: Tenant, route: Route, names: Names) -> Answer:
+    body = names.body(route)
     text = None if body is None else json.dumps(body)
-    return caller.client.call(route.method, filling.path(route), text)
+    return caller.client.call(route.method, names.path(route), text)
 
 
-def whatever_mentions(
-    names: Filling, tables: dict[str, Table], but: Sequence[str] = ()
-) -> list[str]:
+def whatever_mentions(names: Names, tables: dict[str, Table], but: Sequence[str] = ()) -> list[str]:
     """Every item of both tables that has to do with a tenant, as texts; `but` those under a key
     with one of these ids."""
     ids = [name for name in names.names.values() if len(name) > 20]
@@ -287,7 +145,7 @@ REFUSED = {"create_integration": 400}
 
 
 def test_what_another_tenant_owns_is_not_found_and_not_changed(
-    tenant: Tenant, stranger: Tenant, owned: Filling, deployed: dict[str, Table]
+    tenant: Tenant, stranger: Tenant, owned: Names, deployed: dict[str, Table]
 ) -> None:
     # Given all that the first tenant has
     before = whatever_mentions(owned, deployed)
@@ -298,11 +156,11 @@ def test_what_another_tenant_owns_is_not_found_and_not_changed(
         # Then, if it names anything of the first, it is refused as if that were not there
         assert whatever_mentions(owned, deployed) == before, route
         if route.names_anything:
-            expected = REFUSED.get(route.operation["operationId"])
+            expected = REFUSED.get(route.name)
             assert answer.status in ((expected,) if expected else (403, 404)), (route, answer)
-            unknown = sent(stranger, route, never_made())
+            unknown = sent(stranger, route, owned.never_made())
             assert (answer.status, answer.code) == (unknown.status, unknown.code), route
-            assert settled(answer, owned) == settled(unknown, never_made()), route
+            assert settled(answer, owned) == settled(unknown, owned.never_made()), route
         else:
             assert told_by(answer, owned) == [], route
 
@@ -316,7 +174,7 @@ def test_names_of_another_tenant_are_of_no_use_beside_ones_own(
     own: tuple[str, ...],
     tenant: Tenant,
     stranger: Tenant,
-    owned: Filling,
+    owned: Names,
     deployed: dict[str, Table],
 ) -> None:
     # Given names of both tenants: of the caller who owns, of the other what is owned
@@ -330,7 +188,7 @@ def test_names_of_another_tenant_are_of_no_use_beside_ones_own(
             strict=True,
         )
     )
-    mixed = Filling({**owned.names, **{name: callers[name] for name in own}})
+    mixed = Names({**owned.names, **{name: callers[name] for name in own}})
     # An event of the caller's own space may name any connection: it counts in that space alone.
     theirs = (stranger.space_id,)
     before = whatever_mentions(owned, deployed, but=theirs)
@@ -347,7 +205,7 @@ def test_names_of_another_tenant_are_of_no_use_beside_ones_own(
 
 
 def test_a_filter_by_what_another_tenant_owns_finds_nothing(
-    tenant: Tenant, stranger: Tenant, owned: Filling
+    tenant: Tenant, stranger: Tenant, owned: Names
 ) -> None:
     own = {"organization_id": stranger.organization_id, "slug": stranger.space_slug}
     own |= {"tenantId": stranger.organization_id}
@@ -356,7 +214,7 @@ def test_a_filter_by_what_another_tenant_owns_finds_nothing(
         filters = set(route.query) & set(owned.names) - set(route.required)
         for name in filters if route.method == "GET" else ():
             tried += 1
-            path = Filling({**owned.names, **own}).path(route)
+            path = Names({**owned.names, **own}).path(route)
             path += "&" if "?" in path else "?"
             answer = stranger.client.get(f"{path}{name}={owned.names[name]}")
             assert answer.status in (200, 400, 403, 404)
@@ -364,13 +222,13 @@ def test_a_filter_by_what_another_tenant_owns_finds_nothing(
     assert tried > 2
 
 
-def told_by(answer: Answer, owned: Filling, said: str = "") -> list[str]:
+def told_by(answer: Answer, owned: Names, said: str = "") -> list[str]:
     """The ids of the other tenant that are in an answer, but for those that the caller sent."""
     ids = [name for name in owned.names.values() if len(name) > 20]
     return [one for one in ids if one in answer.text and one not in said]
 
 
-def settled(answer: Answer, names: Filling) -> str:
+def settled(answer: Answer, names: Names) -> str:
     """An answer's error without what differs from call to call, and without the names sent."""
     error = answer.json["error"]
     text = json.dumps([error["message"], error["details"]])

@@ -8,16 +8,13 @@ from typing import Any
 import pytest
 
 import alerts as alerts_function
-import checks as checks_function
 import connections
-import deliver_notifications
-import run_monitors
 import run_tests
 from local.provider import Provider, provider
-from patchbay.alerts.model import NewAlertRule
+from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.checks.roles import Role
-from patchbay.connections.data_keys import KeyRing
-from patchbay.connections.vault import Place, Vault
+from patchbay.connections.vault import SecretScope, Vault
+from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus
 from patchbay.platform import aws as services
 from patchbay.platform.clock import utc_now
@@ -37,6 +34,7 @@ from tests.integration.alerting import (
     rule,
     webhook,
 )
+from tests.integration.api import start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.monitoring import history, monitored, this_minute, tick
 from tests.integration.receiver import receiving
@@ -75,24 +73,8 @@ def source(tenant: Tenant, server: Provider) -> dict[str, Any]:
 
 def lose_keys(tenant: Tenant) -> None:
     """As long after the deletion that no function has a key in its memory."""
-    KeyRing(Table("IntegrationsTable"), connections._settings().vault_key_id).delete_all(
-        tenant.organization_id, 1, utc_now()
-    )
-    for module in (
-        connections,
-        alerts_function,
-        checks_function,
-        deliver_notifications,
-        run_monitors,
-        run_tests,
-    ):
-        forget(module)
-
-
-def forget(module: Any) -> None:
-    for member in vars(module).values():
-        if hasattr(member, "cache_clear"):
-            member.cache_clear()
+    Deployment().vault.keys.delete_all(tenant.organization_id, 1, utc_now())
+    start_cold()
 
 
 def test_what_an_edit_keeps_has_to_be_entered_again(tenant: Tenant, source: dict[str, Any]) -> None:
@@ -235,11 +217,11 @@ def test_a_rule_that_is_made_again_says_that_its_secrets_are_gone(tenant: Tenant
         json.dumps(rule(channels=[webhook("https://hooks.example.com/a")]))
     )
     stamp = Stamp.fresh(utc_now())
-    alerts_function._rulebook().create(space, new, stamp)
+    alerts_function.deployment.rule_editor.create(space, new, stamp)
     lose_keys(tenant)
     # When it is repeated
     with pytest.raises(Conflict, match="rotate them"):
-        alerts_function._rulebook().create(space, new, stamp)
+        alerts_function.deployment.rule_editor.create(space, new, stamp)
 
 
 def test_a_delivery_waits_for_a_rotated_secret_and_says_why(tenant: Tenant) -> None:
@@ -273,12 +255,12 @@ def overtaken(
     source: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     delete: Callable[[Vault], object],
-) -> tuple[Vault, Vault, Place]:
+) -> tuple[Vault, Vault, SecretScope]:
     """A reader who has read the sealed item when another seals it anew and then deletes keys."""
-    table = Table("IntegrationsTable")
-    endpoint = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
-    reader = Vault(table, connections._settings().vault_key_id)
-    other = Vault(table, connections._settings().vault_key_id)
+    endpoint = connections.deployment.connections.endpoint(
+        tenant.organization_id, Role.SOURCE, source["id"]
+    )
+    reader, other = Deployment().vault, Deployment().vault
     opened = Vault._opened
 
     def after_the_other(self: Vault, *told: Any) -> bytes:
@@ -289,30 +271,28 @@ def overtaken(
         return opened(self, *told)
 
     monkeypatch.setattr(Vault, "_opened", after_the_other)
-    return reader, other, Place.of(endpoint, endpoint.binding)
+    return reader, other, SecretScope.of(endpoint, endpoint.binding)
 
 
 def test_what_is_sealed_anew_while_it_is_being_opened_is_not_called_lost(
     tenant: Tenant, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given one whose old key is deleted while it is opened
-    reader, other, place = overtaken(
+    reader, other, scope = overtaken(
         tenant, source, monkeypatch, lambda vault: vault.delete_key(tenant.organization_id, "1")
     )
     # Then the reader reads it again, and opens it
-    assert reader.open(place, utc_now())["api_key"] == SECRET
+    assert reader.open(scope, utc_now())["api_key"] == SECRET
     other.keys.delete_all(tenant.organization_id, 2, utc_now())
     with pytest.raises(SecretsLost):
-        Vault(Table("IntegrationsTable"), connections._settings().vault_key_id).open(
-            place, utc_now()
-        )
+        Deployment().vault.open(scope, utc_now())
 
 
 def test_what_is_sealed_anew_and_lost_again_while_it_is_being_opened_is_named(
     tenant: Tenant, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given one whose keys are both deleted while it is opened
-    reader, _, place = overtaken(
+    reader, _, scope = overtaken(
         tenant,
         source,
         monkeypatch,
@@ -320,5 +300,5 @@ def test_what_is_sealed_anew_and_lost_again_while_it_is_being_opened_is_named(
     )
     # Then a test can say what has to be entered again: without names it would have no problem
     with pytest.raises(SecretsLost) as lost:
-        reader.open(place, utc_now(), ["api_key"])
+        reader.open(scope, utc_now(), ["api_key"])
     assert lost.value.names == ("api_key",)

@@ -11,9 +11,9 @@ from moto.core.models import botocore_stubber
 import connections
 from local.provider import Provider, provider
 from patchbay.checks.roles import Role
-from patchbay.connections.contracts import ConnectionRecord
+from patchbay.connections.operation_models import ConnectionRecord
 from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Place
+from patchbay.connections.vault import SecretScope
 from patchbay.platform.clock import from_text, utc_now
 from patchbay.platform.dynamodb import connect
 from patchbay.platform.errors import TemporarilyUnavailable
@@ -84,8 +84,10 @@ def source_of(tenant: Tenant, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def stored_secrets(tenant: Tenant, source: dict[str, Any]) -> dict[str, str]:
-    endpoint = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
-    return connections._vault().open(Place.of(endpoint, endpoint.binding), utc_now())
+    endpoint = connections.deployment.connections.endpoint(
+        tenant.organization_id, Role.SOURCE, source["id"]
+    )
+    return connections.deployment.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())
 
 
 @pytest.mark.enable_socket

@@ -20,8 +20,8 @@ import dispatch_monitors
 import fold_counts
 import run_tests
 from local.provider import Provider, provider
-from patchbay.alerts.store import AlertStore
-from patchbay.connections.state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
+from patchbay.alerts.rule_store import EvaluationPosition, RuleStore
+from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
 from patchbay.monitors.store import MonitorStore
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
@@ -30,8 +30,9 @@ from patchbay.platform.dynamodb import Table, connect
 from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate
 from tests.integration.alerting import queued as queued_notifications
-from tests.integration.api import FUNCTIONS, sample_event
+from tests.integration.api import ENVIRONMENTS, FUNCTIONS, sample_event, start_cold
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
+from tests.integration.documented import ROUTES, Names, Route
 from tests.integration.story import (
     SECRET,
     calling,
@@ -42,7 +43,7 @@ from tests.integration.story import (
 from tests.integration.test_fold_counts import write
 from tests.integration.test_ingest_events import delivered as messages_delivered
 from tests.integration.test_ingest_events import envelope
-from tests.integration.test_isolation import ROUTES, RULE, Filling, Route, never_made, owned
+from tests.integration.test_isolation import RULE, owned
 from tests.integration.test_run_tests import delivered as queued_tests
 from tests.integration.test_secret_references import keep
 
@@ -135,26 +136,26 @@ def recorder(deployed: dict[str, Table], monkeypatch: pytest.MonkeyPatch) -> Rec
     return recorder
 
 
-def called_by_owner(tenant: Tenant, filling: Filling, route: Route) -> None:
+def called_by_owner(tenant: Tenant, names: Names, route: Route) -> None:
     """One route in the ways that make a difference to what is called."""
-    path, body = filling.path(route), filling.body(route)
+    path, body = names.path(route), names.body(route)
     text = None if body is None else json.dumps(body)
     call = tenant.client.call
     if route.method == "POST":
-        once = {"idempotency_key": route.operation["operationId"]}
-        refused = None if body is None else json.dumps(never_made().body(route))
+        once = {"idempotency_key": route.name}
+        refused = None if body is None else json.dumps(names.never_made().body(route))
         for place, sent, headers in (
             (path, text, once),
             (path, text, once),
             (path, text, {}),
             (path, refused, {"idempotency_key": "refused"}),
-            (never_made().path(route), text, {"idempotency_key": "nowhere"}),
+            (names.never_made().path(route), text, {"idempotency_key": "nowhere"}),
         ):
             assert call(route.method, place, sent, headers).status < 500
     elif "cursor" in route.query:
         path += "&" if "?" in path else "?"
-        for name in set(route.query) & set(filling.names) - set(route.required):
-            assert call("GET", f"{path}{name}={filling.names[name]}", None).status < 500
+        for name in set(route.query) & set(names.names) - set(route.required):
+            assert call("GET", f"{path}{name}={names.names[name]}", None).status < 500
         page = call("GET", f"{path}limit=1", None)
         assert page.status in (200, 403), page.text
         if page.status == 200 and page.json.get("next_cursor"):
@@ -169,13 +170,13 @@ def calls(
     recorder: Recorder,
     tenant: Tenant,
     operator: Tenant,
-    owned: Filling,
+    owned: Names,
     monkeypatch: pytest.MonkeyPatch,
 ) -> set[Call]:
     order = ["POST", "GET", "PATCH", "DELETE"]
 
     def turn(route: Route) -> int:
-        deletes = route.operation["operationId"].endswith("_delete")
+        deletes = route.name.endswith("_delete")
         return order.index("DELETE" if deletes else route.method)
 
     # What is inside goes before what holds it.
@@ -192,8 +193,11 @@ def calls(
             start_cold()
             evaluate(utc_now())
             for route in routes:
-                if route.operation["operationId"] == "resend_delivery":
+                if route.name == "resend_delivery":
                     called_by_owner(tenant, owned, route)
+    monkeypatch.setenv("JWT_ISSUER", "https://issuer.example.com")
+    monkeypatch.setenv("JWT_AUDIENCE", "patchbay")
+    start_cold("authorizer")
     for name in FUNCTIONS:
         module = importlib.import_module(name)
         if not hasattr(module, "api"):
@@ -267,8 +271,8 @@ def run_in_the_background(
         write(Table("EventsTable"), f"e{shard}", shard)
     for _ in range(2):
         fold_counts.handler(sample_event("fold_counts"), None)
-        fold_counts._folder.cache_clear()
-        monkeypatch.setattr(fold_counts, "utc_now", lambda: utc_now() + timedelta(hours=1))
+        start_cold("fold_counts")
+        fold_counts.deployment.clock = lambda: utc_now() + timedelta(hours=1)
     # An organization whose first secret is a webhook's
     create_rule(new_tenant("fresh", TENANT_PERMISSIONS), channels=RULE["channels"])
     # Alerts of all kinds, to all kinds of channels
@@ -279,18 +283,10 @@ def run_in_the_background(
     evaluate(utc_now())
     rule = f"/spaces/{tenant.space_slug}/alert-rules/{gone['id']}"
     assert tenant.client.patch(rule, {"enabled": False}).status == 200
-    AlertStore(Table("IntegrationsTable")).keep_position(1, "")  # as one out of time leaves it
+    RuleStore(Table("IntegrationsTable")).keep_position(EvaluationPosition(1, ""))  # out of time
     evaluate(utc_now())
     deliver_notifications.handler({"Records": queued_notifications()}, Context())
     deliver()
-
-
-def start_cold() -> None:
-    """As in a new process, nothing is remembered."""
-    for name in FUNCTIONS:
-        for member in vars(importlib.import_module(name)).values():
-            if hasattr(member, "cache_clear"):
-                member.cache_clear()
 
 
 @pytest.mark.enable_socket
@@ -317,6 +313,9 @@ def test_each_function_may_do_what_it_does_and_no_more(
     assert sorted(missing, key=repr) == []
     assert [" ".join(one) for one in unused] == []
     assert {call.function for call in calls} == set(FUNCTIONS) - {"docs"}
+    # And of its environment it reads what it is given, all of it
+    for name, environment in ENVIRONMENTS.items():
+        assert environment.read == environment.names - {"POWERTOOLS_SERVICE_NAME"}, name
 
 
 def test_api_keys_are_written_by_the_function_that_issues_them_alone(

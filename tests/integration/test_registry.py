@@ -445,7 +445,7 @@ def test_a_release_of_a_deleted_integration_serves_its_endpoints_and_no_new_ones
     assert refused.pointers == ["/integration"]
     # And the release goes with its last endpoint
     tenant.client.delete(f"{tenant.connectors}/sources/{source['id']}")
-    table = registry._table()
+    table = registry.deployment.integrations
     [release] = table.query(f"INT#{integration['id']}", prefix="REL#").items
     assert "expires_at" in release
 

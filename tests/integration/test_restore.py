@@ -1,6 +1,5 @@
 """The restore of docs/operations.md, as far as an emulator has it: with the page's own script."""
 
-import importlib
 import re
 import sys
 import textwrap
@@ -8,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import connections
 from local.provider import provider
-from patchbay.connections.data_keys import KeyRing
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table, connect
-from tests.integration.api import FUNCTIONS
+from patchbay.platform.dynamodb import connect
+from tests.integration.api import start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.story import (
     SECRET,
@@ -34,13 +32,6 @@ def run_script(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     [script] = re.findall(r"^ *```python\n(.*?)^ *```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     monkeypatch.setattr(sys, "argv", ["restore.py", *arguments])
     exec(compile(textwrap.dedent(script), "restore.py", "exec"), {})  # noqa: S102 - our own page
-
-
-def start_again() -> None:
-    for name in FUNCTIONS:
-        for member in vars(importlib.import_module(name)).values():
-            if hasattr(member, "cache_clear"):
-                member.cache_clear()
 
 
 def test_the_tables_are_what_they_were_and_secrets_open(
@@ -66,13 +57,13 @@ def test_the_tables_are_what_they_were_and_secrets_open(
         source_path = f"{tenant.connectors}/sources/{source['id']}"
         assert tenant.client.delete(path).status == 204
         assert tenant.client.delete(source_path).status == 204
-        keys = KeyRing(Table(TABLE), connections._settings().vault_key_id)
+        keys = Deployment().vault.keys
         keys.delete_all(tenant.organization_id, 1, utc_now())
         late = create_source(tenant)
         # And the restored table is copied back, twice as after a break
         run_script(monkeypatch, "restored", TABLE)
         run_script(monkeypatch, "restored", TABLE)
-        start_again()
+        start_cold()
         # Then it is there again, works with its secret, and what was made since is not
         assert tenant.client.get(path).json == before
         assert tenant.client.post(f"{path}/test", {}).json["status"] == "succeeded"

@@ -10,7 +10,7 @@ import run_monitors
 from local.provider import Provider, provider
 from patchbay.connection_tests import history as checks_history
 from patchbay.connection_tests import tester as testing
-from patchbay.connections.state import AutoDisable
+from patchbay.connections.health_state import AutoDisable
 from patchbay.connections.store import ConnectionStore
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import to_text

@@ -20,7 +20,7 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Key, Table
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.ids import Stamp
-from tests.integration.api import Answer, sample_event
+from tests.integration.api import Answer, sample_event, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.faults import LostReplies
 from tests.integration.story import (
@@ -87,10 +87,15 @@ def leases(tenant: Tenant) -> list[str]:
     return [name for name in item or {} if name.startswith("lease_")]
 
 
-def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+def identity_of(tenant: Tenant, connection: dict[str, Any], test_id: str) -> identity.TestIdentity:
+    subject = identity.TestSubject.connection(tenant.organization_id, connection["id"])
+    return identity.TestIdentity(subject, test_id)
+
+
+def at(moment: datetime) -> None:
     """The functions' clocks say this from now on."""
-    for part in (checks._reader(), run_tests._queued_tests(), run_tests._queued_tests()._tester):
-        monkeypatch.setattr(part, "_clock", lambda: moment)
+    start_cold("checks", "run_tests")
+    checks.deployment.clock = run_tests.deployment.clock = lambda: moment
 
 
 def test_the_sample_event_is_of_a_test_that_is_gone_and_needs_no_retry(deployed: object) -> None:
@@ -135,11 +140,8 @@ def test_a_test_that_another_is_running_is_left_to_it(
     tenant: Tenant, connection: dict[str, Any], server: Provider
 ) -> None:
     queued = ask(tenant, connection).json
-    subject = history.TestSubject(
-        tenant.organization_id, history.TestSubjectKind.CONNECTION, connection["id"]
-    )
-    turn = identity.TestIdentity(queued["id"])
-    assert checks._history().claim(subject, turn, utc_now()) is history.TestClaim.OURS
+    test = identity_of(tenant, connection, queued["id"])
+    assert checks.deployment.test_history.claim(test, utc_now()) is history.TestClaim.OURS
     event = delivered()
     assert run(event) == [event["Records"][0]["messageId"]]
     assert server.requests == []
@@ -151,13 +153,11 @@ def test_asking_again_for_a_test_that_runs_leaves_its_place_taken(
 ) -> None:
     # Given a queued test that somebody is running
     stamp = Stamp.fresh(utc_now())
-    subject = history.TestSubject(
-        tenant.organization_id, history.TestSubjectKind.CONNECTION, connection["id"]
-    )
-    tests = checks._tests("api.patchbay.example.net")
+    subject = identity.TestSubject.connection(tenant.organization_id, connection["id"])
+    tests = checks.deployment.on_demand_tests("api.patchbay.example.net")
     queued = tests.start(subject, "async", stamp)
-    turn = identity.TestIdentity(queued.id)
-    assert checks._history().claim(subject, turn, utc_now()) is history.TestClaim.OURS
+    test = identity.TestIdentity(subject, queued.id)
+    assert checks.deployment.test_history.claim(test, utc_now()) is history.TestClaim.OURS
     # When the call is repeated
     again = tests.start(subject, "async", stamp)
     # Then it is the same test, and still counts as one in flight
@@ -190,14 +190,11 @@ def test_a_lost_message_does_not_leave_a_test_queued_for_ever(
     # Given a test that nobody runs, or whose function was killed
     queued = ask(tenant, connection).json
     event = delivered()
-    turn = identity.TestIdentity(queued["id"])
     if claimed:
-        subject = history.TestSubject(
-            tenant.organization_id, history.TestSubjectKind.CONNECTION, connection["id"]
-        )
-        checks._history().claim(subject, turn, utc_now())
+        test = identity_of(tenant, connection, queued["id"])
+        checks.deployment.test_history.claim(test, utc_now())
     # When its deadline is over
-    at(monkeypatch, utc_now() + history.TO_FINISH + timedelta(seconds=2))
+    at(utc_now() + history.TO_FINISH + timedelta(seconds=2))
     # Then every reader is told that it failed, through us
     told = read(tenant, queued["href"])
     assert (told["status"], told["code"], told["blame"]) == ("failed", code, "platform")
@@ -254,7 +251,7 @@ def test_one_bad_message_does_not_take_its_neighbours_with_it(
     event["Records"].append({"messageId": "odd", "body": '{"no": "test"}'})
     prepare = engine.Tester.prepare
 
-    def crashing(tester: Any, subject: history.TestSubject) -> Any:
+    def crashing(tester: Any, subject: identity.TestSubject) -> Any:
         if subject.id == other["id"]:
             raise RuntimeError
         return prepare(tester, subject)
@@ -349,7 +346,7 @@ def test_an_endpoint_that_is_exchanged_meanwhile_is_read_again(
     queued = ask(tenant, connection).json
     prepare, gone = engine.Tester.prepare, iter([True])
 
-    def meanwhile(tester: Any, subject: history.TestSubject) -> Any:
+    def meanwhile(tester: Any, subject: identity.TestSubject) -> Any:
         if next(gone, False):
             raise NotFound("destination")
         return prepare(tester, subject)

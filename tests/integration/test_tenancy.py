@@ -12,7 +12,7 @@ from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.model import NewApiKey
 from patchbay.tenancy.store import TenancyStore
-from tests.integration.api import Client, sample_event
+from tests.integration.api import Client, sample_event, start_cold
 from tests.integration.conftest import Tenant
 
 READ, MANAGE = "platform.integration.read", "platform.integration.manage"
@@ -153,9 +153,7 @@ def test_a_key_is_shown_once_and_works_until_it_is_revoked(tenant: Tenant) -> No
     assert refused.json["error"]["details"] == {"permission": MANAGE}
     # After its revocation it is nobody's, as soon as the authorizer has forgotten it
     assert tenant.client.delete(f"{keys}/{issued['id']}").status == 204
-    import authorizer
-
-    authorizer._authenticator.cache_clear()
+    start_cold("authorizer")
     assert reader.get(f"/spaces/{tenant.space_slug}").code == "UNAUTHENTICATED"
     assert tenant.client.delete(f"{keys}/{issued['id']}").code == "API_KEY_NOT_FOUND"
 

@@ -47,10 +47,8 @@ def connection(tenant: Tenant, server: Provider) -> dict[str, Any]:
     return create_connection(tenant, create_source(tenant))
 
 
-def subject_of(tenant: Tenant, connection: dict[str, Any]) -> history.TestSubject:
-    return history.TestSubject(
-        tenant.organization_id, history.TestSubjectKind.CONNECTION, connection["id"]
-    )
+def subject_of(tenant: Tenant, connection: dict[str, Any]) -> identity.TestSubject:
+    return identity.TestSubject.connection(tenant.organization_id, connection["id"])
 
 
 def path_of(tenant: Tenant, connection: dict[str, Any]) -> str:
@@ -181,21 +179,21 @@ def test_whoever_crashes_a_repetition_comes_to_one_item_one_event_one_count(
     victim: tuple[Any, str] | None,
 ) -> None:
     # Given a monitor's test that was recorded up to here
-    tester = checks._tester()
+    tester = checks.deployment.tester
     subject = subject_of(tenant, connection)
-    turn = identity.TestIdentity.scheduled(connection["id"], MINUTE)
+    test = identity.TestIdentity.scheduled(subject, MINUTE)
     with monkeypatch.context() as patched:
         if victim:
             patched.setattr(*victim, crashing)
             with pytest.raises(Crash):
-                tester.test(subject, turn, GUARD, trigger="monitor")
+                tester.test(test, GUARD, trigger="monitor")
         else:
-            tester.test(subject, turn, GUARD, trigger="monitor")
+            tester.test(test, GUARD, trigger="monitor")
     [standing] = listed(tenant, connection)["items"]
     # When its message comes again, and the provider says something else by then
     changed = {"variables": {"path": "500"}}
     tenant.client.patch(f"{tenant.connectors}/sources/{connection['source_id']}", changed)
-    again = tester.test(subject, turn, GUARD, trigger="monitor")
+    again = tester.test(test, GUARD, trigger="monitor")
     # Then what stands there is the truth, and everything else follows from it, once
     assert again.status == "succeeded"
     assert listed(tenant, connection)["items"] == [standing]
@@ -203,9 +201,9 @@ def test_whoever_crashes_a_repetition_comes_to_one_item_one_event_one_count(
     assert counted(tenant) == 1
     read = tenant.client.get(path_of(tenant, connection)).json["health"]
     assert (read["status"], read["checked_at"]) == ("connected", standing["finished_at"])
-    passed = checks._history().last_passed(subject, utc_now())
+    passed = checks.deployment.test_history.last_passed(subject, utc_now())
     assert passed is not None
-    assert passed.test_id == turn.test_id
+    assert passed.test_id == test.test_id
 
 
 def test_a_test_whose_every_reply_is_lost_once_is_recorded_once(
@@ -233,7 +231,7 @@ def test_a_history_that_can_not_be_written_is_503_and_leaves_nothing(
 def test_an_older_test_that_ends_later_does_not_overwrite_a_newer_success(
     events_table: Table, tenant: Tenant, connection: dict[str, Any]
 ) -> None:
-    kept = checks._history()
+    kept = checks.deployment.test_history
     subject = subject_of(tenant, connection)
     newer = checked(tenant, connection).json
     passed = kept.last_passed(subject, utc_now())
@@ -298,7 +296,7 @@ def test_what_is_older_than_90_days_is_gone_before_the_table_sweeps_it(
     def later(days: int) -> Callable[[], datetime]:
         return lambda: at + timedelta(days=days, minutes=1)
 
-    reader = checks._reader()
+    reader = checks.deployment.test_reader
     subject = subject_of(tenant, connection)
     monkeypatch.setattr(reader, "_clock", later(89))
     assert reader.test(subject, said["id"]).id == said["id"]
@@ -308,12 +306,14 @@ def test_what_is_older_than_90_days_is_gone_before_the_table_sweeps_it(
         reader.test(subject, said["id"])
 
 
-def test_an_identity_says_its_time_and_is_the_same_for_the_same_turn() -> None:
-    turn = identity.TestIdentity.scheduled("con_1", MINUTE)
-    assert turn == identity.TestIdentity.scheduled("con_1", MINUTE)
-    assert turn != identity.TestIdentity.scheduled("con_2", MINUTE)
-    assert turn.at == MINUTE
-    called = identity.TestIdentity.called(Stamp.fresh(MINUTE))
+def test_an_identity_says_its_time_and_is_the_same_for_the_same_scheduled_minute() -> None:
+    subject = identity.TestSubject.connection("org_1", "con_1")
+    scheduled = identity.TestIdentity.scheduled(subject, MINUTE)
+    assert scheduled == identity.TestIdentity.scheduled(subject, MINUTE)
+    other = identity.TestSubject.connection("org_1", "con_2")
+    assert scheduled.test_id != identity.TestIdentity.scheduled(other, MINUTE).test_id
+    assert scheduled.at == MINUTE
+    called = identity.TestIdentity.called(subject, Stamp.fresh(MINUTE))
     assert called.at == MINUTE
     with pytest.raises(ValueError, match="tst_"):
-        identity.TestIdentity("tst_nonsense")
+        identity.TestIdentity(subject, "tst_nonsense")

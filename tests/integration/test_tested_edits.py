@@ -11,10 +11,10 @@ from local.provider import Provider, provider
 from patchbay.checks import runner
 from patchbay.checks.roles import Role
 from patchbay.connection_tests import tester as testing
-from patchbay.connections.configuring import Configurator
-from patchbay.connections.vault import Place
+from patchbay.connections.endpoint_editor import EndpointEditor
+from patchbay.connections.vault import SecretScope
 from patchbay.platform.clock import utc_now
-from tests.integration.api import sample_event
+from tests.integration.api import sample_event, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.story import PATIENT_MS, SECRET, create_source, publish_integration
 
@@ -52,10 +52,10 @@ def path(tenant: Tenant, server: Provider) -> str:
 
 
 def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
-    endpoint = connections._store().endpoint(
+    endpoint = connections.deployment.connections.endpoint(
         tenant.organization_id, Role.SOURCE, path.rpartition("/")[2]
     )
-    return connections._vault().open(Place.of(endpoint, endpoint.binding), utc_now())
+    return connections.deployment.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())
 
 
 def sent(server: Provider) -> list[str | None]:
@@ -191,16 +191,16 @@ def test_what_is_stored_is_what_was_tested(
 def test_a_rotation_of_the_data_key_meanwhile_needs_no_second_test(
     tenant: Tenant, server: Provider, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writes = Configurator._secret_change
+    writes = EndpointEditor.secret_change
 
-    def and_then_rotated(self: Configurator, *arguments: Any) -> Any:
-        monkeypatch.setattr(Configurator, "_secret_change", writes)
+    def and_then_rotated(self: EndpointEditor, *arguments: Any) -> Any:
+        monkeypatch.setattr(EndpointEditor, "secret_change", writes)
         made = writes(self, *arguments)
         keys = f"/v1/organizations/{tenant.organization_id}/data-keys"
         assert tenant.client.call("POST", keys, None).status == 201
         return made
 
-    monkeypatch.setattr(Configurator, "_secret_change", and_then_rotated)
+    monkeypatch.setattr(EndpointEditor, "secret_change", and_then_rotated)
     edit = {"secrets": {"api_key": SECRET}}
     assert tenant.client.patch(f"{path}?test=true", edit).status == 200
     assert stored_secrets(tenant, path) == {"api_key": SECRET}
@@ -307,7 +307,7 @@ def test_a_tested_edit_counts_within_the_limits_of_tests(
     tenant: Tenant, server: Provider, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TESTS_PER_MINUTE", "1")
-    connections._settings.cache_clear()
+    start_cold("connections")
     assert tenant.client.patch(f"{path}?test=true", {"name": "One"}).status == 200
     refused = tenant.client.patch(f"{path}?test=true", {"name": "Two"})
     # Then the second one is not tried, not stored, and told when to come again
@@ -323,7 +323,7 @@ def test_a_tested_edit_returns_its_place_among_the_tests_in_flight(
     tenant: Tenant, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TESTS_IN_FLIGHT", "1")
-    connections._settings.cache_clear()
+    start_cold("connections")
     failing = {"secrets": {"api_key": "mistyped"}}
     assert tenant.client.patch(f"{path}?test=true", failing).status == 422
     assert tenant.client.patch(f"{path}?test=true", {"name": "Next"}).status == 200

@@ -14,12 +14,14 @@ from patchbay.checks.roles import Role
 from patchbay.connections.data_keys import MAX_KEYS, KeyRing
 from patchbay.connections.keys import current_key, data_key_key, secret_key
 from patchbay.connections.operator import main
-from patchbay.connections.vault import Place, Vault
+from patchbay.connections.vault import SecretScope, Vault
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Item, Key, Put, Table
 from patchbay.platform.errors import InternalError, SecretsLost
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import ListQuery
+from tests.integration.api import start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET, create_source, publish_integration
 
@@ -40,16 +42,18 @@ def source(tenant: Tenant) -> dict[str, Any]:
 
 def vault() -> Vault:
     """As a process that has just started: no key is in its memory."""
-    return Vault(Table("IntegrationsTable"), connections._settings().vault_key_id)
+    return Deployment().vault
 
 
-def place_of(tenant: Tenant, source: dict[str, Any]) -> Place:
-    stored = connections._store().endpoint(tenant.organization_id, Role.SOURCE, source["id"])
-    return Place.of(stored, stored.binding)
+def scope_of(tenant: Tenant, source: dict[str, Any]) -> SecretScope:
+    stored = connections.deployment.connections.endpoint(
+        tenant.organization_id, Role.SOURCE, source["id"]
+    )
+    return SecretScope.of(stored, stored.binding)
 
 
 def opened(tenant: Tenant, source: dict[str, Any]) -> dict[str, str]:
-    return vault().open(place_of(tenant, source), utc_now())
+    return vault().open(scope_of(tenant, source), utc_now())
 
 
 def keys_path(tenant: Tenant) -> str:
@@ -371,20 +375,20 @@ def test_a_key_is_forgotten_when_its_five_minutes_are_over(
     tenant: Tenant, operator: Tenant, source: dict[str, Any]
 ) -> None:
     # Given a process that has the key in its memory, and another that deletes it
-    warm, place, now = vault(), place_of(tenant, source), utc_now()
-    assert warm.open(place, now) == {"api_key": SECRET}
+    warm, scope, now = vault(), scope_of(tenant, source), utc_now()
+    assert warm.open(scope, now) == {"api_key": SECRET}
     deleted = vault().keys.delete_all(tenant.organization_id, 1, now)
     # Then the first opens secrets for as long as the answer said, and not longer
-    assert warm.open(place, deleted.unreadable_at - timedelta(seconds=1)) == {"api_key": SECRET}
+    assert warm.open(scope, deleted.unreadable_at - timedelta(seconds=1)) == {"api_key": SECRET}
     with pytest.raises(SecretsLost):
-        warm.open(place, deleted.unreadable_at)
+        warm.open(scope, deleted.unreadable_at)
     # Nor for a request of yesterday, which somebody repeats under its Idempotency-Key
     with pytest.raises(SecretsLost):
-        warm.open(place, now - timedelta(hours=20))
+        warm.open(scope, now - timedelta(hours=20))
     # And what it seals is under the new key from the first moment
-    assert warm.sealed(place, {"api_key": "x"}, now)["data_key"] == 2
+    assert warm.sealed(scope, {"api_key": "x"}, now)["data_key"] == 2
     # And of keys whose time is over nothing is left
-    warm.sealed(place, {"api_key": "x"}, now + timedelta(hours=1))
+    warm.sealed(scope, {"api_key": "x"}, now + timedelta(hours=1))
     assert len(warm.keys._unwrapped) == 1
 
 
@@ -408,8 +412,7 @@ def leaves_nothing(log: io.StringIO) -> Iterator[None]:
 
 def assert_refused(tenant: Tenant, source: dict[str, Any]) -> None:
     """In each way a secret is opened: blamed on the platform, with nothing told."""
-    connections._vault.cache_clear()
-    connections._configurator.cache_clear()
+    start_cold("connections")
     path = f"{tenant.connectors}/sources/{source['id']}"
     tested = tenant.client.post(f"{path}/test", {})
     assert (tested.json["code"], tested.json["blame"]) == ("secret_store_unavailable", "platform")
@@ -506,7 +509,7 @@ def test_the_operators_command_rotates_seals_anew_and_deletes(
 ) -> None:
     given = [
         *("--table", "IntegrationsTable"),
-        *("--vault-key", connections._settings().vault_key_id),
+        *("--vault-key", connections.deployment.settings.vault_key_id),
         *("--organization", tenant.organization_id),
     ]
 
@@ -530,7 +533,7 @@ def test_the_operators_command_rotates_seals_anew_and_deletes(
 def test_the_operators_command_says_what_is_wrong_in_one_line(
     tenant: Tenant, source: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    key = connections._settings().vault_key_id
+    key = connections.deployment.settings.vault_key_id
     given = ["--table", "IntegrationsTable", "--vault-key", key]
     own = [*given, "--organization", tenant.organization_id]
     confirm = ["--confirm", tenant.organization_id]

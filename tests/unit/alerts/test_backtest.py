@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from patchbay.alerts.backtest import MAX_FIRINGS, HourlyHistory, SubjectHour, backtest
 from patchbay.alerts.condition_results import WindowCounts, evaluate_success_rate
-from patchbay.alerts.model import AlertSubject, NewAlertRule, NoticeKind, SubjectKind, SuccessRate
+from patchbay.alerts.conditions import AlertSubject, SubjectKind, SuccessRate
+from patchbay.alerts.model import NoticeKind
+from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.alerts.state_machine import QUIET, RuleTiming, decide
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from patchbay.alerts.condition_results import (
     evaluate_staleness,
     evaluate_success_rate,
 )
-from patchbay.alerts.model import Stale, SuccessRate
+from patchbay.alerts.conditions import Stale, SuccessRate
 from patchbay.alerts.state_machine import ConditionStatus
 from patchbay.connections.health_status import HealthStatus
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from patchbay.checks.plan import CheckTarget, compile_plan
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
+from tests.unit.checks.targets import CheckTarget
 
 type Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -116,4 +116,4 @@ def in_time(limit_ms: int, test: Callable[[], CheckReport]) -> CheckReport:
 
 
 async def run_test(target: CheckTarget, guard: EgressGuard, *, total_ms: int = 5000) -> CheckReport:
-    return await run(compile_plan(target), guard, total_ms=total_ms)
+    return await run(target.plan(), guard, total_ms=total_ms)

@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from patchbay.checks.plan import CheckTarget, compile_plan
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
 from patchbay.egress.guard import EgressGuard
@@ -25,6 +24,7 @@ from tests.unit.checks.doubles import (
     http_response,
     serving,
 )
+from tests.unit.checks.targets import CheckTarget
 from tests.unit.egress.certificates import Authority
 
 HOST: Final = "api.acme.example.net"
@@ -73,7 +73,7 @@ def _report(
                 resolver=FakeResolver({HOST: [["127.0.0.1"]]}),
                 tls_context=authority.client_context(),
             )
-            return await run(compile_plan(target), guard, total_ms=5000)
+            return await run(target.plan(), guard, total_ms=5000)
 
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(test(Path(folder)))

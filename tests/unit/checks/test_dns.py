@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
+from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
 from patchbay.egress.failures import DialFailure
@@ -16,6 +16,7 @@ from patchbay.egress.nameservers import Nameserver, Nameservers
 from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.resolver import NameserverResolver
 from patchbay.egress.url import parse_url
+from tests.unit.checks.targets import CheckTarget
 from tests.unit.egress.corpus import row as corpus_row
 from tests.unit.egress.corpus import rows
 from tests.unit.egress.nameserver import nameserver
@@ -277,7 +278,7 @@ def dns_report(record: dict[str, Any], domain: str = "acme.com", token: str = TO
             given = CheckTarget(
                 {"checks": {"steps": steps}}, {}, SCHEMA, {"domain": domain, "token": token}, {}
             )
-            return await run(compile_plan(given), guard, total_ms=5000), server.asked
+            return await run(given.plan(), guard, total_ms=5000), server.asked
 
     return asyncio.run(test())
 
@@ -383,7 +384,7 @@ def test_not_even_where_an_operator_lets_it_be_dialled() -> None:
 def test_what_is_wrong_with_a_step_is_pointed_at(record: object, pointer: str) -> None:
     steps = [{"name": "a", "kind": "dns", "record": record}]
     manifest = {"secretsSchema": {"properties": {"key": {}}}, "checks": {"steps": steps}}
-    problems = plan_problems(manifest, {}, SCHEMA)
+    problems = Recipe(manifest, {}, SCHEMA).problems
     assert [p.pointer for p in problems] == [f"/manifest/checks/steps/0/record{pointer}"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from patchbay.checks.codes import Code, describe
 from patchbay.checks.kinds import KINDS, kind_of
-from patchbay.checks.plan import plan_problems
+from patchbay.checks.recipe import Recipe
 from tests.unit.checks.situations import SITUATIONS, shown
 
 PAGE = (Path(__file__).parents[3] / "docs/checks.md").read_text()
@@ -50,7 +50,7 @@ def test_every_kind_has_an_example_that_can_be_published(kind: str) -> None:
         "secretsSchema": {"properties": {"password": {}}},
     }
     assert step["kind"] == kind
-    assert plan_problems(manifest, AUTH, SCHEMA) == []
+    assert Recipe(manifest, AUTH, SCHEMA).problems == ()
     assert set(step) >= kind_of(kind).keys - {"auth", "account"}
 
 

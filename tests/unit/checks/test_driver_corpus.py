@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
+from patchbay.checks.recipe import Recipe
 from patchbay.checks.runner import run
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard
@@ -18,6 +18,7 @@ from patchbay.egress.nameservers import Nameservers
 from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.url import parse_url
 from tests.unit.checks.doubles import FakeResolver, serving
+from tests.unit.checks.targets import CheckTarget
 from tests.unit.egress.corpus import rows
 from tests.unit.egress.nameserver import nameserver
 
@@ -41,7 +42,7 @@ def problems_of(step: dict[str, Any]) -> list[str]:
         "secretsSchema": {"properties": {"password": {}}},
         "checks": {"steps": [{"name": "a", **step}]},
     }
-    found = plan_problems(manifest, {}, {})
+    found = Recipe(manifest, {}, {}).problems
     return [problem.pointer.removeprefix("/manifest/checks/steps/0/") for problem in found]
 
 
@@ -71,7 +72,7 @@ def socket_folder(target: dict[str, str]) -> str:
         {"host": path},
         {"password": "a-password"},
     )
-    report = asyncio.run(run(compile_plan(given), EgressGuard(EgressPolicy()), total_ms=1000))
+    report = asyncio.run(run(given.plan(), EgressGuard(EgressPolicy()), total_ms=1000))
     return f"deny:{report.steps[0].detail}"
 
 
@@ -114,7 +115,7 @@ def stripped_tls(target: dict[str, str]) -> str:
                 {"password": "a-password"},
             )
             guard = EgressGuard(EgressPolicy.parse(f"127.0.0.1/32:{port}"))
-            report = await run(compile_plan(given), guard, total_ms=5000)
+            report = await run(given.plan(), guard, total_ms=5000)
             return str(report.code)
 
     code = asyncio.run(test())
@@ -144,7 +145,7 @@ def own_resolver(target: dict[str, str]) -> str:
                 nameservers=Nameservers(f"127.0.0.1:{public.port}"),
             )
             given = CheckTarget({"checks": {"steps": [{"name": "a", **DNS}]}}, {}, {}, {}, {})
-            report = await run(compile_plan(given), guard, total_ms=5000)
+            report = await run(given.plan(), guard, total_ms=5000)
             assert (report.code, public.asked) == ("dns_error", [("internal.zone", "A")])
             return system.asked
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.plan import compile_plan
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
 from patchbay.egress.failures import DialFailure
@@ -169,7 +168,7 @@ def test_no_connection_is_used_twice() -> None:
     async def test() -> None:
         async with serving(handler) as port:
             steps = [step_for(port), {**step_for(port), "name": "second"}]
-            plan, guard = compile_plan(target_for(*steps)), guard_for(port)
+            plan, guard = target_for(*steps).plan(), guard_for(port)
             for _ in range(2):
                 assert (await run(plan, guard, total_ms=PATIENT_MS)).passed
 

@@ -2,10 +2,19 @@
 
 import pytest
 
-from patchbay.checks.expectations import read_expectation
+from patchbay.checks.expectations import Expectation, read_expectation
 from patchbay.checks.json_pointer import MISSING, is_pointer, resolve
+from patchbay.checks.step_reader import StepReader
+from patchbay.checks.templates import Declarations
 
+NOTHING = Declarations(frozenset(), frozenset(), frozenset())
 DOCUMENT = {"ok": True, "n": 1, "s": "x", "l": [1, {"a/b": None}], "o": {"~": 2.5}, "": 0}
+
+
+def expectation_of(spec: dict[str, object]) -> Expectation:
+    found = read_expectation(StepReader({"expect": spec}, "", NOTHING, None), "/expect")
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -59,16 +68,16 @@ def test_what_is_no_pointer_is_known(text: str) -> None:
     ],
 )
 def test_json_is_compared_by_value_and_type(expected: dict[str, object], fits: bool) -> None:
-    expectation = read_expectation({"json": expected}, "")
+    expectation = expectation_of({"json": expected})
     assert (expectation.json_mismatch(DOCUMENT) is None) == fits
 
 
 def test_the_first_mismatch_is_named() -> None:
-    expectation = read_expectation({"json": {"/ok": True, "/n": 2}, "headers": {"X-A": "b"}}, "")
+    expectation = expectation_of({"json": {"/ok": True, "/n": 2}, "headers": {"X-A": "b"}})
     assert expectation.json_mismatch(DOCUMENT) == "/n"
     assert expectation.header_mismatch({"x-a": "c"}) == "x-a"
     assert expectation.header_mismatch({"x-a": "b"}) is None
 
 
 def test_any_success_is_expected_by_default() -> None:
-    assert read_expectation({}, "").status == frozenset(range(200, 300))
+    assert expectation_of({}).status == frozenset(range(200, 300))

@@ -10,13 +10,14 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems, templates_of
+from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
 from patchbay.checks.templates import Values
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import FakeResolver, http_response, serving
+from tests.unit.checks.targets import CheckTarget
 from tests.unit.egress.certificates import Authority
 
 HOST = "auth.example.net"
@@ -74,7 +75,7 @@ class Provider:
                     resolver=FakeResolver({HOST: [["127.0.0.1"]]}),
                     tls_context=self.authority.client_context(),
                 )
-                return await run(compile_plan(target), guard, total_ms=3000)
+                return await run(target.plan(), guard, total_ms=3000)
 
         return asyncio.run(test())
 
@@ -255,7 +256,7 @@ def test_a_step_before_the_token_needs_a_stored_one() -> None:
     # when, then
     for steps, missing in ((before, True), (after, False), (optional, True)):
         target = CheckTarget({"checks": {"steps": steps}}, auth_config(), {}, {}, SECRETS)
-        problems = [problem.pointer for problem in compile_plan(target).problems]
+        problems = [problem.pointer for problem in target.plan().problems]
         assert problems == (["/secrets/access_token"] if missing else [])
 
 
@@ -279,13 +280,13 @@ def test_what_is_wrong_with_a_step_is_pointed_at(
     step: dict[str, Any], config: dict[str, Any], pointer: str
 ) -> None:
     manifest = {"checks": {"steps": [token_step(**step)]}}
-    problems = plan_problems(manifest, auth_config(**config), {})
+    problems = Recipe(manifest, auth_config(**config), {}).problems
     assert [problem.pointer for problem in problems] == [f"/manifest/checks/steps/0/{pointer}"]
 
 
 def test_an_integration_without_oauth_has_no_secrets_for_it() -> None:
     manifest = {"checks": {"steps": [token_step(tokenUrl="https://auth.example.net/")]}}
-    problems = plan_problems(manifest, {"type": "api_key"}, {})
+    problems = Recipe(manifest, {"type": "api_key"}, {}).problems
     assert {problem.pointer for problem in problems} == {"/manifest/checks/steps/0/grant"}
 
 
@@ -295,5 +296,5 @@ def test_secrets_are_bound_to_the_place_of_the_token_url() -> None:
     elsewhere = replace(target, auth_config=auth_config(tokenUrl="https://evil.example.net/"))
 
     # when, then
-    places = [templates_of(t)[0].destination(Values({}, {})) for t in (target, elsewhere)]
+    places = [t.recipe.steps[0].template.destination(Values({}, {})) for t in (target, elsewhere)]
     assert places[0] != places[1]

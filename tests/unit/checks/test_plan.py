@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from patchbay.checks.kinds.http import HttpProbe
-from patchbay.checks.plan import CheckTarget, Plan, compile_plan, plan_problems
+from patchbay.checks.plan import Plan
+from patchbay.checks.recipe import Recipe
 from tests.unit.checks.doubles import KEY, target_for
+from tests.unit.checks.targets import CheckTarget
 
 SCHEMA = {"properties": {"region": {"type": "string"}, "host": {"format": "hostname"}}}
 URL = "https://{{variables.region}}.api.example.com/v1/me"
@@ -24,19 +26,19 @@ def probe_of(plan: Plan, index: int = 0) -> HttpProbe:
 
 
 def headers_of(target: CheckTarget) -> dict[str, str]:
-    return dict(probe_of(compile_plan(target)).request.headers)
+    return dict(probe_of(target.plan()).request.headers)
 
 
 def problems_of(*steps: object, **more: Any) -> list[str]:
     manifest = {"checks": {"steps": list(steps)}, **more}
-    return [p.pointer for p in plan_problems(manifest, {"type": "api_key"}, SCHEMA)]
+    return [p.pointer for p in Recipe(manifest, {"type": "api_key"}, SCHEMA).problems]
 
 
 def test_a_step_is_a_mandatory_gate_and_a_capability_is_not_mandatory() -> None:
     # when
-    plan = compile_plan(
-        target_for(http_step(), http_step(name="reads", category="capability", mandatory=False))
-    )
+    plan = target_for(
+        http_step(), http_step(name="reads", category="capability", mandatory=False)
+    ).plan()
 
     # then
     assert plan.problems == ()
@@ -76,20 +78,20 @@ def test_oauth2_sends_the_access_token() -> None:
 
 
 def test_a_step_may_go_without_the_credential_and_then_proves_nothing() -> None:
-    plan = compile_plan(target_for(http_step(auth=False)))
+    plan = target_for(http_step(auth=False)).plan()
     assert probe_of(plan).request.headers == ()
     assert not plan.steps[0].compiled.proves_access
 
 
 def test_without_authentication_any_successful_step_proves_access() -> None:
     target = replace(target_for(http_step()), auth_config={"type": "none"}, secrets={})
-    plan = compile_plan(target)
+    plan = target.plan()
     assert probe_of(plan).request.headers == ()
     assert plan.steps[0].compiled.proves_access
 
 
 def test_a_step_that_expects_a_refusal_proves_nothing() -> None:
-    plan = compile_plan(target_for(http_step(expect={"status": [200, 401]})))
+    plan = target_for(http_step(expect={"status": [200, 401]})).plan()
     assert not plan.steps[0].compiled.proves_access
 
 
@@ -103,7 +105,7 @@ def test_basic_takes_the_place_of_the_credential() -> None:
     )
 
     # when
-    plan = compile_plan(target_for(step))
+    plan = target_for(step).plan()
 
     # then the encoded pair is as secret as the key in it
     headers = dict(probe_of(plan).request.headers)
@@ -123,7 +125,7 @@ def test_missing_values_are_problems_of_the_plan_with_their_fields() -> None:
     )
 
     # when
-    plan = compile_plan(target)
+    plan = target.plan()
 
     # then
     assert plan.steps == ()
@@ -135,7 +137,7 @@ def test_missing_values_are_problems_of_the_plan_with_their_fields() -> None:
 
 
 def test_an_api_key_is_asked_for_even_when_no_step_sends_it() -> None:
-    plan = compile_plan(replace(target_for(), secrets={}))
+    plan = replace(target_for(), secrets={}).plan()
     assert [p.code for p in plan.problems] == ["secret_not_found"]
 
 
@@ -145,7 +147,7 @@ def test_a_variable_takes_the_default_of_its_schema() -> None:
         variables={},
         variables_schema={"properties": {"region": {"default": "us"}}},
     )
-    assert probe_of(compile_plan(target)).request.target.host == "us.api.example.com"
+    assert probe_of(target.plan()).request.target.host == "us.api.example.com"
 
 
 def test_a_refused_value_is_a_problem_and_is_not_quoted() -> None:
@@ -157,7 +159,7 @@ def test_a_refused_value_is_a_problem_and_is_not_quoted() -> None:
     )
 
     # when
-    plans = [compile_plan(target), compile_plan(replace(target, variables={"region": "eu"}))]
+    plans = [target.plan(), replace(target, variables={"region": "eu"}).plan()]
 
     # then
     problems = [problem for plan in plans for problem in plan.problems]
@@ -167,19 +169,19 @@ def test_a_refused_value_is_a_problem_and_is_not_quoted() -> None:
 
 def test_printing_a_plan_or_its_target_shows_no_secret() -> None:
     target = target_for(http_step())
-    plan = compile_plan(target)
+    plan = target.plan()
     assert KEY not in f"{target!r}{plan!r}{plan.steps[0].compiled!r}"
 
 
 def test_a_broken_manifest_is_a_problem_and_not_an_error() -> None:
     target = replace(target_for(), manifest={"checks": {"steps": [{"kind": "telnet"}, 3]}})
-    plan = compile_plan(target)
+    plan = target.plan()
     assert plan.steps == ()
     assert {p.code for p in plan.problems} == {"config_invalid"}
 
 
 def test_a_manifest_without_checks_has_an_empty_plan() -> None:
-    plan = compile_plan(replace(target_for(), manifest={}))
+    plan = replace(target_for(), manifest={}).plan()
     assert (plan.steps, plan.problems) == ((), ())
 
 
@@ -279,7 +281,7 @@ def test_what_is_wrong_around_the_steps_is_found() -> None:
         ({"timeoutMs": 0}, "/manifest/checks/timeoutMs"),
         ({"steps": {}}, "/manifest/checks/steps"),
     ]:
-        assert [p.pointer for p in plan_problems({"checks": checks}, {}, {})] == [pointer]
+        assert [p.pointer for p in Recipe({"checks": checks}, {}, {}).problems] == [pointer]
 
 
 @pytest.mark.parametrize(
@@ -295,7 +297,7 @@ def test_what_is_wrong_around_the_steps_is_found() -> None:
 def test_an_auth_config_that_can_not_be_sent_is_a_problem(
     auth: dict[str, object], pointer: str
 ) -> None:
-    assert [p.pointer for p in plan_problems({}, auth, {})] == [pointer]
+    assert [p.pointer for p in Recipe({}, auth, {}).problems] == [pointer]
 
 
 def test_secrets_of_the_manifests_own_schema_may_be_used() -> None:
@@ -309,7 +311,7 @@ def test_secrets_of_the_manifests_own_schema_may_be_used() -> None:
     )
 
     # when
-    plan = compile_plan(target)
+    plan = target.plan()
 
     # then
     assert {p.pointer for p in plan.problems} == {"/secrets/app", "/secrets/other"}

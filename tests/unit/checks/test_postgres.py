@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems, templates_of
+from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
 from patchbay.checks.templates import Values
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import PATIENT_MS, FakeResolver, Handler, in_time, serving
+from tests.unit.checks.targets import CheckTarget
 from tests.unit.egress.certificates import Authority
 
 HOST = "db.example.net"
@@ -122,7 +123,7 @@ def report_of(
                 resolver=FakeResolver({HOST: [["127.0.0.1"]]}),
                 tls_context=authority.client_context(),
             )
-            plan = compile_plan(target(port=port, **changes))
+            plan = target(port=port, **changes).plan()
             return await run(plan, guard, total_ms=total_ms)
 
     return asyncio.run(test())
@@ -284,9 +285,7 @@ def test_what_libraries_take_for_options_is_refused_as_such(
     values: dict[str, Any], pointer: str
 ) -> None:
     # when
-    report = asyncio.run(
-        run(compile_plan(target(values)), EgressGuard(EgressPolicy()), total_ms=1000)
-    )
+    report = asyncio.run(run(target(values).plan(), EgressGuard(EgressPolicy()), total_ms=1000))
 
     # then
     failed = report.steps[0]
@@ -299,7 +298,7 @@ def test_what_libraries_take_for_options_is_refused_as_such(
     [{"user": "a\0b"}, {"user": "x" * 300}, {"database": "a\nb"}, {"host": "not a host"}],
 )
 def test_a_value_that_can_not_be_sent_is_the_customers_to_correct(values: dict[str, Any]) -> None:
-    [problem] = compile_plan(target(values)).problems
+    [problem] = target(values).plan().problems
     assert (problem.code, problem.detail) == ("config_invalid", None)
     assert problem.pointer == f"/variables/{next(iter(values))}"
 
@@ -332,7 +331,7 @@ def test_a_value_that_can_not_be_sent_is_the_customers_to_correct(values: dict[s
 )
 def test_what_is_wrong_with_a_step_is_pointed_at(changes: dict[str, Any], pointer: str) -> None:
     checked = target(**changes)
-    problems = plan_problems(checked.manifest, {"type": "none"}, SCHEMA)
+    problems = Recipe(checked.manifest, {"type": "none"}, SCHEMA).problems
     assert [problem.pointer for problem in problems] == [f"/manifest/checks/steps/0/{pointer}"]
 
 
@@ -340,12 +339,16 @@ def test_a_good_step_has_no_problems() -> None:
     checked = target(
         statement="  select count(*)\nfrom invoices ;", options={"search_path": "a"}, tls="require"
     )
-    assert plan_problems(checked.manifest, {"type": "none"}, SCHEMA) == []
+    assert Recipe(checked.manifest, {"type": "none"}, SCHEMA).problems == ()
 
 
 def test_secrets_are_bound_to_server_user_and_verification() -> None:
     def place(values: dict[str, Any] | None = None, **changes: Any) -> str:
-        return templates_of(target(**changes))[0].destination(Values(VALUES | (values or {}), {}))
+        return (
+            target(**changes)
+            .recipe.steps[0]
+            .template.destination(Values(VALUES | (values or {}), {}))
+        )
 
     assert place({"host": "DB.example.net."}) == place()
     assert place({"host": "evil.example.net"}) != place()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.plan import Plan, PlannedStep, compile_plan
+from patchbay.checks.plan import Plan, PlannedStep
 from patchbay.checks.probe import Compiled, Outcome
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.runner import run
@@ -429,7 +429,7 @@ def test_two_hundred_tests_at_once_all_end_within_their_deadline(scheme: str) ->
     async def test() -> list[CheckReport]:
         async with serving(silent) as port:
             called = {**step_for(port), "request": {"url": f"{scheme}://127.0.0.1:{port}/"}}
-            plan, guard = compile_plan(target_for(called)), guard_for(port)
+            plan, guard = target_for(called).plan(), guard_for(port)
             return await asyncio.gather(*(run(plan, guard, total_ms=1000) for _ in range(200)))
 
     def slowest() -> CheckReport:

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
+from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
 from tests.unit.checks.doubles import PATIENT_MS, Handler, in_time, serving
+from tests.unit.checks.targets import CheckTarget
 
 SCHEMA: dict[str, Any] = {
     "properties": {
@@ -35,7 +36,7 @@ def report_on(port: object, policy: str = "127.0.0.1/32:1024-65535") -> CheckRep
         {},
     )
     guard = EgressGuard(EgressPolicy.parse(policy))
-    return asyncio.run(run(compile_plan(target), guard, total_ms=PATIENT_MS))
+    return asyncio.run(run(target.plan(), guard, total_ms=PATIENT_MS))
 
 
 @pytest.mark.enable_socket
@@ -63,7 +64,7 @@ def test_only_the_ports_of_its_services_are_dialled_on_the_internet() -> None:
     for port in (22, 25, 80, 6379):
         target = CheckTarget(manifest(host="93.184.216.34", port=port), {}, {}, {}, {})
         guard = EgressGuard(EgressPolicy())
-        report = asyncio.run(run(compile_plan(target), guard, total_ms=PATIENT_MS))
+        report = asyncio.run(run(target.plan(), guard, total_ms=PATIENT_MS))
         assert report.code == "egress_blocked", port
 
 
@@ -89,7 +90,7 @@ def test_a_port_that_is_none_is_the_customers_to_correct(port: object) -> None:
     ],
 )
 def test_what_is_wrong_with_a_step_is_pointed_at(step: dict[str, Any], pointer: str) -> None:
-    problems = plan_problems(manifest(**step), {"type": "none"}, SCHEMA)
+    problems = Recipe(manifest(**step), {"type": "none"}, SCHEMA).problems
     assert [problem.pointer for problem in problems] == [f"/manifest/checks/steps/0/{pointer}"]
 
 
@@ -102,7 +103,7 @@ def banner_report(
                 manifest(host="127.0.0.1", port=port, banner=banner), {}, {}, {}, {}
             )
             guard = EgressGuard(EgressPolicy.parse(f"127.0.0.1/32:{port}"))
-            return await run(compile_plan(target), guard, total_ms=total_ms)
+            return await run(target.plan(), guard, total_ms=total_ms)
 
     return asyncio.run(test())
 
@@ -145,7 +146,7 @@ def test_a_banner_is_how_the_server_must_begin(handler: Handler, code: str | Non
 @pytest.mark.parametrize("banner", [1, "", "x" * 129, "a\r\n", "é", None])
 def test_a_banner_is_short_plain_text(banner: object) -> None:
     step = {"host": "db.example.com", "port": 5432, "banner": banner}
-    problems = plan_problems(manifest(**step), {"type": "none"}, SCHEMA)
+    problems = Recipe(manifest(**step), {"type": "none"}, SCHEMA).problems
     assert [problem.pointer for problem in problems] == ["/manifest/checks/steps/0/banner"]
 
 
@@ -154,4 +155,4 @@ def test_a_good_step_has_no_problems() -> None:
         {"host": "{{variables.name}}.db.example.com", "port": 5432},
         {"host": "{{variables.host}}", "port": "{{variables.port}}"},
     ):
-        assert plan_problems(manifest(**step), {"type": "none"}, SCHEMA) == []
+        assert Recipe(manifest(**step), {"type": "none"}, SCHEMA).problems == ()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.checks.templates import (
-    Declared,
+    Declarations,
     TemplateError,
     UrlTemplate,
     ValueRefused,
@@ -16,7 +16,7 @@ from patchbay.checks.templates import (
     split_template,
 )
 
-DECLARED = Declared(
+DECLARED = Declarations(
     variables=frozenset({"region", "host", "team", "q"}),
     secrets=frozenset({"api_key"}),
     hostnames=frozenset({"host"}),

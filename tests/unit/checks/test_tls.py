@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.checks.certificate_expiry import WARN_DAYS, expiry_notice
-from patchbay.checks.plan import CheckTarget, compile_plan, plan_problems
+from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
 from patchbay.egress.guard import EgressGuard
@@ -27,6 +27,7 @@ from tests.unit.checks.doubles import (
     in_time,
     serving,
 )
+from tests.unit.checks.targets import CheckTarget
 from tests.unit.egress.certificates import Authority
 
 HOST = "api.example.net"
@@ -65,7 +66,7 @@ def report_on(
                 tls_context=client,
             )
             given = CheckTarget({"checks": {"steps": steps}}, {}, {}, {}, {})
-            return await run(compile_plan(given), guard, total_ms=total_ms)
+            return await run(given.plan(), guard, total_ms=total_ms)
 
     return asyncio.run(test())
 
@@ -217,7 +218,7 @@ def test_only_ports_of_protocols_within_tls_are_dialled_on_the_internet() -> Non
     for port in (22, 25, 80, 3389, 6379):
         steps = [tls_step(host="93.184.216.34", port=port)]
         given = CheckTarget({"checks": {"steps": steps}}, {}, {}, {}, {})
-        report = asyncio.run(run(compile_plan(given), EgressGuard(EgressPolicy()), total_ms=500))
+        report = asyncio.run(run(given.plan(), EgressGuard(EgressPolicy()), total_ms=500))
         assert report.code == "egress_blocked", port
 
 
@@ -233,5 +234,5 @@ def test_only_ports_of_protocols_within_tls_are_dialled_on_the_internet() -> Non
     ],
 )
 def test_what_is_wrong_with_a_step_is_pointed_at(changes: dict[str, Any], pointer: str) -> None:
-    problems = plan_problems({"checks": {"steps": [tls_step(**changes)]}}, {}, {})
+    problems = Recipe({"checks": {"steps": [tls_step(**changes)]}}, {}, {}).problems
     assert [problem.pointer for problem in problems] == [f"/manifest/checks/steps/0/{pointer}"]

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from patchbay.connections.configuring import changed_connection
+from patchbay.connections.connection_changes import changed_connection
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
     UNTESTED,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.plan import plan_problems
+from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard
@@ -128,7 +128,7 @@ class Surroundings:
             {**url, "method": "CONNECT"},
         ):
             steps = [{"name": "a", "kind": "http", "request": request}]
-            if not plan_problems({"checks": {"steps": steps}}, {}, {}):
+            if not Recipe({"checks": {"steps": steps}}, {}, {}).problems:
                 return "allow"
         return "deny:option"
 

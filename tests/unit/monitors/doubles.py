@@ -1,20 +1,21 @@
-"""A world of monitors in memory, with faults to order: the ports of the dispatcher and the runner.
+"""A world of monitors in memory, with faults on request: the ports of dispatcher and sweeper.
 
-The history is what the real one is: a test is recorded under its identity, once.
+The history works as the real one does: a test is recorded under its identity, once.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.verdict import verdict
+from patchbay.connection_tests.recorder import FinishedTest
 from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, slot_pk
-from patchbay.monitors.reprobes import MonitoredTest
+from patchbay.monitors.reprobes import crash_report
 from patchbay.monitors.store import MemberPage
 from patchbay.monitors.sweep_queue import SweepMessage, SweepOrder
 from patchbay.monitors.wheel import Slot, Sweep, lane_of_sort_key
@@ -39,19 +40,48 @@ def failed(code: Code) -> CheckReport:
     return verdict([step], proven=False, called=True, latency_ms=1)
 
 
+def finished(report: CheckReport) -> FinishedTest:
+    now = datetime.now(UTC)
+    return FinishedTest(None, None, report, (), now, now)
+
+
 @dataclass
-class Turn:
-    """A trial of one connection, which answers as it is told to."""
+class FakeTest:
+    """A monitored test with a given result."""
 
     connection_id: str
-    answer: Callable[[], CheckReport]
-    places: frozenset[str]
+    result: Callable[[], CheckReport]
+    targets: frozenset[str]
     first_failure: bool = True
     seconds: float = 0.0
 
-    async def run(self, total_ms: int) -> CheckReport:  # noqa: ARG002 - some heed no limit
+    async def run(self, total_ms: int) -> FinishedTest:  # noqa: ARG002 - some ignore the limit
         await asyncio.sleep(self.seconds)
-        return self.answer()
+        return finished(self.result())
+
+    def crashed(self) -> FinishedTest:
+        return finished(crash_report())
+
+
+@dataclass
+class FakePage:
+    """The tests of a page at one minute, which are recorded in the world's history."""
+
+    world: "World"
+    minute: datetime
+    tests: Sequence[FakeTest]
+
+    def record(self, results: Sequence[FinishedTest]) -> None:
+        world = self.world
+        if world.lost_records:
+            world.lost_records -= 1
+            raise TemporarilyUnavailable
+        world.kill_at_record -= 1
+        for number, (test, result) in enumerate(zip(self.tests, results, strict=True)):
+            if world.kill_at_record == 0 and number == len(self.tests) // 2:
+                raise Killed
+            # The condition on the identity: a second writer changes nothing.
+            world.history.setdefault((test.connection_id, self.minute), result.report)
 
 
 @dataclass
@@ -60,17 +90,17 @@ class World:
 
     intervals: dict[str, str] = field(default_factory=dict)
     history: dict[tuple[str, datetime], CheckReport] = field(default_factory=dict)
-    dialled: Counter[tuple[str, datetime]] = field(default_factory=Counter)
+    dialed: Counter[tuple[str, datetime]] = field(default_factory=Counter)
     mark: datetime | None = None
     queue: list[tuple[Sweep, timedelta]] = field(default_factory=list)
     answers: dict[str, Callable[[], CheckReport]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    place_of: Callable[[str], str] = lambda connection_id: f"https://{connection_id}:443"
+    target_of: Callable[[str], str] = lambda connection_id: f"https://{connection_id}:443"
     paused: set[str] = field(default_factory=set)
     kill_at_record: int = 0
-    """The so many-th record from now on ends the process, half of the page recorded."""
+    """How many records from now one ends the process, with half of its page recorded."""
     lost_records: int = 0
-    """The next so many records fail before anything of them is stored."""
+    """How many of the next records fail before anything is stored."""
     canary_reached: bool | None = None
     canary_asked: int = 0
 
@@ -89,7 +119,7 @@ class World:
     def send(self, orders: Iterable[SweepOrder]) -> None:
         self.queue += [(order.sweep, order.delay) for order in orders]
 
-    # ------------------------------------------------------------------ the runner's ports
+    # ------------------------------------------------------------------ the sweeper's ports
 
     def members(self, sweep: Sweep, limit: int) -> MemberPage:
         found = sorted(sk for sk in self.index(sweep.pk) if sweep.low <= sk <= sweep.high)
@@ -100,26 +130,16 @@ class World:
             rest=sweep.after(taken[-1]) if len(found) > limit else None,
         )
 
-    def prepare(self, members: MemberPage, minute: datetime) -> Sequence[MonitoredTest]:
+    def prepare(self, members: MemberPage, minute: datetime) -> FakePage:
         ids = [key.sk.removeprefix("CON#") for key in members.keys]
-        return [
-            self._turn(connection_id, minute)
+        tests = [
+            self._test(connection_id, minute)
             for connection_id in ids
             if connection_id not in self.paused
             and is_due(connection_id, self.intervals[connection_id], minute)
             and (connection_id, minute) not in self.history
         ]
-
-    def record(self, tested: Sequence[tuple[MonitoredTest, CheckReport]], minute: datetime) -> None:
-        if self.lost_records:
-            self.lost_records -= 1
-            raise TemporarilyUnavailable
-        self.kill_at_record -= 1
-        for number, (trial, report) in enumerate(tested):
-            if self.kill_at_record == 0 and number == len(tested) // 2:
-                raise Killed
-            # The identity's condition: who comes second changes nothing.
-            self.history.setdefault((trial.connection_id, minute), report)
+        return FakePage(self, minute, tests)
 
     async def reached(self) -> bool | None:
         self.canary_asked += 1
@@ -131,7 +151,7 @@ class World:
         self.intervals |= dict.fromkeys(ids, interval)
 
     def delivery(self, size: int = 10) -> list[SweepMessage]:
-        """The next messages of the queue, for the first time."""
+        """The next messages of the queue, delivered for the first time."""
         taken, self.queue = self.queue[:size], self.queue[size:]
         return [SweepMessage(str(number), sweep, 1) for number, (sweep, _) in enumerate(taken)]
 
@@ -143,17 +163,17 @@ class World:
             if is_due(connection_id, interval, minute)
         }
 
-    def _turn(self, connection_id: str, minute: datetime) -> Turn:
+    def _test(self, connection_id: str, minute: datetime) -> FakeTest:
         answer = self.answers.get(connection_id, passed)
 
-        def answered() -> CheckReport:
-            self.dialled[connection_id, minute] += 1
+        def result() -> CheckReport:
+            self.dialed[connection_id, minute] += 1
             return answer()
 
-        return Turn(
+        return FakeTest(
             connection_id,
-            answered,
-            frozenset({self.place_of(connection_id)}),
+            result,
+            frozenset({self.target_of(connection_id)}),
             seconds=self.seconds.get(connection_id, 0.0),
         )
 

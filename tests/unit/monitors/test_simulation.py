@@ -5,11 +5,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 
+from patchbay.connections.health_state import (
+    AnnouncementType,
+    HealthObservation,
+    HealthState,
+    next_state,
+)
 from patchbay.connections.health_status import HealthStatus
-from patchbay.connections.state import Observation, State, Transition, next_state
 from patchbay.connections.wheel import MINUTES_OF, on_the_wheel
-from patchbay.monitors.wheel import Sweep, due_slots
-from tests.unit.monitors.test_wheel import connection_ids
+from patchbay.monitors.wheel import Sweep
+from tests.unit.monitors.test_wheel import connection_ids, slots_of
 
 START = datetime(2026, 2, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -35,13 +40,13 @@ def test_thirty_days_of_outages_are_each_told_once() -> None:
         place = on_the_wheel(one, interval)
         index[place["monitor_slot_pk"]].append((place["monitor_slot_sk"], one))
     down = {one: outages(chance) for one in intervals}
-    states = dict.fromkeys(intervals, State())
+    states = dict.fromkeys(intervals, HealthState())
     tests = dict.fromkeys(intervals, 0)
-    told: dict[str, list[tuple[Transition, datetime]]] = {one: [] for one in intervals}
+    told: dict[str, list[tuple[AnnouncementType, datetime]]] = {one: [] for one in intervals}
     # When thirty days go by
     for number in range(DAYS * 24 * 60):
         minute = START + number * MINUTE
-        for slot in due_slots(minute, LANES):
+        for slot in slots_of(minute, LANES):
             sweep = Sweep.of(slot, minute)
             for sort_key, one in index.get(sweep.pk, ()):
                 if not sweep.low <= sort_key <= sweep.high:
@@ -51,10 +56,10 @@ def test_thirty_days_of_outages_are_each_told_once() -> None:
                 fails = fails or chance.random() < 0.001
                 status = HealthStatus.ERROR if fails else HealthStatus.CONNECTED
                 tests[one] += 1
-                step = next_state(states[one], Observation(minute, status, 5), monitored=True)
+                step = next_state(states[one], HealthObservation(minute, status, 5), monitored=True)
                 assert step is not None
                 states[one] = step.state
-                told[one] += [(transition, minute) for transition in step.transitions]
+                told[one] += [(transition, minute) for transition in step.announced]
     # Then each connection was tested once per interval
     assert tests == {one: DAYS * 1440 // MINUTES_OF[i] for one, i in intervals.items()}
     for one, interval in intervals.items():
@@ -64,7 +69,7 @@ def test_thirty_days_of_outages_are_each_told_once() -> None:
         for (failing, at), (recovered, back), (begin, end) in zip(
             told[one][::2], told[one][1::2], down[one], strict=True
         ):
-            assert (failing, recovered) == (Transition.FAILING, Transition.RECOVERED)
+            assert (failing, recovered) == (AnnouncementType.FAILING, AnnouncementType.RECOVERED)
             assert begin <= at < begin + 3 * every
             # A lost packet in the recovery makes it wait for two successes more.
             assert end <= back < end + 5 * every

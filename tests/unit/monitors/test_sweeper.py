@@ -11,7 +11,7 @@ import pytest
 from patchbay.checks.report import CheckReport
 from patchbay.monitors.dispatcher import Dispatcher
 from patchbay.monitors.sweep_queue import SweepMessage
-from patchbay.monitors.sweeper import PART, Sweeper, SweepLimits, SweepResult
+from patchbay.monitors.sweeper import SMALL_SWEEP, Sweeper, SweepLimits, SweepResult
 from patchbay.monitors.wheel import Slot, Sweep
 from tests.unit.monitors.doubles import Killed, World, every_interval, failed, passed
 from tests.unit.monitors.test_wheel import connection_ids
@@ -74,7 +74,7 @@ def test_a_slot_is_tested_page_by_page_to_its_end() -> None:
     here = minutely(103)
     swept = sweep(here, [first()])
     assert set(here.history) == here.expected([NOON])
-    assert set(here.dialled.values()) == {1}
+    assert set(here.dialed.values()) == {1}
     assert len(swept.reports) == 103
     assert (swept.failed, swept.handed_back, here.queue) == ([], 0, [])
 
@@ -91,7 +91,7 @@ def test_a_message_that_comes_twice_dials_and_records_once() -> None:
     here = minutely(30)
     for _ in range(2):
         sweep(here, [first()])
-    assert set(here.dialled.values()) == {1}
+    assert set(here.dialed.values()) == {1}
     # And at the same time, where both may dial, it is still one test in the history.
     both = minutely(30)
     sweep(both, [first(), first()])
@@ -104,7 +104,7 @@ def test_who_is_paused_or_moved_meanwhile_is_not_tested() -> None:
     here.paused.add(gone)
     page = here.members(WHOLE, 10)
     here.intervals[moved] = "24h"
-    assert {trial.connection_id for trial in here.prepare(page, NOON)} == set(rest)
+    assert {test.connection_id for test in here.prepare(page, NOON).tests} == set(rest)
 
 
 def test_a_page_whose_recording_ends_the_process_is_finished_by_the_next_delivery() -> None:
@@ -165,7 +165,7 @@ def test_what_does_not_fit_into_the_time_goes_back_to_the_queue() -> None:
     assert len(here.members(rest, 1000).keys) == 63
     drain(here)
     assert set(here.history) == here.expected([NOON])
-    assert set(here.dialled.values()) == {1}
+    assert set(here.dialed.values()) == {1}
 
 
 def test_a_run_that_is_out_of_time_at_once_loses_nothing() -> None:
@@ -187,7 +187,7 @@ def test_a_slot_of_which_every_target_hangs_is_handed_back_in_time() -> None:
     # Then every page that has begun has ended, and the rest is a sweep again
     assert (swept.failed, swept.handed_back) == ([], 1)
     tested = {one for one, _ in here.history}
-    assert set(here.dialled) == set(here.history)
+    assert set(here.dialed) == set(here.history)
     assert len(tested) >= 15
     [(rest, _)] = here.queue
     assert len(here.members(rest, 1000).keys) == 80 - len(tested)
@@ -223,7 +223,7 @@ def test_a_sweep_that_comes_again_is_cut_into_small_ones_and_those_into_single_o
     here = minutely(60)
     assert sweep(here, [first(attempts=2)]).reports == []
     sizes = [len(here.members(part, 1000).keys) for part, _ in here.queue]
-    assert sizes == [PART, PART, 10]
+    assert sizes == [SMALL_SWEEP, SMALL_SWEEP, 10]
     small = here.queue[-1][0]
     here.queue.clear()
     sweep(here, [first(small, attempts=2)])
@@ -241,7 +241,7 @@ def test_a_first_failure_is_looked_at_again_and_a_success_excuses_it() -> None:
     here.answers[one] = lambda: next(answers)
     sweep(here, [first()], replace(QUICK, test_ms=5000))
     assert here.history[one, NOON].passed
-    assert here.dialled[one, NOON] == 2
+    assert here.dialed[one, NOON] == 2
 
 
 def test_a_failure_that_lasts_is_recorded_after_two_more_looks() -> None:
@@ -250,7 +250,7 @@ def test_a_failure_that_lasts_is_recorded_after_two_more_looks() -> None:
     here.answers[one] = lambda: failed("provider_error")
     sweep(here, [first()], replace(QUICK, test_ms=6000))
     assert here.history[one, NOON].code == "provider_error"
-    assert here.dialled[one, NOON] == 3
+    assert here.dialed[one, NOON] == 3
 
 
 @pytest.mark.parametrize("code", ["auth_invalid", "rate_limited", "config_invalid", "tls_error"])
@@ -259,7 +259,7 @@ def test_what_a_second_can_not_change_is_not_looked_at_again(code: str) -> None:
     [one] = here.intervals
     here.answers[one] = lambda: failed(code)  # type: ignore[arg-type]  # a code as a text
     sweep(here, [first()], replace(QUICK, test_ms=6000))
-    assert here.dialled[one, NOON] == 1
+    assert here.dialed[one, NOON] == 1
 
 
 def unreached(count: int, down: int) -> World:
@@ -291,7 +291,7 @@ def test_a_few_that_are_not_reached_are_their_own_fault() -> None:
 
 def test_a_provider_that_is_down_is_one_place_however_many_use_it() -> None:
     here = unreached(20, down=20)
-    here.place_of = lambda _: "https://api.example.com:443"
+    here.target_of = lambda _: "https://api.example.com:443"
     sweep(here, [first()])
     assert blamed(here) == 20
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patchbay.connection_tests import identity
 from patchbay.connections.wheel import (
     MINUTES_OF,
     PLACES,
@@ -19,14 +20,13 @@ from patchbay.connections.wheel import (
 )
 from patchbay.monitors.wheel import (
     MAX_LANES,
+    Slot,
     Sweep,
     due_minutes,
     due_phases,
-    due_slots,
     lane_of,
     lane_of_sort_key,
     minute_of,
-    stamp_of_test,
 )
 from patchbay.platform.ids import Stamp, is_id
 
@@ -45,6 +45,11 @@ def connection_ids(count: int) -> list[str]:
     return [Stamp(NOON, number.to_bytes(10)).id("con") for number in range(count)]
 
 
+def slots_of(minute: datetime, lanes: int) -> list[Slot]:
+    """All slots that are due at a minute: as many as intervals times lanes."""
+    return [Slot(*phase, lane, lanes) for phase in due_phases(minute) for lane in range(lanes)]
+
+
 @given(connection_id=ids, interval=intervals, start=minutes)
 def test_a_connection_is_due_exactly_once_in_any_span_of_its_interval(
     connection_id: str, interval: str, start: datetime
@@ -60,7 +65,7 @@ def test_who_is_due_is_in_exactly_one_slot_of_the_minute_whatever_the_lanes(
     index = on_the_wheel(connection_id, interval)
     holding = [
         slot
-        for slot in due_slots(minute, lanes)
+        for slot in slots_of(minute, lanes)
         if (sweep := Sweep.of(slot, minute)).pk == index["monitor_slot_pk"]
         and sweep.low <= index["monitor_slot_sk"] <= sweep.high
     ]
@@ -70,7 +75,7 @@ def test_who_is_due_is_in_exactly_one_slot_of_the_minute_whatever_the_lanes(
 
 @given(lanes=lane_counts)
 def test_the_lanes_of_a_phase_cover_every_place_and_do_not_overlap(lanes: int) -> None:
-    slots = [slot for slot in due_slots(NOON, lanes) if slot.interval == "1m"]
+    slots = [slot for slot in slots_of(NOON, lanes) if slot.interval == "1m"]
     bounds = [(int(slot.low, 16), int(slot.high[:4], 16)) for slot in slots]
     assert bounds[0][0] == 0
     assert bounds[-1][1] == PLACES - 1
@@ -96,7 +101,7 @@ def test_what_is_left_after_a_member_begins_right_behind_it(
     connection_id: str, interval: str, minute: datetime, lanes: int
 ) -> None:
     sort_key = slot_sk(connection_id)
-    for slot in due_slots(minute, lanes):
+    for slot in slots_of(minute, lanes):
         rest = Sweep.of(slot, minute).after(sort_key)
         assert rest.low > sort_key
         assert rest.low < sort_key[:-1] + chr(ord(sort_key[-1]) + 1)
@@ -104,13 +109,13 @@ def test_what_is_left_after_a_member_begins_right_behind_it(
 
 @given(minute=minutes, lanes=lane_counts)
 def test_a_sweep_is_read_as_it_was_written(minute: datetime, lanes: int) -> None:
-    for slot in due_slots(minute, lanes):
+    for slot in slots_of(minute, lanes):
         sweep = Sweep.of(slot, minute)
         assert Sweep.decode(sweep.encode()) == sweep
 
 
 def test_there_are_320_slots_at_most_in_a_minute() -> None:
-    assert len(list(due_slots(NOON, MAX_LANES))) == 320
+    assert len(slots_of(NOON, MAX_LANES)) == 320
     assert len(list(due_phases(NOON))) == 5
 
 
@@ -118,13 +123,17 @@ def test_there_are_320_slots_at_most_in_a_minute() -> None:
 def test_a_test_has_one_id_by_connection_and_minute(
     connection_id: str, other: str, minute: datetime
 ) -> None:
-    mine = stamp_of_test(connection_id, minute)
-    assert is_id("tst", mine.id("tst"))
-    assert mine == stamp_of_test(connection_id, minute)
-    assert mine.id("tst") != stamp_of_test(connection_id, minute + MINUTE).id("tst")
+    def test_of(connection_id: str, minute: datetime) -> identity.TestIdentity:
+        subject = identity.TestSubject.connection("org_1", connection_id)
+        return identity.TestIdentity.scheduled(subject, minute)
+
+    mine = test_of(connection_id, minute)
+    assert is_id("tst", mine.test_id)
+    assert mine == test_of(connection_id, minute)
+    assert mine.test_id != test_of(connection_id, minute + MINUTE).test_id
     if other != connection_id:
-        assert mine.id("tst") != stamp_of_test(other, minute).id("tst")
-    assert mine.now == minute
+        assert mine.test_id != test_of(other, minute).test_id
+    assert mine.at == minute
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from patchbay.alerts.model import NewAlertRule
+from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.connections.model import NewConnection
 from patchbay.platform.validation import problems_of
 from patchbay.registry.manifest import Manifest
@@ -84,7 +84,7 @@ def models() -> dict[str, type[BaseModel]]:
     """What requests are read as, and what is in some of them."""
     found: list[type[BaseModel]] = [Manifest, NewConnection, NewAlertRule]
     for name in FUNCTIONS:
-        for route in importlib.import_module(name).api.declared:
+        for route in importlib.import_module(name).api.routes:
             found += filter(None, (route.body, route.query))
     return {model.__name__: model for model in found}
 

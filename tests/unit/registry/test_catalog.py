@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 import pytest
 from semver import Version
 
-from patchbay.checks.auth_config import secret_names
 from patchbay.checks.kinds.http import HttpProbe
-from patchbay.checks.plan import CheckTarget, Plan, compile_plan, plan_problems
+from patchbay.checks.plan import Plan
 from patchbay.egress.ports import ALLOWED_PORTS
 from patchbay.platform.ids import new_id
 from patchbay.platform.json_schema import document_problems
 from patchbay.registry.model import Integration, NewIntegration, TrustTier, Visibility
 from patchbay.registry.publishing import problems_of
+from patchbay.registry.recipes import recipe_of_draft
 
 NOW: Final = datetime(2026, 2, 17, 10, tzinfo=UTC)
 FILES: Final = sorted((Path(__file__).parents[3] / "catalog").glob("*.json"))
@@ -160,14 +160,10 @@ def sample_variables(entry: Entry, schema: Mapping[str, Any]) -> dict[str, objec
 def plan_of(entry: Entry) -> Plan:
     """The plan of a test of an endpoint that gives a value for everything it is asked for."""
     draft = draft_of(entry)
-    return compile_plan(
-        CheckTarget(
-            manifest=draft.manifest,
-            auth_config=draft.auth_config,
-            variables_schema=draft.variables_schema,
-            variables=sample_variables(entry, draft.variables_schema),
-            secrets=dict.fromkeys(secret_names(draft.auth_config, draft.manifest), SECRET),
-        )
+    recipe = recipe_of_draft(draft)
+    return recipe.plan(
+        sample_variables(entry, draft.variables_schema),
+        dict.fromkeys(recipe.secret_names, SECRET),
     )
 
 
@@ -196,7 +192,7 @@ def test_an_entry_is_the_body_of_a_create(entry: Entry) -> None:
 
 @each_entry
 def test_an_entry_can_be_published(entry: Entry) -> None:
-    assert problems_of(draft_of(entry), plan_problems) == []
+    assert problems_of(draft_of(entry)) == []
     assert Version.is_valid(entry.version)
 
 

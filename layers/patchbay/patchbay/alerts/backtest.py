@@ -1,7 +1,7 @@
-"""When a rule would have fired: the same decision, at the end of each hour of the past.
+"""When a rule would have fired: the same decision, made at the end of each hour of the past.
 
-Hour buckets are what is kept of the past for spaces and types. For connections, whose counts are in
-no bucket, the space's newest single events are folded into hours in the same way.
+Spaces and types are judged by their hour buckets. Buckets do not count by connection, so for
+connections the newest single events of the space are folded into hours.
 """
 
 from collections import defaultdict
@@ -20,18 +20,10 @@ from patchbay.alerts.condition_results import (
     evaluate_staleness,
     evaluate_success_rate,
 )
-from patchbay.alerts.model import (
-    AlertSubject,
-    Backtest,
-    BacktestFiring,
-    ConnectionDown,
-    NewAlertRule,
-    NoticeKind,
-    Stale,
-    SubjectKind,
-    SuccessRate,
-)
-from patchbay.alerts.space_snapshot import ONE_HOUR, blames_us, tally_of
+from patchbay.alerts.conditions import AlertSubject, ConnectionDown, Stale, SubjectKind, SuccessRate
+from patchbay.alerts.model import Backtest, BacktestFiring, NoticeKind
+from patchbay.alerts.rule_model import NewAlertRule
+from patchbay.alerts.space_snapshot import ONE_HOUR, may_hide_successes, tally_of
 from patchbay.alerts.state_machine import AlertPhase, RuleTiming, SubjectState, decide
 from patchbay.connections.health_status import HealthStatus
 from patchbay.health.buckets import Bucket
@@ -53,20 +45,20 @@ class SubjectHour:
     last_success_at: datetime | None = None
     faulty: bool = False
     tested: HealthStatus | None = None
-    """What its last test of the hour said."""
+    """The health that its last test of the hour showed."""
 
 
 @dataclass(slots=True)
 class HourlyHistory:
-    """The hours of a rule's subjects from `start`, without gaps; `notes` on what is missing."""
+    """The hours of a rule's subjects from `start`, without gaps. `notes` say what is missing."""
 
     start: datetime
     hours: dict[AlertSubject, list[SubjectHour]]
     notes: list[str] = field(default_factory=list)
 
 
-class _Counter:
-    """Counts over any run of hours in constant time."""
+class _RunningCounts:
+    """Counts of any run of hours in constant time."""
 
     def __init__(self, hours: Sequence[SubjectHour]) -> None:
         self._success = [0, *accumulate(hour.success for hour in hours)]
@@ -86,12 +78,12 @@ class _Counter:
 def read_history(
     rule: NewAlertRule, events: EventStore, space_id: str, now: datetime, days: int
 ) -> HourlyHistory:
-    """Reads what the rule would have looked at, and as much before as its windows are long."""
+    """Reads the hours that a rule would have looked at, including windows before the first day."""
     start = floor_to_hour(now) - timedelta(days=days) - _lead(rule)
     length = (floor_to_hour(now) - start) // ONE_HOUR
     condition = rule.condition
     if isinstance(condition, ConnectionDown) or condition.of_connections:
-        return _past_of_connections(rule, events, space_id, now, start, length)
+        return _history_of_connections(rule, events, space_id, now, start, length)
     counts = events.counts_since(space_id, start, hourly=True)
     buckets = [(period.start, bucket) for period, bucket in counts.items() if period.start < now]
     subjects = _subjects(rule, (bucket for _, bucket in buckets), space_id)
@@ -99,33 +91,35 @@ def read_history(
     for at, bucket in buckets:
         position = (at - start) // ONE_HOUR
         if position >= length:
-            continue  # the hour that is not over
+            continue  # this hour is not over
         for subject in subjects:
             tally = tally_of(bucket, subject)
             hour = hours[subject][position]
             hour.success += tally.success
             hour.errors += tally.errors
             hour.last_success_at = _later(hour.last_success_at, tally.last_success_at)
-            hour.faulty = hour.faulty or blames_us(bucket, subject)
+            hour.faulty = hour.faulty or may_hide_successes(bucket, subject)
     return HourlyHistory(start, hours)
 
 
-def backtest(rule: NewAlertRule, past: HourlyHistory, days: int) -> Backtest:
-    """Pure: the alerts of all subjects, oldest first."""
+def backtest(rule: NewAlertRule, history: HourlyHistory, days: int) -> Backtest:
+    """The alerts that a rule would have raised, oldest first. Pure."""
     lead = _lead(rule) // ONE_HOUR
-    since = past.start + _lead(rule)
+    since = history.start + _lead(rule)
     firings: list[BacktestFiring] = []
-    for subject, hours in past.hours.items():
-        firings += _firings(rule, subject, hours, past.start, lead)
+    for subject, hours in history.hours.items():
+        firings += _firings(rule, subject, hours, history.start, lead)
     firings.sort(key=lambda firing: (firing.fired_at, firing.subject.key()))
-    notes = [*past.notes, *_notes(rule)]
+    notes = [*history.notes, *_notes(rule)]
     if len(firings) > MAX_FIRINGS:
-        notes.append(f"It would have fired {len(firings)} times; the first {MAX_FIRINGS} are told.")
+        notes.append(
+            f"It would have fired {len(firings)} times; the first {MAX_FIRINGS} are listed."
+        )
     return Backtest(
         since=since,
         until=since + timedelta(days=days),
         resolution_seconds=int(ONE_HOUR.total_seconds()),
-        subjects=len(past.hours),
+        subjects=len(history.hours),
         firings=firings[:MAX_FIRINGS],
         notes=notes,
     )
@@ -139,7 +133,7 @@ def _firings(
     lead: int,
 ) -> list[BacktestFiring]:
     timing, state = RuleTiming.of(rule), SubjectState()
-    counter = _Counter(hours)
+    counter = _RunningCounts(hours)
     found: list[BacktestFiring] = []
     last_success: datetime | None = None
     status = HealthStatus.UNKNOWN
@@ -151,7 +145,7 @@ def _firings(
             continue
         end = position + 1
         now = start + end * ONE_HOUR
-        seen = _observed(
+        result = _judged(
             rule,
             counter,
             end,
@@ -161,10 +155,10 @@ def _firings(
             now,
             firing=state.phase is AlertPhase.FIRING,
         )
-        step = decide(timing, state, seen.status, now)
-        if step.state.is_open and not state.is_open:
+        transition = decide(timing, state, result.status, now)
+        if transition.state.is_open and not state.is_open:
             opened_at = now
-        if step.notice is NoticeKind.FIRING:
+        if transition.notice is NoticeKind.FIRING:
             found.append(
                 BacktestFiring(
                     subject=subject,
@@ -172,21 +166,21 @@ def _firings(
                     fired_at=now,
                     resolved_at=None,
                     reminders=0,
-                    summary=seen.summary,
+                    summary=result.summary,
                 )
             )
-        elif step.notice is not None:
-            change: dict[str, object] = {"reminders": step.state.reminders}
-            if step.notice is NoticeKind.RESOLVED:
+        elif transition.notice is not None:
+            change: dict[str, object] = {"reminders": transition.state.reminders}
+            if transition.notice is NoticeKind.RESOLVED:
                 change = {"resolved_at": now}
             found[-1] = found[-1].model_copy(update=change)
-        state = step.state
+        state = transition.state
     return found
 
 
-def _observed(
+def _judged(
     rule: NewAlertRule,
-    counter: _Counter,
+    counter: _RunningCounts,
     end: int,
     last_success: datetime | None,
     status: HealthStatus,
@@ -201,13 +195,13 @@ def _observed(
             long = counter.counts(end, condition.long_window)
             return evaluate_success_rate(condition, short, long, firing=firing)
         case Stale() as condition:
-            activity = LastSuccess(last_success, complete=not counter.faulty(end, condition.after))
-            return evaluate_staleness(condition, activity, WatchTimes(start, start), now)
+            success = LastSuccess(last_success, complete=not counter.faulty(end, condition.after))
+            return evaluate_staleness(condition, success, WatchTimes(start, start), now)
         case ConnectionDown():
             return evaluate_connection(status)
 
 
-def _past_of_connections(
+def _history_of_connections(
     rule: NewAlertRule,
     events: EventStore,
     space_id: str,
@@ -217,13 +211,13 @@ def _past_of_connections(
 ) -> HourlyHistory:
     only = rule.condition.connection_id
     read = _read_events(events, space_id, now, start, only)
-    past = HourlyHistory(start, {})
+    history = HourlyHistory(start, {})
     if len(read) == MAX_EVENTS_READ:
         reached = to_text(read[-1].occurred_at)
-        past.notes.append(f"Of connections, events before {reached} were too many to be read.")
+        history.notes.append(f"There were too many events to read those before {reached}.")
     if events.oldest(now) > start:
         kept_since = to_text(events.oldest(now))
-        past.notes.append(f"Of connections, single events are kept since {kept_since} only.")
+        history.notes.append(f"Connections are judged by single events, kept since {kept_since}.")
     hours: dict[str, list[SubjectHour]] = defaultdict(
         lambda: [SubjectHour() for _ in range(length)]
     )
@@ -242,17 +236,17 @@ def _past_of_connections(
             hour.last_success_at = _later(hour.last_success_at, event.occurred_at)
         if event.integration_type is IntegrationType.CONNECTION_TEST:
             hour.tested = HealthStatus.CONNECTED if passed else HealthStatus.ERROR
-    past.hours = {
+    history.hours = {
         AlertSubject(kind=SubjectKind.CONNECTION, id=connection_id): own
         for connection_id, own in hours.items()
     }
-    return past
+    return history
 
 
 def _read_events(
     events: EventStore, space_id: str, now: datetime, start: datetime, only: str | None
 ) -> list[Event]:
-    """The newest events since `start`, newest first, up to 10,000."""
+    """The newest events since `start`, newest first, at most 10,000."""
     found: list[Event] = []
     position: Mapping[str, str] | None = None
     while len(found) < MAX_EVENTS_READ:
@@ -288,7 +282,7 @@ def _subjects(rule: NewAlertRule, buckets: Iterable[Bucket], space_id: str) -> l
 
 
 def _lead(rule: NewAlertRule) -> timedelta:
-    """How long before the first hour that is judged the windows reach."""
+    """How far the windows reach back before the first hour that is judged."""
     match rule.condition:
         case SuccessRate() as condition:
             return max(condition.long_window, ONE_HOUR)
@@ -299,14 +293,16 @@ def _lead(rule: NewAlertRule) -> timedelta:
 
 
 def _notes(rule: NewAlertRule) -> list[str]:
-    notes = ["An evaluation each minute looks at unfinished hours too, and sees more."]
+    notes = ["Real evaluations run each minute and also see the unfinished hour."]
     condition = rule.condition
     if isinstance(condition, SuccessRate) and condition.short_window < ONE_HOUR:
         notes.append("Windows of less than an hour were judged as an hour.")
     if isinstance(condition, Stale) and condition.after < ONE_HOUR:
-        notes.append("Silences within an hour were not seen.")
+        notes.append("Silence of less than an hour was not seen.")
     if isinstance(condition, ConnectionDown):
-        notes.append("The health at each hour's end is that of the last test; one failure counts.")
+        notes.append(
+            "The health at the end of each hour is that of the last test: one failure counts."
+        )
     return notes
 
 

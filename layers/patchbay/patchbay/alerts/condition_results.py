@@ -1,21 +1,18 @@
-"""What a condition sees of its subject: pure, from counts and times to a status and a sentence."""
+"""How a condition is judged: pure functions from counts and times to a status and a sentence."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from patchbay.alerts.model import Stale, SuccessRate
+from patchbay.alerts.conditions import Stale, SuccessRate
 from patchbay.alerts.state_machine import ConditionStatus
-from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.health.summary import success_rate
 from patchbay.platform.clock import to_text
-
-_DOWN: Final = frozenset({HealthStatus.DISCONNECTED, HealthStatus.ERROR})
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionResult:
-    """A status, and why in one sentence of our own words."""
+    """The status of a condition, and the reason in one sentence without a tenant's own words."""
 
     status: ConditionStatus
     summary: str
@@ -23,7 +20,7 @@ class ConditionResult:
 
 @dataclass(frozen=True, slots=True)
 class WindowCounts:
-    """Events in a window; platform faults are in neither."""
+    """The events in a window, without platform faults."""
 
     success: int = 0
     errors: int = 0
@@ -33,63 +30,72 @@ class WindowCounts:
         return self.success + self.errors
 
     def is_below(self, percent: float) -> bool:
-        """Compared in whole numbers: a rate that is rounded up for display is still below."""
+        """Whether the success rate is below `percent`.
+
+        Compares whole numbers: a rate that only rounds up to the threshold is still below it.
+        """
         return self.success * 10_000 < round(percent * 100) * self.total
 
 
 @dataclass(frozen=True, slots=True)
 class LastSuccess:
-    """The last success that was found in a window.
+    """The last success that was found in a window, None if none was found.
 
-    `complete` says that the whole window was seen and that none of our own tests failed through
-    us in it: only then does no success mean that there was none.
+    `complete` is whether the whole window was read and has no platform fault. Only then does None
+    mean that there was no success.
     """
 
-    last_success_at: datetime | None = None
+    at: datetime | None = None
     complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class WatchTimes:
-    """Since when a rule watches, and since when its space is awake: it may have been paused.
+    """Since when a rule watches, and since when its space is active, for it may have been paused.
 
-    The space's last change stands for the latter, so any edit of it starts a silence anew.
+    The space's last change stands for the latter, so every edit of the space restarts the wait.
     """
 
     since: datetime
-    awake_since: datetime
+    active_since: datetime
 
 
 def evaluate_success_rate(
     condition: SuccessRate, short: WindowCounts, long: WindowCounts, *, firing: bool
 ) -> ConditionResult:
-    """Below in both windows. While an alert fires, below the recovery threshold."""
+    """Breached if both windows are below the threshold; of a firing alert, the recovery
+    threshold."""
     if short.total < condition.minimum_events:
-        summary = (
-            f"{short.total} events in the short window are fewer than {condition.minimum_events}."
+        return ConditionResult(
+            ConditionStatus.NO_DATA,
+            f"The short window has {short.total} events, fewer than {condition.minimum_events}.",
         )
-        return ConditionResult(ConditionStatus.NO_DATA, summary)
     limit = condition.threshold
     if firing and condition.recovery_threshold is not None:
         limit = condition.recovery_threshold
     below = short.is_below(limit) and long.is_below(limit)
-    rates = f"{_rate(short)} % ({short.total} events) and {_rate(long)} % ({long.total} events)"
-    word = "is below" if below else "is not below"
     return ConditionResult(
         ConditionStatus.BREACH if below else ConditionStatus.CLEAR,
-        f"The success rate of the short and the long window, {rates}, {word} {limit:g} %.",
+        f"The success rate is {'below' if below else 'not below'} {limit:g}%: "
+        f"{_rate(short)}% of {short.total} events in the short window, "
+        f"{_rate(long)}% of {long.total} in the long one.",
     )
 
 
 def evaluate_staleness(
-    condition: Stale, activity: LastSuccess, watched: WatchTimes, now: datetime
+    condition: Stale, success: LastSuccess, watch: WatchTimes, now: datetime
 ) -> ConditionResult:
-    last = activity.last_success_at
-    if last is not None and now - last <= condition.after:
-        return ConditionResult(ConditionStatus.CLEAR, f"The last success was at {to_text(last)}.")
-    if not activity.complete:
-        return ConditionResult(ConditionStatus.NO_DATA, "Not all of the time was seen.")
-    if now - max(last or watched.since, watched.awake_since) <= condition.after:
+    """Breached if there was no success for longer than the condition allows."""
+    if success.at is not None and now - success.at <= condition.after:
+        return ConditionResult(
+            ConditionStatus.CLEAR, f"The last success was at {to_text(success.at)}."
+        )
+    if not success.complete:
+        return ConditionResult(
+            ConditionStatus.NO_DATA,
+            "Part of the time could not be judged: a success may be missing.",
+        )
+    if now - max(success.at or watch.since, watch.active_since) <= condition.after:
         return ConditionResult(ConditionStatus.NO_DATA, "It is too soon to tell.")
     return ConditionResult(
         ConditionStatus.BREACH, f"There was no success for {_span(condition.after_seconds)}."
@@ -97,7 +103,8 @@ def evaluate_staleness(
 
 
 def evaluate_connection(status: HealthStatus) -> ConditionResult:
-    if status in _DOWN:
+    """Breached if the connection is failing."""
+    if status in FAILING:
         return ConditionResult(
             ConditionStatus.BREACH, f"The connection's health is {status.value}."
         )

@@ -1,46 +1,56 @@
 """The evaluation of all rules, each minute.
 
-1. The sparse index tells which spaces have rules to evaluate: without rules, one query a lane.
-2. Spaces are evaluated side by side. Each reads its rules, their states and what the rules ask
-   for, decides, and writes what changed; a space that fails stops no other.
-3. When the time runs out, the next evaluation goes on where this one stopped. A space that has more
-   to write than there is time for is cut short: what it has written needs no writing again, so it
-   ends in some minutes and keeps no other space from its turn.
+1. The sparse index lists the spaces that have rules to evaluate. Without rules, an evaluation costs
+   one query a lane.
+2. Spaces are evaluated side by side. For each, an evaluation reads its rules, their states, and
+   what the rules look at, decides, and writes what has changed. A space that fails stops no other.
+3. When the time runs out, the next evaluation goes on where this one stopped. A space with more to
+   write than there is time for is cut short: what is written need not be written again, so such a
+   space is done after some minutes and holds up no other space.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice, takewhile
 from typing import Final
 
-from patchbay.alerts.keys import LANES, TrackedSubject
-from patchbay.alerts.model import AlertResolution, AlertRule
+from patchbay.alerts.keys import LANES
+from patchbay.alerts.model import AlertResolution
+from patchbay.alerts.rule_model import AlertRule
+from patchbay.alerts.rule_store import START, EvaluationPosition, RuleStore
 from patchbay.alerts.space_snapshot import SpaceSnapshot
-from patchbay.alerts.state_machine import AlertPhase, RuleTiming, close, decide
+from patchbay.alerts.state_machine import (
+    AlertPhase,
+    RuleTiming,
+    TrackedSubject,
+    close,
+    decide,
+)
 from patchbay.alerts.store import AlertStore
+from patchbay.alerts.watched_connections import WatchedConnections
 from patchbay.health.store import EventStore
 from patchbay.platform.dynamodb import Key
-from patchbay.platform.logging import logger
+from patchbay.platform.logging import log_exception
 from patchbay.tenancy.store import TenancyStore
 
 _WORKERS: Final = 8
-_BATCH: Final = 32
+BATCH: Final = 32
 """Spaces between two looks at the clock."""
 
 RESERVE_SECONDS: Final = 12.0
-"""What the slowest batch may still take: a table that hangs ends a call within 9 s."""
+"""What the slowest batch may still take: a call to a table that hangs ends within 9 s."""
 
 type InTime = Callable[[], bool]
 
 type Wake = Callable[[Sequence[Key]], None]
-"""Tells the sender which deliveries are new; the outbox has them, whatever becomes of it."""
+"""Wakes the notifier for new deliveries. If that fails, it finds them in the outbox."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """What one evaluation came to."""
+    """What one evaluation did."""
 
     spaces: int
     failed: int
@@ -60,142 +70,165 @@ class Evaluator:
     """Evaluates the rules of all spaces."""
 
     def __init__(
-        self, store: AlertStore, events: EventStore, tenants: TenancyStore, wake: Wake
+        self,
+        rules: RuleStore,
+        alerts: AlertStore,
+        connections: WatchedConnections,
+        events: EventStore,
+        tenants: TenancyStore,
+        wake: Wake,
     ) -> None:
-        self._store = store
+        self._rules = rules
+        self._alerts = alerts
+        self._connections = connections
         self._events = events
         self._tenants = tenants
         self._wake = wake
 
     def run(self, now: datetime, seconds_left: Callable[[], float]) -> EvaluationReport:
-        """`now` is the scheduled minute; `seconds_left` what the function may still run."""
+        """Evaluates all spaces. `now` is the scheduled minute; `seconds_left` returns how long the
+        function may still run."""
         done = failed = notifications = 0
-        lane, after = self._store.position()
-        resumed = (lane, after) != (0, "")
+        start = self._rules.position()
 
         def in_time() -> bool:
             return seconds_left() >= RESERVE_SECONDS
 
-        for position, batch in self._batches(lane, after):
+        for position, batch in self._batches(start):
             if not in_time():
-                self._store.keep_position(*position)
+                self._rules.keep_position(position)
                 return EvaluationReport(done, failed, notifications, finished=False)
             for keys in self._side_by_side(batch, now, in_time):
                 done += 1
                 failed += keys is None
                 notifications += len(keys or ())
-        if resumed:
-            self._store.forget_position()
+        if start != START:
+            self._rules.forget_position()
         return EvaluationReport(done, failed, notifications, finished=in_time())
 
     def evaluate_space(
         self, space_id: str, now: datetime, in_time: InTime = lambda: True
     ) -> list[Key]:
-        """The deliveries that came of it; what is not decided in time is left as it was."""
+        """Evaluates the rules of one space and returns the keys of the new deliveries.
+
+        1. Finishes the deletion of marked rules.
+        2. Stops if the space or its organization is paused: there, silence is intended.
+        3. Evaluates each enabled rule. Ends the open alerts of each disabled rule, and takes a
+           disabled rule without open alerts out of the index.
+        4. Wakes the notifier if there are new deliveries.
+
+        What cannot be written in time stays as it was.
+        """
         space = self._tenants.space_by_id(space_id)
         if space is None:
             return []
-        rules = self._store.rules_of(space_id)
-        for rule in rules:
+        rules = []
+        for rule in self._rules.rules_of(space_id):
             if rule.deleting:
-                self._store.finish_deletion(space, rule, now)
-        if space.paused or self._tenants.organization(space.organization_id).paused:
-            return []  # nothing ticks: what is silent or down is so by somebody's wish
-        active = [rule for rule in rules if rule.enabled]
-        standings = self._store.standings(space_id)
-        facts = SpaceSnapshot(self._store, self._events, space, active, now)
-        made: list[Key] = []
-        for rule in rules:
-            own = {key: s for (rule_id, key), s in standings.items() if rule_id == rule.id}
-            if rule.deleting:
-                continue
-            if rule.enabled:
-                made += self._evaluate(rule, own, facts, now, in_time)
-            elif any(standing.state.is_open for standing in own.values()):
-                made += self._close(rule, own.values(), AlertResolution.RULE_DISABLED, now, in_time)
+                self._rules.finish_deletion(space, rule, now)
             else:
-                self._store.unslot(rule)
-        if made:
-            self._wake(made)
-        return made
+                rules.append(rule)
+        if space.paused or self._tenants.organization(space.organization_id).paused:
+            return []
+        tracked = self._alerts.tracked_subjects(space_id)
+        active = [rule for rule in rules if rule.enabled]
+        snapshot = SpaceSnapshot(self._connections, self._events, space, active, now)
+        deliveries: list[Key] = []
+        for rule in rules:
+            own = {key: one for (rule_id, key), one in tracked.items() if rule_id == rule.id}
+            if rule.enabled:
+                deliveries += self._evaluate(rule, own, snapshot, now, in_time)
+            elif any(one.state.is_open for one in own.values()):
+                disabled = AlertResolution.RULE_DISABLED
+                deliveries += self._end_alerts(rule, own.values(), disabled, now, in_time)
+            else:
+                self._rules.stop_watching(rule)
+        if deliveries:
+            self._wake(deliveries)
+        return deliveries
 
     def _evaluate(
         self,
         rule: AlertRule,
-        standings: dict[str, TrackedSubject],
-        facts: SpaceSnapshot,
+        tracked: Mapping[str, TrackedSubject],
+        snapshot: SpaceSnapshot,
         now: datetime,
         in_time: InTime,
     ) -> list[Key]:
-        made: list[Key] = []
+        """Moves each subject of a rule on, and ends the alerts of subjects that are gone."""
+        deliveries: list[Key] = []
         timing = RuleTiming.of(rule)
-        subjects = {subject.key(): subject for subject in facts.subjects(rule, standings.values())}
+        subjects = {subject.key(): subject for subject in snapshot.subjects(rule, tracked.values())}
         for key, subject in subjects.items():
-            standing = standings.get(key, TrackedSubject(subject))
-            state = standing.state
+            before = tracked.get(key, TrackedSubject(subject))
+            state = before.state
             if state.since is not None and now < state.since:
-                continue  # a minute that is told late: what is known is newer
-            seen = facts.observe(rule, subject, firing=state.phase is AlertPhase.FIRING)
-            step = decide(timing, state, seen.status, now)
-            if step.state != state or step.notice:
+                continue  # this minute comes late: the state is newer
+            firing = state.phase is AlertPhase.FIRING
+            result = snapshot.evaluate(rule, subject, firing=firing)
+            transition = decide(timing, state, result.status, now)
+            if transition.state != state or transition.notice:
                 if not in_time():
-                    return made
-                made += self._store.advance(rule, standing, step, seen.summary, now)
-        gone = [standing for key, standing in standings.items() if key not in subjects]
-        return made + self._close(rule, gone, AlertResolution.SUBJECT_GONE, now, in_time)
+                    return deliveries
+                deliveries += self._alerts.advance(rule, before, transition, result.summary, now)
+        gone = [one for key, one in tracked.items() if key not in subjects]
+        return deliveries + self._end_alerts(rule, gone, AlertResolution.SUBJECT_GONE, now, in_time)
 
-    def _close(
+    def _end_alerts(
         self,
         rule: AlertRule,
-        standings: Iterable[TrackedSubject],
+        tracked: Iterable[TrackedSubject],
         resolution: AlertResolution,
         now: datetime,
         in_time: InTime,
     ) -> list[Key]:
-        made: list[Key] = []
-        for standing in standings:
-            if not standing.state.is_open:
+        deliveries: list[Key] = []
+        for one in tracked:
+            if not one.state.is_open:
                 continue
             if not in_time():
                 break
-            since = standing.state.since
+            since = one.state.since
             changed = since is not None and rule.watching_since > since
             why = AlertResolution.RULE_CHANGED if changed and rule.enabled else resolution
-            step = close(standing.state, now)
-            made += self._store.advance(rule, standing, step, _WHY[why], now, why)
-        return made
+            transition = close(one.state, now)
+            deliveries += self._alerts.advance(rule, one, transition, _SUMMARIES[why], now, why)
+        return deliveries
 
-    def _batches(self, first_lane: int, after: str) -> Iterator[tuple[tuple[int, str], list[str]]]:
-        """All spaces in batches, each with the position before it; from this position around."""
-        around = [(first_lane, after), *(((first_lane + n) % LANES, "") for n in range(1, LANES))]
-        for lane, start in [*around, *([(first_lane, "")] if after else [])]:
-            spaces = self._store.watched_spaces(lane, start)
-            if lane == first_lane and not start and after:
+    def _batches(self, start: EvaluationPosition) -> Iterator[tuple[EvaluationPosition, list[str]]]:
+        """All spaces in batches, each with the position before it: from `start` to the last lane,
+        and from the first lane to `start`."""
+        lane, after = start
+        around = [start, *(EvaluationPosition((lane + n) % LANES, "") for n in range(1, LANES))]
+        if after:
+            around.append(EvaluationPosition(lane, ""))
+        for position in around:
+            spaces = self._rules.watched_spaces(position.lane, position.space_id)
+            if after and position == (lane, ""):
                 spaces = takewhile(lambda space_id: space_id <= after, spaces)
-            done = start
-            while batch := list(islice(spaces, _BATCH)):
-                yield (lane, done), batch
+            done = position.space_id
+            while batch := list(islice(spaces, BATCH)):
+                yield EvaluationPosition(position.lane, done), batch
                 done = batch[-1]
 
     def _side_by_side(
         self, spaces: Sequence[str], now: datetime, in_time: InTime
     ) -> Iterator[list[Key] | None]:
-        """The deliveries of each space; None for one that failed."""
+        """The new deliveries of each space, None for a space that failed."""
 
         def guarded(space_id: str) -> list[Key] | None:
             try:
                 return self.evaluate_space(space_id, now, in_time)
             except Exception as error:
-                # Only the type: the text of an unforeseen error may quote a tenant's data.
-                logger.error("evaluation failed", space_id=space_id, error=type(error).__name__)
+                log_exception("evaluation failed", error, space_id=space_id)
                 return None
 
         with ThreadPoolExecutor(_WORKERS) as pool:
             yield from pool.map(guarded, spaces)
 
 
-_WHY: Final = {
-    AlertResolution.RULE_CHANGED: "The rule was changed and does not look at this any more.",
+_SUMMARIES: Final = {
+    AlertResolution.RULE_CHANGED: "The rule was changed and no longer watches this subject.",
     AlertResolution.RULE_DISABLED: "The rule was disabled.",
-    AlertResolution.SUBJECT_GONE: "What the rule looked at is gone or paused.",
+    AlertResolution.SUBJECT_GONE: "The subject of the alert is gone or paused.",
 }

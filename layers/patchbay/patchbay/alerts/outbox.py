@@ -1,9 +1,8 @@
-"""The outbox: what has to be sent, to whom, and what became of each attempt.
+"""The outbox: the deliveries of notifications, with the outcome of each attempt.
 
-    delivery     SPACE#<id>   OUT#<alert id>#<delivery id>  in monitor_slot under OUTBOX#<lane>
-
-A delivery is in the index, under the time at which it is due, as long as it is pending. A claim
-moves that time, under the version that was read: one attempt at a time is under way.
+A pending delivery is in the index, under the time at which it is due. A claim moves that time on
+the condition that the delivery still has the version that was read, so there is one attempt at a
+time.
 """
 
 import hashlib
@@ -12,21 +11,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from patchbay.alerts.keys import INDEX, TrackedSubject, lane_of, space_pk
+from patchbay.alerts.keys import (
+    INDEX,
+    INDEX_PK,
+    INDEX_SK,
+    deliveries_of,
+    deliveries_of_lane_pk,
+    delivery_index,
+    delivery_key,
+    space_of,
+    space_pk,
+)
 from patchbay.alerts.model import (
     Alert,
     AlertResolution,
-    AlertRule,
-    Channel,
     Delivery,
     DeliveryAttempt,
     DeliveryStatus,
     NoticeKind,
 )
+from patchbay.alerts.rule_model import AlertRule, Channel
+from patchbay.alerts.state_machine import TrackedSubject
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable, to_text
 from patchbay.platform.cursor import CursorSeal
-from patchbay.platform.dynamodb import ConditionFailed, Item, Key, Table, Update, equals
+from patchbay.platform.dynamodb import AFTER_ALL, ConditionFailed, Item, Key, Table, Update, equals
 from patchbay.platform.errors import Conflict, NotFound
 from patchbay.platform.ids import Stamp, is_id, new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
@@ -37,16 +46,14 @@ from patchbay.tenancy.model import Space
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 _DELIVERIES_KEPT: Final = timedelta(days=30)
 _ATTEMPTS_KEPT: Final = 50
-_AFTER_ALL: Final = "~"
-
-
-def delivery_key(space_id: str, alert_id: str, delivery_id: str) -> Key:
-    return Key(space_pk(space_id), f"OUT#{alert_id}#{delivery_id}")
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingDelivery:
-    """A delivery as the sender reads it. `version` counts its writes."""
+    """A delivery as the notifier reads it. `version` counts its writes.
+
+    `after` is the sort key of the delivery that must arrive first: that of the firing alert.
+    """
 
     delivery: Delivery
     key: Key
@@ -68,25 +75,26 @@ class Outbox:
     def deliveries(
         self, space: Space, alert: Alert, query: ListQuery, now: datetime
     ) -> Listing[Delivery]:
-        """Of one alert, newest first."""
+        """The deliveries of one alert, newest first."""
         return self._lists.page(
             space.organization_id,
             query,
             now,
             _delivery,
             pk=space_pk(space.id),
-            prefix=f"OUT#{alert.id}#",
+            prefix=deliveries_of(alert.id),
             newest_first=True,
         )
 
     def outgoing(self, key: Key) -> OutgoingDelivery | None:
+        """None if the delivery does not exist."""
         item = self._table.get(key)
         return _outgoing(item) if item else None
 
     def resend(self, space: Space, alert: Alert, delivery_id: str, now: datetime) -> Delivery:
-        """Sends once more under the same notification id, for 24 hours from now.
+        """Makes a delivery due now, under the same notification id. It is tried for 24 hours.
 
-        Raises `NotFound`, and `Conflict` while it is still being sent.
+        Raises `NotFound`, and `Conflict` if the delivery is still pending.
         """
 
         def attempt() -> Delivery:
@@ -127,24 +135,25 @@ class Outbox:
         return serially(attempt)
 
     def due(self, lane: int, now: datetime, limit: int) -> list[Key]:
-        """The deliveries of a lane that are due, longest first."""
+        """Up to `limit` deliveries of a lane that are due, the longest overdue first."""
         page = self._table.query(
-            f"OUTBOX#{lane}",
-            between=("0", f"{to_sortable(now)}{_AFTER_ALL}"),
+            deliveries_of_lane_pk(lane),
+            between=("0", f"{to_sortable(now)}{AFTER_ALL}"),
             index=INDEX,
             limit=limit,
         )
         return [Key(item["pk"], item["sk"]) for item in page.items]
 
     def claim(self, outgoing: OutgoingDelivery, until: datetime) -> OutgoingDelivery | None:
-        """The delivery, ours until then; None if it is somebody else's or settled.
+        """Claims a delivery until `until`. Returns None if it is claimed or settled by now.
 
-        A claim moves the time at which it is due: should its holder die, it is due again by itself.
+        The claim moves the time at which the delivery is due. If the claimant dies, it becomes due
+        again.
         """
         version = outgoing.version + 1
         token = new_id("clm", until)
         claimed = {"version": version, "claimed_by": token}
-        due = _due(outgoing.key.pk.removeprefix("SPACE#"), outgoing.delivery.id, until)
+        due = _due(space_of(outgoing.key), outgoing.delivery.id, until)
         condition = equals("version", outgoing.version) & equals(
             "status", DeliveryStatus.PENDING.value
         )
@@ -152,12 +161,13 @@ class Outbox:
             self._table.write(Update(outgoing.key, values=claimed | due, condition=condition))
         except ConditionFailed as failed:
             if failed.item is None or failed.item.get("claimed_by") != token:
-                return None  # not ours; otherwise our own write, repeated after a lost reply
+                return None
+            # Our own token: the write was applied, and repeated because its reply was lost.
         return replace(outgoing, version=version)
 
     def postpone(self, claimed: OutgoingDelivery, until: datetime) -> None:
-        """Gives a claimed delivery back without an attempt."""
-        due = _due(claimed.key.pk.removeprefix("SPACE#"), claimed.delivery.id, until)
+        """Releases a claimed delivery without an attempt. It is due again at `until`."""
+        due = _due(space_of(claimed.key), claimed.delivery.id, until)
         self._settle(claimed, due, ())
 
     def settle(
@@ -167,7 +177,10 @@ class Outbox:
         attempt: DeliveryAttempt | None,
         next_attempt_at: datetime | None,
     ) -> None:
-        """Writes what became of a claimed delivery; nothing if its claim has run out meanwhile."""
+        """Writes the outcome of an attempt. Writes nothing if the claim has expired.
+
+        `next_attempt_at` None ends the delivery.
+        """
         attempts = [*claimed.delivery.attempts, *([attempt] if attempt else [])][-_ATTEMPTS_KEPT:]
         values: dict[str, Any] = {
             "status": status.value,
@@ -175,10 +188,10 @@ class Outbox:
             "attempts": [one.model_dump(mode="json") for one in attempts],
         }
         if next_attempt_at is None:
-            self._settle(claimed, values, ("due_at", "monitor_slot_pk", "monitor_slot_sk"))
+            self._settle(claimed, values, ("due_at", INDEX_PK, INDEX_SK))
         else:
-            space_id = claimed.key.pk.removeprefix("SPACE#")
-            self._settle(claimed, values | _due(space_id, claimed.delivery.id, next_attempt_at), ())
+            due = _due(space_of(claimed.key), claimed.delivery.id, next_attempt_at)
+            self._settle(claimed, values | due, ())
 
     def _settle(
         self, claimed: OutgoingDelivery, values: Mapping[str, Any], remove: Sequence[str]
@@ -192,7 +205,7 @@ class Outbox:
         try:
             self._table.write(update)
         except ConditionFailed:
-            return  # our own write, repeated after a lost reply; or another's by now
+            return  # our own write, repeated by botocore after a lost reply, or another claim
 
 
 def new_deliveries(
@@ -204,7 +217,7 @@ def new_deliveries(
     now: datetime,
     resolution: AlertResolution,
 ) -> list[Item]:
-    """One for each channel, for the transaction that makes the notification."""
+    """The items of a notification, one for each channel, for the transaction of the transition."""
     payload = _payload(rule, after, notice, summary, now, resolution)
     return [
         _new_delivery(rule, before, after, notice, channel, payload, now)
@@ -213,7 +226,7 @@ def new_deliveries(
 
 
 def notification_id(alert_id: str, generation: int) -> str:
-    """The one id of what a generation of an alert tells, whoever computes it."""
+    """The id of the notification that a generation of an alert sends, always the same."""
     digest = hashlib.sha256(f"{alert_id}#{generation}".encode()).hexdigest()
     return f"ntf_{digest[:32]}"
 
@@ -231,7 +244,7 @@ def _payload(
     now: datetime,
     resolution: AlertResolution,
 ) -> str:
-    """The message: kept as text, so that every attempt sends the same bytes."""
+    """The message as text, so that every attempt sends the same bytes."""
     message = {
         "type": f"alert.{notice}",
         "timestamp": to_text(now),
@@ -297,11 +310,7 @@ def _new_delivery(
 
 
 def _due(space_id: str, delivery_id: str, at: datetime) -> dict[str, str]:
-    return {
-        "due_at": to_text(at),
-        "monitor_slot_pk": f"OUTBOX#{lane_of(space_id)}",
-        "monitor_slot_sk": f"{to_sortable(at)}#{delivery_id}",
-    }
+    return {"due_at": to_text(at), **delivery_index(space_id, delivery_id, to_sortable(at))}
 
 
 def _delivery(item: Item) -> Delivery:

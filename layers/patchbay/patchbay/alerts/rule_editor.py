@@ -1,12 +1,12 @@
-"""Making and changing alert rules."""
+"""Creating and changing alert rules."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from pydantic import ValidationError
 
-from patchbay.alerts.channels import WebhookSecrets, WebhookVault, judge_url
-from patchbay.alerts.model import (
+from patchbay.alerts.channels import judge_webhook_url
+from patchbay.alerts.rule_model import (
     AlertRule,
     AlertRulePatch,
     Channel,
@@ -21,7 +21,9 @@ from patchbay.alerts.model import (
     SnsChannel,
     WebhookChannel,
 )
-from patchbay.alerts.store import AlertStore
+from patchbay.alerts.rule_store import RuleStore
+from patchbay.alerts.watched_connections import WatchedConnections
+from patchbay.alerts.webhook_secrets import WebhookSecrets, WebhookVault
 from patchbay.connections.keys import secret_key
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.policy import EgressPolicy
@@ -35,25 +37,30 @@ from patchbay.tenancy.model import Space
 
 
 class RuleEditor:
-    """The use cases of rules; reads and deletes are the store's.
+    """The use cases that write rules. Reads and deletes are in `RuleStore`.
 
     `topics` are the ARNs of the SNS topics that the deployment allows.
     """
 
     def __init__(
         self,
-        store: AlertStore,
+        rules: RuleStore,
+        connections: WatchedConnections,
         webhook_vault: WebhookVault,
         policy: EgressPolicy,
         topics: Collection[str],
     ) -> None:
-        self._store = store
+        self._rules = rules
+        self._connections = connections
         self._webhook_vault = webhook_vault
         self._policy = policy
         self._topics = topics
 
     def create(self, space: Space, new: NewAlertRule, stamp: Stamp) -> IssuedAlertRule:
-        """A new rule, with the secrets of its webhooks. Raises `InvalidInput`, `Conflict`."""
+        """Creates a rule and returns it with the secrets of its webhooks.
+
+        Raises `InvalidInput`, `Conflict`, `NotFound`.
+        """
         self._require_valid(space, new, {})
         rule = AlertRule(
             **new.model_dump(exclude={"channels", "condition"}),
@@ -74,29 +81,29 @@ class RuleEditor:
 
         def attempt() -> IssuedAlertRule:
             secrets, sealed = self._issued(rule, rule.channels, stamp.now)
-            if not self._store.create_rule(rule, space, sealed, secrets):
-                # The request that this one repeats ended before it could tell its secrets.
-                secrets = self._standing(rule, stamp.now)
+            if not self._rules.create_rule(rule, space, sealed, secrets):
+                # An earlier attempt of this request created the rule, but returned no secrets.
+                secrets = self._current_secrets(rule, stamp.now)
             return _issued_rule(rule, secrets)
 
-        # Data keys may be rotated between the sealing and the write.
+        # Data keys may be rotated between sealing and writing.
         return serially(attempt)
 
     def change(
         self, space: Space, rule_id: str, patch: AlertRulePatch, if_match: IfMatch, stamp: Stamp
     ) -> IssuedAlertRule:
-        """A merge patch; new webhooks, and those whose URL changed, get a new secret.
+        """Applies a merge patch. New webhooks, and those whose URL changed, get a new secret.
 
         Raises `NotFound`, `PreconditionFailed`, `InvalidInput`.
         """
 
         def attempt() -> IssuedAlertRule:
-            old = self._store.rule(space.id, rule_id)
+            old = self._rules.rule(space.id, rule_id)
             require_match(if_match, old.revision)
             new = _patched(old, patch)
             known = {channel.id: channel for channel in old.channels}
             self._require_valid(space, new, known)
-            # Channels of several edits at once must not share an id: the revision tells them apart.
+            # The revision is part of the id: two edits at once must not make channels of one id.
             part = f"{rule_id}#{old.revision}"
             rule = old.model_copy(
                 update={
@@ -115,7 +122,7 @@ class RuleEditor:
             secrets, sealed = self._issued(rule, fresh, stamp.now)
             kept = {channel.id for channel in rule.channels}
             dropped = [c for c in _webhooks(old.channels) if c.id not in kept]
-            self._store.replace_rule(
+            self._rules.replace_rule(
                 old,
                 rule,
                 sealed,
@@ -129,13 +136,14 @@ class RuleEditor:
     def rotate_secret(
         self, space: Space, rule_id: str, channel_id: str, stamp: Stamp
     ) -> IssuedWebhookSecret:
-        """A new secret for a webhook; the one before signs, too, for 24 hours, unless it is lost.
+        """Makes a new secret for a webhook. The previous one also signs for 24 hours, unless it is
+        lost.
 
-        Raises `NotFound` (also for a channel that is no webhook).
+        Raises `NotFound` if the rule has no such channel or the channel is not a webhook.
         """
 
         def attempt() -> IssuedWebhookSecret:
-            rule = self._store.rule(space.id, rule_id)
+            rule = self._rules.rule(space.id, rule_id)
             channel = next((c for c in _webhooks(rule.channels) if c.id == channel_id), None)
             if channel is None:
                 raise NotFound("channel")
@@ -149,7 +157,7 @@ class RuleEditor:
                     rule.organization_id, rule.id, channel, after, stamp.now
                 )
                 raised = rule.model_copy(update={"revision": rule.revision + 1})
-                self._store.replace_rule(rule, raised, [sealed], secrets_entered=[channel.id])
+                self._rules.replace_rule(rule, raised, [sealed], secrets_entered=[channel.id])
             return IssuedWebhookSecret(
                 channel_id=channel.id,
                 secret=after.current,
@@ -159,7 +167,7 @@ class RuleEditor:
         return serially(attempt)
 
     def require_valid(self, space: Space, new: NewAlertRule) -> None:
-        """Raises `InvalidInput` with every problem of a rule that is not to be stored."""
+        """Raises `InvalidInput` with every problem of a rule that will not be stored."""
         self._require_valid(space, new, {}, at="/rule")
 
     def _require_valid(
@@ -167,10 +175,10 @@ class RuleEditor:
     ) -> None:
         problems = []
         connection_id = new.condition.connection_id
-        if connection_id is not None and not self._store.connection_of(
+        if connection_id is not None and not self._connections.one(
             space.organization_id, space.id, connection_id
         ):
-            problem = "is no connection of this space"
+            problem = "no connection of this space has this id"
             problems.append(Problem(f"{at}/condition/connection_id", problem))
         ids = [channel.id for channel in new.channels if channel.id is not None]
         for position, channel in enumerate(new.channels):
@@ -178,15 +186,17 @@ class RuleEditor:
             if channel.id is not None and (
                 channel.id not in known or known[channel.id].kind != channel.kind
             ):
-                problems.append(Problem(f"{place}/id", "is no channel of this kind of the rule"))
+                problems.append(
+                    Problem(f"{place}/id", "the rule has no channel of this kind with this id")
+                )
             elif channel.id is not None and ids.count(channel.id) > 1:
-                problems.append(Problem(f"{place}/id", "is given more than once"))
+                problems.append(Problem(f"{place}/id", "must not be repeated"))
             if isinstance(channel, NewSnsChannel) and channel.topic_arn not in self._topics:
-                problem = "is no topic that this deployment allows"
+                problem = "this deployment does not allow this topic"
                 problems.append(Problem(f"{place}/topic_arn", problem))
             if isinstance(channel, NewWebhookChannel):
                 try:
-                    judge_url(self._policy, channel.url)
+                    judge_webhook_url(self._policy, channel.url)
                 except EgressBlocked as blocked:
                     problems.append(Problem(f"{place}/url", blocked.summary))
         if problems:
@@ -195,7 +205,7 @@ class RuleEditor:
     def _issued(
         self, rule: AlertRule, channels: Collection[Channel], now: datetime
     ) -> tuple[dict[str, str], list[Item]]:
-        """New secrets for the webhooks among these channels, and their sealed items."""
+        """New secrets for those channels that are webhooks, by channel id, and their items."""
         made = {
             channel.id: self._webhook_vault.issue(rule.organization_id, rule.id, channel, now)
             for channel in _webhooks(channels)
@@ -203,13 +213,13 @@ class RuleEditor:
         secrets = {channel_id: secret for channel_id, (secret, _) in made.items()}
         return secrets, [item for _, item in made.values()]
 
-    def _standing(self, rule: AlertRule, now: datetime) -> dict[str, str]:
-        """The secrets of a rule that was just made. Raises `Conflict` if they are lost."""
+    def _current_secrets(self, rule: AlertRule, now: datetime) -> dict[str, str]:
+        """The secrets of a rule that was just created. Raises `Conflict` if they are lost."""
         try:
             return {c.id: self._open(rule, c, now).current for c in _webhooks(rule.channels)}
         except SecretsLost:
             raise Conflict(
-                "The rule was made, but its secrets can't be told any more: rotate them.",
+                "The rule was created, but its secrets are lost: rotate them.",
                 rule_id=rule.id,
             ) from None
 
@@ -229,7 +239,7 @@ _EDITABLE = (
 
 
 def _patched(old: AlertRule, patch: AlertRulePatch) -> NewAlertRule:
-    """Raises `InvalidInput` for a patch that leads to no valid rule."""
+    """Raises `InvalidInput` if the patched rule is not valid."""
     before = {name: getattr(old, name) for name in _EDITABLE} | {
         "condition": old.condition.model_dump(mode="json"),
         "channels": [channel.model_dump() for channel in old.channels],

@@ -1,7 +1,7 @@
 """What an evaluation reads of one space: each thing once, and only if a rule asks for it.
 
-Windows of an hour and more come from hour and day buckets, as the health summary does; shorter ones
-and everything about one connection from single events, of which the newest 2,000 are read.
+Windows of an hour or more come from hour and day buckets, as in the health summary. Shorter windows
+and everything about one connection come from single events, of which the newest 2,000 are read.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,29 +18,28 @@ from patchbay.alerts.condition_results import (
     evaluate_staleness,
     evaluate_success_rate,
 )
-from patchbay.alerts.keys import TrackedSubject
-from patchbay.alerts.model import (
-    AlertRule,
+from patchbay.alerts.conditions import (
     AlertSubject,
     ConnectionDown,
     Stale,
     SubjectKind,
     SuccessRate,
 )
-from patchbay.alerts.state_machine import AlertPhase
-from patchbay.alerts.store import AlertStore, WatchedConnection
+from patchbay.alerts.rule_model import AlertRule
+from patchbay.alerts.state_machine import AlertPhase, TrackedSubject
+from patchbay.alerts.watched_connections import WatchedConnection, WatchedConnections
 from patchbay.connections.health_status import HealthStatus
-from patchbay.health.buckets import Bucket, Tally, merge, merge_tallies
+from patchbay.health.buckets import Bucket, Tally, merge, total_of
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour
 from patchbay.tenancy.model import Space
 
 MAX_EVENTS_READ: Final = 2000
-"""Of one space and evaluation: about 0.5 MB, which costs some 125 read units."""
+"""Of one space in one evaluation: about 0.5 MB, which costs some 125 read units."""
 
 LOOK_BACK: Final = timedelta(days=30)
-"""How far the last success of a space or type is searched for, and which types a space has."""
+"""How far back the last success of a space or type, and the types of a space, are searched."""
 
 ONE_HOUR: Final = timedelta(hours=1)
 _UNWATCHED: Final = frozenset({"draft", "paused"})
@@ -48,20 +47,20 @@ _UNKNOWN: Final = frozenset({"disabled"})
 
 
 class SpaceSnapshot:
-    """Of one space at one moment."""
+    """One space at one moment, read when a rule first asks for it."""
 
     def __init__(
         self,
-        store: AlertStore,
+        connections: WatchedConnections,
         events: EventStore,
         space: Space,
         rules: Sequence[AlertRule],
         now: datetime,
     ) -> None:
-        self._store = store
+        self._connection_reader = connections
         self._events = events
         self._space_id = space.id
-        self._awake_since = space.updated_at
+        self._active_since = space.updated_at
         self._now = now
         self._event_window = max(map(_event_window, rules), default=timedelta(0))
         self._merged: dict[datetime, Bucket] = {}
@@ -72,19 +71,19 @@ class SpaceSnapshot:
         self._failing: dict[str, WatchedConnection] | None = None
         self._read: dict[str, WatchedConnection | None] = {}
 
-    def subjects(self, rule: AlertRule, standings: Iterable[TrackedSubject]) -> list[AlertSubject]:
-        """What a rule watches now, as far as it may have something to say of it.
+    def subjects(self, rule: AlertRule, tracked: Iterable[TrackedSubject]) -> list[AlertSubject]:
+        """The subjects of a rule whose state may change.
 
-        Of all connections, these are the failing ones and those with an open alert: whoever is
-        neither stays as it is.
+        For `connection_down` over all connections, these are the failing connections and those with
+        an open alert. All others stay as they are.
         """
         condition = rule.condition
         if condition.connection_id is not None:
             found = self._connection(rule, condition.connection_id)
             return [] if found is None else [_connection_subject(found)]
         if isinstance(condition, ConnectionDown):
-            watched = self._maybe_down(rule, standings)
-            return [_connection_subject(one) for one in watched.values()]
+            maybe_down = self._maybe_down(rule, tracked)
+            return [_connection_subject(one) for one in maybe_down.values()]
         if condition.of_connections:
             return [_connection_subject(c) for c in self._all_connections().values()]
         if condition.integration_type is not None:
@@ -93,37 +92,40 @@ class SpaceSnapshot:
             return [_type_subject(kind) for kind in sorted(self._since(LOOK_BACK).by_type)]
         return [AlertSubject(kind=SubjectKind.SPACE, id=self._space_id)]
 
-    def observe(self, rule: AlertRule, subject: AlertSubject, *, firing: bool) -> ConditionResult:
+    def evaluate(self, rule: AlertRule, subject: AlertSubject, *, firing: bool) -> ConditionResult:
+        """Judges the condition of a rule for one subject. `firing` is whether its alert fires."""
         match rule.condition:
             case SuccessRate() as condition:
                 short = self._counts(subject, condition.short_window)
                 long = self._counts(subject, condition.long_window)
                 return evaluate_success_rate(condition, short, long, firing=firing)
             case Stale() as condition:
-                activity = self._activity(rule, subject, condition.after)
-                watched = WatchTimes(rule.watching_since, self._awake_since)
-                return evaluate_staleness(condition, activity, watched, self._now)
+                success = self._last_success(rule, subject, condition.after)
+                watch = WatchTimes(rule.watching_since, self._active_since)
+                return evaluate_staleness(condition, success, watch, self._now)
             case ConnectionDown():
-                found = None
-                if rule.condition.connection_id is None and subject.id not in self._read:
-                    found = self._failing_connections().get(subject.id)
-                found = found or self._connection(rule, subject.id)
-                disabled = found is None or found.lifecycle in _UNKNOWN
-                return evaluate_connection(
-                    HealthStatus.UNKNOWN if found is None or disabled else found.status
-                )
+                return evaluate_connection(self._health(rule, subject))
+
+    def _health(self, rule: AlertRule, subject: AlertSubject) -> HealthStatus:
+        found = None
+        if rule.condition.connection_id is None and subject.id not in self._read:
+            found = self._failing_connections().get(subject.id)
+        found = found or self._connection(rule, subject.id)
+        if found is None or found.lifecycle in _UNKNOWN:
+            return HealthStatus.UNKNOWN
+        return found.status
 
     def _maybe_down(
-        self, rule: AlertRule, standings: Iterable[TrackedSubject]
+        self, rule: AlertRule, tracked: Iterable[TrackedSubject]
     ) -> dict[str, WatchedConnection]:
-        """The connections that fail, and those whose alert is open.
+        """The failing connections, and those whose alert is open.
 
-        The index may lag behind, and be read at another place each time: a connection that has
-        recovered may be in it again. Nobody is told of that, for what does not fire yet is read
-        from the table.
+        The index may lag behind the table, and differ from read to read, so it may still hold a
+        connection that has recovered. An alert must not open because of that: unless its alert
+        already fires, a connection is read from the table.
         """
         failing = self._failing_connections()
-        opened = {s.subject.id: s.state.phase for s in standings if s.state.is_open}
+        opened = {one.subject.id: one.state.phase for one in tracked if one.state.is_open}
         known = {
             id_: one
             for id_, one in failing.items()
@@ -142,15 +144,17 @@ class SpaceSnapshot:
         tally = tally_of(self._since(window), subject)
         return WindowCounts(tally.success, tally.errors)
 
-    def _activity(self, rule: AlertRule, subject: AlertSubject, after: timedelta) -> LastSuccess:
+    def _last_success(
+        self, rule: AlertRule, subject: AlertSubject, after: timedelta
+    ) -> LastSuccess:
         if subject.kind is SubjectKind.CONNECTION:
-            return self._activity_of_connection(rule, subject, after)
+            return self._last_success_of_connection(rule, subject, after)
         last = tally_of(self._since(LOOK_BACK), subject).last_success_at
         if last is not None and self._now - last <= after:
             return LastSuccess(last)
-        return LastSuccess(last, complete=not blames_us(self._since(after), subject))
+        return LastSuccess(last, complete=not may_hide_successes(self._since(after), subject))
 
-    def _activity_of_connection(
+    def _last_success_of_connection(
         self, rule: AlertRule, subject: AlertSubject, after: timedelta
     ) -> LastSuccess:
         start = self._now - after
@@ -164,11 +168,11 @@ class SpaceSnapshot:
         if found and found.status is HealthStatus.CONNECTED and found.checked_at:
             successes.append(found.checked_at)
         faultless = not any(event.platform_fault for event in own)
-        seen = self._recent_since <= start
-        return LastSuccess(max(successes, default=None), complete=faultless and seen)
+        all_read = self._recent_since <= start
+        return LastSuccess(max(successes, default=None), complete=faultless and all_read)
 
     def _since(self, window: timedelta) -> Bucket:
-        """All counts of the window, which begins at a full hour."""
+        """All counts of the window, which begins on the hour."""
         start = floor_to_hour(self._now - window)
         if start not in self._merged:
             buckets = self._events.buckets_since(self._space_id, start)
@@ -187,12 +191,12 @@ class SpaceSnapshot:
         return self._recent
 
     def _newest_events_of(self, subject: AlertSubject) -> list[Event]:
-        """Those that may concern a subject: a connection's own, or else all of them."""
+        """The events of a connection, or all events for any other subject."""
         newest = self._newest_events()
         if subject.kind is not SubjectKind.CONNECTION:
             return newest
         if not self._recent_of:
-            # Once for all of them: a space may have thousands of connections.
+            # Grouped once: a space may have thousands of connections.
             for event in newest:
                 if event.connection_id is not None:
                     self._recent_of.setdefault(event.connection_id, []).append(event)
@@ -200,13 +204,13 @@ class SpaceSnapshot:
 
     def _all_connections(self) -> dict[str, WatchedConnection]:
         if self._connections is None:
-            found = self._store.connections_of(self._space_id)
+            found = self._connection_reader.of_space(self._space_id)
             self._connections = {c.id: c for c in found if c.lifecycle not in _UNWATCHED}
         return self._connections
 
     def _failing_connections(self) -> dict[str, WatchedConnection]:
         if self._failing is None:
-            found = self._store.failing_connections_of(self._space_id)
+            found = self._connection_reader.failing(self._space_id)
             self._failing = {c.id: c for c in found if c.lifecycle not in _UNWATCHED}
         return self._failing
 
@@ -216,33 +220,34 @@ class SpaceSnapshot:
         return self._looked_up(rule, [connection_id]).get(connection_id)
 
     def _looked_up(self, rule: AlertRule, ids: Sequence[str]) -> dict[str, WatchedConnection]:
-        """Those of them that are watched, each read once; after an outage they may be many."""
+        """Those of the connections that are watched. Each is read once, and all of them together:
+        after an outage they may be many."""
         unread = [one for one in dict.fromkeys(ids) if one not in self._read]
         if unread:
-            found = self._store.connections_by_id(rule.organization_id, self._space_id, unread)
+            found = self._connection_reader.by_id(rule.organization_id, self._space_id, unread)
             for one in unread:
-                health = found.get(one)
-                watched = health is not None and health.lifecycle not in _UNWATCHED
-                self._read[one] = health if watched else None
-        return {one: health for one in ids if (health := self._read[one])}
+                connection = found.get(one)
+                watched = connection is not None and connection.lifecycle not in _UNWATCHED
+                self._read[one] = connection if watched else None
+        return {one: connection for one in ids if (connection := self._read[one])}
 
 
 def counted(events: Iterable[Event]) -> WindowCounts:
-    """Without the tests that failed through us."""
+    """Counts events, without platform faults."""
     statuses = [event.status for event in events if not event.platform_fault]
     success = statuses.count(EventStatus.SUCCESS)
     return WindowCounts(success, len(statuses) - success)
 
 
 def tally_of(bucket: Bucket, subject: AlertSubject) -> Tally:
-    """The counts of a space or type in a bucket."""
+    """The counts of a space or a type in a bucket."""
     if subject.kind is SubjectKind.SPACE:
-        return reduce(merge_tallies, bucket.by_type.values(), Tally())
+        return total_of(bucket)
     return bucket.by_type.get(IntegrationType(subject.id), Tally())
 
 
-def blames_us(bucket: Bucket, subject: AlertSubject) -> bool:
-    """Whether the silence of a subject may be ours: its successes can be those of our tests."""
+def may_hide_successes(bucket: Bucket, subject: AlertSubject) -> bool:
+    """Whether successes of a subject may be missing because our own tests had platform faults."""
     tested = subject.kind is SubjectKind.SPACE or subject.id == IntegrationType.CONNECTION_TEST
     return tested and bucket.platform_faults > 0
 

@@ -1,10 +1,10 @@
-"""What becomes of an alert: one pure function from a state and an observation to the next state.
+"""The states of an alert, as a pure function of the state before and the status of the condition.
 
     ok, no_data ──breach──▶ pending ──for──▶ firing ──clear, keep_firing_for──▶ ok
                                │                │
-                               └─clear──▶ ok    └─no data──▶ firing (no data is no recovery)
+                               └─clear──▶ ok    └─no data──▶ firing (not a recovery)
 
-A state changes at its edges only, so a minute in which nothing happens writes nothing.
+A state changes only at these edges, so a minute without news writes nothing.
 """
 
 from dataclasses import dataclass, replace
@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from patchbay.alerts.model import AlertRule, NewAlertRule, NoticeKind
+from patchbay.alerts.conditions import AlertSubject
+from patchbay.alerts.model import NoticeKind
+from patchbay.alerts.rule_model import AlertRule, NewAlertRule
 
 
 class ConditionStatus(StrEnum):
-    """What an observation says of a condition."""
+    """Whether a condition is met for a subject."""
 
     BREACH = "breach"
     CLEAR = "clear"
@@ -32,7 +34,10 @@ class AlertPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleTiming:
-    """How long a condition holds before it fires and is over before it ends; reminders."""
+    """How long a condition must hold before an alert fires, and be clear before it is resolved.
+
+    `reminder` is the time between two notifications of a firing alert, None for no reminders.
+    """
 
     pending: timedelta
     keep_firing: timedelta
@@ -49,9 +54,9 @@ class RuleTiming:
 
 @dataclass(frozen=True, slots=True)
 class SubjectState:
-    """Of one rule and subject. `since` is when the phase began.
+    """The state of one subject of a rule. `since` is when the phase began.
 
-    `clear_since` is when a firing alert's condition was first seen over, without a break since.
+    `clear_since` is since when the condition of a firing alert has been clear, without a break.
     """
 
     phase: AlertPhase = AlertPhase.OK
@@ -68,12 +73,27 @@ class SubjectState:
 
 
 QUIET: Final = SubjectState()
-"""Of what was never judged otherwise than ok."""
+"""The state of a subject whose condition was never met."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedSubject:
+    """A subject of a rule and its state, as stored.
+
+    `generation` counts the writes. `alert_id` is the open alert, or the last one; it is empty if
+    there was none. `fired_generation` is the write that made the alert fire.
+    """
+
+    subject: AlertSubject
+    state: SubjectState = QUIET
+    generation: int = 0
+    alert_id: str = ""
+    fired_generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class AlertTransition:
-    """The next state, and what the channels are told."""
+    """The next state, and the notification to send, if any."""
 
     state: SubjectState
     notice: NoticeKind | None = None
@@ -82,7 +102,16 @@ class AlertTransition:
 def decide(
     timing: RuleTiming, state: SubjectState, status: ConditionStatus, now: datetime
 ) -> AlertTransition:
-    """The next state. The same state again means that nothing has to be written."""
+    """Returns the next state. The same state means that there is nothing to write.
+
+    1. A firing alert whose condition is clear is resolved when it has been clear for `keep_firing`
+       without a break. Until then the state keeps the time since when it is clear.
+    2. A firing alert whose condition is breached goes on firing, and so does one without data:
+       missing data is not a recovery. It sends a reminder when one is due.
+    3. A breach opens an alert. It is pending until the condition has been breached for `pending`,
+       then it fires.
+    4. Any other subject is ok, or has no data. A pending alert ends here without a notification.
+    """
     match state.phase, status:
         case AlertPhase.FIRING, ConditionStatus.CLEAR:
             clear_since = state.clear_since or now
@@ -101,22 +130,19 @@ def decide(
 
 
 def close(state: SubjectState, now: datetime) -> AlertTransition:
-    """Ends what is open without a recovery: the rule or the subject is no more."""
+    """Ends an open alert without a recovery, because its rule or its subject is gone."""
+    if not state.is_open:
+        return AlertTransition(state)
     notice = NoticeKind.RESOLVED if state.phase is AlertPhase.FIRING else None
-    return (
-        AlertTransition(SubjectState(AlertPhase.OK, now), notice)
-        if state.is_open
-        else AlertTransition(state)
-    )
+    return AlertTransition(SubjectState(AlertPhase.OK, now), notice)
 
 
 def _breached(
     timing: RuleTiming, state: SubjectState, pending_since: datetime, now: datetime
 ) -> AlertTransition:
     if now - pending_since >= timing.pending:
-        return AlertTransition(
-            SubjectState(AlertPhase.FIRING, now, notified_at=now), NoticeKind.FIRING
-        )
+        firing = SubjectState(AlertPhase.FIRING, now, notified_at=now)
+        return AlertTransition(firing, NoticeKind.FIRING)
     if state.phase is AlertPhase.PENDING:
         return AlertTransition(state)
     return AlertTransition(SubjectState(AlertPhase.PENDING, now))

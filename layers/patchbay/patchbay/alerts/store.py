@@ -1,44 +1,41 @@
-"""Alert rules, the states of their subjects, and alerts, in the integrations table.
-
-    rule         SPACE#<id>   RULE#<rule id>                in monitor_slot under ALERTS#<lane>
-    rule count   SPACE#<id>   ALERTING
-    state        SPACE#<id>   ALERT#<rule id>#<subject>
-    alert        SPACE#<id>   HISTORY#<alert id>            90 days after its end
-    position     SYSTEM       ALERTS                        where an evaluation ran out of time
+"""Alerts and the states of their subjects in the integrations table.
 
 A transition is one transaction: the state under the generation it was read at, the alert, one
-delivery for each channel, and a check that the rule is still the one that was evaluated. So of
-evaluations at the same time one is right and the others change nothing, and what has to be sent is
-never lost nor made twice.
+delivery for each channel, and a check that the rule has not changed. Of several evaluations at the
+same time, one is written and the others change nothing. So a notification is never lost, and never
+made twice.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from patchbay.alerts.keys import INDEX, TrackedSubject, lane_of, space_pk
+from patchbay.alerts.conditions import AlertSubject
+from patchbay.alerts.keys import (
+    ALERTS,
+    STATES,
+    alert_key,
+    rule_key,
+    space_pk,
+    state_key,
+    states_of,
+)
 from patchbay.alerts.model import (
-    MAX_RULES,
     Alert,
     AlertFilter,
     AlertQuery,
     AlertResolution,
-    AlertRule,
     AlertState,
-    AlertSubject,
     NoticeKind,
     RuleSubject,
 )
 from patchbay.alerts.outbox import new_deliveries
-from patchbay.alerts.state_machine import AlertPhase, AlertTransition, SubjectState
-from patchbay.connections.health_status import HealthStatus
-from patchbay.connections.keys import (
-    connection_key,
-    connections_of_space_pk,
-    failing_of_space_pk,
-    key_of_all,
-    secret_key,
+from patchbay.alerts.rule_model import AlertRule
+from patchbay.alerts.state_machine import (
+    AlertPhase,
+    AlertTransition,
+    SubjectState,
+    TrackedSubject,
 )
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_text
@@ -56,312 +53,80 @@ from patchbay.platform.dynamodb import (
     Update,
     Write,
     equals,
-    less_or_absent,
 )
 from patchbay.platform.errors import Conflict, NotFound
 from patchbay.platform.ids import is_id, new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
-from patchbay.platform.revisions import IfMatch, require_match, serially
-from patchbay.platform.strict_json import compact, loads
+from patchbay.platform.revisions import serially
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import use_of_space
 
 _ALERTS_KEPT: Final = timedelta(days=90)
-_POSITION: Final = Key("SYSTEM", "ALERTS")
-_AFTER_ALL: Final = "~"
 _STATE_TIMES: Final = ("since", "clear_since", "notified_at")
 
 
-def rule_key(space_id: str, rule_id: str) -> Key:
-    return Key(space_pk(space_id), f"RULE#{rule_id}")
-
-
-def rule_count_key(space_id: str) -> Key:
-    return Key(space_pk(space_id), "ALERTING")
-
-
-def state_key(space_id: str, rule_id: str, subject: AlertSubject) -> Key:
-    return Key(space_pk(space_id), f"ALERT#{rule_id}#{subject.key()}")
-
-
-def alert_key(space_id: str, alert_id: str) -> Key:
-    return Key(space_pk(space_id), f"HISTORY#{alert_id}")
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedConnection:
-    """What alerts ask of a connection."""
-
-    id: str
-    lifecycle: str
-    status: HealthStatus
-    checked_at: datetime | None
-
-
 class AlertStore:
-    """Rules, states and alerts of spaces."""
+    """The alerts of spaces, and the subjects that rules track."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._lists = Lists(table, CursorSeal(table))
 
-    # ------------------------------------------------------------ rules
-
-    def create_rule(
-        self, rule: AlertRule, space: Space, sealed: Sequence[Item], secrets_entered: Iterable[str]
-    ) -> bool:
-        """Whether it was made now: False if the request that this one repeats has made it.
-
-        `secrets_entered` names the channels whose secrets are `sealed`.
-
-        Raises `Conflict` if the space has as many rules as it may have, and `TransactionRefused`
-        if the data keys were rotated meanwhile.
-        """
-        count = Update(
-            rule_count_key(space.id),
-            add={"rules": 1},
-            condition=less_or_absent("rules", MAX_RULES),
-        )
-        try:
-            self._table.transact(
-                [
-                    Put(_rule_item(rule), ABSENT),
-                    count,
-                    use_of_space(space, +1),
-                    *(Put(item, ABSENT) for item in sealed),
-                    *key_of_all(sealed),
-                    recorded(
-                        rule.organization_id,
-                        Entity.ALERT_RULE,
-                        rule.id,
-                        Action.CREATED,
-                        after=rule,
-                        secrets_entered=secrets_entered,
-                    ),
-                ]
-            )
-        except TransactionRefused as refused:
-            if 0 in refused.failed:
-                return False
-            if 1 in refused.failed:
-                raise Conflict(f"A space has at most {MAX_RULES} alert rules.") from None
-            if 2 in refused.failed:
-                raise NotFound("space") from None
-            raise
-        return True
-
-    def rule(self, space_id: str, rule_id: str) -> AlertRule:
-        """Raises `NotFound`."""
-        item = self._table.get(rule_key(space_id, rule_id)) if is_id("rul", rule_id) else None
-        if item is None or (rule := _rule(item)).deleting:
-            raise NotFound("alert rule")
-        return rule
-
-    def rules(self, space: Space, query: ListQuery, now: datetime) -> Listing[AlertRule]:
-        return self._lists.page(
-            space.organization_id,
-            query,
-            now,
-            _rule,
-            pk=space_pk(space.id),
-            prefix="RULE#",
-            keep=lambda item: not _rule(item).deleting,
-        )
-
-    def replace_rule(
-        self,
-        old: AlertRule,
-        new: AlertRule,
-        sealed: Sequence[Item] = (),
-        dropped: Iterable[Key] = (),
-        secrets_entered: Iterable[str] = (),
-    ) -> None:
-        """Writes a new revision, with its new `sealed` secrets, and without those `dropped`.
-
-        `secrets_entered` names the channels of the new secrets. Raises `TransactionRefused` if
-        somebody else came in between, or rotated the data keys.
-        """
-        self._table.transact(
-            [
-                Put(_rule_item(new), equals("revision", old.revision)),
-                *map(Put, sealed),
-                *map(Delete, dropped),
-                *key_of_all(sealed),
-                recorded(
-                    old.organization_id,
-                    Entity.ALERT_RULE,
-                    old.id,
-                    Action.DELETED if new.deleting else Action.CHANGED,
-                    before=old,
-                    after=None if new.deleting else new,
-                    secrets_entered=secrets_entered,
-                ),
-            ]
-        )
-
-    def delete_rule(self, space: Space, rule_id: str, if_match: IfMatch, now: datetime) -> None:
-        """With its states and secrets; its alerts end and nobody is told.
-
-        The rule is marked first: should we be cut off, an evaluation finishes it. Raises
-        `NotFound`, `PreconditionFailed`.
-        """
-
-        def attempt() -> AlertRule:
-            rule = self.rule(space.id, rule_id)
-            require_match(if_match, rule.revision)
-            marked = rule.model_copy(
-                update={"deleting": True, "enabled": False, "revision": rule.revision + 1}
-            )
-            self.replace_rule(rule, marked)
-            return marked
-
-        self.finish_deletion(space, serially(attempt), now)
-
-    def finish_deletion(self, space: Space, rule: AlertRule, now: datetime) -> None:
-        """Takes away a rule that is marked, and all that belongs to it. Repeatable."""
-        pk = space_pk(space.id)
-        writes: list[Write] = []
-        for item in self._table.query_all(pk, prefix=f"ALERT#{rule.id}#"):
-            standing = _standing(item)
-            # Nothing can advance it any more: an evaluation checks that the rule is unmarked.
-            writes.append(Delete(Key(pk, item["sk"])))
-            if standing.state.is_open:
-                ended = _ended(now, AlertResolution.RULE_DELETED)
-                writes.append(Update(alert_key(space.id, standing.alert_id), values=ended))
-            if len(writes) >= MAX_TRANSACTION_ITEMS - 1:
-                self._table.transact(writes)
-                writes = []
-        if writes:
-            self._table.transact(writes)
-        self._quietly(
-            [
-                Delete(rule_key(space.id, rule.id), equals("revision", rule.revision)),
-                Update(rule_count_key(space.id), add={"rules": -1}),
-                use_of_space(space, -1),
-                *(Delete(secret_key(rule.organization_id, c.id)) for c in rule.channels),
-            ]
-        )
+    def tracked_subjects(self, space_id: str) -> dict[tuple[str, str], TrackedSubject]:
+        """All tracked subjects of a space, by rule id and subject key."""
+        found = {}
+        for item in self._table.query_all(space_pk(space_id), prefix=STATES):
+            _, rule_id, subject = item["sk"].split("#", 2)
+            found[rule_id, subject] = _tracked(item)
+        return found
 
     def subjects(
         self, space: Space, rule: AlertRule, query: ListQuery, now: datetime
     ) -> Listing[RuleSubject]:
-        """What a rule has judged otherwise than ok, once at least, and its state now."""
+        """The subjects of a rule that were not ok at least once, with their present states."""
         return self._lists.page(
             space.organization_id,
             query,
             now,
             _rule_subject,
             pk=space_pk(space.id),
-            prefix=f"ALERT#{rule.id}#",
+            prefix=states_of(rule.id),
         )
-
-    def unslot(self, rule: AlertRule) -> None:
-        """Takes a disabled rule without open alerts out of the index that evaluations read."""
-        self._quietly(
-            [
-                Update(
-                    rule_key(rule.space_id, rule.id),
-                    remove=["monitor_slot_pk", "monitor_slot_sk"],
-                    condition=equals("revision", rule.revision),
-                )
-            ]
-        )
-
-    # ------------------------------------------------------------ evaluation
-
-    def watched_spaces(self, lane: int, after: str = "") -> Iterator[str]:
-        """The ids of the spaces of a lane that have rules to evaluate, in their order."""
-        last = after
-        between = (f"{after}#{_AFTER_ALL}" if after else "#", _AFTER_ALL)
-        for item in self._table.query_all(f"ALERTS#{lane}", between=between, index=INDEX):
-            space_id = item["pk"].removeprefix("SPACE#")
-            if space_id != last:
-                yield (last := space_id)
-
-    def rules_of(self, space_id: str) -> list[AlertRule]:
-        """All of them, also disabled ones and those that are being deleted."""
-        return [_rule(item) for item in self._table.query_all(space_pk(space_id), prefix="RULE#")]
-
-    def standings(self, space_id: str) -> dict[tuple[str, str], TrackedSubject]:
-        """By rule id and subject key."""
-        found = {}
-        for item in self._table.query_all(space_pk(space_id), prefix="ALERT#"):
-            _, rule_id, subject = item["sk"].split("#", 2)
-            found[rule_id, subject] = _standing(item)
-        return found
-
-    def connections_of(self, space_id: str) -> list[WatchedConnection]:
-        """All connections of a space, as the index has them."""
-        items = self._table.query_all(
-            connections_of_space_pk(space_id),
-            index="by_owner",
-            attributes=("id", "status", "health", "space_id"),
-        )
-        return [_connection_health(item) for item in items]
-
-    def failing_connections_of(self, space_id: str) -> list[WatchedConnection]:
-        """The connections of a space whose health is failing, as the sparse index has them: none
-        cost half a read unit."""
-        items = self._table.query_all(failing_of_space_pk(space_id), index="failing")
-        found = []
-        for item in items:
-            connection_id, _, status = item["failing_sk"].partition("#")
-            found.append(
-                WatchedConnection(connection_id, item["status"], HealthStatus(status), None)
-            )
-        return found
-
-    def connections_by_id(
-        self, organization_id: str, space_id: str, connection_ids: Iterable[str]
-    ) -> dict[str, WatchedConnection]:
-        """Without those that are not there or in another space."""
-        keys = [connection_key(organization_id, connection_id) for connection_id in connection_ids]
-        items = self._table.get_all(keys).values()
-        return {i["id"]: _connection_health(i) for i in items if i["space_id"] == space_id}
-
-    def connection_of(
-        self, organization_id: str, space_id: str, connection_id: str
-    ) -> WatchedConnection | None:
-        """None for one that is not there or in another space."""
-        item = self._table.get(connection_key(organization_id, connection_id))
-        if item is None or item["space_id"] != space_id:
-            return None
-        return _connection_health(item)
 
     def advance(
         self,
         rule: AlertRule,
-        standing: TrackedSubject,
-        step: AlertTransition,
+        before: TrackedSubject,
+        transition: AlertTransition,
         summary: str,
         now: datetime,
         resolution: AlertResolution = AlertResolution.RECOVERED,
     ) -> list[Key]:
-        """Writes a transition; the keys of the deliveries that came of it.
+        """Writes a transition and returns the keys of its new deliveries.
 
-        None, and nothing written, if the rule or the state is another meanwhile.
+        Writes and returns nothing if the rule or the state has changed in the meantime.
         """
-        generation = standing.generation + 1
-        opens = step.state.is_open and not standing.state.is_open
+        generation = before.generation + 1
+        opens = transition.state.is_open and not before.state.is_open
+        fires = transition.notice is NoticeKind.FIRING
         after = TrackedSubject(
-            standing.subject,
-            step.state,
+            before.subject,
+            transition.state,
             generation,
-            new_id("alr", now) if opens else standing.alert_id,
-            generation if step.notice is NoticeKind.FIRING else standing.fired_generation,
+            alert_id=new_id("alr", now) if opens else before.alert_id,
+            fired_generation=generation if fires else before.fired_generation,
         )
         deliveries: list[Item] = []
-        if step.notice is not None:
+        if transition.notice is not None:
             deliveries = new_deliveries(
-                rule, standing, after, step.notice, summary, now, resolution
+                rule, before, after, transition.notice, summary, now, resolution
             )
-        condition = equals("generation", standing.generation) if standing.generation else ABSENT
+        unchanged = equals("generation", before.generation) if before.generation else ABSENT
         try:
             self._table.transact(
                 [
-                    Put(_state_item(rule, after), condition),
+                    Put(_state_item(rule, after), unchanged),
                     Check(rule_key(rule.space_id, rule.id), equals("revision", rule.revision)),
-                    *_alert_writes(rule, standing, after, step, summary, now, resolution),
+                    *_alert_writes(rule, before, after, transition, summary, now, resolution),
                     *(Put(item, ABSENT) for item in deliveries),
                 ]
             )
@@ -369,21 +134,27 @@ class AlertStore:
             return []
         return [Key(item["pk"], item["sk"]) for item in deliveries]
 
-    def position(self) -> tuple[int, str]:
-        """Where the last evaluation ran out of time: the lane, and the last space done in it."""
-        item = self._table.get(_POSITION)
-        return (item["lane"], item["space_id"]) if item else (0, "")
+    def delete_states(self, space_id: str, rule_id: str, now: datetime) -> None:
+        """Deletes the states of a rule that is being deleted, and ends its open alerts.
 
-    def keep_position(self, lane: int, space_id: str) -> None:
-        self._table.write(Put({**_POSITION._asdict(), "lane": lane, "space_id": space_id}))
-
-    def forget_position(self) -> None:
-        self._table.write(Delete(_POSITION))
-
-    # ------------------------------------------------------------ alerts
+        Nothing else writes these states any more: an evaluation checks that the rule is not marked.
+        """
+        pk = space_pk(space_id)
+        writes: list[Write] = []
+        for item in self._table.query_all(pk, prefix=states_of(rule_id)):
+            tracked = _tracked(item)
+            writes.append(Delete(Key(pk, item["sk"])))
+            if tracked.state.is_open:
+                ended = _ended(now, AlertResolution.RULE_DELETED)
+                writes.append(Update(alert_key(space_id, tracked.alert_id), values=ended))
+            if len(writes) >= MAX_TRANSACTION_ITEMS - 1:
+                self._table.transact(writes)
+                writes = []
+        if writes:
+            self._table.transact(writes)
 
     def alerts(self, space: Space, query: AlertQuery, now: datetime) -> Listing[Alert]:
-        """Newest first, ended ones for 90 days after their end."""
+        """Newest first. An alert is listed for 90 days after it is resolved."""
 
         def keep(item: Item) -> bool:
             return _is_live(item, now) and _matches(query, item)
@@ -394,7 +165,7 @@ class AlertStore:
             now,
             Alert.model_validate,
             pk=space_pk(space.id),
-            prefix="HISTORY#",
+            prefix=ALERTS,
             newest_first=True,
             keep=keep,
         )
@@ -407,9 +178,9 @@ class AlertStore:
         return Alert.model_validate(item)
 
     def acknowledge(self, space: Space, alert_id: str, by: str, now: datetime) -> Alert:
-        """No more reminders of this alert; the first who acknowledges stays on it.
+        """Stops the reminders of an alert. Keeps the first acknowledgment if there are several.
 
-        Raises `NotFound`, and `Conflict` for an alert that does not fire.
+        Raises `NotFound`, and `Conflict` if the alert is not firing.
         """
 
         def attempt() -> Alert:
@@ -418,20 +189,20 @@ class AlertStore:
                 return alert
             key = state_key(space.id, alert.rule_id, alert.subject)
             item = self._table.get(key)
-            standing = _standing(item) if item else None
+            tracked = _tracked(item) if item else None
             if (
-                standing is None
-                or standing.alert_id != alert_id
-                or standing.state.phase is not AlertPhase.FIRING
+                tracked is None
+                or tracked.alert_id != alert_id
+                or tracked.state.phase is not AlertPhase.FIRING
             ):
-                raise Conflict("Only an alert that fires can be acknowledged.")
+                raise Conflict("Only a firing alert can be acknowledged.")
             acknowledged = alert.model_copy(update={"acknowledged_at": now, "acknowledged_by": by})
             self._table.transact(
                 [
                     Update(
                         key,
-                        values={"acknowledged": True, "generation": standing.generation + 1},
-                        condition=equals("generation", standing.generation),
+                        values={"acknowledged": True, "generation": tracked.generation + 1},
+                        condition=equals("generation", tracked.generation),
                     ),
                     Update(
                         alert_key(space.id, alert_id),
@@ -451,49 +222,23 @@ class AlertStore:
 
         return serially(attempt)
 
-    def _quietly(self, writes: Sequence[Write]) -> None:
-        """What somebody else has done already is done."""
-        try:
-            self._table.transact(writes)
-        except TransactionRefused:
-            return
 
-
-def _rule_item(rule: AlertRule) -> Item:
-    document = rule.model_dump(mode="json") | {
-        "watching_since": to_text(rule.watching_since),
-        "deleting": rule.deleting,
-    }
-    return {
-        **rule_key(rule.space_id, rule.id)._asdict(),
-        # As text: a threshold is a JSON number with decimals.
-        "rule": compact(document).decode(),
-        "revision": rule.revision,
-        "monitor_slot_pk": f"ALERTS#{lane_of(rule.space_id)}",
-        "monitor_slot_sk": f"{rule.space_id}#{rule.id}",
-    }
-
-
-def _rule(item: Item) -> AlertRule:
-    return AlertRule.model_validate({**loads(item["rule"].encode()), "revision": item["revision"]})
-
-
-def _state_item(rule: AlertRule, standing: TrackedSubject) -> Item:
-    state = standing.state
+def _state_item(rule: AlertRule, tracked: TrackedSubject) -> Item:
+    state = tracked.state
     times = {name: getattr(state, name) for name in _STATE_TIMES}
     return {
-        **state_key(rule.space_id, rule.id, standing.subject)._asdict(),
+        **state_key(rule.space_id, rule.id, tracked.subject)._asdict(),
         "phase": state.phase.value,
         **{name: to_text(moment) if moment else None for name, moment in times.items()},
         "reminders": state.reminders,
         "acknowledged": state.acknowledged,
-        "generation": standing.generation,
-        "alert_id": standing.alert_id,
-        "fired_generation": standing.fired_generation,
+        "generation": tracked.generation,
+        "alert_id": tracked.alert_id,
+        "fired_generation": tracked.fired_generation,
     }
 
 
-def _standing(item: Item) -> TrackedSubject:
+def _tracked(item: Item) -> TrackedSubject:
     times = {name: from_text(item[name]) if item[name] else None for name in _STATE_TIMES}
     return TrackedSubject(
         subject=AlertSubject.of_key(item["sk"].split("#", 2)[2]),
@@ -510,12 +255,12 @@ def _standing(item: Item) -> TrackedSubject:
 
 
 def _rule_subject(item: Item) -> RuleSubject:
-    standing = _standing(item)
+    tracked = _tracked(item)
     return RuleSubject(
-        subject=standing.subject,
-        state=standing.state.phase.value,
-        since=standing.state.since,
-        alert_id=standing.alert_id if standing.state.is_open else None,
+        subject=tracked.subject,
+        state=tracked.state.phase.value,
+        since=tracked.state.since,
+        alert_id=tracked.alert_id if tracked.state.is_open else None,
     )
 
 
@@ -523,14 +268,14 @@ def _alert_writes(
     rule: AlertRule,
     before: TrackedSubject,
     after: TrackedSubject,
-    step: AlertTransition,
+    transition: AlertTransition,
     summary: str,
     now: datetime,
     resolution: AlertResolution,
 ) -> Iterator[Write]:
-    """What a transition does to the alert."""
+    """What a transition writes to the alert."""
     key = alert_key(rule.space_id, after.alert_id)
-    state = step.state
+    state, notice = transition.state, transition.notice
     if state.is_open and not before.state.is_open:
         firing = state.phase is AlertPhase.FIRING
         alert = Alert(
@@ -547,14 +292,14 @@ def _alert_writes(
             last_notified_at=now if firing else None,
         )
         yield Put({**key._asdict(), **alert.model_dump(mode="json")}, ABSENT)
-    elif before.state.phase is AlertPhase.PENDING and step.notice is None:
-        yield Delete(key)  # it never fired: there was no alert
-    elif step.notice is NoticeKind.FIRING:
+    elif before.state.phase is AlertPhase.PENDING and notice is None:
+        yield Delete(key)  # it never fired, so it does not appear in the history
+    elif notice is NoticeKind.FIRING:
         fired = {"state": AlertState.FIRING.value, "fired_at": to_text(now), "summary": summary}
         yield Update(key, values=fired | {"last_notified_at": to_text(now)})
-    elif step.notice is NoticeKind.REMINDER:
+    elif notice is NoticeKind.REMINDER:
         yield Update(key, values={"last_notified_at": to_text(now), "reminders": state.reminders})
-    elif step.notice is NoticeKind.RESOLVED:
+    elif notice is NoticeKind.RESOLVED:
         yield Update(key, values=_ended(now, resolution) | {"last_notified_at": to_text(now)})
 
 
@@ -565,16 +310,6 @@ def _ended(now: datetime, resolution: AlertResolution) -> dict[str, Any]:
         "resolution": resolution.value,
         "expires_at": epoch_seconds(now, _ALERTS_KEPT),
     }
-
-
-def _connection_health(item: Item) -> WatchedConnection:
-    checked_at = item["health"].get("checked_at")
-    return WatchedConnection(
-        id=item["id"],
-        lifecycle=item["status"],
-        status=HealthStatus(item["health"]["status"]),
-        checked_at=from_text(checked_at) if checked_at else None,
-    )
 
 
 def _is_live(item: Item, now: datetime) -> bool:

@@ -29,12 +29,6 @@ def auth_type(auth_config: Mapping[str, object]) -> str:
     return str(auth_config.get("type") or "none")
 
 
-def secret_names(auth_config: Mapping[str, object], manifest: Mapping[str, Any]) -> list[str]:
-    """The secrets that an endpoint of a release may have: its auth type's and those declared."""
-    declared = manifest.get("secretsSchema", {}).get("properties", {})
-    return list(dict.fromkeys([*SECRETS_OF_TYPE[auth_type(auth_config)], *declared]))
-
-
 def auth_config_problems(auth_config: Mapping[str, Any]) -> Iterator[Problem]:
     """Whether an `authConfig` is complete for its type.
 

@@ -1,19 +1,17 @@
 """What decides where an endpoint's secrets go: their binding.
 
 An edit that leaves the binding as it is may keep the stored secrets; one that changes it may not,
-or whoever can edit an endpoint could have its secrets sent to a place of their own. The rule is
+or anyone who can edit an endpoint could have its secrets sent to a place of their own. The rule is
 GitLab's for integrations: a changed URL resets the masked fields.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from patchbay.checks.credentials import credential
-from patchbay.checks.plan import CheckTarget, templates_of
+from patchbay.checks.credentials import Credential
 from patchbay.checks.probe import StepTemplate
 from patchbay.checks.templates import ValueRefused, Values
-from patchbay.registry.model import Release
 
 _PLACES: Final = frozenset({"hostname", "idn-hostname", "ipv4", "ipv6", "uri", "uri-reference"})
 _DECIDING: Final = frozenset(
@@ -25,64 +23,75 @@ _DECIDING: Final = frozenset(
         *("insecure", "skip_verify", "ca", "ca_bundle", "ca_cert", "ca_certificate"),
     }
 )
-"""Names that say what a variable decides where its schema has no format for it: in any spelling
+"""Names that say what a variable decides if its schema has no format for it: in any spelling
 (`tokenUrl`, `token-url`), and those of a place at the end of a name too (`db_host`)."""
 
 _DECIDING_AT_THE_END: Final = ("host", "hostname", "domain", "port", "url", "endpoint", "proxy")
 _NEXT_WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|-")
 
 
-def binding_of(release: Release, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """What the secrets of an endpoint are bound to, by name, in canonical form. Pure.
+class BindingRule:
+    """How the secrets of a release's endpoints are bound; made once for a release."""
 
-    Integration, destinations (scheme, user, host, port) of every step, and where there are several
-    which secrets go to which; the header that carries the credential, the token URL; and every
-    variable that by its format or name is a place, a user or
-    a matter of trust, also where no step uses it: the product that reads the endpoint will.
-    """
-    target = CheckTarget(
-        release.manifest, release.auth_config, release.variables_schema, variables, {}
-    )
-    sent = credential(target.auth_config)
-    values = Values(target.variables, {})
-    steps = [(_destination(step, values), step) for step in templates_of(target)]
-    destinations = sorted({place for place, _ in steps})
-    binding = {
-        "integration": release.id,
-        "destination": destinations,
-        "placement": [sent.header.lower(), sent.prefix] if sent else [],
-        "token_url": target.auth_config.get("tokenUrl"),
-        "variables": _deciding_variables(target),
-    }
-    if len(destinations) > 1:
-        binding["sent"] = sorted(
-            {f"{secret} to {place}" for place, step in steps for secret in _secrets(step)}
-        )
-    return binding
+    def __init__(
+        self,
+        steps: Sequence[StepTemplate],
+        credential: Credential | None,
+        token_url: object,
+        variables_schema: Mapping[str, object],
+    ) -> None:
+        self._steps = [(step, _secrets(step)) for step in steps]
+        self._placement = [credential.header.lower(), credential.prefix] if credential else []
+        self._token_url = token_url
+        self._variables_schema = variables_schema
+
+    def binding(self, integration_id: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """What the secrets of an endpoint are bound to, by name, in canonical form. Pure.
+
+        The integration; the destinations (scheme, user, host, port) of every step, and if there
+        are several, which secrets go to which; the header that carries the credential; the token
+        URL; and every variable that by its format or name is a place, a user, or a matter of
+        trust, even if no step uses it: the product that reads the endpoint will.
+        """
+        values = Values(variables, {})
+        reached = [(_destination(step, values), secrets) for step, secrets in self._steps]
+        destinations = sorted({destination for destination, _ in reached})
+        binding = {
+            "integration": integration_id,
+            "destination": destinations,
+            "placement": self._placement,
+            "token_url": self._token_url,
+            "variables": dict(_deciding(variables, self._variables_schema, "")),
+        }
+        if len(destinations) > 1:
+            binding["sent"] = sorted(
+                {
+                    f"{secret} to {destination}"
+                    for destination, secrets in reached
+                    for secret in secrets
+                }
+            )
+        return binding
 
 
-def _destination(template: StepTemplate, values: Values) -> str:
+def _destination(step: StepTemplate, values: Values) -> str:
     try:
-        return template.destination(values)
+        return step.destination(values)
     except ValueRefused as refused:
-        # What can't be dialled is a place of its own: making it dialable changes the binding.
+        # What can't be dialed is a place of its own: making it dialable changes the binding.
         return f"none: {refused.problem.pointer}"
 
 
-def _secrets(template: StepTemplate) -> Iterator[str]:
-    return (p.name for p in template.placeholders() if p.source == "secrets")
-
-
-def _deciding_variables(target: CheckTarget) -> dict[str, object]:
-    return dict(_deciding(target.variables, target.variables_schema, ""))
+def _secrets(step: StepTemplate) -> list[str]:
+    return [p.name for p in step.placeholders() if p.source == "secrets"]
 
 
 def _deciding(values: Mapping[str, Any], schema: object, within: str) -> Iterator[tuple[str, Any]]:
     """The values that decide, by their names; those within other values by the way to them."""
-    rules = _part(schema, "properties")
+    rules = _member(schema, "properties")
     for name, value in sorted(values.items()):
-        rule = _part(rules, name)
-        at, items = f"{within}{name}", _part(rule, "items")
+        rule = _member(rules, name)
+        at, items = f"{within}{name}", _member(rule, "items")
         if _is_place(rule) or _is_place(items) or _is_deciding(name):
             yield at, _canonical(value) if _is_place(rule) else value
         elif isinstance(value, Mapping):
@@ -93,12 +102,12 @@ def _deciding(values: Mapping[str, Any], schema: object, within: str) -> Iterato
                     yield from _deciding(item, items, f"{at}/{index}/")
 
 
-def _part(schema: object, name: str) -> object:
+def _member(schema: object, name: str) -> object:
     return schema.get(name) if isinstance(schema, Mapping) else None
 
 
 def _is_place(rule: object) -> bool:
-    named = _part(rule, "format")
+    named = _member(rule, "format")
     return isinstance(named, str) and named in _PLACES
 
 

@@ -1,12 +1,12 @@
 """What a test says of each capability, and whether two endpoints have any in common. Pure."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from collections.abc import Iterable
+from typing import Final, Literal
 
 from pydantic import ConfigDict
 
-from patchbay.checks.codes import describe
-from patchbay.checks.report import Diagnosis, Step
+from patchbay.checks.recipe import Recipe
+from patchbay.checks.report import Step
 from patchbay.checks.roles import Capability, Role
 from patchbay.platform.model import Model
 
@@ -29,21 +29,18 @@ class CapabilityReport(Model):
     status: CapabilityStatus
 
 
-def capability_reports(
-    role: Role, manifest: Mapping[str, Any], steps: Iterable[Step]
-) -> list[CapabilityReport]:
-    """Of one endpoint's release, by its own report's steps."""
+def capability_reports(role: Role, recipe: Recipe, steps: Iterable[Step]) -> list[CapabilityReport]:
+    """The capabilities of one endpoint's release, by the steps of its own report."""
     seen = {step.name: step.status for step in steps}
-    planned = manifest.get("checks", {}).get("steps", [])
     return [
         CapabilityReport(
             role=role,
             name=name,
             status=_status(
-                [seen.get(step["name"]) for step in planned if step.get("capability") == name]
+                [seen.get(step.name) for step in recipe.steps if step.capability == name]
             ),
         )
-        for name in _declared(manifest)
+        for name in recipe.capabilities
     ]
 
 
@@ -55,13 +52,13 @@ def _status(outcomes: list[str | None]) -> CapabilityStatus:
     return "untested"
 
 
-def fitting(source: Mapping[str, Any], destination: Mapping[str, Any]) -> Step:
+def fitting(source: Recipe, destination: Recipe) -> Step:
     """The last step of a connection's test: whether the destination takes what the source gives.
 
-    Both are manifests of releases. Nothing in common fails the connection; something that is not
-    taken is a warning. Releases that declare nothing can't be compared.
+    Nothing in common fails the connection; something that is not taken is a warning. Releases that
+    declare nothing can't be compared.
     """
-    given, taken = _declared(source), _declared(destination)
+    given, taken = source.capabilities, destination.capabilities
     if not given or not taken:
         return Step(
             name=NAME,
@@ -75,18 +72,10 @@ def fitting(source: Mapping[str, Any], destination: Mapping[str, Any]) -> Step:
         told = ", ".join(given)
         return Step(name=NAME, status="passed", summary=f"The destination takes {told}.")
     told = ", ".join(missing)
-    info = describe("config_invalid")
-    nothing = len(missing) == len(given)
-    return Step(
-        name=NAME,
-        mandatory=nothing,
-        status="failed" if nothing else "warning",
-        code="config_invalid",
-        summary=f"The destination does not take {told}, which the source gives.",
-        diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
+    return Step.failed(
+        NAME,
+        "config_invalid",
+        f"The destination does not take {told}, which the source gives.",
+        mandatory=len(missing) == len(given),
         field_pointer="/destination_id",
     )
-
-
-def _declared(manifest: Mapping[str, Any]) -> list[Capability]:
-    return [Capability(name) for name in manifest.get("capabilities", [])]

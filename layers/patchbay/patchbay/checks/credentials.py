@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from patchbay.checks.auth_config import SECRETS_OF_TYPE, auth_type
-from patchbay.checks.problems import Problem
 from patchbay.checks.templates import Placeholder, ValueRefused
 from patchbay.egress.headers import name_problem, value_problem
+from patchbay.platform.errors import Problem
 
 DEFAULT_HEADER: Final = "Authorization"
 

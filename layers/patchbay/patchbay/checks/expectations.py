@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from patchbay.checks.json_pointer import MISSING, is_pointer, resolve
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.step_reader import StepReader
 from patchbay.egress.headers import is_header_name
+from patchbay.platform.validation import pointer
 
 type Operator = Literal["equals", "exists", "type"]
 
@@ -87,44 +88,46 @@ def equal(left: object, right: object) -> bool:
     return left == right
 
 
-def read_expectation(spec: object, pointer: str) -> Expectation:
-    """The `expect` of a step. Raises Problems, with pointers below `pointer`."""
-    problems = list(_problems(spec, pointer))
-    if problems or not isinstance(spec, dict):
-        raise Problems(problems)
+def read_expectation(reader: StepReader, at: str) -> Expectation | None:
+    """The `expect` of a step, at the pointer `at` within it; None with problems if it has any."""
+    spec = reader.step.get("expect", {})
+    before = len(reader.problems)
+    _check(reader, spec, at)
+    if len(reader.problems) > before or not isinstance(spec, dict):
+        return None
     status, headers, json = spec.get("status"), spec.get("headers"), spec.get("json")
     return Expectation(
         status=frozenset(status) if isinstance(status, list) else DEFAULT_STATUS,
         headers=tuple((name.lower(), _matcher(value)) for name, value in _items(headers)),
-        json=tuple((pointer, _matcher(value)) for pointer, value in _items(json)),
+        json=tuple((at, _matcher(value)) for at, value in _items(json)),
     )
 
 
-def _problems(spec: object, pointer: str) -> Iterator[Problem]:
+def _check(reader: StepReader, spec: object, at: str) -> None:
     if not isinstance(spec, dict):
-        yield Problem(pointer, "must be an object")
+        reader.report(at, "must be an object")
         return
-    for key in spec.keys() - _KEYS:
-        yield Problem(f"{pointer}/{key}", "is not a known key")
+    reader.require_known(spec, _KEYS, at)
     status = spec.get("status", [200])
     if not (
         isinstance(status, list)
         and status
         and all(type(s) is int and 200 <= s < 600 for s in status)
     ):
-        yield Problem(f"{pointer}/status", "must be a list of statuses from 200 to 599")
+        reader.report(f"{at}/status", "must be a list of statuses from 200 to 599")
     for part, is_key in (("headers", is_header_name), ("json", is_pointer)):
         matchers = spec.get(part, {})
         if not isinstance(matchers, dict):
-            yield Problem(f"{pointer}/{part}", "must be an object")
+            reader.report(f"{at}/{part}", "must be an object")
             continue
         for key, value in matchers.items():
-            at = f"{pointer}/{part}/{key.replace('~', '~0').replace('/', '~1')}"
+            here = at + pointer([part, key])
             if not is_key(key):
                 kind = "header name" if part == "headers" else "JSON Pointer"
-                yield Problem(at, f"is not a {kind}")
+                reader.report(here, f"is not a {kind}")
             if isinstance(value, dict) and not _is_matcher(value):
-                yield Problem(at, 'must be a value, {"equals": …}, {"exists": …} or {"type": …}')
+                message = 'must be a value, {"equals": …}, {"exists": …} or {"type": …}'
+                reader.report(here, message)
 
 
 def _items(matchers: object) -> Iterator[tuple[str, object]]:

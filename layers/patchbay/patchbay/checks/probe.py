@@ -1,17 +1,17 @@
-"""What the plan, the runner and the kinds agree on.
+"""What the plan, the runner, and the kinds agree on.
 
-A **kind** knows how to read its steps in a manifest and turns one into a **probe**; a probe does
-the I/O of one step through the guard and says what it saw, or raises CheckFailure
-or DialFailure.
+A **kind** reads a step of a manifest into a **template**; with the values of an endpoint, a
+template compiles to a **probe**. A probe does the I/O of one step through the egress guard, and
+returns an outcome or raises CheckFailure or DialFailure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from patchbay.checks.codes import Code
-from patchbay.checks.credentials import Credential
-from patchbay.checks.templates import Declared, Placeholder, Values
+from patchbay.checks.step_reader import StepReader
+from patchbay.checks.templates import Placeholder, Values
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a step that passed should warn of. All texts are ours."""
+    """What a step that passed warns of. All texts are ours."""
 
     summary: str
     title: str
@@ -31,11 +31,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A probe that passed. `account` is raw text of the server: the runner cleans it.
+    """What a probe that passed returns. `account` is raw text of the server: the runner cleans it.
 
-    `proves` is False when this run showed less than the step is meant to (a redirect to another
-    origin drops the credential). With a `notice` the step is a warning. `obtained` are secrets that
-    the steps after it use in place of the stored ones, by name; they end with the test.
+    `proves` is False if this run showed less than the step is meant to (a redirect to another
+    origin drops the credential). With a `notice` the step is a warning. `obtained` are secrets, by
+    name, that the steps after it use in place of the stored ones; they end with the test.
     """
 
     summary: str
@@ -46,18 +46,22 @@ class Outcome:
 
 
 class Probe(Protocol):
+    """The I/O of one step, ready to run. Every kind has the same signature."""
+
     async def run(
         self, guard: "EgressGuard", *, deadline: float, timings: "DialTimings"
     ) -> Outcome:
-        """Runs until `deadline`, a time of the event loop. Raises CheckFailure, DialFailure."""
+        """Runs until `deadline`, a time of the event loop, and fills in the `timings` of its first
+        dial. Raises CheckFailure, DialFailure."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A probe, and which fields of the endpoint are to blame when it fails.
+    """A probe, and the fields of the endpoint to change if it fails.
 
-    `proves_access`: whether passing it shows that the credential works.
+    `proves_access`: whether passing it shows that the credential works. `secret_values` are secrets
+    made from those of the endpoint.
     """
 
     probe: Probe
@@ -75,9 +79,9 @@ class StepTemplate(Protocol):
         ...
 
     def destination(self, values: Values) -> str:
-        """Where the step goes, canonically: `scheme://host:port`, and the user it goes as.
+        """Where the step goes, in canonical form: `scheme://host:port`, and the user it goes as.
 
-        Two equal ones are one place. Raises ValueRefused.
+        Two that are equal are one place. Raises ValueRefused.
         """
         ...
 
@@ -86,27 +90,14 @@ class StepTemplate(Protocol):
         ...
 
 
-class Kind(Protocol):
+@dataclass(frozen=True, slots=True)
+class Kind:
     """How the steps of one kind are read.
 
+    `read` raises ManifestProblems with everything that is wrong, whatever the values will be.
     `keys` are the kind's own keys in a step; `provides` names the secrets that its steps obtain.
     """
 
-    @property
-    def keys(self) -> frozenset[str]: ...
-
-    @property
-    def provides(self) -> frozenset[str]: ...
-
-    def read(
-        self,
-        step: Mapping[str, object],
-        pointer: str,
-        declared: Declared,
-        credential: Credential | None,
-    ) -> StepTemplate:
-        """Raises Problems with everything that is wrong, whatever the values will be.
-
-        `pointer` is that of the step in the manifest.
-        """
-        ...
+    read: Callable[[StepReader], StepTemplate]
+    keys: frozenset[str]
+    provides: frozenset[str] = frozenset()

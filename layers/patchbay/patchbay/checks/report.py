@@ -1,11 +1,11 @@
 """What a test answers: its steps and one verdict. Pure data, printed and stored as it is."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from patchbay.checks.codes import Blame, Code, CodeCategory
+from patchbay.checks.codes import Blame, Code, CodeCategory, describe
 from patchbay.egress.failures import BlockDetail
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.model import Model
@@ -27,6 +27,11 @@ class Diagnosis(Model):
     title: str
     remediation: str
     doc_url: str | None = None
+
+    @classmethod
+    def of(cls, code: Code) -> Self:
+        info = describe(code)
+        return cls(title=info.title, remediation=info.remediation)
 
 
 class Step(Model):
@@ -52,6 +57,35 @@ class Step(Model):
     diagnosis: Diagnosis | None = None
     field_pointer: str | None = None
     skip_reason: SkipReason | None = None
+
+    @classmethod
+    def failed(
+        cls,
+        name: str,
+        code: Code,
+        summary: str,
+        *,
+        category: StepCategory = "gate",
+        mandatory: bool = True,
+        detail: BlockDetail | None = None,
+        duration_ms: int = 0,
+        first_byte_ms: int | None = None,
+        field_pointer: str | None = None,
+    ) -> Self:
+        """A step that failed with `code`; if it is not mandatory, a warning."""
+        return cls(
+            name=name,
+            category=category,
+            mandatory=mandatory,
+            status="failed" if mandatory else "warning",
+            code=code,
+            detail=detail,
+            duration_ms=duration_ms,
+            first_byte_ms=first_byte_ms,
+            summary=summary,
+            diagnosis=Diagnosis.of(code),
+            field_pointer=field_pointer,
+        )
 
 
 @dataclass(frozen=True, slots=True)

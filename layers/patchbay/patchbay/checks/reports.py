@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from patchbay.checks.codes import describe
-from patchbay.checks.report import CheckReport, Diagnosis, Step
-from patchbay.checks.verdict import verdict
+from patchbay.checks.report import CheckReport, Step
+from patchbay.checks.verdict import undialed_report, verdict
 from patchbay.platform.errors import Problem
 
 CONFIGURATIONS = "configurations"
@@ -60,13 +59,10 @@ def judged_configurations(problems: Sequence[Problem]) -> Step:
         return Step(
             name=CONFIGURATIONS, status="passed", summary="The source's release takes them."
         )
-    info = describe("config_invalid")
-    return Step(
-        name=CONFIGURATIONS,
-        status="failed",
-        code="config_invalid",
-        summary="; ".join(f"{p.pointer} {p.message}" for p in problems) + ".",
-        diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
+    return Step.failed(
+        CONFIGURATIONS,
+        "config_invalid",
+        "; ".join(f"{p.pointer} {p.message}" for p in problems) + ".",
         field_pointer=problems[0].pointer,
     )
 
@@ -85,12 +81,6 @@ def concluded(report: CheckReport, steps: Sequence[Step]) -> CheckReport:
 
 def out_of_secrets() -> CheckReport:
     """The report of a test whose secrets could not be read, through no fault of its owner."""
-    info = describe("secret_store_unavailable")
-    step = Step(
-        name="secrets",
-        status="failed",
-        code="secret_store_unavailable",
-        summary="The stored secrets could not be read.",
-        diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
+    return undialed_report(
+        "secrets", "secret_store_unavailable", "The stored secrets could not be read."
     )
-    return verdict([step], proven=False, called=False, latency_ms=0)

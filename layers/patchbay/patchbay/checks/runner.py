@@ -280,21 +280,18 @@ class _Test:
         duration_ms: int = 0,
         first_byte_ms: int | None = None,
     ) -> None:
-        info = describe(failure.code)
         if failure.retry_after_seconds is not None:
             self._retry_after[name] = failure.retry_after_seconds
         self._add(
-            Step(
-                name=name,
+            Step.failed(
+                name,
+                failure.code,
+                self._redact(failure.summary),
                 category=category,
                 mandatory=mandatory,
-                status="failed" if mandatory else "warning",
-                code=failure.code,
                 detail=failure.detail,
                 duration_ms=duration_ms,
                 first_byte_ms=first_byte_ms,
-                summary=self._redact(failure.summary),
-                diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
                 field_pointer=field_pointer,
             )
         )

@@ -1,12 +1,12 @@
 """`host` and `port` of a step that dials no URL: of tcp, tls and postgres."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeIs
 
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
-    Declared,
+    Declarations,
     HostTemplate,
     Placeholder,
     TemplateError,
@@ -20,7 +20,7 @@ from patchbay.egress.url import parse_host
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServerAddress:
     """Where to dial. `host` is canonical."""
 
     host: str
@@ -28,41 +28,28 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceTemplate:
+class ServerTemplate:
     host: HostTemplate
     port: int | Placeholder
 
     @classmethod
     def read(
-        cls,
-        step: Mapping[str, object],
-        pointer: str,
-        declared: Declared,
-        *,
-        default_port: int | None = None,
-    ) -> "ServiceTemplate":
-        """The service of a step. Raises Problems, with pointers below `pointer`."""
-        problems = []
-        try:
-            host = _host(step.get("host"), declared)
-        except TemplateError as error:
-            problems.append(Problem(f"{pointer}/host", str(error)))
-        try:
-            port = _port(step.get("port", default_port), declared)
-        except TemplateError as error:
-            problems.append(Problem(f"{pointer}/port", str(error)))
-        if problems:
-            raise Problems(problems)
-        return cls(host, port)
+        cls, reader: StepReader, *, default_port: int | None = None
+    ) -> "ServerTemplate | None":
+        """The server of a step; None with a problem if there is none."""
+        host = reader.attempt("/host", lambda: _host(reader.step.get("host"), reader.declared))
+        given = reader.step.get("port", default_port)
+        port = reader.attempt("/port", lambda: _port(given, reader.declared))
+        return None if host is None or port is None else cls(host, port)
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from placeholders_of(self.host.parts)
         if isinstance(self.port, Placeholder):
             yield self.port
 
-    def fill(self, values: Values) -> Service:
+    def fill(self, values: Values) -> ServerAddress:
         """Raises ValueRefused."""
-        return Service(parse_host(self.host.fill(values)), self._filled_port(values))
+        return ServerAddress(parse_host(self.host.fill(values)), self._filled_port(values))
 
     def _filled_port(self, values: Values) -> int:
         if isinstance(self.port, int):
@@ -73,9 +60,9 @@ class ServiceTemplate:
         return number
 
 
-def _host(text: object, declared: Declared) -> HostTemplate:
+def _host(text: object, declared: Declarations) -> HostTemplate:
     if not isinstance(text, str):
-        raise TemplateError("must be a text")
+        raise TemplateError("must be a string")
     template = HostTemplate.parse(text, declared)
     try:
         parse_host(template.sample())
@@ -84,7 +71,7 @@ def _host(text: object, declared: Declared) -> HostTemplate:
     return template
 
 
-def _port(value: object, declared: Declared) -> int | Placeholder:
+def _port(value: object, declared: Declarations) -> int | Placeholder:
     if _is_port(value):
         return value
     parts = split_template(value, declared) if isinstance(value, str) else ()

@@ -27,13 +27,13 @@ from typing import Final, Literal
 from urllib.parse import quote, unquote
 
 from patchbay.checks.codes import Code
-from patchbay.checks.problems import Problem
+from patchbay.checks.problems import PlanProblem
 from patchbay.egress.failures import BlockDetail, EgressBlocked
 from patchbay.egress.headers import value_problem
 from patchbay.egress.url import DEFAULT_PORTS, parse_host, parse_url
 
 type Source = Literal["variables", "secrets"]
-type Place = Literal["label", "hostname", "path", "query", "header"]
+type ValuePlace = Literal["label", "hostname", "path", "query", "header"]
 
 _PLACEHOLDER: Final = re.compile(r"\{\{(variables|secrets)\.([A-Za-z_][A-Za-z0-9_-]{0,63})\}\}")
 _URL: Final = re.compile(
@@ -64,7 +64,7 @@ class ValueRefused(ValueError):
         detail: BlockDetail | None = None,
     ) -> None:
         super().__init__(message)
-        self.problem = Problem(pointer, message, code, detail)
+        self.problem = PlanProblem(pointer, message, code, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ type Parts = tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class Declarations:
     """The names that placeholders may use; `hostnames` are the variables of format hostname.
 
     `scopes` and `token_url` are those of `authConfig`.
@@ -123,7 +123,7 @@ class Values:
         raise ValueRefused(placeholder.pointer, "must be a text, a number or a boolean")
 
 
-def split_template(text: str, declared: Declared) -> Parts:
+def split_template(text: str, declared: Declarations) -> Parts:
     """The literals and placeholders of `text` in order.
 
     Raises TemplateError: stray double braces, or a name that is not declared.
@@ -150,7 +150,24 @@ def placeholders_of(parts: Parts) -> Iterator[Placeholder]:
     return (part for part in parts if isinstance(part, Placeholder))
 
 
-def fill(parts: Parts, values: Values, place: Place) -> str:
+def pointer_of(parts: Parts) -> str | None:
+    """The first field of the endpoint that fills the template, None if there is none."""
+    return next((placeholder.pointer for placeholder in placeholders_of(parts)), None)
+
+
+def without_secrets(parts: Parts, message: str) -> Parts:
+    """The template, if no secret is in it. Raises TemplateError with the message."""
+    if any(placeholder.source == "secrets" for placeholder in placeholders_of(parts)):
+        raise TemplateError(message)
+    return parts
+
+
+def plain(parts: Parts, values: Values) -> str:
+    """The text of a template with its values as they are. Raises ValueRefused."""
+    return "".join(part if isinstance(part, str) else values.text(part) for part in parts)
+
+
+def fill(parts: Parts, values: Values, place: ValuePlace) -> str:
     """The text of a template with its values, each encoded for `place`. Raises ValueRefused."""
     return "".join(
         part if isinstance(part, str) else encode(values.text(part), place, part.pointer)
@@ -158,7 +175,7 @@ def fill(parts: Parts, values: Values, place: Place) -> str:
     )
 
 
-def encode(value: str, place: Place, pointer: str) -> str:
+def encode(value: str, place: ValuePlace, pointer: str) -> str:
     """`value` as it may stand in `place`. Raises ValueRefused (with `pointer`) if it may not."""
     if place == "label":
         if not _LABEL_PART.fullmatch(value):
@@ -197,11 +214,9 @@ class HostTemplate:
     place: Literal["label", "hostname"]
 
     @classmethod
-    def parse(cls, text: str, declared: Declared) -> "HostTemplate":
+    def parse(cls, text: str, declared: Declarations) -> "HostTemplate":
         """Raises TemplateError."""
-        parts = split_template(text, declared)
-        if any(placeholder.source == "secrets" for placeholder in placeholders_of(parts)):
-            raise TemplateError("has a secret in its host")
+        parts = without_secrets(split_template(text, declared), "has a secret in its host")
         whole = parts[0] if len(parts) == 1 else None
         if not isinstance(whole, Placeholder):
             return cls(parts, "label")
@@ -214,7 +229,7 @@ class HostTemplate:
     @property
     def pointer(self) -> str | None:
         """The field of the endpoint that decides the host, None when the author did."""
-        return next((part.pointer for part in placeholders_of(self.parts)), None)
+        return pointer_of(self.parts)
 
     def fill(self, values: Values) -> str:
         """The host with its values. Raises ValueRefused."""
@@ -248,7 +263,7 @@ class UrlTemplate:
     @classmethod
     # A monitor reads the same few templates for every test, and this is half of what reading costs.
     @lru_cache(maxsize=512)
-    def parse(cls, text: str, declared: Declared) -> "UrlTemplate":
+    def parse(cls, text: str, declared: Declarations) -> "UrlTemplate":
         """Raises TemplateError, also when the URL could not be valid whatever is filled in."""
         match = _URL.fullmatch(text)
         if not match or match["scheme"] not in DEFAULT_PORTS:
@@ -288,7 +303,7 @@ class UrlTemplate:
         segments = []
         for parts in self.path:
             segment = fill(parts, values, "path")
-            pointer = next((part.pointer for part in placeholders_of(parts)), None)
+            pointer = pointer_of(parts)
             # As a server may read it that decodes first, and takes a backslash for a slash.
             if pointer and _DOT_SEGMENTS.intersection(_SLASH.split(unquote(segment))):
                 raise ValueRefused(pointer, "may not lead to another path by dots (./ or ../)")
@@ -323,7 +338,7 @@ def _split_port(authority: str) -> tuple[str, str, str]:
     return host, colon, port
 
 
-def _split_parameter(text: str, declared: Declared) -> tuple[str, Parts]:
+def _split_parameter(text: str, declared: Declarations) -> tuple[str, Parts]:
     name, equals, value = text.partition("=")
     if "{{" in name:
         raise TemplateError("has a placeholder in the name of a query parameter")

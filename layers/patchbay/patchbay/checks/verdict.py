@@ -1,6 +1,8 @@
 """From the steps of a test to its verdict. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport, Fault, Step
@@ -11,6 +13,7 @@ NOTHING_CALLED = (
     "proves access"
 )
 NOT_PROVEN = "The steps passed, but none of them proved access with the credential"
+_PLAIN_WORD: Final = re.compile(r"[A-Z][a-z]*\b")
 
 
 def verdict(
@@ -59,6 +62,12 @@ def verdict(
     )
 
 
+def undialed_report(step: str, code: Code, summary: str) -> CheckReport:
+    """The report of a test that ended before it dialed anything, with its one step."""
+    failed = Step.failed(step, code, summary)
+    return verdict([failed], proven=False, called=False, latency_ms=0)
+
+
 def _who_took_the_time(steps: Sequence[Step]) -> Code:
     """What a step that got no time is put down to: to whoever hung before it, else to us."""
     hung = (s.code for s in steps if s.code in {"provider_timeout", "connect_timeout"})
@@ -66,4 +75,5 @@ def _who_took_the_time(steps: Sequence[Step]) -> Code:
 
 
 def _continued(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+    """The sentence as it goes on after a colon: `TLS` and `PostgreSQL` keep their capitals."""
+    return sentence[:1].lower() + sentence[1:] if _PLAIN_WORD.match(sentence) else sentence

@@ -1,7 +1,7 @@
-"""What has changed since a test last passed: by fingerprints of what was tested. Pure.
+"""What has changed since a test last passed, by fingerprints of what was tested. Pure.
 
-A fingerprint has no value in it: a variable is a hash of its own, and secrets are represented by
-when they were entered, never by a hash of them, which could be guessed from.
+A fingerprint holds no values. A variable is represented by its hash, and the secrets by the time
+they were entered: a hash of a secret could be used to guess it.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from patchbay.platform.strict_json import canonical
 
 
 class EndpointFingerprint(Model):
-    """An endpoint as it was tested. `secrets` is when they were entered, None if it had none."""
+    """An endpoint as it was tested. `secrets` is when they were entered, None without any."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,7 +36,7 @@ class EndpointFingerprint(Model):
 
 
 class Fingerprint(Model):
-    """What a test was of, part by part, so that two of them can be compared."""
+    """What was tested, part by part, so that two tests can be compared."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,7 +51,7 @@ class Fingerprint(Model):
 
 
 class PassedTest(Model):
-    """The last test that passed, and what it was of."""
+    """The last test that passed, and what it tested."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,7 +61,7 @@ class PassedTest(Model):
 
 
 class ReleaseChange(Model):
-    """Another release than then; null where there was, or is, no such endpoint."""
+    """A change of release; null if there was, or is, no such endpoint."""
 
     role: Role
     before: str | None
@@ -72,8 +72,8 @@ class WhatChanged(Model):
     """What differs from the last test that passed: names, never values.
 
     `test_id` and `at` are that test's. Variables are named with their role (`source.region`);
-    `secret_version` lists the roles whose secrets were entered anew, replaced or removed. All
-    empty: nothing was changed here.
+    `secret_version` lists the roles whose secrets were entered again, replaced, or removed. If all
+    are empty, nothing was changed here.
     """
 
     test_id: str
@@ -115,7 +115,7 @@ class WhatChanged(Model):
 
 
 def _marks(values: Mapping[str, Any]) -> dict[str, str]:
-    """64 bits of a hash tell two values apart that one person entered one after the other."""
+    """64 bits of a hash are enough to tell apart two values that one tenant entered."""
     return {
         name: hashlib.sha256(canonical(value)).hexdigest()[:16] for name, value in values.items()
     }

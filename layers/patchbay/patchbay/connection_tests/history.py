@@ -1,27 +1,26 @@
 """The tests of connections and endpoints in the events table, for 90 days.
 
-    a test               CON#<id>, SRC#<id>, DST#<id>   <asked for at>#<test id>
-    the last that passed                  the same pk   PASSED
+    a test                  CON#<id>, SRC#<id>, DST#<id>   <asked for at>#<test id>
+    the last that passed    the same pk                    PASSED
 
-The sort key is made of the test's id alone, which says when it was asked for: whoever repeats a
-test meets what stands there, and one test is read by its key. An item without `finished_at` waits
-or runs; whoever writes the finished one first has recorded the test, and that is the truth then.
+The id of a test says when it was asked for, so its key follows from the id: a test that is repeated
+finds its item, and one test is read by its key. An item without `finished_at` is queued or running.
+The first writer of the finished test records it, and that record is the truth from then on.
 
-What waits or runs has a **deadline**. After it, nothing is started or recorded any more but the
-failure that every reader tells from then on: a test whose message was lost, or whose function was
-killed, does not stay queued for ever.
+A queued or running test has a **deadline**. After it nothing is started or recorded but the failure
+that every reader returns from then on: a test whose message was lost, or whose function was killed,
+does not stay queued forever.
 """
 
+import functools
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from patchbay.checks.codes import Code, describe
-from patchbay.checks.report import CheckReport, Diagnosis, Step
-from patchbay.checks.roles import Role
-from patchbay.checks.verdict import verdict
+from patchbay.checks.codes import Code
+from patchbay.checks.verdict import undialed_report
 from patchbay.connection_tests.changes import Fingerprint, PassedTest
-from patchbay.connection_tests.identity import TestIdentity
+from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import RecordedTest, TestFindings
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable
 from patchbay.platform.cursor import CursorSeal
@@ -45,105 +44,75 @@ from patchbay.platform.ids import new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 
 KEPT: Final = timedelta(days=90)
-"""What the API promises of a history; longer than any month to compare with, and then it goes."""
+"""What the API promises of a history: long enough to compare any month with the one before."""
 
 TO_FINISH: Final = timedelta(minutes=5)
-"""From the call to the deadline. A queue that works starts a test within seconds; a caller who
-polls should not wait much longer to be told that something is wrong on our side."""
+"""From the call to the deadline. A healthy queue starts a test within seconds, and a caller who
+polls should learn soon that something is wrong on our side."""
 
 TO_RUN: Final = timedelta(seconds=90)
-"""The time limit of the function that runs queued tests (template.yaml): a claim lasts as long,
-and a test is not started later than this before its deadline."""
+"""The time limit of the function that runs queued tests (template.yaml). A claim lasts as long, and
+a test is not started later than this before its deadline."""
 
 _AFTER_ALL_TIMES: Final = ":"
-"""Sorts behind every text that begins with a digit."""
-
-
-class TestSubjectKind(StrEnum):
-    """What is tested; the value names it in paths and messages."""
-
-    CONNECTION = "connection"
-    SOURCE = Role.SOURCE
-    DESTINATION = Role.DESTINATION
-
-
-class TestSubject(NamedTuple):
-    """A connection, source or destination of an organization, whether it is there or not."""
-
-    organization_id: str
-    kind: TestSubjectKind
-    id: str
-
-    @property
-    def role(self) -> Role | None:
-        return None if self.kind is TestSubjectKind.CONNECTION else Role(self.kind)
-
-    @property
-    def pk(self) -> str:
-        return f"{self.id[:3].upper()}#{self.id}"
-
-    def href(self, test_id: str) -> str:
-        """The path of one of its tests."""
-        return (
-            f"/v1/organizations/{self.organization_id}/knowledge/connectors"
-            f"/{self.kind}s/{self.id}/tests/{test_id}"
-        )
+"""Sorts after every time, which begins with a digit, and before `PASSED`."""
 
 
 class TestRecord(NamedTuple):
-    """A finished test as it stands in the history: what everything else is derived from."""
+    """A finished test as the history has it: what everything else is derived from."""
 
+    identity: TestIdentity
     test: RecordedTest
     fingerprint: Fingerprint | None
 
+    @property
+    def at(self) -> datetime:
+        return self.test.finished_at or self.identity.at
+
 
 class TestClaim(StrEnum):
-    """What became of the wish to run a queued test."""
+    """The result of trying to claim a queued test."""
 
     OURS = "ours"
     HELD = "held"
-    """Somebody else is at it."""
+    """Another runner has it."""
     OVERDUE = "overdue"
     DONE = "done"
     """It is finished, or was taken back."""
 
 
 class TestHistory:
-    """The tests of one table; the cursors' key is in the other one."""
+    """The tests of the events table; the key that seals cursors is in the integrations table."""
 
     def __init__(self, events: Table, seal: CursorSeal) -> None:
         self._table = events
         self._lists = Lists(events, seal)
 
     @staticmethod
-    def keys_of(subject: TestSubject, identity: TestIdentity) -> tuple[Key, Key]:
-        """Where a test stands, and where the mark of the last that passed does."""
-        return _key(subject, identity), _passed_key(subject)
+    def keys_of(identity: TestIdentity) -> tuple[Key, Key]:
+        """The keys of a test, and of the last test of its subject that passed."""
+        return _key(identity), _passed_key(identity.subject)
 
-    def standing(self, subject: TestSubject, identity: TestIdentity) -> TestRecord | None:
-        """A test as it was recorded; None if it was not, or not yet."""
-        item = self._table.get(_key(subject, identity))
-        return _standing(item) if item and "finished_at" in item else None
+    def record(self, identity: TestIdentity) -> TestRecord | None:
+        """None for a test that is not finished."""
+        item = self._table.get(_key(identity))
+        return _record(identity, item) if item and "finished_at" in item else None
 
     def finish(
-        self,
-        subject: TestSubject,
-        identity: TestIdentity,
-        test: RecordedTest,
-        fingerprint: Fingerprint | None,
+        self, identity: TestIdentity, test: RecordedTest, fingerprint: Fingerprint | None
     ) -> TestRecord:
-        """Records a finished test; the answer is what stands there, of whoever was first."""
-        item = _item(subject, identity, test)
+        """Records a finished test. Returns the first record, which may be another writer's."""
+        item = _item(identity, test)
         item["finished_at"] = to_sortable(_finished_at(test))
         if fingerprint:
             item["fingerprint"] = fingerprint.model_dump_json()
         try:
             self._table.write(Put(item, without("finished_at")))
-        except ConditionFailed as standing:
-            if standing.item is None:
+        except ConditionFailed as existing:
+            if existing.item is None:
                 raise
-            item = standing.item
-        return _standing(item)
+            item = existing.item
+        return _record(identity, item)
 
     def last_passed(self, subject: TestSubject, now: datetime) -> PassedTest | None:
         """The last test that passed, unless it is older than the history."""
@@ -153,7 +122,7 @@ class TestHistory:
         return PassedTest.model_validate_json(item["passed"])
 
     def note_passed(self, subject: TestSubject, passed: PassedTest) -> None:
-        """The newest wins; the same once more changes nothing."""
+        """Keeps the newest; repeating it changes nothing."""
         at = to_sortable(passed.at)
         item = {
             **_passed_key(subject)._asdict(),
@@ -166,33 +135,33 @@ class TestHistory:
         except ConditionFailed:
             return
 
-    def enqueue(self, subject: TestSubject, identity: TestIdentity, now: datetime) -> RecordedTest:
-        """A test that waits. One that stands there already is the same, by a repeated call."""
-        queued = RecordedTest.queued(identity.test_id, subject.href(identity.test_id), identity.at)
-        item = _item(subject, identity, queued) | {"deadline": epoch_seconds(now, TO_FINISH)}
+    def enqueue(self, identity: TestIdentity, now: datetime) -> RecordedTest:
+        """Adds a queued test. Returns the existing one if the call is a repetition."""
+        queued = RecordedTest.queued(identity.test_id, identity.href, identity.at)
+        item = _item(identity, queued) | {"deadline": epoch_seconds(now, TO_FINISH)}
         try:
             self._table.write(Put(item, ABSENT))
-        except ConditionFailed as standing:
-            if standing.item is None:
+        except ConditionFailed as existing:
+            if existing.item is None:
                 raise
-            return _read(standing.item, now)
+            return _read(existing.item, now)
         return queued
 
-    def take_back(self, subject: TestSubject, identity: TestIdentity) -> None:
-        """A test that could not be sent to the queue and that nobody has claimed goes."""
+    def take_back(self, identity: TestIdentity) -> None:
+        """Removes a test that could not be sent to the queue, if nobody has claimed it."""
         untouched = without("claim") & without("finished_at")
         try:
-            self._table.write(Delete(_key(subject, identity), untouched))
+            self._table.write(Delete(_key(identity), untouched))
         except ConditionFailed:
             return
 
-    def claim(self, subject: TestSubject, identity: TestIdentity, now: datetime) -> TestClaim:
+    def claim(self, identity: TestIdentity, now: datetime) -> TestClaim:
         """Whether the caller may run a queued test, for `TO_RUN` from now."""
         mine = new_id("clm", now)
         free = without("claimed_until") | at_most("claimed_until", epoch_seconds(now))
         early = epoch_seconds(now, TO_RUN)
         claimed = Update(
-            _key(subject, identity),
+            _key(identity),
             values={
                 "claim": mine,
                 "claimed_until": early,
@@ -202,100 +171,88 @@ class TestHistory:
         )
         try:
             self._table.write(claimed)
-        except ConditionFailed as standing:
-            if standing.item is None or "finished_at" in standing.item:
+        except ConditionFailed as existing:
+            if existing.item is None or "finished_at" in existing.item:
                 return TestClaim.DONE
-            if standing.item.get("claim") == mine:
+            if existing.item.get("claim") == mine:
                 return TestClaim.OURS  # our own write, repeated after its reply was lost
-            if standing.item["deadline"] < epoch_seconds(now):
+            if existing.item["deadline"] < epoch_seconds(now):
                 return TestClaim.OVERDUE
             return TestClaim.HELD
         return TestClaim.OURS
 
-    def settle(
-        self, subject: TestSubject, identity: TestIdentity, now: datetime
-    ) -> TestRecord | None:
-        """What stands there of a test that is finished, or whose deadline is over: then its failure
-        is written down. None if it was taken back."""
-        item = self._table.get(_key(subject, identity))
+    def settle(self, identity: TestIdentity, now: datetime) -> TestRecord | None:
+        """The record of a finished test. A test past its deadline is recorded as failed first.
+
+        None if the test was taken back.
+        """
+        item = self._table.get(_key(identity))
         if item is None:
             return None
-        return self.finish(subject, identity, _read(item, now), None)
+        return self.finish(identity, _read(item, now), None)
 
-    def refuse(
-        self, subject: TestSubject, identity: TestIdentity, reason: str, now: datetime
-    ) -> TestRecord:
-        """Ends a queued test that could not be begun, as somebody else's setting has it."""
-        queued = RecordedTest.queued(identity.test_id, subject.href(identity.test_id), identity.at)
-        report = _nothing_seen("config_invalid", reason)
-        ended = queued.model_copy(update={**TestFindings.told(report), "finished_at": now})
-        return self.finish(subject, identity, ended, None)
+    def refuse(self, identity: TestIdentity, reason: str, now: datetime) -> TestRecord:
+        """Ends a queued test that can't start because of how its subject is set up."""
+        queued = RecordedTest.queued(identity.test_id, identity.href, identity.at)
+        report = undialed_report("queue", "config_invalid", reason)
+        ended = queued.model_copy(update={**TestFindings.fields_of(report), "finished_at": now})
+        return self.finish(identity, ended, None)
 
     def test(self, subject: TestSubject, test_id: str, now: datetime) -> RecordedTest:
         """Raises `NotFound`."""
-        identity = TestIdentity.read(test_id)
-        item = self._table.get(_key(subject, identity)) if identity else None
+        identity = TestIdentity.read(subject, test_id)
+        item = self._table.get(_key(identity)) if identity else None
         if item is None or item["expires_at"] <= epoch_seconds(now):
             raise NotFound("test")
         return _read(item, now)
 
     def tests(self, subject: TestSubject, query: ListQuery, now: datetime) -> Listing[RecordedTest]:
         """Newest first. Raises `InvalidCursor`."""
-        scope = Lists.scope(subject.organization_id, subject.pk, "tests", query)
-        page = self._table.query(
-            subject.pk,
+        return self._lists.page(
+            subject.organization_id,
+            query,
+            now,
+            functools.partial(_read, now=now),
+            pk=_pk(subject),
             between=(to_sortable(now - KEPT), _AFTER_ALL_TIMES),
-            # One more than asked for tells whether this page is the last.
-            limit=query.limit + 1,
-            start=self._lists.position(query, scope, now),
             newest_first=True,
         )
-        shown = page.items[: query.limit]
-        more = len(page.items) > query.limit
-        position = {name: shown[-1][name] for name in ("pk", "sk")} if more else page.last_key
-        return Listing(
-            items=[_read(item, now) for item in shown],
-            next_cursor=self._lists.next_cursor(position, scope, now),
-        )
 
 
-def overdue(test: RecordedTest, deadline: datetime) -> RecordedTest:
-    """What is told of a test that has not finished by its deadline. Pure: the same each time.
+def _overdue(test: RecordedTest, deadline: datetime) -> RecordedTest:
+    """A test that has not finished by its deadline, as every reader returns it. Pure.
 
-    Whose fault it is that it did not start, or did not end, is known: ours.
+    That it did not start, or did not end, is our fault.
     """
     code: Code = "internal_error" if test.started_at else "budget_exhausted"
     summary = (
-        "The test was cut off before it had ended."
+        "The test was cut off before it ended."
         if test.started_at
         else "The test was not started in time."
     )
-    report = _nothing_seen(code, summary)
-    return test.model_copy(update={**TestFindings.told(report), "finished_at": deadline})
-
-
-def _nothing_seen(code: Code, summary: str) -> CheckReport:
-    info = describe(code)
-    diagnosis = Diagnosis(title=info.title, remediation=info.remediation)
-    step = Step(name="queue", status="failed", code=code, summary=summary, diagnosis=diagnosis)
-    return verdict([step], proven=False, called=False, latency_ms=0)
+    report = undialed_report("queue", code, summary)
+    return test.model_copy(update={**TestFindings.fields_of(report), "finished_at": deadline})
 
 
 def _not_before(attribute: str, seconds: int) -> Condition:
     return Condition(f"#{attribute} >= :early", {f"#{attribute}": attribute}, {":early": seconds})
 
 
-def _key(subject: TestSubject, identity: TestIdentity) -> Key:
-    return Key(subject.pk, f"{to_sortable(identity.at)}#{identity.test_id}")
+def _pk(subject: TestSubject) -> str:
+    return f"{subject.id[:3].upper()}#{subject.id}"
+
+
+def _key(identity: TestIdentity) -> Key:
+    return Key(_pk(identity.subject), f"{to_sortable(identity.at)}#{identity.test_id}")
 
 
 def _passed_key(subject: TestSubject) -> Key:
-    return Key(subject.pk, "PASSED")
+    return Key(_pk(subject), "PASSED")
 
 
-def _item(subject: TestSubject, identity: TestIdentity, test: RecordedTest) -> Item:
+def _item(identity: TestIdentity, test: RecordedTest) -> Item:
     return {
-        **_key(subject, identity)._asdict(),
+        **_key(identity)._asdict(),
         "test": test.model_dump_json(exclude_defaults=True),
         "expires_at": epoch_seconds(identity.at, KEPT),
     }
@@ -308,13 +265,14 @@ def _read(item: Item, now: datetime) -> RecordedTest:
     if "started_at" in item:
         test = test.running(from_text(item["started_at"]))
     if epoch_seconds(now) > item["deadline"]:
-        return overdue(test, datetime.fromtimestamp(item["deadline"], now.tzinfo))
+        return _overdue(test, datetime.fromtimestamp(item["deadline"], now.tzinfo))
     return test
 
 
-def _standing(item: Item) -> TestRecord:
+def _record(identity: TestIdentity, item: Item) -> TestRecord:
     text = item.get("fingerprint")
     return TestRecord(
+        identity,
         RecordedTest.model_validate_json(item["test"]),
         Fingerprint.model_validate_json(text) if text else None,
     )

@@ -1,7 +1,7 @@
-"""What a caller sends to have something tested, and what they get: contracts 3.2 and 3.3."""
+"""The requests and responses of tests: contracts 3.2 and 3.3."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -17,7 +17,7 @@ from patchbay.platform.ids import ConnectionId, DestinationId, SourceId
 from patchbay.platform.model import Model
 
 type TestTrigger = Literal["manual", "monitor"]
-"""Who asked for a test: a call, or a connection's monitor."""
+"""What started a test: a call, or a connection's monitor."""
 
 type TestMode = Literal["sync", "async"]
 type TestStatus = Literal["queued", "running", "succeeded", "failed"]
@@ -28,13 +28,18 @@ class DryRun(Model):
 
     model_config = ConfigDict(extra="forbid")
 
+    EXAMPLE: ClassVar = {
+        "source_id": "src_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "destination_id": "dst_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    }
+
     source_id: SourceId
     destination_id: DestinationId | None = None
     configurations: Values = Field(default_factory=dict)
 
 
 class ModeQuery(Model):
-    """The query string of a test: `async` answers at once, and the test is polled."""
+    """The query string of a test: `async` responds at once, and the caller polls the test."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,8 +49,8 @@ class ModeQuery(Model):
 class TestFindings(Model):
     """What a test found.
 
-    `verified` is true when a step proved access. The code, whose move it is (`blame`) and whether
-    to try again are there when it failed.
+    `verified` is true when a step proved access. A failure has a code, says whose move it is
+    (`blame`), and whether to try again.
     """
 
     status: TestStatus
@@ -67,30 +72,30 @@ class TestFindings(Model):
         return self.status == "succeeded"
 
     @staticmethod
-    def told(report: CheckReport) -> dict[str, Any]:
-        """The fields that a report has in common with its findings."""
+    def fields_of(report: CheckReport) -> dict[str, Any]:
+        """The fields that findings take from a report."""
         names = CheckReport.model_fields.keys() & TestFindings.model_fields.keys()
         status = "succeeded" if report.passed else "failed"
         return {"status": status} | {name: getattr(report, name) for name in names}
 
 
 class DryRunResult(TestFindings):
-    """The result of a dry run: `status` and `message` of the contract, and how it came to them."""
+    """The result of a dry run: the contract's `status` and `message`, and the steps behind them."""
 
     status: Literal["succeeded", "failed"]
     latency_ms: int
 
     @classmethod
     def of(cls, report: CheckReport, capabilities: tuple[CapabilityReport, ...]) -> Self:
-        return cls(**cls.told(report), capabilities=capabilities)
+        return cls(**cls.fields_of(report), capabilities=capabilities)
 
 
 class RecordedTest(TestFindings):
-    """A test that is kept: where it stands, what it found, and what had changed.
+    """A test in the history: its status, what it found, and what had changed.
 
-    `started_at`, `finished_at` and `latency_ms` (milliseconds of the test itself) are null until
-    there is something to say. `what_changed` is null until a test of the same has passed once.
-    `href` is the path to read it at.
+    `started_at`, `finished_at`, and `latency_ms` (the test's own milliseconds) are null until they
+    are known. `what_changed` is null until a test of the same subject has passed. `href` is the
+    path to read the test at.
     """
 
     id: str
@@ -108,7 +113,7 @@ class RecordedTest(TestFindings):
 
     @property
     def refused(self) -> bool:
-        """Whether it ended without having begun, for a reason that is not ours."""
+        """Whether it ended without starting, for a reason that is not our fault."""
         return self.finished and self.started_at is None and self.blame != "platform"
 
     @classmethod
@@ -119,7 +124,7 @@ class RecordedTest(TestFindings):
             trigger="manual",
             mode="async",
             status="queued",
-            message="The test waits for its turn",
+            message="The test is queued",
             verified=False,
             code=None,
             category=None,
@@ -139,7 +144,7 @@ class RecordedTest(TestFindings):
 
 
 def health_status(test: TestFindings) -> HealthStatus:
-    """The contract's word for a test: out of reach is disconnected, our own fault is unknown."""
+    """The contract's status for a test: unreachable is disconnected, our own fault is unknown."""
     if test.status == "succeeded":
         return HealthStatus.CONNECTED
     if test.blame == "platform":
@@ -150,7 +155,7 @@ def health_status(test: TestFindings) -> HealthStatus:
 
 
 class TestedEndpoint(Endpoint):
-    """An endpoint as it was stored, and the test of it that passed before."""
+    """An endpoint as it was stored, and the test of it that passed first."""
 
     test: DryRunResult
 
@@ -164,6 +169,8 @@ class TestConnection(Model):
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
+    EXAMPLE: ClassVar = {"connectionId": "con_01ARZ3NDEKTSV4RRFFQ69G5FAV"}
+
     connection_id: ConnectionId
 
 
@@ -172,7 +179,7 @@ def _is_none(value: object) -> bool:
 
 
 class TestConnectionOutput(Model):
-    """The output of `integrations.connection.test`; what there is nothing to say of is left out."""
+    """The output of `integrations.connection.test`; fields without a value are left out."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
@@ -184,7 +191,7 @@ class TestConnectionOutput(Model):
 
     @classmethod
     def of(cls, test: TestFindings) -> Self:
-        """Of a test that has finished."""
+        """The output for a finished test."""
         return cls(
             success=test.status == "succeeded",
             status=health_status(test),

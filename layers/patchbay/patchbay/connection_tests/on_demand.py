@@ -1,32 +1,30 @@
-"""Tests that somebody asked for: within their tenant's limits, at once or through the queue.
+"""Tests that callers ask for: within their organization's limits, at once or through the queue.
 
-What a monitor runs does not pass here: its own schedule is its limit.
+The tests of monitors do not come through here: their schedule is their limit.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from patchbay.connection_tests.history import TO_FINISH, TestHistory, TestSubject
-from patchbay.connection_tests.identity import TestIdentity
+from patchbay.connection_tests.history import TO_FINISH, TestHistory
+from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestMode
 from patchbay.connection_tests.queue import QueuedTest, TestQueue
-from patchbay.connection_tests.reader import require
+from patchbay.connection_tests.reader import require_subject
 from patchbay.connection_tests.tester import Tester
 from patchbay.connections.store import ConnectionStore
 from patchbay.egress.guard import EgressGuard
 from patchbay.platform.clock import Clock
 from patchbay.platform.errors import PatchbayError
-from patchbay.platform.ids import Stamp
+from patchbay.platform.ids import Stamp, new_id
 from patchbay.platform.limits import Limit, Limiter
 
-TO_ANSWER: Final = timedelta(seconds=30)
-"""No request runs longer: after that, the lease of a function that was killed is free again."""
+TO_RESPOND: Final = timedelta(seconds=30)
+"""No request runs longer: then the lease of a function that was killed is free again."""
 
 
 class OnDemandTests:
-    """The use cases of the API's callers. `domain_name` is the host that they called."""
+    """The use cases of callers of the API. `domain_name` is the host that they called."""
 
     def __init__(
         self,
@@ -51,61 +49,44 @@ class OnDemandTests:
         self._clock = clock
 
     def dry_run(self, organization_id: str, request: DryRun) -> DryRunResult:
-        """Whether a connection of these would work; nothing is stored.
+        """Tests a connection that does not exist yet; stores nothing.
 
-        Raises `NotFound`, `InvalidConfig` and `RateLimited`.
+        Raises `NotFound`, `InvalidConfig`, and `RateLimited`.
         """
-        identity = TestIdentity.called(Stamp.fresh(self._clock()))
-        with self._in_flight(organization_id, identity):
+        now = self._clock()
+        token = new_id("tst", now)
+        with self._limiter.held(organization_id, token, self._limit, now, TO_RESPOND):
             return self._tester.dry_run(organization_id, request, self._guard)
 
     def start(self, subject: TestSubject, mode: TestMode, stamp: Stamp) -> RecordedTest:
-        """A test, finished or queued. A repetition under the same stamp is the same test.
+        """Returns the test: finished, or with `async` queued. The same stamp is the same test.
 
         Raises `NotFound`, `Conflict` for a connection that is disabled, `RateLimited`, and
         `TemporarilyUnavailable`.
         """
-        identity = TestIdentity.called(stamp)
+        identity = TestIdentity.called(subject, stamp)
         if mode == "async":
-            return self._queued(subject, identity)
-        with self._in_flight(subject.organization_id, identity):
-            return self._tester.test(subject, identity, self._guard)
-
-    def _queued(self, subject: TestSubject, identity: TestIdentity) -> RecordedTest:
-        """1. take a lease, 2. store that it waits, 3. send: what runs it finds it stored.
-
-        The lease is returned by whoever runs the test, or ends with its deadline.
-        """
+            return self._enqueue(identity)
         organization_id, now = subject.organization_id, self._clock()
-        require(self._store, subject, testable=True)
+        with self._limiter.held(organization_id, identity.test_id, self._limit, now, TO_RESPOND):
+            return self._tester.test(identity, self._guard)
+
+    def _enqueue(self, identity: TestIdentity) -> RecordedTest:
+        """1. Take a lease. 2. Store the queued test. 3. Send its message, whose runner finds it.
+
+        The runner returns the lease, or it ends with the test's deadline.
+        """
+        organization_id, now = identity.subject.organization_id, self._clock()
+        require_subject(self._store, identity.subject, testable=True)
         self._limiter.enter(organization_id, identity.test_id, self._limit, now, TO_FINISH)
         try:
-            test = self._history.enqueue(subject, identity, now)
+            test = self._history.enqueue(identity, now)
             if test.status == "queued":
-                self._queue.send(QueuedTest.of(subject, identity, self._domain_name))
+                self._queue.send(QueuedTest.of(identity, self._domain_name))
         except PatchbayError:
-            self._history.take_back(subject, identity)
+            self._history.take_back(identity)
             self._limiter.leave(organization_id, identity.test_id)
             raise
         if test.finished:
             self._limiter.leave(organization_id, identity.test_id)
         return test
-
-    def _in_flight(
-        self, organization_id: str, identity: TestIdentity
-    ) -> AbstractContextManager[None]:
-        return in_flight(
-            self._limiter, self._limit, organization_id, identity.test_id, self._clock()
-        )
-
-
-@contextmanager
-def in_flight(
-    limiter: Limiter, limit: Limit, organization_id: str, token: str, now: datetime
-) -> Iterator[None]:
-    """A test within a request, by a caller who holds a lease for as long. Raises `RateLimited`."""
-    limiter.enter(organization_id, token, limit, now, TO_ANSWER)
-    try:
-        yield
-    finally:
-        limiter.leave(organization_id, token)

@@ -1,19 +1,18 @@
-"""The queue of tests that run without a caller waiting."""
+"""The queue of tests that no request waits for."""
 
 from typing import Self
 
 from pydantic import ConfigDict
 
-from patchbay.connection_tests.history import TestSubject, TestSubjectKind
-from patchbay.connection_tests.identity import TestIdentity
+from patchbay.connection_tests.identity import TestIdentity, TestSubject, TestSubjectKind
 from patchbay.platform.aws import call, client
 from patchbay.platform.model import Model
 
 
 class QueuedTest(Model):
-    """A message. What is tested is read when it is run: a message holds no configuration.
+    """A message. It holds no configuration: what is tested is read when the test runs.
 
-    `domain_name` is the host that the API was called by, which the test may not dial.
+    `domain_name` is the host that the API was called at, which the test must not dial.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -25,28 +24,23 @@ class QueuedTest(Model):
     domain_name: str
 
     @classmethod
-    def of(cls, subject: TestSubject, identity: TestIdentity, domain_name: str) -> Self:
-        return cls(
-            organization_id=subject.organization_id,
-            kind=subject.kind,
-            id=subject.id,
-            test_id=identity.test_id,
-            domain_name=domain_name,
-        )
+    def of(cls, identity: TestIdentity, domain_name: str) -> Self:
+        return cls(**identity.subject._asdict(), test_id=identity.test_id, domain_name=domain_name)
 
     @property
-    def subject(self) -> TestSubject:
-        return TestSubject(self.organization_id, self.kind, self.id)
+    def identity(self) -> TestIdentity:
+        """Raises `ValueError` if the message has no id of a test."""
+        return TestIdentity(TestSubject(self.organization_id, self.kind, self.id), self.test_id)
 
 
 class TestQueue:
-    """The sending side; SQS itself hands the messages to the function that runs them."""
+    """Sends the messages; SQS hands them to the function that runs them."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def send(self, message: QueuedTest) -> None:
-        """Raises `TemporarilyUnavailable`, and `InternalError` for a queue that refuses."""
+        """Raises `TemporarilyUnavailable`, and `InternalError` if the queue rejects the message."""
         call(
             client("sqs").send_message,
             QueueUrl=self._url,

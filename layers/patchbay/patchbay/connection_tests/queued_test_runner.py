@@ -1,19 +1,20 @@
-"""Runs the tests of the queue. A message may come late, twice, or to two at once.
+"""Runs queued tests. A message may come late, twice, or to two runners at once.
 
-1. Claim the test; only one may run it at a time, and none after its deadline.
-2. Prepare, run and record it, beside the others of the batch. What can't be tested any more, as it
-   was disabled since the call, ends with that as its result.
-3. What is done, overdue or gone is settled, and needs its message no more. Anything else comes
-   back, and the queue gives it up after a few times.
+1. Claim the test: only one runner may run it at a time, and none after its deadline.
+2. Prepare, run, and record it, together with the others of the batch. If it can't be tested any
+   more, such as a connection that has been disabled, that is its result.
+3. A test that is finished, overdue, or gone is settled, and its message is done. Any other message
+   comes back; the queue gives up on it after a few deliveries.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from patchbay.connection_tests.history import TestClaim, TestHistory, TestSubject
+from patchbay.connection_tests.history import TestClaim, TestHistory
 from patchbay.connection_tests.identity import TestIdentity
 from patchbay.connection_tests.queue import QueuedTest
+from patchbay.connection_tests.recorder import TestRecorder
 from patchbay.connection_tests.tester import ASYNCHRONOUS, PreparedTest, Tester
 from patchbay.egress.guard import EgressGuard
 from patchbay.platform.clock import Clock
@@ -23,27 +24,26 @@ from patchbay.platform.logging import logger
 
 
 class QueuedTestRunner:
-    """The use case of the function behind the queue.
-
-    `guard_for` makes the guard of a test that was asked for at this host name of the API.
-    """
+    """`guard_for` makes the guard of a test that was asked for at this host name of the API."""
 
     def __init__(
         self,
         tester: Tester,
+        recorder: TestRecorder,
         history: TestHistory,
         limiter: Limiter,
         guard_for: Callable[[str], EgressGuard],
         clock: Clock,
     ) -> None:
         self._tester = tester
+        self._recorder = recorder
         self._history = history
         self._limiter = limiter
         self._guard_for = guard_for
         self._clock = clock
 
     def run(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Runs a batch of SQS records side by side; the answer is the ids of those to come back."""
+        """Runs a batch of SQS records concurrently. Returns the ids of messages to redeliver."""
 
         async def batch() -> list[bool]:
             return await asyncio.gather(*(self._handled(record) for record in records))
@@ -53,62 +53,52 @@ class QueuedTestRunner:
         return [record["messageId"] for record, is_done in pairs if not is_done]
 
     async def _handled(self, record: Mapping[str, Any]) -> bool:
-        """Whether its message is done with. One that fails must not take its neighbours with it."""
+        """Whether the message is done. One that fails does not affect the others of its batch."""
         try:
-            return await self._run(QueuedTest.model_validate_json(record["body"]))
+            return await self._handle(QueuedTest.model_validate_json(record["body"]))
         except NotFound:
-            return True  # deleted meanwhile, and nobody can read its tests any more
+            return True  # it has been deleted, and nobody can read its tests any more
         except Exception as error:
             logger.error(
                 "queued test not run", message_id=record["messageId"], error=type(error).__name__
             )
         return False
 
-    async def _run(self, message: QueuedTest) -> bool:
-        subject, identity = message.subject, TestIdentity(message.test_id)
-        claim = await asyncio.to_thread(self._history.claim, subject, identity, self._clock())
+    async def _handle(self, message: QueuedTest) -> bool:
+        identity = message.identity
+        claim = await asyncio.to_thread(self._history.claim, identity, self._clock())
         if claim is TestClaim.HELD:
-            # If who holds it dies, this message is what the test is settled by.
-            return False
+            return False  # if the runner that holds it dies, this message settles the test
         try:
             if claim is TestClaim.OURS:
-                await self._tested(message, subject, identity)
+                await self._test(identity, self._guard_for(message.domain_name))
             else:
-                await asyncio.to_thread(self._tester.settle, subject, identity)
+                await asyncio.to_thread(self._recorder.settle, identity)
         finally:
             leave = self._limiter.leave
-            await asyncio.to_thread(leave, subject.organization_id, identity.test_id)
+            await asyncio.to_thread(leave, identity.subject.organization_id, identity.test_id)
         return True
 
-    async def _tested(
-        self, message: QueuedTest, subject: TestSubject, identity: TestIdentity
-    ) -> None:
-        prepared = await asyncio.to_thread(self._prepared, subject, identity)
+    async def _test(self, identity: TestIdentity, guard: EgressGuard) -> None:
+        prepared = await asyncio.to_thread(self._prepare, identity)
         if prepared is None:
             return
-        guard = self._guard_for(message.domain_name)
         finished = await self._tester.run(prepared, guard, ASYNCHRONOUS)
         await asyncio.to_thread(
-            self._tester.record,
-            subject,
-            identity,
-            prepared,
-            finished,
-            trigger="manual",
-            mode="async",
+            self._recorder.record, identity, finished, trigger="manual", mode="async"
         )
 
-    def _prepared(self, subject: TestSubject, identity: TestIdentity) -> PreparedTest | None:
-        """None if it can't be tested as it now stands; then that is recorded.
+    def _prepare(self, identity: TestIdentity) -> PreparedTest | None:
+        """None if it can't be tested as it is now; then that is recorded.
 
-        Raises as `Tester.prepare`, and `NotFound` if it is not there at all.
+        Raises as `Tester.prepare`, and `NotFound` if the subject does not exist.
         """
         try:
             try:
-                return self._tester.prepare(subject)
+                return self._tester.prepare(identity.subject)
             except NotFound:
-                # An endpoint of a connection may have been exchanged between two reads.
-                return self._tester.prepare(subject)
+                # An endpoint of a connection may have been replaced between two reads.
+                return self._tester.prepare(identity.subject)
         except (Conflict, NotFound) as refused:
-            self._tester.refuse(subject, identity, refused.message)
+            self._recorder.refuse(identity, refused.message)
         return None

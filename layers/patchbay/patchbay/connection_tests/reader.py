@@ -1,6 +1,7 @@
-"""Reads the history of what is there, and nothing that is needed to test."""
+"""Reads the history of what exists, without loading what a test needs."""
 
-from patchbay.connection_tests.history import TestHistory, TestSubject
+from patchbay.connection_tests.history import TestHistory
+from patchbay.connection_tests.identity import TestSubject
 from patchbay.connection_tests.model import RecordedTest
 from patchbay.connections.model import Connection, Lifecycle
 from patchbay.connections.store import ConnectionStore
@@ -16,29 +17,32 @@ class TestReader:
         self._clock = clock
 
     def test(self, subject: TestSubject, test_id: str) -> RecordedTest:
-        """A test as it stands in the history. Raises `NotFound`."""
-        require(self._store, subject)
+        """Raises `NotFound`."""
+        require_subject(self._store, subject)
         return self._history.test(subject, test_id, self._clock())
 
     def page(self, subject: TestSubject, query: ListQuery) -> Listing[RecordedTest]:
         """The history, newest first. Raises `NotFound`, `InvalidCursor`."""
-        require(self._store, subject)
+        require_subject(self._store, subject)
         return self._history.tests(subject, query, self._clock())
 
 
-def require(store: ConnectionStore, subject: TestSubject, *, testable: bool = False) -> None:
-    """Raises `NotFound` for what is not there, or is another organization's.
+def require_subject(
+    store: ConnectionStore, subject: TestSubject, *, testable: bool = False
+) -> None:
+    """Raises `NotFound` for a subject that does not exist in its organization.
 
-    With `testable` it raises `Conflict` for a connection that is disabled.
+    With `testable` it also raises `Conflict` for a connection that is disabled.
     """
     if subject.role:
         store.endpoint(subject.organization_id, subject.role, subject.id)
         return
     connection = store.connection(subject.organization_id, subject.id)
     if testable:
-        refuse_disabled(connection)
+        require_enabled(connection)
 
 
-def refuse_disabled(connection: Connection) -> None:
+def require_enabled(connection: Connection) -> None:
+    """Raises `Conflict`."""
     if connection.status is Lifecycle.DISABLED:
-        raise Conflict("The connection is disabled: make it active to test it.")
+        raise Conflict("The connection is disabled: activate it to test it.")

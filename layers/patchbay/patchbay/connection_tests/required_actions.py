@@ -1,4 +1,4 @@
-"""What the owner of a connection has to do about the code that its last test ended with. Pure."""
+"""What the owner of a connection has to do about the code of its last test. Pure."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,31 +18,31 @@ _OF_CATEGORY: Final[Mapping[CodeCategory, RequiredAction]] = {
 }
 
 _OF_CODE: Final[Mapping[Code, RequiredAction]] = {
-    # A secret that is missing is entered where a wrong one is.
+    # A missing secret is entered in the same place as a wrong one.
     "secret_not_found": RequiredAction.REAUTHORIZE,
-    # No later attempt will like the same certificate: the host or its certificate is wrong.
+    # Retrying does not help: the host or its certificate is wrong.
     "tls_error": RequiredAction.FIX_CONFIG,
     "tls_version_unsupported": RequiredAction.CONTACT_SUPPORT,
     "certificate_name_mismatch": RequiredAction.FIX_CONFIG,
-    "client_certificate_required": RequiredAction.FIX_CONFIG,
-    "client_certificate_refused": RequiredAction.REAUTHORIZE,
-    # Who runs the server has to act: neither waiting nor a setting of ours renews a certificate.
-    "certificate_expired": RequiredAction.CONTACT_SUPPORT,
     "certificate_not_yet_valid": RequiredAction.CONTACT_SUPPORT,
     "certificate_chain_incomplete": RequiredAction.CONTACT_SUPPORT,
-    # Of a private authority, whose certificate may be given.
+    # A private authority may have signed it, whose certificate can be given.
     "certificate_untrusted": RequiredAction.FIX_CONFIG,
     "certificate_self_signed": RequiredAction.FIX_CONFIG,
-    # The provider works, but not as the integration expects it to.
+    "client_certificate_required": RequiredAction.FIX_CONFIG,
+    "client_certificate_refused": RequiredAction.REAUTHORIZE,
+    # Only the operator of the server can renew a certificate.
+    "certificate_expired": RequiredAction.CONTACT_SUPPORT,
+    # The provider works, but not as the integration expects.
     "unexpected_response": RequiredAction.CONTACT_SUPPORT,
     "redirect_loop": RequiredAction.CONTACT_SUPPORT,
     "response_too_large": RequiredAction.CONTACT_SUPPORT,
 }
-"""Where a code asks for something else than its category."""
+"""The codes that require another action than their category does."""
 
 
 def required_action(code: Code | None) -> RequiredAction:
-    """For the code of a report; none without a code, since the test passed."""
+    """The action for the code of a report; `NONE` for a test that passed and has no code."""
     if code is None:
         return RequiredAction.NONE
     return _OF_CODE.get(code) or _OF_CATEGORY[describe(code).category]

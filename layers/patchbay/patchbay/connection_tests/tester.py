@@ -1,30 +1,27 @@
-"""Testing what is connected: from an id to a report, and from a report to what is kept of it.
+"""Tests what is connected, in three steps.
 
-Three steps, so that whoever runs many tests at once can do the first and the last in threads and
-all of the second in one event loop:
+1. **Prepare** reads the endpoints, the releases that they were made of, and their secrets, which
+   open only for the destination that this configuration leads to. It compiles a plan for each
+   endpoint. It blocks.
+2. **Run** dials behind the egress guard, and does nothing else. It is async and raises nothing.
+3. **Record** (`recorder.py`) writes the result to the history, and from there to the event, the
+   health, and the mark of the last success. It blocks.
 
-1. `prepare` reads: the endpoints, the releases they were made of, and their secrets, which only
-   open for the destination that this configuration leads to. It compiles the plans. Blocking.
-2. `run` dials, behind the egress guard, and does nothing else. Async, raises nothing, blocks
-   nothing.
-3. `record` writes, exactly once for a test's identity: the history first, then from what stands
-   there the event in the connection's space, the connection's health and the mark of the last
-   success. Blocking; crash, retry and redelivery come to one item, one event, one count.
-
-A dry run is 1 and 2 only.
+The steps are separate so that a caller with many tests prepares and records them in threads, and
+runs all of them in one event loop. A dry run has no third step.
 """
 
 import asyncio
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from patchbay.checks.binding import binding_of
-from patchbay.checks.capabilities import CapabilityReport, capability_reports, fitting
-from patchbay.checks.plan import DEFAULT_TIMEOUT_MS, CheckTarget, Plan, compile_plan
-from patchbay.checks.problems import Problem
+from patchbay.checks.capabilities import capability_reports, fitting
+from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
+from patchbay.checks.plan import Plan
+from patchbay.checks.problems import PlanProblem
+from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.reports import (
     concluded,
@@ -35,201 +32,117 @@ from patchbay.checks.reports import (
 )
 from patchbay.checks.roles import Role
 from patchbay.checks.runner import run
-from patchbay.connection_tests.changes import (
-    EndpointFingerprint,
-    Fingerprint,
-    PassedTest,
-    WhatChanged,
-)
-from patchbay.connection_tests.history import TestHistory, TestRecord, TestSubject, TestSubjectKind
-from patchbay.connection_tests.identity import TestIdentity
-from patchbay.connection_tests.model import (
-    DryRun,
-    DryRunResult,
-    RecordedTest,
-    TestFindings,
-    TestMode,
-    TestTrigger,
-    health_status,
-)
-from patchbay.connection_tests.reader import refuse_disabled, require
-from patchbay.connection_tests.required_actions import required_action
-from patchbay.connections.announcements import Announcement
-from patchbay.connections.configuring import configuration_problems
+from patchbay.connection_tests.changes import EndpointFingerprint, Fingerprint
+from patchbay.connection_tests.identity import TestIdentity, TestSubject
+from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestTrigger
+from patchbay.connection_tests.reader import require_enabled
+from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
 from patchbay.connections.model import Connection, Endpoint
 from patchbay.connections.secret_references import ReferenceUnusable
-from patchbay.connections.state import NEVER, AutoDisable, Observation
 from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.egress.guard import EgressGuard
-from patchbay.health.model import Event
-from patchbay.health.recording import event_of_test
-from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
 from patchbay.platform.errors import (
     InternalError,
     InvalidConfig,
+    Problem,
     SecretsLost,
     TemporarilyUnavailable,
 )
 from patchbay.platform.logging import logger
 from patchbay.registry.model import Release
+from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
 
 
 @dataclass(frozen=True, slots=True)
 class TimeBudget:
-    """The time of a whole test: at most `most_ms`, and `default_ms` where the manifest has no
-    `timeoutMs` of its own. Each step has its own limit besides."""
+    """The time of a whole test: at most `most_ms`, and `default_ms` if the manifest has no
+    `timeoutMs`. Each step has its own limit as well."""
 
     most_ms: int
     default_ms: int
 
 
 SYNCHRONOUS: Final = TimeBudget(25_000, DEFAULT_TIMEOUT_MS)
-"""API Gateway ends an HTTP request after 30 s: what is left over reads, stores and answers."""
+"""API Gateway ends an HTTP request after 30 s: the rest is for reading, storing, and responding."""
 
 ASYNCHRONOUS: Final = TimeBudget(60_000, 60_000)
-"""Nobody waits on an open request; the function that runs queued tests has 90 s."""
+"""No request waits for it; the function that runs queued tests has 90 s."""
 
 _LOST: Final = "can't be opened any more, because its data key was deleted: enter it again"
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointPart:
-    """One endpoint of a test, and the plan that its release makes of its values."""
+    """One endpoint of a test: the recipe of its release, and the plan with its values."""
 
     endpoint: Endpoint
-    release: Release
+    recipe: Recipe
     plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedTest:
-    """All that a test needs to run: nothing is read any more.
+    """Everything that a test needs to run. It holds secrets: keep it out of messages and logs.
 
-    `parts` is empty if the secrets could not be read. Holds secrets: kept out of texts and logs.
-    `judged` are the steps that dial nothing. `connection` is None for an endpoint or a dry run.
+    `parts` is empty if the secrets could not be read. `judged` are the steps that dial nothing.
+    `connection` is None for a test of an endpoint, and for a dry run.
     """
 
     parts: Mapping[Role, EndpointPart] = field(repr=False)
-    judged: tuple[Step, ...]
+    judged: tuple[Step, ...] = ()
     connection: Connection | None = None
     fingerprint: Fingerprint | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedTest:
-    """A test that has run: its report, and when it began and ended."""
-
-    report: CheckReport
-    capabilities: tuple[CapabilityReport, ...]
-    started_at: datetime
-    finished_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class EndedTest:
-    """A test that has run and is to be recorded. `passed` is the last one that passed before."""
-
-    subject: TestSubject
-    identity: TestIdentity
-    prepared: PreparedTest
-    finished: FinishedTest
-    passed: PassedTest | None
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUp:
-    """A test as it stands in the history; everything else is derived from that."""
-
-    subject: TestSubject
-    identity: TestIdentity
-    connection: Connection | None
-    standing: TestRecord
-
-    @property
-    def at(self) -> datetime:
-        return self.standing.test.finished_at or self.identity.at
-
-    def event(self) -> Event | None:
-        """The event of a connection's test. Its id is of the test and its time as recorded, so that
-        a repetition meets the event that stands there."""
-        if self.connection is None:
-            return None
-        test = self.standing.test
-        event = event_of_test(
-            self.connection.space_id,
-            self.connection.id,
-            passed=test.succeeded,
-            latency_ms=test.latency_ms or 0,
-            code=test.code,
-            platform_fault=test.blame == "platform",
-            now=self.at,
-        )
-        return event.model_copy(update={"id": self.identity.event_id})
-
-
-class Spread(Protocol):
-    """As `map`, in any order of doing: `ThreadPoolExecutor.map` does."""
-
-    def __call__[T, R](self, do: Callable[[T], R], things: Iterable[T], /) -> Iterable[R]: ...
-
-
 class Tester:
-    """The use cases of testing. Made once per process; it holds no state of a test."""
+    """The use cases of testing. Made once per process; holds no state of a test."""
 
     def __init__(
         self,
         registry: RegistryStore,
         store: ConnectionStore,
         vault: Vault,
-        events: EventStore,
-        history: TestHistory,
+        recorder: TestRecorder,
         clock: Clock,
-        disable: AutoDisable = NEVER,
     ) -> None:
         self._registry = registry
         self._store = store
         self._vault = vault
-        self._events = events
-        self._history = history
+        self._recorder = recorder
         self._clock = clock
-        self._disable = disable
 
     def test(
-        self,
-        subject: TestSubject,
-        identity: TestIdentity,
-        guard: EgressGuard,
-        *,
-        trigger: TestTrigger = "manual",
+        self, identity: TestIdentity, guard: EgressGuard, *, trigger: TestTrigger = "manual"
     ) -> RecordedTest:
-        """All three steps, within the time of an HTTP request. Raises `NotFound`."""
-        prepared = self.prepare(subject)
+        """All three steps, within the time of an HTTP request. Raises as `prepare`."""
+        prepared = self.prepare(identity.subject)
         finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS))
-        return self.record(subject, identity, prepared, finished, trigger=trigger)
+        return self._recorder.record(identity, finished, trigger=trigger)
 
     def dry_run(self, organization_id: str, request: DryRun, guard: EgressGuard) -> DryRunResult:
-        """Whether a connection of these would work; nothing is stored.
+        """Tests a connection that does not exist yet; stores nothing.
 
-        Raises `NotFound`, and `InvalidConfig` for configurations that the source's release refuses.
+        Raises `NotFound`, and `InvalidConfig` for configurations that the source's release rejects.
         """
         endpoints = self._endpoints(organization_id, request.source_id, request.destination_id)
         releases = self._releases(endpoints)
-        if problems := configuration_problems(releases[Role.SOURCE], request.configurations):
+        source = recipe_of(releases[Role.SOURCE])
+        if problems := source.configuration_problems(request.configurations):
             raise InvalidConfig(problems)
-        judged = (judged_configurations([]),)
+        judged = _judged(releases, problems)
         prepared = self._prepared(endpoints, releases, request.configurations, judged)
         finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS))
         return DryRunResult.of(finished.report, finished.capabilities)
 
     def prepare(self, subject: TestSubject) -> PreparedTest:
-        """Step 1, for one connection, source or destination.
+        """Step 1, for one connection, source, or destination.
 
         Raises `NotFound`, `Conflict` for a connection that is disabled, and
-        `TemporarilyUnavailable` if the table does not answer; a vault that does not is a test's
-        result.
+        `TemporarilyUnavailable` if the table does not respond. A vault that does not respond is a
+        result of the test.
         """
         if subject.role:
             endpoint = self._store.endpoint(subject.organization_id, subject.role, subject.id)
@@ -239,144 +152,39 @@ class Tester:
 
     def prepare_connection(self, connection: Connection) -> PreparedTest:
         """Step 1, for a connection that has been read. Raises as `prepare`."""
-        refuse_disabled(connection)
+        require_enabled(connection)
         endpoints = self._endpoints(
             connection.organization_id, connection.source_id, connection.destination_id
         )
         releases = self._releases(endpoints)
-        problems = configuration_problems(releases[Role.SOURCE], connection.configurations)
-        judged = (judged_configurations(problems),)
+        source = recipe_of(releases[Role.SOURCE])
+        problems = source.configuration_problems(connection.configurations)
+        judged = _judged(releases, problems)
         prepared = self._prepared(endpoints, releases, connection.configurations, judged)
         return replace(prepared, connection=connection)
 
     async def run(
         self, prepared: PreparedTest, guard: EgressGuard, budget: TimeBudget
     ) -> FinishedTest:
-        """Step 2: all endpoints side by side. Hundreds of these may run in one event loop."""
+        """Step 2: all endpoints at the same time. Hundreds of these may run in one event loop."""
         started_at = self._clock()
-        runs = [
-            run(_within(budget, part), guard, total_ms=budget.most_ms)
-            for part in prepared.parts.values()
-        ]
-        reports = dict(zip(prepared.parts, await asyncio.gather(*runs), strict=True))
-        reports = {role: _told(prepared.parts[role].endpoint, reports[role]) for role in reports}
-        # A test that could not read its secrets is a test too: nobody's fault but ours.
-        report = joined(reports) if reports else out_of_secrets()
+        parts = prepared.parts
+        done = await asyncio.gather(*(_run_part(part, guard, budget) for part in parts.values()))
+        reports = dict(zip(parts, done, strict=True))
+        # A test that could not read its secrets is a test too, and its failure is our fault.
+        report = concluded(joined(reports), prepared.judged) if reports else out_of_secrets()
         return FinishedTest(
-            concluded(report, prepared.judged) if reports else report,
-            tuple(
+            connection=prepared.connection,
+            fingerprint=prepared.fingerprint,
+            report=report,
+            capabilities=tuple(
                 capability
-                for role, report in reports.items()
-                for capability in capability_reports(
-                    role, prepared.parts[role].release.manifest, report.steps
-                )
+                for role, part in parts.items()
+                for capability in capability_reports(role, part.recipe, reports[role].steps)
             ),
-            started_at,
-            self._clock(),
+            started_at=started_at,
+            finished_at=self._clock(),
         )
-
-    def record(
-        self,
-        subject: TestSubject,
-        identity: TestIdentity,
-        prepared: PreparedTest,
-        finished: FinishedTest,
-        *,
-        trigger: TestTrigger,
-        mode: TestMode = "sync",
-    ) -> RecordedTest:
-        """Step 3: the answer is the test as it stands in the history, of whoever was first.
-
-        Raises `TemporarilyUnavailable`; then repeat it, with this run or another one.
-        """
-        passed = self._history.last_passed(subject, finished.finished_at)
-        one = EndedTest(subject, identity, prepared, finished, passed)
-        standing = self._written(one, trigger, mode)
-        self.follow([FollowUp(subject, identity, prepared.connection, standing)])
-        return standing.test
-
-    def record_all(
-        self, ended: Sequence[EndedTest], *, trigger: TestTrigger, spread: Spread = map
-    ) -> list[Announcement]:
-        """Step 3 for many tests: each as if it were alone, their events together.
-
-        `spread` does independent writes at once. Returns what is to be told to the bus. Raises
-        `TemporarilyUnavailable` if some of it did not get through; then repeat it.
-        """
-        standing = list(spread(lambda one: self._written(one, trigger, "sync"), ended))
-        return self.follow(
-            [
-                FollowUp(one.subject, one.identity, one.prepared.connection, stands)
-                for one, stands in zip(ended, standing, strict=True)
-            ],
-            spread,
-        )
-
-    def follow(self, recorded: Sequence[FollowUp], spread: Spread = map) -> list[Announcement]:
-        """What follows from recorded tests: events, health, marks. All of it may be repeated."""
-        events = [event for one in recorded if (event := one.event())]
-        if events:
-            self._events.add(events, self._clock())
-        return [told for each in spread(self._noted, recorded) for told in each]
-
-    def settle(self, subject: TestSubject, identity: TestIdentity) -> None:
-        """Ends a queued test that is not to be run: any more, or again.
-
-        One whose deadline is over is recorded as every reader tells it. One that is recorded has
-        everything follow from that once more: who recorded it may have died before.
-        Raises `NotFound` for a connection that was deleted meanwhile.
-        """
-        standing = self._history.settle(subject, identity, self._clock())
-        if standing and not standing.test.refused:
-            connection = (
-                self._store.connection(subject.organization_id, subject.id)
-                if subject.kind is TestSubjectKind.CONNECTION
-                else None
-            )
-            self.follow([FollowUp(subject, identity, connection, standing)])
-
-    def refuse(self, subject: TestSubject, identity: TestIdentity, reason: str) -> None:
-        """Ends a queued test that can't be begun. Nothing was dialled, so nothing follows from it.
-
-        Raises `NotFound` if what it is of is not there any more: then nobody can read its tests.
-        """
-        require(self._store, subject)
-        self._history.refuse(subject, identity, reason, self._clock())
-
-    def _written(self, one: EndedTest, trigger: TestTrigger, mode: TestMode) -> TestRecord:
-        now = one.prepared.fingerprint
-        test = RecordedTest(
-            **TestFindings.told(one.finished.report),
-            capabilities=one.finished.capabilities,
-            id=one.identity.test_id,
-            href=one.subject.href(one.identity.test_id),
-            trigger=trigger,
-            mode=mode,
-            queued_at=one.identity.at if mode == "async" else None,
-            started_at=one.finished.started_at,
-            finished_at=one.finished.finished_at,
-            what_changed=WhatChanged.since(one.passed, now) if one.passed and now else None,
-        )
-        return self._history.finish(one.subject, one.identity, test, now)
-
-    def _noted(self, one: FollowUp) -> list[Announcement]:
-        test, fingerprint = one.standing.test, one.standing.fingerprint
-        if test.succeeded and fingerprint:
-            passed = PassedTest(test_id=test.id, at=one.at, fingerprint=fingerprint)
-            self._history.note_passed(one.subject, passed)
-        if one.connection is None or test.blame == "platform":
-            return []
-        seen = Observation(
-            at=one.identity.at,
-            status=health_status(test),
-            latency_ms=test.latency_ms or 0,
-            finished_at=one.at,
-            error_code=test.code,
-            error_message=None if test.succeeded else test.message,
-            certificate_expires_at=test.certificate_expires_at,
-        )
-        action = required_action(test.code)
-        return self._store.observe(one.connection, seen, action, self._disable)
 
     def _endpoints(
         self, organization_id: str, source_id: str, destination_id: str | None
@@ -388,6 +196,12 @@ class Tester:
             if endpoint_id
         }
 
+    def _releases(self, endpoints: Mapping[Role, Endpoint]) -> dict[Role, Release]:
+        return {
+            role: self._registry.release(endpoint.integration_id, endpoint.version)
+            for role, endpoint in endpoints.items()
+        }
+
     def _prepared(
         self,
         endpoints: Mapping[Role, Endpoint],
@@ -395,43 +209,33 @@ class Tester:
         configurations: Mapping[str, Any],
         judged: tuple[Step, ...],
     ) -> PreparedTest:
-        if len(releases) > 1:
-            step = fitting(releases[Role.SOURCE].manifest, releases[Role.DESTINATION].manifest)
-            judged = (*judged, step)
-        parts, marks = {}, {}
         try:
-            for role, endpoint in endpoints.items():
-                release = releases[role]
-                plan = self._planned(endpoint, release)
-                parts[role] = EndpointPart(endpoint, release, plan)
-                marks[role] = EndpointFingerprint.of(endpoint)
+            parts = {
+                role: self._part(endpoint, releases[role]) for role, endpoint in endpoints.items()
+            }
         except (TemporarilyUnavailable, InternalError):
             return PreparedTest({}, judged)
-        return PreparedTest(parts, judged, fingerprint=Fingerprint.of(marks, configurations))
+        tested = {role: EndpointFingerprint.of(endpoint) for role, endpoint in endpoints.items()}
+        return PreparedTest(parts, judged, fingerprint=Fingerprint.of(tested, configurations))
 
-    def _planned(self, endpoint: Endpoint, release: Release) -> Plan:
+    def _part(self, endpoint: Endpoint, release: Release) -> EndpointPart:
         try:
-            return _plan(endpoint, release, functools.partial(self._secrets, endpoint, release))
+            return _part(endpoint, release, functools.partial(self._secrets, endpoint, release))
         except SecretsLost as lost:
-            # It is its owner's move, not ours: only they have the secrets.
+            # Only its owner has the secrets, so it is the owner's move, not ours.
             problems = tuple(
-                Problem(f"/secrets/{name}", _LOST, "secret_not_found") for name in lost.names
+                PlanProblem(f"/secrets/{name}", _LOST, "secret_not_found") for name in lost.names
             )
-            return Plan(DEFAULT_TIMEOUT_MS, problems=problems)
-
-    def _releases(self, endpoints: Mapping[Role, Endpoint]) -> dict[Role, Release]:
-        return {
-            role: self._registry.release(endpoint.integration_id, endpoint.version)
-            for role, endpoint in endpoints.items()
-        }
+            plan = Plan(DEFAULT_TIMEOUT_MS, problems=problems)
+            return EndpointPart(endpoint, recipe_of(release), plan)
 
     def _secrets(self, endpoint: Endpoint, release: Release) -> dict[str, str]:
-        """Opened for where this test would send them, not for where they are said to belong.
+        """Opens the secrets for where this test would send them, not for where they belong.
 
-        An endpoint that is edited between its read and this has secrets for another place already:
-        they do not open.
+        If the endpoint is edited between its read and this, its secrets are sealed for another
+        destination by now, and do not open.
         """
-        binding = binding_of(release, endpoint.variables)
+        binding = recipe_of(release).binding(release.id, endpoint.variables)
         return self._vault.secrets_of(endpoint, release, binding, self._clock())
 
 
@@ -441,49 +245,49 @@ def try_endpoint(
     open_secrets: Callable[[], dict[str, str]],
     guard: EgressGuard,
 ) -> DryRunResult:
-    """Tests an endpoint as it would be, with these secrets; nothing is read or stored.
+    """Tests an endpoint as it would be with these secrets; reads and stores nothing.
 
-    Raises what `open_secrets` raises, `SecretsLost` too: the edit is refused for it. But a
-    reference that leads to nothing usable is a result.
+    Raises what `open_secrets` raises. A reference that leads to nothing usable is a result.
     """
-    part = EndpointPart(endpoint, release, _plan(endpoint, release, open_secrets))
-    plan = _within(SYNCHRONOUS, part)
-    report = _told(endpoint, asyncio.run(run(plan, guard, total_ms=SYNCHRONOUS.most_ms)))
-    capabilities = capability_reports(endpoint.role, release.manifest, report.steps)
+    part = _part(endpoint, release, open_secrets)
+    report = asyncio.run(_run_part(part, guard, SYNCHRONOUS))
+    capabilities = capability_reports(endpoint.role, part.recipe, report.steps)
     return DryRunResult.of(report, tuple(capabilities))
 
 
-def _plan(endpoint: Endpoint, release: Release, open_secrets: Callable[[], dict[str, str]]) -> Plan:
+def _judged(releases: Mapping[Role, Release], problems: list[Problem]) -> tuple[Step, ...]:
+    """The steps of a connection's test that dial nothing."""
+    configurations = judged_configurations(problems)
+    if Role.DESTINATION not in releases:
+        return (configurations,)
+    source, destination = recipe_of(releases[Role.SOURCE]), recipe_of(releases[Role.DESTINATION])
+    return (configurations, fitting(source, destination))
+
+
+def _part(
+    endpoint: Endpoint, release: Release, open_secrets: Callable[[], dict[str, str]]
+) -> EndpointPart:
+    recipe = recipe_of(release)
     try:
-        secrets = open_secrets()
+        plan = recipe.plan(endpoint.variables, open_secrets())
     except ReferenceUnusable as unusable:
-        problem = Problem("/secret_ref", unusable.message, unusable.code)
-        return Plan(DEFAULT_TIMEOUT_MS, problems=(problem,))
-    return compile_plan(
-        CheckTarget(
-            manifest=release.manifest,
-            auth_config=release.auth_config,
-            variables_schema=release.variables_schema,
-            variables=endpoint.variables,
-            secrets=secrets,
-        )
-    )
+        problem = PlanProblem("/secret_ref", unusable.message, unusable.code)
+        plan = Plan(DEFAULT_TIMEOUT_MS, problems=(problem,))
+    return EndpointPart(endpoint, recipe, plan)
 
 
-def _told(endpoint: Endpoint, report: CheckReport) -> CheckReport:
-    """Logs what crashed; where secrets are referred to, points at the reference."""
-    if report.fault:
+async def _run_part(part: EndpointPart, guard: EgressGuard, budget: TimeBudget) -> CheckReport:
+    """Logs a crash. If secrets are referred to, the report points at the reference."""
+    plan = part.plan
+    if part.recipe.timeout_ms is None:
+        plan = replace(plan, timeout_ms=budget.default_ms)
+    report = await run(plan, guard, total_ms=budget.most_ms)
+    if fault := report.fault:
         logger.error(
             "check crashed",
-            role=endpoint.role,
-            step=report.fault.step,
-            error=report.fault.error,
-            trace=report.fault.trace,
+            role=part.endpoint.role,
+            step=fault.step,
+            error=fault.error,
+            trace=fault.trace,
         )
-    return naming_reference(report) if endpoint.secret_ref else report
-
-
-def _within(budget: TimeBudget, part: EndpointPart) -> Plan:
-    if "timeoutMs" in part.release.manifest.get("checks", {}):
-        return part.plan
-    return replace(part.plan, timeout_ms=budget.default_ms)
+    return naming_reference(report) if part.endpoint.secret_ref else report

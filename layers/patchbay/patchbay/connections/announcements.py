@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
+from patchbay.connections.health_state import AnnouncementType, HealthObservation, HealthState
 from patchbay.connections.model import Connection
-from patchbay.connections.state import Observation, State, Transition
 from patchbay.platform.clock import to_sortable, to_text
 from patchbay.platform.dynamodb import Item, Key
 from patchbay.platform.ids import Stamp
@@ -25,12 +25,18 @@ class Announcement:
     """`at` is the time of the test that made it so; `detail` is JSON without any secret."""
 
     id: str
-    what: Transition
+    what: AnnouncementType
     at: datetime
     detail: dict[str, Any]
 
     @classmethod
-    def of(cls, connection: Connection, state: State, seen: Observation, what: Transition) -> Self:
+    def of(
+        cls,
+        connection: Connection,
+        state: HealthState,
+        seen: HealthObservation,
+        what: AnnouncementType,
+    ) -> Self:
         event_id = _event_id(connection.id, seen.at, what)
         return cls(event_id, what, seen.at, _detail(event_id, connection, state, seen))
 
@@ -45,15 +51,17 @@ class Announcement:
     @classmethod
     def read(cls, item: Item) -> Self:
         at, _, event_id = item["sk"].partition("#")
-        return cls(event_id, Transition(item["what"]), datetime.fromisoformat(at), item["detail"])
+        return cls(
+            event_id, AnnouncementType(item["what"]), datetime.fromisoformat(at), item["detail"]
+        )
 
 
-def _event_id(connection_id: str, at: datetime, what: Transition) -> str:
+def _event_id(connection_id: str, at: datetime, what: AnnouncementType) -> str:
     return Stamp(at, f"{connection_id} {what}".encode()[:64]).id("evt")
 
 
 def _detail(
-    event_id: str, connection: Connection, state: State, seen: Observation
+    event_id: str, connection: Connection, state: HealthState, seen: HealthObservation
 ) -> dict[str, Any]:
     end = seen.certificate_expires_at
     return {

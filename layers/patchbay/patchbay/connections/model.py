@@ -1,7 +1,7 @@
 """Endpoints (sources and destinations, one model in two roles) and connections, snake_case."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -167,6 +167,14 @@ class _Input(Model):
 class NewEndpoint(_Input):
     """The body of a create: an integration's release with variables and secrets."""
 
+    EXAMPLE: ClassVar = {
+        "name": "Our tracker",
+        "integration": "acme/tracker",
+        "version": "^1.0.0",
+        "variables": {"path": "me"},
+        "secrets": {"api_key": "an API key of the provider"},
+    }
+
     name: Name
     integration: IntegrationKey = Field(
         description="publisher/slug of the registry or the catalogue"
@@ -245,6 +253,8 @@ class EndpointPatch(_Input):
     A secret is replaced by a new value and removed by null; `secrets: null` removes all. `version`
     upgrades to another release of the same integration.
     """
+
+    EXAMPLE: ClassVar = {"variables": {"path": "me"}, "secrets": {"api_key": "a new API key"}}
 
     name: Annotated[Name | None, NotNull()] = None
     version: Version | None = None
@@ -341,6 +351,14 @@ class DeletionQuery(Model):
 class NewConnection(_Input):
     """The body of a create. The configurations of a draft are judged when it becomes active."""
 
+    EXAMPLE: ClassVar = {
+        "name": "Tracker to warehouse",
+        "source_id": "src_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "destination_id": "dst_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "space": "acme-production",
+        "monitor": {"enabled": True, "interval": "5m"},
+    }
+
     name: Name
     source_id: SourceId
     destination_id: DestinationId | None = None
@@ -355,6 +373,8 @@ class ConnectionPatch(_Input):
 
     Its source and its space stay: another source is another connection.
     """
+
+    EXAMPLE: ClassVar = {"monitor": {"enabled": True, "interval": "1h"}}
 
     name: Annotated[Name | None, NotNull()] = None
     destination_id: DestinationId | None = None

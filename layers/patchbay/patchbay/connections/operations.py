@@ -15,23 +15,12 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from patchbay.checks.auth_config import secret_names
 from patchbay.checks.roles import Role
-from patchbay.connections.configuring import (
-    Configurator,
-    become,
-    changed_parts,
-    configuration_problems,
-    made_connection,
-)
-from patchbay.connections.contracts import (
-    ConnectionRecord,
-    ConnectionRecords,
-    CreateConnection,
-    ListConnections,
-    UpdateConnection,
-    secrets_of,
-)
+from patchbay.connections.connection_changes import new_connection, next_lifecycle
+from patchbay.connections.connection_editor import ConnectionEditor
+from patchbay.connections.endpoint_creator import EndpointCreator
+from patchbay.connections.endpoint_editor import EndpointEditor
+from patchbay.connections.endpoint_values import changed_parts
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
     Connection,
@@ -43,8 +32,16 @@ from patchbay.connections.model import (
     RequiredAction,
     SecretProvider,
 )
+from patchbay.connections.operation_models import (
+    ConnectionRecord,
+    ConnectionRecords,
+    CreateConnection,
+    ListConnections,
+    UpdateConnection,
+    secrets_of,
+)
 from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Place, Vault
+from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.errors import (
     InvalidConfig,
     InvalidInput,
@@ -56,6 +53,7 @@ from patchbay.platform.errors import (
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import serially
 from patchbay.platform.validation import problems_of
+from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import TenancyStore
@@ -88,13 +86,17 @@ class ConnectionOperations:
 
     def __init__(
         self,
-        configurator: Configurator,
+        creator: EndpointCreator,
+        editor: EndpointEditor,
+        connections: ConnectionEditor,
         tenants: TenancyStore,
         registry: RegistryStore,
         store: ConnectionStore,
         vault: Vault,
     ) -> None:
-        self._configurator = configurator
+        self._creator = creator
+        self._editor = editor
+        self._connections = connections
         self._tenants = tenants
         self._registry = registry
         self._store = store
@@ -112,11 +114,11 @@ class ConnectionOperations:
         def attempt() -> ConnectionRecord:
             space = self._space(new)
             given = self._credentials(new.tenant_id, new.secret_provider, new.secret_ref, stamp.now)
-            source, sealed = self._configurator.made_endpoint(
+            source, sealed = self._creator.prepare(
                 new.tenant_id, Role.SOURCE, _new_source(new, given.fields), stamp
             )
-            given.require_place(source)
-            connection = self._made_connection(new, source, space, stamp)
+            given.require_scope(source)
+            connection = self._new_connection(new, source, space, stamp)
             stands, connected = self._store.create_connected(source, sealed, connection, space)
             return ConnectionRecord.of(connected, stands)
 
@@ -132,17 +134,17 @@ class ConnectionOperations:
             old = self._store.connection(organization_id, change.connection_id)
             source = self._store.endpoint(organization_id, Role.SOURCE, old.source_id)
             new = _changed_connection(old, change, now)
-            version = self._configurator.judged_by(old, new)
+            version = self._connections.judging_version(old, new)
             fields, given = self._changes_of_source(old, source, change, now)
             if not fields and change.config is None:
                 self._store.change_connection(old, new, version)
                 return ConnectionRecord.of(new, source)
-            new_source, secrets = self._configurator.changed_endpoint(
-                source, EndpointPatch.model_validate(fields), now, change.config
-            )
-            given.require_place(new_source)
-            self._store.change_connected((source, new_source), secrets, (old, new))
-            return ConnectionRecord.of(new, new_source)
+            patch = EndpointPatch.model_validate(fields)
+            edit = self._editor.accept(source, patch, now, change.config)
+            secrets = self._editor.secret_change(edit, now)
+            given.require_scope(edit.endpoint)
+            self._store.change_connected((source, edit.endpoint), secrets, (old, new))
+            return ConnectionRecord.of(new, edit.endpoint)
 
         with _named_as_the_operations_do():
             return serially(attempt)
@@ -153,7 +155,7 @@ class ConnectionOperations:
         Raises `NotFound`.
         """
         connection = self._store.connection(organization_id, connection_id)
-        space = self._configurator.space(organization_id, connection.space, "/connectionId")
+        space = self._tenants.own_space(organization_id, connection.space, "/connectionId")
         gone = self._store.delete_connection(
             organization_id, connection_id, space, None, with_source=True
         )
@@ -177,22 +179,22 @@ class ConnectionOperations:
 
     def _space(self, new: CreateConnection) -> Space:
         if new.space is not None:
-            return self._configurator.space(new.tenant_id, new.space, "/space")
+            return self._tenants.own_space(new.tenant_id, new.space, "/space")
         space = self._tenants.oldest_space(new.tenant_id)
         if space is None:
             self._tenants.organization(new.tenant_id)
             raise InvalidInput.at("/tenantId", "has no space yet that a connection could be in")
         return space
 
-    def _made_connection(
+    def _new_connection(
         self, new: CreateConnection, source: Endpoint, space: Space, stamp: Stamp
     ) -> Connection:
         release = self._registry.release(source.integration_id, source.version)
-        asked_for = secret_names(release.auth_config, release.manifest)
+        recipe = recipe_of(release)
         action = RequiredAction.NONE
-        if asked_for and not source.secrets_set and _is_in_vault(source):
+        if recipe.secret_names and not source.secrets_set and _is_in_vault(source):
             action = RequiredAction.REAUTHORIZE
-        elif configuration_problems(release, {}):
+        elif recipe.configuration_problems({}):
             action = RequiredAction.FIX_CONFIG
         finished = action is RequiredAction.NONE
         body = NewConnection(
@@ -201,7 +203,7 @@ class ConnectionOperations:
             space=space.slug,
             status=Lifecycle.ACTIVE if finished else Lifecycle.DRAFT,
         )
-        connection = made_connection(new.tenant_id, body, space, stamp, owns_source=True)
+        connection = new_connection(new.tenant_id, body, space, stamp, owns_source=True)
         return connection.model_copy(update={"required_action": action})
 
     def _changes_of_source(
@@ -251,8 +253,8 @@ class ConnectionOperations:
             raise InvalidInput.at("/secretRef", "names no source of this organization") from None
         if not other.secrets_set:
             raise InvalidInput.at("/secretRef", "names a source without stored secrets")
-        place = Place.of(other, other.binding)
-        secrets = self._vault.open(place, now, other.secrets_set)
+        scope = SecretScope.of(other, other.binding)
+        secrets = self._vault.open(scope, now, other.secrets_set)
         return _Credentials({"secrets": secrets}, other)
 
 
@@ -263,7 +265,7 @@ class _Credentials:
     fields: dict[str, Any] = field(repr=False)
     owner: Endpoint | None = None
 
-    def require_place(self, source: Endpoint) -> None:
+    def require_scope(self, source: Endpoint) -> None:
         """Raises `SecretReentryRequired` if the secrets of another source would go elsewhere."""
         if self.owner is None:
             return
@@ -297,7 +299,7 @@ def _changed_connection(old: Connection, change: UpdateConnection, now: datetime
         changes["name"] = change.label
     if change.status is not None:
         changes["stated_status"] = change.status
-        changes["status"] = become(old, _meant(old.status, change.status))
+        changes["status"] = next_lifecycle(old, _meant(old.status, change.status))
     return old.model_copy(update=changes)
 
 

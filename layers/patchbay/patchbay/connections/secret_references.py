@@ -15,7 +15,6 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from patchbay.checks.auth_config import secret_names
 from patchbay.connections.model import Secrets
 from patchbay.connections.secret_rules import schema_problems
 from patchbay.platform.aws import Refused, call, client
@@ -23,6 +22,7 @@ from patchbay.platform.errors import InternalError, InvalidInput, InvalidJson, R
 from patchbay.platform.logging import logger
 from patchbay.platform.strict_json import compact, loads
 from patchbay.registry.model import Release
+from patchbay.registry.recipes import recipe_of
 
 _SCHEME: Final = "aws://secretsmanager/"
 _FORM: Final = re.compile(
@@ -123,7 +123,7 @@ def _named(text: str, own: str) -> bool | None:
 def _secrets(text: str, release: Release) -> dict[str, str]:
     """Held to the rules of secrets that are entered. Names that are unknown are not repeated:
     somebody may have put a value where a name belongs."""
-    known = secret_names(release.auth_config, release.manifest)
+    known = recipe_of(release).secret_names
     try:
         document = loads(text.encode())
     except (InvalidJson, UnicodeEncodeError):

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from patchbay.checks.auth_config import secret_names
 from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import document_problems
-from patchbay.registry.manifest import read
 from patchbay.registry.model import Release
+from patchbay.registry.recipes import recipe_of
 
 _CLOSING: Final = ("additionalProperties", "unevaluatedProperties")
 """Of a secretsSchema: the secrets of `authConfig` come beside those that it declares."""
@@ -20,7 +19,7 @@ def secret_problems(
 
     One that is missing may come later: a test of the endpoint says so.
     """
-    known = secret_names(release.auth_config, release.manifest)
+    known = recipe_of(release).secret_names
     told = ", ".join(known) or "none"
     return [
         Problem(f"/secrets/{name}", f"is no secret of this integration (it has: {told})")
@@ -31,6 +30,6 @@ def secret_problems(
 
 def schema_problems(secrets: Mapping[str, str], release: Release, at: str) -> list[Problem]:
     """What the release's `secretsSchema` refuses; pointers begin with `at`."""
-    schema = read(release.manifest).secrets_schema
+    schema = recipe_of(release).secrets_schema
     rules = {name: rule for name, rule in schema.items() if name not in ("required", *_CLOSING)}
     return document_problems(dict(secrets), rules, at)

@@ -71,7 +71,7 @@ from patchbay.tenancy.store import organization_key, organization_pk, use_of_spa
 
 if TYPE_CHECKING:
     from patchbay.connections.announcements import Announcement
-    from patchbay.connections.state import AutoDisable, Observation, Step
+    from patchbay.connections.health_state import AutoDisable, HealthObservation, HealthUpdate
 
 _MAX_USERS_TOLD = 20
 _ENDPOINT_DOCUMENTS = ("variables", "members", "binding")
@@ -413,7 +413,7 @@ class ConnectionStore:
     def observe(
         self,
         connection: Connection,
-        seen: "Observation",
+        seen: "HealthObservation",
         action: RequiredAction,
         disable: "AutoDisable | None" = None,
     ) -> "list[Announcement]":
@@ -427,20 +427,18 @@ class ConnectionStore:
         """
         # Tests need these, and no reader does.
         from patchbay.connections.announcements import Announcement
-        from patchbay.connections.state import NEVER, State, next_state
+        from patchbay.connections.health_state import NO_AUTO_DISABLE, HealthState, next_state
 
         for _ in range(_OBSERVERS):
             step = next_state(
-                State.decode(connection.state),
+                HealthState.decode(connection.state),
                 seen,
                 monitored=connection.is_monitored,
-                disable=disable or NEVER,
+                disable=disable or NO_AUTO_DISABLE,
             )
             if step is None:
                 return []
-            told = [
-                Announcement.of(connection, step.state, seen, what) for what in step.transitions
-            ]
+            told = [Announcement.of(connection, step.state, seen, what) for what in step.announced]
             writes: list[Put] = [Put(one.item()) for one in told]
             if step.disables:
                 writes.append(_disabled(connection, seen))
@@ -489,7 +487,7 @@ class _Overtaken(Exception):
 
 
 def _observed(
-    connection: Connection, step: "Step", seen: "Observation", action: RequiredAction
+    connection: Connection, step: "HealthUpdate", seen: "HealthObservation", action: RequiredAction
 ) -> Update:
     """The write of a state after an observation; what a caller stated ends with it."""
     health = Health(
@@ -514,7 +512,7 @@ def _observed(
     failing = _failing_attributes(connection, health.status)
     values |= failing
     remove: tuple[str, ...] = () if failing else _FAILING
-    if step.transitions:
+    if step.announced:
         # What is told names the connection as it is, and is not told of one that has just left.
         standing &= equals("revision", connection.revision)
     if step.disables:
@@ -532,7 +530,7 @@ def _observed(
     )
 
 
-def _disabled(connection: Connection, seen: "Observation") -> Put:
+def _disabled(connection: Connection, seen: "HealthObservation") -> Put:
     """The audit event of a disabling: nobody asked for it, whoever's test it was that decided."""
     after = connection.model_copy(update={"status": Lifecycle.DISABLED})
     with acting(Actor(DEPLOYMENT, seen.ended)):

@@ -41,7 +41,7 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SecretScope:
     """Where a secret belongs: its endpoint, and the hash of what decides where it is sent."""
 
     organization_id: str
@@ -50,7 +50,7 @@ class Place:
 
     @classmethod
     def of(cls, endpoint: Endpoint, binding: Mapping[str, Any]) -> Self:
-        """The place of an endpoint's secrets under these parts of a binding."""
+        """The scope of an endpoint's secrets under these parts of a binding."""
         digest = hashlib.sha256(canonical(dict(binding))).hexdigest()
         return cls(endpoint.organization_id, endpoint.id, digest)
 
@@ -72,7 +72,7 @@ class Vault:
         self._lists = Lists(table, CursorSeal(table))
         self.keys = KeyRing(table, kms_key_id, kms)
 
-    def sealed(self, place: Place, secrets: Mapping[str, str], now: datetime) -> Item:
+    def sealed(self, scope: SecretScope, secrets: Mapping[str, str], now: datetime) -> Item:
         """The item that holds these secrets, sealed under the current key.
 
         It is for the transaction that writes the endpoint, together with `key_of` the item.
@@ -82,21 +82,21 @@ class Vault:
         text = compact(dict(secrets))
         if len(text) > _MAX_BYTES:
             raise InvalidInput.at("/secrets", f"come to more than {_MAX_BYTES} bytes as JSON")
-        return self._sealed(place, text, now) | {"updated_at": to_text(now)}
+        return self._sealed(scope, text, now) | {"updated_at": to_text(now)}
 
-    def open(self, place: Place, now: datetime, names: Iterable[str] = ()) -> dict[str, str]:
+    def open(self, scope: SecretScope, now: datetime, names: Iterable[str] = ()) -> dict[str, str]:
         """The sealed secrets of an endpoint; none if it has none.
 
         Raises `InternalError` for an item that was altered, belongs elsewhere or is bound to
         another destination, `SecretsLost` with these names for one whose data key was deleted, and
         `TemporarilyUnavailable`.
         """
-        key = secret_key(place.organization_id, place.endpoint_id)
+        key = secret_key(scope.organization_id, scope.endpoint_id)
         item = self._table.get(key)
         if item is None:
             return {}
         try:
-            text = self._opened_by_now(key, place, item, now)
+            text = self._opened_by_now(key, scope, item, now)
         except SecretsLost:
             raise SecretsLost(names) from None
         secrets: dict[str, str] = loads(text)
@@ -111,9 +111,9 @@ class Vault:
         their data key was deleted, `InternalError` if the secrets are not for this destination,
         are missing or altered, and `TemporarilyUnavailable`.
         """
-        place = Place.of(endpoint, binding)
+        scope = SecretScope.of(endpoint, binding)
         if endpoint.secret_ref is not None:
-            if place != Place.of(endpoint, endpoint.binding):
+            if scope != SecretScope.of(endpoint, endpoint.binding):
                 logger.error("reference is bound to another place", endpoint_id=endpoint.id)
                 raise InternalError
             return read_reference(
@@ -124,11 +124,15 @@ class Vault:
             )
         if not endpoint.secrets_set:
             return {}
-        secrets = self.open(place, now, endpoint.secrets_set)
+        secrets = self.open(scope, now, endpoint.secrets_set)
         if not secrets.keys() >= set(endpoint.secrets_set):
             logger.error("sealed secret is gone", endpoint_id=endpoint.id)
             raise InternalError
         return secrets
+
+    def require_own_reference(self, reference: str, organization_id: str) -> None:
+        """Raises `ReferenceDenied` and `InvalidInput` as `SecretReference.entered`."""
+        SecretReference.entered(reference, organization_id, self.keys.region)
 
     def reseal(self, organization_id: str, query: ListQuery, now: datetime) -> Resealed:
         """Seals one page of an organization's secrets anew, those that are under older keys.
@@ -192,8 +196,8 @@ class Vault:
         """Raises `TransactionRefused` if the keys were rotated meanwhile."""
         if item["data_key"] == self.keys.current_number(organization_id):
             return False
-        place = Place(organization_id, _endpoint_id(item), item["binding"])
-        sealed = item | self._sealed(place, self._opened(place, item, now), now)
+        scope = SecretScope(organization_id, _endpoint_id(item), item["binding"])
+        sealed = item | self._sealed(scope, self._opened(scope, item, now), now)
         try:
             self._table.transact(
                 [
@@ -204,7 +208,7 @@ class Vault:
                         Entity.DATA_KEY,
                         str(sealed["data_key"]),
                         Action.RESEALED,
-                        after={"endpoint_id": place.endpoint_id},
+                        after={"endpoint_id": scope.endpoint_id},
                     ),
                 ]
             )
@@ -214,39 +218,39 @@ class Vault:
             raise
         return True
 
-    def _sealed(self, place: Place, text: bytes, now: datetime) -> Item:
+    def _sealed(self, scope: SecretScope, text: bytes, now: datetime) -> Item:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        number, key = self.keys.current(place.organization_id, now)
+        number, key = self.keys.current(scope.organization_id, now)
         nonce = os.urandom(_NONCE_BYTES)
         return {
-            **secret_key(place.organization_id, place.endpoint_id)._asdict(),
-            "organization_id": place.organization_id,
+            **secret_key(scope.organization_id, scope.endpoint_id)._asdict(),
+            "organization_id": scope.organization_id,
             "data_key": number,
-            "binding": place.binding,
+            "binding": scope.binding,
             "nonce": nonce,
-            "sealed": AESGCM(key).encrypt(nonce, text, place.additional_data()),
+            "sealed": AESGCM(key).encrypt(nonce, text, scope.additional_data()),
         }
 
-    def _opened_by_now(self, key: Key, place: Place, item: Item, now: datetime) -> bytes:
+    def _opened_by_now(self, key: Key, scope: SecretScope, item: Item, now: datetime) -> bytes:
         """Since it was read it may have been sealed anew and the old key been deleted."""
         try:
-            return self._opened(place, item, now)
+            return self._opened(scope, item, now)
         except SecretsLost:
             fresh = self._table.reread(key)
             if fresh is None or fresh["data_key"] == item["data_key"]:
                 raise
-            return self._opened(place, fresh, now)
+            return self._opened(scope, fresh, now)
 
-    def _opened(self, place: Place, item: Item, now: datetime) -> bytes:
+    def _opened(self, scope: SecretScope, item: Item, now: datetime) -> bytes:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        key = self.keys.key(place.organization_id, int(item["data_key"]), now)
+        key = self.keys.key(scope.organization_id, int(item["data_key"]), now)
         try:
-            return AESGCM(key).decrypt(item["nonce"], item["sealed"], place.additional_data())
+            return AESGCM(key).decrypt(item["nonce"], item["sealed"], scope.additional_data())
         except (InvalidTag, ValueError):  # a nonce of another length is a ValueError
-            logger.error("sealed secret does not open", endpoint_id=place.endpoint_id)
+            logger.error("sealed secret does not open", endpoint_id=scope.endpoint_id)
             raise InternalError from None
 
 

@@ -75,13 +75,6 @@ class EgressGuard:
         self._nameservers = nameservers or Nameservers()
         self._memory: _Memory | None = None
 
-    @classmethod
-    def configured(cls, egress_allow: str, own_host_names: str, dns_resolver: str) -> Self:
-        """The guard of a deployment, by its parameters. Raises ValueError."""
-        return cls(
-            EgressPolicy.parse(egress_allow, own_host_names), nameservers=Nameservers(dns_resolver)
-        )
-
     def excluding(self, own_names: Iterable[str]) -> Self:
         """This guard, which refuses these host names and what is below them too.
 

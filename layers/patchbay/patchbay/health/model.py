@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
@@ -77,6 +77,20 @@ class EventBatch(Model):
     """The body of one ingest call."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    EXAMPLE: ClassVar = {
+        "events": [
+            {
+                "integration_type": "metadata_sync",
+                "status": "ERROR",
+                "connection_id": "con_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                "duration_ms": 812,
+                "error_code": "rate_limited",
+                "message": "The provider asked to wait.",
+                "metadata": {"page": 3},
+            }
+        ]
+    }
 
     events: Annotated[list[EventDraft], Field(min_length=1, max_length=MAX_EVENTS_PER_CALL)]
 

@@ -1,1 +1,1 @@
-"""Monitors: a wheel of due tests, their dispatch and their runs."""
+"""Monitors: a wheel of due tests, their dispatch, and their sweeps."""

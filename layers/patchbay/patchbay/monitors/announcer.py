@@ -1,4 +1,4 @@
-"""From the outbox of connections to the bus: at least once, each under its one id."""
+"""Sends the announcements about connections from their outbox to the bus, at least once each."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,8 +20,8 @@ SOURCE: Final = "patchbay.connections"
 _MAX_ENTRIES: Final = 10
 """AWS: PutEvents takes up to 10 events."""
 _LEFT_BEHIND: Final = timedelta(minutes=1)
-"""Whoever wrote an announcement sends it within seconds; one that is older was left behind."""
-_MAX_SWEPT: Final = 500
+"""The writer of an announcement sends it within seconds; an older one was left behind."""
+_MAX_LEFT_BEHIND: Final = 500
 _FIRST: Final = "0"
 
 
@@ -33,27 +33,29 @@ class Announcer:
         self._bus = bus
         self._events = events
 
-    def announce(self, told: Sequence[Announcement]) -> None:
-        """Sends what has just been written; what does not get through stays for `sweep`."""
+    def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Sends what was just written; what is not sent stays for `send_left_behind`."""
         try:
-            self._send(told)
+            self._send(announcements)
         except PatchbayError as error:
-            logger.warning("announcements left in the outbox", code=error.code, count=len(told))
+            logger.warning(
+                "announcements left in the outbox", code=error.code, count=len(announcements)
+            )
 
-    def sweep(self, now: datetime) -> int:
-        """Sends what was left behind, oldest first; how many there were.
+    def send_left_behind(self, now: datetime) -> int:
+        """Sends what was left behind, oldest first. Returns how many there were.
 
         Raises `TemporarilyUnavailable`.
         """
         page = self._table.query(
-            OUTBOX_PK, between=(_FIRST, to_sortable(now - _LEFT_BEHIND)), limit=_MAX_SWEPT
+            OUTBOX_PK, between=(_FIRST, to_sortable(now - _LEFT_BEHIND)), limit=_MAX_LEFT_BEHIND
         )
         waiting = [Announcement.read(item) for item in page.items]
         self._send(waiting)
         return len(waiting)
 
-    def _send(self, told: Sequence[Announcement]) -> None:
-        for batch in batched(told, _MAX_ENTRIES, strict=False):
+    def _send(self, announcements: Sequence[Announcement]) -> None:
+        for batch in batched(announcements, _MAX_ENTRIES, strict=False):
             answer = call(
                 (self._events or client("events")).put_events,
                 Entries=[

@@ -1,4 +1,4 @@
-"""The operator's canary: a server that is up whenever our own network is."""
+"""The operator's canary: a server that is reachable whenever our own network works."""
 
 import asyncio
 from typing import Final
@@ -13,9 +13,9 @@ _SECONDS: Final = 5.0
 
 
 class CanaryTarget:
-    """Dials a URL's host and port, with TLS if it is https, and says nothing to it.
+    """Dials the host and port of a URL, with TLS for https, and sends nothing.
 
-    It goes the way that the tests go: through the guard, under its rules.
+    It dials as tests do: through the guard, under its rules.
     """
 
     def __init__(self, url: str, guard: EgressGuard) -> None:
@@ -23,7 +23,7 @@ class CanaryTarget:
         self._guard = guard
 
     async def reached(self) -> bool | None:
-        """None without a canary, and for one that the guard refuses: it tells nothing."""
+        """None without a canary, and for one that the guard blocks: then it shows nothing."""
         if not self._url:
             return None
         deadline = asyncio.get_running_loop().time() + _SECONDS
@@ -34,7 +34,7 @@ class CanaryTarget:
                 vetted, tls=VERIFIED if target.scheme == "https" else None, deadline=deadline
             )
         except EgressBlocked:
-            logger.error("the canary may not be dialled")
+            logger.error("the canary may not be dialed")
             return None
         except (DialFailure, OSError):
             return False

@@ -1,11 +1,12 @@
-"""The dispatcher: once a minute, a message for every slot that is due and has members.
+"""Once a minute, sends a message for every slot that is due and has members.
 
-1. The minutes since the watermark are due, at most the last 60: older ones are skipped and counted.
-2. Of each minute the slots with members are sent, the scheduled minute's at once. A missed minute's
-   wait their turn, so that a connection that is due in all of them is not tested sixty times within
-   a second, and the newest observation is the one that its state takes.
-3. The watermark moves on when all is sent. Whoever dies before that is repeated by the next; what
-   is sent twice is the same test.
+1. The minutes since the watermark are due, at most the last 60. Older ones are skipped and
+   counted.
+2. The slots of the scheduled minute are sent at once. Those of missed minutes are delayed, so that
+   a connection that is due in each of them is not tested sixty times within a second, and so that
+   the newest observation is the one that counts.
+3. The watermark moves when everything is sent. If a dispatcher dies before that, the next one does
+   its work again; a message that is sent twice asks for the same tests.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from patchbay.monitors.sweep_queue import SendsSweeps, SweepOrder
 from patchbay.monitors.wheel import Slot, Sweep, due_minutes, due_phases, minute_of
 
 CATCH_UP_PAUSE: Final = timedelta(seconds=5)
-"""Between two missed minutes: an hour of them is made up for within five minutes."""
+"""Between two missed minutes: a missed hour is caught up within five minutes."""
 
 _READERS: Final = 20
 
@@ -33,7 +34,7 @@ class SlotIndex(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DispatchResult:
-    """What one run of the dispatcher did; `lag` is how late the oldest of it was."""
+    """What one dispatch did; `lag` is how late the oldest of its minutes was."""
 
     minutes: int
     sweeps: int
@@ -48,7 +49,7 @@ class Dispatcher:
         self._lanes = lanes
 
     def dispatch(self, scheduled: datetime) -> DispatchResult:
-        """Sends what is due up to this time, which is the schedule's and not the clock's.
+        """Sends what is due up to this time of the schedule, which is not the clock's.
 
         Raises `TemporarilyUnavailable`; then the watermark has not moved.
         """
@@ -69,7 +70,7 @@ class Dispatcher:
                     yield SweepOrder(Sweep.of(slot, minute), position * CATCH_UP_PAUSE)
 
     def _read(self, phases: set[tuple[str, int]]) -> list[list[Slot]]:
-        """Who is there, by phase; each is asked for once, however many minutes need it."""
+        """The slots with members, by phase. A phase that several minutes need is read once."""
         if not phases:
             return []
 

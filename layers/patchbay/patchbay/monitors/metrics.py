@@ -1,4 +1,4 @@
-"""What the monitors tell of themselves: the metrics that the alarms and the operator look at."""
+"""The metrics of the monitors, which alarms and operators look at."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,24 +9,26 @@ from patchbay.monitors.sweeper import SweepResult
 from patchbay.platform.metrics import emit
 
 
-def emit_dispatch_metrics(done: DispatchResult) -> None:
-    """`dispatch_lag` in seconds, `slots_dispatched` and `minutes_skipped`."""
-    emit({"dispatch_lag": done.lag.total_seconds()}, "Seconds")
-    emit({"slots_dispatched": done.sweeps, "minutes_skipped": done.skipped})
+def emit_dispatch_metrics(result: DispatchResult) -> None:
+    """`dispatch_lag` in seconds, `slots_dispatched`, and `minutes_skipped`."""
+    emit({"dispatch_lag": result.lag.total_seconds()}, "Seconds")
+    emit({"slots_dispatched": result.sweeps, "minutes_skipped": result.skipped})
 
 
-def emit_sweep_metrics(swept: SweepResult, minutes: Iterable[datetime], began: datetime) -> None:
-    """`test_lag` in seconds, of the oldest of the sweeps' minutes; `tests_run`, and `test_failures`
-    by category."""
-    lag = max(((began - minute).total_seconds() for minute in minutes), default=0.0)
+def emit_sweep_metrics(
+    result: SweepResult, minutes: Iterable[datetime], started_at: datetime
+) -> None:
+    """`test_lag` in seconds, of the oldest of the sweeps' minutes; `tests_run`, `tests_in_flight`,
+    `sweeps_handed_back`, and `test_failures` by category."""
+    lag = max(((started_at - minute).total_seconds() for minute in minutes), default=0.0)
     emit({"test_lag": max(0.0, lag)}, "Seconds")
     emit(
         {
-            "tests_run": len(swept.reports),
-            "tests_in_flight": swept.most_in_flight,
-            "sweeps_handed_back": swept.handed_back,
+            "tests_run": len(result.reports),
+            "tests_in_flight": result.most_in_flight,
+            "sweeps_handed_back": result.handed_back,
         }
     )
-    failures = Counter(report.category for report in swept.reports if report.category)
+    failures = Counter(report.category for report in result.reports if report.category)
     for category, count in failures.items():
         emit({"test_failures": count}, category=category)

@@ -1,7 +1,7 @@
-"""Whose fault it is when many can't be reached: the targets', or our own network's. Pure.
+"""Whose fault it is when many targets are unreachable: theirs, or our own network's. Pure.
 
-One target that is out of reach has itself to blame. When nearly everything is, or when a target of
-the operator's choice (the canary) is, it is this side, and nobody's connection is to be charged.
+A single target that is unreachable is to blame itself. When nearly all are, or when a server of the
+operator's choice (the canary) is, our own network is down, and no connection is blamed.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from typing import Final
 from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport
 
-UNREACHED: Final[frozenset[Code]] = frozenset(
+UNREACHABLE: Final[frozenset[Code]] = frozenset(
     {
         "dns_error",
         "connection_refused",
@@ -20,50 +20,50 @@ UNREACHED: Final[frozenset[Code]] = frozenset(
         "connect_timeout",
     }
 )
-"""What a broken network of ours looks like. Who has got as far as a certificate has a network."""
+"""How a broken network of ours shows. A test that got as far as a certificate had a network."""
 
-_NEVER_DIALLED: Final = frozenset({"config", "policy", "platform"})
+_NEVER_DIALED: Final = frozenset({"config", "policy", "platform"})
 """Categories of failures that say nothing about the network."""
 
-LEAST_PLACES: Final = 5
+LEAST_TARGETS: Final = 5
 SHARE: Final = 0.8
-"""Without a canary: so many places, and so much of them, must be out of reach at once."""
+"""Without a canary, at least this many targets, and this share of them, must be unreachable."""
 
 
 @dataclass(frozen=True, slots=True)
-class TargetsSeen:
-    """One test's word on the network: the places that it went to, and what it answered."""
+class TargetReport:
+    """What one test shows about the network: the targets that it dials, and its report."""
 
-    places: frozenset[str]
+    targets: frozenset[str]
     report: CheckReport
 
     @property
-    def unreached(self) -> bool:
-        return self.report.code in UNREACHED
+    def unreachable(self) -> bool:
+        return self.report.code in UNREACHABLE
 
     @property
-    def dialled(self) -> bool:
-        return self.report.passed or self.report.category not in _NEVER_DIALLED
+    def dialed(self) -> bool:
+        return self.report.passed or self.report.category not in _NEVER_DIALED
 
 
-def is_our_network(page: Iterable[TargetsSeen], canary: bool | None) -> bool:
-    """Whether the failures to reach anything on this page are our own.
+def is_own_network_down(page: Iterable[TargetReport], canary: bool | None) -> bool:
+    """Whether the unreachable targets of this page are our own network's fault.
 
-    `canary` is whether the operator's canary was reached, None if there is none. Then places are
-    counted, not tests: a thousand connections to one provider that is down are one place.
+    `canary` is whether the operator's canary was reached, None without one. Then targets are
+    counted, not tests: a thousand connections to one provider that is down are one target.
     """
-    dialled = [seen for seen in page if seen.dialled]
-    if not any(seen.unreached for seen in dialled):
+    dialed = [one for one in page if one.dialed]
+    if not any(one.unreachable for one in dialed):
         return False
     if canary is not None:
         return not canary
-    places = {place for seen in dialled for place in seen.places}
-    reached = {place for seen in dialled if not seen.unreached for place in seen.places}
-    return len(places) >= LEAST_PLACES and len(places - reached) >= SHARE * len(places)
+    targets = {target for one in dialed for target in one.targets}
+    reached = {target for one in dialed if not one.unreachable for target in one.targets}
+    return len(targets) >= LEAST_TARGETS and len(targets - reached) >= SHARE * len(targets)
 
 
-def excused_report(report: CheckReport) -> CheckReport:
-    """The report of a test that did not get out of our own network: a platform fault."""
+def offline_report(report: CheckReport) -> CheckReport:
+    """The report of a test that could not leave our own network: a platform fault."""
     info = describe("monitor_offline")
     return report.model_copy(
         update={
@@ -71,6 +71,6 @@ def excused_report(report: CheckReport) -> CheckReport:
             "category": info.category,
             "blame": info.blame,
             "retryable": info.retryable,
-            "message": "The monitor had no network: this says nothing about the connection",
+            "message": "The monitor had no network: this result says nothing about the connection",
         }
     )

@@ -1,36 +1,37 @@
-"""One connection's turn: a test, and a second look before its first failure counts."""
+"""Runs a monitored test, with quick re-probes before its first failure counts."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from patchbay.checks.codes import describe
-from patchbay.checks.report import CheckReport, Diagnosis, Step
-from patchbay.checks.verdict import verdict
+from patchbay.checks.report import CheckReport
+from patchbay.checks.verdict import undialed_report
+from patchbay.connection_tests.recorder import FinishedTest
 from patchbay.platform.logging import log_exception
 
 TEST_MS: Final = 25_000
-"""What a turn may take, its second looks included: a manifest's `timeoutMs` is at most that."""
+"""What a monitored test may take, its re-probes included; a manifest's `timeoutMs` can only lower
+it."""
 
 PAUSES: Final = (1.0, 2.0)
 """Seconds before the first and the second re-probe."""
 
 _LEAST_MS: Final = 1_000
-"""A re-probe that has less time than this would judge the time and not the target."""
+"""A re-probe with less time than this would measure the time and not the target."""
 
 _GRACE_SECONDS: Final = 1.0
-"""A test ends itself at its time; one that does not is ended this much later."""
+"""A test ends itself at its time limit; one that does not is ended this much later."""
 
 
 class MonitoredTest(Protocol):
-    """A test of a connection that only has to be run."""
+    """A test of a connection that is ready to run."""
 
     @property
     def connection_id(self) -> str: ...
 
     @property
-    def places(self) -> frozenset[str]:
-        """Where it goes, canonically: `scheme://host:port`."""
+    def targets(self) -> frozenset[str]:
+        """What it dials, in canonical form: `scheme://host:port`."""
         ...
 
     @property
@@ -38,66 +39,60 @@ class MonitoredTest(Protocol):
         """Whether a failure now would be the first after a success."""
         ...
 
-    async def run(self, total_ms: int) -> CheckReport: ...
+    async def run(self, total_ms: int) -> FinishedTest: ...
+
+    def crashed(self) -> FinishedTest:
+        """The result if `run` raises or hangs."""
+        ...
 
 
 async def run_with_reprobes(
-    trial: MonitoredTest,
+    test: MonitoredTest,
     total_ms: int = TEST_MS,
     on_failure: Callable[[CheckReport], None] = lambda _: None,
-) -> CheckReport:
-    """A turn to its report; raises nothing but cancellation.
+) -> FinishedTest:
+    """Runs a test to its result; raises nothing but cancellation.
 
-    A first failure is looked at again, twice at most and quickly, if the code's row says that
-    trying again helps: a wrong password is as wrong a second later, and who limits our rate wants
-    fewer calls. One success excuses it; otherwise the first failure is the answer. `on_failure` is
-    told of it before it is looked at again.
+    1. Run the test. A success, or a failure while the connection is already failing, is the result.
+    2. Re-probe a first failure quickly, at most twice, if its code says that a retry may help: a
+       wrong password is still wrong a second later, and a rate limit asks for fewer calls.
+    3. One success replaces the failure; otherwise the first failure is the result.
+
+    `on_failure` is called with the first failure before the re-probes.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + total_ms / 1000
-    first = await _run(trial, total_ms)
-    if not first.passed:
-        on_failure(first)
-    if not trial.first_failure or not _passing(first):
+    first = await _run(test, total_ms)
+    if first.report.passed:
+        return first
+    on_failure(first.report)
+    if not test.first_failure or not _may_pass_soon(first.report):
         return first
     for pause in PAUSES:
         left_ms = int((deadline - loop.time() - pause) * 1000)
         if left_ms < _LEAST_MS:
             break
         await asyncio.sleep(pause)
-        again = await _run(trial, left_ms)
-        if again.passed:
+        again = await _run(test, left_ms)
+        if again.report.passed:
             return again
     return first
 
 
-def _passing(report: CheckReport) -> bool:
-    """Whether the failure may well be over in a second."""
-    return (
-        not report.passed
-        and bool(report.retryable)
-        and report.category not in {"rate_limit", "platform"}
-    )
+def crash_report() -> CheckReport:
+    """The report of a test that a fault of ours ended."""
+    return undialed_report("test", "internal_error", "A fault of the platform ended the test.")
 
 
-async def _run(trial: MonitoredTest, total_ms: int) -> CheckReport:
+def _may_pass_soon(failure: CheckReport) -> bool:
+    return bool(failure.retryable) and failure.category not in {"rate_limit", "platform"}
+
+
+async def _run(test: MonitoredTest, total_ms: int) -> FinishedTest:
     try:
         async with asyncio.timeout(total_ms / 1000 + _GRACE_SECONDS):
-            return await trial.run(total_ms)
+            return await test.run(total_ms)
     except Exception as error:
         # Whatever it is, the other tests go on.
-        log_exception("test crashed", error, connection_id=trial.connection_id)
-        return crash_report()
-
-
-def crash_report() -> CheckReport:
-    """The report of a test that ended through us."""
-    info = describe("internal_error")
-    step = Step(
-        name="test",
-        status="failed",
-        code="internal_error",
-        summary="A fault of the platform ended the test.",
-        diagnosis=Diagnosis(title=info.title, remediation=info.remediation),
-    )
-    return verdict([step], proven=False, called=False, latency_ms=0)
+        log_exception("test crashed", error, connection_id=test.connection_id)
+        return test.crashed()

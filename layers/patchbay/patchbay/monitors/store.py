@@ -2,7 +2,7 @@
 
     watermark   SYSTEM   MONITORS   the last minute that was dispatched
 
-and the index `monitor_slot`, which connections put themselves into.
+and the index `monitor_slot`, whose attributes are written with the connections.
 """
 
 from collections.abc import Iterator
@@ -29,9 +29,9 @@ WATERMARK: Final = Key("SYSTEM", "MONITORS")
 
 @dataclass(frozen=True, slots=True)
 class MemberPage:
-    """Some of a sweep's members, in the order of their sort keys: their keys in the table.
+    """Some members of a sweep, in the order of their sort keys, by their keys in the table.
 
-    `rest` is what is left of the sweep after them, None at its end.
+    `rest` is the rest of the sweep after them, None at its end.
     """
 
     keys: tuple[Key, ...]
@@ -49,19 +49,19 @@ class MonitorStore:
         return from_text(item["minute"]) if item else None
 
     def advance(self, minute: datetime) -> None:
-        """Moves the watermark on to this minute; it never goes back."""
+        """Moves the watermark to this minute; it never moves back."""
         text = to_text(minute)
         try:
             self._table.write(
                 Update(WATERMARK, values={"minute": text}, condition=less_or_absent("minute", text))
             )
         except ConditionFailed:
-            return  # another dispatcher was here, or this is botocore's second attempt
+            return  # another dispatcher was faster, or botocore repeated our own write
 
     def occupied(self, interval: str, phase: int, lanes: int) -> list[Slot]:
         """The slots of an interval and phase that have members.
 
-        One query of one item for each of them, and one that finds no more: an empty phase costs
+        One query of one item for each slot, and a last one that finds nothing: an empty phase costs
         half a read unit.
         """
         return list(self._occupied(interval, phase, lanes))
@@ -82,8 +82,9 @@ class MonitorStore:
     def members(self, sweep: Sweep, limit: int) -> MemberPage:
         """The next members of a sweep.
 
-        The index follows the table by a moment: who has just come is tested at the next turn, and
-        whoever asks reads the connections themselves to see who has just gone.
+        The index is slightly behind the table. A connection that was just added is tested the next
+        time it is due; the caller reads the connections themselves, so one that was just removed is
+        not tested.
         """
         page = self._table.query(
             sweep.pk, index=_INDEX, between=(sweep.low, sweep.high), limit=limit

@@ -1,4 +1,4 @@
-"""Sweeps on their way from the dispatcher to the runners."""
+"""The queue of sweeps between the dispatcher and the sweepers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ _SENDERS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class SweepOrder:
-    """A sweep to be done, not before `delay` is over."""
+    """A sweep to send, which is delivered after `delay`."""
 
     sweep: Sweep
     delay: timedelta = timedelta(0)
@@ -32,7 +32,7 @@ class SweepOrder:
 
 @dataclass(frozen=True, slots=True)
 class SweepMessage:
-    """A sweep as the queue delivered it, for the `attempts`th time."""
+    """A sweep as the queue delivered it. `attempts` counts its deliveries, this one included."""
 
     message_id: str
     sweep: Sweep
@@ -40,7 +40,7 @@ class SweepMessage:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
-        """Of a record of an SQS event."""
+        """Reads a record of an SQS event."""
         return cls(
             record["messageId"],
             Sweep.decode(loads(record["body"].encode())),
@@ -60,14 +60,14 @@ class SweepQueue:
     def send(self, orders: Iterable[SweepOrder]) -> None:
         """Sends all of them; some may be sent twice.
 
-        Raises `TemporarilyUnavailable` if the queue took less than all.
+        Raises `TemporarilyUnavailable` if the queue did not accept all of them.
         """
         batches = list(batched(orders, _MAX_BATCH, strict=False))
         if len(batches) == 1:
             self._send(batches[0])
         elif batches:
             with ThreadPoolExecutor(min(_SENDERS, len(batches))) as pool:
-                # list() brings the first failure here.
+                # list() raises the first failure here.
                 list(pool.map(self._send, batches))
 
     def _send(self, orders: Sequence[SweepOrder]) -> None:

@@ -1,28 +1,33 @@
-"""The runner: takes sweeps from the queue and tests who is in them.
+"""Takes sweeps from the queue and tests their members.
 
-1. A sweep is read page by page, several pages at once; of a page, everyone is tested at once, up to
-   `in_flight` tests in all.
-2. A page whose tests have ended is judged (whose fault is it?) and recorded, whole.
-3. No page is begun that might not end before the function does, even if every target hangs of this
-   page and of those before it: what is left of the sweep goes back to the queue as a sweep of its
-   own.
-4. A sweep that comes a second time had something in it that ended a runner, or was not recorded. It
-   is not tried again as a whole: it is cut into small sweeps, and those, if they come again, into
-   single ones, so that whatever it is stands alone in the end.
+1. A sweep is read page by page, several pages at once. The members of a page are tested at the same
+   time, up to `in_flight` tests in all.
+2. When the tests of a page have ended, the page is judged (is our own network down?) and recorded.
+3. A page starts only if it can end before the function does, even if every target of it and of the
+   pages before it hangs. Otherwise the rest of the sweep goes back to the queue as a new sweep.
+4. A sweep that is delivered again has a member that ended a runner, or was not recorded. It is not
+   retried as a whole: it is split into small sweeps, and those, if they come again, into single
+   members, so that in the end the cause stands alone.
 
-Nothing here has to happen exactly once: tests are recorded under their identity, and who is
-recorded is not tested again.
+Nothing here has to happen exactly once: a test is recorded under its identity, and a test that is
+in the history does not run again.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol
 
 from patchbay.checks.report import CheckReport
-from patchbay.monitors.own_network import UNREACHED, TargetsSeen, excused_report, is_our_network
+from patchbay.connection_tests.recorder import FinishedTest
+from patchbay.monitors.own_network import (
+    UNREACHABLE,
+    TargetReport,
+    is_own_network_down,
+    offline_report,
+)
 from patchbay.monitors.reprobes import TEST_MS, MonitoredTest, run_with_reprobes
 from patchbay.monitors.store import MemberPage
 from patchbay.monitors.sweep_queue import SendsSweeps, SweepMessage, SweepOrder
@@ -31,17 +36,17 @@ from patchbay.platform.logging import log_exception
 
 PAGE: Final = 250
 IN_FLIGHT: Final = 400
-"""Tests at once. Lambda gives 1,024 file descriptors, and a test of two ends takes two."""
+"""Tests at once. Lambda gives 1,024 file descriptors, and a test of two endpoints takes two."""
 PAGES_AT_ONCE: Final = 4
-PART: Final = 25
-"""How many connections a small sweep has."""
+SMALL_SWEEP: Final = 25
+"""The members of a small sweep."""
 _SPLIT_AT_ONCE: Final = 1_000
 
 PAGE_SECONDS: Final = TEST_MS / 1000 + 12
-"""What a page may take: its slowest test, and 12 s to read and to record. DynamoDB's calls are cut
-off after 9 s."""
+"""What a page may take: its slowest test, and 12 s to read and to record it. Calls to DynamoDB are
+cut off after 9 s."""
 _LAST_SECONDS: Final = 2.0
-"""What is kept to say how it ended."""
+"""Kept for the response that says which messages failed."""
 
 _THREADS: Final = 24
 
@@ -50,27 +55,32 @@ class FindsMembers(Protocol):
     def members(self, sweep: Sweep, limit: int) -> MemberPage: ...
 
 
-class PageTests(Protocol):
-    """The turns of a page's members, and where their results go."""
+class TestPage(Protocol):
+    """The tests of a page, ready to run."""
 
-    def prepare(self, members: MemberPage, minute: datetime) -> Sequence[MonitoredTest]:
-        """Those of them who are to be tested, with all that is needed for it."""
+    @property
+    def tests(self) -> Sequence[MonitoredTest]: ...
+
+    def record(self, results: Sequence[FinishedTest]) -> None:
+        """Records the results, in the order of `tests`."""
         ...
 
-    def record(
-        self, tested: Sequence[tuple[MonitoredTest, CheckReport]], minute: datetime
-    ) -> None: ...
+
+class PreparesPages(Protocol):
+    def prepare(self, members: MemberPage, minute: datetime) -> TestPage:
+        """The tests of the members that are due, with all that they need."""
+        ...
 
 
 class Canary(Protocol):
     async def reached(self) -> bool | None:
-        """Whether the operator's canary answers; None if there is none."""
+        """Whether the operator's canary responds; None without one."""
         ...
 
 
 @dataclass(slots=True)
 class SweepResult:
-    """What an invocation did. `failed` are the messages that have to come again."""
+    """What an invocation did. `failed` are the messages that have to be delivered again."""
 
     reports: list[CheckReport] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -90,69 +100,71 @@ class SweepLimits:
 class Sweeper:
     def __init__(
         self,
-        finds: FindsMembers,
-        turns: PageTests,
+        store: FindsMembers,
+        preparer: PreparesPages,
         queue: SendsSweeps,
         canary: Canary,
         limits: SweepLimits | None = None,
     ) -> None:
-        self._finds = finds
-        self._turns = turns
+        self._store = store
+        self._preparer = preparer
         self._queue = queue
         self._canary = canary
         self._limits = limits or SweepLimits()
 
-    def run(self, received: Sequence[SweepMessage], remaining: Callable[[], float]) -> SweepResult:
-        """Does the sweeps of one delivery. `remaining` are the seconds until the function ends."""
-        return asyncio.run(self._run(received, remaining))
+    def run(self, messages: Sequence[SweepMessage], remaining: Callable[[], float]) -> SweepResult:
+        """Does the sweeps of one delivery. `remaining` returns the function's remaining seconds."""
+        return asyncio.run(self._run(messages, remaining))
 
     async def _run(
-        self, received: Sequence[SweepMessage], remaining: Callable[[], float]
+        self, messages: Sequence[SweepMessage], remaining: Callable[[], float]
     ) -> SweepResult:
         asyncio.get_running_loop().set_default_executor(
             ThreadPoolExecutor(_THREADS, thread_name_prefix="sweep")
         )
-        run = _Run(self._finds, self._turns, self._queue, self._canary, self._limits, remaining)
-        await asyncio.gather(*(run.one(message) for message in received))
-        return run.swept
+        invocation = _Invocation(
+            self._store, self._preparer, self._queue, self._canary, self._limits, remaining
+        )
+        await asyncio.gather(*(invocation.handle(message) for message in messages))
+        return invocation.result
 
 
-class _Run:
+class _Invocation:
     """One invocation: what its sweeps share."""
 
     def __init__(
         self,
-        finds: FindsMembers,
-        turns: PageTests,
+        store: FindsMembers,
+        preparer: PreparesPages,
         queue: SendsSweeps,
         canary: Canary,
         limits: SweepLimits,
         remaining: Callable[[], float],
     ) -> None:
-        self.swept = SweepResult()
-        self._finds = finds
-        self._turns = turns
+        self.result = SweepResult()
+        self._store = store
+        self._preparer = preparer
         self._queue = queue
         self._canary = canary
         self._limits = limits
         self._remaining = remaining
         self._pages = asyncio.Semaphore(limits.pages_at_once)
         self._tests = asyncio.Semaphore(limits.in_flight)
-        # One at a time: the pages of one space would meet on its buckets.
+        # One at a time: pages of one space would contend for its buckets.
         self._recording = asyncio.Lock()
-        self._flying = 0
+        self._in_flight = 0
         self._unfinished = 0
-        """Tests of begun pages that have not ended: under way, or waiting for a place."""
+        """Tests of started pages that have not ended: running, or waiting to run."""
         self._fewer = asyncio.Event()
 
-    async def one(self, message: SweepMessage) -> None:
-        """A message to its end; a failure of any kind is one more of `swept.failed`."""
+    async def handle(self, message: SweepMessage) -> None:
+        """Handles a message to its end; any failure adds it to `result.failed`."""
         try:
             async with asyncio.timeout(max(0.0, self._remaining() - _LAST_SECONDS)):
                 if message.attempts == 1 or not await self._split(message.sweep):
                     await self._sweep(message.sweep)
         except Exception as error:
-            self.swept.failed.append(message.message_id)
+            self.result.failed.append(message.message_id)
             log_exception(
                 "sweep failed",
                 error,
@@ -162,12 +174,12 @@ class _Run:
             )
 
     async def _split(self, sweep: Sweep) -> bool:
-        """Cuts a sweep into smaller ones; False if it has but one member."""
-        members = await asyncio.to_thread(self._finds.members, sweep, _SPLIT_AT_ONCE)
+        """Splits a sweep into smaller ones; False if it has at most one member."""
+        members = await asyncio.to_thread(self._store.members, sweep, _SPLIT_AT_ONCE)
         keys = members.sort_keys
         if len(keys) <= 1 and members.rest is None:
             return False
-        size = PART if len(keys) > PART else 1
+        size = SMALL_SWEEP if len(keys) > SMALL_SWEEP else 1
         parts = [keys[at : at + size] for at in range(0, len(keys), size)]
         orders = [SweepOrder(sweep.only(part[0], part[-1])) for part in parts]
         if members.rest:
@@ -181,7 +193,7 @@ class _Run:
         async with asyncio.TaskGroup() as pages:
             while rest and not failures:
                 await self._pages.acquire()
-                if not await self._room():
+                if not await self._has_time_for_page():
                     self._pages.release()
                     break
                 members = await self._read(rest)
@@ -192,14 +204,14 @@ class _Run:
             raise failures[0]
         if rest:
             await asyncio.to_thread(self._queue.send, [SweepOrder(rest)])
-            self.swept.handed_back += 1
+            self.result.handed_back += 1
 
-    async def _room(self) -> bool:
-        """Whether a page that begins now ends in time; waits as long as tests before it may make
-        it so."""
+    async def _has_time_for_page(self) -> bool:
+        """Whether a page that starts now ends in time. Waits while that may become true, as earlier
+        tests end."""
         limits = self._limits
         while (left := self._remaining()) >= limits.page_seconds:
-            # Whoever is before it has its place first: at worst all of them for their whole time.
+            # Earlier tests go first. At worst, each of them takes its whole time.
             rounds = (self._unfinished + limits.page - 1) // limits.in_flight
             if left >= limits.page_seconds + rounds * limits.test_ms / 1000:
                 return True
@@ -207,81 +219,91 @@ class _Run:
             await self._fewer.wait()
         return False
 
-    def _finished(self, tests: int = 1) -> None:
+    def _count_finished(self, tests: int = 1) -> None:
         self._unfinished -= tests
         self._fewer.set()
 
     async def _read(self, sweep: Sweep) -> MemberPage:
         try:
-            return await asyncio.to_thread(self._finds.members, sweep, self._limits.page)
+            return await asyncio.to_thread(self._store.members, sweep, self._limits.page)
         except BaseException:
             self._pages.release()
             raise
 
     async def _page(self, members: MemberPage, minute: datetime, failures: list[Exception]) -> None:
-        """A page to its end; the pages beside it go on when it fails."""
+        """Prepares, tests, judges, and records a page. If it fails, the pages beside it go on."""
         try:
-            tested = await self._test(members, minute)
+            page = await self._prepare(members, minute)
+            canary = _PageCanary(self._canary)
+            results = await asyncio.gather(*(self._test(test, canary) for test in page.tests))
+            results = await _judged(page.tests, results, canary)
             async with self._recording:
-                await asyncio.to_thread(self._turns.record, tested, minute)
-            self.swept.reports += [report for _, report in tested]
+                await asyncio.to_thread(page.record, results)
+            self.result.reports += [result.report for result in results]
         except Exception as error:
             failures.append(error)
         finally:
             self._pages.release()
 
-    async def _test(
-        self, members: MemberPage, minute: datetime
-    ) -> list[tuple[MonitoredTest, CheckReport]]:
-        """Everyone of a page, tested and judged."""
-        trials: Sequence[MonitoredTest] = ()
+    async def _prepare(self, members: MemberPage, minute: datetime) -> TestPage:
+        tests = 0
         try:
-            trials = await asyncio.to_thread(self._turns.prepare, members, minute)
+            page = await asyncio.to_thread(self._preparer.prepare, members, minute)
+            tests = len(page.tests)
+            return page
         finally:
-            self._finished(len(members.keys) - len(trials))
-        asked = _Asked(self._canary)
-        reports = await asyncio.gather(*(self._attempt(trial, asked) for trial in trials))
-        tested = list(zip(trials, reports, strict=True))
-        seen = [TargetsSeen(trial.places, report) for trial, report in tested]
-        if is_our_network(seen, await asked.answer(seen)):
-            tested = [
-                (trial, excused_report(report) if report.code in UNREACHED else report)
-                for trial, report in tested
-            ]
-        return tested
+            self._count_finished(len(members.keys) - tests)
 
-    async def _attempt(self, trial: MonitoredTest, asked: "_Asked") -> CheckReport:
+    async def _test(self, test: MonitoredTest, canary: "_PageCanary") -> FinishedTest:
         try:
             async with self._tests:
-                self._flying += 1
-                self.swept.most_in_flight = max(self.swept.most_in_flight, self._flying)
+                self._in_flight += 1
+                self.result.most_in_flight = max(self.result.most_in_flight, self._in_flight)
                 try:
                     return await run_with_reprobes(
-                        trial, self._limits.test_ms, on_failure=asked.at_once
+                        test, self._limits.test_ms, on_failure=canary.ask_at_first_failure
                     )
                 finally:
-                    self._flying -= 1
+                    self._in_flight -= 1
         finally:
-            self._finished()
+            self._count_finished()
 
 
-class _Asked:
-    """The canary of a page: asked when the first test of it can't reach its target, and again at
-    the end, so that a short outage of ours is not put down to those whom it met."""
+async def _judged(
+    tests: Sequence[MonitoredTest], results: list[FinishedTest], canary: "_PageCanary"
+) -> list[FinishedTest]:
+    """The results; if our own network is down, no connection is blamed for being unreachable."""
+    seen = [
+        TargetReport(test.targets, result.report)
+        for test, result in zip(tests, results, strict=True)
+    ]
+    if not is_own_network_down(seen, await canary.reached(seen)):
+        return results
+    return [
+        replace(result, report=offline_report(result.report))
+        if result.report.code in UNREACHABLE
+        else result
+        for result in results
+    ]
+
+
+class _PageCanary:
+    """The canary of a page. It is asked when the first target is unreachable, and again at the end
+    of the page, so that a short outage of ours is not blamed on the connections that it hit."""
 
     def __init__(self, canary: Canary) -> None:
         self._canary = canary
         self._first: asyncio.Task[bool | None] | None = None
 
-    def at_once(self, report: CheckReport) -> None:
-        if self._first is None and report.code in UNREACHED:
+    def ask_at_first_failure(self, report: CheckReport) -> None:
+        if self._first is None and report.code in UNREACHABLE:
             self._first = asyncio.ensure_future(self._canary.reached())
 
-    async def answer(self, page: Sequence[TargetsSeen]) -> bool | None:
+    async def reached(self, page: Sequence[TargetReport]) -> bool | None:
         """Whether it was reached both times; None without a canary, or if there was no need."""
         if self._first is None:
             return None
         first = await self._first
-        if first is False or not any(seen.unreached for seen in page):
+        if first is False or not any(one.unreachable for one in page):
             return first
         return await self._canary.reached()

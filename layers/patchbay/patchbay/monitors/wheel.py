@@ -1,12 +1,11 @@
-"""Which sweeps are due, and which test is which. Pure.
+"""Which sweeps are due at a minute. Pure.
 
-A **slot** is a lane of those who share an interval and a phase; its name is
-`<interval>#<phase>#<lane>`. A **sweep** is the work on a slot at one minute: what a message of the
-queue asks for. It names a range of the index and not the lane, so that a part of a sweep is a sweep
-again, and a message written under another number of lanes means what it meant.
+A **slot** is one lane of the connections that share an interval and a phase; its name is
+`<interval>#<phase>#<lane>`. A **sweep** is the work on a slot at one minute: what one message of
+the queue asks for. It holds a range of the index instead of the lane, so that a part of a sweep is
+a sweep too, and a message keeps its meaning when the number of lanes changes.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,11 +14,10 @@ from typing import Final, Self
 from patchbay.connections.wheel import MINUTES_OF, PLACES, minute_number, slot_pk
 from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import AFTER_ALL
-from patchbay.platform.ids import Stamp
 
 MAX_LANES: Final = 64
 CATCH_UP: Final = timedelta(minutes=60)
-"""How far back missed minutes are made up for."""
+"""How far back missed minutes are caught up."""
 
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -37,12 +35,12 @@ class Slot:
 
     @property
     def low(self) -> str:
-        """The first sort key that may be in this lane."""
+        """The lowest sort key that may be in this lane."""
         return _first_place(self.lane, self.lanes)
 
     @property
     def high(self) -> str:
-        """The last one."""
+        """The highest one."""
         return f"{_number_of_first(self.lane + 1, self.lanes) - 1:04x}{AFTER_ALL}"
 
 
@@ -66,12 +64,12 @@ class Sweep:
         return slot_pk(interval, int(phase))
 
     def after(self, sort_key: str) -> Self:
-        """What is left of it once all up to this member are done."""
-        # Sort keys of one length: nothing lies between one and itself with something added.
+        """The rest of it, after this member."""
+        # All sort keys have one length, so nothing sorts between one and its extension.
         return replace(self, low=f"{sort_key}!")
 
     def only(self, first: str, last: str) -> Self:
-        """The part of it from one member to another, both included."""
+        """The part of it between two members, both included."""
         return replace(self, low=first, high=last)
 
     def encode(self) -> dict[str, str]:
@@ -89,14 +87,14 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class DueMinutes:
-    """What a dispatcher has to do at its minute."""
+    """The minutes that a dispatcher has to do."""
 
     minutes: tuple[datetime, ...]
     """The newest first."""
     skipped: int
-    """Minutes that are too long ago to be made up for."""
+    """Minutes that are too old to be caught up."""
     lag: timedelta
-    """How far the last dispatched minute lay behind; one minute is none at all."""
+    """How late the dispatcher is: 0 if only the scheduled minute is due."""
 
 
 def minute_of(moment: datetime) -> datetime:
@@ -120,17 +118,10 @@ def due_minutes(watermark: datetime | None, scheduled: datetime) -> DueMinutes:
 
 
 def due_phases(minute: datetime) -> Iterator[tuple[str, int]]:
-    """Interval and phase of all who are due at this minute."""
+    """The intervals and phases that are due at this minute."""
     number = minute_number(minute)
     for interval, minutes in MINUTES_OF.items():
         yield interval, number % minutes
-
-
-def due_slots(minute: datetime, lanes: int) -> Iterator[Slot]:
-    """All slots of this minute: as many as intervals times lanes."""
-    for interval, phase in due_phases(minute):
-        for lane in range(lanes):
-            yield Slot(interval, phase, lane, lanes)
 
 
 def lane_of(place: int, lanes: int) -> int:
@@ -141,18 +132,8 @@ def lane_of_sort_key(sort_key: str, lanes: int) -> int:
     return lane_of(int(sort_key[:4], 16), lanes)
 
 
-def stamp_of_test(connection_id: str, minute: datetime) -> Stamp:
-    """The time and seed of a monitor's test: the same for whoever comes to do it.
-
-    `stamp_of_test(…).id("tst")` is its id: a ULID of the scheduled minute and of the hash of the
-    connection and that minute.
-    """
-    seed = hashlib.blake2b(f"{connection_id} {to_text(minute)}".encode(), digest_size=16)
-    return Stamp(minute, seed.digest())
-
-
 def _number_of_first(lane: int, lanes: int) -> int:
-    """The smallest place of a lane: rounded up."""
+    """The lowest place of a lane: rounded up."""
     return -(-lane * PLACES // lanes)
 
 

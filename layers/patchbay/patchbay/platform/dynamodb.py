@@ -10,7 +10,6 @@ What every caller can rely on:
 """
 
 import functools
-import os
 import random
 import time
 import uuid
@@ -508,9 +507,3 @@ def _plain(typed: Mapping[str, Any]) -> Any:
             return _unmarshal(value)
         case _:
             return value
-
-
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    # Lambda initialises a function on a whole CPU, and runs a small one on a fraction of it: made
-    # at the first request, the client would make that one wait about three times as long.
-    connect()

@@ -2,30 +2,33 @@
 
 A function declares its routes on an `HttpApi`:
 
-    api = HttpApi(admit)
+    api = HttpApi("Tenancy", lambda: deployment)
 
     @api.post("/v1/organizations/<organization_id>/spaces", permission=MANAGE, status=201)
     def create_space(organization_id: str, body: NewSpace, stamp: Stamp) -> Reply[Space]:
-        space = tenants().create_space(organization_id, body, stamp)
+        space = deployment.tenants.create_space(organization_id, body, stamp)
         return Reply(space, space.revision)
 
-The names of the parameters say what they get: `caller` the principal, `body` the JSON body as that
-model, `query` the query string as that model, `if_match` the header's value, `domain_name` the host
-name that the gateway was called by, anything else the path parameter of that name. A route that
-takes a `stamp` makes something, and honours Idempotency-Key.
+The name of a parameter says what it gets: `caller` the principal, `space` the space of the path's
+`<slug>`, `body` the JSON body as that model, `query` the query string as that model, `if_match` the
+header's value, `domain_name` the host name that the gateway was called by, any other name the path
+parameter of that name. A route that takes a `stamp` creates something and honors Idempotency-Key.
+
 A request goes through these steps:
 
-1. who calls may do this (401, 403), in the organization of the path (404);
+1. the caller may do this (401, 403), in the organization of the path (404);
 2. the body is small enough (413), strict JSON (400) and exactly the model (400 with pointers);
 3. a repetition under the same Idempotency-Key gets the first answer;
-4. the route runs; what it returns is sent with its status and ETag;
-5. whatever is raised on the way becomes the one error envelope.
+4. the space of the path is the caller's (404);
+5. the route runs; what it returns is sent with its status and ETag;
+6. whatever is raised on the way becomes the one error envelope.
 
 `local/openapi.py` reads the same declarations, so the document can't differ from the code.
 """
 
 import base64
 import inspect
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -60,7 +63,7 @@ from patchbay.platform.errors import (
     PayloadTooLarge,
     Problem,
 )
-from patchbay.platform.idempotency import Idempotency, Kept, Request
+from patchbay.platform.idempotency import Idempotency, IdempotentRequest, KeptAnswer
 from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
 from patchbay.platform.model import Model
@@ -71,11 +74,25 @@ from patchbay.platform.validation import pointer, problems_of
 MAX_BODY_BYTES: Final = 256 * 1024
 JSON_TYPE: Final = "application/json"
 
-_GIVEN: Final = frozenset({"caller", "domain_name", "if_match", "stamp"})
-"""Parameters of a route that are no path parameters; `body` and `query` are models."""
+_PATH_PARAMETER: Final = re.compile("<([a-z_]+)>")
 
-type Admit = Callable[[Mapping[str, Any], str, str | None], Any]
-"""(authorizer context, permission, organization of the path) → principal; raises 401, 403, 404."""
+
+class Services(Protocol):
+    """What routes need of the deployment."""
+
+    @property
+    def idempotency(self) -> Idempotency: ...
+
+    def admit(
+        self, context: Mapping[str, Any], permission: str, organization_id: str | None
+    ) -> Any:
+        """The principal, by the authorizer's context. Raises 401, 403, and 404 for another's
+        organization."""
+        ...
+
+    def space_for(self, caller: Any, permission: Any, slug: str) -> Any:
+        """The space of a slug. Raises 404, also for another tenant's."""
+        ...
 
 
 class RouteOptions(TypedDict):
@@ -116,8 +133,8 @@ class Reply[T]:
     location: str | None = None
 
 
-class Declared(NamedTuple):
-    """A route as declared: what the resolver enforces and the OpenAPI document tells."""
+class RouteDeclaration(NamedTuple):
+    """A route as declared: what the resolver enforces and the OpenAPI document describes."""
 
     method: str
     path: str
@@ -137,20 +154,14 @@ class Declared(NamedTuple):
 class HttpApi:
     """The routes of one function, on Powertools' resolver.
 
-    `admit` decides who may call a route that has a permission; `tag` groups them in the document;
-    `idempotency` gives the records that creating routes need.
+    `tag` groups them in the document. `services` is called with each request; without it, every
+    route has to be open to everybody.
     """
 
-    def __init__(
-        self,
-        admit: Admit | None = None,
-        tag: str = "",
-        idempotency: Callable[[], Idempotency] | None = None,
-    ) -> None:
-        self.declared: list[Declared] = []
-        self._admit = admit
-        self._idempotency = idempotency
+    def __init__(self, tag: str, services: Callable[[], Services] | None = None) -> None:
+        self.routes: list[RouteDeclaration] = []
         self._tag = tag
+        self._services = services
         self._resolver = APIGatewayHttpResolver()
         self._resolver.exception_handler(Exception)(self._failed)
         # What the resolver raises by itself when no route matches.
@@ -172,7 +183,7 @@ class HttpApi:
     def _route(self, method: str, rule: str, options: RouteOptions) -> Declaring:
         def declare[H: Callable[..., Any]](handler: H) -> H:
             declared = _declare(handler, rule, method, self._tag, options)
-            self.declared.append(declared)
+            self.routes.append(declared)
             self._resolver.route(rule, method)(self._serving(declared))
             return handler
 
@@ -199,7 +210,7 @@ class HttpApi:
         )
         return answer
 
-    def _serving(self, declared: Declared) -> Callable[..., Response[Any]]:
+    def _serving(self, declared: RouteDeclaration) -> Callable[..., Response[Any]]:
         def serve(**path: str) -> Response[Any]:
             caller = self._admitted(declared, path)
             if caller is None:
@@ -226,16 +237,20 @@ class HttpApi:
             if "domain_name" in declared.takes:
                 # The gateway's word, not the Host header's, which is the caller's to choose.
                 arguments["domain_name"] = event["requestContext"]["domainName"]
+
+            def run(**stamp: Stamp) -> Response[Any]:
+                given = {**arguments, **stamp}
+                if "space" in declared.takes:
+                    slug = given.pop("slug")
+                    given["space"] = self._deployment.space_for(caller, declared.permission, slug)
+                return _response(declared.handler(**given), declared.status)
+
             if "stamp" not in declared.takes:
-                return _response(declared.handler(**arguments), declared.status)
-
-            def make(stamp: Stamp) -> Response[Any]:
-                return _response(declared.handler(**arguments, stamp=stamp), declared.status)
-
+                return run()
             key = headers.get("idempotency-key")
-            if key is None or self._idempotency is None:
-                return make(Stamp.fresh(utc_now()))
-            request = Request(
+            if key is None:
+                return run(stamp=Stamp.fresh(utc_now()))
+            request = IdempotentRequest(
                 organization_id=caller.organization_id,
                 # The scheme's spelling is no part of who calls.
                 credential=headers["authorization"].rpartition(" ")[2],
@@ -243,21 +258,25 @@ class HttpApi:
                 key=key,
                 body=raw,
             )
-            return _once(self._idempotency(), request, make)
+            return _once(self._deployment.idempotency, request, lambda stamp: run(stamp=stamp))
 
         serve.__name__ = declared.handler.__name__
         return serve
 
-    def _admitted(self, declared: Declared, path: Mapping[str, str]) -> Any:
+    def _admitted(self, declared: RouteDeclaration, path: Mapping[str, str]) -> Any:
         """The principal; None where the route is open to everybody."""
         if declared.permission is None:
             return None
-        if self._admit is None:
-            raise InternalError
         request = self._resolver.current_event.raw_event["requestContext"]
-        return self._admit(
+        return self._deployment.admit(
             _authorizer_context(request), declared.permission, path.get("organization_id")
         )
+
+    @property
+    def _deployment(self) -> Services:
+        if self._services is None:
+            raise InternalError
+        return self._services()
 
     def _unrouted(self, _: NotFoundError) -> Response[Any]:
         event = self._resolver.current_event
@@ -306,7 +325,7 @@ def error_response(error: PatchbayError, trace_id: str, now: datetime) -> Respon
 
 def _declare(
     handler: Callable[..., Any], rule: str, method: str, tag: str, options: RouteOptions
-) -> Declared:
+) -> RouteDeclaration:
     signature = inspect.signature(handler)
     kinds = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     returns = signature.return_annotation
@@ -315,9 +334,9 @@ def _declare(
         returns = get_args(returns)[0]
     if get_origin(returns) is Reply:
         [returns] = get_args(returns)
-    return Declared(
+    return RouteDeclaration(
         method=method,
-        path=rule.replace("<", "{").replace(">", "}"),
+        path=_PATH_PARAMETER.sub(r"{\1}", rule),
         permission=options["permission"],
         status=options.get("status", 200),
         tag=tag,
@@ -325,7 +344,7 @@ def _declare(
         body=kinds.pop("body", None),
         query=kinds.pop("query", None),
         returns=returns,
-        path_parameters=tuple(n for n in kinds if n not in _GIVEN),
+        path_parameters=tuple(_PATH_PARAMETER.findall(rule)),
         failures=options.get("failures", ()),
         answers=options.get("answers", dict),
         takes=frozenset(kinds),
@@ -338,14 +357,14 @@ def _authorizer_context(request: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _once(
-    idempotency: Idempotency, request: Request, make: Callable[[Stamp], Response[Any]]
+    idempotency: Idempotency, request: IdempotentRequest, make: Callable[[Stamp], Response[Any]]
 ) -> Response[Any]:
     made: list[Response[Any]] = []
 
-    def work(stamp: Stamp) -> Kept:
+    def work(stamp: Stamp) -> KeptAnswer:
         made.append(make(stamp))
         headers = {name: str(value) for name, value in made[0].headers.items()}
-        return Kept(made[0].status_code, headers, str(made[0].body))
+        return KeptAnswer(made[0].status_code, headers, str(made[0].body))
 
     kept = idempotency.once(request, utc_now(), work)
     if made:

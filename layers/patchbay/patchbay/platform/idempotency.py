@@ -45,7 +45,7 @@ _FORM: Final = re.compile(KEY_PATTERN.strip("^$"))
 _NONCE_BYTES: Final = 12
 
 
-class Request(NamedTuple):
+class IdempotentRequest(NamedTuple):
     """What makes a request the same: who sends it, where to, its key and its body.
 
     `credential` is the token of the caller; only hashes of it are used.
@@ -66,7 +66,7 @@ class Request(NamedTuple):
         return Key(f"IDEM#{self.organization_id}#{mark.hex()}", "META")
 
 
-class Kept(NamedTuple):
+class KeptAnswer(NamedTuple):
     """An answer as it is kept: status, the headers that belong to it, the text of the body."""
 
     status: int
@@ -80,7 +80,9 @@ class Idempotency:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def once(self, request: Request, now: datetime, work: Callable[[Stamp], Kept]) -> Kept:
+    def once(
+        self, request: IdempotentRequest, now: datetime, work: Callable[[Stamp], KeptAnswer]
+    ) -> KeptAnswer:
         """The answer of `work`, which is done once for a request and its repetitions.
 
         Raises `InvalidInput` for a key that is none, `Conflict` IDEMPOTENCY_CONFLICT for another
@@ -109,7 +111,7 @@ class Idempotency:
             self._settle(_freed(request, record))
         return answer
 
-    def _begun(self, request: Request, now: datetime) -> Item:
+    def _begun(self, request: IdempotentRequest, now: datetime) -> Item:
         """The record of this request: fresh, taken over, or finished."""
         stamp = Stamp.fresh(now)
         fresh = {
@@ -131,7 +133,9 @@ class Idempotency:
             raise
         return fresh
 
-    def _joined(self, request: Request, standing: Item, fresh: Item, now: datetime) -> Item:
+    def _joined(
+        self, request: IdempotentRequest, standing: Item, fresh: Item, now: datetime
+    ) -> Item:
         same = equals("seed", standing["seed"]) & equals("busy_until", standing["busy_until"])
         try:
             if standing["seed"] == fresh["seed"]:
@@ -168,11 +172,11 @@ class Idempotency:
         return True
 
 
-def _forgotten(request: Request, record: Item) -> Delete:
+def _forgotten(request: IdempotentRequest, record: Item) -> Delete:
     return Delete(request.record_key(), equals("seed", record["seed"]))
 
 
-def _freed(request: Request, record: Item) -> Update:
+def _freed(request: IdempotentRequest, record: Item) -> Update:
     return Update(
         request.record_key(),
         values={"busy_until": 0},
@@ -186,13 +190,13 @@ def _busy() -> Conflict:
     return conflict
 
 
-def _cipher(request: Request, record: Item) -> Any:
+def _cipher(request: IdempotentRequest, record: Item) -> Any:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     return AESGCM(_hash("seal", request.credential, request.key, record["seed"].hex()))
 
 
-def _sealed(request: Request, record: Item, answer: Kept) -> bytes:
+def _sealed(request: IdempotentRequest, record: Item, answer: KeptAnswer) -> bytes:
     # The body as it is, behind a line: JSON within JSON could outgrow an item.
     text = compact([answer.status, answer.headers]) + b"\n" + answer.text.encode()
     nonce = os.urandom(_NONCE_BYTES)
@@ -200,13 +204,13 @@ def _sealed(request: Request, record: Item, answer: Kept) -> bytes:
     return sealed
 
 
-def _opened(request: Request, record: Item) -> Kept:
+def _opened(request: IdempotentRequest, record: Item) -> KeptAnswer:
     sealed: bytes = record["sealed"]
     nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     opened: bytes = _cipher(request, record).decrypt(nonce, text, None)
     head, _, body = opened.partition(b"\n")
     status, headers = loads(head)
-    return Kept(status, headers, body.decode())
+    return KeptAnswer(status, headers, body.decode())
 
 
 def _hash(*parts: str) -> bytes:

@@ -71,16 +71,27 @@ def member_problems(name: str, value: Any, schema: Mapping[str, Any], at: str) -
 
 def document_problems(document: Any, schema: Mapping[str, Any], at: str) -> list[Problem]:
     """What a schema without problems refuses of a document; pointers begin with `at`."""
-    import jsonschema_rs
+    return DocumentSchema(schema).problems(document, at)
 
-    validator = jsonschema_rs.Draft202012Validator(
-        dict(schema), mask=_MASK, validate_formats=True, pattern_options=_linear_time()
-    )
-    return [
-        problem
-        for error, _ in zip(validator.iter_errors(document), range(_MAX_PROBLEMS), strict=False)
-        for problem in _problems_of(error, at)
-    ]
+
+class DocumentSchema:
+    """A schema without problems, compiled once for many documents. Threads may share it."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        import jsonschema_rs
+
+        self._validator = jsonschema_rs.Draft202012Validator(
+            dict(schema), mask=_MASK, validate_formats=True, pattern_options=_linear_time()
+        )
+
+    def problems(self, document: Any, at: str) -> list[Problem]:
+        """What it refuses of a document; pointers begin with `at`."""
+        errors = self._validator.iter_errors(document)
+        return [
+            problem
+            for error, _ in zip(errors, range(_MAX_PROBLEMS), strict=False)
+            for problem in _problems_of(error, at)
+        ]
 
 
 def with_defaults(document: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ leaks nothing. Entering costs 1 RRU and 1 WRU, leaving 1 WRU, a refusal 1 RRU.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
@@ -147,6 +148,17 @@ class Limiter:
             return  # idle for so long that the item is gone, and the lease with it
         except TemporarilyUnavailable:
             logger.warning("lease not returned", what=self._what, organization_id=organization_id)
+
+    @contextmanager
+    def held(
+        self, organization_id: str, token: str, limit: Limit, now: datetime, lease: timedelta
+    ) -> Iterator[None]:
+        """Enters, and leaves at the end of the block. Raises as `enter`."""
+        self.enter(organization_id, token, limit, now, lease)
+        try:
+            yield
+        finally:
+            self.leave(organization_id, token)
 
     def _key(self, organization_id: str) -> Key:
         return Key(f"LIMIT#{organization_id}#{self._what}", "META")

@@ -1,160 +1,95 @@
-"""What each function is told by its environment, which template.yaml sets.
+"""The settings of a deployment: environment variables, which template.yaml sets for each function.
 
-One class per function; a field is the environment variable of the same name in capitals. Read when
-a handler is first called, so that importing a function needs no environment.
+A function has the variables that it needs and no others. So a setting is read when it is first
+used, and importing a function needs no environment.
 """
 
-import os
-from typing import Never, Self
+from collections.abc import Callable, Mapping
+from typing import Never
+
+from patchbay.platform.logging import logger
+
+
+class SettingError(Exception):
+    """An environment variable is missing, or its value is not of the setting's type."""
+
+
+class Setting[T]:
+    """One environment variable, named as the attribute in capitals. `read` parses its text."""
+
+    def __init__(self, read: Callable[[str], T]) -> None:
+        self._read = read
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, settings: "Settings", owner: type) -> T:
+        variable = self._name.upper()
+        try:
+            value = self._read(settings.environ[variable])
+        except (KeyError, ValueError) as error:
+            wrong = "is missing" if isinstance(error, KeyError) else "can't be read"
+            # The answer to a caller is a 500 without a reason: the reason is for the operator.
+            logger.error("setting unusable", variable=variable, reason=wrong)
+            raise SettingError(f"the environment variable {variable} {wrong}") from None
+        # An attribute of the instance goes before this one, so it is read once.
+        vars(settings)[self._name] = value
+        return value
 
 
 class Settings:
-    """Read with `from_env()`, and read-only.
+    """All settings. Reading one raises `SettingError` that names its variable."""
 
-    No dataclass: a function uses one of these classes and imports all, and those take a third of a
-    millisecond each.
-    """
+    integrations_table = Setting(str)
+    events_table = Setting(str)
+    raw_event_days = Setting(int)
+    """Days that raw events are kept."""
+    vault_key_id = Setting(str)
+    """The KMS key that data keys are wrapped under."""
 
-    @classmethod
-    def from_env(cls) -> Self:
-        """Raises `KeyError` with the variable that is missing."""
-        read = cls()
-        for name, kind in cls.__annotations__.items():
-            object.__setattr__(read, name, kind(os.environ[name.upper()]))
-        return read
+    egress_allow = Setting(str)
+    """Rules for private targets, `cidr:ports`, joined by commas."""
+    own_host_names = Setting(str)
+    """More host names of the API, joined by commas, that nothing may dial."""
+    dns_resolver = Setting(str)
+    """Addresses of name servers, joined by commas."""
+    api_host = Setting(str)
+    """The API's own host name, which nothing may dial."""
+
+    jwt_issuer = Setting(str)
+    """Empty: only API keys are recognized."""
+    jwt_audience = Setting(str)
+    jwt_jwks_url = Setting(str)
+    """Empty: the issuer's `/.well-known/jwks.json`."""
+    jwt_organization_claim = Setting(str)
+    jwt_permissions_claim = Setting(str)
+    requests_per_minute = Setting(int)
+    """Of one caller; 0 is no limit."""
+
+    tests_per_minute = Setting(int)
+    """Of one organization, as is the next."""
+    tests_in_flight = Setting(int)
+    test_queue_url = Setting(str)
+
+    monitor_queue_url = Setting(str)
+    monitor_lanes = Setting(int)
+    """How many slots the connections that are due together are cut into."""
+    monitor_canary = Setting(str)
+    """A URL, or empty."""
+    auto_disable_failures = Setting(int)
+    """0 is never, as for the next."""
+    auto_disable_days = Setting(int)
+
+    integration_bus = Setting(str)
+    """The name of the event bus."""
+    alert_topic_arns = Setting(str)
+    """Joined by commas."""
+    notification_queue_url = Setting(str)
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        vars(self)["environ"] = environ
+
+    environ: Mapping[str, str]
 
     def __setattr__(self, name: str, value: object) -> Never:
         raise AttributeError(f"{name} is read-only")
-
-
-class ControlPlaneSettings(Settings):
-    """Of the functions that only need the integrations table: tenancy, registry."""
-
-    integrations_table: str
-
-
-class AuthorizerSettings(Settings):
-    """Without `jwt_issuer`, API keys alone are recognised; an empty `jwt_jwks_url` is the issuer's
-    `/.well-known/jwks.json`."""
-
-    integrations_table: str
-    jwt_issuer: str
-    jwt_audience: str
-    jwt_jwks_url: str
-    jwt_organization_claim: str
-    jwt_permissions_claim: str
-    requests_per_minute: int
-
-
-class ConnectionsSettings(Settings):
-    """Here and below, `own_host_names` are more names of the API, joined by commas, that nothing
-    may dial."""
-
-    integrations_table: str
-    vault_key_id: str
-    egress_allow: str
-    own_host_names: str
-    tests_per_minute: int
-    tests_in_flight: int
-    dns_resolver: str
-
-
-class EventsSettings(Settings):
-    """Of what only works on the events table."""
-
-    events_table: str
-
-
-class HealthSettings(Settings):
-    """Of both entrances of events."""
-
-    integrations_table: str
-    events_table: str
-    raw_event_days: int
-
-
-class ChecksSettings(Settings):
-    integrations_table: str
-    events_table: str
-    raw_event_days: int
-    vault_key_id: str
-    egress_allow: str
-    own_host_names: str
-    dns_resolver: str
-    tests_per_minute: int
-    tests_in_flight: int
-    test_queue_url: str
-
-
-class DispatchMonitorsSettings(Settings):
-    """`integration_bus` is the name of the event bus, `monitor_lanes` how many slots those who are
-    due together are cut into."""
-
-    integrations_table: str
-    monitor_queue_url: str
-    monitor_lanes: int
-    integration_bus: str
-
-
-class RunMonitorsSettings(Settings):
-    """`monitor_canary` is a URL or empty; of the two `auto_disable_…`, 0 is never."""
-
-    integrations_table: str
-    events_table: str
-    raw_event_days: int
-    vault_key_id: str
-    egress_allow: str
-    own_host_names: str
-    dns_resolver: str
-    api_host: str
-    monitor_queue_url: str
-    monitor_canary: str
-    auto_disable_failures: int
-    auto_disable_days: int
-    integration_bus: str
-
-
-class RunTestsSettings(Settings):
-    """`api_host` is the API's own host name, which tests may not dial."""
-
-    integrations_table: str
-    events_table: str
-    raw_event_days: int
-    vault_key_id: str
-    egress_allow: str
-    own_host_names: str
-    dns_resolver: str
-    api_host: str
-
-
-class AlertsSettings(Settings):
-    """`alert_topic_arns` are joined by commas."""
-
-    integrations_table: str
-    events_table: str
-    raw_event_days: int
-    vault_key_id: str
-    egress_allow: str
-    own_host_names: str
-    alert_topic_arns: str
-    notification_queue_url: str
-
-
-class EvaluateAlertsSettings(Settings):
-    integrations_table: str
-    events_table: str
-    raw_event_days: int
-    notification_queue_url: str
-
-
-class DeliverNotificationsSettings(Settings):
-    """`api_host` is the API's own host name, which webhooks may not be at."""
-
-    integrations_table: str
-    vault_key_id: str
-    egress_allow: str
-    own_host_names: str
-    dns_resolver: str
-    api_host: str
-    alert_topic_arns: str
-    integration_bus: str

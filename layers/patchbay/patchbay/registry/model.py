@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -88,6 +88,34 @@ class Editable(_CamelCase):
 class NewIntegration(Editable):
     """The body of a create. `workspaceId` is the id of a space of the caller's organization."""
 
+    EXAMPLE: ClassVar = {
+        "workspaceId": "5e0125fe-4699-4e36-9fcc-54330afd1709",
+        "publisher": "acme",
+        "slug": "tracker",
+        "name": "Tracker",
+        "description": "Issues and their comments.",
+        "variablesSchema": {
+            "type": "object",
+            "required": ["path"],
+            "properties": {"path": {"type": "string"}},
+        },
+        "authConfig": {"type": "api_key"},
+        "manifest": {
+            "roles": ["source"],
+            "capabilities": ["metadata_sync"],
+            "checks": {
+                "timeoutMs": 5000,
+                "steps": [
+                    {
+                        "name": "whoami",
+                        "kind": "http",
+                        "request": {"url": "https://api.example.com/{{variables.path}}"},
+                    }
+                ],
+            },
+        },
+    }
+
     workspace_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     publisher: Publisher
     slug: Slug
@@ -95,6 +123,8 @@ class NewIntegration(Editable):
 
 class IntegrationPatch(_CamelCase):
     """JSON merge patch of the editable fields: what is left out stays, null resets."""
+
+    EXAMPLE: ClassVar = {"description": "Issues, comments and labels."}
 
     name: Annotated[DisplayName | None, NotNull()] = None
     description: Description | None = None
@@ -173,6 +203,8 @@ class PublishReport(_CamelCase):
 
 class Publication(_CamelCase):
     """The body of a publish."""
+
+    EXAMPLE: ClassVar = {"version": "1.1.0"}
 
     version: Annotated[
         str, StringConstraints(min_length=1, max_length=64), Told({"pattern": SEMVER_PATTERN})

@@ -154,7 +154,7 @@ class RegistryStore:
                 ) from None
             if claim:
                 raise _slug_taken(new.slug) from None
-            raise InvalidInput.at("/workspaceId", "is no space of yours") from None
+            raise InvalidInput.at("/workspaceId", "is not a space of your organization") from None
         except Contended:
             # Many want this slug: whoever got it decides what the others are told.
             claim = self._claimed(new.publisher, new.slug, stamp.now)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import logger
-from patchbay.platform.settings import AuthorizerSettings
+from patchbay.platform.settings import Settings
 from patchbay.tenancy.access import (
     context_of,
     context_of_haste,
@@ -85,7 +85,7 @@ class Authenticator:
         return holder
 
 
-def token_reader(settings: AuthorizerSettings) -> "TokenReader | None":
+def token_reader(settings: Settings) -> "TokenReader | None":
     """The reader of the tokens that a deployment trusts; None if it trusts no issuer.
 
     Without an audience none is trusted: tokens for any other service would be taken.

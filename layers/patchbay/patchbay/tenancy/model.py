@@ -1,6 +1,6 @@
 """Organizations, spaces and API keys, as a caller sees them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field
 
@@ -18,6 +18,8 @@ class _Input(Model):
 
 
 class NewOrganization(_Input):
+    EXAMPLE: ClassVar = {"name": "Acme"}
+
     name: DisplayName
 
 
@@ -35,17 +37,23 @@ class Organization(Model):
 class OrganizationPatch(_Input):
     """JSON merge patch of an organization; for the operator."""
 
+    EXAMPLE: ClassVar = {"paused": True}
+
     name: Annotated[DisplayName | None, NotNull()] = None
     paused: Annotated[bool | None, NotNull()] = None
 
 
 class NewSpace(_Input):
+    EXAMPLE: ClassVar = {"slug": "acme-production", "name": "Production"}
+
     slug: Slug
     name: DisplayName
 
 
 class SpacePatch(_Input):
     """JSON merge patch of a space. Its slug is part of its address and stays."""
+
+    EXAMPLE: ClassVar = {"name": "Production, Europe"}
 
     name: Annotated[DisplayName | None, NotNull()] = None
     paused: Annotated[bool | None, NotNull()] = None
@@ -75,6 +83,12 @@ def changes(patch: OrganizationPatch | SpacePatch) -> dict[str, Any]:
 
 
 class NewApiKey(_Input):
+    EXAMPLE: ClassVar = {
+        "name": "ingest",
+        "permissions": ["platform.events.write"],
+        "expires_at": "2030-01-01T00:00:00Z",
+    }
+
     name: DisplayName
     permissions: Annotated[list[Permission], Field(min_length=1, max_length=4)]
     expires_at: UtcTime | None = None

@@ -232,6 +232,16 @@ class TenancyStore:
             raise NotFound("space")
         return _space(item)
 
+    def own_space(self, organization_id: str, slug: str, pointer: str) -> Space:
+        """A space of this organization. Raises `InvalidInput` at `pointer`, which named it."""
+        try:
+            space = self.space(slug)
+        except NotFound:
+            space = None
+        if space is None or space.organization_id != organization_id:
+            raise InvalidInput.at(pointer, "is no space of this organization")
+        return space
+
     def space_for(self, caller: Principal, permission: Permission, slug: str) -> Space:
         """The space of a slug, if the caller may do this to it.
 

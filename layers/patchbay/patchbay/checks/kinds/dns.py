@@ -19,17 +19,16 @@ compared, not shown and not dialled.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from patchbay.checks.credentials import Credential
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.probe import Compiled, Kind, Outcome
+from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
-    Declared,
+    Declarations,
     HostTemplate,
     Parts,
     Placeholder,
@@ -37,7 +36,10 @@ from patchbay.checks.templates import (
     ValueRefused,
     Values,
     placeholders_of,
+    plain,
+    pointer_of,
     split_template,
+    without_secrets,
 )
 from patchbay.egress.dns_message import RECORD_TYPES, RecordType
 from patchbay.egress.failures import EgressBlocked
@@ -52,6 +54,7 @@ _KEYS: Final = frozenset({"name", "type", "equals", "contains"})
 _BELOW: Final = re.compile(r"(?P<labels>(?:[A-Za-z0-9_-]{1,63}\.)+)(?P<domain>\{\{[^{}]+\}\})")
 
 type Comparison = Literal["equals", "contains"]
+COMPARISONS: Final[tuple[Comparison, ...]] = get_args(Comparison.__value__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,58 +121,40 @@ class DnsTemplate:
         raise ValueRefused(self.host.pointer or "/variables", "does not make a valid host name")
 
     def _expected(self, values: Values) -> str:
-        text = "".join(part if isinstance(part, str) else values.text(part) for part in self.value)
-        pointer = next((p.pointer for p in placeholders_of(self.value)), "/variables")
+        text = plain(self.value, values)
+        pointer = pointer_of(self.value) or "/variables"
         if len(text) > MAX_VALUE:
             raise ValueRefused(pointer, f"makes a value of more than {MAX_VALUE} characters")
         return _canonical(text, self.kind, pointer) if self.comparison == "equals" else text
 
 
-class DnsKind:
-    """Reads dns steps."""
-
-    keys = frozenset({"record"})
-    provides = frozenset[str]()
-
-    def read(
-        self,
-        step: Mapping[str, object],
-        pointer: str,
-        declared: Declared,
-        credential: Credential | None,  # noqa: ARG002 - nothing is sent
-    ) -> DnsTemplate:
-        record, at = step.get("record"), f"{pointer}/record"
-        if not isinstance(record, dict):
-            raise Problems([Problem(at, "must be an object")])
-        problems = [Problem(f"{at}/{key}", "is not a known key") for key in record.keys() - _KEYS]
-        kind = next((known for known in RECORD_TYPES if known == record.get("type")), None)
-        if kind is None:
-            problems.append(Problem(f"{at}/type", f"must be one of {', '.join(RECORD_TYPES)}"))
-        below, host = "", None
-        try:
-            below, host = _read_name(record.get("name"), declared)
-        except TemplateError as error:
-            problems.append(Problem(f"{at}/name", str(error)))
-        comparison: Comparison | None = None
-        if "equals" in record:
-            comparison = "equals"
-        elif "contains" in record:
-            comparison = "contains"
-        if len(record.keys() & {"equals", "contains"}) > 1:
-            problems.append(Problem(f"{at}/contains", "can't stand beside equals"))
-        value: Parts = ()
-        try:
-            value = _read_value(record[comparison], declared) if comparison else ()
-        except TemplateError as error:
-            problems.append(Problem(f"{at}/{comparison}", str(error)))
-        if problems or kind is None or host is None:
-            raise Problems(problems)
-        return DnsTemplate(below, host, kind, comparison, value)
+def read(reader: StepReader) -> DnsTemplate:
+    """Raises ManifestProblems."""
+    record = reader.step.get("record")
+    if not isinstance(record, dict):
+        reader.report("/record", "must be an object")
+        raise reader.refused()
+    reader.require_known(record, _KEYS, "/record")
+    kind = next((known for known in RECORD_TYPES if known == record.get("type")), None)
+    if kind is None:
+        reader.report("/record/type", f"must be one of {', '.join(RECORD_TYPES)}")
+    name = reader.attempt("/record/name", lambda: _read_name(record.get("name"), reader.declared))
+    comparison = next((known for known in COMPARISONS if known in record), None)
+    if all(known in record for known in COMPARISONS):
+        reader.report("/record/contains", "can't stand beside equals")
+    value: Parts | None = ()
+    if comparison:
+        value = reader.attempt(
+            f"/record/{comparison}", lambda: _read_value(record[comparison], reader.declared)
+        )
+    if reader.problems or kind is None or name is None or value is None:
+        raise reader.refused()
+    return DnsTemplate(*name, kind, comparison, value)
 
 
-def _read_name(text: object, declared: Declared) -> tuple[str, HostTemplate]:
+def _read_name(text: object, declared: Declarations) -> tuple[str, HostTemplate]:
     if not isinstance(text, str):
-        raise TemplateError("must be a text")
+        raise TemplateError("must be a string")
     below = _BELOW.fullmatch(text)
     labels, host = (below["labels"], below["domain"]) if below else ("", text)
     template = HostTemplate.parse(host, declared)
@@ -180,13 +165,10 @@ def _read_name(text: object, declared: Declared) -> tuple[str, HostTemplate]:
     return labels, template
 
 
-def _read_value(text: object, declared: Declared) -> Parts:
+def _read_value(text: object, declared: Declarations) -> Parts:
     if not isinstance(text, str) or not text:
-        raise TemplateError("must be a text")
-    parts = split_template(text, declared)
-    if any(placeholder.source == "secrets" for placeholder in placeholders_of(parts)):
-        raise TemplateError("has a secret, and the DNS is public")
-    return parts
+        raise TemplateError("must be a string of one character or more")
+    return without_secrets(split_template(text, declared), "has a secret, and the DNS is public")
 
 
 def _canonical(text: str, kind: RecordType, pointer: str) -> str:
@@ -197,3 +179,6 @@ def _canonical(text: str, kind: RecordType, pointer: str) -> str:
         return text if kind == "TXT" else parse_host(text)
     except (ValueError, EgressBlocked) as error:
         raise ValueRefused(pointer, f"does not make a value of {kind} records") from error
+
+
+KIND: Final = Kind(read, keys=frozenset({"record"}))

@@ -22,21 +22,26 @@ Passing a step proves access when the request carried a credential (or, of an in
 authentication, any request) and only 2xx statuses are expected.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from patchbay.checks.codes import Code
 from patchbay.checks.credentials import Credential, basic_value
 from patchbay.checks.expectations import (
     DEFAULT_STATUS,
     Expectation,
     read_expectation,
 )
-from patchbay.checks.json_pointer import is_pointer
-from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.failures import CheckFailure
+from patchbay.checks.json_pointer import is_pointer, resolve
+from patchbay.checks.probe import Compiled, Kind, Notice, Outcome
+from patchbay.checks.refusals import refusal, refusal_within
+from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
-    Declared,
+    Declarations,
     Parts,
     Placeholder,
     TemplateError,
@@ -44,17 +49,27 @@ from patchbay.checks.templates import (
     Values,
     fill,
     placeholders_of,
+    plain,
+    pointer_of,
     split_template,
 )
+from patchbay.egress.failures import DialFailure, EgressBlocked
 from patchbay.egress.headers import name_problem, value_problem
-from patchbay.egress.redirects import MAX_REDIRECTS
+from patchbay.egress.redirects import MAX_REDIRECTS, REDIRECTS, after_redirect
 from patchbay.egress.request import HttpRequest
+from patchbay.egress.retry_after import retry_after_seconds
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import parse_url
+from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
+    from patchbay.egress.http_exchange import HttpBody, HttpResponse
 
+REFUSAL_SECONDS: Final = 1.0
+"""How long the words of a refusal are waited for: its status is known, and says most of it."""
+
+_WEB_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _SAFE_METHODS: Final = _METHODS | {"POST", "OPTIONS"}
 _REQUEST_KEYS: Final = frozenset({"method", "url", "headers", "basic", "safe", "redirects"})
@@ -74,10 +89,121 @@ class HttpProbe:
     """The variable that the host is made of."""
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
-        # Publishing and compiling need this module too, without an event loop or h11.
-        from patchbay.checks.http_probe import run_http
+        """Sends the request, follows redirects where it may, and judges the answer.
 
-        return await run_http(self, guard, deadline=deadline, timings=timings)
+        `timings` are those of the first connection.
+        """
+        # Publishing and compiling need this module too, without an event loop.
+        from patchbay.egress.http_exchange import exchange
+
+        request = self.request
+        async with exchange(guard, request, deadline=deadline, timings=timings) as response:
+            if not self._is_redirect(response):
+                return await self._judge(request, response, deadline)
+            next_request = _redirected(request, response)
+        asked = {request.target}
+        try:
+            for _ in range(self.redirects):
+                request, hop = next_request, DialTimings()
+                if request.target in asked:
+                    raise _loop("The provider redirects in a circle.")
+                asked.add(request.target)
+                async with exchange(guard, request, deadline=deadline, timings=hop) as response:
+                    timings.note_certificate(hop.certificate_expires_at)
+                    if not self._is_redirect(response):
+                        return await self._judge(request, response, deadline)
+                    next_request = _redirected(request, response)
+        except DialFailure as failure:
+            # The first dial was good: what failed is the step, not a gate before it.
+            raise CheckFailure.after_dial(failure) from failure
+        raise _loop(f"The provider redirects more than {self.redirects} times.")
+
+    async def _judge(
+        self, request: HttpRequest, response: "HttpResponse", deadline: float
+    ) -> Outcome:
+        """Judges the status first, and reads the body only if the step asks for it.
+
+        Raises CheckFailure if the answer is not as expected.
+        """
+        if response.status not in self.expect.status:
+            until = min(deadline, asyncio.get_running_loop().time() + REFUSAL_SECONDS)
+            body = await response.body(deadline=until)
+            raise self._unexpected_status(request, response, body)
+        header = self.expect.header_mismatch(response.headers)
+        if header:
+            raise CheckFailure("unexpected_response", f'The header "{header}" is not as expected.')
+        account = None
+        if self.expect.json or self.account is not None:
+            account = self._account(response.status, await response.body(deadline=deadline))
+        has_credential = request.credentialed or not self.request.credentialed
+        # Sites that don't know the caller send a browser to their page to log in.
+        is_page = request is not self.request and response.content_type in _WEB_PAGES
+        return Outcome(
+            summary=f"Answered {response.status} as expected.",
+            account=account,
+            proves=has_credential and not (is_page and not self.expect.json),
+            notice=_notice(response, is_page=is_page and has_credential),
+        )
+
+    def _account(self, status: int, body: "HttpBody") -> str | None:
+        """The account that an answer names, if any.
+
+        Raises CheckFailure if the body is not as expected.
+        """
+        try:
+            document = body.json()
+        except (ValueError, RecursionError) as error:
+            if not self.expect.json:
+                return None
+            if body.problem:
+                raise CheckFailure.after_dial(body.problem) from error
+            raise CheckFailure("unexpected_response", "The answer is not JSON.") from error
+        pointer = self.expect.json_mismatch(document)
+        if pointer is not None:
+            refused = refusal_within(document, self.scopes)
+            if refused:
+                raise CheckFailure(
+                    refused.code, f"The provider answered {status}, but {refused.meaning}."
+                )
+            raise CheckFailure(
+                "unexpected_response", f'The answer\'s value at "{pointer}" is not as expected.'
+            )
+        account = None if self.account is None else resolve(document, self.account)
+        if isinstance(account, str | int) and not isinstance(account, bool):
+            return str(account)
+        return None
+
+    def _is_redirect(self, response: "HttpResponse") -> bool:
+        return (
+            self.redirects > 0
+            and response.status in REDIRECTS
+            and response.status not in self.expect.status
+        )
+
+    def _unexpected_status(
+        self, request: HttpRequest, response: "HttpResponse", body: "HttpBody"
+    ) -> CheckFailure:
+        status, headers = response.status, response.headers
+        if self.request.credentialed and not request.credentialed and status in (401, 403):
+            return CheckFailure(
+                "config_invalid",
+                f"The provider redirects to another origin, {request.target.address}, to which no "
+                f"credential is sent; it answered {status}. Use that address.",
+                field_pointer=self.host_pointer,
+            )
+        refused = refusal(status, headers, body.data, self.scopes)
+        code: Code = "unexpected_response"
+        meaning = "not what the step expects"
+        retry_after = None
+        if refused:
+            code, meaning = refused.code, refused.meaning
+        elif status in REDIRECTS:
+            meaning = "a redirect, which this step does not follow"
+        if code in {"rate_limited", "provider_error"} and "retry-after" in headers:
+            retry_after = retry_after_seconds(headers["retry-after"], datetime.now(UTC))
+        return CheckFailure(
+            code, f"The provider answered {status}: {meaning}.", retry_after_seconds=retry_after
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,170 +267,126 @@ class HttpTemplate:
         )
 
 
-class HttpKind:
-    """Reads http steps."""
+def read(reader: StepReader) -> HttpTemplate:
+    """Raises ManifestProblems."""
+    request = reader.step.get("request")
+    if not isinstance(request, dict):
+        reader.report("/request", "must be an object")
+        raise reader.refused()
+    reader.require_known(request, _REQUEST_KEYS, "/request")
+    auth = reader.step.get("auth", True)
+    if not isinstance(auth, bool):
+        reader.report("/auth", "must be true or false")
+    sent = reader.credential if auth else None
+    basic = _read_basic(reader, request.get("basic"))
+    taken = _auth_header(basic is not None, sent)
+    headers = _read_headers(reader, request.get("headers", {}), taken)
+    method = _read_method(reader, request)
+    url = reader.attempt("/request/url", lambda: _read_url(request.get("url"), reader.declared))
+    redirects = request.get("redirects", 0)
+    if type(redirects) is not int or not 0 <= redirects <= MAX_REDIRECTS:
+        reader.report("/request/redirects", f"must be a number from 0 to {MAX_REDIRECTS}")
+    account = _read_account(reader)
+    expect = read_expectation(reader, "/expect")
+    if reader.problems or url is None or expect is None:
+        raise reader.refused()
+    return HttpTemplate(
+        method=method,
+        url=url,
+        headers=headers,
+        basic=basic,
+        credential=None if basic else sent,
+        needs_credential=reader.credential is not None,
+        redirects=redirects,
+        expect=expect,
+        account=account,
+        scopes=reader.declared.scopes,
+    )
 
-    keys = frozenset({"request", "expect", "account", "auth"})
-    provides = frozenset[str]()
 
-    def read(
-        self,
-        step: Mapping[str, object],
-        pointer: str,
-        declared: Declared,
-        credential: Credential | None,
-    ) -> HttpTemplate:
-        reader = _Reader(step, pointer, declared)
-        template = reader.template(credential)
-        if template is None:
-            raise Problems(reader.problems)
-        return template
+def _read_account(reader: StepReader) -> str | None:
+    account = reader.step.get("account")
+    if account is None or (isinstance(account, str) and is_pointer(account)):
+        return account
+    reader.report("/account", "must be a JSON Pointer")
+    return None
 
 
-class _Reader:
-    """Reads one step and gathers what is wrong with it."""
+def _read_method(reader: StepReader, request: Mapping[str, object]) -> str:
+    method, safe = request.get("method", "GET"), request.get("safe", False)
+    if not isinstance(safe, bool):
+        reader.report("/request/safe", "must be true or false")
+    elif not isinstance(method, str) or method not in _SAFE_METHODS:
+        reader.report("/request/method", "must be GET or HEAD, or POST or OPTIONS if safe")
+    elif method not in _METHODS and not safe:
+        reader.report("/request/method", 'must be GET or HEAD unless the request is "safe": true')
+    else:
+        return method
+    return "GET"
 
-    def __init__(self, step: Mapping[str, object], pointer: str, declared: Declared) -> None:
-        self.problems: list[Problem] = []
-        self._step = step
-        self._at = pointer
-        self._declared = declared
 
-    def template(self, credential: Credential | None) -> HttpTemplate | None:
-        """The step's template, or None when there are problems."""
-        request = self._step.get("request")
-        if not isinstance(request, dict):
-            self._report("/request", "must be an object")
-            return None
-        for key in request.keys() - _REQUEST_KEYS:
-            self._report(f"/request/{key}", "is not a known key")
-        auth = self._step.get("auth", True)
-        if not isinstance(auth, bool):
-            self._report("/auth", "must be true or false")
-        sent = credential if auth else None
-        basic = self._basic(request.get("basic"))
-        headers = self._headers(
-            request.get("headers", {}), taken=_auth_header(basic is not None, sent)
-        )
-        method = self._method(request)
-        url = self._url(request.get("url"))
-        redirects = request.get("redirects", 0)
-        if type(redirects) is not int or not 0 <= redirects <= MAX_REDIRECTS:
-            self._report("/request/redirects", f"must be a number from 0 to {MAX_REDIRECTS}")
-        account = self._account()
-        expect = self._expect()
-        if self.problems or url is None:
-            return None
-        return HttpTemplate(
-            method=method,
-            url=url,
-            headers=headers,
-            basic=basic,
-            credential=None if basic else sent,
-            needs_credential=credential is not None,
-            redirects=redirects,
-            expect=expect,
-            account=account,
-            scopes=self._declared.scopes,
-        )
+def _read_url(text: object, declared: Declarations) -> UrlTemplate:
+    if not isinstance(text, str):
+        raise TemplateError("must be a string")
+    return UrlTemplate.parse(text, declared)
 
-    def _method(self, request: Mapping[str, object]) -> str:
-        method, safe = request.get("method", "GET"), request.get("safe", False)
-        if not isinstance(safe, bool):
-            self._report("/request/safe", "must be true or false")
-        elif not isinstance(method, str) or method not in _SAFE_METHODS:
-            self._report("/request/method", "must be GET or HEAD, or POST or OPTIONS if safe")
-        elif method not in _METHODS and not safe:
-            self._report(
-                "/request/method", 'must be GET or HEAD unless the request is "safe": true'
-            )
+
+def _read_headers(
+    reader: StepReader, headers: object, taken: str | None
+) -> tuple[tuple[str, Parts], ...]:
+    if not isinstance(headers, dict):
+        reader.report("/request/headers", "must be an object")
+        return ()
+    if len({name.lower() for name in headers}) < len(headers):
+        reader.report("/request/headers", "names a header twice")
+    read = []
+    for name, value in headers.items():
+        at = f"/request/headers{pointer([name])}"
+        problem = name_problem(name)
+        if problem:
+            reader.report(at, problem)
+        elif name.lower() == taken:
+            reader.report(at, "is where the credential goes")
         else:
-            return method
-        return "GET"
+            read.append((name, _read_header_value(reader, at, value)))
+    return tuple(read)
 
-    def _account(self) -> str | None:
-        account = self._step.get("account")
-        if account is None or (isinstance(account, str) and is_pointer(account)):
-            return account
-        self._report("/account", "must be a JSON Pointer")
+
+def _read_header_value(reader: StepReader, at: str, value: object) -> Parts:
+    parts = _read_template(reader, at, value)
+    # Any harmless value will do: what is judged here is the author's own part.
+    sample = "".join(part if isinstance(part, str) else "x" for part in parts)
+    problem = value_problem(sample)
+    if parts and problem:
+        reader.report(at, problem)
+    return parts
+
+
+def _read_basic(reader: StepReader, basic: object) -> tuple[Parts, Parts] | None:
+    if basic is None:
         return None
+    if not isinstance(basic, dict) or basic.keys() != {"username", "password"}:
+        reader.report("/request/basic", "must have a username and a password, nothing else")
+        return None
+    return (
+        _read_template(reader, "/request/basic/username", basic["username"]),
+        _read_template(reader, "/request/basic/password", basic["password"]),
+    )
 
-    def _expect(self) -> Expectation:
-        spec = self._step.get("expect", {})
-        try:
-            return read_expectation(spec, f"{self._at}/expect")
-        except Problems as error:
-            self.problems += error.problems
-            return Expectation()
 
-    def _url(self, text: object) -> UrlTemplate | None:
-        try:
-            if not isinstance(text, str):
-                raise TemplateError("must be a text")
-            return UrlTemplate.parse(text, self._declared)
-        except TemplateError as error:
-            self._report("/request/url", str(error))
-            return None
+def _read_template(reader: StepReader, at: str, text: object) -> Parts:
+    def parts() -> Parts:
+        if not isinstance(text, str):
+            raise TemplateError("must be a string")
+        return split_template(text, reader.declared)
 
-    def _headers(self, headers: object, *, taken: str | None) -> tuple[tuple[str, Parts], ...]:
-        if not isinstance(headers, dict):
-            self._report("/request/headers", "must be an object")
-            return ()
-        if len({name.lower() for name in headers}) < len(headers):
-            self._report("/request/headers", "names a header twice")
-        read = []
-        for name, value in headers.items():
-            at = f"/request/headers/{name.replace('~', '~0').replace('/', '~1')}"
-            problem = name_problem(name)
-            if problem:
-                self._report(at, problem)
-            elif name.lower() == taken:
-                self._report(at, "is where the credential goes")
-            else:
-                read.append((name, self._header_value(at, value)))
-        return tuple(read)
-
-    def _header_value(self, at: str, value: object) -> Parts:
-        parts = self._template(at, value)
-        # Any harmless value will do: what is judged here is the author's own part.
-        sample = "".join(part if isinstance(part, str) else "x" for part in parts)
-        problem = value_problem(sample)
-        if parts and problem:
-            self._report(at, problem)
-        return parts
-
-    def _basic(self, basic: object) -> tuple[Parts, Parts] | None:
-        if basic is None:
-            return None
-        if not isinstance(basic, dict) or basic.keys() != {"username", "password"}:
-            self._report("/request/basic", "must have a username and a password, nothing else")
-            return None
-        return (
-            self._template("/request/basic/username", basic["username"]),
-            self._template("/request/basic/password", basic["password"]),
-        )
-
-    def _template(self, at: str, text: object) -> Parts:
-        try:
-            if not isinstance(text, str):
-                raise TemplateError("must be a text")
-            return split_template(text, self._declared)
-        except TemplateError as error:
-            self._report(at, str(error))
-            return ()
-
-    def _report(self, at: str, message: str) -> None:
-        self.problems.append(Problem(self._at + at, message))
+    return reader.attempt(at, parts) or ()
 
 
 def _auth_header(is_basic: bool, credential: Credential | None) -> str | None:
     if is_basic:
         return "authorization"
     return credential.header.lower() if credential else None
-
-
-def _plain(template: Parts, values: Values) -> str:
-    return "".join(part if isinstance(part, str) else values.text(part) for part in template)
 
 
 def _user(template: Parts, values: Values) -> str:
@@ -320,6 +402,39 @@ def _user(template: Parts, values: Values) -> str:
 
 
 def _basic(parts: tuple[Parts, Parts], values: Values) -> str:
-    username, password = (_plain(template, values) for template in parts)
-    pointer = next((p.pointer for p in placeholders_of(parts[0])), "/variables")
-    return basic_value(username, password, pointer=pointer)
+    username, password = (plain(template, values) for template in parts)
+    return basic_value(username, password, pointer=pointer_of(parts[0]) or "/variables")
+
+
+def _redirected(request: HttpRequest, response: "HttpResponse") -> HttpRequest:
+    location = response.headers.get("location")
+    if location is None:
+        raise CheckFailure("unexpected_response", "The provider's redirect leads nowhere.")
+    try:
+        return after_redirect(request, response.status, location)
+    except EgressBlocked as blocked:
+        raise CheckFailure.after_dial(blocked) from blocked
+
+
+def _loop(summary: str) -> CheckFailure:
+    return CheckFailure("redirect_loop", summary, detail="redirect")
+
+
+def _notice(response: "HttpResponse", *, is_page: bool) -> Notice | None:
+    if response.quirks:
+        return Notice(
+            summary=f"The answer is not valid HTTP: {response.quirks[0]}.",
+            title="The server's answer is not valid HTTP",
+            remediation="The step counts. Stricter clients may fail on this answer: ask the "
+            "provider to correct it.",
+        )
+    if is_page:
+        return Notice(
+            summary="It is a web page behind a redirect, such as one to log in: it proves nothing.",
+            title="The address leads to a web page",
+            remediation="Check the address: an API answers without a redirect to a page.",
+        )
+    return None
+
+
+KIND: Final = Kind(read, keys=frozenset({"request", "expect", "account", "auth"}))

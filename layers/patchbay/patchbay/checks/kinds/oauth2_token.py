@@ -21,16 +21,21 @@ step warns of that.
 Passing proves access: the credentials were taken.
 """
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, get_args
 from urllib.parse import quote_plus
 
-from patchbay.checks.credentials import Credential, basic_value
-from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.codes import Code
+from patchbay.checks.credentials import basic_value
+from patchbay.checks.failures import CheckFailure
+from patchbay.checks.probe import Compiled, Kind, Notice, Outcome
+from patchbay.checks.refusals import refusal, said_of_grant
+from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
-    Declared,
+    Declarations,
     Parts,
     Placeholder,
     TemplateError,
@@ -38,13 +43,20 @@ from patchbay.checks.templates import (
     ValueRefused,
     Values,
     placeholders_of,
+    plain,
     split_template,
+    without_secrets,
 )
+from patchbay.egress.headers import value_problem
+from patchbay.egress.request import HttpRequest
+from patchbay.egress.retry_after import retry_after_seconds
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import HttpUrl, parse_url
+from patchbay.platform.clock import utc_now
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
+    from patchbay.egress.http_exchange import HttpBody, HttpResponse
 
 type Grant = Literal["client_credentials", "refresh_token"]
 type ClientAuth = Literal["basic", "body", "none"]
@@ -54,6 +66,18 @@ CLIENT_AUTHS: Final[tuple[ClientAuth, ...]] = get_args(ClientAuth.__value__)
 CLIENT_ID: Final = Placeholder("secrets", "client_id")
 CLIENT_SECRET: Final = Placeholder("secrets", "client_secret")
 REFRESH_TOKEN: Final = Placeholder("secrets", "refresh_token")
+
+# RFC 6749 §5.2, and what its authors left to servers: what each error means for a grant of ours.
+_ERRORS: Final[dict[str, tuple[Code, str]]] = {
+    "invalid_client": ("auth_invalid", "does not know the client or its secret"),
+    "unauthorized_client": ("permission_denied", "does not let this client use this grant"),
+    "access_denied": ("permission_denied", "denied the token"),
+    "invalid_scope": ("scope_missing", "does not grant the scopes that are asked for"),
+    "server_error": ("provider_error", "has a fault"),
+    "temporarily_unavailable": ("provider_error", "is not available"),
+}
+_TEXTS: Final = ("access_token", "refresh_token", "token_type", "scope", "error")
+_MAX_TEXT: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +93,113 @@ class TokenProbe:
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         # Publishing and compiling need this module too, without an event loop, h11 or oauthlib.
-        from patchbay.checks.token_probe import run_token
+        from oauthlib.oauth2.rfc6749.errors import MissingTokenError, OAuth2Error
+        from oauthlib.oauth2.rfc6749.parameters import parse_token_response
 
-        return await run_token(self, guard, deadline=deadline, timings=timings)
+        from patchbay.egress.http_exchange import exchange
+
+        # A redirect is an answer like others: credentials go to the token URL only.
+        request = self._request()
+        async with exchange(guard, request, deadline=deadline, timings=timings) as response:
+            body = await response.body(deadline=deadline)
+        answer = _answer(body)
+        if "error" not in answer and not 200 <= response.status < 300:
+            raise self._refused(response, body)
+        if body.problem and not answer:
+            raise CheckFailure.after_dial(body.problem)
+        try:
+            # The error's name alone: a description would end up in the exception's text.
+            token = parse_token_response(json.dumps(answer))
+        except MissingTokenError as error:
+            raise CheckFailure(
+                "unexpected_response", "The provider's answer has no access token."
+            ) from error
+        except OAuth2Error as error:
+            raise self._named(response, body, answer["error"]) from error
+        access_token = str(token["access_token"])
+        if value_problem(access_token):
+            raise CheckFailure(
+                "unexpected_response", "The access token is not one that can be sent."
+            )
+        obtained = {
+            name: answer[name] for name in ("access_token", "refresh_token") if answer.get(name)
+        }
+        return Outcome(
+            summary="The provider issued an access token.",
+            notice=self._notice(answer),
+            obtained=obtained,
+        )
+
+    def _request(self) -> HttpRequest:
+        from oauthlib.oauth2.rfc6749.parameters import prepare_token_request
+
+        parameters = dict(self.parameters)
+        body = prepare_token_request(
+            self.grant,
+            include_client_id="client_id" in parameters,
+            scope=list(self.scopes) or None,
+            **parameters,
+        )
+        headers = (
+            ("Accept", "application/json"),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            *self.headers,
+        )
+        return HttpRequest("POST", self.target, headers, credentialed=True, body=body.encode())
+
+    def _named(self, response: "HttpResponse", body: "HttpBody", error: str) -> CheckFailure:
+        """The failure that an OAuth error means."""
+        if error == "invalid_grant" and self.grant == "refresh_token":
+            code = said_of_grant(body.text())
+            what = "was revoked" if code == "auth_revoked" else "is no longer valid"
+            return CheckFailure(
+                code,
+                f"The provider says that the refresh token {what}.",
+                field_pointer=REFRESH_TOKEN.pointer,
+            )
+        if error == "invalid_grant":
+            error = "invalid_client"
+        if error not in _ERRORS:
+            return self._refused(response, body)
+        code, meaning = _ERRORS[error]
+        pointer = self.client_pointer if code in ("auth_invalid", "permission_denied") else None
+        return CheckFailure(code, f"The provider {meaning}.", field_pointer=pointer)
+
+    def _refused(self, response: "HttpResponse", body: "HttpBody") -> CheckFailure:
+        """The failure that a status means, where no known OAuth error is given."""
+        said = refusal(response.status, response.headers, body.data, self.scopes)
+        code: Code = said.code if said else "unexpected_response"
+        meaning = said.meaning if said else "no token, and no reason that is known"
+        retry_after = None
+        if code in ("rate_limited", "provider_error") and "retry-after" in response.headers:
+            retry_after = retry_after_seconds(response.headers["retry-after"], utc_now())
+        return CheckFailure(
+            code,
+            f"The provider answered {response.status}: {meaning}.",
+            retry_after_seconds=retry_after,
+            field_pointer=self.client_pointer if code == "auth_invalid" else None,
+        )
+
+    def _notice(self, answer: dict[str, str]) -> Notice | None:
+        granted = re.split(r"[\s,]+", answer.get("scope", ""))
+        missing = [scope for scope in self.scopes if scope not in granted]
+        if "scope" in answer and missing:
+            return Notice(
+                summary=f"It does not have the scope {', '.join(missing)}.",
+                title="The token has fewer scopes than were asked for",
+                remediation="Give the client the missing scopes at the provider.",
+                code="scope_missing",
+                field_pointer=self.client_pointer,
+            )
+        new = answer.get("refresh_token")
+        if self.grant == "refresh_token" and new and new != self.parameters["refresh_token"]:
+            return Notice(
+                summary="It also gave a new refresh token, which a test does not keep.",
+                title="The provider replaces refresh tokens",
+                remediation="If the stored one no longer works, connect the account again. The "
+                "integration should not test this provider by a refresh.",
+            )
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +231,7 @@ class TokenTemplate:
             headers = (("Authorization", authorization),)
             made = (authorization.removeprefix("Basic "),)
         if self.audience:
-            sent["audience"] = "".join(
-                part if isinstance(part, str) else values.text(part) for part in self.audience
-            )
+            sent["audience"] = plain(self.audience, values)
         client = CLIENT_ID if self.client_auth == "none" else CLIENT_SECRET
         return Compiled(
             probe=TokenProbe(
@@ -126,58 +252,46 @@ class TokenTemplate:
         return _secrets(self.grant, self.client_auth)
 
 
-class OAuth2TokenKind:
-    """Reads oauth2_token steps."""
+def read(reader: StepReader) -> TokenTemplate:
+    """Raises ManifestProblems."""
+    step, declared = reader.step, reader.declared
+    grant = reader.choice("grant", GRANTS)
+    client_auth = reader.choice("clientAuth", CLIENT_AUTHS, default="basic")
+    if (grant, client_auth) == ("client_credentials", "none"):
+        reader.report("/clientAuth", "can't be none: this grant is the client's own")
+    scopes = step.get("scopes", list(declared.scopes) if grant == "client_credentials" else [])
+    if not isinstance(scopes, list) or not all(map(_is_scope, scopes)):
+        reader.report("/scopes", "must be a list of scopes")
+    elif scopes and grant == "refresh_token":
+        reader.report("/scopes", "are those of the refresh token")
+    given = step.get("tokenUrl", declared.token_url)
+    url = reader.attempt("/tokenUrl", lambda: _read_url(given, declared))
+    audience = reader.attempt("/audience", lambda: _read_audience(step.get("audience"), declared))
+    if grant and client_auth:
+        missing = {s.name for s in _secrets(grant, client_auth)} - declared.secrets
+        for name in sorted(missing):
+            message = f'needs the secret "{name}", which authConfig of type oauth2 declares'
+            reader.report("/grant", message)
+    if reader.problems or not grant or not client_auth or not url or audience is None:
+        raise reader.refused()
+    return TokenTemplate(grant, url, client_auth, tuple(scopes), audience)  # type: ignore[arg-type]  # a list of strings, judged above
 
-    keys = frozenset({"grant", "tokenUrl", "clientAuth", "scopes", "audience"})
-    provides = frozenset({"access_token"})
 
-    def read(
-        self,
-        step: Mapping[str, object],
-        pointer: str,
-        declared: Declared,
-        credential: Credential | None,  # noqa: ARG002 - it is what this kind obtains
-    ) -> TokenTemplate:
-        problems = []
-        grant = next((known for known in GRANTS if known == step.get("grant")), None)
-        if grant is None:
-            problems.append(Problem(f"{pointer}/grant", f"must be one of {', '.join(GRANTS)}"))
-        given = step.get("clientAuth", "basic")
-        client_auth = next((known for known in CLIENT_AUTHS if known == given), None)
-        if client_auth is None:
-            message = f"must be one of {', '.join(CLIENT_AUTHS)}"
-            problems.append(Problem(f"{pointer}/clientAuth", message))
-        if (grant, client_auth) == ("client_credentials", "none"):
-            message = "can't be none: this grant is the client's own"
-            problems.append(Problem(f"{pointer}/clientAuth", message))
-        scopes = step.get("scopes", list(declared.scopes) if grant == "client_credentials" else [])
-        if not isinstance(scopes, list) or not all(map(_is_scope, scopes)):
-            problems.append(Problem(f"{pointer}/scopes", "must be a list of scopes"))
-        elif scopes and grant == "refresh_token":
-            problems.append(Problem(f"{pointer}/scopes", "are those of the refresh token"))
-        url: UrlTemplate | None = None
-        audience: Parts = ()
-        try:
-            url = _url(step.get("tokenUrl", declared.token_url), declared)
-        except TemplateError as error:
-            problems.append(Problem(f"{pointer}/tokenUrl", str(error)))
-        try:
-            audience = _audience(step.get("audience"), declared)
-        except TemplateError as error:
-            problems.append(Problem(f"{pointer}/audience", str(error)))
-        if grant and client_auth:
-            missing = {s.name for s in _secrets(grant, client_auth)} - declared.secrets
-            problems += [
-                Problem(
-                    f"{pointer}/grant",
-                    f'needs the secret "{name}", which authConfig of type oauth2 declares',
-                )
-                for name in sorted(missing)
-            ]
-        if problems or grant is None or client_auth is None or url is None:
-            raise Problems(problems)
-        return TokenTemplate(grant, url, client_auth, tuple(scopes), audience)  # type: ignore[arg-type]  # a list of texts, judged above
+def _read_url(text: object, declared: Declarations) -> UrlTemplate:
+    if not isinstance(text, str):
+        raise TemplateError("must be a string, here or in authConfig")
+    template = UrlTemplate.parse(text, declared)
+    if template.scheme != "https":
+        raise TemplateError("must be an https URL")
+    return template
+
+
+def _read_audience(text: object, declared: Declarations) -> Parts:
+    if text is None:
+        return ()
+    if not isinstance(text, str) or not text or not text.isprintable():
+        raise TemplateError("must be a string of printable characters")
+    return without_secrets(split_template(text, declared), "can't have a secret")
 
 
 def _secrets(grant: Grant, client_auth: ClientAuth) -> Iterator[Placeholder]:
@@ -187,26 +301,6 @@ def _secrets(grant: Grant, client_auth: ClientAuth) -> Iterator[Placeholder]:
         yield CLIENT_SECRET
     if grant == "refresh_token":
         yield REFRESH_TOKEN
-
-
-def _url(text: object, declared: Declared) -> UrlTemplate:
-    if not isinstance(text, str):
-        raise TemplateError("must be a text, here or in authConfig")
-    template = UrlTemplate.parse(text, declared)
-    if template.scheme != "https":
-        raise TemplateError("must be an https URL")
-    return template
-
-
-def _audience(text: object, declared: Declared) -> Parts:
-    if text is None:
-        return ()
-    if not isinstance(text, str) or not text or not text.isprintable():
-        raise TemplateError("must be a text")
-    parts = split_template(text, declared)
-    if any(placeholder.source == "secrets" for placeholder in placeholders_of(parts)):
-        raise TemplateError("can't have a secret")
-    return parts
 
 
 def _is_scope(scope: object) -> bool:
@@ -221,3 +315,25 @@ def _is_scope(scope: object) -> bool:
 def _basic(client_id: str, client_secret: str) -> str:
     # RFC 6749 §2.3.1: both are form-encoded first, so a colon in them moves no border.
     return basic_value(quote_plus(client_id), quote_plus(client_secret), pointer=CLIENT_ID.pointer)
+
+
+def _answer(body: "HttpBody") -> dict[str, str]:
+    """The known fields of an answer that are texts of a sane length; none of what is no JSON."""
+    try:
+        document = body.json()
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    return {
+        name: value
+        for name in _TEXTS
+        if isinstance(value := document.get(name), str) and 0 < len(value) <= _MAX_TEXT
+    }
+
+
+KIND: Final = Kind(
+    read,
+    keys=frozenset({"grant", "tokenUrl", "clientAuth", "scopes", "audience"}),
+    provides=frozenset({"access_token"}),
+)

@@ -23,29 +23,41 @@ Passing proves access if the server asked for the password. The account is `user
 server has it.
 """
 
+import asyncio
 import re
-from collections.abc import Iterator, Mapping
+import ssl
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from patchbay.checks.credentials import Credential
-from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
-from patchbay.checks.server_address import Service, ServiceTemplate
+from patchbay.checks.failures import CheckFailure
+from patchbay.checks.probe import Compiled, Kind, Outcome
+from patchbay.checks.protocols import postgres as protocol
+from patchbay.checks.server_address import ServerAddress, ServerTemplate
+from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
-    Declared,
+    Declarations,
     Parts,
     Placeholder,
     TemplateError,
     ValueRefused,
     Values,
     placeholders_of,
+    plain,
+    pointer_of,
     split_template,
+    without_secrets,
 )
+from patchbay.egress.failures import DialFailure
 from patchbay.egress.timings import DialTimings
+from patchbay.egress.tls import TlsOptions
+from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
+    from patchbay.egress.stream import Stream
 
 type TlsMode = Literal["verify-full", "require"]
 
@@ -58,13 +70,14 @@ _READS: Final = re.compile(r"\s*(?:select|with|values|table|show)\b[^;\0]*;?\s*"
 # What libpq and the libraries on it take for a socket's folder, a list, or a connection string.
 _NO_PLAIN_HOST: Final = re.compile(r"[/@,=\\]")
 _CONNECTION_STRING: Final = re.compile(r"=|://")
+_WHO: Final = "SELECT current_user, current_database()"
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresProbe:
     """A login and a query, ready to be made."""
 
-    service: Service
+    server: ServerAddress
     user: str
     database: str
     password: str = field(repr=False)
@@ -75,15 +88,172 @@ class PostgresProbe:
     user_pointer: str | None
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
-        # Publishing and compiling need this module too, without an event loop or scramp.
-        from patchbay.checks.postgres_probe import run_postgres
+        host, port = self.server.host, self.server.port
+        vetted = await guard.vet(host, port, "postgres", deadline=deadline, timings=timings)
+        stream = await guard.connect(
+            vetted,
+            tls=TlsOptions("full" if self.tls == "verify-full" else "nothing"),
+            ask_for_tls=_ask_for_tls,
+            deadline=deadline,
+            timings=timings,
+        )
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await _Session(self, stream, timings, deadline).run()
+        except TimeoutError as error:
+            raise CheckFailure("provider_timeout", "The server did not answer in time.") from error
+        except ssl.SSLError as error:
+            raise CheckFailure("tls_error", "The TLS connection broke.") from error
+        except (ConnectionError, asyncio.IncompleteReadError) as error:
+            raise CheckFailure("connection_reset", "The server cut the connection.") from error
+        except (struct.error, IndexError) as error:
+            raise protocol.not_postgres() from error
+        finally:
+            stream.close()
 
-        return await run_postgres(self, guard, deadline=deadline, timings=timings)
+
+async def _ask_for_tls(stream: "Stream") -> None:
+    """The server answers with one byte, `S` if it goes on in TLS."""
+    await stream.send(protocol.SSL_REQUEST)
+    if await stream.receive_exactly(1) != b"S":
+        raise DialFailure(
+            "tls_error",
+            "The server does not offer TLS; nothing was sent in the clear.",
+            phase="tls",
+        )
+
+
+class _Session:
+    """One session, from the startup message to the answer of the statement."""
+
+    def __init__(
+        self,
+        probe: PostgresProbe,
+        stream: "Stream",
+        timings: DialTimings,
+        deadline: float,
+    ) -> None:
+        self._probe = probe
+        self._stream = stream
+        self._unsent = b""
+        self._timings = timings
+        self._deadline = deadline
+        self._heads = protocol.MessageHeads()
+        self._asked_for_password = False
+
+    async def run(self) -> Outcome:
+        loop = asyncio.get_running_loop()
+        probe = self._probe
+        asked_at = loop.time()
+        self._unsent += protocol.startup(self._parameters())
+        kind, body = await self._message()
+        self._timings.first_byte_ms = round((loop.time() - asked_at) * 1000)
+        await self._log_in(kind, body)
+        await self._ready()
+        limit = max(1, round((self._deadline - loop.time()) * 1000))
+        begin = f"BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = {limit}"
+        self._unsent += protocol.commands(begin)
+        await self._ready()
+        account = "@".join(await self._query(_WHO))
+        if probe.statement:
+            await self._query(probe.statement)
+        await self._stream.send(protocol.goodbye())
+        if self._asked_for_password:
+            return Outcome("The server let the user in and answered.", account)
+        return Outcome(
+            "The server let the user in without asking for the password.", account, proves=False
+        )
+
+    def _parameters(self) -> dict[str, str]:
+        return {
+            "user": self._probe.user,
+            "database": self._probe.database,
+            "client_encoding": "UTF8",
+            "application_name": "patchbay",
+            **dict(self._probe.options),
+        }
+
+    async def _log_in(self, kind: bytes, body: bytes) -> None:
+        """Until the server says that the user is in."""
+        method = protocol.authentication(kind, body)
+        if method == protocol.IS_IN:
+            return
+        self._asked_for_password = True
+        if method == protocol.SASL:
+            await self._scram(body[4:])
+        elif method in (protocol.CLEAR, protocol.MD5):
+            self._give_password(method, body[4:8])
+        else:
+            raise protocol.unknown_authentication()
+        if protocol.authentication(*await self._message()) != protocol.IS_IN:
+            raise protocol.not_postgres()
+
+    def _give_password(self, method: int, salt: bytes) -> None:
+        probe = self._probe
+        if probe.tls != "verify-full":
+            raise CheckFailure(
+                "tls_error",
+                "The server asks for the password in a way that is safe only when its certificate "
+                'is verified: this step\'s tls is "require".',
+            )
+        self._unsent += protocol.password(method, salt, probe.user, probe.password)
+
+    async def _scram(self, offered: bytes) -> None:
+        probe = self._probe
+        tls = self._stream.tls
+        scram = protocol.ScramExchange(offered, probe.user, probe.password, tls)
+        self._unsent += scram.first()
+        server_first = await self._sasl(protocol.SASL_CONTINUE)
+        # How much work it is, is the server's to choose: it must not hold up other tests.
+        self._unsent += await asyncio.to_thread(scram.proof, server_first)
+        scram.verify(await self._sasl(protocol.SASL_FINAL))
+
+    async def _sasl(self, expected: int) -> bytes:
+        kind, body = await self._message()
+        if protocol.authentication(kind, body) != expected:
+            raise protocol.not_postgres()
+        return body[4:]
+
+    async def _query(self, statement: str) -> list[str]:
+        """Runs one statement; returns the first values of its first row."""
+        self._unsent += protocol.statement(statement)
+        return await self._ready()
+
+    async def _ready(self) -> list[str]:
+        row: list[str] = []
+        while True:
+            kind, body = await self._message()
+            if kind == b"Z":
+                return row
+            if kind == b"D" and not row:
+                row = protocol.first_row(body)
+
+    async def _message(self) -> tuple[bytes, bytes]:
+        """The next message that is no notice. Raises CheckFailure for an error."""
+        unsent, self._unsent = self._unsent, b""
+        await self._stream.send(unsent)
+        while True:
+            head = await self._stream.receive_exactly(protocol.HEAD_BYTES)
+            kind, following = self._heads.read(head)
+            body = await self._stream.receive_exactly(following)
+            if kind == b"E":
+                raise self._failure(protocol.error_state(body))
+            if not protocol.is_aside(kind):
+                return kind, body
+
+    def _failure(self, state: str) -> CheckFailure:
+        code, meaning = protocol.meaning_of(state)
+        pointer = None
+        if code == "config_invalid":
+            pointer = self._probe.database_pointer
+        elif state == "28000":
+            pointer = self._probe.user_pointer
+        return CheckFailure(code, f"{meaning} (SQLSTATE {state}).", field_pointer=pointer)
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresTemplate:
-    service: ServiceTemplate
+    server: ServerTemplate
     user: Parts
     database: Parts
     password: Placeholder
@@ -92,137 +262,103 @@ class PostgresTemplate:
     options: tuple[tuple[str, Parts], ...]
 
     def placeholders(self) -> Iterator[Placeholder]:
-        yield from self.service.placeholders()
+        yield from self.server.placeholders()
         for parts in (self.user, self.database, *(value for _, value in self.options)):
             yield from placeholders_of(parts)
         yield self.password
 
     def destination(self, values: Values) -> str:
-        service = self._service(values)
+        server = self._server(values)
         user = _text(self.user, values)
-        return f"postgres://{user}@{service.host}:{service.port} {self.tls}"
+        return f"postgres://{user}@{server.host}:{server.port} {self.tls}"
 
     def compile(self, values: Values) -> Compiled:
-        service = self._service(values)
+        server = self._server(values)
         password = values.text(self.password)
         if "\0" in password:
             raise ValueRefused(self.password.pointer, "has a character that can't be sent")
         return Compiled(
             probe=PostgresProbe(
-                service,
+                server,
                 _text(self.user, values),
                 self._database(values),
                 password,
                 self.tls,
                 self.statement,
                 tuple((name, _text(value, values)) for name, value in self.options),
-                _pointer(self.database),
-                _pointer(self.user),
+                pointer_of(self.database),
+                pointer_of(self.user),
             ),
             proves_access=True,
-            host_pointer=self.service.host.pointer,
+            host_pointer=self.server.host.pointer,
             credential_pointer=self.password.pointer,
         )
 
-    def _service(self, values: Values) -> Service:
-        for placeholder in placeholders_of(self.service.host.parts):
+    def _server(self, values: Values) -> ServerAddress:
+        for placeholder in placeholders_of(self.server.host.parts):
             if _NO_PLAIN_HOST.search(values.text(placeholder)):
                 raise _option(placeholder.pointer, "must be one host, no path, list or options")
-        return self.service.fill(values)
+        return self.server.fill(values)
 
     def _database(self, values: Values) -> str:
         database = _text(self.database, values)
         if _CONNECTION_STRING.search(database):
             raise _option(
-                _pointer(self.database) or "/variables", "must be a name, not a connection string"
+                pointer_of(self.database) or "/variables", "must be a name, not a connection string"
             )
         return database
 
 
-class PostgresKind:
-    """Reads postgres steps."""
-
-    keys = frozenset(
-        {"host", "port", "database", "user", "password", "tls", "statement", "options"}
-    )
-    provides = frozenset[str]()
-
-    def read(
-        self,
-        step: Mapping[str, object],
-        pointer: str,
-        declared: Declared,
-        credential: Credential | None,  # noqa: ARG002 - it is for HTTP
-    ) -> PostgresTemplate:
-        problems: list[Problem] = []
-        service = password = None
-        try:
-            service = ServiceTemplate.read(step, pointer, declared, default_port=DEFAULT_PORT)
-        except Problems as error:
-            problems += error.problems
-        texts: dict[str, Parts] = {}
-        for key in ("user", "database"):
-            try:
-                texts[key] = _template(step.get(key), declared)
-            except TemplateError as error:
-                problems.append(Problem(f"{pointer}/{key}", str(error)))
-        try:
-            password = _secret(step.get("password"), declared)
-        except TemplateError as error:
-            problems.append(Problem(f"{pointer}/password", str(error)))
-        tls = next((m for m in TLS_MODES if m == step.get("tls", "verify-full")), None)
-        if tls is None:
-            problems.append(Problem(f"{pointer}/tls", f"must be one of {', '.join(TLS_MODES)}"))
-        statement = step.get("statement")
-        if statement is not None and not _is_read(statement):
-            problems.append(
-                Problem(
-                    f"{pointer}/statement",
-                    f"must be one SELECT, WITH, VALUES, TABLE or SHOW of at most {MAX_STATEMENT} "
-                    "characters",
-                )
-            )
-        options = self._options(step.get("options", {}), f"{pointer}/options", declared, problems)
-        if problems or service is None or password is None or tls is None:
-            raise Problems(problems)
-        return PostgresTemplate(
-            service,
-            texts["user"],
-            texts["database"],
-            password,
-            tls,
-            statement if isinstance(statement, str) else None,
-            options,
+def read(reader: StepReader) -> PostgresTemplate:
+    """Raises ManifestProblems."""
+    step, declared = reader.step, reader.declared
+    server = ServerTemplate.read(reader, default_port=DEFAULT_PORT)
+    user = reader.attempt("/user", lambda: _template(step.get("user"), declared))
+    database = reader.attempt("/database", lambda: _template(step.get("database"), declared))
+    password = reader.attempt("/password", lambda: _secret(step.get("password"), declared))
+    tls = reader.choice("tls", TLS_MODES, default="verify-full")
+    statement = step.get("statement")
+    if statement is not None and not _is_read(statement):
+        reader.report(
+            "/statement",
+            f"must be one SELECT, WITH, VALUES, TABLE or SHOW of at most {MAX_STATEMENT} "
+            "characters",
         )
-
-    def _options(
-        self, options: object, at: str, declared: Declared, problems: list[Problem]
-    ) -> tuple[tuple[str, Parts], ...]:
-        if not isinstance(options, dict):
-            problems.append(Problem(at, "must be an object"))
-            return ()
-        read = []
-        for name, value in options.items():
-            if name not in OPTIONS:
-                problems.append(Problem(f"{at}/{name}", "is not an option that a check may set"))
-                continue
-            try:
-                read.append((name, _template(value, declared)))
-            except TemplateError as error:
-                problems.append(Problem(f"{at}/{name}", str(error)))
-        return tuple(read)
+    options = _read_options(reader, step.get("options", {}))
+    if reader.problems or not server or not user or not database or not password or not tls:
+        raise reader.refused()
+    return PostgresTemplate(
+        server,
+        user,
+        database,
+        password,
+        tls,
+        statement if isinstance(statement, str) else None,
+        options,
+    )
 
 
-def _template(text: object, declared: Declared) -> Parts:
+def _read_options(reader: StepReader, options: object) -> tuple[tuple[str, Parts], ...]:
+    if not isinstance(options, dict):
+        reader.report("/options", "must be an object")
+        return ()
+    read = []
+    for name, value in options.items():
+        at = f"/options{pointer([name])}"
+        if name not in OPTIONS:
+            reader.report(at, "is not an option that a check may set")
+        elif parts := reader.attempt(at, partial(_template, value, reader.declared)):
+            read.append((name, parts))
+    return tuple(read)
+
+
+def _template(text: object, declared: Declarations) -> Parts:
     if not isinstance(text, str) or not text or len(text) > MAX_VALUE or not text.isprintable():
-        raise TemplateError(f"must be a text of 1 to {MAX_VALUE} characters")
-    parts = split_template(text, declared)
-    if any(placeholder.source == "secrets" for placeholder in placeholders_of(parts)):
-        raise TemplateError("can't have a secret")
-    return parts
+        raise TemplateError(f"must be a string of 1 to {MAX_VALUE} printable characters")
+    return without_secrets(split_template(text, declared), "can't have a secret")
 
 
-def _secret(text: object, declared: Declared) -> Placeholder:
+def _secret(text: object, declared: Declarations) -> Placeholder:
     parts = split_template(text, declared) if isinstance(text, str) else ()
     if len(parts) == 1 and isinstance(parts[0], Placeholder) and parts[0].source == "secrets":
         return parts[0]
@@ -238,18 +374,20 @@ def _is_read(statement: object) -> bool:
 
 
 def _text(parts: Parts, values: Values) -> str:
-    text = "".join(part if isinstance(part, str) else values.text(part) for part in parts)
+    text = plain(parts, values)
     if not text.isprintable() or not 0 < len(text) <= MAX_VALUE:
         raise ValueRefused(
-            _pointer(parts) or "/variables",
+            pointer_of(parts) or "/variables",
             f"must be 1 to {MAX_VALUE} printable characters",
         )
     return text
 
 
-def _pointer(parts: Parts) -> str | None:
-    return next((placeholder.pointer for placeholder in placeholders_of(parts)), None)
-
-
 def _option(pointer: str, message: str) -> ValueRefused:
     return ValueRefused(pointer, message, "egress_blocked", detail="option")
+
+
+KIND: Final = Kind(
+    read,
+    keys=frozenset({"host", "port", "database", "user", "password", "tls", "statement", "options"}),
+)

@@ -7,23 +7,22 @@
 
 - `port` is a number, or one placeholder of an integer variable.
 - `banner` (1 to 128 visible ASCII characters and spaces) is how the first bytes that the server
-  sends must begin. Of an answer no more is read than that.
+  sends must begin. No more of the answer is read.
 
 Nothing is sent: passing shows that something listens there, never that a credential works.
 """
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from patchbay.checks.credentials import Credential
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
-from patchbay.checks.server_address import Service, ServiceTemplate
-from patchbay.checks.templates import Declared, Placeholder, Values
+from patchbay.checks.probe import Compiled, Kind, Outcome
+from patchbay.checks.server_address import ServerAddress, ServerTemplate
+from patchbay.checks.step_reader import StepReader
+from patchbay.checks.templates import Placeholder, Values
 from patchbay.egress.timings import DialTimings
 
 if TYPE_CHECKING:
@@ -37,11 +36,11 @@ _BANNER: Final = re.compile(r"[ -~]{1,128}")
 class TcpProbe:
     """A dial, ready to be made."""
 
-    service: Service
+    server: ServerAddress
     banner: bytes
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
-        host, port = self.service.host, self.service.port
+        host, port = self.server.host, self.server.port
         vetted = await guard.vet(host, port, "tcp", deadline=deadline, timings=timings)
         stream = await guard.connect(vetted, deadline=deadline, timings=timings)
         try:
@@ -67,40 +66,33 @@ class TcpProbe:
 
 @dataclass(frozen=True, slots=True)
 class TcpTemplate:
-    service: ServiceTemplate
+    server: ServerTemplate
     banner: bytes
 
     def placeholders(self) -> Iterator[Placeholder]:
-        return self.service.placeholders()
+        return self.server.placeholders()
 
     def destination(self, values: Values) -> str:
-        service = self.service.fill(values)
-        return f"tcp://{service.host}:{service.port}"
+        server = self.server.fill(values)
+        return f"tcp://{server.host}:{server.port}"
 
     def compile(self, values: Values) -> Compiled:
         return Compiled(
-            probe=TcpProbe(self.service.fill(values), self.banner),
+            probe=TcpProbe(self.server.fill(values), self.banner),
             proves_access=False,
-            host_pointer=self.service.host.pointer,
+            host_pointer=self.server.host.pointer,
         )
 
 
-class TcpKind:
-    """Reads tcp steps."""
+def read(reader: StepReader) -> TcpTemplate:
+    """Raises ManifestProblems."""
+    banner = reader.step.get("banner", "")
+    if "banner" in reader.step and not (isinstance(banner, str) and _BANNER.fullmatch(banner)):
+        reader.report("/banner", "must be 1 to 128 visible ASCII characters")
+    server = ServerTemplate.read(reader)
+    if server is None or reader.problems:
+        raise reader.refused()
+    return TcpTemplate(server, str(banner).encode())
 
-    keys = frozenset({"host", "port", "banner"})
-    provides = frozenset[str]()
 
-    def read(
-        self,
-        step: Mapping[str, object],
-        pointer: str,
-        declared: Declared,
-        credential: Credential | None,  # noqa: ARG002 - nothing is sent
-    ) -> TcpTemplate:
-        banner = step.get("banner", "")
-        if "banner" in step and not (isinstance(banner, str) and _BANNER.fullmatch(banner)):
-            raise Problems(
-                [Problem(f"{pointer}/banner", "must be 1 to 128 visible ASCII characters")]
-            )
-        return TcpTemplate(ServiceTemplate.read(step, pointer, declared), str(banner).encode())
+KIND: Final = Kind(read, keys=frozenset({"host", "port", "banner"}))

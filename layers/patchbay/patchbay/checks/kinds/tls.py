@@ -13,16 +13,15 @@ than 21 days left the step is a warning. Nothing is sent within TLS: passing nev
 credential works.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from patchbay.checks.credentials import Credential
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.probe import Compiled, Outcome
-from patchbay.checks.problems import Problem, Problems
-from patchbay.checks.server_address import Service, ServiceTemplate
-from patchbay.checks.templates import Declared, Placeholder, Values
+from patchbay.checks.probe import Compiled, Kind, Outcome
+from patchbay.checks.server_address import ServerAddress, ServerTemplate
+from patchbay.checks.step_reader import StepReader
+from patchbay.checks.templates import Placeholder, Values
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.tls import VERIFIED
 
@@ -37,11 +36,11 @@ VERSIONS: Final = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}
 class TlsProbe:
     """A handshake, ready to be made."""
 
-    service: Service
+    server: ServerAddress
     minimum_version: str
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
-        host, port = self.service.host, self.service.port
+        host, port = self.server.host, self.server.port
         vetted = await guard.vet(host, port, "tls", deadline=deadline, timings=timings)
         stream = await guard.connect(vetted, tls=VERIFIED, deadline=deadline, timings=timings)
         version = (stream.tls and stream.tls.version()) or ""
@@ -58,41 +57,31 @@ class TlsProbe:
 
 @dataclass(frozen=True, slots=True)
 class TlsTemplate:
-    service: ServiceTemplate
+    server: ServerTemplate
     minimum_version: str
 
     def placeholders(self) -> Iterator[Placeholder]:
-        return self.service.placeholders()
+        return self.server.placeholders()
 
     def destination(self, values: Values) -> str:
-        service = self.service.fill(values)
-        return f"tls://{service.host}:{service.port}"
+        server = self.server.fill(values)
+        return f"tls://{server.host}:{server.port}"
 
     def compile(self, values: Values) -> Compiled:
         return Compiled(
-            probe=TlsProbe(self.service.fill(values), self.minimum_version),
+            probe=TlsProbe(self.server.fill(values), self.minimum_version),
             proves_access=False,
-            host_pointer=self.service.host.pointer,
+            host_pointer=self.server.host.pointer,
         )
 
 
-class TlsKind:
-    """Reads tls steps."""
+def read(reader: StepReader) -> TlsTemplate:
+    """Raises ManifestProblems."""
+    version = reader.choice("minimumVersion", tuple(VERSIONS), default="1.2")
+    server = ServerTemplate.read(reader, default_port=DEFAULT_PORT)
+    if version is None or server is None:
+        raise reader.refused()
+    return TlsTemplate(server, version)
 
-    keys = frozenset({"host", "port", "minimumVersion"})
-    provides = frozenset[str]()
 
-    def read(
-        self,
-        step: Mapping[str, object],
-        pointer: str,
-        declared: Declared,
-        credential: Credential | None,  # noqa: ARG002 - nothing is sent
-    ) -> TlsTemplate:
-        version = step.get("minimumVersion", "1.2")
-        if not isinstance(version, str) or version not in VERSIONS:
-            raise Problems(
-                [Problem(f"{pointer}/minimumVersion", f"must be one of {', '.join(VERSIONS)}")]
-            )
-        service = ServiceTemplate.read(step, pointer, declared, default_port=DEFAULT_PORT)
-        return TlsTemplate(service, version)
+KIND: Final = Kind(read, keys=frozenset({"host", "port", "minimumVersion"}))

@@ -33,7 +33,7 @@ EXPIRY_WARNINGS: Final = (timedelta(days=21), timedelta(days=7), timedelta(days=
 _LONGEST_NOTICE: Final = timedelta(days=1)
 
 
-class Transition(StrEnum):
+class AnnouncementType(StrEnum):
     """What is told to the bus, as the detail type of an event."""
 
     FAILING = "connection.failing"
@@ -44,7 +44,7 @@ class Transition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class HealthObservation:
     """What one test saw. `at` is when it was asked for: of a monitor's test, the scheduled minute.
 
     `status` is connected, or what the connection would be if this failure counted.
@@ -80,11 +80,11 @@ class AutoDisable:
         return min(_LONGEST_NOTICE, timedelta(days=self.days) / 2)
 
 
-NEVER: Final = AutoDisable()
+NO_AUTO_DISABLE: Final = AutoDisable()
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class HealthState:
     """`since` is when the status was reached; to go on failing in another way is no new status.
     `failing_from` is the time of the test that reached it, to measure an outage by.
 
@@ -124,25 +124,29 @@ class State:
         return cls(**{**stored, **times, "status": status})
 
 
-_FRESH: Final = State()
+_FRESH: Final = HealthState()
 _TIMES: Final = ("since", "at", "failing_from", "warned_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class HealthUpdate:
     """A state after an observation, and what has to be told about it."""
 
-    state: State
-    transitions: tuple[Transition, ...] = ()
+    state: HealthState
+    announced: tuple[AnnouncementType, ...] = ()
 
     @property
     def disables(self) -> bool:
-        return Transition.DISABLED in self.transitions
+        return AnnouncementType.DISABLED in self.announced
 
 
 def next_state(
-    state: State, seen: Observation, *, monitored: bool, disable: AutoDisable = NEVER
-) -> Step | None:
+    state: HealthState,
+    seen: HealthObservation,
+    *,
+    monitored: bool,
+    disable: AutoDisable = NO_AUTO_DISABLE,
+) -> HealthUpdate | None:
     """The state after an observation; None if it is no news.
 
     Transitions are those of monitored connections: without a monitor somebody made the test and
@@ -151,32 +155,32 @@ def next_state(
     if state.at is not None and seen.at <= state.at:
         return None
     if state.disabled:
-        state = State(at=state.at, expiry_told=state.expiry_told)
+        state = HealthState(at=state.at, expiry_told=state.expiry_told)
     counted = _counted(state, seen)
     if not monitored:
-        return Step(_settled(counted, seen, seen.status))
-    transitions: list[Transition] = []
+        return HealthUpdate(_settled(counted, seen, seen.status))
+    announced: list[AnnouncementType] = []
     if seen.passed:
         if not counted.is_failing:
             counted = _settled(counted, seen, HealthStatus.CONNECTED)
         elif counted.successes >= SUCCESSES_IN_A_ROW:
             counted = _settled(counted, seen, HealthStatus.CONNECTED)
-            transitions.append(Transition.RECOVERED)
+            announced.append(AnnouncementType.RECOVERED)
     elif counted.is_failing or _fails(counted):
         if not counted.is_failing:
-            transitions.append(Transition.FAILING)
+            announced.append(AnnouncementType.FAILING)
         counted, told = _disabling(_settled(counted, seen, seen.status), seen.at, disable)
-        transitions += told
+        announced += told
     counted, told = _expiring(counted, seen)
-    return Step(counted, (*transitions, *told))
+    return HealthUpdate(counted, (*announced, *told))
 
 
-def first_failure(state: State) -> bool:
+def first_failure(state: HealthState) -> bool:
     """Whether a failure now would be the first after a success: worth a second look."""
     return not state.is_failing and state.failures == 0
 
 
-def _counted(state: State, seen: Observation) -> State:
+def _counted(state: HealthState, seen: HealthObservation) -> HealthState:
     return replace(
         state,
         at=seen.at,
@@ -187,7 +191,7 @@ def _counted(state: State, seen: Observation) -> State:
     )
 
 
-def _settled(state: State, seen: Observation, status: HealthStatus) -> State:
+def _settled(state: HealthState, seen: HealthObservation, status: HealthStatus) -> HealthState:
     """With this status, since now unless it was reached before."""
     if status is state.status or (state.is_failing and status in FAILING):
         return replace(state, status=status)
@@ -199,25 +203,27 @@ def _settled(state: State, seen: Observation, status: HealthStatus) -> State:
     return settled
 
 
-def _fails(state: State) -> bool:
+def _fails(state: HealthState) -> bool:
     return state.failures >= FAILURES_IN_A_ROW or state.outcomes.bit_count() >= FAILURES_IN_WINDOW
 
 
 def _disabling(
-    state: State, at: datetime, disable: AutoDisable
-) -> tuple[State, tuple[Transition, ...]]:
+    state: HealthState, at: datetime, disable: AutoDisable
+) -> tuple[HealthState, tuple[AnnouncementType, ...]]:
     if not (disable.failures and disable.days) or state.failures < disable.failures:
         return state, ()
     failing_for = at - (state.failing_from or at)
     if state.warned_at is None:
         if failing_for >= timedelta(days=disable.days) - disable.notice:
-            return replace(state, warned_at=at), (Transition.DISABLING,)
+            return replace(state, warned_at=at), (AnnouncementType.DISABLING,)
     elif failing_for >= timedelta(days=disable.days) and at >= state.warned_at + disable.notice:
-        return replace(state, disabled=True), (Transition.DISABLED,)
+        return replace(state, disabled=True), (AnnouncementType.DISABLED,)
     return state, ()
 
 
-def _expiring(state: State, seen: Observation) -> tuple[State, tuple[Transition, ...]]:
+def _expiring(
+    state: HealthState, seen: HealthObservation
+) -> tuple[HealthState, tuple[AnnouncementType, ...]]:
     end = seen.certificate_expires_at
     if end is None:
         return state, ()
@@ -228,4 +234,4 @@ def _expiring(state: State, seen: Observation) -> tuple[State, tuple[Transition,
     told = f"{to_text(end)} {min(reached).days}"
     if told == state.expiry_told:
         return state, ()
-    return replace(state, expiry_told=told), (Transition.EXPIRING,)
+    return replace(state, expiry_told=told), (AnnouncementType.EXPIRING,)

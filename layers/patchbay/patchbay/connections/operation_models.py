@@ -4,7 +4,7 @@ The shapes are those of the published operations; what there is nothing to say o
 `space`, `limit`, `cursor` and `nextCursor` are ours and may be ignored.
 """
 
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -42,6 +42,17 @@ class _Input(Model):
 class CreateConnection(_Input):
     """`integrationVersion` is the major version; `config` are the variables of the source."""
 
+    EXAMPLE: ClassVar = {
+        "tenantId": "org_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "integrationKey": "acme.tracker",
+        "integrationVersion": 1,
+        "label": "Tracker",
+        "ownershipMode": "managed",
+        "secretProvider": "patchbay",
+        "secretRef": "patchbay://src_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "config": {"path": "me"},
+    }
+
     tenant_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     integration_key: DottedKey = Field(description="publisher.slug")
     integration_version: Annotated[int, Field(ge=0, le=999_999_999)]
@@ -63,6 +74,11 @@ class CreateConnection(_Input):
 class UpdateConnection(_Input):
     """What is left out, or null, stays. `config` replaces all of it."""
 
+    EXAMPLE: ClassVar = {
+        "connectionId": "con_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "label": "Tracker, Europe",
+    }
+
     connection_id: ConnectionId
     label: Name | None = None
     status: HealthStatus | None = Field(
@@ -76,6 +92,8 @@ class UpdateConnection(_Input):
 
 
 class DeleteConnection(_Input):
+    EXAMPLE: ClassVar = {"connectionId": "con_01ARZ3NDEKTSV4RRFFQ69G5FAV"}
+
     connection_id: ConnectionId
 
 

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.connections.health_status import HealthStatus
-from patchbay.connections.state import (
-    NEVER,
+from patchbay.connections.health_state import (
+    NO_AUTO_DISABLE,
+    AnnouncementType,
     AutoDisable,
-    Observation,
-    State,
-    Transition,
+    HealthObservation,
+    HealthState,
     first_failure,
     next_state,
 )
+from patchbay.connections.health_status import HealthStatus
 
 NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -26,27 +26,27 @@ WORDS = {".": OK, "x": BAD, "d": DOWN}
 outcomes = st.text(alphabet=".xd", max_size=60)
 
 
-def observe(number: int, outcome: str) -> Observation:
-    return Observation(NOON + number * MINUTE, WORDS[outcome], latency_ms=5)
+def observe(number: int, outcome: str) -> HealthObservation:
+    return HealthObservation(NOON + number * MINUTE, WORDS[outcome], latency_ms=5)
 
 
 def run(
     story: Iterable[str],
-    state: State | None = None,
+    state: HealthState | None = None,
     *,
     monitored: bool = True,
-    disable: AutoDisable = NEVER,
+    disable: AutoDisable = NO_AUTO_DISABLE,
     every: timedelta = MINUTE,
-) -> tuple[State, list[tuple[int, Transition]]]:
+) -> tuple[HealthState, list[tuple[int, AnnouncementType]]]:
     """One observation per character, and which transition came at which."""
-    state = state or State()
+    state = state or HealthState()
     told = []
     for number, outcome in enumerate(story):
-        seen = Observation(NOON + number * every, WORDS[outcome], latency_ms=5)
+        seen = HealthObservation(NOON + number * every, WORDS[outcome], latency_ms=5)
         step = next_state(state, seen, monitored=monitored, disable=disable)
         assert step is not None
         state = step.state
-        told += [(number, transition) for transition in step.transitions]
+        told += [(number, transition) for transition in step.announced]
     return state, told
 
 
@@ -89,8 +89,8 @@ def test_without_a_monitor_the_last_test_decides_and_nothing_is_told(story: str)
 def test_failing_and_recovered_come_by_turns(story: str) -> None:
     _, told = run(story)
     kinds = [transition for _, transition in told]
-    assert kinds[::2] == [Transition.FAILING] * len(kinds[::2])
-    assert kinds[1::2] == [Transition.RECOVERED] * len(kinds[1::2])
+    assert kinds[::2] == [AnnouncementType.FAILING] * len(kinds[::2])
+    assert kinds[1::2] == [AnnouncementType.RECOVERED] * len(kinds[1::2])
 
 
 @given(story=outcomes)
@@ -125,7 +125,7 @@ def test_what_comes_again_or_late_is_no_news(story: str, again: st.DataObject) -
 @given(story=outcomes)
 def test_a_state_is_read_as_it_was_written(story: str) -> None:
     state, _ = run(story, disable=AutoDisable(failures=3, days=1), every=timedelta(hours=3))
-    assert State.decode(state.encode()) == state
+    assert HealthState.decode(state.encode()) == state
 
 
 def test_since_is_when_the_status_was_reached_and_stays_in_an_outage() -> None:
@@ -136,13 +136,13 @@ def test_since_is_when_the_status_was_reached_and_stays_in_an_outage() -> None:
 
 
 def test_only_the_first_failure_is_worth_a_second_look() -> None:
-    assert first_failure(State())
+    assert first_failure(HealthState())
     assert first_failure(run("..")[0])
     assert not first_failure(run("..x")[0])
     assert not first_failure(run("..xxx.")[0])
 
 
-def disabled(story: str, **rule: int) -> list[tuple[int, Transition]]:
+def disabled(story: str, **rule: int) -> list[tuple[int, AnnouncementType]]:
     """The transitions of a story of one test an hour."""
     return run(story, disable=AutoDisable(**rule), every=timedelta(hours=1))[1]
 
@@ -152,9 +152,9 @@ def test_a_connection_is_disabled_after_failures_and_days_with_one_warning_a_day
     # It fails from the third failure on, hour 3: the warning is due two days, and the end three
     # days after.
     assert told == [
-        (3, Transition.FAILING),
-        (3 + 48, Transition.DISABLING),
-        (3 + 72, Transition.DISABLED),
+        (3, AnnouncementType.FAILING),
+        (3 + 48, AnnouncementType.DISABLING),
+        (3 + 72, AnnouncementType.DISABLED),
         *told[3:],
     ]
 
@@ -162,15 +162,15 @@ def test_a_connection_is_disabled_after_failures_and_days_with_one_warning_a_day
 def test_it_is_never_disabled_without_both_or_by_default() -> None:
     story = "." + "x" * 500
     for rule in ({}, {"failures": 5}, {"days": 1}, {"failures": 1000, "days": 1}):
-        assert disabled(story, **rule) == [(3, Transition.FAILING)]
+        assert disabled(story, **rule) == [(3, AnnouncementType.FAILING)]
 
 
 def test_the_warning_comes_a_day_ahead_also_when_the_failures_are_what_is_waited_for() -> None:
     told = disabled("." + "x" * 149, failures=100, days=2)
     assert told == [
-        (3, Transition.FAILING),
-        (100, Transition.DISABLING),
-        (124, Transition.DISABLED),
+        (3, AnnouncementType.FAILING),
+        (100, AnnouncementType.DISABLING),
+        (124, AnnouncementType.DISABLED),
         *told[3:],
     ]
 
@@ -178,45 +178,49 @@ def test_the_warning_comes_a_day_ahead_also_when_the_failures_are_what_is_waited
 def test_who_recovers_after_the_warning_is_warned_again_in_the_next_outage() -> None:
     told = disabled("." + "x" * 60 + ".." + "x" * 60, failures=10, days=3)
     assert [transition for _, transition in told] == [
-        Transition.FAILING,
-        Transition.DISABLING,
-        Transition.RECOVERED,
-        Transition.FAILING,
-        Transition.DISABLING,
+        AnnouncementType.FAILING,
+        AnnouncementType.DISABLING,
+        AnnouncementType.RECOVERED,
+        AnnouncementType.FAILING,
+        AnnouncementType.DISABLING,
     ]
 
 
 def test_one_put_in_service_again_starts_afresh() -> None:
     rule = AutoDisable(failures=3, days=1)
     hours = timedelta(hours=1)
-    state = State()
+    state = HealthState()
     for number in range(60):
         step = next_state(
-            state, Observation(NOON + number * hours, BAD, 5), monitored=True, disable=rule
+            state, HealthObservation(NOON + number * hours, BAD, 5), monitored=True, disable=rule
         )
         assert step is not None
         state = step.state
-        if Transition.DISABLED in step.transitions:
+        if AnnouncementType.DISABLED in step.announced:
             break
     assert state.disabled
-    step = next_state(state, Observation(NOON + 100 * hours, BAD, 5), monitored=True, disable=rule)
+    step = next_state(
+        state, HealthObservation(NOON + 100 * hours, BAD, 5), monitored=True, disable=rule
+    )
     assert step is not None
-    assert (step.state.failures, step.state.disabled, step.transitions) == (1, False, ())
+    assert (step.state.failures, step.state.disabled, step.announced) == (1, False, ())
     assert step.state.status is HealthStatus.UNKNOWN
 
 
 def test_the_end_of_a_certificate_is_told_three_times_and_of_a_new_one_again() -> None:
-    def expiring(days: list[float], end: datetime, state: State) -> tuple[State, list[float]]:
+    def expiring(
+        days: list[float], end: datetime, state: HealthState
+    ) -> tuple[HealthState, list[float]]:
         told = []
         for left in days:
-            seen = Observation(end - timedelta(days=left), OK, 5, certificate_expires_at=end)
+            seen = HealthObservation(end - timedelta(days=left), OK, 5, certificate_expires_at=end)
             step = next_state(state, seen, monitored=True)
             assert step is not None
             state = step.state
-            told += [left for one in step.transitions if one is Transition.EXPIRING]
+            told += [left for one in step.announced if one is AnnouncementType.EXPIRING]
         return state, told
 
-    state, told = expiring([90, 21.5, 21, 20, 7.1, 7, 6, 1, 0.5], NOON, State())
+    state, told = expiring([90, 21.5, 21, 20, 7.1, 7, 6, 1, 0.5], NOON, HealthState())
     assert told == [21, 7, 1]
     state, told = expiring([80, 5, 4], NOON + timedelta(days=90), state)
     assert told == [5]

@@ -1,0 +1,1 @@
+"""The messages of protocols that checks speak, without any I/O."""

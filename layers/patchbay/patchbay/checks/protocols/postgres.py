@@ -1,0 +1,237 @@
+"""PostgreSQL's protocol, version 3: the messages, and the proof of the password. No I/O.
+
+The server is taken for hostile: how much it may send is limited, the work that SCRAM lets it ask of
+us is limited, and of its errors only the SQLSTATE is read.
+"""
+
+import hashlib
+import re
+import ssl
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from patchbay.checks.codes import Code
+from patchbay.checks.failures import CheckFailure
+
+if TYPE_CHECKING:
+    # Publishing and compiling need this module too, without scramp.
+    from scramp import ScramClient  # type: ignore[import-untyped]  # it ships no types
+
+MAX_WIRE: Final = 64 * 1024
+MAX_MESSAGE: Final = 32 * 1024
+MAX_ITERATIONS: Final = 65_536
+"""PostgreSQL's own default is 4,096; this many take some 40 ms here."""
+
+SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)
+HEAD_BYTES: Final = 5
+"""The kind of a message and its length."""
+IS_IN, CLEAR, MD5, SASL, SASL_CONTINUE, SASL_FINAL = 0, 3, 5, 10, 11, 12
+"""What an authentication message (kind `R`) says or asks for."""
+
+_PROTOCOL: Final = 196608
+_SQLSTATE: Final = re.compile(r"[0-9A-Z]{5}")
+_ITERATIONS: Final = re.compile(r"(?:^|,)i=([0-9]{1,9})(?:,|$)", re.ASCII)
+_SCRAM: Final = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
+# Notices, settings, the key to cancel with, notifications: said in between, of no interest here.
+_ASIDE: Final = frozenset({b"N", b"S", b"K", b"v", b"A"})
+_KINDS: Final = _ASIDE | {b"R", b"Z", b"T", b"D", b"C", b"E", b"1", b"2", b"n", b"s", b"I"}
+
+# By SQLSTATE, or its class: what it means in words of ours.
+_STATES: Final[Mapping[str, tuple[Code, str]]] = {
+    "28": ("auth_invalid", "The server did not accept the user and password"),
+    "3D000": ("config_invalid", "The server has no database of this name"),
+    "42501": ("permission_denied", "The user may not do this"),
+    "25006": ("unexpected_response", "The statement tries to write, which a check may not"),
+    "53300": ("provider_error", "The server has no connection free"),
+    "53": ("provider_error", "The server is short of resources"),
+    "57014": ("provider_timeout", "The server did not answer the statement in time"),
+    "57": ("provider_error", "The server is starting, stopping or not available"),
+    "58": ("provider_error", "The server has a fault"),
+    "XX": ("provider_error", "The server has a fault"),
+}
+_UNKNOWN_STATE: Final[tuple[Code, str]] = ("unexpected_response", "The server refused")
+
+
+class MessageHeads:
+    """Reads the heads of the server's messages within the budget of a session."""
+
+    def __init__(self) -> None:
+        self._received = 0
+
+    def read(self, head: bytes) -> tuple[bytes, int]:
+        """The kind of a message, and how many bytes follow its head of five bytes.
+
+        Raises CheckFailure.
+        """
+        kind = head[:1]
+        (length,) = struct.unpack_from("!i", head, 1)
+        self._received += length + 1
+        if length < 4 or kind not in _KINDS:
+            raise not_postgres()
+        if length > MAX_MESSAGE or self._received > MAX_WIRE:
+            raise CheckFailure("response_too_large", "The server sends more than a check reads.")
+        return kind, length - 4
+
+
+def is_aside(kind: bytes) -> bool:
+    """Whether a message of this kind may come between others and says nothing to us."""
+    return kind in _ASIDE
+
+
+def message(kind: bytes, body: bytes = b"") -> bytes:
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+def startup(parameters: Mapping[str, str]) -> bytes:
+    """The first message. It is the only one without a kind."""
+    pairs = b"".join(_text(name) + _text(value) for name, value in parameters.items())
+    return message(b"", struct.pack("!i", _PROTOCOL) + pairs + b"\0")
+
+
+def commands(text: str) -> bytes:
+    """Runs commands, separated by semicolons, by the simple protocol."""
+    return message(b"Q", _text(text))
+
+
+def statement(text: str) -> bytes:
+    """Runs one statement and asks for its first row, by the extended protocol: it takes no second
+    statement, whatever the text says."""
+    return (
+        message(b"P", b"\0" + _text(text) + struct.pack("!h", 0))
+        + message(b"B", b"\0\0" + struct.pack("!hhh", 0, 0, 0))
+        + message(b"E", b"\0" + struct.pack("!i", 1))
+        + message(b"S")
+    )
+
+
+def goodbye() -> bytes:
+    return message(b"X")
+
+
+def password(method: int, salt: bytes, user: str, secret: str) -> bytes:
+    """The password as `method` asks for it: in the clear, or hashed with MD5."""
+    if method == CLEAR:
+        return message(b"p", _text(secret))
+    inner = _md5(secret.encode() + user.encode()).encode()
+    return message(b"p", b"md5" + _md5(inner + salt).encode() + b"\0")
+
+
+def authentication(kind: bytes, body: bytes) -> int:
+    """What a message says or asks for, which must be one of authentication. Raises CheckFailure."""
+    if kind != b"R":
+        raise not_postgres()
+    (method,) = struct.unpack_from("!i", body)
+    return int(method)
+
+
+class ScramExchange:
+    """The proof of a password by SCRAM-SHA-256, with channel binding if the server offers it."""
+
+    def __init__(self, offered: bytes, user: str, password: str, tls: ssl.SSLObject | None) -> None:
+        """`offered` are the mechanisms of the server. Raises CheckFailure."""
+        names = [name.decode("ascii", "replace") for name in offered.split(b"\0")]
+        mechanisms = [name for name in _SCRAM if name in names]
+        if not mechanisms:
+            raise unknown_authentication()
+        with _scram_failures():
+            self._client = _scram_client(mechanisms, user, password, tls)
+
+    def first(self) -> bytes:
+        """The message that begins it."""
+        with _scram_failures():
+            first = self._client.get_client_first().encode()
+            name = self._client.mechanism_name
+        return message(b"p", _text(name) + struct.pack("!i", len(first)) + first)
+
+    def proof(self, server_first: bytes) -> bytes:
+        """The answer to the server's first message. This is the work: some milliseconds of CPU."""
+        with _scram_failures():
+            text = server_first.decode()
+            iterations = _ITERATIONS.search(text)
+            if iterations is None or int(iterations[1]) > MAX_ITERATIONS:
+                raise CheckFailure(
+                    "unexpected_response", "The server asks for more work than a check does."
+                )
+            self._client.set_server_first(text)
+            return message(b"p", self._client.get_client_final().encode())
+
+    def verify(self, server_final: bytes) -> None:
+        """Raises CheckFailure if the server does not know the password."""
+        with _scram_failures():
+            self._client.set_server_final(server_final.decode())
+
+
+@contextmanager
+def _scram_failures() -> Iterator[None]:
+    from scramp import ScramException
+
+    try:
+        yield
+    except (ScramException, ValueError, KeyError) as error:
+        raise CheckFailure(
+            "unexpected_response", "The server did not prove that it knows the password."
+        ) from error
+
+
+def _scram_client(
+    mechanisms: Sequence[str], user: str, password: str, tls: ssl.SSLObject | None
+) -> "ScramClient":
+    from scramp import ScramClient, ScramException
+
+    # PostgreSQL takes the user of the startup message and ignores this one.
+    if mechanisms[0].endswith("-PLUS"):
+        try:
+            binding = ("tls-server-end-point", tls)
+            return ScramClient(mechanisms, user, password, channel_binding=binding)
+        except ScramException:
+            # A certificate whose signature has no hash of its own (Ed25519) can't be bound to.
+            mechanisms = mechanisms[1:] or mechanisms
+    return ScramClient(mechanisms, user, password)
+
+
+def first_row(body: bytes) -> list[str]:
+    """The first two values of a row (a message of kind `D`); nulls are left out."""
+    (count,) = struct.unpack_from("!h", body)
+    values, offset = [], 2
+    for _ in range(min(count, 2)):
+        (length,) = struct.unpack_from("!i", body, offset)
+        offset += 4
+        if length >= 0:
+            values.append(body[offset : offset + length].decode("utf-8", "replace"))
+            offset += length
+    return values
+
+
+def error_state(body: bytes) -> str:
+    """The SQLSTATE of an error (a message of kind `E`). Raises CheckFailure if it has none."""
+    fields = (part.decode("ascii", "replace") for part in body.split(b"\0"))
+    state = next((part[1:] for part in fields if part[:1] == "C"), "")
+    if not _SQLSTATE.fullmatch(state):
+        raise not_postgres()
+    return state
+
+
+def meaning_of(state: str) -> tuple[Code, str]:
+    """The code of a SQLSTATE, and what it means in words of ours."""
+    return _STATES.get(state) or _STATES.get(state[:2]) or _UNKNOWN_STATE
+
+
+def not_postgres() -> CheckFailure:
+    return CheckFailure("unexpected_response", "The server does not speak PostgreSQL's protocol.")
+
+
+def unknown_authentication() -> CheckFailure:
+    return CheckFailure(
+        "unexpected_response",
+        "The server asks for a kind of authentication that checks don't speak.",
+    )
+
+
+def _text(text: str) -> bytes:
+    return text.encode() + b"\0"
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -1,0 +1,58 @@
+"""Reads one step of a manifest for its kind."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from patchbay.checks.credentials import Credential
+from patchbay.checks.problems import ManifestProblems
+from patchbay.checks.templates import Declarations, TemplateError
+from patchbay.platform.errors import Problem
+
+
+class StepReader:
+    """One step of a manifest as it is read: collects everything that is wrong with it.
+
+    `step` is the step as it stands in the manifest, `credential` what requests send unless the step
+    says otherwise.
+    """
+
+    def __init__(
+        self,
+        step: Mapping[str, object],
+        pointer: str,
+        declared: Declarations,
+        credential: Credential | None,
+    ) -> None:
+        self.step = step
+        self.declared = declared
+        self.credential = credential
+        self.problems: list[Problem] = []
+        self._pointer = pointer
+
+    def report(self, at: str, message: str) -> None:
+        """A problem at a JSON Pointer within the step, such as `/request/url`."""
+        self.problems.append(Problem(self._pointer + at, message))
+
+    def refused(self) -> ManifestProblems:
+        """The problems, to raise."""
+        return ManifestProblems(self.problems)
+
+    def attempt[T](self, at: str, read: Callable[[], T]) -> T | None:
+        """What `read` returns; its TemplateError becomes a problem, and None."""
+        try:
+            return read()
+        except TemplateError as error:
+            self.report(at, str(error))
+            return None
+
+    def choice[T: str](self, key: str, known: Sequence[T], *, default: T | None = None) -> T | None:
+        """The value of `key`, which must be one of `known`; None with a problem if it is not."""
+        given = self.step.get(key, default)
+        found = next((one for one in known if one == given), None)
+        if found is None:
+            self.report(f"/{key}", f"must be one of {', '.join(known)}")
+        return found
+
+    def require_known(self, members: Mapping[str, object], known: frozenset[str], at: str) -> None:
+        """Reports the members of the object at `at` that are not `known`."""
+        for key in members.keys() - known:
+            self.report(f"{at}/{key}", "is not a known key")

@@ -1,0 +1,94 @@
+"""New and changed connections. Pure."""
+
+from datetime import datetime
+from typing import Any
+
+from patchbay.connections.endpoint_values import size_problems
+from patchbay.connections.model import (
+    UNTESTED,
+    Connection,
+    ConnectionPatch,
+    Lifecycle,
+    Monitor,
+    MonitorPatch,
+    NewConnection,
+    RequiredAction,
+    may_become,
+)
+from patchbay.platform.errors import Conflict, InvalidInput
+from patchbay.platform.ids import Stamp
+from patchbay.platform.revisions import merge_patch
+from patchbay.tenancy.model import Space
+
+
+def new_connection(
+    organization_id: str,
+    new: NewConnection,
+    space: Space,
+    stamp: Stamp,
+    *,
+    owns_source: bool = False,
+) -> Connection:
+    """A connection that was never tested."""
+    return Connection(
+        **new.model_dump(exclude={"space", "monitor"}),
+        id=stamp.id("con"),
+        organization_id=organization_id,
+        space=space.slug,
+        space_id=space.id,
+        monitor=new.monitor,
+        health=UNTESTED,
+        required_action=RequiredAction.NONE,
+        created_at=stamp.now,
+        updated_at=stamp.now,
+        owns_source=owns_source,
+        stated_status=None,
+        revision=1,
+    )
+
+
+def changed_connection(old: Connection, patch: ConnectionPatch, now: datetime) -> Connection:
+    """A connection after a merge patch.
+
+    Raises `InvalidInput` for a null where a value is required, `Conflict` for a status that it
+    can't become.
+    """
+    given = patch.model_fields_set
+    for required in ("name", "status"):
+        if required in given and getattr(patch, required) is None:
+            raise InvalidInput.at(f"/{required}", "is required")
+    changes: dict[str, Any] = {"updated_at": now, "revision": old.revision + 1}
+    if patch.name is not None:
+        changes["name"] = patch.name
+    if "destination_id" in given:
+        changes["destination_id"] = patch.destination_id
+    if "configurations" in given:
+        reset = patch.configurations is None
+        changes["configurations"] = (
+            {} if reset else merge_patch(old.configurations, patch.configurations)
+        )
+        if problems := size_problems(changes["configurations"], "/configurations"):
+            raise InvalidInput(problems)
+    if "monitor" in given:
+        changes["monitor"] = _changed_monitor(old.monitor, patch.monitor)
+    if patch.status is not None:
+        changes |= {"status": next_lifecycle(old, patch.status), "stated_status": None}
+    return old.model_copy(update=changes)
+
+
+def next_lifecycle(old: Connection, status: Lifecycle) -> Lifecycle:
+    """The status, if the connection may become it. Raises `Conflict`."""
+    if not may_become(old.status, status):
+        raise Conflict(
+            f"A connection that is {old.status.value} can't become {status.value}.",
+            errors=[{"pointer": "/status", "message": f"can't follow {old.status.value}"}],
+        )
+    return status
+
+
+def _changed_monitor(old: Monitor, patch: MonitorPatch | None) -> Monitor:
+    if patch is None:
+        return Monitor()
+    return Monitor.model_validate(
+        merge_patch(old.model_dump(), patch.model_dump(exclude_unset=True))
+    )

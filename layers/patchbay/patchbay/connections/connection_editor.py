@@ -1,0 +1,107 @@
+"""Creates, changes, and deletes connections."""
+
+from datetime import datetime
+
+from patchbay.checks.roles import Role
+from patchbay.connections.connection_changes import changed_connection, new_connection
+from patchbay.connections.model import (
+    Connection,
+    ConnectionPatch,
+    Endpoint,
+    Lifecycle,
+    NewConnection,
+)
+from patchbay.connections.store import ConnectionStore
+from patchbay.platform.errors import InvalidConfig, InvalidInput, NotFound
+from patchbay.platform.ids import Stamp
+from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.platform.strict_json import same
+from patchbay.registry.recipes import recipe_of
+from patchbay.registry.store import RegistryStore
+from patchbay.tenancy.store import TenancyStore
+
+
+class ConnectionEditor:
+    """Edits connections. Their configurations must satisfy the release of their source."""
+
+    def __init__(
+        self, tenants: TenancyStore, registry: RegistryStore, store: ConnectionStore
+    ) -> None:
+        self._tenants = tenants
+        self._registry = registry
+        self._store = store
+
+    def create(self, organization_id: str, new: NewConnection, stamp: Stamp) -> Connection:
+        """Stores a new connection. Raises `InvalidInput` and `InvalidConfig` with a pointer to each
+        field."""
+
+        def attempt() -> Connection:
+            source = self._named(organization_id, Role.SOURCE, new.source_id)
+            if new.destination_id:
+                self._named(organization_id, Role.DESTINATION, new.destination_id)
+            space = self._tenants.own_space(organization_id, new.space, "/space")
+            connection = new_connection(organization_id, new, space, stamp)
+            self._require_valid(connection, source)
+            return self._store.create_connection(connection, space, source.version)
+
+        return serially(attempt)
+
+    def change(
+        self,
+        organization_id: str,
+        connection_id: str,
+        patch: ConnectionPatch,
+        if_match: IfMatch,
+        now: datetime,
+    ) -> Connection:
+        """Stores an edit. Raises `NotFound`, `PreconditionFailed`, `InvalidInput` and
+        `InvalidConfig` with a pointer to each field, `Conflict` for a status that it can't become.
+        """
+
+        def attempt() -> Connection:
+            old = self._store.connection(organization_id, connection_id)
+            require_match(if_match, old.revision)
+            new = changed_connection(old, patch, now)
+            if new.destination_id and new.destination_id != old.destination_id:
+                self._named(organization_id, Role.DESTINATION, new.destination_id)
+            version = self.judging_version(old, new)
+            self._store.change_connection(old, new, version)
+            return new
+
+        return serially(attempt)
+
+    def delete(self, organization_id: str, connection_id: str, if_match: IfMatch) -> None:
+        """Deletes a connection; its source and its destination stay.
+
+        Raises `NotFound`, `PreconditionFailed`.
+        """
+        connection = self._store.connection(organization_id, connection_id)
+        space = self._tenants.own_space(organization_id, connection.space, "/space")
+        self._store.delete_connection(organization_id, connection_id, space, if_match)
+
+    def judging_version(self, old: Connection, new: Connection) -> str | None:
+        """The release of the source that judged the new configurations; None if they are as they
+        were. A connection that stops being a draft is judged, too. Raises `InvalidConfig`.
+        """
+        finished = old.status is Lifecycle.DRAFT is not new.status
+        if same(new.configurations, old.configurations) and not finished:
+            return None
+        source = self._named(new.organization_id, Role.SOURCE, new.source_id)
+        self._require_valid(new, source)
+        return source.version
+
+    def _require_valid(self, connection: Connection, source: Endpoint) -> None:
+        """A draft may be unfinished. Raises `InvalidConfig`."""
+        if connection.status is Lifecycle.DRAFT:
+            return
+        release = self._registry.release(source.integration_id, source.version)
+        if problems := recipe_of(release).configuration_problems(connection.configurations):
+            raise InvalidConfig(problems)
+
+    def _named(self, organization_id: str, role: Role, endpoint_id: str) -> Endpoint:
+        try:
+            return self._store.endpoint(organization_id, role, endpoint_id)
+        except NotFound:
+            raise InvalidInput.at(
+                f"/{role.value}_id", f"is no {role.value} of this organization"
+            ) from None

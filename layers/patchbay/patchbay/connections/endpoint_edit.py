@@ -1,0 +1,179 @@
+"""What a patch makes of an endpoint. Pure: nothing is read, opened, or stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from patchbay.connections.endpoint_values import (
+    changed_parts,
+    normalized,
+    revealed,
+    value_problems,
+)
+from patchbay.connections.installed_members import upgraded_members
+from patchbay.connections.model import Endpoint, EndpointPatch, OwnershipMode
+from patchbay.platform.errors import InvalidConfig, InvalidInput, Problem, SecretReentryRequired
+from patchbay.platform.revisions import merge_patch
+from patchbay.registry.manifest import read
+from patchbay.registry.model import Release
+from patchbay.registry.recipes import recipe_of
+
+MAX_NAMED_CONNECTIONS = 20
+"""Connections of an endpoint that a response names."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointEdit:
+    """An endpoint before and after a patch. It may be stored only if `require_valid` passes."""
+
+    old: Endpoint
+    endpoint: Endpoint
+    """The endpoint after the patch."""
+    release: Release
+    problems: list[Problem]
+    """What the release refuses; pointers lead into the patch."""
+    changed: list[str]
+    """The parts of the binding that differ: the secrets would be sent elsewhere."""
+    entered: dict[str, str] = field(repr=False)
+    """New secrets."""
+    kept: list[str]
+    """The names of stored secrets that stay."""
+    reference_entered: bool
+    """Whether the patch gives the reference to the secrets, or removes it."""
+    invalid_connections: Mapping[str, list[Problem]] = field(default_factory=dict)
+    """By their ids, the connections whose configurations the new release refuses."""
+
+    @property
+    def upgrades(self) -> bool:
+        return self.release.version != self.old.version
+
+    @property
+    def secrets_to_enter(self) -> list[str]:
+        """The secrets that the patch keeps although it changes where they are sent."""
+        return self.kept if self.changed else []
+
+    @property
+    def reference_to_enter(self) -> bool:
+        """Whether the patch keeps the reference although it changes where its secrets are sent."""
+        kept = self.endpoint.secret_ref is not None and not self.reference_entered
+        return kept and bool(self.changed)
+
+    @property
+    def changes_secrets(self) -> bool:
+        """Whether the stored secrets are written or deleted."""
+        return bool(self.changed or self.entered) or self.kept != self.old.secrets_set
+
+    @property
+    def reseals_kept(self) -> bool:
+        """Whether stored secrets are opened, to be sealed again with others or without some."""
+        return bool(self.kept) and self.changes_secrets
+
+    def require_valid(self) -> None:
+        """Raises `InvalidConfig` and `SecretReentryRequired`."""
+        if problems := [*self.problems, *upgrade_problems(self.invalid_connections)]:
+            raise InvalidConfig(problems)
+        pointers = [f"/secrets/{name}" for name in self.secrets_to_enter]
+        if self.reference_to_enter:
+            pointers.append("/secret_ref")
+        if pointers:
+            raise SecretReentryRequired(pointers, self.changed)
+
+
+def edited(
+    old: Endpoint,
+    patch: EndpointPatch,
+    release: Release,
+    now: datetime,
+    variables: Mapping[str, Any] | None = None,
+) -> EndpointEdit:
+    """The edit that a patch comes to, with `release` as the endpoint's release.
+
+    `variables`, if given, replace the old ones instead of those of the patch. The dependencies stay
+    as they were, and no connections are looked at. Raises `InvalidInput` for a null name.
+    """
+    upgrades = release.version != old.version
+    manifest = read(release.manifest)
+    merged = _merged_variables(old, patch) if variables is None else variables
+    if upgrades or variables is not None:
+        merged = {**manifest.defaults, **merged}
+    merged = normalized(merged, release.variables_schema)
+    entered, kept = revealed(patch.secrets or {}), _kept_secrets(old, patch)
+    reference_entered = "secret_ref" in patch.model_fields_set
+    secret_ref = patch.secret_ref if reference_entered else old.secret_ref
+    problems = value_problems(release, merged, entered, kept, secret_ref)
+    if old.role not in manifest.roles:
+        problems.insert(0, Problem("/version", "has not this role"))
+    binding = old.binding if problems else recipe_of(release).binding(release.id, merged)
+    endpoint = old.model_copy(
+        update={
+            **_plain_changes(patch),
+            "version": release.version,
+            "category": manifest.category,
+            "variables": merged,
+            "secrets_set": sorted([*kept, *entered]),
+            "secret_ref": secret_ref,
+            "secrets_entered_at": _entered_at(old, secret_ref, kept, entered, now),
+            "members": upgraded_members(old.members, manifest.members) if upgrades else old.members,
+            "binding": binding,
+            "updated_at": now,
+            "revision": old.revision + 1,
+        }
+    )
+    return EndpointEdit(
+        old=old,
+        endpoint=endpoint,
+        release=release,
+        problems=problems,
+        changed=changed_parts(old.binding, binding),
+        entered=entered,
+        kept=kept,
+        reference_entered=reference_entered,
+    )
+
+
+def upgrade_problems(invalid: Mapping[str, list[Problem]]) -> list[Problem]:
+    """Why an upgrade is refused that would make configurations of connections invalid."""
+    return [
+        Problem(
+            "/version",
+            f"takes no longer the configurations of {connection_id}: "
+            + "; ".join(f"{p.pointer} {p.message}" for p in problems),
+        )
+        for connection_id, problems in list(invalid.items())[:MAX_NAMED_CONNECTIONS]
+    ]
+
+
+def _merged_variables(old: Endpoint, patch: EndpointPatch) -> dict[str, Any]:
+    reset = "variables" in patch.model_fields_set and patch.variables is None
+    return {} if reset else merge_patch(old.variables, patch.variables or {})
+
+
+def _kept_secrets(old: Endpoint, patch: EndpointPatch) -> list[str]:
+    if "secrets" in patch.model_fields_set and patch.secrets is None:
+        return []
+    return [name for name in old.secrets_set if name not in (patch.secrets or {})]
+
+
+def _entered_at(
+    old: Endpoint,
+    secret_ref: str | None,
+    kept: Sequence[str],
+    entered: Mapping[str, str],
+    now: datetime,
+) -> datetime | None:
+    """When the newest of the secrets, or the reference to them, was entered."""
+    if entered or (secret_ref and secret_ref != old.secret_ref):
+        return now
+    return old.secrets_entered_at if kept or secret_ref else None
+
+
+def _plain_changes(patch: EndpointPatch) -> dict[str, Any]:
+    """The fields that a patch may change as they are; null resets."""
+    names = {"name", "environment", "external_account_id", "ownership_mode"}
+    changes = {name: getattr(patch, name) for name in names & patch.model_fields_set}
+    if "name" in changes and changes["name"] is None:
+        raise InvalidInput.at("/name", "is required")
+    if "ownership_mode" in changes and changes["ownership_mode"] is None:
+        changes["ownership_mode"] = OwnershipMode.MANAGED
+    return changes

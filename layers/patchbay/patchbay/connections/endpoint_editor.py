@@ -1,0 +1,268 @@
+"""Changes, upgrades, and deletes sources and destinations.
+
+An edit is accepted, then stored; `accept` and `store_accepted` are two steps so that what was
+accepted can be tested in between.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from patchbay.checks.roles import Role
+from patchbay.connections.endpoint_edit import (
+    MAX_NAMED_CONNECTIONS,
+    EndpointEdit,
+    edited,
+    upgrade_problems,
+)
+from patchbay.connections.keys import key_of, secret_key
+from patchbay.connections.model import (
+    EditReport,
+    Endpoint,
+    EndpointPatch,
+    InvalidConnection,
+    Lifecycle,
+)
+from patchbay.connections.release_finder import ReleaseFinder
+from patchbay.connections.store import ConnectionStore, SecretChange
+from patchbay.connections.vault import SecretScope, Vault
+from patchbay.platform.dynamodb import Delete, Put
+from patchbay.platform.errors import (
+    Conflict,
+    EditFailedTest,
+    InvalidConfig,
+    PreconditionFailed,
+    Problem,
+    SecretsLost,
+)
+from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.platform.validation import FieldError
+from patchbay.registry.model import Release
+from patchbay.registry.recipes import recipe_of
+from patchbay.registry.store import RegistryStore
+
+type OpenSecrets = Callable[[], dict[str, str]]
+"""Opens the secrets that an endpoint would have; raises what `Vault.secrets_of` raises."""
+
+
+class Tested(Protocol):
+    """The report of a test; as JSON it is the `details.test` of an edit that is refused."""
+
+    @property
+    def succeeded(self) -> bool: ...
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
+
+
+type TestOf[T: Tested] = Callable[[Endpoint, Release, OpenSecrets], T]
+"""Tests an endpoint as it would be; nothing of it is stored. The check engine can."""
+
+
+class EndpointEditor:
+    """Edits endpoints, with their secrets, as long as nobody else changes them in between."""
+
+    def __init__(self, registry: RegistryStore, store: ConnectionStore, vault: Vault) -> None:
+        self._registry = registry
+        self._releases = ReleaseFinder(registry)
+        self._store = store
+        self._vault = vault
+
+    def change(
+        self,
+        organization_id: str,
+        role: Role,
+        endpoint_id: str,
+        patch: EndpointPatch,
+        if_match: IfMatch,
+        now: datetime,
+    ) -> Endpoint:
+        """Stores an edit. Raises `NotFound`, `PreconditionFailed`, and as `accept`; `SecretsLost`
+        if stored secrets must be opened and can't be."""
+
+        def attempt() -> EndpointEdit:
+            old = self._store.endpoint(organization_id, role, endpoint_id)
+            require_match(if_match, old.revision)
+            edit = self.accept(old, patch, now)
+            self._store.replace_endpoint(old, edit.endpoint, self.secret_change(edit, now))
+            return edit
+
+        edit = serially(attempt)
+        self._release_old(edit, now)
+        return edit.endpoint
+
+    def change_tested[T: Tested](
+        self,
+        organization_id: str,
+        role: Role,
+        endpoint_id: str,
+        patch: EndpointPatch,
+        if_match: IfMatch,
+        test: TestOf[T],
+        now: datetime,
+    ) -> tuple[Endpoint, T]:
+        """As `change`, but stores the edit only if a test of it succeeds.
+
+        Raises `EditFailedTest` with the report, and as `store_accepted`.
+        """
+        old = self._store.endpoint(organization_id, role, endpoint_id)
+        require_match(if_match, old.revision)
+        edit = self.accept(old, patch, now)
+        report = test(edit.endpoint, edit.release, lambda: self.secrets_after(edit, now))
+        if not report.succeeded:
+            raise EditFailedTest(report.model_dump(mode="json"))
+        return self.store_accepted(edit, if_match, now), report
+
+    def preview(
+        self,
+        organization_id: str,
+        role: Role,
+        endpoint_id: str,
+        patch: EndpointPatch,
+        now: datetime,
+    ) -> EditReport:
+        """What an edit, such as an upgrade, would come to. Raises `NotFound`."""
+        edit = self.prepare(self._store.endpoint(organization_id, role, endpoint_id), patch, now)
+        to_enter = edit.secrets_to_enter
+        if not edit.problems and not to_enter and edit.reseals_kept:
+            to_enter = self._lost_secrets(edit, now)
+        invalid = edit.invalid_connections
+        return EditReport(
+            version=edit.endpoint.version,
+            valid=not (edit.problems or to_enter or edit.reference_to_enter or invalid),
+            errors=_field_errors(edit.problems),
+            secrets_to_enter=to_enter,
+            secret_ref_to_enter=edit.reference_to_enter,
+            connections=[
+                InvalidConnection(id=connection_id, errors=_field_errors(problems))
+                for connection_id, problems in list(invalid.items())[:MAX_NAMED_CONNECTIONS]
+            ],
+        )
+
+    def prepare(
+        self,
+        old: Endpoint,
+        patch: EndpointPatch,
+        now: datetime,
+        variables: Mapping[str, Any] | None = None,
+    ) -> EndpointEdit:
+        """The edit that a patch comes to, valid or not. `variables` replace the old ones, if given.
+
+        Raises `InvalidInput` for a version that can't be used, `ReferenceDenied` for the secret of
+        another organization.
+        """
+        release = self._registry.release(old.integration_id, old.version)
+        if patch.version is not None:
+            release = self._releases.upgrade(old, patch.version, now)
+        if patch.secret_ref is not None:
+            self._vault.require_own_reference(patch.secret_ref, old.organization_id)
+        edit = edited(old, patch, release, now, variables)
+        if edit.upgrades:
+            organization_id = old.organization_id
+            dependencies = self._releases.dependencies(organization_id, release, now)
+            edit.endpoint.dependencies = dependencies
+        return replace(edit, invalid_connections=self._invalid_connections(old, release))
+
+    def accept(
+        self,
+        old: Endpoint,
+        patch: EndpointPatch,
+        now: datetime,
+        variables: Mapping[str, Any] | None = None,
+    ) -> EndpointEdit:
+        """An edit that may be stored.
+
+        Raises as `prepare`; `InvalidConfig` for values that the release refuses, and for an upgrade
+        that makes configurations of connections invalid; `SecretReentryRequired` if secrets that
+        are kept would be sent elsewhere.
+        """
+        edit = self.prepare(old, patch, now, variables)
+        edit.require_valid()
+        return edit
+
+    def store_accepted(self, edit: EndpointEdit, if_match: IfMatch, now: datetime) -> Endpoint:
+        """Stores exactly what was accepted.
+
+        Raises `PreconditionFailed` or, without If-Match, `Conflict` if the endpoint was changed
+        since; `InvalidConfig` if a connection was changed so that an upgrade makes it invalid.
+        """
+        old = edit.old
+
+        def attempt() -> None:
+            current = self._store.endpoint(old.organization_id, old.role, old.id)
+            if current.revision != old.revision:
+                raise PreconditionFailed if if_match else _changed_since()
+            if invalid := self._invalid_connections(current, edit.release):
+                raise InvalidConfig(upgrade_problems(invalid))
+            secrets = self.secret_change(edit, now)
+            self._store.replace_endpoint(current, edit.endpoint, secrets)
+
+        serially(attempt)
+        self._release_old(edit, now)
+        return edit.endpoint
+
+    def secrets_after(self, edit: EndpointEdit, now: datetime) -> dict[str, str]:
+        """The secrets that the endpoint would have: those that are kept and entered, or those that
+        it refers to. Raises as `Vault.secrets_of`."""
+        new = edit.endpoint
+        if new.secret_ref is not None:
+            return self._vault.secrets_of(new, edit.release, new.binding, now)
+        if not edit.kept:
+            return edit.entered
+        try:
+            # They are sent where they always were, or the edit would not have been accepted.
+            stored = self._vault.secrets_of(edit.old, edit.release, edit.old.binding, now)
+        except SecretsLost:
+            raise SecretsLost(edit.kept) from None
+        return {name: stored[name] for name in edit.kept} | edit.entered
+
+    def secret_change(self, edit: EndpointEdit, now: datetime) -> SecretChange:
+        """The writes that seal the secrets of an accepted edit; none if they stay as they are.
+
+        Raises `SecretsLost`.
+        """
+        if not edit.changes_secrets:
+            return SecretChange()
+        if not edit.entered and not edit.kept:
+            return SecretChange([Delete(secret_key(edit.old.organization_id, edit.old.id))])
+        scope = SecretScope.of(edit.endpoint, edit.endpoint.binding)
+        sealed = self._vault.sealed(scope, self.secrets_after(edit, now), now)
+        return SecretChange([Put(sealed), key_of(sealed)], sorted(edit.entered))
+
+    def delete(
+        self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch, now: datetime
+    ) -> None:
+        """Raises `NotFound`, `PreconditionFailed`, `Conflict` IN_USE."""
+        gone = self._store.delete_endpoint(organization_id, role, endpoint_id, if_match)
+        self._registry.let_go(gone.integration_id, gone.version, now)
+
+    def _release_old(self, edit: EndpointEdit, now: datetime) -> None:
+        if edit.upgrades:
+            self._registry.let_go(edit.old.integration_id, edit.old.version, now)
+
+    def _invalid_connections(self, old: Endpoint, release: Release) -> dict[str, list[Problem]]:
+        """The connections of a source that another release would refuse, unless they are drafts."""
+        if old.role is not Role.SOURCE or release.version == old.version:
+            return {}
+        return {
+            connection.id: problems
+            for connection in self._store.users(old.organization_id, old.id)
+            if connection.status is not Lifecycle.DRAFT
+            and (problems := recipe_of(release).configuration_problems(connection.configurations))
+        }
+
+    def _lost_secrets(self, edit: EndpointEdit, now: datetime) -> list[str]:
+        """Secrets that an edit keeps and that can't be opened any more."""
+        try:
+            self.secrets_after(edit, now)
+        except SecretsLost as lost:
+            return list(lost.names)
+        return []
+
+
+def _changed_since() -> Conflict:
+    return Conflict("The endpoint was changed while this edit was tested: nothing was stored.")
+
+
+def _field_errors(problems: list[Problem]) -> list[FieldError]:
+    return [FieldError(pointer=p.pointer, message=p.message) for p in problems]

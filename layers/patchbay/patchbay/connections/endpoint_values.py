@@ -1,0 +1,72 @@
+"""The variables and secrets that an endpoint is given, and what is wrong with them. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import SecretStr
+
+from patchbay.connections.model import MAX_VALUES_BYTES
+from patchbay.connections.secret_rules import secret_problems
+from patchbay.platform.errors import Problem
+from patchbay.platform.json_schema import document_problems, with_defaults
+from patchbay.platform.strict_json import same
+from patchbay.platform.validation import excess
+from patchbay.registry.model import Release
+
+
+def normalized(variables: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables with the defaults of their schema, and host names in one spelling: lower case,
+    without the dot of the root."""
+    hosts = {
+        name
+        for name, rule in schema.get("properties", {}).items()
+        if isinstance(rule, dict) and rule.get("format") == "hostname"
+    }
+    return {
+        name: value.lower().removesuffix(".") if name in hosts and isinstance(value, str) else value
+        for name, value in with_defaults(variables, schema).items()
+    }
+
+
+def value_problems(
+    release: Release,
+    variables: Mapping[str, Any],
+    entered: Mapping[str, str],
+    kept: Sequence[str],
+    secret_ref: str | None,
+) -> list[Problem]:
+    """Why a release does not accept these variables, secrets, and reference.
+
+    `entered` are new secrets, `kept` the names of those that stay. Pointers lead into the body of a
+    create or an edit.
+    """
+    names = [*kept, *entered]
+    return [
+        *size_problems(variables, "/variables"),
+        *document_problems(variables, release.variables_schema, "/variables"),
+        *secret_problems(names, entered, release),
+        *_exclusion_problems(secret_ref, names),
+    ]
+
+
+def size_problems(values: Mapping[str, Any], at: str) -> list[Problem]:
+    """Each of many patches may be small, and their sum may still be too large for an item."""
+    message = excess(values, MAX_VALUES_BYTES)
+    return [Problem(at, message)] if message else []
+
+
+def revealed(secrets: Mapping[str, SecretStr | None]) -> dict[str, str]:
+    """The values of secrets by their names, without those that are null."""
+    return {name: value.get_secret_value() for name, value in secrets.items() if value is not None}
+
+
+def changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The parts of a binding that differ as JSON: secrets are sealed for its exact text."""
+    return sorted(name for name in new if not same(new[name], old.get(name)))
+
+
+def _exclusion_problems(secret_ref: str | None, names: Sequence[str]) -> list[Problem]:
+    if secret_ref is None or not names:
+        return []
+    message = 'excludes secrets; an edit can remove the stored ones by "secrets": null'
+    return [Problem("/secret_ref", message)]

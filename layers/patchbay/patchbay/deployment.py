@@ -1,0 +1,510 @@
+"""The one place that wires: every store and use case of a deployment, from its settings.
+
+Each is a property, built when it is first used, and its module is imported then: a function takes
+what it needs, and pays for nothing else (ADR 29). A Lambda process serves one request at a time,
+and two threads that race here only build the same thing twice.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from patchbay.platform.clock import utc_now
+from patchbay.platform.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from patchbay.alerts.channel_sender import ChannelSender
+    from patchbay.alerts.evaluator import Evaluator
+    from patchbay.alerts.notifier import Notifier
+    from patchbay.alerts.outbox import Outbox
+    from patchbay.alerts.queue import NotificationQueue
+    from patchbay.alerts.rule_editor import RuleEditor
+    from patchbay.alerts.rule_store import RuleStore
+    from patchbay.alerts.store import AlertStore
+    from patchbay.alerts.watched_connections import WatchedConnections
+    from patchbay.alerts.webhook_secrets import WebhookVault
+    from patchbay.connection_tests.history import TestHistory
+    from patchbay.connection_tests.on_demand import OnDemandTests
+    from patchbay.connection_tests.queued_test_runner import QueuedTestRunner
+    from patchbay.connection_tests.reader import TestReader
+    from patchbay.connection_tests.recorder import TestRecorder
+    from patchbay.connection_tests.tester import Tester
+    from patchbay.connections.connection_editor import ConnectionEditor
+    from patchbay.connections.endpoint_creator import EndpointCreator
+    from patchbay.connections.endpoint_editor import EndpointEditor
+    from patchbay.connections.health_state import AutoDisable
+    from patchbay.connections.operations import ConnectionOperations
+    from patchbay.connections.store import ConnectionStore
+    from patchbay.connections.vault import Vault
+    from patchbay.egress.guard import EgressGuard
+    from patchbay.egress.policy import EgressPolicy
+    from patchbay.health.bus_intake import BusIntake
+    from patchbay.health.connection_overview import ConnectionOverview
+    from patchbay.health.folding import CountFolder
+    from patchbay.health.organization_overview import OrganizationOverview
+    from patchbay.health.store import EventStore
+    from patchbay.monitors.announcer import Announcer
+    from patchbay.monitors.dispatcher import Dispatcher
+    from patchbay.monitors.store import MonitorStore
+    from patchbay.monitors.sweep_queue import SweepQueue
+    from patchbay.monitors.sweeper import Sweeper
+    from patchbay.platform.audit import AuditTrail
+    from patchbay.platform.clock import Clock
+    from patchbay.platform.cursor import CursorSeal
+    from patchbay.platform.dynamodb import ReadAhead, Table
+    from patchbay.platform.idempotency import Idempotency
+    from patchbay.platform.limits import Limit, Limiter
+    from patchbay.platform.lists import Lists
+    from patchbay.registry.authoring import IntegrationAuthoring
+    from patchbay.registry.store import RegistryStore
+    from patchbay.tenancy.access import Permission, Principal
+    from patchbay.tenancy.authentication import Authenticator
+    from patchbay.tenancy.model import Space
+    from patchbay.tenancy.store import TenancyStore
+
+
+class Deployment:
+    """What one function works with.
+
+    `at_start` names what every request needs: in Lambda it is built while the function initializes,
+    on a whole CPU; elsewhere it is built when it is used, as everything else is. Any property
+    raises `SettingError` if the function's environment lacks a variable.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        clock: Clock = utc_now,
+        at_start: tuple[str, ...] = (),
+    ) -> None:
+        self.settings = Settings(environ)
+        self.clock = clock
+        if "AWS_LAMBDA_FUNCTION_NAME" in environ:
+            for name in at_start:
+                getattr(self, name)
+
+    # ---------------------------------------------------------------- platform
+
+    @cached_property
+    def integrations(self) -> Table:
+        from patchbay.platform.dynamodb import Table
+
+        return Table(self.settings.integrations_table)
+
+    @cached_property
+    def events(self) -> Table:
+        from patchbay.platform.dynamodb import Table
+
+        return Table(self.settings.events_table)
+
+    @cached_property
+    def cursor_seal(self) -> CursorSeal:
+        from patchbay.platform.cursor import CursorSeal
+
+        return CursorSeal(self.integrations)
+
+    @cached_property
+    def lists(self) -> Lists:
+        from patchbay.platform.lists import Lists
+
+        return Lists(self.integrations, self.cursor_seal)
+
+    @cached_property
+    def idempotency(self) -> Idempotency:
+        from patchbay.platform.idempotency import Idempotency
+
+        return Idempotency(self.integrations)
+
+    @cached_property
+    def audit_trail(self) -> AuditTrail:
+        from patchbay.platform.audit import AuditTrail
+
+        return AuditTrail(self.integrations)
+
+    # ---------------------------------------------------------------- tenancy
+
+    def admit(
+        self, context: Mapping[str, Any], permission: str, organization_id: str | None
+    ) -> Principal:
+        """Who calls, by the authorizer's context; see `tenancy.access.admit`."""
+        from patchbay.tenancy.access import admit
+
+        return admit(context, permission, organization_id)
+
+    def space_for(self, caller: Principal, permission: Permission, slug: str) -> Space:
+        """The space of a slug, if the caller may do this to it; see `TenancyStore.space_for`."""
+        return self.tenants.space_for(caller, permission, slug)
+
+    @cached_property
+    def tenants(self) -> TenancyStore:
+        from patchbay.tenancy.store import TenancyStore
+
+        return TenancyStore(self.integrations)
+
+    @cached_property
+    def authenticator(self) -> Authenticator:
+        from patchbay.tenancy.authentication import Authenticator, token_reader
+        from patchbay.tenancy.request_rates import RequestRates
+
+        rates = RequestRates(self.settings.requests_per_minute)
+        return Authenticator(self.tenants, token_reader(self.settings), rates)
+
+    # ---------------------------------------------------------------- egress
+
+    @cached_property
+    def egress_policy(self) -> EgressPolicy:
+        from patchbay.egress.policy import EgressPolicy
+
+        return EgressPolicy.parse(self.settings.egress_allow, self.settings.own_host_names)
+
+    @cached_property
+    def guard(self) -> EgressGuard:
+        """For requests, which exclude the host name that they were called by."""
+        from patchbay.egress.guard import EgressGuard
+        from patchbay.egress.nameservers import Nameservers
+
+        return EgressGuard(self.egress_policy, nameservers=Nameservers(self.settings.dns_resolver))
+
+    # ---------------------------------------------------------------- registry
+
+    @cached_property
+    def registry(self) -> RegistryStore:
+        from patchbay.registry.store import RegistryStore
+
+        return RegistryStore(self.integrations)
+
+    @cached_property
+    def authoring(self) -> IntegrationAuthoring:
+        from patchbay.registry.authoring import IntegrationAuthoring
+
+        return IntegrationAuthoring(self.registry, self.tenants)
+
+    # ---------------------------------------------------------------- connections
+
+    @cached_property
+    def connections(self) -> ConnectionStore:
+        from patchbay.connections.store import ConnectionStore
+
+        return ConnectionStore(self.integrations)
+
+    @cached_property
+    def vault(self) -> Vault:
+        from patchbay.connections.vault import Vault
+
+        return Vault(self.integrations, self.settings.vault_key_id)
+
+    @cached_property
+    def endpoint_creator(self) -> EndpointCreator:
+        from patchbay.connections.endpoint_creator import EndpointCreator
+
+        return EndpointCreator(self.registry, self.connections, self.vault)
+
+    @cached_property
+    def endpoint_editor(self) -> EndpointEditor:
+        from patchbay.connections.endpoint_editor import EndpointEditor
+
+        return EndpointEditor(self.registry, self.connections, self.vault)
+
+    @cached_property
+    def connection_editor(self) -> ConnectionEditor:
+        from patchbay.connections.connection_editor import ConnectionEditor
+
+        return ConnectionEditor(self.tenants, self.registry, self.connections)
+
+    @cached_property
+    def operations(self) -> ConnectionOperations:
+        from patchbay.connections.operations import ConnectionOperations
+
+        return ConnectionOperations(
+            self.endpoint_creator,
+            self.endpoint_editor,
+            self.connection_editor,
+            self.tenants,
+            self.registry,
+            self.connections,
+            self.vault,
+        )
+
+    # ---------------------------------------------------------------- health
+
+    @cached_property
+    def event_store(self) -> EventStore:
+        from patchbay.health.store import EventStore
+
+        return EventStore(self.events, self.settings.raw_event_days)
+
+    @cached_property
+    def connection_overview(self) -> ConnectionOverview:
+        from patchbay.health.connection_overview import ConnectionOverview
+
+        return ConnectionOverview(self.integrations)
+
+    @cached_property
+    def organization_overview(self) -> OrganizationOverview:
+        from patchbay.health.organization_overview import OrganizationOverview
+
+        return OrganizationOverview(self.tenants, self.event_store)
+
+    @cached_property
+    def bus_intake(self) -> BusIntake:
+        from patchbay.health.bus_intake import BusIntake
+
+        return BusIntake(self.tenants, self.event_store)
+
+    @cached_property
+    def count_folder(self) -> CountFolder:
+        from patchbay.health.folding import CountFolder
+
+        return CountFolder(self.events, self.clock)
+
+    # ---------------------------------------------------------------- connection tests
+
+    @cached_property
+    def test_history(self) -> TestHistory:
+        from patchbay.connection_tests.history import TestHistory
+
+        return TestHistory(self.events, self.cursor_seal)
+
+    @cached_property
+    def test_reader(self) -> TestReader:
+        from patchbay.connection_tests.reader import TestReader
+
+        return TestReader(self.connections, self.test_history, self.clock)
+
+    @cached_property
+    def auto_disable(self) -> AutoDisable:
+        """When a connection is disabled for failing: only monitors do that."""
+        from patchbay.connections.health_state import NO_AUTO_DISABLE
+
+        return NO_AUTO_DISABLE
+
+    @cached_property
+    def test_recorder(self) -> TestRecorder:
+        from patchbay.connection_tests.recorder import TestRecorder
+
+        return TestRecorder(
+            self.connections, self.event_store, self.test_history, self.clock, self.auto_disable
+        )
+
+    @cached_property
+    def tester(self) -> Tester:
+        from patchbay.connection_tests.tester import Tester
+
+        return Tester(
+            self.registry,
+            self.connections,
+            self.vault,
+            self.test_recorder,
+            self.clock,
+        )
+
+    @cached_property
+    def test_limiter(self) -> Limiter:
+        from patchbay.platform.limits import Limiter
+
+        return Limiter(self.integrations, "tests")
+
+    @cached_property
+    def test_limit(self) -> Limit:
+        from patchbay.platform.limits import Limit
+
+        return Limit(self.settings.tests_per_minute, self.settings.tests_in_flight)
+
+    def on_demand_tests(self, domain_name: str) -> OnDemandTests:
+        """For one request; `domain_name` is the API's host name that it was called by."""
+        from patchbay.connection_tests.on_demand import OnDemandTests
+        from patchbay.connection_tests.queue import TestQueue
+
+        return OnDemandTests(
+            self.tester,
+            self.connections,
+            self.test_history,
+            self.test_limiter,
+            self.test_limit,
+            TestQueue(self.settings.test_queue_url),
+            self.guard.excluding([domain_name]),
+            domain_name,
+            self.clock,
+        )
+
+    @cached_property
+    def queued_test_runner(self) -> QueuedTestRunner:
+        from patchbay.connection_tests.queued_test_runner import QueuedTestRunner
+
+        api_host, guard = self.settings.api_host, self.guard
+        return QueuedTestRunner(
+            self.tester,
+            self.test_recorder,
+            self.test_history,
+            self.test_limiter,
+            lambda domain_name: guard.excluding([domain_name, api_host]),
+            self.clock,
+        )
+
+    # ---------------------------------------------------------------- monitors
+
+    @cached_property
+    def monitors(self) -> MonitorStore:
+        from patchbay.monitors.store import MonitorStore
+
+        return MonitorStore(self.integrations)
+
+    @cached_property
+    def sweep_queue(self) -> SweepQueue:
+        from patchbay.monitors.sweep_queue import SweepQueue
+
+        return SweepQueue(self.settings.monitor_queue_url)
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        from patchbay.monitors.dispatcher import Dispatcher
+
+        return Dispatcher(self.monitors, self.sweep_queue, self.settings.monitor_lanes)
+
+    @cached_property
+    def announcer(self) -> Announcer:
+        from patchbay.monitors.announcer import Announcer
+
+        return Announcer(self.integrations, self.settings.integration_bus)
+
+    # ---------------------------------------------------------------- alerts
+
+    @cached_property
+    def alert_rules(self) -> RuleStore:
+        from patchbay.alerts.rule_store import RuleStore
+
+        return RuleStore(self.integrations)
+
+    @cached_property
+    def alerts(self) -> AlertStore:
+        from patchbay.alerts.store import AlertStore
+
+        return AlertStore(self.integrations)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        from patchbay.alerts.outbox import Outbox
+
+        return Outbox(self.integrations)
+
+    @cached_property
+    def webhook_vault(self) -> WebhookVault:
+        from patchbay.alerts.webhook_secrets import WebhookVault
+
+        return WebhookVault(self.vault)
+
+    @cached_property
+    def alert_topics(self) -> frozenset[str]:
+        from patchbay.alerts.channels import allowed_topics
+
+        return allowed_topics(self.settings.alert_topic_arns)
+
+    @cached_property
+    def watched_connections(self) -> WatchedConnections:
+        from patchbay.alerts.watched_connections import WatchedConnections
+
+        return WatchedConnections(self.integrations)
+
+    @cached_property
+    def rule_editor(self) -> RuleEditor:
+        from patchbay.alerts.rule_editor import RuleEditor
+
+        return RuleEditor(
+            self.alert_rules,
+            self.watched_connections,
+            self.webhook_vault,
+            self.egress_policy,
+            self.alert_topics,
+        )
+
+    @cached_property
+    def notification_queue(self) -> NotificationQueue:
+        from patchbay.alerts.queue import NotificationQueue
+
+        return NotificationQueue(self.settings.notification_queue_url)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        from patchbay.alerts.evaluator import Evaluator
+
+        return Evaluator(
+            self.alert_rules,
+            self.alerts,
+            self.watched_connections,
+            self.event_store,
+            self.tenants,
+            self.notification_queue.wake,
+        )
+
+    @cached_property
+    def channel_sender(self) -> ChannelSender:
+        from patchbay.alerts.channel_sender import ChannelSender
+
+        own_host = [self.settings.api_host]
+        return ChannelSender(
+            self.webhook_vault,
+            self.guard.excluding(own_host),
+            self.egress_policy.excluding(own_host),
+            self.alert_topics,
+            self.settings.integration_bus,
+        )
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        from patchbay.alerts.notifier import Notifier
+
+        return Notifier(self.alert_rules, self.outbox, self.channel_sender, self.clock)
+
+
+class MonitorDeployment(Deployment):
+    """The same for the function that runs monitors: hundreds of connections at a time.
+
+    What a page of them needs is read together, so both tables read ahead. Its tests may disable a
+    connection, and nobody calls it by a host name.
+    """
+
+    @cached_property
+    def integrations(self) -> ReadAhead:
+        from patchbay.platform.dynamodb import ReadAhead
+
+        return ReadAhead(self.settings.integrations_table)
+
+    @cached_property
+    def events(self) -> ReadAhead:
+        from patchbay.platform.dynamodb import ReadAhead
+
+        return ReadAhead(self.settings.events_table)
+
+    @cached_property
+    def guard(self) -> EgressGuard:
+        return super().guard.excluding([self.settings.api_host])
+
+    @cached_property
+    def auto_disable(self) -> AutoDisable:
+        from patchbay.connections.health_state import AutoDisable
+
+        return AutoDisable(self.settings.auto_disable_failures, self.settings.auto_disable_days)
+
+    @cached_property
+    def sweeper(self) -> Sweeper:
+        from patchbay.monitors.canary import CanaryTarget
+        from patchbay.monitors.page_preparer import PagePreparer
+        from patchbay.monitors.sweeper import Sweeper
+
+        preparer = PagePreparer(
+            self.integrations,
+            self.events,
+            self.tester,
+            self.test_recorder,
+            self.test_history,
+            self.guard,
+            self.announcer.announce,
+            self.clock,
+        )
+        canary = CanaryTarget(self.settings.monitor_canary, self.guard)
+        return Sweeper(self.monitors, preparer, self.sweep_queue, canary)

@@ -1,0 +1,214 @@
+"""The tests of a page of monitored connections: read together, recorded together.
+
+A page of 250 tests costs three rounds of batch reads instead of a thousand single ones. The stores
+that read are the same that serve a single test: they find their items read ahead.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
+from patchbay.connection_tests.changes import PassedTest
+from patchbay.connection_tests.history import TestHistory, TestRecord
+from patchbay.connection_tests.identity import TestIdentity, TestSubject
+from patchbay.connection_tests.recorder import FinishedTest, TestRecorder, TestToRecord
+from patchbay.connection_tests.tester import PreparedTest, Tester, TimeBudget
+from patchbay.connections.announcements import Announcement
+from patchbay.connections.health_state import HealthState, first_failure
+from patchbay.connections.keys import endpoint_key, secret_key
+from patchbay.connections.model import Connection
+from patchbay.connections.store import ConnectionStore
+from patchbay.connections.wheel import is_due
+from patchbay.egress.guard import EgressGuard
+from patchbay.monitors.reprobes import crash_report
+from patchbay.monitors.store import MemberPage
+from patchbay.platform.clock import Clock
+from patchbay.platform.dynamodb import Item, Key, ReadAhead
+from patchbay.platform.errors import NotFound, TemporarilyUnavailable
+from patchbay.platform.logging import log_exception
+from patchbay.registry.keys import release_key
+from patchbay.tenancy.store import organization_key, space_key
+
+_WRITERS: Final = 20
+
+type Announce = Callable[[Sequence[Announcement]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionTest:
+    """The monitored test of one connection. `prepared` is None if preparing it crashed."""
+
+    identity: TestIdentity
+    connection: Connection
+    prepared: PreparedTest | None
+    last_passed: PassedTest | None
+    tester: Tester
+    guard: EgressGuard
+    clock: Clock
+
+    @property
+    def connection_id(self) -> str:
+        return self.connection.id
+
+    @property
+    def targets(self) -> frozenset[str]:
+        parts = self.prepared.parts.values() if self.prepared else ()
+        return frozenset(
+            target for part in parts for target in part.endpoint.binding.get("destination", ())
+        )
+
+    @property
+    def first_failure(self) -> bool:
+        return first_failure(HealthState.decode(self.connection.state))
+
+    async def run(self, total_ms: int) -> FinishedTest:
+        if self.prepared is None:
+            return self.crashed()
+        budget = TimeBudget(total_ms, min(total_ms, DEFAULT_TIMEOUT_MS))
+        return await self.tester.run(self.prepared, self.guard, budget)
+
+    def crashed(self) -> FinishedTest:
+        now = self.clock()
+        fingerprint = self.prepared.fingerprint if self.prepared else None
+        return FinishedTest(self.connection, fingerprint, crash_report(), (), now, now)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPage:
+    """The prepared tests of a page, and where their results go."""
+
+    tests: Sequence[ConnectionTest]
+    recorder: TestRecorder
+    announce: Announce
+
+    def record(self, results: Sequence[FinishedTest]) -> None:
+        """Records the results, in the order of `tests`.
+
+        Raises `TemporarilyUnavailable` if some of them were not written.
+        """
+        if not self.tests:
+            return
+        finished = [
+            TestToRecord(test.identity, result, test.last_passed)
+            for test, result in zip(self.tests, results, strict=True)
+        ]
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            announcements = self.recorder.record_all(finished, trigger="monitor", spread=pool.map)
+        self.announce(announcements)
+
+
+class PagePreparer:
+    """Makes tests of the members of a page. Made once per process.
+
+    Both tables are the ones that the stores of tester and recorder use.
+    """
+
+    def __init__(
+        self,
+        integrations: ReadAhead,
+        events: ReadAhead,
+        tester: Tester,
+        recorder: TestRecorder,
+        history: TestHistory,
+        guard: EgressGuard,
+        announce: Announce,
+        clock: Clock,
+    ) -> None:
+        self._integrations = integrations
+        self._events = events
+        self._tester = tester
+        self._recorder = recorder
+        self._history = history
+        self._guard = guard
+        self._announce = announce
+        self._clock = clock
+
+    def prepare(self, members: MemberPage, minute: datetime) -> ConnectionPage:
+        """The tests of the members that are due at this minute.
+
+        1. Leave out connections that have left the wheel or changed their phase since the index was
+           read, and those whose space or organization is paused.
+        2. Leave out tests that are in the history, but repeat what follows from them: their writer
+           may have died before that.
+        """
+        due = list(self._due(self._integrations.get_all(members.keys).values(), minute))
+        identities = [
+            TestIdentity.scheduled(TestSubject.connection(one.organization_id, one.id), minute)
+            for one in due
+        ]
+        history_keys = [key for one in identities for key in self._history.keys_of(one)]
+        with ExitStack() as ahead:
+            found = ahead.enter_context(self._integrations.ahead(_keys_to_read(due)))
+            ahead.enter_context(self._events.ahead(history_keys))
+            ahead.enter_context(self._integrations.ahead(_release_keys(found.values())))
+            recorded: list[tuple[TestRecord, Connection | None]] = []
+            tests: list[ConnectionTest] = []
+            for connection, identity in zip(due, identities, strict=True):
+                if _is_paused(connection, found):
+                    continue
+                if record := self._history.record(identity):
+                    recorded.append((record, connection))
+                elif test := self._test(connection, identity):
+                    tests.append(test)
+        if recorded:
+            self._announce(self._recorder.follow_up(recorded))
+        return ConnectionPage(tests, self._recorder, self._announce)
+
+    def _due(self, items: Iterable[Item], minute: datetime) -> Iterator[Connection]:
+        for item in items:
+            try:
+                connection = ConnectionStore.of_item(item)
+            except Exception as error:
+                log_exception("connection not readable", error, connection=item["sk"])
+                continue
+            interval = connection.monitor.interval
+            if connection.is_monitored and is_due(connection.id, interval, minute):
+                yield connection
+
+    def _test(self, connection: Connection, identity: TestIdentity) -> ConnectionTest | None:
+        prepared: PreparedTest | None = None
+        try:
+            prepared = self._tester.prepare_connection(connection)
+        except TemporarilyUnavailable:
+            raise
+        except NotFound:
+            return None  # its endpoint has been deleted since it was read
+        except Exception as error:
+            # One connection that can't be prepared must not keep the others from their tests.
+            log_exception("test not prepared", error, connection=connection.id)
+        return ConnectionTest(
+            identity,
+            connection,
+            prepared,
+            self._history.last_passed(identity.subject, self._clock()),
+            self._tester,
+            self._guard,
+            self._clock,
+        )
+
+
+def _keys_to_read(due: Sequence[Connection]) -> Iterator[Key]:
+    """What tests read under keys that follow from their connections."""
+    for one in due:
+        organization_id = one.organization_id
+        yield organization_key(organization_id)
+        yield space_key(organization_id, one.space)
+        for endpoint_id in filter(None, (one.source_id, one.destination_id)):
+            yield endpoint_key(organization_id, endpoint_id)
+            yield secret_key(organization_id, endpoint_id)
+
+
+def _release_keys(items: Iterable[Item]) -> Iterator[Key]:
+    for item in items:
+        if "integration_id" in item and "version" in item:
+            yield release_key(item["integration_id"], item["version"])
+
+
+def _is_paused(connection: Connection, found: dict[Key, Item]) -> bool:
+    organization = found.get(organization_key(connection.organization_id), {})
+    space = found.get(space_key(connection.organization_id, connection.space), {})
+    return bool(organization.get("paused") or space.get("paused"))

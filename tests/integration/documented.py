@@ -1,0 +1,179 @@
+"""Requests that are made from the OpenAPI document: a new route is called without a line here.
+
+The document has an example of each body. Wherever the example, or the schema beside it, names
+something that belongs to somebody, the request names what the test has.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from local.openapi import DOCUMENT
+
+_DOCUMENT: dict[str, Any] = json.loads(DOCUMENT.read_text())
+_NEW = frozenset({"slug", "version"})
+"""Members of a body that name what is made."""
+_ID = re.compile(r"[a-z]{3}_[0-9A-Z]{26}")
+NEVER_MADE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    path: str
+    operation: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        name: str = self.operation["operationId"]
+        return name
+
+    @property
+    def parameters(self) -> list[str]:
+        return [p["name"] for p in self.operation.get("parameters", []) if p["in"] == "path"]
+
+    @property
+    def query(self) -> list[str]:
+        return [p["name"] for p in self.operation.get("parameters", []) if p["in"] == "query"]
+
+    @property
+    def required(self) -> list[str]:
+        """The query parameters that have to be given."""
+        parameters = self.operation.get("parameters", [])
+        return [p["name"] for p in parameters if p["in"] == "query" and p.get("required")]
+
+    @property
+    def has_body(self) -> bool:
+        return "requestBody" in self.operation
+
+    @property
+    def names_anything(self) -> bool:
+        return bool(self.parameters or self.required or self.has_body)
+
+    @property
+    def is_of_operators(self) -> bool:
+        return "`platform.admin`" in self.operation["description"]
+
+    @property
+    def status(self) -> int:
+        """Of its answer when all is well."""
+        return next(int(status) for status in self.operation["responses"] if status < "300")
+
+    @property
+    def gives(self) -> tuple[str, str] | None:
+        """Of a create, the path parameter that its answer gives to others, and the member."""
+        links = self.operation["responses"].get("201", {}).get("links", {})
+        for link in links.values():
+            for name, source in link["parameters"].items():
+                if source.startswith("$response.body#/"):
+                    return name, source.removeprefix("$response.body#/")
+        return None
+
+
+def _routes() -> Iterator[Route]:
+    for path, methods in _DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            if operation.get("security"):
+                yield Route(method.upper(), path, operation)
+
+
+ROUTES = list(_routes())
+"""All but those that are open to everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What requests name: path and query parameters, and members of bodies."""
+
+    names: Mapping[str, str]
+
+    @classmethod
+    def of(cls, names: Mapping[str, str]) -> "Names":
+        """With the other names that the same things have."""
+        integration = names["publisher"], names["integration_slug"]
+        return cls(
+            {
+                **names,
+                "tenantId": names["organization_id"],
+                "confirm": names["organization_id"],
+                "space": names["slug"],
+                "integration": "/".join(integration),
+                "integrationKey": ".".join(integration),
+                "secretRef": f"patchbay://{names['source_id']}",
+                "connectionId": names["connection_id"],
+            }
+        )
+
+    def and_(self, names: Mapping[str, str]) -> "Names":
+        return replace(self, names={**self.names, **names})
+
+    def path(self, route: Route) -> str:
+        """The route's path, with the query parameters that it can't do without."""
+        # Tests are numbered apart for each kind of what is tested.
+        [*_, tested] = re.findall(r"/(source|destination|connection)s/", f"/sources/{route.path}")
+        names = {**self.names, "test_id": self.names.get(f"{tested}_test_id", "")}
+        if "publisher" in route.parameters:
+            names["slug"] = names["integration_slug"]
+        unknown = {*route.parameters, *route.required} - set(names)
+        assert not unknown, f"no create of the document gives {unknown} of {route.path}"
+        query = "&".join(f"{name}={names[name]}" for name in route.required)
+        return route.path.format(**names) + (f"?{query}" if query else "")
+
+    def body(self, route: Route) -> dict[str, Any] | None:
+        """The example of the document, naming what is named here; None for a route without."""
+        if not route.has_body:
+            return None
+        content = route.operation["requestBody"]["content"]["application/json"]
+        body: dict[str, Any] = self._filled(content["example"], content["schema"])
+        return body
+
+    def _filled(self, value: Any, schema: dict[str, Any]) -> Any:
+        if isinstance(value, list):
+            items = {} if not (of := _variants(schema, value)) else of[0].get("items", {})
+            return [self._filled(one, items) for one in value]
+        if not isinstance(value, dict):
+            return value
+        filled = dict(value)
+        for variant in _variants(schema, value):
+            for name, inner in variant.get("properties", {}).items():
+                if name in self.names and name not in _NEW:
+                    filled[name] = self.names[name]
+                elif name in filled:
+                    filled[name] = self._filled(filled[name], inner)
+        return filled
+
+    def never_made(self) -> "Names":
+        """Names of the same form that nothing has."""
+        ids = {
+            name: f"{text.partition('_')[0]}_{NEVER_MADE}"
+            for name, text in self.names.items()
+            if _ID.fullmatch(text)
+        }
+        return Names.of(
+            ids
+            | {
+                "slug": "nowhere",
+                "workspaceId": "5e0125fe-4699-4e36-9fcc-54330afd1709",
+                "publisher": "nobody",
+                "integration_slug": "nothing",
+                "version": "1.0.0",
+                "number": "7",
+                "through": "7",
+            }
+        )
+
+
+def _variants(schema: dict[str, Any], value: Any) -> list[dict[str, Any]]:
+    """The schemas without references that this value may be of."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return _variants(_DOCUMENT["components"]["schemas"][name], value)
+    choices = schema.get("oneOf") or schema.get("anyOf")
+    if choices is None:
+        kind = schema.get("properties", {}).get("kind", {}).get("const")
+        of_this_kind = kind is None or not isinstance(value, dict) or value.get("kind") == kind
+        is_this_type = schema.get("type") == ("array" if isinstance(value, list) else "object")
+        return [schema] if of_this_kind and is_this_type else []
+    return [variant for choice in choices for variant in _variants(choice, value)]
