@@ -10,6 +10,9 @@ _OF_CATEGORY: Final[Mapping[CodeCategory, RequiredAction]] = {
     "config": RequiredAction.FIX_CONFIG,
     "auth": RequiredAction.REAUTHORIZE,
     "permission": RequiredAction.GRANT_PERMISSION,
+    "account": RequiredAction.FIX_ACCOUNT,
+    # Only the author of the integration can correct its requests.
+    "integration": RequiredAction.CONTACT_SUPPORT,
     "network": RequiredAction.WAIT,
     "policy": RequiredAction.FIX_CONFIG,
     "rate_limit": RequiredAction.WAIT,
@@ -22,6 +25,8 @@ _OF_CODE: Final[Mapping[Code, RequiredAction]] = {
     "secret_not_found": RequiredAction.REAUTHORIZE,
     # No later attempt will like the same certificate: the host or its certificate is wrong.
     "tls_error": RequiredAction.FIX_CONFIG,
+    # Who runs the firewall has to let the tests through.
+    "blocked_by_intermediary": RequiredAction.CONTACT_SUPPORT,
     # Who runs the server has to act: neither waiting nor a setting of ours renews a certificate.
     "certificate_expired": RequiredAction.CONTACT_SUPPORT,
     # The provider works, but not as the integration expects it to.

@@ -43,7 +43,8 @@ class TargetsSeen:
 
     @property
     def dialled(self) -> bool:
-        return self.report.passed or self.report.category not in _NEVER_DIALLED
+        answered = self.report.passed or self.report.code == "not_found"
+        return answered or self.report.category not in _NEVER_DIALLED
 
 
 def is_our_network(page: Iterable[TargetsSeen], canary: bool | None) -> bool:
