@@ -11,12 +11,14 @@ from patchbay.connections.model import RequiredAction
 CODES: tuple[Code, ...] = get_args(Code.__value__)
 
 EXPECTED = {
-    "fix_config": "config_invalid config_missing_field egress_blocked tls_error",
+    "fix_config": "config_invalid config_missing_field egress_blocked tls_error not_found",
     "reauthorize": "secret_not_found auth_invalid auth_expired auth_revoked",
     "grant_permission": "permission_denied scope_missing",
+    "fix_account": "payment_required account_locked address_not_allowed",
     "wait": "dns_error connection_refused connection_reset network_unreachable connect_timeout "
     "rate_limited provider_error provider_timeout",
     "contact_support": "certificate_expired unexpected_response response_too_large "
+    "request_rejected blocked_by_intermediary "
     "secret_store_unavailable budget_exhausted internal_error",
 }
 

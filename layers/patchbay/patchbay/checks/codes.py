@@ -1,5 +1,9 @@
 """The codes a step can fail with: whose move it is, whether trying again helps, and what to do.
 
+The category `account` is about the customer's account at the provider rather than the credential:
+no field of the endpoint is wrong. `integration` is about the request that the integration's author
+wrote: neither the customer nor the provider can change it, so its blame is unknown.
+
 The table is that of the design's section on checks. `describe` is its only reader.
 """
 
@@ -9,7 +13,16 @@ from typing import Literal
 
 type Blame = Literal["customer", "provider", "unknown", "platform"]
 type CodeCategory = Literal[
-    "config", "auth", "permission", "network", "policy", "rate_limit", "provider", "platform"
+    "config",
+    "auth",
+    "permission",
+    "account",
+    "integration",
+    "network",
+    "policy",
+    "rate_limit",
+    "provider",
+    "platform",
 ]
 type Code = Literal[
     "config_invalid",
@@ -20,6 +33,12 @@ type Code = Literal[
     "auth_revoked",
     "permission_denied",
     "scope_missing",
+    "payment_required",
+    "account_locked",
+    "address_not_allowed",
+    "not_found",
+    "request_rejected",
+    "blocked_by_intermediary",
     "dns_error",
     "connection_refused",
     "connection_reset",
@@ -124,7 +143,7 @@ _ROWS: tuple[CodeInfo, ...] = (
         "customer",
         "The credential may not do this",
         "The provider knows the credential but refuses this call: give it the missing permission "
-        "at the provider, or use one that has it.",
+        "or turn the API on for the account at the provider, or use a credential that has it.",
     ),
     CodeInfo(
         "scope_missing",
@@ -134,6 +153,60 @@ _ROWS: tuple[CodeInfo, ...] = (
         "The credential lacks a scope",
         "Of an API key, give it the missing scopes at the provider; of an account, connect it "
         "again and grant the scopes that the integration asks for.",
+    ),
+    CodeInfo(
+        "payment_required",
+        "account",
+        False,
+        "customer",
+        "The account at the provider has nothing left to spend",
+        "Waiting does not help. Add credit, pay the invoice, or choose a larger plan at the "
+        "provider, and test again.",
+    ),
+    CodeInfo(
+        "account_locked",
+        "account",
+        False,
+        "customer",
+        "The account at the provider is locked",
+        "The provider has locked, suspended, or closed the account or its user: have it opened "
+        "again there, then test again.",
+    ),
+    CodeInfo(
+        "address_not_allowed",
+        "account",
+        False,
+        "customer",
+        "The provider does not take calls from this address",
+        "The account restricts which addresses may call: add the addresses of this platform to "
+        "its allowlist at the provider, then test again.",
+    ),
+    CodeInfo(
+        "not_found",
+        "config",
+        False,
+        "customer",
+        "The provider has nothing under this name",
+        "Check the field that is named. Some providers give the same answer to a credential that "
+        "may not see what is there.",
+    ),
+    CodeInfo(
+        "request_rejected",
+        "integration",
+        False,
+        "unknown",
+        "The API does not take this request",
+        "Nothing to change here, and waiting does not help: the integration's author has to "
+        "correct the request of this check.",
+    ),
+    CodeInfo(
+        "blocked_by_intermediary",
+        "network",
+        False,
+        "unknown",
+        "Something in front of the API answered",
+        "A firewall, a bot wall, or a proxy answered in place of the API, so this says nothing "
+        "about the credential. Whoever runs it has to let the addresses of this platform through.",
     ),
     CodeInfo(
         "dns_error",

@@ -60,6 +60,8 @@ _SKIPPED: Final[dict[SkipReason, str]] = {
 _OF_SECRETS: Final = ("/secrets/", "/secret_ref")
 _HOST_CATEGORIES: Final = frozenset({"network", "policy"})
 _CREDENTIAL_CATEGORIES: Final = frozenset({"auth", "permission"})
+# The host is most likely right: what answered stands before it.
+_OF_NO_FIELD: Final[frozenset[Code]] = frozenset({"blocked_by_intermediary"})
 
 
 class _Passed(TypedDict, total=False):
@@ -356,6 +358,8 @@ def _field_pointer(compiled: Compiled, failure: CheckFailure) -> str | None:
     """The field of the endpoint that most likely has to change."""
     if failure.field_pointer:
         return failure.field_pointer
+    if failure.code in _OF_NO_FIELD:
+        return None
     category = describe(failure.code).category
     if category in _HOST_CATEGORIES:
         return compiled.host_pointer

@@ -10,6 +10,9 @@ _OF_CATEGORY: Final[Mapping[CodeCategory, RequiredAction]] = {
     "config": RequiredAction.FIX_CONFIG,
     "auth": RequiredAction.REAUTHORIZE,
     "permission": RequiredAction.GRANT_PERMISSION,
+    "account": RequiredAction.FIX_ACCOUNT,
+    # Only the author of the integration can correct its requests.
+    "integration": RequiredAction.CONTACT_SUPPORT,
     "network": RequiredAction.WAIT,
     "policy": RequiredAction.FIX_CONFIG,
     "rate_limit": RequiredAction.WAIT,
@@ -31,6 +34,8 @@ _OF_CODE: Final[Mapping[Code, RequiredAction]] = {
     "certificate_self_signed": RequiredAction.FIX_CONFIG,
     "client_certificate_required": RequiredAction.FIX_CONFIG,
     "client_certificate_refused": RequiredAction.REAUTHORIZE,
+    # The operator of the firewall has to let the tests through.
+    "blocked_by_intermediary": RequiredAction.CONTACT_SUPPORT,
     # Only the operator of the server can renew a certificate.
     "certificate_expired": RequiredAction.CONTACT_SUPPORT,
     # The provider works, but not as the integration expects.

@@ -83,6 +83,8 @@ class RequiredAction(StrEnum):
     FIX_CONFIG = "fix_config"
     GRANT_PERMISSION = "grant_permission"
     """At the provider: the credential is good and may not do this."""
+    FIX_ACCOUNT = "fix_account"
+    """At the provider: pay for it, unlock it, or let the addresses of this platform in."""
     WAIT = "wait"
     CONTACT_SUPPORT = "contact_support"
     """The provider's or ours: neither waiting nor a setting mends it."""

@@ -43,7 +43,8 @@ class TargetReport:
 
     @property
     def dialed(self) -> bool:
-        return self.report.passed or self.report.category not in _NEVER_DIALED
+        answered = self.report.passed or self.report.code == "not_found"
+        return answered or self.report.category not in _NEVER_DIALED
 
 
 def is_own_network_down(page: Iterable[TargetReport], canary: bool | None) -> bool:
