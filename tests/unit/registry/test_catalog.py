@@ -14,7 +14,7 @@ from semver import Version
 
 from patchbay.checks.kinds.http import HttpProbe
 from patchbay.checks.plan import Plan
-from patchbay.egress.ports import ALLOWED_PORTS
+from patchbay.egress.ports import may_dial
 from patchbay.platform.ids import new_id
 from patchbay.platform.json_schema import document_problems
 from patchbay.registry.model import Integration, NewIntegration, TrustTier, Visibility
@@ -264,7 +264,7 @@ def test_requests_are_encrypted_and_go_where_checks_may_dial(entry: Entry) -> No
     # then
     targets = [probe.request.target for probe in probes if isinstance(probe, HttpProbe)]
     assert {target.scheme for target in targets} <= {"https"}
-    assert {target.port for target in targets} <= ALLOWED_PORTS["http"]
+    assert all(may_dial("http", target.port) for target in targets)
 
 
 @each_entry

@@ -5,7 +5,7 @@ from typing import Final
 from patchbay.egress.addresses import is_public
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.policy import EgressPolicy
-from patchbay.egress.ports import ALLOWED_PORTS
+from patchbay.egress.ports import may_dial
 from patchbay.egress.url import HttpUrl, literal_address, parse_url
 
 _PORT_KIND: Final = "http"
@@ -24,7 +24,7 @@ def judge_webhook_url(policy: EgressPolicy, url: str) -> HttpUrl:
         policy.judge_addresses(target.host, [address], target.port, _PORT_KIND)
     else:
         policy.judge_name(target.host)
-        if not policy.allow and target.port not in ALLOWED_PORTS[_PORT_KIND]:
+        if not policy.allow and not may_dial(_PORT_KIND, target.port):
             raise EgressBlocked("port", f"Port {target.port} may not be dialed.")
     if target.scheme != "https" and (address is None or is_public(address)):
         raise EgressBlocked("scheme", "The URL's scheme is not https.")
