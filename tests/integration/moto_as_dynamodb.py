@@ -11,15 +11,13 @@
 
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
 import pytest
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.serialize import BaseJSONSerializer
-from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
@@ -35,14 +33,6 @@ def make_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DynamoDBBackend, "transact_write_items", _all_or_nothing)
     monkeypatch.setattr(Table, "__deepcopy__", lambda table, _: table, raising=False)
     monkeypatch.setattr(BaseJSONSerializer, "_serialize_type_structure", _written)
-
-
-def stored_items(table: str) -> Iterator[dict[str, Any]]:
-    """All items of a table, as a scan returns them, in a twentieth of the time of one."""
-    found = dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-central-1"].get_table(table)
-    for partition in found.items.values():
-        for item in partition.values():
-            yield item.to_json()["Attributes"]
 
 
 def _one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:

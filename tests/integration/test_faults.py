@@ -36,6 +36,7 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key, Table, Update, connect
 from patchbay.platform.idempotency import BUSY_FOR
 from patchbay.tenancy.access import Permission
+from tests.integration.account import stored_items
 from tests.integration.alerting import (
     alerts,
     create_rule,
@@ -47,7 +48,6 @@ from tests.integration.alerting import (
 )
 from tests.integration.api import Answer, Client
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
-from tests.integration.moto_as_dynamodb import stored_items
 from tests.integration.story import (
     create_connection,
     create_source,
