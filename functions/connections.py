@@ -1,6 +1,5 @@
 """Sources, destinations and connections."""
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from patchbay.checks.roles import Role
@@ -39,12 +38,11 @@ from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.tenancy.access import Permission, Principal, authorize
 
 if TYPE_CHECKING:
-    from patchbay.connection_tests.model import DryRunResult, TestedEndpoint
-    from patchbay.connections.endpoint_editor import OpenSecrets
+    from patchbay.connection_tests.model import TestedEndpoint
     from patchbay.registry.model import Release
 
 
-deployment = Deployment(at_start=("connections", "tenants"))
+deployment = Deployment(at_start=("connections",))
 api = HttpApi("Connections", lambda: deployment)
 
 BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
@@ -65,20 +63,6 @@ def _of_release() -> dict[int, Any]:
     from patchbay.registry.model import Release
 
     return {200: Release}
-
-
-def _tested(
-    domain_name: str, endpoint: Endpoint, release: "Release", open_secrets: "OpenSecrets"
-) -> "DryRunResult":
-    """A test as somebody asked for it: within the tenant's limits, and not of this API."""
-    from patchbay.connection_tests.on_demand import TO_RESPOND
-    from patchbay.connection_tests.tester import try_endpoint
-
-    guard = deployment.guard.excluding([domain_name])
-    limiter, limit, now = deployment.test_limiter, deployment.test_limit, utc_now()
-    token = Stamp.fresh(now).id("tst")
-    with limiter.held(endpoint.organization_id, token, limit, now, TO_RESPOND):
-        return try_endpoint(endpoint, release, open_secrets, guard)
 
 
 @api.post(f"{BASE}/sources", permission=Permission.MANAGE, status=201)
@@ -322,17 +306,13 @@ def _changed(
     if_match: str | None,
     domain_name: str,
 ) -> "Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]":
-    editor, now = deployment.endpoint_editor, utc_now()
+    edited, now = (organization_id, role, endpoint_id, body), utc_now()
     if query.dry_run:
-        return Reply(editor.preview(organization_id, role, endpoint_id, body, now))
+        return Reply(deployment.endpoint_editor.preview(*edited, now))
     if query.test:
-        stored, report = editor.change_tested(
-            organization_id, role, endpoint_id, body, if_match, partial(_tested, domain_name), now
-        )
-        from patchbay.connection_tests.model import TestedEndpoint
-
-        return Reply(TestedEndpoint.of(stored, report), stored.revision)
-    changed = editor.change(organization_id, role, endpoint_id, body, if_match, now)
+        tested = deployment.tested_edits(domain_name).change(*edited, if_match, now)
+        return Reply(tested, tested.revision)
+    changed = deployment.endpoint_editor.change(*edited, if_match, now)
     return Reply(changed, changed.revision)
 
 

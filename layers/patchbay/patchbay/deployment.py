@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from patchbay.connection_tests.queued_test_runner import QueuedTestRunner
     from patchbay.connection_tests.reader import TestReader
     from patchbay.connection_tests.recorder import TestRecorder
+    from patchbay.connection_tests.tested_edits import TestedEdits
     from patchbay.connection_tests.tester import Tester
     from patchbay.connections.connection_editor import ConnectionEditor
     from patchbay.connections.endpoint_creator import EndpointCreator
@@ -330,6 +331,17 @@ class Deployment:
             self.guard.excluding([domain_name]),
             domain_name,
             self.clock,
+        )
+
+    def tested_edits(self, domain_name: str) -> TestedEdits:
+        """For one request, as `on_demand_tests`."""
+        from patchbay.connection_tests.tested_edits import TestedEdits
+
+        return TestedEdits(
+            self.endpoint_editor,
+            self.test_limiter,
+            self.test_limit,
+            self.guard.excluding([domain_name]),
         )
 
     @cached_property
