@@ -1,9 +1,9 @@
 """A slot of 1,000 connections, and the dispatch of 320 slots.
 
-The sockets are real: a server, a process of its own, takes a second for each answer. So are
-botocore, its marshalling and its parsing. What answers it is no DynamoDB: a stand-in in the process
-that takes 5 ms for each call, keeps what is put and says yes to every condition. (The local
-emulator is one Python process with some 10 ms a call: it would be what is measured.)
+The sockets are real: the server is a process of its own that takes a second for each response. So
+is botocore with its marshalling and parsing. What responds to it is not DynamoDB but a stand-in in
+the process, which takes 5 ms a call, stores what is put, and accepts every condition. (The local
+emulator is one Python process that takes some 10 ms a call: the bench would measure that.)
 """
 
 import asyncio
@@ -64,7 +64,7 @@ DISPATCH_BUDGET_SECONDS = 5.0
 IN_FLIGHT_BUDGET = 200
 CALL_SECONDS = 0.005
 MEGABYTES = 1769
-"""As template.yaml gives the runner."""
+"""The memory of the function in template.yaml."""
 TESTS_A_MONTH = CONNECTIONS * 12 * 24 * 30
 BODY = b'{"ok": true}'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
@@ -74,7 +74,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
 
 
 def serve(ready: Pipe) -> None:
-    """Takes a second for each answer, for as many as ask at once."""
+    """Takes a second for each response, however many requests there are at once."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -94,7 +94,7 @@ def serve(ready: Pipe) -> None:
 
 @contextmanager
 def slow_server() -> Iterator[int]:
-    """Its port."""
+    """Yields its port."""
     spawn = multiprocessing.get_context("spawn")
     parent, child = spawn.Pipe()
     server = spawn.Process(target=serve, args=(child,), daemon=True)
@@ -107,16 +107,16 @@ def slow_server() -> Iterator[int]:
 
 
 class Raw(io.BytesIO):
-    """A body as urllib3 hands it over."""
+    """A body as urllib3 returns it."""
 
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield self.read()
 
 
 class StandIn:
-    """Answers DynamoDB, SQS and KMS in the process. Counts the calls, and the units of tables.
+    """Stands in for DynamoDB, SQS, and KMS in the process. Counts calls, and units of the tables.
 
-    Of the indexes `by_owner` has a copy of all that an update changes, the others have none of it.
+    The index `by_owner` has a copy of everything that an update changes; other indexes have none.
     """
 
     def __init__(self) -> None:
@@ -153,7 +153,7 @@ class StandIn:
         found = sorted(sk for sk in under if values[":low"] <= sk <= values[":high"])
         taken = found[: asked["Limit"]]
         items = [self._items[under[sk]] for sk in taken]
-        # An index of keys alone, which is read without strong consistency: half a unit for 4 KB.
+        # An index of keys only, read without strong consistency: half a unit for 4 KB.
         keys = [{k: v for k, v in item.items() if k.endswith(("pk", "sk"))} for item in items]
         self.read_units += max(1, -(-sum(map(item_bytes, keys)) // 4096)) / 2
         more = {"LastEvaluatedKey": items[-1]} if len(found) > len(taken) else {}
@@ -172,7 +172,7 @@ class StandIn:
     def _updateitem(self, asked: Any) -> Any:
         name = _name(asked["TableName"], asked["Key"])
         names = asked["ExpressionAttributeNames"]
-        # A value under the name of its attribute is one that is set, others are conditions'.
+        # Values under the name of an attribute are set; the others belong to conditions.
         values = {
             names[f"#{value[1:]}"]: typed
             for value, typed in asked.get("ExpressionAttributeValues", {}).items()
@@ -189,7 +189,7 @@ class StandIn:
                 self._putitem(action["Put"])
             elif "Update" in action:
                 self._updateitem(action["Update"])
-        self.write_units += self.write_units - before  # in a transaction each counts twice
+        self.write_units += self.write_units - before  # each write of a transaction counts twice
         return {}
 
     def _sendmessagebatch(self, asked: Any) -> Any:
@@ -206,7 +206,7 @@ def _name(table_name: str, item: Any) -> str:
 
 
 def _units(item: Any, size: int) -> int:
-    """The begun units of so many bytes, one at least."""
+    """The units for this many bytes, rounded up, at least one."""
     return max(1, -(-item_bytes(item) // size))
 
 
@@ -229,7 +229,7 @@ class Deployment:
         self.sweeper = Sweeper(self.monitors, preparer, self.queue, CanaryTarget("", guard))
 
     def seed(self, port: int) -> None:
-        """The connections, each with a source and a secret of its own, over all spaces."""
+        """Makes the connections in all spaces, each with its own source and secret."""
         stamp = Stamp.fresh(utc_now())
         organization = self.tenants.create_organization(NewOrganization(name="bench"), stamp)
         spaces = [
@@ -275,13 +275,13 @@ class Deployment:
                 Stamp.fresh(stamp.now),
             )
 
-        # The first one alone: it makes the organization's data key.
+        # The first one by itself: it makes the organization's data key.
         connect_one(0)
         for number in range(1, CONNECTIONS):
             connect_one(number)
 
     def occupy(self, minute: datetime) -> None:
-        """A member for every slot of a minute: 320 of them."""
+        """Adds a member to every slot of a minute: 320 of them."""
         taken: set[tuple[str, int]] = set()
         while len(taken) < len(MINUTES_OF) * MAX_LANES:
             connection_id = new_id("con", minute)
@@ -298,7 +298,7 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
     deployment = Deployment()
     deployment.seed(port)
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
-    # The best of three: the first loads what a process loads once, and others use these cores.
+    # The best of three: the first one loads modules, and other processes use the same cores.
     sweep = Sweep.of(Slot("1m", 0, 0, 1), minute)
     times, in_flight, cpu = [], 0, 0.0
     for number in range(3):
@@ -335,7 +335,7 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
 
 
 def measured() -> tuple[list[Row], Counter[str]]:
-    """The rows, and the calls to AWS that a slot took."""
+    """The rows, and the calls to AWS of one slot."""
     os.environ |= {
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "none",
