@@ -27,34 +27,17 @@ from bench import prices
 from bench.health import item_bytes
 from bench.report import Row, table
 from patchbay.checks.roles import Role
-from patchbay.connection_tests.history import TestHistory
-from patchbay.connection_tests.recorder import TestRecorder
-from patchbay.connection_tests.tester import Tester
-from patchbay.connections.connection_editor import ConnectionEditor
-from patchbay.connections.endpoint_creator import EndpointCreator
 from patchbay.connections.model import Monitor, MonitorInterval, NewConnection, NewEndpoint
-from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Vault
 from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, place_of
-from patchbay.egress.guard import EgressGuard
-from patchbay.egress.policy import EgressPolicy
-from patchbay.health.store import EventStore
-from patchbay.monitors.canary import CanaryTarget
-from patchbay.monitors.dispatcher import Dispatcher
-from patchbay.monitors.page_preparer import PagePreparer
-from patchbay.monitors.store import MonitorStore
-from patchbay.monitors.sweep_queue import SweepMessage, SweepQueue
-from patchbay.monitors.sweeper import Sweeper
+from patchbay.deployment import Deployment, MonitorDeployment
+from patchbay.monitors.sweep_queue import SweepMessage
 from patchbay.monitors.wheel import MAX_LANES, Slot, Sweep, lane_of
 from patchbay.platform.aws import client
 from patchbay.platform.clock import utc_now
-from patchbay.platform.cursor import CursorSeal
-from patchbay.platform.dynamodb import Put, ReadAhead, connect
+from patchbay.platform.dynamodb import Put, connect
 from patchbay.platform.ids import Stamp, new_id
 from patchbay.registry.model import NewIntegration
-from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.model import NewOrganization, NewSpace
-from patchbay.tenancy.store import TenancyStore
 
 CONNECTIONS = 1000
 SPACES = 20
@@ -210,93 +193,93 @@ def _units(item: Any, size: int) -> int:
     return max(1, -(-item_bytes(item) // size))
 
 
-class Deployment:
-    """The stores as the functions wire them."""
+ENVIRONMENT = {
+    "INTEGRATIONS_TABLE": "IntegrationsTable",
+    "EVENTS_TABLE": "EventsTable",
+    "RAW_EVENT_DAYS": "35",
+    "VAULT_KEY_ID": "key",
+    "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
+    "OWN_HOST_NAMES": "",
+    "DNS_RESOLVER": "1.1.1.1",
+    "API_HOST": "api.example.com",
+    "AUTO_DISABLE_FAILURES": "0",
+    "AUTO_DISABLE_DAYS": "0",
+    "INTEGRATION_BUS": "integrations",
+    "MONITOR_CANARY": "",
+    "MONITOR_LANES": str(MAX_LANES),
+    "MONITOR_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/0/MonitorQueue",
+}
 
-    def __init__(self) -> None:
-        self.table, events = ReadAhead("IntegrationsTable"), ReadAhead("EventsTable")
-        self.tenants, self.registry = TenancyStore(self.table), RegistryStore(self.table)
-        self.store, self.vault = ConnectionStore(self.table), Vault(self.table, "key")
-        self.monitors = MonitorStore(self.table)
-        self.queue = SweepQueue("https://sqs.eu-central-1.amazonaws.com/0/MonitorQueue")
-        guard = EgressGuard(EgressPolicy.parse("127.0.0.1/32:1024-65535"))
-        history = TestHistory(events, CursorSeal(self.table))
-        recorder = TestRecorder(self.store, EventStore(events, 35), history, utc_now)
-        tester = Tester(self.registry, self.store, self.vault, recorder, utc_now)
-        preparer = PagePreparer(
-            self.table, events, tester, recorder, history, guard, lambda _: None, utc_now
+
+def seed(deployment: Deployment, port: int) -> None:
+    """Makes the connections in all spaces, each with its own source and secret."""
+    stamp = Stamp.fresh(utc_now())
+    organization = deployment.tenants.create_organization(NewOrganization(name="bench"), stamp)
+    spaces = [
+        deployment.tenants.create_space(
+            organization.id, NewSpace(slug=f"s{number}", name="s"), Stamp.fresh(stamp.now)
         )
-        self.sweeper = Sweeper(self.monitors, preparer, self.queue, CanaryTarget("", guard))
+        for number in range(SPACES)
+    ]
+    url = f"http://127.0.0.1:{port}/v1/me"
+    step = {"name": "whoami", "kind": "http", "request": {"url": url}}
+    draft = NewIntegration.model_validate(
+        {
+            "workspaceId": spaces[0].id,
+            "publisher": "bench",
+            "slug": "slow",
+            "name": "Slow",
+            "authConfig": {"type": "api_key"},
+            "manifest": {"checks": {"steps": [step]}},
+        }
+    )
+    made = deployment.registry.create(draft, spaces[0], "bench", stamp)
+    deployment.registry.publish(made.id, "1.0.0", "bench", lambda _: [], stamp.now)
+    creator, editor = deployment.endpoint_creator, deployment.connection_editor
 
-    def seed(self, port: int) -> None:
-        """Makes the connections in all spaces, each with its own source and secret."""
-        stamp = Stamp.fresh(utc_now())
-        organization = self.tenants.create_organization(NewOrganization(name="bench"), stamp)
-        spaces = [
-            self.tenants.create_space(
-                organization.id, NewSpace(slug=f"s{number}", name="s"), Stamp.fresh(stamp.now)
-            )
-            for number in range(SPACES)
-        ]
-        url = f"http://127.0.0.1:{port}/v1/me"
-        step = {"name": "whoami", "kind": "http", "request": {"url": url}}
-        draft = NewIntegration.model_validate(
-            {
-                "workspaceId": spaces[0].id,
-                "publisher": "bench",
-                "slug": "slow",
-                "name": "Slow",
-                "authConfig": {"type": "api_key"},
-                "manifest": {"checks": {"steps": [step]}},
-            }
+    def connect_one(number: int) -> None:
+        source = creator.create(
+            organization.id,
+            Role.SOURCE,
+            NewEndpoint.model_validate(
+                {"name": "s", "integration": "bench/slow", "secrets": {"api_key": "key"}}
+            ),
+            Stamp.fresh(stamp.now),
         )
-        made = self.registry.create(draft, spaces[0], "bench", stamp)
-        self.registry.publish(made.id, "1.0.0", "bench", lambda _: [], stamp.now)
-        creator = EndpointCreator(self.registry, self.store, self.vault)
-        editor = ConnectionEditor(self.tenants, self.registry, self.store)
+        editor.create(
+            organization.id,
+            NewConnection(
+                name="c",
+                source_id=source.id,
+                space=spaces[number % SPACES].slug,
+                monitor=Monitor(enabled=True, interval=MonitorInterval.MINUTE),
+            ),
+            Stamp.fresh(stamp.now),
+        )
 
-        def connect_one(number: int) -> None:
-            source = creator.create(
-                organization.id,
-                Role.SOURCE,
-                NewEndpoint.model_validate(
-                    {"name": "s", "integration": "bench/slow", "secrets": {"api_key": "key"}}
-                ),
-                Stamp.fresh(stamp.now),
-            )
-            editor.create(
-                organization.id,
-                NewConnection(
-                    name="c",
-                    source_id=source.id,
-                    space=spaces[number % SPACES].slug,
-                    monitor=Monitor(enabled=True, interval=MonitorInterval.MINUTE),
-                ),
-                Stamp.fresh(stamp.now),
-            )
+    # The first one by itself: it makes the organization's data key.
+    connect_one(0)
+    for number in range(1, CONNECTIONS):
+        connect_one(number)
 
-        # The first one by itself: it makes the organization's data key.
-        connect_one(0)
-        for number in range(1, CONNECTIONS):
-            connect_one(number)
 
-    def occupy(self, minute: datetime) -> None:
-        """Adds a member to every slot of a minute: 320 of them."""
-        taken: set[tuple[str, int]] = set()
-        while len(taken) < len(MINUTES_OF) * MAX_LANES:
-            connection_id = new_id("con", minute)
-            for interval in MINUTES_OF:
-                slot = (interval, lane_of(place_of(connection_id), MAX_LANES))
-                if slot not in taken and is_due(connection_id, interval, minute):
-                    taken.add(slot)
-                    item = {"pk": "BENCH", "sk": f"{interval} {connection_id}"}
-                    self.table.write(Put(item | on_the_wheel(connection_id, interval)))
+def occupy(deployment: Deployment, minute: datetime) -> None:
+    """Adds a member to every slot of a minute: 320 of them."""
+    taken: set[tuple[str, int]] = set()
+    while len(taken) < len(MINUTES_OF) * MAX_LANES:
+        connection_id = new_id("con", minute)
+        for interval in MINUTES_OF:
+            slot = (interval, lane_of(place_of(connection_id), MAX_LANES))
+            if slot not in taken and is_due(connection_id, interval, minute):
+                taken.add(slot)
+                item = {"pk": "BENCH", "sk": f"{interval} {connection_id}"}
+                deployment.integrations.write(Put(item | on_the_wheel(connection_id, interval)))
 
 
 def measure(port: int) -> tuple[list[Row], Counter[str]]:
     aws = StandIn()
-    deployment = Deployment()
-    deployment.seed(port)
+    deployment = MonitorDeployment(ENVIRONMENT)
+    seed(deployment, port)
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     # The best of three: the first one loads modules, and other processes use the same cores.
     sweep = Sweep.of(Slot("1m", 0, 0, 1), minute)
@@ -316,10 +299,9 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
     of_slot = Counter(aws.calls)
     written, read = aws.write_units / CONNECTIONS, aws.read_units / CONNECTIONS
     a_test = prices.units(written, read) + prices.running(min(times), MEGABYTES) / CONNECTIONS
-    deployment.occupy(minute)
-    dispatcher = Dispatcher(deployment.monitors, deployment.queue, MAX_LANES)
+    occupy(deployment, minute)
     began = time.monotonic()
-    done = dispatcher.dispatch(minute)
+    done = deployment.dispatcher.dispatch(minute)
     dispatched = time.monotonic() - began
     if done.sweeps != 5 * MAX_LANES:
         raise RuntimeError(f"{done.sweeps} sweeps were sent")
