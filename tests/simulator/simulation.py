@@ -22,10 +22,11 @@ from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
-from patchbay.health.buckets import Bucket, Period, Span, hours_since
+from patchbay.health.buckets import Bucket
 from patchbay.health.bus_intake import BusIntake, BusMessage
 from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event
+from patchbay.health.periods import Period, Span, hours_since
 from patchbay.health.series import SeriesInterval, SeriesPoint, points_of
 from patchbay.health.shards import LANES, SETTLED, spread_days_pk
 from patchbay.health.store import EventStore

@@ -33,8 +33,7 @@ from patchbay.connections.announcements import Announcement
 from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
 from patchbay.connections.model import Connection
 from patchbay.connections.store import ConnectionStore
-from patchbay.health.model import Event
-from patchbay.health.recording import event_of_test
+from patchbay.health.model import Event, event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
 
