@@ -114,7 +114,7 @@ def get_release(caller: Principal, integration_id: str, version: str) -> Reply[R
 @api.get("/v1/catalog", permission=Permission.READ)
 def list_catalogue(caller: Principal, query: CatalogueQuery) -> Listing[CatalogueEntry]:
     """Search the public integrations by publisher or name, and filter them."""
-    return deployment.registry.catalogue(caller, query, utc_now())
+    return deployment.registry.catalog(caller, query, utc_now())
 
 
 @api.get("/v1/catalog/<publisher>/<slug>", permission=Permission.READ)

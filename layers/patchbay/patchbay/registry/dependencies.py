@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from patchbay.platform.errors import NotFound, Problem
 from patchbay.registry.manifest import Dependency, read
 from patchbay.registry.model import Integration, Release, Visibility
-from patchbay.registry.ranges import VersionRange
 from patchbay.registry.store import RegistryStore
+from patchbay.registry.version_ranges import VersionRange
 
 MAX_GRAPH: Final = 100
 """Integrations looked at when dependencies are followed; more are refused."""

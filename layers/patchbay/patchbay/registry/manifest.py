@@ -25,7 +25,7 @@ from patchbay.platform.model import Model
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import pointer, problems_of
 from patchbay.registry.naming import UNCATEGORIZED, Category, IntegrationKey
-from patchbay.registry.ranges import VersionRange
+from patchbay.registry.version_ranges import VersionRange
 
 MAX_MEMBERS: Final = 50
 MAX_DEPENDENCIES: Final = 20
