@@ -10,8 +10,8 @@ from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.registry.model import (
-    CatalogueEntry,
-    CatalogueQuery,
+    CatalogEntry,
+    CatalogQuery,
     Integration,
     IntegrationPatch,
     IntegrationQuery,
@@ -112,13 +112,13 @@ def get_release(caller: Principal, integration_id: str, version: str) -> Reply[R
 
 
 @api.get("/v1/catalog", permission=Permission.READ)
-def list_catalogue(caller: Principal, query: CatalogueQuery) -> Listing[CatalogueEntry]:
+def list_catalog(caller: Principal, query: CatalogQuery) -> Listing[CatalogEntry]:
     """Search the public integrations by publisher or name, and filter them."""
     return deployment.registry.catalog(caller, query, utc_now())
 
 
 @api.get("/v1/catalog/<publisher>/<slug>", permission=Permission.READ)
-def get_catalogue_entry(caller: Principal, publisher: str, slug: str) -> Reply[Release]:
+def get_catalog_entry(caller: Principal, publisher: str, slug: str) -> Reply[Release]:
     """Read the current release of an integration by its publisher and slug."""
     entry = deployment.registry.installable(
         publisher, slug, None, caller.organization_id, utc_now()

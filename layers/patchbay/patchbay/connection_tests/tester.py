@@ -17,21 +17,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from patchbay.checks.capabilities import capability_reports, fitting
+from patchbay.checks.capabilities import capability_reports
+from patchbay.checks.connection_report import concluded_report, joined_report
+from patchbay.checks.connection_steps import capabilities_step, configurations_step
 from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
 from patchbay.checks.plan import Plan
 from patchbay.checks.problems import PlanProblem
 from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport, Step
-from patchbay.checks.reports import (
-    concluded,
-    joined,
-    judged_configurations,
-    naming_reference,
-    out_of_secrets,
-)
 from patchbay.checks.roles import Role
 from patchbay.checks.runner import run
+from patchbay.checks.verdict import secrets_unavailable_report
 from patchbay.connection_tests.changes import EndpointFingerprint, Fingerprint
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestTrigger
@@ -172,7 +168,11 @@ class Tester:
         done = await asyncio.gather(*(_run_part(part, guard, budget) for part in parts.values()))
         reports = dict(zip(parts, done, strict=True))
         # A test that could not read its secrets is a test too, and its failure is our fault.
-        report = concluded(joined(reports), prepared.judged) if reports else out_of_secrets()
+        report = (
+            concluded_report(joined_report(reports), prepared.judged)
+            if reports
+            else secrets_unavailable_report()
+        )
         return FinishedTest(
             connection=prepared.connection,
             fingerprint=prepared.fingerprint,
@@ -257,11 +257,11 @@ def try_endpoint(
 
 def _judged(releases: Mapping[Role, Release], problems: list[Problem]) -> tuple[Step, ...]:
     """The steps of a connection's test that dial nothing."""
-    configurations = judged_configurations(problems)
+    configurations = configurations_step(problems)
     if Role.DESTINATION not in releases:
         return (configurations,)
     source, destination = recipe_of(releases[Role.SOURCE]), recipe_of(releases[Role.DESTINATION])
-    return (configurations, fitting(source, destination))
+    return (configurations, capabilities_step(source, destination))
 
 
 def _part(
@@ -290,4 +290,4 @@ async def _run_part(part: EndpointPart, guard: EgressGuard, budget: TimeBudget) 
             error=fault.error,
             trace=fault.trace,
         )
-    return naming_reference(report) if part.endpoint.secret_ref else report
+    return report.pointing_at_reference() if part.endpoint.secret_ref else report

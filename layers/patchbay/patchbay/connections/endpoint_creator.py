@@ -11,7 +11,7 @@ from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import InvalidConfig, InvalidInput
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import serially
-from patchbay.registry.manifest import read
+from patchbay.registry.manifest import Manifest
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
 
@@ -45,7 +45,7 @@ class EndpointCreator:
         release = self._releases.installable(
             organization_id, new.integration, new.version, stamp.now
         )
-        manifest = read(release.manifest)
+        manifest = Manifest.of(release.manifest)
         if role not in manifest.roles:
             raise InvalidInput.at("/integration", f"can't be a {role.value}")
         variables = normalized({**manifest.defaults, **new.variables}, release.variables_schema)

@@ -66,8 +66,8 @@ from patchbay.registry.keys import (
     slug_key,
 )
 from patchbay.registry.model import (
-    CatalogueEntry,
-    CatalogueQuery,
+    CatalogEntry,
+    CatalogQuery,
     Editable,
     Integration,
     IntegrationPatch,
@@ -457,16 +457,16 @@ class RegistryStore:
             }
         )
 
-    def catalogue(
-        self, caller: Principal, query: CatalogueQuery, now: datetime
-    ) -> Listing[CatalogueEntry]:
+    def catalog(
+        self, caller: Principal, query: CatalogQuery, now: datetime
+    ) -> Listing[CatalogEntry]:
         """What is public, by publisher and slug; or by name, if that is searched for."""
         pk, prefix = searched_partition(query)
         return self._lists.page(
             caller.organization_id,
             query,
             now,
-            CatalogueEntry.model_validate,
+            CatalogEntry.model_validate,
             pk=pk,
             prefix=prefix,
             index="catalogue",
