@@ -338,6 +338,7 @@ class Deployment:
         from patchbay.connection_tests.tested_edits import TestedEdits
 
         return TestedEdits(
+            self.connections,
             self.endpoint_editor,
             self.test_limiter,
             self.test_limit,

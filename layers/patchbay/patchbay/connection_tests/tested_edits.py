@@ -1,26 +1,33 @@
-"""Edits of endpoints that are stored only if a test of them succeeds."""
+"""Changes an endpoint, but only if a test of the change passes."""
 
 from datetime import datetime
 
 from patchbay.checks.roles import Role
-from patchbay.connection_tests.model import DryRunResult, TestedEndpoint
+from patchbay.connection_tests.model import TestedEndpoint
 from patchbay.connection_tests.on_demand import TO_RESPOND
 from patchbay.connection_tests.tester import try_endpoint
-from patchbay.connections.endpoint_editor import EndpointEditor, OpenSecrets
-from patchbay.connections.model import Endpoint, EndpointPatch
+from patchbay.connections.endpoint_editor import EndpointEditor
+from patchbay.connections.model import EndpointPatch
+from patchbay.connections.store import ConnectionStore
 from patchbay.egress.guard import EgressGuard
+from patchbay.platform.errors import EditFailedTest
 from patchbay.platform.ids import new_id
 from patchbay.platform.limits import Limit, Limiter
-from patchbay.platform.revisions import IfMatch
-from patchbay.registry.model import Release
+from patchbay.platform.revisions import IfMatch, require_match
 
 
 class TestedEdits:
-    """The use case of callers of the API: their tests count within their organization's limits."""
+    """For one request: `guard` must not dial the host that it was sent to."""
 
     def __init__(
-        self, editor: EndpointEditor, limiter: Limiter, limit: Limit, guard: EgressGuard
+        self,
+        store: ConnectionStore,
+        editor: EndpointEditor,
+        limiter: Limiter,
+        limit: Limit,
+        guard: EgressGuard,
     ) -> None:
+        self._store = store
         self._editor = editor
         self._limiter = limiter
         self._limit = limit
@@ -35,17 +42,25 @@ class TestedEdits:
         if_match: IfMatch,
         now: datetime,
     ) -> TestedEndpoint:
-        """The endpoint as stored, with the test that passed.
+        """Returns the endpoint as stored, and its test.
 
-        Raises `RateLimited`, and as `EndpointEditor.change_tested`.
+        1. Accept the edit. Raises as `EndpointEditor.change` does.
+        2. Test the endpoint as it would be, as one of the tests of its organization. Raises
+           `RateLimited`, `EditFailedTest` with the report, and as `EndpointEditor.secrets_after`.
+        3. Store exactly what was tested. Raises as `EndpointEditor.store_accepted`.
         """
-
-        def test(endpoint: Endpoint, release: Release, open_secrets: OpenSecrets) -> DryRunResult:
-            token = new_id("tst", now)
-            with self._limiter.held(organization_id, token, self._limit, now, TO_RESPOND):
-                return try_endpoint(endpoint, release, open_secrets, self._guard)
-
-        stored, report = self._editor.change_tested(
-            organization_id, role, endpoint_id, patch, if_match, test, now
-        )
-        return TestedEndpoint.of(stored, report)
+        old = self._store.endpoint(organization_id, role, endpoint_id)
+        require_match(if_match, old.revision)
+        edit = self._editor.accept(old, patch, now)
+        token = new_id("tst", now)
+        with self._limiter.held(organization_id, token, self._limit, now, TO_RESPOND):
+            result = try_endpoint(
+                edit.endpoint,
+                edit.release,
+                lambda: self._editor.secrets_after(edit, now),
+                self._guard,
+            )
+        if not result.succeeded:
+            raise EditFailedTest(result.model_dump(mode="json"))
+        stored = self._editor.store_accepted(edit, if_match, now)
+        return TestedEndpoint.of(stored, result)

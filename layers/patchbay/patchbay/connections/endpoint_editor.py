@@ -4,10 +4,10 @@ An edit is accepted, then stored; `accept` and `store_accepted` are two steps so
 accepted can be tested in between.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from patchbay.checks.roles import Role
 from patchbay.connections.endpoint_edit import (
@@ -30,7 +30,6 @@ from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.dynamodb import Delete, Put
 from patchbay.platform.errors import (
     Conflict,
-    EditFailedTest,
     InvalidConfig,
     PreconditionFailed,
     Problem,
@@ -41,22 +40,6 @@ from patchbay.platform.validation import FieldError
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
-
-type OpenSecrets = Callable[[], dict[str, str]]
-"""Opens the secrets that an endpoint would have; raises what `Vault.secrets_of` raises."""
-
-
-class Tested(Protocol):
-    """The report of a test; as JSON it is the `details.test` of an edit that is refused."""
-
-    @property
-    def succeeded(self) -> bool: ...
-
-    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
-
-
-type TestOf[T: Tested] = Callable[[Endpoint, Release, OpenSecrets], T]
-"""Tests an endpoint as it would be; nothing of it is stored. The check engine can."""
 
 
 class EndpointEditor:
@@ -90,28 +73,6 @@ class EndpointEditor:
         edit = serially(attempt)
         self._release_old(edit, now)
         return edit.endpoint
-
-    def change_tested[T: Tested](
-        self,
-        organization_id: str,
-        role: Role,
-        endpoint_id: str,
-        patch: EndpointPatch,
-        if_match: IfMatch,
-        test: TestOf[T],
-        now: datetime,
-    ) -> tuple[Endpoint, T]:
-        """As `change`, but stores the edit only if a test of it succeeds.
-
-        Raises `EditFailedTest` with the report, and as `store_accepted`.
-        """
-        old = self._store.endpoint(organization_id, role, endpoint_id)
-        require_match(if_match, old.revision)
-        edit = self.accept(old, patch, now)
-        report = test(edit.endpoint, edit.release, lambda: self.secrets_after(edit, now))
-        if not report.succeeded:
-            raise EditFailedTest(report.model_dump(mode="json"))
-        return self.store_accepted(edit, if_match, now), report
 
     def preview(
         self,
