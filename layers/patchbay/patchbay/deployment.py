@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from patchbay.health.connection_overview import ConnectionOverview
     from patchbay.health.folding import CountFolder
     from patchbay.health.organization_overview import OrganizationOverview
+    from patchbay.health.reader import HealthReader
     from patchbay.health.store import EventStore
     from patchbay.monitors.announcer import Announcer
     from patchbay.monitors.dispatcher import Dispatcher
@@ -250,6 +251,14 @@ class Deployment:
         from patchbay.health.organization_overview import OrganizationOverview
 
         return OrganizationOverview(self.tenants, self.event_store)
+
+    @cached_property
+    def health_reader(self) -> HealthReader:
+        from patchbay.health.reader import HealthReader
+
+        return HealthReader(
+            self.event_store, self.connection_overview, self.organization_overview, self.lists
+        )
 
     @cached_property
     def bus_intake(self) -> BusIntake:

@@ -17,7 +17,14 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from patchbay.health.buckets import SHARDS, Bucket
-from patchbay.health.model import Event, EventStatus, IngestResult, IntegrationType
+from patchbay.health.model import (
+    Event,
+    EventBatch,
+    EventStatus,
+    IngestResult,
+    IntegrationType,
+    accept_batch,
+)
 from patchbay.health.periods import Period, Span, hours_since, periods_of, sort_keys_since
 from patchbay.health.shards import MAIN_SHARD, bucket_key, bucket_puts, buckets_pk, merge_shards
 from patchbay.platform.clock import epoch_seconds, to_sortable
@@ -33,7 +40,7 @@ from patchbay.platform.dynamodb import (
     pause_seconds,
 )
 from patchbay.platform.errors import TemporarilyUnavailable
-from patchbay.platform.ids import new_id
+from patchbay.platform.ids import Stamp, new_id
 from patchbay.platform.strict_json import compact, loads
 
 _ONE_DAY: Final = timedelta(days=1)
@@ -88,6 +95,10 @@ class EventStore:
         token = new_id("wrt", now)
         accepted = sum(self._add_together(part, token) for part in _parts(distinct.values()))
         return IngestResult(accepted=accepted, duplicates=len(events) - accepted)
+
+    def add_batch(self, space_id: str, batch: EventBatch, stamp: Stamp) -> IngestResult:
+        """As `add`, for what a caller reports. Raises `InvalidInput` for what is out of time."""
+        return self.add(accept_batch(batch, space_id, stamp, self.oldest(stamp.now)), stamp.now)
 
     def list_events(
         self,
