@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from patchbay.alerts.keys import delivery_key
 from patchbay.alerts.model import (
     Alert,
     AlertQuery,
@@ -49,12 +48,8 @@ def list_alert_rules(space: Space, query: ListQuery) -> Listing[AlertRule]:
 
 @api.post(f"{RULES}/backtest", permission=Permission.READ)
 def backtest_alert_rule(space: Space, body: BacktestRequest) -> Backtest:
-    """Tell when a rule would have fired over the last days; nothing is stored."""
-    from patchbay.alerts.backtest import backtest, read_history
-
-    deployment.rule_editor.require_valid(space, body.rule)
-    past = read_history(body.rule, deployment.event_store, space.id, utc_now(), body.days)
-    return backtest(body.rule, past, body.days)
+    """Find when a rule would have fired over the last days; nothing is stored."""
+    return deployment.backtester.run(space, body, utc_now())
 
 
 @api.get(f"{RULES}/<rule_id>", permission=Permission.READ)
@@ -130,11 +125,7 @@ def list_deliveries(space: Space, alert_id: str, query: ListQuery) -> Listing[De
 )
 def resend_delivery(space: Space, alert_id: str, delivery_id: str) -> Delivery:
     """Send a delivery once more, under the same notification id."""
-    now = utc_now()
-    alert = deployment.alerts.alert(space.id, alert_id, now)
-    delivery = deployment.outbox.resend(space, alert, delivery_id, now)
-    deployment.notification_queue.wake([delivery_key(space.id, alert.id, delivery.id)])
-    return delivery
+    return deployment.redelivery.resend(space, alert_id, delivery_id, utc_now())
 
 
 @entry_point

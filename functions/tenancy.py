@@ -9,7 +9,7 @@ from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
-from patchbay.platform.revisions import FIRST_REVISION, require_match
+from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.model import (
     ApiKey,
@@ -116,10 +116,7 @@ def revoke_api_key(
     caller: Principal, organization_id: str, key_id: str, if_match: str | None
 ) -> None:
     """Revoke an API key that may do no more than yours."""
-    key = deployment.tenants.key(organization_id, key_id)
-    require_match(if_match, FIRST_REVISION)
-    caller.require_all(key.permissions)
-    deployment.tenants.revoke_key(key)
+    deployment.tenants.revoke_key_for(caller, organization_id, key_id, if_match)
 
 
 @api.get("/v1/organizations/<organization_id>/audit-events", permission=Permission.MANAGE)

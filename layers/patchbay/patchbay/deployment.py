@@ -17,11 +17,13 @@ from patchbay.platform.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from patchbay.alerts.backtest import Backtester
     from patchbay.alerts.channel_sender import ChannelSender
     from patchbay.alerts.evaluator import Evaluator
     from patchbay.alerts.notifier import Notifier
     from patchbay.alerts.outbox import Outbox
     from patchbay.alerts.queue import NotificationQueue
+    from patchbay.alerts.redelivery import Redelivery
     from patchbay.alerts.rule_editor import RuleEditor
     from patchbay.alerts.rule_store import RuleStore
     from patchbay.alerts.store import AlertStore
@@ -449,6 +451,18 @@ class Deployment:
         from patchbay.alerts.queue import NotificationQueue
 
         return NotificationQueue(self.settings.notification_queue_url)
+
+    @cached_property
+    def redelivery(self) -> Redelivery:
+        from patchbay.alerts.redelivery import Redelivery
+
+        return Redelivery(self.alerts, self.outbox, self.notification_queue)
+
+    @cached_property
+    def backtester(self) -> Backtester:
+        from patchbay.alerts.backtest import Backtester
+
+        return Backtester(self.rule_editor, self.event_store)
 
     @cached_property
     def evaluator(self) -> Evaluator:
