@@ -63,7 +63,7 @@ def change_integration(
     status=204,
 )
 def delete_integration(caller: Principal, integration_id: str, if_match: str | None) -> None:
-    """Delete an integration softly: its releases stay readable to the endpoints made of them."""
+    """Delete an integration until it is purged; endpoints keep its releases."""
     deployment.authoring.delete(caller, integration_id, if_match, utc_now())
 
 
@@ -73,7 +73,7 @@ def delete_integration(caller: Principal, integration_id: str, if_match: str | N
     failures=(409,),
 )
 def restore_integration(caller: Principal, integration_id: str) -> Reply[Integration]:
-    """Take the delete of an integration back, until it is purged."""
+    """Restore a deleted integration that has not been purged."""
     restored = deployment.authoring.restore(caller, integration_id, utc_now())
     return Reply(restored, restored.revision)
 
@@ -88,7 +88,7 @@ def restore_integration(caller: Principal, integration_id: str) -> Reply[Integra
 def publish_integration(
     caller: Principal, integration_id: str, query: PublishQuery, body: Publication, stamp: Stamp
 ) -> Reply[Release] | Reply[PublishReport]:
-    """Publish the draft as an immutable release, or see with `dry_run` what speaks against it."""
+    """Publish the draft as an immutable release; `dry_run` reports what prevents it."""
     if query.dry_run:
         report = deployment.authoring.preview(caller, integration_id, body, stamp.now)
         return Reply(report, status=200)
@@ -113,7 +113,7 @@ def get_release(caller: Principal, integration_id: str, version: str) -> Reply[R
 
 @api.get("/v1/catalog", permission=Permission.READ)
 def list_catalog(caller: Principal, query: CatalogQuery) -> Listing[CatalogEntry]:
-    """Search the public integrations by publisher or name, and filter them."""
+    """Search and filter the public integrations, by publisher or name."""
     return deployment.registry.catalog(caller, query, utc_now())
 
 
