@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from patchbay.registry.model import Release
 
 
-deployment = Deployment(at_start=("connections",))
+deployment = Deployment(at_start=("endpoints", "connections", "connection_lists"))
 api = HttpApi("Connections", lambda: deployment)
 
 BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
@@ -74,7 +74,7 @@ def create_source(organization_id: str, body: NewEndpoint, stamp: Stamp) -> Repl
 @api.get(f"{BASE}/sources", permission=Permission.READ)
 def list_sources(organization_id: str, query: ListQuery) -> Listing[Endpoint]:
     """List the sources of an organization."""
-    return deployment.connections.endpoints(organization_id, Role.SOURCE, query, utc_now())
+    return deployment.endpoints.page(organization_id, Role.SOURCE, query, utc_now())
 
 
 @api.get(f"{BASE}/sources/<source_id>", permission=Permission.READ)
@@ -126,7 +126,7 @@ def create_destination(organization_id: str, body: NewEndpoint, stamp: Stamp) ->
 @api.get(f"{BASE}/destinations", permission=Permission.READ)
 def list_destinations(organization_id: str, query: ListQuery) -> Listing[Endpoint]:
     """List the destinations of an organization."""
-    return deployment.connections.endpoints(organization_id, Role.DESTINATION, query, utc_now())
+    return deployment.endpoints.page(organization_id, Role.DESTINATION, query, utc_now())
 
 
 @api.get(f"{BASE}/destinations/<destination_id>", permission=Permission.READ)
@@ -186,13 +186,13 @@ def list_connections(organization_id: str, query: ConnectionQuery) -> Listing[Co
     space = None
     if query.space:
         space = deployment.tenants.own_space(organization_id, query.space, "/query/space")
-    return deployment.connections.connections(organization_id, query, space, utc_now())
+    return deployment.connection_lists.page(organization_id, query, space, utc_now())
 
 
 @api.get(f"{BASE}/connections/<connection_id>", permission=Permission.READ)
 def get_connection(organization_id: str, connection_id: str) -> Reply[Connection]:
     """Read a connection."""
-    connection = deployment.connections.connection(organization_id, connection_id)
+    connection = deployment.connections.get(organization_id, connection_id)
     return Reply(connection, connection.revision)
 
 
@@ -287,12 +287,12 @@ def _created(organization_id: str, role: Role, body: NewEndpoint, stamp: Stamp) 
 
 
 def _read(organization_id: str, role: Role, endpoint_id: str) -> Reply[Endpoint]:
-    endpoint = deployment.connections.endpoint(organization_id, role, endpoint_id)
+    endpoint = deployment.endpoints.get(organization_id, role, endpoint_id)
     return Reply(endpoint, endpoint.revision)
 
 
 def _release(organization_id: str, role: Role, endpoint_id: str) -> "Reply[Release]":
-    endpoint = deployment.connections.endpoint(organization_id, role, endpoint_id)
+    endpoint = deployment.endpoints.get(organization_id, role, endpoint_id)
     release = deployment.registry.release(endpoint.integration_id, endpoint.version)
     return Reply(release, FIRST_REVISION)
 

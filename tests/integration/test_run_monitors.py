@@ -10,8 +10,8 @@ import run_monitors
 from local.provider import Provider, provider
 from patchbay.connection_tests import history as checks_history
 from patchbay.connection_tests import tester as testing
+from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import AutoDisable
-from patchbay.connections.store import ConnectionStore
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import to_text
 from patchbay.platform.dynamodb import Table
@@ -179,7 +179,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize(
     "victim",
-    [(checks_history.TestHistory, "finish"), (EventStore, "add"), (ConnectionStore, "observe")],
+    [(checks_history.TestHistory, "finish"), (EventStore, "add"), (HealthRecorder, "record")],
     ids=["before the history", "before the events", "before the health"],
 )
 def test_a_crash_in_the_middle_of_a_page_is_completed_by_the_next_delivery(

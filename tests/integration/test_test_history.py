@@ -9,7 +9,7 @@ import pytest
 import checks
 from local.provider import Provider, provider
 from patchbay.connection_tests import history, identity
-from patchbay.connections.store import ConnectionStore
+from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
 from patchbay.health.store import EventStore
@@ -166,7 +166,7 @@ def crashing(*_: object, **__: object) -> None:
     "victim",
     [
         (EventStore, "add"),
-        (ConnectionStore, "observe"),
+        (HealthRecorder, "record"),
         (history.TestHistory, "note_passed"),
         None,
     ],

@@ -52,7 +52,7 @@ def path(tenant: Tenant, server: Provider) -> str:
 
 
 def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
-    endpoint = connections.deployment.connections.endpoint(
+    endpoint = connections.deployment.endpoints.get(
         tenant.organization_id, Role.SOURCE, path.rpartition("/")[2]
     )
     return connections.deployment.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())

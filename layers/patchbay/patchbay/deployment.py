@@ -34,14 +34,19 @@ if TYPE_CHECKING:
     from patchbay.connection_tests.queued_test_runner import QueuedTestRunner
     from patchbay.connection_tests.reader import TestReader
     from patchbay.connection_tests.recorder import TestRecorder
+    from patchbay.connection_tests.subjects import TestSubjects
     from patchbay.connection_tests.tested_edits import TestedEdits
     from patchbay.connection_tests.tester import Tester
     from patchbay.connections.connection_editor import ConnectionEditor
+    from patchbay.connections.connection_lists import ConnectionLists
+    from patchbay.connections.connection_store import ConnectionStore
     from patchbay.connections.endpoint_creator import EndpointCreator
     from patchbay.connections.endpoint_editor import EndpointEditor
+    from patchbay.connections.endpoint_store import EndpointStore
+    from patchbay.connections.health_recorder import HealthRecorder
     from patchbay.connections.health_state import AutoDisable
     from patchbay.connections.operations import ConnectionOperations
-    from patchbay.connections.store import ConnectionStore
+    from patchbay.connections.record_store import RecordStore
     from patchbay.connections.vault import Vault
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.policy import EgressPolicy
@@ -191,10 +196,34 @@ class Deployment:
     # ---------------------------------------------------------------- connections
 
     @cached_property
+    def endpoints(self) -> EndpointStore:
+        from patchbay.connections.endpoint_store import EndpointStore
+
+        return EndpointStore(self.integrations)
+
+    @cached_property
     def connections(self) -> ConnectionStore:
-        from patchbay.connections.store import ConnectionStore
+        from patchbay.connections.connection_store import ConnectionStore
 
         return ConnectionStore(self.integrations)
+
+    @cached_property
+    def connection_lists(self) -> ConnectionLists:
+        from patchbay.connections.connection_lists import ConnectionLists
+
+        return ConnectionLists(self.integrations, self.endpoints, self.connections)
+
+    @cached_property
+    def connection_records(self) -> RecordStore:
+        from patchbay.connections.record_store import RecordStore
+
+        return RecordStore(self.integrations, self.endpoints, self.connections)
+
+    @cached_property
+    def health_recorder(self) -> HealthRecorder:
+        from patchbay.connections.health_recorder import HealthRecorder
+
+        return HealthRecorder(self.integrations)
 
     @cached_property
     def vault(self) -> Vault:
@@ -206,19 +235,19 @@ class Deployment:
     def endpoint_creator(self) -> EndpointCreator:
         from patchbay.connections.endpoint_creator import EndpointCreator
 
-        return EndpointCreator(self.registry, self.connections, self.vault)
+        return EndpointCreator(self.registry, self.endpoints, self.vault)
 
     @cached_property
     def endpoint_editor(self) -> EndpointEditor:
         from patchbay.connections.endpoint_editor import EndpointEditor
 
-        return EndpointEditor(self.registry, self.connections, self.vault)
+        return EndpointEditor(self.registry, self.endpoints, self.connections, self.vault)
 
     @cached_property
     def connection_editor(self) -> ConnectionEditor:
         from patchbay.connections.connection_editor import ConnectionEditor
 
-        return ConnectionEditor(self.tenants, self.registry, self.connections)
+        return ConnectionEditor(self.tenants, self.registry, self.endpoints, self.connections)
 
     @cached_property
     def operations(self) -> ConnectionOperations:
@@ -230,7 +259,9 @@ class Deployment:
             self.connection_editor,
             self.tenants,
             self.registry,
+            self.endpoints,
             self.connections,
+            self.connection_records,
             self.vault,
         )
 
@@ -283,10 +314,16 @@ class Deployment:
         return TestHistory(self.events, self.cursor_seal)
 
     @cached_property
+    def test_subjects(self) -> TestSubjects:
+        from patchbay.connection_tests.subjects import TestSubjects
+
+        return TestSubjects(self.endpoints, self.connections)
+
+    @cached_property
     def test_reader(self) -> TestReader:
         from patchbay.connection_tests.reader import TestReader
 
-        return TestReader(self.connections, self.test_history, self.clock)
+        return TestReader(self.test_subjects, self.test_history, self.clock)
 
     @cached_property
     def auto_disable(self) -> AutoDisable:
@@ -300,7 +337,12 @@ class Deployment:
         from patchbay.connection_tests.recorder import TestRecorder
 
         return TestRecorder(
-            self.connections, self.event_store, self.test_history, self.clock, self.auto_disable
+            self.test_subjects,
+            self.health_recorder,
+            self.event_store,
+            self.test_history,
+            self.clock,
+            self.auto_disable,
         )
 
     @cached_property
@@ -309,6 +351,7 @@ class Deployment:
 
         return Tester(
             self.registry,
+            self.endpoints,
             self.connections,
             self.vault,
             self.test_recorder,
@@ -334,7 +377,7 @@ class Deployment:
 
         return OnDemandTests(
             self.tester,
-            self.connections,
+            self.test_subjects,
             self.test_history,
             self.test_limiter,
             self.test_limit,
@@ -349,7 +392,6 @@ class Deployment:
         from patchbay.connection_tests.tested_edits import TestedEdits
 
         return TestedEdits(
-            self.connections,
             self.endpoint_editor,
             self.test_limiter,
             self.test_limit,

@@ -8,26 +8,19 @@ from patchbay.connection_tests.on_demand import TO_RESPOND
 from patchbay.connection_tests.tester import try_endpoint
 from patchbay.connections.endpoint_editor import EndpointEditor
 from patchbay.connections.model import EndpointPatch
-from patchbay.connections.store import ConnectionStore
 from patchbay.egress.guard import EgressGuard
 from patchbay.platform.errors import EditFailedTest
 from patchbay.platform.ids import new_id
 from patchbay.platform.limits import Limit, Limiter
-from patchbay.platform.revisions import IfMatch, require_match
+from patchbay.platform.revisions import IfMatch
 
 
 class TestedEdits:
     """For one request: `guard` must not dial the host that it was sent to."""
 
     def __init__(
-        self,
-        store: ConnectionStore,
-        editor: EndpointEditor,
-        limiter: Limiter,
-        limit: Limit,
-        guard: EgressGuard,
+        self, editor: EndpointEditor, limiter: Limiter, limit: Limit, guard: EgressGuard
     ) -> None:
-        self._store = store
         self._editor = editor
         self._limiter = limiter
         self._limit = limit
@@ -44,14 +37,12 @@ class TestedEdits:
     ) -> TestedEndpoint:
         """Returns the endpoint as stored, and its test.
 
-        1. Accept the edit. Raises as `EndpointEditor.change` does.
+        1. Accept the edit. Raises as `EndpointEditor.accept_stored`.
         2. Test the endpoint as it would be, as one of the tests of its organization. Raises
            `RateLimited`, `EditFailedTest` with the report, and as `EndpointEditor.secrets_after`.
         3. Store exactly what was tested. Raises as `EndpointEditor.store_accepted`.
         """
-        old = self._store.endpoint(organization_id, role, endpoint_id)
-        require_match(if_match, old.revision)
-        edit = self._editor.accept(old, patch, now)
+        edit = self._editor.accept_stored(organization_id, role, endpoint_id, patch, if_match, now)
         token = new_id("tst", now)
         with self._limiter.held(organization_id, token, self._limit, now, TO_RESPOND):
             result = try_endpoint(

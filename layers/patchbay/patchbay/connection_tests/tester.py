@@ -31,11 +31,12 @@ from patchbay.checks.verdict import secrets_unavailable_report
 from patchbay.connection_tests.changes import EndpointFingerprint, Fingerprint
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestTrigger
-from patchbay.connection_tests.reader import require_enabled
 from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
+from patchbay.connection_tests.subjects import require_enabled
+from patchbay.connections.connection_store import ConnectionStore
+from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.model import Connection, Endpoint
 from patchbay.connections.secret_references import ReferenceUnusable
-from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.egress.guard import EgressGuard
 from patchbay.platform.clock import Clock
@@ -99,13 +100,15 @@ class Tester:
     def __init__(
         self,
         registry: RegistryStore,
-        store: ConnectionStore,
+        endpoints: EndpointStore,
+        connections: ConnectionStore,
         vault: Vault,
         recorder: TestRecorder,
         clock: Clock,
     ) -> None:
         self._registry = registry
-        self._store = store
+        self._endpoint_store = endpoints
+        self._connections = connections
         self._vault = vault
         self._recorder = recorder
         self._clock = clock
@@ -141,10 +144,10 @@ class Tester:
         result of the test.
         """
         if subject.role:
-            endpoint = self._store.endpoint(subject.organization_id, subject.role, subject.id)
+            endpoint = self._endpoint_store.get(subject.organization_id, subject.role, subject.id)
             endpoints = {subject.role: endpoint}
             return self._prepared(endpoints, self._releases(endpoints), {}, ())
-        return self.prepare_connection(self._store.connection(subject.organization_id, subject.id))
+        return self.prepare_connection(self._connections.get(subject.organization_id, subject.id))
 
     def prepare_connection(self, connection: Connection) -> PreparedTest:
         """Step 1, for a connection that has been read. Raises as `prepare`."""
@@ -191,7 +194,7 @@ class Tester:
     ) -> dict[Role, Endpoint]:
         ids = {Role.SOURCE: source_id, Role.DESTINATION: destination_id}
         return {
-            role: self._store.endpoint(organization_id, role, endpoint_id)
+            role: self._endpoint_store.get(organization_id, role, endpoint_id)
             for role, endpoint_id in ids.items()
             if endpoint_id
         }
