@@ -17,10 +17,12 @@ from typing import Any, Final
 
 from bench import prices
 from bench.report import Row, table
-from patchbay.health.buckets import LATENCY_BOUNDS_MS, SHARDS, Bucket, Period, Tally
+from patchbay.health.bucket_codec import encode_bucket
+from patchbay.health.buckets import LATENCY_BOUNDS_MS, SHARDS, Bucket, Tally
 from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event, EventStatus, IntegrationType
-from patchbay.health.shards import absorbing, bucket_key, spread_day_key
+from patchbay.health.periods import Period
+from patchbay.health.shards import bucket_key, bucket_puts, spread_day_key
 from patchbay.health.store import EventStore
 from patchbay.health.summary import summarize, window_start
 from patchbay.platform.dynamodb import Put, Table, connect
@@ -143,8 +145,8 @@ def _seed_bucket(table_: Table, period: Period, events: int, shard: int) -> None
         latencies=(of_type // (len(LATENCY_BOUNDS_MS) + 1),) * (len(LATENCY_BOUNDS_MS) + 1),
     )
     key = bucket_key(SPACE, period, shard)
-    writes = list(absorbing(key, period, None, []))
-    counts = Bucket(dict.fromkeys(IntegrationType, tally)).encode(period.start)
+    writes = list(bucket_puts(key, period, None, []))
+    counts = encode_bucket(Bucket(dict.fromkeys(IntegrationType, tally)), period.start)
     revision = max(1, events // 25)
     table_.write(Put({**writes[0].item, "counts": counts, "revision": revision}))
     for note in writes[1:]:

@@ -1,9 +1,9 @@
 """A slot of 1,000 connections, and the dispatch of 320 slots.
 
-The sockets are real: a server, a process of its own, takes a second for each answer. So are
-botocore, its marshalling and its parsing. What answers it is no DynamoDB: a stand-in in the process
-that takes 5 ms for each call, keeps what is put and says yes to every condition. (The local
-emulator is one Python process with some 10 ms a call: it would be what is measured.)
+The sockets are real: the server is a process of its own that takes a second for each response. So
+is botocore with its marshalling and parsing. What responds to it is not DynamoDB but a stand-in in
+the process, which takes 5 ms a call, stores what is put, and accepts every condition. (The local
+emulator is one Python process that takes some 10 ms a call: the bench would measure that.)
 """
 
 import asyncio
@@ -27,34 +27,17 @@ from bench import prices
 from bench.health import item_bytes
 from bench.report import Row, table
 from patchbay.checks.roles import Role
-from patchbay.connection_tests.history import TestHistory
-from patchbay.connection_tests.recorder import TestRecorder
-from patchbay.connection_tests.tester import Tester
-from patchbay.connections.connection_editor import ConnectionEditor
-from patchbay.connections.endpoint_creator import EndpointCreator
 from patchbay.connections.model import Monitor, MonitorInterval, NewConnection, NewEndpoint
-from patchbay.connections.store import ConnectionStore
-from patchbay.connections.vault import Vault
 from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, place_of
-from patchbay.egress.guard import EgressGuard
-from patchbay.egress.policy import EgressPolicy
-from patchbay.health.store import EventStore
-from patchbay.monitors.canary import CanaryTarget
-from patchbay.monitors.dispatcher import Dispatcher
-from patchbay.monitors.page_preparer import PagePreparer
-from patchbay.monitors.store import MonitorStore
-from patchbay.monitors.sweep_queue import SweepMessage, SweepQueue
-from patchbay.monitors.sweeper import Sweeper
+from patchbay.deployment import Deployment, MonitorDeployment
+from patchbay.monitors.sweep_queue import SweepMessage
 from patchbay.monitors.wheel import MAX_LANES, Slot, Sweep, lane_of
 from patchbay.platform.aws import client
 from patchbay.platform.clock import utc_now
-from patchbay.platform.cursor import CursorSeal
-from patchbay.platform.dynamodb import Put, ReadAhead, connect
+from patchbay.platform.dynamodb import Put, connect
 from patchbay.platform.ids import Stamp, new_id
 from patchbay.registry.model import NewIntegration
-from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.model import NewOrganization, NewSpace
-from patchbay.tenancy.store import TenancyStore
 
 CONNECTIONS = 1000
 SPACES = 20
@@ -64,7 +47,7 @@ DISPATCH_BUDGET_SECONDS = 5.0
 IN_FLIGHT_BUDGET = 200
 CALL_SECONDS = 0.005
 MEGABYTES = 1769
-"""As template.yaml gives the runner."""
+"""The memory of the function in template.yaml."""
 TESTS_A_MONTH = CONNECTIONS * 12 * 24 * 30
 BODY = b'{"ok": true}'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
@@ -74,7 +57,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
 
 
 def serve(ready: Pipe) -> None:
-    """Takes a second for each answer, for as many as ask at once."""
+    """Takes a second for each response, however many requests there are at once."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -94,7 +77,7 @@ def serve(ready: Pipe) -> None:
 
 @contextmanager
 def slow_server() -> Iterator[int]:
-    """Its port."""
+    """Yields its port."""
     spawn = multiprocessing.get_context("spawn")
     parent, child = spawn.Pipe()
     server = spawn.Process(target=serve, args=(child,), daemon=True)
@@ -107,16 +90,16 @@ def slow_server() -> Iterator[int]:
 
 
 class Raw(io.BytesIO):
-    """A body as urllib3 hands it over."""
+    """A body as urllib3 returns it."""
 
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield self.read()
 
 
 class StandIn:
-    """Answers DynamoDB, SQS and KMS in the process. Counts the calls, and the units of tables.
+    """Stands in for DynamoDB, SQS, and KMS in the process. Counts calls, and units of the tables.
 
-    Of the indexes `by_owner` has a copy of all that an update changes, the others have none of it.
+    The index `by_owner` has a copy of everything that an update changes; other indexes have none.
     """
 
     def __init__(self) -> None:
@@ -153,7 +136,7 @@ class StandIn:
         found = sorted(sk for sk in under if values[":low"] <= sk <= values[":high"])
         taken = found[: asked["Limit"]]
         items = [self._items[under[sk]] for sk in taken]
-        # An index of keys alone, which is read without strong consistency: half a unit for 4 KB.
+        # An index of keys only, read without strong consistency: half a unit for 4 KB.
         keys = [{k: v for k, v in item.items() if k.endswith(("pk", "sk"))} for item in items]
         self.read_units += max(1, -(-sum(map(item_bytes, keys)) // 4096)) / 2
         more = {"LastEvaluatedKey": items[-1]} if len(found) > len(taken) else {}
@@ -172,7 +155,7 @@ class StandIn:
     def _updateitem(self, asked: Any) -> Any:
         name = _name(asked["TableName"], asked["Key"])
         names = asked["ExpressionAttributeNames"]
-        # A value under the name of its attribute is one that is set, others are conditions'.
+        # Values under the name of an attribute are set; the others belong to conditions.
         values = {
             names[f"#{value[1:]}"]: typed
             for value, typed in asked.get("ExpressionAttributeValues", {}).items()
@@ -189,7 +172,7 @@ class StandIn:
                 self._putitem(action["Put"])
             elif "Update" in action:
                 self._updateitem(action["Update"])
-        self.write_units += self.write_units - before  # in a transaction each counts twice
+        self.write_units += self.write_units - before  # each write of a transaction counts twice
         return {}
 
     def _sendmessagebatch(self, asked: Any) -> Any:
@@ -206,99 +189,99 @@ def _name(table_name: str, item: Any) -> str:
 
 
 def _units(item: Any, size: int) -> int:
-    """The begun units of so many bytes, one at least."""
+    """The units for this many bytes, rounded up, at least one."""
     return max(1, -(-item_bytes(item) // size))
 
 
-class Deployment:
-    """The stores as the functions wire them."""
+ENVIRONMENT = {
+    "INTEGRATIONS_TABLE": "IntegrationsTable",
+    "EVENTS_TABLE": "EventsTable",
+    "RAW_EVENT_DAYS": "35",
+    "VAULT_KEY_ID": "key",
+    "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
+    "OWN_HOST_NAMES": "",
+    "DNS_RESOLVER": "1.1.1.1",
+    "API_HOST": "api.example.com",
+    "AUTO_DISABLE_FAILURES": "0",
+    "AUTO_DISABLE_DAYS": "0",
+    "INTEGRATION_BUS": "integrations",
+    "MONITOR_CANARY": "",
+    "MONITOR_LANES": str(MAX_LANES),
+    "MONITOR_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/0/MonitorQueue",
+}
 
-    def __init__(self) -> None:
-        self.table, events = ReadAhead("IntegrationsTable"), ReadAhead("EventsTable")
-        self.tenants, self.registry = TenancyStore(self.table), RegistryStore(self.table)
-        self.store, self.vault = ConnectionStore(self.table), Vault(self.table, "key")
-        self.monitors = MonitorStore(self.table)
-        self.queue = SweepQueue("https://sqs.eu-central-1.amazonaws.com/0/MonitorQueue")
-        guard = EgressGuard(EgressPolicy.parse("127.0.0.1/32:1024-65535"))
-        history = TestHistory(events, CursorSeal(self.table))
-        recorder = TestRecorder(self.store, EventStore(events, 35), history, utc_now)
-        tester = Tester(self.registry, self.store, self.vault, recorder, utc_now)
-        preparer = PagePreparer(
-            self.table, events, tester, recorder, history, guard, lambda _: None, utc_now
+
+def seed(deployment: Deployment, port: int) -> None:
+    """Makes the connections in all spaces, each with its own source and secret."""
+    stamp = Stamp.fresh(utc_now())
+    organization = deployment.tenants.create_organization(NewOrganization(name="bench"), stamp)
+    spaces = [
+        deployment.tenants.create_space(
+            organization.id, NewSpace(slug=f"s{number}", name="s"), Stamp.fresh(stamp.now)
         )
-        self.sweeper = Sweeper(self.monitors, preparer, self.queue, CanaryTarget("", guard))
+        for number in range(SPACES)
+    ]
+    url = f"http://127.0.0.1:{port}/v1/me"
+    step = {"name": "whoami", "kind": "http", "request": {"url": url}}
+    draft = NewIntegration.model_validate(
+        {
+            "workspaceId": spaces[0].id,
+            "publisher": "bench",
+            "slug": "slow",
+            "name": "Slow",
+            "authConfig": {"type": "api_key"},
+            "manifest": {"checks": {"steps": [step]}},
+        }
+    )
+    made = deployment.registry.create(draft, spaces[0], "bench", stamp)
+    deployment.registry.publish(made.id, "1.0.0", "bench", lambda _: [], stamp.now)
+    creator, editor = deployment.endpoint_creator, deployment.connection_editor
 
-    def seed(self, port: int) -> None:
-        """The connections, each with a source and a secret of its own, over all spaces."""
-        stamp = Stamp.fresh(utc_now())
-        organization = self.tenants.create_organization(NewOrganization(name="bench"), stamp)
-        spaces = [
-            self.tenants.create_space(
-                organization.id, NewSpace(slug=f"s{number}", name="s"), Stamp.fresh(stamp.now)
-            )
-            for number in range(SPACES)
-        ]
-        url = f"http://127.0.0.1:{port}/v1/me"
-        step = {"name": "whoami", "kind": "http", "request": {"url": url}}
-        draft = NewIntegration.model_validate(
-            {
-                "workspaceId": spaces[0].id,
-                "publisher": "bench",
-                "slug": "slow",
-                "name": "Slow",
-                "authConfig": {"type": "api_key"},
-                "manifest": {"checks": {"steps": [step]}},
-            }
+    def connect_one(number: int) -> None:
+        source = creator.create(
+            organization.id,
+            Role.SOURCE,
+            NewEndpoint.model_validate(
+                {"name": "s", "integration": "bench/slow", "secrets": {"api_key": "key"}}
+            ),
+            Stamp.fresh(stamp.now),
         )
-        made = self.registry.create(draft, spaces[0], "bench", stamp)
-        self.registry.publish(made.id, "1.0.0", "bench", lambda _: [], stamp.now)
-        creator = EndpointCreator(self.registry, self.store, self.vault)
-        editor = ConnectionEditor(self.tenants, self.registry, self.store)
+        editor.create(
+            organization.id,
+            NewConnection(
+                name="c",
+                source_id=source.id,
+                space=spaces[number % SPACES].slug,
+                monitor=Monitor(enabled=True, interval=MonitorInterval.MINUTE),
+            ),
+            Stamp.fresh(stamp.now),
+        )
 
-        def connect_one(number: int) -> None:
-            source = creator.create(
-                organization.id,
-                Role.SOURCE,
-                NewEndpoint.model_validate(
-                    {"name": "s", "integration": "bench/slow", "secrets": {"api_key": "key"}}
-                ),
-                Stamp.fresh(stamp.now),
-            )
-            editor.create(
-                organization.id,
-                NewConnection(
-                    name="c",
-                    source_id=source.id,
-                    space=spaces[number % SPACES].slug,
-                    monitor=Monitor(enabled=True, interval=MonitorInterval.MINUTE),
-                ),
-                Stamp.fresh(stamp.now),
-            )
+    # The first one by itself: it makes the organization's data key.
+    connect_one(0)
+    for number in range(1, CONNECTIONS):
+        connect_one(number)
 
-        # The first one alone: it makes the organization's data key.
-        connect_one(0)
-        for number in range(1, CONNECTIONS):
-            connect_one(number)
 
-    def occupy(self, minute: datetime) -> None:
-        """A member for every slot of a minute: 320 of them."""
-        taken: set[tuple[str, int]] = set()
-        while len(taken) < len(MINUTES_OF) * MAX_LANES:
-            connection_id = new_id("con", minute)
-            for interval in MINUTES_OF:
-                slot = (interval, lane_of(place_of(connection_id), MAX_LANES))
-                if slot not in taken and is_due(connection_id, interval, minute):
-                    taken.add(slot)
-                    item = {"pk": "BENCH", "sk": f"{interval} {connection_id}"}
-                    self.table.write(Put(item | on_the_wheel(connection_id, interval)))
+def occupy(deployment: Deployment, minute: datetime) -> None:
+    """Adds a member to every slot of a minute: 320 of them."""
+    taken: set[tuple[str, int]] = set()
+    while len(taken) < len(MINUTES_OF) * MAX_LANES:
+        connection_id = new_id("con", minute)
+        for interval in MINUTES_OF:
+            slot = (interval, lane_of(place_of(connection_id), MAX_LANES))
+            if slot not in taken and is_due(connection_id, interval, minute):
+                taken.add(slot)
+                item = {"pk": "BENCH", "sk": f"{interval} {connection_id}"}
+                deployment.integrations.write(Put(item | on_the_wheel(connection_id, interval)))
 
 
 def measure(port: int) -> tuple[list[Row], Counter[str]]:
     aws = StandIn()
-    deployment = Deployment()
-    deployment.seed(port)
+    deployment = MonitorDeployment(ENVIRONMENT)
+    seed(deployment, port)
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
-    # The best of three: the first loads what a process loads once, and others use these cores.
+    # The best of three: the first one loads modules, and other processes use the same cores.
     sweep = Sweep.of(Slot("1m", 0, 0, 1), minute)
     times, in_flight, cpu = [], 0, 0.0
     for number in range(3):
@@ -316,10 +299,9 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
     of_slot = Counter(aws.calls)
     written, read = aws.write_units / CONNECTIONS, aws.read_units / CONNECTIONS
     a_test = prices.units(written, read) + prices.running(min(times), MEGABYTES) / CONNECTIONS
-    deployment.occupy(minute)
-    dispatcher = Dispatcher(deployment.monitors, deployment.queue, MAX_LANES)
+    occupy(deployment, minute)
     began = time.monotonic()
-    done = dispatcher.dispatch(minute)
+    done = deployment.dispatcher.dispatch(minute)
     dispatched = time.monotonic() - began
     if done.sweeps != 5 * MAX_LANES:
         raise RuntimeError(f"{done.sweeps} sweeps were sent")
@@ -335,7 +317,7 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
 
 
 def measured() -> tuple[list[Row], Counter[str]]:
-    """The rows, and the calls to AWS that a slot took."""
+    """The rows, and the calls to AWS of one slot."""
     os.environ |= {
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "none",

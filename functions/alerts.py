@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from patchbay.alerts.keys import delivery_key
 from patchbay.alerts.model import (
     Alert,
     AlertQuery,
@@ -36,7 +35,7 @@ ALERTS = "/spaces/<slug>/alerts"
 
 @api.post(RULES, permission=Permission.MANAGE, status=201)
 def create_alert_rule(space: Space, body: NewAlertRule, stamp: Stamp) -> Reply[IssuedAlertRule]:
-    """Create an alert rule; the answer holds its webhooks' secrets, this once."""
+    """Create an alert rule; only this answer has the secrets of its webhooks."""
     rule = deployment.rule_editor.create(space, body, stamp)
     return Reply(rule, rule.revision)
 
@@ -49,17 +48,13 @@ def list_alert_rules(space: Space, query: ListQuery) -> Listing[AlertRule]:
 
 @api.post(f"{RULES}/backtest", permission=Permission.READ)
 def backtest_alert_rule(space: Space, body: BacktestRequest) -> Backtest:
-    """Tell when a rule would have fired over the last days; nothing is stored."""
-    from patchbay.alerts.backtest import backtest, read_history
-
-    deployment.rule_editor.require_valid(space, body.rule)
-    past = read_history(body.rule, deployment.event_store, space.id, utc_now(), body.days)
-    return backtest(body.rule, past, body.days)
+    """Find when a rule would have fired over the last days; nothing is stored."""
+    return deployment.backtester.run(space, body, utc_now())
 
 
 @api.get(f"{RULES}/<rule_id>", permission=Permission.READ)
 def get_alert_rule(space: Space, rule_id: str) -> Reply[AlertRule]:
-    """Read an alert rule, without its webhooks' secrets."""
+    """Read an alert rule, without the secrets of its webhooks."""
     rule = deployment.alert_rules.rule(space.id, rule_id)
     return Reply(rule, rule.revision)
 
@@ -68,20 +63,20 @@ def get_alert_rule(space: Space, rule_id: str) -> Reply[AlertRule]:
 def change_alert_rule(
     space: Space, rule_id: str, body: AlertRulePatch, if_match: str | None, stamp: Stamp
 ) -> Reply[IssuedAlertRule]:
-    """Change an alert rule (JSON merge patch); new webhooks get a secret, shown this once."""
+    """Change an alert rule (JSON merge patch); only this answer has the secrets of new webhooks."""
     rule = deployment.rule_editor.change(space, rule_id, body, if_match, stamp)
     return Reply(rule, rule.revision)
 
 
 @api.delete(f"{RULES}/<rule_id>", permission=Permission.MANAGE, status=204)
 def delete_alert_rule(space: Space, rule_id: str, if_match: str | None) -> None:
-    """Delete an alert rule: its alerts end, and nobody is told."""
+    """Delete an alert rule; its alerts end without a notification."""
     deployment.alert_rules.delete_rule(space, rule_id, if_match, utc_now())
 
 
 @api.get(f"{RULES}/<rule_id>/subjects", permission=Permission.READ)
 def list_alert_rule_subjects(space: Space, rule_id: str, query: ListQuery) -> Listing[RuleSubject]:
-    """List what a rule has judged, with the state of each."""
+    """List the subjects of an alert rule, with the state of each."""
     return deployment.alerts.subjects(
         space, deployment.alert_rules.rule(space.id, rule_id), query, utc_now()
     )
@@ -91,7 +86,7 @@ def list_alert_rule_subjects(space: Space, rule_id: str, query: ListQuery) -> Li
 def rotate_webhook_secret(
     space: Space, rule_id: str, channel_id: str, stamp: Stamp
 ) -> IssuedWebhookSecret:
-    """Make a webhook a new secret; the one before signs, too, for 24 hours."""
+    """Rotate the secret of a webhook; the previous one also signs for 24 hours."""
     return deployment.rule_editor.rotate_secret(space, rule_id, channel_id, stamp)
 
 
@@ -109,13 +104,13 @@ def get_alert(space: Space, alert_id: str) -> Alert:
 
 @api.post(f"{ALERTS}/<alert_id>/acknowledge", permission=Permission.MANAGE, failures=(409,))
 def acknowledge_alert(caller: Principal, space: Space, alert_id: str) -> Alert:
-    """Acknowledge a firing alert: no more reminders until it is resolved."""
+    """Acknowledge a firing alert; no reminders are sent until it is resolved."""
     return deployment.alerts.acknowledge(space, alert_id, caller.subject, utc_now())
 
 
 @api.get(f"{ALERTS}/<alert_id>/deliveries", permission=Permission.READ)
 def list_deliveries(space: Space, alert_id: str, query: ListQuery) -> Listing[Delivery]:
-    """List what was sent of an alert, with every attempt."""
+    """List the deliveries of an alert, with every attempt."""
     now = utc_now()
     return deployment.outbox.deliveries(
         space, deployment.alerts.alert(space.id, alert_id, now), query, now
@@ -129,12 +124,8 @@ def list_deliveries(space: Space, alert_id: str, query: ListQuery) -> Listing[De
     failures=(409,),
 )
 def resend_delivery(space: Space, alert_id: str, delivery_id: str) -> Delivery:
-    """Send a delivery once more, under the same notification id."""
-    now = utc_now()
-    alert = deployment.alerts.alert(space.id, alert_id, now)
-    delivery = deployment.outbox.resend(space, alert, delivery_id, now)
-    deployment.notification_queue.wake([delivery_key(space.id, alert.id, delivery.id)])
-    return delivery
+    """Resend a delivery, under the same notification id."""
+    return deployment.redelivery.resend(space, alert_id, delivery_id, utc_now())
 
 
 @entry_point

@@ -20,7 +20,7 @@ from patchbay.tenancy.access import Permission, Principal
 
 
 def _of_queued() -> dict[int, Any]:
-    """What `mode=async` answers, for the document."""
+    """The answer of `mode=async`, for the document."""
     return {202: RecordedTest}
 
 
@@ -32,7 +32,7 @@ BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
 
 @api.post(f"{BASE}/connections/test", permission=Permission.MANAGE, failures=(429,))
 def dry_run(organization_id: str, body: DryRun, domain_name: str) -> DryRunResult:
-    """Test whether a source, and a destination, would connect; nothing is stored."""
+    """Test whether a source, and a destination, can connect; nothing is stored."""
     return deployment.on_demand_tests(domain_name).dry_run(organization_id, body)
 
 
@@ -45,7 +45,7 @@ def dry_run(organization_id: str, body: DryRun, domain_name: str) -> DryRunResul
 def check_source(
     organization_id: str, source_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
 ) -> Reply[RecordedTest]:
-    """Test a source, at once or by the queue (mode=async)."""
+    """Test a source, now or through the queue (mode=async)."""
     return _started(
         TestSubject(organization_id, TestSubjectKind.SOURCE, source_id), query, stamp, domain_name
     )
@@ -60,7 +60,7 @@ def check_source(
 def check_destination(
     organization_id: str, destination_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
 ) -> Reply[RecordedTest]:
-    """Test a destination, at once or by the queue (mode=async)."""
+    """Test a destination, now or through the queue (mode=async)."""
     subject = TestSubject(organization_id, TestSubjectKind.DESTINATION, destination_id)
     return _started(subject, query, stamp, domain_name)
 
@@ -74,7 +74,7 @@ def check_destination(
 def check_connection(
     organization_id: str, connection_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
 ) -> Reply[RecordedTest]:
-    """Run the health check of a connection, at once or by the queue; it leaves an event."""
+    """Run the health check of a connection, now or through the queue; it records an event."""
     subject = TestSubject(organization_id, TestSubjectKind.CONNECTION, connection_id)
     return _started(subject, query, stamp, domain_name)
 
@@ -83,14 +83,14 @@ def check_connection(
 def list_source_tests(
     organization_id: str, source_id: str, query: ListQuery
 ) -> Listing[RecordedTest]:
-    """List the tests of a source of the last 90 days, newest first."""
+    """List the tests of a source in the last 90 days, newest first."""
     subject = TestSubject(organization_id, TestSubjectKind.SOURCE, source_id)
     return deployment.test_reader.page(subject, query)
 
 
 @api.get(f"{BASE}/sources/<source_id>/tests/<test_id>", permission=Permission.READ)
 def get_source_test(organization_id: str, source_id: str, test_id: str) -> RecordedTest:
-    """Read a test of a source; one that is queued is polled here."""
+    """Read a test of a source; poll this route for a queued test."""
     return deployment.test_reader.test(
         TestSubject(organization_id, TestSubjectKind.SOURCE, source_id), test_id
     )
@@ -100,14 +100,14 @@ def get_source_test(organization_id: str, source_id: str, test_id: str) -> Recor
 def list_destination_tests(
     organization_id: str, destination_id: str, query: ListQuery
 ) -> Listing[RecordedTest]:
-    """List the tests of a destination of the last 90 days, newest first."""
+    """List the tests of a destination in the last 90 days, newest first."""
     subject = TestSubject(organization_id, TestSubjectKind.DESTINATION, destination_id)
     return deployment.test_reader.page(subject, query)
 
 
 @api.get(f"{BASE}/destinations/<destination_id>/tests/<test_id>", permission=Permission.READ)
 def get_destination_test(organization_id: str, destination_id: str, test_id: str) -> RecordedTest:
-    """Read a test of a destination; one that is queued is polled here."""
+    """Read a test of a destination; poll this route for a queued test."""
     subject = TestSubject(organization_id, TestSubjectKind.DESTINATION, destination_id)
     return deployment.test_reader.test(subject, test_id)
 
@@ -116,14 +116,14 @@ def get_destination_test(organization_id: str, destination_id: str, test_id: str
 def list_connection_tests(
     organization_id: str, connection_id: str, query: ListQuery
 ) -> Listing[RecordedTest]:
-    """List the tests of a connection of the last 90 days, newest first."""
+    """List the tests of a connection in the last 90 days, newest first."""
     subject = TestSubject(organization_id, TestSubjectKind.CONNECTION, connection_id)
     return deployment.test_reader.page(subject, query)
 
 
 @api.get(f"{BASE}/connections/<connection_id>/tests/<test_id>", permission=Permission.READ)
 def get_connection_test(organization_id: str, connection_id: str, test_id: str) -> RecordedTest:
-    """Read a test of a connection; one that is queued is polled here."""
+    """Read a test of a connection; poll this route for a queued test."""
     subject = TestSubject(organization_id, TestSubjectKind.CONNECTION, connection_id)
     return deployment.test_reader.test(subject, test_id)
 

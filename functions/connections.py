@@ -1,6 +1,5 @@
 """Sources, destinations and connections."""
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from patchbay.checks.roles import Role
@@ -39,12 +38,11 @@ from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.tenancy.access import Permission, Principal, authorize
 
 if TYPE_CHECKING:
-    from patchbay.connection_tests.model import DryRunResult, TestedEndpoint
-    from patchbay.connections.endpoint_editor import OpenSecrets
+    from patchbay.connection_tests.model import TestedEndpoint
     from patchbay.registry.model import Release
 
 
-deployment = Deployment(at_start=("connections", "tenants"))
+deployment = Deployment(at_start=("endpoints", "connections", "connection_lists"))
 api = HttpApi("Connections", lambda: deployment)
 
 BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
@@ -55,7 +53,7 @@ OPERATIONS = "/integrations/connection"
 
 
 def _of_change() -> dict[int, Any]:
-    """What a change of an endpoint may answer, for the document."""
+    """The answers of a change of an endpoint, for the document."""
     from patchbay.connection_tests.model import TestedEndpoint
 
     return {200: Endpoint | TestedEndpoint | EditReport}
@@ -67,41 +65,27 @@ def _of_release() -> dict[int, Any]:
     return {200: Release}
 
 
-def _tested(
-    domain_name: str, endpoint: Endpoint, release: "Release", open_secrets: "OpenSecrets"
-) -> "DryRunResult":
-    """A test as somebody asked for it: within the tenant's limits, and not of this API."""
-    from patchbay.connection_tests.on_demand import TO_RESPOND
-    from patchbay.connection_tests.tester import try_endpoint
-
-    guard = deployment.guard.excluding([domain_name])
-    limiter, limit, now = deployment.test_limiter, deployment.test_limit, utc_now()
-    token = Stamp.fresh(now).id("tst")
-    with limiter.held(endpoint.organization_id, token, limit, now, TO_RESPOND):
-        return try_endpoint(endpoint, release, open_secrets, guard)
-
-
 @api.post(f"{BASE}/sources", permission=Permission.MANAGE, status=201)
 def create_source(organization_id: str, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:
-    """Create a source of a release, with variables and secrets."""
+    """Create a source from a release, with variables and secrets."""
     return _created(organization_id, Role.SOURCE, body, stamp)
 
 
 @api.get(f"{BASE}/sources", permission=Permission.READ)
 def list_sources(organization_id: str, query: ListQuery) -> Listing[Endpoint]:
     """List the sources of an organization."""
-    return deployment.connections.endpoints(organization_id, Role.SOURCE, query, utc_now())
+    return deployment.endpoints.page(organization_id, Role.SOURCE, query, utc_now())
 
 
 @api.get(f"{BASE}/sources/<source_id>", permission=Permission.READ)
 def get_source(organization_id: str, source_id: str) -> Reply[Endpoint]:
-    """Read a source; of its secrets, which ones are set."""
+    """Read a source; its secrets are shown by name only."""
     return _read(organization_id, Role.SOURCE, source_id)
 
 
 @api.get(f"{BASE}/sources/<source_id>/release", permission=Permission.READ, answers=_of_release)
 def get_source_release(organization_id: str, source_id: str) -> "Reply[Release]":
-    """Read the release that a source is made of, also of a deleted integration."""
+    """Read the release of a source, even if its integration is deleted."""
     return _release(organization_id, Role.SOURCE, source_id)
 
 
@@ -119,7 +103,7 @@ def change_source(
     if_match: str | None,
     domain_name: str,
 ) -> "Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]":
-    """Change or upgrade a source (merge patch); `dry_run` previews, `test` tries it first."""
+    """Change or upgrade a source (merge patch); `dry_run` previews, `test` tests first."""
     return _changed(organization_id, Role.SOURCE, source_id, query, body, if_match, domain_name)
 
 
@@ -129,25 +113,25 @@ def change_source(
     status=204,
 )
 def delete_source(organization_id: str, source_id: str, if_match: str | None) -> None:
-    """Delete a source that no connection uses, with its secrets."""
+    """Delete a source that no connection uses, and its secrets."""
     _delete(organization_id, Role.SOURCE, source_id, if_match)
 
 
 @api.post(f"{BASE}/destinations", permission=Permission.MANAGE, status=201)
 def create_destination(organization_id: str, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:
-    """Create a destination of a release, with variables and secrets."""
+    """Create a destination from a release, with variables and secrets."""
     return _created(organization_id, Role.DESTINATION, body, stamp)
 
 
 @api.get(f"{BASE}/destinations", permission=Permission.READ)
 def list_destinations(organization_id: str, query: ListQuery) -> Listing[Endpoint]:
     """List the destinations of an organization."""
-    return deployment.connections.endpoints(organization_id, Role.DESTINATION, query, utc_now())
+    return deployment.endpoints.page(organization_id, Role.DESTINATION, query, utc_now())
 
 
 @api.get(f"{BASE}/destinations/<destination_id>", permission=Permission.READ)
 def get_destination(organization_id: str, destination_id: str) -> Reply[Endpoint]:
-    """Read a destination; of its secrets, which ones are set."""
+    """Read a destination; its secrets are shown by name only."""
     return _read(organization_id, Role.DESTINATION, destination_id)
 
 
@@ -155,7 +139,7 @@ def get_destination(organization_id: str, destination_id: str) -> Reply[Endpoint
     f"{BASE}/destinations/<destination_id>/release", permission=Permission.READ, answers=_of_release
 )
 def get_destination_release(organization_id: str, destination_id: str) -> "Reply[Release]":
-    """Read the release that a destination is made of, also of a deleted integration."""
+    """Read the release of a destination, even if its integration is deleted."""
     return _release(organization_id, Role.DESTINATION, destination_id)
 
 
@@ -173,7 +157,7 @@ def change_destination(
     if_match: str | None,
     domain_name: str,
 ) -> "Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]":
-    """Change or upgrade a destination (merge patch); `dry_run` previews, `test` tries it first."""
+    """Change or upgrade a destination (merge patch); `dry_run` previews, `test` tests first."""
     return _changed(
         organization_id, Role.DESTINATION, destination_id, query, body, if_match, domain_name
     )
@@ -185,30 +169,30 @@ def change_destination(
     status=204,
 )
 def delete_destination(organization_id: str, destination_id: str, if_match: str | None) -> None:
-    """Delete a destination that no connection uses, with its secrets."""
+    """Delete a destination that no connection uses, and its secrets."""
     _delete(organization_id, Role.DESTINATION, destination_id, if_match)
 
 
 @api.post(f"{BASE}/connections", permission=Permission.MANAGE, status=201)
 def create_connection(organization_id: str, body: NewConnection, stamp: Stamp) -> Reply[Connection]:
-    """Create a connection of a source, and optionally a destination, in a space."""
+    """Create a connection in a space, from a source and an optional destination."""
     connection = deployment.connection_editor.create(organization_id, body, stamp)
     return Reply(connection, connection.revision)
 
 
 @api.get(f"{BASE}/connections", permission=Permission.READ)
 def list_connections(organization_id: str, query: ConnectionQuery) -> Listing[Connection]:
-    """List the connections of an organization, of a space, of an endpoint, or by state."""
+    """List the connections of an organization, by space, endpoint, or state."""
     space = None
     if query.space:
         space = deployment.tenants.own_space(organization_id, query.space, "/query/space")
-    return deployment.connections.connections(organization_id, query, space, utc_now())
+    return deployment.connection_lists.page(organization_id, query, space, utc_now())
 
 
 @api.get(f"{BASE}/connections/<connection_id>", permission=Permission.READ)
 def get_connection(organization_id: str, connection_id: str) -> Reply[Connection]:
     """Read a connection."""
-    connection = deployment.connections.connection(organization_id, connection_id)
+    connection = deployment.connections.get(organization_id, connection_id)
     return Reply(connection, connection.revision)
 
 
@@ -216,7 +200,7 @@ def get_connection(organization_id: str, connection_id: str) -> Reply[Connection
 def change_connection(
     organization_id: str, connection_id: str, body: ConnectionPatch, if_match: str | None
 ) -> Reply[Connection]:
-    """Change a connection (JSON merge patch), but for its source and its space."""
+    """Change a connection (JSON merge patch); its source and its space stay."""
     changed = deployment.connection_editor.change(
         organization_id, connection_id, body, if_match, utc_now()
     )
@@ -229,7 +213,7 @@ def change_connection(
     status=204,
 )
 def delete_connection(organization_id: str, connection_id: str, if_match: str | None) -> None:
-    """Delete a connection; what it is made of stays."""
+    """Delete a connection; its source and its destination stay."""
     deployment.connection_editor.delete(organization_id, connection_id, if_match)
 
 
@@ -237,7 +221,7 @@ def delete_connection(organization_id: str, connection_id: str, if_match: str | 
 def integrations_connection_create(
     caller: Principal, body: CreateConnection, stamp: Stamp
 ) -> ConnectionRecord:
-    """Make a source and a connection of it (operation integrations.connection.create)."""
+    """Create a source and a connection (operation integrations.connection.create)."""
     authorize(caller, Permission.MANAGE, body.tenant_id, "organization")
     return deployment.operations.create(body, stamp)
 
@@ -269,31 +253,31 @@ def integrations_connection_list(caller: Principal, query: ListConnections) -> C
 
 @api.get(KEYS, permission=Permission.MANAGE)
 def list_data_keys(organization_id: str) -> DataKeys:
-    """List the data keys that the secrets of an organization are sealed under."""
+    """List the data keys that an organization's secrets are sealed under."""
     return deployment.vault.keys.keys(organization_id)
 
 
 @api.post(KEYS, permission=Permission.MANAGE, status=201, failures=(409,))
 def rotate_data_key(organization_id: str, stamp: Stamp) -> DataKey:
-    """Rotate the data key: new secrets are sealed under a new one, old ones still open."""
+    """Rotate the data key: new secrets use the new key, and old ones still open."""
     return deployment.vault.keys.rotate(organization_id, stamp)
 
 
 @api.post(f"{KEYS}/reseal", permission=Permission.MANAGE)
 def reseal_secrets(organization_id: str, query: ListQuery) -> Resealed:
-    """Seal one page of an organization's secrets anew under the current data key."""
+    """Reseal one page of an organization's secrets under the current data key."""
     return deployment.vault.reseal(organization_id, query, utc_now())
 
 
 @api.delete(f"{KEYS}/<number>", permission=Permission.MANAGE, status=204, failures=(409,))
 def delete_data_key(organization_id: str, number: str) -> None:
-    """Delete an old data key that no secret is sealed under any more."""
+    """Delete an old data key that no secret uses."""
     deployment.vault.delete_key(organization_id, number)
 
 
 @api.delete(KEYS, permission=Permission.ADMIN)
 def delete_data_keys(organization_id: str, query: DeletionQuery) -> DeletedDataKeys:
-    """Delete data keys with what is sealed under them: those secrets can't be opened again."""
+    """Delete data keys; secrets that are sealed under them can never be opened again."""
     return deployment.vault.delete_keys(organization_id, query, utc_now())
 
 
@@ -303,12 +287,12 @@ def _created(organization_id: str, role: Role, body: NewEndpoint, stamp: Stamp) 
 
 
 def _read(organization_id: str, role: Role, endpoint_id: str) -> Reply[Endpoint]:
-    endpoint = deployment.connections.endpoint(organization_id, role, endpoint_id)
+    endpoint = deployment.endpoints.get(organization_id, role, endpoint_id)
     return Reply(endpoint, endpoint.revision)
 
 
 def _release(organization_id: str, role: Role, endpoint_id: str) -> "Reply[Release]":
-    endpoint = deployment.connections.endpoint(organization_id, role, endpoint_id)
+    endpoint = deployment.endpoints.get(organization_id, role, endpoint_id)
     release = deployment.registry.release(endpoint.integration_id, endpoint.version)
     return Reply(release, FIRST_REVISION)
 
@@ -322,17 +306,13 @@ def _changed(
     if_match: str | None,
     domain_name: str,
 ) -> "Reply[Endpoint] | Reply[TestedEndpoint] | Reply[EditReport]":
-    editor, now = deployment.endpoint_editor, utc_now()
+    edited, now = (organization_id, role, endpoint_id, body), utc_now()
     if query.dry_run:
-        return Reply(editor.preview(organization_id, role, endpoint_id, body, now))
+        return Reply(deployment.endpoint_editor.preview(*edited, now))
     if query.test:
-        stored, report = editor.change_tested(
-            organization_id, role, endpoint_id, body, if_match, partial(_tested, domain_name), now
-        )
-        from patchbay.connection_tests.model import TestedEndpoint
-
-        return Reply(TestedEndpoint.of(stored, report), stored.revision)
-    changed = editor.change(organization_id, role, endpoint_id, body, if_match, now)
+        tested = deployment.tested_edits(domain_name).change(*edited, if_match, now)
+        return Reply(tested, tested.revision)
+    changed = deployment.endpoint_editor.change(*edited, if_match, now)
     return Reply(changed, changed.revision)
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document, the page that shows it, and what no other route takes."""
+"""The OpenAPI document, a page that shows it, and every path that no route has."""
 
 from typing import Any
 
@@ -12,19 +12,19 @@ api = HttpApi("Documentation")
 
 @api.get("/openapi.json", permission=None)
 def openapi() -> Any:
-    """The whole API in one OpenAPI 3.1 document."""
+    """Read the whole API as one OpenAPI 3.1 document."""
     return document()
 
 
 @api.get("/docs", permission=None)
 def docs() -> Any:
-    """The API reference, for people."""
+    """Show the API reference as a page."""
     return page()
 
 
 @api.otherwise
 def unknown(path: str) -> None:
-    """404, or 405 where the path exists and takes other methods."""
+    """404, or 405 if the path has other methods."""
     if allowed := methods_of(path):
         raise MethodNotAllowed(allowed)
     raise NotFound

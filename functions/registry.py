@@ -10,8 +10,8 @@ from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.registry.model import (
-    CatalogueEntry,
-    CatalogueQuery,
+    CatalogEntry,
+    CatalogQuery,
     Integration,
     IntegrationPatch,
     IntegrationQuery,
@@ -63,7 +63,7 @@ def change_integration(
     status=204,
 )
 def delete_integration(caller: Principal, integration_id: str, if_match: str | None) -> None:
-    """Delete an integration softly: its releases stay readable to the endpoints made of them."""
+    """Delete an integration until it is purged; endpoints keep its releases."""
     deployment.authoring.delete(caller, integration_id, if_match, utc_now())
 
 
@@ -73,7 +73,7 @@ def delete_integration(caller: Principal, integration_id: str, if_match: str | N
     failures=(409,),
 )
 def restore_integration(caller: Principal, integration_id: str) -> Reply[Integration]:
-    """Take the delete of an integration back, until it is purged."""
+    """Restore a deleted integration that has not been purged."""
     restored = deployment.authoring.restore(caller, integration_id, utc_now())
     return Reply(restored, restored.revision)
 
@@ -88,7 +88,7 @@ def restore_integration(caller: Principal, integration_id: str) -> Reply[Integra
 def publish_integration(
     caller: Principal, integration_id: str, query: PublishQuery, body: Publication, stamp: Stamp
 ) -> Reply[Release] | Reply[PublishReport]:
-    """Publish the draft as an immutable release, or see with `dry_run` what speaks against it."""
+    """Publish the draft as an immutable release; `dry_run` reports what prevents it."""
     if query.dry_run:
         report = deployment.authoring.preview(caller, integration_id, body, stamp.now)
         return Reply(report, status=200)
@@ -112,13 +112,13 @@ def get_release(caller: Principal, integration_id: str, version: str) -> Reply[R
 
 
 @api.get("/v1/catalog", permission=Permission.READ)
-def list_catalogue(caller: Principal, query: CatalogueQuery) -> Listing[CatalogueEntry]:
-    """Search the public integrations by publisher or name, and filter them."""
-    return deployment.registry.catalogue(caller, query, utc_now())
+def list_catalog(caller: Principal, query: CatalogQuery) -> Listing[CatalogEntry]:
+    """Search and filter the public integrations, by publisher or name."""
+    return deployment.registry.catalog(caller, query, utc_now())
 
 
 @api.get("/v1/catalog/<publisher>/<slug>", permission=Permission.READ)
-def get_catalogue_entry(caller: Principal, publisher: str, slug: str) -> Reply[Release]:
+def get_catalog_entry(caller: Principal, publisher: str, slug: str) -> Reply[Release]:
     """Read the current release of an integration by its publisher and slug."""
     entry = deployment.registry.installable(
         publisher, slug, None, caller.organization_id, utc_now()

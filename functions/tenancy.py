@@ -9,7 +9,7 @@ from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
-from patchbay.platform.revisions import FIRST_REVISION, require_match
+from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.model import (
     ApiKey,
@@ -50,7 +50,7 @@ def get_organization(organization_id: str) -> Reply[Organization]:
 def change_organization(
     organization_id: str, body: OrganizationPatch, if_match: str | None
 ) -> Reply[Organization]:
-    """Rename an organization, or pause all of its monitors (JSON merge patch)."""
+    """Rename an organization, or pause all its monitors (JSON merge patch)."""
     changed = deployment.tenants.change_organization(organization_id, body, if_match)
     return Reply(changed, changed.revision)
 
@@ -91,7 +91,7 @@ def delete_space(space: Space, if_match: str | None) -> None:
 def issue_api_key(
     caller: Principal, organization_id: str, body: NewApiKey, stamp: Stamp
 ) -> IssuedApiKey:
-    """Issue an API key that lives no longer than yours; the answer holds its secret, this once."""
+    """Issue an API key that expires no later than yours; only this answer has its secret."""
     return deployment.tenants.issue_key_for(caller, organization_id, body, stamp)
 
 
@@ -115,16 +115,13 @@ def get_api_key(organization_id: str, key_id: str) -> Reply[ApiKey]:
 def revoke_api_key(
     caller: Principal, organization_id: str, key_id: str, if_match: str | None
 ) -> None:
-    """Revoke an API key that may do no more than yours."""
-    key = deployment.tenants.key(organization_id, key_id)
-    require_match(if_match, FIRST_REVISION)
-    caller.require_all(key.permissions)
-    deployment.tenants.revoke_key(key)
+    """Revoke an API key that has no permission that yours lacks."""
+    deployment.tenants.revoke_key_for(caller, organization_id, key_id, if_match)
 
 
 @api.get("/v1/organizations/<organization_id>/audit-events", permission=Permission.MANAGE)
 def list_audit_events(organization_id: str, query: AuditQuery) -> Listing[AuditEvent]:
-    """List the changes in an organization, newest first; they are kept 400 days."""
+    """List the changes in an organization in the last 400 days, newest first."""
     return deployment.audit_trail.events(organization_id, query, utc_now())
 
 

@@ -47,8 +47,8 @@ EXCEPTIONS = [
     ),
     Unsaid(
         ".*/(occurred_at|since|until|expires_at)",
-        "is older than events are kept: .*|is more than .* ahead|is in the past"
-        "|the time is out of range|names no moment",
+        "must not be before .*, the oldest time that is stored|must not be more than .* ahead"
+        "|is in the past|the time is out of range|names no moment",
         "the bounds of a time move with the clock",
     ),
     Unsaid(
@@ -82,7 +82,7 @@ EXCEPTIONS = [
         "no schema spans two query parameters",
     ),
     Unsaid("/query/until", "is not after since", "as above"),
-    Unsaid("/query/days", "is at most .* with interval=hour", "as above"),
+    Unsaid("/query/days", "must be at most .* with interval=hour", "as above"),
     Unsaid(
         "(/rule)?/condition",
         "must have a short window that .*|must not have a recovery_threshold .*|.* for connections",

@@ -21,6 +21,7 @@ from patchbay.platform.logging import logger
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
+from tests.integration.account import REGION, made_once
 from tests.integration.api import ENVIRONMENTS, Client, Environment, start_cold
 from tests.integration.moto_as_dynamodb import make_exact
 
@@ -71,8 +72,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_SESSION_TOKEN": "testing",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
@@ -92,22 +93,29 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def tables(aws: None, template: dict[str, Any]) -> dict[str, Table]:
     """Both tables of the template, by their logical ids, which are their names here too."""
-    created = {}
-    for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::DynamoDB::Table":
-            schema = {
-                field: resource["Properties"][field]
-                for field in (
-                    "BillingMode",
-                    "AttributeDefinitions",
-                    "KeySchema",
-                    "GlobalSecondaryIndexes",
-                )
-                if field in resource["Properties"]
-            }
-            connect().create_table(TableName=name, **schema)
-            created[name] = Table(name)
-    return created
+    names = made_once("dynamodb", lambda: create_tables(template))
+    return {name: Table(name) for name in names}
+
+
+def create_tables(template: dict[str, Any]) -> list[str]:
+    """The names of the template's tables, which are there now."""
+    schemas = {
+        name: {
+            field: resource["Properties"][field]
+            for field in (
+                "BillingMode",
+                "AttributeDefinitions",
+                "KeySchema",
+                "GlobalSecondaryIndexes",
+            )
+            if field in resource["Properties"]
+        }
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::DynamoDB::Table"
+    }
+    for name, schema in schemas.items():
+        connect().create_table(TableName=name, **schema)
+    return list(schemas)
 
 
 @pytest.fixture
@@ -125,10 +133,10 @@ def deployed(
     tables: dict[str, Table], template: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Table]:
     """Both tables, a vault key and queues; every function has its variables of the template."""
-    key_id = services.client("kms").create_key()["KeyMetadata"]["KeyId"]
-    queue = services.client("sqs").create_queue(QueueName="notifications")
-    services.client("events").create_event_bus(Name="integrations")
-    topic = services.client("sns").create_topic(Name="alerts")
+    key_id = made_once("kms", lambda: services.client("kms").create_key()["KeyMetadata"]["KeyId"])
+    queues = made_once("sqs", lambda: create_queues("notifications", "TestQueue", "MonitorQueue"))
+    made_once("events", lambda: services.client("events").create_event_bus(Name="integrations"))
+    topic = made_once("sns", lambda: services.client("sns").create_topic(Name="alerts"))
     for name, value in {
         "INTEGRATIONS_TABLE": "IntegrationsTable",
         "EVENTS_TABLE": "EventsTable",
@@ -144,15 +152,13 @@ def deployed(
         "OWN_HOST_NAMES": "patchbay.acme.com, Connect.Acme.com.",
         "DNS_RESOLVER": "1.1.1.1,9.9.9.9",
         "ALERT_TOPIC_ARNS": topic["TopicArn"],
-        "NOTIFICATION_QUEUE_URL": queue["QueueUrl"],
+        "NOTIFICATION_QUEUE_URL": queues["notifications"],
         "INTEGRATION_BUS": "integrations",
         "TESTS_PER_MINUTE": "120",
         "TESTS_IN_FLIGHT": "20",
-        "TEST_QUEUE_URL": services.client("sqs").create_queue(QueueName="TestQueue")["QueueUrl"],
+        "TEST_QUEUE_URL": queues["TestQueue"],
         "API_HOST": "api.example.com",
-        "MONITOR_QUEUE_URL": services.client("sqs").create_queue(QueueName="MonitorQueue")[
-            "QueueUrl"
-        ],
+        "MONITOR_QUEUE_URL": queues["MonitorQueue"],
         "MONITOR_LANES": "4",
         "MONITOR_CANARY": "",
         "AUTO_DISABLE_FAILURES": "0",
@@ -165,6 +171,12 @@ def deployed(
             ENVIRONMENTS[name] = Environment(resource["Properties"]["Environment"]["Variables"])
     start_cold()
     return tables
+
+
+def create_queues(*names: str) -> dict[str, str]:
+    """The URLs of these queues, by name."""
+    sqs = services.client("sqs")
+    return {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in names}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Monitors on moto: the queue is read by hand, as Lambda's poller reads it."""
+"""Monitors on moto: the queue is read by hand, as the poller of Lambda does."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ def this_minute() -> datetime:
 
 @dataclass(frozen=True)
 class Context:
-    """Lambda's context: so many seconds are left."""
+    """The context of Lambda: this many seconds are left."""
 
     seconds: float = 90.0
 
@@ -35,7 +35,7 @@ def dispatch(minute: datetime) -> None:
 
 
 def deliver(*, attempts: int = 1) -> list[dict[str, Any]]:
-    """All that waits in the queue, as records of one delivery; it is gone from the queue."""
+    """Takes all messages out of the queue, as the records of one delivery."""
     sqs = services.client("sqs")
     url = sqs.get_queue_url(QueueName="MonitorQueue")["QueueUrl"]
     records = []
@@ -53,13 +53,13 @@ def deliver(*, attempts: int = 1) -> list[dict[str, Any]]:
 
 
 def run(records: Sequence[dict[str, Any]], seconds: float = 90.0) -> list[str]:
-    """The messages that come back."""
+    """Returns the messages that come back."""
     answer = run_monitors.handler({"Records": list(records)}, Context(seconds))
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def tick(minute: datetime) -> None:
-    """A minute, from the schedule to the history."""
+    """Runs a minute, from the schedule to the history."""
     dispatch(minute)
     if records := deliver():
         assert run(records) == []
@@ -68,7 +68,7 @@ def tick(minute: datetime) -> None:
 def monitored(
     tenant: Tenant, port: int, paths: Sequence[str], interval: str = "1m"
 ) -> dict[str, dict[str, Any]]:
-    """Connections whose sources ask the server on this port for these paths."""
+    """Connections, by the path that their source calls on this port."""
     manifest = calling(port)
     publish_integration(tenant, manifest=manifest)
     monitor = {"enabled": True, "interval": interval}
@@ -93,7 +93,7 @@ def health(tenant: Tenant, connection: dict[str, Any]) -> dict[str, Any]:
 
 
 class Bus:
-    """A queue that gets all that is put on the bus."""
+    """A queue that receives everything from the bus."""
 
     def __init__(self) -> None:
         sqs, events = services.client("sqs"), services.client("events")

@@ -59,13 +59,13 @@ def events(tenant: Tenant) -> list[dict[str, Any]]:
     return items
 
 
-def test_the_sample_event_asks_for_a_source_that_is_not_there(deployed: object) -> None:
+def test_the_sample_event_asks_for_a_source_that_does_not_exist(deployed: object) -> None:
     answer = checks.handler(sample_event("checks"), None)
     assert answer["statusCode"] == 404
     assert '"SOURCE_NOT_FOUND"' in answer["body"]
 
 
-def test_a_dry_run_with_the_right_key_succeeds_and_leaves_nothing(
+def test_a_dry_run_with_the_right_key_succeeds_and_stores_nothing(
     tenant: Tenant, server: Provider
 ) -> None:
     source = source_asking(tenant, server, "me")
@@ -111,7 +111,7 @@ def test_a_dry_run_says_what_is_wrong_and_whose_move_it_is(
 
 @pytest.fixture
 def took(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that each test's run took, without the tables: moto is slower than they are."""
+    """The seconds that each test ran, without the tables: moto is slower than DynamoDB."""
     seconds: list[float] = []
     run = engine.Tester.run
 
@@ -127,7 +127,7 @@ def took(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def within(limit: float, took: list[float], again: Callable[[], object]) -> bool:
-    """Whether a run takes no longer than this; a machine that paused meanwhile is tried again."""
+    """Whether a test ends within this limit; retries in case the machine paused."""
     for _ in range(3):
         if took[-1] < limit:
             return True
@@ -141,11 +141,11 @@ def test_a_silent_server_holds_a_test_no_longer_than_its_deadline(
     source = source_asking(tenant, server, "silent", timeout_ms=1000)
     answer = dry_run(tenant, source["id"])
     assert answer.json["code"] == "provider_timeout"
-    # The plan allows 1 s; the design half a second more
+    # The plan allows 1 s, and the design half a second more
     assert within(1.5, took, lambda: dry_run(tenant, source["id"]))
 
 
-def test_configurations_are_held_to_the_schema_of_the_release(
+def test_configurations_are_validated_by_the_schema_of_the_release(
     tenant: Tenant, server: Provider
 ) -> None:
     source = source_asking(tenant, server, "me")
@@ -182,7 +182,7 @@ def test_a_source_without_its_secret_names_the_secret(tenant: Tenant, server: Pr
         "http://[::ffff:127.0.0.1]:8080/",
     ],
 )
-def test_what_the_operator_did_not_allow_is_never_dialled(tenant: Tenant, url: str) -> None:
+def test_a_target_that_the_operator_did_not_allow_is_never_dialed(tenant: Tenant, url: str) -> None:
     manifest = calling(1024)
     manifest["checks"]["steps"][0]["request"]["url"] = url
     publish_integration(tenant, manifest=manifest)
@@ -203,14 +203,14 @@ def test_the_operation_of_the_contract_tests_a_connection_and_leaves_events(
     # When they are tested
     passed = tenant.client.post(operation, {"connectionId": good["id"]})
     failed = tenant.client.post(operation, {"connectionId": bad["id"]})
-    # Then the answers have the shape of the operation
+    # Then the responses have the shape of the operation
     assert passed.status == failed.status == 200
     assert set(passed.json) == {"success", "status", "latencyMs"}
     assert (passed.json["success"], passed.json["status"]) == (True, "connected")
     assert set(failed.json) == {"success", "status", "latencyMs", "error", "errorCode"}
     assert (failed.json["success"], failed.json["status"]) == (False, "error")
     assert failed.json["errorCode"] == "auth_invalid"
-    # And each test is an event, and counted
+    # And each test is an event, and is counted
     found = {event["connection_id"]: event for event in events(tenant)}
     assert found[good["id"]]["status"] == "SUCCESS"
     assert found[bad["id"]]["status"] == "ERROR"
@@ -219,7 +219,7 @@ def test_the_operation_of_the_contract_tests_a_connection_and_leaves_events(
     assert (summary["total_events"], summary["success_rate"]) == (2, 50.0)
     [by_type] = summary["by_integration_type"]
     assert by_type["integration_type"] == "connection_test"
-    # And the connection knows
+    # And the connection has its health
     path = f"{tenant.connectors}/connections/{bad['id']}"
     read = tenant.client.get(path).json["health"]
     assert (read["status"], read["error_code"]) == ("error", "auth_invalid")
@@ -275,7 +275,7 @@ def test_another_tenants_connection_is_not_tested(
 def test_a_test_whose_secrets_can_not_be_read_is_our_fault_and_leaves_an_event(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a connection, and a vault that is out
+    # Given a connection, and an outage of the vault
     connection = create_connection(tenant, source_asking(tenant, server, "me"))
 
     def out(*_: object, **__: object) -> None:
@@ -285,7 +285,7 @@ def test_a_test_whose_secrets_can_not_be_read_is_our_fault_and_leaves_an_event(
     # When it is tested
     operation = "/integrations/connection/test/v1.0.0"
     answer = tenant.client.post(operation, {"connectionId": connection["id"]}).json
-    # Then nobody is blamed and nothing is counted against it, but the test is there
+    # Then the failure counts against no one, but the test is recorded
     assert (answer["success"], answer["status"]) == (False, "unknown")
     assert answer["errorCode"] == "secret_store_unavailable"
     summary = health(tenant)
@@ -304,12 +304,12 @@ def test_more_tests_a_minute_than_allowed_are_429_and_dial_nothing(
     monkeypatch.setenv("TESTS_PER_MINUTE", "3")
     connection = create_connection(tenant, source_asking(tenant, server, "me"))
     source = {"id": connection["source_id"]}
-    # When every kind of test is asked for once, and then once more
+    # When every kind of test is asked for once, and then again
     assert dry_run(tenant, source["id"]).status == 200
     assert check(tenant, "sources", source).status == 200
     path = f"{tenant.connectors}/connections/{connection['id']}/test?mode=async"
     assert tenant.client.call("POST", path, None).status == 202
-    dialled = len(server.requests)
+    dialed = len(server.requests)
     operation = "/integrations/connection/test/v1.0.0"
     refusals = [
         dry_run(tenant, source["id"]),
@@ -317,12 +317,12 @@ def test_more_tests_a_minute_than_allowed_are_429_and_dial_nothing(
         tenant.client.call("POST", path, None),
         tenant.client.post(operation, {"connectionId": connection["id"]}),
     ]
-    # Then none of them passes, and each says when to come again
+    # Then each of them is refused, and says when to retry
     for refused in refusals:
         assert (refused.status, refused.code) == (429, "RATE_LIMITED")
         assert 0 < int(refused.headers["retry-after"]) <= 120
-    assert len(server.requests) == dialled
-    # Another tenant is not touched by that
+    assert len(server.requests) == dialed
+    # Another tenant is not affected
     assert dry_run(stranger, "src_01K0Z3NDEKTSV4RRFFQ69G5FAV").status == 404
 
 
@@ -332,15 +332,15 @@ def test_more_tests_in_flight_than_allowed_are_429(
     monkeypatch.setenv("TESTS_IN_FLIGHT", "1")
     connection = create_connection(tenant, source_asking(tenant, server, "me"))
     path = f"{tenant.connectors}/connections/{connection['id']}/test"
-    # Given one that waits in the queue
+    # Given one in the queue
     assert tenant.client.call("POST", f"{path}?mode=async", None).status == 202
-    # Then there is room for no other
+    # Then there is no room for another
     refused = tenant.client.call("POST", path, None)
     assert (refused.status, refused.headers["retry-after"]) == (429, "2")
 
 
 @pytest.mark.parametrize("kind", ["http", "tcp"])
-def test_a_refused_target_tells_nothing_of_its_ports(
+def test_a_blocked_target_reveals_nothing_about_its_ports(
     tenant: Tenant, server: Provider, kind: str
 ) -> None:
     # Given an open and a closed port of an address that the operator did not allow
@@ -359,7 +359,7 @@ def test_a_refused_target_tells_nothing_of_its_ports(
             publish_integration(tenant, slug=name, manifest=manifest)
             source = create_source(tenant, integration=f"acme/{name}")
             answers.append(dry_run(tenant, source["id"]).json)
-        # Then both are answered alike but for the time, and nobody was dialled
+        # Then both results are the same except for the time, and nothing was dialed
         listener.settimeout(0)
         with pytest.raises(BlockingIOError):
             listener.accept()
@@ -374,10 +374,10 @@ def test_a_refused_target_tells_nothing_of_its_ports(
 @pytest.mark.parametrize(
     "called", ["api.patchbay.example.net", "patchbay.acme.com", "eu.connect.acme.com"]
 )
-def test_a_test_may_not_call_the_api_that_it_runs_in(tenant: Tenant, called: str) -> None:
+def test_a_test_must_not_call_its_own_api(tenant: Tenant, called: str) -> None:
     manifest = calling(1024)
     own = sample_event("docs")["requestContext"]["domainName"]
-    # The sample's own name is an address; a name of the gateway is told by the gateway alone.
+    # The host name of the sample event is an address; only the gateway knows its own name.
     assert own == "127.0.0.1"
     manifest["checks"]["steps"][0]["request"]["url"] = f"https://{called}/v1/catalog"
     publish_integration(tenant, manifest=manifest)
@@ -394,7 +394,7 @@ def test_a_test_may_not_call_the_api_that_it_runs_in(tenant: Tenant, called: str
 
 
 def slow_manifest(server: Provider, **limits: Any) -> dict[str, Any]:
-    """Two optional looks at a server that is silent, after a gate that it answers."""
+    """Two optional steps that a server does not answer, after a gate that it does."""
     manifest = calling(server.port)
     whoami = manifest["checks"]["steps"][0]
     silent = whoami | {"category": "capability", "mandatory": False}
@@ -404,10 +404,10 @@ def slow_manifest(server: Provider, **limits: Any) -> dict[str, Any]:
     return manifest
 
 
-def test_what_got_no_time_is_skipped_and_says_so(
+def test_a_step_without_time_is_skipped_and_says_so(
     tenant: Tenant, server: Provider, took: list[float]
 ) -> None:
-    # Given a total of 1 s, of which the first silent server takes all
+    # Given a total of 1 s, all of which the first silent server takes
     publish_integration(tenant, manifest=slow_manifest(server, timeoutMs=1000))
     source = create_source(tenant)
     answer = check(tenant, "sources", source).json
@@ -416,11 +416,11 @@ def test_what_got_no_time_is_skipped_and_says_so(
     assert outcome["whoami"] == ("passed", None)
     assert outcome["first"] == ("warning", None)
     assert outcome["second"] == ("skipped", "budget_exhausted")
-    # What is optional does not decide
+    # An optional step does not decide
     assert answer["status"] == "succeeded"
 
 
-def test_the_time_of_a_test_is_its_manifests_or_the_default_of_how_it_runs() -> None:
+def test_the_time_of_a_test_is_that_of_its_manifest_or_the_default_of_its_mode() -> None:
     said = engine.TimeBudget(25_000, 10_000)
     assert (engine.SYNCHRONOUS, engine.ASYNCHRONOUS.most_ms) == (said, 60_000)
     assert engine.ASYNCHRONOUS.default_ms > engine.SYNCHRONOUS.default_ms
@@ -429,7 +429,7 @@ def test_the_time_of_a_test_is_its_manifests_or_the_default_of_how_it_runs() -> 
 def test_a_manifest_may_ask_for_the_minute_that_only_a_queued_test_has(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given the total of the manifest below, and a synchronous test's cut to a second
+    # Given the total of the manifest below, and that of a synchronous test cut to a second
     publish_integration(tenant, manifest=slow_manifest(server, timeoutMs=60_000))
     monkeypatch.setattr(engine, "SYNCHRONOUS", engine.TimeBudget(1000, 1000))
     answer = check(tenant, "sources", create_source(tenant)).json
@@ -439,7 +439,7 @@ def test_a_manifest_may_ask_for_the_minute_that_only_a_queued_test_has(
     assert skipped == ["second"]
 
 
-def test_a_capability_that_fails_puts_only_itself_at_risk(tenant: Tenant, server: Provider) -> None:
+def test_a_capability_that_fails_affects_only_itself(tenant: Tenant, server: Provider) -> None:
     manifest = calling(server.port)
     whoami = manifest["checks"]["steps"][0]
     manifest["capabilities"] = ["metadata_sync", "profiling", "webhook"]
@@ -470,7 +470,7 @@ def test_a_capability_that_fails_puts_only_itself_at_risk(tenant: Tenant, server
         ([], ["metadata_sync"], "skipped", "succeeded"),
     ],
 )
-def test_the_last_step_is_whether_the_destination_takes_what_the_source_gives(
+def test_the_last_step_is_whether_the_destination_accepts_what_the_source_gives(
     tenant: Tenant,
     server: Provider,
     gives: list[str],
@@ -505,7 +505,7 @@ def test_the_last_step_is_whether_the_destination_takes_what_the_source_gives(
 def test_configurations_that_are_missing_in_a_draft_are_a_result_of_the_test(
     tenant: Tenant, server: Provider
 ) -> None:
-    # Given a draft, whose source is upgraded to a release that asks for more
+    # Given a draft whose source is upgraded to a release that requires more
     connection = create_connection(tenant, source_asking(tenant, server, "me"), status="draft")
     manifest = calling(server.port)
     manifest["configurationSchema"]["required"] = ["depth"]
@@ -518,7 +518,7 @@ def test_configurations_that_are_missing_in_a_draft_are_a_result_of_the_test(
     assert upgraded.status == 200, upgraded.text
     # When it is tested
     answer = check(tenant, "connections", connection).json
-    # Then it says which field is missing, as a failed step and no error
+    # Then a failed step says which field is missing; it is not an error
     assert (answer["status"], answer["code"]) == ("failed", "config_invalid")
     [step] = [step for step in answer["steps"] if step["status"] == "failed"]
     assert (step["name"], step["field_pointer"]) == ("configurations", "/configurations/depth")

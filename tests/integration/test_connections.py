@@ -204,9 +204,7 @@ def test_a_sealed_secret_opens_in_its_own_place_only(
     source, other = create_source(tenant), create_source(tenant, secrets={})
     create_source(stranger)
     vault = Deployment().vault
-    stored = connections.deployment.connections.endpoint(
-        tenant.organization_id, Role.SOURCE, source["id"]
-    )
+    stored = connections.deployment.endpoints.get(tenant.organization_id, Role.SOURCE, source["id"])
     scope = SecretScope.of(stored, stored.binding)
     assert vault.open(scope, utc_now()) == {"api_key": SECRET}
     item = table.get(secret_key(scope.organization_id, scope.endpoint_id))

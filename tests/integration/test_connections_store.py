@@ -64,13 +64,13 @@ class Ours:
         self.table = InterleavedTable("IntegrationsTable")
         ours = Deployment()
         ours.integrations = self.table
-        self.store, self.operations = ours.connections, ours.operations
-        self.tenants = ours.tenants
-        self.creator, self.editor = ours.endpoint_creator, ours.endpoint_editor
-        self.connections = ours.connection_editor
+        self.tenants, self.operations = ours.tenants, ours.operations
+        self.endpoints, self.connections = ours.endpoints, ours.connections
+        self.endpoint_creator, self.endpoint_editor = ours.endpoint_creator, ours.endpoint_editor
+        self.connection_editor, self.health = ours.connection_editor, ours.health_recorder
 
     def change(self, connection: dict[str, Any], **patch: Any) -> Connection:
-        return self.connections.change(
+        return self.connection_editor.change(
             self.organization_id,
             connection["id"],
             ConnectionPatch.model_validate(patch),
@@ -80,7 +80,9 @@ class Ours:
 
     def upgrade(self, source: dict[str, Any]) -> None:
         patch = EndpointPatch(version="2.0.0")
-        self.editor.change(self.organization_id, Role.SOURCE, source["id"], patch, None, utc_now())
+        self.endpoint_editor.change(
+            self.organization_id, Role.SOURCE, source["id"], patch, None, utc_now()
+        )
 
     def counts(self) -> dict[str, int]:
         """The connections of each endpoint, which are as many as it counts and as name it."""
@@ -143,7 +145,7 @@ def test_a_destination_that_is_set_while_it_goes_stays(
     path = f"{tenant.connectors}/connections/{connection['id']}"
     ours.table.before = [lambda: tenant.client.patch(path, {"destination_id": destination["id"]})]
     with pytest.raises(Conflict) as refused:
-        ours.store.delete_endpoint(ours.organization_id, Role.DESTINATION, destination["id"], None)
+        ours.endpoints.delete(ours.organization_id, Role.DESTINATION, destination["id"], None)
     assert refused.value.details == {"used_by": [connection["id"]]}
     assert ours.counts() == {source["id"]: 1, destination["id"]: 1}
 
@@ -166,7 +168,7 @@ def test_a_delete_takes_away_the_use_that_an_edit_just_made(
     path = f"{tenant.connectors}/connections/{connection['id']}"
     ours.table.before = [lambda: tenant.client.patch(path, {"destination_id": destination["id"]})]
     space = ours.tenants.own_space(ours.organization_id, "acme", "/space")
-    ours.store.delete_connection(ours.organization_id, connection["id"], space, None)
+    ours.connections.delete(ours.organization_id, connection["id"], space, None)
     assert ours.counts() == {source["id"]: 0, destination["id"]: 0}
 
 
@@ -229,7 +231,7 @@ def test_what_is_written_while_its_source_is_upgraded_is_held_to_the_new_release
     writes: list[Before] = [
         lambda: ours.change(connection, configurations={"depth": 0}),
         lambda: ours.change(draft, status="active"),
-        lambda: ours.connections.create(ours.organization_id, new, Stamp.fresh(utc_now())),
+        lambda: ours.connection_editor.create(ours.organization_id, new, Stamp.fresh(utc_now())),
     ]
     for write in writes:
         # When configurations that only the old release takes are written
@@ -256,15 +258,15 @@ def test_a_source_that_others_begin_to_use_is_not_deleted_with_its_connection(
 
 def test_health_keeps_the_newest_word_and_when_it_began(ours: Ours, joined: Joined) -> None:
     # Given tests that read the connection at the same time and end one after another
-    connection = ours.store.connection(ours.organization_id, joined[2]["id"])
+    connection = ours.connections.get(ours.organization_id, joined[2]["id"])
     now = utc_now()
 
     def record(status: HealthStatus, seconds: float) -> None:
         seen = HealthObservation(now + timedelta(seconds=seconds), status, latency_ms=1)
-        ours.store.observe(connection, seen, RequiredAction.NONE)
+        ours.health.record(connection, seen, RequiredAction.NONE)
 
     def told() -> tuple[HealthStatus, float | None, float | None]:
-        health = ours.store.connection(ours.organization_id, connection.id).health
+        health = ours.connections.get(ours.organization_id, connection.id).health
         assert health.since is not None
         assert health.checked_at is not None
         return (
@@ -295,24 +297,24 @@ def test_an_edit_does_not_bring_back_what_a_test_has_ended(
     said = tenant.client.post("/integrations/connection/update/v1.0.0", body)
     assert said.json["status"] == "error"
     # When a test ends while it is edited
-    stored = ours.store.connection(ours.organization_id, connection["id"])
+    stored = ours.connections.get(ours.organization_id, connection["id"])
     seen = HealthObservation(utc_now(), HealthStatus.CONNECTED, latency_ms=1)
-    ours.table.before = [lambda: ours.store.observe(stored, seen, RequiredAction.NONE)]
+    ours.table.before = [lambda: ours.health.record(stored, seen, RequiredAction.NONE)]
     ours.change(connection, name="Sales")
     # Then the test has the last word
-    changed = ours.store.connection(ours.organization_id, connection["id"])
+    changed = ours.connections.get(ours.organization_id, connection["id"])
     assert (changed.name, changed.word) == ("Sales", "connected")
 
 
 def test_a_test_of_a_connection_that_is_gone_brings_nothing_back(
     tenant: Tenant, ours: Ours, joined: Joined
 ) -> None:
-    connection = ours.store.connection(ours.organization_id, joined[2]["id"])
+    connection = ours.connections.get(ours.organization_id, joined[2]["id"])
     tenant.client.delete(f"{tenant.connectors}/connections/{connection.id}")
     seen = HealthObservation(utc_now(), HealthStatus.ERROR, latency_ms=1)
-    assert ours.store.observe(connection, seen, RequiredAction.NONE) == []
+    assert ours.health.record(connection, seen, RequiredAction.NONE) == []
     with pytest.raises(NotFound):
-        ours.store.connection(ours.organization_id, connection.id)
+        ours.connections.get(ours.organization_id, connection.id)
 
 
 @pytest.fixture
@@ -344,7 +346,7 @@ def test_an_endpoint_always_counts_its_connections(
     )
     sources, destinations = (
         [
-            ours.creator.create(ours.organization_id, role, new, Stamp.fresh(utc_now())).id
+            ours.endpoint_creator.create(ours.organization_id, role, new, Stamp.fresh(utc_now())).id
             for _ in range(2)
         ]
         for role in Role
@@ -363,15 +365,15 @@ def test_an_endpoint_always_counts_its_connections(
                         space="acme",
                     )
                     stamp = Stamp.fresh(utc_now())
-                    connection = ours.connections.create(ours.organization_id, body, stamp)
+                    connection = ours.connection_editor.create(ours.organization_id, body, stamp)
                     made.append(connection.id)
                 case "patch" if made:
                     ours.change({"id": made[first % len(made)]}, destination_id=destination)
                 case "delete" if made:
                     gone = made.pop(first % len(made))
-                    ours.store.delete_connection(ours.organization_id, gone, space, None)
+                    ours.connections.delete(ours.organization_id, gone, space, None)
                 case "drop" if destination:
-                    ours.editor.delete(
+                    ours.endpoint_editor.delete(
                         ours.organization_id, Role.DESTINATION, destination, None, utc_now()
                     )
         except Conflict:

@@ -1,4 +1,4 @@
-"""The dispatcher on moto: what it reads, what it sends, what it leaves."""
+"""The dispatcher on moto: what it reads, sends, and leaves."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def test_the_sample_event_moves_the_watermark_and_sends_nothing(deployed: object
 
 
 def test_a_slot_with_members_is_sent_and_no_other(tenant: Tenant) -> None:
-    # Given three monitored connections, and others that rest
+    # Given three monitored connections, and others without a monitor
     made = list(monitored(tenant, 9, ["a", "b", "c"]).values())
     base = f"{tenant.connectors}/connections"
     resting = list(monitored_again(tenant, ["d", "e", "f"]))
@@ -42,7 +42,7 @@ def test_a_slot_with_members_is_sent_and_no_other(tenant: Tenant) -> None:
     # When a minute is dispatched
     now = this_minute()
     dispatch(now)
-    # Then there is one message for each lane that one of the three is in
+    # Then there is one message for each lane with one of the three
     bodies = [json.loads(record["body"]) for record in deliver()]
     lanes = {lane_of(place_of(one["id"]), 4) for one in made}
     assert sorted(body["slot"] for body in bodies) == sorted(f"1m#0#{lane}" for lane in lanes)
@@ -84,35 +84,35 @@ def test_the_index_is_read_page_by_page_in_its_order(tenant: Tenant) -> None:
 def left_behind(tenant: Tenant) -> Announcement:
     one = next(iter(monitored(tenant, 9, ["me"]).values()))
     detail = {"id": "evt_1", "connection_id": one["id"], "error_code": None}
-    told = Announcement("evt_1", AnnouncementType.FAILING, utc_now() - 5 * MINUTE, detail)
-    Table("IntegrationsTable").write(Put(told.item()))
-    return told
+    announcement = Announcement("evt_1", AnnouncementType.FAILING, utc_now() - 5 * MINUTE, detail)
+    Table("IntegrationsTable").write(Put(announcement.item()))
+    return announcement
 
 
 def test_an_announcement_that_was_left_behind_is_sent_by_the_next_dispatch(
     tenant: Tenant,
 ) -> None:
     bus = Bus()
-    told = left_behind(tenant)
+    announcement = left_behind(tenant)
     dispatch(this_minute())
     [event] = bus.events()
-    assert (event["detail-type"], event["detail"]) == ("connection.failing", told.detail)
-    assert Table("IntegrationsTable").get(told.key) is None
+    assert (event["detail-type"], event["detail"]) == ("connection.failing", announcement.detail)
+    assert Table("IntegrationsTable").get(announcement.key) is None
     dispatch(this_minute() + MINUTE)
     assert list(bus.events()) == []
 
 
-def test_an_announcement_that_the_bus_does_not_take_stays(
+def test_an_announcement_that_the_bus_does_not_accept_stays(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = left_behind(tenant)
+    announcement = left_behind(tenant)
 
     class Out:
         def put_events(self, **_: Any) -> dict[str, Any]:
             return {"Entries": [{"ErrorCode": "ThrottlingException"}]}
 
     Announcer(Table("IntegrationsTable"), "integrations", Out()).send_left_behind(utc_now())  # type: ignore[arg-type]  # a stand-in
-    assert Table("IntegrationsTable").get(told.key) is not None
+    assert Table("IntegrationsTable").get(announcement.key) is not None
 
 
 def test_the_metrics_say_how_late_it_is(
@@ -122,8 +122,8 @@ def test_the_metrics_say_how_late_it_is(
     dispatch(now - 90 * MINUTE)
     dispatch(now)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    told = {name: line[name][-1] for line in lines for name in line if name in NAMES}
-    assert told == {"dispatch_lag": 89 * 60.0, "slots_dispatched": 0.0, "minutes_skipped": 30.0}
+    emitted = {name: line[name][-1] for line in lines for name in line if name in NAMES}
+    assert emitted == {"dispatch_lag": 89 * 60.0, "slots_dispatched": 0.0, "minutes_skipped": 30.0}
 
 
 NAMES = {"dispatch_lag", "slots_dispatched", "minutes_skipped"}

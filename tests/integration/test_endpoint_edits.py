@@ -72,9 +72,9 @@ def create(tenant: Tenant, **changes: Any) -> str:
 def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
     """What the vault opens for the endpoint as it is now."""
     endpoint_id = path.rpartition("/")[2]
-    stored = connections.deployment.connections
-    endpoint = stored.endpoint(tenant.organization_id, Role.SOURCE, endpoint_id)
-    return connections.deployment.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())
+    ours = connections.deployment
+    endpoint = ours.endpoints.get(tenant.organization_id, Role.SOURCE, endpoint_id)
+    return ours.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())
 
 
 def verdict(answer: Answer) -> str:

@@ -16,11 +16,12 @@ from patchbay.alerts.keys import LANES, lane_of
 from patchbay.alerts.rule_store import START, RuleStore
 from patchbay.alerts.store import AlertStore
 from patchbay.alerts.watched_connections import WatchedConnection, WatchedConnections
-from patchbay.connections.health_state import AutoDisable, HealthObservation
+from patchbay.connections.connection_store import ConnectionStore
+from patchbay.connections.health_recorder import HealthRecorder
+from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
 from patchbay.connections.health_status import FAILING, HealthStatus
 from patchbay.connections.keys import connection_key
 from patchbay.connections.model import Connection, RequiredAction
-from patchbay.connections.store import ConnectionStore
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour, utc_now
@@ -260,10 +261,11 @@ def connection(tenant: Tenant) -> dict[str, Any]:
 
 def be(tenant: Tenant, connection_id: str, status: HealthStatus, at: datetime) -> None:
     """The last test of a connection said this."""
-    store = ConnectionStore(Table("IntegrationsTable"))
-    connection = store.connection(tenant.organization_id, connection_id)
-    store.observe(connection, HealthObservation(at, status, latency_ms=1), RequiredAction.NONE)
-    assert store.connection(tenant.organization_id, connection_id).health.status is status
+    table = Table("IntegrationsTable")
+    connections, seen = ConnectionStore(table), HealthObservation(at, status, latency_ms=1)
+    connection = connections.get(tenant.organization_id, connection_id)
+    HealthRecorder(table).record(connection, seen, RequiredAction.NONE)
+    assert connections.get(tenant.organization_id, connection_id).health.status is status
 
 
 def test_a_connection_that_is_down_is_told_and_so_is_its_recovery(
@@ -337,10 +339,10 @@ def test_health_and_the_index_of_failing_connections_agree_whoever_writes(
     assert failing() == [("error", "active")]
     # An edit that began before a test leaves what the test found
     store = ConnectionStore(table)
-    old = store.connection(tenant.organization_id, connection["id"])
+    old = store.get(tenant.organization_id, connection["id"])
     be(tenant, connection["id"], HealthStatus.CONNECTED, now + MINUTE)
     renamed = old.model_copy(update={"name": "Renamed", "revision": old.revision + 1})
-    store.change_connection(old, renamed, None)
+    store.change(old, renamed, None)
     assert failing() == []
     be(tenant, connection["id"], HealthStatus.DISCONNECTED, now + 2 * MINUTE)
     assert tenant.client.patch(path, {"status": "paused"}).status == 200
@@ -375,13 +377,13 @@ def test_the_index_of_failing_connections_is_the_connections_whatever_befalls_th
     store, begun = ConnectionStore(table), None
 
     def standing() -> Connection:
-        return store.connection(tenant.organization_id, connection["id"])
+        return store.get(tenant.organization_id, connection["id"])
 
-    def test(status: HealthStatus, disable: AutoDisable | None = None) -> None:
+    def test(status: HealthStatus, disable: AutoDisable = NO_AUTO_DISABLE) -> None:
         connection = standing()
         at = (connection.health.checked_at or utc_now()) + timedelta(days=1)
         seen = HealthObservation(at, status, latency_ms=1)
-        store.observe(connection, seen, RequiredAction.NONE, disable)
+        HealthRecorder(table).record(connection, seen, RequiredAction.NONE, disable)
 
     for change, to in changes:
         match change:
@@ -402,7 +404,7 @@ def test_the_index_of_failing_connections_is_the_connections_whatever_befalls_th
             case "ended" if begun:
                 renamed = begun.model_copy(update={"name": "New", "revision": begun.revision + 1})
                 with suppress(TransactionRefused):
-                    store.change_connection(begun, renamed, None)
+                    store.change(begun, renamed, None)
         found = standing()
         fails = found.health.status in FAILING
         expected = [(found.health.status, found.status.value)] if fails else []

@@ -18,7 +18,7 @@ def test_the_counts_are_exact_under_every_fault_at_once(
         ("IntegrationsTable", "EventsTable"),
         events=200,
         seed=seed,
-        in_turns=True,
+        seeded_threads=True,
         sizes=(1, 2, 5, 10),
     )
 

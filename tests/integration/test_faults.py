@@ -36,6 +36,7 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key, Table, Update, connect
 from patchbay.platform.idempotency import BUSY_FOR
 from patchbay.tenancy.access import Permission
+from tests.integration.account import stored_items
 from tests.integration.alerting import (
     alerts,
     create_rule,
@@ -184,7 +185,7 @@ def contents(tables: dict[str, Table]) -> Made:
     """How many items there are of each kind, and what they count; records of keys left out."""
     found: Made = Counter()
     for name, table in tables.items():
-        for item in connect().scan(TableName=name, ConsistentRead=True)["Items"]:
+        for item in stored_items(name):
             pk, sk = item["pk"]["S"], item["sk"]["S"]
             first, _, last = sk.partition("#")
             # What is sorted by time is told by its id.
@@ -207,7 +208,7 @@ def contents(tables: dict[str, Table]) -> Made:
 
 def told(tables: dict[str, Table]) -> int:
     """How many audit events there are."""
-    items = connect().scan(TableName=tables["IntegrationsTable"].name, ConsistentRead=True)["Items"]
+    items = stored_items(tables["IntegrationsTable"].name)
     return sum(item["pk"]["S"].startswith("AUDIT#") for item in items)
 
 

@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 
 import fold_counts
-from patchbay.health.buckets import Bucket, Period
+from patchbay.health.buckets import Bucket
 from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.periods import Period
 from patchbay.health.shards import (
     LANES,
-    absorbing,
     bucket_key,
+    bucket_puts,
     by_period,
-    merged,
+    merge_shards,
     spread_days_pk,
 )
 from patchbay.health.store import EventStore
@@ -46,7 +47,7 @@ def write(table: Table, name: str, shard: int, hour: int = 10) -> None:
     writes: list[Write] = []
     for period in (Period.hour_of(one.occurred_at), Period.day_of(one.occurred_at)):
         key = bucket_key(SPACE, period, shard)
-        writes += absorbing(key, period, table.get(key), [one])
+        writes += bucket_puts(key, period, table.get(key), [one])
     table.transact(writes)
 
 
@@ -67,7 +68,7 @@ def run(table: Table, now: datetime) -> None:
 
 
 def totals(table: Table) -> dict[str, int]:
-    counts = merged(items(table))
+    counts = merge_shards(items(table))
     assert counts is not None
     return {p.prefix: b.by_type[IntegrationType.WEBHOOK].success for p, b in counts.items()}
 
@@ -89,7 +90,7 @@ def test_the_sample_event_folds_what_there_is(deployed: dict[str, Table]) -> Non
     at = (utc_now() - timedelta(days=2)).replace(hour=5)
     one = event("e").model_copy(update={"occurred_at": at})
     day = Period.day_of(at)
-    table.transact(list(absorbing(bucket_key(SPACE, day, 4), day, None, [one])))
+    table.transact(list(bucket_puts(bucket_key(SPACE, day, 4), day, None, [one])))
 
     fold_counts.handler(sample_event("fold_counts"), None)
 
@@ -106,7 +107,9 @@ def test_a_day_that_is_over_is_one_bucket_after_two_runs(spread: Table) -> None:
     run(spread, NOW)
     # Then the counts are the same, and on one shard
     assert totals(spread) == COUNTED
-    full = [i["sk"] for i in items(spread) if merged([i | {"into": 0}]) != {_period(i): Bucket()}]
+    full = [
+        i["sk"] for i in items(spread) if merge_shards([i | {"into": 0}]) != {_period(i): Bucket()}
+    ]
     assert full == ["D#2026-02-16#0", "H#2026-02-16T10#0", "H#2026-02-16T11#0"]
     # And when it has settled, nothing else is left
     run(spread, LATER)
@@ -198,7 +201,7 @@ def test_a_slow_fold_leaves_its_readers_the_time_they_need(spread: Table) -> Non
     run(spread, slow.now)
     rest = [i for i in items(spread) if i["sk"].startswith(eleven.prefix)]
     # Then the reader knows that it has to read again
-    assert merged([*seen, *(i for i in rest if i["sk"] != eleven.sort_key(0))]) is None
+    assert merge_shards([*seen, *(i for i in rest if i["sk"] != eleven.sort_key(0))]) is None
 
 
 class Busy(Table):
@@ -216,7 +219,7 @@ def test_a_bucket_that_can_not_be_read_does_not_stop_the_other_days(spread: Tabl
     before = Period.day_of(YESTERDAY - timedelta(days=1))
     one = event("old").model_copy(update={"occurred_at": before.start})
     key = bucket_key(SPACE, before, 2)
-    [side, note] = absorbing(key, before, None, [one])
+    [side, note] = bucket_puts(key, before, None, [one])
     side.item["counts"] = b"\x63"
     spread.transact([side, note])
 
@@ -234,13 +237,13 @@ def test_a_reader_in_mid_fold_sees_every_count_once(spread: Table) -> None:
     before = {item["sk"]: item for item in items(spread)}
     run(spread, NOW)
     after = {item["sk"]: item for item in items(spread)}
-    right = merged(after.values())
-    assert right == merged(before.values())
+    right = merge_shards(after.values())
+    assert right == merge_shards(before.values())
     for period, shards in by_period(after.values()).items():
         names = [item["sk"] for item in shards.values()]
         for mask in range(2 ** len(names)):
             mixed = [(after if mask >> n & 1 else before).get(sk) for n, sk in enumerate(names)]
-            seen = merged(item for item in mixed if item)
+            seen = merge_shards(item for item in mixed if item)
             # Either it is right, or the reader knows that it has to read again
             assert seen is None or seen == {period: right[period]}  # type: ignore[index]  # it is set by then
 

@@ -8,9 +8,10 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
 
-from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket, FaultTally, Period, Tally
-from patchbay.health.model import Event, EventStatus, IngestResult, IntegrationType
-from patchbay.health.recording import event_of_test
+from patchbay.health.bucket_codec import encode_bucket
+from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket, FaultTally, Tally
+from patchbay.health.model import Event, EventStatus, IngestResult, IntegrationType, event_of_test
+from patchbay.health.periods import Period
 from patchbay.health.store import EventPage, EventStore
 from patchbay.health.summary import HealthSummary, summarize, window_start
 from patchbay.platform.clock import epoch_seconds
@@ -641,7 +642,7 @@ def test_a_filtered_page_reads_so_many_events_and_goes_on_from_there(
     store: EventStore, table: WatchedTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a page that reads six events, over days, and one that is wanted at the very end
-    monkeypatch.setattr("patchbay.health.store._FILTERED_READ", 6)
+    monkeypatch.setattr("patchbay.health.store.FILTERED_READ", 6)
     others = [event(f"other-{n}", ago=timedelta(hours=5 * n)) for n in range(10)]
     wanted = event("wanted", ago=timedelta(days=3), kind=IntegrationType.ALERT)
     store.add([*others, wanted], NOW)
@@ -755,9 +756,14 @@ def seed_bucket(table: Table, period: Period, events: int) -> None:
     counts = Bucket(
         dict.fromkeys(IntegrationType, tally),
         {IntegrationType.CONNECTION_TEST: FaultTally(12, period.start + timedelta(minutes=50))},
-    ).encode(period.start)
+    )
     key = Key(f"SPACE#{SPACE}", period.sort_key(0))
-    item = {**key._asdict(), "counts": counts, "revision": events, "expires_at": 1_800_000_000}
+    item = {
+        **key._asdict(),
+        "counts": encode_bucket(counts, period.start),
+        "revision": events,
+        "expires_at": 1_800_000_000,
+    }
     table.write(Put(item))
 
 

@@ -8,8 +8,7 @@ import pytest
 from patchbay.connections.keys import connections_of_space_pk
 from patchbay.health import connection_overview as connections
 from patchbay.health import organization_overview as organization
-from patchbay.health.model import Event
-from patchbay.health.recording import event_of_test
+from patchbay.health.model import Event, event_of_test
 from patchbay.health.store import EventStore
 from patchbay.health.summary import window_start
 from patchbay.platform.clock import from_text, to_text, utc_now

@@ -257,7 +257,7 @@ def overtaken(
     delete: Callable[[Vault], object],
 ) -> tuple[Vault, Vault, SecretScope]:
     """A reader who has read the sealed item when another seals it anew and then deletes keys."""
-    endpoint = connections.deployment.connections.endpoint(
+    endpoint = connections.deployment.endpoints.get(
         tenant.organization_id, Role.SOURCE, source["id"]
     )
     reader, other = Deployment().vault, Deployment().vault

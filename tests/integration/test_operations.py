@@ -12,7 +12,7 @@ import connections
 from local.provider import Provider, provider
 from patchbay.checks.roles import Role
 from patchbay.connections.operation_models import ConnectionRecord
-from patchbay.connections.store import ConnectionStore
+from patchbay.connections.record_store import RecordStore
 from patchbay.connections.vault import SecretScope
 from patchbay.platform.clock import from_text, utc_now
 from patchbay.platform.dynamodb import connect
@@ -84,7 +84,7 @@ def source_of(tenant: Tenant, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def stored_secrets(tenant: Tenant, source: dict[str, Any]) -> dict[str, str]:
-    endpoint = connections.deployment.connections.endpoint(
+    endpoint = connections.deployment.endpoints.get(
         tenant.organization_id, Role.SOURCE, source["id"]
     )
     return connections.deployment.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())
@@ -595,7 +595,7 @@ def test_a_create_that_fails_leaves_nothing(
     def crash(*_: object, **__: object) -> None:
         raise RuntimeError("power failure")
 
-    monkeypatch.setattr(ConnectionStore, "create_connected", crash)
+    monkeypatch.setattr(RecordStore, "create", crash)
     reference = f"patchbay://{holder['id']}"
     assert call(tenant, "create", **operation_input(tenant, secretRef=reference)).status == 500
     assert everything_in(deployed) == before

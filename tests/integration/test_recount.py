@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from patchbay.health.buckets import Bucket, Period
+from patchbay.health.bucket_codec import encode_bucket
+from patchbay.health.buckets import Bucket
 from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.periods import Period
 from patchbay.health.recount import Recount, RecountDifference, UnsettledPeriod, main
-from patchbay.health.shards import MAIN_SHARD, absorbing, bucket_key
+from patchbay.health.shards import MAIN_SHARD, bucket_key, bucket_puts
 from patchbay.health.store import EventStore
 from patchbay.platform.dynamodb import Delete, Put, Table
 from patchbay.platform.errors import TemporarilyUnavailable
@@ -59,7 +61,7 @@ def store(tenant: Tenant) -> EventStore:
 def counts_one_more(table: Table, space_id: str, shard: int) -> None:
     """A bucket that counts an event which is not stored."""
     key = bucket_key(space_id, DAY, shard)
-    table.transact(list(absorbing(key, DAY, table.get(key), [event(space_id, "ghost")])))
+    table.transact(list(bucket_puts(key, DAY, table.get(key), [event(space_id, "ghost")])))
 
 
 def test_there_is_no_difference(store: EventStore, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +96,7 @@ def test_a_bucket_that_is_gone_is_made_again(
 ) -> None:
     hour = Period.hour_of(NOW - timedelta(hours=20))
     key = bucket_key(tenant.space_id, hour, MAIN_SHARD)
-    empty = {**key._asdict(), "counts": Bucket().encode(hour.start), "revision": 9}
+    empty = {**key._asdict(), "counts": encode_bucket(Bucket(), hour.start), "revision": 9}
     Table("EventsTable").write(Put({**empty, "expires_at": 1_800_000_000}))
     assert command("--repair") == 0
     assert lines(capsys)[0]["period"] == "H#2026-02-16T14"
@@ -200,8 +202,8 @@ def test_a_repair_that_meets_a_writer_keeps_both(tenant: Tenant, store: EventSto
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--from", "2026-01-13"], "events are kept since 2026-01-14"),
-        (["--to", "2026-02-14"], "--to is before --from"),
+        (["--from", "2026-01-13"], "--from must not be before 2026-01-14"),
+        (["--to", "2026-02-14"], "--to must not be before --from"),
         (["--space", "nowhere"], "SPACE_NOT_FOUND"),
         (["--events-table", "Missing"], "Missing"),
     ],

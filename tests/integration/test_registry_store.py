@@ -25,7 +25,7 @@ from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import etag
 from patchbay.registry.keys import release_key
 from patchbay.registry.model import (
-    CatalogueQuery,
+    CatalogQuery,
     IntegrationPatch,
     IntegrationQuery,
     NewIntegration,
@@ -95,7 +95,7 @@ def test_a_read_is_one_read_a_create_one_transaction_and_a_page_one_query(
     assert calls["Query"] == 1
     assert len(page.items) == 25
     with counted() as calls:
-        entries = registry.catalogue(READER, CatalogueQuery(limit=10), NOW)
+        entries = registry.catalog(READER, CatalogQuery(limit=10), NOW)
     assert calls["Query"] == 1
     assert len(entries.items) == 10
 
@@ -368,8 +368,8 @@ class RegistryMachine(RuleBasedStateMachine):
         assert sorted(i.id for i in listed.items) == sorted(alive)
         shown = {
             entry.id: entry.current_version
-            for entry in self.registry.catalogue(
-                READER, CatalogueQuery(publisher=self.publisher, limit=100), NOW
+            for entry in self.registry.catalog(
+                READER, CatalogQuery(publisher=self.publisher, limit=100), NOW
             ).items
             if entry.publisher == self.publisher
         }

@@ -1,4 +1,4 @@
-"""The runner on moto, against real servers on loopback: every due test once in the history."""
+"""The sweeper on moto, against real servers on loopback: every due test once in the history."""
 
 import json
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ import run_monitors
 from local.provider import Provider, provider
 from patchbay.connection_tests import history as checks_history
 from patchbay.connection_tests import tester as testing
+from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import AutoDisable
-from patchbay.connections.store import ConnectionStore
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import to_text
 from patchbay.platform.dynamodb import Table
@@ -50,7 +50,7 @@ def server() -> Iterator[Provider]:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Re-probes follow at once: what a pause is for is no question here."""
+    """Re-probes follow at once: no test here is about their pauses."""
     monkeypatch.setattr("patchbay.monitors.reprobes.PAUSES", (0.0, 0.0))
 
 
@@ -64,12 +64,12 @@ def test_the_sample_event_is_of_a_slot_without_members(deployed: object) -> None
     assert answer == {"batchItemFailures": []}
 
 
-def test_a_minute_tests_every_connection_and_says_so_everywhere(
+def test_a_minute_tests_every_connection_and_every_view_shows_it(
     tenant: Tenant, server: Provider
 ) -> None:
     # Given monitored connections to a server that answers one and refuses the other
     made = monitored(tenant, server.port, ["me", "401"])
-    # When a minute goes by
+    # When a minute passes
     now = this_minute()
     tick(now)
     # Then each has one test in its history, as of that minute, made by its monitor
@@ -77,7 +77,7 @@ def test_a_minute_tests_every_connection_and_says_so_everywhere(
         [test] = history(tenant, connection)
         assert test["trigger"] == "monitor"
         assert test["status"] == ("succeeded" if path == "me" else "failed")
-    # And the space counts them, and the connections know
+    # And the space counts them, and the connections have their health
     assert counted(tenant) == (1, 1)
     good = health(tenant, made["me"])
     assert (good["status"], good["consecutive_successes"]) == ("connected", 1)
@@ -87,7 +87,7 @@ def test_a_minute_tests_every_connection_and_says_so_everywhere(
     assert bad["consecutive_failures"] == 1
 
 
-def test_an_outage_and_its_end_are_each_told_once(tenant: Tenant, server: Provider) -> None:
+def test_an_outage_and_its_end_are_each_announced_once(tenant: Tenant, server: Provider) -> None:
     bus = Bus()
     [connection] = monitored(tenant, server.port, ["me"]).values()
     now = this_minute() - 20 * MINUTE
@@ -101,18 +101,20 @@ def test_an_outage_and_its_end_are_each_told_once(tenant: Tenant, server: Provid
     for number in range(6, 9):
         tick(now + number * MINUTE)
         assert (health(tenant, connection)["status"] == "connected") is (number >= 7)
-    told = {event["detail-type"]: event["detail"] for event in bus.events()}
-    assert set(told) == {"connection.failing", "connection.recovered"}
-    failing_event = told["connection.failing"]
+    announced = {event["detail-type"]: event["detail"] for event in bus.events()}
+    assert set(announced) == {"connection.failing", "connection.recovered"}
+    failing_event = announced["connection.failing"]
     assert failing_event["connection_id"] == connection["id"]
     assert failing_event["occurred_at"] == to_text(now + 3 * MINUTE)
     assert (failing_event["status"], failing_event["error_code"]) == ("error", "auth_invalid")
-    assert SECRET not in json.dumps(told)
+    assert SECRET not in json.dumps(announced)
     # And nothing is left in the outbox
     assert Table("IntegrationsTable").query("OUTBOX#CONNECTIONS").items == []
 
 
-def test_what_comes_twice_is_dialled_and_recorded_once(tenant: Tenant, server: Provider) -> None:
+def test_a_message_that_comes_again_is_dialed_and_recorded_once(
+    tenant: Tenant, server: Provider
+) -> None:
     [connection] = monitored(tenant, server.port, ["me"]).values()
     dispatch(this_minute())
     records = deliver()
@@ -134,7 +136,7 @@ def test_a_monitor_does_not_call_a_custom_domain_of_the_api(tenant: Tenant) -> N
     assert test["code"] == "egress_blocked"
 
 
-NO_SWEEPS = [
+NOT_SWEEPS = [
     "",
     "no json",
     "[]",
@@ -145,21 +147,21 @@ NO_SWEEPS = [
 ]
 
 
-def test_a_message_that_is_no_sweep_comes_back_alone_and_is_named_in_the_log(
+def test_a_message_that_is_not_a_sweep_comes_back_alone_and_is_logged(
     tenant: Tenant, server: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Given a sweep amid messages that nobody of ours wrote
+    # Given a sweep among messages that are not ours
     [connection] = monitored(tenant, server.port, ["me"]).values()
     dispatch(this_minute())
     count = {"ApproximateReceiveCount": "1"}
     odd = [
         {"messageId": f"odd-{number}", "body": body, "attributes": count}
-        for number, body in enumerate(NO_SWEEPS)
+        for number, body in enumerate(NOT_SWEEPS)
     ]
     caplog.clear()
     # When they come in one batch
     come_back = run([*odd, *deliver()])
-    # Then the sweep is done, and each of the others comes back and is named
+    # Then the sweep is done, and each of the others comes back and is logged
     assert sorted(come_back) == [record["messageId"] for record in odd]
     assert len(history(tenant, connection)) == 1
     named = {getattr(record, "message_id", None) for record in caplog.records}
@@ -172,18 +174,18 @@ def test_a_batch_without_any_sweep_comes_back_whole(deployed: object) -> None:
 
 
 class Killed(BaseException):
-    """The end of the process."""
+    """The process ends here."""
 
 
 @pytest.mark.parametrize(
     "victim",
-    [(checks_history.TestHistory, "finish"), (EventStore, "add"), (ConnectionStore, "observe")],
+    [(checks_history.TestHistory, "finish"), (EventStore, "add"), (HealthRecorder, "record")],
     ids=["before the history", "before the events", "before the health"],
 )
-def test_a_crash_in_the_middle_of_a_page_is_made_whole_by_the_next_delivery(
+def test_a_crash_in_the_middle_of_a_page_is_completed_by_the_next_delivery(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch, victim: tuple[Any, str]
 ) -> None:
-    # Given a page of connections, in whose midst the process ends
+    # Given a page of connections, in the middle of which the process ends
     made = monitored(tenant, server.port, ["me", "401", "200", "500"])
     dispatch(this_minute())
     records = deliver()
@@ -200,11 +202,11 @@ def test_a_crash_in_the_middle_of_a_page_is_made_whole_by_the_next_delivery(
         patched.setattr(owner, name, crashing)
         with pytest.raises(BaseException):  # noqa: B017, PT011 - a group of task groups
             run(records)
-    # When its messages come again, cut into single connections, until the queue is empty
+    # When its messages come again, split into single connections, until the queue is empty
     assert run([r | {"attributes": {"ApproximateReceiveCount": "2"}} for r in records]) == []
     while again := deliver():
         assert run(again) == []
-    # Then every test is there once, counted once, and the health is what they found
+    # Then every test is recorded once, counted once, and the health follows from them
     assert {path: len(history(tenant, one)) for path, one in made.items()} == dict.fromkeys(made, 1)
     assert counted(tenant) == (2, 2)
     statuses = {path: health(tenant, one)["status"] for path, one in made.items()}
@@ -215,7 +217,7 @@ def test_a_missed_hour_is_in_the_history_minute_by_minute(tenant: Tenant, server
     [connection] = monitored(tenant, server.port, ["me"], interval="15m").values()
     now = this_minute()
     dispatch(now - 60 * MINUTE)
-    deliver()  # and they were lost with the hour
+    deliver()  # which are lost
     dispatch(now)
     assert run(later(now)) == []
     assert len(history(tenant, connection)) == 4
@@ -223,7 +225,7 @@ def test_a_missed_hour_is_in_the_history_minute_by_minute(tenant: Tenant, server
 
 
 def later(now: Any) -> list[dict[str, Any]]:
-    """All that waits in the queue, the delayed too."""
+    """All messages of the queue, the delayed ones too."""
     from moto.sqs.models import sqs_backends
 
     backend = sqs_backends["123456789012"]["eu-central-1"]
@@ -232,7 +234,9 @@ def later(now: Any) -> list[dict[str, Any]]:
     return deliver()
 
 
-def test_who_is_paused_after_the_dispatch_is_left_alone(tenant: Tenant, server: Provider) -> None:
+def test_a_connection_that_is_paused_after_the_dispatch_is_not_tested(
+    tenant: Tenant, server: Provider
+) -> None:
     made = monitored(tenant, server.port, ["me", "200"])
     now = this_minute()
     base = f"{tenant.connectors}/connections"
@@ -244,7 +248,7 @@ def test_who_is_paused_after_the_dispatch_is_left_alone(tenant: Tenant, server: 
     assert len(history(tenant, made["200"])) == 1
 
 
-def test_a_space_or_an_organization_that_is_paused_rests_whole(
+def test_a_space_or_an_organization_that_is_paused_pauses_its_monitors(
     tenant: Tenant, operator: Tenant, server: Provider
 ) -> None:
     [connection] = monitored(tenant, server.port, ["me"]).values()
@@ -264,7 +268,7 @@ def test_a_space_or_an_organization_that_is_paused_rests_whole(
         assert len(history(tenant, connection)) == number + 1
 
 
-def test_a_vault_that_is_out_is_nobodys_fault(
+def test_an_outage_of_the_vault_counts_against_no_one(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from patchbay.connections.vault import Vault
@@ -284,7 +288,7 @@ def test_a_vault_that_is_out_is_nobodys_fault(
     assert server.requests == []
 
 
-def test_one_that_can_not_be_prepared_does_not_keep_its_neighbours(
+def test_a_connection_that_can_not_be_prepared_does_not_affect_the_others(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = monitored(tenant, server.port, ["me", "200"])
@@ -292,7 +296,7 @@ def test_one_that_can_not_be_prepared_does_not_keep_its_neighbours(
 
     def sometimes(self: Any, connection: Any) -> Any:
         if connection.id == made["me"]["id"]:
-            raise KeyError("an item that nobody understands")
+            raise KeyError("an item that can't be read")
         return prepare(self, connection)
 
     monkeypatch.setattr(testing.Tester, "prepare_connection", sometimes)
@@ -303,10 +307,10 @@ def test_one_that_can_not_be_prepared_does_not_keep_its_neighbours(
     assert whole["status"] == "succeeded"
 
 
-def test_what_keeps_failing_is_warned_of_and_then_disabled(
+def test_a_connection_that_keeps_failing_is_announced_and_then_disabled(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given an operator who disables after three failures and a day
+    # Given a deployment that disables after three failures and a day
     monkeypatch.setenv("AUTO_DISABLE_FAILURES", "3")
     monkeypatch.setenv("AUTO_DISABLE_DAYS", "1")
     assert AutoDisable(3, 1).notice.total_seconds() == 12 * 3600
@@ -319,13 +323,13 @@ def test_what_keeps_failing_is_warned_of_and_then_disabled(
     for hour in range(40):
         dispatch_only = due + hour * 60 * MINUTE
         tick(dispatch_only)
-    # Then it was warned of, disabled, and not tested any more
-    told = [event["detail-type"].removeprefix("connection.") for event in bus.events()]
-    assert told == ["failing", "disabling", "disabled"]
+    # Then it was announced, disabled, and not tested any more
+    announced = [event["detail-type"].removeprefix("connection.") for event in bus.events()]
+    assert announced == ["failing", "disabling", "disabled"]
     read = tenant.client.get(f"{tenant.connectors}/connections/{connection['id']}").json
     assert read["status"] == "disabled"
     last = history(tenant, connection)[0]
-    # And the trail says that nobody but the platform did it, once, when the last test had ended
+    # And the audit trail says that the platform did it, once, at the end of the last test
     path = f"/v1/organizations/{tenant.organization_id}/audit-events?entity_id={connection['id']}"
     [change, _] = tenant.client.get(path).json["items"]
     assert (change["subject"], change["trace_id"]) == ("patchbay", None)

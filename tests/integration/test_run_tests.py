@@ -1,4 +1,4 @@
-"""Tests that are asked for with mode=async: from the call through the queue to the history."""
+"""Tests with mode=async: from the call through the queue to the history."""
 
 import json
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def ask(tenant: Tenant, connection: dict[str, Any], **headers: str) -> Answer:
 
 
 def delivered() -> dict[str, Any]:
-    """All that waits in the queue, as Lambda hands it to the function."""
+    """All messages of the queue, as Lambda hands them to the function."""
     sqs = services.client("sqs")
     url = sqs.get_queue_url(QueueName="TestQueue")["QueueUrl"]
     received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
@@ -93,21 +93,21 @@ def identity_of(tenant: Tenant, connection: dict[str, Any], test_id: str) -> ide
 
 
 def at(moment: datetime) -> None:
-    """The functions' clocks say this from now on."""
+    """Sets the clocks of the functions."""
     start_cold("checks", "run_tests")
     checks.deployment.clock = run_tests.deployment.clock = lambda: moment
 
 
-def test_the_sample_event_is_of_a_test_that_is_gone_and_needs_no_retry(deployed: object) -> None:
+def test_the_sample_event_is_a_test_that_is_gone_and_needs_no_retry(deployed: object) -> None:
     assert run(sample_event("run_tests")) == []
 
 
-def test_a_queued_test_is_answered_at_once_run_by_the_queue_and_polled(
+def test_a_queued_test_responds_at_once_is_run_by_the_queue_and_polled(
     tenant: Tenant, connection: dict[str, Any], server: Provider
 ) -> None:
     # When a test is asked for
     answer = ask(tenant, connection)
-    # Then it waits, and nothing is dialled yet
+    # Then it is queued, and nothing is dialed yet
     assert answer.status == 202
     queued = answer.json
     assert queued["status"] == "queued"
@@ -124,7 +124,7 @@ def test_a_queued_test_is_answered_at_once_run_by_the_queue_and_polled(
     assert leases(tenant) == []
 
 
-def test_a_message_that_comes_again_changes_nothing(
+def test_a_redelivered_message_changes_nothing(
     tenant: Tenant, connection: dict[str, Any], server: Provider
 ) -> None:
     queued = ask(tenant, connection).json
@@ -136,7 +136,7 @@ def test_a_message_that_comes_again_changes_nothing(
     assert read(tenant, queued["href"])["status"] == "succeeded"
 
 
-def test_a_test_that_another_is_running_is_left_to_it(
+def test_a_test_that_another_runner_has_claimed_is_left_to_it(
     tenant: Tenant, connection: dict[str, Any], server: Provider
 ) -> None:
     queued = ask(tenant, connection).json
@@ -148,10 +148,10 @@ def test_a_test_that_another_is_running_is_left_to_it(
     assert read(tenant, queued["href"])["status"] == "running"
 
 
-def test_asking_again_for_a_test_that_runs_leaves_its_place_taken(
+def test_repeating_a_call_for_a_running_test_keeps_its_lease(
     tenant: Tenant, connection: dict[str, Any]
 ) -> None:
-    # Given a queued test that somebody is running
+    # Given a queued test that is running
     stamp = Stamp.fresh(utc_now())
     subject = identity.TestSubject.connection(tenant.organization_id, connection["id"])
     tests = checks.deployment.on_demand_tests("api.patchbay.example.net")
@@ -179,7 +179,7 @@ def test_a_claim_whose_reply_is_lost_is_a_claim(
 @pytest.mark.parametrize(
     ("claimed", "code"), [(False, "budget_exhausted"), (True, "internal_error")]
 )
-def test_a_lost_message_does_not_leave_a_test_queued_for_ever(
+def test_a_lost_message_does_not_leave_a_test_queued_forever(
     tenant: Tenant,
     connection: dict[str, Any],
     server: Provider,
@@ -187,20 +187,20 @@ def test_a_lost_message_does_not_leave_a_test_queued_for_ever(
     claimed: bool,
     code: str,
 ) -> None:
-    # Given a test that nobody runs, or whose function was killed
+    # Given a test whose message was lost, or whose function was killed
     queued = ask(tenant, connection).json
     event = delivered()
     if claimed:
         test = identity_of(tenant, connection, queued["id"])
         checks.deployment.test_history.claim(test, utc_now())
-    # When its deadline is over
+    # When its deadline has passed
     at(utc_now() + history.TO_FINISH + timedelta(seconds=2))
-    # Then every reader is told that it failed, through us
-    told = read(tenant, queued["href"])
-    assert (told["status"], told["code"], told["blame"]) == ("failed", code, "platform")
-    # And a message that comes late settles it as it was told: nothing is dialled any more
+    # Then every reader gets its failure, which is our fault
+    found = read(tenant, queued["href"])
+    assert (found["status"], found["code"], found["blame"]) == ("failed", code, "platform")
+    # And a late message settles it with the same result, and dials nothing
     assert run(event) == []
-    assert read(tenant, queued["href"]) == told
+    assert read(tenant, queued["href"]) == found
     assert run(event) == []
     assert server.requests == []
     summary = tenant.client.get("/spaces/acme/integration-health").json
@@ -210,7 +210,7 @@ def test_a_lost_message_does_not_leave_a_test_queued_for_ever(
     assert tenant.client.get(path).json["health"]["status"] == "unknown"
 
 
-def test_a_queue_that_is_out_is_503_and_leaves_nothing(
+def test_an_outage_of_the_queue_is_503_and_leaves_nothing(
     tenant: Tenant, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def out(*_: object) -> None:
@@ -223,14 +223,14 @@ def test_a_queue_that_is_out_is_503_and_leaves_nothing(
     tests = f"{tenant.connectors}/connections/{connection['id']}/tests"
     assert tenant.client.get(tests).json["items"] == []
     assert leases(tenant) == []
-    # The same request works once the queue is back
+    # The same request works when the queue is back
     queued = ask(tenant, connection, idempotency_key="once")
     assert queued.status == 202
     assert run(delivered()) == []
     assert read(tenant, queued.json["href"])["status"] == "succeeded"
 
 
-def test_an_idempotency_key_gives_the_same_queued_test(
+def test_an_idempotency_key_returns_the_same_queued_test(
     tenant: Tenant, connection: dict[str, Any], server: Provider
 ) -> None:
     first = ask(tenant, connection, idempotency_key="once")
@@ -241,10 +241,10 @@ def test_an_idempotency_key_gives_the_same_queued_test(
     assert len(server.requests) == 1
 
 
-def test_one_bad_message_does_not_take_its_neighbours_with_it(
+def test_one_bad_message_does_not_affect_the_others(
     tenant: Tenant, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given three tests, one of which meets a fault of ours, and a message that is none
+    # Given two tests, one of which hits a fault of ours, and a message that is not a test
     other = create_connection(tenant, create_source(tenant))
     hrefs = {c["id"]: ask(tenant, c).json["href"] for c in (connection, other)}
     event = delivered()
@@ -259,19 +259,19 @@ def test_one_bad_message_does_not_take_its_neighbours_with_it(
     monkeypatch.setattr(engine.Tester, "prepare", crashing)
     # When they come in one batch
     come_back = run(event)
-    # Then the good one is done and the others come back
+    # Then the good one is done, and the others come back
     [bad] = [r["messageId"] for r in event["Records"] if other["id"] in r["body"]]
     assert sorted(come_back) == sorted([bad, "odd"])
     assert read(tenant, hrefs[connection["id"]])["status"] == "succeeded"
 
 
-def test_a_run_that_dies_between_its_record_and_its_event_is_made_whole_by_its_message(
+def test_a_test_whose_runner_dies_before_its_event_is_completed_by_its_message(
     tenant: Tenant,
     connection: dict[str, Any],
     server: Provider,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Given a run that was recorded, and no more
+    # Given a test that was recorded, and nothing else
     def dying(*_: object) -> None:
         raise RuntimeError
 
@@ -283,12 +283,12 @@ def test_a_run_that_dies_between_its_record_and_its_event_is_made_whole_by_its_m
     assert events(tenant) == []
     # When its message comes back
     assert run(event) == []
-    # Then the event is there, and nothing was dialled again
+    # Then the event exists, and nothing was dialed again
     assert [e["id"] for e in events(tenant)] == [queued["id"].replace("tst_", "evt_")]
     assert len(server.requests) == 1
 
 
-def test_a_connection_deleted_meanwhile_is_done_with(
+def test_a_test_of_a_connection_that_has_been_deleted_is_done(
     tenant: Tenant, connection: dict[str, Any], server: Provider
 ) -> None:
     ask(tenant, connection)
@@ -298,7 +298,7 @@ def test_a_connection_deleted_meanwhile_is_done_with(
     assert leases(tenant) == []
 
 
-def test_a_connection_disabled_meanwhile_ends_its_test_at_once(
+def test_a_queued_test_of_a_connection_that_has_been_disabled_fails_at_once(
     tenant: Tenant, connection: dict[str, Any], server: Provider
 ) -> None:
     # Given a queued test of a connection that is then disabled
@@ -306,38 +306,42 @@ def test_a_connection_disabled_meanwhile_ends_its_test_at_once(
     path = f"{tenant.connectors}/connections/{connection['id']}"
     assert tenant.client.patch(path, {"status": "disabled"}).status == 200
     before = tenant.client.get(path).json
-    # When its turn comes
+    # When it is delivered
     event = delivered()
     assert run(event) == []
-    # Then it has failed, and says why and whose move it is
-    told = read(tenant, queued["href"])
-    assert (told["status"], told["code"], told["blame"]) == ("failed", "config_invalid", "customer")
-    assert "the connection is disabled" in told["message"]
-    assert (told["queued_at"], told["started_at"]) == (queued["queued_at"], None)
+    # Then it has failed, and says why, and whose move it is
+    found = read(tenant, queued["href"])
+    assert (found["status"], found["code"], found["blame"]) == (
+        "failed",
+        "config_invalid",
+        "customer",
+    )
+    assert "the connection is disabled" in found["message"]
+    assert (found["queued_at"], found["started_at"]) == (queued["queued_at"], None)
     assert leases(tenant) == []
-    # And nothing was dialled or counted, also if the message comes again
+    # And nothing was dialed or counted, even if the message comes again
     assert run(event) == []
-    assert read(tenant, queued["href"]) == told
+    assert read(tenant, queued["href"]) == found
     assert server.requests == []
     assert events(tenant) == []
     assert tenant.client.get(path).json == before
 
 
-def test_an_endpoint_that_is_gone_ends_the_test_at_once(
+def test_a_queued_test_whose_endpoint_is_gone_fails_at_once(
     tenant: Tenant, connection: dict[str, Any], server: Provider
 ) -> None:
-    # Given a queued test of a connection whose source is no more: the API would not delete it
+    # Given a queued test of a connection whose source is gone, which the API would not allow
     queued = ask(tenant, connection).json
     Table("IntegrationsTable").write(
         Delete(endpoint_key(tenant.organization_id, connection["source_id"]))
     )
     assert run(delivered()) == []
-    told = read(tenant, queued["href"])
-    assert (told["status"], told["code"]) == ("failed", "config_invalid")
-    assert "there is no such source" in told["message"]
+    found = read(tenant, queued["href"])
+    assert (found["status"], found["code"]) == ("failed", "config_invalid")
+    assert "there is no such source" in found["message"]
 
 
-def test_an_endpoint_that_is_exchanged_meanwhile_is_read_again(
+def test_an_endpoint_that_is_replaced_between_two_reads_is_read_again(
     tenant: Tenant,
     connection: dict[str, Any],
     server: Provider,
@@ -356,7 +360,7 @@ def test_an_endpoint_that_is_exchanged_meanwhile_is_read_again(
     assert read(tenant, queued["href"])["status"] == "succeeded"
 
 
-def test_a_queued_test_may_not_dial_the_api_that_it_was_asked_at(
+def test_a_queued_test_must_not_dial_its_own_api(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for host in ("api.example.com", "gateway.example.net", "connect.acme.com"):
@@ -369,8 +373,8 @@ def test_a_queued_test_may_not_dial_the_api_that_it_was_asked_at(
             "POST", f"{tenant.connectors}/sources/{source['id']}/test?mode=async", None
         )
         event = delivered()
-        # The API's own name, which the template tells; a domain that it was called by; and one
-        # that the operator names.
+        # The API's own name, which the template sets; the host that was called; and a custom
+        # domain of the operator.
         body = json.loads(event["Records"][0]["body"]) | {"domain_name": "gateway.example.net"}
         event["Records"][0]["body"] = json.dumps(body)
         assert run(event) == []

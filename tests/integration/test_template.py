@@ -11,7 +11,7 @@ from patchbay.connection_tests import history
 from patchbay.connection_tests import tester as engine
 from patchbay.egress.nameservers import PUBLIC, Nameservers
 from patchbay.egress.policy import EgressPolicy
-from patchbay.monitors.sweeper import PAGE_SECONDS
+from patchbay.monitors.sweeper import SweepLimits
 from patchbay.monitors.wheel import MAX_LANES
 from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
 from patchbay.platform.settings import Setting, Settings
@@ -288,7 +288,7 @@ def test_only_the_rule_of_the_bus_may_send_to_the_ingest_queue(template: dict[st
 
 def test_the_monitors_fit_into_their_functions_and_queues(template: dict[str, Any]) -> None:
     runner = functions(template)["RunMonitorsFunction"]["Properties"]
-    assert runner["Timeout"] > 2 * PAGE_SECONDS
+    assert runner["Timeout"] > 2 * SweepLimits().page_seconds
     queue = resources(template, "AWS::SQS::Queue")["MonitorQueue"]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * runner["Timeout"]
     [source] = runner["Events"].values()

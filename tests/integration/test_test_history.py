@@ -9,7 +9,7 @@ import pytest
 import checks
 from local.provider import Provider, provider
 from patchbay.connection_tests import history, identity
-from patchbay.connections.store import ConnectionStore
+from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
 from patchbay.health.store import EventStore
@@ -76,7 +76,7 @@ def counted(tenant: Tenant) -> int:
     return total
 
 
-def test_a_test_is_kept_and_read_again_as_it_was_answered(
+def test_a_test_is_stored_and_read_again_as_it_was_returned(
     tenant: Tenant, connection: dict[str, Any]
 ) -> None:
     answer = checked(tenant, connection)
@@ -92,7 +92,7 @@ def test_a_test_is_kept_and_read_again_as_it_was_answered(
     assert event["occurred_at"] == said["finished_at"]
 
 
-def test_the_tests_of_sources_and_destinations_are_kept_too_and_leave_no_event(
+def test_the_tests_of_sources_and_destinations_are_stored_too_and_add_no_event(
     tenant: Tenant, server: Provider
 ) -> None:
     manifest = calling(server.port) | {"roles": ["source", "destination"]}
@@ -123,7 +123,7 @@ def test_a_history_is_paged_newest_first_under_a_sealed_cursor(
         page = listed(tenant, connection, f"?limit=2&cursor={page['next_cursor']}")
         seen += [test["id"] for test in page["items"]]
     assert seen == made[::-1]
-    # A cursor of one connection is none of another's
+    # A cursor of one connection is not valid for another
     other = create_connection(tenant, create_source(tenant))
     cursor = listed(tenant, connection, "?limit=2")["next_cursor"]
     refused = tenant.client.get(f"{path_of(tenant, other)}/tests?limit=2&cursor={cursor}")
@@ -140,7 +140,7 @@ def test_another_tenant_and_a_wrong_id_find_nothing(
     for wrong in ("nonsense", "tst_01K0Z3NDEKTSV4RRFFQ69G5FAV", "tst_7ZZZZZZZZZZZZZZZZZZZZZZZZZ"):
         answer = tenant.client.get(f"{path_of(tenant, connection)}/tests/{wrong}")
         assert answer.code == "TEST_NOT_FOUND"
-    # A connection's test is not found under another kind
+    # The test of a connection is not found under another kind
     assert tenant.client.get(said["href"].replace("/connections/con", "/sources/con")).status == 404
 
 
@@ -166,19 +166,19 @@ def crashing(*_: object, **__: object) -> None:
     "victim",
     [
         (EventStore, "add"),
-        (ConnectionStore, "observe"),
+        (HealthRecorder, "record"),
         (history.TestHistory, "note_passed"),
         None,
     ],
     ids=["before the event", "before the health", "before the mark", "after all"],
 )
-def test_whoever_crashes_a_repetition_comes_to_one_item_one_event_one_count(
+def test_after_any_crash_a_repetition_ends_in_one_item_one_event_one_count(
     tenant: Tenant,
     connection: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     victim: tuple[Any, str] | None,
 ) -> None:
-    # Given a monitor's test that was recorded up to here
+    # Given the test of a monitor that was recorded up to here
     tester = checks.deployment.tester
     subject = subject_of(tenant, connection)
     test = identity.TestIdentity.scheduled(subject, MINUTE)
@@ -189,18 +189,18 @@ def test_whoever_crashes_a_repetition_comes_to_one_item_one_event_one_count(
                 tester.test(test, GUARD, trigger="monitor")
         else:
             tester.test(test, GUARD, trigger="monitor")
-    [standing] = listed(tenant, connection)["items"]
-    # When its message comes again, and the provider says something else by then
+    [recorded] = listed(tenant, connection)["items"]
+    # When its message comes again, and the provider responds differently by then
     changed = {"variables": {"path": "500"}}
     tenant.client.patch(f"{tenant.connectors}/sources/{connection['source_id']}", changed)
     again = tester.test(test, GUARD, trigger="monitor")
-    # Then what stands there is the truth, and everything else follows from it, once
+    # Then the first record is the truth, and everything else follows from it, once
     assert again.status == "succeeded"
-    assert listed(tenant, connection)["items"] == [standing]
+    assert listed(tenant, connection)["items"] == [recorded]
     assert [event["status"] for event in events(tenant)] == ["SUCCESS"]
     assert counted(tenant) == 1
     read = tenant.client.get(path_of(tenant, connection)).json["health"]
-    assert (read["status"], read["checked_at"]) == ("connected", standing["finished_at"])
+    assert (read["status"], read["checked_at"]) == ("connected", recorded["finished_at"])
     passed = checks.deployment.test_history.last_passed(subject, utc_now())
     assert passed is not None
     assert passed.test_id == test.test_id
@@ -243,15 +243,15 @@ def test_an_older_test_that_ends_later_does_not_overwrite_a_newer_success(
     assert after.test_id == newer["id"]
 
 
-def test_a_failure_says_what_was_changed_since_it_last_worked(
+def test_a_failure_says_what_has_changed_since_the_last_success(
     tenant: Tenant, connection: dict[str, Any]
 ) -> None:
     source = f"{tenant.connectors}/sources/{connection['source_id']}"
     assert checked(tenant, connection).json["what_changed"] is None
-    # Nothing was changed
+    # Nothing changed
     working = checked(tenant, connection).json
     assert working["what_changed"]["variables"] == []
-    # A variable and the secret were
+    # A variable and the secret changed
     edit = {"variables": {"path": "401"}, "secrets": {"api_key": "another-key"}}
     tenant.client.patch(source, edit)
     failed = checked(tenant, connection)
@@ -264,7 +264,7 @@ def test_a_failure_says_what_was_changed_since_it_last_worked(
         "configurations": [],
     }
     assert SECRET not in failed.text
-    # Put back, it passes; the next comparison is with that
+    # Changed back, it passes, and the next comparison is with that test
     tenant.client.patch(source, {"variables": {"path": "me"}, "secrets": {"api_key": SECRET}})
     mended = checked(tenant, connection).json
     assert mended["status"] == "succeeded"
@@ -287,7 +287,7 @@ def test_an_upgrade_is_named_with_both_releases(tenant: Tenant, connection: dict
     ]
 
 
-def test_what_is_older_than_90_days_is_gone_before_the_table_sweeps_it(
+def test_a_test_older_than_90_days_is_gone_before_the_table_expires_it(
     tenant: Tenant, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = checked(tenant, connection).json

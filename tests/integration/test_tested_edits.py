@@ -1,4 +1,4 @@
-"""Edits tested before they are stored, and secrets that are never lent to another place."""
+"""Edits that are tested before they are stored, and secrets that never go elsewhere."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def server() -> Iterator[Provider]:
 
 @pytest.fixture
 def path(tenant: Tenant, server: Provider) -> str:
-    """A source at 127.0.0.1, whose host is a variable."""
+    """The path of a source at 127.0.0.1 whose host is a variable."""
     url = f"http://{{{{variables.host}}}}:{server.port}/{{{{variables.path}}}}"
     step = {"name": "whoami", "kind": "http", "request": {"url": url}, "account": "/login"}
     manifest = {
@@ -52,7 +52,7 @@ def path(tenant: Tenant, server: Provider) -> str:
 
 
 def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
-    endpoint = connections.deployment.connections.endpoint(
+    endpoint = connections.deployment.endpoints.get(
         tenant.organization_id, Role.SOURCE, path.rpartition("/")[2]
     )
     return connections.deployment.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())
@@ -65,12 +65,12 @@ def sent(server: Provider) -> list[str | None]:
 def test_a_new_secret_that_works_takes_the_place_of_the_old_one(
     tenant: Tenant, server: Provider, path: str
 ) -> None:
-    # Given a provider that takes another key from now on
+    # Given a provider that accepts another key from now on
     server.valid_key = "rotated-key"
     # When the key is rotated with a test
     edit = {"secrets": {"api_key": "rotated-key"}}
     answer = tenant.client.patch(f"{path}?test=true", edit)
-    # Then the new one was tried, and is stored, and the report comes along
+    # Then the new one was tested and stored, and the report is returned
     assert answer.status == 200
     assert answer.headers["etag"] == '"2"'
     assert answer.json["test"]["status"] == "succeeded"
@@ -80,7 +80,7 @@ def test_a_new_secret_that_works_takes_the_place_of_the_old_one(
     assert stored_secrets(tenant, path) == {"api_key": "rotated-key"}
     endpoint = {name: value for name, value in answer.json.items() if name != "test"}
     assert tenant.client.get(path).json == endpoint
-    # And a test leaves no event
+    # And the test adds no event
     assert tenant.client.get("/spaces/acme/integration-events").json["items"] == []
 
 
@@ -122,10 +122,8 @@ def test_a_destination_is_tested_too(tenant: Tenant, server: Provider, path: str
     assert tenant.client.patch(own, {"secrets": {"api_key": SECRET}}).status == 200
 
 
-def test_an_edit_may_not_make_a_test_call_the_api_that_it_runs_in(
-    tenant: Tenant, path: str
-) -> None:
-    # Given an edit that leads to the name that the API is called by
+def test_a_tested_edit_must_not_call_its_own_api(tenant: Tenant, path: str) -> None:
+    # Given an edit that leads to the host name of the API
     own = "api.patchbay.example.net"
     edit = {"variables": {"host": own, "path": "me"}, "secrets": {"api_key": "new"}}
     event = sample_event("connections")
@@ -139,13 +137,13 @@ def test_an_edit_may_not_make_a_test_call_the_api_that_it_runs_in(
     context["authorizer"]["lambda"]["organization_id"] = tenant.organization_id
     # When it is tested
     answer = connections.handler(event, None)
-    # Then nothing is dialled
+    # Then nothing is dialed
     assert answer["statusCode"] == 422
     report = json.loads(answer["body"])["error"]["details"]["test"]
     assert [s["detail"] for s in report["steps"] if s["status"] == "failed"] == ["name"]
 
 
-def test_what_is_wrong_before_a_test_is_told_without_one(
+def test_an_edit_that_is_rejected_anyway_is_not_tested(
     tenant: Tenant, server: Provider, path: str
 ) -> None:
     tested = f"{path}?test=true"
@@ -153,8 +151,8 @@ def test_what_is_wrong_before_a_test_is_told_without_one(
     assert tenant.client.patch(tested, {"name": "x"}, if_match='"7"').status == 412
     both = tenant.client.patch(f"{path}?test=true&dry_run=true", {"name": "x"})
     assert both.pointers == ["/query/test"]
-    nobody = f"{tenant.connectors}/sources/src_01K0Z3NDEKTSV4RRFFQ69G5FAV?test=true"
-    assert tenant.client.patch(nobody, {"name": "x"}).code == "SOURCE_NOT_FOUND"
+    missing = f"{tenant.connectors}/sources/src_01K0Z3NDEKTSV4RRFFQ69G5FAV?test=true"
+    assert tenant.client.patch(missing, {"name": "x"}).code == "SOURCE_NOT_FOUND"
     assert server.requests == []
 
 
@@ -171,7 +169,7 @@ def test_what_is_stored_is_what_was_tested(
     status: int,
     code: str,
 ) -> None:
-    # Given somebody who edits the source while an edit of it is being tested
+    # Given another edit of the source while an edit of it is tested
 
     async def and_then_edited(*arguments: Any, **options: Any) -> Any:
         report = await runner.run(*arguments, **options)
@@ -181,14 +179,14 @@ def test_what_is_stored_is_what_was_tested(
     monkeypatch.setattr(testing, "run", and_then_edited)
     headers = {"if_match": if_match} if if_match else {}
     answer = tenant.client.patch(f"{path}?test=true", {"name": "tested"}, **headers)
-    # Then the test does not count for what stands there now
+    # Then the test says nothing about the source as it is now
     assert (answer.status, answer.code) == (status, code)
     read = tenant.client.get(path).json
     assert (read["name"], read["variables"]["path"]) == ("Our CRM", "500")
     assert len(server.requests) == 1
 
 
-def test_a_rotation_of_the_data_key_meanwhile_needs_no_second_test(
+def test_a_rotation_of_the_data_key_during_the_edit_needs_no_second_test(
     tenant: Tenant, server: Provider, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes = EndpointEditor.secret_change
@@ -212,7 +210,7 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
     "user": {"variables": {"user": "mallory"}},
     "variables reset": {"variables": None},
 }
-"""Edits that would have the kept secret sent to another place, or for somebody else."""
+"""Edits that would send the kept secret to another destination, or as another user."""
 
 ASKING: dict[str, Callable[[Tenant, str, dict[str, Any]], Any]] = {
     "edit": lambda tenant, path, edit: tenant.client.patch(path, edit),
@@ -223,7 +221,7 @@ ASKING: dict[str, Callable[[Tenant, str, dict[str, Any]], Any]] = {
 
 @pytest.mark.parametrize("how", sorted(ASKING))
 @pytest.mark.parametrize("edit", sorted(ELSEWHERE))
-def test_no_edit_borrows_a_stored_secret_for_another_place(
+def test_no_edit_sends_a_stored_secret_to_another_destination(
     tenant: Tenant, server: Provider, path: str, how: str, edit: str
 ) -> None:
     before = tenant.client.get(path).json
@@ -233,12 +231,12 @@ def test_no_edit_borrows_a_stored_secret_for_another_place(
     else:
         assert (answer.status, answer.code) == (422, "SECRET_REENTRY_REQUIRED")
         assert answer.pointers == ["/secrets/api_key"]
-    # Nothing was dialled, and the next test goes where it always went
+    # Nothing was dialed, and the source is unchanged
     assert server.requests == []
     assert tenant.client.get(path).json == before
 
 
-def test_of_several_secrets_none_comes_along_when_another_is_entered(
+def test_entering_one_secret_does_not_take_along_another(
     tenant: Tenant, server: Provider, path: str
 ) -> None:
     auth = {"type": "oauth2", "tokenUrl": "https://a.example/token"}
@@ -266,12 +264,12 @@ def test_of_several_secrets_none_comes_along_when_another_is_entered(
     assert server.requests == []
 
 
-def test_what_is_entered_for_another_place_goes_there_without_the_stored_one(
+def test_a_secret_entered_for_another_destination_goes_there_without_the_stored_one(
     tenant: Tenant, server: Provider, path: str
 ) -> None:
     edit = {"variables": {"host": "127.0.0.2"}, "secrets": {"api_key": "mine"}}
     answer = tenant.client.patch(f"{path}?test=true", edit)
-    # 127.0.0.2 may not be dialled here
+    # 127.0.0.2 may not be dialed here
     report = answer.json["error"]["details"]["test"]
     assert (answer.code, report["code"]) == ("TEST_FAILED", "egress_blocked")
     assert server.requests == []
@@ -294,7 +292,7 @@ def test_a_dry_run_never_sends_a_stored_secret_where_its_body_says(
     request = {"source_id": path.rpartition("/")[2], **body}
     answer = tenant.client.post(f"{tenant.connectors}/connections/test", request)
     if "configurations" in body:
-        # They are data of the connection, and no part of where a test goes
+        # Configurations do not decide where a test goes
         assert answer.json["status"] == "succeeded"
         assert [headers["host"] for _, headers in server.requests] == [f"127.0.0.1:{server.port}"]
     else:
@@ -303,23 +301,23 @@ def test_a_dry_run_never_sends_a_stored_secret_where_its_body_says(
         assert server.requests == []
 
 
-def test_a_tested_edit_counts_within_the_limits_of_tests(
+def test_a_tested_edit_counts_toward_the_limits_of_tests(
     tenant: Tenant, server: Provider, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TESTS_PER_MINUTE", "1")
     start_cold("connections")
     assert tenant.client.patch(f"{path}?test=true", {"name": "One"}).status == 200
     refused = tenant.client.patch(f"{path}?test=true", {"name": "Two"})
-    # Then the second one is not tried, not stored, and told when to come again
+    # Then the second one is not tested, not stored, and says when to retry
     assert (refused.status, refused.code) == (429, "RATE_LIMITED")
     assert 0 < int(refused.headers["retry-after"]) <= 120
     assert len(server.requests) == 1
     assert tenant.client.get(path).json["name"] == "One"
-    # And edits without a test are not touched by that
+    # And edits without a test are not affected
     assert tenant.client.patch(path, {"name": "Three"}).status == 200
 
 
-def test_a_tested_edit_returns_its_place_among_the_tests_in_flight(
+def test_a_tested_edit_returns_its_lease(
     tenant: Tenant, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TESTS_IN_FLIGHT", "1")
@@ -329,8 +327,8 @@ def test_a_tested_edit_returns_its_place_among_the_tests_in_flight(
     assert tenant.client.patch(f"{path}?test=true", {"name": "Next"}).status == 200
 
 
-def test_a_tested_edit_does_not_dial_the_api_itself(tenant: Tenant, path: str) -> None:
-    # Given that the API is called by a name of its own, when a source is led there
+def test_a_tested_edit_does_not_resolve_the_name_of_the_api(tenant: Tenant, path: str) -> None:
+    # When an edit leads to the host name of the API
     own = "api.patchbay.example.net"
     event = sample_event("connections")
     route = "PATCH /v1/organizations/{organization_id}/knowledge/connectors/sources/{source_id}"
@@ -344,7 +342,7 @@ def test_a_tested_edit_does_not_dial_the_api_itself(tenant: Tenant, path: str) -
     event["requestContext"]["http"] |= {"method": "PATCH", "path": path}
     event["requestContext"]["authorizer"]["lambda"]["organization_id"] = tenant.organization_id
     answer = json.loads(connections.handler(event, None)["body"])
-    # Then its name is refused, and is not even resolved
+    # Then the name is blocked, and is not even resolved
     report = answer["error"]["details"]["test"]
     [failed] = [step for step in report["steps"] if step["status"] == "failed"]
     assert (failed["code"], failed["detail"]) == ("egress_blocked", "name")

@@ -46,9 +46,7 @@ def vault() -> Vault:
 
 
 def scope_of(tenant: Tenant, source: dict[str, Any]) -> SecretScope:
-    stored = connections.deployment.connections.endpoint(
-        tenant.organization_id, Role.SOURCE, source["id"]
-    )
+    stored = connections.deployment.endpoints.get(tenant.organization_id, Role.SOURCE, source["id"])
     return SecretScope.of(stored, stored.binding)
 
 

@@ -47,7 +47,7 @@ def simulate(endpoint_url: str, events: int, seed: int) -> Outcome:
             ],
         )
     try:
-        return Simulation(client, names, events, seed, in_turns=False).run()
+        return Simulation(client, names, events, seed, seeded_threads=False).run()
     finally:
         for name in names:
             client.delete_table(TableName=name)

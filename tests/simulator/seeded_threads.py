@@ -1,7 +1,7 @@
 """Threads that run one at a time, in an order that a seed decides.
 
-Each gives up its turn before each call to the table, so every interleaving of calls can come up and
-comes up again with the same seed. moto needs it too: its transactions are not safe among threads.
+Each thread yields before each call to the table, so every interleaving of calls is possible, and
+the same seed repeats it. moto needs this too: its transactions are not thread-safe.
 """
 
 import threading
@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 
-class Turns:
-    """Runs works in threads, between two calls of `pause` one after the other."""
+class SeededThreads:
+    """Runs functions in threads. Between two calls of `pause`, only one of them runs."""
 
     def __init__(self, chance: Random) -> None:
         self._chance = chance
@@ -18,7 +18,7 @@ class Turns:
         self._go: dict[int, threading.Semaphore] = {}
 
     def run(self, works: Sequence[Callable[[], None]]) -> None:
-        """Until all have ended. What one raises is raised here, when all the others are through."""
+        """Returns when all have ended. Raises the first exception of any, after all have ended."""
         failures: list[BaseException] = []
         running: dict[int, threading.Thread] = {}
 
@@ -44,9 +44,9 @@ class Turns:
             raise failures[0]
 
     def pause(self) -> None:
-        """Of the thread whose turn it is: somebody else's turn, or its own again."""
+        """Called by the running thread: lets another run, or goes on itself."""
         name = threading.current_thread().name
         if not name.isdecimal():
-            return  # not one of ours: the simulation itself
+            return  # the simulation itself
         self._back.release()
         self._go[int(name)].acquire()

@@ -22,10 +22,11 @@ from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
-from patchbay.health.buckets import Bucket, Period, Span, hours_since
+from patchbay.health.buckets import Bucket
 from patchbay.health.bus_intake import BusIntake, BusMessage
 from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event
+from patchbay.health.periods import Period, Span, hours_since
 from patchbay.health.series import SeriesInterval, SeriesPoint, points_of
 from patchbay.health.shards import LANES, SETTLED, spread_days_pk
 from patchbay.health.store import EventStore
@@ -37,7 +38,7 @@ from patchbay.tenancy.model import NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
 from tests.simulator import recount
 from tests.simulator.faults import Crash, FaultyClient
-from tests.simulator.seeded_threads import Turns
+from tests.simulator.seeded_threads import SeededThreads
 from tests.simulator.traffic import Delivery, Place, traffic
 
 NOW: Final = datetime(2026, 2, 17, 10, 20, 30, tzinfo=UTC)
@@ -71,7 +72,7 @@ class Outcome:
 class Simulation:
     """One run over two empty tables.
 
-    `in_turns` makes the threads take turns by the seed; else they run as they come.
+    `seeded_threads` runs one thread at a time, in an order of the seed; otherwise all run freely.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Simulation:
         events: int,
         seed: int,
         *,
-        in_turns: bool,
+        seeded_threads: bool,
         sizes: Sequence[int] = SIZES,
     ) -> None:
         self._client = client
@@ -89,7 +90,7 @@ class Simulation:
         self._count = events
         self._sizes = sizes
         self._chance = Random(seed)  # noqa: S311 - the same run again
-        self._turns = Turns(self._chance) if in_turns else None
+        self._threads = SeededThreads(self._chance) if seeded_threads else None
         self._outcome = Outcome()
         self._queue: deque[tuple[Delivery, int]] = deque()
         self._put_aside: list[Delivery] = []
@@ -131,15 +132,15 @@ class Simulation:
         return places
 
     def _side_by_side(self, works: Sequence[Callable[[], None]]) -> None:
-        if self._turns:
-            self._turns.run(works)
+        if self._threads:
+            self._threads.run(works)
             return
         with ThreadPoolExecutor(len(works)) as pool:
             for future in [pool.submit(work) for work in works]:
                 future.result()
 
     def _faulty(self, table: str) -> Table:
-        pause = self._turns.pause if self._turns else _no_pause
+        pause = self._threads.pause if self._threads else _no_pause
         client: Any = FaultyClient(self._client, self._chance, pause, self._outcome.happened)
         return Table(table, client)
 
@@ -327,7 +328,7 @@ def _identity(event: Event) -> Identity:
 
 
 def _no_pause() -> None:
-    """Threads that run as they come need no turns."""
+    """Threads that run freely do not pause."""
 
 
 @contextmanager

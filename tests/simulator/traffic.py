@@ -10,8 +10,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from patchbay.health.bus_intake import BusEnvelope
-from patchbay.health.model import Event, EventBatch, EventStatus, IntegrationType, accept_batch
-from patchbay.health.recording import event_of_test
+from patchbay.health.model import (
+    Event,
+    EventBatch,
+    EventStatus,
+    IntegrationType,
+    accept_batch,
+    event_of_test,
+)
 from patchbay.platform.clock import to_text
 from patchbay.platform.ids import Stamp, derived_id
 

@@ -17,11 +17,13 @@ from patchbay.platform.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from patchbay.alerts.backtest import Backtester
     from patchbay.alerts.channel_sender import ChannelSender
     from patchbay.alerts.evaluator import Evaluator
     from patchbay.alerts.notifier import Notifier
     from patchbay.alerts.outbox import Outbox
     from patchbay.alerts.queue import NotificationQueue
+    from patchbay.alerts.redelivery import Redelivery
     from patchbay.alerts.rule_editor import RuleEditor
     from patchbay.alerts.rule_store import RuleStore
     from patchbay.alerts.store import AlertStore
@@ -32,13 +34,19 @@ if TYPE_CHECKING:
     from patchbay.connection_tests.queued_test_runner import QueuedTestRunner
     from patchbay.connection_tests.reader import TestReader
     from patchbay.connection_tests.recorder import TestRecorder
+    from patchbay.connection_tests.subjects import TestSubjects
+    from patchbay.connection_tests.tested_edits import TestedEdits
     from patchbay.connection_tests.tester import Tester
     from patchbay.connections.connection_editor import ConnectionEditor
+    from patchbay.connections.connection_lists import ConnectionLists
+    from patchbay.connections.connection_store import ConnectionStore
     from patchbay.connections.endpoint_creator import EndpointCreator
     from patchbay.connections.endpoint_editor import EndpointEditor
+    from patchbay.connections.endpoint_store import EndpointStore
+    from patchbay.connections.health_recorder import HealthRecorder
     from patchbay.connections.health_state import AutoDisable
     from patchbay.connections.operations import ConnectionOperations
-    from patchbay.connections.store import ConnectionStore
+    from patchbay.connections.record_store import RecordStore
     from patchbay.connections.vault import Vault
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.policy import EgressPolicy
@@ -46,6 +54,7 @@ if TYPE_CHECKING:
     from patchbay.health.connection_overview import ConnectionOverview
     from patchbay.health.folding import CountFolder
     from patchbay.health.organization_overview import OrganizationOverview
+    from patchbay.health.reader import HealthReader
     from patchbay.health.store import EventStore
     from patchbay.monitors.announcer import Announcer
     from patchbay.monitors.dispatcher import Dispatcher
@@ -187,10 +196,34 @@ class Deployment:
     # ---------------------------------------------------------------- connections
 
     @cached_property
+    def endpoints(self) -> EndpointStore:
+        from patchbay.connections.endpoint_store import EndpointStore
+
+        return EndpointStore(self.integrations)
+
+    @cached_property
     def connections(self) -> ConnectionStore:
-        from patchbay.connections.store import ConnectionStore
+        from patchbay.connections.connection_store import ConnectionStore
 
         return ConnectionStore(self.integrations)
+
+    @cached_property
+    def connection_lists(self) -> ConnectionLists:
+        from patchbay.connections.connection_lists import ConnectionLists
+
+        return ConnectionLists(self.integrations, self.endpoints, self.connections)
+
+    @cached_property
+    def connection_records(self) -> RecordStore:
+        from patchbay.connections.record_store import RecordStore
+
+        return RecordStore(self.integrations, self.endpoints, self.connections)
+
+    @cached_property
+    def health_recorder(self) -> HealthRecorder:
+        from patchbay.connections.health_recorder import HealthRecorder
+
+        return HealthRecorder(self.integrations)
 
     @cached_property
     def vault(self) -> Vault:
@@ -202,19 +235,19 @@ class Deployment:
     def endpoint_creator(self) -> EndpointCreator:
         from patchbay.connections.endpoint_creator import EndpointCreator
 
-        return EndpointCreator(self.registry, self.connections, self.vault)
+        return EndpointCreator(self.registry, self.endpoints, self.vault)
 
     @cached_property
     def endpoint_editor(self) -> EndpointEditor:
         from patchbay.connections.endpoint_editor import EndpointEditor
 
-        return EndpointEditor(self.registry, self.connections, self.vault)
+        return EndpointEditor(self.registry, self.endpoints, self.connections, self.vault)
 
     @cached_property
     def connection_editor(self) -> ConnectionEditor:
         from patchbay.connections.connection_editor import ConnectionEditor
 
-        return ConnectionEditor(self.tenants, self.registry, self.connections)
+        return ConnectionEditor(self.tenants, self.registry, self.endpoints, self.connections)
 
     @cached_property
     def operations(self) -> ConnectionOperations:
@@ -226,7 +259,9 @@ class Deployment:
             self.connection_editor,
             self.tenants,
             self.registry,
+            self.endpoints,
             self.connections,
+            self.connection_records,
             self.vault,
         )
 
@@ -251,6 +286,14 @@ class Deployment:
         return OrganizationOverview(self.tenants, self.event_store)
 
     @cached_property
+    def health_reader(self) -> HealthReader:
+        from patchbay.health.reader import HealthReader
+
+        return HealthReader(
+            self.event_store, self.connection_overview, self.organization_overview, self.lists
+        )
+
+    @cached_property
     def bus_intake(self) -> BusIntake:
         from patchbay.health.bus_intake import BusIntake
 
@@ -271,10 +314,16 @@ class Deployment:
         return TestHistory(self.events, self.cursor_seal)
 
     @cached_property
+    def test_subjects(self) -> TestSubjects:
+        from patchbay.connection_tests.subjects import TestSubjects
+
+        return TestSubjects(self.endpoints, self.connections)
+
+    @cached_property
     def test_reader(self) -> TestReader:
         from patchbay.connection_tests.reader import TestReader
 
-        return TestReader(self.connections, self.test_history, self.clock)
+        return TestReader(self.test_subjects, self.test_history, self.clock)
 
     @cached_property
     def auto_disable(self) -> AutoDisable:
@@ -288,7 +337,12 @@ class Deployment:
         from patchbay.connection_tests.recorder import TestRecorder
 
         return TestRecorder(
-            self.connections, self.event_store, self.test_history, self.clock, self.auto_disable
+            self.test_subjects,
+            self.health_recorder,
+            self.event_store,
+            self.test_history,
+            self.clock,
+            self.auto_disable,
         )
 
     @cached_property
@@ -297,6 +351,7 @@ class Deployment:
 
         return Tester(
             self.registry,
+            self.endpoints,
             self.connections,
             self.vault,
             self.test_recorder,
@@ -322,7 +377,7 @@ class Deployment:
 
         return OnDemandTests(
             self.tester,
-            self.connections,
+            self.test_subjects,
             self.test_history,
             self.test_limiter,
             self.test_limit,
@@ -330,6 +385,17 @@ class Deployment:
             self.guard.excluding([domain_name]),
             domain_name,
             self.clock,
+        )
+
+    def tested_edits(self, domain_name: str) -> TestedEdits:
+        """For one request, as `on_demand_tests`."""
+        from patchbay.connection_tests.tested_edits import TestedEdits
+
+        return TestedEdits(
+            self.endpoint_editor,
+            self.test_limiter,
+            self.test_limit,
+            self.guard.excluding([domain_name]),
         )
 
     @cached_property
@@ -427,6 +493,18 @@ class Deployment:
         from patchbay.alerts.queue import NotificationQueue
 
         return NotificationQueue(self.settings.notification_queue_url)
+
+    @cached_property
+    def redelivery(self) -> Redelivery:
+        from patchbay.alerts.redelivery import Redelivery
+
+        return Redelivery(self.alerts, self.outbox, self.notification_queue)
+
+    @cached_property
+    def backtester(self) -> Backtester:
+        from patchbay.alerts.backtest import Backtester
+
+        return Backtester(self.rule_editor, self.event_store)
 
     @cached_property
     def evaluator(self) -> Evaluator:

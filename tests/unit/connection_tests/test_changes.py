@@ -48,10 +48,10 @@ def test_nothing_is_named_if_and_only_if_nothing_differs(
 
 
 @given(before=fingerprints, now=fingerprints)
-def test_the_way_back_names_the_same(before: Fingerprint, now: Fingerprint) -> None:
+def test_the_change_back_names_the_same(before: Fingerprint, now: Fingerprint) -> None:
     assert names(changed(before, now)) == names(changed(now, before))
 
 
 @given(found=fingerprints)
-def test_a_fingerprint_is_the_same_after_it_was_stored(found: Fingerprint) -> None:
+def test_a_fingerprint_survives_being_stored(found: Fingerprint) -> None:
     assert Fingerprint.model_validate_json(found.model_dump_json()) == found

@@ -1,4 +1,4 @@
-"""From the code of a test to what the owner of the connection has to do."""
+"""From the code of a test to the action of the connection's owner."""
 
 from typing import get_args
 
@@ -26,20 +26,20 @@ EXPECTED = {
 @pytest.mark.parametrize(
     ("code", "action"), [(code, a) for a, codes in EXPECTED.items() for code in codes.split()]
 )
-def test_each_code_asks_for_one_thing(code: Code, action: str) -> None:
+def test_each_code_has_its_action(code: Code, action: str) -> None:
     assert required_action(code) == action
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_code_there_is_asks_for_something(code: Code) -> None:
+def test_every_code_has_an_action(code: Code) -> None:
     assert required_action(code) is not RequiredAction.NONE
 
 
-def test_a_passed_test_asks_for_nothing() -> None:
+def test_a_passed_test_needs_no_action() -> None:
     assert required_action(None) is RequiredAction.NONE
 
 
-def test_what_only_time_mends_is_waited_for_and_nothing_else_is() -> None:
+def test_waiting_is_the_action_for_failures_that_only_time_fixes() -> None:
     waited: set[CodeCategory] = {
         describe(code).category for code in CODES if required_action(code) is RequiredAction.WAIT
     }

@@ -1,8 +1,7 @@
 from datetime import UTC, datetime
 
 from patchbay.health.buckets import Bucket, FaultTally
-from patchbay.health.model import EventStatus, IntegrationType
-from patchbay.health.recording import event_of_test
+from patchbay.health.model import EventStatus, IntegrationType, event_of_test
 
 SPACE = "0b8f8e0e-5b7e-4d0c-9a53-0f6f3f6f2d10"
 CONNECTION = "con_01KHZ0000000000000000000AB"

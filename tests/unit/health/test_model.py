@@ -69,7 +69,7 @@ def test_events_of_one_call_without_ids_are_different_events() -> None:
 
 def test_an_own_id_needs_its_time() -> None:
     assert problems({}, {"id": "run-1"}) == [
-        Problem("/events/1/occurred_at", "is required for an event that brings its own id")
+        Problem("/events/1/occurred_at", "is required for an event with its own id")
     ]
 
 
@@ -100,8 +100,8 @@ def test_all_problems_of_a_call_come_at_once() -> None:
         "/events/2/occurred_at",
         "/events/3/occurred_at",
     ]
-    assert found[1].message.startswith("is older than events are kept")
-    assert found[2].message == "is more than 5 minutes ahead"
+    assert found[1].message.startswith("must not be before ")
+    assert found[2].message == "must not be more than 5 minutes ahead"
 
 
 @pytest.mark.parametrize(

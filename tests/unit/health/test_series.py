@@ -4,8 +4,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.health.buckets import Bucket, Period, merge, periods_of
+from patchbay.health.buckets import Bucket, merge
 from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.periods import Period, periods_of
 from patchbay.health.series import SeriesInterval, points_of
 from patchbay.health.summary import summarize, window_start
 

@@ -6,8 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from patchbay.health.buckets import SHARDS, Bucket, Period, sort_keys_since
+from patchbay.health.buckets import SHARDS, Bucket
 from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.periods import Period, sort_keys_since
 from patchbay.health.summary import (
     HealthSummary,
     PeriodDays,

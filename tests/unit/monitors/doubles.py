@@ -86,7 +86,7 @@ class FakePage:
 
 @dataclass
 class World:
-    """Connections with their intervals, and all that is stored about their monitors."""
+    """Connections with their intervals, and everything that is stored about their monitors."""
 
     intervals: dict[str, str] = field(default_factory=dict)
     history: dict[tuple[str, datetime], CheckReport] = field(default_factory=dict)
@@ -145,7 +145,7 @@ class World:
         self.canary_asked += 1
         return self.canary_reached
 
-    # ------------------------------------------------------------------ what tests do with it
+    # ------------------------------------------------------------------ for the tests
 
     def join(self, ids: Iterable[str], interval: str) -> None:
         self.intervals |= dict.fromkeys(ids, interval)
@@ -186,6 +186,6 @@ class World:
 
 
 def every_interval(ids: Sequence[str]) -> dict[str, str]:
-    """The ids over all intervals, evenly."""
+    """Spreads the ids evenly over all intervals."""
     names = sorted(MINUTES_OF)
     return {one: names[number % len(names)] for number, one in enumerate(ids)}

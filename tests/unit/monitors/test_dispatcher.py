@@ -62,7 +62,7 @@ def test_a_minute_that_was_dispatched_is_not_dispatched_again() -> None:
     assert here.mark == NOON
 
 
-def test_a_missed_hour_is_made_up_for_minute_by_minute_and_the_newest_first() -> None:
+def test_a_missed_hour_is_caught_up_minute_by_minute_the_newest_first() -> None:
     here = world()
     here.mark = NOON - 60 * MINUTE
     done = Dispatcher(here, here, lanes=4).dispatch(NOON)
@@ -71,12 +71,12 @@ def test_a_missed_hour_is_made_up_for_minute_by_minute_and_the_newest_first() ->
     assert {(sweep.minute, delay) for sweep, delay in here.queue} == {
         (minute, number * CATCH_UP_PAUSE) for number, minute in enumerate(missed)
     }
-    # SQS takes a delay of up to 15 minutes.
+    # SQS allows a delay of up to 15 minutes.
     assert max(delay for _, delay in here.queue) <= timedelta(minutes=15)
     assert (done.minutes, done.skipped, done.lag) == (60, 0, 59 * MINUTE)
 
 
-def test_what_is_older_than_an_hour_is_skipped_and_said() -> None:
+def test_minutes_older_than_an_hour_are_skipped_and_counted() -> None:
     here = world()
     here.mark = NOON - 200 * MINUTE
     done = Dispatcher(here, here, lanes=4).dispatch(NOON)
@@ -84,9 +84,9 @@ def test_what_is_older_than_an_hour_is_skipped_and_said() -> None:
     assert here.mark == NOON
 
 
-def test_a_dispatcher_that_dies_before_the_end_is_repeated_by_the_next() -> None:
+def test_the_work_of_a_dispatcher_that_dies_is_repeated_by_the_next() -> None:
     class Dying(World):
-        def send(self, orders: object) -> None:  # noqa: ARG002 - as the port has it
+        def send(self, orders: object) -> None:  # noqa: ARG002 - the signature of the port
             raise TemporarilyUnavailable
 
     here = Dying(intervals=every_interval(IDS), mark=NOON - MINUTE)
@@ -100,7 +100,7 @@ def test_a_dispatcher_that_dies_before_the_end_is_repeated_by_the_next() -> None
 
 def test_two_dispatchers_at_once_ask_twice_for_the_same_tests() -> None:
     class Racing(World):
-        """Whose watermark both have read before either moved it."""
+        """Both dispatchers read the watermark before either moves it."""
 
         def watermark(self) -> datetime | None:
             return NOON - MINUTE
@@ -113,7 +113,7 @@ def test_two_dispatchers_at_once_ask_twice_for_the_same_tests() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(lanes=st.lists(st.integers(1, MAX_LANES), min_size=2, max_size=6))
-def test_other_lanes_from_one_minute_to_the_next_lose_and_double_nothing(lanes: list[int]) -> None:
+def test_changing_the_lanes_between_minutes_loses_and_doubles_nothing(lanes: list[int]) -> None:
     here = world()
     minutes = [NOON + number * MINUTE for number in range(len(lanes))]
     for minute, number in zip(minutes, lanes, strict=True):
@@ -121,7 +121,7 @@ def test_other_lanes_from_one_minute_to_the_next_lose_and_double_nothing(lanes: 
     assert asked_for(here) == dict.fromkeys(here.expected(minutes), 1)
 
 
-def test_a_message_says_what_it_means_under_other_lanes_too() -> None:
+def test_a_message_keeps_its_meaning_under_another_number_of_lanes() -> None:
     here = world()
     Dispatcher(here, here, lanes=3).dispatch(NOON)
     again = [Sweep.decode(sweep.encode()) for sweep, _ in here.queue]

@@ -23,7 +23,7 @@ LANES = 4
 
 
 def outages(chance: Random) -> list[tuple[datetime, datetime]]:
-    """One a day, which begins at any minute and lasts from two hours to ten."""
+    """One a day, which starts at any minute and lasts two to ten hours."""
     found = []
     for day in range(DAYS):
         begin = START + timedelta(days=day, minutes=chance.randrange(0, 12 * 60))
@@ -31,7 +31,7 @@ def outages(chance: Random) -> list[tuple[datetime, datetime]]:
     return found
 
 
-def test_thirty_days_of_outages_are_each_told_once() -> None:
+def test_each_outage_of_thirty_days_is_announced_once() -> None:
     chance = Random(7)  # noqa: S311 - a repeatable test, no secret
     names = ["1m"] + ["5m"] * 6 + ["15m"] * 6
     intervals = dict(zip(connection_ids(13), names, strict=True))
@@ -42,8 +42,8 @@ def test_thirty_days_of_outages_are_each_told_once() -> None:
     down = {one: outages(chance) for one in intervals}
     states = dict.fromkeys(intervals, HealthState())
     tests = dict.fromkeys(intervals, 0)
-    told: dict[str, list[tuple[AnnouncementType, datetime]]] = {one: [] for one in intervals}
-    # When thirty days go by
+    announced: dict[str, list[tuple[AnnouncementType, datetime]]] = {one: [] for one in intervals}
+    # When thirty days pass
     for number in range(DAYS * 24 * 60):
         minute = START + number * MINUTE
         for slot in slots_of(minute, LANES):
@@ -52,25 +52,25 @@ def test_thirty_days_of_outages_are_each_told_once() -> None:
                 if not sweep.low <= sort_key <= sweep.high:
                     continue
                 fails = any(begin <= minute < end for begin, end in down[one])
-                # Now and then one packet is lost: a failure that means nothing.
+                # Now and then a packet is lost: a failure without an outage.
                 fails = fails or chance.random() < 0.001
                 status = HealthStatus.ERROR if fails else HealthStatus.CONNECTED
                 tests[one] += 1
                 step = next_state(states[one], HealthObservation(minute, status, 5), monitored=True)
                 assert step is not None
                 states[one] = step.state
-                told[one] += [(transition, minute) for transition in step.announced]
+                announced[one] += [(transition, minute) for transition in step.announced]
     # Then each connection was tested once per interval
     assert tests == {one: DAYS * 1440 // MINUTES_OF[i] for one, i in intervals.items()}
     for one, interval in intervals.items():
         every = MINUTES_OF[interval] * MINUTE
-        # And each outage was told once, three tests after it began, and its end once
-        assert len(told[one]) == 2 * DAYS
+        # And each outage was announced once, three tests after it started, and its end once
+        assert len(announced[one]) == 2 * DAYS
         for (failing, at), (recovered, back), (begin, end) in zip(
-            told[one][::2], told[one][1::2], down[one], strict=True
+            announced[one][::2], announced[one][1::2], down[one], strict=True
         ):
             assert (failing, recovered) == (AnnouncementType.FAILING, AnnouncementType.RECOVERED)
             assert begin <= at < begin + 3 * every
-            # A lost packet in the recovery makes it wait for two successes more.
+            # A lost packet during the recovery makes it wait for two more successes.
             assert end <= back < end + 5 * every
-        assert all(a < b for (_, a), (_, b) in pairwise(told[one]))
+        assert all(a < b for (_, a), (_, b) in pairwise(announced[one]))

@@ -1,4 +1,4 @@
-"""The runner over a world in memory: deliveries that are doubled, cut off, late, or poisoned."""
+"""The sweeper over a world in memory: deliveries that are doubled, cut off, late, or poisoned."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ WHOLE = Sweep.of(Slot("1m", 0, 0, 1), NOON)
 
 
 def minutely(count: int) -> World:
-    """So many connections, all of them due each minute."""
+    """This many connections, all of them due each minute."""
     return World(intervals=dict.fromkeys(connection_ids(count), "1m"))
 
 
@@ -43,7 +43,7 @@ def first(sweep: Sweep = WHOLE, attempts: int = 1) -> SweepMessage:
 def undone(
     world: World, messages: list[SweepMessage], limits: SweepLimits = QUICK
 ) -> list[SweepMessage]:
-    """The messages of a delivery that come again: all of them if it ended the process."""
+    """The messages of a delivery that are delivered again: all of them if it ended the process."""
     try:
         failed_ids = sweep(world, messages, limits).failed
     except BaseException as ended:
@@ -54,7 +54,7 @@ def undone(
 
 
 def drain(world: World, limits: SweepLimits = QUICK) -> None:
-    """Runs until the queue is empty. What failed or was killed comes again, as SQS brings it."""
+    """Runs until the queue is empty. What failed or was killed is delivered again, as by SQS."""
     again: list[SweepMessage] = []
     for _ in range(10_000):
         if again:
@@ -67,7 +67,7 @@ def drain(world: World, limits: SweepLimits = QUICK) -> None:
             replace(message, attempts=message.attempts + 1)
             for message in undone(world, messages, limits)
         ]
-    raise AssertionError("the queue does not end")
+    raise AssertionError("the queue is never empty")
 
 
 def test_a_slot_is_tested_page_by_page_to_its_end() -> None:
@@ -87,18 +87,18 @@ def test_many_tests_are_in_flight_at_once() -> None:
     assert set(here.history) == here.expected([NOON])
 
 
-def test_a_message_that_comes_twice_dials_and_records_once() -> None:
+def test_a_message_that_is_delivered_twice_dials_and_records_once() -> None:
     here = minutely(30)
     for _ in range(2):
         sweep(here, [first()])
     assert set(here.dialed.values()) == {1}
-    # And at the same time, where both may dial, it is still one test in the history.
+    # If both run at the same time, both may dial, but the history has one test.
     both = minutely(30)
     sweep(both, [first(), first()])
     assert set(both.history) == both.expected([NOON])
 
 
-def test_who_is_paused_or_moved_meanwhile_is_not_tested() -> None:
+def test_a_connection_that_was_paused_or_moved_since_is_not_tested() -> None:
     here = minutely(5)
     gone, moved, *rest = here.intervals
     here.paused.add(gone)
@@ -112,13 +112,13 @@ def test_a_page_whose_recording_ends_the_process_is_finished_by_the_next_deliver
         here = minutely(103)
         here.kill_at_record = crash
         assert undone(here, [first()]) == [first()]
-        # It comes again: cut into small sweeps, and those do the rest.
+        # The next delivery is split into small sweeps, and those do the rest.
         sweep(here, [first(attempts=2)])
         drain(here)
         assert set(here.history) == here.expected([NOON])
 
 
-def test_a_store_that_is_out_fails_the_message_and_no_other() -> None:
+def test_an_outage_of_the_store_fails_one_message_and_no_other() -> None:
     here = minutely(20)
     here.join(connection_ids(60)[40:], "5m")
     here.lost_records = 1
@@ -134,7 +134,7 @@ def test_a_store_that_is_out_fails_the_message_and_no_other() -> None:
     assert here.expected([NOON]) <= set(here.history)
 
 
-def test_one_target_that_hangs_or_crashes_does_not_touch_its_neighbours() -> None:
+def test_one_target_that_hangs_or_crashes_does_not_affect_the_others() -> None:
     here = minutely(40)
     hanging, crashing, *rest = here.intervals
 
@@ -154,11 +154,11 @@ def test_one_target_that_hangs_or_crashes_does_not_touch_its_neighbours() -> Non
     assert all(here.history[one, NOON].passed for one in rest)
 
 
-def test_what_does_not_fit_into_the_time_goes_back_to_the_queue() -> None:
+def test_what_does_not_fit_in_the_remaining_time_goes_back_to_the_queue() -> None:
     here = minutely(103)
     left = iter([60.0, 60.0, 60.0] + [1.0] * 100)
     swept = sweep(here, [first()], remaining=lambda: next(left))
-    # The time is asked for when the message begins, and before each page.
+    # The remaining time is read when the message starts, and before each page.
     assert (len(here.history), swept.handed_back, swept.failed) == (40, 1, [])
     [(rest, delay)] = here.queue
     assert (rest.minute, delay) == (NOON, timedelta(0))
@@ -168,7 +168,7 @@ def test_what_does_not_fit_into_the_time_goes_back_to_the_queue() -> None:
     assert set(here.dialed.values()) == {1}
 
 
-def test_a_run_that_is_out_of_time_at_once_loses_nothing() -> None:
+def test_an_invocation_without_time_loses_nothing() -> None:
     here = minutely(30)
     swept = sweep(here, [first()], remaining=lambda: 3.0)
     assert (swept.handed_back, here.history) == (1, {})
@@ -176,15 +176,15 @@ def test_a_run_that_is_out_of_time_at_once_loses_nothing() -> None:
     assert set(here.history) == here.expected([NOON])
 
 
-def test_a_slot_of_which_every_target_hangs_is_handed_back_in_time() -> None:
-    # Given 80 targets that take their whole second, 8 tests at once, and time for some rounds
-    # beside the seconds that a busy machine may take for a page
+def test_a_slot_whose_every_target_hangs_is_handed_back_in_time() -> None:
+    # Given 80 targets that take their whole second, 8 tests at once, and time for a few rounds
+    # in addition to the seconds that a busy machine may take for a page
     here = minutely(80)
     here.seconds = dict.fromkeys(here.intervals, 1.0)
     limits = SweepLimits(page=5, in_flight=8, pages_at_once=4, page_seconds=6.0, test_ms=1000)
     until = time.monotonic() + 10
     swept = sweep(here, [first()], limits, lambda: until - time.monotonic())
-    # Then every page that has begun has ended, and the rest is a sweep again
+    # Then every page that started has ended, and the rest is a new sweep
     assert (swept.failed, swept.handed_back) == ([], 1)
     tested = {one for one, _ in here.history}
     assert set(here.dialed) == set(here.history)
@@ -193,7 +193,7 @@ def test_a_slot_of_which_every_target_hangs_is_handed_back_in_time() -> None:
     assert len(here.members(rest, 1000).keys) == 80 - len(tested)
 
 
-def test_one_that_ends_the_process_every_time_stands_alone_in_the_end() -> None:
+def test_a_connection_that_always_ends_the_process_is_isolated_in_the_end() -> None:
     here = minutely(103)
     poison = sorted(here.intervals)[50]
 
@@ -219,7 +219,7 @@ def test_one_that_ends_the_process_every_time_stands_alone_in_the_end() -> None:
     assert [here.members(one, 10).keys[0].sk for one in dead] == [f"CON#{poison}"]
 
 
-def test_a_sweep_that_comes_again_is_cut_into_small_ones_and_those_into_single_ones() -> None:
+def test_a_redelivered_sweep_is_split_into_small_ones_and_those_into_single_members() -> None:
     here = minutely(60)
     assert sweep(here, [first(attempts=2)]).reports == []
     sizes = [len(here.members(part, 1000).keys) for part, _ in here.queue]
@@ -234,7 +234,7 @@ def test_a_sweep_that_comes_again_is_cut_into_small_ones_and_those_into_single_o
     assert (len(here.history), here.queue) == (1, [])
 
 
-def test_a_first_failure_is_looked_at_again_and_a_success_excuses_it() -> None:
+def test_a_first_failure_is_re_probed_and_a_success_replaces_it() -> None:
     here = minutely(1)
     [one] = here.intervals
     answers = iter([failed("connection_refused"), passed()])
@@ -244,7 +244,7 @@ def test_a_first_failure_is_looked_at_again_and_a_success_excuses_it() -> None:
     assert here.dialed[one, NOON] == 2
 
 
-def test_a_failure_that_lasts_is_recorded_after_two_more_looks() -> None:
+def test_a_failure_that_lasts_is_recorded_after_two_re_probes() -> None:
     here = minutely(1)
     [one] = here.intervals
     here.answers[one] = lambda: failed("provider_error")
@@ -254,16 +254,16 @@ def test_a_failure_that_lasts_is_recorded_after_two_more_looks() -> None:
 
 
 @pytest.mark.parametrize("code", ["auth_invalid", "rate_limited", "config_invalid", "tls_error"])
-def test_what_a_second_can_not_change_is_not_looked_at_again(code: str) -> None:
+def test_a_failure_that_a_second_can_not_change_is_not_re_probed(code: str) -> None:
     here = minutely(1)
     [one] = here.intervals
-    here.answers[one] = lambda: failed(code)  # type: ignore[arg-type]  # a code as a text
+    here.answers[one] = lambda: failed(code)  # type: ignore[arg-type]  # a code as a string
     sweep(here, [first()], replace(QUICK, test_ms=6000))
     assert here.dialed[one, NOON] == 1
 
 
-def unreached(count: int, down: int) -> World:
-    """So many connections, the first of which can't reach their targets."""
+def unreachable(count: int, down: int) -> World:
+    """This many connections, the first `down` of which have an unreachable target."""
     here = minutely(count)
     for one in list(here.intervals)[:down]:
         here.answers[one] = lambda: failed("connect_timeout")
@@ -274,8 +274,8 @@ def blamed(world: World) -> int:
     return sum(report.blame == "unknown" for report in world.history.values())
 
 
-def test_when_nearly_nothing_is_reached_it_is_our_own_fault() -> None:
-    here = unreached(20, down=17)
+def test_when_nearly_all_targets_are_unreachable_it_is_our_own_fault() -> None:
+    here = unreachable(20, down=17)
     sweep(here, [first()])
     codes = [report.code for report in here.history.values()]
     assert codes.count("monitor_offline") == 17
@@ -283,31 +283,31 @@ def test_when_nearly_nothing_is_reached_it_is_our_own_fault() -> None:
     assert blamed(here) == 0
 
 
-def test_a_few_that_are_not_reached_are_their_own_fault() -> None:
-    here = unreached(20, down=10)
+def test_when_a_few_targets_are_unreachable_it_is_their_own_fault() -> None:
+    here = unreachable(20, down=10)
     sweep(here, [first()])
     assert blamed(here) == 10
 
 
-def test_a_provider_that_is_down_is_one_place_however_many_use_it() -> None:
-    here = unreached(20, down=20)
+def test_a_provider_that_is_down_is_one_target_however_many_use_it() -> None:
+    here = unreachable(20, down=20)
     here.target_of = lambda _: "https://api.example.com:443"
     sweep(here, [first()])
     assert blamed(here) == 20
 
 
-def test_the_canary_decides_where_there_is_one() -> None:
-    alive = unreached(20, down=20)
+def test_a_canary_decides_alone() -> None:
+    alive = unreachable(20, down=20)
     alive.canary_reached = True
     sweep(alive, [first()])
     assert blamed(alive) == 20
-    dead = unreached(20, down=1)
+    dead = unreachable(20, down=1)
     dead.canary_reached = False
     sweep(dead, [first()])
     assert blamed(dead) == 0
 
 
-def test_the_canary_is_left_alone_while_everything_is_reached() -> None:
+def test_the_canary_is_not_asked_while_every_target_is_reached() -> None:
     here = minutely(20)
     here.answers[next(iter(here.intervals))] = lambda: failed("auth_invalid")
     here.canary_reached = True
@@ -316,14 +316,14 @@ def test_the_canary_is_left_alone_while_everything_is_reached() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_whatever_befalls_the_deliveries_every_due_test_is_in_the_history_once(seed: int) -> None:
-    """Missed minutes, racing dispatchers, doubled messages, failures and crashes, other lanes."""
+def test_whatever_happens_to_deliveries_every_due_test_is_in_the_history_once(seed: int) -> None:
+    """Missed minutes, racing dispatchers, doubled messages, failures, crashes, changed lanes."""
     chance = Random(seed)  # noqa: S311 - a repeatable test, no secret
     here = World(intervals=every_interval(connection_ids(80)), mark=NOON - MINUTE)
     minute, minutes = NOON, []
     for _ in range(6):
         minutes.append(minute)
-        # Some minutes have no dispatcher at all: the next one makes up for them.
+        # Some minutes have no dispatcher at all: the next one catches up on them.
         if chance.random() < 0.6 or len(minutes) == 6:
             before = here.mark
             Dispatcher(here, here, chance.randint(1, 8)).dispatch(minute)

@@ -46,7 +46,7 @@ def connection_ids(count: int) -> list[str]:
 
 
 def slots_of(minute: datetime, lanes: int) -> list[Slot]:
-    """All slots that are due at a minute: as many as intervals times lanes."""
+    """All slots that are due at a minute: one for each interval and lane."""
     return [Slot(*phase, lane, lanes) for phase in due_phases(minute) for lane in range(lanes)]
 
 
@@ -59,7 +59,7 @@ def test_a_connection_is_due_exactly_once_in_any_span_of_its_interval(
 
 
 @given(connection_id=ids, interval=intervals, minute=minutes, lanes=lane_counts)
-def test_who_is_due_is_in_exactly_one_slot_of_the_minute_whatever_the_lanes(
+def test_a_due_connection_is_in_exactly_one_slot_of_the_minute_whatever_the_lanes(
     connection_id: str, interval: str, minute: datetime, lanes: int
 ) -> None:
     index = on_the_wheel(connection_id, interval)
@@ -92,12 +92,12 @@ def test_phases_and_lanes_are_balanced() -> None:
     ):
         fair = len(members) / groups
         assert len(counts) == groups
-        # Six standard deviations: never in practice, unless the hash is not one.
+        # Six standard deviations: never in practice, if the hash is uniform.
         assert all(abs(count - fair) < 6 * fair**0.5 for count in counts.values())
 
 
 @given(connection_id=ids, interval=intervals, minute=minutes, lanes=lane_counts)
-def test_what_is_left_after_a_member_begins_right_behind_it(
+def test_the_rest_of_a_sweep_starts_right_after_a_member(
     connection_id: str, interval: str, minute: datetime, lanes: int
 ) -> None:
     sort_key = slot_sk(connection_id)
@@ -114,7 +114,7 @@ def test_a_sweep_is_read_as_it_was_written(minute: datetime, lanes: int) -> None
         assert Sweep.decode(sweep.encode()) == sweep
 
 
-def test_there_are_320_slots_at_most_in_a_minute() -> None:
+def test_a_minute_has_at_most_320_slots() -> None:
     assert len(slots_of(NOON, MAX_LANES)) == 320
     assert len(list(due_phases(NOON))) == 5
 
@@ -140,7 +140,7 @@ def test_a_test_has_one_id_by_connection_and_minute(
     ("behind", "dispatched", "skipped", "lag"),
     [(-3, 0, 0, 0), (0, 0, 0, 0), (1, 1, 0, 0), (2, 2, 0, 1), (60, 60, 0, 59), (75, 60, 15, 74)],
 )
-def test_missed_minutes_are_made_up_for_up_to_an_hour(
+def test_missed_minutes_are_caught_up_for_up_to_an_hour(
     behind: int, dispatched: int, skipped: int, lag: int
 ) -> None:
     due = due_minutes(NOON - behind * MINUTE, NOON)
@@ -148,9 +148,9 @@ def test_missed_minutes_are_made_up_for_up_to_an_hour(
     assert (due.skipped, due.lag) == (skipped, lag * MINUTE)
 
 
-def test_the_first_dispatch_ever_has_missed_nothing() -> None:
+def test_the_very_first_dispatch_has_missed_nothing() -> None:
     assert due_minutes(None, NOON).minutes == (NOON,)
 
 
-def test_a_schedule_that_fires_within_a_minute_means_that_minute() -> None:
+def test_a_schedule_that_fires_during_a_minute_means_that_minute() -> None:
     assert minute_of(NOON + timedelta(seconds=37, milliseconds=5)) == NOON

@@ -18,7 +18,7 @@ from patchbay.egress.ports import may_dial
 from patchbay.platform.ids import new_id
 from patchbay.platform.json_schema import document_problems
 from patchbay.registry.model import Integration, NewIntegration, TrustTier, Visibility
-from patchbay.registry.publishing import problems_of
+from patchbay.registry.publishing import draft_problems
 from patchbay.registry.recipes import recipe_of_draft
 
 NOW: Final = datetime(2026, 2, 17, 10, tzinfo=UTC)
@@ -192,7 +192,7 @@ def test_an_entry_is_the_body_of_a_create(entry: Entry) -> None:
 
 @each_entry
 def test_an_entry_can_be_published(entry: Entry) -> None:
-    assert problems_of(draft_of(entry)) == []
+    assert draft_problems(draft_of(entry)) == []
     assert Version.is_valid(entry.version)
 
 

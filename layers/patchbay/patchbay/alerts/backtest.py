@@ -21,7 +21,8 @@ from patchbay.alerts.condition_results import (
     evaluate_success_rate,
 )
 from patchbay.alerts.conditions import AlertSubject, ConnectionDown, Stale, SubjectKind, SuccessRate
-from patchbay.alerts.model import Backtest, BacktestFiring, NoticeKind
+from patchbay.alerts.model import Backtest, BacktestFiring, BacktestRequest, NoticeKind
+from patchbay.alerts.rule_editor import RuleEditor
 from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.alerts.space_snapshot import ONE_HOUR, may_hide_successes, tally_of
 from patchbay.alerts.state_machine import AlertPhase, RuleTiming, SubjectState, decide
@@ -30,6 +31,7 @@ from patchbay.health.buckets import Bucket
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour, to_text
+from patchbay.tenancy.model import Space
 
 MAX_EVENTS_READ: Final = 10_000
 MAX_FIRINGS: Final = 500
@@ -73,6 +75,20 @@ class _RunningCounts:
 
     def faulty(self, end: int, window: timedelta) -> bool:
         return self._faulty[end] > self._faulty[max(0, end - _hours(window))]
+
+
+class Backtester:
+    """The use case: a rule that is valid in a space, over the events of that space."""
+
+    def __init__(self, rules: RuleEditor, events: EventStore) -> None:
+        self._rules = rules
+        self._events = events
+
+    def run(self, space: Space, request: BacktestRequest, now: datetime) -> Backtest:
+        """Raises `InvalidInput` for a rule that a create would refuse."""
+        self._rules.require_valid(space, request.rule)
+        history = read_history(request.rule, self._events, space.id, now, request.days)
+        return backtest(request.rule, history, request.days)
 
 
 def read_history(

@@ -123,3 +123,14 @@ class CheckReport(Model):
     certificate_expires_at: UtcTime | None = None
     steps: tuple[Step, ...]
     fault: Fault | None = Field(default=None, exclude=True, repr=False)
+
+    def pointing_at_reference(self) -> Self:
+        """The report of an endpoint whose secrets are elsewhere: the field to change refers to
+        them."""
+        steps = tuple(
+            step.model_copy(update={"field_pointer": "/secret_ref"})
+            if (step.field_pointer or "").startswith("/secrets/")
+            else step
+            for step in self.steps
+        )
+        return self.model_copy(update={"steps": steps})

@@ -68,6 +68,13 @@ def undialed_report(step: str, code: Code, summary: str) -> CheckReport:
     return verdict([failed], proven=False, called=False, latency_ms=0)
 
 
+def secrets_unavailable_report() -> CheckReport:
+    """The report of a test whose secrets could not be read, through no fault of its owner."""
+    return undialed_report(
+        "secrets", "secret_store_unavailable", "The stored secrets could not be read."
+    )
+
+
 def _who_took_the_time(steps: Sequence[Step]) -> Code:
     """What a step that got no time is put down to: to whoever hung before it, else to us."""
     hung = (s.code for s in steps if s.code in {"provider_timeout", "connect_timeout"})

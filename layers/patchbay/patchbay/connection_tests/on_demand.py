@@ -10,9 +10,8 @@ from patchbay.connection_tests.history import TO_FINISH, TestHistory
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestMode
 from patchbay.connection_tests.queue import QueuedTest, TestQueue
-from patchbay.connection_tests.reader import require_subject
+from patchbay.connection_tests.subjects import TestSubjects
 from patchbay.connection_tests.tester import Tester
-from patchbay.connections.store import ConnectionStore
 from patchbay.egress.guard import EgressGuard
 from patchbay.platform.clock import Clock
 from patchbay.platform.errors import PatchbayError
@@ -29,7 +28,7 @@ class OnDemandTests:
     def __init__(
         self,
         tester: Tester,
-        store: ConnectionStore,
+        subjects: TestSubjects,
         history: TestHistory,
         limiter: Limiter,
         limit: Limit,
@@ -39,7 +38,7 @@ class OnDemandTests:
         clock: Clock,
     ) -> None:
         self._tester = tester
-        self._store = store
+        self._subjects = subjects
         self._history = history
         self._limiter = limiter
         self._limit = limit
@@ -77,7 +76,7 @@ class OnDemandTests:
         The runner returns the lease, or it ends with the test's deadline.
         """
         organization_id, now = identity.subject.organization_id, self._clock()
-        require_subject(self._store, identity.subject, testable=True)
+        self._subjects.require(identity.subject, testable=True)
         self._limiter.enter(organization_id, identity.test_id, self._limit, now, TO_FINISH)
         try:
             test = self._history.enqueue(identity, now)

@@ -27,14 +27,13 @@ from patchbay.connection_tests.model import (
     TestTrigger,
     health_status,
 )
-from patchbay.connection_tests.reader import require_subject
 from patchbay.connection_tests.required_actions import required_action
+from patchbay.connection_tests.subjects import TestSubjects
 from patchbay.connections.announcements import Announcement
+from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
 from patchbay.connections.model import Connection
-from patchbay.connections.store import ConnectionStore
-from patchbay.health.model import Event
-from patchbay.health.recording import event_of_test
+from patchbay.health.model import Event, event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
 
@@ -73,13 +72,15 @@ class Spread(Protocol):
 class TestRecorder:
     def __init__(
         self,
-        store: ConnectionStore,
+        subjects: TestSubjects,
+        health: HealthRecorder,
         events: EventStore,
         history: TestHistory,
         clock: Clock,
         disable: AutoDisable = NO_AUTO_DISABLE,
     ) -> None:
-        self._store = store
+        self._subjects = subjects
+        self._health = health
         self._events = events
         self._history = history
         self._clock = clock
@@ -137,7 +138,7 @@ class TestRecorder:
         subject = identity.subject
         connection = None
         if subject.kind is TestSubjectKind.CONNECTION:
-            connection = self._store.connection(subject.organization_id, subject.id)
+            connection = self._subjects.connection(subject)
         self.follow_up([(record, connection)])
 
     def refuse(self, identity: TestIdentity, reason: str) -> None:
@@ -145,7 +146,7 @@ class TestRecorder:
 
         Raises `NotFound` if its subject is gone: then nobody can read its tests.
         """
-        require_subject(self._store, identity.subject)
+        self._subjects.require(identity.subject)
         self._history.refuse(identity, reason, self._clock())
 
     def _write(self, one: TestToRecord, trigger: TestTrigger, mode: TestMode) -> TestRecord:
@@ -174,7 +175,7 @@ class TestRecorder:
             self._history.note_passed(record.identity.subject, passed)
         if connection is None or test.blame == "platform":
             return []
-        return self._store.observe(
+        return self._health.record(
             connection, observation_of(record), required_action(test.code), self._disable
         )
 

@@ -17,29 +17,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from patchbay.checks.capabilities import capability_reports, fitting
+from patchbay.checks.capabilities import capability_reports
+from patchbay.checks.connection_report import concluded_report, joined_report
+from patchbay.checks.connection_steps import capabilities_step, configurations_step
 from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
 from patchbay.checks.plan import Plan
 from patchbay.checks.problems import PlanProblem
 from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport, Step
-from patchbay.checks.reports import (
-    concluded,
-    joined,
-    judged_configurations,
-    naming_reference,
-    out_of_secrets,
-)
 from patchbay.checks.roles import Role
 from patchbay.checks.runner import run
+from patchbay.checks.verdict import secrets_unavailable_report
 from patchbay.connection_tests.changes import EndpointFingerprint, Fingerprint
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestTrigger
-from patchbay.connection_tests.reader import require_enabled
 from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
+from patchbay.connection_tests.subjects import require_enabled
+from patchbay.connections.connection_store import ConnectionStore
+from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.model import Connection, Endpoint
 from patchbay.connections.secret_references import ReferenceUnusable
-from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import Vault
 from patchbay.egress.guard import EgressGuard
 from patchbay.platform.clock import Clock
@@ -103,13 +100,15 @@ class Tester:
     def __init__(
         self,
         registry: RegistryStore,
-        store: ConnectionStore,
+        endpoints: EndpointStore,
+        connections: ConnectionStore,
         vault: Vault,
         recorder: TestRecorder,
         clock: Clock,
     ) -> None:
         self._registry = registry
-        self._store = store
+        self._endpoint_store = endpoints
+        self._connections = connections
         self._vault = vault
         self._recorder = recorder
         self._clock = clock
@@ -145,10 +144,10 @@ class Tester:
         result of the test.
         """
         if subject.role:
-            endpoint = self._store.endpoint(subject.organization_id, subject.role, subject.id)
+            endpoint = self._endpoint_store.get(subject.organization_id, subject.role, subject.id)
             endpoints = {subject.role: endpoint}
             return self._prepared(endpoints, self._releases(endpoints), {}, ())
-        return self.prepare_connection(self._store.connection(subject.organization_id, subject.id))
+        return self.prepare_connection(self._connections.get(subject.organization_id, subject.id))
 
     def prepare_connection(self, connection: Connection) -> PreparedTest:
         """Step 1, for a connection that has been read. Raises as `prepare`."""
@@ -172,7 +171,11 @@ class Tester:
         done = await asyncio.gather(*(_run_part(part, guard, budget) for part in parts.values()))
         reports = dict(zip(parts, done, strict=True))
         # A test that could not read its secrets is a test too, and its failure is our fault.
-        report = concluded(joined(reports), prepared.judged) if reports else out_of_secrets()
+        report = (
+            concluded_report(joined_report(reports), prepared.judged)
+            if reports
+            else secrets_unavailable_report()
+        )
         return FinishedTest(
             connection=prepared.connection,
             fingerprint=prepared.fingerprint,
@@ -191,7 +194,7 @@ class Tester:
     ) -> dict[Role, Endpoint]:
         ids = {Role.SOURCE: source_id, Role.DESTINATION: destination_id}
         return {
-            role: self._store.endpoint(organization_id, role, endpoint_id)
+            role: self._endpoint_store.get(organization_id, role, endpoint_id)
             for role, endpoint_id in ids.items()
             if endpoint_id
         }
@@ -257,11 +260,11 @@ def try_endpoint(
 
 def _judged(releases: Mapping[Role, Release], problems: list[Problem]) -> tuple[Step, ...]:
     """The steps of a connection's test that dial nothing."""
-    configurations = judged_configurations(problems)
+    configurations = configurations_step(problems)
     if Role.DESTINATION not in releases:
         return (configurations,)
     source, destination = recipe_of(releases[Role.SOURCE]), recipe_of(releases[Role.DESTINATION])
-    return (configurations, fitting(source, destination))
+    return (configurations, capabilities_step(source, destination))
 
 
 def _part(
@@ -290,4 +293,4 @@ async def _run_part(part: EndpointPart, guard: EgressGuard, budget: TimeBudget) 
             error=fault.error,
             trace=fault.trace,
         )
-    return naming_reference(report) if part.endpoint.secret_ref else report
+    return report.pointing_at_reference() if part.endpoint.secret_ref else report

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from patchbay.checks.roles import Role
 from patchbay.connections.connection_changes import changed_connection, new_connection
+from patchbay.connections.connection_store import ConnectionStore
+from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.model import (
     Connection,
     ConnectionPatch,
@@ -11,7 +13,6 @@ from patchbay.connections.model import (
     Lifecycle,
     NewConnection,
 )
-from patchbay.connections.store import ConnectionStore
 from patchbay.platform.errors import InvalidConfig, InvalidInput, NotFound
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import IfMatch, require_match, serially
@@ -25,11 +26,16 @@ class ConnectionEditor:
     """Edits connections. Their configurations must satisfy the release of their source."""
 
     def __init__(
-        self, tenants: TenancyStore, registry: RegistryStore, store: ConnectionStore
+        self,
+        tenants: TenancyStore,
+        registry: RegistryStore,
+        endpoints: EndpointStore,
+        connections: ConnectionStore,
     ) -> None:
         self._tenants = tenants
         self._registry = registry
-        self._store = store
+        self._endpoints = endpoints
+        self._connections = connections
 
     def create(self, organization_id: str, new: NewConnection, stamp: Stamp) -> Connection:
         """Stores a new connection. Raises `InvalidInput` and `InvalidConfig` with a pointer to each
@@ -42,7 +48,7 @@ class ConnectionEditor:
             space = self._tenants.own_space(organization_id, new.space, "/space")
             connection = new_connection(organization_id, new, space, stamp)
             self._require_valid(connection, source)
-            return self._store.create_connection(connection, space, source.version)
+            return self._connections.create(connection, space, source.version)
 
         return serially(attempt)
 
@@ -59,13 +65,13 @@ class ConnectionEditor:
         """
 
         def attempt() -> Connection:
-            old = self._store.connection(organization_id, connection_id)
+            old = self._connections.get(organization_id, connection_id)
             require_match(if_match, old.revision)
             new = changed_connection(old, patch, now)
             if new.destination_id and new.destination_id != old.destination_id:
                 self._named(organization_id, Role.DESTINATION, new.destination_id)
             version = self.judging_version(old, new)
-            self._store.change_connection(old, new, version)
+            self._connections.change(old, new, version)
             return new
 
         return serially(attempt)
@@ -75,9 +81,9 @@ class ConnectionEditor:
 
         Raises `NotFound`, `PreconditionFailed`.
         """
-        connection = self._store.connection(organization_id, connection_id)
+        connection = self._connections.get(organization_id, connection_id)
         space = self._tenants.own_space(organization_id, connection.space, "/space")
-        self._store.delete_connection(organization_id, connection_id, space, if_match)
+        self._connections.delete(organization_id, connection_id, space, if_match)
 
     def judging_version(self, old: Connection, new: Connection) -> str | None:
         """The release of the source that judged the new configurations; None if they are as they
@@ -100,7 +106,7 @@ class ConnectionEditor:
 
     def _named(self, organization_id: str, role: Role, endpoint_id: str) -> Endpoint:
         try:
-            return self._store.endpoint(organization_id, role, endpoint_id)
+            return self._endpoints.get(organization_id, role, endpoint_id)
         except NotFound:
             raise InvalidInput.at(
                 f"/{role.value}_id", f"is no {role.value} of this organization"

@@ -1,17 +1,17 @@
 """Creates sources and destinations of releases."""
 
 from patchbay.checks.roles import Role
+from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.endpoint_values import normalized, revealed, value_problems
 from patchbay.connections.installed_members import installed_members
 from patchbay.connections.model import Endpoint, NewEndpoint, id_prefix
 from patchbay.connections.release_finder import ReleaseFinder
-from patchbay.connections.store import ConnectionStore
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import InvalidConfig, InvalidInput
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import serially
-from patchbay.registry.manifest import read
+from patchbay.registry.manifest import Manifest
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
 
@@ -20,9 +20,9 @@ class EndpointCreator:
     """Creates endpoints. A variable that is not given takes the manifest's default, or else the
     schema's."""
 
-    def __init__(self, registry: RegistryStore, store: ConnectionStore, vault: Vault) -> None:
+    def __init__(self, registry: RegistryStore, endpoints: EndpointStore, vault: Vault) -> None:
         self._releases = ReleaseFinder(registry)
-        self._store = store
+        self._endpoints = endpoints
         self._vault = vault
 
     def create(self, organization_id: str, role: Role, new: NewEndpoint, stamp: Stamp) -> Endpoint:
@@ -30,7 +30,7 @@ class EndpointCreator:
 
         def attempt() -> Endpoint:
             endpoint, sealed = self.prepare(organization_id, role, new, stamp)
-            return self._store.create_endpoint(endpoint, sealed)
+            return self._endpoints.create(endpoint, sealed)
 
         # Data keys may be rotated between the sealing and the write.
         return serially(attempt)
@@ -45,7 +45,7 @@ class EndpointCreator:
         release = self._releases.installable(
             organization_id, new.integration, new.version, stamp.now
         )
-        manifest = read(release.manifest)
+        manifest = Manifest.of(release.manifest)
         if role not in manifest.roles:
             raise InvalidInput.at("/integration", f"can't be a {role.value}")
         variables = normalized({**manifest.defaults, **new.variables}, release.variables_schema)

@@ -15,7 +15,7 @@ from patchbay.connections.installed_members import upgraded_members
 from patchbay.connections.model import Endpoint, EndpointPatch, OwnershipMode
 from patchbay.platform.errors import InvalidConfig, InvalidInput, Problem, SecretReentryRequired
 from patchbay.platform.revisions import merge_patch
-from patchbay.registry.manifest import read
+from patchbay.registry.manifest import Manifest
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
 
@@ -93,7 +93,7 @@ def edited(
     as they were, and no connections are looked at. Raises `InvalidInput` for a null name.
     """
     upgrades = release.version != old.version
-    manifest = read(release.manifest)
+    manifest = Manifest.of(release.manifest)
     merged = _merged_variables(old, patch) if variables is None else variables
     if upgrades or variables is not None:
         merged = {**manifest.defaults, **merged}

@@ -1,21 +1,24 @@
 """Changes, upgrades, and deletes sources and destinations.
 
-An edit is accepted, then stored; `accept` and `store_accepted` are two steps so that what was
-accepted can be tested in between.
+An edit is accepted, then stored. These are two steps so that what was accepted can be tested in
+between.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from patchbay.checks.roles import Role
+from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_edit import (
     MAX_NAMED_CONNECTIONS,
     EndpointEdit,
     edited,
     upgrade_problems,
 )
+from patchbay.connections.endpoint_items import SecretChange
+from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.keys import key_of, secret_key
 from patchbay.connections.model import (
     EditReport,
@@ -25,12 +28,10 @@ from patchbay.connections.model import (
     Lifecycle,
 )
 from patchbay.connections.release_finder import ReleaseFinder
-from patchbay.connections.store import ConnectionStore, SecretChange
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.dynamodb import Delete, Put
 from patchbay.platform.errors import (
     Conflict,
-    EditFailedTest,
     InvalidConfig,
     PreconditionFailed,
     Problem,
@@ -42,30 +43,21 @@ from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
 
-type OpenSecrets = Callable[[], dict[str, str]]
-"""Opens the secrets that an endpoint would have; raises what `Vault.secrets_of` raises."""
-
-
-class Tested(Protocol):
-    """The report of a test; as JSON it is the `details.test` of an edit that is refused."""
-
-    @property
-    def succeeded(self) -> bool: ...
-
-    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
-
-
-type TestOf[T: Tested] = Callable[[Endpoint, Release, OpenSecrets], T]
-"""Tests an endpoint as it would be; nothing of it is stored. The check engine can."""
-
 
 class EndpointEditor:
     """Edits endpoints, with their secrets, as long as nobody else changes them in between."""
 
-    def __init__(self, registry: RegistryStore, store: ConnectionStore, vault: Vault) -> None:
+    def __init__(
+        self,
+        registry: RegistryStore,
+        endpoints: EndpointStore,
+        connections: ConnectionStore,
+        vault: Vault,
+    ) -> None:
         self._registry = registry
         self._releases = ReleaseFinder(registry)
-        self._store = store
+        self._endpoints = endpoints
+        self._connections = connections
         self._vault = vault
 
     def change(
@@ -77,41 +69,17 @@ class EndpointEditor:
         if_match: IfMatch,
         now: datetime,
     ) -> Endpoint:
-        """Stores an edit. Raises `NotFound`, `PreconditionFailed`, and as `accept`; `SecretsLost`
-        if stored secrets must be opened and can't be."""
+        """Stores an edit. Raises as `accept_stored`, and `SecretsLost` if stored secrets must be
+        opened and can't be."""
 
         def attempt() -> EndpointEdit:
-            old = self._store.endpoint(organization_id, role, endpoint_id)
-            require_match(if_match, old.revision)
-            edit = self.accept(old, patch, now)
-            self._store.replace_endpoint(old, edit.endpoint, self.secret_change(edit, now))
+            edit = self.accept_stored(organization_id, role, endpoint_id, patch, if_match, now)
+            self._endpoints.replace(edit.old, edit.endpoint, self.secret_change(edit, now))
             return edit
 
         edit = serially(attempt)
         self._release_old(edit, now)
         return edit.endpoint
-
-    def change_tested[T: Tested](
-        self,
-        organization_id: str,
-        role: Role,
-        endpoint_id: str,
-        patch: EndpointPatch,
-        if_match: IfMatch,
-        test: TestOf[T],
-        now: datetime,
-    ) -> tuple[Endpoint, T]:
-        """As `change`, but stores the edit only if a test of it succeeds.
-
-        Raises `EditFailedTest` with the report, and as `store_accepted`.
-        """
-        old = self._store.endpoint(organization_id, role, endpoint_id)
-        require_match(if_match, old.revision)
-        edit = self.accept(old, patch, now)
-        report = test(edit.endpoint, edit.release, lambda: self.secrets_after(edit, now))
-        if not report.succeeded:
-            raise EditFailedTest(report.model_dump(mode="json"))
-        return self.store_accepted(edit, if_match, now), report
 
     def preview(
         self,
@@ -122,7 +90,7 @@ class EndpointEditor:
         now: datetime,
     ) -> EditReport:
         """What an edit, such as an upgrade, would come to. Raises `NotFound`."""
-        edit = self.prepare(self._store.endpoint(organization_id, role, endpoint_id), patch, now)
+        edit = self.prepare(self._endpoints.get(organization_id, role, endpoint_id), patch, now)
         to_enter = edit.secrets_to_enter
         if not edit.problems and not to_enter and edit.reseals_kept:
             to_enter = self._lost_secrets(edit, now)
@@ -180,6 +148,20 @@ class EndpointEditor:
         edit.require_valid()
         return edit
 
+    def accept_stored(
+        self,
+        organization_id: str,
+        role: Role,
+        endpoint_id: str,
+        patch: EndpointPatch,
+        if_match: IfMatch,
+        now: datetime,
+    ) -> EndpointEdit:
+        """`accept` for the stored endpoint. Raises `NotFound`, `PreconditionFailed`, too."""
+        old = self._endpoints.get(organization_id, role, endpoint_id)
+        require_match(if_match, old.revision)
+        return self.accept(old, patch, now)
+
     def store_accepted(self, edit: EndpointEdit, if_match: IfMatch, now: datetime) -> Endpoint:
         """Stores exactly what was accepted.
 
@@ -189,13 +171,13 @@ class EndpointEditor:
         old = edit.old
 
         def attempt() -> None:
-            current = self._store.endpoint(old.organization_id, old.role, old.id)
+            current = self._endpoints.get(old.organization_id, old.role, old.id)
             if current.revision != old.revision:
                 raise PreconditionFailed if if_match else _changed_since()
             if invalid := self._invalid_connections(current, edit.release):
                 raise InvalidConfig(upgrade_problems(invalid))
             secrets = self.secret_change(edit, now)
-            self._store.replace_endpoint(current, edit.endpoint, secrets)
+            self._endpoints.replace(current, edit.endpoint, secrets)
 
         serially(attempt)
         self._release_old(edit, now)
@@ -233,7 +215,7 @@ class EndpointEditor:
         self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch, now: datetime
     ) -> None:
         """Raises `NotFound`, `PreconditionFailed`, `Conflict` IN_USE."""
-        gone = self._store.delete_endpoint(organization_id, role, endpoint_id, if_match)
+        gone = self._endpoints.delete(organization_id, role, endpoint_id, if_match)
         self._registry.let_go(gone.integration_id, gone.version, now)
 
     def _release_old(self, edit: EndpointEdit, now: datetime) -> None:
@@ -246,7 +228,7 @@ class EndpointEditor:
             return {}
         return {
             connection.id: problems
-            for connection in self._store.users(old.organization_id, old.id)
+            for connection in self._connections.of_endpoint(old.organization_id, old.id)
             if connection.status is not Lifecycle.DRAFT
             and (problems := recipe_of(release).configuration_problems(connection.configurations))
         }

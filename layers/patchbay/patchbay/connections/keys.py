@@ -7,6 +7,7 @@ from typing import Final
 from patchbay.platform.dynamodb import Check, Condition, Item, Key, equals, without
 from patchbay.tenancy.store import organization_pk
 
+CONNECTIONS: Final = "CON#"
 SECRETS: Final = "SECRET#"
 DATA_KEYS: Final = "DATAKEY#"
 FIRST_DATA_KEY: Final = 1
@@ -18,7 +19,7 @@ def endpoint_key(organization_id: str, endpoint_id: str) -> Key:
 
 
 def connection_key(organization_id: str, connection_id: str) -> Key:
-    return Key(organization_pk(organization_id), f"CON#{connection_id}")
+    return Key(organization_pk(organization_id), f"{CONNECTIONS}{connection_id}")
 
 
 def use_key(organization_id: str, endpoint_id: str, connection_id: str) -> Key:

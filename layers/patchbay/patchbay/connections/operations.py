@@ -18,8 +18,10 @@ from pydantic import ValidationError
 from patchbay.checks.roles import Role
 from patchbay.connections.connection_changes import new_connection, next_lifecycle
 from patchbay.connections.connection_editor import ConnectionEditor
+from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_creator import EndpointCreator
 from patchbay.connections.endpoint_editor import EndpointEditor
+from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.endpoint_values import changed_parts
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.model import (
@@ -40,7 +42,7 @@ from patchbay.connections.operation_models import (
     UpdateConnection,
     secrets_of,
 )
-from patchbay.connections.store import ConnectionStore
+from patchbay.connections.record_store import RecordStore
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.errors import (
     InvalidConfig,
@@ -87,19 +89,23 @@ class ConnectionOperations:
     def __init__(
         self,
         creator: EndpointCreator,
-        editor: EndpointEditor,
-        connections: ConnectionEditor,
+        endpoint_editor: EndpointEditor,
+        connection_editor: ConnectionEditor,
         tenants: TenancyStore,
         registry: RegistryStore,
-        store: ConnectionStore,
+        endpoints: EndpointStore,
+        connections: ConnectionStore,
+        records: RecordStore,
         vault: Vault,
     ) -> None:
         self._creator = creator
-        self._editor = editor
-        self._connections = connections
+        self._endpoint_editor = endpoint_editor
+        self._connection_editor = connection_editor
         self._tenants = tenants
         self._registry = registry
-        self._store = store
+        self._endpoints = endpoints
+        self._connections = connections
+        self._records = records
         self._vault = vault
 
     def create(self, new: CreateConnection, stamp: Stamp) -> ConnectionRecord:
@@ -119,7 +125,7 @@ class ConnectionOperations:
             )
             given.require_scope(source)
             connection = self._new_connection(new, source, space, stamp)
-            stands, connected = self._store.create_connected(source, sealed, connection, space)
+            stands, connected = self._records.create(source, sealed, connection, space)
             return ConnectionRecord.of(connected, stands)
 
         with _named_as_the_operations_do():
@@ -131,19 +137,19 @@ class ConnectionOperations:
         """Raises `NotFound`, and as `create`."""
 
         def attempt() -> ConnectionRecord:
-            old = self._store.connection(organization_id, change.connection_id)
-            source = self._store.endpoint(organization_id, Role.SOURCE, old.source_id)
+            old = self._connections.get(organization_id, change.connection_id)
+            source = self._endpoints.get(organization_id, Role.SOURCE, old.source_id)
             new = _changed_connection(old, change, now)
-            version = self._connections.judging_version(old, new)
+            version = self._connection_editor.judging_version(old, new)
             fields, given = self._changes_of_source(old, source, change, now)
             if not fields and change.config is None:
-                self._store.change_connection(old, new, version)
+                self._connections.change(old, new, version)
                 return ConnectionRecord.of(new, source)
             patch = EndpointPatch.model_validate(fields)
-            edit = self._editor.accept(source, patch, now, change.config)
-            secrets = self._editor.secret_change(edit, now)
+            edit = self._endpoint_editor.accept(source, patch, now, change.config)
+            secrets = self._endpoint_editor.secret_change(edit, now)
             given.require_scope(edit.endpoint)
-            self._store.change_connected((source, edit.endpoint), secrets, (old, new))
+            self._records.change((source, edit.endpoint), secrets, (old, new))
             return ConnectionRecord.of(new, edit.endpoint)
 
         with _named_as_the_operations_do():
@@ -154,11 +160,9 @@ class ConnectionOperations:
 
         Raises `NotFound`.
         """
-        connection = self._store.connection(organization_id, connection_id)
+        connection = self._connections.get(organization_id, connection_id)
         space = self._tenants.own_space(organization_id, connection.space, "/connectionId")
-        gone = self._store.delete_connection(
-            organization_id, connection_id, space, None, with_source=True
-        )
+        gone = self._records.delete(organization_id, connection_id, space)
         if gone:
             self._registry.let_go(gone.integration_id, gone.version, now)
 
@@ -171,7 +175,7 @@ class ConnectionOperations:
                 source.category,
             )
 
-        page = self._store.connected(query.tenant_id, query, is_asked_for, now)
+        page = self._records.page(query.tenant_id, query, is_asked_for, now)
         return ConnectionRecords(
             connections=[ConnectionRecord.of(*found) for found in page.items],
             next_cursor=page.next_cursor,
@@ -248,7 +252,7 @@ class ConnectionOperations:
         if stored is None:
             raise InvalidInput.at("/secretRef", f"is {NO_SECRETS} or patchbay://<id of a source>")
         try:
-            other = self._store.endpoint(organization_id, Role.SOURCE, stored[1])
+            other = self._endpoints.get(organization_id, Role.SOURCE, stored[1])
         except NotFound:
             raise InvalidInput.at("/secretRef", "names no source of this organization") from None
         if not other.secrets_set:

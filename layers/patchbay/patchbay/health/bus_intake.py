@@ -1,13 +1,13 @@
-"""Events from the bus, through a queue: the second entrance, under the rules of the first.
+"""Events from the bus, through a queue. The rules are the same as for events from the API.
 
 A message is an EventBridge envelope whose `detail` is
 
     {"organization_id": "org_…", "space": "<slug or id>", "events": […1 to 100, as the API takes…]}
 
-An event that brings no id gets one of the envelope's id and its place in the message, and one
-without a time that of the envelope. Both are the same however often the message is delivered, so it
-is counted once. All events of a message are valid, or it is refused as a whole: the queue delivers
-it again a few times and then puts it aside, and a redrive from there changes nothing but that.
+An event without an id gets one that is derived from the envelope's id and its position in the
+message; one without a time gets that of the envelope. Both are the same on every delivery of the
+message, so the event is counted once. If one event of a message is not valid, the whole message is
+refused: the queue delivers it again a few times and then moves it to the dead-letter queue.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from patchbay.health.store import EventStore
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import InvalidInput, NotFound, Problem, TemporarilyUnavailable
 from patchbay.platform.ids import Slug, Stamp
-from patchbay.platform.logging import logger
+from patchbay.platform.logging import log_exception, logger
 from patchbay.platform.model import Model
 from patchbay.platform.strict_json import loads
 from patchbay.platform.validation import problems_of
@@ -34,15 +34,15 @@ _MAX_PROBLEMS_LOGGED: Final = 10
 
 
 class BusDetail(EventBatch):
-    """What a producer puts on the bus."""
+    """What a producer sends to the bus."""
 
     organization_id: str
     space: Slug
-    """Of a space its slug or its id, which has the form of a slug too."""
+    """The slug or the id of the space. An id has the form of a slug, too."""
 
 
 class BusEnvelope(Model):
-    """What EventBridge makes of it; the members that are not used are left out."""
+    """The event as EventBridge delivers it, without the members that are not used."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -53,29 +53,29 @@ class BusEnvelope(Model):
 
     @property
     def stamp(self) -> Stamp:
-        """The same for every delivery."""
+        """The same on every delivery."""
         return Stamp(self.time, hashlib.blake2b(self.id.encode(), digest_size=16).digest())
 
 
 @dataclass(frozen=True, slots=True)
 class BusMessage:
-    """One message of the queue: the queue's own name for it, and its body."""
+    """One message of the queue: its id in the queue, and its body."""
 
     id: str
     body: str
 
 
 class BusIntake:
-    """Takes messages into the event store."""
+    """Stores the events of messages."""
 
     def __init__(self, tenants: TenancyStore, events: EventStore) -> None:
         self._tenants = tenants
         self._events = events
 
     def take(self, messages: Iterable[BusMessage], now: datetime) -> list[str]:
-        """The ids of the messages that were not taken: the queue has to deliver them again.
+        """Stores the events of messages. Returns the ids of the messages to deliver again.
 
-        The messages of one space are stored together, so that they share its buckets' writes.
+        The messages of one space are stored together and share the writes of its buckets.
         """
         refused: list[str] = []
         by_space: dict[str, dict[str, list[Event]]] = {}
@@ -87,7 +87,7 @@ class BusIntake:
                 _log_refusal(message, error)
                 refused.append(message.id)
             except Exception as error:
-                # Whatever it is: the others of the batch are not to suffer for it.
+                # Any exception: the other messages of the batch must not fail with it.
                 _log_failure(error, message_id=message.id)
                 refused.append(message.id)
         for space_id, taken in by_space.items():
@@ -107,7 +107,7 @@ class BusIntake:
         return refused
 
     def _read(self, message: BusMessage, now: datetime) -> dict[str, list[Event]]:
-        """The events by their space. Raises `InvalidInput` with every problem of the message."""
+        """The events by space id. Raises `InvalidInput` with every problem of the message."""
         envelope = _envelope(message.body)
         space = self._space(envelope.detail)
         batch = EventBatch(events=envelope.detail.events)
@@ -124,7 +124,7 @@ class BusIntake:
         for space in found:
             if space and space.organization_id == detail.organization_id:
                 return space
-        raise InvalidInput.at("/detail/space", "is no space of this organization")
+        raise InvalidInput.at("/detail/space", "no space of this organization has this slug or id")
 
     def _by_slug(self, slug: str) -> Space | None:
         try:
@@ -153,15 +153,15 @@ _OUR_NAMES: Final = frozenset(
 
 
 def _log_failure(error: Exception, **about: Any) -> None:
-    """What can be waited out, or an unforeseen error by its type: its text may quote a message."""
+    """Logs the type of an exception: the text of an unexpected one may quote a message."""
     if isinstance(error, TemporarilyUnavailable):
-        logger.warning("messages put off", **about)
+        logger.warning("messages postponed", **about)
     else:
-        logger.error("unforeseen", error=type(error).__name__, **about)
+        log_exception("messages failed", error, **about)
 
 
 def _log_refusal(message: BusMessage, error: InvalidInput) -> None:
-    """Which fields are wrong, by our names: a name that the sender chose is content too."""
+    """Logs the wrong fields by our names. A name that the sender chose is content, too."""
     fields = [
         "/".join(
             part if part in _OUR_NAMES or part.isdecimal() or not part else "?"

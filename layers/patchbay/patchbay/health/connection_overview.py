@@ -1,14 +1,11 @@
 """How the connections of a space are doing, worst first.
 
-Ranked by what needs somebody: in error, out of reach, without a success for too long, never tested,
-working, and what its owner has put to rest; within a rank by how long it has been so.
+They are ranked by how much they need attention: in error, disconnected, without a success for too
+long, never tested, working, and those that are not active. Within a rank, the longest come first.
 
-A query of the index gives connections in the order of their ids, so ranking means reading them all.
-That is bounded: up to `BLOCK` are ranked together; what a space has beyond comes after them, ranked
-by itself.
-
-Of the connections package only the names of its keys are needed, and only here: it is imported in
-place, since all of it would be a third of the function's start.
+A query of the index returns connections in the order of their ids, so ranking needs all of them. It
+is bounded: up to `BLOCK` connections are ranked together. If there are more, they follow, ranked as
+the next block.
 """
 
 from collections.abc import Mapping
@@ -37,10 +34,10 @@ _INTERVALS: Final = {
     "24h": timedelta(hours=24),
 }
 _MISSED: Final = 2
-"""A connection is stale when so many of its intervals have passed without a success."""
+"""A connection is stale when more than this many of its intervals have passed without a success."""
 
 _ALWAYS: Final = ""
-"""Sorts before every time: it has never been otherwise."""
+"""Sorts before every time, for a status that a connection has always had."""
 
 _ERROR, _DISCONNECTED, _STALE, _UNKNOWN, _CONNECTED, _RESTING = range(6)
 _RANKS: Final[dict[str, int]] = {
@@ -53,10 +50,10 @@ _ACTIVE: Final = "active"
 
 
 class ConnectionHealth(Model):
-    """One connection. `lifecycle` is what its owner wants of it, `status` how it is doing.
+    """One connection. `lifecycle` is set by its owner, `status` by its tests.
 
-    `last_success_at` and `error_code` are of its tests. `stale` holds for one that is monitored and
-    has had no success for two of its intervals.
+    `last_success_at` and `error_code` are of its tests. `stale` is true for a monitored connection
+    without a success for two of its intervals.
     """
 
     connection_id: str
@@ -74,19 +71,19 @@ class ConnectionHealth(Model):
 
 
 type Position = tuple[int, str, str]
-"""Rank, since, id: where a connection stands in its block."""
+"""Rank, since, and id: the position of a connection in its block."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPage:
-    """`next_start` is where to go on, None at the end."""
+    """`next_start` is where the next page starts, None on the last page."""
 
     items: list[ConnectionHealth]
     next_start: dict[str, Any] | None
 
 
 class ConnectionOverview:
-    """Reads the connections of spaces as the integrations table has them."""
+    """Ranks the connections of spaces, as the integrations table has them."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -94,9 +91,9 @@ class ConnectionOverview:
     def page(
         self, space: Space, *, now: datetime, limit: int, start: Mapping[str, Any] | None
     ) -> ConnectionPage:
-        """`start` is the `next_start` of the page before, for the same space.
+        """One page, worst first. `start` is the `next_start` of the previous page of the space.
 
-        What changes between two pages may be seen twice or not at all: the list is of this moment.
+        A connection whose health changes between two pages may be listed twice or not at all.
         """
         block = start["block"] if start else None
         after: Position = (-1, "", "")

@@ -1,34 +1,32 @@
-"""Folding the days that are over: what busy spaces spread over shards becomes one bucket again.
+"""Folding the days that are over: the shards of a busy space become one bucket a period.
 
-A summary then costs the same for every space. The notes of the spread days say where to look, so
-that nothing is scanned; a day's notes go with its last side shard. Whatever is cut off half-way or
-meets a writer is left as it stands, which is right at every step, and taken up by the next run.
+After that, a summary costs the same for every space. The notes of the spread days say where to
+look, so nothing is scanned. A day's notes are deleted with its last side shards. The counts are
+right after each step, so a fold that is interrupted or meets a writer is left as it is, and the
+next run goes on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
 
-from patchbay.health.buckets import Period, hours_of_day
 from patchbay.health.model import MAX_AHEAD
+from patchbay.health.periods import Period, hours_of_day
 from patchbay.health.shards import (
     LANES,
     MAIN_SHARD,
     buckets_pk,
     by_period,
-    clearing,
-    folding,
+    clear_writes,
+    fold_writes,
     holds_counts,
-    settled,
+    may_clear,
     spread_day_of,
     spread_days_pk,
 )
 from patchbay.platform.clock import Clock
-from patchbay.platform.dynamodb import Item, Table, TransactionRefused, Write
+from patchbay.platform.dynamodb import AFTER_ALL, Item, Table, TransactionRefused, Write
 from patchbay.platform.errors import TemporarilyUnavailable
-from patchbay.platform.logging import logger
-
-_AFTER_ALL: Final = "~"
+from patchbay.platform.logging import log_exception, logger
 
 
 class CountFolder:
@@ -39,44 +37,43 @@ class CountFolder:
         self._clock = clock
 
     def run(self, budget: timedelta) -> int:
-        """Folds, oldest first, until all is done or the time is over; how many days it saw.
+        """Folds the spread days, oldest first, until `budget` is used. Returns how many it tried.
 
-        Raises at the end what nobody foresaw on the way: the other days are not to wait for it.
+        An unexpected exception is raised at the end, after the other days were folded.
         """
         start = self._clock()
         seen = 0
-        unforeseen: list[Exception] = []
+        unexpected: list[Exception] = []
         for space_id, day in self._spread_days(start):
             if self._clock() > start + budget:
                 break
             try:
                 self.fold(space_id, day, self._clock())
             except TemporarilyUnavailable:
-                logger.warning("fold put off", space_id=space_id, day=day.start.date().isoformat())
-            except Exception as error:
-                logger.error(
-                    "unforeseen",
-                    error=type(error).__name__,
-                    space_id=space_id,
-                    day=day.start.date().isoformat(),
+                logger.warning(
+                    "fold postponed", space_id=space_id, day=day.start.date().isoformat()
                 )
-                unforeseen.append(error)
+            except Exception as error:
+                log_exception(
+                    "fold failed", error, space_id=space_id, day=day.start.date().isoformat()
+                )
+                unexpected.append(error)
             seen += 1
-        if unforeseen:
-            raise unforeseen[0]
+        if unexpected:
+            raise unexpected[0]
         return seen
 
     def fold(self, space_id: str, day: Period, now: datetime) -> None:
-        """The next step for a day and its hours; the day itself last, since its notes go with it.
+        """Takes the next step of a day and its hours. The day is last, as its notes go with it.
 
-        Both ranges are read before anything is written, hours first: an event that comes in between
-        has changed the day's bucket too, and the day's last step is refused.
+        All buckets are read before anything is written, the hours first: an event that is written
+        in between changes the day's bucket too, so the day's last step is refused.
         """
         hours = self._shards(space_id, hours_of_day(day.start))
-        days = self._shards(space_id, (day.prefix, day.prefix + _AFTER_ALL))
+        days = self._shards(space_id, day.sort_keys)
         spread = [self._step(space_id, hour, shards, now) for hour, shards in hours.items()]
         for period, shards in days.items():
-            self._step(space_id, period, shards, now, may_clear=not any(spread))
+            self._step(space_id, period, shards, now, clear=not any(spread))
 
     def _step(
         self,
@@ -85,15 +82,15 @@ class CountFolder:
         shards: Mapping[int, Item],
         now: datetime,
         *,
-        may_clear: bool = True,
+        clear: bool = True,
     ) -> bool:
-        """Whether the period was spread over shards when it was read."""
+        """Takes the next step of a period. Returns whether it had side shards when it was read."""
         side = [item for shard, item in shards.items() if shard != MAIN_SHARD]
         writes: list[Write] = []
         if any(map(holds_counts, side)):
-            writes = folding(space_id, period, shards, now)
-        elif side and may_clear and settled(shards, now):
-            writes = clearing(space_id, period, shards)
+            writes = fold_writes(space_id, period, shards, now)
+        elif side and clear and may_clear(shards, now):
+            writes = clear_writes(space_id, period, shards)
         if writes:
             try:
                 self._table.transact(writes)
@@ -105,9 +102,9 @@ class CountFolder:
         return by_period(self._table.query_all(buckets_pk(space_id), between=between))
 
     def _spread_days(self, now: datetime) -> Iterator[tuple[str, Period]]:
-        # While a sender's clock may still be in the day, it is not over.
+        # A day is not over while the clock of a sender may still be in it.
         over = Period.day_of(now - MAX_AHEAD).start - timedelta(days=1)
-        between = ("0", f"{over.date().isoformat()}#{_AFTER_ALL}")
+        between = ("0", f"{over.date().isoformat()}#{AFTER_ALL}")
         notes: Sequence[Item] = [
             note
             for lane in range(LANES)

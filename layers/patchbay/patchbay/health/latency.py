@@ -1,9 +1,9 @@
 """Percentiles from the histogram of a tally.
 
-As Prometheus' `histogram_quantile`: the percentile `q` is where the cumulative count reaches
-`q × count`; inside the slot in which that happens the durations are taken to lie evenly between its
-ends. So a figure is exact to the width of a slot. What falls into the last slot, which has no upper
-end, is told as that slot's lower end: 1,800,000 ms is "30 minutes or more".
+As in Prometheus' `histogram_quantile`, the percentile `q` is where the cumulative count reaches
+`q × count`. Within a slot, durations are assumed to be evenly distributed, so a figure is exact to
+the width of a slot. The last slot has no upper end and is reported as its lower end: 1,800,000 ms
+is "30 minutes or more".
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _ENDS: Final = (0, *LATENCY_BOUNDS_MS)
 
 
 class Latency(Model):
-    """Of the events that told a `duration_ms`. Null where none did."""
+    """The latency of the events that have a `duration_ms`. Null if none has."""
 
     count: int
     mean_ms: int | None
@@ -35,7 +35,7 @@ def latency_of(tally: Tally) -> Latency:
 
 
 def percentile(slots: Sequence[int], percent: int) -> int | None:
-    """In whole milliseconds, rounded half up; None of nothing. In integers: no float is near."""
+    """In whole milliseconds, rounded half up. None without events. Computed in integers."""
     count = sum(slots)
     if count == 0:
         return None

@@ -1,4 +1,4 @@
-"""Events: what a caller may send, what is kept of it, and the rules in between."""
+"""Events: what a caller sends, what is stored, and how one becomes the other."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -9,13 +9,13 @@ from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from patchbay.platform.clock import UtcTime, to_text
 from patchbay.platform.errors import InvalidInput, Problem
-from patchbay.platform.ids import ConnectionId, Stamp
+from patchbay.platform.ids import ConnectionId, Stamp, new_id
 from patchbay.platform.model import Model
 from patchbay.platform.validation import READABLE_PATTERN, Readable, Told, within
 
 MAX_EVENTS_PER_CALL: Final = 100
 MAX_AHEAD: Final = timedelta(minutes=5)
-"""How far a sender's clock may run ahead of ours."""
+"""How far the clock of a sender may be ahead of ours."""
 
 _MAX_METADATA_BYTES: Final = 4096
 _MAX_METADATA_DEPTH: Final = 3
@@ -23,7 +23,7 @@ _MAX_DURATION_MS: Final = 86_400_000
 
 
 class IntegrationType(StrEnum):
-    """What kind of work an event is about: the types of the health contract, and our own tests."""
+    """The work that an event is about: the types of the health contract, and our own tests."""
 
     METADATA_SYNC = "metadata_sync"
     QUALITY_CHECK = "quality_check"
@@ -38,7 +38,7 @@ class EventStatus(StrEnum):
     ERROR = "ERROR"
 
 
-# No '#': it parts the fields of a key.
+# No '#': it separates the fields of a key.
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 ErrorCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 Message = Annotated[
@@ -49,7 +49,7 @@ DurationMs = Annotated[int, Field(strict=True, ge=0, le=_MAX_DURATION_MS)]
 
 
 class EventDraft(Model):
-    """An event as a caller sends it. One that brings its own id brings its time, too."""
+    """An event as a caller sends it. An event with its own id must also have its time."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -99,7 +99,7 @@ class Event(Model):
     """Something that happened to an integration in a space.
 
     Its identity is its id together with `occurred_at`. A platform fault is a test that failed
-    through us: it is kept, and counted in none of the totals.
+    because of Patchbay: it is stored, but no total counts it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -119,7 +119,7 @@ class Event(Model):
 
 
 class IngestResult(Model):
-    """What became of a call's events: stored and counted now, or known already."""
+    """How many events of a call were stored and counted, and how many were stored before."""
 
     accepted: int
     duplicates: int
@@ -132,14 +132,14 @@ def accept_batch(
     oldest: datetime,
     received_at: datetime | None = None,
 ) -> list[Event]:
-    """The events of a call, one per draft and in its order, duplicates included.
+    """The events of a call, one per draft and in the same order, duplicates included.
 
-    `oldest` is the start of the retention, `received_at` the moment of the call where it is not the
-    stamp's. Raises `InvalidInput` with every problem of the call (`/events/3/occurred_at`); then
-    none of it may be stored.
+    `oldest` is the start of the retention. `received_at` is the time of the call, by default that
+    of the stamp. Raises `InvalidInput` with every problem of the call (`/events/3/occurred_at`);
+    then none of its events may be stored.
 
-    The stamp gives an event without its own id one, and its time: the same ones again for a request
-    that is repeated under its Idempotency-Key, or a message that is delivered again.
+    An event without an id or a time gets them from the stamp. They are the same for a request that
+    is repeated under its Idempotency-Key, and for a message that is delivered again.
     """
     now = received_at or stamp.now
     problems = [
@@ -172,9 +172,38 @@ def _time_problems(
 ) -> Iterator[str]:
     occurred_at = draft.occurred_at or default
     if draft.id is not None and draft.occurred_at is None:
-        # Without it a repeated call would bring the same id under another time, hence twice.
-        yield "is required for an event that brings its own id"
+        # Without it, a repeated call would store the same id again, under another time.
+        yield "is required for an event with its own id"
     elif occurred_at < oldest:
-        yield f"is older than events are kept: the oldest time taken is {to_text(oldest)}"
+        yield f"must not be before {to_text(oldest)}, the oldest time that is stored"
     elif occurred_at > now + MAX_AHEAD:
-        yield f"is more than {MAX_AHEAD.seconds // 60} minutes ahead"
+        yield f"must not be more than {MAX_AHEAD.seconds // 60} minutes ahead"
+
+
+def event_of_test(
+    space_id: str,
+    connection_id: str,
+    *,
+    passed: bool,
+    latency_ms: int,
+    code: str | None,
+    platform_fault: bool,
+    now: datetime,
+) -> Event:
+    """The event of a connection's finished test.
+
+    `code` is the code of the failed step, None if no step failed. The message of the step is not
+    stored: it may describe the tenant's own systems.
+    """
+    return Event(
+        id=new_id("evt", now),
+        space_id=space_id,
+        integration_type=IntegrationType.CONNECTION_TEST,
+        status=EventStatus.SUCCESS if passed else EventStatus.ERROR,
+        occurred_at=now,
+        received_at=now,
+        connection_id=connection_id,
+        duration_ms=latency_ms,
+        error_code=code,
+        platform_fault=platform_fault,
+    )

@@ -1,27 +1,24 @@
 """The spaces of an organization side by side, worst first.
 
-Each with its summary, the same for the period before, and a point a day. Ranking means computing
-them all, so it is bounded: the first page computes up to `BLOCK` spaces, taken by their slugs, and
-its cursor keeps their order; the pages after it compute what they show. What an organization has
-beyond comes after them, ranked by itself.
+Each has its summary, that of the previous period, and a point a day. Ranking needs the summaries of
+all spaces, so it is bounded: the first page computes up to `BLOCK` spaces in the order of their
+slugs, and its cursor keeps their ranking. The next pages compute only what they show. If there are
+more spaces, they follow, ranked as the next block.
 """
 
 import base64
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import reduce
 from typing import Any, Final
 from uuid import UUID
 
 from patchbay.health.buckets import (
     Bucket,
-    Period,
-    hours_of_day,
-    merge,
-    sort_keys_since,
+    merge_all,
     total_of,
 )
+from patchbay.health.periods import Period, hours_of_day, sort_keys_since
 from patchbay.health.series import SeriesInterval, points_of
 from patchbay.health.shards import BUCKETS_KEPT
 from patchbay.health.store import EventStore
@@ -34,13 +31,13 @@ from patchbay.tenancy.store import TenancyStore
 
 BLOCK: Final = 100
 _AT_ONCE: Final = 8
-"""Spaces read side by side; the client of the table holds 25 connections."""
+"""Spaces read side by side. The client of the table has 25 connections."""
 
 type BucketView = Callable[[Bucket], Bucket]
 
 
 class PeriodTotals(Model):
-    """Of one period. `success_rate` is 0.0 with `no_data` when nothing was counted."""
+    """The counts of one period. Without events `success_rate` is 0.0 and `no_data` is true."""
 
     total_events: int
     success_count: int
@@ -50,8 +47,8 @@ class PeriodTotals(Model):
 
 
 class PeriodDifference(Model):
-    """This period minus the one before; of the rates in percentage points, null where one has no
-    data."""
+    """This period minus the previous one. `success_rate` is in percentage points; null if a period
+    has no data."""
 
     total_events: int
     success_rate: float | None
@@ -66,10 +63,10 @@ class DayPoint(Model):
 
 
 class SpaceHealth(Model):
-    """The summary of a space without its types, and how it compares.
+    """The summary of a space without its types, compared with the previous period.
 
-    `previous` is as long as the period and ends where it begins; null where the counts no longer
-    reach back so far.
+    `previous` is as long as the period and ends where it begins. It is null if counts are no longer
+    stored for all of it.
     """
 
     space_id: str
@@ -89,7 +86,7 @@ class SpaceHealth(Model):
 
 @dataclass(frozen=True, slots=True)
 class SpacePage:
-    """`next_start` is where to go on, None at the end."""
+    """`next_start` is where the next page starts, None on the last page."""
 
     items: list[SpaceHealth]
     next_start: dict[str, Any] | None
@@ -112,12 +109,14 @@ class OrganizationOverview:
         start: Mapping[str, Any] | None,
         counted: BucketView,
     ) -> SpacePage:
-        """`start` is the `next_start` of the page before, for the same organization and query: the
-        spaces that are left of the block, and where the next one starts. `counted` makes of each
-        bucket what the query wants counted.
+        """One page, worst first.
+
+        `start` is the `next_start` of the previous page, for the same organization and query: the
+        rest of the block, and where the next block starts. `counted` returns a bucket with its
+        events counted as the query asks.
         """
         if start and start["order"]:
-            # A space that has gone meanwhile is left out.
+            # A space that was deleted in the meantime is left out.
             found = self._side_by_side(
                 self._tenants.space_by_id, map(_long, start["order"][:limit])
             )
@@ -152,7 +151,7 @@ class OrganizationOverview:
         counts = {period: counted(bucket) for period, bucket in read.items()}
         split_day = Period.day_of(start)
         if split_day.start != start:
-            # The day in which the window begins is counted by its hours, on both sides.
+            # The day in which the window begins is counted by hours, for both periods.
             counts.pop(split_day, None)
         within = {period: bucket for period, bucket in counts.items() if period.start >= start}
         earlier = [bucket for period, bucket in counts.items() if period.start < start]
@@ -175,7 +174,7 @@ class OrganizationOverview:
 
 
 def _ranges(before: datetime, start: datetime) -> list[tuple[str, str]]:
-    """All from `before`, and the hours of the day in which `start` is: at most three queries."""
+    """All from `before`, and the hours of the day of `start`: at most three queries."""
     ranges = sort_keys_since(before)
     if Period.day_of(start).start != start:
         ranges.append(hours_of_day(Period.day_of(start).start))
@@ -183,7 +182,7 @@ def _ranges(before: datetime, start: datetime) -> list[tuple[str, str]]:
 
 
 def _totals(buckets: Iterable[Bucket]) -> PeriodTotals:
-    tally = total_of(reduce(merge, buckets, Bucket()))
+    tally = total_of(merge_all(buckets))
     return PeriodTotals(
         total_events=tally.total,
         success_count=tally.success,
@@ -202,12 +201,12 @@ def _difference(now: PeriodTotals, before: PeriodTotals) -> PeriodDifference:
 
 
 def _badness(one: SpaceHealth) -> tuple[bool, float, int, str]:
-    """Sorts first what has the lowest rate, then the most errors; what has no data comes last."""
+    """The sort key: the lowest rate first, then the most errors. Spaces without data come last."""
     return one.no_data, one.success_rate, -one.error_count, one.slug
 
 
 def _short(space_id: str) -> str:
-    """22 characters for a UUID: a cursor holds up to 99 of them."""
+    """A UUID in 22 characters: a cursor has up to 99 of them."""
     return base64.urlsafe_b64encode(UUID(space_id).bytes).decode().rstrip("=")
 
 

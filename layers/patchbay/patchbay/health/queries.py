@@ -1,4 +1,4 @@
-"""What a caller may ask of events and health: the query strings."""
+"""The query strings of events and health."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -17,14 +17,14 @@ from patchbay.platform.model import Model
 
 
 class ExcludeBlame(StrEnum):
-    """Whose failures are no errors of the integration."""
+    """Whose failures do not count as errors of the integration."""
 
     PLATFORM = "platform"
     NONE = "none"
 
 
 class EventQuery(ListQuery):
-    """`since` is included, `until` is not."""
+    """`since` is inclusive, `until` exclusive."""
 
     integration_type: IntegrationType | None = None
     status: EventStatus | None = None
@@ -39,11 +39,11 @@ class HealthQuery(Model):
     days: PeriodDays = DEFAULT_DAYS
     exclude_blame: Annotated[
         ExcludeBlame,
-        Field(description="`none` counts tests that failed through us as errors"),
+        Field(description="`none` counts platform faults as errors"),
     ] = ExcludeBlame.PLATFORM
 
     def counted(self, bucket: Bucket) -> Bucket:
-        """The bucket as this query wants its events counted."""
+        """The bucket with its events counted as the query asks."""
         if self.exclude_blame is ExcludeBlame.NONE:
             return bucket.with_faults_as_errors()
         return bucket
@@ -58,11 +58,13 @@ class SeriesQuery(HealthQuery):
         return counted.of_type(self.integration_type) if self.integration_type else counted
 
     def require_affordable(self) -> Self:
-        """Raises `InvalidInput` for more hours than a series has."""
+        """Raises `InvalidInput` for a series by hours that is too long."""
         if self.interval is SeriesInterval.HOUR and self.days > MAX_HOURLY_DAYS:
-            raise InvalidInput.at("/query/days", f"is at most {MAX_HOURLY_DAYS} with interval=hour")
+            raise InvalidInput.at(
+                "/query/days", f"must be at most {MAX_HOURLY_DAYS} with interval=hour"
+            )
         return self
 
 
 class OrganizationHealthQuery(HealthQuery, ListQuery):
-    """Of the spaces of an organization."""
+    """The query of the overview of an organization's spaces."""

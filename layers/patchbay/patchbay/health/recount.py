@@ -1,16 +1,17 @@
-"""The repair command: counts the events of a space again and compares what its buckets say.
+"""The repair command: counts the events of a space again and compares the counts with its buckets.
 
     python -m patchbay.health.recount --integrations-table <IntegrationsTable> \\
         --events-table <EventsTable> --space main --from 2026-02-01 --to 2026-02-17 [--repair]
 
-There must be no difference, ever; this is how an operator makes sure, and mends what a fault of
-ours or a hand in the table has done. It reads and writes with the AWS credentials of whoever runs
-it. It prints one JSON line for each difference and one at the end, and exits with 0 if there is no
-difference (left), 2 if there is, 1 with one line that says what is wrong.
+There must never be a difference. With this command, an operator checks that, and repairs the damage
+of a bug or of a manual edit of the table. It uses the AWS credentials of its environment. It prints
+one JSON line for each difference and one at the end. The exit code is 0 if no difference is left, 2
+if there is one, and 1 after an error, which is printed as one line.
 
-It may run beside writers. A period is judged only when its buckets had the same revisions before
-and after its events were read, and a difference only when it was seen twice: every event that is
-stored changes a bucket of its hour and of its day. A repair is written under those revisions.
+It may run while events are written. A period is judged only if its buckets have the same revisions
+before and after its events are read, and a difference only counts if it is seen twice: every stored
+event changes a bucket of its hour and of its day. A repair has the condition that the revisions are
+still the same.
 """
 
 import argparse
@@ -23,8 +24,16 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from patchbay.health.buckets import Bucket, Period, Span, total_of
-from patchbay.health.shards import buckets_pk, folding, merged, period_of, revisions, shard_of
+from patchbay.health.buckets import Bucket, total_of
+from patchbay.health.periods import Period, Span
+from patchbay.health.shards import (
+    buckets_pk,
+    fold_writes,
+    merge_shards,
+    period_of,
+    revisions,
+    shard_of,
+)
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock, to_text, utc_now
 from patchbay.platform.dynamodb import Item, Table, TransactionRefused
@@ -33,17 +42,16 @@ from patchbay.platform.strict_json import compact
 from patchbay.tenancy.store import TenancyStore
 
 _LOOKS: Final = 10
-"""How often a period that is being written to is looked at."""
+"""How often a period is read while it is being written to."""
 _PAUSE_SECONDS: Final = 0.2
-_AFTER_ALL: Final = "~"
 _HOURS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
 class RecountDifference:
-    """A period whose buckets do not say what its events do.
+    """A period whose buckets differ from its events.
 
-    `stored` is None if nobody can read them: shard 0 is older than a fold that it has seen.
+    `stored` is None if the buckets cannot be read: shard 0 is older than a fold it took part in.
     """
 
     period: Period
@@ -54,14 +62,14 @@ class RecountDifference:
 
 @dataclass(frozen=True, slots=True)
 class UnsettledPeriod:
-    """A period that was written to whenever it was looked at: not judged."""
+    """A period that was not judged because it was written to during each read."""
 
     period: Period
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A period as it was read: its shards, and the events that were there between two reads."""
+    """A period as it was read: its shards, and the counts of its events."""
 
     items: list[Item]
     stored: Bucket | None
@@ -77,13 +85,13 @@ class Recount:
         self._clock = clock
 
     def first_day(self) -> date:
-        """The first day of which every event is still there."""
+        """The first day of which all events are still stored."""
         return self._events.oldest(self._clock()).date() + timedelta(days=1)
 
     def days(
         self, space_id: str, first: date, last: date, *, repair: bool
     ) -> Iterator[RecountDifference | UnsettledPeriod | None]:
-        """What came out for each hour and day, both ends included; None for what is right."""
+        """The result of each hour and day, both ends included. None stands for no difference."""
         day = first
         while day <= last:
             start = datetime(day.year, day.month, day.day, tzinfo=UTC)
@@ -116,25 +124,24 @@ class Recount:
         return UnsettledPeriod(period)
 
     def _look(self, space_id: str, period: Period) -> _Look | None:
-        """None if somebody wrote to the period meanwhile."""
+        """None if the period was written to while it was read."""
         before = self._shards(space_id, period)
         counted = Bucket().absorb(self._events.events_of(space_id, period))
         after = self._shards(space_id, period)
         if revisions(before) != revisions(after):
             return None
-        counts = merged(after)
+        counts = merge_shards(after)
         stored = counts.get(period, Bucket()) if counts is not None else None
         return _Look(after, stored, counted)
 
     def _shards(self, space_id: str, period: Period) -> list[Item]:
-        between = (period.prefix, period.prefix + _AFTER_ALL)
-        return list(self._table.query_all(buckets_pk(space_id), between=between))
+        return list(self._table.query_all(buckets_pk(space_id), between=period.sort_keys))
 
     def _repaired(self, space_id: str, period: Period, look: _Look) -> bool:
         shards = {shard_of(item): item for item in look.items if period_of(item) == period}
         try:
             self._table.transact(
-                folding(space_id, period, shards, self._clock(), total=look.counted)
+                fold_writes(space_id, period, shards, self._clock(), total=look.counted)
             )
         except TransactionRefused:
             return False
@@ -147,11 +154,14 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
         space = TenancyStore(Table(options.integrations_table)).space(options.space)
         recount = Recount(Table(options.events_table), options.raw_event_days, clock)
         if options.last < options.first:
-            print("--to is before --from: there is nothing to count", file=sys.stderr)
+            print("--to must not be before --from", file=sys.stderr)
             return 1
         if options.first < recount.first_day():
             day = recount.first_day().isoformat()
-            print(f"events are kept since {day}: --from can't be earlier", file=sys.stderr)
+            print(
+                f"--from must not be before {day}: older events are no longer stored",
+                file=sys.stderr,
+            )
             return 1
         found = recount.days(space.id, options.first, options.last, repair=options.repair)
         return _report(found, print)
@@ -169,7 +179,7 @@ def _report(
         if isinstance(one, RecountDifference):
             differences += 1
             repaired += one.repaired
-            write(_line(_told(one)))
+            write(_line(_fields_of(one)))
         elif isinstance(one, UnsettledPeriod):
             unsettled += 1
             write(_line({"period": one.period.prefix.strip("#"), "unsettled": True}))
@@ -186,7 +196,7 @@ def _report(
     return 0 if differences == repaired and not unsettled else 2
 
 
-def _told(one: RecountDifference) -> dict[str, Any]:
+def _fields_of(one: RecountDifference) -> dict[str, Any]:
     return {
         "period": one.period.prefix.strip("#"),
         "stored": _figures(one.stored) if one.stored is not None else None,
@@ -212,25 +222,27 @@ def _line(values: dict[str, Any]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m patchbay.health.recount")
-    parser.add_argument("--integrations-table", required=True, help="the stack's output")
-    parser.add_argument("--events-table", required=True, help="the stack's output")
-    parser.add_argument("--space", required=True, help="its slug")
+    parser.add_argument("--integrations-table", required=True, help="an output of the stack")
+    parser.add_argument("--events-table", required=True, help="an output of the stack")
+    parser.add_argument("--space", required=True, help="the slug of the space")
     for name, place in (("--from", "first"), ("--to", "last")):
         parser.add_argument(
             name,
             dest=place,
             required=True,
             type=date.fromisoformat,
-            help="a day of UTC, included",
+            help="a day in UTC, inclusive",
         )
     parser.add_argument(
         "--raw-event-days",
         type=int,
         default=35,
-        help="the stack's parameter RawEventDays, as it was when the events came",
+        help="the stack's parameter RawEventDays at the time of the events",
     )
     parser.add_argument(
-        "--repair", action="store_true", help="write what was counted where the buckets differ"
+        "--repair",
+        action="store_true",
+        help="write the counts of the events where the buckets differ",
     )
     return parser
 

@@ -5,15 +5,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from patchbay.health.buckets import Bucket, Period, Span, merge, total_of
+from patchbay.health.buckets import Bucket, merge, total_of
 from patchbay.health.latency import Latency, latency_of
 from patchbay.health.model import IntegrationType
+from patchbay.health.periods import Period, Span
 from patchbay.health.summary import success_rate
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.model import Model
 
 MAX_HOURLY_DAYS: Final = 31
-"""Hours cost 24 times what days do: a month of them is about 55 read units."""
+"""Hours cost 24 times as much as days: a month of hours is about 55 read units."""
 
 
 class SeriesInterval(StrEnum):
@@ -22,7 +23,7 @@ class SeriesInterval(StrEnum):
 
 
 class SeriesPoint(Model):
-    """One hour or day; the first day may begin in its midst, where the window does."""
+    """One hour or day. The first day starts where the window does, which may be after midnight."""
 
     starts_at: UtcTime
     total: int
@@ -35,7 +36,7 @@ class SeriesPoint(Model):
 
 
 class HealthSeries(Model):
-    """Points from the start of the window to now, without gaps; together they are the summary."""
+    """Points from the start of the window to now, without gaps. Together they are the summary."""
 
     space_id: str
     period_days: int
@@ -47,10 +48,10 @@ class HealthSeries(Model):
 def points_of(
     counts: Mapping[Period, Bucket], start: datetime, now: datetime, interval: SeriesInterval
 ) -> list[SeriesPoint]:
-    """The points of what was counted from `start`, a full hour.
+    """The points of the counts from `start`, a full hour.
 
-    An event may be up to five minutes ahead of us: a point after the one of `now` is there only if
-    something was counted in it.
+    An event may be up to five minutes ahead of our clock. A point after that of `now` is included
+    only if it has events.
     """
     gathered: dict[datetime, Bucket] = {}
     for period, bucket in counts.items():

@@ -1,21 +1,23 @@
-"""The buckets of spaces in the events table, and how their shards become one again.
+"""The buckets of spaces in the events table, and how the shards of a period are folded into one.
 
     bucket        SPACE#<id>     H#2026-02-17T10#<shard>, D#2026-02-17#<shard>
-    spread day    FOLD#<lane>    <day>#<space id>#<shard>     made together with a side shard
+    spread day    FOLD#<lane>    <day>#<space id>#<shard>     written together with a side shard
 
-Writers begin at shard 0 and step aside to others, so a busy space has up to eight shards of a
-period, and a reader pays for each. When its day is over a period is folded, in two steps:
+Writers start at shard 0 and move to side shards, so a busy space has up to eight shards of a
+period, and a reader pays for each of them. When the day of a period is over, the period is folded
+in two steps:
 
-1. One transaction moves the counts of the side shards to shard 0. Shard 0 tells in `folded` at
-   which revision it took which shard; the side shards stay, empty, and tell in `into` the revision
-   of shard 0 that took them.
-2. At least `SETTLED` later another removes the empty ones, and `folded`.
+1. One transaction moves the counts of the side shards to shard 0. `folded` on shard 0 keeps which
+   shard it took at which revision. The side shards stay, empty, and `into` on each keeps the
+   revision of shard 0 that took its counts.
+2. At least `SETTLED` later, another transaction deletes the empty shards and `folded`.
 
-A query is no snapshot: it may see one item as it was before a transaction and another as it is
-after. By `folded` a reader knows a side shard that is counted in shard 0 already, and by `into`
-that the shard 0 it saw is older than the fold; then it reads again. What is removed in step 2 has
-been empty for longer than any reader has been reading. A late event may be counted on any shard at
-any time: writers keep both marks, and every write is under the revision it was read at.
+A query is not a snapshot: it may see one item as it was before a transaction, and another as it is
+after. By `folded`, a reader recognizes a side shard that shard 0 already includes. By `into`, it
+recognizes that the shard 0 it saw is older than the fold, and reads again. A shard that step 2
+deletes has been empty for longer than any reader has been reading. A late event may be counted on
+any shard at any time: writers keep both marks, and each write has the condition that the revision
+is the one that was read.
 """
 
 import secrets
@@ -25,19 +27,21 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Final
 
-from patchbay.health.buckets import Bucket, Period, Span, merge
+from patchbay.health.bucket_codec import decode_bucket, encode_bucket
+from patchbay.health.buckets import Bucket, merge
 from patchbay.health.model import Event
+from patchbay.health.periods import Period, Span
 from patchbay.platform.clock import epoch_seconds
 from patchbay.platform.dynamodb import ABSENT, Condition, Delete, Item, Key, Put, Write, equals
 
 MAIN_SHARD: Final = 0
 SETTLED: Final = timedelta(minutes=10)
-"""A fold's transaction lands while its function runs, up to 300 s after it was dated; and whoever
-was reading then is through 29 s later, when a function that answers HTTP ends."""
+"""A fold is applied while its function runs, up to 300 s after `folded_at`. A reader of that moment
+is done 29 s later, when a function that serves HTTP ends."""
 
 BUCKETS_KEPT: Final = timedelta(days=400)
 LANES: Final = 8
-"""Partitions of the spread days, so that all busy spaces together do not meet on one."""
+"""The partitions of the spread days, so that the writes of all busy spaces do not share one."""
 
 
 def buckets_pk(space_id: str) -> str:
@@ -58,7 +62,7 @@ def spread_day_key(space_id: str, day: Period, shard: int) -> Key:
 
 
 def spread_day_of(item: Item) -> tuple[str, Period]:
-    """The space and day that `spread_day_key` named."""
+    """Parses the space and the day of a `spread_day_key`."""
     day, space_id, _ = item["sk"].split("#")
     return space_id, Period.day_of(datetime.fromisoformat(f"{day}T00Z"))
 
@@ -72,27 +76,28 @@ def shard_of(item: Item) -> int:
 
 
 def counts_in(item: Item | None) -> Bucket:
-    return Bucket.decode(item["counts"], period_of(item).start) if item else Bucket()
+    return decode_bucket(item["counts"], period_of(item).start) if item else Bucket()
 
 
-def absorbing(
-    key: Key, period: Period, standing: Item | None, share: Iterable[Event]
+def bucket_puts(
+    key: Key, period: Period, stored: Item | None, events: Iterable[Event]
 ) -> Iterator[Put]:
-    """The bucket with these events in it, under the revision of what stands there.
+    """The write that adds events to a bucket, on the condition that it is still as `stored`.
 
-    A side shard of a day that is new brings the note that its day will have to be folded. Every
-    event is counted on the same shard of its hour and its day, so that the day tells of both.
+    A new side shard of a day comes with a second write: the note that its day must be folded. An
+    event is counted on the same shard of its hour and its day, so one note is enough for both.
     """
-    yield _put(key, period, standing, counts_in(standing).absorb(share))
+    yield _put(key, period, stored, counts_in(stored).absorb(events))
     shard = shard_of(key._asdict())
-    if standing is None and shard != MAIN_SHARD and period.span is Span.DAY:
+    if stored is None and shard != MAIN_SHARD and period.span is Span.DAY:
         space_id = key.pk.partition("#")[2]
         note = spread_day_key(space_id, period, shard)
         yield Put({**note._asdict(), "expires_at": epoch_seconds(period.start, BUCKETS_KEPT)})
 
 
-def merged(items: Iterable[Item]) -> dict[Period, Bucket] | None:
-    """The counts of each period, its shards together; None if they were seen in mid-fold."""
+def merge_shards(items: Iterable[Item]) -> dict[Period, Bucket] | None:
+    """The counts of each period, its shards together. None if they were read in the middle of a
+    fold."""
     counts: dict[Period, Bucket] = {}
     for period, shards in by_period(items).items():
         main = shards.pop(MAIN_SHARD, None)
@@ -119,24 +124,21 @@ def holds_counts(item: Item) -> bool:
     return counts_in(item) != Bucket()
 
 
-def folding(
+def fold_writes(
     space_id: str,
     period: Period,
     shards: Mapping[int, Item],
     now: datetime,
     total: Bucket | None = None,
 ) -> list[Write]:
-    """Step 1, for the shards as they were read: all their counts on shard 0, or `total` instead.
-
-    Shard 0 begins at a revision of its own even if nothing stood there.
-    """
+    """Step 1, for the shards as they were read. Shard 0 gets all their counts, or `total`."""
     main = shards.get(MAIN_SHARD)
     full = {n: i for n, i in shards.items() if n != MAIN_SHARD and holds_counts(i)}
     if total is None:
         total = reduce(merge, map(counts_in, full.values()), counts_in(main))
     key = bucket_key(space_id, period, MAIN_SHARD)
     taken = _put(key, period, main, total)
-    # Above every fold that the shards have seen, also where a hand has taken shard 0 away.
+    # Higher than in any earlier fold, even if an operator has deleted shard 0.
     seen = max((item.get("into", 0) for item in shards.values()), default=0)
     taken.item["revision"] = max(taken.item["revision"], seen + 1)
     if full:
@@ -152,8 +154,8 @@ def folding(
     return writes
 
 
-def settled(shards: Mapping[int, Item], now: datetime) -> bool:
-    """Whether step 2 may come: all side shards are empty, and have been for long enough."""
+def may_clear(shards: Mapping[int, Item], now: datetime) -> bool:
+    """Whether step 2 may follow: all side shards have been empty for long enough."""
     main = shards.get(MAIN_SHARD)
     if main is None or any(holds_counts(i) for n, i in shards.items() if n != MAIN_SHARD):
         return False
@@ -161,8 +163,8 @@ def settled(shards: Mapping[int, Item], now: datetime) -> bool:
     return folded_at <= epoch_seconds(now - SETTLED)
 
 
-def clearing(space_id: str, period: Period, shards: Mapping[int, Item]) -> list[Write]:
-    """Step 2: the side shards go, and with those of a day the notes that it is spread."""
+def clear_writes(space_id: str, period: Period, shards: Mapping[int, Item]) -> list[Write]:
+    """Step 2: deletes the side shards and, with those of a day, the notes of the spread day."""
     main = shards[MAIN_SHARD]
     kept = {name: value for name, value in main.items() if name not in ("folded", "folded_at")}
     writes: list[Write] = [
@@ -178,27 +180,27 @@ def clearing(space_id: str, period: Period, shards: Mapping[int, Item]) -> list[
 
 
 def revisions(shards: Iterable[Item]) -> Sequence[tuple[str, int]]:
-    """What differs as soon as any of the buckets has changed."""
+    """A value that differs as soon as any of the buckets has changed."""
     return sorted((item["sk"], item["revision"]) for item in shards)
 
 
-def _put(key: Key, period: Period, standing: Item | None, counts: Bucket) -> Put:
-    if standing:
-        revision = standing["revision"] + 1
+def _put(key: Key, period: Period, stored: Item | None, counts: Bucket) -> Put:
+    if stored:
+        revision = stored["revision"] + 1
     elif key.sk.endswith(f"#{MAIN_SHARD}"):
         revision = 1
     else:
-        # One that was removed and is made again must not be taken for the one that was folded.
+        # A side shard that was deleted and is written again must not look like the folded one.
         revision = secrets.randbits(31)
     return Put(
         {
-            **(standing or {}),  # the marks of a fold stay
+            **(stored or {}),  # keeps the marks of a fold
             **key._asdict(),
-            "counts": counts.encode(period.start),
+            "counts": encode_bucket(counts, period.start),
             "revision": revision,
             "expires_at": epoch_seconds(period.start, BUCKETS_KEPT),
         },
-        _unchanged(standing) if standing else ABSENT,
+        _unchanged(stored) if stored else ABSENT,
     )
 
 

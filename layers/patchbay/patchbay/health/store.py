@@ -3,9 +3,10 @@
     event          SPACE#<id>#<2026-02-17>#0   <occurred_at>#<event id>
     buckets        see `shards`
 
-An event and its counts land together or not at all: one transaction puts the events, each under the
-condition that it is new, and the buckets, each under the revision it was read at. Whatever is
-repeated, by the caller, a queue or botocore, meets the events that stand there and counts nothing.
+An event and its counts are written together or not at all: one transaction puts the events, each on
+the condition that it is new, and the buckets, each on the condition that its revision is the one
+that was read. A repetition, by the caller, a queue, or botocore, finds the events there and counts
+nothing.
 """
 
 import random
@@ -15,17 +16,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from patchbay.health.buckets import (
-    SHARDS,
-    Bucket,
-    Period,
-    Span,
-    hours_since,
-    periods_of,
-    sort_keys_since,
+from patchbay.health.buckets import SHARDS, Bucket
+from patchbay.health.model import (
+    Event,
+    EventBatch,
+    EventStatus,
+    IngestResult,
+    IntegrationType,
+    accept_batch,
 )
-from patchbay.health.model import Event, EventStatus, IngestResult, IntegrationType
-from patchbay.health.shards import MAIN_SHARD, absorbing, bucket_key, buckets_pk, merged
+from patchbay.health.periods import Period, Span, hours_since, periods_of, sort_keys_since
+from patchbay.health.shards import MAIN_SHARD, bucket_key, bucket_puts, buckets_pk, merge_shards
 from patchbay.platform.clock import epoch_seconds, to_sortable
 from patchbay.platform.dynamodb import (
     ABSENT,
@@ -39,29 +40,29 @@ from patchbay.platform.dynamodb import (
     pause_seconds,
 )
 from patchbay.platform.errors import TemporarilyUnavailable
-from patchbay.platform.ids import new_id
+from patchbay.platform.ids import Stamp, new_id
 from patchbay.platform.strict_json import compact, loads
 
 _ONE_DAY: Final = timedelta(days=1)
 _ATTEMPTS: Final = 10
-_READS: Final = 3
+_READ_ATTEMPTS: Final = 3
 _QUERIES_PER_PAGE: Final = 20
-_FILTERED_READ: Final = 1000
-"""Events that one page reads when filters may leave few of them."""
+FILTERED_READ: Final = 1000
+"""How many events one page reads at most if the list has filters."""
 
 _KEPT_ON: Final = timedelta(days=2)
-"""How much longer an event stands than one like it is taken: what stands there is what tells a
-duplicate, and a request that is repeated under its Idempotency-Key has its first time."""
+"""How much longer an event is stored than accepted. A duplicate is recognized by the stored event,
+and a request that is repeated under its Idempotency-Key has the time of the first one."""
 
 _WRITE: Final = "write"
-"""The attribute of an event that tells which call stored it."""
+"""The attribute of an event that names the call that stored it."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """Some events, newest first. `next_start` is where to go on, None at the end.
+    """Some events, newest first. `next_start` is where the next page starts, None on the last page.
 
-    A page may hold fewer events than asked for, even none, and still have a next one.
+    A page may have fewer events than asked for, even none, and still have a next page.
     """
 
     items: list[Event]
@@ -71,7 +72,7 @@ class EventPage:
 class EventStore:
     """The events of spaces and their counts.
 
-    Single events are taken and listed for `raw_event_days` days.
+    Single events are accepted and listed for `raw_event_days` days.
     """
 
     def __init__(self, table: Table, raw_event_days: int) -> None:
@@ -79,22 +80,25 @@ class EventStore:
         self._retention = timedelta(days=raw_event_days)
 
     def oldest(self, now: datetime) -> datetime:
-        """The oldest `occurred_at` that is taken and listed."""
+        """The oldest `occurred_at` that is accepted and listed."""
         return now - self._retention
 
     def add(self, events: Sequence[Event], now: datetime) -> IngestResult:
-        """Stores and counts the events that are new; the others are duplicates.
+        """Stores and counts the events that are new. The others are duplicates.
 
-        Of events with the same id and time in one call the first counts. All of the call lands in
-        one transaction if it fits into one (97 events of one hour); a larger one is split by
-        time, and each part is whole. Raises `TemporarilyUnavailable` when a part did not get
-        through: the call may be repeated, and what had landed is then a duplicate if the events
-        bring their own ids.
+        Of events with the same id and time in one call, the first counts. A call is one transaction
+        if it fits (97 events of one hour). A larger call is split by time, and each part is written
+        as a whole. Raises `TemporarilyUnavailable` if a part cannot be written: the call may be
+        repeated, and events that have their own ids and are already stored are duplicates then.
         """
         distinct = {_event_key(event): event for event in reversed(events)}
         token = new_id("wrt", now)
         accepted = sum(self._add_together(part, token) for part in _parts(distinct.values()))
         return IngestResult(accepted=accepted, duplicates=len(events) - accepted)
+
+    def add_batch(self, space_id: str, batch: EventBatch, stamp: Stamp) -> IngestResult:
+        """As `add`, for what a caller reports. Raises `InvalidInput` for what is out of time."""
+        return self.add(accept_batch(batch, space_id, stamp, self.oldest(stamp.now)), stamp.now)
 
     def list_events(
         self,
@@ -111,11 +115,11 @@ class EventStore:
     ) -> EventPage:
         """The events of a space, newest first, from `since` (included) to `until` (excluded).
 
-        `start` is the `next_start` of the page before, for the same space and filters. One call
-        makes at most 20 queries, however sparse the events are, and with filters, which are
-        applied to what was read, reads at most 1,000 events.
+        `start` is the `next_start` of the previous page, for the same space and filters. One call
+        makes at most 20 queries, however sparse the events are. Filters are applied to the events
+        that were read, at most 1,000 of them.
         """
-        # A sender's clock may be ahead of ours, and ours of the other Lambdas': tomorrow too.
+        # Clocks differ: events may be of tomorrow.
         low = max(self.oldest(now), since or self.oldest(now))
         high = min(now + _ONE_DAY, until or now + _ONE_DAY)
         wanted = {
@@ -127,9 +131,9 @@ class EventStore:
         day = date.fromisoformat(start["day"]) if start else high.date()
         after = start.get("after") if start else None
         found: list[Event] = []
-        left = _FILTERED_READ
+        left = FILTERED_READ
         for _ in range(_QUERIES_PER_PAGE):
-            # The retention moves on between two pages: what is left of the list may be gone.
+            # The retention moves on between two pages: the rest of the list may be gone.
             if low >= high or day < low.date() or (after and after < to_sortable(low)):
                 return EventPage(found, None)
             pk = _events_pk(space_id, day)
@@ -155,7 +159,7 @@ class EventStore:
         return EventPage(found, _position(day, after))
 
     def events_of(self, space_id: str, period: Period) -> Iterator[Event]:
-        """Every event of a period that is still kept, oldest first."""
+        """All events of a period that are still stored, oldest first."""
         between = (to_sortable(period.start), to_sortable(period.end))
         for item in self._table.query_all(
             _events_pk(space_id, period.start.date()), between=between
@@ -165,17 +169,17 @@ class EventStore:
     def buckets_since(self, space_id: str, start: datetime) -> list[Bucket]:
         """The buckets that cover all from `start`, a full hour, to the last event.
 
-        Two queries: hours until the first midnight, days from there on.
+        Makes two queries: hours until the first midnight, days from there on.
         """
         return list(self.counts_since(space_id, start).values())
 
     def counts_since(
         self, space_id: str, start: datetime, *, hourly: bool = False
     ) -> dict[Period, Bucket]:
-        """What was counted from `start`, a full hour, to the last event: periods with events alone.
+        """The counts from `start`, a full hour, to the last event, of the periods that have events.
 
-        By days, but the first one by its hours if the start is in its midst: two queries. Or all by
-        hours: one query, and 24 times the items.
+        Counts by days, and by hours until the first midnight: two queries. With `hourly`, counts
+        all by hours: one query, and 24 times the items.
         """
         ranges = [hours_since(start)] if hourly else sort_keys_since(start)
         return self.counts_between(space_id, ranges)
@@ -183,33 +187,35 @@ class EventStore:
     def counts_between(
         self, space_id: str, ranges: Sequence[tuple[str, str]]
     ) -> dict[Period, Bucket]:
-        """The counts in ranges of sort keys that do not overlap; one query for each.
+        """The counts in ranges of sort keys that do not overlap. Makes one query for each range.
 
-        Raises `TemporarilyUnavailable` if each of a few reads met a fold, which takes milliseconds.
+        Raises `TemporarilyUnavailable` if each of three reads meets a fold, which takes
+        milliseconds.
         """
         pk = buckets_pk(space_id)
-        for _ in range(_READS):
+        for _ in range(_READ_ATTEMPTS):
             found = [i for between in ranges for i in self._table.query_all(pk, between=between)]
-            counts = merged(found)
+            counts = merge_shards(found)
             if counts is not None:
                 return counts
         raise TemporarilyUnavailable
 
     def _add_together(self, events: Iterable[Event], token: str) -> int:
-        """How many of the events were new. One transaction, tried until it gets through.
+        """Writes events in one transaction, with retries. Returns how many of them were new.
 
-        1. Events that stand there already are left out; if they carry our token, the transaction
-           had gone through and only its reply was lost.
-        2. A bucket that somebody else changed is taken as it stands now; when that happens twice on
-           one shard, or others are writing at this moment, the next try is on another shard.
+        1. Events that are already stored are left out. If one has our token, the transaction was
+           applied and only its reply was lost.
+        2. A bucket that another writer changed is used as it is now. After the second such change
+           on one shard, or if others are writing at this moment, the next attempt uses another
+           shard.
         """
         pending = {_event_key(event): event for event in events}
-        standing: dict[Key, Item | None] = {}
+        stored: dict[Key, Item | None] = {}
         shard, beaten_on = MAIN_SHARD, -1
         for attempt in range(_ATTEMPTS):
             writes = [
                 *(_event_put(event, token, self._retention) for event in pending.values()),
-                *self._bucket_puts(pending.values(), shard, standing),
+                *self._bucket_puts(pending.values(), shard, stored),
             ]
             try:
                 self._table.transact(writes, attempts=1)
@@ -224,7 +230,7 @@ class EventStore:
                 pending = {key: event for key, event in pending.items() if key not in failed}
                 if not pending:
                     return 0
-                standing |= {key: failed[key] for key in stale}
+                stored |= {key: failed[key] for key in stale}
                 if stale and beaten_on == shard:
                     shard = _another(shard)
                 elif stale:
@@ -234,24 +240,24 @@ class EventStore:
         raise TemporarilyUnavailable
 
     def _bucket_puts(
-        self, events: Iterable[Event], shard: int, standing: dict[Key, Item | None]
+        self, events: Iterable[Event], shard: int, stored: dict[Key, Item | None]
     ) -> Iterator[Put]:
-        """The buckets with the events in them; `standing` holds the buckets read so far."""
+        """The writes that add the events to their buckets. `stored` caches the buckets as read."""
         shares: dict[tuple[str, Period], list[Event]] = {}
         for event in events:
             for period in periods_of(event.occurred_at):
                 shares.setdefault((event.space_id, period), []).append(event)
         for (space_id, period), share in shares.items():
             key = bucket_key(space_id, period, shard)
-            if key not in standing:
-                standing[key] = self._table.get(key)
-            yield from absorbing(key, period, standing[key], share)
+            if key not in stored:
+                stored[key] = self._table.get(key)
+            yield from bucket_puts(key, period, stored[key], share)
 
 
 def _parts(events: Iterable[Event]) -> Iterator[list[Event]]:
-    """The events in runs of time, each of which fits into one transaction with its buckets.
+    """The events in order of time, in parts that fit into one transaction with their buckets.
 
-    A day takes two places: its bucket, and the note that it is spread over shards.
+    A day takes two writes: its bucket, and the note that it is spread over shards.
     """
     part: list[Event] = []
     buckets: set[tuple[str, Period]] = set()
@@ -303,7 +309,7 @@ def _event_put(event: Event, token: str, retention: timedelta) -> Put:
         "expires_at": epoch_seconds(event.occurred_at, retention + _KEPT_ON),
     }
     if event.metadata is not None:
-        # As text: an attribute of DynamoDB would not keep a JSON number as it was sent.
+        # As text: a DynamoDB attribute does not keep a JSON number as it was sent.
         item["metadata"] = compact(event.metadata).decode()
     return Put(item, ABSENT)
 

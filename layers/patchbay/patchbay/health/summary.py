@@ -1,13 +1,12 @@
-"""The health of a space over a window, to the letter of the health contract."""
+"""The health of a space over a window, exactly as the health contract defines it."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import reduce
 from typing import Annotated, Final
 
 from pydantic import Field
 
-from patchbay.health.buckets import Bucket, merge, total_of
+from patchbay.health.buckets import Bucket, merge_all, total_of
 from patchbay.health.model import IntegrationType
 from patchbay.platform.clock import UtcTime, floor_to_hour
 from patchbay.platform.model import Model
@@ -15,11 +14,11 @@ from patchbay.platform.validation import WholeNumber
 
 DEFAULT_DAYS: Final = 30
 PeriodDays = Annotated[WholeNumber, Field(ge=1, le=366)]
-"""The look-back of a query, in days of 24 hours."""
+"""The length of the window, in days of 24 hours."""
 
 
 class TypeHealth(Model):
-    """One integration type within the window."""
+    """One integration type in the window."""
 
     integration_type: IntegrationType
     total: int
@@ -29,7 +28,7 @@ class TypeHealth(Model):
 
 
 class HealthSummary(Model):
-    """`success_rate` is a percentage, 0.0–100.0; 0.0 with `no_data` when nothing was counted."""
+    """`success_rate` is a percentage, 0.0–100.0. Without events it is 0.0 and `no_data` is true."""
 
     space_id: str
     period_days: int
@@ -45,16 +44,16 @@ class HealthSummary(Model):
 
 
 def window_start(now: datetime, days: int) -> datetime:
-    """Where the window of that many days begins; it has no end.
+    """The start of the window, which has no end.
 
-    The full hour, so that hour and day buckets cover the window exactly.
+    It is on the hour, so that hour and day buckets cover the window exactly.
     """
     return floor_to_hour(now - timedelta(days=days))
 
 
 def summarize(buckets: Iterable[Bucket], days: int, space_id: str) -> HealthSummary:
-    """The summary of the buckets that cover the window of `days` days, in any order."""
-    counted = reduce(merge, buckets, Bucket())
+    """The summary of the buckets that cover a window of `days` days, in any order."""
+    counted = merge_all(buckets)
     overall = total_of(counted)
     types = [
         TypeHealth(
@@ -83,10 +82,10 @@ def summarize(buckets: Iterable[Bucket], days: int, space_id: str) -> HealthSumm
 
 
 def success_rate(success: int, total: int) -> float:
-    """A percentage rounded to 2 decimals, half up; 0.0 of nothing.
+    """A percentage rounded to 2 decimals, half up, and 0.0 without events.
 
-    Rounded in integers, where a half is a half. So 99.996 % is told as 100.0 although there was an
-    error: `error_count` tells that there was.
+    The arithmetic is in integers, so a half is exact. 99.996% is 100.0 even though there was an
+    error; `error_count` shows it.
     """
     if total == 0:
         return 0.0

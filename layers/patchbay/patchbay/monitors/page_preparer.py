@@ -18,10 +18,10 @@ from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.recorder import FinishedTest, TestRecorder, TestToRecord
 from patchbay.connection_tests.tester import PreparedTest, Tester, TimeBudget
 from patchbay.connections.announcements import Announcement
+from patchbay.connections.connection_items import read_connection
 from patchbay.connections.health_state import HealthState, first_failure
 from patchbay.connections.keys import endpoint_key, secret_key
 from patchbay.connections.model import Connection
-from patchbay.connections.store import ConnectionStore
 from patchbay.connections.wheel import is_due
 from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.reprobes import crash_report
@@ -161,7 +161,7 @@ class PagePreparer:
     def _due(self, items: Iterable[Item], minute: datetime) -> Iterator[Connection]:
         for item in items:
             try:
-                connection = ConnectionStore.of_item(item)
+                connection = read_connection(item)
             except Exception as error:
                 log_exception("connection not readable", error, connection=item["sk"])
                 continue

@@ -48,8 +48,8 @@ class MonitoredTest(Protocol):
 
 async def run_with_reprobes(
     test: MonitoredTest,
-    total_ms: int = TEST_MS,
-    on_failure: Callable[[CheckReport], None] = lambda _: None,
+    total_ms: int,
+    on_failure: Callable[[CheckReport], None],
 ) -> FinishedTest:
     """Runs a test to its result; raises nothing but cancellation.
 

@@ -34,17 +34,10 @@ from patchbay.monitors.sweep_queue import SendsSweeps, SweepMessage, SweepOrder
 from patchbay.monitors.wheel import Sweep
 from patchbay.platform.logging import log_exception
 
-PAGE: Final = 250
-IN_FLIGHT: Final = 400
-"""Tests at once. Lambda gives 1,024 file descriptors, and a test of two endpoints takes two."""
-PAGES_AT_ONCE: Final = 4
 SMALL_SWEEP: Final = 25
 """The members of a small sweep."""
-_SPLIT_AT_ONCE: Final = 1_000
 
-PAGE_SECONDS: Final = TEST_MS / 1000 + 12
-"""What a page may take: its slowest test, and 12 s to read and to record it. Calls to DynamoDB are
-cut off after 9 s."""
+_SPLIT_AT_ONCE: Final = 1_000
 _LAST_SECONDS: Final = 2.0
 """Kept for the response that says which messages failed."""
 
@@ -90,10 +83,15 @@ class SweepResult:
 
 @dataclass(frozen=True, slots=True)
 class SweepLimits:
-    page: int = PAGE
-    in_flight: int = IN_FLIGHT
-    pages_at_once: int = PAGES_AT_ONCE
-    page_seconds: float = PAGE_SECONDS
+    """`page` is in members, `in_flight` in tests: Lambda gives 1,024 file descriptors, and a test
+    of two endpoints takes two. `page_seconds` is what a page may take: its slowest test, and 12 s
+    to read and to record it, since calls to DynamoDB are cut off after 9 s.
+    """
+
+    page: int = 250
+    in_flight: int = 400
+    pages_at_once: int = 4
+    page_seconds: float = TEST_MS / 1000 + 12
     test_ms: int = TEST_MS
 
 

@@ -16,6 +16,8 @@ from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import AFTER_ALL
 
 MAX_LANES: Final = 64
+"""The most that template.yaml allows."""
+
 CATCH_UP: Final = timedelta(minutes=60)
 """How far back missed minutes are caught up."""
 

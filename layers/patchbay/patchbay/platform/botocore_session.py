@@ -26,6 +26,7 @@ def session() -> "botocore.session.Session":
     return made
 
 
+@cache
 def _loader() -> Any:
     import gzip
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Protocol
 
 from pydantic import ConfigDict, Field
 
@@ -35,8 +35,22 @@ class Listing[T](Model):
     next_cursor: str | None
 
 
+type Position = Mapping[str, Any]
+"""Where a page starts, as JSON; a cursor is one, sealed."""
+
+
+class ComputedPage[T](Protocol):
+    """A page of a list that is more than a query. `next_start` is None on the last one."""
+
+    @property
+    def items(self) -> list[T]: ...
+
+    @property
+    def next_start(self) -> Position | None: ...
+
+
 class Lists:
-    """Pages of one table's queries under sealed cursors."""
+    """Pages of one table's queries, and of what is computed, under sealed cursors."""
 
     def __init__(self, table: Table, seal: CursorSeal) -> None:
         self._table = table
@@ -85,6 +99,24 @@ class Lists:
         else:
             start = page.last_key
         return Listing(items=found, next_cursor=self.next_cursor(start, scope, now))
+
+    def computed[T](
+        self,
+        tenant: str,
+        name: str,
+        query: ListQuery,
+        now: datetime,
+        page: Callable[[Position | None], ComputedPage[T]],
+    ) -> Listing[T]:
+        """One page, which `page` computes from where it starts, None for the first one.
+
+        `name` says which list it is: a cursor opens for the list of this name, and for the same
+        `tenant`, alone. Raises `InvalidCursor`.
+        """
+        scope = self.scope(tenant, name, "", query)
+        computed = page(self.position(query, scope, now))
+        cursor = self.next_cursor(computed.next_start, scope, now)
+        return Listing(items=computed.items, next_cursor=cursor)
 
     def position(
         self, query: ListQuery, scope: Mapping[str, Any], now: datetime

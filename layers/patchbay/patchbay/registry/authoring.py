@@ -127,10 +127,10 @@ class IntegrationAuthoring:
     ) -> list[Problem]:
         # The engine of checks is needed here alone, and would slow down every cold start.
         from patchbay.registry.dependencies import Dependencies
-        from patchbay.registry.publishing import problems_of
+        from patchbay.registry.publishing import draft_problems
 
         dependencies = Dependencies(self._registry, organization_id, now)
-        return problems_of(draft) + dependencies.problems_of(draft)
+        return draft_problems(draft) + dependencies.problems_of(draft)
 
 
 def _require_trust(caller: Principal, tier: TrustTier | None) -> None:

@@ -6,10 +6,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from patchbay.platform.errors import NotFound, Problem
-from patchbay.registry.manifest import Dependency, read
+from patchbay.registry.manifest import Dependency, Manifest
 from patchbay.registry.model import Integration, Release, Visibility
-from patchbay.registry.ranges import VersionRange
 from patchbay.registry.store import RegistryStore
+from patchbay.registry.version_ranges import VersionRange
 
 MAX_GRAPH: Final = 100
 """Integrations looked at when dependencies are followed; more are refused."""
@@ -100,6 +100,6 @@ class Dependencies:
 def _declared(manifest: dict[str, Any]) -> list[Dependency]:
     """Of any manifest: a draft's may be anything, and is judged elsewhere."""
     try:
-        return read(manifest).dependencies
+        return Manifest.of(manifest).dependencies
     except ValidationError:
         return []

@@ -5,7 +5,7 @@ always fits it.
 """
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -25,7 +25,7 @@ from patchbay.platform.model import Model
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import pointer, problems_of
 from patchbay.registry.naming import UNCATEGORIZED, Category, IntegrationKey
-from patchbay.registry.ranges import VersionRange
+from patchbay.registry.version_ranges import VersionRange
 
 MAX_MEMBERS: Final = 50
 MAX_DEPENDENCIES: Final = 20
@@ -83,33 +83,25 @@ class Manifest(_Part):
     )
     defaults: dict[str, Any] = Field(default_factory=dict)
 
-
-def read(manifest: dict[str, Any]) -> Manifest:
-    """The manifest of a release. Raises pydantic's `ValidationError` for one that is none."""
-    return Manifest.model_validate_json(compact(manifest), strict=True)
+    @classmethod
+    def of(cls, manifest: dict[str, Any]) -> Self:
+        """The manifest of a release. Raises pydantic's `ValidationError` for one that is none."""
+        return cls.model_validate_json(compact(manifest), strict=True)
 
 
 def manifest_problems(manifest: dict[str, Any], variables_schema: dict[str, Any]) -> list[Problem]:
     """What keeps a manifest from being published; pointers lead into the integration."""
     try:
-        read(manifest)
+        read = Manifest.of(manifest)
     except ValidationError as error:
         return problems_of(error, "/manifest")
     return [
-        *_schema_problems(manifest),
-        *_secret_name_problems(manifest.get("secretsSchema", {})),
-        *_repeated("members", [member["name"] for member in manifest.get("members", [])]),
-        *_repeated("dependencies", [d["integration"] for d in manifest.get("dependencies", [])]),
-        *_default_problems(manifest.get("defaults", {}), variables_schema),
-    ]
-
-
-def _schema_problems(manifest: dict[str, Any]) -> list[Problem]:
-    return [
-        problem
-        for name in ("configurationSchema", "secretsSchema")
-        if name in manifest
-        for problem in object_schema_problems(manifest[name], f"/manifest/{name}")
+        *object_schema_problems(read.configuration_schema, "/manifest/configurationSchema"),
+        *object_schema_problems(read.secrets_schema, "/manifest/secretsSchema"),
+        *_secret_name_problems(read.secrets_schema),
+        *_repeated("members", [member.name for member in read.members]),
+        *_repeated("dependencies", [dependency.integration for dependency in read.dependencies]),
+        *_default_problems(read.defaults, variables_schema),
     ]
 
 

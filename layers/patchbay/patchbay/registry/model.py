@@ -232,7 +232,7 @@ class ReleaseSummary(_CamelCase):
     published_by: str
 
 
-class CatalogueEntry(_CamelCase):
+class CatalogEntry(_CamelCase):
     """A public integration in the catalogue's list; its documents are read one by one."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore")
@@ -254,7 +254,7 @@ class IntegrationQuery(ListQuery):
     workspace_id: str | None = Field(default=None, alias="workspaceId", max_length=64)
 
 
-class CatalogueQuery(ListQuery):
+class CatalogQuery(ListQuery):
     """`publisher` and `name` are what those begin with; the others must be met exactly."""
 
     publisher: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None

@@ -8,7 +8,7 @@ from patchbay.registry.model import Integration
 from patchbay.registry.recipes import recipe_of_draft
 
 
-def problems_of(draft: Integration) -> list[Problem]:
+def draft_problems(draft: Integration) -> list[Problem]:
     """Why this draft can't become a release, by its own content; empty if it can.
 
     Whether its dependencies can be met is `Dependencies.problems_of`.

@@ -50,7 +50,7 @@ from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
 from patchbay.platform.strict_json import canonical, compact
 from patchbay.platform.validation import problems_of as problems_of_model
-from patchbay.registry.catalogue import (
+from patchbay.registry.catalog import (
     entry_items,
     entry_keys,
     is_filtered,
@@ -66,8 +66,8 @@ from patchbay.registry.keys import (
     slug_key,
 )
 from patchbay.registry.model import (
-    CatalogueEntry,
-    CatalogueQuery,
+    CatalogEntry,
+    CatalogQuery,
     Editable,
     Integration,
     IntegrationPatch,
@@ -78,7 +78,7 @@ from patchbay.registry.model import (
     Visibility,
     retention_of,
 )
-from patchbay.registry.ranges import VersionRange
+from patchbay.registry.version_ranges import VersionRange
 from patchbay.registry.versions import is_prerelease, is_semver, require_semver
 from patchbay.tenancy.access import Principal
 from patchbay.tenancy.model import Space
@@ -457,16 +457,16 @@ class RegistryStore:
             }
         )
 
-    def catalogue(
-        self, caller: Principal, query: CatalogueQuery, now: datetime
-    ) -> Listing[CatalogueEntry]:
+    def catalog(
+        self, caller: Principal, query: CatalogQuery, now: datetime
+    ) -> Listing[CatalogEntry]:
         """What is public, by publisher and slug; or by name, if that is searched for."""
         pk, prefix = searched_partition(query)
         return self._lists.page(
             caller.organization_id,
             query,
             now,
-            CatalogueEntry.model_validate,
+            CatalogEntry.model_validate,
             pk=pk,
             prefix=prefix,
             index="catalogue",

@@ -432,6 +432,18 @@ class TenancyStore:
             raise NotFound("API key")
         return _api_key(item)
 
+    def revoke_key_for(
+        self, caller: Principal, organization_id: str, key_id: str, if_match: IfMatch
+    ) -> None:
+        """A caller may revoke a key that has no permission that the caller lacks.
+
+        Raises as `revoke_key`, `PreconditionFailed`, and `PermissionDenied`.
+        """
+        key = self.key(organization_id, key_id)
+        require_match(if_match, FIRST_REVISION)
+        caller.require_all(key.permissions)
+        self.revoke_key(key)
+
     def revoke_key(self, key: ApiKey) -> None:
         """Raises `NotFound`. An authorizer may still remember the key for up to 60 seconds."""
         try:

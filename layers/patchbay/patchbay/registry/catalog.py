@@ -9,9 +9,10 @@ one query, by either order, and does not read the documents.
 
 from typing import Final
 
+from patchbay.checks.auth_config import auth_type
 from patchbay.platform.dynamodb import Item, Key
-from patchbay.registry.manifest import read
-from patchbay.registry.model import CatalogueEntry, CatalogueQuery, Release, TrustTier
+from patchbay.registry.manifest import Manifest
+from patchbay.registry.model import CatalogEntry, CatalogQuery, Release, TrustTier
 
 _ORDERS: Final = ("PUBLISHER", "NAME")
 _SHOWN: Final = ("id", "publisher", "slug", "name", "description", "icon_url", "current_version")
@@ -24,11 +25,11 @@ def entry_keys(integration_id: str) -> list[Key]:
 
 def entry_items(release: Release, trust_tier: TrustTier) -> list[Item]:
     """The entries of a public integration, whose current release this is."""
-    manifest = read(release.manifest)
-    entry = CatalogueEntry(
+    manifest = Manifest.of(release.manifest)
+    entry = CatalogEntry(
         **{name: getattr(release, name) for name in _SHOWN},
         trust_tier=trust_tier,
-        auth_type=release.auth_config["type"],
+        auth_type=auth_type(release.auth_config),
         capabilities=manifest.capabilities,
         roles=manifest.roles,
     ).model_dump(mode="json")
@@ -46,20 +47,20 @@ def entry_items(release: Release, trust_tier: TrustTier) -> list[Item]:
     ]
 
 
-def searched_partition(query: CatalogueQuery) -> tuple[str, str]:
+def searched_partition(query: CatalogQuery) -> tuple[str, str]:
     """The partition of the index that answers a search, and what its sort keys begin with."""
     if query.name:
         return _partition("NAME"), query.name.casefold()
     return _partition("PUBLISHER"), query.publisher or ""
 
 
-def is_filtered(query: CatalogueQuery) -> bool:
+def is_filtered(query: CatalogQuery) -> bool:
     """Whether a search asks for more than what sort keys begin with."""
     filters = query.filters()
     return bool(filters.keys() - ({"name"} if query.name else {"publisher"}))
 
 
-def is_searched_for(entry: Item, query: CatalogueQuery) -> bool:
+def is_searched_for(entry: Item, query: CatalogQuery) -> bool:
     """Whether an entry meets the rest of a search."""
     return (
         entry["publisher"].startswith(query.publisher or "")

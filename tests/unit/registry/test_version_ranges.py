@@ -2,7 +2,7 @@
 
 import pytest
 
-from patchbay.registry.ranges import VersionRange
+from patchbay.registry.version_ranges import VersionRange
 
 
 @pytest.mark.parametrize(

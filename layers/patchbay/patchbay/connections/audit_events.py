@@ -1,0 +1,30 @@
+"""The audit events of sources, destinations, and connections."""
+
+from collections.abc import Sequence
+
+from patchbay.connections.model import Connection, Endpoint
+from patchbay.platform.audit import Action, Entity, recorded
+from patchbay.platform.dynamodb import Put
+
+
+def audited(
+    thing: Endpoint | Connection,
+    action: Action,
+    before: Endpoint | Connection | None = None,
+    after: Endpoint | Connection | None = None,
+    secrets_entered: Sequence[str] = (),
+) -> Put:
+    """The audit event of a change, for the end of the change's transaction.
+
+    `secrets_entered` are the names of new secrets.
+    """
+    entity = Entity(thing.role.value) if isinstance(thing, Endpoint) else Entity.CONNECTION
+    return recorded(
+        thing.organization_id,
+        entity,
+        thing.id,
+        action,
+        before=before,
+        after=after,
+        secrets_entered=secrets_entered,
+    )

@@ -1,0 +1,132 @@
+"""How connections are stored.
+
+connection   ORG#<org>   CON#<id>   in by_owner under its space,
+                                    in monitor_slot while it is monitored,
+                                    in failing while its health is
+"""
+
+import json
+from typing import Final
+
+from patchbay.connections.audit_events import audited
+from patchbay.connections.endpoint_items import begin_use, end_use, endpoint_delete
+from patchbay.connections.health_status import FAILING, HealthStatus
+from patchbay.connections.keys import (
+    connection_key,
+    connections_of_space_pk,
+    failing_of_space_pk,
+    use_key,
+)
+from patchbay.connections.model import Connection, Endpoint, Health, RequiredAction
+from patchbay.connections.wheel import on_the_wheel
+from patchbay.platform.audit import Action
+from patchbay.platform.clock import to_sortable
+from patchbay.platform.dynamodb import Delete, Item, Update, Write, equals
+from patchbay.platform.strict_json import compact
+from patchbay.tenancy.model import Space
+from patchbay.tenancy.store import use_of_space
+
+FAILING_ATTRIBUTES: Final = ("failing_pk", "failing_sk")
+"""Those that put a connection into the index `failing`."""
+_OF_TESTS: Final = ("health", "required_action", "checked_at", "state", *FAILING_ATTRIBUTES)
+"""Attributes that tests change."""
+
+
+def connection_item(connection: Connection) -> Item:
+    return {
+        **connection_key(connection.organization_id, connection.id)._asdict(),
+        **connection.model_dump(mode="json"),
+        **health_attributes(connection.health, connection.required_action),
+        "configurations": compact(connection.configurations).decode(),
+        "owns_source": connection.owns_source,
+        "state": connection.state,
+        "stated_status": connection.stated_status,
+        "revision": connection.revision,
+        "by_owner_pk": connections_of_space_pk(connection.space_id),
+        "by_owner_sk": connection.id,
+        **wheel_attributes(connection),
+        **failing_attributes(connection, connection.health.status),
+    }
+
+
+def read_connection(item: Item) -> Connection:
+    return Connection.model_validate({**item, "configurations": json.loads(item["configurations"])})
+
+
+def health_attributes(health: Health, action: RequiredAction) -> Item:
+    return {
+        "health": health.model_dump(mode="json"),
+        "required_action": action.value,
+        "checked_at": _checked(health),
+    }
+
+
+def failing_attributes(connection: Connection, status: HealthStatus) -> Item:
+    """What puts a connection among the failing ones of its space; nothing for any other."""
+    if status not in FAILING:
+        return {}
+    return {
+        "failing_pk": failing_of_space_pk(connection.space_id),
+        "failing_sk": f"{connection.id}#{status.value}",
+    }
+
+
+def wheel_attributes(connection: Connection) -> Item:
+    """What puts a connection on the wheel of monitors; nothing for one that is not monitored."""
+    if not connection.is_monitored:
+        return {}
+    return on_the_wheel(connection.id, connection.monitor.interval)
+
+
+def connection_change(old: Connection, new: Connection) -> list[Write]:
+    """The writes of a new revision; the connection's own comes first."""
+    kept = {"pk", "sk", *_OF_TESTS}
+    unchanged = equals("revision", old.revision)
+    if old.stated_status or new.stated_status:
+        # A test ends what was stated before it, without a new revision.
+        unchanged &= equals("checked_at", _checked(old.health))
+    before, after = connection_item(old), connection_item(new)
+    writes: list[Write] = [
+        Update(
+            connection_key(old.organization_id, old.id),
+            values={n: v for n, v in after.items() if n not in kept},
+            remove=[n for n in before if n not in after],
+            condition=unchanged,
+        )
+    ]
+    if old.destination_id != new.destination_id:
+        if old.destination_id:
+            writes += end_use(old.organization_id, old.destination_id, old.id)
+        if new.destination_id:
+            writes += begin_use(new.organization_id, new.destination_id, new.id)
+    return [*writes, audited(new, Action.CHANGED, before=old, after=new)]
+
+
+def connection_delete(
+    connection: Connection, space: Space, own_source: Endpoint | None = None
+) -> list[Write]:
+    """The writes that delete a connection, and `own_source` with it."""
+    organization_id = connection.organization_id
+    writes: list[Write] = [
+        Delete(
+            connection_key(organization_id, connection.id),
+            equals("revision", connection.revision),
+        ),
+        use_of_space(space, -1),
+    ]
+    if own_source:
+        writes.append(Delete(use_key(organization_id, own_source.id, connection.id)))
+        writes += endpoint_delete(own_source, uses=1)
+    else:
+        writes += end_use(organization_id, connection.source_id, connection.id)
+    if connection.destination_id:
+        writes += end_use(organization_id, connection.destination_id, connection.id)
+    writes.append(audited(connection, Action.DELETED, before=connection))
+    if own_source:
+        writes.append(audited(own_source, Action.DELETED, before=own_source))
+    return writes
+
+
+def _checked(health: Health) -> str:
+    """When a connection was tested, to compare; empty, which is less, if it never was."""
+    return to_sortable(health.checked_at) if health.checked_at else ""

@@ -1,0 +1,104 @@
+"""Connections in the integrations table. Their items are described in `connection_items`."""
+
+from collections.abc import Sequence
+
+from patchbay.connections.audit_events import audited
+from patchbay.connections.connection_items import (
+    connection_change,
+    connection_delete,
+    connection_item,
+    read_connection,
+)
+from patchbay.connections.endpoint_items import begin_use, judged, use, user_of
+from patchbay.connections.keys import connection_key, use_key
+from patchbay.connections.model import Connection
+from patchbay.platform.audit import Action
+from patchbay.platform.dynamodb import ABSENT, Item, Put, Table, TransactionRefused, Write
+from patchbay.platform.errors import NotFound
+from patchbay.platform.ids import is_id
+from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.tenancy.model import Space
+from patchbay.tenancy.store import use_of_space
+
+
+class ConnectionStore:
+    """The connections of organizations."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def create(self, connection: Connection, space: Space, version: str) -> Connection:
+        """Stores a connection; `version` is the release of the source that judged it.
+
+        Returns the stored connection: if this request is repeated, that of the first time. Raises
+        `TransactionRefused` if space, source or destination do not exist, or the source has another
+        release.
+        """
+        organization_id, destination_id = connection.organization_id, connection.destination_id
+        writes: list[Write] = [
+            Put(connection_item(connection), ABSENT),
+            use_of_space(space, +1),
+            judged(connection, version, uses=+1),
+            use(organization_id, connection.source_id, connection.id),
+        ]
+        if destination_id:
+            writes += begin_use(organization_id, destination_id, connection.id)
+        writes.append(audited(connection, Action.CREATED, after=connection))
+        try:
+            self._table.transact(writes)
+        except TransactionRefused as refused:
+            # This id can only exist already by this request, or the one that it repeats.
+            if current := refused.failed.get(0):
+                return read_connection(current)
+            raise
+        return connection
+
+    def change(self, old: Connection, new: Connection, version: str | None) -> None:
+        """Writes a new revision; its uses of endpoints move with it.
+
+        `version` is the release of the source that judged its configurations, None if they are as
+        they were. Raises `TransactionRefused` if it was changed in between.
+        """
+        writes = connection_change(old, new)
+        if version is not None:
+            writes.append(judged(new, version))
+        self._table.transact(writes)
+
+    def get(self, organization_id: str, connection_id: str) -> Connection:
+        """Raises `NotFound`."""
+        item = (
+            self._table.get(connection_key(organization_id, connection_id))
+            if is_id("con", connection_id)
+            else None
+        )
+        if item is None:
+            raise NotFound("connection")
+        return read_connection(item)
+
+    def of_endpoint(self, organization_id: str, endpoint_id: str) -> list[Connection]:
+        """All connections of an endpoint."""
+        key = use_key(organization_id, endpoint_id, "")
+        uses = list(self._table.query_all(key.pk, prefix=key.sk))
+        return list(self.of_uses(organization_id, uses).values())
+
+    def of_uses(self, organization_id: str, uses: Sequence[Item]) -> dict[str, Connection]:
+        """The connections that uses of an endpoint name, by the sort key of the use."""
+        keys = {use["sk"]: connection_key(organization_id, user_of(use)) for use in uses}
+        found = self._table.get_all(keys.values())
+        # One that is missing was deleted between the two reads.
+        return {sk: read_connection(found[key]) for sk, key in keys.items() if key in found}
+
+    def delete(
+        self, organization_id: str, connection_id: str, space: Space, if_match: IfMatch
+    ) -> None:
+        """Deletes a connection; its events stay until they expire.
+
+        Raises `NotFound`, `PreconditionFailed`.
+        """
+
+        def attempt() -> None:
+            connection = self.get(organization_id, connection_id)
+            require_match(if_match, connection.revision)
+            self._table.transact(connection_delete(connection, space))
+
+        serially(attempt)

@@ -1,0 +1,134 @@
+"""How sources and destinations are stored, and the writes that count their connections.
+
+    source, destination   ORG#<org>   SRC#<id>, DST#<id>   `uses` counts its connections
+    use of an endpoint    ORG#<org>   USE#<endpoint id>#<connection id>
+
+What makes a connection counts it at its endpoints, in one transaction, so nothing that is used is
+ever deleted.
+
+Configurations are judged by the release of the source. So a write of a connection's configurations
+has the condition that the source still has that release, and changes its `users_revision`; an
+upgrade of the source has the condition that `users_revision` is still what it was when all
+connections were looked at.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from patchbay.connections.audit_events import audited
+from patchbay.connections.keys import endpoint_key, secret_key, use_key
+from patchbay.connections.model import Connection, Endpoint
+from patchbay.platform.audit import Action
+from patchbay.platform.dynamodb import PRESENT, Delete, Item, Put, Update, Write, equals
+from patchbay.platform.strict_json import compact
+from patchbay.registry.keys import still_installable, use_of_release
+
+_DOCUMENTS: Final = ("variables", "members", "binding")
+"""Attributes that are stored as JSON texts."""
+_OF_CONNECTIONS: Final = ("uses", "users_revision")
+"""Attributes that connections change."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretChange:
+    """The writes of an endpoint's secrets, and the names of those that were entered."""
+
+    writes: Sequence[Write] = ()
+    entered: Sequence[str] = ()
+
+
+def endpoint_item(endpoint: Endpoint, uses: int = 0) -> Item:
+    return {
+        **endpoint_key(endpoint.organization_id, endpoint.id)._asdict(),
+        **endpoint.model_dump(mode="json"),
+        "variables": compact(endpoint.variables).decode(),
+        "binding": compact(endpoint.binding).decode(),
+        "members": compact([member.model_dump() for member in endpoint.members]).decode(),
+        "revision": endpoint.revision,
+        "uses": uses,
+        "users_revision": endpoint.users_revision,
+    }
+
+
+def read_endpoint(item: Item) -> Endpoint:
+    documents = {name: json.loads(item[name]) for name in _DOCUMENTS}
+    return Endpoint.model_validate({**item, **documents})
+
+
+def endpoint_change(old: Endpoint, new: Endpoint, secrets: SecretChange) -> list[Write]:
+    """The writes of a new revision, with its secrets; the endpoint's own comes first."""
+    kept = ("pk", "sk", *_OF_CONNECTIONS)
+    unchanged = equals("revision", old.revision)
+    if new.version != old.version:
+        unchanged &= equals("users_revision", old.users_revision)
+    writes: list[Write] = [
+        Update(
+            endpoint_key(old.organization_id, old.id),
+            values={n: v for n, v in endpoint_item(new).items() if n not in kept},
+            condition=unchanged,
+        ),
+        *secrets.writes,
+    ]
+    if new.version != old.version:
+        writes.append(use_of_release(old.integration_id, old.version, -1))
+        writes.append(use_of_release(new.integration_id, new.version, +1))
+        writes.append(still_installable(new.integration_id))
+    return [*writes, audited(new, Action.CHANGED, old, new, secrets.entered)]
+
+
+def endpoint_delete(endpoint: Endpoint, uses: int) -> list[Write]:
+    """The writes that delete an endpoint, with its secrets, if it has this many connections.
+
+    The endpoint's own write comes first; the audit event is not among them.
+    """
+    return [
+        Delete(
+            endpoint_key(endpoint.organization_id, endpoint.id),
+            equals("revision", endpoint.revision) & equals("uses", uses),
+        ),
+        Delete(secret_key(endpoint.organization_id, endpoint.id)),
+        use_of_release(endpoint.integration_id, endpoint.version, -1),
+    ]
+
+
+def begin_use(organization_id: str, endpoint_id: str, connection_id: str) -> list[Write]:
+    """One more connection of an endpoint, which must exist."""
+    return [
+        _count(organization_id, endpoint_id, +1),
+        use(organization_id, endpoint_id, connection_id),
+    ]
+
+
+def end_use(organization_id: str, endpoint_id: str, connection_id: str) -> list[Write]:
+    return [
+        _count(organization_id, endpoint_id, -1),
+        Delete(use_key(organization_id, endpoint_id, connection_id)),
+    ]
+
+
+def use(organization_id: str, endpoint_id: str, connection_id: str) -> Put:
+    """The item that names a connection of an endpoint."""
+    return Put(use_key(organization_id, endpoint_id, connection_id)._asdict())
+
+
+def user_of(use: Item) -> str:
+    """The id of the connection that uses an endpoint."""
+    connection_id: str = use["sk"].rpartition("#")[2]
+    return connection_id
+
+
+def judged(connection: Connection, version: str, uses: int = 0) -> Update:
+    """Configurations were judged by this release of the source, which must still have it."""
+    return Update(
+        endpoint_key(connection.organization_id, connection.source_id),
+        add={"users_revision": 1, "uses": uses},
+        condition=PRESENT & equals("version", version),
+    )
+
+
+def _count(organization_id: str, endpoint_id: str, change: int) -> Update:
+    return Update(
+        endpoint_key(organization_id, endpoint_id), add={"uses": change}, condition=PRESENT
+    )

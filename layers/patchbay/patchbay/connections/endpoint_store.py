@@ -1,0 +1,152 @@
+"""Sources and destinations in the integrations table. Their items are described in
+`endpoint_items`."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from patchbay.checks.roles import Role
+from patchbay.connections.audit_events import audited
+from patchbay.connections.endpoint_items import (
+    SecretChange,
+    endpoint_change,
+    endpoint_delete,
+    endpoint_item,
+    read_endpoint,
+    user_of,
+)
+from patchbay.connections.keys import endpoint_key, key_of, use_key
+from patchbay.connections.model import Connection, Endpoint, id_prefix
+from patchbay.platform.audit import Action
+from patchbay.platform.cursor import CursorSeal
+from patchbay.platform.dynamodb import (
+    ABSENT,
+    PRESENT,
+    Check,
+    Item,
+    Put,
+    Table,
+    TransactionRefused,
+    Write,
+)
+from patchbay.platform.errors import Conflict, InvalidInput, NotFound
+from patchbay.platform.ids import is_id
+from patchbay.platform.lists import Listing, ListQuery, Lists
+from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.registry.keys import still_installable, use_of_release
+from patchbay.tenancy.store import organization_key, organization_pk
+
+_MAX_NAMED_USERS: Final = 20
+
+
+class EndpointStore:
+    """The endpoints of organizations."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._lists = Lists(table, CursorSeal(table))
+
+    def create(
+        self, endpoint: Endpoint, sealed: Item | None, *connected: Write, uses: int = 0
+    ) -> Endpoint:
+        """Stores an endpoint with its sealed secrets, and counts it at its release: all or nothing.
+
+        `connected` are the writes of `uses` connections of it. Returns the stored endpoint: if this
+        request is repeated, that of the first time. Raises `NotFound` for an organization that does
+        not exist, `InvalidInput` if the release was withdrawn in between, `TransactionRefused` if
+        the data keys were rotated in between.
+        """
+        writes: list[Write] = [
+            Put(endpoint_item(endpoint, uses), ABSENT),
+            use_of_release(endpoint.integration_id, endpoint.version, +1),
+            # The operator may name any organization, even one that does not exist.
+            Check(organization_key(endpoint.organization_id), PRESENT),
+            still_installable(endpoint.integration_id),
+        ]
+        if sealed:
+            writes += [Put(sealed, ABSENT), key_of(sealed)]
+        event = audited(
+            endpoint, Action.CREATED, after=endpoint, secrets_entered=endpoint.secrets_set
+        )
+        try:
+            self._table.transact([*writes, *connected, event])
+        except TransactionRefused as refused:
+            if 2 in refused.failed:
+                raise NotFound("organization") from None
+            # This id can only exist already by this request, or the one that it repeats.
+            if current := refused.failed.get(0):
+                return read_endpoint(current)
+            if refused.failed.keys() & {1, 3}:
+                raise InvalidInput.at("/integration", "has just been deleted") from None
+            raise
+        return endpoint
+
+    def replace(self, old: Endpoint, new: Endpoint, secrets: SecretChange) -> None:
+        """Writes a new revision with its secrets, and counts it at its new release.
+
+        Raises `TransactionRefused` if it was changed in between.
+        """
+        self._table.transact(endpoint_change(old, new, secrets))
+
+    def get(self, organization_id: str, role: Role, endpoint_id: str) -> Endpoint:
+        """Raises `NotFound` (SOURCE_NOT_FOUND, DESTINATION_NOT_FOUND)."""
+        item = (
+            self._table.get(endpoint_key(organization_id, endpoint_id))
+            if is_id(id_prefix(role), endpoint_id)
+            else None
+        )
+        if item is None:
+            raise NotFound(role.value)
+        return read_endpoint(item)
+
+    def page(
+        self, organization_id: str, role: Role, query: ListQuery, now: datetime
+    ) -> Listing[Endpoint]:
+        """Oldest first. Raises `InvalidCursor`."""
+        return self._lists.page(
+            organization_id,
+            query,
+            now,
+            read_endpoint,
+            pk=organization_pk(organization_id),
+            prefix=f"{id_prefix(role).upper()}#",
+        )
+
+    def sources_of(
+        self, organization_id: str, connections: Iterable[Connection]
+    ) -> dict[str, Endpoint]:
+        """The sources of connections by their ids, in one call for 100."""
+        keys = {endpoint_key(organization_id, c.source_id) for c in connections}
+        return {e.id: e for e in map(read_endpoint, self._table.get_all(keys).values())}
+
+    def delete(
+        self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch
+    ) -> Endpoint:
+        """Deletes an endpoint with its secrets, and returns what it was.
+
+        Raises `NotFound`, `PreconditionFailed`, `Conflict` IN_USE.
+        """
+
+        def attempt() -> Endpoint:
+            endpoint = self.get(organization_id, role, endpoint_id)
+            require_match(if_match, endpoint.revision)
+            try:
+                event = audited(endpoint, Action.DELETED, before=endpoint)
+                self._table.transact([*endpoint_delete(endpoint, uses=0), event])
+            except TransactionRefused as refused:
+                current = refused.failed.get(0)
+                if current and current["uses"] > 0:
+                    raise Conflict(
+                        f"The {role.value} is used by connections.",
+                        "IN_USE",
+                        used_by=self._ids_of_users(organization_id, endpoint_id),
+                    ) from None
+                raise
+            return endpoint
+
+        return serially(attempt)
+
+    def _ids_of_users(self, organization_id: str, endpoint_id: str) -> list[str]:
+        key = use_key(organization_id, endpoint_id, "")
+        page = self._table.query(key.pk, prefix=key.sk, limit=_MAX_NAMED_USERS)
+        return [user_of(item) for item in page.items]

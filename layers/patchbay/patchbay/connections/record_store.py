@@ -1,0 +1,125 @@
+"""A connection and its source as one record, which the operations work on.
+
+Nothing is stored but the two: each method writes both in one transaction, or neither.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from patchbay.connections.audit_events import audited
+from patchbay.connections.connection_items import (
+    connection_change,
+    connection_delete,
+    connection_item,
+    read_connection,
+)
+from patchbay.connections.connection_store import ConnectionStore
+from patchbay.connections.endpoint_items import SecretChange, endpoint_change, read_endpoint, use
+from patchbay.connections.endpoint_store import EndpointStore
+from patchbay.connections.keys import CONNECTIONS, endpoint_key
+from patchbay.connections.model import Connection, Endpoint
+from patchbay.platform.audit import Action
+from patchbay.platform.cursor import CursorSeal
+from patchbay.platform.dynamodb import ABSENT, Item, Put, Table
+from patchbay.platform.lists import FILTERED_READ, Listing, ListQuery, Lists, position_of
+from patchbay.platform.revisions import serially
+from patchbay.tenancy.model import Space
+from patchbay.tenancy.store import organization_pk, use_of_space
+
+_MAX_READS: Final = 10
+
+
+class RecordStore:
+    """Connections with their sources."""
+
+    def __init__(
+        self, table: Table, endpoints: EndpointStore, connections: ConnectionStore
+    ) -> None:
+        self._table = table
+        self._endpoints = endpoints
+        self._connections = connections
+        self._lists = Lists(table, CursorSeal(table))
+
+    def create(
+        self, source: Endpoint, sealed: Item | None, connection: Connection, space: Space
+    ) -> tuple[Endpoint, Connection]:
+        """Stores a source and a connection of it. Returns and raises as `EndpointStore.create`."""
+        stored = self._endpoints.create(
+            source,
+            sealed,
+            Put(connection_item(connection), ABSENT),
+            use_of_space(space, +1),
+            use(source.organization_id, source.id, connection.id),
+            audited(connection, Action.CREATED, after=connection),
+            uses=1,
+        )
+        if stored is source:
+            return source, connection
+        return stored, self._connections.get(connection.organization_id, connection.id)
+
+    def change(
+        self,
+        source: tuple[Endpoint, Endpoint],
+        secrets: SecretChange,
+        connection: tuple[Connection, Connection],
+    ) -> None:
+        """Writes new revisions; each pair is what was, and what is to be.
+
+        Raises `TransactionRefused` if either was changed in between.
+        """
+        self._table.transact([*endpoint_change(*source, secrets), *connection_change(*connection)])
+
+    def delete(self, organization_id: str, connection_id: str, space: Space) -> Endpoint | None:
+        """Deletes a connection; with its source, if that was created with it and no other
+        connection uses it.
+
+        Returns the source that was deleted. Raises `NotFound`.
+        """
+
+        def attempt() -> Endpoint | None:
+            connection = self._connections.get(organization_id, connection_id)
+            source = self._own_source(connection)
+            self._table.transact(connection_delete(connection, space, source))
+            return source
+
+        return serially(attempt)
+
+    def page(
+        self,
+        organization_id: str,
+        query: ListQuery,
+        keep: Callable[[Connection, Endpoint], bool],
+        now: datetime,
+    ) -> Listing[tuple[Connection, Endpoint]]:
+        """Connections of an organization with their sources, oldest first.
+
+        It reads on until the page is full, through 10,000 connections at most: only then may a
+        page be short and still have a next one. Raises `InvalidCursor`.
+        """
+        pk = organization_pk(organization_id)
+        scope = Lists.scope(organization_id, pk, CONNECTIONS, query)
+        start = self._lists.position(query, scope, now)
+        found: list[tuple[Connection, Endpoint]] = []
+        for _ in range(_MAX_READS):
+            page = self._table.query(pk, prefix=CONNECTIONS, limit=FILTERED_READ, start=start)
+            connections = [read_connection(item) for item in page.items]
+            sources = self._endpoints.sources_of(organization_id, connections)
+            for item, connection in zip(page.items, connections, strict=True):
+                if len(found) == query.limit:
+                    cursor = self._lists.next_cursor(start, scope, now)
+                    return Listing(items=found, next_cursor=cursor)
+                start = position_of(item, None)
+                source = sources.get(connection.source_id)
+                if source and keep(connection, source):
+                    found.append((connection, source))
+            if (start := page.last_key) is None:
+                break
+        return Listing(items=found, next_cursor=self._lists.next_cursor(start, scope, now))
+
+    def _own_source(self, connection: Connection) -> Endpoint | None:
+        """The source that was created with a connection, if no other connection uses it."""
+        if not connection.owns_source:
+            return None
+        item = self._table.get(endpoint_key(connection.organization_id, connection.source_id))
+        return read_endpoint(item) if item and item["uses"] == 1 else None
