@@ -4,6 +4,7 @@ import pytest
 
 from patchbay.checks.expectations import Expectation, read_expectation
 from patchbay.checks.json_pointer import MISSING, is_pointer, resolve
+from patchbay.checks.patterns import is_found
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import Declarations
 
@@ -81,3 +82,92 @@ def test_the_first_mismatch_is_named() -> None:
 
 def test_any_success_is_expected_by_default() -> None:
     assert expectation_of({}).status == frozenset(range(200, 300))
+
+
+def problems_with(expect: object, *, has_body: bool = True) -> list[str]:
+    reader = StepReader({"expect": expect}, "", NOTHING, None)
+    read_expectation(reader, "/expect", has_body=has_body)
+    return [f"{problem.pointer} {problem.message}" for problem in reader.problems]
+
+
+HOLDS: list[tuple[object, list[object], list[object]]] = [
+    ({"contains": "pong"}, ["pong", "a pong b"], ["PONG", 5, None]),
+    ({"startsWith": "application/json"}, ["application/json; charset=x"], ["text/html", 1]),
+    ({"matches": "^v[0-9]+$"}, ["v1", "v12"], ["v", "xv1", 1]),
+    ({"enum": ["a", 1, None]}, ["a", 1, 1.0, None], ["b", True, 2]),
+    ({"above": 1}, [2, 1.5], [1, "2", True, None]),
+    ({"atLeast": 1, "atMost": 3}, [1, 2, 3], [0, 4]),
+    ({"below": 1}, [0, -1.5], [1]),
+    ({"length": 2}, ["ab", [1, 2], {"a": 1, "b": 2}], ["a", [1], 2]),
+    ({"length": {"atLeast": 1}}, ["a", [1]], ["", [], {}]),
+    ({"anyOf": [{"equals": 1}, {"type": "string"}, None]}, [1, "x", None], [2, True]),
+    ({"type": "integer"}, [1, 1.0], [1.5, True, "1"]),
+    ({"type": "string", "length": {"above": 2}}, ["abc"], ["ab", [1, 2, 3]]),
+    ({"anyOf": [{"exists": False}, {"equals": 1}]}, [MISSING, 1], [2]),
+]
+
+
+@pytest.mark.parametrize(("operators", "accepted", "refused"), HOLDS)
+def test_operators_hold_together(
+    operators: object, accepted: list[object], refused: list[object]
+) -> None:
+    reader = StepReader({"expect": {"json": {"/a": operators}}}, "", NOTHING, None)
+    expectation = read_expectation(reader, "/expect")
+    assert expectation is not None, reader.problems
+    [(_, matcher)] = expectation.json
+
+    assert [value for value in accepted if not matcher.accepts(value)] == []
+    assert [value for value in refused if matcher.accepts(value)] == []
+
+
+@pytest.mark.parametrize(
+    ("expect", "problem"),
+    [
+        (
+            {"headers": {"x-a": 5}},
+            "/expect/headers/x-a can never hold: what is compared is a string",
+        ),
+        ({"headers": {"x-a": {"type": "string"}}}, "/expect/headers/x-a/type must be one of"),
+        ({"headers": {"x-a": {"above": 5}}}, "/expect/headers/x-a/above must be one of"),
+        ({"headers": {"x-a": {"enum": [1]}}}, "/expect/headers/x-a/enum can never hold"),
+        ({"headers": {"x-a": {"anyOf": [1]}}}, "/expect/headers/x-a/anyOf/0 can never hold"),
+        ({"text": {"equals": 1}}, "/expect/text/equals can never hold"),
+        ({"text": {"exists": True}}, "/expect/text/exists must be one of"),
+        ({"json": {"/a": {"enum": []}}}, "/expect/json/~1a/enum must be a list of values"),
+        ({"json": {"/a": {"atLeast": 5, "atMost": 4}}}, "/expect/json/~1a can never hold"),
+        ({"json": {"/a": {"above": 5, "atMost": 5}}}, "/expect/json/~1a can never hold"),
+        ({"json": {"/a": {"type": "string", "equals": 5}}}, "/expect/json/~1a can never hold"),
+        ({"json": {"/a": {"exists": False, "type": "string"}}}, "/expect/json/~1a can never hold"),
+        (
+            {"json": {"/a": {"length": {"above": 5, "below": 5}}}},
+            "/expect/json/~1a/length can never",
+        ),
+        ({"json": {"/a": {}}}, "/expect/json/~1a must have an operator"),
+        ({"json": {"/a": {"matches": "(a"}}}, "/expect/json/~1a/matches must be a regular"),
+        ({"json": {"/a": {"matches": "(?=a)"}}}, "/expect/json/~1a/matches must be a regular"),
+        ({"json": {"/a": {"contains": ""}}}, "/expect/json/~1a/contains must be a string of 1"),
+        ({"status": [204], "json": {"/a": 1}}, "/expect/json can never hold: the answer has no"),
+    ],
+)
+def test_what_can_never_hold_is_refused(expect: object, problem: str) -> None:
+    [first, *_] = problems_with(expect)
+
+    assert first.startswith(problem)
+
+
+def test_the_answer_to_a_head_request_has_no_body_to_expect_anything_of() -> None:
+    assert problems_with({"json": {"/a": 1}}, has_body=False)
+    assert problems_with({"text": "a"}, has_body=False)
+    assert problems_with({"headers": {"x-a": "1"}}, has_body=False) == []
+
+
+def test_a_step_has_a_bounded_number_of_matchers() -> None:
+    many = {"anyOf": [{"anyOf": [1] * 30}, {"anyOf": [2] * 30}]}
+
+    assert "one matcher too many" in problems_with({"json": {"/a": many}})[0]
+    assert problems_with({"json": {"/a": {"anyOf": [1] * 40}}}) == []
+
+
+def test_a_pattern_takes_time_that_is_linear_in_the_text() -> None:
+    # a backtracking engine would never come back from this
+    assert not is_found("^(a+)+$", "a" * 60_000 + "!")

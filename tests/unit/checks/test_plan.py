@@ -262,8 +262,8 @@ def test_without_a_mandatory_step_a_test_could_only_pass() -> None:
         (http_step(expect={"status": [True]}), "/expect/status"),
         (http_step(expect={"json": []}), "/expect/json"),
         (http_step(expect={"json": {"ok": True}}), "/expect/json/ok"),
-        (http_step(expect={"json": {"/a": {"b": 1}}}), "/expect/json/~1a"),
-        (http_step(expect={"json": {"/a": {"type": "text"}}}), "/expect/json/~1a"),
+        (http_step(expect={"json": {"/a": {"b": 1}}}), "/expect/json/~1a/b"),
+        (http_step(expect={"json": {"/a": {"type": "text"}}}), "/expect/json/~1a/type"),
         (http_step(expect={"headers": {"a b": "x"}}), "/expect/headers/a b"),
     ],
 )

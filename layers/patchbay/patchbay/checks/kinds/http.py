@@ -8,7 +8,8 @@
 ```
 
 - `method` is GET (the default) or HEAD; with `"safe": true`, by which the author says that the
-  call changes nothing, also POST (without a body) and OPTIONS.
+  call changes nothing at the provider, also POST and OPTIONS.
+- `body` is sent by POST: JSON, a form, GraphQL, XML, or text (`request_bodies`).
 - The credential of `authConfig` is in every request, unless the step says `"auth": false`. `basic`
   (`{"username": …, "password": …}`, both templates) takes its place.
 - `redirects` (0 to 5, default 0) is how many redirects are followed; a 3xx that `expect.status`
@@ -39,6 +40,7 @@ from patchbay.checks.failures import CheckFailure
 from patchbay.checks.json_pointer import is_pointer, resolve
 from patchbay.checks.probe import Compiled, Kind, Notice, Outcome
 from patchbay.checks.refusals import refusal, refusal_within
+from patchbay.checks.request_bodies import BodyTemplate, read_body
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
     Declarations,
@@ -72,7 +74,7 @@ REFUSAL_SECONDS: Final = 1.0
 _WEB_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _SAFE_METHODS: Final = _METHODS | {"POST", "OPTIONS"}
-_REQUEST_KEYS: Final = frozenset({"method", "url", "headers", "basic", "safe", "redirects"})
+_REQUEST_KEYS: Final = frozenset({"method", "url", "headers", "basic", "body", "safe", "redirects"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +135,27 @@ class HttpProbe:
         if header:
             raise CheckFailure("unexpected_response", f'The header "{header}" is not as expected.')
         account = None
-        if self.expect.json or self.account is not None:
-            account = self._account(response.status, await response.body(deadline=deadline))
+        if self.expect.needs_body or self.account is not None:
+            body = await response.body(deadline=deadline)
+            self._judge_text(body)
+            account = self._account(response.status, body)
         has_credential = request.credentialed or not self.request.credentialed
         # Sites that don't know the caller send a browser to their page to log in.
         is_page = request is not self.request and response.content_type in _WEB_PAGES
         return Outcome(
             summary=f"Answered {response.status} as expected.",
             account=account,
-            proves=has_credential and not (is_page and not self.expect.json),
+            proves=has_credential and not (is_page and not self.expect.needs_body),
             notice=_notice(response, is_page=is_page and has_credential),
         )
+
+    def _judge_text(self, body: "HttpBody") -> None:
+        """Raises CheckFailure if the text of the body is not as expected."""
+        if self.expect.text is None or self.expect.text.accepts(body.text()):
+            return
+        if body.problem:
+            raise CheckFailure.after_dial(body.problem)
+        raise CheckFailure("unexpected_response", "The text of the answer is not as expected.")
 
     def _account(self, status: int, body: "HttpBody") -> str | None:
         """The account that an answer names, if any.
@@ -218,6 +230,7 @@ class HttpTemplate:
     expect: Expectation
     account: str | None
     scopes: tuple[str, ...]
+    body: BodyTemplate | None = None
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from self.url.placeholders()
@@ -227,6 +240,8 @@ class HttpTemplate:
             yield from placeholders_of(part)
         if self.credential:
             yield self.credential.secret
+        if self.body:
+            yield from self.body.placeholders()
 
     def destination(self, values: Values) -> str:
         scheme, host, port = self.url.origin(values)
@@ -244,6 +259,10 @@ class HttpTemplate:
         elif self.credential:
             secret = values.text(self.credential.secret)
             headers.append((self.credential.header, self.credential.header_value(secret)))
+        body = b""
+        if self.body:
+            headers.append(("Content-Type", self.body.content_type))
+            body = self.body.fill(values)
         secrets = [p for p in self.placeholders() if p.source == "secrets"]
         return Compiled(
             probe=HttpProbe(
@@ -252,6 +271,7 @@ class HttpTemplate:
                     target,
                     tuple(headers),
                     credentialed=bool(secrets),
+                    body=body,
                 ),
                 redirects=self.redirects,
                 expect=self.expect,
@@ -279,15 +299,20 @@ def read(reader: StepReader) -> HttpTemplate:
         reader.report("/auth", "must be true or false")
     sent = reader.credential if auth else None
     basic = _read_basic(reader, request.get("basic"))
-    taken = _auth_header(basic is not None, sent)
-    headers = _read_headers(reader, request.get("headers", {}), taken)
     method = _read_method(reader, request)
+    body = None
+    if "body" in request:
+        body = read_body(reader, "/request/body", request["body"])
+        if method != "POST":
+            reader.report("/request/body", "can be sent by POST only")
+    taken = {_auth_header(basic is not None, sent), "content-type" if body else None}
+    headers = _read_headers(reader, request.get("headers", {}), taken)
     url = reader.attempt("/request/url", lambda: _read_url(request.get("url"), reader.declared))
     redirects = request.get("redirects", 0)
     if type(redirects) is not int or not 0 <= redirects <= MAX_REDIRECTS:
         reader.report("/request/redirects", f"must be a number from 0 to {MAX_REDIRECTS}")
     account = _read_account(reader)
-    expect = read_expectation(reader, "/expect")
+    expect = read_expectation(reader, "/expect", has_body=method != "HEAD")
     if reader.problems or url is None or expect is None:
         raise reader.refused()
     return HttpTemplate(
@@ -301,6 +326,7 @@ def read(reader: StepReader) -> HttpTemplate:
         expect=expect,
         account=account,
         scopes=reader.declared.scopes,
+        body=body,
     )
 
 
@@ -319,7 +345,11 @@ def _read_method(reader: StepReader, request: Mapping[str, object]) -> str:
     elif not isinstance(method, str) or method not in _SAFE_METHODS:
         reader.report("/request/method", "must be GET or HEAD, or POST or OPTIONS if safe")
     elif method not in _METHODS and not safe:
-        reader.report("/request/method", 'must be GET or HEAD unless the request is "safe": true')
+        reader.report(
+            "/request/method",
+            'must be GET or HEAD, or have "safe": true, by which you say that the call changes '
+            "nothing at the provider",
+        )
     else:
         return method
     return "GET"
@@ -332,7 +362,7 @@ def _read_url(text: object, declared: Declarations) -> UrlTemplate:
 
 
 def _read_headers(
-    reader: StepReader, headers: object, taken: str | None
+    reader: StepReader, headers: object, taken: set[str | None]
 ) -> tuple[tuple[str, Parts], ...]:
     if not isinstance(headers, dict):
         reader.report("/request/headers", "must be an object")
@@ -345,8 +375,8 @@ def _read_headers(
         problem = name_problem(name)
         if problem:
             reader.report(at, problem)
-        elif name.lower() == taken:
-            reader.report(at, "is where the credential goes")
+        elif name.lower() in taken:
+            reader.report(at, "is set by the credential or the body")
         else:
             read.append((name, _read_header_value(reader, at, value)))
     return tuple(read)
