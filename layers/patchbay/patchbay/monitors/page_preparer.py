@@ -78,7 +78,7 @@ class ConnectionTest:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionPage:
+class ConnectionTestPage:
     """The prepared tests of a page, and where their results go."""
 
     tests: Sequence[ConnectionTest]
@@ -127,7 +127,7 @@ class PagePreparer:
         self._announce = announce
         self._clock = clock
 
-    def prepare(self, members: MemberPage, minute: datetime) -> ConnectionPage:
+    def prepare(self, members: MemberPage, minute: datetime) -> ConnectionTestPage:
         """The tests of the members that are due at this minute.
 
         1. Leave out connections that have left the wheel or changed their phase since the index was
@@ -156,7 +156,7 @@ class PagePreparer:
                     tests.append(test)
         if recorded:
             self._announce(self._recorder.follow_up(recorded))
-        return ConnectionPage(tests, self._recorder, self._announce)
+        return ConnectionTestPage(tests, self._recorder, self._announce)
 
     def _due(self, items: Iterable[Item], minute: datetime) -> Iterator[Connection]:
         for item in items:
