@@ -148,8 +148,8 @@ class StandIn:
         name = _name(asked["TableName"], item)
         self._items[name] = item
         if "monitor_slot_pk" in item:
-            members = self._index.setdefault(item["monitor_slot_pk"]["S"], {})
-            members[item["monitor_slot_sk"]["S"]] = name
+            entries = self._index.setdefault(item["monitor_slot_pk"]["S"], {})
+            entries[item["monitor_slot_sk"]["S"]] = name
         return {}
 
     def _updateitem(self, asked: Any) -> Any:
@@ -264,7 +264,7 @@ def seed(deployment: Deployment, port: int) -> None:
 
 
 def occupy(deployment: Deployment, minute: datetime) -> None:
-    """Adds a member to every slot of a minute: 320 of them."""
+    """Adds a connection to every slot of a minute: 320 of them."""
     taken: set[tuple[str, int]] = set()
     while len(taken) < len(MINUTES_OF) * MAX_LANES:
         connection_id = new_id("con", minute)

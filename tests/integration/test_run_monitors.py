@@ -59,7 +59,7 @@ def counted(tenant: Tenant) -> tuple[int, int]:
     return summary["success_count"], summary["error_count"]
 
 
-def test_the_sample_event_is_of_a_slot_without_members(deployed: object) -> None:
+def test_the_sample_event_is_of_a_slot_without_connections(deployed: object) -> None:
     answer = run_monitors.handler(sample_event("run_monitors"), Context())
     assert answer == {"batchItemFailures": []}
 

@@ -16,7 +16,7 @@ from patchbay.checks.verdict import verdict
 from patchbay.connection_tests.recorder import FinishedTest
 from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, slot_pk
 from patchbay.monitors.reprobes import crash_report
-from patchbay.monitors.store import MemberPage
+from patchbay.monitors.store import WheelPage
 from patchbay.monitors.sweep_queue import SweepMessage, SweepOrder
 from patchbay.monitors.wheel import Slot, Sweep, lane_of_sort_key
 from patchbay.platform.dynamodb import Key
@@ -121,17 +121,17 @@ class World:
 
     # ------------------------------------------------------------------ the sweeper's ports
 
-    def members(self, sweep: Sweep, limit: int) -> MemberPage:
+    def read_page(self, sweep: Sweep, limit: int) -> WheelPage:
         found = sorted(sk for sk in self.index(sweep.pk) if sweep.low <= sk <= sweep.high)
         taken = tuple(found[:limit])
-        return MemberPage(
+        return WheelPage(
             keys=tuple(Key("ORG#o", f"CON#{sk.partition('#')[2]}") for sk in taken),
             sort_keys=taken,
             rest=sweep.after(taken[-1]) if len(found) > limit else None,
         )
 
-    def prepare(self, members: MemberPage, minute: datetime) -> FakePage:
-        ids = [key.sk.removeprefix("CON#") for key in members.keys]
+    def prepare(self, found: WheelPage, minute: datetime) -> FakePage:
+        ids = [key.sk.removeprefix("CON#") for key in found.keys]
         tests = [
             self._test(connection_id, minute)
             for connection_id in ids

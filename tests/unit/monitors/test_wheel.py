@@ -84,20 +84,20 @@ def test_the_lanes_of_a_phase_cover_every_place_and_do_not_overlap(lanes: int) -
 
 
 def test_phases_and_lanes_are_balanced() -> None:
-    members = connection_ids(20_000)
+    ids_of_many = connection_ids(20_000)
     for counts, groups in (
-        (Counter(phase_of(one, "1h") for one in members), 60),
-        (Counter(lane_of(place_of(one), 4) for one in members), 4),
-        (Counter((phase_of(one, "5m"), lane_of(place_of(one), 4)) for one in members), 20),
+        (Counter(phase_of(one, "1h") for one in ids_of_many), 60),
+        (Counter(lane_of(place_of(one), 4) for one in ids_of_many), 4),
+        (Counter((phase_of(one, "5m"), lane_of(place_of(one), 4)) for one in ids_of_many), 20),
     ):
-        fair = len(members) / groups
+        fair = len(ids_of_many) / groups
         assert len(counts) == groups
         # Six standard deviations: never in practice, if the hash is uniform.
         assert all(abs(count - fair) < 6 * fair**0.5 for count in counts.values())
 
 
 @given(connection_id=ids, interval=intervals, minute=minutes, lanes=lane_counts)
-def test_the_rest_of_a_sweep_starts_right_after_a_member(
+def test_the_rest_of_a_sweep_starts_right_after_a_connection(
     connection_id: str, interval: str, minute: datetime, lanes: int
 ) -> None:
     sort_key = slot_sk(connection_id)

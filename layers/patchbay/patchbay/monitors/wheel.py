@@ -48,7 +48,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The members of the index under `slot`'s interval and phase from `low` to `high`, both
+    """The connections of the index under `slot`'s interval and phase from `low` to `high`, both
     included, at one scheduled minute."""
 
     minute: datetime
@@ -66,12 +66,12 @@ class Sweep:
         return slot_pk(interval, int(phase))
 
     def after(self, sort_key: str) -> Self:
-        """The rest of it, after this member."""
+        """The rest of it, after this connection."""
         # All sort keys have one length, so nothing sorts between one and its extension.
         return replace(self, low=f"{sort_key}!")
 
     def only(self, first: str, last: str) -> Self:
-        """The part of it between two members, both included."""
+        """The part of it between two connections, both included."""
         return replace(self, low=first, high=last)
 
     def encode(self) -> dict[str, str]:
