@@ -308,7 +308,7 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
     return [
         Row("a slot of 1,000 connections, 1 s each", min(times), "s", SLOT_BUDGET_SECONDS),
         Row("tests in flight", in_flight, "", IN_FLIGHT_BUDGET, more_is_better=True),
-        Row("of which CPU of the runner, per test", cpu / CONNECTIONS * 1000, "ms"),
+        Row("of which CPU, per test", cpu / CONNECTIONS * 1000, "ms"),
         Row("dispatch of 320 slots", dispatched, "s", DISPATCH_BUDGET_SECONDS),
         Row("a test of a monitor, 50 of a space at once", written, "WRU"),
         Row("a test of a monitor: reads", read, "RRU"),
