@@ -60,7 +60,7 @@ def test_a_closed_port_is_refused_at_the_tcp_gate() -> None:
     assert (failed.name, failed.field_pointer) == ("tcp", "/variables/host")
 
 
-def test_only_the_ports_of_its_services_are_dialled_on_the_internet() -> None:
+def test_only_the_ports_of_its_services_are_dialed_on_the_internet() -> None:
     for port in (22, 25, 80, 6379):
         target = CheckTarget(manifest(host="93.184.216.34", port=port), {}, {}, {}, {})
         guard = EgressGuard(EgressPolicy())

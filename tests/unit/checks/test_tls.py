@@ -103,7 +103,7 @@ def test_name_chain_and_expiry_are_told_apart(
 
 @pytest.mark.enable_socket
 def test_an_authority_of_someone_else_is_not_trusted() -> None:
-    # given a certificate of an authority that nobody here knows
+    # given a certificate of an unknown authority
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert(HOST).configure_cert(server)
 
@@ -117,7 +117,7 @@ def test_an_authority_of_someone_else_is_not_trusted() -> None:
     ("highest", "minimum", "words"),
     [
         (ssl.TLSVersion.TLSv1_2, "1.2", None),
-        (ssl.TLSVersion.TLSv1_2, "1.3", "does not speak TLS 1.3"),
+        (ssl.TLSVersion.TLSv1_2, "1.3", "does not support TLS 1.3"),
         (ssl.TLSVersion.TLSv1_3, "1.3", None),
     ],
 )
@@ -212,7 +212,7 @@ def test_a_warning_is_given_exactly_below_twenty_one_days(end: float, now: float
     assert (expiry_notice(end, now) is not None) == (end - now < 21 * DAY)
 
 
-def test_only_ports_of_protocols_within_tls_are_dialled_on_the_internet() -> None:
+def test_only_ports_of_protocols_within_tls_are_dialed_on_the_internet() -> None:
     for port in (22, 25, 80, 3389, 6379):
         steps = [tls_step(host="93.184.216.34", port=port)]
         given = CheckTarget({"checks": {"steps": steps}}, {}, {}, {}, {})

@@ -28,7 +28,7 @@ from tests.unit.egress.corpus import rows
 
 pytestmark = pytest.mark.enable_socket
 
-HOST, NEIGHBOUR = "api.example.net", "b.example.net"
+HOST, NEIGHBOR = "api.example.net", "b.example.net"
 AMBIENT = "ambient-secret"
 
 
@@ -104,8 +104,8 @@ class Surroundings:
 
     def two_hosts(self, _: dict[str, str]) -> str:
         # The first host's certificate is not the second's, whose handshake must therefore fail.
-        report = self.report(HOST, NEIGHBOUR)
-        assert [step.code for step in report.steps if step.name == NEIGHBOUR] == ["tls_error"]
+        report = self.report(HOST, NEIGHBOR)
+        assert [step.code for step in report.steps if step.name == NEIGHBOR] == ["tls_error"]
         return "no-reuse" if len(self.heard) == 1 else "reuse"
 
     def own_api(self, _: dict[str, str]) -> str:

@@ -1,6 +1,6 @@
-"""The codes a step can fail with: whose move it is, whether trying again helps, and what to do.
+"""The codes that a step can fail with: whose move it is, whether a retry helps, and what to do.
 
-The table is that of the design's section on checks. `describe` is its only reader.
+`describe` is the only reader of the table.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ type Code = Literal[
 
 @dataclass(frozen=True, slots=True)
 class CodeInfo:
-    """What is known of a code before anything is dialled: constants, never text of a server."""
+    """What a code means: constants, never text of a server."""
 
     code: Code
     category: CodeCategory
@@ -88,8 +88,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "customer",
         "The credential was not accepted",
-        "Create a new credential at the provider, enter it here and test again. Check that it is "
-        "of the same account, region and environment (live or sandbox) as the address.",
+        "Create a new credential at the provider, enter it here and test again. Check that it "
+        "belongs to the same account, region, and environment (live or sandbox) as the address.",
     ),
     CodeInfo(
         "auth_expired",
@@ -105,7 +105,7 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "customer",
         "The credential was revoked",
-        "Someone withdrew this credential at the provider: enter a new one, or connect the account "
+        "Someone revoked this credential at the provider: enter a new one, or connect the account "
         "again.",
     ),
     CodeInfo(
@@ -123,15 +123,15 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "customer",
         "The credential lacks a scope",
-        "Of an API key, give it the missing scopes at the provider; of an account, connect it "
-        "again and grant the scopes that the integration asks for.",
+        "For an API key, add the missing scopes at the provider. For an account, connect it again "
+        "and grant the scopes that the integration asks for.",
     ),
     CodeInfo(
         "dns_error",
         "network",
         True,
         "unknown",
-        "The public DNS does not have it",
+        "Not found in the public DNS",
         "Check the spelling of the host, and that its records are published in the public DNS.",
     ),
     CodeInfo(
@@ -148,8 +148,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         True,
         "unknown",
         "The connection was cut",
-        "The other side closed the connection before it had answered: check that the port speaks "
-        "this protocol and that no firewall stands between.",
+        "The other side closed the connection before it answered: check that the port speaks this "
+        "protocol and that no firewall is in the way.",
     ),
     CodeInfo(
         "network_unreachable",
@@ -165,7 +165,7 @@ _ROWS: tuple[CodeInfo, ...] = (
         True,
         "unknown",
         "The host did not answer",
-        "Check the host and the port, and that its firewall lets connections from here in.",
+        "Check the host and the port, and that its firewall allows connections from here.",
     ),
     CodeInfo(
         "tls_error",
@@ -174,7 +174,7 @@ _ROWS: tuple[CodeInfo, ...] = (
         "unknown",
         "No trusted TLS connection was possible",
         "The certificate must be valid for this host name and signed by a public authority, and "
-        "the server must speak TLS 1.2 or later.",
+        "the server must support TLS 1.2 or later.",
     ),
     CodeInfo(
         "certificate_expired",
@@ -182,15 +182,15 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "unknown",
         "The server's certificate has expired",
-        "Whoever runs the server must renew its certificate.",
+        "The owner of the server must renew its certificate.",
     ),
     CodeInfo(
         "egress_blocked",
         "policy",
         False,
         "customer",
-        "This address may not be dialled",
-        "Only public addresses and the ports of the protocol are dialled. Use a public address, or "
+        "This address may not be dialed",
+        "Only public addresses and the ports of the protocol are dialed. Use a public address, or "
         "ask the operator to allow the private one.",
     ),
     CodeInfo(
@@ -222,7 +222,7 @@ _ROWS: tuple[CodeInfo, ...] = (
         "provider",
         True,
         "provider",
-        "The answer was not the expected one",
+        "The response was not the expected one",
         "Check that the address is that of the provider's API; if it is, the provider or the "
         "integration's checks have changed.",
     ),
@@ -231,7 +231,7 @@ _ROWS: tuple[CodeInfo, ...] = (
         "provider",
         True,
         "provider",
-        "The answer was too large",
+        "The response was too large",
         "A check reads at most 64 KiB: the integration's check should call something smaller.",
     ),
     CodeInfo(
@@ -264,8 +264,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         True,
         "platform",
         "The monitor had no network",
-        "Nothing to change here: nothing could be reached from where the tests run; the next test "
-        "will tell.",
+        "Nothing to change here: nothing could be reached from where the tests run. Wait for the "
+        "next test.",
     ),
 )
 

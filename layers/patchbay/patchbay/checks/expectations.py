@@ -1,4 +1,4 @@
-"""What an answer must look like: `expect` of an http step.
+"""What an HTTP response must look like: `expect` of an http step.
 
 ```json
 {"status": [200, 204],
@@ -6,9 +6,9 @@
  "json": {"/ok": true, "/data": {"type": "array"}, "/user/id": {"exists": true}}}
 ```
 
-`status` defaults to 200–299. The keys of `json` are JSON Pointers. A value is a literal to be
-equal to, or one of `{"equals": …}`, `{"exists": true|false}` and `{"type": "string"|…}` (JSON
-Schema's names). An object to compare with goes into `equals`.
+`status` defaults to 200–299. The keys of `json` are JSON Pointers. A value is a literal to compare
+with, or one of `{"equals": …}`, `{"exists": true|false}`, and `{"type": "string"|…}` (the names of
+JSON Schema). To compare with an object, use `equals`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,14 +41,14 @@ class Matcher:
     operand: object
 
     def accepts(self, value: object) -> bool:
-        """Whether `value` (MISSING when there is none) is what is expected."""
+        """Whether `value` is as expected. It is MISSING if the response does not have it."""
         if self.operator == "exists":
             return (value is not MISSING) == self.operand
         if value is MISSING:
             return False
         if self.operator == "equals":
             return equal(value, self.operand)
-        # JSON has a type of its own for true and false; Python counts them among the integers.
+        # In JSON true and false are a type of their own; in Python they are integers.
         is_bool = isinstance(value, bool)
         return is_bool == (self.operand == "boolean") and isinstance(
             value, _TYPES[str(self.operand)]
@@ -64,13 +64,13 @@ class Expectation:
     json: tuple[tuple[str, Matcher], ...] = ()
 
     def header_mismatch(self, headers: Mapping[str, str]) -> str | None:
-        """The name of the first header that is not as expected."""
+        """The name of the first header that is not as expected, None if all are."""
         return next(
             (name for name, m in self.headers if not m.accepts(headers.get(name, MISSING))), None
         )
 
     def json_mismatch(self, document: object) -> str | None:
-        """The pointer of the first value that is not as expected."""
+        """The pointer of the first value that is not as expected, None if all are."""
         return next(
             (pointer for pointer, m in self.json if not m.accepts(resolve(document, pointer))),
             None,
@@ -89,7 +89,7 @@ def equal(left: object, right: object) -> bool:
 
 
 def read_expectation(reader: StepReader, at: str) -> Expectation | None:
-    """The `expect` of a step, at the pointer `at` within it; None with problems if it has any."""
+    """The `expect` of a step, which is at `at`; None if it has problems, which are reported."""
     spec = reader.step.get("expect", {})
     before = len(reader.problems)
     _check(reader, spec, at)

@@ -53,7 +53,7 @@ _OLD_VERSION: Final = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_V
 
 @dataclass(frozen=True, slots=True)
 class Vetted:
-    """A host and port that may be dialled, and the only addresses it may be dialled at."""
+    """A host and port that may be dialed, and the only addresses it may be dialed at."""
 
     host: str
     port: int
@@ -103,7 +103,7 @@ class EgressGuard:
     async def records(self, name: str, kind: RecordType, *, deadline: float) -> DnsAnswer:
         """What the public DNS holds under `name`, from the operator's name servers.
 
-        No address in the answer may be dialled for it. Raises EgressBlocked for a name that is not
+        No address in the answer may be dialed for it. Raises EgressBlocked for a name that is not
         public, whatever an operator allows to dial: asking for it would tell it to strangers; and
         DialFailure `dns_error` when no server answers.
         """

@@ -1,4 +1,4 @@
-"""What may be dialled: the rule of the public internet, and the operator's exceptions to it."""
+"""What may be dialed: the rule of the public internet, and the operator's exceptions to it."""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Final, Self
 
-from patchbay.egress.addresses import Address, Network, embedded_ipv4, is_never_dialled, is_public
+from patchbay.egress.addresses import Address, Network, embedded_ipv4, is_never_dialed, is_public
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.host_names import is_private, is_self
 from patchbay.egress.ports import ALLOWED_PORTS
@@ -19,7 +19,7 @@ _RULE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class AllowRule:
-    """Addresses of `network` may be dialled on `first_port` to `last_port`, both included."""
+    """Addresses of `network` may be dialed on `first_port` to `last_port`, both included."""
 
     network: Network
     first_port: int
@@ -48,12 +48,12 @@ class AllowRule:
 class EgressPolicy:
     """Judges names, and addresses with a port. Pure: it resolves nothing.
 
-    - `allow`: the operator's rules. An address under a rule may be dialled on the rule's ports,
+    - `allow`: the operator's rules. An address under a rule may be dialed on the rule's ports,
       private or public, whatever the protocol. A name in a private suffix (`db.corp`) may be
-      dialled when every address it resolves to is under a rule. Names of the own machine
-      (`localhost`) and addresses of metadata services stay refused.
-    - `own_names`: host names of this installation (its own API). They and what is below them are
-      refused, so that a test can't call the API it runs in.
+      dialed if every address it resolves to is under a rule. Names of this machine (`localhost`)
+      and addresses of metadata services stay refused.
+    - `own_names`: host names of this installation (its own API). They and their subdomains are
+      refused, so that a test can't call the API that it runs in.
     """
 
     allow: tuple[AllowRule, ...] = ()
@@ -62,15 +62,15 @@ class EgressPolicy:
     @classmethod
     def parse(cls, text: str, own_names: str = "") -> Self:
         """A policy from rules joined by commas, `127.0.0.1/32:1024-65535,10.0.0.0/8:443`, and host
-        names joined by commas; "" is none.
+        names joined by commas; "" means none.
 
-        Raises ValueError naming the first rule that is wrong.
+        Raises ValueError with the first rule that is wrong.
         """
         rules = tuple(AllowRule.parse(part.strip()) for part in text.split(",")) if text else ()
         return cls(rules).excluding(own_names.split(","))
 
     def judge_name(self, host: str) -> None:
-        """Refuses a canonical host name that is dialled under no circumstances.
+        """Refuses a canonical host name that is never dialed.
 
         Raises EgressBlocked: `name`, or `parse` for a single label, which a resolver would complete
         with search domains of ours.
@@ -78,28 +78,28 @@ class EgressPolicy:
         if is_self(host) or self._is_own(host):
             raise EgressBlocked("name", "The host is a name of this machine or installation.")
         if is_private(host) and not self.allow:
-            raise EgressBlocked("name", "The host's name is of a private network.")
+            raise EgressBlocked("name", "The host's name belongs to a private network.")
         if "." not in host:
             raise EgressBlocked("parse", "The host is not a full domain name.")
 
     def judge_public_name(self, host: str) -> None:
-        """Refuses a canonical host name that is not of the public DNS, whatever the rules allow.
+        """Refuses a canonical host name that is not in the public DNS, whatever the rules allow.
 
         Raises EgressBlocked as `judge_name` does.
         """
         if is_private(host):
-            raise EgressBlocked("name", "The name is of a private network.")
+            raise EgressBlocked("name", "The name belongs to a private network.")
         self.judge_name(host)
 
     def excluding(self, own_names: Iterable[str]) -> Self:
-        """This policy, with more names of the own installation."""
+        """This policy, with more names of this installation."""
         names = _canonical(own_names)
         return self if names <= self.own_names else replace(self, own_names=self.own_names | names)
 
     def judge_addresses(
         self, host: str, addresses: Iterable[Address], port: int, protocol: str
     ) -> None:
-        """Refuses the host unless every one of its addresses may be dialled on `port`.
+        """Refuses the host unless every one of its addresses may be dialed on `port`.
 
         Raises EgressBlocked: `address`, `name` (a private suffix outside the rules) or `port`.
         """
@@ -107,12 +107,12 @@ class EgressPolicy:
         if not all(map(is_public, outside)):
             raise EgressBlocked("address", "The host's address is not on the public internet.")
         if outside and is_private(host):
-            raise EgressBlocked("name", "The host's name is of a private network.")
+            raise EgressBlocked("name", "The host's name belongs to a private network.")
         if outside and port not in ALLOWED_PORTS.get(protocol, ()):
             raise EgressBlocked("port", f"Port {port} may not be dialed by this kind of check.")
 
     def _is_under_rule(self, address: Address, port: int) -> bool:
-        if is_never_dialled(address) or not any(r.covers(address, port) for r in self.allow):
+        if is_never_dialed(address) or not any(r.covers(address, port) for r in self.allow):
             return False
         inner = embedded_ipv4(address)
         return inner is None or is_public(inner) or self._is_under_rule(inner, port)

@@ -9,8 +9,8 @@ from patchbay.egress.url import HttpUrl
 class HttpRequest:
     """`headers` are the caller's own; framing, `Host` and defaults are added when it is sent.
 
-    `credentialed` says whether the credential is in it. The texts are validated by whoever makes
-    it. URL, headers and body may hold secrets, so they are not printed.
+    `credentialed` says whether the credential is in it. The caller has validated the texts. URL,
+    headers, and body may hold secrets, so they are not printed.
     """
 
     method: str

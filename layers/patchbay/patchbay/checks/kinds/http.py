@@ -1,4 +1,4 @@
-"""The kind `http`: one request, and what its answer must look like.
+"""The kind `http`: one request, and what its response must look like.
 
 ```json
 {"name": "whoami", "kind": "http",
@@ -7,19 +7,19 @@
  "expect": {"status": [200], "json": {"/ok": true}}, "account": "/account/name"}
 ```
 
-- `method` is GET (the default) or HEAD; with `"safe": true`, by which the author says that the
-  call changes nothing, also POST (without a body) and OPTIONS.
-- The credential of `authConfig` is in every request, unless the step says `"auth": false`. `basic`
-  (`{"username": …, "password": …}`, both templates) takes its place.
-- `redirects` (0 to 5, default 0) is how many redirects are followed; a 3xx that `expect.status`
-  does not name is otherwise no success.
-- `account` is a JSON Pointer to whose account this is.
+- `method` is GET (the default) or HEAD. `"safe": true` allows POST (without a body) and OPTIONS:
+  the author declares that the call changes nothing.
+- The credential of `authConfig` is in every request, unless the step has `"auth": false`. `basic`
+  (`{"username": …, "password": …}`, both templates) replaces it.
+- `redirects` (0 to 5, default 0) is how many redirects are followed. Otherwise a 3xx fails the
+  step, unless `expect.status` has it.
+- `account` is a JSON Pointer to the name of the account.
 
-What a 400, 401 or 403 means is read from its `WWW-Authenticate` and its JSON: an expired or revoked
-credential and a missing scope have codes of their own.
+What a 400, 401, or 403 means is read from its `WWW-Authenticate` and its JSON: an expired or
+revoked credential and a missing scope have codes of their own.
 
-Passing a step proves access when the request carried a credential (or, of an integration without
-authentication, any request) and only 2xx statuses are expected.
+Passing a step proves access if the request had a credential (or the integration has no
+authentication) and only 2xx statuses are expected.
 """
 
 import json
@@ -80,7 +80,7 @@ class HttpProbe:
     expect: Expectation
     account: str | None
     scopes: tuple[str, ...] = ()
-    """Those that the integration asks for: the only ones that a failure may name."""
+    """The scopes that the integration asks for: the only ones that a failure may name."""
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         # Publishing and compiling need this module too, without an event loop or h11.
@@ -97,7 +97,7 @@ class HttpProbe:
             if self.redirects and self._is_redirect(response):
                 raise EgressBlocked("redirect", f"There were more than {self.redirects} redirects.")
         except DialFailure as failure:
-            # The first dial was good: what failed is the step, not a gate before it.
+            # The first dial succeeded: the step failed, not a gate before it.
             raise CheckFailure.after_dial(failure) from failure
         return Outcome(
             summary=f"Answered {response.status} as expected.",
@@ -106,9 +106,9 @@ class HttpProbe:
         )
 
     def _judge(self, response: "HttpResponse", now: datetime) -> str | None:
-        """The account that an answer names, if any.
+        """The account that the response names, if any.
 
-        Raises CheckFailure if the answer is not as expected.
+        Raises CheckFailure if the response is not as expected.
         """
         if response.status not in self.expect.status:
             raise self._unexpected_status(response, now)
@@ -236,7 +236,7 @@ def read(reader: StepReader) -> HttpTemplate:
     url = reader.attempt("/request/url", lambda: _read_url(request.get("url"), reader.declared))
     redirects = request.get("redirects", 0)
     if type(redirects) is not int or not 0 <= redirects <= MAX_REDIRECTS:
-        reader.report("/request/redirects", f"must be a number from 0 to {MAX_REDIRECTS}")
+        reader.report("/request/redirects", f"must be an integer from 0 to {MAX_REDIRECTS}")
     account = _read_account(reader)
     expect = read_expectation(reader, "/expect")
     if reader.problems or url is None or expect is None:
@@ -289,7 +289,7 @@ def _read_headers(
         reader.report("/request/headers", "must be an object")
         return ()
     if len({name.lower() for name in headers}) < len(headers):
-        reader.report("/request/headers", "names a header twice")
+        reader.report("/request/headers", "has a header twice")
     read = []
     for name, value in headers.items():
         at = f"/request/headers{pointer([name])}"
@@ -297,7 +297,7 @@ def _read_headers(
         if problem:
             reader.report(at, problem)
         elif name.lower() == taken:
-            reader.report(at, "is where the credential goes")
+            reader.report(at, "is the header that carries the credential")
         else:
             read.append((name, _read_header_value(reader, at, value)))
     return tuple(read)
@@ -305,7 +305,7 @@ def _read_headers(
 
 def _read_header_value(reader: StepReader, at: str, value: object) -> Parts:
     parts = _read_template(reader, at, value)
-    # Any harmless value will do: what is judged here is the author's own part.
+    # Any harmless value will do: only the author's own part is judged here.
     sample = "".join(part if isinstance(part, str) else "x" for part in parts)
     problem = value_problem(sample)
     if parts and problem:
@@ -341,7 +341,7 @@ def _auth_header(is_basic: bool, credential: Credential | None) -> str | None:
 
 
 def _user(template: Parts, values: Values) -> str:
-    """Who a request goes as; a secret by its name, since places are told without secrets."""
+    """The user of a request; a secret by its name, because a destination has no secrets."""
     return "".join(
         part
         if isinstance(part, str)
