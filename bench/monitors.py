@@ -27,8 +27,8 @@ from bench import prices
 from bench.health import item_bytes
 from bench.report import Row, table
 from patchbay.checks.roles import Role
-from patchbay.connections.model import Monitor, MonitorInterval, NewConnection, NewEndpoint
-from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, place_of
+from patchbay.connections.model import Monitor, NewConnection, NewEndpoint
+from patchbay.connections.wheel import MonitorInterval, is_due, on_the_wheel, place_of
 from patchbay.deployment import Deployment, MonitorDeployment
 from patchbay.monitors.sweep_queue import SweepMessage
 from patchbay.monitors.wheel import MAX_LANES, Slot, Sweep, lane_of
@@ -266,9 +266,9 @@ def seed(deployment: Deployment, port: int) -> None:
 def occupy(deployment: Deployment, minute: datetime) -> None:
     """Adds a connection to every slot of a minute: 320 of them."""
     taken: set[tuple[str, int]] = set()
-    while len(taken) < len(MINUTES_OF) * MAX_LANES:
+    while len(taken) < len(MonitorInterval) * MAX_LANES:
         connection_id = new_id("con", minute)
-        for interval in MINUTES_OF:
+        for interval in MonitorInterval:
             slot = (interval, lane_of(place_of(connection_id), MAX_LANES))
             if slot not in taken and is_due(connection_id, interval, minute):
                 taken.add(slot)

@@ -15,13 +15,13 @@ from patchbay.alerts.evaluator import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.keys import LANES, lane_of
 from patchbay.alerts.rule_store import START, RuleStore
 from patchbay.alerts.store import AlertStore
-from patchbay.alerts.watched_connections import WatchedConnection, WatchedConnections
 from patchbay.connections.connection_store import ConnectionStore
+from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
-from patchbay.connections.health_status import FAILING, HealthStatus
+from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
-from patchbay.connections.model import Connection, RequiredAction
+from patchbay.connections.model import Connection
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour, utc_now
@@ -56,13 +56,13 @@ def now() -> datetime:
 def evaluator(
     woken_for: list[Key] | None = None,
     alerts: AlertStore | None = None,
-    connections: WatchedConnections | None = None,
+    connections: ConnectionSummaries | None = None,
 ) -> Evaluator:
     table = Table("IntegrationsTable")
     return Evaluator(
         RuleStore(table),
         alerts or AlertStore(table),
-        connections or WatchedConnections(table),
+        connections or ConnectionSummaries(table),
         EventStore(Table("EventsTable"), 35),
         TenancyStore(table),
         (lambda _: None) if woken_for is None else woken_for.extend,
@@ -332,7 +332,7 @@ def test_health_and_the_index_of_failing_connections_agree_whoever_writes(
     path = f"{tenant.connectors}/connections/{connection['id']}"
 
     def failing() -> list[tuple[str, str]]:
-        found = WatchedConnections(table).failing(tenant.space_id)
+        found = ConnectionSummaries(table).failing(tenant.space_id)
         return [(one.status.value, one.lifecycle) for one in found]
 
     be(tenant, connection["id"], HealthStatus.ERROR, now)
@@ -408,16 +408,16 @@ def test_the_index_of_failing_connections_is_the_connections_whatever_befalls_th
         found = standing()
         fails = found.health.status in FAILING
         expected = [(found.health.status, found.status.value)] if fails else []
-        indexed = WatchedConnections(table).failing(tenant.space_id)
+        indexed = ConnectionSummaries(table).failing(tenant.space_id)
         assert [(one.status, one.lifecycle) for one in indexed] == expected
 
 
-class LaggingIndex(WatchedConnections):
+class LaggingIndex(ConnectionSummaries):
     """Whose index answers with what it held some time ago, where it is told so."""
 
-    held: list[WatchedConnection] | None = None
+    held: list[ConnectionStatus] | None = None
 
-    def failing(self, space_id: str) -> list[WatchedConnection]:
+    def failing(self, space_id: str) -> list[ConnectionStatus]:
         return super().failing(space_id) if self.held is None else self.held
 
 
@@ -431,7 +431,7 @@ def test_an_index_that_lags_behind_tells_no_outage_twice_and_ends_none(
     index = LaggingIndex(Table("IntegrationsTable"))
     minutes = iter(now + number * MINUTE for number in range(20))
 
-    def evaluated(held: list[WatchedConnection] | None, times: int = 1) -> list[str]:
+    def evaluated(held: list[ConnectionStatus] | None, times: int = 1) -> list[str]:
         index.held = held
         for _ in range(times):
             evaluator(connections=index).evaluate_space(tenant.space_id, next(minutes))

@@ -154,6 +154,8 @@ def put_connection(
         "name": name,
         "status": more.pop("lifecycle", "active"),
         "health": health,
+        "required_action": "none",
+        "monitor": {"enabled": False, "interval": "5m"},
         "created_at": to_text(now - timedelta(days=3)),
         "configurations": "{}",
         "by_owner_pk": connections_of_space_pk(tenant.space_id),

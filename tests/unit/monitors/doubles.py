@@ -14,7 +14,7 @@ from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.verdict import verdict
 from patchbay.connection_tests.recorder import FinishedTest
-from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, slot_pk
+from patchbay.connections.wheel import MonitorInterval, is_due, on_the_wheel, slot_pk
 from patchbay.monitors.reprobes import crash_report
 from patchbay.monitors.store import WheelPage
 from patchbay.monitors.sweep_queue import SweepMessage, SweepOrder
@@ -88,7 +88,7 @@ class FakePage:
 class World:
     """Connections with their intervals, and everything that is stored about their monitors."""
 
-    intervals: dict[str, str] = field(default_factory=dict)
+    intervals: dict[str, MonitorInterval] = field(default_factory=dict)
     history: dict[tuple[str, datetime], CheckReport] = field(default_factory=dict)
     dialed: Counter[tuple[str, datetime]] = field(default_factory=Counter)
     mark: datetime | None = None
@@ -147,7 +147,7 @@ class World:
 
     # ------------------------------------------------------------------ for the tests
 
-    def join(self, ids: Iterable[str], interval: str) -> None:
+    def join(self, ids: Iterable[str], interval: MonitorInterval) -> None:
         self.intervals |= dict.fromkeys(ids, interval)
 
     def delivery(self, size: int = 10) -> list[SweepMessage]:
@@ -185,7 +185,7 @@ class World:
                 yield place["monitor_slot_sk"]
 
 
-def every_interval(ids: Sequence[str]) -> dict[str, str]:
+def every_interval(ids: Sequence[str]) -> dict[str, MonitorInterval]:
     """Spreads the ids evenly over all intervals."""
-    names = sorted(MINUTES_OF)
+    names = sorted(MonitorInterval)
     return {one: names[number % len(names)] for number, one in enumerate(ids)}

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from patchbay.checks.report import CheckReport
+from patchbay.connections.wheel import MonitorInterval
 from patchbay.monitors.dispatcher import Dispatcher
 from patchbay.monitors.sweep_queue import SweepMessage
 from patchbay.monitors.sweeper import SMALL_SWEEP, Sweeper, SweepLimits, SweepResult
@@ -24,7 +25,7 @@ WHOLE = Sweep.of(Slot("1m", 0, 0, 1), NOON)
 
 def minutely(count: int) -> World:
     """This many connections, all of them due each minute."""
-    return World(intervals=dict.fromkeys(connection_ids(count), "1m"))
+    return World(intervals=dict.fromkeys(connection_ids(count), MonitorInterval.MINUTE))
 
 
 def sweep(
@@ -103,7 +104,7 @@ def test_a_connection_that_was_paused_or_moved_since_is_not_tested() -> None:
     gone, moved, *rest = here.intervals
     here.paused.add(gone)
     page = here.read_page(WHOLE, 10)
-    here.intervals[moved] = "24h"
+    here.intervals[moved] = MonitorInterval.DAY
     assert {test.connection_id for test in here.prepare(page, NOON).tests} == set(rest)
 
 
@@ -120,7 +121,7 @@ def test_a_page_whose_recording_ends_the_process_is_finished_by_the_next_deliver
 
 def test_an_outage_of_the_store_fails_one_message_and_no_other() -> None:
     here = minutely(20)
-    here.join(connection_ids(60)[40:], "5m")
+    here.join(connection_ids(60)[40:], MonitorInterval.FIVE_MINUTES)
     here.lost_records = 1
     phases = [Sweep.of(Slot("5m", phase, 0, 1), NOON + phase * MINUTE) for phase in range(5)]
     messages = [SweepMessage(str(n), one, 1) for n, one in enumerate([WHOLE, *phases])]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from patchbay.connections.wheel import MINUTES_OF, PLACES, minute_number, slot_pk
+from patchbay.connections.wheel import PLACES, MonitorInterval, minute_number, slot_pk
 from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import AFTER_ALL
 
@@ -122,8 +122,8 @@ def due_minutes(watermark: datetime | None, scheduled: datetime) -> DueMinutes:
 def due_phases(minute: datetime) -> Iterator[tuple[str, int]]:
     """The intervals and phases that are due at this minute."""
     number = minute_number(minute)
-    for interval, minutes in MINUTES_OF.items():
-        yield interval, number % minutes
+    for interval in MonitorInterval:
+        yield interval, number % interval.minutes
 
 
 def lane_of(place: int, lanes: int) -> int:
