@@ -1,10 +1,10 @@
-"""CPU of one HTTP test beside prometheus-blackbox-exporter, on the same local nginx, in one run.
+"""CPU of one HTTP test beside prometheus-blackbox-exporter, against one local nginx, in one run.
 
 Both fetch the same page, each time over a fresh connection, over http and over https under a
 certificate authority of this run. CPU is user and system time: of this process for ours, of the
-exporter's process for theirs; nginx's is nobody's. Tests a second are by the clock, 32 at once:
-ours come from one CPU, the exporter takes all that there are, and who asks it shares them. Both are
-Debian packages.
+exporter's process for theirs; nginx's does not count. Tests a second are by the clock, 32 at once:
+ours run on one CPU; the exporter takes all CPUs, and shares them with its client. Both are Debian
+packages.
 """
 
 import asyncio

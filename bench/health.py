@@ -1,11 +1,11 @@
-"""What events and health cost, in request units counted from item sizes and calls.
+"""The cost of events and health, in request units computed from calls and item sizes.
 
     PYTHONPATH=functions:layers/patchbay:. .venv/bin/python -m bench.health
 
-DynamoDB's rules: a transaction writes at 2 units for each KB begun of each item; a query reads at 1
-unit for each 4 KB begun of all its items together, strongly consistent. Sizes are names and values,
-as DynamoDB measures them. The code under measurement is the store's own: it runs on moto, and what
-it sends and gets is measured on the way.
+DynamoDB's rules: a transaction costs 2 write units for each KB begun of each item. A strongly
+consistent query costs 1 read unit for each 4 KB begun of all its items together. Sizes include
+attribute names, as in DynamoDB. The real store runs on moto, and its requests and answers are
+measured on the way.
 """
 
 import os
@@ -30,7 +30,7 @@ from patchbay.platform.dynamodb import Put, Table, connect
 SPACE: Final = "0b8f8e0e-5b7e-4d0c-9a53-0f6f3f6f2d10"
 CONNECTION: Final = "con_01KHZ0000000000000000000AB"
 NOW: Final = datetime(2026, 2, 17, 1, 30, tzinfo=UTC)
-"""The worst moment: 23 hours of the first day are read one by one."""
+"""The most expensive moment: 23 hours of the first day are read one by one."""
 
 WRITE_UNITS_PER_EVENT: Final = 2.2
 READ_UNITS_30_DAYS: Final = 5
@@ -38,11 +38,11 @@ READ_UNITS_366_DAYS: Final = 40
 LATENCY_RATIO: Final = 1.1
 RUNS: Final = 201
 CALL_SECONDS: Final = 0.005
-"""What a call of DynamoDB takes: as long for few events as for many, whose counts are 3 KB more."""
+"""The time of a DynamoDB call, whether there are few events or many: their counts are 3 KB more."""
 
 
 class Meter:
-    """A DynamoDB client that measures what goes through it."""
+    """A DynamoDB client that measures its calls."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -90,7 +90,7 @@ def value_bytes(typed: Mapping[str, Any]) -> int:
 
 
 def write_units(store: EventStore, meter: Meter) -> float:
-    """For each event of a batch of 25 from one hour, with every field, into buckets in use."""
+    """Write units an event, of a batch of 25 of one hour with all fields, into existing buckets."""
     hour = NOW.replace(minute=0)
     for n in range(4):
         store.add(events_of_an_hour(25, hour, f"before-{n}"), NOW)
@@ -120,9 +120,9 @@ def events_of_an_hour(count: int, start: datetime, name: str) -> list[Event]:
 
 
 def seed(table_: Table, days: int, events: int, shards: int, shards_today: int) -> None:
-    """The buckets that so many events leave over so many days, with all types and all slots.
+    """Writes the buckets of so many events over so many days, with all types and all slots.
 
-    With more shards, the days are spread over them, and noted as such.
+    With more than one shard, the days are spread over them and have their notes.
     """
     start = window_start(NOW, days)
     periods = [Period.hour_of(start + timedelta(hours=n)) for n in range(23)]
@@ -152,20 +152,20 @@ def _seed_bucket(table_: Table, period: Period, events: int, shard: int) -> None
     for note in writes[1:]:
         table_.write(note)
     if shard and not writes[1:]:
-        # Of the first day only hours are seeded: its note comes with the day's own bucket.
+        # Only hours of the first day are written, and the note belongs to the day's own bucket.
         note_key = spread_day_key(SPACE, Period.day_of(period.start), shard)
         table_.write(Put({**note_key._asdict(), "expires_at": 1_900_000_000}))
 
 
 def read_units(store: EventStore, meter: Meter, days: int) -> tuple[int, int]:
-    """Read units and queries of one summary."""
+    """The read units and queries of one summary."""
     meter.reset()
     summarize(store.buckets_since(SPACE, window_start(NOW, days)), days, SPACE)
     return meter.read_units, meter.queries
 
 
 class Replayed:
-    """A client that answers queries from memory, at once, so that what is timed is our own code."""
+    """A client that answers queries from memory, so that only our own code is timed."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -180,8 +180,8 @@ class Replayed:
 
 
 def latencies(small: EventStore, large: EventStore) -> tuple[float, float]:
-    """Of the 30-day summary, medians in seconds, without DynamoDB; run by turns, since the machine
-    may be busy with more."""
+    """The median times of the 30-day summary in seconds, without DynamoDB. Runs alternate, since
+    the machine may be busy."""
 
     def once(store: EventStore) -> float:
         begun = time.perf_counter()
@@ -229,7 +229,7 @@ def _rows() -> list[Row]:
     ]
     replayed: Any = Replayed(client)
     timed: list[EventStore] = []
-    # Of a busy space today is spread over all shards in any case; it is not over.
+    # Today is not over: a busy space has it on all shards in any case.
     for label, days, count, shards, shards_today, budget in (
         ("30 days, 10³ events", 30, 10**3, 1, 1, READ_UNITS_30_DAYS),
         ("30 days, 10⁶ events", 30, 10**6, 1, 1, READ_UNITS_30_DAYS),
@@ -249,7 +249,7 @@ def _rows() -> list[Row]:
         found.append(Row(f"summary, {label}", units, "RRU", budget))
         found.append(Row(f"summary, {label}: queries", queries, "queries", 2))
         if label == "30 days, 10⁶ events":
-            # The space is two reads more.
+            # Reading the space takes two more units.
             price = prices.units(read=million * (units + 2)) + prices.requests(million)
             found.append(Row(f"cost: a million requests of the summary, {label}", price, "$"))
         timed.append(EventStore(Table(seeded.name, replayed), 35))
@@ -269,7 +269,7 @@ def _rows() -> list[Row]:
 
 
 def _fold(table_: Table) -> None:
-    """Both steps, the second when readers are through; the day of now is not over and stays."""
+    """Runs both steps, the second when readers are done. Today is not over and is not folded."""
     for minutes in (0, 15, 30):
         now = NOW + timedelta(minutes=minutes)
         CountFolder(table_, _at(now)).run(timedelta(days=1))

@@ -85,7 +85,7 @@ def read_release(port: int) -> Release:
 
 
 def prepare(release: Release) -> Plan:
-    """What a test does before it dials, but for reading the table and opening the secrets."""
+    """What a test does before it dials, except reading the table and opening the secrets."""
     recipe = recipe_of(release)
     recipe.binding(release.id, VARIABLES)
     return recipe.plan(VARIABLES, SECRETS)

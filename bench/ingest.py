@@ -1,8 +1,8 @@
-"""How many events one function takes in: batches of 25 of one space, one after the other.
+"""How many events one function stores: batches of 25 of one space, one after the other.
 
-Botocore is real; what answers is the stand-in of the bench of monitors, with 5 ms for each call. A
-space's events are written by several functions at once, up to the 1,000 write units a second that
-DynamoDB gives each partition: eight shards share the counts.
+Botocore is real. The stand-in of the monitors' bench answers, after 5 ms for each call. In AWS,
+several functions write the events of a space at once, up to the 1,000 write units a second of a
+partition.
 """
 
 import os

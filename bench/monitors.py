@@ -27,8 +27,8 @@ from bench import prices
 from bench.health import item_bytes
 from bench.report import Row, table
 from patchbay.checks.roles import Role
-from patchbay.connections.model import Monitor, MonitorInterval, NewConnection, NewEndpoint
-from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, place_of
+from patchbay.connections.model import Monitor, NewConnection, NewEndpoint
+from patchbay.connections.wheel import MonitorInterval, is_due, on_the_wheel, place_of
 from patchbay.deployment import Deployment, MonitorDeployment
 from patchbay.monitors.sweep_queue import SweepMessage
 from patchbay.monitors.wheel import MAX_LANES, Slot, Sweep, lane_of
@@ -148,8 +148,8 @@ class StandIn:
         name = _name(asked["TableName"], item)
         self._items[name] = item
         if "monitor_slot_pk" in item:
-            members = self._index.setdefault(item["monitor_slot_pk"]["S"], {})
-            members[item["monitor_slot_sk"]["S"]] = name
+            entries = self._index.setdefault(item["monitor_slot_pk"]["S"], {})
+            entries[item["monitor_slot_sk"]["S"]] = name
         return {}
 
     def _updateitem(self, asked: Any) -> Any:
@@ -264,11 +264,11 @@ def seed(deployment: Deployment, port: int) -> None:
 
 
 def occupy(deployment: Deployment, minute: datetime) -> None:
-    """Adds a member to every slot of a minute: 320 of them."""
+    """Adds a connection to every slot of a minute: 320 of them."""
     taken: set[tuple[str, int]] = set()
-    while len(taken) < len(MINUTES_OF) * MAX_LANES:
+    while len(taken) < len(MonitorInterval) * MAX_LANES:
         connection_id = new_id("con", minute)
-        for interval in MINUTES_OF:
+        for interval in MonitorInterval:
             slot = (interval, lane_of(place_of(connection_id), MAX_LANES))
             if slot not in taken and is_due(connection_id, interval, minute):
                 taken.add(slot)
@@ -308,7 +308,7 @@ def measure(port: int) -> tuple[list[Row], Counter[str]]:
     return [
         Row("a slot of 1,000 connections, 1 s each", min(times), "s", SLOT_BUDGET_SECONDS),
         Row("tests in flight", in_flight, "", IN_FLIGHT_BUDGET, more_is_better=True),
-        Row("of which CPU of the runner, per test", cpu / CONNECTIONS * 1000, "ms"),
+        Row("of which CPU, per test", cpu / CONNECTIONS * 1000, "ms"),
         Row("dispatch of 320 slots", dispatched, "s", DISPATCH_BUDGET_SECONDS),
         Row("a test of a monitor, 50 of a space at once", written, "WRU"),
         Row("a test of a monitor: reads", read, "RRU"),

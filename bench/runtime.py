@@ -86,7 +86,8 @@ def functions() -> list[Function]:
             ),
         )
         for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::Serverless::Function"
+        # A loop is a list; none makes functions.
+        if isinstance(resource, dict) and resource["Type"] == "AWS::Serverless::Function"
     ]
 
 

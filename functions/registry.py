@@ -1,4 +1,4 @@
-"""Integrations, their releases and the catalogue."""
+"""Integrations, their releases, and the catalog."""
 
 from typing import Any
 

@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
 from local.client import Answer, Client
 from local.cloud import READY
+from local.emulator import REGION
 from local.paths import PACKAGE_PATH, ROOT, StateDir
 
 START_SECONDS = 300
@@ -41,6 +45,17 @@ class Stack:
     def client(self) -> Client:
         """A client with the admin key."""
         return Client(self.api_url, self.api_key)
+
+    def aws(self, service: Any) -> Any:
+        """A boto3 client of the emulator, with the operator's credentials."""
+        return boto3.client(
+            service,
+            endpoint_url=self.aws_endpoint_url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(proxies={}, read_timeout=90),
+        )
 
 
 PATIENT_MS = 10_000

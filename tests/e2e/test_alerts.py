@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from local.provider import provider
 from patchbay.platform.clock import to_text
@@ -33,14 +31,7 @@ def receiver() -> Iterator[Receiver]:
 
 def evaluate(stack: Stack, at: datetime) -> None:
     """Invokes the deployed function as the schedule of that minute would."""
-    client = boto3.client(
-        "lambda",
-        endpoint_url=stack.aws_endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(proxies={}, read_timeout=90),
-    )
+    client = stack.aws("lambda")
     names = [f["FunctionName"] for f in client.list_functions()["Functions"]]
     [name] = [name for name in names if "EvaluateAlerts" in name]
     answer = client.invoke(FunctionName=name, Payload=json.dumps({"time": to_text(at)}))

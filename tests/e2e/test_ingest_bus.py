@@ -6,11 +6,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from local.emulator import REGION
 from tests.e2e.harness import Stack, Tenant
 from tests.simulator.__main__ import simulate
 
@@ -20,18 +17,7 @@ SECONDS = 240
 @pytest.fixture(scope="module")
 def aws(stack: Stack) -> Callable[[str], Any]:
     """Clients of the local cloud, with the operator's credentials."""
-
-    def client(service: Any) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=stack.aws_endpoint_url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(proxies={}),
-        )
-
-    return client
+    return stack.aws
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,7 +16,9 @@ import pytest
 from local import catalog
 from local.client import Client
 from local.paths import StateDir
+from local.sam import STACK_NAME
 from tests.e2e.harness import STOP_SECONDS, LocalCloud, Stack, processes_of, spawn
+from tests.integration.cloudformation import read_template
 
 FreePort = Callable[[], int]
 
@@ -99,6 +102,32 @@ def test_a_taken_port_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
 
 def test_the_stack_file_is_for_its_owner_alone(stack: Stack) -> None:
     assert stack.stack_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_loops_of_the_template_make_the_resources_that_the_tests_read(stack: Stack) -> None:
+    # Given the resources as CloudFormation expands them, and as the tests of the template do
+    template = stack.aws("cloudformation").get_template(
+        StackName=STACK_NAME, TemplateStage="Processed"
+    )
+    deployed = template["TemplateBody"]["Resources"]
+    read = read_template()["Resources"]
+    looped = {"AWS::CloudWatch::Alarm", "AWS::Logs::LogGroup", "AWS::SQS::Queue"}
+
+    def counted(resources: dict[str, Any]) -> dict[str, str]:
+        return {name: r["Type"] for name, r in resources.items() if r["Type"] in looped}
+
+    # Then they are the same
+    assert counted(deployed) == counted(read)
+    # And an alarm watches what it is named after
+    watched = {
+        name: resource["Properties"]["Dimensions"]
+        for name, resource in deployed.items()
+        if name.endswith("ErrorsAlarm") and name != "ServerErrorsAlarm"
+    }
+    assert watched == {
+        name: [{"Name": "FunctionName", "Value": {"Ref": name.replace("ErrorsAlarm", "Function")}}]
+        for name in watched
+    }
 
 
 def test_every_entry_of_the_catalogue_is_published(client: Client) -> None:

@@ -6,11 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from local.emulator import REGION
 from local.provider import provider
 from local.sam import STACK_NAME
 from tests.e2e.harness import Stack, Tenant
@@ -39,7 +36,7 @@ class Schedule:
 
     def fire(self, minute: datetime) -> None:
         event = json.dumps({"time": minute.isoformat()})
-        answer = self._client("lambda").invoke(FunctionName=self._function, Payload=event)
+        answer = self._stack.aws("lambda").invoke(FunctionName=self._function, Payload=event)
         assert "FunctionError" not in answer, answer["Payload"].read()
 
     def run_ahead(self, minute: datetime) -> None:
@@ -53,26 +50,16 @@ class Schedule:
 
     def _waiting(self) -> int:
         states = [f"ApproximateNumberOfMessages{state}" for state in ("", "Delayed", "NotVisible")]
-        answer = self._client("sqs").get_queue_attributes(
+        answer = self._stack.aws("sqs").get_queue_attributes(
             QueueUrl=self._queue, AttributeNames=states
         )
         return sum(int(answer["Attributes"][state]) for state in states)
 
     def _physical(self, name: str) -> str:
-        resource = self._client("cloudformation").describe_stack_resource(
+        resource = self._stack.aws("cloudformation").describe_stack_resource(
             StackName=STACK_NAME, LogicalResourceId=name
         )
         return str(resource["StackResourceDetail"]["PhysicalResourceId"])
-
-    def _client(self, service: Any) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self._stack.aws_endpoint_url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(proxies={}, read_timeout=90),
-        )
 
 
 def monitored(tenant: Tenant, port: int) -> str:

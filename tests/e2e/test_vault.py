@@ -4,9 +4,7 @@ them, with the permissions that the template gives them."""
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from local.emulator import REGION
 from local.provider import Provider, provider
@@ -24,21 +22,11 @@ class Account:
     """The emulator's account, past the API: what an intruder in it could write."""
 
     def __init__(self, stack: Stack) -> None:
-        self._url = stack.aws_endpoint_url
+        self.client = stack.aws
         [found] = self.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
         outputs = {o["OutputKey"]: o["OutputValue"] for o in found["Outputs"]}
         self._table = outputs["IntegrationsTableName"]
         self._dynamodb = self.client("dynamodb")
-
-    def client(self, service: Any) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self._url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(proxies={}),
-        )
 
     def read(self, tenant: Tenant, sk: str) -> dict[str, Any]:
         key = {"pk": {"S": f"ORG#{tenant.organization_id}"}, "sk": {"S": sk}}

@@ -1,4 +1,4 @@
-"""The steps that tests of alerts begin with: a rule, events, evaluations and deliveries."""
+"""The steps that tests of alerts share: rules, events, evaluations, and deliveries."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ RATE = {
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda gives a handler."""
+    """The context that Lambda passes to a handler."""
 
     seconds: float = 50
 
@@ -35,7 +35,7 @@ class Context:
 
 
 def rule(**changes: Any) -> dict[str, Any]:
-    """The body of a rule on the success rate of the space."""
+    """The body of a rule for the success rate of the space."""
     return {"name": "Success rate", "condition": RATE, **changes}
 
 
@@ -59,7 +59,7 @@ def report(
     connection_id: str | None = None,
     platform_fault: bool = False,
 ) -> None:
-    """Events of the tenant's space, as its product reported them."""
+    """Stores events of the tenant's space, as its product would send them."""
     events = [
         Event(
             id=new_id("evt", at),
@@ -77,18 +77,18 @@ def report(
 
 
 def evaluate(now: datetime, seconds: float = 50) -> dict[str, Any]:
-    """The scheduled function at this minute."""
+    """Runs the scheduled evaluation at this minute."""
     event = sample_event("evaluate_alerts") | {"time": to_text(now)}
     return evaluate_alerts.handler(event, Context(seconds))
 
 
 def deliver(seconds: float = 50) -> dict[str, Any]:
-    """The sender's scheduled run."""
+    """Runs the notifier as scheduled."""
     return deliver_notifications.handler(sample_event("evaluate_alerts"), Context(seconds))
 
 
 def queued() -> list[dict[str, Any]]:
-    """The queue's messages, as Lambda's event source gives them."""
+    """The messages of the queue, as Lambda's event source passes them."""
     sqs = client("sqs")
     url = sqs.get_queue_url(QueueName="notifications")["QueueUrl"]
     received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
@@ -104,14 +104,14 @@ def alerts(tenant: Tenant, query: str = "") -> list[dict[str, Any]]:
 
 
 def deliveries(tenant: Tenant, alert_id: str) -> list[dict[str, Any]]:
-    """Of an alert, oldest first."""
+    """The deliveries of an alert, oldest first."""
     path = f"/spaces/{tenant.space_slug}/alerts/{alert_id}/deliveries"
     items: list[dict[str, Any]] = tenant.client.get(path).json["items"]
     return items[::-1]
 
 
 def make_due(later: timedelta) -> None:
-    """All of the outbox becomes due as if so much time had passed."""
+    """Makes all of the outbox due, as if so much time had passed."""
     from patchbay.alerts.keys import LANES
     from patchbay.platform.clock import from_text, to_sortable
     from patchbay.platform.dynamodb import Key, Update

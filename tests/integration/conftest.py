@@ -4,12 +4,10 @@ import io
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_socket
-import yaml
 from moto import mock_aws
 
 from patchbay.platform import aws as services
@@ -23,29 +21,10 @@ from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.account import REGION, made_once
 from tests.integration.api import ENVIRONMENTS, Client, Environment, start_cold
+from tests.integration.cloudformation import read_template
 from tests.integration.moto_as_dynamodb import make_exact
 
 TENANT_PERMISSIONS = [Permission.READ, Permission.MANAGE, Permission.WRITE_EVENTS]
-TEMPLATE = Path(__file__).parents[2] / "template.yaml"
-
-
-class _TemplateLoader(yaml.SafeLoader):
-    """Reads CloudFormation: `!Ref Name` becomes `{"!Ref": "Name"}`."""
-
-
-def _tagged(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
-    value: Any = None
-    match node:
-        case yaml.ScalarNode():
-            value = loader.construct_scalar(node)
-        case yaml.SequenceNode():
-            value = loader.construct_sequence(node, deep=True)
-        case yaml.MappingNode():
-            value = loader.construct_mapping(node, deep=True)
-    return {f"!{tag}": value}
-
-
-_TemplateLoader.add_multi_constructor("!", _tagged)
 
 
 @pytest.fixture(autouse=True)
@@ -61,8 +40,7 @@ def _no_network(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="session")
 def template() -> dict[str, Any]:
     """template.yaml as plain data."""
-    loaded: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _TemplateLoader)  # noqa: S506 - a SafeLoader
-    return loaded
+    return read_template()
 
 
 @pytest.fixture

@@ -6,16 +6,29 @@ something that belongs to somebody, the request names what the test has.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from local.openapi import DOCUMENT
+from tests.integration.conftest import Tenant
 
 _DOCUMENT: dict[str, Any] = json.loads(DOCUMENT.read_text())
 _NEW = frozenset({"slug", "version"})
 """Members of a body that name what is made."""
+_ALIASES = {
+    "tenantId": "{organization_id}",
+    "confirm": "{organization_id}",
+    "space": "{slug}",
+    "integration": "{publisher}/{integration_slug}",
+    "integrationKey": "{publisher}.{integration_slug}",
+    "secretRef": "patchbay://{source_id}",
+    "connectionId": "{connection_id}",
+}
+"""Other names of the same things."""
 _ID = re.compile(r"[a-z]{3}_[0-9A-Z]{26}")
+_NUMBERS = count(1)
 NEVER_MADE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
@@ -92,22 +105,15 @@ class Names:
     @classmethod
     def of(cls, names: Mapping[str, str]) -> "Names":
         """With the other names that the same things have."""
-        integration = names["publisher"], names["integration_slug"]
-        return cls(
-            {
-                **names,
-                "tenantId": names["organization_id"],
-                "confirm": names["organization_id"],
-                "space": names["slug"],
-                "integration": "/".join(integration),
-                "integrationKey": ".".join(integration),
-                "secretRef": f"patchbay://{names['source_id']}",
-                "connectionId": names["connection_id"],
-            }
-        )
+        aliases = {
+            alias: form.format(**names)
+            for alias, form in _ALIASES.items()
+            if names.keys() >= set(_named_in(form))
+        }
+        return cls({**names, **aliases})
 
     def and_(self, names: Mapping[str, str]) -> "Names":
-        return replace(self, names={**self.names, **names})
+        return Names.of({**self.names, **names})
 
     def path(self, route: Route) -> str:
         """The route's path, with the query parameters that it can't do without."""
@@ -127,6 +133,13 @@ class Names:
             return None
         content = route.operation["requestBody"]["content"]["application/json"]
         body: dict[str, Any] = self._filled(content["example"], content["schema"])
+        return body
+
+    def fresh_body(self, route: Route) -> dict[str, Any] | None:
+        """The same; a slug in it is one that nothing has."""
+        body = self.body(route)
+        if body and "slug" in body:
+            body["slug"] += f"-{next(_NUMBERS)}"
         return body
 
     def _filled(self, value: Any, schema: dict[str, Any]) -> Any:
@@ -163,6 +176,45 @@ class Names:
                 "through": "7",
             }
         )
+
+
+def names_of(tenant: Tenant, integration: str) -> Names:
+    """What every tenant has, and the key of an integration that it may use."""
+    publisher, _, slug = integration.partition("/")
+    return Names.of(
+        {
+            "organization_id": tenant.organization_id,
+            "slug": tenant.space_slug,
+            "workspaceId": tenant.space_id,
+            "publisher": publisher,
+            "integration_slug": slug,
+            "version": "1.0.0",
+        }
+    )
+
+
+def with_what_it_needs(names: Names, route: Route, call: Callable[[Route, Names], Any]) -> Names:
+    """Creates whatever a route names and `names` lacks, by the creates of the document.
+
+    `call` makes a request and returns the JSON of its answer.
+    """
+    body = names.body(route) or {}
+    wanted = [
+        *route.parameters,
+        *(one for name in body for one in _named_in(_ALIASES.get(name, f"{{{name}}}"))),
+    ]
+    for create in ROUTES:
+        if create.gives is None:
+            continue
+        parameter, member = create.gives
+        if parameter in wanted and parameter not in names.names and parameter not in _NEW:
+            names = with_what_it_needs(names, create, call)
+            names = names.and_({parameter: str(call(create, names)[member])})
+    return names
+
+
+def _named_in(form: str) -> list[str]:
+    return re.findall(r"{(\w+)}", form)
 
 
 def _variants(schema: dict[str, Any], value: Any) -> list[dict[str, Any]]:

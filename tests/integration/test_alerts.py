@@ -34,7 +34,7 @@ def test_the_sample_event_lists_alerts(deployed: object) -> None:
     assert answer["statusCode"] in (401, 404)
 
 
-def test_a_rule_is_made_read_listed_changed_and_deleted(tenant: Tenant) -> None:
+def test_a_rule_is_created_read_listed_changed_and_deleted(tenant: Tenant) -> None:
     made = tenant.client.post(RULES, rule(severity="critical"))
     assert made.status == 201
     expected = {
@@ -64,7 +64,7 @@ def test_a_rule_is_made_read_listed_changed_and_deleted(tenant: Tenant) -> None:
     assert {**read.json, "secrets": {}} == made.json
     assert read.headers["etag"] == made.headers["etag"]
     assert tenant.client.get(RULES).json == {"items": [read.json], "next_cursor": None}
-    # A merge patch reaches into the condition; what is left out stays
+    # A merge patch changes fields of the condition; absent fields stay
     changed = tenant.client.patch(
         path,
         {"name": "Rate", "condition": {"threshold": 99.5}, "severity": None},
@@ -137,16 +137,16 @@ def test_a_rule_is_made_read_listed_changed_and_deleted(tenant: Tenant) -> None:
         ({"channels": [{"kind": "eventbridge"}] * 6}, ["/channels"]),
     ],
 )
-def test_a_wrong_rule_is_refused_with_a_pointer(
+def test_an_invalid_rule_is_refused_with_a_pointer(
     tenant: Tenant, change: dict[str, Any], pointers: list[str]
 ) -> None:
     answer = tenant.client.post(RULES, rule(**change))
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
     assert answer.pointers == pointers
-    # The same rule is not tried on the past either
+    # A backtest refuses the same rule
     tried = tenant.client.post(f"{RULES}/backtest", {"rule": rule(**change)})
     assert tried.pointers == [f"/rule{pointer}" for pointer in pointers]
-    # Nor can a good one be changed to it
+    # A valid rule cannot be changed to it
     good = create_rule(tenant)
     if change != {"condition": {}}:
         patched = tenant.client.patch(f"{RULES}/{good['id']}", change)
@@ -170,13 +170,13 @@ def test_a_webhooks_secret_is_shown_once_and_nowhere_else(tenant: Tenant, log: A
     secret = made["secrets"][hook["id"]]
     assert secret.startswith("whsec_")
     path = f"{RULES}/{made['id']}"
-    # When it is read, listed or changed otherwise
+    # When it is read, listed, or changed in other fields
     renamed = tenant.client.patch(path, {"name": "Other"})
     for answer in (tenant.client.get(path), tenant.client.get(RULES), renamed):
         assert "whsec_" not in answer.text
     assert renamed.json["channels"] == [hook, bus]
     assert renamed.json["secrets"] == {}
-    # Then it is nowhere in the table or the log either
+    # Then the table and the log do not have it either
     table = Table("IntegrationsTable")
     stored = [
         *table.query_all(f"SPACE#{tenant.space_id}"),
@@ -195,7 +195,7 @@ def test_a_new_url_gets_a_new_secret_and_a_kept_channel_keeps_its_own(tenant: Te
     assert [c["id"] for c in moved.json["channels"]] == [one["id"], two["id"]]
     assert set(moved.json["secrets"]) == {two["id"]}
     assert moved.json["secrets"][two["id"]] != made["secrets"][two["id"]]
-    # A channel without an id is a new one; the dropped ones' secrets are gone
+    # A channel without an id is new; secrets of removed channels are deleted
     replaced = tenant.client.patch(path, {"channels": [webhook(HOOK)]}).json
     assert replaced["channels"][0]["id"] not in (one["id"], two["id"])
     sealed = Table("IntegrationsTable").query(f"ORG#{tenant.organization_id}", prefix="SECRET#chn_")
@@ -205,7 +205,7 @@ def test_a_new_url_gets_a_new_secret_and_a_kept_channel_keeps_its_own(tenant: Te
     assert left.items == []
 
 
-def test_a_create_that_is_sent_again_tells_the_same_secret(tenant: Tenant) -> None:
+def test_a_repeated_create_returns_the_same_secret(tenant: Tenant) -> None:
     body = rule(channels=[webhook(HOOK)])
     first = tenant.client.post(RULES, body, idempotency_key="k")
     again = tenant.client.post(RULES, body, idempotency_key="k")
@@ -213,10 +213,10 @@ def test_a_create_that_is_sent_again_tells_the_same_secret(tenant: Tenant) -> No
     assert len(tenant.client.get(RULES).json["items"]) == 1
 
 
-def test_no_webhooks_secret_is_sealed_under_a_key_that_has_just_been_rotated_away(
+def test_no_webhook_secret_is_sealed_under_a_key_that_was_just_rotated(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a rotation of the data key that comes after the first seal of each request
+    # Given a rotation of the data key after the first seal of each request
     sealed = Vault.sealed
 
     def rotating() -> None:
@@ -229,7 +229,7 @@ def test_no_webhooks_secret_is_sealed_under_a_key_that_has_just_been_rotated_awa
 
         monkeypatch.setattr(Vault, "sealed", and_then_rotated)
 
-    # When a rule of two webhooks is made, one is replaced, and the other's secret rotated
+    # When a rule with two webhooks is created, one is replaced, and the other's secret is rotated
     rotating()
     made = create_rule(tenant, channels=[webhook(HOOK), webhook(HOOK)])
     [kept, _] = made["channels"]
@@ -241,7 +241,7 @@ def test_no_webhooks_secret_is_sealed_under_a_key_that_has_just_been_rotated_awa
     assert data_keys_of_webhooks(tenant) == [2, 3]
     rotating()
     assert tenant.client.post(f"{path}/channels/{kept['id']}/rotate-secret", None).status == 200
-    # Then each is sealed under the key that is current after its rotation
+    # Then each is sealed under the key that is current after the rotation
     assert data_keys_of_webhooks(tenant) == [3, 4]
 
 
@@ -263,7 +263,7 @@ def test_a_secret_is_rotated_once_for_a_repeated_request(tenant: Tenant) -> None
     assert tenant.client.post(other, {}).code == "CHANNEL_NOT_FOUND"
 
 
-def test_a_space_has_a_limit_of_rules_and_is_kept_while_it_has_one(
+def test_a_space_has_a_limit_of_rules_and_cannot_be_deleted_while_it_has_one(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("patchbay.alerts.rule_store.MAX_RULES", 2)
@@ -279,7 +279,7 @@ def test_a_space_has_a_limit_of_rules_and_is_kept_while_it_has_one(
 
 
 def test_an_alert_is_listed_filtered_and_acknowledged_once(tenant: Tenant) -> None:
-    # Given an alert that fires, and one that is pending
+    # Given a firing alert and a pending one
     now = utc_now()
     create_rule(tenant)
     create_rule(tenant, name="Later", for_seconds=3600)
@@ -301,12 +301,12 @@ def test_an_alert_is_listed_filtered_and_acknowledged_once(tenant: Tenant) -> No
     assert tenant.client.get(path).json == first.json
     assert alerts(tenant, "?state=acknowledged") == [first.json]
     assert alerts(tenant, "?state=resolved") == []
-    # Then one that does not fire can't be
+    # Then a pending one cannot be acknowledged
     other = f"/spaces/acme/alerts/{pending['id']}/acknowledge"
     assert tenant.client.call("POST", other, None).status == 409
 
 
-def test_an_acknowledged_alert_sends_no_reminders_but_its_end(tenant: Tenant) -> None:
+def test_an_acknowledged_alert_sends_no_reminders_but_a_recovery(tenant: Tenant) -> None:
     now = floor_to_hour(utc_now())
     create_rule(tenant, reminder_seconds=300, channels=[{"kind": "eventbridge"}])
     report(tenant, EventStatus.ERROR, now)
@@ -320,14 +320,14 @@ def test_an_acknowledged_alert_sends_no_reminders_but_its_end(tenant: Tenant) ->
     report(tenant, EventStatus.SUCCESS, now + timedelta(minutes=30), number=99)
     report(tenant, EventStatus.SUCCESS, now + timedelta(minutes=30), number=99)
     evaluate(now + timedelta(minutes=31))
-    told = [one["notice"] for one in deliveries(tenant, alert["id"])]
-    assert told == ["firing", "reminder", "reminder", "resolved"]
+    sent = [one["notice"] for one in deliveries(tenant, alert["id"])]
+    assert sent == ["firing", "reminder", "reminder", "resolved"]
     [ended] = alerts(tenant)
     assert (ended["state"], ended["resolution"]) == ("resolved", "recovered")
     assert ended["acknowledged_at"] is not None
 
 
-def test_what_is_another_tenants_is_not_there(tenant: Tenant, stranger: Tenant) -> None:
+def test_the_alerts_of_another_tenant_are_not_found(tenant: Tenant, stranger: Tenant) -> None:
     now = utc_now()
     made = create_rule(tenant, channels=[webhook(HOOK)])
     report(tenant, EventStatus.ERROR, now)
@@ -360,7 +360,7 @@ def test_what_is_another_tenants_is_not_there(tenant: Tenant, stranger: Tenant) 
             reader = tenant.client.with_key(_key_that_reads(tenant))
             assert reader.call(method, f"/spaces/acme/{path}", text).status == 403, path
         if made["id"] in path or alert["id"] in path:
-            # The ids of another space are nothing in one's own
+            # The ids of another space are not found in one's own
             own = stranger.client.call(method, f"/spaces/globex/{path}", text)
             assert own.status == 404, path
     assert tenant.client.get(f"{RULES}/{made['id']}").status == 200
@@ -373,8 +373,8 @@ def _key_that_reads(tenant: Tenant) -> str:
     return key
 
 
-def test_a_backtest_tells_when_a_rule_would_have_fired(tenant: Tenant) -> None:
-    # Given three days: a good one, one with two hours of errors, a good one
+def test_a_backtest_finds_when_a_rule_would_have_fired(tenant: Tenant) -> None:
+    # Given three days, the second with two hours of errors
     now = utc_now()
     end = floor_to_hour(now)
     for hours_ago in range(72, 0, -1):
@@ -384,15 +384,15 @@ def test_a_backtest_tells_when_a_rule_would_have_fired(tenant: Tenant) -> None:
     body = {"rule": rule(), "days": 2}
     answer = tenant.client.post(f"{RULES}/backtest", body)
     assert answer.status == 200, answer.text
-    told = answer.json
-    # Then the rule would have fired once, from the end of the first bad hour to that of a good one
-    [firing] = told["firings"]
+    result = answer.json
+    # Then the rule would have fired once, from the end of the first bad hour to that of a good hour
+    [firing] = result["firings"]
     stamp = "%Y-%m-%dT%H:%M:%SZ"
     assert firing["fired_at"] == (end - timedelta(hours=39)).strftime(stamp)
     assert firing["resolved_at"] == (end - timedelta(hours=37)).strftime(stamp)
-    assert told["resolution_seconds"] == 3600
-    assert told["subjects"] == 1
-    # And nothing of it was stored
+    assert result["resolution_seconds"] == 3600
+    assert result["subjects"] == 1
+    # And nothing was stored
     assert alerts(tenant) == []
     assert tenant.client.get(RULES).json["items"] == []
 
@@ -408,8 +408,8 @@ def test_a_backtest_of_connections_reads_single_events(tenant: Tenant) -> None:
     condition = {"kind": "connection_down", "connection_id": connection["id"]}
     for change in (condition, {"kind": "connection_down"}):
         body = {"rule": rule(condition=change), "days": 1}
-        told = tenant.client.post(f"{RULES}/backtest", body).json
-        [firing] = told["firings"]
+        result = tenant.client.post(f"{RULES}/backtest", body).json
+        [firing] = result["firings"]
         assert firing["subject"] == {"kind": "connection", "id": connection["id"]}
         stamp = "%Y-%m-%dT%H:%M:%SZ"
         assert firing["fired_at"] == (end - timedelta(hours=19)).strftime(stamp)

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from patchbay.checks.roles import Role
 from patchbay.connections.health_state import HealthObservation
-from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.model import (
     Connection,
     ConnectionPatch,
     EndpointPatch,
     NewConnection,
     NewEndpoint,
-    RequiredAction,
 )
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now

@@ -1,4 +1,4 @@
-"""Deliveries to real receivers: signed, at least once, one at a time, in order."""
+"""Deliveries to real receivers: signed, at least once, one at a time, and in order."""
 
 import asyncio
 import errno
@@ -56,7 +56,7 @@ def now() -> datetime:
 
 
 def fire(tenant: Tenant, now: datetime, *urls: str, **changes: Any) -> dict[str, Any]:
-    """A rule with these webhooks, whose alert has just fired."""
+    """Creates a rule with these webhooks and lets its alert fire."""
     made = create_rule(tenant, channels=[webhook(url) for url in urls], **changes)
     report(tenant, EventStatus.ERROR, now)
     evaluate(now)
@@ -74,7 +74,7 @@ def only_delivery(tenant: Tenant) -> dict[str, Any]:
     return delivery
 
 
-def test_the_sample_event_names_a_delivery_that_is_not_there(deployed: object) -> None:
+def test_the_sample_event_names_a_delivery_that_does_not_exist(deployed: object) -> None:
     answer = deliver_notifications.handler(sample_event("deliver_notifications"), None)
     assert answer == {"batchItemFailures": []}
 
@@ -91,18 +91,18 @@ NO_DELIVERIES = [
 ]
 
 
-def test_a_message_that_names_no_delivery_comes_back_alone_and_is_named_in_the_log(
+def test_a_message_without_a_delivery_is_returned_alone_and_logged(
     tenant: Tenant, receiver: Receiver, now: datetime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Given a message of an alert amid those that nobody of ours wrote
+    # Given a message of an alert among messages that are not ours
     fire(tenant, now, receiver.url)
     odd = [
         {"messageId": f"odd-{number}", "body": body} for number, body in enumerate(NO_DELIVERIES)
     ]
     caplog.clear()
-    # When they come in one batch
+    # When they are in one batch
     answer = deliver_notifications.handler({"Records": [*odd, *queued()]}, None)
-    # Then the alert is told, and each of the others comes back and is named
+    # Then the alert is delivered, and each of the others is returned and logged
     come_back = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
     assert sorted(come_back) == [record["messageId"] for record in odd]
     assert only_delivery(tenant)["status"] == "delivered"
@@ -115,9 +115,9 @@ def test_a_webhook_gets_a_message_that_the_library_verifies(
 ) -> None:
     made = fire(tenant, now, receiver.url, severity="critical")
     [secret] = made["secrets"].values()
-    # When the queue wakes the sender
+    # When the queue wakes the notifier
     assert deliver_notifications.handler({"Records": queued()}, None) == {"batchItemFailures": []}
-    # Then the message is genuine, and says what there is to know
+    # Then the message is genuine and complete
     [received] = receiver.requests
     message = received.verified(secret)
     assert message["type"] == "alert.firing"
@@ -142,7 +142,7 @@ def test_a_webhook_gets_a_message_that_the_library_verifies(
     assert received.headers["content-type"] == "application/json"
     with pytest.raises(WebhookVerificationError):
         received.verified("whsec_" + "A" * 44)
-    # And the list of deliveries tells of it
+    # And it is in the list of deliveries
     delivery = only_delivery(tenant)
     assert (delivery["status"], delivery["next_attempt_at"]) == ("delivered", None)
     assert delivery["notification_id"] == received.id
@@ -154,7 +154,7 @@ def test_a_webhook_gets_a_message_that_the_library_verifies(
     assert '"notifications_delivered":[1.0]' in capsys.readouterr().out.replace(" ", "")
 
 
-def test_the_schedule_delivers_what_the_queue_did_not_tell(
+def test_the_schedule_delivers_without_the_queue(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
     fire(tenant, now, receiver.url, receiver.url)
@@ -168,7 +168,7 @@ def test_the_schedule_delivers_what_the_queue_did_not_tell(
     assert json.loads(receiver.requests[-1].body)["data"]["resolution"] == "recovered"
 
 
-def test_while_a_secret_is_rotated_both_verify(
+def test_during_a_rotation_both_secrets_verify(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
     made = fire(tenant, now, receiver.url)
@@ -181,7 +181,7 @@ def test_while_a_secret_is_rotated_both_verify(
     assert len(received.headers["webhook-signature"].split(" ")) == 2
 
 
-def test_a_moved_webhook_is_signed_with_its_new_secret_only(
+def test_a_webhook_with_a_new_url_is_signed_with_its_new_secret_only(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
     made = fire(tenant, now, "https://old.example.com/hook")
@@ -195,7 +195,7 @@ def test_a_moved_webhook_is_signed_with_its_new_secret_only(
         received.verified(made["secrets"][channel["id"]])
 
 
-def test_a_failure_is_tried_again_with_the_same_bytes_until_it_arrives(
+def test_a_failed_delivery_is_repeated_with_the_same_bytes_until_it_arrives(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
     made = fire(tenant, now, receiver.url)
@@ -203,7 +203,7 @@ def test_a_failure_is_tried_again_with_the_same_bytes_until_it_arrives(
     deliver()
     delivery = only_delivery(tenant)
     assert (delivery["status"], delivery["attempts"][0]["status_code"]) == ("pending", 500)
-    # Not before its time
+    # Not before it is due
     deliver()
     assert len(receiver.requests) == 1
     make_due(timedelta(hours=1))
@@ -220,7 +220,7 @@ def test_a_failure_is_tried_again_with_the_same_bytes_until_it_arrives(
         request.verified(secret)
 
 
-def test_after_24_hours_it_is_given_up_and_can_be_sent_again(
+def test_a_delivery_is_given_up_after_24_hours_and_can_be_resent(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
     fire(tenant, now, receiver.url)
@@ -234,7 +234,7 @@ def test_after_24_hours_it_is_given_up_and_can_be_sent_again(
     assert only_delivery(tenant)["status"] == "failed"
     deliver()
     assert len(receiver.requests) == 2
-    # When it is sent again by hand
+    # When it is resent
     queued()
     receiver.answer = 200
     answer = tenant.client.call("POST", path, None)
@@ -245,7 +245,9 @@ def test_after_24_hours_it_is_given_up_and_can_be_sent_again(
     assert len({request.id for request in receiver.requests}) == 1
 
 
-def test_gone_is_gone(tenant: Tenant, receiver: Receiver, now: datetime) -> None:
+def test_after_410_there_is_no_other_attempt(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
     fire(tenant, now, receiver.url)
     receiver.answer = 410
     deliver()
@@ -253,7 +255,7 @@ def test_gone_is_gone(tenant: Tenant, receiver: Receiver, now: datetime) -> None
     assert (delivery["status"], delivery["attempts"][0]["error"]) == ("failed", "gone")
 
 
-def test_a_receiver_may_ask_for_time(tenant: Tenant, receiver: Receiver, now: datetime) -> None:
+def test_a_receiver_may_ask_to_wait(tenant: Tenant, receiver: Receiver, now: datetime) -> None:
     fire(tenant, now, receiver.url)
     receiver.answer, receiver.headers = 429, {"Retry-After": "7200"}
     deliver()
@@ -271,7 +273,7 @@ def test_a_receiver_may_ask_for_time(tenant: Tenant, receiver: Receiver, now: da
         (302, 302, "http_status"),
     ],
 )
-def test_a_hostile_receiver_holds_nobody_up_and_leads_nowhere(
+def test_a_hostile_receiver_delays_no_other_and_redirects_nowhere(
     tenant: Tenant,
     receiver: Receiver,
     now: datetime,
@@ -280,14 +282,14 @@ def test_a_hostile_receiver_holds_nobody_up_and_leads_nowhere(
     status_code: int | None,
     error: str,
 ) -> None:
-    # What hangs is waited for that long, and the neighbour has to be told in it.
+    # A receiver that hangs takes this long, and the other one must be notified in this time.
     monkeypatch.setattr(channel_sender, "ATTEMPT_SECONDS", 2.0)
     with receiving() as good:
         fire(tenant, now, receiver.url, good.url)
         receiver.answer = answer
         receiver.headers = {"Location": f"{good.url}/redirected"}
         deliver()
-        # The neighbour has its message, and nothing but it
+        # The other receiver has its message and nothing else
         assert [request.body[:1] for request in good.requests] == [b"{"]
     [alert] = alerts(tenant)
     became = {d["status"]: d["attempts"] for d in deliveries(tenant, alert["id"])}
@@ -296,7 +298,7 @@ def test_a_hostile_receiver_holds_nobody_up_and_leads_nowhere(
     assert (attempt["status_code"], attempt["error"]) == (status_code, error)
 
 
-def test_what_a_receiver_says_beyond_its_status_is_not_read(
+def test_only_the_status_of_a_response_is_read(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
     fire(tenant, now, receiver.url)
@@ -305,10 +307,10 @@ def test_what_a_receiver_says_beyond_its_status_is_not_read(
     assert only_delivery(tenant)["status"] == "delivered"
 
 
-def test_what_is_refused_later_is_not_dialled(
+def test_a_target_that_is_refused_later_is_not_dialed(
     tenant: Tenant, receiver: Receiver, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a webhook that was allowed when its rule was made
+    # Given a webhook that was allowed when its rule was created
     fire(tenant, now, receiver.url)
     monkeypatch.setenv("EGRESS_ALLOW", "")
     start_cold("deliver_notifications")
@@ -318,7 +320,7 @@ def test_what_is_refused_later_is_not_dialled(
 
 
 @pytest.mark.parametrize("host", ["api.example.com", "eu.connect.acme.com"])
-def test_our_own_api_is_no_receiver(
+def test_our_own_api_cannot_be_a_receiver(
     tenant: Tenant, now: datetime, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a rule that is older than the domain
@@ -329,7 +331,7 @@ def test_our_own_api_is_no_receiver(
     assert only_delivery(tenant)["attempts"][0]["error"] == "egress_blocked"
 
 
-def test_a_recovery_waits_for_the_alert_and_is_not_told_without_it(
+def test_a_recovery_waits_for_the_first_message_and_is_skipped_without_it(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
     # Given a receiver that was down when the alert fired, and when it ended
@@ -343,14 +345,14 @@ def test_a_recovery_waits_for_the_alert_and_is_not_told_without_it(
         assert len(never.requests) == 1
     [alert] = alerts(tenant)
     status = {(d["notice"], d["status"]) for d in deliveries(tenant, alert["id"])}
-    # Then who refused the alert for good is not told of its end
+    # Then the receiver that refused the alert for good gets no recovery
     assert status == {
         ("firing", "pending"),
         ("firing", "failed"),
         ("resolved", "pending"),
         ("resolved", "skipped"),
     }
-    # And who was down hears both, in order
+    # And the receiver that was down gets both, in order
     receiver.answer = 200
     for _ in range(2):
         make_due(timedelta(hours=1))
@@ -369,8 +371,8 @@ def test_reminders_of_an_alert_that_did_not_arrive_are_skipped(
     make_due(timedelta(hours=1))
     deliver()
     [alert] = alerts(tenant)
-    told = [(d["notice"], d["status"]) for d in deliveries(tenant, alert["id"])]
-    assert told == [("firing", "pending"), ("reminder", "skipped")]
+    sent = [(d["notice"], d["status"]) for d in deliveries(tenant, alert["id"])]
+    assert sent == [("firing", "pending"), ("reminder", "skipped")]
 
 
 def test_a_removed_channel_or_rule_gets_nothing(
@@ -383,7 +385,7 @@ def test_a_removed_channel_or_rule_gets_nothing(
     assert only_delivery(tenant)["attempts"][0]["error"] == "channel_removed"
 
 
-def test_of_many_senders_at_once_one_sends(
+def test_of_many_concurrent_notifiers_one_sends(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
     fire(tenant, now, *[receiver.url] * 5)
@@ -393,7 +395,7 @@ def test_of_many_senders_at_once_one_sends(
     assert {len(d["attempts"]) for d in deliveries(tenant, alerts(tenant)[0]["id"])} == {1}
 
 
-def test_a_sender_that_dies_after_sending_sends_again_under_the_same_id(
+def test_a_notifier_that_dies_after_sending_sends_again_under_the_same_id(
     tenant: Tenant, receiver: Receiver, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fire(tenant, now, receiver.url)
@@ -405,7 +407,7 @@ def test_a_sender_that_dies_after_sending_sends_again_under_the_same_id(
         broken.setattr(Outbox, "settle", die)
         records = queued()
         answer = deliver_notifications.handler({"Records": records}, None)
-        # The queue gives the message again, and the claim keeps others away meanwhile
+        # The queue delivers the message again, and the claim still keeps others away
         assert [f["itemIdentifier"] for f in answer["batchItemFailures"]] == [
             record["messageId"] for record in records
         ]
@@ -418,7 +420,7 @@ def test_a_sender_that_dies_after_sending_sends_again_under_the_same_id(
     assert len({request.id for request in receiver.requests}) == 1
 
 
-def test_a_settlement_whose_claim_has_run_out_does_not_overwrite_the_next(
+def test_an_expired_claim_does_not_overwrite_the_next_one(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
     fire(tenant, now, receiver.url)
@@ -440,7 +442,7 @@ def _outgoing(store: Outbox, key: Key) -> Any:
 def test_sns_and_the_bus_get_the_message(
     tenant: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a topic and a bus that each put what they get into a queue
+    # Given a topic and a bus that forward their messages to a queue
     sqs, sns, events = client("sqs"), client("sns"), client("events")
     url = sqs.create_queue(QueueName="seen")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
@@ -470,7 +472,7 @@ def test_sns_and_the_bus_get_the_message(
     assert by_bus["detail-type"] == by_topic["Subject"] == "alert.firing"
     assert by_bus["detail"] == json.loads(by_topic["Message"])
     assert by_bus["detail"]["data"]["notification_id"] == sent[0]["notification_id"]
-    # A topic that is allowed no more is not published to
+    # A topic that is no longer allowed gets no message
     recover(tenant, now)
     monkeypatch.setenv("ALERT_TOPIC_ARNS", "")
     start_cold("deliver_notifications")
@@ -480,10 +482,10 @@ def test_sns_and_the_bus_get_the_message(
     assert ended["eventbridge"]["status"] == "delivered"
 
 
-def test_a_fifo_topic_gets_each_notification_once_and_those_of_an_alert_in_order(
+def test_a_fifo_topic_gets_each_notification_of_an_alert_once_and_in_order(
     tenant: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a FIFO topic that puts what it gets into a FIFO queue
+    # Given a FIFO topic that forwards its messages to a FIFO queue
     sqs, sns = client("sqs"), client("sns")
     url = sqs.create_queue(QueueName="seen.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
@@ -498,7 +500,7 @@ def test_a_fifo_topic_gets_each_notification_once_and_those_of_an_alert_in_order
     deliver()
     recover(tenant, now)
     deliver()
-    # Then both messages are of one group, under the ids of their notifications
+    # Then both messages are in one group, under the ids of their notifications
     [alert] = alerts(tenant)
     sent = sorted(deliveries(tenant, alert["id"]), key=lambda delivery: delivery["notice"])
     assert [(d["notice"], d["status"]) for d in sent] == [
@@ -518,7 +520,7 @@ def test_a_fifo_topic_gets_each_notification_once_and_those_of_an_alert_in_order
     ]
 
 
-def test_many_receivers_that_hang_are_waited_for_side_by_side(
+def test_many_receivers_that_hang_are_waited_for_concurrently(
     tenant: Tenant, receiver: Receiver, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channel_sender, "ATTEMPT_SECONDS", 0.2)
@@ -532,7 +534,7 @@ def test_many_receivers_that_hang_are_waited_for_side_by_side(
     many = asyncio.Event()
 
     async def waiting(*arguments: Any) -> Any:
-        """None ends before there are more than ten."""
+        """Waits until there are more than ten."""
         nonlocal under_way
         under_way += 1
         if under_way > 10:
@@ -545,7 +547,7 @@ def test_many_receivers_that_hang_are_waited_for_side_by_side(
     assert many.is_set()
 
 
-def test_an_attempt_that_crashes_is_tried_again_and_stops_no_other(
+def test_an_attempt_that_crashes_is_repeated_and_stops_no_other(
     tenant: Tenant, receiver: Receiver, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with receiving() as gone:
@@ -583,7 +585,7 @@ def test_a_webhook_without_its_secret_is_given_up_like_any_other(
     assert receiver.requests == []
 
 
-def test_one_lane_that_does_not_end_leaves_the_others_their_turn(
+def test_a_lane_without_end_does_not_hold_up_the_others(
     deployed: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []

@@ -31,7 +31,7 @@ def test_the_sample_event_moves_the_watermark_and_sends_nothing(deployed: object
     assert deliver() == []
 
 
-def test_a_slot_with_members_is_sent_and_no_other(tenant: Tenant) -> None:
+def test_a_slot_with_connections_is_sent_and_no_other(tenant: Tenant) -> None:
     # Given three monitored connections, and others without a monitor
     made = list(monitored(tenant, 9, ["a", "b", "c"]).values())
     base = f"{tenant.connectors}/connections"
@@ -46,7 +46,7 @@ def test_a_slot_with_members_is_sent_and_no_other(tenant: Tenant) -> None:
     bodies = [json.loads(record["body"]) for record in deliver()]
     lanes = {lane_of(place_of(one["id"]), 4) for one in made}
     assert sorted(body["slot"] for body in bodies) == sorted(f"1m#0#{lane}" for lane in lanes)
-    found = [key.sk for s in store().occupied("1m", 0, 64) for key in members_of(s)]
+    found = [key.sk for s in store().occupied("1m", 0, 64) for key in connections_of(s)]
     assert sorted(found) == sorted(f"CON#{one['id']}" for one in made)
 
 
@@ -56,8 +56,8 @@ def monitored_again(tenant: Tenant, paths: list[str]) -> Iterator[dict[str, Any]
         yield create_connection(tenant, source, monitor={"enabled": True, "interval": "1m"})
 
 
-def members_of(slot: Slot) -> tuple[Key, ...]:
-    return store().members(Sweep.of(slot, this_minute()), 100).keys
+def connections_of(slot: Slot) -> tuple[Key, ...]:
+    return store().read_page(Sweep.of(slot, this_minute()), 100).keys
 
 
 def test_the_watermark_never_goes_back(integrations_table: Table) -> None:
@@ -74,7 +74,7 @@ def test_the_index_is_read_page_by_page_in_its_order(tenant: Tenant) -> None:
     rest: Sweep | None = Sweep.of(Slot("1m", 0, 0, 1), this_minute())
     seen: list[str] = []
     while rest:
-        page = store().members(rest, 3)
+        page = store().read_page(rest, 3)
         seen += [key.sk for key in page.keys]
         rest = page.rest
     assert sorted(seen) == sorted(f"CON#{one['id']}" for one in made.values())

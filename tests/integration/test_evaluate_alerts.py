@@ -1,4 +1,4 @@
-"""The evaluation of rules on the tables: under concurrency, lost replies and crashes."""
+"""The evaluation of rules on the tables, under concurrency, lost replies, and crashes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,13 +15,13 @@ from patchbay.alerts.evaluator import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.keys import LANES, lane_of
 from patchbay.alerts.rule_store import START, RuleStore
 from patchbay.alerts.store import AlertStore
-from patchbay.alerts.watched_connections import WatchedConnection, WatchedConnections
 from patchbay.connections.connection_store import ConnectionStore
+from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
-from patchbay.connections.health_status import FAILING, HealthStatus
+from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
-from patchbay.connections.model import Connection, RequiredAction
+from patchbay.connections.model import Connection
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour, utc_now
@@ -49,28 +49,28 @@ RULES = "/spaces/acme/alert-rules"
 
 @pytest.fixture
 def now() -> datetime:
-    """A quarter past, so that some minutes on it is still the same hour."""
+    """A quarter past the hour, so that the next minutes are in the same hour."""
     return floor_to_hour(utc_now()) - timedelta(minutes=45)
 
 
 def evaluator(
     woken_for: list[Key] | None = None,
     alerts: AlertStore | None = None,
-    connections: WatchedConnections | None = None,
+    connections: ConnectionSummaries | None = None,
 ) -> Evaluator:
     table = Table("IntegrationsTable")
     return Evaluator(
         RuleStore(table),
         alerts or AlertStore(table),
-        connections or WatchedConnections(table),
+        connections or ConnectionSummaries(table),
         EventStore(Table("EventsTable"), 35),
         TenancyStore(table),
         (lambda _: None) if woken_for is None else woken_for.extend,
     )
 
 
-def told(tenant: Tenant) -> list[tuple[str, str]]:
-    """What was put into the outbox, of all alerts from the oldest on: notice and notification."""
+def outbox_of(tenant: Tenant) -> list[tuple[str, str]]:
+    """The notice and notification id of each delivery in the outbox, the oldest alert first."""
     return [
         (delivery["notice"], delivery["notification_id"])
         for alert in reversed(alerts(tenant))
@@ -79,19 +79,19 @@ def told(tenant: Tenant) -> list[tuple[str, str]]:
 
 
 def notices(tenant: Tenant) -> list[str]:
-    return [notice for notice, _ in told(tenant)]
+    return [notice for notice, _ in outbox_of(tenant)]
 
 
 def states(tenant: Tenant) -> list[str]:
     return [alert["state"] for alert in alerts(tenant)]
 
 
-def test_the_sample_event_evaluates_nothing_where_there_are_no_rules(deployed: object) -> None:
+def test_the_sample_event_evaluates_nothing_without_rules(deployed: object) -> None:
     answer = evaluate_alerts.handler(sample_event("evaluate_alerts"), Context())
     assert answer["alert_spaces_evaluated"] == 0
 
 
-def test_an_outage_is_told_once_and_its_recovery_once(tenant: Tenant, now: datetime) -> None:
+def test_an_outage_and_its_recovery_are_each_notified_once(tenant: Tenant, now: datetime) -> None:
     # Given a rule that waits five minutes
     create_rule(tenant, channels=[BUS], for_seconds=300)
     evaluate(now)
@@ -106,20 +106,18 @@ def test_an_outage_is_told_once_and_its_recovery_once(tenant: Tenant, now: datet
     assert states(tenant) == ["firing"]
     [message] = queued()
     assert notices(tenant) == ["firing"]
-    # And end
+    # And they end
     report(tenant, EventStatus.SUCCESS, now + 10 * MINUTE, number=95)
     for minute in range(10, 15):
         evaluate(now + minute * MINUTE)
-    # Then there were two notifications, and the sender was woken for each
+    # Then there were two notifications, and the notifier was woken for each
     assert notices(tenant) == ["firing", "resolved"]
     assert states(tenant) == ["resolved"]
     assert len(queued()) == 1
     assert message["body"] != ""
 
 
-def test_a_pending_alert_that_comes_to_nothing_leaves_nothing(
-    tenant: Tenant, now: datetime
-) -> None:
+def test_a_pending_alert_that_never_fires_leaves_nothing(tenant: Tenant, now: datetime) -> None:
     create_rule(tenant, channels=[BUS], for_seconds=300)
     report(tenant, EventStatus.ERROR, now)
     evaluate(now)
@@ -129,7 +127,7 @@ def test_a_pending_alert_that_comes_to_nothing_leaves_nothing(
     assert queued() == []
 
 
-def test_a_minute_in_which_nothing_changes_writes_nothing(
+def test_a_minute_without_changes_writes_nothing(
     tenant: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_rule(tenant, channels=[BUS])
@@ -137,7 +135,7 @@ def test_a_minute_in_which_nothing_changes_writes_nothing(
     evaluate(now)
 
     def refuse(*_: Any, **__: Any) -> None:
-        raise AssertionError("nothing is to be written")
+        raise AssertionError("nothing must be written")
 
     for name in ("write", "transact"):
         monkeypatch.setattr(Table, name, refuse)
@@ -145,19 +143,19 @@ def test_a_minute_in_which_nothing_changes_writes_nothing(
     assert evaluate(now + 2 * MINUTE)["alert_notifications"] == 0
 
 
-def test_no_data_is_no_recovery_and_too_few_events_are_no_data(
+def test_too_few_events_are_no_data_and_no_data_is_not_a_recovery(
     tenant: Tenant, now: datetime
 ) -> None:
     made = create_rule(tenant, channels=[BUS])
     report(tenant, EventStatus.ERROR, now)
     evaluate(now)
-    # When for hours there is nothing, then a success, which says too little
+    # When there is nothing for hours, and then a single success
     for hours in (3, 4, 5):
         evaluate(now + timedelta(hours=hours))
     report(tenant, EventStatus.SUCCESS, now + timedelta(hours=6), number=1)
     evaluate(now + timedelta(hours=6))
     assert states(tenant) == ["firing"]
-    # Then enough of them end it
+    # Then enough successes end it
     report(tenant, EventStatus.SUCCESS, now + timedelta(hours=6), number=9)
     evaluate(now + timedelta(hours=6))
     assert notices(tenant) == ["firing", "resolved"]
@@ -165,20 +163,20 @@ def test_no_data_is_no_recovery_and_too_few_events_are_no_data(
     assert [(s["subject"]["kind"], s["state"]) for s in subjects] == [("space", "ok")]
 
 
-def test_both_windows_have_to_be_below(tenant: Tenant, now: datetime) -> None:
+def test_both_windows_must_be_below(tenant: Tenant, now: datetime) -> None:
     condition = RATE | {"long_window_seconds": 6 * 3600}
     create_rule(tenant, condition=condition, channels=[BUS])
     report(tenant, EventStatus.SUCCESS, now - timedelta(hours=4), number=90)
     report(tenant, EventStatus.SUCCESS, now - timedelta(hours=3), number=90)
-    # A burst of errors that the long window bears
+    # A burst of errors that leaves the long window above the threshold
     report(tenant, EventStatus.ERROR, now, number=15)
     evaluate(now)
     assert alerts(tenant) == []
-    # More than it bears
+    # More errors
     report(tenant, EventStatus.ERROR, now, number=15)
     evaluate(now + MINUTE)
     assert states(tenant) == ["firing"]
-    # The short window is well again: over, though the long one is not
+    # The short window recovers, which is enough
     report(tenant, EventStatus.SUCCESS, now + timedelta(hours=3), number=10)
     evaluate(now + timedelta(hours=3))
     assert notices(tenant) == ["firing", "resolved"]
@@ -205,14 +203,14 @@ def test_hysteresis_keeps_an_alert_until_the_recovery_threshold(
     report(tenant, EventStatus.SUCCESS, now, number=95)
     report(tenant, EventStatus.SUCCESS, now, number=95)
     evaluate(now + MINUTE)
-    assert states(tenant) == ["firing"]  # 95 % is above 90, not above 98
+    assert states(tenant) == ["firing"]  # 95% is above 90, but not above 98
     for _ in range(4):
         report(tenant, EventStatus.SUCCESS, now, number=95)
     evaluate(now + 2 * MINUTE)
     assert states(tenant) == ["resolved"]
 
 
-def test_faults_of_ours_count_towards_no_alert(tenant: Tenant, now: datetime) -> None:
+def test_platform_faults_count_toward_no_alert(tenant: Tenant, now: datetime) -> None:
     test = IntegrationType.CONNECTION_TEST
     create_rule(tenant, channels=[BUS])
     stale = {"kind": "stale", "after_seconds": 3600, "integration_type": "connection_test"}
@@ -223,7 +221,7 @@ def test_faults_of_ours_count_towards_no_alert(tenant: Tenant, now: datetime) ->
     assert alerts(tenant) == []
 
 
-def test_types_are_judged_apart(tenant: Tenant, now: datetime) -> None:
+def test_types_are_judged_separately(tenant: Tenant, now: datetime) -> None:
     create_rule(tenant, condition=RATE | {"per": "integration_type"}, channels=[BUS])
     report(tenant, EventStatus.ERROR, now, kind=IntegrationType.PROFILING)
     report(tenant, EventStatus.SUCCESS, now, kind=IntegrationType.WEBHOOK)
@@ -232,17 +230,17 @@ def test_types_are_judged_apart(tenant: Tenant, now: datetime) -> None:
     assert alert["subject"] == {"kind": "integration_type", "id": "profiling"}
 
 
-def test_what_has_not_succeeded_for_too_long_is_stale(tenant: Tenant) -> None:
+def test_a_subject_without_a_success_for_too_long_is_stale(tenant: Tenant) -> None:
     now = utc_now()
     stale = {"kind": "stale", "after_seconds": 3600}
     create_rule(tenant, condition=stale, channels=[BUS])
-    # What never succeeded has its time first
+    # A subject that never succeeded has its time first
     evaluate(now)
     evaluate(now + 59 * MINUTE)
     assert alerts(tenant) == []
     evaluate(now + 61 * MINUTE)
     assert states(tenant) == ["firing"]
-    # Errors are no success
+    # Errors are not successes
     report(tenant, EventStatus.ERROR, now + 62 * MINUTE)
     evaluate(now + 62 * MINUTE)
     assert states(tenant) == ["firing"]
@@ -260,7 +258,7 @@ def connection(tenant: Tenant) -> dict[str, Any]:
 
 
 def be(tenant: Tenant, connection_id: str, status: HealthStatus, at: datetime) -> None:
-    """The last test of a connection said this."""
+    """Makes this the result of the connection's last test."""
     table = Table("IntegrationsTable")
     connections, seen = ConnectionStore(table), HealthObservation(at, status, latency_ms=1)
     connection = connections.get(tenant.organization_id, connection_id)
@@ -268,13 +266,13 @@ def be(tenant: Tenant, connection_id: str, status: HealthStatus, at: datetime) -
     assert connections.get(tenant.organization_id, connection_id).health.status is status
 
 
-def test_a_connection_that_is_down_is_told_and_so_is_its_recovery(
+def test_a_connection_that_is_down_is_notified_and_so_is_its_recovery(
     tenant: Tenant, connection: dict[str, Any], now: datetime
 ) -> None:
     other = create_connection(tenant, create_source(tenant))
     create_rule(tenant, condition={"kind": "connection_down"}, channels=[BUS])
     be(tenant, other["id"], HealthStatus.CONNECTED, now)
-    evaluate(now)  # the first is unknown: never tested
+    evaluate(now)  # the health is unknown before the first test
     assert alerts(tenant) == []
     be(tenant, connection["id"], HealthStatus.DISCONNECTED, now + MINUTE)
     evaluate(now + MINUTE)
@@ -287,7 +285,7 @@ def test_a_connection_that_is_down_is_told_and_so_is_its_recovery(
 
 @contextmanager
 def counting_queries() -> Iterator[list[int]]:
-    """How many items each query has read, while the block lasts."""
+    """The number of items that each query of the block reads."""
     seen: list[int] = []
 
     def count(parsed: dict[str, Any], **_: Any) -> None:
@@ -301,10 +299,10 @@ def counting_queries() -> Iterator[list[int]]:
         events.unregister("after-call.dynamodb.Query", count)
 
 
-def test_watching_all_connections_reads_those_that_fail_and_no_others(
+def test_watching_all_connections_only_reads_the_failing_ones(
     tenant: Tenant, connection: dict[str, Any], now: datetime
 ) -> None:
-    # Given a rule on all connections, one that fails, and others that are well
+    # Given a rule on all connections, one failing connection, and healthy ones
     create_rule(tenant, condition={"kind": "connection_down"}, channels=[BUS])
     source = create_source(tenant)
     well = [create_connection(tenant, source)["id"] for _ in range(5)]
@@ -313,31 +311,31 @@ def test_watching_all_connections_reads_those_that_fail_and_no_others(
     with counting_queries() as quiet:
         evaluate(now)
     be(tenant, connection["id"], HealthStatus.ERROR, now)
-    # When it fires, goes on to, and recovers
+    # When the alert fires, keeps firing, and recovers
     evaluate(now)
     assert states(tenant) == ["firing"]
     with counting_queries() as firing:
         evaluate(now + MINUTE)
     be(tenant, connection["id"], HealthStatus.CONNECTED, now + MINUTE)
     evaluate(now + 2 * MINUTE)
-    # Then the space's place and the rule are read, in an outage the connection and its alert too
+    # Then the index and the rule are read, and during an outage the connection and its state
     assert (sum(quiet), sum(firing)) == (2, 4)
     assert notices(tenant) == ["firing", "resolved"]
 
 
-def test_health_and_the_index_of_failing_connections_agree_whoever_writes(
+def test_health_and_the_index_of_failing_connections_agree_after_each_kind_of_write(
     tenant: Tenant, connection: dict[str, Any], now: datetime
 ) -> None:
     table = Table("IntegrationsTable")
     path = f"{tenant.connectors}/connections/{connection['id']}"
 
     def failing() -> list[tuple[str, str]]:
-        found = WatchedConnections(table).failing(tenant.space_id)
+        found = ConnectionSummaries(table).failing(tenant.space_id)
         return [(one.status.value, one.lifecycle) for one in found]
 
     be(tenant, connection["id"], HealthStatus.ERROR, now)
     assert failing() == [("error", "active")]
-    # An edit that began before a test leaves what the test found
+    # An edit that began before a test keeps the result of the test
     store = ConnectionStore(table)
     old = store.get(tenant.organization_id, connection["id"])
     be(tenant, connection["id"], HealthStatus.CONNECTED, now + MINUTE)
@@ -361,8 +359,8 @@ CHANGES = (
     ("ended", None),
     ("disabled", None),
 )
-"""What may befall a connection: tests, words of operations, edits, edits that a test overtakes, and
-the disabling by its monitor."""
+"""What can happen to a connection: tests, stated health, edits, edits that a test overtakes, and
+disabling by its monitor."""
 
 
 @given(changes=st.lists(st.sampled_from(CHANGES), min_size=4, max_size=12))
@@ -370,17 +368,17 @@ the disabling by its monitor."""
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_the_index_of_failing_connections_is_the_connections_whatever_befalls_them(
+def test_the_index_of_failing_connections_matches_the_connections_after_any_changes(
     tenant: Tenant, connection: dict[str, Any], changes: list[tuple[str, Any]]
 ) -> None:
     table, path = Table("IntegrationsTable"), f"{tenant.connectors}/connections/{connection['id']}"
     store, begun = ConnectionStore(table), None
 
-    def standing() -> Connection:
+    def current() -> Connection:
         return store.get(tenant.organization_id, connection["id"])
 
     def test(status: HealthStatus, disable: AutoDisable = NO_AUTO_DISABLE) -> None:
-        connection = standing()
+        connection = current()
         at = (connection.health.checked_at or utc_now()) + timedelta(days=1)
         seen = HealthObservation(at, status, latency_ms=1)
         HealthRecorder(table).record(connection, seen, RequiredAction.NONE, disable)
@@ -400,29 +398,29 @@ def test_the_index_of_failing_connections_is_the_connections_whatever_befalls_th
             case "monitored":
                 tenant.client.patch(path, {"monitor": {"enabled": to}})
             case "begun":
-                begun = standing()
+                begun = current()
             case "ended" if begun:
                 renamed = begun.model_copy(update={"name": "New", "revision": begun.revision + 1})
                 with suppress(TransactionRefused):
                     store.change(begun, renamed, None)
-        found = standing()
+        found = current()
         fails = found.health.status in FAILING
         expected = [(found.health.status, found.status.value)] if fails else []
-        indexed = WatchedConnections(table).failing(tenant.space_id)
+        indexed = ConnectionSummaries(table).failing(tenant.space_id)
         assert [(one.status, one.lifecycle) for one in indexed] == expected
 
 
-class LaggingIndex(WatchedConnections):
-    """Whose index answers with what it held some time ago, where it is told so."""
+class LaggingIndex(ConnectionSummaries):
+    """Returns `held` instead of the present content of the index, if it is set."""
 
-    held: list[WatchedConnection] | None = None
+    held: list[ConnectionStatus] | None = None
 
-    def failing(self, space_id: str) -> list[WatchedConnection]:
+    def failing(self, space_id: str) -> list[ConnectionStatus]:
         return super().failing(space_id) if self.held is None else self.held
 
 
 @pytest.mark.parametrize("for_seconds", [0, 120])
-def test_an_index_that_lags_behind_tells_no_outage_twice_and_ends_none(
+def test_an_index_that_lags_behind_notifies_no_outage_twice_and_ends_none(
     tenant: Tenant, connection: dict[str, Any], now: datetime, for_seconds: int
 ) -> None:
     create_rule(
@@ -431,25 +429,25 @@ def test_an_index_that_lags_behind_tells_no_outage_twice_and_ends_none(
     index = LaggingIndex(Table("IntegrationsTable"))
     minutes = iter(now + number * MINUTE for number in range(20))
 
-    def evaluated(held: list[WatchedConnection] | None, times: int = 1) -> list[str]:
+    def evaluated(held: list[ConnectionStatus] | None, times: int = 1) -> list[str]:
         index.held = held
         for _ in range(times):
             evaluator(connections=index).evaluate_space(tenant.space_id, next(minutes))
         return notices(tenant)
 
-    # Given an outage that is told
+    # Given an outage that was notified
     be(tenant, connection["id"], HealthStatus.ERROR, now)
     failing = index.failing(tenant.space_id)
     assert evaluated(None, times=3) == ["firing"]
-    # When the index has not heard of it for a minute, then that is no recovery
+    # When the index misses the connection for a minute, it is not a recovery
     assert evaluated([]) == ["firing"]
-    # When it is over, then an index that still says otherwise puts the end off
+    # When the outage is over, an index that still has the connection delays the end
     be(tenant, connection["id"], HealthStatus.CONNECTED, now + 4 * MINUTE)
     assert evaluated(failing) == ["firing"]
     assert evaluated(None) == ["firing", "resolved"]
-    # And one that says so again begins no other outage
+    # And when the index has it again, no other outage begins
     assert evaluated(failing, times=4) == ["firing", "resolved"]
-    # Nor does a pending one fire by it; what does not pend fires at once, and its end is put off
+    # Nor does a pending alert fire; without a pending time it fires at once, and its end is delayed
     be(tenant, connection["id"], HealthStatus.ERROR, now + 12 * MINUTE)
     evaluated(None)
     be(tenant, connection["id"], HealthStatus.CONNECTED, now + 13 * MINUTE)
@@ -461,25 +459,25 @@ def test_a_connection_that_is_paused_or_deleted_ends_its_alert(
     tenant: Tenant, connection: dict[str, Any]
 ) -> None:
     now = utc_now() + MINUTE
-    # Given two alerts of one connection: by a rule on all, and by one on it alone
+    # Given two alerts of one connection: of a rule on all connections, and of one on it alone
     create_rule(tenant, condition={"kind": "connection_down"}, channels=[BUS])
     only = {"kind": "connection_down", "connection_id": connection["id"]}
     create_rule(tenant, condition=only, channels=[BUS])
     be(tenant, connection["id"], HealthStatus.ERROR, now)
     evaluate(now)
     assert states(tenant) == ["firing", "firing"]
-    # When it is disabled, nothing is known of it any more, which is no recovery
+    # When it is disabled, its health is unknown, which is not a recovery
     key = connection_key(tenant.organization_id, connection["id"])
     table = Table("IntegrationsTable")
     table.write(Update(key, values={"status": "disabled"}))
     evaluate(now + MINUTE)
     assert states(tenant) == ["firing", "firing"]
-    # When it is paused, that is somebody's wish
+    # When it is paused, both alerts end
     table.write(Update(key, values={"status": "paused"}))
     evaluate(now + 2 * MINUTE)
     assert {(a["state"], a["resolution"]) for a in alerts(tenant)} == {("resolved", "subject_gone")}
     assert sorted(notices(tenant)) == ["firing", "firing", "resolved", "resolved"]
-    # And the same when it is gone
+    # And the same when it is deleted
     table.write(Update(key, values={"status": "active"}))
     evaluate(now + 3 * MINUTE)
     assert sorted(states(tenant)) == ["firing", "firing", "resolved", "resolved"]
@@ -503,10 +501,10 @@ def test_rates_and_staleness_of_connections_are_of_their_own_events(
     assert [(a["rule_name"], a["subject"]["id"]) for a in alerts(tenant)] == [
         ("rate", connection["id"])
     ]
-    # An hour on without a success, it is stale too
+    # After another hour without a success, it is stale, too
     evaluate(now + 62 * MINUTE)
     assert {a["rule_name"] for a in alerts(tenant, "?state=firing")} == {"rate", "stale"}
-    # A test that passed ends that
+    # A passed test ends that
     be(tenant, connection["id"], HealthStatus.CONNECTED, now + 63 * MINUTE)
     evaluate(now + 63 * MINUTE)
     assert [a["rule_name"] for a in alerts(tenant, "?state=firing")] == ["rate"]
@@ -519,7 +517,7 @@ def test_rates_and_staleness_of_connections_are_of_their_own_events(
         ({"condition": {"integration_type": "profiling"}}, "rule_changed"),
     ],
 )
-def test_a_rule_that_looks_away_tells_that_its_alert_is_over(
+def test_a_rule_with_another_subject_notifies_that_its_alert_is_over(
     tenant: Tenant, now: datetime, change: dict[str, Any], resolution: str
 ) -> None:
     made = create_rule(tenant, channels=[BUS])
@@ -532,7 +530,7 @@ def test_a_rule_that_looks_away_tells_that_its_alert_is_over(
     assert notices(tenant) == ["firing", "resolved"]
 
 
-def test_a_disabled_rule_is_looked_at_no_more_until_it_is_enabled(
+def test_a_disabled_rule_is_not_evaluated_until_it_is_enabled(
     tenant: Tenant, now: datetime
 ) -> None:
     made = create_rule(tenant, enabled=False, channels=[BUS])
@@ -545,7 +543,9 @@ def test_a_disabled_rule_is_looked_at_no_more_until_it_is_enabled(
     assert states(tenant) == ["firing"]
 
 
-def test_deleting_a_rule_ends_its_alert_and_tells_nobody(tenant: Tenant, now: datetime) -> None:
+def test_deleting_a_rule_ends_its_alert_without_a_notification(
+    tenant: Tenant, now: datetime
+) -> None:
     made = create_rule(tenant, channels=[BUS])
     report(tenant, EventStatus.ERROR, now)
     evaluate(now)
@@ -559,7 +559,7 @@ def test_deleting_a_rule_ends_its_alert_and_tells_nobody(tenant: Tenant, now: da
     assert tenant.client.delete("/spaces/acme").status == 204
 
 
-def test_a_paused_space_or_organization_is_left_as_it_is(
+def test_a_paused_space_or_organization_is_not_evaluated(
     tenant: Tenant, operator: Tenant, now: datetime
 ) -> None:
     create_rule(tenant, channels=[BUS])
@@ -574,7 +574,7 @@ def test_a_paused_space_or_organization_is_left_as_it_is(
     assert states(tenant) == ["firing"]
 
 
-def test_after_a_pause_silence_counts_anew(tenant: Tenant) -> None:
+def test_after_a_pause_staleness_starts_over(tenant: Tenant) -> None:
     now = utc_now()
     create_rule(tenant, condition={"kind": "stale", "after_seconds": 3600}, channels=[BUS])
     report(tenant, EventStatus.SUCCESS, now - timedelta(hours=3), number=1)
@@ -586,7 +586,7 @@ def test_after_a_pause_silence_counts_anew(tenant: Tenant) -> None:
     assert states(tenant) == ["firing"]
 
 
-def test_a_deletion_that_was_cut_off_is_finished_by_the_next_evaluation(
+def test_an_interrupted_deletion_is_finished_by_the_next_evaluation(
     tenant: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = create_rule(tenant, channels=[{"kind": "webhook", "url": "https://a.example.com/"}])
@@ -599,14 +599,14 @@ def test_a_deletion_that_was_cut_off_is_finished_by_the_next_evaluation(
     with monkeypatch.context() as broken:
         broken.setattr(RuleStore, "finish_deletion", crash)
         assert tenant.client.delete(f"{RULES}/{made['id']}").status == 503
-    # It is gone for everybody, and its alert can't go on
+    # It is not found any more, and its alert ends
     assert tenant.client.get(f"{RULES}/{made['id']}").status == 404
     evaluate(now + MINUTE)
     assert states(tenant) == ["resolved"]
     assert tenant.client.delete("/spaces/acme").status == 204
 
 
-def test_a_minute_that_is_told_late_or_twice_changes_nothing(tenant: Tenant, now: datetime) -> None:
+def test_a_minute_that_comes_late_or_twice_changes_nothing(tenant: Tenant, now: datetime) -> None:
     create_rule(tenant, channels=[BUS])
     report(tenant, EventStatus.ERROR, now)
     for minute in (5, 5, 2, 0):
@@ -619,7 +619,7 @@ def test_a_minute_that_is_told_late_or_twice_changes_nothing(tenant: Tenant, now
 
 @contextmanager
 def between(call: int, interrupt: Callable[[], None]) -> Iterator[list[str]]:
-    """Runs `interrupt` before the call number `call` to DynamoDB in the block; tells all calls."""
+    """Runs `interrupt` before call number `call` to DynamoDB in the block. Yields all calls."""
     operations: list[str] = []
     busy = False
 
@@ -647,17 +647,17 @@ def calls_of_an_evaluation(tenant: Tenant, at: datetime) -> int:
     return len(operations)
 
 
-def test_two_evaluations_interleaved_at_any_point_tell_one_notification(
+def test_two_evaluations_interleaved_at_any_point_send_one_notification(
     deployed: object, now: datetime
 ) -> None:
-    # Given how many calls an evaluation makes that lets an alert fire
+    # Given the number of calls of an evaluation in which an alert fires
     first = new_tenant("s-first", TENANT_PERMISSIONS)
     create_rule(first, channels=[BUS])
     report(first, EventStatus.ERROR, now)
     calls = calls_of_an_evaluation(first, now)
     assert calls >= 4
     for call in range(calls):
-        # When another runs in full before each of them
+        # When another evaluation runs before each of them
         tenant = new_tenant(f"s-{call}", TENANT_PERMISSIONS)
         create_rule(tenant, channels=[BUS, BUS])
         report(tenant, EventStatus.ERROR, now)
@@ -668,7 +668,7 @@ def test_two_evaluations_interleaved_at_any_point_tell_one_notification(
 
         with between(call, other):
             evaluator(made).evaluate_space(tenant.space_id, now)
-        # Then there is one alert, one notification, and one delivery of it to each channel
+        # Then there is one alert, one notification, and one delivery to each channel
         [alert] = alerts(tenant)
         sent = deliveries(tenant, alert["id"])
         assert len({delivery["notification_id"] for delivery in sent}) == 1
@@ -676,7 +676,7 @@ def test_two_evaluations_interleaved_at_any_point_tell_one_notification(
         assert len(made) == 2
 
 
-def test_a_transition_whose_reply_is_lost_is_made_once(tenant: Tenant, now: datetime) -> None:
+def test_a_transition_whose_reply_is_lost_is_applied_once(tenant: Tenant, now: datetime) -> None:
     create_rule(tenant, channels=[BUS])
     report(tenant, EventStatus.ERROR, now)
     with losing_replies_of("TransactWriteItems"):
@@ -688,7 +688,7 @@ def test_a_transition_whose_reply_is_lost_is_made_once(tenant: Tenant, now: date
 
 @contextmanager
 def losing_replies_of(operation: str) -> Iterator[None]:
-    """The first such write is applied, and its reply lost: botocore sends it again."""
+    """The first such write is applied and its reply is lost, so botocore repeats it."""
     client = connect()
     lost = False
 
@@ -707,7 +707,7 @@ def losing_replies_of(operation: str) -> Iterator[None]:
     assert lost
 
 
-def test_an_evaluation_that_dies_before_the_queue_has_lost_nothing(
+def test_an_evaluation_that_dies_before_the_queue_loses_nothing(
     tenant: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_rule(tenant, channels=[BUS])
@@ -720,13 +720,13 @@ def test_an_evaluation_that_dies_before_the_queue_has_lost_nothing(
         broken.setattr("patchbay.alerts.queue.NotificationQueue.wake", die)
         assert evaluate(now)["alert_spaces_failed"] == 1
     assert queued() == []
-    # The outbox has it, and no later evaluation makes it again
+    # The outbox has it, and no later evaluation repeats it
     evaluate(now + MINUTE)
     [delivery] = deliveries(tenant, alerts(tenant)[0]["id"])
     assert delivery["status"] == "pending"
 
 
-def test_a_rule_that_is_changed_meanwhile_is_not_evaluated_by_its_old_self(
+def test_a_rule_that_changes_during_an_evaluation_is_not_evaluated_as_it_was(
     tenant: Tenant, stranger: Tenant, now: datetime
 ) -> None:
     made, _ = [create_rule(one, channels=[BUS]) for one in (tenant, stranger)]
@@ -757,7 +757,7 @@ def test_a_space_that_fails_stops_no_other(tenant: Tenant, stranger: Tenant, now
     assert states(stranger) == ["firing"]
 
 
-def test_an_evaluation_out_of_time_is_gone_on_with_where_it_stopped(
+def test_an_evaluation_that_runs_out_of_time_goes_on_where_it_stopped(
     deployed: object, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("patchbay.alerts.evaluator.BATCH", 1)
@@ -783,10 +783,10 @@ def test_an_evaluation_out_of_time_is_gone_on_with_where_it_stopped(
     assert not run(2)
     assert not run(2)
     assert len(set(seen)) == len(seen) == 6
-    # The fourth comes around to where it began
+    # The fourth run comes around to where the first began
     assert not run(2)
     assert set(seen) == {tenant.space_id for tenant in tenants}
-    # One with time for all of them ends, and the next begins at the start
+    # A run with time for all spaces finishes, and the next one begins at the start
     seen.clear()
     assert run(100)
     assert sorted(seen) == sorted(tenant.space_id for tenant in tenants)
@@ -796,11 +796,11 @@ def test_an_evaluation_out_of_time_is_gone_on_with_where_it_stopped(
     assert RuleStore(Table("IntegrationsTable")).position() == START
 
 
-def test_a_space_with_more_to_tell_than_there_is_time_for_lets_the_others_have_their_turn(
+def test_a_space_with_more_to_write_than_there_is_time_for_does_not_hold_up_others(
     tenant: Tenant, stranger: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("patchbay.alerts.evaluator.BATCH", 1)
-    # Given a space with five subjects that are down, and one with a single one
+    # Given a space with five subjects that are down, and one with a single subject
     kinds = [kind for kind in IntegrationType if kind is not IntegrationType.CONNECTION_TEST]
     create_rule(tenant, condition=RATE | {"per": "integration_type"}, channels=[BUS])
     for kind in kinds:
@@ -809,7 +809,7 @@ def test_a_space_with_more_to_tell_than_there_is_time_for_lets_the_others_have_t
     report(stranger, EventStatus.ERROR, now)
 
     def writes_in(transitions: int) -> bool:
-        """An evaluation whose time is over after so many transitions; whether it has ended."""
+        """Runs an evaluation that has time for so many transitions. Returns whether it finished."""
         begun = 0
         store = AlertStore(Table("IntegrationsTable"))
         advance = store.advance
@@ -828,10 +828,10 @@ def test_a_space_with_more_to_tell_than_there_is_time_for_lets_the_others_have_t
         assert begun <= transitions
         return finished
 
-    # When each evaluation has time for two of the six
+    # When each evaluation has time for two of the six transitions
     for _ in range(3):
         writes_in(2)
-    # Then each is told once, and none of them has to wait for more than its turn
+    # Then each is notified once, and none has to wait longer than its turn
     assert states(tenant) == ["firing"] * len(kinds)
     assert states(stranger) == ["firing"]
     assert notices(tenant) == ["firing"] * len(kinds)

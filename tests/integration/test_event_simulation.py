@@ -1,4 +1,4 @@
-"""Eight writers, five spaces, forty days, every fault: the counts are those of the stored events.
+"""Eight writers, five spaces, forty days, and every fault: counts match the stored events.
 
 A larger run, against an emulator of DynamoDB: `make simulate EVENTS=20000`.
 """

@@ -1,4 +1,4 @@
-"""Folding: the shards of a day that is over become one, whatever comes in between."""
+"""The shards of a day that is over are folded into one, whatever happens in between."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,7 +42,7 @@ def event(name: str, hour: int = 10) -> Event:
 
 
 def write(table: Table, name: str, shard: int, hour: int = 10) -> None:
-    """An event as a writer counts it who has stepped aside to this shard."""
+    """Writes an event as a writer counts it on this shard."""
     one = event(name, hour)
     writes: list[Write] = []
     for period in (Period.hour_of(one.occurred_at), Period.day_of(one.occurred_at)):
@@ -85,7 +85,7 @@ def spread(events_table: Table) -> Table:
 COUNTED = {"D#2026-02-16#": 7, "H#2026-02-16T10#": 5, "H#2026-02-16T11#": 2}
 
 
-def test_the_sample_event_folds_what_there_is(deployed: dict[str, Table]) -> None:
+def test_the_sample_event_folds_the_days_that_are_over(deployed: dict[str, Table]) -> None:
     table = deployed["EventsTable"]
     at = (utc_now() - timedelta(days=2)).replace(hour=5)
     one = event("e").model_copy(update={"occurred_at": at})
@@ -105,13 +105,13 @@ def test_a_side_shard_leaves_a_note_of_its_day(spread: Table) -> None:
 def test_a_day_that_is_over_is_one_bucket_after_two_runs(spread: Table) -> None:
     # When it is folded
     run(spread, NOW)
-    # Then the counts are the same, and on one shard
+    # Then the counts are the same and on one shard
     assert totals(spread) == COUNTED
     full = [
         i["sk"] for i in items(spread) if merge_shards([i | {"into": 0}]) != {_period(i): Bucket()}
     ]
     assert full == ["D#2026-02-16#0", "H#2026-02-16T10#0", "H#2026-02-16T11#0"]
-    # And when it has settled, nothing else is left
+    # And after the second step, nothing else is left
     run(spread, LATER)
     run(spread, LATER)
     assert [item["sk"] for item in items(spread)] == full
@@ -120,14 +120,14 @@ def test_a_day_that_is_over_is_one_bucket_after_two_runs(spread: Table) -> None:
     assert all("folded" not in item for item in items(spread))
 
 
-def test_nothing_is_cleared_before_readers_are_through(spread: Table) -> None:
+def test_nothing_is_deleted_before_readers_are_done(spread: Table) -> None:
     run(spread, NOW)
     before = items(spread)
     run(spread, NOW + timedelta(minutes=10, seconds=-1))
     assert items(spread) == before
 
 
-def test_today_is_left_alone_until_senders_clocks_are_past_it(spread: Table) -> None:
+def test_today_is_not_folded_until_it_is_over_for_all_clocks(spread: Table) -> None:
     before = items(spread)
     run(spread, datetime(2026, 2, 17, 0, 4, 59, tzinfo=UTC))
     assert items(spread) == before
@@ -141,7 +141,7 @@ def test_a_late_event_after_any_step_is_counted(spread: Table) -> None:
         expected["D#2026-02-16#"] += 1
         expected["H#2026-02-16T10#"] += 1
         assert totals(spread) == expected
-    # And the day is folded again to the end
+    # And the day is folded again
     for minutes in (60, 70, 80, 90):
         run(spread, NOW + timedelta(minutes=minutes))
     assert totals(spread) == expected
@@ -150,7 +150,7 @@ def test_a_late_event_after_any_step_is_counted(spread: Table) -> None:
 
 
 class Meddling(Table):
-    """Somebody writes just before each transaction of the fold."""
+    """Another writer writes just before each transaction of the fold."""
 
     def __init__(self, name: str, shard: int) -> None:
         super().__init__(name)
@@ -163,7 +163,7 @@ class Meddling(Table):
 
 
 @pytest.mark.parametrize("shard", [0, 3, 6])
-def test_writers_that_come_in_between_lose_nothing(spread: Table, shard: int) -> None:
+def test_writers_during_a_fold_lose_nothing(spread: Table, shard: int) -> None:
     expected = dict(COUNTED)
     for minutes in (0, 10, 20):
         meddling = Meddling(spread.name, shard)
@@ -178,7 +178,7 @@ def test_writers_that_come_in_between_lose_nothing(spread: Table, shard: int) ->
 
 
 class Slow(Table):
-    """Each transaction takes as long as calls that hang; somebody reads just before it lands."""
+    """Each transaction takes as long as calls that hang. A reader reads just before it applies."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -192,15 +192,15 @@ class Slow(Table):
 
 
 def test_a_slow_fold_leaves_its_readers_the_time_they_need(spread: Table) -> None:
-    # Given a fold that is slow, and a reader who has seen shard 0 of the second hour before it
+    # Given a slow fold, and a reader that has read shard 0 of the second hour before it
     slow = Slow(spread.name)
     folder(slow, NOW).run(timedelta(hours=1))
     eleven = Period.hour_of(YESTERDAY + timedelta(hours=11))
     seen = [i for i in slow.read[1] if i["sk"] == eleven.sort_key(0)]
-    # When another fold comes, and then the reader sees the rest
+    # When another fold runs, and then the reader reads the rest
     run(spread, slow.now)
     rest = [i for i in items(spread) if i["sk"].startswith(eleven.prefix)]
-    # Then the reader knows that it has to read again
+    # Then the reader knows that it must read again
     assert merge_shards([*seen, *(i for i in rest if i["sk"] != eleven.sort_key(0))]) is None
 
 
@@ -209,13 +209,13 @@ class Busy(Table):
         raise Contended
 
 
-def test_a_day_that_can_not_be_folded_now_does_not_stop_the_others(spread: Table) -> None:
+def test_a_day_that_cannot_be_folded_now_does_not_stop_the_others(spread: Table) -> None:
     run(Busy(spread.name), NOW)
     assert totals(spread) == COUNTED
 
 
-def test_a_bucket_that_can_not_be_read_does_not_stop_the_other_days(spread: Table) -> None:
-    # Given a day before, of whose side shard nobody can tell what it says
+def test_a_bucket_that_cannot_be_read_does_not_stop_the_other_days(spread: Table) -> None:
+    # Given an earlier day with a side shard that cannot be read
     before = Period.day_of(YESTERDAY - timedelta(days=1))
     one = event("old").model_copy(update={"occurred_at": before.start})
     key = bucket_key(SPACE, before, 2)
@@ -227,13 +227,13 @@ def test_a_bucket_that_can_not_be_read_does_not_stop_the_other_days(spread: Tabl
     with pytest.raises(ValueError, match="version 99"):
         run(spread, NOW)
 
-    # Then the day after is
+    # Then the later day is
     left = [item for item in items(spread) if item["sk"] != key.sk]
     assert len([item for item in left if item.get("folded")]) == 3
 
 
-def test_a_reader_in_mid_fold_sees_every_count_once(spread: Table) -> None:
-    """A query may see some items before and others after the fold's transaction."""
+def test_a_reader_during_a_fold_sees_every_count_once(spread: Table) -> None:
+    """A query may see some items as before and others as after the fold's transaction."""
     before = {item["sk"]: item for item in items(spread)}
     run(spread, NOW)
     after = {item["sk"]: item for item in items(spread)}
@@ -244,11 +244,11 @@ def test_a_reader_in_mid_fold_sees_every_count_once(spread: Table) -> None:
         for mask in range(2 ** len(names)):
             mixed = [(after if mask >> n & 1 else before).get(sk) for n, sk in enumerate(names)]
             seen = merge_shards(item for item in mixed if item)
-            # Either it is right, or the reader knows that it has to read again
-            assert seen is None or seen == {period: right[period]}  # type: ignore[index]  # it is set by then
+            # Either it is right, or the reader knows that it must read again
+            assert seen is None or seen == {period: right[period]}  # type: ignore[index]  # it is set
 
 
-def test_a_reader_reads_again_and_gives_up_at_last(spread: Table) -> None:
+def test_a_reader_reads_again_and_finally_gives_up(spread: Table) -> None:
     run(spread, NOW)
     torn = [item | {"revision": 0} for item in items(spread)]
     whole = items(spread)

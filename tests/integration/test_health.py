@@ -1,4 +1,4 @@
-"""Events and health over the API: what is sent is what is counted."""
+"""Events and health over the API: every event that is sent is counted."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ def event(kind: str, status: str, **more: Any) -> dict[str, Any]:
     return {"integration_type": kind, "status": status, **more}
 
 
-def test_the_sample_event_asks_for_a_space_that_is_not_there(deployed: object) -> None:
+def test_the_sample_event_asks_for_a_space_that_does_not_exist(deployed: object) -> None:
     answer = health.handler(sample_event("health"), None)
     assert answer["statusCode"] == 404
     assert '"SPACE_NOT_FOUND"' in answer["body"]
@@ -56,13 +56,13 @@ def test_the_summary_counts_the_events_that_were_sent(tenant: Tenant) -> None:
     answer = tenant.client.post(EVENTS, {"events": batch})
     assert answer.status == 200
     assert answer.json == {"accepted": 17, "duplicates": 0}
-    # Then the summary of 30 days has them all
+    # Then the summary of 30 days counts all of them
     summary = tenant.client.get(HEALTH).json
     assert (summary["total_events"], summary["success_count"]) == (17, 16)
     assert (summary["error_count"], summary["success_rate"]) == (1, 94.12)
     kinds = [(t["integration_type"], t["total"]) for t in summary["by_integration_type"]]
     assert kinds == [("metadata_sync", 12), ("webhook", 5)]
-    # And that of one day has those of today
+    # And that of one day counts those of today
     today = tenant.client.get(f"{HEALTH}?days=1").json
     assert (today["period_days"], today["total_events"]) == (1, 6)
     assert today["success_rate"] == 83.33
@@ -101,7 +101,7 @@ def test_events_are_listed_newest_first_and_filtered(tenant: Tenant) -> None:
     assert tenant.client.get(f"{EVENTS}?cursor={first['next_cursor']}&status=ERROR").status == 400
 
 
-def test_one_bad_event_and_nothing_of_the_call_is_stored(tenant: Tenant) -> None:
+def test_if_one_event_is_invalid_nothing_of_the_call_is_stored(tenant: Tenant) -> None:
     good = event("webhook", "SUCCESS")
     far = to_text(utc_now() + timedelta(minutes=6))
     for bad, pointer in (
@@ -140,7 +140,7 @@ def test_writing_and_reading_need_their_own_permissions(tenant: Tenant, stranger
     assert refused.code == "PERMISSION_DENIED"
     assert writer.client.post(own.format("writer", "events"), batch).status == 200
     assert writer.client.get(own.format("writer", "health")).code == "PERMISSION_DENIED"
-    # Another tenant's space is not there at all
+    # The space of another tenant is not found
     assert stranger.client.post(EVENTS, batch).code == "SPACE_NOT_FOUND"
     assert stranger.client.get(EVENTS).status == 404
     assert stranger.client.get(HEALTH).status == 404
@@ -154,6 +154,6 @@ def test_events_without_ids_are_counted_once_under_one_idempotency_key(tenant: T
     assert first.json == again.json == {"accepted": 3, "duplicates": 0}
     assert again.headers["idempotent-replayed"] == "true"
     assert tenant.client.get(HEALTH).json["total_events"] == 3
-    # Without a key every call is a new one
+    # Without a key, every call is a new one
     tenant.client.post(EVENTS, batch)
     assert tenant.client.get(HEALTH).json["total_events"] == 6

@@ -40,7 +40,7 @@ type Before = Callable[[], None]
 
 
 class WatchedTable(Table):
-    """A table that counts the queries and transactions on it, and lets others go first.
+    """A table that counts its queries and transactions, and runs others' writes first.
 
     Before each transaction the next of `before` runs: a competing write, or a fault that is raised.
     """
@@ -71,7 +71,7 @@ def fails_with(error: Exception) -> Before:
 
 
 class LostReplies:
-    """DynamoDB applies a transaction and its reply never arrives, as often as `times` says."""
+    """DynamoDB applies a transaction, but its reply is lost, `times` times."""
 
     def __init__(self, *, skip: int = 0, times: int = 1) -> None:
         self.skip, self.times = skip, times
@@ -102,7 +102,7 @@ def store(table: WatchedTable) -> EventStore:
 
 
 @pytest.fixture
-def somebody(events_table: Table) -> EventStore:
+def other_writer(events_table: Table) -> EventStore:
     """Another writer on the same table."""
     return EventStore(events_table, RAW_EVENT_DAYS)
 
@@ -114,7 +114,7 @@ def event(
     kind: IntegrationType = IntegrationType.WEBHOOK,
     status: EventStatus = EventStatus.SUCCESS,
     space_id: str = SPACE,
-    **told: Any,
+    **fields: Any,
 ) -> Event:
     return Event(
         id=name,
@@ -123,12 +123,12 @@ def event(
         status=status,
         occurred_at=NOW - ago,
         received_at=NOW,
-        **told,
+        **fields,
     )
 
 
 def some_events(count: int, over: timedelta, seed: int = 1) -> list[Event]:
-    """Events at random times of the period that ends now, of all types, each with its own id."""
+    """Events of all types at random times of the period that ends now, each with its own id."""
     chance = random.Random(seed)  # noqa: S311 - the same events in every run
     return [
         event(
@@ -148,7 +148,7 @@ def summary(store: EventStore, days: int = 30, space_id: str = SPACE) -> HealthS
 
 
 def recount(events: Iterable[Event], days: int = 30) -> dict[str, Any]:
-    """The counts of the window, taken from the events themselves."""
+    """The counts of the window, computed from the events."""
     inside = [e for e in events if e.occurred_at >= window_start(NOW, days)]
     good = [e for e in inside if e.status is EventStatus.SUCCESS]
     bad = [e for e in inside if e.status is EventStatus.ERROR]
@@ -171,20 +171,20 @@ def recount(events: Iterable[Event], days: int = 30) -> dict[str, Any]:
 
 
 def assert_stored_and_counted(store: EventStore, events: Sequence[Event]) -> None:
-    """Exactly these events stand in the table, and every summary equals their recount."""
+    """The table has exactly these events, and every summary equals their recount."""
     stored = [e for page in all_pages(store, limit=100) for e in page.items]
     assert sorted(stored, key=identity) == sorted(events, key=identity)
     for days in (1, 2, 30, 366):
-        told = summary(store, days)
+        actual = summary(store, days)
         assert recount(events, days) == {
-            "total_events": told.total_events,
-            "success_count": told.success_count,
-            "error_count": told.error_count,
-            "last_success_at": told.last_success_at,
-            "last_error_at": told.last_error_at,
+            "total_events": actual.total_events,
+            "success_count": actual.success_count,
+            "error_count": actual.error_count,
+            "last_success_at": actual.last_success_at,
+            "last_error_at": actual.last_error_at,
             "types": {
                 t.integration_type: (t.total, t.success, t.errors, t.last_event_at)
-                for t in told.by_integration_type
+                for t in actual.by_integration_type
             },
         }
 
@@ -212,7 +212,7 @@ def shards(table: Table) -> set[str]:
 # ---------------------------------------------------------------- storing and counting
 
 
-def test_events_over_several_hours_and_days_land_with_their_counts(
+def test_events_over_several_hours_and_days_are_stored_with_their_counts(
     store: EventStore, table: WatchedTable
 ) -> None:
     events = some_events(20, timedelta(days=3))
@@ -224,7 +224,7 @@ def test_events_over_several_hours_and_days_land_with_their_counts(
     assert_stored_and_counted(store, events)
 
 
-def test_a_call_that_brings_an_event_twice_counts_it_once_as_it_came_first(
+def test_an_event_that_is_twice_in_a_call_counts_once_as_its_first(
     store: EventStore,
 ) -> None:
     first = event("run-1")
@@ -236,7 +236,7 @@ def test_a_call_that_brings_an_event_twice_counts_it_once_as_it_came_first(
     assert_stored_and_counted(store, [first, event("run-2")])
 
 
-def test_an_event_that_comes_again_in_another_call_is_a_duplicate(store: EventStore) -> None:
+def test_an_event_that_is_sent_again_in_another_call_is_a_duplicate(store: EventStore) -> None:
     # given
     known = [event("run-1"), event("run-2", ago=timedelta(days=1))]
     store.add(known, NOW)
@@ -269,7 +269,7 @@ def test_the_same_id_at_another_time_is_another_event(store: EventStore) -> None
     assert_stored_and_counted(store, events)
 
 
-def test_calls_one_after_another_add_up(store: EventStore) -> None:
+def test_consecutive_calls_add_up(store: EventStore) -> None:
     events = some_events(30, timedelta(days=2))
 
     for part in batched(events, 7, strict=False):
@@ -300,7 +300,7 @@ def test_97_events_of_one_hour_fit_into_one_transaction_and_100_take_two(
     assert_stored_and_counted(store, [*events[:97], *hundred])
 
 
-def test_an_hour_each_for_many_events_splits_by_time(
+def test_many_events_of_different_hours_are_split_by_time(
     store: EventStore, table: WatchedTable
 ) -> None:
     events = [event(f"run-{n}", ago=timedelta(hours=n)) for n in range(60)]
@@ -312,7 +312,7 @@ def test_an_hour_each_for_many_events_splits_by_time(
     assert_stored_and_counted(store, events)
 
 
-def test_spaces_are_counted_apart(store: EventStore) -> None:
+def test_spaces_are_counted_separately(store: EventStore) -> None:
     store.add([event("run-1")], NOW)
     store.add([event("run-1", space_id=OTHER_SPACE, status=EventStatus.ERROR)], NOW)
 
@@ -320,7 +320,7 @@ def test_spaces_are_counted_apart(store: EventStore) -> None:
     assert summary(store, space_id=OTHER_SPACE).error_count == 1
 
 
-def test_a_platform_fault_is_listed_and_in_no_total(store: EventStore) -> None:
+def test_a_platform_fault_is_listed_but_in_no_total(store: EventStore) -> None:
     fault = event_of_test(
         SPACE,
         CONNECTION,
@@ -333,12 +333,12 @@ def test_a_platform_fault_is_listed_and_in_no_total(store: EventStore) -> None:
 
     store.add([fault, event("run-1")], NOW)
 
-    told = summary(store)
-    assert (told.total_events, told.error_count, told.platform_faults) == (1, 0, 1)
+    actual = summary(store)
+    assert (actual.total_events, actual.error_count, actual.platform_faults) == (1, 0, 1)
     assert fault in store.list_events(SPACE, now=NOW, limit=10).items
 
 
-def test_an_event_reads_as_it_was_sent(store: EventStore) -> None:
+def test_an_event_is_read_as_it_was_sent(store: EventStore) -> None:
     full = event(
         "run:1",
         ago=timedelta(milliseconds=1),
@@ -373,14 +373,14 @@ def test_events_and_buckets_expire_by_the_time_of_the_event(
     }
 
 
-def test_an_event_outlives_the_time_in_which_it_can_come_again(
+def test_an_event_is_stored_for_as_long_as_it_can_be_repeated(
     store: EventStore, events_table: Table
 ) -> None:
-    # Given an event as old as can be, of a call that will be repeated under its Idempotency-Key
+    # Given the oldest possible event, of a call that will be repeated under its Idempotency-Key
     oldest = event("run-1", ago=NOW - store.oldest(NOW))
     store.add([oldest], NOW)
 
-    # When it is repeated at the end of that key's time, after all that is over has been removed
+    # When it is repeated at the end of the key's time, after all expired items were removed
     later = NOW + timedelta(hours=24)
     for item in list(events_table.query_all(f"SPACE#{SPACE}#{oldest.occurred_at.date()}#0")):
         if item["expires_at"] <= epoch_seconds(later):
@@ -392,16 +392,16 @@ def test_an_event_outlives_the_time_in_which_it_can_come_again(
     assert store.list_events(SPACE, now=later, limit=1).items == []
 
 
-# ---------------------------------------------------------------- others, and faults
+# ---------------------------------------------------------------- other writers and faults
 
 
-def test_a_bucket_that_another_writer_changed_meanwhile_keeps_both_counts(
-    store: EventStore, somebody: EventStore, table: WatchedTable
+def test_a_bucket_that_another_writer_changed_keeps_both_counts(
+    store: EventStore, other_writer: EventStore, table: WatchedTable
 ) -> None:
-    # given: a standing bucket, and a writer who comes in after we have read it
+    # given: a bucket, and a writer that changes it after we have read it
     ours, theirs = [event("ours-0"), event("ours-1")], event("theirs", status=EventStatus.ERROR)
     store.add(ours[:1], NOW)
-    table.before = [lambda: void(somebody.add([theirs], NOW))]
+    table.before = [lambda: void(other_writer.add([theirs], NOW))]
 
     # when
     added = store.add(ours[1:], NOW)
@@ -412,23 +412,23 @@ def test_a_bucket_that_another_writer_changed_meanwhile_keeps_both_counts(
     assert_stored_and_counted(store, [*ours, theirs])
 
 
-def test_a_bucket_that_another_writer_made_meanwhile_keeps_both_counts(
-    store: EventStore, somebody: EventStore, table: WatchedTable
+def test_a_bucket_that_another_writer_created_keeps_both_counts(
+    store: EventStore, other_writer: EventStore, table: WatchedTable
 ) -> None:
     ours = some_events(5, timedelta(days=2), seed=1)
     theirs = some_events(5, timedelta(days=2), seed=2)
-    table.before = [lambda: void(somebody.add(theirs, NOW))]
+    table.before = [lambda: void(other_writer.add(theirs, NOW))]
 
     assert store.add(ours, NOW) == IngestResult(accepted=5, duplicates=0)
 
     assert_stored_and_counted(store, [*ours, *theirs])
 
 
-def test_a_writer_who_is_beaten_twice_steps_aside(
-    store: EventStore, somebody: EventStore, table: WatchedTable
+def test_a_writer_that_is_beaten_twice_uses_another_shard(
+    store: EventStore, other_writer: EventStore, table: WatchedTable
 ) -> None:
     theirs = [event(f"theirs-{n}") for n in range(2)]
-    table.before = [lambda one=one: void(somebody.add([one], NOW)) for one in theirs]  # type: ignore[misc]  # the default binds the loop
+    table.before = [lambda one=one: void(other_writer.add([one], NOW)) for one in theirs]  # type: ignore[misc]  # the default binds the loop
 
     assert store.add([event("ours")], NOW).accepted == 1
 
@@ -437,7 +437,9 @@ def test_a_writer_who_is_beaten_twice_steps_aside(
     assert_stored_and_counted(store, [event("ours"), *theirs])
 
 
-def test_a_writer_who_meets_others_steps_aside(store: EventStore, table: WatchedTable) -> None:
+def test_a_writer_that_meets_a_conflict_uses_another_shard(
+    store: EventStore, table: WatchedTable
+) -> None:
     # given
     store.add([event("before")], NOW)
     table.before = [fails_with(Contended())]
@@ -451,20 +453,18 @@ def test_a_writer_who_meets_others_steps_aside(store: EventStore, table: Watched
     assert_stored_and_counted(store, [event("before"), event("ours")])
 
 
-def test_a_duplicate_that_another_writer_stores_meanwhile_counts_once(
-    store: EventStore, somebody: EventStore, table: WatchedTable
+def test_a_duplicate_that_another_writer_just_stored_counts_once(
+    store: EventStore, other_writer: EventStore, table: WatchedTable
 ) -> None:
     same = event("same")
-    table.before = [lambda: void(somebody.add([same], NOW))]
+    table.before = [lambda: void(other_writer.add([same], NOW))]
 
     assert store.add([same, event("ours")], NOW) == IngestResult(accepted=1, duplicates=1)
 
     assert_stored_and_counted(store, [same, event("ours")])
 
 
-def test_a_store_that_stays_busy_gives_up_with_nothing_written(
-    store: EventStore, table: WatchedTable
-) -> None:
+def test_a_table_that_stays_busy_gets_no_write(store: EventStore, table: WatchedTable) -> None:
     table.before = [fails_with(Contended())] * 1000
 
     with pytest.raises(TemporarilyUnavailable):
@@ -480,7 +480,7 @@ def test_a_lost_reply_leaves_the_events_accepted_and_counted_once(store: EventSt
     events = some_events(5, timedelta(days=2))
     LostReplies()
 
-    # when: botocore sends the transaction again, and it meets its own events
+    # when: botocore repeats the transaction, which finds its own events
     added = store.add(events, NOW)
 
     # then
@@ -488,7 +488,7 @@ def test_a_lost_reply_leaves_the_events_accepted_and_counted_once(store: EventSt
     assert_stored_and_counted(store, [event("before"), *events])
 
 
-def test_a_lost_reply_is_told_apart_from_the_duplicates_of_the_call(store: EventStore) -> None:
+def test_a_lost_reply_is_not_mistaken_for_duplicates(store: EventStore) -> None:
     # given: the first transaction is refused for the duplicate, the reply of the second is lost
     known, fresh = event("known"), [event("fresh-1"), event("fresh-2")]
     store.add([known], NOW)
@@ -502,16 +502,16 @@ def test_a_lost_reply_is_told_apart_from_the_duplicates_of_the_call(store: Event
     assert_stored_and_counted(store, [known, *fresh])
 
 
-def test_a_lost_reply_whose_bucket_has_moved_on_is_not_counted_again(
-    store: EventStore, somebody: EventStore, table: WatchedTable
+def test_a_lost_reply_whose_bucket_has_changed_is_not_counted_again(
+    store: EventStore, other_writer: EventStore, table: WatchedTable
 ) -> None:
-    """The reply is lost, and another writer comes in before the repetition."""
+    """The reply is lost, and another writer writes before the repetition."""
     ours, theirs = event("ours"), event("theirs")
 
     def between(request: Any, **_: Any) -> None:
         connect().meta.events.unregister("before-send.dynamodb.TransactWriteItems", between)
         botocore_stubber("before-send", request)
-        somebody.add([theirs], NOW)
+        other_writer.add([theirs], NOW)
         raise ReadTimeoutError(endpoint_url=request.url)
 
     connect().meta.events.register_first("before-send.dynamodb.TransactWriteItems", between)
@@ -522,7 +522,9 @@ def test_a_lost_reply_whose_bucket_has_moved_on_is_not_counted_again(
     assert_stored_and_counted(store, [ours, theirs])
 
 
-def test_after_replies_lost_for_good_the_same_call_again_counts_once(store: EventStore) -> None:
+def test_after_replies_that_are_lost_for_good_a_repeated_call_counts_once(
+    store: EventStore,
+) -> None:
     # given
     events = some_events(3, timedelta(hours=2))
     LostReplies(times=CALL_ATTEMPTS)
@@ -537,7 +539,7 @@ def test_after_replies_lost_for_good_the_same_call_again_counts_once(store: Even
     assert_stored_and_counted(store, events)
 
 
-def test_a_call_that_breaks_between_two_transactions_goes_on_when_repeated(
+def test_a_call_that_fails_between_two_transactions_goes_on_when_repeated(
     store: EventStore, table: WatchedTable
 ) -> None:
     # given: 40 hours need two transactions, and the second fails
@@ -571,7 +573,7 @@ def test_events_are_listed_newest_first_page_by_page_over_days(store: EventStore
     assert [len(page.items) for page in pages[:4]] == [5, 5, 5, 5]
 
 
-def test_filters_choose_and_pages_go_on_within_them(store: EventStore) -> None:
+def test_filters_apply_across_pages(store: EventStore) -> None:
     # given
     wanted: dict[str, Any] = {
         "kind": IntegrationType.WEBHOOK,
@@ -638,10 +640,10 @@ def test_a_page_of_a_sparse_space_ends_after_20_queries(
     assert (second.items, second.next_start) == ([old], None)
 
 
-def test_a_filtered_page_reads_so_many_events_and_goes_on_from_there(
+def test_a_filtered_page_reads_a_limited_number_of_events_and_the_next_goes_on(
     store: EventStore, table: WatchedTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a page that reads six events, over days, and one that is wanted at the very end
+    # Given pages that read six events, and a wanted event at the very end
     monkeypatch.setattr("patchbay.health.store.FILTERED_READ", 6)
     others = [event(f"other-{n}", ago=timedelta(hours=5 * n)) for n in range(10)]
     wanted = event("wanted", ago=timedelta(days=3), kind=IntegrationType.ALERT)
@@ -661,12 +663,12 @@ def test_a_filtered_page_reads_so_many_events_and_goes_on_from_there(
     ("later", "left", "queries"),
     [
         (timedelta(hours=22, minutes=30), ["old-1"], 1),
-        # The place where the page would start lies before all that is listed: DynamoDB refuses it.
+        # The page would start before everything that is listed, which DynamoDB refuses.
         (timedelta(hours=24, minutes=30), [], 0),
         (timedelta(days=40), [], 0),
     ],
 )
-def test_a_page_that_the_retention_has_overtaken_is_the_end(
+def test_a_page_that_the_retention_has_overtaken_is_the_last(
     store: EventStore, table: WatchedTable, later: timedelta, left: list[str], queries: int
 ) -> None:
     # given
@@ -682,7 +684,7 @@ def test_a_page_that_the_retention_has_overtaken_is_the_end(
     assert (names([rest]), rest.next_start, len(table.queries)) == (left, None, queries)
 
 
-def test_an_empty_range_asks_nothing(store: EventStore, table: WatchedTable) -> None:
+def test_an_empty_range_makes_no_query(store: EventStore, table: WatchedTable) -> None:
     page = store.list_events(SPACE, now=NOW, limit=5, since=NOW, until=NOW)
 
     assert (page, table.queries) == (EventPage([], None), [])
@@ -694,7 +696,7 @@ def test_an_empty_range_asks_nothing(store: EventStore, table: WatchedTable) -> 
 def test_an_event_costs_at_most_2_2_write_units_in_batches_of_25(
     store: EventStore, table: WatchedTable
 ) -> None:
-    # given: buckets in use by all types, and a batch of one hour as a back end sends it
+    # given: buckets with all types, and a batch of one hour as a back end sends it
     for before in batched(some_events(40, timedelta(minutes=20), seed=1), 20, strict=True):
         store.add(before, NOW)
     batch = [
@@ -724,7 +726,7 @@ def test_an_event_costs_at_most_2_2_write_units_in_batches_of_25(
 def test_a_summary_costs_two_queries_and_at_most_5_read_units_for_30_busy_days(
     store: EventStore, table: WatchedTable
 ) -> None:
-    # given: a million events a month, in the worst window: 23 hours and 31 days
+    # given: a million events a month, in the most expensive window: 23 hours and 31 days
     now = datetime(2026, 2, 17, 1, 30, tzinfo=UTC)
     start = window_start(now, 30)
     for n in range(23):
@@ -743,7 +745,7 @@ def test_a_summary_costs_two_queries_and_at_most_5_read_units_for_30_busy_days(
 
 
 def seed_bucket(table: Table, period: Period, events: int) -> None:
-    """A bucket as that many events leave it: all types, all slots of the histogram."""
+    """Writes a bucket of that many events, with all types and all slots of the histogram."""
     of_type = events // len(IntegrationType)
     tally = Tally(
         success=of_type * 9 // 10,
@@ -768,7 +770,7 @@ def seed_bucket(table: Table, period: Period, events: int) -> None:
 
 
 def item_bytes(item: Item) -> int:
-    """DynamoDB's own measure of an item: names and values, numbers at two digits a byte."""
+    """The size of an item in DynamoDB: names and values, with two digits of a number in a byte."""
     return sum(len(name.encode()) + value_bytes(value) for name, value in item.items())
 
 
@@ -785,4 +787,4 @@ def value_bytes(value: str | bytes | int) -> int:
 
 
 def void(_: object) -> None:
-    """Drops a result, where a callback returns none."""
+    """Drops the result, for a callback that returns None."""

@@ -1,4 +1,4 @@
-"""Health over time, by connection and by space, over the API."""
+"""Health over time, by connection, and by space, over the API."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,25 +44,29 @@ def platform_fault(space_id: str, at: datetime) -> Event:
 # ---------------------------------------------------------------- platform faults
 
 
-def test_platform_faults_are_apart_unless_they_are_asked_for_as_errors(tenant: Tenant) -> None:
-    # Given a success, and later a test that failed through us
+def test_platform_faults_are_counted_as_errors_only_on_request(tenant: Tenant) -> None:
+    # Given a success and, later, a platform fault
     now = utc_now()
     send(tenant, "acme", event("SUCCESS", now - timedelta(hours=2), "connection_test"))
     store = EventStore(Table("EventsTable"), 35)
     store.add([platform_fault(tenant.space_id, now - timedelta(hours=1))], now)
-    # Then the summary has it in no total
-    told = tenant.client.get(HEALTH).json
-    assert tenant.client.get(f"{HEALTH}?exclude_blame=platform").json == told
-    assert (told["total_events"], told["success_rate"], told["platform_faults"]) == (1, 100.0, 1)
-    assert told["last_error_at"] is None
-    # And on demand it is an error of its type, at its time
-    told = tenant.client.get(f"{HEALTH}?exclude_blame=none").json
-    assert (told["total_events"], told["error_count"], told["success_rate"]) == (2, 1, 50.0)
-    assert told["last_error_at"] == to_text(now - timedelta(hours=1))
-    [of_type] = told["by_integration_type"]
+    # Then no total of the summary counts it
+    answer = tenant.client.get(HEALTH).json
+    assert tenant.client.get(f"{HEALTH}?exclude_blame=platform").json == answer
+    assert (answer["total_events"], answer["success_rate"], answer["platform_faults"]) == (
+        1,
+        100.0,
+        1,
+    )
+    assert answer["last_error_at"] is None
+    # And on request it is an error of its type at its time
+    answer = tenant.client.get(f"{HEALTH}?exclude_blame=none").json
+    assert (answer["total_events"], answer["error_count"], answer["success_rate"]) == (2, 1, 50.0)
+    assert answer["last_error_at"] == to_text(now - timedelta(hours=1))
+    [of_type] = answer["by_integration_type"]
     assert (of_type["integration_type"], of_type["errors"]) == ("connection_test", 1)
-    assert of_type["last_event_at"] == told["last_error_at"]
-    # And so in the series, where its duration, which is ours, is in no percentile
+    assert of_type["last_event_at"] == answer["last_error_at"]
+    # And so in the series, where no percentile includes its duration
     for blame, errors in (("platform", 0), ("none", 1)):
         path = f"{HEALTH}/series?interval=hour&days=1&exclude_blame={blame}"
         points = tenant.client.get(path).json["points"]
@@ -83,10 +87,10 @@ def test_a_series_of_days_has_every_day(tenant: Tenant) -> None:
         event("ERROR", now - timedelta(days=2), "alert"),
         event("SUCCESS", now),
     )
-    told = tenant.client.get(f"{HEALTH}/series?days=7").json
-    assert (told["space_id"], told["period_days"]) == (tenant.space_id, 7)
-    assert (told["interval"], told["integration_type"]) == ("day", None)
-    points = told["points"]
+    answer = tenant.client.get(f"{HEALTH}/series?days=7").json
+    assert (answer["space_id"], answer["period_days"]) == (tenant.space_id, 7)
+    assert (answer["interval"], answer["integration_type"]) == ("day", None)
+    points = answer["points"]
     assert from_text(points[0]["starts_at"]) == window_start(now, 7)
     assert [p["starts_at"][11:] for p in points[1:]] == ["00:00:00Z"] * (len(points) - 1)
     assert sum(p["total"] for p in points) == 3
@@ -100,10 +104,10 @@ def test_a_series_of_days_has_every_day(tenant: Tenant) -> None:
 def test_a_series_of_hours_and_of_one_type(tenant: Tenant) -> None:
     now = utc_now()
     send(tenant, "acme", event("SUCCESS", now), event("SUCCESS", now, "alert"))
-    told = tenant.client.get(f"{HEALTH}/series?days=2&interval=hour&integration_type=alert").json
-    assert told["integration_type"] == "alert"
-    assert len(told["points"]) in (49, 50)  # 50 if an hour begins meanwhile
-    assert sum(p["total"] for p in told["points"]) == 1
+    answer = tenant.client.get(f"{HEALTH}/series?days=2&interval=hour&integration_type=alert").json
+    assert answer["integration_type"] == "alert"
+    assert len(answer["points"]) in (49, 50)  # 50 if an hour begins during the test
+    assert sum(p["total"] for p in answer["points"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ def test_a_series_of_hours_and_of_one_type(tenant: Tenant) -> None:
         ("limit=5", "/query/limit"),
     ],
 )
-def test_a_series_that_can_not_be_is_refused(tenant: Tenant, query: str, pointer: str) -> None:
+def test_an_impossible_series_is_refused(tenant: Tenant, query: str, pointer: str) -> None:
     assert tenant.client.get(f"{HEALTH}/series?{query}").pointers == [pointer]
     assert tenant.client.get(f"{HEALTH}/series?days=31&interval=hour").status == 200
 
@@ -135,7 +139,7 @@ def put_connection(
     minutes: int = 60,
     **more: Any,
 ) -> None:
-    """A connection as its record has it, since so many minutes; `ago` is of its last success."""
+    """Writes a connection with a status since so many minutes; `ago` is of its last success."""
     now = utc_now()
     connection_id = new_id("con", now)
     table = Table("IntegrationsTable")
@@ -154,6 +158,8 @@ def put_connection(
         "name": name,
         "status": more.pop("lifecycle", "active"),
         "health": health,
+        "required_action": "none",
+        "monitor": {"enabled": False, "interval": "5m"},
         "created_at": to_text(now - timedelta(days=3)),
         "configurations": "{}",
         "by_owner_pk": connections_of_space_pk(tenant.space_id),
@@ -166,7 +172,7 @@ def names(tenant: Tenant, query: str = "") -> list[str]:
     return [one["name"] for one in tenant.client.get(f"{HEALTH}/connections{query}").json["items"]]
 
 
-def test_connections_come_worst_first(tenant: Tenant) -> None:
+def test_connections_are_listed_worst_first(tenant: Tenant) -> None:
     quarter: dict[str, Any] = {"monitor": {"enabled": True, "interval": "15m"}}
     put_connection(tenant, "fine", "connected", ago=20, **quarter)
     put_connection(tenant, "unmonitored", "connected", ago=9000)
@@ -201,7 +207,7 @@ def test_connections_come_worst_first(tenant: Tenant) -> None:
     )
 
 
-def test_among_equals_the_longest_comes_first_to_the_millisecond(tenant: Tenant) -> None:
+def test_within_a_rank_the_longest_is_first_to_the_millisecond(tenant: Tenant) -> None:
     for name, since in (
         ("later", "2026-02-17T10:00:00.500Z"),
         ("first", "2026-02-17T10:00:00Z"),
@@ -215,13 +221,13 @@ def test_among_equals_the_longest_comes_first_to_the_millisecond(tenant: Tenant)
 def test_pages_of_connections_go_on_over_blocks(
     tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given seven connections, of which four are ranked together
+    # Given seven connections and blocks of four
     monkeypatch.setattr(connections, "BLOCK", 4)
     statuses = ["connected", "error", "connected", "error", "connected", "error", "connected"]
     for number, status in enumerate(statuses):
         put_connection(tenant, f"c{number}", status, ago=1)
 
-    # When they are read by pages of two
+    # When they are read in pages of two
     seen, cursors, path = [], [], f"{HEALTH}/connections?limit=2"
     while True:
         page = tenant.client.get(path).json
@@ -231,17 +237,17 @@ def test_pages_of_connections_go_on_over_blocks(
         cursors.append(page["next_cursor"])
         path = f"{HEALTH}/connections?limit=2&cursor={page['next_cursor']}"
 
-    # Then each is there once, worst first in its block
+    # Then each is listed once, worst first in its block
     assert [name for page in seen for name in page] == [
         *("c1", "c3", "c0", "c2"),
         *("c5", "c4", "c6"),
     ]
-    # And a cursor opens for its own list only
+    # And a cursor is only valid for its own list
     other = f"/spaces/globex/integration-health/connections?cursor={cursors[0]}"
     assert stranger.client.get(other).code == "INVALID_CURSOR"
 
 
-def test_a_block_that_is_full_and_the_last_has_no_next_page(
+def test_a_full_last_block_has_no_next_page(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "BLOCK", 2)
@@ -258,8 +264,8 @@ def add_space(tenant: Tenant, slug: str) -> None:
     assert tenant.client.post(path, {"slug": slug, "name": slug.title()}).status == 201
 
 
-def test_spaces_stand_side_by_side_worst_first(tenant: Tenant) -> None:
-    # Given a space that got worse, one that got better, one without events
+def test_spaces_are_compared_worst_first(tenant: Tenant) -> None:
+    # Given a space that got worse, one that got better, and one without events
     now = utc_now()
     add_space(tenant, "worse")
     add_space(tenant, "quiet")
@@ -272,12 +278,12 @@ def test_spaces_stand_side_by_side_worst_first(tenant: Tenant) -> None:
 
     # When they are compared over a week
     path = f"/v1/organizations/{tenant.organization_id}/integration-health"
-    told = tenant.client.get(f"{path}?days=7").json
+    answer = tenant.client.get(f"{path}?days=7").json
 
-    # Then each has what its own summary says, the week before, and the difference
-    assert told["next_cursor"] is None
-    assert [one["slug"] for one in told["items"]] == ["worse", "acme", "quiet"]
-    worse, acme, quiet = told["items"]
+    # Then each has its own summary, that of the previous week, and the difference
+    assert answer["next_cursor"] is None
+    assert [one["slug"] for one in answer["items"]] == ["worse", "acme", "quiet"]
+    worse, acme, quiet = answer["items"]
     assert (worse["total_events"], worse["success_rate"]) == (2, 50.0)
     assert worse["previous"] == {
         "total_events": 2,
@@ -290,7 +296,7 @@ def test_spaces_stand_side_by_side_worst_first(tenant: Tenant) -> None:
     assert acme["difference"] == {"total_events": -1, "success_rate": 50.0}
     assert (acme["name"], acme["platform_faults"]) == ("acme", 1)
     assert (quiet["no_data"], quiet["difference"]["success_rate"]) == (True, None)
-    for one in told["items"]:
+    for one in answer["items"]:
         own = tenant.client.get(f"/spaces/{one['slug']}/integration-health?days=7").json
         for field in ("space_id", "period_days", "total_events", "error_count", "success_rate"):
             assert one[field] == own[field]
@@ -299,23 +305,27 @@ def test_spaces_stand_side_by_side_worst_first(tenant: Tenant) -> None:
     assert set(worse["series"][0]) == {"starts_at", "total", "errors", "success_rate", "no_data"}
 
 
-def test_spaces_are_compared_with_platform_faults_as_errors_on_demand(tenant: Tenant) -> None:
-    # Given a space with a success and a platform fault, now and in the week before
+def test_spaces_are_compared_with_platform_faults_as_errors_on_request(tenant: Tenant) -> None:
+    # Given a space with a success and a platform fault, now and in the previous week
     now = utc_now()
     store = EventStore(Table("EventsTable"), 35)
     for at in (now, window_start(now, 7) - timedelta(hours=1)):
         send(tenant, "acme", event("SUCCESS", at))
         store.add([platform_fault(tenant.space_id, at)], now)
     path = f"/v1/organizations/{tenant.organization_id}/integration-health?days=7"
-    # Then they are in no total, unless they are asked for
+    # Then no total counts the faults unless it is requested
     [apart] = tenant.client.get(path).json["items"]
     assert tenant.client.get(f"{path}&exclude_blame=platform").json["items"] == [apart]
     assert (apart["total_events"], apart["platform_faults"]) == (1, 1)
-    [told] = tenant.client.get(f"{path}&exclude_blame=none").json["items"]
-    assert (told["total_events"], told["success_rate"], told["platform_faults"]) == (2, 50.0, 1)
-    assert told["previous"]["error_count"] == 1
-    assert sum(point["errors"] for point in told["series"]) == 1
-    # And a cursor is of the one list or the other
+    [answer] = tenant.client.get(f"{path}&exclude_blame=none").json["items"]
+    assert (answer["total_events"], answer["success_rate"], answer["platform_faults"]) == (
+        2,
+        50.0,
+        1,
+    )
+    assert answer["previous"]["error_count"] == 1
+    assert sum(point["errors"] for point in answer["series"]) == 1
+    # And a cursor is only valid for one of the lists
     add_space(tenant, "quiet")
     cursor = tenant.client.get(f"{path}&limit=1").json["next_cursor"]
     assert tenant.client.get(f"{path}&limit=1&cursor={cursor}").status == 200
@@ -323,7 +333,7 @@ def test_spaces_are_compared_with_platform_faults_as_errors_on_demand(tenant: Te
     assert tenant.client.get(other).code == "INVALID_CURSOR"
 
 
-def test_what_is_before_the_counts_is_not_compared(tenant: Tenant) -> None:
+def test_a_period_before_the_stored_counts_is_not_compared(tenant: Tenant) -> None:
     path = f"/v1/organizations/{tenant.organization_id}/integration-health"
     [comparable] = tenant.client.get(f"{path}?days=199").json["items"]
     [too_far] = tenant.client.get(f"{path}?days=366").json["items"]
@@ -335,7 +345,7 @@ def test_what_is_before_the_counts_is_not_compared(tenant: Tenant) -> None:
 def test_pages_of_spaces_keep_their_order_over_blocks(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given six spaces, of which four are ranked together
+    # Given six spaces and blocks of four
     monkeypatch.setattr(organization, "BLOCK", 4)
     now = utc_now()
     for number in range(5):
@@ -343,7 +353,7 @@ def test_pages_of_spaces_keep_their_order_over_blocks(
         send(tenant, f"b{number}", *[event("SUCCESS", now)] * number, event("ERROR", now))
     path = f"/v1/organizations/{tenant.organization_id}/integration-health?limit=1"
 
-    # When they are read one by one, and a space goes meanwhile
+    # When they are read one by one, and a space is deleted in between
     seen, cursor = [], ""
     while cursor is not None:
         page = tenant.client.get(path + cursor).json
@@ -352,11 +362,11 @@ def test_pages_of_spaces_keep_their_order_over_blocks(
             assert tenant.client.delete("/spaces/b1").status == 204
         cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
 
-    # Then b0 (0 %), b2 and acme (no data) are ranked together, and b3 and b4 after them
+    # Then b0 (0%), b2, and acme (no data) are ranked together, followed by b3 and b4
     assert seen == ["b0", "b2", "acme", "b3", "b4"]
 
 
-def test_an_organization_is_its_own_readers_and_the_operators(
+def test_an_organization_is_visible_to_its_own_readers_and_the_operator(
     tenant: Tenant, stranger: Tenant, operator: Tenant
 ) -> None:
     path = f"/v1/organizations/{tenant.organization_id}/integration-health"
@@ -371,7 +381,7 @@ def test_an_organization_is_its_own_readers_and_the_operators(
         assert denied.code == "PERMISSION_DENIED"
 
 
-def test_a_cursor_of_ninety_nine_spaces_is_taken(tenant: Tenant) -> None:
+def test_a_cursor_of_ninety_nine_spaces_is_accepted(tenant: Tenant) -> None:
     for number in range(99):
         add_space(tenant, f"a-space-with-a-name-that-is-rather-long-{number:02}")
     path = f"/v1/organizations/{tenant.organization_id}/integration-health?limit=1&days=1"

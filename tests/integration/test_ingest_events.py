@@ -1,4 +1,4 @@
-"""The second entrance of events: messages of the bus, through a queue, that come again."""
+"""Events from the bus, through a queue that may deliver a message again."""
 
 import io
 import json
@@ -21,7 +21,7 @@ SYNC = {"integration_type": "metadata_sync", "status": "SUCCESS", "duration_ms":
 
 
 def envelope(tenant: Tenant, number: int = 1, **detail: Any) -> dict[str, Any]:
-    """As EventBridge makes one, an hour ago."""
+    """An event as EventBridge makes it, an hour ago."""
     return {
         "version": "0",
         "id": f"c2d1a1de-6f2e-4a1b-8f6e-{number:012}",
@@ -41,7 +41,7 @@ def envelope(tenant: Tenant, number: int = 1, **detail: Any) -> dict[str, Any]:
 
 
 def delivered(*bodies: dict[str, Any] | str) -> list[int]:
-    """The positions of the messages that the queue has to deliver again."""
+    """The positions of the messages that the queue must deliver again."""
     records = [
         {
             "messageId": f"message-{number}",
@@ -53,7 +53,7 @@ def delivered(*bodies: dict[str, Any] | str) -> list[int]:
     return [int(failure["itemIdentifier"].removeprefix("message-")) for failure in failures]
 
 
-def out_of_reach(request: Any, **_: Any) -> None:
+def unreachable(request: Any, **_: Any) -> None:
     raise ConnectTimeoutError(endpoint_url=request.url)
 
 
@@ -69,7 +69,7 @@ def counted(tenant: Tenant) -> int:
     return total
 
 
-def test_the_sample_event_is_of_a_space_that_is_not_there(deployed: object) -> None:
+def test_the_sample_event_is_of_a_space_that_does_not_exist(deployed: object) -> None:
     answer = ingest_events.handler(sample_event("ingest_events"), None)
     assert answer == {
         "batchItemFailures": [{"itemIdentifier": "5f6d1f0e-7c1c-4d9e-9a53-0f6f3f6f2d10"}]
@@ -98,19 +98,19 @@ def test_an_event_without_id_and_time_gets_both_from_the_envelope(tenant: Tenant
 def test_a_message_that_is_delivered_again_is_counted_once(tenant: Tenant) -> None:
     message = envelope(tenant, events=[SYNC] * 3)
 
-    # In another batch, and twice in the same one
+    # In another batch, and twice in the same batch
     assert delivered(message) == []
     assert delivered(message, envelope(tenant, 2), message) == []
 
     assert counted(tenant) == 4
 
 
-def test_messages_that_are_alike_are_different_events(tenant: Tenant) -> None:
+def test_equal_messages_are_different_events(tenant: Tenant) -> None:
     assert delivered(envelope(tenant, 1), envelope(tenant, 2)) == []
     assert counted(tenant) == 2
 
 
-def test_the_same_event_by_the_api_and_by_the_bus_is_counted_once(tenant: Tenant) -> None:
+def test_the_same_event_over_the_api_and_the_bus_is_counted_once(tenant: Tenant) -> None:
     own = SYNC | {"id": "run-1", "occurred_at": to_text(utc_now())}
     tenant.client.post(f"/spaces/{tenant.space_slug}/integration-events", {"events": [own]})
 
@@ -126,7 +126,7 @@ def test_the_messages_of_a_space_share_the_writes_of_its_buckets(tenant: Tenant)
     assert (day["revision"], counted(tenant)) == (1, 20)
 
 
-def test_what_is_wrong_is_refused_and_the_rest_is_kept(
+def test_an_invalid_message_is_refused_and_the_others_are_stored(
     tenant: Tenant, stranger: Tenant, log: io.StringIO
 ) -> None:
     wrong: dict[str, dict[str, Any] | str] = {
@@ -134,7 +134,7 @@ def test_what_is_wrong_is_refused_and_the_rest_is_kept(
         "/detail-type": envelope(tenant) | {"detail-type": "something.else"},
         "/detail": {name: v for name, v in envelope(tenant).items() if name != "detail"},
         "/detail/space": envelope(tenant, space="nowhere"),
-        # Another organization's space is like one that is not there
+        # The space of another organization is like one that does not exist
         "/detail/organization_id": envelope(tenant) | {"detail": {"space": "acme", "events": []}},
         "/detail/events/0/status": envelope(tenant, events=[SYNC | {"status": "s3cr3t-status"}]),
         "/detail/events/0/?": envelope(tenant, events=[SYNC | {"s3cr3t-name": 1}]),
@@ -148,15 +148,15 @@ def test_what_is_wrong_is_refused_and_the_rest_is_kept(
     assert refused == list(range(len(wrong) + 1))
     assert (counted(tenant), counted(stranger)) == (1, 0)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    told = [line for line in lines if line["message"] == "message refused"]
-    fields = [line["fields"] for line in told]
+    refusals = [line for line in lines if line["message"] == "message refused"]
+    fields = [line["fields"] for line in refusals]
     assert fields[-1] == ["/detail/space"]
     for expected, found in zip(wrong, fields, strict=False):
         assert expected in found
     assert TEXT not in log.getvalue()
 
 
-def test_a_message_is_whole_or_not_at_all(tenant: Tenant) -> None:
+def test_a_message_is_stored_as_a_whole_or_not_at_all(tenant: Tenant) -> None:
     old = {**SYNC, "occurred_at": "2020-01-01T00:00:00Z"}
     assert delivered(envelope(tenant, events=[SYNC, old])) == [0]
     assert counted(tenant) == 0
@@ -168,10 +168,10 @@ def test_an_envelope_from_the_future_is_refused(tenant: Tenant) -> None:
 
 
 TEXT = "s3cr3t"
-"""Of an exception: it may quote a message, so only its type is logged."""
+"""The text of an exception, which may quote a message and must not be logged."""
 
 
-def test_an_unexpected_exception_concerns_one_message(
+def test_an_unexpected_exception_affects_one_message(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
     def unexpected(_: TenancyStore, slug: str) -> None:
@@ -180,7 +180,7 @@ def test_an_unexpected_exception_concerns_one_message(
     monkeypatch.setattr(TenancyStore, "space", unexpected)
     good = envelope(tenant, space=tenant.space_id)
 
-    # The first can't even be read; the second is of a space that can't be written to
+    # The first message cannot be read; later, its space cannot be written to
     assert delivered(envelope(tenant, 2, space="odd"), good) == [0]
     monkeypatch.setattr(EventStore, "add", unexpected_in_store)
     assert delivered(good) == [0]
@@ -194,17 +194,17 @@ def unexpected_in_store(*_: Any) -> None:
     raise ZeroDivisionError(TEXT)
 
 
-def test_an_outage_puts_everything_off_and_a_redrive_counts_it_once(
+def test_an_outage_postpones_everything_and_a_redrive_counts_it_once(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given messages that meet a table that is out of reach, one of them stored before
+    # Given messages during an outage of the table, one of them stored before
     messages = [envelope(tenant, number) for number in range(3)]
     assert delivered(messages[0]) == []
     monkeypatch.setattr("time.sleep", lambda _: None)
     place = "before-send.dynamodb.TransactWriteItems"
-    connect().meta.events.register_first(place, out_of_reach)
+    connect().meta.events.register_first(place, unreachable)
     assert delivered(*messages) == [0, 1, 2]
-    connect().meta.events.unregister(place, out_of_reach)
+    connect().meta.events.unregister(place, unreachable)
 
     # When they are delivered again
     assert delivered(*messages) == []

@@ -24,7 +24,7 @@ from tests.integration.alerting import (
 )
 from tests.integration.api import Answer
 from tests.integration.conftest import Tenant
-from tests.integration.documented import ROUTES, Names, Route
+from tests.integration.documented import ROUTES, Names, Route, with_what_it_needs
 from tests.integration.story import create_connection, create_source, publish_integration
 
 RULE: dict[str, Any] = rule(
@@ -95,18 +95,15 @@ def owned(tenant: Tenant) -> Names:
             "through": "1",
         }
     )
-    return with_all_that_creates_make(tenant, by_hand)
 
+    def make(route: Route, names: Names) -> Any:
+        answer = sent(tenant, route, names)
+        assert answer.status == 201, (route.name, answer.text)
+        return answer.json
 
-def with_all_that_creates_make(tenant: Tenant, names: Names) -> Names:
-    """What is under nothing that is still to be made goes before what is."""
-    for route in sorted(ROUTES, key=lambda route: len(route.parameters)):
-        if route.gives is None or route.gives[0] in names.names:
-            continue
-        made = sent(tenant, route, names)
-        assert made.status == 201, (route.name, made.text)
-        parameter, member = route.gives
-        names = names.and_({parameter: str(made.json[member])})
+    names = by_hand
+    for route in ROUTES:
+        names = with_what_it_needs(names, route, make)
     return names
 
 

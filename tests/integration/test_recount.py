@@ -1,4 +1,4 @@
-"""The repair command: it finds nothing, unless somebody has put their hand into the table."""
+"""The repair command finds no difference unless the table was edited by hand."""
 
 import json
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def store(tenant: Tenant) -> EventStore:
 
 
 def counts_one_more(table: Table, space_id: str, shard: int) -> None:
-    """A bucket that counts an event which is not stored."""
+    """Makes a bucket count an event that is not stored."""
     key = bucket_key(space_id, DAY, shard)
     table.transact(list(bucket_puts(key, DAY, table.get(key), [event(space_id, "ghost")])))
 
@@ -70,12 +70,12 @@ def test_there_is_no_difference(store: EventStore, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("shard", [MAIN_SHARD, 3])
-def test_a_difference_is_told_and_mended_when_asked(
+def test_a_difference_is_reported_and_repaired_on_request(
     tenant: Tenant, store: EventStore, shard: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     counts_one_more(Table("EventsTable"), tenant.space_id, shard)
 
-    # When it only looks
+    # When it only compares
     assert command() == 2
     found, last = lines(capsys)
     assert (found["period"], found["repaired"]) == ("D#2026-02-16", False)
@@ -91,7 +91,7 @@ def test_a_difference_is_told_and_mended_when_asked(
     assert bucket.by_type[IntegrationType.WEBHOOK].success == 3
 
 
-def test_a_bucket_that_is_gone_is_made_again(
+def test_a_missing_bucket_is_written_again(
     tenant: Tenant, store: EventStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hour = Period.hour_of(NOW - timedelta(hours=20))
@@ -103,10 +103,10 @@ def test_a_bucket_that_is_gone_is_made_again(
     assert command() == 0
 
 
-def test_counts_whose_shard_0_is_gone_are_told_and_mended(
+def test_counts_whose_shard_0_is_missing_are_reported_and_repaired(
     tenant: Tenant, store: EventStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Given a day that was folded, of which a hand has taken shard 0 away: nobody can read it
+    # Given a folded day whose shard 0 was deleted by hand, so that it cannot be read
     table = Table("EventsTable")
     one = event(tenant.space_id, "late")
     with pytest.MonkeyPatch.context() as aside:
@@ -134,7 +134,7 @@ def test_counts_whose_shard_0_is_gone_are_told_and_mended(
 
 
 class Meddling(Table):
-    """Before each transaction, or after each read of events, something happens."""
+    """Runs a callback before each transaction, or after each read of events."""
 
     def __init__(self, act: Callable[[], None], when: str) -> None:
         super().__init__("EventsTable")
@@ -152,7 +152,7 @@ class Meddling(Table):
         return iter(found)
 
 
-def test_a_writer_between_the_reads_is_no_difference(tenant: Tenant, store: EventStore) -> None:
+def test_a_writer_between_the_reads_is_not_a_difference(tenant: Tenant, store: EventStore) -> None:
     numbers = iter(range(100))
     left = [None] * 2
 
@@ -166,7 +166,9 @@ def test_a_writer_between_the_reads_is_no_difference(tenant: Tenant, store: Even
     assert set(recount.days(tenant.space_id, day, day, repair=True)) == {None}
 
 
-def test_a_period_that_is_never_still_is_not_judged(tenant: Tenant, store: EventStore) -> None:
+def test_a_period_that_is_always_written_to_is_not_judged(
+    tenant: Tenant, store: EventStore
+) -> None:
     numbers = iter(range(1000))
 
     def another() -> None:
@@ -208,7 +210,7 @@ def test_a_repair_that_meets_a_writer_keeps_both(tenant: Tenant, store: EventSto
         (["--events-table", "Missing"], "Missing"),
     ],
 )
-def test_what_can_not_be_is_one_line(
+def test_an_error_is_printed_as_one_line(
     tenant: Tenant, more: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(*more) == 1

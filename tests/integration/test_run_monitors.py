@@ -59,7 +59,7 @@ def counted(tenant: Tenant) -> tuple[int, int]:
     return summary["success_count"], summary["error_count"]
 
 
-def test_the_sample_event_is_of_a_slot_without_members(deployed: object) -> None:
+def test_the_sample_event_is_of_a_slot_without_connections(deployed: object) -> None:
     answer = run_monitors.handler(sample_event("run_monitors"), Context())
     assert answer == {"batchItemFailures": []}
 
@@ -339,9 +339,9 @@ def test_a_connection_that_keeps_failing_is_announced_and_then_disabled(
 
 
 def _is_due(connection: dict[str, Any], minute: Any) -> bool:
-    from patchbay.connections.wheel import is_due
+    from patchbay.connections.wheel import MonitorInterval, is_due
 
-    return is_due(connection["id"], "1h", minute)
+    return is_due(connection["id"], MonitorInterval.HOUR, minute)
 
 
 def test_the_metrics_count_tests_and_failures_by_category(

@@ -58,6 +58,12 @@ def test_a_function_has_one_name_in_all_places(template: dict[str, Any]) -> None
     assert sorted(names) == FUNCTIONS
 
 
+def test_the_sections_are_those_of_the_architecture_in_its_order() -> None:
+    sections = re.findall(r"^  # -{64} (.+)$", (ROOT / "template.yaml").read_text(), re.MULTILINE)
+    page = " ".join((ROOT / "docs" / "architecture.md").read_text().split())
+    assert f"in this order: {', '.join(sections)}." in page
+
+
 def test_every_variable_of_a_function_is_a_setting(template: dict[str, Any]) -> None:
     """That each function reads all of its own and no others is in `test_policies`."""
     settings = {

@@ -1,6 +1,6 @@
 """A test is recorded exactly once, whatever happens in between."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 
 import checks
 from local.provider import Provider, provider
-from patchbay.connection_tests import history, identity
+from patchbay.connection_tests import history, identity, reader
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
@@ -288,22 +288,23 @@ def test_an_upgrade_is_named_with_both_releases(tenant: Tenant, connection: dict
 
 
 def test_a_test_older_than_90_days_is_gone_before_the_table_expires_it(
-    tenant: Tenant, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    tenant: Tenant, connection: dict[str, Any]
 ) -> None:
     said = checked(tenant, connection).json
-    at = time_of(said["id"])
 
-    def later(days: int) -> Callable[[], datetime]:
-        return lambda: at + timedelta(days=days, minutes=1)
+    def after(days: int) -> datetime:
+        return time_of(said["id"]) + timedelta(days=days, minutes=1)
 
-    reader = checks.deployment.test_reader
+    def reader_at(now: datetime) -> reader.TestReader:
+        deployment = checks.deployment
+        return reader.TestReader(deployment.test_subjects, deployment.test_history, lambda: now)
+
     subject = subject_of(tenant, connection)
-    monkeypatch.setattr(reader, "_clock", later(89))
-    assert reader.test(subject, said["id"]).id == said["id"]
-    monkeypatch.setattr(reader, "_clock", later(90))
-    assert reader.page(subject, ListQuery()).items == []
+    assert reader_at(after(days=89)).test(subject, said["id"]).id == said["id"]
+    later = reader_at(after(days=90))
+    assert later.page(subject, ListQuery()).items == []
     with pytest.raises(NotFound):
-        reader.test(subject, said["id"])
+        later.test(subject, said["id"])
 
 
 def test_an_identity_says_its_time_and_is_the_same_for_the_same_scheduled_minute() -> None:

@@ -1,8 +1,8 @@
-"""A large run against an emulator of DynamoDB, with threads that run as they come.
+"""A large run against an emulator of DynamoDB, with threads that run freely.
 
     make simulate EVENTS=20000 SEED=1
 
-It exits with 1 if there is any difference.
+The exit code is 1 if there is a difference.
 """
 
 import argparse
@@ -26,7 +26,7 @@ TABLES = ("integrations", "events")
 
 
 def simulate(endpoint_url: str, events: int, seed: int) -> Outcome:
-    """One run in tables of its own, which are removed again."""
+    """Runs once, in temporary tables."""
     client: Any = boto3.client(
         "dynamodb",
         endpoint_url=endpoint_url,

@@ -9,15 +9,15 @@ from typing import Any, Final
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 RATE: Final = 0.02
-"""Of each kind of fault, for each call."""
+"""The probability of each kind of fault, for each call."""
 
 
 class Crash(BaseException):
-    """The process is gone: nothing of ours may catch this."""
+    """The process has ended. The code under test must not catch this."""
 
 
 class FaultyClient:
-    """Passes calls on to a real client, and before or after some of them something happens."""
+    """Forwards calls to a real client. Some of them fail, before or after the call."""
 
     def __init__(
         self, client: Any, chance: Random, pause: Callable[[], None], happened: Counter[str]
@@ -42,7 +42,7 @@ class FaultyClient:
             self._crashed_after,
         ]
         if operation == "transact_write_items":
-            # Several of them, so that writers step aside and there is something to fold.
+            # More of these, so that writers use side shards and there is something to fold.
             kinds += [self._lost_and_repeated, *[self._conflicted] * 5]
         drawn = self._chance.random() / RATE
         if drawn >= len(kinds):
@@ -62,13 +62,13 @@ class FaultyClient:
         raise self.exceptions.TransactionCanceledException(answer, operation)
 
     def _lost_for_good(self, _: str, call: Callable[[], Any]) -> Any:
-        """Applied, and every reply of it lost."""
+        """The call is applied, but its reply is lost."""
         call()
         self._happened["replies lost for good"] += 1
         raise ReadTimeoutError(endpoint_url="https://dynamodb")
 
     def _lost_and_repeated(self, _: str, call: Callable[[], Any]) -> Any:
-        """Applied, its reply lost, and sent again by botocore under the same token."""
+        """The call is applied, its reply is lost, and botocore repeats it with the same token."""
         call()
         self._happened["replies lost, calls repeated"] += 1
         return call()

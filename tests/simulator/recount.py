@@ -1,4 +1,4 @@
-"""Counting stored events one by one, with nothing of the code that is under test."""
+"""Counts stored events one by one, without the code under test."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -19,7 +19,7 @@ def grouped[K: Hashable](
 
 
 def plain(events: Sequence[Event]) -> dict[str, Any]:
-    """The figures of some events, by type, and the platform faults apart."""
+    """The counts of some events by type, with platform faults apart."""
     counted = [event for event in events if not event.platform_fault]
     faults = [event for event in events if event.platform_fault]
     by_type = {
@@ -34,7 +34,7 @@ def plain(events: Sequence[Event]) -> dict[str, Any]:
 
 
 def counted_as(events: Iterable[Event], *, blame: bool) -> list[Event]:
-    """The events that views count: with `blame`, platform faults are errors without a duration."""
+    """The events that views count. With `blame`, platform faults are errors without a duration."""
     return [
         event.model_copy(update={"duration_ms": None}) if event.platform_fault else event
         for event in events
@@ -59,8 +59,8 @@ def figures(events: list[Event]) -> dict[str, Any]:
     }
 
 
-def told_by(bucket: Bucket) -> dict[str, Any]:
-    """What a bucket says, in the same form."""
+def plain_bucket(bucket: Bucket) -> dict[str, Any]:
+    """The counts of a bucket in the same form."""
     by_type = {
         kind.value: {
             "success": tally.success,

@@ -1,13 +1,13 @@
-"""Events under every fault at once, and then the question whether the counts are right.
+"""Writes events under every fault at once, and then checks that the counts are right.
 
-Eight writers take deliveries from one queue: calls of the API, messages of the bus, and tests of
-ours, some of which failed through us. The tables
-throttle, refuse and lose replies; writers crash between any two calls; what was not acknowledged
-comes again, and some of what was. Meanwhile the fold runs, and crashes too. Afterwards:
+Eight writers take deliveries from one queue: calls of the API, messages of the bus, and our own
+tests, some of which have platform faults. The tables throttle, refuse, and lose replies. Writers
+crash between any two calls. Deliveries that were not acknowledged are repeated, and so are some
+that were. The fold runs at the same time and crashes, too. Afterwards:
 
-- everything that was acknowledged is stored, and nothing that nobody sent;
-- every bucket, summary and series is what counting the stored events one by one gives;
-- the same holds after the last fold, which leaves no side shard of a day that is over.
+- every acknowledged event is stored, and nothing is stored that was not sent;
+- every bucket, summary, and series equals a count of the stored events one by one;
+- the same is true after the last fold, which leaves no side shard of a day that is over.
 """
 
 import random
@@ -45,13 +45,13 @@ NOW: Final = datetime(2026, 2, 17, 10, 20, 30, tzinfo=UTC)
 SPACES: Final = 5
 WRITERS: Final = 8
 RAW_EVENT_DAYS: Final = 366
-"""Nothing is refused for its age: the traffic covers 40 days."""
+"""Events of all 40 days of the traffic are accepted."""
 BATCH: Final = 10
 MAX_RECEIVES: Final = 5
 REDELIVERED: Final = 0.03
-"""Of what was acknowledged, when the acknowledgement was lost."""
+"""The share of acknowledged deliveries that are repeated because the acknowledgment was lost."""
 SIZES: Final = (1, 5, 25, 25, 25, 25, 60, 100)
-"""Of calls and messages, in events."""
+"""The events of one call or message."""
 WINDOWS: Final = (1, 7, 30, 40, 366)
 
 type Identity = tuple[str, datetime, str]
@@ -59,7 +59,7 @@ type Identity = tuple[str, datetime, str]
 
 @dataclass
 class Outcome:
-    """What was done, and every difference that was found."""
+    """What happened, and every difference that was found."""
 
     happened: Counter[str] = field(default_factory=Counter)
     differences: list[str] = field(default_factory=list)
@@ -72,7 +72,8 @@ class Outcome:
 class Simulation:
     """One run over two empty tables.
 
-    `seeded_threads` runs one thread at a time, in an order of the seed; otherwise all run freely.
+    `seeded_threads` runs one thread at a time, in an order that the seed decides. Otherwise all
+    threads run freely.
     """
 
     def __init__(
@@ -89,11 +90,11 @@ class Simulation:
         self._integrations, self._events = tables
         self._count = events
         self._sizes = sizes
-        self._chance = Random(seed)  # noqa: S311 - the same run again
+        self._chance = Random(seed)  # noqa: S311 - repeatable runs
         self._threads = SeededThreads(self._chance) if seeded_threads else None
         self._outcome = Outcome()
         self._queue: deque[tuple[Delivery, int]] = deque()
-        self._put_aside: list[Delivery] = []
+        self._dead_letters: list[Delivery] = []
         self._sent: set[Identity] = set()
         self._acknowledged: set[Identity] = set()
         self._folds = 0
@@ -118,7 +119,7 @@ class Simulation:
         self._happened("of them platform faults", sum(event.platform_fault for event in kept))
         return self._outcome
 
-    # ------------------------------------------------------------ what happens
+    # ------------------------------------------------------------ the run
 
     def _places(self) -> list[Place]:
         store = TenancyStore(Table(self._integrations, self._client))
@@ -145,7 +146,7 @@ class Simulation:
         return Table(table, client)
 
     def _writer(self) -> None:
-        """Takes deliveries until none is left; after a crash it is another process."""
+        """Takes deliveries until none is left. After a crash, it goes on as another process."""
         while self._queue:
             try:
                 self._take(self._faulty(self._integrations), self._faulty(self._events))
@@ -178,7 +179,7 @@ class Simulation:
                 if name not in failed:
                     self._acknowledge(delivery, count)
                 elif count >= MAX_RECEIVES:
-                    self._put_aside.append(delivery)
+                    self._dead_letters.append(delivery)
                 else:
                     self._again(delivery, count)
 
@@ -189,7 +190,7 @@ class Simulation:
             return None
 
     def _call(self, store: EventStore, delivery: Delivery) -> None:
-        """A client of the API: it repeats what failed, and sometimes gives up instead."""
+        """Calls the API. After a failure, the client repeats the call, or sometimes gives up."""
         try:
             store.add(delivery.events(NOW), NOW)
         except (TemporarilyUnavailable, Crash):
@@ -202,11 +203,11 @@ class Simulation:
 
     def _acknowledge(self, delivery: Delivery, receives: int) -> None:
         if delivery.poison:
-            self._outcome.differences.append(f"{delivery.name} is wrong and was taken")
+            self._outcome.differences.append(f"{delivery.name} is invalid but was accepted")
         self._acknowledged.update(map(_identity, delivery.events(NOW)))
         self._happened("deliveries acknowledged")
         if self._chance.random() < REDELIVERED:
-            self._happened("delivered again though acknowledged")
+            self._happened("delivered again after an acknowledgment")
             self._again(delivery, receives)
 
     def _again(self, delivery: Delivery, receives: int) -> None:
@@ -220,7 +221,7 @@ class Simulation:
                 continue
 
     def _folded(self, table: Table) -> None:
-        """One run of the fold; between two of them is time enough for the second step."""
+        """Runs the fold once. Between two runs there is enough time for the second step."""
         self._seen_spread()
         self._folds += 1
         clock = NOW + self._folds * SETTLED
@@ -234,13 +235,13 @@ class Simulation:
                 self._spread.add(note["sk"].rpartition("#")[0])
 
     def _redrive(self) -> None:
-        """What was put aside is delivered again, without faults: only what is wrong stays."""
-        self._happened("messages put aside", len(self._put_aside))
+        """Delivers dead letters again, without faults. Only invalid messages are refused."""
+        self._happened("messages moved to the dead letters", len(self._dead_letters))
         intake = BusIntake(
             TenancyStore(Table(self._integrations, self._client)),
             EventStore(Table(self._events, self._client), RAW_EVENT_DAYS),
         )
-        for delivery in self._put_aside:
+        for delivery in self._dead_letters:
             refused = intake.take([BusMessage(delivery.name, delivery.body or "")], NOW)
             if bool(refused) != delivery.poison:
                 self._outcome.differences.append(f"the redrive of {delivery.name}: {refused}")
@@ -258,7 +259,7 @@ class Simulation:
         if left:
             self._outcome.differences.append(f"not folded: {left}")
 
-    # ------------------------------------------------------------ what is asked
+    # ------------------------------------------------------------ the checks
 
     def _stored(self, places: Iterable[Place]) -> dict[str, list[Event]]:
         store = EventStore(Table(self._events, self._client), RAW_EVENT_DAYS)
@@ -270,19 +271,19 @@ class Simulation:
 
     def _check(self, places: Iterable[Place], stored: dict[str, list[Event]], when: str) -> None:
         found = {_identity(event) for events in stored.values() for event in events}
-        self._same(f"lost after it was acknowledged{when}", self._acknowledged - found, set())
-        self._same(f"stored and never sent{when}", found - self._sent, set())
+        self._same(f"lost after an acknowledgment{when}", self._acknowledged - found, set())
+        self._same(f"stored but never sent{when}", found - self._sent, set())
         store = EventStore(Table(self._events, self._client), RAW_EVENT_DAYS)
         for place in places:
             events = stored[place.space_id]
-            for what, told, counted in self._questions(store, place.space_id, events):
+            for what, actual, expected in self._comparisons(store, place.space_id, events):
                 self._happened("comparisons")
-                self._same(f"{what} of {place.slug}{when}", told, counted)
+                self._same(f"{what} of {place.slug}{when}", actual, expected)
 
-    def _questions(
+    def _comparisons(
         self, store: EventStore, space_id: str, events: list[Event]
     ) -> Iterator[tuple[str, Any, Any]]:
-        """What is asked, what the buckets tell, what the events come to."""
+        """What is compared, the value from the buckets, and the value from the events."""
         everything = [hours_since(NOW - timedelta(days=60)), ("D#", "D#~")]
         counts = {
             period: bucket
@@ -290,9 +291,9 @@ class Simulation:
             if bucket != Bucket()
         }
         for span, key in ((Span.HOUR, recount.hour_of), (Span.DAY, recount.day_of)):
-            told = {p.start: recount.told_by(b) for p, b in counts.items() if p.span is span}
+            actual = {p.start: recount.plain_bucket(b) for p, b in counts.items() if p.span is span}
             groups = recount.grouped(events, key)
-            yield f"{span.name} buckets", told, {at: recount.plain(g) for at, g in groups.items()}
+            yield f"{span.name} buckets", actual, {at: recount.plain(g) for at, g in groups.items()}
         for days in WINDOWS:
             start = recount.window(NOW, days)
             inside = [event for event in events if event.occurred_at >= start]
@@ -314,10 +315,10 @@ class Simulation:
             counted = {at: _plain_point(group) for at, group in grouped.items()}
             yield f"series by {interval}", points, {**empty, **counted}
 
-    def _same(self, what: str, told: Any, counted: Any) -> None:
-        if told != counted:
-            said = f"{what}: {str(told)[:200]} is not {str(counted)[:200]}"
-            self._outcome.differences.append(said)
+    def _same(self, what: str, actual: Any, expected: Any) -> None:
+        if actual != expected:
+            difference = f"{what}: {str(actual)[:200]} is not {str(expected)[:200]}"
+            self._outcome.differences.append(difference)
 
     def _happened(self, what: str, times: int = 1) -> None:
         self._outcome.happened[what] += times
@@ -333,23 +334,23 @@ def _no_pause() -> None:
 
 @contextmanager
 def _no_waiting() -> Iterator[None]:
-    """Writers that stepped aside come back at once."""
+    """Writers try again without a pause."""
     random.seed(1)
     with patch("patchbay.health.store.time", SimpleNamespace(sleep=lambda _: None)):
         yield
 
 
-def _summary(told: HealthSummary) -> dict[str, Any]:
+def _summary(summary: HealthSummary) -> dict[str, Any]:
     return {
-        "platform_faults": told.platform_faults,
-        "total_events": told.total_events,
-        "success_count": told.success_count,
-        "error_count": told.error_count,
-        "last_success_at": told.last_success_at,
-        "last_error_at": told.last_error_at,
+        "platform_faults": summary.platform_faults,
+        "total_events": summary.total_events,
+        "success_count": summary.success_count,
+        "error_count": summary.error_count,
+        "last_success_at": summary.last_success_at,
+        "last_error_at": summary.last_error_at,
         "types": {
             one.integration_type.value: (one.total, one.success, one.errors, one.last_event_at)
-            for one in told.by_integration_type
+            for one in summary.by_integration_type
         },
     }
 
@@ -377,8 +378,8 @@ def _plain_type(events: list[Event]) -> tuple[Any, ...]:
     return len(events), counted["success"], counted["errors"], last
 
 
-def _point(told: SeriesPoint) -> tuple[int, ...]:
-    return told.total, told.success, told.errors, told.latency.count, told.platform_faults
+def _point(point: SeriesPoint) -> tuple[int, ...]:
+    return point.total, point.success, point.errors, point.latency.count, point.platform_faults
 
 
 def _plain_point(stored: list[Event]) -> tuple[int, ...]:

@@ -1,5 +1,5 @@
-"""What producers send, some of it twice, none in order: calls of the API, messages of the bus, and
-our own tests of connections."""
+"""What producers send, unordered and partly twice: calls of the API, messages of the bus, and our
+own tests of connections."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -24,14 +24,14 @@ from patchbay.platform.ids import Stamp, derived_id
 DAYS: Final = 40
 DUPLICATES: Final = 0.03
 HOT: Final = 0.6
-"""Of the deliveries, in a few hours and mostly of the first spaces: that is where writers meet."""
+"""The share of deliveries in a few hours, mostly of the first spaces: there, writers conflict."""
 
 _MILLISECONDS: Final = DAYS * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A space, and who owns it."""
+    """A space and its organization."""
 
     organization_id: str
     space_id: str
@@ -40,7 +40,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One call or message. `body` is None for a call of the API, and for `tests` of ours."""
+    """One call or message. `body` is None for a call of the API and for our own `tests`."""
 
     name: str
     place: Place
@@ -50,7 +50,7 @@ class Delivery:
     tests: tuple[Event, ...] = ()
 
     def events(self, now: datetime) -> list[Event]:
-        """What it comes to when it is taken."""
+        """The events that it stores."""
         if self.tests:
             return list(self.tests)
         oldest = now - timedelta(days=366)
@@ -67,7 +67,7 @@ class Delivery:
 def traffic(
     count: int, places: Sequence[Place], now: datetime, chance: Random, sizes: Sequence[int]
 ) -> list[Delivery]:
-    """Deliveries of `count` different events over 40 days and all spaces, and 3 % duplicates."""
+    """Deliveries of `count` different events over 40 days and all spaces, with 3% duplicates."""
     deliveries: list[Delivery] = []
     while count > 0:
         place = places[min(chance.randrange(len(places)), chance.randrange(len(places)))]
@@ -101,7 +101,7 @@ def _draft(
         "integration_type": chance.choice(list(IntegrationType)).value,
         "status": chance.choice([EventStatus.SUCCESS] * 4 + [EventStatus.ERROR]).value,
     }
-    # A message's event may leave its time to the envelope.
+    # An event of a message may omit its time: the envelope has one.
     if event_id or chance.random() < 0.8:
         later = timedelta(milliseconds=chance.randrange(spread // timedelta(milliseconds=1)))
         draft["occurred_at"] = to_text(min(now, at + later))
@@ -115,7 +115,7 @@ def _draft(
 def _test(
     chance: Random, place: Place, at: datetime, spread: timedelta, now: datetime, event_id: str
 ) -> Event:
-    """A test of a connection; some fail, some of those through us."""
+    """A test of a connection. Some fail, and some of those have platform faults."""
     later = timedelta(milliseconds=chance.randrange(spread // timedelta(milliseconds=1)))
     passed = chance.random() < 0.6
     event = event_of_test(
@@ -156,7 +156,7 @@ def _message(
 
 
 def _again(delivery: Delivery, chance: Random) -> Delivery:
-    """The same call once more as a producer repeats it, or the same message as a queue does."""
+    """The same call as a producer repeats it, or the same message as a queue repeats it."""
     if delivery.body is not None or chance.random() < 0.5:
         return delivery
     if delivery.tests:

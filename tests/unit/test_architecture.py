@@ -17,9 +17,9 @@ def test_each_file_on_the_way_to_the_dial_is_imported_by_one_before_it() -> None
     assert 0 < len(steps) <= MOST_FILES
 
     # when, then
-    read = (ROOT / "layers/patchbay/patchbay/deployment.py").read_text()
+    read = (ROOT / "functions/checks.py").read_text()
     for _, name in steps:
-        package, _, module = name.replace("/", ".").rpartition(".")
-        is_kind = package == "checks.kinds" and f"patchbay.{package}" in read
-        assert is_kind or f"patchbay.{package}.{module} import" in read, name
+        module = f"patchbay.{name.replace('/', '.')}"
+        is_kind = "patchbay.checks.kinds import" in read and "/kinds/" in name
+        assert is_kind or f"from {module} import" in read, name
         read += (ROOT / f"layers/patchbay/patchbay/{name}.py").read_text()

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from patchbay.alerts.rule_editor import RuleEditor
     from patchbay.alerts.rule_store import RuleStore
     from patchbay.alerts.store import AlertStore
-    from patchbay.alerts.watched_connections import WatchedConnections
     from patchbay.alerts.webhook_secrets import WebhookVault
     from patchbay.connection_tests.history import TestHistory
     from patchbay.connection_tests.on_demand import OnDemandTests
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from patchbay.connections.connection_editor import ConnectionEditor
     from patchbay.connections.connection_lists import ConnectionLists
     from patchbay.connections.connection_store import ConnectionStore
+    from patchbay.connections.connection_summaries import ConnectionSummaries
     from patchbay.connections.endpoint_creator import EndpointCreator
     from patchbay.connections.endpoint_editor import EndpointEditor
     from patchbay.connections.endpoint_store import EndpointStore
@@ -214,6 +214,12 @@ class Deployment:
         return ConnectionLists(self.integrations, self.endpoints, self.connections)
 
     @cached_property
+    def connection_summaries(self) -> ConnectionSummaries:
+        from patchbay.connections.connection_summaries import ConnectionSummaries
+
+        return ConnectionSummaries(self.integrations)
+
+    @cached_property
     def connection_records(self) -> RecordStore:
         from patchbay.connections.record_store import RecordStore
 
@@ -277,7 +283,7 @@ class Deployment:
     def connection_overview(self) -> ConnectionOverview:
         from patchbay.health.connection_overview import ConnectionOverview
 
-        return ConnectionOverview(self.integrations)
+        return ConnectionOverview(self.connection_summaries)
 
     @cached_property
     def organization_overview(self) -> OrganizationOverview:
@@ -471,18 +477,12 @@ class Deployment:
         return allowed_topics(self.settings.alert_topic_arns)
 
     @cached_property
-    def watched_connections(self) -> WatchedConnections:
-        from patchbay.alerts.watched_connections import WatchedConnections
-
-        return WatchedConnections(self.integrations)
-
-    @cached_property
     def rule_editor(self) -> RuleEditor:
         from patchbay.alerts.rule_editor import RuleEditor
 
         return RuleEditor(
             self.alert_rules,
-            self.watched_connections,
+            self.connection_summaries,
             self.webhook_vault,
             self.egress_policy,
             self.alert_topics,
@@ -513,7 +513,7 @@ class Deployment:
         return Evaluator(
             self.alert_rules,
             self.alerts,
-            self.watched_connections,
+            self.connection_summaries,
             self.event_store,
             self.tenants,
             self.notification_queue.wake,

@@ -1,4 +1,4 @@
-"""The backtest: the same decision on the hours of the past."""
+"""The backtest makes the same decisions on the hours of the past."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,12 +38,12 @@ hours = st.lists(
 
 
 @given(hours, st.integers(1, 24), st.integers(0, 3), st.integers(0, 3))
-def test_it_tells_what_a_plain_recount_of_each_window_tells(
+def test_it_equals_a_plain_recount_of_each_window(
     past: list[SubjectHour], long_hours: int, pending: int, keep: int
 ) -> None:
     rule = rate_rule(long_hours, for_seconds=3600 * pending, keep_firing_for_seconds=3600 * keep)
-    told = backtest(rule, HourlyHistory(START, {SPACE: past}), days=1)
-    # Given the same rule on sums that are made anew for each hour
+    result = backtest(rule, HourlyHistory(START, {SPACE: past}), days=1)
+    # Given the same rule on sums that are computed again for each hour
     state, fired, ended = QUIET, [], []
     for end in range(long_hours + 1, len(past) + 1):
         now = START + end * HOUR
@@ -58,21 +58,21 @@ def test_it_tells_what_a_plain_recount_of_each_window_tells(
         fired += [now] if step.notice is NoticeKind.FIRING else []
         ended += [now] if step.notice is NoticeKind.RESOLVED else []
         state = step.state
-    assert [firing.fired_at for firing in told.firings] == fired
-    assert [f.resolved_at for f in told.firings if f.resolved_at] == ended
+    assert [firing.fired_at for firing in result.firings] == fired
+    assert [f.resolved_at for f in result.firings if f.resolved_at] == ended
 
 
-def test_thirty_days_of_a_target_that_flaps_each_hour_are_told_in_part() -> None:
+def test_of_a_target_that_flaps_each_hour_for_thirty_days_some_firings_are_listed() -> None:
     good, bad = SubjectHour(success=10), SubjectHour(errors=10)
     past = HourlyHistory(START, {s: [good, bad] * 24 * 16 for s in (SPACE, OTHER)})
-    told = backtest(rate_rule(), past, days=30)
-    assert len(told.firings) == MAX_FIRINGS
-    assert told.firings == sorted(told.firings, key=lambda f: f.fired_at)
-    assert any("would have fired" in note for note in told.notes)
-    assert told.until - told.since == timedelta(days=30)
+    result = backtest(rate_rule(), past, days=30)
+    assert len(result.firings) == MAX_FIRINGS
+    assert result.firings == sorted(result.firings, key=lambda f: f.fired_at)
+    assert any("would have fired" in note for note in result.notes)
+    assert result.until - result.since == timedelta(days=30)
 
 
-def test_an_alert_that_goes_on_has_no_end_and_tells_its_reminders() -> None:
+def test_an_alert_that_goes_on_has_no_end_but_reminders() -> None:
     past = HourlyHistory(
         START, {SPACE: [SubjectHour(success=1)] * 5 + [SubjectHour(errors=1)] * 10}
     )

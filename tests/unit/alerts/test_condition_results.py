@@ -1,4 +1,4 @@
-"""What conditions see: windows, thresholds, silence."""
+"""Conditions: windows, thresholds, staleness."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,13 +47,13 @@ def test_a_rate_is_below_only_in_both_windows(
 
 
 def test_a_rate_that_is_rounded_up_for_display_is_still_below() -> None:
-    # 99.9951 % is told as 100.0
+    # 99.9951% is displayed as 100.0
     almost = WindowCounts(999_951, 49)
     condition = SuccessRate(kind="success_rate", threshold=100)
     assert evaluate_success_rate(condition, almost, almost, firing=False).status is BREACH
 
 
-def test_a_recovery_threshold_counts_while_it_fires_only() -> None:
+def test_a_recovery_threshold_only_counts_while_the_alert_fires() -> None:
     condition = rate(recovery_threshold=99)
     at_97 = WindowCounts(97, 3)
     assert evaluate_success_rate(condition, at_97, at_97, firing=False).status is CLEAR
@@ -71,7 +71,7 @@ def test_more_successes_never_breach(
 
 
 @given(counts, st.floats(0.01, 100).map(lambda value: round(value, 2)))
-def test_below_is_what_fractions_say(seen: WindowCounts, percent: float) -> None:
+def test_below_equals_a_comparison_of_fractions(seen: WindowCounts, percent: float) -> None:
     from fractions import Fraction
 
     exact = Fraction(str(percent)) / 100
@@ -84,12 +84,12 @@ def test_below_is_what_fractions_say(seen: WindowCounts, percent: float) -> None
         (30, True, 600, CLEAR),
         (60, True, 600, CLEAR),
         (61, True, 600, BREACH),
-        # A success that is known to be long ago needs no time of grace
+        # A success that is known to be long ago needs no grace period
         (61, True, 1, BREACH),
-        # What never succeeded has its time since the rule watches
+        # Without any success, the time counts from when the rule began to watch
         (None, True, 60, NO_DATA),
         (None, True, 61, BREACH),
-        # Not all was seen: nothing can be told
+        # Not all of the window was read, so there is no result
         (None, False, 600, NO_DATA),
         (61, False, 600, NO_DATA),
         (30, False, 600, CLEAR),
@@ -107,7 +107,7 @@ def test_staleness(ago: int | None, complete: bool, watched: int, status: str) -
     )
 
 
-def test_a_silence_is_told_in_words() -> None:
+def test_the_time_without_a_success_is_in_words() -> None:
     ages_ago = NOW - timedelta(days=9)
     for seconds, words in ((3600, "1 hour"), (7200, "2 hours"), (86_400, "1 day"), (301, "301 s")):
         condition = Stale(kind="stale", after_seconds=seconds)
@@ -115,7 +115,7 @@ def test_a_silence_is_told_in_words() -> None:
         assert f"no success for {words}" in seen.summary
 
 
-def test_health_that_is_unknown_is_no_data() -> None:
+def test_unknown_health_is_no_data() -> None:
     assert {status: evaluate_connection(status).status for status in HealthStatus} == {
         HealthStatus.CONNECTED: CLEAR,
         HealthStatus.DISCONNECTED: BREACH,

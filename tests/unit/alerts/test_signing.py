@@ -1,4 +1,4 @@
-"""Signatures, judged by the library of Standard Webhooks, and the pauses between attempts."""
+"""Signatures, verified with the library of Standard Webhooks, and pauses between attempts."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ from patchbay.alerts.signing import new_secret, signed_headers
 
 
 @given(st.text(max_size=200), st.from_regex(r"ntf_[0-9a-f]{32}", fullmatch=True))
-def test_the_library_verifies_what_we_sign(body: str, message_id: str) -> None:
+def test_the_library_verifies_our_signatures(body: str, message_id: str) -> None:
     one, two = new_secret(), new_secret()
     headers = dict(signed_headers([one, two], message_id, body.encode(), datetime.now(UTC)))
     for secret in (one, two):
@@ -45,14 +45,16 @@ def test_secrets_are_32_random_bytes() -> None:
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))
-def test_pauses_grow_to_a_limit_with_half_of_them_random(tries: int, roll: float) -> None:
+def test_pauses_grow_up_to_a_limit_and_are_half_random(tries: int, roll: float) -> None:
     chosen = pause(tries, None, lambda: roll)
     longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 20))
     assert longest / 2 <= chosen <= longest
 
 
 @given(st.integers(1, 50), st.integers(0, 86_400))
-def test_a_receiver_can_ask_for_more_time_but_not_for_less(tries: int, seconds: int) -> None:
+def test_a_receiver_can_ask_for_a_longer_pause_but_not_for_a_shorter_one(
+    tries: int, seconds: int
+) -> None:
     asked = timedelta(seconds=seconds)
     chosen = pause(tries, asked, lambda: 0.0)
     assert chosen >= min(asked, LONGEST_RETRY_AFTER)

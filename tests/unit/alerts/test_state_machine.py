@@ -1,4 +1,4 @@
-"""What becomes of an alert, over simulated time."""
+"""The states of an alert over simulated time."""
 
 from collections import Counter
 from dataclasses import replace
@@ -34,7 +34,7 @@ timings = st.builds(
     keep_firing=st.integers(0, 10).map(lambda n: n * MINUTE),
     reminder=st.none() | st.integers(5, 30).map(lambda n: n * MINUTE),
 )
-# Long runs of one status are what tells the windows apart.
+# Long runs of one status, so that the durations of a rule matter.
 histories = st.lists(
     st.tuples(st.sampled_from(ConditionStatus), st.integers(1, 40)), max_size=25
 ).map(lambda runs: [status for status, length in runs for _ in range(length)])
@@ -54,14 +54,14 @@ def notices(steps: list[AlertTransition]) -> list[NoticeKind]:
     return [step.notice for step in steps if step.notice]
 
 
-def test_an_outage_is_told_once_and_so_is_its_end() -> None:
+def test_an_outage_and_its_end_are_each_notified_once() -> None:
     assert notices(run(AT_ONCE, [CLEAR, BREACH, BREACH, BREACH, CLEAR, CLEAR])) == [
         FIRING,
         RESOLVED,
     ]
 
 
-def test_a_condition_that_does_not_hold_long_enough_is_never_told() -> None:
+def test_a_condition_that_does_not_hold_long_enough_sends_no_notification() -> None:
     timing = replace(AT_ONCE, pending=5 * MINUTE)
     steps = run(timing, [BREACH] * 5 + [CLEAR] + [BREACH] * 6)
     assert notices(steps) == [FIRING]
@@ -70,45 +70,45 @@ def test_a_condition_that_does_not_hold_long_enough_is_never_told() -> None:
     assert steps[-1].notice is FIRING
 
 
-def test_no_data_ends_what_is_pending_but_nothing_that_fires() -> None:
+def test_no_data_ends_a_pending_alert_but_not_a_firing_one() -> None:
     timing = replace(AT_ONCE, pending=5 * MINUTE)
     assert run(timing, [BREACH, NO_DATA])[-1].state.phase is AlertPhase.NO_DATA
     assert run(AT_ONCE, [BREACH] + [NO_DATA] * 500)[-1].state.phase is AlertPhase.FIRING
 
 
-def test_an_alert_goes_on_until_the_condition_has_been_over_long_enough() -> None:
+def test_an_alert_fires_until_the_condition_has_been_clear_long_enough() -> None:
     timing = replace(AT_ONCE, keep_firing=3 * MINUTE)
-    # Given a target that is well for two minutes at a time, and then for good
+    # Given a target that recovers for two minutes at a time, and then for good
     flapping = [BREACH, CLEAR, CLEAR] * 20
     steps = run(timing, [*flapping, CLEAR, CLEAR])
-    # Then this was one outage
+    # Then it is one outage
     assert notices(steps) == [FIRING, RESOLVED]
     assert steps[-1].notice is RESOLVED
 
 
-def test_a_silence_within_a_recovery_starts_it_anew() -> None:
+def test_no_data_within_a_recovery_restarts_it() -> None:
     timing = replace(AT_ONCE, keep_firing=2 * MINUTE)
     steps = run(timing, [BREACH, CLEAR, NO_DATA, CLEAR, CLEAR, CLEAR])
     assert [step.notice for step in steps] == [FIRING, None, None, None, None, RESOLVED]
 
 
-def test_reminders_come_at_their_interval_and_stop_when_acknowledged() -> None:
+def test_reminders_are_sent_at_their_interval_until_an_acknowledgment() -> None:
     timing = replace(AT_ONCE, reminder=10 * MINUTE)
     steps = run(timing, [BREACH] * 31)
     assert [minute for minute, step in enumerate(steps) if step.notice is REMINDER] == [10, 20, 30]
     assert steps[-1].state.reminders == 3
-    # When somebody takes it on
+    # When it is acknowledged
     state = replace(steps[-1].state, acknowledged=True)
     for minute in range(31, 100):
         step = decide(timing, state, BREACH, START + minute * MINUTE)
         assert step == AlertTransition(state)
-    # Then only its end is told, and the next outage reminds again
+    # Then only its end is notified, and the next outage has reminders again
     recovered = decide(timing, state, CLEAR, START + 100 * MINUTE)
     assert recovered.notice is RESOLVED
     assert not recovered.state.acknowledged
 
 
-def test_what_is_closed_by_hand_is_told_only_if_it_fired() -> None:
+def test_an_alert_that_is_closed_is_notified_only_if_it_fired() -> None:
     firing = run(AT_ONCE, [BREACH])[-1].state
     pending = run(replace(AT_ONCE, pending=MINUTE), [BREACH])[-1].state
     assert close(firing, START).notice is RESOLVED
@@ -117,14 +117,14 @@ def test_what_is_closed_by_hand_is_told_only_if_it_fired() -> None:
 
 
 @given(timings, histories)
-def test_firing_and_recovery_alternate_and_reminders_lie_between(
+def test_firing_and_recovery_alternate_with_reminders_in_between(
     timing: RuleTiming, statuses: list[ConditionStatus]
 ) -> None:
-    told = notices(run(timing, statuses))
-    without = [notice for notice in told if notice is not REMINDER]
-    assert without == ([FIRING, RESOLVED] * len(told))[: len(without)]
+    sent = notices(run(timing, statuses))
+    without = [notice for notice in sent if notice is not REMINDER]
+    assert without == ([FIRING, RESOLVED] * len(sent))[: len(without)]
     firing = False
-    for notice in told:
+    for notice in sent:
         assert firing is (notice is not FIRING)
         firing = notice is not RESOLVED
 
@@ -141,7 +141,7 @@ def test_reminders_keep_their_distance(timing: RuleTiming, statuses: list[Condit
 
 
 @given(timings, histories)
-def test_nothing_fires_before_it_has_held_for_its_time_without_a_break(
+def test_an_alert_fires_only_after_a_breach_of_its_time_without_a_break(
     timing: RuleTiming, statuses: list[ConditionStatus]
 ) -> None:
     held = timing.pending // MINUTE + 1
@@ -151,7 +151,7 @@ def test_nothing_fires_before_it_has_held_for_its_time_without_a_break(
 
 
 @given(timings, histories)
-def test_nothing_recovers_before_it_was_over_for_its_time_without_a_break(
+def test_an_alert_ends_only_after_being_clear_for_its_time_without_a_break(
     timing: RuleTiming, statuses: list[ConditionStatus]
 ) -> None:
     over = timing.keep_firing // MINUTE + 1
@@ -161,7 +161,7 @@ def test_nothing_recovers_before_it_was_over_for_its_time_without_a_break(
 
 
 @given(timings, histories)
-def test_a_repeated_observation_of_the_same_minute_changes_nothing(
+def test_a_repeated_evaluation_of_the_same_minute_changes_nothing(
     timing: RuleTiming, statuses: list[ConditionStatus]
 ) -> None:
     state = QUIET
@@ -173,20 +173,18 @@ def test_a_repeated_observation_of_the_same_minute_changes_nothing(
 
 
 @given(st.sampled_from(ConditionStatus), st.integers(2, 500))
-def test_a_minute_in_which_nothing_happens_writes_nothing(
-    status: ConditionStatus, minutes: int
-) -> None:
+def test_a_minute_without_news_writes_nothing(status: ConditionStatus, minutes: int) -> None:
     steps = run(AT_ONCE, [status] * minutes)
     assert set(steps[1:]) == {AlertTransition(steps[0].state)}
 
 
 @pytest.mark.parametrize("reminder", [None, 60 * MINUTE])
-def test_thirty_days_of_a_flapping_target_tell_each_outage_once(
+def test_thirty_days_of_a_flapping_target_notify_each_outage_once(
     reminder: timedelta | None,
 ) -> None:
     timing = RuleTiming(pending=2 * MINUTE, keep_firing=5 * MINUTE, reminder=reminder)
-    # Given 30 days with an outage every six hours: of 20 minutes, from time to time of 5.5 hours,
-    # flickering, and with silences of our own in between
+    # Given 30 days with an outage every six hours. Most take 20 minutes, some 5.5 hours; they
+    # flicker and have minutes without data
     statuses: list[ConditionStatus] = []
     outages = long_ones = 0
     for hour in range(0, 30 * 24, 6):
@@ -198,7 +196,7 @@ def test_thirty_days_of_a_flapping_target_tell_each_outage_once(
         outages += 1
         long_ones += long
     assert len(statuses) == 30 * 24 * 60
-    # Then each outage is told once, and so is each recovery
-    told = Counter(notices(run(timing, statuses)))
-    assert told[FIRING] == told[RESOLVED] == outages
-    assert told[REMINDER] == (long_ones * 5 if reminder else 0)
+    # Then each outage is notified once, and so is each recovery
+    sent = Counter(notices(run(timing, statuses)))
+    assert sent[FIRING] == sent[RESOLVED] == outages
+    assert sent[REMINDER] == (long_ones * 5 if reminder else 0)

@@ -49,7 +49,7 @@ async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Asy
         finally:
             writer.close()
 
-    # Room for all that a test dials at once: what does not fit is dialled again a second later.
+    # Room for all that a test dials at once: what does not fit is dialed again a second later.
     server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls, backlog=1024)
     try:
         yield server.sockets[0].getsockname()[1]
@@ -79,7 +79,7 @@ def http_response(status: str, body: bytes = b"", *headers: str) -> bytes:
 def guard_for(
     *ports: int, answers: Mapping[str, Sequence[Sequence[str]]] | None = None
 ) -> EgressGuard:
-    """A guard that may dial these ports of the loopback, besides the public internet."""
+    """A guard that may dial these ports of the loopback and the public internet."""
     rules = ",".join(f"127.0.0.1/32:{port}" for port in ports)
     return EgressGuard(EgressPolicy.parse(rules), resolver=FakeResolver(answers or {}))
 

@@ -34,7 +34,7 @@ PATIENT_SECONDS = 10.0
 """For what must not end by its deadline, however busy the machine is."""
 
 
-def dialling_guard(port: int, policy: str = "") -> EgressGuard:
+def dialing_guard(port: int, policy: str = "") -> EgressGuard:
     """A guard that resolves what it dials by the name server on this port."""
     resolver = NameserverResolver(Nameservers(f"127.0.0.1:{port}"))
     return EgressGuard(EgressPolicy.parse(policy), resolver=resolver)
@@ -72,7 +72,7 @@ def test_a_name_is_judged_by_its_one_real_answer(row: dict[str, Any]) -> None:
     # given a name server with the answers of the row, one after the other
     async def judged() -> tuple[str, list[str], int]:
         async with nameserver(records_of(row["dns_seq"])) as server:
-            verdict, vetted = await verdict_on(row["target"], dialling_guard(server.port))
+            verdict, vetted = await verdict_on(row["target"], dialing_guard(server.port))
             addresses = [str(address) for address in vetted.addresses] if vetted else []
             return verdict, addresses, len(server.asked)
 
@@ -90,7 +90,7 @@ def stalled(question: bytes, answer: bytes) -> None:
     return None
 
 
-BEHAVIOURS: dict[str, tuple[str, Records, Respond]] = {
+BEHAVIORS: dict[str, tuple[str, Records, Respond]] = {
     "G17": ("slow.example.net", {}, stalled),
     "G18": (
         "api.example.net",
@@ -111,14 +111,14 @@ BEHAVIOURS: dict[str, tuple[str, Records, Respond]] = {
 @rows("dns_behaviour")
 def test_a_resolver_that_misbehaves_gains_nothing(row: dict[str, Any]) -> None:
     # given
-    name, records, respond = BEHAVIOURS[row["id"]]
+    name, records, respond = BEHAVIORS[row["id"]]
     seconds = DEADLINE_SECONDS if respond is stalled else PATIENT_SECONDS
 
     async def judged() -> tuple[str, float]:
         async with nameserver(records, respond) as server:
             loop = asyncio.get_running_loop()
             started = loop.time()
-            guard = dialling_guard(server.port)
+            guard = dialing_guard(server.port)
             verdict, _ = await verdict_on(f"https://{name}/", guard, seconds)
             return verdict, loop.time() - started
 
@@ -177,7 +177,7 @@ def test_a_resolver_that_misbehaves_gains_nothing(row: dict[str, Any]) -> None:
 def test_every_answer_counts_and_only_what_was_asked_for(records: Records, verdict: str) -> None:
     async def judged() -> str:
         async with nameserver(records) as server:
-            return (await verdict_on("https://a.example.net/", dialling_guard(server.port)))[0]
+            return (await verdict_on("https://a.example.net/", dialing_guard(server.port)))[0]
 
     assert asyncio.run(judged()) == verdict
 
@@ -209,7 +209,7 @@ def test_garbage_is_no_answer_and_is_not_waited_for_beyond_the_deadline(respond:
         async with nameserver(records, respond) as server:
             loop = asyncio.get_running_loop()
             started = loop.time()
-            guard = dialling_guard(server.port)
+            guard = dialing_guard(server.port)
             verdict, _ = await verdict_on("https://a.example.net/", guard, DEADLINE_SECONDS)
             return verdict, loop.time() - started
 
@@ -300,7 +300,7 @@ def dns_report(record: dict[str, Any], domain: str = "acme.com", token: str = TO
         {"name": "www.{{variables.domain}}", "type": "CNAME", "equals": "edge.example.net"},
     ],
 )
-def test_a_record_that_is_there_passes_and_is_not_dialled(record: dict[str, Any]) -> None:
+def test_a_record_that_is_there_passes_and_is_not_dialed(record: dict[str, Any]) -> None:
     # when; the address of the zone is a private one, which nothing may dial
     report, asked = dns_report(record)
 
@@ -348,7 +348,7 @@ def test_an_address_is_no_name() -> None:
     assert (report.steps[0].field_pointer, asked) == ("/variables/domain", [])
 
 
-def test_not_even_where_an_operator_lets_it_be_dialled() -> None:
+def test_not_even_where_an_operator_lets_it_be_dialed() -> None:
     async def asked() -> list[tuple[str, str]]:
         async with nameserver() as server:
             guard = EgressGuard(

@@ -1,4 +1,4 @@
-"""docs/checks.md: what it shows is what happens, and what it tells to write can be published."""
+"""docs/checks.md: what it shows is what happens, and its examples can be published."""
 
 import json
 import re

@@ -37,7 +37,7 @@ DNS = {"kind": "dns", "record": {"name": "internal.zone", "type": "A"}}
 
 
 def problems_of(step: dict[str, Any]) -> list[str]:
-    """What publishing says of a step, as pointers below the step."""
+    """The problems that publishing reports, as pointers below the step."""
     manifest = {
         "secretsSchema": {"properties": {"password": {}}},
         "checks": {"steps": [{"name": "a", **step}]},

@@ -180,7 +180,7 @@ def test_no_connection_is_used_twice() -> None:
 
 
 def test_the_next_address_is_tried_when_one_refuses() -> None:
-    # given a name with two addresses, one of which nobody listens on
+    # given a name with two addresses, one of which has no listener
     async def test() -> None:
         async with serving(answering(http_response("200 OK"))) as port:
             guard = EgressGuard(

@@ -102,7 +102,7 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 def over_tls(authority: Authority, talk: Talk) -> Handler:
-    """A server that takes the request for TLS and then talks within it."""
+    """A server that agrees to TLS and then talks inside it."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(8)

@@ -216,12 +216,12 @@ def test_a_reset_connection_is_told_from_a_slow_one() -> None:
     assert report_on(reset).code == "connection_reset"
 
 
-def test_a_refused_target_is_not_dialled_and_open_and_closed_look_alike() -> None:
-    # given a server that nobody allowed, and a closed port
-    dialled: list[int] = []
+def test_a_refused_target_is_not_dialed_and_open_and_closed_look_alike() -> None:
+    # given a server that no rule allows, and a closed port
+    dialed: list[int] = []
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        dialled.append(1)
+        dialed.append(1)
 
     async def test() -> tuple[CheckReport, CheckReport]:
         async with serving(handler) as port:
@@ -233,7 +233,7 @@ def test_a_refused_target_is_not_dialled_and_open_and_closed_look_alike() -> Non
     open_port, closed_port = asyncio.run(test())
 
     # then
-    assert dialled == []
+    assert dialed == []
     assert (open_port.code, step(open_port, "egress").detail) == ("egress_blocked", "address")
     same = {"latency_ms": 0}
     assert open_port.model_copy(update=same) == closed_port.model_copy(update=same)
@@ -347,7 +347,7 @@ def test_what_got_no_time_is_skipped_and_says_so() -> None:
     # then
     assert step(report, "mirror").code == "provider_timeout"
     assert statuses(report)["whoami"] == "budget_exhausted"
-    # and it is put down to the server that hung, not to us
+    # and the server that hung is blamed, not the platform
     assert (report.passed, report.code, report.blame) == (False, "provider_timeout", "provider")
     assert report.message.startswith('Step "whoami" did not run')
 
@@ -372,11 +372,11 @@ def test_a_resolver_that_stalls_does_not_hold_the_test() -> None:
 class Scripted:
     """A probe that does what the test says, without any connection."""
 
-    def __init__(self, behaviour: Callable[[], Awaitable[Outcome]]) -> None:
-        self._behaviour = behaviour
+    def __init__(self, behavior: Callable[[], Awaitable[Outcome]]) -> None:
+        self._behavior = behavior
 
     async def run(self, *_: object, **__: object) -> Outcome:
-        return await self._behaviour()
+        return await self._behavior()
 
 
 async def crash() -> Outcome:
@@ -392,10 +392,10 @@ async def succeed() -> Outcome:
     return Outcome(f"saw {KEY}")
 
 
-def plan_of(*behaviours: Callable[[], Awaitable[Outcome]]) -> Plan:
+def plan_of(*behaviors: Callable[[], Awaitable[Outcome]]) -> Plan:
     steps = tuple(
-        PlannedStep(f"step {n}", "capability", True, 10_000, Compiled(Scripted(behaviour), True))
-        for n, behaviour in enumerate(behaviours)
+        PlannedStep(f"step {n}", "capability", True, 10_000, Compiled(Scripted(behavior), True))
+        for n, behavior in enumerate(behaviors)
     )
     return Plan(10_000, steps=steps, secret_values=(KEY,))
 
@@ -422,7 +422,7 @@ def test_a_probe_that_ignores_its_deadline_is_ended() -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_two_hundred_tests_at_once_all_end_within_their_deadline(scheme: str) -> None:
-    # given a server that accepts and says nothing
+    # given a server that accepts and sends nothing
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
 

@@ -104,7 +104,7 @@ def test_name_chain_and_expiry_are_told_apart(
 
 @pytest.mark.enable_socket
 def test_an_authority_of_someone_else_is_not_trusted() -> None:
-    # given a certificate of an authority that nobody here knows
+    # given a certificate of an unknown authority
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert(HOST).configure_cert(server)
 

@@ -7,7 +7,7 @@ from patchbay.checks.verdict import undialed_report, verdict
 
 
 @pytest.mark.parametrize(
-    ("summary", "told"),
+    ("summary", "continued"),
     [
         ("The host refused the connection.", "the host refused the connection."),
         ("A fault of the platform ended the step.", "a fault of the platform ended the step."),
@@ -17,10 +17,10 @@ from patchbay.checks.verdict import undialed_report, verdict
         ("db.example.net has no A record.", "db.example.net has no A record."),
     ],
 )
-def test_the_message_goes_on_with_the_summary_of_the_step(summary: str, told: str) -> None:
+def test_the_message_goes_on_with_the_summary_of_the_step(summary: str, continued: str) -> None:
     step = Step.failed("reach", "tls_error", summary)
     report = verdict([step], proven=False, called=True, latency_ms=1)
-    assert report.message == f'Step "reach" failed: {told}'
+    assert report.message == f'Step "reach" failed: {continued}'
 
 
 def test_a_test_that_dialed_nothing_has_one_step_which_explains_itself() -> None:

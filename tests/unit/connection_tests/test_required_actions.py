@@ -6,7 +6,7 @@ import pytest
 
 from patchbay.checks.codes import Code, CodeCategory, describe
 from patchbay.connection_tests.required_actions import required_action
-from patchbay.connections.model import RequiredAction
+from patchbay.connections.health_status import RequiredAction
 
 CODES: tuple[Code, ...] = get_args(Code.__value__)
 

@@ -6,15 +6,13 @@ from itertools import product
 import pytest
 
 from patchbay.connections.connection_changes import changed_connection
-from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.health_status import HealthStatus, RequiredAction
+from patchbay.connections.lifecycle import Lifecycle, may_become
 from patchbay.connections.model import (
     UNTESTED,
     Connection,
     ConnectionPatch,
-    Lifecycle,
     Monitor,
-    RequiredAction,
-    may_become,
 )
 from patchbay.platform.errors import Conflict, InvalidInput
 

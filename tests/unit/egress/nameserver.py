@@ -12,7 +12,7 @@ import dnslib  # type: ignore[import-untyped]  # it ships no types
 class Nameserver:
     """Answers from a zone; each further question of a name and type gets its next answer.
 
-    `respond` may replace the bytes that go out over UDP; None says nothing at all.
+    `respond` may replace the bytes that are sent over UDP; None sends nothing.
     """
 
     answers: Mapping[tuple[str, str], Sequence[Sequence[str]]]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.egress.addresses import embedded_ipv4, is_never_dialled, is_public
+from patchbay.egress.addresses import embedded_ipv4, is_never_dialed, is_public
 
 
 @given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)))
@@ -66,6 +66,6 @@ def test_tunnels_are_judged_by_what_they_reach(text: str, inner: str) -> None:
         "ff02::1",
     ],
 )
-def test_metadata_services_are_never_dialled(text: str) -> None:
-    assert is_never_dialled(ip_address(text))
+def test_metadata_services_are_never_dialed(text: str) -> None:
+    assert is_never_dialed(ip_address(text))
     assert not is_public(ip_address(text))

@@ -42,7 +42,7 @@ def test_every_hostile_url_is_refused_for_its_reason(row: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("row_id", ["G07", "G08"])
-def test_a_rebinding_name_is_dialled_at_its_first_answer_only(row_id: str) -> None:
+def test_a_rebinding_name_is_dialed_at_its_first_answer_only(row_id: str) -> None:
     # given a name whose second answer is private
     row = corpus_row(row_id)
     guard = EgressGuard(EgressPolicy(), resolver=FakeResolver(row["dns_seq"]))
@@ -90,7 +90,7 @@ def test_an_operators_rules_open_what_they_name_and_no_more(
     assert verdict_on(url, guard) == verdict
 
 
-def test_at_most_four_addresses_are_dialled_and_both_families_among_them() -> None:
+def test_at_most_four_addresses_are_dialed_and_both_families_among_them() -> None:
     # given a name with many addresses, IPv6 first
     answers = [f"2600::{n}" for n in range(1, 7)] + ["93.184.216.34"]
     guard = EgressGuard(EgressPolicy(), resolver=FakeResolver({"big.example.net": [answers]}))

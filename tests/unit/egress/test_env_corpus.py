@@ -29,7 +29,7 @@ from tests.unit.egress.corpus import rows
 
 pytestmark = pytest.mark.enable_socket
 
-HOST, NEIGHBOUR = "api.example.net", "b.example.net"
+HOST, NEIGHBOR = "api.example.net", "b.example.net"
 AMBIENT = "ambient-secret"
 
 
@@ -105,8 +105,8 @@ class Surroundings:
 
     def two_hosts(self, _: dict[str, str]) -> str:
         # The first host's certificate is not the second's, whose handshake must therefore fail.
-        report = self.report(HOST, NEIGHBOUR)
-        assert [step.code for step in report.steps if step.name == NEIGHBOUR] == [
+        report = self.report(HOST, NEIGHBOR)
+        assert [step.code for step in report.steps if step.name == NEIGHBOR] == [
             "certificate_name_mismatch"
         ]
         return "no-reuse" if len(self.heard) == 1 else "reuse"

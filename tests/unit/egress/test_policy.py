@@ -1,4 +1,4 @@
-"""How an operator writes down what else may be dialled."""
+"""How an operator writes down what else may be dialed."""
 
 from ipaddress import ip_address
 

@@ -31,7 +31,7 @@ def redirecting(location: str) -> Handler:
 
 
 async def report_on(location: str, canary: int, *, redirects: int = 5) -> CheckReport:
-    """The report of a step that a server redirects; only this server may be dialled."""
+    """The report of a step that a server redirects; only this server may be dialed."""
     answers = {"rebind.example.net": [["127.0.0.1"]]}
     async with serving(redirecting(location.replace("{canary}", str(canary)))) as port:
         step = step_for(port)

@@ -55,7 +55,7 @@ def silent_below(suffix: str, question: bytes, answer: bytes) -> bytes | None:
 
 
 def test_names_that_stall_keep_nobody_else_from_theirs(files: Path) -> None:
-    # given more look-ups under way than tests run at once, of names whose server says nothing
+    # given more lookups in progress than tests run at once, of names whose server is silent
     async def addresses() -> tuple[Sequence[str], int]:
         def respond(question: bytes, answer: bytes) -> bytes | None:
             return silent_below("stall.example.net", question, answer)
@@ -125,7 +125,7 @@ def test_a_look_up_of_an_earlier_loop_is_not_waited_for(files: Path) -> None:
 
     resolver = asyncio.run(begun())
 
-    # when, then the next one looks it up itself; meanwhile the server has gone
+    # when, then the next one looks it up itself, and now the server is gone
     with pytest.raises(OSError, match="no address"):
         asyncio.run(resolver.resolve("api.example.net"))
 

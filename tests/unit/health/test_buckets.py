@@ -30,7 +30,7 @@ events_of_a_day = st.lists(
 
 
 def count(events: list[Event]) -> Bucket:
-    """The plain count, one question at a time."""
+    """A plain count of the events."""
     ours = [event for event in events if event.platform_fault]
     theirs = [event for event in events if not event.platform_fault]
     by_type = {}
@@ -59,7 +59,7 @@ def count(events: list[Event]) -> Bucket:
 
 
 @given(events_of_a_day, st.randoms(use_true_random=False))
-def test_the_fold_is_the_plain_count_in_any_order(events: list[Event], random: object) -> None:
+def test_the_fold_equals_a_plain_count_in_any_order(events: list[Event], random: object) -> None:
     shuffled = list(events)
     random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis's Random
 
@@ -67,7 +67,7 @@ def test_the_fold_is_the_plain_count_in_any_order(events: list[Event], random: o
 
 
 @given(events_of_a_day, st.integers(0, 30))
-def test_the_fold_in_parts_is_the_plain_count(events: list[Event], at: int) -> None:
+def test_the_fold_in_parts_equals_a_plain_count(events: list[Event], at: int) -> None:
     one, other = events[:at], events[at:]
 
     assert Bucket().absorb(one).absorb(other) == count(events)
@@ -86,13 +86,13 @@ def test_merging_is_associative_and_commutative(
 
 
 @given(events_of_a_day)
-def test_what_is_stored_reads_the_same(events: list[Event]) -> None:
+def test_a_stored_bucket_is_read_back_unchanged(events: list[Event]) -> None:
     bucket = count(events)
 
     assert decode_bucket(encode_bucket(bucket, DAY), DAY) == bucket
 
 
-def test_a_platform_fault_leaves_no_trace_in_the_totals() -> None:
+def test_no_total_counts_a_platform_fault() -> None:
     fault = Event(
         id="evt",
         space_id="space",
@@ -118,7 +118,7 @@ def test_a_platform_fault_leaves_no_trace_in_the_totals() -> None:
     ],
 )
 def test_a_bucket_of_all_six_types_is_small(events_per_type: int, at_most_bytes: int) -> None:
-    # given: every type has events of both kinds, all the slots are in use
+    # given: every type has events of both kinds, and all slots are in use
     busy = Tally(
         success=events_per_type,
         errors=events_per_type,
@@ -134,16 +134,16 @@ def test_a_bucket_of_all_six_types_is_small(events_per_type: int, at_most_bytes:
     }
     stored = encode_bucket(Bucket(dict.fromkeys(IntegrationType, busy), faults), DAY)
 
-    # then: with about 110 bytes of keys, revision and expiry, well below the 1 KB of a write unit
+    # then: with about 110 bytes of keys, revision, and expiry, well below the 1 KB of a write unit
     assert len(stored) <= at_most_bytes
 
 
-def test_a_form_of_another_version_is_not_guessed_at() -> None:
+def test_an_unknown_version_is_an_error() -> None:
     with pytest.raises(ValueError, match="version 3"):
         decode_bucket(b"\x03\x00", DAY)
 
 
-def test_a_period_names_its_shards() -> None:
+def test_a_period_has_the_sort_keys_of_its_shards() -> None:
     moment = HOUR + timedelta(minutes=59, seconds=59, milliseconds=999)
 
     assert Period.hour_of(moment).sort_key(0) == "H#2026-02-17T10#0"
@@ -151,7 +151,7 @@ def test_a_period_names_its_shards() -> None:
 
 
 @pytest.mark.parametrize("period", [Period(Span.HOUR, HOUR), Period(Span.DAY, DAY)])
-def test_a_sort_key_tells_its_period(period: Period) -> None:
+def test_a_sort_key_has_its_period(period: Period) -> None:
     assert Period.of_sort_key(period.sort_key(3)) == period
 
 
@@ -180,7 +180,7 @@ def test_a_start_at_midnight_needs_no_hours() -> None:
 
 
 def test_version_1_is_read_with_its_faults_as_connection_tests() -> None:
-    # given: what was stored before: 3 faults, and one success of a webhook after 10 ms
+    # given: an old bucket with 3 faults, and one success of a webhook after 10 ms
     slots = bytes([1] + [0] * len(LATENCY_BOUNDS_MS))
     stored = bytes([1, 3, 3, 1, 0, 1, 0, 10]) + slots
 
@@ -198,7 +198,7 @@ def test_version_1_is_read_with_its_faults_as_connection_tests() -> None:
 
 
 @given(events_of_a_day)
-def test_faults_as_errors_are_what_counting_them_as_errors_gives(events: list[Event]) -> None:
+def test_faults_as_errors_equal_a_count_of_them_as_errors(events: list[Event]) -> None:
     as_errors = [
         event.model_copy(
             update={"platform_fault": False, "status": EventStatus.ERROR, "duration_ms": None}
@@ -208,14 +208,14 @@ def test_faults_as_errors_are_what_counting_them_as_errors_gives(events: list[Ev
         for event in events
     ]
 
-    told = count(events).with_faults_as_errors()
+    counted = count(events).with_faults_as_errors()
 
-    assert told.by_type == count(as_errors).by_type
-    assert told.platform_faults == count(events).platform_faults
+    assert counted.by_type == count(as_errors).by_type
+    assert counted.platform_faults == count(events).platform_faults
 
 
 @given(events_of_a_day)
-def test_the_counts_of_the_types_are_those_of_their_events(events: list[Event]) -> None:
+def test_the_counts_of_a_type_are_those_of_its_events(events: list[Event]) -> None:
     for kind in IntegrationType:
         of_kind = [event for event in events if event.integration_type is kind]
         assert count(events).of_type(kind) == count(of_kind)

@@ -19,7 +19,7 @@ def test_a_passed_test_is_a_success_of_its_connection() -> None:
     assert (event.occurred_at, event.duration_ms, event.error_code) == (NOW, 120, None)
 
 
-def test_a_test_that_failed_through_us_counts_in_no_total() -> None:
+def test_no_total_counts_a_test_with_a_platform_fault() -> None:
     event = event_of_test(
         SPACE,
         CONNECTION,

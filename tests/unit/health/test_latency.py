@@ -11,7 +11,7 @@ SLOTS = len(LATENCY_BOUNDS_MS) + 1
 
 
 def slots(**counts: int) -> list[int]:
-    """`_100=3` puts three durations into the slot that ends at 100 ms; `over` is the last one."""
+    """`_100=3` is three durations in the slot that ends at 100 ms; `over` is the last slot."""
     bounds = {f"_{bound}": position for position, bound in enumerate(LATENCY_BOUNDS_MS)}
     filled = [0] * SLOTS
     for name, count in counts.items():
@@ -47,16 +47,18 @@ def test_a_percentile_is_in_the_slot_of_the_true_one(durations: list[int], perce
         filled[bisect_left(LATENCY_BOUNDS_MS, duration)] += 1
 
     # when
-    told = percentile(filled, percent)
+    latency = percentile(filled, percent)
 
     # then
     slot = bisect_left(LATENCY_BOUNDS_MS, true)
     low = LATENCY_BOUNDS_MS[slot - 1] if slot else 0
-    assert told is not None
-    assert low <= told <= LATENCY_BOUNDS_MS[slot]
+    assert latency is not None
+    assert low <= latency <= LATENCY_BOUNDS_MS[slot]
 
 
-def test_latency_is_of_those_that_told_a_duration() -> None:
+def test_latency_is_of_the_events_with_a_duration() -> None:
     assert latency_of(Tally(success=9)) == Latency(count=0, mean_ms=None, p50_ms=None, p95_ms=None)
-    told = latency_of(Tally(success=9, latency_sum_ms=125, latencies=tuple(slots(_50=1, _100=1))))
-    assert (told.count, told.mean_ms) == (2, 63)
+    latency = latency_of(
+        Tally(success=9, latency_sum_ms=125, latencies=tuple(slots(_50=1, _100=1)))
+    )
+    assert (latency.count, latency.mean_ms) == (2, 63)

@@ -17,7 +17,7 @@ MINIMAL = {"integration_type": "webhook", "status": "SUCCESS"}
 
 
 def batch(*drafts: dict[str, Any]) -> EventBatch:
-    """As the API reads a body: strictly, from JSON."""
+    """Reads a body as the API does: strictly, from JSON."""
     body = {"events": [{**MINIMAL, **draft} for draft in drafts]}
     return EventBatch.model_validate_json(json.dumps(body), strict=True)
 
@@ -39,8 +39,8 @@ def test_an_event_without_id_and_time_gets_both() -> None:
     assert event.platform_fault is False
 
 
-def test_an_event_keeps_all_that_its_sender_told() -> None:
-    told = {
+def test_an_event_keeps_all_that_its_sender_sent() -> None:
+    sent = {
         "id": "run:2026-02-17.1",
         "integration_type": "metadata_sync",
         "status": "ERROR",
@@ -52,10 +52,10 @@ def test_an_event_keeps_all_that_its_sender_told() -> None:
         "metadata": {"attempt": 2, "ratio": 0.25, "tables": ["a", "b"], "note": None},
     }
 
-    [event] = accept_batch(batch(told), SPACE, STAMP, OLDEST)
+    [event] = accept_batch(batch(sent), SPACE, STAMP, OLDEST)
 
     assert event.model_dump(mode="json", exclude={"space_id", "received_at"}) == {
-        **told,
+        **sent,
         "occurred_at": "2026-02-17T09:59:59.500Z",
         "platform_fault": False,
     }
@@ -67,7 +67,7 @@ def test_events_of_one_call_without_ids_are_different_events() -> None:
     assert len({event.id for event in events}) == 100
 
 
-def test_an_own_id_needs_its_time() -> None:
+def test_an_event_with_its_own_id_needs_its_time() -> None:
     assert problems({}, {"id": "run-1"}) == [
         Problem("/events/1/occurred_at", "is required for an event with its own id")
     ]
@@ -87,7 +87,7 @@ def test_the_retention_and_the_tolerance_are_inclusive() -> None:
     assert len(events) == 2
 
 
-def test_all_problems_of_a_call_come_at_once() -> None:
+def test_all_problems_of_a_call_are_reported_at_once() -> None:
     found = problems(
         {"id": "run-1"},
         {},
@@ -134,14 +134,14 @@ def test_all_problems_of_a_call_come_at_once() -> None:
         ("space_id", SPACE),
     ],
 )
-def test_a_field_out_of_bounds_is_refused_where_it_stands(field: str, value: object) -> None:
+def test_a_field_out_of_bounds_is_refused_at_its_pointer(field: str, value: object) -> None:
     with pytest.raises(ValidationError) as refused:
         batch({}, {field: value})
 
     assert refused.value.errors()[0]["loc"][:3] == ("events", 1, field)
 
 
-def test_metadata_may_take_4096_bytes() -> None:
+def test_metadata_may_have_4096_bytes() -> None:
     metadata = {"text": "é" * 2042}
     assert len(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode()) == 4095
 
@@ -149,6 +149,6 @@ def test_metadata_may_take_4096_bytes() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 101])
-def test_a_call_brings_1_to_100_events(count: int) -> None:
+def test_a_call_has_1_to_100_events(count: int) -> None:
     with pytest.raises(ValidationError):
         batch(*[{}] * count)

@@ -26,7 +26,7 @@ def event(at: datetime, kind: IntegrationType = IntegrationType.WEBHOOK) -> Even
 
 
 def counted(events: list[Event], start: datetime, interval: SeriesInterval) -> dict[Period, Bucket]:
-    """As the store gives them: hours alone, or days with the hours of a first day that is cut."""
+    """As the store returns them: hours, or days with the hours of a first day that is cut."""
     counts: dict[Period, Bucket] = {}
     for one in events:
         if one.occurred_at < start:
@@ -38,7 +38,7 @@ def counted(events: list[Event], start: datetime, interval: SeriesInterval) -> d
     return counts
 
 
-def test_days_begin_where_the_window_does_and_have_no_gaps() -> None:
+def test_days_start_with_the_window_and_have_no_gaps() -> None:
     start = window_start(NOW, 2)
     events = [event(NOW - timedelta(hours=47)), event(NOW)]
 
@@ -59,7 +59,7 @@ def test_hours_go_from_the_start_to_now() -> None:
     assert [p.starts_at for p in points] == [start + timedelta(hours=n) for n in range(25)]
 
 
-def test_what_is_ahead_of_us_has_a_point_only_if_there_is_something() -> None:
+def test_a_future_hour_has_a_point_only_if_it_has_events() -> None:
     now = datetime(2026, 2, 17, 23, 58, tzinfo=UTC)
     start = window_start(now, 1)
     ahead = event(datetime(2026, 2, 18, 0, 2, tzinfo=UTC))

@@ -40,7 +40,7 @@ def event(
 
 
 def stored_since(events: Iterable[Event], start: datetime) -> list[Bucket]:
-    """What a table holds of these events and gives for this start, spread over the shards."""
+    """The buckets that a table returns for these events from `start` on, spread over the shards."""
     shares: dict[str, list[Event]] = {}
     for position, one in enumerate(events):
         for period in (Period.hour_of(one.occurred_at), Period.day_of(one.occurred_at)):
@@ -54,7 +54,7 @@ def stored_since(events: Iterable[Event], start: datetime) -> list[Bucket]:
 
 
 def counted_one_by_one(events: Iterable[Event], now: datetime, days: int) -> HealthSummary:
-    """The contract, word by word, over the events themselves."""
+    """The contract, word by word, computed from the events."""
     inside = [e for e in events if e.occurred_at >= window_start(now, days)]
     ours = [e for e in inside if e.platform_fault]
     theirs = [e for e in inside if not e.platform_fault]
@@ -196,7 +196,7 @@ def test_the_fields_are_those_of_the_contract_in_its_order() -> None:
     ]
 
 
-def test_a_space_without_events_has_no_data_rather_than_a_bad_rate() -> None:
+def test_a_space_without_events_has_no_data_rather_than_a_low_rate() -> None:
     summary = summarize([], 30, SPACE)
 
     assert (summary.no_data, summary.success_rate, summary.total_events) == (True, 0.0, 0)
@@ -212,7 +212,7 @@ def test_platform_faults_alone_are_no_data() -> None:
     assert (summary.no_data, summary.platform_faults, summary.error_count) == (True, 1, 0)
 
 
-def test_types_come_by_their_total_and_then_by_name() -> None:
+def test_types_are_sorted_by_total_and_then_by_name() -> None:
     kinds = [
         IntegrationType.WEBHOOK,
         IntegrationType.ALERT,

@@ -14,9 +14,9 @@ from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.verdict import verdict
 from patchbay.connection_tests.recorder import FinishedTest
-from patchbay.connections.wheel import MINUTES_OF, is_due, on_the_wheel, slot_pk
+from patchbay.connections.wheel import MonitorInterval, is_due, on_the_wheel, slot_pk
 from patchbay.monitors.reprobes import crash_report
-from patchbay.monitors.store import MemberPage
+from patchbay.monitors.store import WheelPage
 from patchbay.monitors.sweep_queue import SweepMessage, SweepOrder
 from patchbay.monitors.wheel import Slot, Sweep, lane_of_sort_key
 from patchbay.platform.dynamodb import Key
@@ -88,7 +88,7 @@ class FakePage:
 class World:
     """Connections with their intervals, and everything that is stored about their monitors."""
 
-    intervals: dict[str, str] = field(default_factory=dict)
+    intervals: dict[str, MonitorInterval] = field(default_factory=dict)
     history: dict[tuple[str, datetime], CheckReport] = field(default_factory=dict)
     dialed: Counter[tuple[str, datetime]] = field(default_factory=Counter)
     mark: datetime | None = None
@@ -121,17 +121,17 @@ class World:
 
     # ------------------------------------------------------------------ the sweeper's ports
 
-    def members(self, sweep: Sweep, limit: int) -> MemberPage:
+    def read_page(self, sweep: Sweep, limit: int) -> WheelPage:
         found = sorted(sk for sk in self.index(sweep.pk) if sweep.low <= sk <= sweep.high)
         taken = tuple(found[:limit])
-        return MemberPage(
+        return WheelPage(
             keys=tuple(Key("ORG#o", f"CON#{sk.partition('#')[2]}") for sk in taken),
             sort_keys=taken,
             rest=sweep.after(taken[-1]) if len(found) > limit else None,
         )
 
-    def prepare(self, members: MemberPage, minute: datetime) -> FakePage:
-        ids = [key.sk.removeprefix("CON#") for key in members.keys]
+    def prepare(self, found: WheelPage, minute: datetime) -> FakePage:
+        ids = [key.sk.removeprefix("CON#") for key in found.keys]
         tests = [
             self._test(connection_id, minute)
             for connection_id in ids
@@ -147,7 +147,7 @@ class World:
 
     # ------------------------------------------------------------------ for the tests
 
-    def join(self, ids: Iterable[str], interval: str) -> None:
+    def join(self, ids: Iterable[str], interval: MonitorInterval) -> None:
         self.intervals |= dict.fromkeys(ids, interval)
 
     def delivery(self, size: int = 10) -> list[SweepMessage]:
@@ -185,7 +185,7 @@ class World:
                 yield place["monitor_slot_sk"]
 
 
-def every_interval(ids: Sequence[str]) -> dict[str, str]:
+def every_interval(ids: Sequence[str]) -> dict[str, MonitorInterval]:
     """Spreads the ids evenly over all intervals."""
-    names = sorted(MINUTES_OF)
+    names = sorted(MonitorInterval)
     return {one: names[number % len(names)] for number, one in enumerate(ids)}

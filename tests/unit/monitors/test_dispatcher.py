@@ -36,7 +36,7 @@ def test_a_minute_asks_for_every_due_test_once_and_for_no_empty_slot() -> None:
     here = world()
     done = Dispatcher(here, here, lanes=4).dispatch(NOON + timedelta(seconds=42))
     assert asked_for(here) == dict.fromkeys(here.expected([NOON]), 1)
-    assert all(here.members(sweep, 1).keys for sweep, _ in here.queue)
+    assert all(here.read_page(sweep, 1).keys for sweep, _ in here.queue)
     assert {delay for _, delay in here.queue} == {timedelta(0)}
     assert (done.minutes, done.sweeps, done.skipped, done.lag) == (
         1,

@@ -12,7 +12,7 @@ from patchbay.connections.health_state import (
     next_state,
 )
 from patchbay.connections.health_status import HealthStatus
-from patchbay.connections.wheel import MINUTES_OF, on_the_wheel
+from patchbay.connections.wheel import MonitorInterval, on_the_wheel
 from patchbay.monitors.wheel import Sweep
 from tests.unit.monitors.test_wheel import connection_ids, slots_of
 
@@ -33,8 +33,12 @@ def outages(chance: Random) -> list[tuple[datetime, datetime]]:
 
 def test_each_outage_of_thirty_days_is_announced_once() -> None:
     chance = Random(7)  # noqa: S311 - a repeatable test, no secret
-    names = ["1m"] + ["5m"] * 6 + ["15m"] * 6
-    intervals = dict(zip(connection_ids(13), names, strict=True))
+    each = [
+        MonitorInterval.MINUTE,
+        *[MonitorInterval.FIVE_MINUTES] * 6,
+        *[MonitorInterval.QUARTER] * 6,
+    ]
+    intervals = dict(zip(connection_ids(13), each, strict=True))
     index: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for one, interval in intervals.items():
         place = on_the_wheel(one, interval)
@@ -61,9 +65,9 @@ def test_each_outage_of_thirty_days_is_announced_once() -> None:
                 states[one] = step.state
                 announced[one] += [(transition, minute) for transition in step.announced]
     # Then each connection was tested once per interval
-    assert tests == {one: DAYS * 1440 // MINUTES_OF[i] for one, i in intervals.items()}
+    assert tests == {one: DAYS * 1440 // i.minutes for one, i in intervals.items()}
     for one, interval in intervals.items():
-        every = MINUTES_OF[interval] * MINUTE
+        every = interval.duration
         # And each outage was announced once, three tests after it started, and its end once
         assert len(announced[one]) == 2 * DAYS
         for (failing, at), (recovered, back), (begin, end) in zip(

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from patchbay.checks.report import CheckReport
+from patchbay.connections.wheel import MonitorInterval
 from patchbay.monitors.dispatcher import Dispatcher
 from patchbay.monitors.sweep_queue import SweepMessage
 from patchbay.monitors.sweeper import SMALL_SWEEP, Sweeper, SweepLimits, SweepResult
@@ -24,7 +25,7 @@ WHOLE = Sweep.of(Slot("1m", 0, 0, 1), NOON)
 
 def minutely(count: int) -> World:
     """This many connections, all of them due each minute."""
-    return World(intervals=dict.fromkeys(connection_ids(count), "1m"))
+    return World(intervals=dict.fromkeys(connection_ids(count), MonitorInterval.MINUTE))
 
 
 def sweep(
@@ -102,8 +103,8 @@ def test_a_connection_that_was_paused_or_moved_since_is_not_tested() -> None:
     here = minutely(5)
     gone, moved, *rest = here.intervals
     here.paused.add(gone)
-    page = here.members(WHOLE, 10)
-    here.intervals[moved] = "24h"
+    page = here.read_page(WHOLE, 10)
+    here.intervals[moved] = MonitorInterval.DAY
     assert {test.connection_id for test in here.prepare(page, NOON).tests} == set(rest)
 
 
@@ -120,7 +121,7 @@ def test_a_page_whose_recording_ends_the_process_is_finished_by_the_next_deliver
 
 def test_an_outage_of_the_store_fails_one_message_and_no_other() -> None:
     here = minutely(20)
-    here.join(connection_ids(60)[40:], "5m")
+    here.join(connection_ids(60)[40:], MonitorInterval.FIVE_MINUTES)
     here.lost_records = 1
     phases = [Sweep.of(Slot("5m", phase, 0, 1), NOON + phase * MINUTE) for phase in range(5)]
     messages = [SweepMessage(str(n), one, 1) for n, one in enumerate([WHOLE, *phases])]
@@ -162,7 +163,7 @@ def test_what_does_not_fit_in_the_remaining_time_goes_back_to_the_queue() -> Non
     assert (len(here.history), swept.handed_back, swept.failed) == (40, 1, [])
     [(rest, delay)] = here.queue
     assert (rest.minute, delay) == (NOON, timedelta(0))
-    assert len(here.members(rest, 1000).keys) == 63
+    assert len(here.read_page(rest, 1000).keys) == 63
     drain(here)
     assert set(here.history) == here.expected([NOON])
     assert set(here.dialed.values()) == {1}
@@ -190,7 +191,7 @@ def test_a_slot_whose_every_target_hangs_is_handed_back_in_time() -> None:
     assert set(here.dialed) == set(here.history)
     assert len(tested) >= 15
     [(rest, _)] = here.queue
-    assert len(here.members(rest, 1000).keys) == 80 - len(tested)
+    assert len(here.read_page(rest, 1000).keys) == 80 - len(tested)
 
 
 def test_a_connection_that_always_ends_the_process_is_isolated_in_the_end() -> None:
@@ -216,18 +217,18 @@ def test_a_connection_that_always_ends_the_process_is_isolated_in_the_end() -> N
             else:
                 deliveries[message] = attempts + 1
     assert {one for one, _ in here.expected([NOON]) - set(here.history)} == {poison}
-    assert [here.members(one, 10).keys[0].sk for one in dead] == [f"CON#{poison}"]
+    assert [here.read_page(one, 10).keys[0].sk for one in dead] == [f"CON#{poison}"]
 
 
-def test_a_redelivered_sweep_is_split_into_small_ones_and_those_into_single_members() -> None:
+def test_a_redelivered_sweep_is_split_into_small_ones_and_those_into_single_connections() -> None:
     here = minutely(60)
     assert sweep(here, [first(attempts=2)]).reports == []
-    sizes = [len(here.members(part, 1000).keys) for part, _ in here.queue]
+    sizes = [len(here.read_page(part, 1000).keys) for part, _ in here.queue]
     assert sizes == [SMALL_SWEEP, SMALL_SWEEP, 10]
     small = here.queue[-1][0]
     here.queue.clear()
     sweep(here, [first(small, attempts=2)])
-    assert [len(here.members(part, 1000).keys) for part, _ in here.queue] == [1] * 10
+    assert [len(here.read_page(part, 1000).keys) for part, _ in here.queue] == [1] * 10
     single = here.queue[0][0]
     here.queue.clear()
     sweep(here, [first(single, attempts=3)])

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from patchbay.connection_tests import identity
 from patchbay.connections.wheel import (
-    MINUTES_OF,
     PLACES,
+    MonitorInterval,
     is_due,
     on_the_wheel,
     phase_of,
@@ -34,7 +34,7 @@ NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 ids = st.integers(0, 2**80 - 1).map(lambda bits: Stamp(NOON, bits.to_bytes(10)).id("con"))
-intervals = st.sampled_from(sorted(MINUTES_OF))
+intervals = st.sampled_from(sorted(MonitorInterval))
 minutes = st.integers(0, 60_000_000).map(
     lambda number: datetime(1970, 1, 1, tzinfo=UTC) + number * MINUTE
 )
@@ -52,15 +52,15 @@ def slots_of(minute: datetime, lanes: int) -> list[Slot]:
 
 @given(connection_id=ids, interval=intervals, start=minutes)
 def test_a_connection_is_due_exactly_once_in_any_span_of_its_interval(
-    connection_id: str, interval: str, start: datetime
+    connection_id: str, interval: MonitorInterval, start: datetime
 ) -> None:
-    span = [start + number * MINUTE for number in range(MINUTES_OF[interval])]
+    span = [start + number * MINUTE for number in range(interval.minutes)]
     assert sum(is_due(connection_id, interval, minute) for minute in span) == 1
 
 
 @given(connection_id=ids, interval=intervals, minute=minutes, lanes=lane_counts)
 def test_a_due_connection_is_in_exactly_one_slot_of_the_minute_whatever_the_lanes(
-    connection_id: str, interval: str, minute: datetime, lanes: int
+    connection_id: str, interval: MonitorInterval, minute: datetime, lanes: int
 ) -> None:
     index = on_the_wheel(connection_id, interval)
     holding = [
@@ -84,21 +84,22 @@ def test_the_lanes_of_a_phase_cover_every_place_and_do_not_overlap(lanes: int) -
 
 
 def test_phases_and_lanes_are_balanced() -> None:
-    members = connection_ids(20_000)
+    ids_of_many = connection_ids(20_000)
+    often, hourly = MonitorInterval.FIVE_MINUTES, MonitorInterval.HOUR
     for counts, groups in (
-        (Counter(phase_of(one, "1h") for one in members), 60),
-        (Counter(lane_of(place_of(one), 4) for one in members), 4),
-        (Counter((phase_of(one, "5m"), lane_of(place_of(one), 4)) for one in members), 20),
+        (Counter(phase_of(one, hourly) for one in ids_of_many), 60),
+        (Counter(lane_of(place_of(one), 4) for one in ids_of_many), 4),
+        (Counter((phase_of(one, often), lane_of(place_of(one), 4)) for one in ids_of_many), 20),
     ):
-        fair = len(members) / groups
+        fair = len(ids_of_many) / groups
         assert len(counts) == groups
         # Six standard deviations: never in practice, if the hash is uniform.
         assert all(abs(count - fair) < 6 * fair**0.5 for count in counts.values())
 
 
 @given(connection_id=ids, interval=intervals, minute=minutes, lanes=lane_counts)
-def test_the_rest_of_a_sweep_starts_right_after_a_member(
-    connection_id: str, interval: str, minute: datetime, lanes: int
+def test_the_rest_of_a_sweep_starts_right_after_a_connection(
+    connection_id: str, interval: MonitorInterval, minute: datetime, lanes: int
 ) -> None:
     sort_key = slot_sk(connection_id)
     for slot in slots_of(minute, lanes):

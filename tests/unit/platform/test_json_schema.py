@@ -1,10 +1,13 @@
 """JSON Schemas of strangers, and what they refuse."""
 
+import resource
+import socket
 from typing import Any
 
 import pytest
 
 from patchbay.platform.json_schema import (
+    DocumentSchema,
     default_problems,
     document_problems,
     schema_problems,
@@ -104,3 +107,48 @@ def test_defaults_fill_what_is_left_out() -> None:
     assert with_defaults({"region": "eu"}, SCHEMA) == {"region": "eu", "size": 50}
     assert with_defaults({"size": 7}, SCHEMA) == {"size": 7}
     assert with_defaults({"a": 1}, {}) == {"a": 1}
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("depth", ["root", "within"])
+def test_no_schema_is_fetched(depth: str) -> None:
+    # given a server that a schema names as its dialect
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        schema: dict[str, Any] = {"$schema": f"http://127.0.0.1:{server.getsockname()[1]}/s.json"}
+        if depth == "within":
+            schema = {"properties": {"a": schema}}
+
+        # when
+        problems = schema_problems(schema, "/s")
+        DocumentSchema(schema).problems({}, "")
+
+        # then
+        assert [p.pointer for p in problems] == [
+            "/s/$schema" if depth == "root" else "/s/properties/a/$schema"
+        ]
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_a_schema_may_name_the_dialect_that_it_is_in() -> None:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}
+
+    assert schema_problems(schema, "") == []
+    assert DocumentSchema(schema).problems([], "")
+
+
+def test_the_errors_of_many_branches_cost_no_more_than_the_first() -> None:
+    # given a schema and a document whose errors would fill the memory
+    schema = {"items": {"anyOf": [{"const": f"v{n}"} for n in range(1500)]}}
+    document = ["x"] * 6000
+
+    # when
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    problems = DocumentSchema(schema).problems(document, "/a")
+    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+    # then
+    assert [p.pointer for p in problems] == ["/a/0"]
+    assert grown_kb < 100_000
+    assert DocumentSchema(schema).problems(["v7"] * 6000, "/a") == []

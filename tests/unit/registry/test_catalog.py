@@ -98,7 +98,7 @@ SECRET: Final = "sample-secret-0123456789"
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of the catalogue: the body of a create, and what belongs to the file alone."""
+    """A file of the catalog: the body of a create, and what belongs to the file alone."""
 
     path: Path
     version: str

@@ -47,8 +47,7 @@ _SNS_REFUSALS: Final = (
 class AttemptOutcome:
     """The result of one attempt.
 
-    `wait` is how long the receiver asks to wait. `final` means that there is no use in another
-    attempt.
+    `wait` is how long the receiver asks to wait. `final` means that no other attempt can succeed.
     """
 
     delivered: bool

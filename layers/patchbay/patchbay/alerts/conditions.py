@@ -115,7 +115,7 @@ class SuccessRate(_Scoped):
         default=10,
         ge=1,
         le=1_000_000,
-        description="in the short window; with fewer there is no data",
+        description="in the short window; fewer count as no data",
     )
 
     @field_validator("threshold", "recovery_threshold")
@@ -175,7 +175,7 @@ class Stale(_Scoped):
 
 
 class ConnectionDown(StrictInput):
-    """Met while a connection's health is `disconnected` or `error`; `unknown` is no data.
+    """Met while a connection's health is `disconnected` or `error`; `unknown` counts as no data.
 
     Every connection of the space is a subject, or only the one with `connection_id`. Drafts and
     paused connections are left out.

@@ -29,7 +29,7 @@ from patchbay.alerts.state_machine import (
     decide,
 )
 from patchbay.alerts.store import AlertStore
-from patchbay.alerts.watched_connections import WatchedConnections
+from patchbay.connections.connection_summaries import ConnectionSummaries
 from patchbay.health.store import EventStore
 from patchbay.platform.dynamodb import Key
 from patchbay.platform.logging import log_exception
@@ -73,7 +73,7 @@ class Evaluator:
         self,
         rules: RuleStore,
         alerts: AlertStore,
-        connections: WatchedConnections,
+        connections: ConnectionSummaries,
         events: EventStore,
         tenants: TenancyStore,
         wake: Wake,

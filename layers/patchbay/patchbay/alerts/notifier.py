@@ -2,8 +2,9 @@
 
 1. A delivery that is due is claimed: it becomes due again only when the claim has expired. So there
    is one attempt at a time, and an attempt whose process died is made again.
-2. A reminder or a recovery waits for the first message of its alert to the same channel, and is
-   skipped if that one never arrived: nobody is told the end of what they did not hear of.
+2. A recovery waits for the first message of its alert to the same channel, and is skipped if that
+   one failed: a receiver should not learn the end of an outage that it never heard of. A reminder
+   is skipped unless the first message was delivered.
 3. A failed attempt is repeated for 24 hours, with growing pauses.
 """
 

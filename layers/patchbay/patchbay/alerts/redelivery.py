@@ -1,4 +1,4 @@
-"""Sending a delivery again because a caller asks for it."""
+"""Sends a delivery again when a caller asks for it."""
 
 from datetime import datetime
 

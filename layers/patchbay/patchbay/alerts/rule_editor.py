@@ -22,8 +22,8 @@ from patchbay.alerts.rule_model import (
     WebhookChannel,
 )
 from patchbay.alerts.rule_store import RuleStore
-from patchbay.alerts.watched_connections import WatchedConnections
 from patchbay.alerts.webhook_secrets import WebhookSecrets, WebhookVault
+from patchbay.connections.connection_summaries import ConnectionSummaries
 from patchbay.connections.keys import secret_key
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.policy import EgressPolicy
@@ -45,7 +45,7 @@ class RuleEditor:
     def __init__(
         self,
         rules: RuleStore,
-        connections: WatchedConnections,
+        connections: ConnectionSummaries,
         webhook_vault: WebhookVault,
         policy: EgressPolicy,
         topics: Collection[str],

@@ -27,8 +27,9 @@ from patchbay.alerts.conditions import (
 )
 from patchbay.alerts.rule_model import AlertRule
 from patchbay.alerts.state_machine import AlertPhase, TrackedSubject
-from patchbay.alerts.watched_connections import WatchedConnection, WatchedConnections
+from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
 from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.lifecycle import Lifecycle
 from patchbay.health.buckets import Bucket, Tally, merge, total_of
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.store import EventStore
@@ -42,8 +43,7 @@ LOOK_BACK: Final = timedelta(days=30)
 """How far back the last success of a space or type, and the types of a space, are searched."""
 
 ONE_HOUR: Final = timedelta(hours=1)
-_UNWATCHED: Final = frozenset({"draft", "paused"})
-_UNKNOWN: Final = frozenset({"disabled"})
+_UNWATCHED: Final = frozenset({Lifecycle.DRAFT, Lifecycle.PAUSED})
 
 
 class SpaceSnapshot:
@@ -51,7 +51,7 @@ class SpaceSnapshot:
 
     def __init__(
         self,
-        connections: WatchedConnections,
+        connections: ConnectionSummaries,
         events: EventStore,
         space: Space,
         rules: Sequence[AlertRule],
@@ -67,9 +67,9 @@ class SpaceSnapshot:
         self._recent: list[Event] | None = None
         self._recent_of: dict[str, list[Event]] = {}
         self._recent_since = now
-        self._connections: dict[str, WatchedConnection] | None = None
-        self._failing: dict[str, WatchedConnection] | None = None
-        self._read: dict[str, WatchedConnection | None] = {}
+        self._connections: dict[str, ConnectionStatus] | None = None
+        self._failing: dict[str, ConnectionStatus] | None = None
+        self._read: dict[str, ConnectionStatus | None] = {}
 
     def subjects(self, rule: AlertRule, tracked: Iterable[TrackedSubject]) -> list[AlertSubject]:
         """The subjects of a rule whose state may change.
@@ -111,13 +111,13 @@ class SpaceSnapshot:
         if rule.condition.connection_id is None and subject.id not in self._read:
             found = self._failing_connections().get(subject.id)
         found = found or self._connection(rule, subject.id)
-        if found is None or found.lifecycle in _UNKNOWN:
+        if found is None or found.lifecycle is Lifecycle.DISABLED:
             return HealthStatus.UNKNOWN
         return found.status
 
     def _maybe_down(
         self, rule: AlertRule, tracked: Iterable[TrackedSubject]
-    ) -> dict[str, WatchedConnection]:
+    ) -> dict[str, ConnectionStatus]:
         """The failing connections, and those whose alert is open.
 
         The index may lag behind the table, and differ from read to read, so it may still hold a
@@ -129,7 +129,7 @@ class SpaceSnapshot:
         known = {
             id_: one
             for id_, one in failing.items()
-            if opened.get(id_) is AlertPhase.FIRING or one.lifecycle in _UNKNOWN
+            if opened.get(id_) is AlertPhase.FIRING or one.lifecycle is Lifecycle.DISABLED
         }
         return known | self._looked_up(rule, [id_ for id_ in failing | opened if id_ not in known])
 
@@ -202,24 +202,24 @@ class SpaceSnapshot:
                     self._recent_of.setdefault(event.connection_id, []).append(event)
         return self._recent_of.get(subject.id, [])
 
-    def _all_connections(self) -> dict[str, WatchedConnection]:
+    def _all_connections(self) -> dict[str, ConnectionStatus]:
         if self._connections is None:
             found = self._connection_reader.of_space(self._space_id)
             self._connections = {c.id: c for c in found if c.lifecycle not in _UNWATCHED}
         return self._connections
 
-    def _failing_connections(self) -> dict[str, WatchedConnection]:
+    def _failing_connections(self) -> dict[str, ConnectionStatus]:
         if self._failing is None:
             found = self._connection_reader.failing(self._space_id)
             self._failing = {c.id: c for c in found if c.lifecycle not in _UNWATCHED}
         return self._failing
 
-    def _connection(self, rule: AlertRule, connection_id: str) -> WatchedConnection | None:
+    def _connection(self, rule: AlertRule, connection_id: str) -> ConnectionStatus | None:
         if self._connections is not None:
             return self._connections.get(connection_id)
         return self._looked_up(rule, [connection_id]).get(connection_id)
 
-    def _looked_up(self, rule: AlertRule, ids: Sequence[str]) -> dict[str, WatchedConnection]:
+    def _looked_up(self, rule: AlertRule, ids: Sequence[str]) -> dict[str, ConnectionStatus]:
         """Those of the connections that are watched. Each is read once, and all of them together:
         after an outage they may be many."""
         unread = [one for one in dict.fromkeys(ids) if one not in self._read]
@@ -276,7 +276,7 @@ def _concerns(subject: AlertSubject, event: Event) -> bool:
             return event.connection_id == subject.id
 
 
-def _connection_subject(connection: WatchedConnection) -> AlertSubject:
+def _connection_subject(connection: ConnectionStatus) -> AlertSubject:
     return AlertSubject(kind=SubjectKind.CONNECTION, id=connection.id)
 
 

@@ -14,43 +14,43 @@ SECRETS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "oauth2": ("access_token", "refresh_token", "client_id", "client_secret"),
     "none": (),
 }
-"""The secrets that each type may ask for; the first is the one that is sent."""
+"""The secrets that each type may ask for. The first is the one that is sent."""
 
 PLACEHOLDER_NAME_PATTERN: Final = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 SecretName = Annotated[str, StringConstraints(pattern=PLACEHOLDER_NAME_PATTERN)]
-"""What a placeholder can name: `{{secrets.<name>}}`."""
+"""A name that a placeholder can have: `{{secrets.<name>}}`."""
 
 GRANT_TYPES: Final = ("authorization_code", "client_credentials")
 _HTTPS: Final = re.compile(HTTPS_PATTERN.strip("^$"))
 
 
 def auth_type(auth_config: Mapping[str, object]) -> str:
-    """The type of a valid `authConfig`; without one it is `none`."""
+    """The type of a valid `authConfig`, which is `none` by default."""
     return str(auth_config.get("type") or "none")
 
 
 def auth_config_problems(auth_config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Whether an `authConfig` is complete for its type.
+    """What an `authConfig` lacks for its type, with pointers that start with `/authConfig`.
 
-    `oauth2` needs a `tokenUrl`, and for its grant `authorization_code` (the default) an
-    `authorizationUrl`. How the credential is sent is the check engine's to judge.
+    `oauth2` needs a `tokenUrl`, and an `authorizationUrl` for the grant `authorization_code` (the
+    default). How the credential is sent is judged by `credential_problems`.
     """
     kind = auth_config.get("type")
     if not isinstance(kind, str) or kind not in SECRETS_OF_TYPE:
-        yield Problem("/authConfig/type", f"is one of {', '.join(SECRETS_OF_TYPE)}")
+        yield Problem("/authConfig/type", f"must be one of {', '.join(SECRETS_OF_TYPE)}")
         return
     scopes = auth_config.get("scopes", [])
     if not isinstance(scopes, list) or not all(isinstance(s, str) and s for s in scopes):
-        yield Problem("/authConfig/scopes", "is a list of names")
+        yield Problem("/authConfig/scopes", "must be a list of scope names")
     required = set()
     if kind == "oauth2":
         grant = auth_config.get("grantType", GRANT_TYPES[0])
         if grant not in GRANT_TYPES:
-            yield Problem("/authConfig/grantType", f"is one of {', '.join(GRANT_TYPES)}")
+            yield Problem("/authConfig/grantType", f"must be one of {', '.join(GRANT_TYPES)}")
         required = {"tokenUrl"} | ({"authorizationUrl"} if grant == GRANT_TYPES[0] else set())
     for name in ("tokenUrl", "authorizationUrl", "callbackUrl"):
         url = auth_config.get(name)
         if url is None and name in required:
             yield Problem(f"/authConfig{pointer([name])}", "is required")
         elif url is not None and not (isinstance(url, str) and _HTTPS.fullmatch(url)):
-            yield Problem(f"/authConfig{pointer([name])}", "is an https URL")
+            yield Problem(f"/authConfig{pointer([name])}", "must be an https URL")

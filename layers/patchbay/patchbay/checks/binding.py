@@ -1,8 +1,8 @@
 """What decides where an endpoint's secrets go: their binding.
 
-An edit that leaves the binding as it is may keep the stored secrets; one that changes it may not,
-or anyone who can edit an endpoint could have its secrets sent to a place of their own. The rule is
-GitLab's for integrations: a changed URL resets the masked fields.
+An edit that leaves the binding unchanged may keep the stored secrets. An edit that changes it may
+not: otherwise anyone who can edit an endpoint could have its secrets sent to a server of their own.
+GitLab has the same rule for integrations: a changed URL resets the masked fields.
 """
 
 import re
@@ -23,8 +23,8 @@ _DECIDING: Final = frozenset(
         *("insecure", "skip_verify", "ca", "ca_bundle", "ca_cert", "ca_certificate"),
     }
 )
-"""Names that say what a variable decides if its schema has no format for it: in any spelling
-(`tokenUrl`, `token-url`), and those of a place at the end of a name too (`db_host`)."""
+"""Names of variables that decide where secrets go, for schemas without a format: in any spelling
+(`tokenUrl`, `token-url`). Names of a place count at the end of a longer name too (`db_host`)."""
 
 _DECIDING_AT_THE_END: Final = ("host", "hostname", "domain", "port", "url", "endpoint", "proxy")
 _NEXT_WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|-")
@@ -87,7 +87,7 @@ def _secrets(step: StepTemplate) -> list[str]:
 
 
 def _deciding(values: Mapping[str, Any], schema: object, within: str) -> Iterator[tuple[str, Any]]:
-    """The values that decide, by their names; those within other values by the way to them."""
+    """The deciding values by name; a value inside another one by its path."""
     rules = _member(schema, "properties")
     for name, value in sorted(values.items()):
         rule = _member(rules, name)
@@ -118,7 +118,7 @@ def _is_deciding(name: str) -> bool:
 
 
 def _canonical(value: object) -> object:
-    """A host name in one spelling; a URL's path is not folded, so only names are."""
+    """A host name in one spelling. A URL stays as it is: the case of its path matters."""
     if not isinstance(value, str) or "/" in value:
         return value
     return value.lower().removesuffix(".")

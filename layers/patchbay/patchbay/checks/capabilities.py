@@ -19,8 +19,8 @@ type CapabilityStatus = Literal["proven", "at_risk", "untested"]
 class CapabilityReport(Model):
     """A capability that a release declares.
 
-    `proven`: its steps passed. `at_risk`: one of them did not; other capabilities are not touched
-    by that. `untested`: the release has no step for it, or none of them came to run.
+    `proven`: its steps passed. `at_risk`: one of them did not, which does not affect other
+    capabilities. `untested`: the release has no step for it, or none of its steps ran.
     """
 
     model_config = ConfigDict(frozen=True)

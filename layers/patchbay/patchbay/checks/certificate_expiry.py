@@ -1,17 +1,17 @@
-"""The warning about a certificate that ends soon. Pure."""
+"""The warning about a certificate that expires soon. Pure."""
 
 from typing import Final
 
 from patchbay.checks.probe import Notice
 
 WARN_DAYS: Final = 21
-"""Let's Encrypt's certificates are renewed 30 days before their end: with fewer left, a renewal has
-failed."""
+"""Let's Encrypt renews certificates 30 days before they expire: with fewer days left than this, a
+renewal has failed."""
 _DAY: Final = 86_400
 
 
 def expiry_notice(expires_at: float, now: float) -> Notice | None:
-    """A notice when fewer than 21 days are left. Both times are in seconds since 1970."""
+    """A notice if fewer than 21 days are left. Both times are in seconds since 1970."""
     left = expires_at - now
     if left >= WARN_DAYS * _DAY:
         return None
@@ -20,5 +20,5 @@ def expiry_notice(expires_at: float, now: float) -> Notice | None:
     return Notice(
         summary=f"The server's certificate expires {when}.",
         title="The server's certificate expires soon",
-        remediation="Whoever runs the server must renew its certificate; until it ends, all works.",
+        remediation="The owner of the server must renew the certificate before it expires.",
     )

@@ -1,4 +1,4 @@
-"""The codes a step can fail with: whose move it is, whether trying again helps, and what to do.
+"""The codes that a step can fail with: whose move it is, whether a retry helps, and what to do.
 
 The category `account` is about the customer's account at the provider rather than the credential:
 no field of the endpoint is wrong. `integration` is about the request that the integration's author
@@ -70,7 +70,7 @@ type Code = Literal[
 
 @dataclass(frozen=True, slots=True)
 class CodeInfo:
-    """What is known of a code before anything is dialled: constants, never text of a server."""
+    """What a code means: constants, never text of a server."""
 
     code: Code
     category: CodeCategory
@@ -116,8 +116,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "customer",
         "The credential was not accepted",
-        "Create a new credential at the provider, enter it here and test again. Check that it is "
-        "of the same account, region and environment (live or sandbox) as the address.",
+        "Create a new credential at the provider, enter it here and test again. Check that it "
+        "belongs to the same account, region, and environment (live or sandbox) as the address.",
     ),
     CodeInfo(
         "auth_expired",
@@ -133,7 +133,7 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "customer",
         "The credential was revoked",
-        "Someone withdrew this credential at the provider: enter a new one, or connect the account "
+        "Someone revoked this credential at the provider: enter a new one, or connect the account "
         "again.",
     ),
     CodeInfo(
@@ -151,8 +151,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "customer",
         "The credential lacks a scope",
-        "Of an API key, give it the missing scopes at the provider; of an account, connect it "
-        "again and grant the scopes that the integration asks for.",
+        "For an API key, add the missing scopes at the provider. For an account, connect it again "
+        "and grant the scopes that the integration asks for.",
     ),
     CodeInfo(
         "payment_required",
@@ -213,7 +213,7 @@ _ROWS: tuple[CodeInfo, ...] = (
         "network",
         True,
         "unknown",
-        "The public DNS does not have it",
+        "Not found in the public DNS",
         "Check the spelling of the host, and that its records are published in the public DNS.",
     ),
     CodeInfo(
@@ -230,8 +230,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         True,
         "unknown",
         "The connection was cut",
-        "The other side closed the connection before it had answered: check that the port speaks "
-        "this protocol and that no firewall stands between.",
+        "The other side closed the connection before it answered: check that the port speaks this "
+        "protocol and that no firewall is in the way.",
     ),
     CodeInfo(
         "network_unreachable",
@@ -247,7 +247,7 @@ _ROWS: tuple[CodeInfo, ...] = (
         True,
         "unknown",
         "The host did not answer",
-        "Check the host and the port, and that its firewall lets connections from here in.",
+        "Check the host and the port, and that its firewall allows connections from here.",
     ),
     CodeInfo(
         "tls_error",
@@ -340,8 +340,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         "policy",
         False,
         "customer",
-        "This address may not be dialled",
-        "Only public addresses and the ports of the protocol are dialled. Use a public address, or "
+        "This address may not be dialed",
+        "Only public addresses and the ports of the protocol are dialed. Use a public address, or "
         "ask the operator to allow the private one.",
     ),
     CodeInfo(
@@ -373,7 +373,7 @@ _ROWS: tuple[CodeInfo, ...] = (
         "provider",
         True,
         "provider",
-        "The answer was not the expected one",
+        "The response was not the expected one",
         "Check that the address is that of the provider's API; if it is, the provider or the "
         "integration's checks have changed.",
     ),
@@ -390,7 +390,7 @@ _ROWS: tuple[CodeInfo, ...] = (
         "provider",
         True,
         "provider",
-        "The answer was too large",
+        "The response was too large",
         "A check reads at most 64 KiB: the integration's check should call something smaller.",
     ),
     CodeInfo(
@@ -423,8 +423,8 @@ _ROWS: tuple[CodeInfo, ...] = (
         True,
         "platform",
         "The monitor had no network",
-        "Nothing to change here: nothing could be reached from where the tests run; the next test "
-        "will tell.",
+        "Nothing to change here: nothing could be reached from where the tests run. Wait for the "
+        "next test.",
     ),
 )
 

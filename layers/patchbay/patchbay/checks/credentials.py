@@ -1,11 +1,10 @@
 """Where an integration's credential goes: `authConfig` read for the checks.
 
 `api_key` sends the secret `api_key`, `oauth2` the secret `access_token`, `none` nothing. The
-header is `authHeaderName` (default `Authorization`), its value `authValuePrefix` and the secret.
-The prefix defaults to `Bearer` in `Authorization` and to nothing elsewhere; `""` is no prefix.
-Between a prefix that ends in a letter or digit and the secret stands one space; any other prefix
-is taken as it is: `Bearer` and `Bearer ` both give `Bearer KEY`, `Token token=` gives `Token
-token=KEY`.
+header is `authHeaderName` (default `Authorization`); its value is `authValuePrefix` and the secret.
+The prefix defaults to `Bearer` in `Authorization` and to nothing elsewhere; `""` means no prefix.
+A prefix that ends in a letter or digit is followed by one space; any other prefix is used as it is:
+`Bearer` and `Bearer ` both give `Bearer KEY`, `Token token=` gives `Token token=KEY`.
 """
 
 from base64 import b64encode
@@ -28,7 +27,7 @@ class Credential:
     secret: Placeholder
 
     def header_value(self, secret: str) -> str:
-        """The header's value. Raises ValueRefused when the secret can't stand in a header."""
+        """The value of the header. Raises ValueRefused if the secret can't be in a header."""
         problem = value_problem(secret)
         if problem:
             raise ValueRefused(self.secret.pointer, problem)
@@ -36,7 +35,7 @@ class Credential:
 
 
 def credential(auth_config: Mapping[str, object]) -> Credential | None:
-    """The credential of an `authConfig` without problems, or None when it sends none."""
+    """The credential of an `authConfig` without problems; None if it sends none."""
     names = SECRETS_OF_TYPE[auth_type(auth_config)]
     if not names:
         return None
@@ -51,13 +50,14 @@ def credential(auth_config: Mapping[str, object]) -> Credential | None:
 
 
 def credential_problems(auth_config: Mapping[str, object]) -> Iterator[Problem]:
-    """What is wrong with an `authConfig`, with pointers that start with `/authConfig`."""
+    """What is wrong with how an `authConfig` sends its credential, with pointers that start with
+    `/authConfig`."""
     kind = auth_config.get("type")
     if kind is not None and (not isinstance(kind, str) or kind not in SECRETS_OF_TYPE):
-        yield Problem("/authConfig/type", "must be oauth2, api_key or none")
+        yield Problem("/authConfig/type", f"must be one of {', '.join(SECRETS_OF_TYPE)}")
     header = auth_config.get("authHeaderName")
     if header is not None:
-        problem = name_problem(header) if isinstance(header, str) else "must be a text"
+        problem = name_problem(header) if isinstance(header, str) else "must be a string"
         if problem:
             yield Problem("/authConfig/authHeaderName", problem)
     prefix = auth_config.get("authValuePrefix")
@@ -70,8 +70,8 @@ def credential_problems(auth_config: Mapping[str, object]) -> Iterator[Problem]:
 def basic_value(username: str, password: str, *, pointer: str) -> str:
     """The `Authorization` value of a user and password (RFC 7617).
 
-    Raises ValueRefused (with `pointer`, that of the user name) when the user name has a colon: it
-    would move the border between the two. Control characters are refused in both.
+    Raises ValueRefused with `pointer`, that of the user name: for a colon in the user name, which
+    would move the border between the two, and for control characters in either.
     """
     if ":" in username:
         raise ValueRefused(pointer, "may not have a colon")

@@ -1,4 +1,4 @@
-"""What an answer must look like: `expect` of an http step.
+"""What an HTTP response must look like: `expect` of an http step.
 
 ```json
 {"status": [200, 204],
@@ -92,13 +92,13 @@ class Expectation:
         return bool(self.json) or self.text is not None
 
     def header_mismatch(self, headers: Mapping[str, str]) -> str | None:
-        """The name of the first header that is not as expected."""
+        """The name of the first header that is not as expected, None if all are."""
         return next(
             (name for name, m in self.headers if not m.accepts(headers.get(name, MISSING))), None
         )
 
     def json_mismatch(self, document: object) -> str | None:
-        """The pointer of the first value that is not as expected."""
+        """The pointer of the first value that is not as expected, None if all are."""
         return next(
             (pointer for pointer, m in self.json if not m.accepts(resolve(document, pointer))),
             None,

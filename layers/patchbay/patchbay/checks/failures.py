@@ -1,4 +1,4 @@
-"""What ends a step of a test."""
+"""The failure of a step."""
 
 from typing import Self
 
@@ -9,10 +9,10 @@ from patchbay.egress.failures import BlockDetail, DialFailure, DialPhase
 class CheckFailure(Exception):
     """A step failed.
 
-    `phase` is the part of the dial it failed in, None after the dial. `detail` says why the guard
+    `phase` is the part of the dial that failed, None after the dial. `detail` says why the guard
     refused to dial. `field_pointer` is the field of the endpoint to change, if the failure itself
-    names it; otherwise the code's category decides. The summary is ours: it may name the host, a
-    status, or a limit, never what a server said.
+    determines it; otherwise the category of the code does. The summary is ours: it may have the
+    host, a status, or a limit, never what a server sent.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class CheckFailure(Exception):
 
     @classmethod
     def of(cls, failure: DialFailure) -> Self:
-        """A dial that failed, as the failure of its step."""
+        """The failure of a step whose dial failed."""
         return cls(failure.code, failure.summary, phase=failure.phase, detail=failure.detail)
 
     @classmethod
     def after_dial(cls, failure: DialFailure) -> Self:
-        """A later dial that failed, such as that of a redirect: the first connection was good."""
+        """The failure of a step whose later dial failed, such as that of a redirect."""
         return cls(failure.code, failure.summary, detail=failure.detail)

@@ -1,4 +1,4 @@
-"""JSON Pointer (RFC 6901): one value out of a document."""
+"""JSON Pointer (RFC 6901): one value of a document."""
 
 import re
 from typing import Final
@@ -8,7 +8,7 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 class Missing:
-    """The type of MISSING: the pointer leads nowhere (a JSON null is a value)."""
+    """The type of MISSING: the document has no value at the pointer (null is a value)."""
 
 
 MISSING: Final = Missing()

@@ -1,4 +1,4 @@
-"""`manifest.checks`: its steps as their kinds read them, and what keeps it from being published.
+"""`manifest.checks`: its steps as their kinds read them, and the problems of all of it.
 
 Defaults: a step is a gate; a gate is mandatory, a capability is not.
 """
@@ -18,11 +18,10 @@ from patchbay.platform.errors import Problem
 
 DEFAULT_TIMEOUT_MS: Final = 10_000
 MAX_TIMEOUT_MS: Final = 60_000
-"""The time of a queued test. A test that a caller waits for ends after 25 s, whatever its manifest
-says."""
+"""The time of a queued test. A test that a caller waits for ends after 25 s at the latest."""
 MAX_STEPS: Final = 20
 MAX_NAME: Final = 64
-# The gates that every test begins with; a manifest's step can't take their names.
+# The gates that every test begins with; a step of a manifest can't have their names.
 GATES: Final = ("config", "secrets", "egress", "dns", "tcp", "tls")
 
 _CHECKS_KEYS: Final = frozenset({"timeoutMs", "steps"})
@@ -46,7 +45,7 @@ class ManifestStep:
 
 
 def checks_problems(manifest: Mapping[str, object]) -> list[Problem]:
-    """What is wrong with `checks` itself, apart from its steps."""
+    """What is wrong with `checks` itself; its steps are judged by `read_steps`."""
     checks = manifest.get("checks", {})
     if not isinstance(checks, dict):
         return [Problem("/manifest/checks", "must be an object")]
@@ -71,7 +70,7 @@ def read_timeout(manifest: Mapping[str, object]) -> int | None:
 def read_steps(
     manifest: Mapping[str, object], declared: Declarations, credential: Credential | None
 ) -> tuple[list[ManifestStep], list[Problem]]:
-    """The steps of a manifest whose `checks` has no problems of its own, and their problems.
+    """The steps of a manifest whose `checks` itself has no problems, and what is wrong with them.
 
     Pointers lead into the integration (`/manifest/checks/steps/0/request/url`). A step that has
     problems is left out.
@@ -129,10 +128,12 @@ def _is_mandatory(step: Mapping[str, object]) -> bool:
 def _step_problems(
     step: Mapping[str, object], pointer: str, manifest: Mapping[str, object], taken: set[str]
 ) -> Iterator[Problem]:
-    """What is wrong with the part of a step that all kinds have in common."""
+    """What is wrong with the keys that steps of all kinds have."""
     name = step.get("name")
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable():
-        yield Problem(f"{pointer}/name", f"must be a text of 1 to {MAX_NAME} characters")
+        yield Problem(
+            f"{pointer}/name", f"must be a string of 1 to {MAX_NAME} printable characters"
+        )
     elif name in taken:
         yield Problem(f"{pointer}/name", "is the name of another step or of a gate")
     if step.get("kind") not in KINDS:
@@ -153,7 +154,7 @@ def _step_problems(
 def _timeout_problems(spec: Mapping[str, object], pointer: str) -> Iterator[Problem]:
     timeout = spec.get("timeoutMs", DEFAULT_TIMEOUT_MS)
     if type(timeout) is not int or not 1 <= timeout <= MAX_TIMEOUT_MS:
-        yield Problem(f"{pointer}/timeoutMs", f"must be a number from 1 to {MAX_TIMEOUT_MS}")
+        yield Problem(f"{pointer}/timeoutMs", f"must be an integer from 1 to {MAX_TIMEOUT_MS}")
 
 
 def _timeout(spec: Mapping[str, object]) -> int:

@@ -1,4 +1,4 @@
-"""Takes known secret values out of text that leaves the runner."""
+"""Removes known secret values from text that leaves the runner."""
 
 import re
 from base64 import b64encode, urlsafe_b64encode
@@ -9,17 +9,17 @@ from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
 MIN_SECRET = 4
-"""Shorter ones are parts of ordinary words: replacing them would tell what they are."""
+"""Shorter secrets are parts of ordinary words: replacing them would reveal them."""
 MIN_FOLDED = 8
-"""Shorter ones are looked for as they are spelt: in another case they may be words of our own."""
+"""Shorter secrets are searched for in their own case only: in another they may be our own words."""
 
 
 class Redactor:
     """Replaces every known secret, plain or encoded, by `[redacted]`.
 
-    The encodings are those in which a server or a library is likely to give a value back: Base64
-    (both alphabets, with and without padding), hexadecimal, percent-encoding, and the escapes of
-    JSON and HTML; long ones in any case, since servers fold it.
+    The encodings are those in which a server or a library is likely to return a value: Base64 (both
+    alphabets, with and without padding), hexadecimal, percent-encoding, and the escapes of JSON and
+    HTML. Long ones are found in any case, because servers change it.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -30,7 +30,7 @@ class Redactor:
         self._forms = [(form, form.lower() if len(form) >= MIN_FOLDED else "") for form in ordered]
 
     def __call__(self, text: str) -> str:
-        # No pattern of all forms: compiling one costs more than all the texts of a test.
+        # One pattern of all forms would cost more to compile than all texts of a test to search.
         folded = text.lower()
         for form, in_lower_case in self._forms:
             text = text.replace(form, REDACTED)
@@ -43,7 +43,7 @@ def _forms(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "replace")
     plain, url_safe = b64encode(raw).decode(), urlsafe_b64encode(raw).decode()
     encoded = {secret, plain, plain.rstrip("="), url_safe, url_safe.rstrip("="), raw.hex()}
-    # Letters and digits have no escapes, and most keys are made of them.
+    # Letters and digits have no escapes, and most keys have nothing else.
     if secret.isascii() and secret.isalnum():
         return encoded
     return encoded | {

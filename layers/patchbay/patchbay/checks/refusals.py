@@ -1,10 +1,10 @@
-"""What an answer that refuses means: from its status, and from the words that say why. Pure.
+"""What a response that refuses a request means, by its status and its error words. Pure.
 
-The words of a server decide the code and never go on: only the names of scopes that the
-integration itself asks for are repeated. Looked at are `WWW-Authenticate` (RFC 6750) and short
-words at known places of a JSON document, which is how providers document their errors: `error`,
-`code`, `type`, `status`, `reason`, `category` and the like, at the top, in an object or list below
-`error`, `errors` or `details`.
+The words of a server decide the code and are never repeated, except for the names of scopes that
+the integration itself asks for. They come from `WWW-Authenticate` (RFC 6750), and from the places
+in a JSON document where providers document their errors: short words at `error`, `code`, `type`,
+`status`, `reason`, `category`, and similar keys, at the top or below `error`, `errors`, or
+`details`.
 """
 
 import json
@@ -30,7 +30,7 @@ _MEANINGS: Final[Mapping[Code, str]] = {
     "rate_limited": "too many calls",
     "provider_error": "a fault of the provider",
 }
-# Words that providers document for their errors, without case and with `_` for `-` and spaces.
+# Words that providers document for their errors, in lower case and with `_` for `-` and spaces.
 _WORDS_OF: Final[Mapping[Code, tuple[str, ...]]] = {
     "auth_expired": (
         *("token_expired", "expired_token", "access_token_expired", "tokenexpired"),
@@ -59,7 +59,7 @@ _WORDS_OF: Final[Mapping[Code, tuple[str, ...]]] = {
     ),
 }
 _WORDS: Final = {word: code for code, words in _WORDS_OF.items() for word in words}
-# The more a code says, the earlier it stands: a 401 often says `unauthorized` beside its reason.
+# The most specific code comes first: a 401 often has `unauthorized` beside its reason.
 _TELLING: Final[tuple[Code, ...]] = (
     "auth_revoked",
     "auth_expired",
@@ -68,7 +68,7 @@ _TELLING: Final[tuple[Code, ...]] = (
     "permission_denied",
     "auth_invalid",
 )
-# A 401 is about the credential itself, whatever else is said with it.
+# A 401 is about the credential itself, whatever words come with it.
 _OF_401: Final = frozenset({"auth_revoked", "auth_expired", "auth_invalid", "scope_missing"})
 _KEYS: Final = frozenset(
     {
@@ -87,7 +87,7 @@ _BEARER: Final = re.compile(r'\b(error|error_description|scope)="([^"\\]{0,1000}
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`code`, what it means in words of ours, and which of the known scopes are missing."""
+    """`code`, its meaning in our words, and which of the known scopes are missing."""
 
     code: Code
     meaning: str
@@ -97,9 +97,9 @@ class Refusal:
 def refusal(
     status: int, headers: Mapping[str, str], body: bytes, known_scopes: Iterable[str] = ()
 ) -> Refusal | None:
-    """What a status outside the expected ones means, None when it says nothing of that kind.
+    """What a status outside the expected ones means; None if it is not a refusal.
 
-    `headers` are by lower-case name. 5xx and 408 are the provider's fault whatever the words say.
+    `headers` are by lower-case name. 5xx and 408 are the provider's fault, whatever the words are.
     """
     if status == 408 or status >= 500:
         meaning = "the provider gave up waiting" if status == 408 else _MEANINGS["provider_error"]
@@ -119,14 +119,14 @@ def refusal(
 
 
 def refusal_within(document: object, known_scopes: Iterable[str] = ()) -> Refusal | None:
-    """What a JSON document with a good status says is wrong, as Slack's `{"ok": false, "error":
-    "token_revoked"}`, or None."""
+    """What a JSON document with a good status means if it reports an error, like Slack's
+    `{"ok": false, "error": "token_revoked"}`; None if it does not."""
     said = _Said.of(_words(document), _scopes(document), _descriptions(document))
     return None if said.code is None else _named(said.code, said, known_scopes)
 
 
 def said_of_grant(description: str) -> Code:
-    """What became of a grant (RFC 6749 `invalid_grant`) by the description of the error."""
+    """Why a grant is invalid (RFC 6749 `invalid_grant`), by the description of the error."""
     return "auth_revoked" if "revoked" in description.lower() else "auth_expired"
 
 
@@ -172,7 +172,7 @@ def _named(code: Code, said: _Said, known_scopes: Iterable[str]) -> Refusal:
 
 
 def _words(document: object, depth: int = 0) -> Iterator[str]:
-    """The words at the places where errors have their names, nearest first."""
+    """The words at the places where errors are named, from the top down."""
     if depth > _MAX_DEPTH:
         return
     if isinstance(document, list):

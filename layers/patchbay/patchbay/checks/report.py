@@ -1,4 +1,4 @@
-"""What a test answers: its steps and one verdict. Pure data, printed and stored as it is."""
+"""The report of a test: its steps and one verdict. Pure data, returned and stored as it is."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
@@ -37,10 +37,10 @@ class Diagnosis(Model):
 class Step(Model):
     """One step of a test: an implicit gate, or a step of the manifest.
 
-    `field_pointer` is a JSON Pointer into the endpoint (`/variables/region`, `/secrets/api_key`):
-    the field to change. `detail` says why the guard refused (code `egress_blocked`). `diagnosis`
-    is there when `code` is, and with a warning. `first_byte_ms` is the time from a request to the
-    first byte of its answer, of steps that had one.
+    `field_pointer` is the field to change, a JSON Pointer into the endpoint (`/variables/region`,
+    `/secrets/api_key`). `detail` says why the guard refused to dial (code `egress_blocked`).
+    `diagnosis` is set if `code` is, and with every warning. `first_byte_ms` is the time from the
+    request to the first byte of the response, if there was one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -90,7 +90,7 @@ class Step(Model):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An exception nobody expected, for the log: known secrets are replaced in its texts."""
+    """An unexpected exception, for the log. Known secrets are replaced in its texts."""
 
     step: str
     error: str
@@ -101,11 +101,11 @@ class Fault:
 class CheckReport(Model):
     """The result of a test.
 
-    `passed` when every mandatory step passed; `verified` when, besides, a step proved access.
-    `code`, `category`, `blame`, `retryable` and `retry_after_seconds` are those of the step that
-    decided a failure, None when passed. `latency_ms` is the whole test's time.
-    `certificate_expires_at` is the end of the certificate, of those that were seen, which ends
-    first. `fault` never leaves the process: it is no part of what is printed or stored.
+    `passed` if every mandatory step passed; `verified` if a step also proved access. `code`,
+    `category`, `blame`, `retryable`, and `retry_after_seconds` are those of the step that decided a
+    failure, None if passed. `latency_ms` is the time of the whole test. `certificate_expires_at` is
+    when the first of the certificates that were seen expires. `fault` never leaves the process: it
+    is neither returned nor stored.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -125,8 +125,8 @@ class CheckReport(Model):
     fault: Fault | None = Field(default=None, exclude=True, repr=False)
 
     def pointing_at_reference(self) -> Self:
-        """The report of an endpoint whose secrets are elsewhere: the field to change refers to
-        them."""
+        """The report of an endpoint that refers to its secrets: that reference is the field to
+        change."""
         steps = tuple(
             step.model_copy(update={"field_pointer": "/secret_ref"})
             if (step.field_pointer or "").startswith("/secrets/")

@@ -1,17 +1,17 @@
-"""What a manifest declares that its integration can be and do."""
+"""What endpoints of an integration can be, and what the integration can do."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What endpoints may be made of a release."""
+    """What an endpoint of a release can be."""
 
     SOURCE = "source"
     DESTINATION = "destination"
 
 
 class Capability(StrEnum):
-    """What an integration can do: the types of the health contract, under which it is counted."""
+    """What an integration can do; also the types under which its events are counted."""
 
     METADATA_SYNC = "metadata_sync"
     QUALITY_CHECK = "quality_check"

@@ -1,16 +1,14 @@
-"""Runs a plan: the implicit gates, then the steps of the manifest, one after the other, within a
-budget.
+"""Runs a plan: the implicit gates, then the steps of the manifest in order, within a time budget.
 
-The gates `config` and `secrets` answer the problems of the plan. The gates `egress`, `dns`, `tcp`
-and `tls` are no dials of their own: they are the parts of the first connection that the first step
-opens, so that a test dials no more than its steps do. When one of these parts fails, the gate
-carries the failure and the step is skipped; the duration of a step includes its own connection,
-also where the gates show it too. These four are as mandatory as that first step. Later steps
-report their whole failure themselves. A plan without steps dials nothing and has only the first
-two gates.
+The gates `config` and `secrets` fail with the problems of the plan. The gates `egress`, `dns`,
+`tcp`, and `tls` do not dial: they are the parts of the first connection that the first step opens,
+so a test dials no more than its steps do. If one of these parts fails, its gate fails and the step
+is skipped. The duration of a step includes its own connection, even if the gates show it as well.
+These four gates are as mandatory as the first step. Later steps report their failures themselves. A
+plan without steps dials nothing and has only the first two gates.
 
-What an exception nobody expected does: the step fails with `internal_error`, the exception is the
-report's `fault`, and nothing of it is in a step or message.
+After an unexpected exception the step fails with `internal_error`, and the exception is the `fault`
+of the report; no step or message has any text of it.
 """
 
 import asyncio
@@ -42,21 +40,21 @@ from patchbay.egress.timings import DialTimings
 from patchbay.platform.logging import trace_of
 
 MAX_ACCOUNT: Final = 200
-# A probe ends itself at its deadline; one that does not is ended this much later.
+# A probe ends at its deadline by itself; one that does not is canceled this much later.
 _GRACE_SECONDS: Final = 0.25
 _PHASES: Final[tuple[DialPhase, ...]] = ("egress", "dns", "tcp", "tls")
 _PHASE_PASSED: Final[dict[DialPhase, str]] = {
-    "egress": "Nothing speaks against dialling this target.",
+    "egress": "This target may be dialed.",
     "dns": "The host's name was resolved.",
     "tcp": "The host accepted the connection.",
-    "tls": "TLS was agreed and the certificate is valid for the host.",
+    "tls": "TLS was negotiated, and the certificate is valid for the host.",
 }
 _SKIPPED: Final[dict[SkipReason, str]] = {
     "gate_failed": "Not tried, because a gate before it failed.",
     "budget_exhausted": "There was no time left for it.",
     "not_applicable": "Not needed for this target.",
 }
-# Pointers to secrets, and to a reference to them.
+# Pointers to secrets, and to the reference to them.
 _OF_SECRETS: Final = ("/secrets/", "/secret_ref")
 _HOST_CATEGORIES: Final = frozenset({"network", "policy"})
 _CREDENTIAL_CATEGORIES: Final = frozenset({"auth", "permission"})
@@ -73,10 +71,10 @@ class _Passed(TypedDict, total=False):
 
 
 async def run(plan: Plan, guard: EgressGuard, *, total_ms: int) -> CheckReport:
-    """Runs a test to its verdict; raises nothing but cancellation.
+    """Runs a test to its verdict. Raises nothing but cancellation.
 
-    `total_ms` is what the caller has; the plan's own limit applies too. It is over at the latest a
-    quarter of a second after that.
+    It ends after `total_ms`, or the plan's own limit if that is less, and at the latest a quarter
+    of a second later.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -95,7 +93,7 @@ async def run(plan: Plan, guard: EgressGuard, *, total_ms: int) -> CheckReport:
 
 
 class _Test:
-    """A test while it runs: gathers the steps. A gate that fails halts it."""
+    """A test while it runs: collects its steps. A gate that fails halts it."""
 
     def __init__(self, plan: Plan) -> None:
         self.halted_by: str | None = None
@@ -116,7 +114,7 @@ class _Test:
         config = [p for p in self._plan.problems if p not in secrets]
         for name, problems, passed in (
             ("config", config, "The configuration is complete."),
-            ("secrets", secrets, "Every secret that is needed is there."),
+            ("secrets", secrets, "All required secrets are set."),
         ):
             if self.halted_by:
                 self._add_skipped(name, "gate_failed")
@@ -149,7 +147,7 @@ class _Test:
         except DialFailure as error:
             failure = CheckFailure.of(error)
         except Exception as error:
-            # Whatever it is, it must not take the other steps or the neighbours' tests with it.
+            # It must not affect the other steps, nor the tests that run at the same time.
             self._fault = self._fault or self._describe(step.name, error)
             failure = CheckFailure("internal_error", "A fault of the platform ended the step.")
         duration_ms = _ms(loop.time() - started)
@@ -195,7 +193,7 @@ class _Test:
     def _add_dial_gates(
         self, step: PlannedStep, timings: DialTimings, failure: CheckFailure | None
     ) -> None:
-        """The parts of the first connection, as gates."""
+        """Adds the parts of the first connection as gates."""
         failed_phase = failure.phase if failure else None
         is_after_failure = False
         for phase, duration_ms in zip(_PHASES, timings.durations(), strict=True):
@@ -224,7 +222,7 @@ class _Test:
                 )
 
     def _completed(self, step: PlannedStep) -> Compiled:
-        """The step with the secrets that the steps before it obtained."""
+        """The step with the secrets that the steps before it obtained. Raises CheckFailure."""
         if step.recompile is None or not self._obtained:
             return step.compiled
         try:
@@ -240,7 +238,7 @@ class _Test:
             self._redact = Redactor([*self._plan.secret_values, *self._obtained.values()])
 
     def _expiry_notice(self, timings: DialTimings) -> Notice | None:
-        """The warning about a certificate that ends soon, once for each."""
+        """The warning about a certificate that expires soon, once for each certificate."""
         expires_at = timings.certificate_expires_at
         if expires_at is None or expires_at in self._warned_of:
             return None
@@ -323,7 +321,7 @@ class _Test:
             self.halted_by = self.halted_by or step.name
 
     def _clean(self, account: str) -> str:
-        """A server's text made safe to show: printable, redacted, and only then cut to length."""
+        """A server's text, made safe to show: printable, then redacted, and only then cut short."""
         printable = "".join(character for character in account if character.isprintable())
         return self._redact(printable)[:MAX_ACCOUNT]
 
@@ -339,7 +337,7 @@ async def _run_probe(
         async with asyncio.timeout_at(deadline + _GRACE_SECONDS):
             return await compiled.probe.run(guard, deadline=deadline, timings=timings)
     except TimeoutError as error:
-        raise CheckFailure("provider_timeout", "The step did not end in time.") from error
+        raise CheckFailure("provider_timeout", "The step did not finish in time.") from error
 
 
 def _passed(summary: str, notice: Notice | None) -> _Passed:
@@ -355,7 +353,7 @@ def _passed(summary: str, notice: Notice | None) -> _Passed:
 
 
 def _field_pointer(compiled: Compiled, failure: CheckFailure) -> str | None:
-    """The field of the endpoint that most likely has to change."""
+    """The field of the endpoint that most likely needs a change."""
     if failure.field_pointer:
         return failure.field_pointer
     if failure.code in _OF_NO_FIELD:

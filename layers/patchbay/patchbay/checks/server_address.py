@@ -1,4 +1,4 @@
-"""`host` and `port` of a step that dials no URL: of tcp, tls and postgres."""
+"""`host` and `port` of a step that does not dial a URL: of tcp, tls, and postgres."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class ServerTemplate:
     def read(
         cls, reader: StepReader, *, default_port: int | None = None
     ) -> "ServerTemplate | None":
-        """The server of a step; None with a problem if there is none."""
+        """The server of a step; None if it has problems, which are reported."""
         host = reader.attempt("/host", lambda: _host(reader.step.get("host"), reader.declared))
         given = reader.step.get("port", default_port)
         port = reader.attempt("/port", lambda: _port(given, reader.declared))

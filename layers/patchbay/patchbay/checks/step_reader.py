@@ -11,8 +11,7 @@ from patchbay.platform.errors import Problem
 class StepReader:
     """One step of a manifest as it is read: collects everything that is wrong with it.
 
-    `step` is the step as it stands in the manifest, `credential` what requests send unless the step
-    says otherwise.
+    `step` is the step as the manifest has it; `credential` is what requests send by default.
     """
 
     def __init__(
@@ -37,7 +36,7 @@ class StepReader:
         return ManifestProblems(self.problems)
 
     def attempt[T](self, at: str, read: Callable[[], T]) -> T | None:
-        """What `read` returns; its TemplateError becomes a problem, and None."""
+        """What `read` returns; None if it raises TemplateError, which is reported."""
         try:
             return read()
         except TemplateError as error:
@@ -45,7 +44,7 @@ class StepReader:
             return None
 
     def choice[T: str](self, key: str, known: Sequence[T], *, default: T | None = None) -> T | None:
-        """The value of `key`, which must be one of `known`; None with a problem if it is not."""
+        """The value of `key`, which must be one of `known`; None if it is not, and reported."""
         given = self.step.get(key, default)
         found = next((one for one in known if one == given), None)
         if found is None:

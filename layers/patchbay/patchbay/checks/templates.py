@@ -1,21 +1,20 @@
-"""`{{variables.name}}` and `{{secrets.name}}`: found in a manifest's texts, filled by place.
+"""`{{variables.name}}` and `{{secrets.name}}` in the texts of a manifest: found and filled in.
 
-A value is encoded for the place it lands in, and refused when it would change the structure around
-it:
+A value is encoded for its place, and refused if it would change the structure around it:
 
 | place | what a value may be | encoded |
 |---|---|---|
 | label (within a host) | letters, digits, hyphens | as it is |
-| hostname (the whole host; a variable of `"format": "hostname"`) | what the URL parser takes | as
+| hostname (the whole host; a variable of `"format": "hostname"`) | what the URL parser accepts | as
 it is |
 | path | a non-empty part of one segment, in which nothing decodes to `.` or `..` between slashes |
 all but unreserved |
 | query | any value of a parameter | all but unreserved |
 | header | visible ASCII, inner spaces | as it is |
 
-"Unreserved" is that of RFC 3986, so `/ ? # % &` are all percent-encoded. There are no placeholders
-in a scheme, a user info, a port, the name of a parameter or the name of a header, and no secrets
-in a host: names are sent to resolvers in the clear.
+"Unreserved" as in RFC 3986, so `/ ? # % &` are all percent-encoded. A scheme, user info, a port,
+the name of a parameter, and the name of a header have no placeholders. A host has no secrets, since
+names are sent to resolvers in the clear.
 """
 
 import re
@@ -46,13 +45,13 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class TemplateError(ValueError):
-    """A text of the manifest is no valid template. The message says why, in the author's terms."""
+    """A text of the manifest is not a valid template. The message is for the author."""
 
 
 class ValueRefused(ValueError):
-    """A value is missing or can't go where the manifest puts it. Never holds the value.
+    """A value is missing, or can't go where the manifest puts it. Never has the value.
 
-    `message` says what is wrong with the field at `pointer`, as in "is missing".
+    `message` goes on where `pointer`, that of the field, stops: "is missing".
     """
 
     def __init__(
@@ -104,9 +103,9 @@ class Values:
     secrets: Mapping[str, str] = field(repr=False)
 
     def text(self, placeholder: Placeholder) -> str:
-        """The value as text: booleans as `true` and `false`, numbers as JSON prints them.
+        """The value as text: booleans as `true` and `false`, numbers as in JSON.
 
-        Raises ValueRefused when it is missing or no scalar.
+        Raises ValueRefused if it is missing or not a scalar.
         """
         if placeholder.source == "secrets":
             secret = self.secrets.get(placeholder.name)
@@ -120,13 +119,13 @@ class Values:
             return "true" if value else "false"
         if isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)):
             return str(value)
-        raise ValueRefused(placeholder.pointer, "must be a text, a number or a boolean")
+        raise ValueRefused(placeholder.pointer, "must be a string, a number, or a boolean")
 
 
 def split_template(text: str, declared: Declarations) -> Parts:
     """The literals and placeholders of `text` in order.
 
-    Raises TemplateError: stray double braces, or a name that is not declared.
+    Raises TemplateError for stray double braces, or a name that is not declared.
     """
     parts: list[Part] = []
     end = 0
@@ -151,7 +150,7 @@ def placeholders_of(parts: Parts) -> Iterator[Placeholder]:
 
 
 def pointer_of(parts: Parts) -> str | None:
-    """The first field of the endpoint that fills the template, None if there is none."""
+    """The first field of the endpoint that fills the template; None for a template without any."""
     return next((placeholder.pointer for placeholder in placeholders_of(parts)), None)
 
 
@@ -179,7 +178,7 @@ def encode(value: str, place: ValuePlace, pointer: str) -> str:
     """`value` as it may stand in `place`. Raises ValueRefused (with `pointer`) if it may not."""
     if place == "label":
         if not _LABEL_PART.fullmatch(value):
-            raise ValueRefused(pointer, "may only have letters, digits and hyphens, at most 63")
+            raise ValueRefused(pointer, "may have only letters, digits, and hyphens, at most 63")
         return value.lower()
     if place == "hostname":
         return _encode_hostname(value, pointer)
@@ -197,7 +196,7 @@ def encode(value: str, place: ValuePlace, pointer: str) -> str:
 
 
 def _encode_hostname(value: str, pointer: str) -> str:
-    # Brackets and ports belong to the URL around the host, so an IPv6 address is no hostname here.
+    # Brackets and ports belong to the URL around the host, so an IPv6 address is not a hostname.
     if ":" in value or "[" in value:
         raise ValueRefused(pointer, "is not a host name")
     try:
@@ -222,7 +221,8 @@ class HostTemplate:
             return cls(parts, "label")
         if whole.name not in declared.hostnames:
             raise TemplateError(
-                f'takes its whole host from "{whole.name}", which is not of "format": "hostname"'
+                f'takes its whole host from "{whole.name}", which is not declared with '
+                '"format": "hostname"'
             )
         return cls(parts, "hostname")
 
@@ -238,7 +238,7 @@ class HostTemplate:
             try:
                 parse_host(host)
             except EgressBlocked as error:
-                raise ValueRefused(self.pointer, "does not make a valid host name") from error
+                raise ValueRefused(self.pointer, "does not form a valid host name") from error
         return host
 
     def sample(self) -> str:
@@ -261,13 +261,13 @@ class UrlTemplate:
     query: tuple[tuple[str, Parts], ...]
 
     @classmethod
-    # A monitor reads the same few templates for every test, and this is half of what reading costs.
+    # Endpoints of one integration share its templates, and this is half of what reading costs.
     @lru_cache(maxsize=512)
     def parse(cls, text: str, declared: Declarations) -> "UrlTemplate":
-        """Raises TemplateError, also when the URL could not be valid whatever is filled in."""
+        """Raises TemplateError, even if the URL is valid as a template but not with any value."""
         match = _URL.fullmatch(text)
         if not match or match["scheme"] not in DEFAULT_PORTS:
-            raise TemplateError("is not an absolute http or https URL without a fragment")
+            raise TemplateError("must be an absolute http or https URL without a fragment")
         raw_host, colon, raw_port = _split_port(match["authority"])
         raw_query = match["query"]
         template = cls(
@@ -306,7 +306,7 @@ class UrlTemplate:
             pointer = pointer_of(parts)
             # As a server may read it that decodes first, and takes a backslash for a slash.
             if pointer and _DOT_SEGMENTS.intersection(_SLASH.split(unquote(segment))):
-                raise ValueRefused(pointer, "may not lead to another path by dots (./ or ../)")
+                raise ValueRefused(pointer, "may not lead to another path with dots (./ or ../)")
             segments.append(segment)
         query = "&".join(name + fill(value, values, "query") for name, value in self.query)
         path = "/".join(segments)

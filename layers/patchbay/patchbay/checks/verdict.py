@@ -26,9 +26,9 @@ def verdict(
     retry_after: Mapping[str, int] | None = None,
     fault: Fault | None = None,
 ) -> CheckReport:
-    """Passed when every mandatory step passed; the first one that did not decides the code.
+    """Passed if every mandatory step passed; the first one that did not decides the code.
 
-    `proven`: a step proved access. `called`: a step of the manifest ran. `retry_after` are seconds
+    `proven`: a step proved access. `called`: a step of the manifest ran. `retry_after` has seconds
     by the name of the step.
     """
     decisive = next((s for s in steps if s.mandatory and s.status in {"failed", "skipped"}), None)
@@ -63,7 +63,7 @@ def verdict(
 
 
 def undialed_report(step: str, code: Code, summary: str) -> CheckReport:
-    """The report of a test that ended before it dialed anything, with its one step."""
+    """The report of a test that ended before it dialed anything: one failed step."""
     failed = Step.failed(step, code, summary)
     return verdict([failed], proven=False, called=False, latency_ms=0)
 
@@ -76,7 +76,7 @@ def secrets_unavailable_report() -> CheckReport:
 
 
 def _who_took_the_time(steps: Sequence[Step]) -> Code:
-    """What a step that got no time is put down to: to whoever hung before it, else to us."""
+    """The code of a step that got no time: that of the step that hung before it, else ours."""
     hung = (s.code for s in steps if s.code in {"provider_timeout", "connect_timeout"})
     return next(hung, "budget_exhausted")
 

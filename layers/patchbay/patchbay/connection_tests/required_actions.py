@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from patchbay.checks.codes import Code, CodeCategory, describe
-from patchbay.connections.model import RequiredAction
+from patchbay.connections.health_status import RequiredAction
 
 _OF_CATEGORY: Final[Mapping[CodeCategory, RequiredAction]] = {
     "config": RequiredAction.FIX_CONFIG,

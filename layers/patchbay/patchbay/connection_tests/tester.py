@@ -12,7 +12,6 @@ runs all of them in one event loop. A dry run has no third step.
 """
 
 import asyncio
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -214,16 +213,23 @@ class Tester:
     ) -> PreparedTest:
         try:
             parts = {
-                role: self._part(endpoint, releases[role]) for role, endpoint in endpoints.items()
+                role: self._stored_part(endpoint, releases[role])
+                for role, endpoint in endpoints.items()
             }
         except (TemporarilyUnavailable, InternalError):
             return PreparedTest({}, judged)
         tested = {role: EndpointFingerprint.of(endpoint) for role, endpoint in endpoints.items()}
         return PreparedTest(parts, judged, fingerprint=Fingerprint.of(tested, configurations))
 
-    def _part(self, endpoint: Endpoint, release: Release) -> EndpointPart:
+    def _stored_part(self, endpoint: Endpoint, release: Release) -> EndpointPart:
+        def open_secrets() -> dict[str, str]:
+            # For where this test would send them, not for where they belong. If the endpoint was
+            # edited since it was read, they are sealed for another destination, and do not open.
+            binding = recipe_of(release).binding(release.id, endpoint.variables)
+            return self._vault.secrets_of(endpoint, release, binding, self._clock())
+
         try:
-            return _part(endpoint, release, functools.partial(self._secrets, endpoint, release))
+            return _part(endpoint, release, open_secrets)
         except SecretsLost as lost:
             # Only its owner has the secrets, so it is the owner's move, not ours.
             problems = tuple(
@@ -231,15 +237,6 @@ class Tester:
             )
             plan = Plan(DEFAULT_TIMEOUT_MS, problems=problems)
             return EndpointPart(endpoint, recipe_of(release), plan)
-
-    def _secrets(self, endpoint: Endpoint, release: Release) -> dict[str, str]:
-        """Opens the secrets for where this test would send them, not for where they belong.
-
-        If the endpoint is edited between its read and this, its secrets are sealed for another
-        destination by now, and do not open.
-        """
-        binding = recipe_of(release).binding(release.id, endpoint.variables)
-        return self._vault.secrets_of(endpoint, release, binding, self._clock())
 
 
 def try_endpoint(

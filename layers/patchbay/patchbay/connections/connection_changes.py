@@ -4,16 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from patchbay.connections.endpoint_values import size_problems
+from patchbay.connections.health_status import RequiredAction
+from patchbay.connections.lifecycle import Lifecycle, may_become
 from patchbay.connections.model import (
     UNTESTED,
     Connection,
     ConnectionPatch,
-    Lifecycle,
     Monitor,
     MonitorPatch,
     NewConnection,
-    RequiredAction,
-    may_become,
 )
 from patchbay.platform.errors import Conflict, InvalidInput
 from patchbay.platform.ids import Stamp

@@ -6,11 +6,11 @@ from patchbay.checks.roles import Role
 from patchbay.connections.connection_changes import changed_connection, new_connection
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_store import EndpointStore
+from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.model import (
     Connection,
     ConnectionPatch,
     Endpoint,
-    Lifecycle,
     NewConnection,
 )
 from patchbay.platform.errors import InvalidConfig, InvalidInput, NotFound

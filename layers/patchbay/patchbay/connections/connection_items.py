@@ -10,14 +10,16 @@ from typing import Final
 
 from patchbay.connections.audit_events import audited
 from patchbay.connections.endpoint_items import begin_use, end_use, endpoint_delete
-from patchbay.connections.health_status import FAILING, HealthStatus
+from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAction
 from patchbay.connections.keys import (
+    BY_SPACE,
+    FAILING_INDEX,
     connection_key,
     connections_of_space_pk,
     failing_of_space_pk,
     use_key,
 )
-from patchbay.connections.model import Connection, Endpoint, Health, RequiredAction
+from patchbay.connections.model import Connection, Endpoint, Health
 from patchbay.connections.wheel import on_the_wheel
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_sortable
@@ -26,7 +28,7 @@ from patchbay.platform.strict_json import compact
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.store import use_of_space
 
-FAILING_ATTRIBUTES: Final = ("failing_pk", "failing_sk")
+FAILING_ATTRIBUTES: Final = (f"{FAILING_INDEX}_pk", f"{FAILING_INDEX}_sk")
 """Those that put a connection into the index `failing`."""
 _OF_TESTS: Final = ("health", "required_action", "checked_at", "state", *FAILING_ATTRIBUTES)
 """Attributes that tests change."""
@@ -42,8 +44,8 @@ def connection_item(connection: Connection) -> Item:
         "state": connection.state,
         "stated_status": connection.stated_status,
         "revision": connection.revision,
-        "by_owner_pk": connections_of_space_pk(connection.space_id),
-        "by_owner_sk": connection.id,
+        f"{BY_SPACE}_pk": connections_of_space_pk(connection.space_id),
+        f"{BY_SPACE}_sk": connection.id,
         **wheel_attributes(connection),
         **failing_attributes(connection, connection.health.status),
     }
@@ -65,10 +67,8 @@ def failing_attributes(connection: Connection, status: HealthStatus) -> Item:
     """What puts a connection among the failing ones of its space; nothing for any other."""
     if status not in FAILING:
         return {}
-    return {
-        "failing_pk": failing_of_space_pk(connection.space_id),
-        "failing_sk": f"{connection.id}#{status.value}",
-    }
+    place = failing_of_space_pk(connection.space_id), f"{connection.id}#{status.value}"
+    return dict(zip(FAILING_ATTRIBUTES, place, strict=True))
 
 
 def wheel_attributes(connection: Connection) -> Item:

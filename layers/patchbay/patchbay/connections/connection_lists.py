@@ -8,7 +8,7 @@ from typing import Final
 from patchbay.connections.connection_items import read_connection
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_store import EndpointStore
-from patchbay.connections.keys import CONNECTIONS, connections_of_space_pk, use_key
+from patchbay.connections.keys import BY_SPACE, CONNECTIONS, connections_of_space_pk, use_key
 from patchbay.connections.model import Connection, ConnectionQuery, Endpoint
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
@@ -94,7 +94,7 @@ def _whole_list(organization_id: str, query: ConnectionQuery, space: Space | Non
             key = use_key(organization_id, endpoint_id, "")
             return _WholeList(key.pk, key.sk, chosen_by=field, of_uses=True)
     if space:
-        return _WholeList(connections_of_space_pk(space.id), index="by_owner", chosen_by="space")
+        return _WholeList(connections_of_space_pk(space.id), index=BY_SPACE, chosen_by="space")
     return _WholeList(organization_pk(organization_id), CONNECTIONS)
 
 

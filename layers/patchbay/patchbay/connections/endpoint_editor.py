@@ -20,12 +20,12 @@ from patchbay.connections.endpoint_edit import (
 from patchbay.connections.endpoint_items import SecretChange
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.keys import key_of, secret_key
+from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.model import (
     EditReport,
     Endpoint,
     EndpointPatch,
     InvalidConnection,
-    Lifecycle,
 )
 from patchbay.connections.release_finder import ReleaseFinder
 from patchbay.connections.vault import SecretScope, Vault

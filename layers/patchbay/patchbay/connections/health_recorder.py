@@ -21,9 +21,10 @@ from patchbay.connections.health_state import (
     HealthUpdate,
     next_state,
 )
-from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
-from patchbay.connections.model import Connection, Health, Lifecycle, RequiredAction
+from patchbay.connections.lifecycle import Lifecycle
+from patchbay.connections.model import Connection, Health
 from patchbay.platform.actor import DEPLOYMENT, Actor, acting
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_text

@@ -7,6 +7,11 @@ from typing import Final
 from patchbay.platform.dynamodb import Check, Condition, Item, Key, equals, without
 from patchbay.tenancy.store import organization_pk
 
+BY_SPACE: Final = "by_owner"
+"""The index that has the connections of a space."""
+FAILING_INDEX: Final = "failing"
+"""The sparse index that has the failing connections of a space."""
+
 CONNECTIONS: Final = "CON#"
 SECRETS: Final = "SECRET#"
 DATA_KEYS: Final = "DATAKEY#"
@@ -27,12 +32,12 @@ def use_key(organization_id: str, endpoint_id: str, connection_id: str) -> Key:
 
 
 def failing_of_space_pk(space_id: str) -> str:
-    """Of failing; its sort key is the connection's id and its health."""
+    """Of `FAILING_INDEX`; its sort key is the connection's id and its health."""
     return f"SPACE#{space_id}#FAILING"
 
 
 def connections_of_space_pk(space_id: str) -> str:
-    """Of by_owner; its sort key is the connection's id."""
+    """Of `BY_SPACE`; its sort key is the connection's id."""
     return f"SPACE#{space_id}#CON"
 
 

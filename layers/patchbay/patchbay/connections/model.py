@@ -16,7 +16,9 @@ from pydantic import (
 
 from patchbay.checks.auth_config import SecretName
 from patchbay.checks.roles import Role
-from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.health_status import HealthStatus, RequiredAction
+from patchbay.connections.lifecycle import Lifecycle
+from patchbay.connections.wheel import MonitorInterval
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
@@ -47,55 +49,6 @@ class SecretProvider(StrEnum):
 
     PATCHBAY = "patchbay"
     AWS = "aws-secrets-manager"
-
-
-class Lifecycle(StrEnum):
-    """What its owner wants of a connection; how it is doing is its health."""
-
-    DRAFT = "draft"
-    """Not finished: its configurations may be incomplete. A test by hand is possible."""
-    ACTIVE = "active"
-    PAUSED = "paused"
-    """For a while: its monitor rests, a test by hand is possible."""
-    DISABLED = "disabled"
-    """Switched off: nothing is dialled for it."""
-
-
-TRANSITIONS: Final[dict[Lifecycle, frozenset[Lifecycle]]] = {
-    Lifecycle.DRAFT: frozenset({Lifecycle.ACTIVE, Lifecycle.DISABLED}),
-    Lifecycle.ACTIVE: frozenset({Lifecycle.PAUSED, Lifecycle.DISABLED}),
-    Lifecycle.PAUSED: frozenset({Lifecycle.ACTIVE, Lifecycle.DISABLED}),
-    Lifecycle.DISABLED: frozenset({Lifecycle.ACTIVE}),
-}
-"""What each may become. Nothing becomes a draft again, and to stay as it is is no transition."""
-
-
-def may_become(old: Lifecycle, new: Lifecycle) -> bool:
-    return new is old or new in TRANSITIONS[old]
-
-
-class RequiredAction(StrEnum):
-    """What the owner of a connection has to do, by what its last test found."""
-
-    NONE = "none"
-    REAUTHORIZE = "reauthorize"
-    """Enter the credential again, or a new one."""
-    FIX_CONFIG = "fix_config"
-    GRANT_PERMISSION = "grant_permission"
-    """At the provider: the credential is good and may not do this."""
-    FIX_ACCOUNT = "fix_account"
-    """At the provider: pay for it, unlock it, or let the addresses of this platform in."""
-    WAIT = "wait"
-    CONTACT_SUPPORT = "contact_support"
-    """The provider's or ours: neither waiting nor a setting mends it."""
-
-
-class MonitorInterval(StrEnum):
-    MINUTE = "1m"
-    FIVE_MINUTES = "5m"
-    QUARTER = "15m"
-    HOUR = "1h"
-    DAY = "24h"
 
 
 class Monitor(Model):

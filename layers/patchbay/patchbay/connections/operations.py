@@ -23,15 +23,14 @@ from patchbay.connections.endpoint_creator import EndpointCreator
 from patchbay.connections.endpoint_editor import EndpointEditor
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.endpoint_values import changed_parts
-from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.health_status import HealthStatus, RequiredAction
+from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.model import (
     Connection,
     Endpoint,
     EndpointPatch,
-    Lifecycle,
     NewConnection,
     NewEndpoint,
-    RequiredAction,
     SecretProvider,
 )
 from patchbay.connections.operation_models import (

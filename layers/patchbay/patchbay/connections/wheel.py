@@ -13,15 +13,32 @@ and no item has to be rewritten for it.
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final
-
-MINUTES_OF: Final = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "24h": 1440}
-"""The intervals of monitors, in minutes."""
 
 PLACES: Final = 65_536
 
+_MINUTES_OF_UNIT: Final = {"m": 1, "h": 60}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE: Final = timedelta(minutes=1)
+
+
+class MonitorInterval(StrEnum):
+    """How often a monitored connection is tested."""
+
+    MINUTE = "1m"
+    FIVE_MINUTES = "5m"
+    QUARTER = "15m"
+    HOUR = "1h"
+    DAY = "24h"
+
+    @property
+    def minutes(self) -> int:
+        return int(self[:-1]) * _MINUTES_OF_UNIT[self[-1]]
+
+    @property
+    def duration(self) -> timedelta:
+        return self.minutes * _MINUTE
 
 
 def minute_number(minute: datetime) -> int:
@@ -29,17 +46,17 @@ def minute_number(minute: datetime) -> int:
     return (minute - _EPOCH) // _MINUTE
 
 
-def phase_of(connection_id: str, interval: str) -> int:
-    return int.from_bytes(_digest(connection_id)[:6]) % MINUTES_OF[interval]
+def phase_of(connection_id: str, interval: MonitorInterval) -> int:
+    return int.from_bytes(_digest(connection_id)[:6]) % interval.minutes
 
 
 def place_of(connection_id: str) -> int:
     return int.from_bytes(_digest(connection_id)[6:])
 
 
-def is_due(connection_id: str, interval: str, minute: datetime) -> bool:
+def is_due(connection_id: str, interval: MonitorInterval, minute: datetime) -> bool:
     """Whether the minute is one of the connection's: exactly one of each interval is."""
-    return minute_number(minute) % MINUTES_OF[interval] == phase_of(connection_id, interval)
+    return minute_number(minute) % interval.minutes == phase_of(connection_id, interval)
 
 
 def slot_pk(interval: str, phase: int) -> str:
@@ -50,7 +67,7 @@ def slot_sk(connection_id: str) -> str:
     return f"{place_of(connection_id):04x}#{connection_id}"
 
 
-def on_the_wheel(connection_id: str, interval: str) -> dict[str, str]:
+def on_the_wheel(connection_id: str, interval: MonitorInterval) -> dict[str, str]:
     """The attributes that put a connection into the index `monitor_slot`."""
     return {
         "monitor_slot_pk": slot_pk(interval, phase_of(connection_id, interval)),

@@ -1,8 +1,8 @@
-"""Which IP addresses belong to the public internet: tables of our own, from IANA's registries.
+"""Which IP addresses belong to the public internet: our own tables, from IANA's registries.
 
-Not `ipaddress.is_private` or `is_global`: they change with the Python version, call carrier-grade
-NAT neither, and know nothing of the metadata services of clouds. IPv6 is turned round: only
-2000::/3 is handed out, so everything else is refused, and what is special inside it is listed.
+Not `ipaddress.is_private` or `is_global`: they change with the Python version, and know nothing of
+carrier-grade NAT or the metadata services of clouds. For IPv6 the table is the other way around:
+only 2000::/3 is assigned, so everything else is refused, and special ranges inside it are listed.
 
 Sources: iana-ipv4-special-registry, iana-ipv6-special-registry,
 iana-ipv6-unicast-address-assignments.
@@ -16,7 +16,7 @@ type Address = IPv4Address | IPv6Address
 type Network = IPv4Network | IPv6Network
 
 _SPECIAL_IPV4: Final = (
-    "0.0.0.0/8",  # this network; 0.0.0.0 reaches the own machine
+    "0.0.0.0/8",  # this network; 0.0.0.0 reaches this machine
     "10.0.0.0/8",
     "100.64.0.0/10",  # carrier-grade NAT; Alibaba's metadata service
     "127.0.0.0/8",
@@ -26,7 +26,7 @@ _SPECIAL_IPV4: Final = (
     "192.0.0.0/24",  # IETF protocol assignments; Oracle's metadata service
     "192.0.2.0/24",  # documentation
     "192.31.196.0/24",  # AS112
-    "192.52.193.0/24",  # multicast tunnelling
+    "192.52.193.0/24",  # multicast tunneling
     "192.88.99.0/24",  # 6to4 relays
     "192.168.0.0/16",
     "192.175.48.0/24",  # AS112
@@ -44,8 +44,7 @@ _SPECIAL_IPV6: Final = (
     "2620:4f:8000::/48",  # AS112
     "3fff::/20",  # documentation
 )
-# No operator's rule opens these: they hand out the platform's own credentials, or are no host at
-# all.
+# No operator's rule opens these: they issue the platform's own credentials, or are not hosts.
 _NEVER: Final = (
     "0.0.0.0/8",
     "100.100.100.200/32",
@@ -97,12 +96,12 @@ def is_public(address: Address) -> bool:
     return inner is None or is_public(inner)
 
 
-def is_never_dialled(address: Address) -> bool:
-    """Whether not even an operator's rule may open `address`, or the IPv4 address inside it."""
+def is_never_dialed(address: Address) -> bool:
+    """Whether no rule of an operator may open `address`, or the IPv4 address inside it."""
     if int(address) in _NEVER_BY_VERSION[address.version]:
         return True
     inner = embedded_ipv4(address)
-    return inner is not None and is_never_dialled(inner)
+    return inner is not None and is_never_dialed(inner)
 
 
 def embedded_ipv4(address: Address) -> IPv4Address | None:

@@ -1,8 +1,8 @@
 """DNS messages (RFC 1035): one question encoded, one answer decoded. Pure.
 
-The decoder takes a server for hostile: lengths are checked, a compressed name may only point
-backwards, and what does not fit the question is not an answer to it. Record data are text of
-whoever runs the zone: they are compared with, never shown and never dialled.
+The decoder treats a server as hostile: lengths are checked, a compressed name may only point
+backwards, and what does not match the question is not an answer to it. Record data are text of the
+owner of the zone: they are compared, never shown, and never dialed.
 """
 
 import struct
@@ -16,7 +16,7 @@ type RecordType = Literal["A", "AAAA", "CNAME", "MX", "NS", "TXT"]
 RECORD_TYPES: Final[tuple[RecordType, ...]] = get_args(RecordType.__value__)
 MAX_RECORDS: Final = 100
 MAX_CHAIN: Final = 16
-"""How many aliases are followed within an answer: more than name servers follow to make one."""
+"""How many aliases are followed in an answer: more than name servers follow themselves."""
 MAX_JUMPS: Final = 127
 """How many pointers a name may be spread over: each of its labels can be behind one."""
 UDP_SIZE: Final = 1232
@@ -52,7 +52,7 @@ class DnsAnswer:
 
     Addresses are canonical, names lower case without the trailing dot, an MX is its host, a TXT its
     strings joined. `code` is the DNS response code: 0 success, 2 server failure, 3 no such name,
-    5 refused. `is_truncated`: the rest is to be had over TCP.
+    5 refused. `is_truncated`: the whole answer needs TCP.
     """
 
     code: int

@@ -2,15 +2,15 @@
 
 Refused are the headers that frame a message or belong to one hop (RFC 9110 §7.6.1, RFC 9112 §6),
 those that change where or as what a request arrives, and those that metadata services of clouds
-ask for as a proof that the caller is no SSRF.
+require as proof that a request is not forged (SSRF).
 """
 
 import re
 from typing import Final
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
-# Visible ASCII, inner spaces: what every server reads alike. Tabs and obs-text are not worth the
-# risk.
+# Visible ASCII and inner spaces, which every server reads alike. Tabs and obs-text are not worth
+# the risk.
 _VALUE: Final = re.compile(r"[!-~]+(?: +[!-~]+)*", re.ASCII)
 _MAX_VALUE: Final = 8192
 
@@ -31,7 +31,7 @@ _REFUSED: Final = frozenset(
         "http2-settings",
         "via",
         "proxy",
-        # where, from whom or as what the request arrives
+        # where, from whom, or as what the request arrives
         "host",
         "x-host",
         "x-http-host-override",

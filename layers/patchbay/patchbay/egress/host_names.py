@@ -2,7 +2,7 @@
 
 from typing import Final
 
-# These mean the machine itself, whatever a resolver says (RFC 6761): never dialled.
+# These mean this machine, whatever a resolver says (RFC 6761): never dialed.
 _SELF: Final = frozenset(
     {
         "localhost",
@@ -15,7 +15,7 @@ _SELF: Final = frozenset(
     }
 )
 # Suffixes of private networks: private-use or special-use domains (RFC 6761, RFC 6762, RFC 8375,
-# ICANN's `.internal`), and those that companies and container platforms made a habit of.
+# ICANN's `.internal`), and those that companies and container platforms commonly use.
 _PRIVATE_SUFFIXES: Final = frozenset(
     {
         "alt",
@@ -39,7 +39,7 @@ _PRIVATE_SUFFIXES: Final = frozenset(
 
 
 def is_self(host: str) -> bool:
-    """Whether `host` (lower case, no trailing dot) names the machine that asks."""
+    """Whether `host` (lower case, no trailing dot) means this machine."""
     return host.rpartition(".")[2] in _SELF
 
 

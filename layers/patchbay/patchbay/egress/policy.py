@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Final, Self
 
-from patchbay.egress.addresses import Address, Network, embedded_ipv4, is_never_dialled, is_public
+from patchbay.egress.addresses import Address, Network, embedded_ipv4, is_never_dialed, is_public
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.host_names import is_private, is_self
 from patchbay.egress.ports import may_dial
@@ -93,7 +93,7 @@ class EgressPolicy:
         """A policy from rules joined by commas, `127.0.0.1/32:1024-65535,public:25060`, and host
         names joined by commas; "" is none.
 
-        Raises ValueError naming the first rule that is wrong.
+        Raises ValueError with the first rule that is wrong.
         """
         rules = tuple(AllowRule.parse(part.strip()) for part in text.split(",")) if text else ()
         return cls(rules).excluding(own_names.split(","))
@@ -128,16 +128,16 @@ class EgressPolicy:
             raise EgressBlocked("parse", "The host is not a full domain name.")
 
     def judge_public_name(self, host: str) -> None:
-        """Refuses a canonical host name that is not of the public DNS, whatever the rules allow.
+        """Refuses a canonical host name that is not in the public DNS, whatever the rules allow.
 
         Raises EgressBlocked as `judge_name` does.
         """
         if is_private(host):
-            raise EgressBlocked("name", "The name is of a private network.")
+            raise EgressBlocked("name", "The name belongs to a private network.")
         self.judge_name(host)
 
     def excluding(self, own_names: Iterable[str]) -> Self:
-        """This policy, with more names of the own installation."""
+        """This policy, with more names of this installation."""
         names = _canonical(own_names)
         return self if names <= self.own_names else replace(self, own_names=self.own_names | names)
 
@@ -157,7 +157,7 @@ class EgressPolicy:
             raise EgressBlocked("port", f"Port {port} may not be dialed by this kind of check.")
 
     def _is_under_rule(self, address: Address, port: int) -> bool:
-        if is_never_dialled(address) or not any(r.covers(address, port) for r in self.allow):
+        if is_never_dialed(address) or not any(r.covers(address, port) for r in self.allow):
             return False
         inner = embedded_ipv4(address)
         return inner is None or is_public(inner) or self._is_under_rule(inner, port)

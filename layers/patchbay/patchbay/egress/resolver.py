@@ -1,4 +1,4 @@
-"""Names to addresses: a port, and the system's own way behind it, without the system's waiting."""
+"""Resolves names to addresses as the system does, but without blocking a thread."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,13 +11,13 @@ from patchbay.egress.failures import is_exhaustion
 from patchbay.egress.nameservers import Nameserver, Nameservers
 
 SECONDS: Final = 4.5
-"""For one look-up: less than the guard gives it, so that half an answer is still of use."""
+"""The time of one lookup: less than the guard allows, so that half an answer is still useful."""
 
 MAX_SERVERS: Final = 3
-"""As many as the system's own resolver takes from its file (`MAXNS`)."""
+"""As many as the system's own resolver reads from its file (`MAXNS`)."""
 
 ROUNDS: Final = 2
-"""How often each server is asked: what goes over UDP may be lost."""
+"""How often each server is asked, because UDP loses packets."""
 
 type Hosts = dict[str, tuple[str, ...]]
 
@@ -26,22 +26,22 @@ class Resolver(Protocol):
     async def resolve(self, host: str) -> Sequence[str]:
         """All IPv4 and IPv6 addresses of a canonical host name, in the order to try them.
 
-        Raises OSError when there is no answer, and one that `is_exhaustion` when nobody could be
-        asked. It is asked once per dial.
+        Raises OSError if there is no answer, and one that `is_exhaustion` if no server could be
+        asked. It is called once per dial.
         """
         ...
 
 
 class NameserverResolver:
-    """Asks given name servers. A look-up holds one socket, and can be called off."""
+    """Asks given name servers. A lookup has one socket, and can be canceled."""
 
     def __init__(self, nameservers: Nameservers, *, seconds: float = SECONDS) -> None:
         self._nameservers = nameservers
         self._seconds = seconds
 
     async def resolve(self, host: str) -> Sequence[str]:
-        """With the answer for one of the families alone if the servers have none for the other, as
-        the system does: some zones fail for every question but that for A."""
+        """One address family is enough if the servers fail for the other, as for the system: some
+        zones fail for every question except the one for A records."""
         deadline = asyncio.get_running_loop().time() + self._seconds
         answers = await self._nameservers.ask_all(host, ("A", "AAAA"), deadline=deadline)
         addresses = [address for answer in answers.values() for address in answer.values]
@@ -52,20 +52,20 @@ class NameserverResolver:
 
 @dataclass(slots=True)
 class _Flight:
-    """A look-up under way, and how many wait for it."""
+    """A lookup in progress, and how many callers wait for it."""
 
     task: asyncio.Task[Sequence[str]]
     waiting: int = 0
 
 
 class SystemResolver:
-    """What the system's files say (`hosts`, then the name servers of `resolv.conf`), looked up on
+    """Resolves names by the system's files, `hosts` and then the name servers of `resolv.conf`, on
     the event loop.
 
-    `getaddrinfo` blocks a thread for as long as a name server likes, so whoever owns names that
-    stall could hold every thread there is. Here a look-up holds one socket of its own, no longer
-    than its test wants the answer, and tests that want the same name at the same time share one. No
-    search domain is applied: a host is a full name.
+    `getaddrinfo` blocks a thread for as long as a name server likes, so the owner of names that
+    stall could occupy all threads. Here a lookup has a socket of its own for as long as its test
+    wants the answer, and tests that look up the same name at the same time share one. No search
+    domain is applied: a host is a full name.
 
     The files are read again when they change. `port` is that of the name servers.
     """
@@ -101,7 +101,7 @@ class SystemResolver:
 
 
 class _File[T]:
-    """What a file says, an empty one if it is not there."""
+    """The parsed content of a file; of an empty one if it does not exist."""
 
     def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
         self._path = path
@@ -128,7 +128,7 @@ class _File[T]:
 
 
 def _resolver(text: str, port: int) -> NameserverResolver:
-    """Of a `resolv.conf`: its name servers, or that of the own machine if it names none."""
+    """The resolver of a `resolv.conf`: its name servers, or this machine if it has none."""
     servers = []
     for words in _lines(text):
         if words[0] == "nameserver" and len(words) > 1:
@@ -141,7 +141,7 @@ def _resolver(text: str, port: int) -> NameserverResolver:
 
 
 def _hosts(text: str) -> Hosts:
-    """Of a `hosts` file: addresses by name."""
+    """The addresses of a `hosts` file, by name."""
     found: Hosts = {}
     for address, *names in _lines(text):
         try:
@@ -155,6 +155,6 @@ def _hosts(text: str) -> Hosts:
 
 
 def _lines(text: str) -> list[list[str]]:
-    """The words of each line that has any, without comments."""
+    """The words of each line that has words, without comments."""
     lines = (line.partition("#")[0].partition(";")[0].split() for line in text.splitlines())
     return [words for words in lines if words]

@@ -1,7 +1,7 @@
 """The one URL parser: strict, parsed once, and every later use is rebuilt from the parts.
 
-Two parsers that read one URL differently are the classic hole, so whatever any common parser reads
-in more than one way is refused here instead of interpreted:
+Two parsers that read one URL differently are a classic vulnerability. So everything that common
+parsers read in different ways is refused here, not interpreted:
 
 - only visible ASCII of RFC 3986; no user info, no fragment, no backslash, no percent sign in the
   host;
@@ -25,13 +25,13 @@ from patchbay.egress.failures import EgressBlocked
 MAX_URL = 2048
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
-# Character classes are spelled out: `\d` and `\w` would take digits of other scripts.
+# Character classes are explicit: `\d` and `\w` would match digits of other scripts.
 _SHAPE: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?]*)(?P<path>[^?]*)(?P<query>\?.*)?"
 )
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(?::(?P<port>[^:]*))?")
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
-# Brackets in a query (`?filter[x]=1`) are against RFC 3986, common, and read alike by everyone.
+# Brackets in a query (`?filter[x]=1`) violate RFC 3986, but are common and read alike by all.
 _QUERY: Final = re.compile(r"\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?\[\]-]|%[0-9A-Fa-f]{2})*")
 _PORT: Final = re.compile(r"0|[1-9][0-9]{0,4}")
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -71,8 +71,8 @@ class HttpUrl:
 def parse_url(text: str) -> HttpUrl:
     """The target of an absolute http(s) URL.
 
-    Raises EgressBlocked: `parse` when it is not one strict URL, `scheme` when it is of another
-    scheme. Ports and hosts are not judged here.
+    Raises EgressBlocked: `parse` if it is not a strict URL, `scheme` if it has another scheme.
+    Ports and hosts are not judged here.
     """
     if not 0 < len(text) <= MAX_URL:
         raise EgressBlocked("parse", f"The URL is empty or longer than {MAX_URL} characters.")
@@ -100,7 +100,7 @@ def parse_url(text: str) -> HttpUrl:
 def parse_host(text: str) -> str:
     """The canonical form of a host: a lower-case name without trailing dot, or an IP address.
 
-    IPv6 addresses are read with or without brackets and given back without. Raises EgressBlocked
+    IPv6 addresses are accepted with or without brackets and returned without. Raises EgressBlocked
     (`parse`).
     """
     if text.startswith("[") and text.endswith("]"):
@@ -111,7 +111,7 @@ def parse_host(text: str) -> str:
         return str(_ipv4(text))
     host = text.lower().removesuffix(".")
     labels = host.split(".")
-    # The Kelvin sign is no ASCII, and its lower case is a plain k.
+    # The Kelvin sign is not ASCII, but its lower case is a plain k.
     if len(host) > 253 or not text.isascii() or not all(map(_LABEL.fullmatch, labels)):
         raise EgressBlocked("parse", "The host is not a valid name or address.")
     if _NUMBER.fullmatch(labels[-1]):
@@ -120,7 +120,7 @@ def parse_host(text: str) -> str:
 
 
 def literal_address(host: str) -> Address | None:
-    """The address that a canonical host is, or None for a name."""
+    """The address if a canonical host is one, None for a name."""
     if ":" in host:
         return IPv6Address(host)
     return IPv4Address(host) if _IPV4.fullmatch(host) else None
@@ -134,7 +134,7 @@ def _ipv4(text: str) -> IPv4Address:
 
 
 def _ipv6(text: str) -> IPv6Address:
-    # A zone (`%eth0`) names an interface of ours; ipaddress would take it.
+    # A zone (`%eth0`) is an interface of ours; ipaddress would accept it.
     if "%" in text or not text.isascii():
         raise EgressBlocked("parse", "The host is not a valid IPv6 address.")
     try:

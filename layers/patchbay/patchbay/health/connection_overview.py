@@ -10,29 +10,18 @@ the next block.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from datetime import datetime
+from typing import Any, Final
 
-from patchbay.connections.keys import connection_key, connections_of_space_pk
-from patchbay.platform.clock import UtcTime, from_text, to_sortable
-from patchbay.platform.dynamodb import Item, Table
+from patchbay.connections.connection_summaries import ConnectionSummaries, ConnectionSummary
+from patchbay.connections.health_status import HealthStatus, RequiredAction
+from patchbay.connections.lifecycle import Lifecycle
+from patchbay.platform.clock import UtcTime, to_sortable
 from patchbay.platform.model import Model
 from patchbay.tenancy.model import Space
 
 BLOCK: Final = 1000
 
-_INDEX: Final = "by_owner"
-_READ: Final = (
-    *("id", "name", "status", "health", "required_action", "monitor"),
-    *("last_success_at", "created_at"),
-)
-_INTERVALS: Final = {
-    "1m": timedelta(minutes=1),
-    "5m": timedelta(minutes=5),
-    "15m": timedelta(minutes=15),
-    "1h": timedelta(hours=1),
-    "24h": timedelta(hours=24),
-}
 _MISSED: Final = 2
 """A connection is stale when more than this many of its intervals have passed without a success."""
 
@@ -40,13 +29,12 @@ _ALWAYS: Final = ""
 """Sorts before every time, for a status that a connection has always had."""
 
 _ERROR, _DISCONNECTED, _STALE, _UNKNOWN, _CONNECTED, _RESTING = range(6)
-_RANKS: Final[dict[str, int]] = {
-    "error": _ERROR,
-    "disconnected": _DISCONNECTED,
-    "unknown": _UNKNOWN,
-    "connected": _CONNECTED,
+_RANKS: Final = {
+    HealthStatus.ERROR: _ERROR,
+    HealthStatus.DISCONNECTED: _DISCONNECTED,
+    HealthStatus.UNKNOWN: _UNKNOWN,
+    HealthStatus.CONNECTED: _CONNECTED,
 }
-_ACTIVE: Final = "active"
 
 
 class ConnectionHealth(Model):
@@ -58,15 +46,15 @@ class ConnectionHealth(Model):
 
     connection_id: str
     name: str
-    lifecycle: str
-    status: Literal["connected", "disconnected", "error", "unknown"]
+    lifecycle: Lifecycle
+    status: HealthStatus
     since: UtcTime | None
     checked_at: UtcTime | None
     last_success_at: UtcTime | None
     seconds_since_success: int | None
     interval_seconds: int | None
     stale: bool
-    required_action: str
+    required_action: RequiredAction
     error_code: str | None
 
 
@@ -85,8 +73,8 @@ class ConnectionPage:
 class ConnectionOverview:
     """Ranks the connections of spaces, as the integrations table has them."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, connections: ConnectionSummaries) -> None:
+        self._connections = connections
 
     def page(
         self, space: Space, *, now: datetime, limit: int, start: Mapping[str, Any] | None
@@ -101,7 +89,7 @@ class ConnectionOverview:
             rank, since, connection_id = start["after"]
             after = (rank, since, connection_id)
         items = self._block(space, block, BLOCK)
-        last_id = items[-1]["id"] if len(items) == BLOCK else None
+        last_id = items[-1].id if len(items) == BLOCK else None
         ranked = sorted(
             ((_position(one), one) for one in (_health(item, now) for item in items)),
             key=lambda placed: placed[0],
@@ -115,49 +103,29 @@ class ConnectionOverview:
             next_start = {"block": last_id, "after": None}
         return ConnectionPage([one for _, one in shown], next_start)
 
-    def _block(self, space: Space, after_id: str | None, limit: int) -> list[Item]:
-
-        pk = connections_of_space_pk(space.id)
-        start: Mapping[str, Any] | None = None
-        if after_id:
-            key = connection_key(space.organization_id, after_id)
-            start = {**key._asdict(), f"{_INDEX}_pk": pk, f"{_INDEX}_sk": after_id}
-        found: list[Item] = []
-        while len(found) < limit:
-            page = self._table.query(
-                pk, index=_INDEX, start=start, limit=limit - len(found), attributes=_READ
-            )
-            found += page.items
-            start = page.last_key
-            if start is None:
-                break
-        return found
+    def _block(self, space: Space, after_id: str | None, limit: int) -> list[ConnectionSummary]:
+        return self._connections.block(space.organization_id, space.id, after_id, limit)
 
 
-def _health(item: Item, now: datetime) -> ConnectionHealth:
-    health = item["health"]
-    monitor = item.get("monitor") or {}
-    lifecycle = item["status"]
-    last_success = from_text(item["last_success_at"]) if item.get("last_success_at") else None
-    interval = None
-    if monitor.get("enabled") and lifecycle == _ACTIVE:
-        interval = _INTERVALS[monitor["interval"]]
-    quiet_since = last_success or from_text(item["created_at"])
+def _health(one: ConnectionSummary, now: datetime) -> ConnectionHealth:
+    interval = one.interval.duration if one.interval else None
+    last_success = one.last_success_at
+    quiet_since = last_success or one.created_at
     return ConnectionHealth(
-        connection_id=item["id"],
-        name=item["name"],
-        lifecycle=lifecycle,
-        status=health["status"],
-        since=health.get("since"),
-        checked_at=health["checked_at"],
+        connection_id=one.id,
+        name=one.name,
+        lifecycle=one.lifecycle,
+        status=one.status,
+        since=one.since,
+        checked_at=one.checked_at,
         last_success_at=last_success,
         seconds_since_success=(
             int((now - last_success).total_seconds()) if last_success is not None else None
         ),
         interval_seconds=int(interval.total_seconds()) if interval else None,
         stale=interval is not None and now - quiet_since > _MISSED * interval,
-        required_action=item.get("required_action") or "none",
-        error_code=health["error_code"],
+        required_action=one.required_action,
+        error_code=one.error_code,
     )
 
 
@@ -167,7 +135,7 @@ def _position(one: ConnectionHealth) -> Position:
 
 
 def _rank(one: ConnectionHealth) -> int:
-    if one.lifecycle != _ACTIVE:
+    if one.lifecycle is not Lifecycle.ACTIVE:
         return _RESTING
     rank = _RANKS[one.status]
     return min(rank, _STALE) if one.stale else rank

@@ -1,4 +1,4 @@
-"""What callers read of events and health: summaries, and lists that go on under sealed cursors."""
+"""What callers read of events and health: summaries, and lists with sealed cursors."""
 
 from datetime import datetime
 
@@ -14,8 +14,8 @@ from patchbay.tenancy.model import Space
 
 
 class HealthReader:
-    """The use cases of readers. `tenant` is the organization of the caller, whose cursors are
-    good for nobody else. The lists raise `InvalidCursor`."""
+    """The use cases that read. `tenant` is the organization of the caller, which cursors are bound
+    to. The lists raise `InvalidCursor`."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class HealthReader:
         return summarize((query.counted(bucket) for bucket in buckets), query.days, space.id)
 
     def series(self, space: Space, query: SeriesQuery, now: datetime) -> HealthSeries:
-        """Raises `InvalidInput` for more hours than a series has."""
+        """Raises `InvalidInput` for a series by hours that is too long."""
         query.require_affordable()
         start = window_start(now, query.days)
         hourly = query.interval is SeriesInterval.HOUR

@@ -1,4 +1,4 @@
-"""Once a minute, sends a message for every slot that is due and has members.
+"""Once a minute, sends a message for every slot that is due and has connections.
 
 1. The minutes since the watermark are due, at most the last 60. Older ones are skipped and
    counted.
@@ -70,7 +70,7 @@ class Dispatcher:
                     yield SweepOrder(Sweep.of(slot, minute), position * CATCH_UP_PAUSE)
 
     def _read(self, phases: set[tuple[str, int]]) -> list[list[Slot]]:
-        """The slots with members, by phase. A phase that several minutes need is read once."""
+        """The slots with connections, by phase. A phase that several minutes need is read once."""
         if not phases:
             return []
 

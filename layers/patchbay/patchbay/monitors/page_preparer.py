@@ -25,7 +25,7 @@ from patchbay.connections.model import Connection
 from patchbay.connections.wheel import is_due
 from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.reprobes import crash_report
-from patchbay.monitors.store import MemberPage
+from patchbay.monitors.store import WheelPage
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
@@ -78,7 +78,7 @@ class ConnectionTest:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionPage:
+class ConnectionTestPage:
     """The prepared tests of a page, and where their results go."""
 
     tests: Sequence[ConnectionTest]
@@ -102,7 +102,7 @@ class ConnectionPage:
 
 
 class PagePreparer:
-    """Makes tests of the members of a page. Made once per process.
+    """Makes tests of the connections of a page. Made once per process.
 
     Both tables are the ones that the stores of tester and recorder use.
     """
@@ -127,28 +127,28 @@ class PagePreparer:
         self._announce = announce
         self._clock = clock
 
-    def prepare(self, members: MemberPage, minute: datetime) -> ConnectionPage:
-        """The tests of the members that are due at this minute.
+    def prepare(self, found: WheelPage, minute: datetime) -> ConnectionTestPage:
+        """The tests of the connections that are due at this minute.
 
         1. Leave out connections that have left the wheel or changed their phase since the index was
            read, and those whose space or organization is paused.
         2. Leave out tests that are in the history, but repeat what follows from them: their writer
            may have died before that.
         """
-        due = list(self._due(self._integrations.get_all(members.keys).values(), minute))
+        due = list(self._due(self._integrations.get_all(found.keys).values(), minute))
         identities = [
             TestIdentity.scheduled(TestSubject.connection(one.organization_id, one.id), minute)
             for one in due
         ]
         history_keys = [key for one in identities for key in self._history.keys_of(one)]
         with ExitStack() as ahead:
-            found = ahead.enter_context(self._integrations.ahead(_keys_to_read(due)))
+            items = ahead.enter_context(self._integrations.ahead(_keys_to_read(due)))
             ahead.enter_context(self._events.ahead(history_keys))
-            ahead.enter_context(self._integrations.ahead(_release_keys(found.values())))
+            ahead.enter_context(self._integrations.ahead(_release_keys(items.values())))
             recorded: list[tuple[TestRecord, Connection | None]] = []
             tests: list[ConnectionTest] = []
             for connection, identity in zip(due, identities, strict=True):
-                if _is_paused(connection, found):
+                if _is_paused(connection, items):
                     continue
                 if record := self._history.record(identity):
                     recorded.append((record, connection))
@@ -156,7 +156,7 @@ class PagePreparer:
                     tests.append(test)
         if recorded:
             self._announce(self._recorder.follow_up(recorded))
-        return ConnectionPage(tests, self._recorder, self._announce)
+        return ConnectionTestPage(tests, self._recorder, self._announce)
 
     def _due(self, items: Iterable[Item], minute: datetime) -> Iterator[Connection]:
         for item in items:
@@ -208,7 +208,7 @@ def _release_keys(items: Iterable[Item]) -> Iterator[Key]:
             yield release_key(item["integration_id"], item["version"])
 
 
-def _is_paused(connection: Connection, found: dict[Key, Item]) -> bool:
-    organization = found.get(organization_key(connection.organization_id), {})
-    space = found.get(space_key(connection.organization_id, connection.space), {})
+def _is_paused(connection: Connection, items: dict[Key, Item]) -> bool:
+    organization = items.get(organization_key(connection.organization_id), {})
+    space = items.get(space_key(connection.organization_id, connection.space), {})
     return bool(organization.get("paused") or space.get("paused"))

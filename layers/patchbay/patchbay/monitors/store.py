@@ -28,8 +28,8 @@ WATERMARK: Final = Key("SYSTEM", "MONITORS")
 
 
 @dataclass(frozen=True, slots=True)
-class MemberPage:
-    """Some members of a sweep, in the order of their sort keys, by their keys in the table.
+class WheelPage:
+    """Some connections of a sweep, in the order of their sort keys, by their keys in the table.
 
     `rest` is the rest of the sweep after them, None at its end.
     """
@@ -59,7 +59,7 @@ class MonitorStore:
             return  # another dispatcher was faster, or botocore repeated our own write
 
     def occupied(self, interval: str, phase: int, lanes: int) -> list[Slot]:
-        """The slots of an interval and phase that have members.
+        """The slots of an interval and phase that have connections.
 
         One query of one item for each slot, and a last one that finds nothing: an empty phase costs
         half a read unit.
@@ -79,8 +79,8 @@ class MonitorStore:
             yield slot
             low = slot.high
 
-    def members(self, sweep: Sweep, limit: int) -> MemberPage:
-        """The next members of a sweep.
+    def read_page(self, sweep: Sweep, limit: int) -> WheelPage:
+        """The next connections of a sweep.
 
         The index is slightly behind the table. A connection that was just added is tested the next
         time it is due; the caller reads the connections themselves, so one that was just removed is
@@ -90,7 +90,7 @@ class MonitorStore:
             sweep.pk, index=_INDEX, between=(sweep.low, sweep.high), limit=limit
         )
         sort_keys = tuple(item[f"{_INDEX}_sk"] for item in page.items)
-        return MemberPage(
+        return WheelPage(
             keys=tuple(Key(item["pk"], item["sk"]) for item in page.items),
             sort_keys=sort_keys,
             rest=sweep.after(sort_keys[-1]) if page.last_key else None,

@@ -1,13 +1,13 @@
-"""Takes sweeps from the queue and tests their members.
+"""Takes sweeps from the queue and tests their connections.
 
-1. A sweep is read page by page, several pages at once. The members of a page are tested at the same
-   time, up to `in_flight` tests in all.
+1. A sweep is read page by page, several pages at once. The connections of a page are tested at the
+   same time, up to `in_flight` tests in all.
 2. When the tests of a page have ended, the page is judged (is our own network down?) and recorded.
 3. A page starts only if it can end before the function does, even if every target of it and of the
    pages before it hangs. Otherwise the rest of the sweep goes back to the queue as a new sweep.
-4. A sweep that is delivered again has a member that ended a runner, or was not recorded. It is not
-   retried as a whole: it is split into small sweeps, and those, if they come again, into single
-   members, so that in the end the cause stands alone.
+4. A sweep that is delivered again has a connection that ended the process, or was not recorded. It
+   is not retried as a whole: it is split into small sweeps, and those, if they come again, into
+   single connections, so that in the end the cause stands alone.
 
 Nothing here has to happen exactly once: a test is recorded under its identity, and a test that is
 in the history does not run again.
@@ -29,13 +29,13 @@ from patchbay.monitors.own_network import (
     offline_report,
 )
 from patchbay.monitors.reprobes import TEST_MS, MonitoredTest, run_with_reprobes
-from patchbay.monitors.store import MemberPage
+from patchbay.monitors.store import WheelPage
 from patchbay.monitors.sweep_queue import SendsSweeps, SweepMessage, SweepOrder
 from patchbay.monitors.wheel import Sweep
 from patchbay.platform.logging import log_exception
 
 SMALL_SWEEP: Final = 25
-"""The members of a small sweep."""
+"""The connections of a small sweep."""
 
 _SPLIT_AT_ONCE: Final = 1_000
 _LAST_SECONDS: Final = 2.0
@@ -44,8 +44,8 @@ _LAST_SECONDS: Final = 2.0
 _THREADS: Final = 24
 
 
-class FindsMembers(Protocol):
-    def members(self, sweep: Sweep, limit: int) -> MemberPage: ...
+class ReadsSweeps(Protocol):
+    def read_page(self, sweep: Sweep, limit: int) -> WheelPage: ...
 
 
 class TestPage(Protocol):
@@ -60,8 +60,8 @@ class TestPage(Protocol):
 
 
 class PreparesPages(Protocol):
-    def prepare(self, members: MemberPage, minute: datetime) -> TestPage:
-        """The tests of the members that are due, with all that they need."""
+    def prepare(self, found: WheelPage, minute: datetime) -> TestPage:
+        """The tests of the connections that are due, with all that they need."""
         ...
 
 
@@ -83,7 +83,7 @@ class SweepResult:
 
 @dataclass(frozen=True, slots=True)
 class SweepLimits:
-    """`page` is in members, `in_flight` in tests: Lambda gives 1,024 file descriptors, and a test
+    """`page` counts connections, `in_flight` tests: Lambda gives 1,024 file descriptors, and a test
     of two endpoints takes two. `page_seconds` is what a page may take: its slowest test, and 12 s
     to read and to record it, since calls to DynamoDB are cut off after 9 s.
     """
@@ -98,7 +98,7 @@ class SweepLimits:
 class Sweeper:
     def __init__(
         self,
-        store: FindsMembers,
+        store: ReadsSweeps,
         preparer: PreparesPages,
         queue: SendsSweeps,
         canary: Canary,
@@ -132,7 +132,7 @@ class _Invocation:
 
     def __init__(
         self,
-        store: FindsMembers,
+        store: ReadsSweeps,
         preparer: PreparesPages,
         queue: SendsSweeps,
         canary: Canary,
@@ -172,16 +172,16 @@ class _Invocation:
             )
 
     async def _split(self, sweep: Sweep) -> bool:
-        """Splits a sweep into smaller ones; False if it has at most one member."""
-        members = await asyncio.to_thread(self._store.members, sweep, _SPLIT_AT_ONCE)
-        keys = members.sort_keys
-        if len(keys) <= 1 and members.rest is None:
+        """Splits a sweep into smaller ones; False if it has at most one connection."""
+        found = await asyncio.to_thread(self._store.read_page, sweep, _SPLIT_AT_ONCE)
+        keys = found.sort_keys
+        if len(keys) <= 1 and found.rest is None:
             return False
         size = SMALL_SWEEP if len(keys) > SMALL_SWEEP else 1
         parts = [keys[at : at + size] for at in range(0, len(keys), size)]
         orders = [SweepOrder(sweep.only(part[0], part[-1])) for part in parts]
-        if members.rest:
-            orders.append(SweepOrder(members.rest))
+        if found.rest:
+            orders.append(SweepOrder(found.rest))
         await asyncio.to_thread(self._queue.send, orders)
         return True
 
@@ -194,10 +194,10 @@ class _Invocation:
                 if not await self._has_time_for_page():
                     self._pages.release()
                     break
-                members = await self._read(rest)
-                self._unfinished += len(members.keys)
-                pages.create_task(self._page(members, sweep.minute, failures))
-                rest = members.rest
+                found = await self._read(rest)
+                self._unfinished += len(found.keys)
+                pages.create_task(self._page(found, sweep.minute, failures))
+                rest = found.rest
         if failures:
             raise failures[0]
         if rest:
@@ -221,17 +221,17 @@ class _Invocation:
         self._unfinished -= tests
         self._fewer.set()
 
-    async def _read(self, sweep: Sweep) -> MemberPage:
+    async def _read(self, sweep: Sweep) -> WheelPage:
         try:
-            return await asyncio.to_thread(self._store.members, sweep, self._limits.page)
+            return await asyncio.to_thread(self._store.read_page, sweep, self._limits.page)
         except BaseException:
             self._pages.release()
             raise
 
-    async def _page(self, members: MemberPage, minute: datetime, failures: list[Exception]) -> None:
+    async def _page(self, found: WheelPage, minute: datetime, failures: list[Exception]) -> None:
         """Prepares, tests, judges, and records a page. If it fails, the pages beside it go on."""
         try:
-            page = await self._prepare(members, minute)
+            page = await self._prepare(found, minute)
             canary = _PageCanary(self._canary)
             results = await asyncio.gather(*(self._test(test, canary) for test in page.tests))
             results = await _judged(page.tests, results, canary)
@@ -243,14 +243,14 @@ class _Invocation:
         finally:
             self._pages.release()
 
-    async def _prepare(self, members: MemberPage, minute: datetime) -> TestPage:
+    async def _prepare(self, found: WheelPage, minute: datetime) -> TestPage:
         tests = 0
         try:
-            page = await asyncio.to_thread(self._preparer.prepare, members, minute)
+            page = await asyncio.to_thread(self._preparer.prepare, found, minute)
             tests = len(page.tests)
             return page
         finally:
-            self._count_finished(len(members.keys) - tests)
+            self._count_finished(len(found.keys) - tests)
 
     async def _test(self, test: MonitoredTest, canary: "_PageCanary") -> FinishedTest:
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from patchbay.connections.wheel import MINUTES_OF, PLACES, minute_number, slot_pk
+from patchbay.connections.wheel import PLACES, MonitorInterval, minute_number, slot_pk
 from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import AFTER_ALL
 
@@ -48,7 +48,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The members of the index under `slot`'s interval and phase from `low` to `high`, both
+    """The connections of the index under `slot`'s interval and phase from `low` to `high`, both
     included, at one scheduled minute."""
 
     minute: datetime
@@ -66,12 +66,12 @@ class Sweep:
         return slot_pk(interval, int(phase))
 
     def after(self, sort_key: str) -> Self:
-        """The rest of it, after this member."""
+        """The rest of it, after this connection."""
         # All sort keys have one length, so nothing sorts between one and its extension.
         return replace(self, low=f"{sort_key}!")
 
     def only(self, first: str, last: str) -> Self:
-        """The part of it between two members, both included."""
+        """The part of it between two connections, both included."""
         return replace(self, low=first, high=last)
 
     def encode(self) -> dict[str, str]:
@@ -122,8 +122,8 @@ def due_minutes(watermark: datetime | None, scheduled: datetime) -> DueMinutes:
 def due_phases(minute: datetime) -> Iterator[tuple[str, int]]:
     """The intervals and phases that are due at this minute."""
     number = minute_number(minute)
-    for interval, minutes in MINUTES_OF.items():
-        yield interval, number % minutes
+    for interval in MonitorInterval:
+        yield interval, number % interval.minutes
 
 
 def lane_of(place: int, lanes: int) -> int:

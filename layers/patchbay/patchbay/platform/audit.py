@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field
 from patchbay.platform.actor import current_actor
 from patchbay.platform.clock import UtcTime, epoch_seconds, to_text
 from patchbay.platform.cursor import CursorSeal
-from patchbay.platform.dynamodb import Item, Put, Table
+from patchbay.platform.dynamodb import AFTER_ALL, Item, Put, Table
 from patchbay.platform.errors import InvalidInput
 from patchbay.platform.ids import first_id, new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
@@ -36,7 +36,6 @@ MAX_VALUE_BYTES: Final = 1024
 
 _PREFIX: Final = "aud"
 _SK: Final = "EVENT#"
-_AFTER_ALL: Final = f"{_SK}~"
 _TIMES: Final = frozenset({"updated_at", "updatedAt"})
 """Fields that say no more than the event's own time."""
 
@@ -214,7 +213,7 @@ class AuditTrail:
             pk=audit_pk(organization_id),
             between=(
                 _SK + first_id(_PREFIX, query.since) if query.since else _SK,
-                _SK + first_id(_PREFIX, query.until) if query.until else _AFTER_ALL,
+                _SK + first_id(_PREFIX, query.until) if query.until else _SK + AFTER_ALL,
             ),
             newest_first=True,
             keep=keep if wanted else None,

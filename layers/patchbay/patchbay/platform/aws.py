@@ -5,27 +5,10 @@ from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any, Final
 
+from patchbay.platform.aws_failures import error_code, is_busy
 from patchbay.platform.botocore_session import session
 from patchbay.platform.errors import InternalError, TemporarilyUnavailable
 from patchbay.platform.logging import logger
-
-_BUSY: Final = frozenset(
-    {
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "RequestThrottled",
-        "RequestLimitExceeded",
-        "InternalError",
-        "InternalFailure",
-        "InternalException",
-        "InternalServiceError",
-        "ServiceUnavailable",
-        "KMSInternalException",
-        "DependencyTimeoutException",
-    }
-)
-"""What each service calls a fault of its own or a limit: it can only be waited out."""
 
 
 class Refused(Exception):
@@ -66,17 +49,17 @@ def call(
     codes, and `InternalError` for any other, which is logged by its code alone: a message of AWS
     may quote what it was sent.
     """
-    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         return operation(**parameters)
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
+    except (ClientError, BotoCoreError) as error:
+        code = error_code(error)
         if code in expected:
             raise Refused(code) from None
-        if code in _BUSY:
+        if is_busy(error):
             raise TemporarilyUnavailable from None
+        if not isinstance(error, ClientError):
+            raise
         logger.error("AWS refused a call", operation=operation.__name__, code=code)
         raise InternalError from None
-    except (ConnectionError, HTTPClientError):
-        raise TemporarilyUnavailable from None

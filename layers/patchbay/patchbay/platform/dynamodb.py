@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from patchbay.platform.aws_failures import is_busy
 from patchbay.platform.botocore_session import session
 from patchbay.platform.errors import TemporarilyUnavailable
 
@@ -42,19 +43,6 @@ out before a Lambda authorizer's 10 s and a function's 29 s are over."""
 _MAX_PK_BYTES: Final = 2048
 _MAX_SK_BYTES: Final = 1024
 
-_BUSY: Final = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "InternalServerError",
-        "ServiceUnavailable",
-        "TransactionInProgressException",
-        # A single write met somebody's transaction; botocore does not repeat it by itself.
-        "TransactionConflictException",
-        "LimitExceededException",
-    }
-)
 _CONTENTION: Final = frozenset(
     {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 )
@@ -405,17 +393,15 @@ def connect() -> "DynamoDBClient":
 
 @contextmanager
 def _failures_named() -> Iterator[None]:
-    """What the caller can only wait out becomes `TemporarilyUnavailable`."""
-    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+    """Raises `TemporarilyUnavailable` for what the caller can only wait for."""
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _BUSY:
+    except (ClientError, BotoCoreError) as error:
+        if is_busy(error):
             raise TemporarilyUnavailable from error
         raise
-    except (ConnectionError, HTTPClientError) as error:
-        raise TemporarilyUnavailable from error
 
 
 def pause_seconds(attempt: int) -> float:

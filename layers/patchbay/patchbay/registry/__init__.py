@@ -1,1 +1,1 @@
-"""What can be connected: integrations, their releases and the catalogue."""
+"""What can be connected: integrations, their releases, and the catalog."""

@@ -69,7 +69,7 @@ class IntegrationAuthoring:
             self._registry.delete(integration_id, workspace, if_match, now)
 
     def restore(self, caller: Principal, integration_id: str, now: datetime) -> Integration:
-        """Raises `Conflict` also if the workspace is gone."""
+        """Raises `Conflict` if the workspace is gone, and as `RegistryStore.restore`."""
         owned = self._owned(caller, Permission.MANAGE, integration_id, now)
         workspace = self._tenants.space_by_id(owned.workspace_id)
         if workspace is None:

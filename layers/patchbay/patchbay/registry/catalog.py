@@ -1,10 +1,10 @@
-"""The catalogue: what is public, in two orders, as small items of their own.
+"""The catalog: the public integrations, in two orders, as small items of their own.
 
-    INT#<id>   CAT#PUBLISHER   in catalogue under CATALOGUE#PUBLISHER, `<publisher>/<slug>`
-    INT#<id>   CAT#NAME        in catalogue under CATALOGUE#NAME, `<name in lower case>␀…`
+    INT#<id>   CAT#PUBLISHER   in the index under CATALOGUE#PUBLISHER, `<publisher>/<slug>`
+    INT#<id>   CAT#NAME        in the index under CATALOGUE#NAME, `<name in lower case>␀…`
 
-Both are written with the release that they show, in one transaction. So a page of the catalogue is
-one query, by either order, and does not read the documents.
+Both are written with the release that they show, in one transaction. So a page of the catalog is
+one query, in either order, and does not read the documents. The index is `catalogue`.
 """
 
 from typing import Final
@@ -19,12 +19,12 @@ _SHOWN: Final = ("id", "publisher", "slug", "name", "description", "icon_url", "
 
 
 def entry_keys(integration_id: str) -> list[Key]:
-    """The keys of an integration's entries."""
+    """The keys of the entries of an integration."""
     return [Key(f"INT#{integration_id}", f"CAT#{order}") for order in _ORDERS]
 
 
 def entry_items(release: Release, trust_tier: TrustTier) -> list[Item]:
-    """The entries of a public integration, whose current release this is."""
+    """The entries of a public integration with this current release."""
     manifest = Manifest.of(release.manifest)
     entry = CatalogEntry(
         **{name: getattr(release, name) for name in _SHOWN},
@@ -34,7 +34,7 @@ def entry_items(release: Release, trust_tier: TrustTier) -> list[Item]:
         roles=manifest.roles,
     ).model_dump(mode="json")
     name = f"{release.publisher}/{release.slug}"
-    # NUL sorts before whatever a longer name goes on with.
+    # NUL sorts before any other character that a longer name may have next.
     sort_keys = {"PUBLISHER": name, "NAME": f"{release.name.casefold()}\0{name}"}
     return [
         {
@@ -48,20 +48,20 @@ def entry_items(release: Release, trust_tier: TrustTier) -> list[Item]:
 
 
 def searched_partition(query: CatalogQuery) -> tuple[str, str]:
-    """The partition of the index that answers a search, and what its sort keys begin with."""
+    """The partition of the index for a search, and the prefix of its sort keys."""
     if query.name:
         return _partition("NAME"), query.name.casefold()
     return _partition("PUBLISHER"), query.publisher or ""
 
 
 def is_filtered(query: CatalogQuery) -> bool:
-    """Whether a search asks for more than what sort keys begin with."""
+    """Whether a search has conditions apart from the prefix of the sort keys."""
     filters = query.filters()
     return bool(filters.keys() - ({"name"} if query.name else {"publisher"}))
 
 
 def is_searched_for(entry: Item, query: CatalogQuery) -> bool:
-    """Whether an entry meets the rest of a search."""
+    """Whether an entry meets the other conditions of a search."""
     return (
         entry["publisher"].startswith(query.publisher or "")
         and query.trust_tier in (None, entry["trust_tier"])

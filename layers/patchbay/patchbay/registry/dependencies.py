@@ -1,4 +1,4 @@
-"""What an integration depends on: whether it is there, in which version, and that it ends."""
+"""The dependencies of an integration: whether they exist, in which versions, and without a loop."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +12,7 @@ from patchbay.registry.store import RegistryStore
 from patchbay.registry.version_ranges import VersionRange
 
 MAX_GRAPH: Final = 100
-"""Integrations looked at when dependencies are followed; more are refused."""
+"""The most integrations that are read to follow dependencies; more are refused."""
 
 
 class Dependencies:
@@ -25,26 +25,32 @@ class Dependencies:
         self._known: dict[tuple[str, str], Release | None] = {}
 
     def problems_of(self, draft: Integration) -> list[Problem]:
-        """Dependencies that do not exist, whose ranges nothing meets, or that lead back here."""
+        """Dependencies that do not exist, whose ranges match no release, or that lead back here."""
         problems = []
         for position, dependency in enumerate(_declared(draft.manifest)):
             at = f"/manifest/dependencies/{position}"
             try:
                 found = self.resolved(dependency)
             except NotFound as missing:
-                part = "version" if missing.code == "RELEASE_NOT_FOUND" else "integration"
-                problems.append(Problem(f"{at}/{part}", "names nothing that you may use"))
+                if missing.code == "RELEASE_NOT_FOUND":
+                    problems.append(Problem(f"{at}/version", "does not match a release"))
+                else:
+                    message = "is not an integration that you can use"
+                    problems.append(Problem(f"{at}/integration", message))
                 continue
             if reason := self._endless(found, draft.id):
                 problems.append(Problem(f"{at}/integration", reason))
             elif draft.visibility is not Visibility.PRIVATE and self._is_private(dependency):
                 problems.append(
-                    Problem(f"{at}/integration", "is private: others could not use this")
+                    Problem(
+                        f"{at}/integration",
+                        "is private: other organizations could not use this integration",
+                    )
                 )
         return problems
 
     def resolved(self, dependency: Dependency) -> Release:
-        """The highest release that meets a dependency, looked up once. Raises `NotFound`."""
+        """The highest release that matches a dependency, looked up once. Raises `NotFound`."""
         key = (dependency.integration, dependency.version)
         if key not in self._known:
             try:
@@ -68,7 +74,7 @@ class Dependencies:
         return self._registry.release(integration.id, best)
 
     def all_resolved(self, release: Release) -> list[Release]:
-        """The releases that meet each of a release's dependencies. Raises `NotFound`."""
+        """The releases that match the dependencies of a release. Raises `NotFound`."""
         return [self.resolved(dependency) for dependency in _declared(release.manifest)]
 
     def _is_private(self, dependency: Dependency) -> bool:
@@ -77,7 +83,7 @@ class Dependencies:
         return integration.visibility is Visibility.PRIVATE
 
     def _endless(self, start: Release, integration_id: str) -> str | None:
-        """Why following a release's dependencies would not end, None if it does."""
+        """Why the dependencies of a release can't be followed to their end; None if they can."""
         seen: set[str] = set()
         pending = [start]
         while pending:
@@ -87,18 +93,18 @@ class Dependencies:
             if release.id in seen:
                 continue
             if len(seen) == MAX_GRAPH:
-                return f"leads to more than {MAX_GRAPH} integrations"
+                return f"depends on more than {MAX_GRAPH} integrations"
             seen.add(release.id)
             for dependency in _declared(release.manifest):
                 try:
                     pending.append(self.resolved(dependency))
                 except NotFound:
-                    continue  # gone since; it leads nowhere
+                    continue  # deleted since
         return None
 
 
 def _declared(manifest: dict[str, Any]) -> list[Dependency]:
-    """Of any manifest: a draft's may be anything, and is judged elsewhere."""
+    """The dependencies of a manifest; none if it is not valid, which is reported elsewhere."""
     try:
         return Manifest.of(manifest).dependencies
     except ValidationError:

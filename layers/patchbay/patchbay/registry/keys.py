@@ -1,5 +1,5 @@
-"""The keys of integrations and releases, and what a transaction asks of them. Others may name these
-items without what the registry's store needs."""
+"""The keys of integrations and releases, and conditions on them for the transactions of other
+packages, which need not import the store."""
 
 from patchbay.platform.dynamodb import PRESENT, Check, Key, Update, without
 from patchbay.registry.versions import sort_key
@@ -26,16 +26,16 @@ def slug_key(publisher: str, slug: str) -> Key:
 
 
 def owned_integrations_pk(organization_id: str) -> str:
-    """Of by_owner; its sort key is `<workspace id>#<integration id>`."""
+    """The partition in by_owner; its sort keys are `<workspace id>#<integration id>`."""
     return f"ORG#{organization_id}#INT"
 
 
 def still_installable(integration_id: str) -> Check:
-    """That an integration is not deleted; part of the transaction that makes an endpoint of it."""
+    """That an integration is not deleted; part of the transaction that creates an endpoint."""
     return Check(integration_key(integration_id), PRESENT & without("expires_at"))
 
 
 def use_of_release(integration_id: str, version: str, change: int) -> Update:
-    """Counts one more (+1) or one less (-1) endpoint of a release; part of its transaction."""
+    """Counts one endpoint of a release more (+1) or less (-1); part of its transaction."""
     held = PRESENT & without("expires_at") if change > 0 else PRESENT
     return Update(release_key(integration_id, version), add={"uses": change}, condition=held)

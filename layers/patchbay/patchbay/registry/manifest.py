@@ -1,7 +1,7 @@
-"""What a manifest may say, beside its checks: roles, category, members, dependencies, defaults, …
+"""What a manifest may have apart from its checks: roles, category, members, dependencies, …
 
-A draft's manifest is free; it is read by this model when it is published, and a release's manifest
-always fits it.
+The manifest of a draft is free. It is held to this model when it is published, so the manifest of a
+release always fits it.
 """
 
 import re
@@ -33,7 +33,7 @@ MAX_DEPENDENCIES: Final = 20
 
 def _unique[T](names: list[T]) -> list[T]:
     if len(set(names)) < len(names):
-        raise ValueError("names something twice")
+        raise ValueError("has a duplicate")
     return names
 
 
@@ -49,8 +49,8 @@ class _Part(Model):
 class Member(_Part):
     """Something that comes with an integration: a mapping, a template, a dashboard.
 
-    With `forkOnInstall` an endpoint gets a copy of its own, which later releases don't change;
-    without, it refers to the release's.
+    With `forkOnInstall` an endpoint gets its own copy, which later releases do not change. Without
+    it, the endpoint refers to the release.
     """
 
     name: Slug
@@ -60,14 +60,14 @@ class Member(_Part):
 
 
 class Dependency(_Part):
-    """Another integration that has to be there, in a version of the range."""
+    """Another integration that is required, in a version of the range."""
 
     integration: IntegrationKey
     version: Annotated[str, AfterValidator(_range)] = "*"
 
 
 class Manifest(_Part):
-    """A manifest as it is published. `checks` is the check engine's to judge."""
+    """A manifest as it is published. `Recipe` judges its `checks`."""
 
     checks: dict[str, Any] = Field(default_factory=dict)
     roles: Annotated[list[Role], Field(min_length=1), AfterValidator(_unique)] = Field(
@@ -85,7 +85,7 @@ class Manifest(_Part):
 
     @classmethod
     def of(cls, manifest: dict[str, Any]) -> Self:
-        """The manifest of a release. Raises pydantic's `ValidationError` for one that is none."""
+        """Reads a manifest. Raises pydantic's `ValidationError` if it is not valid."""
         return cls.model_validate_json(compact(manifest), strict=True)
 
 
@@ -108,11 +108,14 @@ def manifest_problems(manifest: dict[str, Any], variables_schema: dict[str, Any]
 def _secret_name_problems(secrets_schema: dict[str, Any]) -> list[Problem]:
     properties = secrets_schema.get("properties", {})
     return [
-        Problem(f"/manifest/secretsSchema/properties{pointer([name])}", "is no name of a secret")
+        Problem(
+            f"/manifest/secretsSchema/properties{pointer([name])}",
+            "is not a valid name of a secret",
+        )
         for name in (properties if isinstance(properties, dict) else {})
         if re.fullmatch(PLACEHOLDER_NAME_PATTERN.strip("^$"), name) is None
     ] + [
-        Problem(f"/manifest/secretsSchema/properties{pointer([name])}/type", "is string")
+        Problem(f"/manifest/secretsSchema/properties{pointer([name])}/type", 'must be "string"')
         for name, rule in (properties if isinstance(properties, dict) else {}).items()
         if isinstance(rule, dict) and rule.get("type", "string") != "string"
     ]
@@ -120,20 +123,20 @@ def _secret_name_problems(secrets_schema: dict[str, Any]) -> list[Problem]:
 
 def _repeated(field: str, names: list[str]) -> list[Problem]:
     return [
-        Problem(f"/manifest/{field}/{position}", "is named twice")
+        Problem(f"/manifest/{field}/{position}", "is listed twice")
         for position, name in enumerate(names)
         if name in names[:position]
     ]
 
 
 def _default_problems(defaults: dict[str, Any], variables_schema: dict[str, Any]) -> list[Problem]:
-    """Each default must be a variable's, and a value that its schema takes."""
+    """Each default must be a value of a declared variable that its schema accepts."""
     declared = variables_schema.get("properties", {})
     problems: list[Problem] = []
     for name, value in defaults.items():
         at = f"/manifest/defaults{pointer([name])}"
         if not isinstance(declared, dict) or name not in declared:
-            problems.append(Problem(at, "is no variable of variablesSchema"))
+            problems.append(Problem(at, "is not a variable of variablesSchema"))
         elif not schema_problems(variables_schema, ""):
             problems += member_problems(name, value, variables_schema, "/manifest/defaults")
     return problems

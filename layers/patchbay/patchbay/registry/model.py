@@ -46,9 +46,9 @@ class Visibility(StrEnum):
     PRIVATE = "private"
     """For its own organization."""
     UNLISTED = "unlisted"
-    """For whoever knows its publisher and slug."""
+    """For everyone who knows its publisher and slug."""
     PUBLIC = "public"
-    """In the catalogue."""
+    """In the catalog."""
 
 
 class RetentionTier(StrEnum):
@@ -72,7 +72,7 @@ class _CamelCase(Model):
 
 
 class Editable(_CamelCase):
-    """What an author may change at any time; publishing snapshots it."""
+    """What an author may change at any time; publishing takes a snapshot of it."""
 
     name: DisplayName
     description: Description | None = None
@@ -122,7 +122,7 @@ class NewIntegration(Editable):
 
 
 class IntegrationPatch(_CamelCase):
-    """JSON merge patch of the editable fields: what is left out stays, null resets."""
+    """A JSON merge patch of the editable fields: a field that is left out stays, null resets it."""
 
     EXAMPLE: ClassVar = {"description": "Issues, comments and labels."}
 
@@ -140,7 +140,7 @@ class IntegrationPatch(_CamelCase):
 class Integration(_CamelCase):
     """A definition in the registry. `currentVersion` null means draft: never published.
 
-    The order and the names of the first 18 fields are the contract's.
+    The first 18 fields have the order and names of the published contract.
     """
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore")
@@ -176,7 +176,7 @@ RETENTION: Final = {
 
 
 def retention_of(tier: RetentionTier | None) -> timedelta:
-    """How long a deleted integration can be restored, and its slug stays taken. None is medium."""
+    """How long a deleted integration can be restored and keeps its slug. None means medium."""
     return RETENTION[tier or RetentionTier.MEDIUM]
 
 
@@ -187,7 +187,7 @@ class PublishQuery(Model):
 
 
 class PublishReport(_CamelCase):
-    """What a publish would come to; nothing was stored."""
+    """The result that a publish would have; nothing was stored."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore")
 
@@ -212,9 +212,9 @@ class Publication(_CamelCase):
 
 
 class Release(Integration):
-    """An integration as it was published under a semantic version: it never changes again.
+    """An integration as it was published under a semantic version. It never changes.
 
-    `currentVersion` is the integration's latest at the time of this release.
+    `currentVersion` is that of the integration at the time of this release.
     """
 
     version: str
@@ -233,7 +233,7 @@ class ReleaseSummary(_CamelCase):
 
 
 class CatalogEntry(_CamelCase):
-    """A public integration in the catalogue's list; its documents are read one by one."""
+    """A public integration in the list of the catalog, without its documents."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore")
 
@@ -255,7 +255,7 @@ class IntegrationQuery(ListQuery):
 
 
 class CatalogQuery(ListQuery):
-    """`publisher` and `name` are what those begin with; the others must be met exactly."""
+    """`publisher` and `name` are prefixes; the others must match exactly."""
 
     publisher: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)] | None = None

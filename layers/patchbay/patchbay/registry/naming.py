@@ -1,4 +1,4 @@
-"""How integrations are named and sorted: publishers, keys, categories."""
+"""How integrations are named and grouped: publishers, keys, categories."""
 
 from typing import Annotated, Final
 
@@ -11,13 +11,13 @@ KEY_PATTERN: Final = f"^{PUBLISHER_PATTERN.strip('^$')}/{SLUG_PATTERN.strip('^$'
 
 Publisher = Annotated[str, StringConstraints(pattern=PUBLISHER_PATTERN)]
 IntegrationKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
-"""How integrations are named: `publisher/slug`."""
+"""The name of an integration: `publisher/slug`."""
 
 
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
-"""What kind of service an integration is for: `payments`, `email`, `crm`, `vector-db`, …
+"""The kind of service that an integration is for: `payments`, `email`, `crm`, `vector-db`, …
 
-An open list, since new kinds come; `docs/connections.md` has the names that the catalogue uses.
+The list is open; `docs/connections.md` has the categories of the catalog.
 """
 
 UNCATEGORIZED: Final = "custom"

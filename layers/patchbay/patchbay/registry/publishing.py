@@ -1,4 +1,4 @@
-"""What makes a draft publishable: every problem at once, each with a JSON Pointer."""
+"""What keeps a draft from being published: every problem at once, each with a JSON Pointer."""
 
 from patchbay.checks.auth_config import auth_config_problems
 from patchbay.platform.errors import Problem
@@ -9,9 +9,9 @@ from patchbay.registry.recipes import recipe_of_draft
 
 
 def draft_problems(draft: Integration) -> list[Problem]:
-    """Why this draft can't become a release, by its own content; empty if it can.
+    """Why the content of this draft can't become a release; empty if it can.
 
-    Whether its dependencies can be met is `Dependencies.problems_of`.
+    `Dependencies.problems_of` judges its dependencies.
     """
     problems = [
         *object_schema_problems(draft.variables_schema, "/variablesSchema"),

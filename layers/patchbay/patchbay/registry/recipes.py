@@ -1,6 +1,6 @@
-"""The recipes of releases, each read once and kept for as long as this process needs it.
+"""The recipes of releases, each read once in a process. The least recently used are dropped first.
 
-A release never changes, so neither does its recipe. The least recently used recipes go first.
+A release never changes, so neither does its recipe.
 """
 
 from functools import lru_cache
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from patchbay.registry.model import Integration, Release
 
 MAX_KEPT: Final = 128
-"""A release's documents have at most 64 KB each: read, 128 of the largest take some 100 MB, and of
-an ordinary size less than one."""
+"""The documents of a release have at most 64 KB each. 128 releases of that size take some 100 MB in
+memory; of the usual size, less than 1 MB."""
 
 
 def recipe_of(release: "Release") -> "Recipe":
-    """The recipe of a release. The same object for the same release."""
+    """The recipe of a release: the same object for the same release."""
     return _kept(_Documents(release))
 
 
 def recipe_of_draft(draft: "Integration") -> "Recipe":
-    """The recipe of a draft, read anew each time: the next edit may change it."""
-    # The engine is imported when it is first needed: a cold start must not wait for it.
+    """The recipe of a draft, read each time, because an edit may have changed it."""
+    # A cold start must not wait for the engine of checks.
     from patchbay.checks.recipe import Recipe
 
     return Recipe(draft.manifest, draft.auth_config, draft.variables_schema)

@@ -2,14 +2,15 @@
 
     integration         INT#<id>          META             in by_owner under its organization
     release             INT#<id>          REL#<sort key>   `uses` counts the endpoints made of it
-    catalogue entries   INT#<id>          CAT#PUBLISHER, CAT#NAME   in catalogue, while it is public
+    catalog entries     INT#<id>          CAT#PUBLISHER, CAT#NAME   in the index of the catalog
     publisher claim     PUB#<publisher>   OWNER            the first organization that used it
     slug claim          PUB#<publisher>   SLUG#<slug>      integration id
 
-A draft's documents are stored as JSON text: exactly what was sent, and no nesting limit but ours.
+The documents of a draft are stored as JSON text: exactly what was sent, and with no nesting limit
+except ours.
 
 A deleted integration carries the time of its purge as `expires_at`, on itself, its slug claim and
-its unused releases. DynamoDB removes them some time after; from that time on we take them for gone.
+its unused releases. DynamoDB removes them some time later; from that time on they count as gone.
 """
 
 import json
@@ -89,7 +90,7 @@ _DOCUMENTS = ("manifest", "variables_schema", "auth_config")
 
 
 class RegistryStore:
-    """Integrations, releases and the catalogue."""
+    """Integrations, releases, and the catalog."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -98,9 +99,9 @@ class RegistryStore:
     def create(
         self, new: NewIntegration, workspace: Space, created_by: str, stamp: Stamp
     ) -> Integration:
-        """A draft in a workspace.
+        """Creates a draft in a workspace.
 
-        Raises `Conflict`: PUBLISHER_TAKEN by another organization, SLUG_TAKEN within the publisher.
+        Raises `Conflict`: PUBLISHER_TAKEN by another organization, SLUG_TAKEN under this publisher.
         """
         integration = Integration(
             **new.model_dump(),
@@ -145,7 +146,7 @@ class RegistryStore:
         except TransactionRefused as refused:
             claim = refused.failed.get(1)
             if claim and claim["integration_id"] == integration.id:
-                return integration  # our own write, of this request or the one that it repeats
+                return integration  # written by this request, or by the one that it repeats
             if 0 in refused.failed:
                 raise Conflict(
                     "This publisher belongs to another organization.",
@@ -156,7 +157,7 @@ class RegistryStore:
                 raise _slug_taken(new.slug) from None
             raise InvalidInput.at("/workspaceId", "is not a space of your organization") from None
         except Contended:
-            # Many want this slug: whoever got it decides what the others are told.
+            # Many requests want this slug: the one that got it decides the answer to the others.
             claim = self._claimed(new.publisher, new.slug, stamp.now)
             if claim is None:
                 raise
@@ -165,7 +166,8 @@ class RegistryStore:
         return integration
 
     def integration(self, integration_id: str, now: datetime) -> Integration:
-        """Whoever owns it: the caller authorizes. Raises `NotFound`, also after its purge."""
+        """Of any organization: the caller authorizes. Raises `NotFound`, even before DynamoDB has
+        removed a purged one."""
         item = (
             self._table.get(integration_key(integration_id))
             if is_id("int", integration_id)
@@ -178,7 +180,7 @@ class RegistryStore:
     def integrations(
         self, organization_id: str, query: IntegrationQuery, now: datetime
     ) -> Listing[Integration]:
-        """Of an organization, by workspace and age; deleted ones left out."""
+        """Those of an organization that are not deleted, by workspace and age."""
         return self._lists.page(
             organization_id,
             query,
@@ -208,10 +210,10 @@ class RegistryStore:
         return serially(attempt)
 
     def delete(self, integration_id: str, space: Space, if_match: IfMatch, now: datetime) -> None:
-        """Soft: it leaves lists and catalogue at once and is purged after its retention.
+        """Deletes softly: it leaves lists and the catalog now and is purged after its retention.
 
-        Until then it can be restored and its slug stays taken. Releases that endpoints are made of
-        stay, also after the purge. Raises `NotFound`, `PreconditionFailed`.
+        Until then it can be restored and keeps its slug. Releases that endpoints use stay, even
+        after the purge. Raises `NotFound`, `PreconditionFailed`.
         """
 
         def attempt() -> Integration:
@@ -235,17 +237,17 @@ class RegistryStore:
             self._expire_unused(item, deleted)
 
     def restore(self, integration_id: str, space: Space, now: datetime) -> Integration:
-        """Takes a delete back. Raises `NotFound`, also after the purge.
+        """Undoes a delete. Raises `NotFound`, also after the purge.
 
-        Restoring what is not deleted keeps its releases once more: so a restore that was cut off
-        is finished by repeating it.
+        A restore of an integration that is not deleted marks its releases as kept again, so a
+        restore that was cut off is completed by a second one.
         """
 
         def attempt() -> Integration:
             old = self.integration(integration_id, now)
             if old.deleted_at is None:
                 return old
-            self._keep_releases(old)  # a crash after this leaves nothing that expires by itself
+            self._keep_releases(old)  # after a crash here, nothing expires by itself
             new = old.model_copy(
                 update={"deleted_at": None, "updated_at": now, "revision": old.revision + 1}
             )
@@ -258,12 +260,12 @@ class RegistryStore:
             return new
 
         restored = serially(attempt)
-        # A delete that was still marking releases has ended by this revision: take its marks off.
+        # A delete that was still marking releases stops at this revision: remove its marks.
         self._keep_releases(restored)
         return restored
 
     def _keep_releases(self, integration: Integration) -> None:
-        """Raises `TransactionRefused` if the integration is not what it was."""
+        """Raises `TransactionRefused` if the integration has changed."""
         for item in self._table.query_all(integration_pk(integration.id), prefix="REL#"):
             if "expires_at" in item:
                 self._table.transact(
@@ -279,7 +281,7 @@ class RegistryStore:
                 )
 
     def let_go(self, integration_id: str, version: str, now: datetime) -> None:
-        """After an endpoint of a release is gone: a deleted integration's release may go too."""
+        """After an endpoint is deleted: the release of a deleted integration may expire too."""
         release = self._release_item(integration_id, version)
         if release is None or release["uses"] > 0 or "expires_at" in release:
             return
@@ -296,7 +298,7 @@ class RegistryStore:
             self._expire_unused(release, _integration(item))
 
     def _expire_unused(self, release: Item, deleted: Integration) -> None:
-        """Unless an endpoint uses the release, or the integration was restored meanwhile."""
+        """Lets a release expire, unless an endpoint uses it or the integration was restored."""
         if release.get("expires_at") == _purge_at(deleted):
             return
         self._attempt(
@@ -324,8 +326,8 @@ class RegistryStore:
     ) -> tuple[Release, bool]:
         """The release, and whether this call made it: the same content again is the same release.
 
-        Raises `NotFound`, `NotPublishable` with every problem, `InvalidInput` for a version that
-        is not semver, `Conflict` VERSION_EXISTS unless it is higher than every earlier one.
+        Raises `NotFound`; `NotPublishable` with every problem; `InvalidInput` for a version that is
+        not semver; `Conflict` VERSION_EXISTS unless it is higher than every earlier one.
         """
         require_semver(version, "/version")
 
@@ -367,14 +369,14 @@ class RegistryStore:
         problems_of: Callable[[Integration], list[Problem]],
         now: datetime,
     ) -> list[Problem]:
-        """Everything that a publish would be refused for. Raises `NotFound`."""
+        """Everything that keeps the draft from being published. Raises `NotFound`."""
         draft = self.integration(integration_id, now)
         problems: list[Problem] = []
         try:
             _require_undeleted(draft)
             require_semver(version, "/version")
             if self._standing_release(draft, version):
-                return []  # to publish the same again is to be given what there is
+                return []  # publishing the same again returns the release that there is
         except InvalidInput as error:
             problems += error.problems
         except Conflict as error:
@@ -383,14 +385,15 @@ class RegistryStore:
         return problems_of(draft) + problems
 
     def _standing_release(self, draft: Integration, version: str) -> Release | None:
-        """The release of this version and content, None if the version is free to take.
+        """The release of this version and content; None if the version is free.
 
         Raises `Conflict` VERSION_EXISTS.
         """
         if existing := self._release_item(draft.id, version):
             if existing["version"] != version:
                 raise Conflict(
-                    f"Version {existing['version']} is released: build metadata makes none higher.",
+                    f"Version {existing['version']} is already released; "
+                    "build metadata does not make a version higher.",
                     "VERSION_EXISTS",
                     highest=existing["version"],
                 )
@@ -402,7 +405,8 @@ class RegistryStore:
         ).items
         if newest and newest[0]["sk"] > release_key(draft.id, version).sk:
             raise Conflict(
-                f"Version {newest[0]['version']} is released: a new one must be higher.",
+                f"Version {newest[0]['version']} is already released; "
+                "a new version must be higher.",
                 "VERSION_EXISTS",
                 highest=newest[0]["version"],
             )
@@ -423,7 +427,7 @@ class RegistryStore:
         )
 
     def release(self, integration_id: str, version: str) -> Release:
-        """One release, also of a deleted integration. Raises `NotFound`."""
+        """One release, even of a deleted integration. Raises `NotFound`."""
         try:
             require_semver(version, "/version")
         except InvalidInput:
@@ -436,9 +440,9 @@ class RegistryStore:
     def installable(
         self, publisher: str, slug: str, version: str | None, organization_id: str, now: datetime
     ) -> Release:
-        """The release that an organization's endpoint is made of.
+        """The release for a new endpoint of an organization.
 
-        The current one, or that of `version`, which may be a range: then the highest that it
+        It is the current release, or that of `version`; if that is a range, the highest that
         matches. Raises `NotFound` for what does not exist, is deleted, was never published, or is
         private to another organization.
         """
@@ -460,7 +464,7 @@ class RegistryStore:
     def catalog(
         self, caller: Principal, query: CatalogQuery, now: datetime
     ) -> Listing[CatalogEntry]:
-        """What is public, by publisher and slug; or by name, if that is searched for."""
+        """The public integrations by publisher and slug, or by name if the search has one."""
         pk, prefix = searched_partition(query)
         return self._lists.page(
             caller.organization_id,
@@ -474,7 +478,7 @@ class RegistryStore:
         )
 
     def usable(self, publisher: str, slug: str, organization_id: str, now: datetime) -> Integration:
-        """An integration that an organization may make endpoints of. Raises `NotFound`."""
+        """An integration that an organization may create endpoints of. Raises `NotFound`."""
         claim = self._claimed(publisher, slug, now)
         if claim is None:
             raise NotFound("integration")
@@ -508,14 +512,14 @@ class RegistryStore:
         release: Release | None = None,
         current: Release | None = None,
     ) -> None:
-        """Writes a new revision, the catalogue's entries that follow from it, and `more`.
+        """Writes a new revision, the entries in the catalog that follow from it, and `more`.
 
-        `release` is the one that this publishes, `current` the same if it is the new current one.
+        `release` is the one that this publishes; `current` is the same if it becomes current.
         """
         standing = equals("revision", old.revision)
         entries = self._entry_writes(old, new, current)
         shown = new.model_dump(mode="json", by_alias=True)
-        told = recorded(
+        audit = recorded(
             old.organization_id,
             Entity.INTEGRATION,
             old.id,
@@ -523,12 +527,12 @@ class RegistryStore:
             before=old,
             after=shown if release is None else {**shown, "version": release.version},
         )
-        self._table.transact([Put(_item(new), standing), *entries, *more, told])
+        self._table.transact([Put(_item(new), standing), *entries, *more, audit])
 
     def _entry_writes(
         self, old: Integration, new: Integration, current: Release | None
     ) -> list[Write]:
-        """The catalogue shows the current release of what is public, under its live trust tier."""
+        """The catalog has the current release of what is public, with its present trust tier."""
 
         def shown(integration: Integration) -> bool:
             return (
@@ -563,17 +567,21 @@ def _require_undeleted(integration: Integration) -> None:
 
 
 def _slug_taken(slug: str) -> Conflict:
-    return Conflict("The publisher has an integration of this slug.", "SLUG_TAKEN", slug=slug)
+    return Conflict(
+        "The publisher already has an integration with this slug.", "SLUG_TAKEN", slug=slug
+    )
 
 
 def _version_exists(version: str) -> Conflict:
     return Conflict(
-        f"Version {version} is released with other content.", "VERSION_EXISTS", version=version
+        f"Version {version} is already released with other content.",
+        "VERSION_EXISTS",
+        version=version,
     )
 
 
 def _same_content(release: Item, draft: Integration) -> bool:
-    """As JSON, where true is not 1, and 1 is not 1.0."""
+    """Compares as JSON, where true is not 1, and 1 is not 1.0."""
     published = _release(release)
 
     def content(integration: Integration) -> bytes:
@@ -583,7 +591,7 @@ def _same_content(release: Item, draft: Integration) -> bool:
 
 
 def _purge_at(deleted: Integration) -> int:
-    """When a deleted integration is gone, in epoch seconds."""
+    """When a deleted integration is purged, in epoch seconds."""
     return epoch_seconds(
         deleted.deleted_at or deleted.updated_at, retention_of(deleted.retention_tier)
     )

@@ -1,7 +1,7 @@
 """Version ranges of dependencies, as npm writes them: `^1.2.0`, `~1.2.0`, `>=1.0.0 <2.0.0`, `*`.
 
-Comparators separated by blanks must all hold. As in npm, a pre-release only matches a range that
-names a pre-release of the same version: who asks for `^1.0.0` does not want `1.1.0-beta`.
+Comparators separated by spaces must all hold. As in npm, a prerelease only matches a range with a
+prerelease of the same version: `^1.0.0` does not match `1.1.0-beta`.
 """
 
 import re
@@ -45,18 +45,18 @@ class VersionRange:
 
     @classmethod
     def parse(cls, text: str) -> "VersionRange":
-        """Raises ValueError for a text that is no range."""
+        """Raises ValueError for a text that is not a range."""
         from semver import Version
 
         if text.strip() == "*":
             return cls(())
         if len(text) > MAX_RANGE or not text.isascii() or not text.split():
-            raise ValueError("is no range of versions")
+            raise ValueError("is not a version range")
         comparators: list[_Comparator] = []
         for word in text.split():
             found = _COMPARATOR.fullmatch(word)
             if found is None or not Version.is_valid(found[2]):
-                raise ValueError("is no range of versions such as ^1.2.0 or >=1.0.0 <2.0.0")
+                raise ValueError("is not a version range such as ^1.2.0 or >=1.0.0 <2.0.0")
             comparators += _bounds(found[1] or "=", Version.parse(found[2]))
         return cls(tuple(comparators))
 
@@ -82,7 +82,7 @@ def _bounds(sign: str, version: "Version") -> list[_Comparator]:
     if sign == "~":
         above = version.bump_minor()
     elif sign == "^":
-        # The leftmost number that is not zero may not change.
+        # The leftmost number that is not zero must not change.
         above = (
             version.bump_major()
             if version.major
@@ -92,7 +92,7 @@ def _bounds(sign: str, version: "Version") -> list[_Comparator]:
         )
     else:
         return [_Comparator(sign, version)]
-    # `<2.0.0-0` rather than `<2.0.0`: the pre-releases of the next version are no match either.
+    # `<2.0.0-0` instead of `<2.0.0`: prereleases of the next version do not match either.
     return [_Comparator(">=", version), _Comparator("<", above.replace(prerelease="0"))]
 
 

@@ -11,11 +11,11 @@ SEMVER_PATTERN: Final = (
     rf"^{_NUMBER}[.]{_NUMBER}[.]{_NUMBER}(?:-{_IDENTIFIER}(?:[.]{_IDENTIFIER})*)?"
     r"(?:[+][0-9A-Za-z-]+(?:[.][0-9A-Za-z-]+)*)?$"
 )
-"""As semver.org has it: for the API document; `is_semver` is what holds it."""
+"""The pattern of semver.org, for the API document; `is_semver` enforces it."""
 MAX_RANGE: Final = 128
 _COMPARATOR: Final = rf"(?:\^|~|>=|<=|>|<|=)?{SEMVER_PATTERN.strip('^$')}"
 RANGE_PATTERN: Final = rf"^ *(?:[*]|{_COMPARATOR}(?: +{_COMPARATOR})*) *$"
-"""A version range: for the API document; `ranges.VersionRange.parse` is what holds it."""
+"""A version range, for the API document; `VersionRange.parse` enforces it."""
 _END: Final = " "  # sorts before every character of an identifier
 
 
@@ -26,7 +26,7 @@ def require_semver(text: str, pointer: str) -> None:
 
 
 def is_semver(text: str) -> bool:
-    """Whether a text is a semantic version, of at most 64 characters."""
+    """Whether a text is a semantic version of at most 64 characters."""
     from semver import Version
 
     return len(text) <= MAX_VERSION and text.isascii() and Version.is_valid(text)
@@ -44,10 +44,10 @@ def is_prerelease(version: str) -> bool:
 
 
 def sort_key(version: str) -> str:
-    """Texts in the order of semver's precedence; build metadata, which has none, is left out.
+    """A text that sorts as semver's precedence does. Build metadata, which has none, is left out.
 
-    A number is written behind its length, so that 10 follows 9. A pre-release follows as `-` and
-    its identifiers, numeric ones before others; a release ends with `~`, which sorts after `-`.
+    A number is written after its length, so 10 follows 9. A prerelease continues with `-` and its
+    identifiers, numeric ones before others; a release ends with `~`, which sorts after `-`.
     """
     from semver import Version
 

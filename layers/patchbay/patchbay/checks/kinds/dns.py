@@ -9,13 +9,13 @@
 - `name` is a host name with placeholders for labels, or ends in one placeholder of a variable of
   `"format": "hostname"`, as here.
 - `type` is A, AAAA, CNAME, MX, NS or TXT.
-- Without more, there must be a record of this type. `equals` asks for one with this value (names
-  and addresses in any spelling; of an MX its host, of a TXT its strings joined), `contains` for one
-  that has this text within it, as an SPF record does.
+- By default any record of this type passes. `equals` requires one with this value (names and
+  addresses in any spelling; for an MX its host, for a TXT its strings joined), `contains` one that
+  contains this text, as for an SPF record.
 
 The question goes to the operator's name servers, whatever a manifest says: never to the resolver
-of the own network, which knows private zones, nor to one that a tenant names. What is answered is
-compared, not shown and not dialled.
+of our own network, which knows private zones, nor to one that a tenant chooses. The answer is
+compared; it is neither shown nor dialed.
 """
 
 import re
@@ -118,13 +118,13 @@ class DnsTemplate:
                 return name
         except EgressBlocked:
             pass
-        raise ValueRefused(self.host.pointer or "/variables", "does not make a valid host name")
+        raise ValueRefused(self.host.pointer or "/variables", "does not form a valid host name")
 
     def _expected(self, values: Values) -> str:
         text = plain(self.value, values)
         pointer = pointer_of(self.value) or "/variables"
         if len(text) > MAX_VALUE:
-            raise ValueRefused(pointer, f"makes a value of more than {MAX_VALUE} characters")
+            raise ValueRefused(pointer, f"forms a value of more than {MAX_VALUE} characters")
         return _canonical(text, self.kind, pointer) if self.comparison == "equals" else text
 
 
@@ -141,7 +141,7 @@ def read(reader: StepReader) -> DnsTemplate:
     name = reader.attempt("/record/name", lambda: _read_name(record.get("name"), reader.declared))
     comparison = next((known for known in COMPARISONS if known in record), None)
     if all(known in record for known in COMPARISONS):
-        reader.report("/record/contains", "can't stand beside equals")
+        reader.report("/record/contains", "can't be combined with equals")
     value: Parts | None = ()
     if comparison:
         value = reader.attempt(
@@ -168,7 +168,9 @@ def _read_name(text: object, declared: Declarations) -> tuple[str, HostTemplate]
 def _read_value(text: object, declared: Declarations) -> Parts:
     if not isinstance(text, str) or not text:
         raise TemplateError("must be a string of one character or more")
-    return without_secrets(split_template(text, declared), "has a secret, and the DNS is public")
+    return without_secrets(
+        split_template(text, declared), "may not have a secret: the DNS is public"
+    )
 
 
 def _canonical(text: str, kind: RecordType, pointer: str) -> str:
@@ -178,7 +180,7 @@ def _canonical(text: str, kind: RecordType, pointer: str) -> str:
             return str(ip_address(text))
         return text if kind == "TXT" else parse_host(text)
     except (ValueError, EgressBlocked) as error:
-        raise ValueRefused(pointer, f"does not make a value of {kind} records") from error
+        raise ValueRefused(pointer, f"does not form a valid value of {kind} records") from error
 
 
 KIND: Final = Kind(read, keys=frozenset({"record"}))

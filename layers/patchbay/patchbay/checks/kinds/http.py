@@ -1,4 +1,4 @@
-"""The kind `http`: one request, and what its answer must look like.
+"""The kind `http`: one request, and what its response must look like.
 
 ```json
 {"name": "whoami", "kind": "http",
@@ -16,11 +16,11 @@
   does not name is otherwise no success.
 - `account` is a JSON Pointer to whose account this is.
 
-What a 400, 401 or 403 means is read from its `WWW-Authenticate` and its JSON: an expired or revoked
-credential and a missing scope have codes of their own.
+What a 400, 401, or 403 means is read from its `WWW-Authenticate` and its JSON: an expired or
+revoked credential and a missing scope have codes of their own.
 
-Passing a step proves access when the request carried a credential (or, of an integration without
-authentication, any request) and only 2xx statuses are expected.
+Passing a step proves access if the request had a credential (or the integration has no
+authentication) and only 2xx statuses are expected.
 """
 
 import asyncio
@@ -116,7 +116,7 @@ class HttpProbe:
                         return await self._judge(request, response, deadline)
                     next_request = _redirected(request, response)
         except DialFailure as failure:
-            # The first dial was good: what failed is the step, not a gate before it.
+            # The first dial succeeded: the step failed, not a gate before it.
             raise CheckFailure.after_dial(failure) from failure
         raise _loop(f"The provider redirects more than {self.redirects} times.")
 
@@ -125,7 +125,7 @@ class HttpProbe:
     ) -> Outcome:
         """Judges the status first, and reads the body only if the step asks for it.
 
-        Raises CheckFailure if the answer is not as expected.
+        Raises CheckFailure if the response is not as expected.
         """
         if response.status not in self.expect.status:
             until = min(deadline, asyncio.get_running_loop().time() + REFUSAL_SECONDS)
@@ -310,7 +310,7 @@ def read(reader: StepReader) -> HttpTemplate:
     url = reader.attempt("/request/url", lambda: _read_url(request.get("url"), reader.declared))
     redirects = request.get("redirects", 0)
     if type(redirects) is not int or not 0 <= redirects <= MAX_REDIRECTS:
-        reader.report("/request/redirects", f"must be a number from 0 to {MAX_REDIRECTS}")
+        reader.report("/request/redirects", f"must be an integer from 0 to {MAX_REDIRECTS}")
     account = _read_account(reader)
     expect = read_expectation(reader, "/expect", has_body=method != "HEAD")
     if reader.problems or url is None or expect is None:
@@ -368,7 +368,7 @@ def _read_headers(
         reader.report("/request/headers", "must be an object")
         return ()
     if len({name.lower() for name in headers}) < len(headers):
-        reader.report("/request/headers", "names a header twice")
+        reader.report("/request/headers", "has a header twice")
     read = []
     for name, value in headers.items():
         at = f"/request/headers{pointer([name])}"
@@ -384,7 +384,7 @@ def _read_headers(
 
 def _read_header_value(reader: StepReader, at: str, value: object) -> Parts:
     parts = _read_template(reader, at, value)
-    # Any harmless value will do: what is judged here is the author's own part.
+    # Any harmless value will do: only the author's own part is judged here.
     sample = "".join(part if isinstance(part, str) else "x" for part in parts)
     problem = value_problem(sample)
     if parts and problem:
@@ -420,7 +420,7 @@ def _auth_header(is_basic: bool, credential: Credential | None) -> str | None:
 
 
 def _user(template: Parts, values: Values) -> str:
-    """Who a request goes as; a secret by its name, since places are told without secrets."""
+    """The user of a request; a secret by its name, because a destination has no secrets."""
     return "".join(
         part
         if isinstance(part, str)

@@ -1,4 +1,4 @@
-"""The kind `oauth2_token`: the provider issues an access token for what is stored.
+"""The kind `oauth2_token`: the provider issues an access token for the stored credentials.
 
 ```json
 {"name": "token", "kind": "oauth2_token", "grant": "client_credentials",
@@ -11,14 +11,14 @@
 - `clientAuth` is how `client_id` and `client_secret` are sent: `basic` (the default), in the
   `body`, or `none` for a client without a secret.
 - `scopes` are what a client_credentials grant asks for (default: those of `authConfig`); a
-  refresh_token grant asks for what the token has. `audience` is sent when it is there.
+  refresh_token grant asks for those that the token has. `audience` is sent if it is set.
 
-Of a mandatory gate the steps after it use the new access token as `{{secrets.access_token}}`, so
-that an endpoint needs no stored one. It ends with the test: it is never stored nor shown. Nor is a
-new refresh token: a provider that replaces it with every use can't be tested by a refresh, and the
-step warns of that.
+If the step is a mandatory gate, the steps after it use the new access token as
+`{{secrets.access_token}}`, so an endpoint needs no stored one. The token ends with the test: it is
+never stored or shown. Neither is a new refresh token: a provider that replaces it with every use
+can't be tested by a refresh, and the step warns of that.
 
-Passing proves access: the credentials were taken.
+Passing proves access: the provider accepted the credentials.
 """
 
 import json
@@ -67,12 +67,12 @@ CLIENT_ID: Final = Placeholder("secrets", "client_id")
 CLIENT_SECRET: Final = Placeholder("secrets", "client_secret")
 REFRESH_TOKEN: Final = Placeholder("secrets", "refresh_token")
 
-# RFC 6749 §5.2, and what its authors left to servers: what each error means for a grant of ours.
+# RFC 6749 §5.2, and errors of other specifications: what each means for our grants.
 _ERRORS: Final[dict[str, tuple[Code, str]]] = {
     "invalid_client": ("auth_invalid", "does not know the client or its secret"),
     "unauthorized_client": ("permission_denied", "does not let this client use this grant"),
     "access_denied": ("permission_denied", "denied the token"),
-    "invalid_scope": ("scope_missing", "does not grant the scopes that are asked for"),
+    "invalid_scope": ("scope_missing", "does not grant the requested scopes"),
     "server_error": ("provider_error", "has a fault"),
     "temporarily_unavailable": ("provider_error", "is not available"),
 }
@@ -92,7 +92,7 @@ class TokenProbe:
     client_pointer: str
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
-        # Publishing and compiling need this module too, without an event loop, h11 or oauthlib.
+        # Publishing and compiling need this module too, without an event loop, h11, or oauthlib.
         from oauthlib.oauth2.rfc6749.errors import MissingTokenError, OAuth2Error
         from oauthlib.oauth2.rfc6749.parameters import parse_token_response
 
@@ -108,7 +108,7 @@ class TokenProbe:
         if body.problem and not answer:
             raise CheckFailure.after_dial(body.problem)
         try:
-            # The error's name alone: a description would end up in the exception's text.
+            # Only the name of the error: a description would end up in the text of the exception.
             token = parse_token_response(json.dumps(answer))
         except MissingTokenError as error:
             raise CheckFailure(
@@ -119,7 +119,7 @@ class TokenProbe:
         access_token = str(token["access_token"])
         if value_problem(access_token):
             raise CheckFailure(
-                "unexpected_response", "The access token is not one that can be sent."
+                "unexpected_response", "The access token has characters that can't be sent."
             )
         obtained = {
             name: answer[name] for name in ("access_token", "refresh_token") if answer.get(name)
@@ -186,7 +186,7 @@ class TokenProbe:
         if "scope" in answer and missing:
             return Notice(
                 summary=f"It does not have the scope {', '.join(missing)}.",
-                title="The token has fewer scopes than were asked for",
+                title="The token has fewer scopes than requested",
                 remediation="Give the client the missing scopes at the provider.",
                 code="scope_missing",
                 field_pointer=self.client_pointer,
@@ -194,7 +194,7 @@ class TokenProbe:
         new = answer.get("refresh_token")
         if self.grant == "refresh_token" and new and new != self.parameters["refresh_token"]:
             return Notice(
-                summary="It also gave a new refresh token, which a test does not keep.",
+                summary="It also issued a new refresh token, which a test does not keep.",
                 title="The provider replaces refresh tokens",
                 remediation="If the stored one no longer works, connect the account again. The "
                 "integration should not test this provider by a refresh.",
@@ -258,12 +258,12 @@ def read(reader: StepReader) -> TokenTemplate:
     grant = reader.choice("grant", GRANTS)
     client_auth = reader.choice("clientAuth", CLIENT_AUTHS, default="basic")
     if (grant, client_auth) == ("client_credentials", "none"):
-        reader.report("/clientAuth", "can't be none: this grant is the client's own")
+        reader.report("/clientAuth", "can't be none for client_credentials")
     scopes = step.get("scopes", list(declared.scopes) if grant == "client_credentials" else [])
     if not isinstance(scopes, list) or not all(map(_is_scope, scopes)):
         reader.report("/scopes", "must be a list of scopes")
     elif scopes and grant == "refresh_token":
-        reader.report("/scopes", "are those of the refresh token")
+        reader.report("/scopes", "can't be set for refresh_token: the token has its own")
     given = step.get("tokenUrl", declared.token_url)
     url = reader.attempt("/tokenUrl", lambda: _read_url(given, declared))
     audience = reader.attempt("/audience", lambda: _read_audience(step.get("audience"), declared))
@@ -291,11 +291,11 @@ def _read_audience(text: object, declared: Declarations) -> Parts:
         return ()
     if not isinstance(text, str) or not text or not text.isprintable():
         raise TemplateError("must be a string of printable characters")
-    return without_secrets(split_template(text, declared), "can't have a secret")
+    return without_secrets(split_template(text, declared), "may not have a secret")
 
 
 def _secrets(grant: Grant, client_auth: ClientAuth) -> Iterator[Placeholder]:
-    """What is sent, the one that the grant is about last."""
+    """The secrets that are sent; the last is the one that the grant is about."""
     yield CLIENT_ID
     if client_auth != "none":
         yield CLIENT_SECRET
@@ -313,7 +313,7 @@ def _is_scope(scope: object) -> bool:
 
 
 def _basic(client_id: str, client_secret: str) -> str:
-    # RFC 6749 §2.3.1: both are form-encoded first, so a colon in them moves no border.
+    # RFC 6749 §2.3.1: both are form-encoded first, so a colon in them does not move the border.
     return basic_value(quote_plus(client_id), quote_plus(client_secret), pointer=CLIENT_ID.pointer)
 
 

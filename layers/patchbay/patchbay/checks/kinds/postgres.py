@@ -10,17 +10,17 @@
 
 - `port` defaults to 5432.
 - `tls` is `verify-full` (the default: a certificate of a public authority for this host) or
-  `require` (any certificate). There is no way to go without, and none back to clear text. The
-  password is proved by SCRAM-SHA-256, with channel binding where the server offers it; asked for in
-  the clear or as MD5 it is given within `verify-full` only.
-- `statement` is one SELECT, WITH, VALUES, TABLE or SHOW; it runs in a READ ONLY transaction with a
-  time limit, its rows are not read. Without one, the step asks who it is.
+  `require` (any certificate). There is no mode without TLS, and no fallback. The password is proved
+  by SCRAM-SHA-256, with channel binding if the server offers it. A server that asks for it in the
+  clear or as MD5 gets it with `verify-full` only.
+- `statement` is one SELECT, WITH, VALUES, TABLE, or SHOW. It runs in a READ ONLY transaction with a
+  time limit; its rows are not read.
 - `options` may set `application_name` and `search_path`. A host that is a path or a list, and a
   database that is a connection string, are refused: libraries read files and dial elsewhere for
   such values.
 
 Passing proves access if the server asked for the password. The account is `user@database`, as the
-server has it.
+server reports it.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ OPTIONS: Final = frozenset({"application_name", "search_path"})
 MAX_STATEMENT: Final = 1000
 MAX_VALUE: Final = 256
 _READS: Final = re.compile(r"\s*(?:select|with|values|table|show)\b[^;\0]*;?\s*", re.IGNORECASE)
-# What libpq and the libraries on it take for a socket's folder, a list, or a connection string.
+# What libpq and its libraries take for the folder of a socket, a list, or a connection string.
 _NO_PLAIN_HOST: Final = re.compile(r"[/@,=\\]")
 _CONNECTION_STRING: Final = re.compile(r"=|://")
 _WHO: Final = "SELECT current_user, current_database()"
@@ -174,7 +174,7 @@ class _Session:
         }
 
     async def _log_in(self, kind: bytes, body: bytes) -> None:
-        """Until the server says that the user is in."""
+        """Runs until the server lets the user in. Raises CheckFailure."""
         method = protocol.authentication(kind, body)
         if method == protocol.IS_IN:
             return
@@ -297,7 +297,9 @@ class PostgresTemplate:
     def _server(self, values: Values) -> ServerAddress:
         for placeholder in placeholders_of(self.server.host.parts):
             if _NO_PLAIN_HOST.search(values.text(placeholder)):
-                raise _option(placeholder.pointer, "must be one host, no path, list or options")
+                raise _option(
+                    placeholder.pointer, "must be one host, not a path, a list, or options"
+                )
         return self.server.fill(values)
 
     def _database(self, values: Values) -> str:
@@ -321,7 +323,7 @@ def read(reader: StepReader) -> PostgresTemplate:
     if statement is not None and not _is_read(statement):
         reader.report(
             "/statement",
-            f"must be one SELECT, WITH, VALUES, TABLE or SHOW of at most {MAX_STATEMENT} "
+            f"must be one SELECT, WITH, VALUES, TABLE, or SHOW of at most {MAX_STATEMENT} "
             "characters",
         )
     options = _read_options(reader, step.get("options", {}))
@@ -355,7 +357,7 @@ def _read_options(reader: StepReader, options: object) -> tuple[tuple[str, Parts
 def _template(text: object, declared: Declarations) -> Parts:
     if not isinstance(text, str) or not text or len(text) > MAX_VALUE or not text.isprintable():
         raise TemplateError(f"must be a string of 1 to {MAX_VALUE} printable characters")
-    return without_secrets(split_template(text, declared), "can't have a secret")
+    return without_secrets(split_template(text, declared), "may not have a secret")
 
 
 def _secret(text: object, declared: Declarations) -> Placeholder:

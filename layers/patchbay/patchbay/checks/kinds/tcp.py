@@ -34,7 +34,7 @@ _BANNER: Final = re.compile(r"[ -~]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class TcpProbe:
-    """A dial, ready to be made."""
+    """A dial, ready to run."""
 
     server: ServerAddress
     banner: bytes
@@ -48,16 +48,18 @@ class TcpProbe:
                 greeted = await self._greeting(stream)
         except TimeoutError as error:
             raise CheckFailure(
-                "provider_timeout", "The server accepted the connection and said nothing."
+                "provider_timeout", "The server accepted the connection but sent nothing."
             ) from error
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise CheckFailure(
-                "connection_reset", "The server closed the connection before it had greeted."
+                "connection_reset", "The server closed the connection before its greeting."
             ) from error
         finally:
             stream.close()
         if greeted != self.banner:
-            raise CheckFailure("unexpected_response", "The server's greeting is not the expected.")
+            raise CheckFailure(
+                "unexpected_response", "The server's greeting is not the expected one."
+            )
         return Outcome(summary="The server accepts connections.")
 
     async def _greeting(self, stream: "Stream") -> bytes:

@@ -1,4 +1,4 @@
-"""The kind `tls`: a server's TLS is in order: version, chain, name and expiry.
+"""The kind `tls`: the version, chain, name, and expiry of a server's TLS are in order.
 
 ```json
 {"name": "certificate", "kind": "tls",
@@ -6,10 +6,10 @@
 ```
 
 - `port` (default 443) is a number, or one placeholder of an integer variable.
-- `minimumVersion` is `"1.2"` (the default) or `"1.3"`. Older ones are never agreed to.
+- `minimumVersion` is `"1.2"` (the default) or `"1.3"`. Older versions are never accepted.
 
 The certificate must be signed by a public authority, for this host, and not be expired; with fewer
-than 21 days left the step is a warning. Nothing is sent within TLS: passing never shows that a
+than 21 days left the step is a warning. Nothing is sent inside TLS: passing never shows that a
 credential works.
 """
 
@@ -34,7 +34,7 @@ VERSIONS: Final = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}
 
 @dataclass(frozen=True, slots=True)
 class TlsProbe:
-    """A handshake, ready to be made."""
+    """A handshake, ready to run."""
 
     server: ServerAddress
     minimum_version: str

@@ -1,7 +1,7 @@
 """PostgreSQL's protocol, version 3: the messages, and the proof of the password. No I/O.
 
-The server is taken for hostile: how much it may send is limited, the work that SCRAM lets it ask of
-us is limited, and of its errors only the SQLSTATE is read.
+The server is treated as hostile: how much it may send is limited, and so is the work that SCRAM
+lets it demand of us; only the SQLSTATE of its errors is read.
 """
 
 import hashlib
@@ -34,20 +34,20 @@ _PROTOCOL: Final = 196608
 _SQLSTATE: Final = re.compile(r"[0-9A-Z]{5}")
 _ITERATIONS: Final = re.compile(r"(?:^|,)i=([0-9]{1,9})(?:,|$)", re.ASCII)
 _SCRAM: Final = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
-# Notices, settings, the key to cancel with, notifications: said in between, of no interest here.
+# Notices, settings, the key for cancellation, notifications: they may come at any time.
 _ASIDE: Final = frozenset({b"N", b"S", b"K", b"v", b"A"})
 _KINDS: Final = _ASIDE | {b"R", b"Z", b"T", b"D", b"C", b"E", b"1", b"2", b"n", b"s", b"I"}
 
-# By SQLSTATE, or its class: what it means in words of ours.
+# By SQLSTATE or its class: the code, and the meaning in our words.
 _STATES: Final[Mapping[str, tuple[Code, str]]] = {
     "28": ("auth_invalid", "The server did not accept the user and password"),
     "3D000": ("config_invalid", "The server has no database of this name"),
-    "42501": ("permission_denied", "The user may not do this"),
-    "25006": ("unexpected_response", "The statement tries to write, which a check may not"),
-    "53300": ("provider_error", "The server has no connection free"),
+    "42501": ("permission_denied", "The user does not have the privilege for this"),
+    "25006": ("unexpected_response", "The statement tries to write, which a check must not do"),
+    "53300": ("provider_error", "The server has no free connection"),
     "53": ("provider_error", "The server is short of resources"),
     "57014": ("provider_timeout", "The server did not answer the statement in time"),
-    "57": ("provider_error", "The server is starting, stopping or not available"),
+    "57": ("provider_error", "The server is starting, stopping, or not available"),
     "58": ("provider_error", "The server has a fault"),
     "XX": ("provider_error", "The server has a fault"),
 }
@@ -76,7 +76,7 @@ class MessageHeads:
 
 
 def is_aside(kind: bytes) -> bool:
-    """Whether a message of this kind may come between others and says nothing to us."""
+    """Whether a message of this kind may come at any time and is ignored here."""
     return kind in _ASIDE
 
 
@@ -96,8 +96,8 @@ def commands(text: str) -> bytes:
 
 
 def statement(text: str) -> bytes:
-    """Runs one statement and asks for its first row, by the extended protocol: it takes no second
-    statement, whatever the text says."""
+    """Runs one statement and asks for its first row, by the extended protocol: it refuses a second
+    statement in the text."""
     return (
         message(b"P", b"\0" + _text(text) + struct.pack("!h", 0))
         + message(b"B", b"\0\0" + struct.pack("!hhh", 0, 0, 0))
@@ -139,7 +139,7 @@ class ScramExchange:
             self._client = _scram_client(mechanisms, user, password, tls)
 
     def first(self) -> bytes:
-        """The message that begins it."""
+        """The first message of the exchange."""
         with _scram_failures():
             first = self._client.get_client_first().encode()
             name = self._client.mechanism_name
@@ -152,7 +152,7 @@ class ScramExchange:
             iterations = _ITERATIONS.search(text)
             if iterations is None or int(iterations[1]) > MAX_ITERATIONS:
                 raise CheckFailure(
-                    "unexpected_response", "The server asks for more work than a check does."
+                    "unexpected_response", "The server asks for more work than a check allows."
                 )
             self._client.set_server_first(text)
             return message(b"p", self._client.get_client_final().encode())
@@ -186,7 +186,7 @@ def _scram_client(
             binding = ("tls-server-end-point", tls)
             return ScramClient(mechanisms, user, password, channel_binding=binding)
         except ScramException:
-            # A certificate whose signature has no hash of its own (Ed25519) can't be bound to.
+            # Channel binding is impossible if the certificate's signature has no hash (Ed25519).
             mechanisms = mechanisms[1:] or mechanisms
     return ScramClient(mechanisms, user, password)
 
@@ -214,7 +214,7 @@ def error_state(body: bytes) -> str:
 
 
 def meaning_of(state: str) -> tuple[Code, str]:
-    """The code of a SQLSTATE, and what it means in words of ours."""
+    """The code of a SQLSTATE, and its meaning in our words."""
     return _STATES.get(state) or _STATES.get(state[:2]) or _UNKNOWN_STATE
 
 
@@ -225,7 +225,7 @@ def not_postgres() -> CheckFailure:
 def unknown_authentication() -> CheckFailure:
     return CheckFailure(
         "unexpected_response",
-        "The server asks for a kind of authentication that checks don't speak.",
+        "The server asks for an authentication method that checks do not support.",
     )
 
 

@@ -1,0 +1,164 @@
+"""What health and alerts read of connections: parts of their items, without what tenants entered.
+
+These modules must not wait for the models of connections at a cold start, so nothing here imports
+them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from patchbay.connections.health_status import HealthStatus, RequiredAction
+from patchbay.connections.keys import (
+    BY_SPACE,
+    FAILING_INDEX,
+    connection_key,
+    connections_of_space_pk,
+    failing_of_space_pk,
+)
+from patchbay.connections.lifecycle import Lifecycle
+from patchbay.connections.wheel import MonitorInterval
+from patchbay.platform.clock import from_text
+from patchbay.platform.dynamodb import Item, Table
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStatus:
+    """Whether a connection is in service, and how it is doing. `checked_at` is its last test; it is
+    None for one that was never tested, and in the index of failing connections, which lacks it."""
+
+    ATTRIBUTES = ("id", "status", "health", "space_id")
+
+    id: str
+    lifecycle: Lifecycle
+    status: HealthStatus
+    checked_at: datetime | None
+
+    @classmethod
+    def of_item(cls, item: Item) -> Self:
+        health = item["health"]
+        return cls(
+            id=item["id"],
+            lifecycle=Lifecycle(item["status"]),
+            status=HealthStatus(health["status"]),
+            checked_at=_time(health.get("checked_at")),
+        )
+
+    @classmethod
+    def of_failing(cls, item: Item) -> Self:
+        """Of an item of the index of failing connections."""
+        connection_id, _, status = item[f"{FAILING_INDEX}_sk"].partition("#")
+        return cls(connection_id, Lifecycle(item["status"]), HealthStatus(status), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSummary:
+    """A connection in a list of how connections are doing.
+
+    `since` is when its status began. `interval` is None unless it is monitored. `last_success_at`
+    and `error_code` are of its tests.
+    """
+
+    ATTRIBUTES = (
+        *("id", "name", "status", "health", "required_action", "monitor"),
+        *("last_success_at", "created_at"),
+    )
+
+    id: str
+    name: str
+    lifecycle: Lifecycle
+    status: HealthStatus
+    since: datetime | None
+    checked_at: datetime | None
+    last_success_at: datetime | None
+    created_at: datetime
+    interval: MonitorInterval | None
+    required_action: RequiredAction
+    error_code: str | None
+
+    @classmethod
+    def of_item(cls, item: Item) -> Self:
+        health, monitor = item["health"], item["monitor"]
+        lifecycle = Lifecycle(item["status"])
+        monitored = monitor["enabled"] and lifecycle is Lifecycle.ACTIVE
+        return cls(
+            id=item["id"],
+            name=item["name"],
+            lifecycle=lifecycle,
+            status=HealthStatus(health["status"]),
+            since=_time(health["since"]),
+            checked_at=_time(health["checked_at"]),
+            last_success_at=_time(item.get("last_success_at")),
+            created_at=from_text(item["created_at"]),
+            interval=MonitorInterval(monitor["interval"]) if monitored else None,
+            required_action=RequiredAction(item["required_action"]),
+            error_code=health["error_code"],
+        )
+
+
+class ConnectionSummaries:
+    """Reads summaries of the connections of spaces from the integrations table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def block(
+        self, organization_id: str, space_id: str, after_id: str | None, limit: int
+    ) -> list[ConnectionSummary]:
+        """Up to `limit` connections of a space in the order of their ids, after `after_id`."""
+        pk = connections_of_space_pk(space_id)
+        start: Mapping[str, Any] | None = None
+        if after_id:
+            key = connection_key(organization_id, after_id)
+            start = {**key._asdict(), f"{BY_SPACE}_pk": pk, f"{BY_SPACE}_sk": after_id}
+        found: list[ConnectionSummary] = []
+        while len(found) < limit:
+            page = self._table.query(
+                pk,
+                index=BY_SPACE,
+                start=start,
+                limit=limit - len(found),
+                attributes=ConnectionSummary.ATTRIBUTES,
+            )
+            found += map(ConnectionSummary.of_item, page.items)
+            start = page.last_key
+            if start is None:
+                break
+        return found
+
+    def of_space(self, space_id: str) -> list[ConnectionStatus]:
+        """The status of all connections of a space, read from the index."""
+        items = self._table.query_all(
+            connections_of_space_pk(space_id),
+            index=BY_SPACE,
+            attributes=ConnectionStatus.ATTRIBUTES,
+        )
+        return [ConnectionStatus.of_item(item) for item in items]
+
+    def failing(self, space_id: str) -> list[ConnectionStatus]:
+        """The connections of a space whose health is failing, read from the sparse index. If there
+        are none, it costs half a read unit."""
+        items = self._table.query_all(failing_of_space_pk(space_id), index=FAILING_INDEX)
+        return [ConnectionStatus.of_failing(item) for item in items]
+
+    def by_id(
+        self, organization_id: str, space_id: str, connection_ids: Iterable[str]
+    ) -> dict[str, ConnectionStatus]:
+        """Leaves out the ids that do not exist or are in another space."""
+        keys = [connection_key(organization_id, connection_id) for connection_id in connection_ids]
+        items = self._table.get_all(keys).values()
+        return {i["id"]: ConnectionStatus.of_item(i) for i in items if i["space_id"] == space_id}
+
+    def one(
+        self, organization_id: str, space_id: str, connection_id: str
+    ) -> ConnectionStatus | None:
+        """None if it does not exist or is in another space."""
+        item = self._table.get(connection_key(organization_id, connection_id))
+        if item is None or item["space_id"] != space_id:
+            return None
+        return ConnectionStatus.of_item(item)
+
+
+def _time(text: str | None) -> datetime | None:
+    return from_text(text) if text else None
