@@ -14,6 +14,7 @@
   (`{"username": …, "password": …}`, both templates) takes its place.
 - `redirects` (0 to 5, default 0) is how many redirects are followed; a 3xx that `expect.status`
   does not name is otherwise no success.
+- `authorities`, `clientCertificate`, and `clientKey` say how https is secured (`tls_members`).
 - `account` is a JSON Pointer to whose account this is.
 
 What a 400, 401, or 403 means is read from its `WWW-Authenticate` and its JSON: an expired or
@@ -25,7 +26,7 @@ authentication) and only 2xx statuses are expected.
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -55,6 +56,7 @@ from patchbay.checks.templates import (
     pointer_of,
     split_template,
 )
+from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
 from patchbay.egress.failures import DialFailure, EgressBlocked
 from patchbay.egress.headers import name_problem, value_problem
 from patchbay.egress.redirects import MAX_REDIRECTS, REDIRECTS, after_redirect
@@ -231,6 +233,7 @@ class HttpTemplate:
     account: str | None
     scopes: tuple[str, ...]
     body: BodyTemplate | None = None
+    tls: TlsMembers = field(default_factory=TlsMembers)
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from self.url.placeholders()
@@ -246,7 +249,8 @@ class HttpTemplate:
     def destination(self, values: Values) -> str:
         scheme, host, port = self.url.origin(values)
         user = _user(self.basic[0], values) if self.basic else ""
-        return f"{scheme}://{user}@{host}:{port}"
+        trust = self.tls.trust(values)
+        return f"{scheme}://{user}@{host}:{port}" + (f" {trust}" if trust else "")
 
     def compile(self, values: Values) -> Compiled:
         target = parse_url(self.url.fill(values))
@@ -272,6 +276,7 @@ class HttpTemplate:
                     tuple(headers),
                     credentialed=bool(secrets),
                     body=body,
+                    tls=self.tls.fill(values),
                 ),
                 redirects=self.redirects,
                 expect=self.expect,
@@ -313,6 +318,7 @@ def read(reader: StepReader) -> HttpTemplate:
         reader.report("/request/redirects", f"must be an integer from 0 to {MAX_REDIRECTS}")
     account = _read_account(reader)
     expect = read_expectation(reader, "/expect", has_body=method != "HEAD")
+    tls = TlsMembers.read(reader)
     if reader.problems or url is None or expect is None:
         raise reader.refused()
     return HttpTemplate(
@@ -327,6 +333,7 @@ def read(reader: StepReader) -> HttpTemplate:
         account=account,
         scopes=reader.declared.scopes,
         body=body,
+        tls=tls,
     )
 
 
@@ -467,4 +474,4 @@ def _notice(response: "HttpResponse", *, is_page: bool) -> Notice | None:
     return None
 
 
-KIND: Final = Kind(read, keys=frozenset({"request", "expect", "account", "auth"}))
+KIND: Final = Kind(read, keys=frozenset({"request", "expect", "account", "auth"}) | TLS_KEYS)

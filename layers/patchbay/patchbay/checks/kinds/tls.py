@@ -22,8 +22,9 @@ from patchbay.checks.probe import Compiled, Kind, Outcome
 from patchbay.checks.server_address import ServerAddress, ServerTemplate
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import Placeholder, Values
+from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
 from patchbay.egress.timings import DialTimings
-from patchbay.egress.tls import VERIFIED
+from patchbay.egress.tls import TlsOptions
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -38,11 +39,12 @@ class TlsProbe:
 
     server: ServerAddress
     minimum_version: str
+    tls: TlsOptions
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         host, port = self.server.host, self.server.port
         vetted = await guard.vet(host, port, "tls", deadline=deadline, timings=timings)
-        stream = await guard.connect(vetted, tls=VERIFIED, deadline=deadline, timings=timings)
+        stream = await guard.connect(vetted, tls=self.tls, deadline=deadline, timings=timings)
         version = (stream.tls and stream.tls.version()) or ""
         stream.close()
         # Both sides take the highest version that both know, so a lower one is the server's best.
@@ -59,17 +61,18 @@ class TlsProbe:
 class TlsTemplate:
     server: ServerTemplate
     minimum_version: str
+    tls: TlsMembers
 
     def placeholders(self) -> Iterator[Placeholder]:
         return self.server.placeholders()
 
     def destination(self, values: Values) -> str:
         server = self.server.fill(values)
-        return f"tls://{server.host}:{server.port}"
+        return f"tls://{server.host}:{server.port} {self.tls.trust(values)}".rstrip()
 
     def compile(self, values: Values) -> Compiled:
         return Compiled(
-            probe=TlsProbe(self.server.fill(values), self.minimum_version),
+            probe=TlsProbe(self.server.fill(values), self.minimum_version, self.tls.fill(values)),
             proves_access=False,
             host_pointer=self.server.host.pointer,
         )
@@ -79,9 +82,10 @@ def read(reader: StepReader) -> TlsTemplate:
     """Raises ManifestProblems."""
     version = reader.choice("minimumVersion", tuple(VERSIONS), default="1.2")
     server = ServerTemplate.read(reader, default_port=DEFAULT_PORT)
-    if version is None or server is None:
+    tls = TlsMembers.read(reader)
+    if reader.problems or version is None or server is None:
         raise reader.refused()
-    return TlsTemplate(server, version)
+    return TlsTemplate(server, version, tls)
 
 
-KIND: Final = Kind(read, keys=frozenset({"host", "port", "minimumVersion"}))
+KIND: Final = Kind(read, keys=frozenset({"host", "port", "minimumVersion"}) | TLS_KEYS)
