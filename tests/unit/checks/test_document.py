@@ -19,7 +19,7 @@ SCHEMA = {
     "properties": {
         "host": {"format": "hostname"},
         "domain": {"format": "hostname"},
-        **{name: {} for name in ("port", "region", "database", "user", "token")},
+        **{name: {} for name in ("ca", "port", "region", "database", "user", "token")},
     }
 }
 AUTH = {"type": "oauth2", "tokenUrl": "https://auth.example.com/token", "scopes": []}
@@ -47,7 +47,7 @@ def test_every_kind_has_an_example_that_can_be_published(kind: str) -> None:
     manifest = {
         "checks": {"steps": [step | {"mandatory": True}]},
         "capabilities": ["metadata_sync"],
-        "secretsSchema": {"properties": {"password": {}}},
+        "secretsSchema": {"properties": {"password": {}, "certificate": {}, "key": {}}},
     }
     assert step["kind"] == kind
     assert Recipe(manifest, AUTH, SCHEMA).problems == ()
