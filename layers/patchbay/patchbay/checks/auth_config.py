@@ -20,6 +20,12 @@ PLACEHOLDER_NAME_PATTERN: Final = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 SecretName = Annotated[str, StringConstraints(pattern=PLACEHOLDER_NAME_PATTERN)]
 """A name that a placeholder can have: `{{secrets.<name>}}`."""
 
+AUTH_CONFIG_KEYS: Final = frozenset(
+    {
+        *("type", "scopes", "authHeaderName", "authValuePrefix", "callbackUrl"),
+        *("grantType", "tokenUrl", "authorizationUrl"),
+    }
+)
 GRANT_TYPES: Final = ("authorization_code", "client_credentials")
 _HTTPS: Final = re.compile(HTTPS_PATTERN.strip("^$"))
 
@@ -35,6 +41,8 @@ def auth_config_problems(auth_config: Mapping[str, Any]) -> Iterator[Problem]:
     `oauth2` needs a `tokenUrl`, and an `authorizationUrl` for the grant `authorization_code` (the
     default). How the credential is sent is judged by `credential_problems`.
     """
+    for name in auth_config.keys() - AUTH_CONFIG_KEYS:
+        yield Problem(f"/authConfig{pointer([name])}", "is not a known key")
     kind = auth_config.get("type")
     if not isinstance(kind, str) or kind not in SECRETS_OF_TYPE:
         yield Problem("/authConfig/type", f"must be one of {', '.join(SECRETS_OF_TYPE)}")

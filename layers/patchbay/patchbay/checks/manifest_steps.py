@@ -4,7 +4,7 @@ Defaults: a step is a gate; a gate is mandatory, a capability is not.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from patchbay.checks.credentials import Credential
@@ -25,20 +25,24 @@ MAX_NAME: Final = 64
 GATES: Final = ("config", "secrets", "egress", "dns", "tcp", "tls")
 
 _CHECKS_KEYS: Final = frozenset({"timeoutMs", "steps"})
-_STEP_KEYS: Final = frozenset({"name", "kind", "category", "mandatory", "capability", "timeoutMs"})
+_STEP_KEYS: Final = frozenset(
+    {"name", "kind", "category", "mandatory", "capability", "timeoutMs", "retry"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestStep:
     """A step of a manifest without problems, before any value is filled in.
 
-    `obtained` are the secrets it uses that mandatory gates before it obtain.
+    With `retry` a failure that a second try may mend is tried once more within the test. `obtained`
+    are the secrets it uses that mandatory gates before it obtain.
     """
 
     name: str
     category: StepCategory
     mandatory: bool
     timeout_ms: int
+    retry: bool
     capability: str | None
     template: StepTemplate
     obtained: frozenset[str]
@@ -93,7 +97,8 @@ def read_steps(
             continue
         kind = kind_of(str(step["kind"]))
         try:
-            template = kind.read(StepReader(step, pointer, declared, credential))
+            known = replace(declared, secrets=declared.secrets | provided)
+            template = kind.read(StepReader(step, pointer, known, credential))
         except ManifestProblems as more:
             problems += more.problems
             continue
@@ -101,7 +106,7 @@ def read_steps(
             taken.add(str(step["name"]))
             read.append(_manifest_step(step, template, provided))
             if read[-1].mandatory and read[-1].category == "gate":
-                provided |= kind.provides
+                provided |= kind.provides(template)
     return read, problems
 
 
@@ -114,6 +119,7 @@ def _manifest_step(
         category="capability" if step.get("category") == "capability" else "gate",
         mandatory=_is_mandatory(step),
         timeout_ms=_timeout(step),
+        retry=step.get("retry") is True,
         capability=capability if isinstance(capability, str) else None,
         template=template,
         obtained=provided
@@ -145,6 +151,8 @@ def _step_problems(
         yield Problem(f"{pointer}/category", "must be gate or capability")
     if not isinstance(step.get("mandatory", True), bool):
         yield Problem(f"{pointer}/mandatory", "must be true or false")
+    if not isinstance(step.get("retry", False), bool):
+        yield Problem(f"{pointer}/retry", "must be true or false")
     capability, known = step.get("capability"), manifest.get("capabilities")
     if capability is not None and not (isinstance(known, list) and capability in known):
         yield Problem(f"{pointer}/capability", "must be one of the manifest's capabilities")

@@ -30,6 +30,7 @@ class PlannedStep:
     timeout_ms: int
     compiled: Compiled = field(repr=False)
     recompile: Callable[[Mapping[str, str]], Compiled] | None = field(default=None, repr=False)
+    retry: bool = False
 
     @classmethod
     def of(cls, step: ManifestStep, values: Values) -> "PlannedStep":
@@ -47,6 +48,7 @@ class PlannedStep:
             # Any value shows whether the rest of the step can be compiled.
             compiled(dict.fromkeys(step.obtained, _NOT_YET)),
             compiled if step.obtained else None,
+            step.retry,
         )
 
 

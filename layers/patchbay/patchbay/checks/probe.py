@@ -95,9 +95,10 @@ class Kind:
     """How the steps of one kind are read.
 
     `read` raises ManifestProblems with everything that is wrong, whatever the values will be.
-    `keys` are the kind's own keys in a step; `provides` names the secrets that its steps obtain.
+    `keys` are the kind's own keys in a step; `provides` returns the names of the secrets that a
+    step obtains for those after it.
     """
 
     read: Callable[[StepReader], StepTemplate]
     keys: frozenset[str]
-    provides: frozenset[str] = frozenset()
+    provides: Callable[[StepTemplate], frozenset[str]] = lambda _: frozenset()

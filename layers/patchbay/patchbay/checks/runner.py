@@ -40,6 +40,10 @@ from patchbay.egress.timings import DialTimings
 from patchbay.platform.logging import trace_of
 
 MAX_ACCOUNT: Final = 200
+RETRY_SECONDS: Final = 0.5
+"""The pause before a step with `retry` is tried again."""
+RETRY_LEAST_SECONDS: Final = 1.5
+"""The time that must be left for a second try, its pause included."""
 # A probe ends at its deadline by itself; one that does not is canceled this much later.
 _GRACE_SECONDS: Final = 0.25
 _PHASES: Final[tuple[DialPhase, ...]] = ("egress", "dns", "tcp", "tls")
@@ -139,9 +143,15 @@ class _Test:
         outcome: Outcome | None = None
         try:
             compiled = self._completed(step)
-            outcome = await _run_probe(
-                compiled, guard, min(deadline, started + step.timeout_ms / 1000), timings
-            )
+            until = min(deadline, started + step.timeout_ms / 1000)
+            try:
+                outcome = await _run_probe(compiled, guard, until, timings)
+            except (CheckFailure, DialFailure) as first:
+                if not step.retry or not _may_pass(first, until - loop.time()):
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+                timings = DialTimings()
+                outcome = await _run_probe(compiled, guard, until, timings)
         except CheckFailure as error:
             failure = error
         except DialFailure as error:
@@ -338,6 +348,15 @@ async def _run_probe(
             return await compiled.probe.run(guard, deadline=deadline, timings=timings)
     except TimeoutError as error:
         raise CheckFailure("provider_timeout", "The step did not finish in time.") from error
+
+
+def _may_pass(failure: CheckFailure | DialFailure, seconds_left: float) -> bool:
+    """Whether a second try may pass where the first one failed, and there is time for it.
+
+    A limit of the provider's is not tried again: it asked for fewer calls.
+    """
+    info = describe(failure.code)
+    return info.retryable and info.category != "rate_limit" and seconds_left > RETRY_LEAST_SECONDS
 
 
 def _passed(summary: str, notice: Notice | None) -> _Passed:

@@ -4,7 +4,7 @@ A value is encoded for its place, and refused if it would change the structure a
 
 | place | what a value may be | encoded |
 |---|---|---|
-| label (within a host) | letters, digits, hyphens | as it is |
+| label (within a host) | letters, digits, hyphens, underscores | in lower case |
 | hostname (the whole host; a variable of `"format": "hostname"`) | what the URL parser accepts | as
 it is |
 | path | a non-empty part of one segment, in which nothing decodes to `.` or `..` between slashes |
@@ -38,7 +38,7 @@ _PLACEHOLDER: Final = re.compile(r"\{\{(variables|secrets)\.([A-Za-z_][A-Za-z0-9
 _URL: Final = re.compile(
     r"(?P<scheme>[a-z]+)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"
 )
-_LABEL_PART: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
+_LABEL_PART: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _SLASH: Final = re.compile(r"[/\\]")
 _DOT_SEGMENTS: Final = frozenset({".", ".."})
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -178,7 +178,9 @@ def encode(value: str, place: ValuePlace, pointer: str) -> str:
     """`value` as it may stand in `place`. Raises ValueRefused (with `pointer`) if it may not."""
     if place == "label":
         if not _LABEL_PART.fullmatch(value):
-            raise ValueRefused(pointer, "may have only letters, digits, and hyphens, at most 63")
+            raise ValueRefused(
+                pointer, "may have only letters, digits, hyphens, and underscores, at most 63"
+            )
         return value.lower()
     if place == "hostname":
         return _encode_hostname(value, pointer)

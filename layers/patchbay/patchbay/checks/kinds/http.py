@@ -15,6 +15,7 @@
 - `redirects` (0 to 5, default 0) is how many redirects are followed; a 3xx that `expect.status`
   does not name is otherwise no success.
 - `authorities`, `clientCertificate`, and `clientKey` say how https is secured (`tls_members`).
+- `obtain` takes secrets out of the answer, by JSON Pointer, for the steps after it.
 - `account` is a JSON Pointer to whose account this is.
 
 What a 400, 401, or 403 means is read from its `WWW-Authenticate` and its JSON: an expired or
@@ -25,11 +26,13 @@ authentication) and only 2xx statuses are expected.
 """
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from patchbay.checks.auth_config import PLACEHOLDER_NAME_PATTERN
 from patchbay.checks.codes import Code
 from patchbay.checks.credentials import Credential, basic_value
 from patchbay.checks.expectations import (
@@ -39,7 +42,7 @@ from patchbay.checks.expectations import (
 )
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.json_pointer import is_pointer, resolve
-from patchbay.checks.probe import Compiled, Kind, Notice, Outcome
+from patchbay.checks.probe import Compiled, Kind, Notice, Outcome, StepTemplate
 from patchbay.checks.refusals import refusal, refusal_within
 from patchbay.checks.request_bodies import BodyTemplate, read_body
 from patchbay.checks.step_reader import StepReader
@@ -73,6 +76,8 @@ if TYPE_CHECKING:
 REFUSAL_SECONDS: Final = 1.0
 """How long the words of a refusal are waited for: its status is known, and says most of it."""
 
+MAX_OBTAINED: Final = 8192
+MAX_SECRETS_OBTAINED: Final = 5
 _WEB_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _SAFE_METHODS: Final = _METHODS | {"POST", "OPTIONS"}
@@ -91,6 +96,8 @@ class HttpProbe:
     """Those that the integration asks for: the only ones that a failure may name."""
     host_pointer: str | None = None
     """The variable that the host is made of."""
+    obtain: tuple[tuple[str, str], ...] = ()
+    """Secrets for the steps after it, and the JSON Pointers to them in the answer."""
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         """Sends the request, follows redirects where it may, and judges the answer.
@@ -136,11 +143,12 @@ class HttpProbe:
         header = self.expect.header_mismatch(response.headers)
         if header:
             raise CheckFailure("unexpected_response", f'The header "{header}" is not as expected.')
-        account = None
-        if self.expect.needs_body or self.account is not None:
+        account, obtained = None, dict[str, str]()
+        if self.expect.needs_body or self.account is not None or self.obtain:
             body = await response.body(deadline=deadline)
             self._judge_text(body)
             account = self._account(response.status, body)
+            obtained = dict(self._obtained(body))
         has_credential = request.credentialed or not self.request.credentialed
         # Sites that don't know the caller send a browser to their page to log in.
         is_page = request is not self.request and response.content_type in _WEB_PAGES
@@ -149,7 +157,24 @@ class HttpProbe:
             account=account,
             proves=has_credential and not (is_page and not self.expect.needs_body),
             notice=_notice(response, is_page=is_page and has_credential),
+            obtained=obtained,
         )
+
+    def _obtained(self, body: "HttpBody") -> Iterator[tuple[str, str]]:
+        """The secrets that the answer issues. Raises CheckFailure if one is not there."""
+        if not self.obtain:
+            return
+        try:
+            document = body.json()
+        except (ValueError, RecursionError) as error:
+            raise CheckFailure("unexpected_response", "The answer is not JSON.") from error
+        for name, at in self.obtain:
+            value = resolve(document, at)
+            if not isinstance(value, str) or not 0 < len(value) <= MAX_OBTAINED:
+                raise CheckFailure(
+                    "unexpected_response", f'The answer has no secret at "{at}" to go on with.'
+                )
+            yield name, value
 
     def _judge_text(self, body: "HttpBody") -> None:
         """Raises CheckFailure if the text of the body is not as expected."""
@@ -234,6 +259,7 @@ class HttpTemplate:
     scopes: tuple[str, ...]
     body: BodyTemplate | None = None
     tls: TlsMembers = field(default_factory=TlsMembers)
+    obtain: tuple[tuple[str, str], ...] = ()
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from self.url.placeholders()
@@ -283,6 +309,7 @@ class HttpTemplate:
                 account=self.account,
                 scopes=self.scopes,
                 host_pointer=self.url.host.pointer,
+                obtain=self.obtain,
             ),
             proves_access=(bool(secrets) or not self.needs_credential)
             and self.expect.status <= DEFAULT_STATUS,
@@ -319,6 +346,7 @@ def read(reader: StepReader) -> HttpTemplate:
     account = _read_account(reader)
     expect = read_expectation(reader, "/expect", has_body=method != "HEAD")
     tls = TlsMembers.read(reader)
+    obtain = _read_obtain(reader)
     if reader.problems or url is None or expect is None:
         raise reader.refused()
     return HttpTemplate(
@@ -334,7 +362,21 @@ def read(reader: StepReader) -> HttpTemplate:
         scopes=reader.declared.scopes,
         body=body,
         tls=tls,
+        obtain=obtain,
     )
+
+
+def _read_obtain(reader: StepReader) -> tuple[tuple[str, str], ...]:
+    obtain = reader.step.get("obtain", {})
+    if not isinstance(obtain, dict) or len(obtain) > MAX_SECRETS_OBTAINED:
+        reader.report("/obtain", f"must be an object of at most {MAX_SECRETS_OBTAINED} secrets")
+        return ()
+    for name, at in obtain.items():
+        if not re.fullmatch(PLACEHOLDER_NAME_PATTERN.strip("^$"), name):
+            reader.report(f"/obtain{pointer([name])}", "is not a name of a secret")
+        elif not isinstance(at, str) or not is_pointer(at):
+            reader.report(f"/obtain{pointer([name])}", "must be a JSON Pointer")
+    return tuple((name, str(at)) for name, at in obtain.items())
 
 
 def _read_account(reader: StepReader) -> str | None:
@@ -405,8 +447,11 @@ def _read_basic(reader: StepReader, basic: object) -> tuple[Parts, Parts] | None
     if not isinstance(basic, dict) or basic.keys() != {"username", "password"}:
         reader.report("/request/basic", "must have a username and a password, nothing else")
         return None
+    username = _read_template(reader, "/request/basic/username", basic["username"])
+    if any(isinstance(part, str) and ":" in part for part in username):
+        reader.report("/request/basic/username", "can't have a colon: it ends the user name")
     return (
-        _read_template(reader, "/request/basic/username", basic["username"]),
+        username,
         _read_template(reader, "/request/basic/password", basic["password"]),
     )
 
@@ -474,4 +519,13 @@ def _notice(response: "HttpResponse", *, is_page: bool) -> Notice | None:
     return None
 
 
-KIND: Final = Kind(read, keys=frozenset({"request", "expect", "account", "auth"}) | TLS_KEYS)
+def _provides(template: StepTemplate) -> frozenset[str]:
+    obtain = template.obtain if isinstance(template, HttpTemplate) else ()
+    return frozenset(name for name, _ in obtain)
+
+
+KIND: Final = Kind(
+    read,
+    keys=frozenset({"request", "expect", "account", "auth", "obtain"}) | TLS_KEYS,
+    provides=_provides,
+)

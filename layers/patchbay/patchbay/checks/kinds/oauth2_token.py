@@ -335,5 +335,5 @@ def _answer(body: "HttpBody") -> dict[str, str]:
 KIND: Final = Kind(
     read,
     keys=frozenset({"grant", "tokenUrl", "clientAuth", "scopes", "audience"}),
-    provides=frozenset({"access_token"}),
+    provides=lambda _: frozenset({"access_token"}),
 )
