@@ -2,7 +2,7 @@
 
 1. `vet` judges the name, resolves it once, and judges every address; one bad address refuses them
    all.
-2. `connect` dials only vetted addresses and looks at the peer it got. It never resolves again, so
+2. `connect` dials only vetted addresses and checks the peer it got. It never resolves again, so
    a name that changes its answer in between (DNS rebinding) gains nothing.
 3. TLS is checked against the name. No proxy, netrc or key log of the environment is read, and no
    connection is used twice.
@@ -62,13 +62,13 @@ class Vetted:
 
 @dataclass(frozen=True, slots=True)
 class OpenConnection:
-    """An open connection of one test. Whoever got it closes it."""
+    """An open connection of one test. The caller closes it."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
     def close(self) -> None:
-        """Drops the connection at once: waiting for the other side would be in its hands."""
+        """Drops the connection now: how long a clean end takes is up to the other side."""
         self.writer.transport.abort()
 
 
@@ -89,9 +89,9 @@ class EgressGuard:
         self._nameservers = nameservers or Nameservers()
 
     def excluding(self, own_names: Iterable[str]) -> Self:
-        """This guard, which refuses these host names and what is below them too.
+        """This guard, but refusing these host names and their subdomains too.
 
-        For the names under which this installation is called, known only when it is.
+        For the names under which this installation is called, which a call reveals.
         """
         return type(self)(
             self._policy.excluding(own_names),
@@ -101,11 +101,11 @@ class EgressGuard:
         )
 
     async def records(self, name: str, kind: RecordType, *, deadline: float) -> DnsAnswer:
-        """What the public DNS holds under `name`, from the operator's name servers.
+        """The records of `name` in the public DNS, from the operator's name servers.
 
         No address in the answer may be dialed for it. Raises EgressBlocked for a name that is not
-        public, whatever an operator allows to dial: asking for it would tell it to strangers; and
-        DialFailure `dns_error` when no server answers.
+        public, whatever an operator allows to dial: asking for it would reveal it to strangers;
+        and DialFailure `dns_error` if no server answers.
         """
         host = parse_host(name)
         if literal_address(host) is not None:
@@ -160,8 +160,8 @@ class EgressGuard:
         """Dials until `deadline`, a time of the event loop.
 
         The addresses are tried in order, each with its share of the time that is left.
-        `tls_request` is sent first, in the clear, to servers that have to be asked for TLS; if they
-        answer anything but `S` nothing more is sent. Without `verify` any certificate will do.
+        `tls_request` is sent first, in the clear, to servers that must be asked for TLS; if they
+        answer anything but `S`, nothing more is sent. Without `verify` any certificate is accepted.
 
         Raises DialFailure of category network, or `provider_timeout` when TLS was not agreed in
         time.
@@ -236,7 +236,7 @@ def default_tls_context() -> ssl.SSLContext:
 
 @cache
 def unverified_tls_context() -> ssl.SSLContext:
-    """Encrypts towards whoever answers: only for protocols that prove the server in another way."""
+    """Encrypts without proof of the server: only for protocols that prove it in another way."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False
@@ -245,8 +245,8 @@ def unverified_tls_context() -> ssl.SSLContext:
 
 
 async def _ask_for_tls(sock: socket.socket, request: bytes) -> None:
-    """Asks on the bare socket and takes one byte: what a server, or whoever sits between, sends
-    after it in the clear is then read as TLS, and fails as such."""
+    """Asks on the bare socket and reads one byte: anything that a server or a man in the middle
+    sends after it in the clear is read as TLS, and fails as such."""
     loop = asyncio.get_running_loop()
     await loop.sock_sendall(sock, request)
     answer = await loop.sock_recv(sock, 1)
@@ -275,7 +275,7 @@ async def _dial(vetted: Vetted, deadline: float) -> socket.socket:
             return await _dial_address(address, vetted.port, now + share)
         except OSError as error:
             failures.append(_dial_failure(error))
-    # That a host has no route over one of the address families says little: the rest tells more.
+    # One address family may have no route here: another failure says more about the host.
     raise next((f for f in failures if f.code != "network_unreachable"), failures[0])
 
 
@@ -305,12 +305,12 @@ def _dial_failure(error: OSError) -> DialFailure:
         return DialFailure("connection_reset", "The host cut the connection.", phase="tcp")
     if error.errno in _UNREACHABLE:
         return DialFailure("network_unreachable", "The host can't be reached.", phase="tcp")
-    # Out of file descriptors and the like: a fault of ours, not of the host.
+    # Out of file descriptors or memory: our fault, not the host's.
     raise error
 
 
 def _tls_failure(error: BaseException) -> DialFailure | None:
-    """What a failed handshake means, or None when it was no handshake's failure."""
+    """The failure of a handshake, None if the error is not one of a handshake."""
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code == _EXPIRED:
             return DialFailure(
@@ -338,7 +338,7 @@ def _tls_failure(error: BaseException) -> DialFailure | None:
 
 
 def _choose(addresses: Iterable[Address]) -> tuple[Address, ...]:
-    """The first four, the families by turns: a machine may have no route over one of them."""
+    """The first four, alternating between the families: a machine may have no route over one."""
     families: dict[int, list[Address]] = {}
     for address in addresses:
         families.setdefault(address.version, []).append(address)

@@ -1,7 +1,7 @@
 """One HTTP/1.1 request and its answer, on a fresh connection of the guard.
 
-The other side is taken for hostile: what it may send is limited in bytes and in time, whatever it
-does. The deadline is absolute, so answering a byte at a time gains nothing.
+The other side is treated as hostile: what it may send is limited in bytes and in
+time. The deadline is absolute, so answering a byte at a time gains nothing.
 """
 
 import asyncio
@@ -187,7 +187,7 @@ def _decompress(body: bytes, headers: Mapping[str, str]) -> bytes:
         raise DialFailure(
             "unexpected_response", "The answer is compressed in a way that was not asked for."
         )
-    # 32 makes zlib tell gzip from zlib by the header.
+    # 32 makes zlib accept gzip and zlib, by the header.
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
         plain = inflater.decompress(body, MAX_BODY + 1)

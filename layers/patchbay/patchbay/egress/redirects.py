@@ -1,7 +1,7 @@
 """Where an HTTP request goes after a redirect, if it may.
 
 Every hop is parsed and vetted like the first. A hop to another origin carries nothing of the
-step's headers, so no credential crosses an origin; from https to http there is no hop at all.
+step's headers, so no credential crosses an origin. A hop from https to http is refused.
 """
 
 import re
@@ -35,7 +35,7 @@ def after_redirect(request: HttpRequest, status: int, location: str) -> HttpRequ
 
 
 def _resolve(base: HttpUrl, location: str) -> str:
-    """An absolute URL. Only forms that everyone resolves alike: absolute, `//host`, and `/path`."""
+    """An absolute URL, from forms that clients resolve alike: absolute, `//host`, `/path`."""
     if _ABSOLUTE.match(location):
         return location
     if location.startswith("//"):
