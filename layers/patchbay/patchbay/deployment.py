@@ -543,7 +543,7 @@ class MonitorDeployment(Deployment):
     """The same for the function that runs monitors: hundreds of connections at a time.
 
     What a page of them needs is read together, so both tables read ahead. Its tests may disable a
-    connection, and nobody calls it by a host name.
+    connection, and no caller knows its host name.
     """
 
     @cached_property
