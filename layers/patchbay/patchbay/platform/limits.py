@@ -3,8 +3,8 @@
     LIMIT#<organization>#<what>   META   minute, count, before, revision, one attribute a lease
 
 A caller who enters takes a **lease** and is counted in the current minute, in one conditional
-update of one item. A lease ends when it is returned, or by itself at its time: a function that is killed
-leaks nothing. Entering costs 1 RRU and 1 WRU, leaving 1 WRU, a refusal 1 RRU.
+update of one item. A lease ends when it is returned, or by itself at its time: a function that is
+killed leaks nothing. Entering costs 1 RRU and 1 WRU, leaving 1 WRU, a refusal 1 RRU.
 
 - Entering is written under the revision that was read: among any number of callers at once, no more
   get in than there is room for. A reply that is lost and repeated finds its own lease there.
