@@ -109,5 +109,5 @@ class ConnectionEditor:
             return self._endpoints.get(organization_id, role, endpoint_id)
         except NotFound:
             raise InvalidInput.at(
-                f"/{role.value}_id", f"is no {role.value} of this organization"
+                f"/{role.value}_id", f"is not a {role.value} of this organization"
             ) from None

@@ -152,7 +152,9 @@ class KeyRing:
         def attempt() -> None:
             number = self.current_number(organization_id)
             if through > number:
-                raise InvalidInput.at("/query/through", "is the number of no key yet")
+                raise InvalidInput.at(
+                    "/query/through", "must be at most the number of the current key"
+                )
             if through == number:
                 told = _told(organization_id, number + 1, Action.MADE_CURRENT)
                 self._advance(organization_id, number, told)

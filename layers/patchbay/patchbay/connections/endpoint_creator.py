@@ -47,7 +47,7 @@ class EndpointCreator:
         )
         manifest = Manifest.of(release.manifest)
         if role not in manifest.roles:
-            raise InvalidInput.at("/integration", f"can't be a {role.value}")
+            raise InvalidInput.at("/integration", f"does not support the role {role.value}")
         variables = normalized({**manifest.defaults, **new.variables}, release.variables_schema)
         secrets = revealed(new.secrets)
         if problems := value_problems(release, variables, secrets, (), new.secret_ref):

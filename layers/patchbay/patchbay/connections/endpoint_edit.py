@@ -103,7 +103,7 @@ def edited(
     secret_ref = patch.secret_ref if reference_entered else old.secret_ref
     problems = value_problems(release, merged, entered, kept, secret_ref)
     if old.role not in manifest.roles:
-        problems.insert(0, Problem("/version", "has not this role"))
+        problems.insert(0, Problem("/version", "does not support this role"))
     binding = old.binding if problems else recipe_of(release).binding(release.id, merged)
     endpoint = old.model_copy(
         update={
@@ -137,7 +137,7 @@ def upgrade_problems(invalid: Mapping[str, list[Problem]]) -> list[Problem]:
     return [
         Problem(
             "/version",
-            f"takes no longer the configurations of {connection_id}: "
+            f"no longer accepts the configurations of {connection_id}: "
             + "; ".join(f"{p.pointer} {p.message}" for p in problems),
         )
         for connection_id, problems in list(invalid.items())[:MAX_NAMED_CONNECTIONS]

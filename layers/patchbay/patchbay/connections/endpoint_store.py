@@ -77,7 +77,7 @@ class EndpointStore:
             if current := refused.failed.get(0):
                 return read_endpoint(current)
             if refused.failed.keys() & {1, 3}:
-                raise InvalidInput.at("/integration", "has just been deleted") from None
+                raise InvalidInput.at("/integration", "was just deleted") from None
             raise
         return endpoint
 

@@ -68,5 +68,5 @@ def changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def _exclusion_problems(secret_ref: str | None, names: Sequence[str]) -> list[Problem]:
     if secret_ref is None or not names:
         return []
-    message = 'excludes secrets; an edit can remove the stored ones by "secrets": null'
+    message = 'can\'t be combined with secrets; to remove stored ones, set "secrets" to null'
     return [Problem("/secret_ref", message)]

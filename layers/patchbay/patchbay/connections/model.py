@@ -23,12 +23,22 @@ from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import DestinationId, Slug, SourceId
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
-from patchbay.platform.validation import DisplayName, FieldError, NotNull, Told, WholeNumber, within
+from patchbay.platform.problem_messages import at_most
+from patchbay.platform.validation import (
+    DisplayName,
+    Documented,
+    FieldError,
+    NotNull,
+    WholeNumber,
+    within,
+)
 from patchbay.registry.naming import Category, IntegrationKey
 from patchbay.registry.versions import MAX_RANGE, RANGE_PATTERN
 
 MAX_VALUES_BYTES: Final = 32 * 1024
 MAX_VALUES_DEPTH: Final = 10
+MAX_SECRET: Final = 8192
+"""Characters of one secret."""
 
 Name = DisplayName
 
@@ -75,9 +85,9 @@ _MASKING: Final = str.maketrans("", "", "*•")
 def _is_no_mask(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not text.translate(_MASKING).strip():
-        raise ValueError("is empty or the mask of a secret, not a secret")
-    if len(text) > 8192:
-        raise ValueError("is longer than 8192 characters")
+        raise ValueError("must not be empty or masked")
+    if len(text) > MAX_SECRET:
+        raise ValueError(at_most(MAX_SECRET, "character"))
     return secret
 
 
@@ -87,13 +97,13 @@ Values = Annotated[dict[str, Any], within(MAX_VALUES_BYTES, MAX_VALUES_DEPTH)]
 SecretValue = Annotated[
     SecretStr,
     AfterValidator(_is_no_mask),
-    Told({"minLength": 1, "maxLength": 8192, "pattern": r"[^\s*•]"}),
+    Documented({"minLength": 1, "maxLength": MAX_SECRET, "pattern": r"[^\s*•]"}),
 ]
-_NO_OTHER_NAMES: Final = Told({"additionalProperties": False})
+_NO_OTHER_NAMES: Final = Documented({"additionalProperties": False})
 Secrets = Annotated[dict[SecretName, SecretValue], Field(max_length=20), _NO_OTHER_NAMES]
 
 SecretRef = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-_REFERENCE: Final = Told(
+_REFERENCE: Final = Documented(
     {
         "pattern": r"^aws://secretsmanager/[a-z]{2}(-[a-z]+)+-[0-9]{1,2}"
         r"/patchbay/org_[0-9A-Z]{26}(/[A-Za-z0-9_+=.@-]+)+$"
@@ -109,7 +119,9 @@ _REFERENCE_MEANING: Final = (
 
 
 Version = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_RANGE), Told({"pattern": RANGE_PATTERN})
+    str,
+    StringConstraints(min_length=1, max_length=MAX_RANGE),
+    Documented({"pattern": RANGE_PATTERN}),
 ]
 Environment = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 ExternalAccountId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -234,7 +246,7 @@ class EditQuery(Model):
     @classmethod
     def _either(cls, test: bool, info: ValidationInfo) -> bool:
         if test and info.data.get("dry_run"):
-            raise ValueError("excludes dry_run, which stores nothing")
+            raise ValueError("can't be combined with dry_run")
         return test
 
 

@@ -186,7 +186,7 @@ class ConnectionOperations:
         space = self._tenants.oldest_space(new.tenant_id)
         if space is None:
             self._tenants.organization(new.tenant_id)
-            raise InvalidInput.at("/tenantId", "has no space yet that a connection could be in")
+            raise InvalidInput.at("/tenantId", "has no space yet: create one first")
         return space
 
     def _new_connection(
@@ -249,13 +249,17 @@ class ConnectionOperations:
             return _Credentials({})
         stored = _STORED.fullmatch(reference)
         if stored is None:
-            raise InvalidInput.at("/secretRef", f"is {NO_SECRETS} or patchbay://<id of a source>")
+            raise InvalidInput.at(
+                "/secretRef", f"must be {NO_SECRETS} or patchbay://<id of a source>"
+            )
         try:
             other = self._endpoints.get(organization_id, Role.SOURCE, stored[1])
         except NotFound:
-            raise InvalidInput.at("/secretRef", "names no source of this organization") from None
+            raise InvalidInput.at(
+                "/secretRef", "does not name a source of this organization"
+            ) from None
         if not other.secrets_set:
-            raise InvalidInput.at("/secretRef", "names a source without stored secrets")
+            raise InvalidInput.at("/secretRef", "names a source that has no stored secrets")
         scope = SecretScope.of(other, other.binding)
         secrets = self._vault.open(scope, now, other.secrets_set)
         return _Credentials({"secrets": secrets}, other)

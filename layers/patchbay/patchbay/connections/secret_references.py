@@ -69,12 +69,14 @@ class SecretReference:
         """
         own = f"patchbay/{organization_id}/"
         if _named(text, own) is False:
-            raise ReferenceDenied(f"Secrets of this organization are under {own}.")
+            raise ReferenceDenied(f"must name a secret under {own}")
         match = _FORM.fullmatch(text)
         if match is None or len(match["name"]) > _MAX_NAME:
-            raise InvalidInput.at("/secret_ref", f"has not the form {_SCHEME}{region}/{own}<name>")
+            raise InvalidInput.at(
+                "/secret_ref", f"must have the form {_SCHEME}{region}/{own}<name>"
+            )
         if match["region"] != region:
-            raise InvalidInput.at("/secret_ref", f"is not in {region}, the deployment's region")
+            raise InvalidInput.at("/secret_ref", f"must be in {region}, the deployment's region")
         return cls(match["name"])
 
     @classmethod
@@ -100,12 +102,12 @@ def read_reference(reference: SecretReference, release: Release) -> dict[str, st
         )
     except Refused as refused:
         if refused.code in _MISSING:
-            message = "names a secret that is not there"
+            message = "names a secret that does not exist"
         else:
-            message = "names a secret that its policy or its KMS key does not let us read"
+            message = "names a secret that its policy or its KMS key does not let Patchbay read"
         raise ReferenceUnusable("secret_not_found", message) from None
     if "SecretString" not in answer:
-        raise ReferenceUnusable("config_invalid", "names a secret that is no text")
+        raise ReferenceUnusable("config_invalid", "names a secret that is not text")
     return _secrets(answer["SecretString"], release)
 
 
@@ -129,10 +131,10 @@ def _secrets(text: str, release: Release) -> dict[str, str]:
     except (InvalidJson, UnicodeEncodeError):
         document = None
     if not isinstance(document, dict):
-        raise _invalid("is no JSON object of names and texts")
+        raise _invalid("is not a JSON object of names and strings")
     if not document.keys() <= set(known):
         told = ", ".join(known) or "none"
-        raise _invalid(f"has other names than the secrets of this integration (it has: {told})")
+        raise _invalid(f"has names that are not secrets of this integration (it has: {told})")
     try:
         read = _READ.validate_json(compact(document), strict=True)
     except ValidationError as error:
@@ -141,7 +143,7 @@ def _secrets(text: str, release: Release) -> dict[str, str]:
     secrets = {name: value.get_secret_value() for name, value in read.items()}
     if problems := schema_problems(secrets, release, ""):
         told = "; ".join(f"{p.pointer} {p.message}" for p in problems)
-        raise _invalid(f"has values that the integration refuses: {told}")
+        raise _invalid(f"has values that the integration does not accept: {told}")
     return secrets
 
 

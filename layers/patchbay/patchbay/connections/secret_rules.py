@@ -22,7 +22,7 @@ def secret_problems(
     known = recipe_of(release).secret_names
     told = ", ".join(known) or "none"
     return [
-        Problem(f"/secrets/{name}", f"is no secret of this integration (it has: {told})")
+        Problem(f"/secrets/{name}", f"is not a secret of this integration (it has: {told})")
         for name in names
         if name not in known
     ] + schema_problems(entered, release, "/secrets")

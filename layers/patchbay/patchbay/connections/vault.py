@@ -81,7 +81,7 @@ class Vault:
         """
         text = compact(dict(secrets))
         if len(text) > _MAX_BYTES:
-            raise InvalidInput.at("/secrets", f"come to more than {_MAX_BYTES} bytes as JSON")
+            raise InvalidInput.at("/secrets", f"must have at most {_MAX_BYTES} bytes as JSON")
         return self._sealed(scope, text, now) | {"updated_at": to_text(now)}
 
     def open(self, scope: SecretScope, now: datetime, names: Iterable[str] = ()) -> dict[str, str]:
@@ -163,7 +163,7 @@ class Vault:
     ) -> DeletedDataKeys:
         """Deletes data keys with what is sealed under them. Raises `InvalidInput`, `NotFound`."""
         if query.confirm != organization_id:
-            raise InvalidInput.at("/query/confirm", "is not the id of the organization")
+            raise InvalidInput.at("/query/confirm", "must be the id of the organization")
         return self.keys.delete_all(organization_id, query.through, now)
 
     def delete_key(self, organization_id: str, text: str) -> None:

@@ -195,7 +195,7 @@ class AuditTrail:
     def events(self, organization_id: str, query: AuditQuery, now: datetime) -> Listing[AuditEvent]:
         """One page. Raises `InvalidInput` for an `until` that is not after `since`."""
         if query.since and query.until and query.until <= query.since:
-            raise InvalidInput.at("/query/until", "is not after since")
+            raise InvalidInput.at("/query/until", "must be after since")
         wanted = {
             name: getattr(query, name)
             for name in ("entity", "entity_id", "subject")

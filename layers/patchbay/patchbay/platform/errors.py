@@ -123,7 +123,7 @@ class ReferenceDenied(PatchbayError):
 
     def __init__(self, message: str) -> None:
         super().__init__(
-            message="The reference is to a secret that is not this organization's.",
+            message="The reference names a secret outside this organization.",
             code="PERMISSION_DENIED",
             details={"errors": [{"pointer": "/secret_ref", "message": message}]},
         )
@@ -146,7 +146,7 @@ class MethodNotAllowed(PatchbayError):
     def __init__(self, allowed: Sequence[str]) -> None:
         self.allowed = tuple(allowed)
         super().__init__(
-            message="This path does not take that method.",
+            message="This path does not support that method.",
             code="METHOD_NOT_ALLOWED",
             details={"allowed": list(allowed)},
         )
@@ -200,7 +200,7 @@ class SecretReentryRequired(PatchbayError):
     """
 
     status = 422
-    sentence: ClassVar[str] = "This changes where the stored secrets go: enter them again."
+    sentence: ClassVar[str] = "This changes where the stored secrets are sent: enter them again."
 
     def __init__(self, pointers: Sequence[str], changed: Sequence[str]) -> None:
         super().__init__(
@@ -208,8 +208,7 @@ class SecretReentryRequired(PatchbayError):
             code="SECRET_REENTRY_REQUIRED",
             details={
                 "errors": [
-                    {"pointer": pointer, "message": "has to be entered again"}
-                    for pointer in pointers
+                    {"pointer": pointer, "message": "must be entered again"} for pointer in pointers
                 ],
                 "changed": list(changed),
             },

@@ -410,7 +410,7 @@ def _query(event: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
         names = [name for name, _ in pairs]
         twice = sorted({name for name in names if names.count(name) > 1})
         raise InvalidInput(
-            [Problem(pointer(["query", name]), "is given more than once") for name in twice]
+            [Problem(pointer(["query", name]), "must not be repeated") for name in twice]
         )
     try:
         return model.model_validate(values)

@@ -90,7 +90,7 @@ class Idempotency:
         """
         if _FORM.fullmatch(request.key) is None:
             raise InvalidInput.at(
-                "/headers/Idempotency-Key", "is 1 to 255 visible ASCII characters"
+                "/headers/Idempotency-Key", "must be 1 to 255 visible ASCII characters"
             )
         record = self._begun(request, now)
         if "sealed" in record:

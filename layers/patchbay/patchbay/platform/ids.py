@@ -83,7 +83,7 @@ def time_of(text: str) -> datetime:
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError:
-        raise ValueError("the id names no moment") from None
+        raise ValueError("the id is not a valid timestamp") from None
 
 
 def pattern(prefix: str) -> str:

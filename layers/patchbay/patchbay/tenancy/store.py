@@ -239,7 +239,7 @@ class TenancyStore:
         except NotFound:
             space = None
         if space is None or space.organization_id != organization_id:
-            raise InvalidInput.at(pointer, "is no space of this organization")
+            raise InvalidInput.at(pointer, "is not a space of this organization")
         return space
 
     def space_for(self, caller: Principal, permission: Permission, slug: str) -> Space:
@@ -354,7 +354,7 @@ class TenancyStore:
         """
         self.organization(organization_id)
         if new.expires_at is not None and new.expires_at <= stamp.now:
-            raise InvalidInput.at("/expires_at", "is in the past")
+            raise InvalidInput.at("/expires_at", "must be in the future")
         minted = mint()
         key = ApiKey(
             id=stamp.id("key"),
