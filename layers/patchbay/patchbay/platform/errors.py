@@ -16,12 +16,13 @@
     ├── NotPublishable          422  NOT_PUBLISHABLE
     ├── SecretReentryRequired   422  SECRET_REENTRY_REQUIRED
     │   └── SecretsLost         422  SECRET_REENTRY_REQUIRED
+    ├── EditFailedTest          422  TEST_FAILED
     ├── RateLimited             429  RATE_LIMITED
     ├── InternalError           500  INTERNAL_ERROR
     └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
 
-An error's message is written for the caller: it never holds a secret, a request body or the text of
-another system.
+An error's message is written for the caller: it never contains a secret, a request body, or the
+text of another system.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +44,7 @@ class Problem:
 
 @dataclass(eq=False)
 class PatchbayError(Exception):
-    """Something a caller is told about: a stable `code`, a sentence, and details."""
+    """What a caller is sent: a stable `code`, a sentence, and details."""
 
     status: ClassVar[int] = 500
 
@@ -57,7 +58,7 @@ class PatchbayError(Exception):
 
 
 class InvalidInput(PatchbayError):
-    """The request is wrong; `problems` say where, each with a JSON Pointer."""
+    """The request is invalid; each of the `problems` has a JSON Pointer."""
 
     status = 400
     default_code: ClassVar[str] = "VALIDATION_ERROR"
@@ -117,7 +118,8 @@ class PermissionDenied(PatchbayError):
 
 
 class ReferenceDenied(PatchbayError):
-    """The reference is to a secret of others. It is told neither whose nor whether it exists."""
+    """The reference names a secret outside the organization. The message does not say whose, nor
+    whether it exists."""
 
     status = 403
 
@@ -130,7 +132,7 @@ class ReferenceDenied(PatchbayError):
 
 
 class NotFound(PatchbayError):
-    """There is no such thing, or it is another tenant's: the caller can't tell which."""
+    """The thing does not exist, or is another tenant's: the caller can't tell which."""
 
     status = 404
 
@@ -194,9 +196,10 @@ class NotPublishable(PatchbayError):
 
 
 class SecretReentryRequired(PatchbayError):
-    """The edit would send stored secrets elsewhere: they have to be entered again.
+    """The edit would send stored secrets elsewhere: they must be entered again.
 
-    `pointers` are those of the secrets, or that of the reference to them.
+    `pointers` lead to the secrets, or to the reference to them; `changed` are the parts of the
+    binding that differ.
     """
 
     status = 422
@@ -216,9 +219,9 @@ class SecretReentryRequired(PatchbayError):
 
 
 class SecretsLost(SecretReentryRequired):
-    """Stored secrets are needed whose data key was deleted: nobody can open them again.
+    """The data key of stored secrets was deleted, so they can't be opened.
 
-    `names` are those of them that have to be entered again.
+    `names` are the secrets that must be entered again.
     """
 
     sentence = (
@@ -232,7 +235,7 @@ class SecretsLost(SecretReentryRequired):
 
 
 class EditFailedTest(PatchbayError):
-    """The edit was tested before it was stored, and failed: nothing has changed.
+    """The edit was tested before it was stored, and the test failed: nothing was changed.
 
     `details.test` is the report.
     """
@@ -248,7 +251,7 @@ class EditFailedTest(PatchbayError):
 
 
 class RateLimited(PatchbayError):
-    """A limit of this installation, not of a provider; nothing was done."""
+    """A limit of this deployment, not of a provider; nothing was done."""
 
     status = 429
 
@@ -259,7 +262,7 @@ class RateLimited(PatchbayError):
 
 
 class InternalError(PatchbayError):
-    """A fault of ours. What happened is in the logs under the trace id, not in the answer."""
+    """Our fault. The logs have the cause under the trace id; the response does not."""
 
     status = 500
 
@@ -268,7 +271,7 @@ class InternalError(PatchbayError):
 
 
 class TemporarilyUnavailable(PatchbayError):
-    """A part that we depend on did not answer in time; the same request may be repeated."""
+    """A service that we depend on did not respond in time; the request may be repeated."""
 
     status = 503
 
