@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from patchbay.registry.authoring import IntegrationAuthoring
     from patchbay.registry.store import RegistryStore
     from patchbay.tenancy.access import Permission, Principal
+    from patchbay.tenancy.api_key_store import ApiKeyStore
     from patchbay.tenancy.authentication import Authenticator
     from patchbay.tenancy.model import Space
     from patchbay.tenancy.store import TenancyStore
@@ -156,12 +157,18 @@ class Deployment:
         return TenancyStore(self.integrations)
 
     @cached_property
+    def api_keys(self) -> ApiKeyStore:
+        from patchbay.tenancy.api_key_store import ApiKeyStore
+
+        return ApiKeyStore(self.integrations, self.tenants)
+
+    @cached_property
     def authenticator(self) -> Authenticator:
         from patchbay.tenancy.authentication import Authenticator, token_reader
         from patchbay.tenancy.request_rates import RequestRates
 
         rates = RequestRates(self.settings.requests_per_minute)
-        return Authenticator(self.tenants, token_reader(self.settings), rates)
+        return Authenticator(self.tenants, self.api_keys, token_reader(self.settings), rates)
 
     # ---------------------------------------------------------------- egress
 

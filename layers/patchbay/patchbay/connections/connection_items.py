@@ -25,8 +25,8 @@ from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import Delete, Item, Update, Write, equals
 from patchbay.platform.strict_json import compact
+from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import use_of_space
 
 FAILING_ATTRIBUTES: Final = (f"{FAILING_INDEX}_pk", f"{FAILING_INDEX}_sk")
 """Those that put a connection into the index `failing`."""

@@ -13,8 +13,8 @@ from patchbay.connections.model import Connection, ConnectionQuery, Endpoint
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.lists import FILTERED_READ, Listing, Lists, position_of
+from patchbay.tenancy.keys import organization_pk
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import organization_pk
 
 _JOINED_READ: Final = 100
 """Items that a filtered page reads where each leads to another one: a BatchGetItem."""

@@ -17,8 +17,8 @@ from patchbay.platform.dynamodb import ABSENT, Item, Put, Table, TransactionRefu
 from patchbay.platform.errors import NotFound
 from patchbay.platform.ids import is_id
 from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import use_of_space
 
 
 class ConnectionStore:

@@ -48,7 +48,7 @@ from patchbay.platform.errors import (
 from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
 from patchbay.platform.revisions import serially
-from patchbay.tenancy.store import organization_key, organization_pk
+from patchbay.tenancy.keys import organization_key, organization_pk
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient

@@ -34,7 +34,7 @@ from patchbay.platform.ids import is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.registry.keys import still_installable, use_of_release
-from patchbay.tenancy.store import organization_key, organization_pk
+from patchbay.tenancy.keys import organization_key, organization_pk
 
 _MAX_NAMED_USERS: Final = 20
 

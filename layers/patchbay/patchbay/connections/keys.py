@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Final
 
 from patchbay.platform.dynamodb import Check, Condition, Item, Key, equals, without
-from patchbay.tenancy.store import organization_pk
+from patchbay.tenancy.keys import organization_pk
 
 BY_SPACE: Final = "by_owner"
 """The index that has the connections of a space."""

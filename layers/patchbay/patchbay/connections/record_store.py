@@ -24,8 +24,8 @@ from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table
 from patchbay.platform.lists import FILTERED_READ, Listing, ListQuery, Lists, position_of
 from patchbay.platform.revisions import serially
+from patchbay.tenancy.keys import organization_pk, use_of_space
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import organization_pk, use_of_space
 
 _MAX_READS: Final = 10
 

@@ -28,7 +28,7 @@ from patchbay.platform.logging import logger
 from patchbay.platform.revisions import serially
 from patchbay.platform.strict_json import canonical, compact, loads
 from patchbay.registry.model import Release
-from patchbay.tenancy.store import organization_pk
+from patchbay.tenancy.keys import organization_pk
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient

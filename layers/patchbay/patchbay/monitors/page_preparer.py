@@ -31,7 +31,7 @@ from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import log_exception
 from patchbay.registry.keys import release_key
-from patchbay.tenancy.store import organization_key, space_key
+from patchbay.tenancy.keys import organization_key, space_key
 
 _WRITERS: Final = 20
 

@@ -13,9 +13,10 @@ from patchbay.tenancy.access import (
     context_of_nobody,
     context_of_outage,
 )
+from patchbay.tenancy.api_key_store import ApiKeyStore, Holder
 from patchbay.tenancy.api_keys import bearer_token
 from patchbay.tenancy.request_rates import RequestRates
-from patchbay.tenancy.store import Holder, TenancyStore
+from patchbay.tenancy.store import TenancyStore
 
 if TYPE_CHECKING:
     from patchbay.tenancy.authentication_jwt import TokenReader
@@ -31,12 +32,14 @@ class Authenticator:
 
     def __init__(
         self,
-        store: TenancyStore,
+        tenants: TenancyStore,
+        keys: ApiKeyStore,
         tokens: "TokenReader | None" = None,
         rates: RequestRates | None = None,
     ) -> None:
         """Without a reader of tokens, API keys alone are recognised."""
-        self._store = store
+        self._tenants = tenants
+        self._keys = keys
         self._tokens = tokens
         self._rates = rates or RequestRates(0)
         self._remembered: dict[bytes, tuple[datetime, dict[str, str]]] = {}
@@ -74,12 +77,12 @@ class Authenticator:
     def _holder(self, token: str, now: datetime) -> Holder | None:
         # An API key has no dot, a JSON Web Token has two.
         if self._tokens is None or "." not in token:
-            return self._store.holder_of_key(token, now)
+            return self._keys.holder(token, now)
         holder = self._tokens.holder(token, now)
         if holder is None:
             return None
         try:
-            self._store.organization(holder.principal.organization_id)
+            self._tenants.organization(holder.principal.organization_id)
         except NotFound:
             return None
         return holder

@@ -24,8 +24,8 @@ from patchbay.platform.errors import InvalidJson
 from patchbay.platform.ids import is_id
 from patchbay.platform.strict_json import loads
 from patchbay.tenancy.access import Permission, Principal
+from patchbay.tenancy.api_key_store import Holder
 from patchbay.tenancy.authentication_jwks import KeyName, KeySet
-from patchbay.tenancy.store import Holder
 
 MAX_BYTES: Final = 8 * 1024
 """API Gateway takes 10 KiB of headers in all."""

@@ -22,6 +22,7 @@ from patchbay.platform.errors import PatchbayError
 from patchbay.platform.ids import Stamp
 from patchbay.platform.strict_json import compact
 from patchbay.tenancy.access import Permission
+from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace, Space
 from patchbay.tenancy.store import TenancyStore
 
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        store, stamp = TenancyStore(Table(options.table)), Stamp.fresh(utc_now())
+        table, stamp = Table(options.table), Stamp.fresh(utc_now())
+        store = TenancyStore(table)
         if options.command == "issue-key":
             space = store.space(options.space_slug)
         else:
@@ -45,7 +47,7 @@ def _run(options: argparse.Namespace) -> int:
                 NewSpace(slug=options.space_slug, name=options.space_name),
                 stamp,
             )
-        print(compact(_with_key(store, space, stamp)).decode())
+        print(compact(_with_key(ApiKeyStore(table, store), space, stamp)).decode())
     except ValidationError as error:
         found = error.errors(include_url=False)[0]
         print(f"{'.'.join(map(str, found['loc']))}: {found['msg']}", file=sys.stderr)
@@ -64,9 +66,9 @@ def _new_space(
     return store.create_space(owner.id, space, stamp)
 
 
-def _with_key(store: TenancyStore, space: Space, stamp: Stamp) -> dict[str, str]:
+def _with_key(keys: ApiKeyStore, space: Space, stamp: Stamp) -> dict[str, str]:
     new = NewApiKey(name="operator", permissions=list(Permission))
-    key = store.issue_key(space.organization_id, new, OPERATOR, stamp)
+    key = keys.issue(space.organization_id, new, OPERATOR, stamp)
     return {
         "organization_id": space.organization_id,
         "space_id": space.id,
