@@ -9,9 +9,10 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.ids import Stamp
-from patchbay.tenancy.access import Permission, principal_of
+from patchbay.tenancy.access import Permission
 from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.authentication import Authenticator
+from patchbay.tenancy.authorizer_context import principal_of
 from patchbay.tenancy.model import NewApiKey
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.api import sample_event

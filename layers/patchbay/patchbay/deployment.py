@@ -141,8 +141,8 @@ class Deployment:
     def admit(
         self, context: Mapping[str, Any], permission: str, organization_id: str | None
     ) -> Principal:
-        """Who calls, by the authorizer's context; see `tenancy.access.admit`."""
-        from patchbay.tenancy.access import admit
+        """Who calls, by the authorizer's context; see `authorizer_context.admit`."""
+        from patchbay.tenancy.authorizer_context import admit
 
         return admit(context, permission, organization_id)
 

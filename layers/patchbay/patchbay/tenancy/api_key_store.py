@@ -37,7 +37,7 @@ from patchbay.tenancy.store import TenancyStore
 
 
 class Holder(NamedTuple):
-    """Who holds a key, and when it expires."""
+    """Who holds a key or a token, and when it expires."""
 
     principal: Principal
     until: datetime | None
@@ -54,10 +54,10 @@ class ApiKeyStore:
     def issue_for(
         self, caller: Principal, organization_id: str, new: NewApiKey, stamp: Stamp
     ) -> IssuedApiKey:
-        """A new key of a caller, which may do no more and live no longer than the caller's own.
+        """A new key for a caller, with no permission that the caller lacks.
 
-        A token has no say in the time: it is its holder who may do this, and who gets the next one.
-        Raises as `issue`, and `PermissionDenied`.
+        A key can't issue one that expires later than itself. A token can: its holder gets the next
+        token anyway. Raises as `issue`, and `PermissionDenied`.
         """
         caller.require_all(new.permissions)
         if not is_id("key", caller.subject):
@@ -69,7 +69,7 @@ class ApiKeyStore:
         if own.expires_at and (new.expires_at is None or new.expires_at > own.expires_at):
             until = to_text(own.expires_at)
             raise InvalidInput.at(
-                "/expires_at", f"may not be later than the end of your own key, {until}"
+                "/expires_at", f"must not be later than the expiry of your own key, {until}"
             )
         return self.issue(organization_id, new, own.id, stamp, own)
 
@@ -83,8 +83,8 @@ class ApiKeyStore:
     ) -> IssuedApiKey:
         """A new key with its secret. Raises `NotFound`; `InvalidInput` for a past expiry.
 
-        An authorizer may remember a key for a while after it was revoked; with `issuer` the new one
-        is made only if that key still is there: raises `Unauthenticated`.
+        An authorizer may accept a key for a while after it was revoked. With `issuer`, the new key
+        is created only if that key still exists; otherwise raises `Unauthenticated`.
         """
         self._tenants.organization(organization_id)
         if new.expires_at is not None and new.expires_at <= stamp.now:
@@ -112,9 +112,9 @@ class ApiKeyStore:
                 "valid_until": to_text(key.expires_at),
                 "expires_at": epoch_seconds(key.expires_at),
             }
-        # The listed item calls its expiry `valid_until`: `expires_at` is what DynamoDB deletes by.
+        # The listed item calls its expiry `valid_until`, because DynamoDB deletes by `expires_at`.
         listed = key.model_dump(mode="json", exclude={"expires_at"})
-        standing_issuer = (
+        issuer_exists = (
             [Check(listed_key_key(issuer.organization_id, issuer.id), PRESENT)] if issuer else []
         )
         try:
@@ -129,18 +129,18 @@ class ApiKeyStore:
                         },
                         ABSENT,
                     ),
-                    *standing_issuer,
+                    *issuer_exists,
                     recorded(organization_id, Entity.API_KEY, key.id, Action.CREATED, after=key),
                 ]
             )
         except TransactionRefused as refused:
             if issuer and 2 in refused.failed:
                 raise Unauthenticated from None
-            standing = refused.failed.get(1)
-            if standing is None:
+            current = refused.failed.get(1)
+            if current is None:
                 raise TemporarilyUnavailable from None  # 36^8 prefixes: the next one is free
-            if standing["prefix"] != minted.prefix:
-                # The first attempt of this request ended before it could tell its secret.
+            if current["prefix"] != minted.prefix:
+                # The first attempt of this request ended before it could return the secret.
                 self.revoke(self.get(organization_id, key.id))
                 return self.issue(organization_id, new, created_by, stamp, issuer)
         return IssuedApiKey(**key.model_dump(), key=minted.text)
@@ -169,7 +169,7 @@ class ApiKeyStore:
     def revoke_for(
         self, caller: Principal, organization_id: str, key_id: str, if_match: IfMatch
     ) -> None:
-        """A caller may revoke a key that has no permission that the caller lacks.
+        """Revokes a key, unless it has a permission that the caller lacks.
 
         Raises as `revoke`, `PreconditionFailed`, and `PermissionDenied`.
         """
@@ -179,7 +179,7 @@ class ApiKeyStore:
         self.revoke(key)
 
     def revoke(self, key: ApiKey) -> None:
-        """Raises `NotFound`. An authorizer may still remember the key for up to 60 seconds."""
+        """Raises `NotFound`. An authorizer may still accept the key for up to 60 seconds."""
         try:
             self._table.transact(
                 [
@@ -194,7 +194,7 @@ class ApiKeyStore:
             raise NotFound("API key") from None
 
     def holder(self, text: str, now: datetime) -> Holder | None:
-        """Who holds this key, and until when; None if there is no such key, or it has expired."""
+        """Who holds this key, and until when; None if the key does not exist or has expired."""
         prefix = prefix_of(text)
         item = self._table.get(lookup_key(prefix)) if prefix else None
         if item is None or not matches(text, item["digest"]):

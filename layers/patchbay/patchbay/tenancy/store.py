@@ -80,7 +80,7 @@ class TenancyStore:
             Action.CREATED,
             after=organization,
         )
-        # This id can only be there already by the request that this one repeats.
+        # This id can only exist already if this request repeats another.
         with suppress(TransactionRefused):
             self._table.transact([Put(item, ABSENT), made])
         return organization
@@ -100,21 +100,21 @@ class TenancyStore:
         def attempt() -> Organization:
             old = self.organization(organization_id)
             require_match(if_match, old.revision)
-            said = changes(patch)
+            given = changes(patch)
             revision = old.revision + 1
-            standing = equals("revision", old.revision)
+            unchanged = equals("revision", old.revision)
             if old.revision == FIRST_REVISION:
-                standing |= without("revision")  # of before organizations could be changed
+                unchanged |= without("revision")  # from before organizations could be changed
             change = Update(
                 organization_key(organization_id),
-                values={**said, "revision": revision},
-                condition=PRESENT & standing,
+                values={**given, "revision": revision},
+                condition=PRESENT & unchanged,
             )
-            new = old.model_copy(update={**said, "revision": revision})
-            told = recorded(
+            new = old.model_copy(update={**given, "revision": revision})
+            event = recorded(
                 old.id, Entity.ORGANIZATION, old.id, Action.CHANGED, before=old, after=new
             )
-            self._table.transact([change, told])
+            self._table.transact([change, event])
             return new
 
         return serially(attempt)
@@ -154,12 +154,12 @@ class TenancyStore:
             self._table.transact(writes)
         except TransactionRefused as refused:
             if any(item and item.get("space_id") == space.id for item in refused.failed.values()):
-                return space  # our own write, of this request or the one that it repeats
+                return space  # written by this request, or by the one that it repeats
             raise _slug_taken(space.slug) from None
         return space
 
     def require_free(self, slug: str) -> None:
-        """Raises `Conflict` SLUG_TAKEN; free now may be taken when it is claimed."""
+        """Raises `Conflict` SLUG_TAKEN. Another request may still take the slug after this."""
         if self._table.get(slug_claim_key(slug)):
             raise _slug_taken(slug)
 
@@ -174,12 +174,12 @@ class TenancyStore:
         )
 
     def oldest_space(self, organization_id: str) -> Space | None:
-        """Where things go whose maker knows of no spaces; None if there is none."""
+        """The space of things whose creator does not name one; None if there are no spaces."""
         items = self._table.query_all(organization_pk(organization_id), prefix=SPACES)
         return min(map(_space, items), key=lambda s: (s.created_at, s.slug), default=None)
 
     def space(self, slug: str) -> Space:
-        """The space of a slug, whoever owns it: the caller authorizes. Raises `NotFound`."""
+        """The space of a slug, of any organization: the caller authorizes. Raises `NotFound`."""
         claim = self._table.get(slug_claim_key(slug))
         item = self._table.get(space_key(claim["organization_id"], slug)) if claim else None
         if item is None:
@@ -187,7 +187,7 @@ class TenancyStore:
         return _space(item)
 
     def own_space(self, organization_id: str, slug: str, pointer: str) -> Space:
-        """A space of this organization. Raises `InvalidInput` at `pointer`, which named it."""
+        """A space of this organization. Raises `InvalidInput` at `pointer`, where it was named."""
         try:
             space = self.space(slug)
         except NotFound:
@@ -197,16 +197,16 @@ class TenancyStore:
         return space
 
     def space_for(self, caller: Principal, permission: Permission, slug: str) -> Space:
-        """The space of a slug, if the caller may do this to it.
+        """The space of a slug, if the caller has the permission for it.
 
-        Raises `PermissionDenied`, and the same `NotFound` for what is another tenant's.
+        Raises `PermissionDenied`, and `NotFound` for another tenant's space, as for none.
         """
         space = self.space(slug)
         authorize(caller, permission, space.organization_id, "space")
         return space
 
     def space_by_id(self, space_id: str) -> Space | None:
-        """The space of an id, whoever owns it: the caller authorizes."""
+        """The space of an id, of any organization: the caller authorizes."""
         item = self._table.get(space_by_id_key(space_id))
         if item is None:
             return None
@@ -219,23 +219,23 @@ class TenancyStore:
         def attempt() -> Space:
             old = self.space(slug)
             require_match(if_match, old.revision)
-            said = changes(patch)
-            new = old.model_copy(update={**said, "updated_at": now, "revision": old.revision + 1})
+            given = changes(patch)
+            new = old.model_copy(update={**given, "updated_at": now, "revision": old.revision + 1})
             change = Update(
                 space_key(old.organization_id, slug),
-                values={**said, "updated_at": to_text(now), "revision": new.revision},
+                values={**given, "updated_at": to_text(now), "revision": new.revision},
                 condition=equals("id", old.id) & equals("revision", old.revision),
             )
-            told = recorded(
+            event = recorded(
                 old.organization_id, Entity.SPACE, old.id, Action.CHANGED, before=old, after=new
             )
-            self._table.transact([change, told])
+            self._table.transact([change, event])
             return new
 
         return serially(attempt)
 
     def delete_space(self, slug: str, if_match: IfMatch) -> None:
-        """Raises `NotFound`, `PreconditionFailed`, and `Conflict` IN_USE if anything is in it."""
+        """Raises `NotFound`, `PreconditionFailed`, and `Conflict` IN_USE if it is not empty."""
 
         def attempt() -> None:
             space = self.space(slug)
@@ -260,12 +260,12 @@ class TenancyStore:
                     ]
                 )
             except TransactionRefused as refused:
-                standing = refused.failed.get(0)
-                if standing and standing["uses"] > 0:
+                current = refused.failed.get(0)
+                if current and current["uses"] > 0:
                     raise Conflict(
                         "The space still holds integrations or connections.",
                         "IN_USE",
-                        uses=standing["uses"],
+                        uses=current["uses"],
                     ) from None
                 raise
 
