@@ -45,7 +45,7 @@ from patchbay.registry.store import RegistryStore
 
 
 class EndpointEditor:
-    """Edits endpoints, with their secrets, as long as nobody else changes them in between."""
+    """Edits endpoints and their secrets."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The variables and secrets that an endpoint is given, and what is wrong with them. Pure."""
+"""The variables and secrets of an endpoint, and their problems. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Endpoints (sources and destinations, one model in two roles) and connections, snake_case."""
+"""Endpoints (sources and destinations) and connections, snake_case."""
 
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -48,7 +48,7 @@ def id_prefix(role: Role) -> str:
 
 
 class OwnershipMode(StrEnum):
-    """Whose credentials they are: ours for the customer, or the customer's own."""
+    """Whose credentials they are: the operator's for the customer, or the customer's own."""
 
     MANAGED = "managed"
     BYOK = "byok"
@@ -62,7 +62,7 @@ class SecretProvider(StrEnum):
 
 
 class Monitor(Model):
-    """Whether and how often a connection is tested by itself; only while it is active."""
+    """Whether and how often a connection is tested in the background, while it is active."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -71,7 +71,7 @@ class Monitor(Model):
 
 
 class MonitorPatch(Model):
-    """What is left out stays, null is the default again."""
+    """Fields that are left out stay; null resets to the default."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -82,7 +82,7 @@ class MonitorPatch(Model):
 _MASKING: Final = str.maketrans("", "", "*•")
 
 
-def _is_no_mask(secret: SecretStr) -> SecretStr:
+def _not_masked(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not text.translate(_MASKING).strip():
         raise ValueError("must not be empty or masked")
@@ -96,7 +96,7 @@ Values = Annotated[dict[str, Any], within(MAX_VALUES_BYTES, MAX_VALUES_DEPTH)]
 
 SecretValue = Annotated[
     SecretStr,
-    AfterValidator(_is_no_mask),
+    AfterValidator(_not_masked),
     Documented({"minLength": 1, "maxLength": MAX_SECRET, "pattern": r"[^\s*•]"}),
 ]
 _NO_OTHER_NAMES: Final = Documented({"additionalProperties": False})
@@ -110,11 +110,11 @@ _REFERENCE: Final = Documented(
     }
 )
 OwnReference = Annotated[SecretRef, _REFERENCE]
-"""A reference as it was given: `aws://secretsmanager/<region>/patchbay/<organization_id>/…`."""
+"""A reference as entered: `aws://secretsmanager/<region>/patchbay/<organization_id>/…`."""
 
 _REFERENCE_MEANING: Final = (
     "instead of secrets: aws://secretsmanager/<region>/<name>, a secret of AWS Secrets Manager "
-    "under patchbay/<organization_id>/ that holds a JSON object of secret names and texts"
+    "under patchbay/<organization_id>/ whose value is a JSON object of secret names and strings"
 )
 
 
@@ -132,7 +132,7 @@ class _Input(Model):
 
 
 class NewEndpoint(_Input):
-    """The body of a create: an integration's release with variables and secrets."""
+    """The body of a create: an integration with variables and secrets."""
 
     EXAMPLE: ClassVar = {
         "name": "Our tracker",
@@ -143,11 +143,9 @@ class NewEndpoint(_Input):
     }
 
     name: Name
-    integration: IntegrationKey = Field(
-        description="publisher/slug of the registry or the catalogue"
-    )
+    integration: IntegrationKey = Field(description="publisher/slug of the registry or the catalog")
     version: Version | None = Field(
-        default=None, description="a release or a range of them; the current one if absent"
+        default=None, description="a release or a range of releases; by default the current one"
     )
     variables: Values = Field(default_factory=dict)
     secrets: Secrets = Field(default_factory=dict, description="write-only")
@@ -158,7 +156,7 @@ class NewEndpoint(_Input):
 
 
 class InstalledMember(Model):
-    """A member of the release: a copy that is the endpoint's own, or a reference to the release's.
+    """A member of the release: the endpoint's own copy (`forked`), or a reference to the release's.
 
     `content` is null for a reference.
     """
@@ -170,7 +168,7 @@ class InstalledMember(Model):
 
 
 class InstalledDependency(Model):
-    """The release that met a dependency when the endpoint was made."""
+    """The release that a dependency resolved to when the endpoint was created or upgraded."""
 
     integration: str
     integration_id: str
@@ -178,9 +176,9 @@ class InstalledDependency(Model):
 
 
 class Endpoint(Model):
-    """A source or destination. Of its secrets only the names are told.
+    """A source or destination. Of its secrets, only the names are shown.
 
-    With a `secret_ref` the names are those of the secret that it refers to, and not known here.
+    With a `secret_ref`, `secrets_set` is empty: the names are in the secret that it refers to.
     """
 
     id: str
@@ -205,9 +203,9 @@ class Endpoint(Model):
     binding: dict[str, Any] = Field(exclude=True, repr=False)
     revision: int = Field(exclude=True)
     users_revision: int = Field(default=0, exclude=True)
-    """Another number whenever a connection of it is made, or configured in another way."""
+    """Changes whenever a connection of it is created or gets other configurations."""
 
-    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @computed_field  # type: ignore[prop-decorator]  # mypy does not support decorated properties
     @property
     def secret_provider(self) -> SecretProvider:
         """Where the secrets are kept."""
@@ -215,7 +213,7 @@ class Endpoint(Model):
 
 
 class EndpointPatch(_Input):
-    """JSON merge patch of an endpoint: what is left out stays, null removes.
+    """JSON merge patch of an endpoint: fields that are left out stay, null removes.
 
     A secret is replaced by a new value and removed by null; `secrets: null` removes all. `version`
     upgrades to another release of the same integration.
@@ -239,7 +237,9 @@ class EndpointPatch(_Input):
 class EditQuery(Model):
     model_config = ConfigDict(extra="forbid")
 
-    dry_run: bool = Field(default=False, description="tell what the edit would come to")
+    dry_run: bool = Field(
+        default=False, description="report what the edit would do, and store nothing"
+    )
     test: bool = Field(default=False, description="store the edit only if a test of it passes")
 
     @field_validator("test")
@@ -258,7 +258,7 @@ class InvalidConnection(Model):
 
 
 class EditReport(Model):
-    """What an edit would come to; nothing was stored. Of the connections, the first 20 are told."""
+    """What an edit would do. Nothing was stored. `connections` has at most 20."""
 
     version: str
     valid: bool
@@ -279,8 +279,8 @@ class DataKey(Model):
 class DataKeys(Model):
     """The data keys of an organization, oldest first.
 
-    `current` is the number of the one that new secrets are sealed under; it is made when the first
-    of them is.
+    `current` is the number of the key that new secrets are sealed under. The first key is created
+    with the first secret.
     """
 
     current: int
@@ -288,8 +288,8 @@ class DataKeys(Model):
 
 
 class Resealed(Model):
-    """What became of one page of secrets: how many are under the current key only now, and the
-    endpoints whose secrets could not be opened, which have to be entered again or deleted.
+    """One page of secrets: how many were re-sealed under the current key, and the endpoints whose
+    secrets could not be opened and must be entered again or deleted.
     """
 
     resealed: int
@@ -298,25 +298,25 @@ class Resealed(Model):
 
 
 class DeletedDataKeys(Model):
-    """The keys that were deleted, and when the last process has forgotten them."""
+    """The keys that were deleted, and when the last process has dropped them from its memory."""
 
     deleted: list[int]
     unreadable_at: UtcTime
 
 
 class DeletionQuery(Model):
-    """Which data keys to delete. `confirm` is the id of the organization, once more."""
+    """Which data keys to delete. `confirm` repeats the id of the organization."""
 
     model_config = ConfigDict(extra="forbid")
 
     through: Annotated[WholeNumber, Field(ge=1, le=999_999_999)] = Field(
         description="delete all keys up to this number"
     )
-    confirm: str = Field(description="the id of the organization, once more", max_length=64)
+    confirm: str = Field(description="the id of the organization again", max_length=64)
 
 
 class NewConnection(_Input):
-    """The body of a create. The configurations of a draft are judged when it becomes active."""
+    """The body of a create. The configurations of a draft are checked when it becomes active."""
 
     EXAMPLE: ClassVar = {
         "name": "Tracker to warehouse",
@@ -336,9 +336,9 @@ class NewConnection(_Input):
 
 
 class ConnectionPatch(_Input):
-    """JSON merge patch of a connection: what is left out stays, null removes.
+    """JSON merge patch of a connection: fields that are left out stay, null removes.
 
-    Its source and its space stay: another source is another connection.
+    The source and the space of a connection can't be changed.
     """
 
     EXAMPLE: ClassVar = {"monitor": {"enabled": True, "interval": "1h"}}
@@ -351,10 +351,10 @@ class ConnectionPatch(_Input):
 
 
 class Health(Model):
-    """How a connection is doing: `status` by its last tests, the rest by the very last.
+    """How a connection is doing. `status` follows from the last tests, the rest from the very last.
 
-    `since` is when the status began to be so. With a monitor one failure is not yet a failing
-    connection; the consecutive counts are those of the newest tests.
+    `since` is when the status began. With a monitor, one failure does not make a connection fail
+    yet. The consecutive counts are of the newest tests.
     """
 
     status: HealthStatus
@@ -395,11 +395,11 @@ class Connection(Model):
     created_at: UtcTime
     updated_at: UtcTime
     owns_source: bool = Field(exclude=True)
-    """Made together with its source, by the operation that deletes both."""
+    """Whether it was created together with its source, and is deleted together with it."""
     stated_status: HealthStatus | None = Field(exclude=True)
-    """What a caller of the operations said of it, until the next test."""
+    """The status that a caller of the operations set, until the next test."""
     state: dict[str, Any] = Field(default_factory=dict, exclude=True)
-    """What its health follows from, as it is stored."""
+    """The stored `HealthState`, which its health follows from."""
     revision: int = Field(exclude=True)
 
     @property
@@ -409,7 +409,7 @@ class Connection(Model):
 
     @property
     def word(self) -> HealthStatus:
-        """The one word that the operations have for lifecycle and health."""
+        """The one status that the operations have for lifecycle and health."""
         if self.stated_status:
             return self.stated_status
         if self.status in (Lifecycle.PAUSED, Lifecycle.DISABLED):
@@ -418,7 +418,7 @@ class Connection(Model):
 
 
 class ConnectionQuery(ListQuery):
-    """`status` is the lifecycle, `health` what the last test said, `category` that of the source's
+    """`status` is the lifecycle, `health` that of the last tests, `category` that of the source's
     integration."""
 
     space: Slug | None = None

@@ -1,7 +1,7 @@
-"""What callers of the operations `integrations.connection.*` send and get, camelCase.
+"""The input and output of the operations `integrations.connection.*`, camelCase.
 
-The shapes are those of the published operations; what there is nothing to say of is left out.
-`space`, `limit`, `cursor` and `nextCursor` are ours and may be ignored.
+The shapes are those of the published operations; fields without a value are left out. `space`,
+`limit`, `cursor`, and `nextCursor` are additions that callers may ignore.
 """
 
 from typing import Annotated, ClassVar, Final, Self
@@ -32,7 +32,7 @@ from patchbay.registry.versions import major
 MAX_RECORDS: Final = 1000
 
 DottedKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN.replace("/", r"\."))]
-"""`publisher.slug`: neither has a dot, so there is one way to read it."""
+"""`publisher.slug`. Neither has a dot, so it is unambiguous."""
 
 
 class _Input(Model):
@@ -40,7 +40,7 @@ class _Input(Model):
 
 
 class CreateConnection(_Input):
-    """`integrationVersion` is the major version; `config` are the variables of the source."""
+    """`integrationVersion` is the major version; `config` has the variables of the source."""
 
     EXAMPLE: ClassVar = {
         "tenantId": "org_01ARZ3NDEKTSV4RRFFQ69G5FAV",
@@ -61,18 +61,18 @@ class CreateConnection(_Input):
     external_account_id: ExternalAccountId | None = None
     secret_provider: SecretProvider
     secret_ref: SecretRef = Field(
-        description="patchbay://none, patchbay://<id of a source whose stored secrets to take>, "
+        description="patchbay://none, patchbay://<id of a source whose stored secrets to copy>, "
         "or aws://secretsmanager/<region>/<name>"
     )
     environment: Environment | None = None
     config: Values
     space: Slug | None = Field(
-        default=None, description="ours; the organization's oldest space if absent"
+        default=None, description="an addition; by default the organization's oldest space"
     )
 
 
 class UpdateConnection(_Input):
-    """What is left out, or null, stays. `config` replaces all of it."""
+    """Fields that are left out or null stay as they are. `config` replaces all variables."""
 
     EXAMPLE: ClassVar = {
         "connectionId": "con_01ARZ3NDEKTSV4RRFFQ69G5FAV",
@@ -82,7 +82,8 @@ class UpdateConnection(_Input):
     connection_id: ConnectionId
     label: Name | None = None
     status: HealthStatus | None = Field(
-        default=None, description="connected resumes, disconnected pauses, the others are noted"
+        default=None,
+        description="connected resumes, disconnected pauses, the others are recorded",
     )
     ownership_mode: OwnershipMode | None = None
     external_account_id: ExternalAccountId | None = None
@@ -102,7 +103,7 @@ class Deleted(Model):
 
 
 class ListConnections(ListQuery):
-    """`status` is the word of the records; `category` that of their integrations."""
+    """`status` is that of the records, `category` that of their integrations."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
@@ -169,7 +170,7 @@ class ConnectionRecord(Model):
 
 
 class ConnectionRecords(Model):
-    """Up to 1,000 records; `nextCursor` is there if there are more."""
+    """Up to 1,000 records, and `nextCursor` if there are more."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
@@ -178,5 +179,5 @@ class ConnectionRecords(Model):
 
 
 def secrets_of(source: Endpoint) -> tuple[SecretProvider, str]:
-    """Who keeps the secrets of a source, and how they are named there."""
+    """Where the secrets of a source are kept, and their name there."""
     return source.secret_provider, source.secret_ref or f"patchbay://{source.id}"

@@ -64,7 +64,7 @@ class RecordStore:
         secrets: SecretChange,
         connection: tuple[Connection, Connection],
     ) -> None:
-        """Writes new revisions; each pair is what was, and what is to be.
+        """Writes new revisions. Each pair is the old and the new one.
 
         Raises `TransactionRefused` if either was changed in between.
         """
