@@ -357,7 +357,7 @@ def test_a_fetch_has_a_limit_on_its_size_and_time(
         fetched(f"{idp.url}/.well-known/jwks.json")
     monkeypatch.setattr(authentication_jwks, "FETCH_SECONDS", 0.5)
     idp.silent = True
-    with pytest.raises(KeySetUnavailable, match="no answer"):
+    with pytest.raises(KeySetUnavailable, match="no response"):
         fetched(f"{idp.url}/.well-known/jwks.json")
 
 

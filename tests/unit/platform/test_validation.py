@@ -21,7 +21,7 @@ from pydantic_core import PydanticKnownError
 from pydantic_core._pydantic_core import list_all_errors
 
 from patchbay.alerts.rule_model import NewAlertRule
-from patchbay.connections.model import NewConnection
+from patchbay.connections.connection_model import NewConnection
 from patchbay.platform.errors import Problem
 from patchbay.platform.validation import problems_of
 from patchbay.registry.manifest import Manifest

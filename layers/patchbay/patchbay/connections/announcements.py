@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.health_state import AnnouncementType, HealthObservation, HealthState
-from patchbay.connections.model import Connection
 from patchbay.platform.clock import to_sortable, to_text
 from patchbay.platform.dynamodb import Item, Key
 from patchbay.platform.ids import Stamp

@@ -9,7 +9,9 @@ import json
 from typing import Final
 
 from patchbay.connections.audit_events import audited
+from patchbay.connections.connection_model import Connection, Health
 from patchbay.connections.endpoint_items import begin_use, end_use, endpoint_delete
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAction
 from patchbay.connections.keys import (
     BY_SPACE,
@@ -19,7 +21,6 @@ from patchbay.connections.keys import (
     failing_of_space_pk,
     use_key,
 )
-from patchbay.connections.model import Connection, Endpoint, Health
 from patchbay.connections.wheel import on_the_wheel
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_sortable

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Final
 
 from patchbay.connections.connection_items import read_connection
+from patchbay.connections.connection_model import Connection, ConnectionQuery
 from patchbay.connections.connection_store import ConnectionStore
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.keys import BY_SPACE, CONNECTIONS, connections_of_space_pk, use_key
-from patchbay.connections.model import Connection, ConnectionQuery, Endpoint
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.lists import FILTERED_READ, Listing, Lists, position_of

@@ -9,9 +9,9 @@ from patchbay.connections.connection_items import (
     connection_item,
     read_connection,
 )
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import begin_use, judged, use, user_of
 from patchbay.connections.keys import connection_key, use_key
-from patchbay.connections.model import Connection
 from patchbay.platform.audit import Action
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table, TransactionRefused, Write
 from patchbay.platform.errors import NotFound

@@ -13,6 +13,7 @@ import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from patchbay.connections.data_key_model import DataKey, DataKeys, DeletedDataKeys
 from patchbay.connections.keys import (
     DATA_KEYS,
     FIRST_DATA_KEY,
@@ -21,7 +22,6 @@ from patchbay.connections.keys import (
     is_current,
     still_current,
 )
-from patchbay.connections.model import DataKey, DataKeys, DeletedDataKeys
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.aws import call, client
 from patchbay.platform.clock import from_text, to_text

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from patchbay.connections.endpoint_model import Endpoint, EndpointPatch, OwnershipMode
 from patchbay.connections.endpoint_values import (
     changed_parts,
     normalized,
@@ -12,7 +13,6 @@ from patchbay.connections.endpoint_values import (
     value_problems,
 )
 from patchbay.connections.installed_members import upgraded_members
-from patchbay.connections.model import Endpoint, EndpointPatch, OwnershipMode
 from patchbay.platform.errors import InvalidConfig, InvalidInput, Problem, SecretReentryRequired
 from patchbay.platform.revisions import merge_patch
 from patchbay.registry.manifest import Manifest

@@ -18,15 +18,15 @@ from patchbay.connections.endpoint_edit import (
     upgrade_problems,
 )
 from patchbay.connections.endpoint_items import SecretChange
-from patchbay.connections.endpoint_store import EndpointStore
-from patchbay.connections.keys import key_of, secret_key
-from patchbay.connections.lifecycle import Lifecycle
-from patchbay.connections.model import (
+from patchbay.connections.endpoint_model import (
     EditReport,
     Endpoint,
     EndpointPatch,
     InvalidConnection,
 )
+from patchbay.connections.endpoint_store import EndpointStore
+from patchbay.connections.keys import key_of, secret_key
+from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.release_finder import ReleaseFinder
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.dynamodb import Delete, Put

@@ -7,6 +7,7 @@ from typing import Final
 
 from patchbay.checks.roles import Role
 from patchbay.connections.audit_events import audited
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import (
     SecretChange,
     endpoint_change,
@@ -15,8 +16,8 @@ from patchbay.connections.endpoint_items import (
     read_endpoint,
     user_of,
 )
+from patchbay.connections.endpoint_model import Endpoint, id_prefix
 from patchbay.connections.keys import endpoint_key, key_of, use_key
-from patchbay.connections.model import Connection, Endpoint, id_prefix
 from patchbay.platform.audit import Action
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (

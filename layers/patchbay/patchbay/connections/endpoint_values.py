@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from patchbay.connections.model import MAX_VALUES_BYTES
+from patchbay.connections.config_values import MAX_VALUES_BYTES
 from patchbay.connections.secret_rules import secret_problems
 from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import document_problems, with_defaults

@@ -13,6 +13,7 @@ from patchbay.connections.connection_items import (
     read_connection,
     wheel_attributes,
 )
+from patchbay.connections.connection_model import Connection, Health
 from patchbay.connections.health_state import (
     NO_AUTO_DISABLE,
     AutoDisable,
@@ -24,7 +25,6 @@ from patchbay.connections.health_state import (
 from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
 from patchbay.connections.lifecycle import Lifecycle
-from patchbay.connections.model import Connection, Health
 from patchbay.platform.actor import DEPLOYMENT, Actor, acting
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_text

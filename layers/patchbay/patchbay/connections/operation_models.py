@@ -9,23 +9,22 @@ from typing import Annotated, ClassVar, Final, Self
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from patchbay.connections.health_status import HealthStatus
-from patchbay.connections.model import (
-    Connection,
+from patchbay.connections.config_values import Values
+from patchbay.connections.connection_model import Connection
+from patchbay.connections.endpoint_model import (
     Endpoint,
     Environment,
     ExternalAccountId,
-    Name,
     OwnershipMode,
     SecretProvider,
     SecretRef,
-    Values,
 )
+from patchbay.connections.health_status import HealthStatus
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import ConnectionId, Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
-from patchbay.platform.validation import WholeNumber
+from patchbay.platform.validation import DisplayName, WholeNumber
 from patchbay.registry.naming import KEY_PATTERN
 from patchbay.registry.versions import major
 
@@ -56,7 +55,7 @@ class CreateConnection(_Input):
     tenant_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     integration_key: DottedKey = Field(description="publisher.slug")
     integration_version: Annotated[int, Field(ge=0, le=999_999_999)]
-    label: Name
+    label: DisplayName
     ownership_mode: OwnershipMode
     external_account_id: ExternalAccountId | None = None
     secret_provider: SecretProvider
@@ -80,7 +79,7 @@ class UpdateConnection(_Input):
     }
 
     connection_id: ConnectionId
-    label: Name | None = None
+    label: DisplayName | None = None
     status: HealthStatus | None = Field(
         default=None,
         description="connected resumes, disconnected pauses, the others are recorded",

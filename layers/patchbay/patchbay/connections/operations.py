@@ -17,21 +17,15 @@ from pydantic import ValidationError
 from patchbay.checks.roles import Role
 from patchbay.connections.connection_changes import new_connection, next_lifecycle
 from patchbay.connections.connection_editor import ConnectionEditor
+from patchbay.connections.connection_model import Connection, NewConnection
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_creator import EndpointCreator
 from patchbay.connections.endpoint_editor import EndpointEditor
+from patchbay.connections.endpoint_model import Endpoint, EndpointPatch, NewEndpoint, SecretProvider
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.endpoint_values import changed_parts
 from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.lifecycle import Lifecycle
-from patchbay.connections.model import (
-    Connection,
-    Endpoint,
-    EndpointPatch,
-    NewConnection,
-    NewEndpoint,
-    SecretProvider,
-)
 from patchbay.connections.operation_models import (
     ConnectionRecord,
     ConnectionRecords,

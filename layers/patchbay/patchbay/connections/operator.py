@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ValidationError
 
-from patchbay.connections.model import DataKeys, DeletionQuery, Resealed
+from patchbay.connections.data_key_model import DataKeys, DeletionQuery, Resealed
 from patchbay.connections.vault import Vault
 from patchbay.platform.actor import OPERATOR, Actor, acting
 from patchbay.platform.clock import utc_now

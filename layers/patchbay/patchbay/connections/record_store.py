@@ -14,11 +14,12 @@ from patchbay.connections.connection_items import (
     connection_item,
     read_connection,
 )
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_items import SecretChange, endpoint_change, read_endpoint, use
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.keys import CONNECTIONS, endpoint_key
-from patchbay.connections.model import Connection, Endpoint
 from patchbay.platform.audit import Action
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table

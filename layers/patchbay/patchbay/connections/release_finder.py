@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from patchbay.connections.model import Endpoint, InstalledDependency
+from patchbay.connections.endpoint_model import Endpoint, InstalledDependency
 from patchbay.platform.errors import InvalidInput, NotFound
 from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.model import Release

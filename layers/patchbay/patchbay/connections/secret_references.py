@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from patchbay.connections.model import Secrets
+from patchbay.connections.endpoint_model import Secrets
 from patchbay.connections.secret_rules import schema_problems
 from patchbay.platform.aws import Refused, call, client
 from patchbay.platform.errors import InternalError, InvalidInput, InvalidJson, ReferenceDenied

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from patchbay.connections.data_key_model import DeletedDataKeys, DeletionQuery, Resealed
 from patchbay.connections.data_keys import KeyRing
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.keys import SECRETS, key_of, secret_key
-from patchbay.connections.model import DeletedDataKeys, DeletionQuery, Endpoint, Resealed
 from patchbay.connections.secret_references import SecretReference, read_reference
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_text

@@ -19,9 +19,9 @@ from patchbay.connection_tests.recorder import FinishedTest, TestRecorder, TestT
 from patchbay.connection_tests.tester import PreparedTest, Tester, TimeBudget
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.connection_items import read_connection
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.health_state import HealthState, first_failure
 from patchbay.connections.keys import endpoint_key, secret_key
-from patchbay.connections.model import Connection
 from patchbay.connections.wheel import is_due
 from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.reprobes import crash_report

@@ -1,7 +1,7 @@
-"""Endpoints (sources and destinations) and connections, snake_case."""
+"""Endpoints: sources and destinations, one model in two roles. snake_case."""
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import (
     AfterValidator,
@@ -16,31 +16,16 @@ from pydantic import (
 
 from patchbay.checks.auth_config import SecretName
 from patchbay.checks.roles import Role
-from patchbay.connections.health_status import HealthStatus, RequiredAction
-from patchbay.connections.lifecycle import Lifecycle
-from patchbay.connections.wheel import MonitorInterval
+from patchbay.connections.config_values import Values
 from patchbay.platform.clock import UtcTime
-from patchbay.platform.ids import DestinationId, Slug, SourceId
-from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
 from patchbay.platform.problem_messages import at_most
-from patchbay.platform.validation import (
-    DisplayName,
-    Documented,
-    FieldError,
-    NotNull,
-    WholeNumber,
-    within,
-)
-from patchbay.registry.naming import Category, IntegrationKey
+from patchbay.platform.validation import DisplayName, Documented, FieldError, NotNull
+from patchbay.registry.naming import IntegrationKey
 from patchbay.registry.versions import MAX_RANGE, RANGE_PATTERN
 
-MAX_VALUES_BYTES: Final = 32 * 1024
-MAX_VALUES_DEPTH: Final = 10
 MAX_SECRET: Final = 8192
 """Characters of one secret."""
-
-Name = DisplayName
 
 
 def id_prefix(role: Role) -> str:
@@ -61,24 +46,6 @@ class SecretProvider(StrEnum):
     AWS = "aws-secrets-manager"
 
 
-class Monitor(Model):
-    """Whether and how often a connection is tested in the background, while it is active."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    enabled: bool = False
-    interval: MonitorInterval = MonitorInterval.FIVE_MINUTES
-
-
-class MonitorPatch(Model):
-    """Fields that are left out stay; null resets to the default."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    enabled: bool | None = None
-    interval: MonitorInterval | None = None
-
-
 _MASKING: Final = str.maketrans("", "", "*•")
 
 
@@ -90,9 +57,6 @@ def _not_masked(secret: SecretStr) -> SecretStr:
         raise ValueError(at_most(MAX_SECRET, "character"))
     return secret
 
-
-Values = Annotated[dict[str, Any], within(MAX_VALUES_BYTES, MAX_VALUES_DEPTH)]
-"""Variables or configurations: a JSON object of at most 32 KB and 10 levels."""
 
 SecretValue = Annotated[
     SecretStr,
@@ -142,7 +106,7 @@ class NewEndpoint(_Input):
         "secrets": {"api_key": "an API key of the provider"},
     }
 
-    name: Name
+    name: DisplayName
     integration: IntegrationKey = Field(description="publisher/slug of the registry or the catalog")
     version: Version | None = Field(
         default=None, description="a release or a range of releases; by default the current one"
@@ -221,7 +185,7 @@ class EndpointPatch(_Input):
 
     EXAMPLE: ClassVar = {"variables": {"path": "me"}, "secrets": {"api_key": "a new API key"}}
 
-    name: Annotated[Name | None, NotNull()] = None
+    name: Annotated[DisplayName | None, NotNull()] = None
     version: Version | None = None
     variables: Values | None = None
     secrets: (
@@ -266,164 +230,3 @@ class EditReport(Model):
     secrets_to_enter: list[str]
     secret_ref_to_enter: bool
     connections: list[InvalidConnection]
-
-
-class DataKey(Model):
-    """A key that secrets of an organization are sealed under."""
-
-    number: int
-    current: bool
-    created_at: UtcTime
-
-
-class DataKeys(Model):
-    """The data keys of an organization, oldest first.
-
-    `current` is the number of the key that new secrets are sealed under. The first key is created
-    with the first secret.
-    """
-
-    current: int
-    keys: list[DataKey]
-
-
-class Resealed(Model):
-    """One page of secrets: how many were re-sealed under the current key, and the endpoints whose
-    secrets could not be opened and must be entered again or deleted.
-    """
-
-    resealed: int
-    unreadable: list[str]
-    next_cursor: str | None
-
-
-class DeletedDataKeys(Model):
-    """The keys that were deleted, and when the last process has dropped them from its memory."""
-
-    deleted: list[int]
-    unreadable_at: UtcTime
-
-
-class DeletionQuery(Model):
-    """Which data keys to delete. `confirm` repeats the id of the organization."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    through: Annotated[WholeNumber, Field(ge=1, le=999_999_999)] = Field(
-        description="delete all keys up to this number"
-    )
-    confirm: str = Field(description="the id of the organization again", max_length=64)
-
-
-class NewConnection(_Input):
-    """The body of a create. The configurations of a draft are checked when it becomes active."""
-
-    EXAMPLE: ClassVar = {
-        "name": "Tracker to warehouse",
-        "source_id": "src_01ARZ3NDEKTSV4RRFFQ69G5FAV",
-        "destination_id": "dst_01ARZ3NDEKTSV4RRFFQ69G5FAV",
-        "space": "acme-production",
-        "monitor": {"enabled": True, "interval": "5m"},
-    }
-
-    name: Name
-    source_id: SourceId
-    destination_id: DestinationId | None = None
-    configurations: Values = Field(default_factory=dict)
-    space: Slug
-    monitor: Monitor = Field(default_factory=Monitor)
-    status: Literal[Lifecycle.DRAFT, Lifecycle.ACTIVE] = Lifecycle.ACTIVE
-
-
-class ConnectionPatch(_Input):
-    """JSON merge patch of a connection: fields that are left out stay, null removes.
-
-    The source and the space of a connection can't be changed.
-    """
-
-    EXAMPLE: ClassVar = {"monitor": {"enabled": True, "interval": "1h"}}
-
-    name: Annotated[Name | None, NotNull()] = None
-    destination_id: DestinationId | None = None
-    configurations: Values | None = None
-    monitor: MonitorPatch | None = None
-    status: Annotated[Lifecycle | None, NotNull()] = None
-
-
-class Health(Model):
-    """How a connection is doing. `status` follows from the last tests, the rest from the very last.
-
-    `since` is when the status began. With a monitor, one failure does not make a connection fail
-    yet. The consecutive counts are of the newest tests.
-    """
-
-    status: HealthStatus
-    since: UtcTime | None
-    checked_at: UtcTime | None
-    latency_ms: int | None
-    error_code: str | None
-    error_message: str | None
-    consecutive_failures: int = 0
-    consecutive_successes: int = 0
-
-
-UNTESTED: Final = Health(
-    status=HealthStatus.UNKNOWN,
-    since=None,
-    checked_at=None,
-    latency_ms=None,
-    error_code=None,
-    error_message=None,
-)
-
-
-class Connection(Model):
-    """A source, optionally joined to a destination, in a space."""
-
-    id: str
-    organization_id: str
-    name: str
-    source_id: str
-    destination_id: str | None
-    configurations: dict[str, Any]
-    space: str
-    space_id: str
-    monitor: Monitor
-    status: Lifecycle
-    health: Health
-    required_action: RequiredAction
-    created_at: UtcTime
-    updated_at: UtcTime
-    owns_source: bool = Field(exclude=True)
-    """Whether it was created together with its source, and is deleted together with it."""
-    stated_status: HealthStatus | None = Field(exclude=True)
-    """The status that a caller of the operations set, until the next test."""
-    state: dict[str, Any] = Field(default_factory=dict, exclude=True)
-    """The stored `HealthState`, which its health follows from."""
-    revision: int = Field(exclude=True)
-
-    @property
-    def is_monitored(self) -> bool:
-        """Whether it has a place on the wheel."""
-        return self.monitor.enabled and self.status is Lifecycle.ACTIVE
-
-    @property
-    def word(self) -> HealthStatus:
-        """The one status that the operations have for lifecycle and health."""
-        if self.stated_status:
-            return self.stated_status
-        if self.status in (Lifecycle.PAUSED, Lifecycle.DISABLED):
-            return HealthStatus.DISCONNECTED
-        return self.health.status
-
-
-class ConnectionQuery(ListQuery):
-    """`status` is the lifecycle, `health` that of the last tests, `category` that of the source's
-    integration."""
-
-    space: Slug | None = None
-    source_id: SourceId | None = None
-    destination_id: DestinationId | None = None
-    status: Lifecycle | None = None
-    health: HealthStatus | None = None
-    category: Category | None = None
