@@ -1,12 +1,12 @@
 # What can be done here: `make help`. Tools live under .local/ and .venv/, nothing is installed
-# outside the checkout (but PostgreSQL's server, for `make e2e`, where there is none), and each step
+# outside the checkout (except PostgreSQL's server, for `make e2e`, if it is missing), and each step
 # runs only if what it depends on has changed.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-# What Python compiles it keeps, also where the machine's own setting is not to: the tools are our
+# Python keeps what it compiles, even if the machine is set not to: the tools are our
 # own, and start in half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -24,7 +24,7 @@ EXPORT := $(UV) export --quiet --locked --no-dev --no-emit-project --no-annotate
 
 # $(call install,what,log,command): says what it does; the command's output is kept in a log.
 install = echo "installing $(1)"; mkdir -p .local/logs; $(3) >.local/logs/$(2).log 2>&1 || { \
-	echo "patchbay: $(1) can't be installed; is a package registry in reach?" \
+	echo "patchbay: $(1) can't be installed; can you reach a package registry?" \
 	"(see .local/logs/$(2).log)" >&2; exit 1; }
 
 ##@ Use
@@ -111,7 +111,7 @@ unit: .venv/.stamp ## Unit and integration tests (moto)
 e2e: tools postgresql ## End-to-end tests against a local cloud
 	$(BIN)/pytest tests/e2e
 
-# A real server for the tests of the kind postgres, installed only if there is none.
+# A real server for the tests of the kind postgres, installed only if it is missing.
 .PHONY: postgresql
 postgresql:
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \

@@ -17,7 +17,7 @@ _VERSIONS = ("aws-lambda-powertools", "pydantic", "botocore", "cryptography", "h
 
 
 def main(names: list[str]) -> int:
-    """0 when every bench ran or said why it can't; a budget that is not met is no failure."""
+    """0 when every bench ran or said why it can't; missing a budget is not a failure."""
     rows: list[Row] = []
     skipped: list[str] = []
     for name in names or benches():

@@ -27,7 +27,8 @@ from bench import prices
 from bench.health import item_bytes
 from bench.report import Row, table
 from patchbay.checks.roles import Role
-from patchbay.connections.model import Monitor, NewConnection, NewEndpoint
+from patchbay.connections.connection_model import Monitor, NewConnection
+from patchbay.connections.endpoint_model import NewEndpoint
 from patchbay.connections.wheel import MonitorInterval, is_due, on_the_wheel, place_of
 from patchbay.deployment import Deployment, MonitorDeployment
 from patchbay.monitors.sweep_queue import SweepMessage

@@ -8,7 +8,7 @@ _READY_SECONDS: Final = 30
 
 
 def free_port() -> int:
-    """One that nobody listens on."""
+    """A port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -16,7 +16,7 @@ def free_port() -> int:
 
 
 def await_port(port: int) -> None:
-    """Returns when somebody listens; raises `OSError` if nobody does in half a minute."""
+    """Returns once something listens; raises `OSError` after half a minute."""
     deadline = time.monotonic() + _READY_SECONDS
     while True:
         try:

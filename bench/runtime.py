@@ -93,7 +93,7 @@ def functions() -> list[Function]:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One cold start: how long the initialisation took, and the CPU until the first answer."""
+    """One cold start: how long the initialization took, and the CPU until the first answer."""
 
     init_ms: float
     cpu_ms: float
@@ -127,7 +127,7 @@ class Runtime:
 
     @contextlib.contextmanager
     def started(self, function: Function) -> Iterator["Running"]:
-        """An emulator that initialises the function when it is first invoked."""
+        """An emulator that initializes the function when it is first invoked."""
         port, runtime_port = free_port(), free_port()
         path = [function.folder, *LAYERS, self._runtime]
         env = {

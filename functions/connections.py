@@ -3,21 +3,25 @@
 from typing import TYPE_CHECKING, Any
 
 from patchbay.checks.roles import Role
-from patchbay.connections.model import (
+from patchbay.connections.connection_model import (
     Connection,
     ConnectionPatch,
     ConnectionQuery,
+    NewConnection,
+)
+from patchbay.connections.data_key_model import (
     DataKey,
     DataKeys,
     DeletedDataKeys,
     DeletionQuery,
+    Resealed,
+)
+from patchbay.connections.endpoint_model import (
     EditQuery,
     EditReport,
     Endpoint,
     EndpointPatch,
-    NewConnection,
     NewEndpoint,
-    Resealed,
 )
 from patchbay.connections.operation_models import (
     ConnectionRecord,

@@ -23,7 +23,7 @@ from patchbay.tenancy.model import (
     SpacePatch,
 )
 
-deployment = Deployment(at_start=("tenants",))
+deployment = Deployment(at_start=("tenants", "api_keys"))
 api = HttpApi("Tenancy", lambda: deployment)
 
 
@@ -92,19 +92,19 @@ def issue_api_key(
     caller: Principal, organization_id: str, body: NewApiKey, stamp: Stamp
 ) -> IssuedApiKey:
     """Issue an API key that expires no later than yours; only this answer has its secret."""
-    return deployment.tenants.issue_key_for(caller, organization_id, body, stamp)
+    return deployment.api_keys.issue_for(caller, organization_id, body, stamp)
 
 
 @api.get("/v1/organizations/<organization_id>/api-keys", permission=Permission.MANAGE)
 def list_api_keys(organization_id: str, query: ListQuery) -> Listing[ApiKey]:
     """List the API keys of an organization, without their secrets."""
-    return deployment.tenants.keys(organization_id, query, utc_now())
+    return deployment.api_keys.page(organization_id, query, utc_now())
 
 
 @api.get("/v1/organizations/<organization_id>/api-keys/<key_id>", permission=Permission.MANAGE)
 def get_api_key(organization_id: str, key_id: str) -> Reply[ApiKey]:
     """Read an API key, without its secret."""
-    return Reply(deployment.tenants.key(organization_id, key_id), FIRST_REVISION)
+    return Reply(deployment.api_keys.get(organization_id, key_id), FIRST_REVISION)
 
 
 @api.delete(
@@ -116,7 +116,7 @@ def revoke_api_key(
     caller: Principal, organization_id: str, key_id: str, if_match: str | None
 ) -> None:
     """Revoke an API key that has no permission that yours lacks."""
-    deployment.tenants.revoke_key_for(caller, organization_id, key_id, if_match)
+    deployment.api_keys.revoke_for(caller, organization_id, key_id, if_match)
 
 
 @api.get("/v1/organizations/<organization_id>/audit-events", permission=Permission.MANAGE)

@@ -58,7 +58,7 @@ async def _until_stopped(port: int, state: StateDir, egress_allow: str) -> None:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise Problem(f"PORT={text} is no port")
+        raise Problem(f"PORT={text} is not a port")
     return int(text)
 
 

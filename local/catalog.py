@@ -43,7 +43,7 @@ def read(folder: Path = CATALOG) -> list[Entry]:
             content.pop("documentation", None)
             entries.append(Entry(content.pop("version"), content))
         except (ValueError, KeyError) as error:
-            raise Problem(f"{path} is no entry of a catalogue: {error!r}") from error
+            raise Problem(f"{path} is not a catalog entry: {error!r}") from error
     return entries
 
 

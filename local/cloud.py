@@ -19,7 +19,7 @@ READY = "Patchbay is ready"
 
 
 async def serve(port: int, state: StateDir, egress_allow: str) -> None:
-    """Bring up a local cloud and serve it until cancelled.
+    """Bring up a local cloud and serve it until canceled.
 
     1. Take the state folder and the port: what can fail at once, fails at once.
     2. Start the emulator with the data of the last time.

@@ -14,7 +14,7 @@ def main() -> None:
     try:
         stack = json.loads(StateDir().stack_file.read_text())
     except FileNotFoundError:
-        sys.exit("patchbay: there is no local cloud; start one: make run")
+        sys.exit("patchbay: no local cloud runs; start one: make run")
     sam = str(SAM_VENV / "bin" / "sam")
     functions = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
     groups = [f"--cw-log-group=/patchbay/{STACK_NAME}/{name}" for name in functions]

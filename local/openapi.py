@@ -159,11 +159,14 @@ def _failures(declared: RouteDeclaration) -> dict[int, str]:
     if declared.path_parameters or declared.body:
         failures[404] = "No such thing, or another tenant's"
     if "stamp" in declared.takes:
-        failures[409] = "It conflicts with what is there"
+        failures[409] = "It conflicts with the current state"
     if declared.body:
-        failures |= {409: "It conflicts with what is there", 413: "The body is too large"}
+        failures |= {409: "It conflicts with the current state", 413: "The body is too large"}
     if "if_match" in declared.takes:
-        failures |= {409: "It conflicts with what is there", 412: "It has changed meanwhile"}
+        failures |= {
+            409: "It conflicts with the current state",
+            412: "It has changed since you read it",
+        }
     return failures | dict.fromkeys(declared.failures, "See the error's code")
 
 

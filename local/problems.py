@@ -2,4 +2,4 @@
 
 
 class Problem(Exception):
-    """Something the person at the keyboard has to know, told in one line."""
+    """Something the person at the keyboard has to know, in one line."""

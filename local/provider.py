@@ -58,8 +58,8 @@ def provider(port: int = 0) -> Iterator[Provider]:
                 self.close_connection = True
                 return
             status = self._status(headers.get("authorization"))
-            told = _BEHIND_THE_KEY.get(self.path, {}) if status == 200 else {"error": "no"}
-            body = json.dumps(told).encode()
+            answer = _BEHIND_THE_KEY.get(self.path, {}) if status == 200 else {"error": "no"}
+            body = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

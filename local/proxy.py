@@ -36,7 +36,7 @@ _OF_A_CONNECTION = _HOP_BY_HOP | {"content-length", "date", "expect", "host", "s
 
 
 class Proxy:
-    """The front door. It turns callers away until it is told where to pass them on to."""
+    """The front door. It turns callers away until it knows where to pass them on to."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://{_HOST}:{port}"

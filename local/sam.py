@@ -23,7 +23,7 @@ _DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 @dataclass(frozen=True)
 class Stack:
-    """The deployed stack: its expanded template and what became of it."""
+    """The deployed stack: its expanded template, and what it deployed."""
 
     template: Mapping[str, Any]
     outputs: Mapping[str, str]
@@ -36,7 +36,7 @@ async def build_and_deploy(
     parameters: Mapping[str, str],
     progress: Callable[[str], None],
 ) -> Stack:
-    """Build the template, and deploy what came out unless exactly that is deployed already."""
+    """Build the template, and deploy the result unless exactly that is deployed already."""
     async with _build_folder():
         progress("building (sam build)")
         await _sam("build", emulator=emulator, state=state)

@@ -32,7 +32,7 @@ def _with_routes(text: str, module: str, api: HttpApi) -> str:
     events = _EVENTS.search(resource[0]) if resource else None
     if resource is None or events is None:
         raise Problem(f"template.yaml has no {name} with Events")
-    # What has no method is no route: a queue, a schedule, or the default of the API.
+    # An event without a method is not a route: a queue, a schedule, or the default of the API.
     others = [event for event in _EVENT.findall(events[1]) if "Method:" not in event]
     lines = [f"        # The routes of functions/{module}.py: make openapi\n"]
     lines += [_event(route) for route in api.routes]

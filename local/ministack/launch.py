@@ -1,7 +1,7 @@
 """Run MiniStack until standard input ends; runs in MiniStack's own environment.
 
-MiniStack writes its state when it is told to stop. Whoever started it holds the other end of the
-pipe, so even a parent that was killed leaves no orphan and loses no data.
+MiniStack writes its state when it is stopped. The process that started it holds the other end of
+the pipe, so even a parent that was killed leaves no orphan and loses no data.
 """
 
 import os

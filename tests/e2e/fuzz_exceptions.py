@@ -19,6 +19,8 @@ class Unsaid:
     reason: str
     statuses: tuple[int, ...] = (400,)
     operations: str = ".*"
+    never: str = "(?!)"
+    """What the document does say: pointer and message of problems that are no exception."""
 
     def covers(self, operation: str, status: int, problem: Mapping[str, Any]) -> bool:
         return (
@@ -26,12 +28,14 @@ class Unsaid:
             and re.fullmatch(self.operations, operation) is not None
             and re.fullmatch(self.pointer, problem["pointer"]) is not None
             and re.fullmatch(self.message, problem["message"]) is not None
+            and re.fullmatch(self.never, f"{problem['pointer']} {problem['message']}") is None
         )
 
 
 NOT_THERE = (
-    "is not a space of your organization|is no (space|source|destination) of this organization"
-    "|names no release that you may use|names no source of this organization"
+    "is not a space of your organization|is not a (space|source|destination) of this organization"
+    "|no release matches this version|has no release|is not an integration that you can use"
+    "|does not name a source of this organization"
     "|no connection of this space has this id|the rule has no channel of this kind .*"
     "|this deployment does not allow this topic"
 )
@@ -39,21 +43,21 @@ NOT_THERE = (
 EXCEPTIONS = [
     Unsaid("/query/cursor", "start again without a cursor", "a cursor is what a list gave, sealed"),
     Unsaid(".*", NOT_THERE, "it depends on what is there whether a name names anything"),
-    Unsaid(".*", "Input should be a valid integer", "JSON Schema takes 1.0 for an integer"),
+    Unsaid(".*", "must be an integer", "JSON Schema takes 1.0 for an integer"),
     Unsaid(
         ".*",
-        r"is larger than \d+ bytes as JSON|is nested deeper than \d+ levels",
+        r"must have at most \d+ bytes as JSON|must not be nested deeper than \d+ levels",
         "no keyword bounds bytes or depth",
     ),
     Unsaid(
         ".*/(occurred_at|since|until|expires_at)",
         "must not be before .*, the oldest time that is stored|must not be more than .* ahead"
-        "|is in the past|the time is out of range|names no moment",
+        "|must be in the future|is out of range|is not a valid timestamp",
         "the bounds of a time move with the clock",
     ),
     Unsaid(
         "/secret(_r|R)ef",
-        "has not the form .*|is not in .* region|excludes secrets; .*",
+        "must have the form .*|must be in .* region|can't be combined with secrets; .*",
         "whose a reference is depends on the organization",
         operations="(POST|PATCH) .*/(sources|destinations|connection)(/.*)?",
     ),
@@ -65,23 +69,24 @@ EXCEPTIONS = [
     ),
     Unsaid(
         "/(variables|config|configurations|secrets)(/.*)?",
-        "(?!Input should be ).*",
+        ".*",
         "the schemas of the release judge what an endpoint or a connection is given",
         operations="(POST|PATCH) .*/(sources|destinations|connections|connection)(/.*)?",
+        never=r"/\w+ must be an object|/secrets/\S+ must be a string",
     ),
     Unsaid(
         "/(secrets/.*|secret_ref)",
-        "has to be entered again",
+        "must be entered again",
         "it depends on where the stored secrets go",
         (422,),
         "(PATCH .*/(sources|destinations)/.*|POST .*/connection/update/.*)",
     ),
     Unsaid(
         "/query/test",
-        "excludes dry_run, which stores nothing",
+        "can't be combined with dry_run",
         "no schema spans two query parameters",
     ),
-    Unsaid("/query/until", "is not after since", "as above"),
+    Unsaid("/query/until", "must be after since", "as above"),
     Unsaid("/query/days", "must be at most .* with interval=hour", "as above"),
     Unsaid(
         "(/rule)?/condition",
@@ -91,13 +96,13 @@ EXCEPTIONS = [
     ),
     Unsaid(
         "/query/confirm",
-        "is not the id of the organization",
+        "must be the id of the organization",
         "what confirms is the organization of the path",
         operations="DELETE .*/data-keys",
     ),
     Unsaid(
         "/query/through",
-        "is the number of no key yet",
+        "must be at most the number of the current key",
         "it depends on how often the keys were rotated",
         operations="DELETE .*/data-keys",
     ),

@@ -17,6 +17,7 @@ from patchbay.platform.dynamodb import Table, connect
 from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
 from patchbay.tenancy.access import Permission
+from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.account import REGION, made_once
@@ -174,11 +175,12 @@ class Tenant:
 def new_tenant(name: str, permissions: list[Permission]) -> Tenant:
     """A tenant made as the operator makes one, with a key of these permissions."""
     stamp = Stamp.fresh(utc_now())
-    store = TenancyStore(Table("IntegrationsTable"))
-    organization = store.create_organization(NewOrganization(name=name), stamp)
-    space = store.create_space(organization.id, NewSpace(slug=name, name=name), stamp)
+    table = Table("IntegrationsTable")
+    tenants = TenancyStore(table)
+    organization = tenants.create_organization(NewOrganization(name=name), stamp)
+    space = tenants.create_space(organization.id, NewSpace(slug=name, name=name), stamp)
     key = NewApiKey(name="test", permissions=permissions)
-    issued = store.issue_key(organization.id, key, "test", stamp)
+    issued = ApiKeyStore(table, tenants).issue(organization.id, key, "test", stamp)
     return Tenant(organization.id, space.id, space.slug, Client(issued.key))
 
 

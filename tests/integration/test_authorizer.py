@@ -9,8 +9,10 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.ids import Stamp
-from patchbay.tenancy.access import Permission, principal_of
+from patchbay.tenancy.access import Permission
+from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.authentication import Authenticator
+from patchbay.tenancy.authorizer_context import principal_of
 from patchbay.tenancy.model import NewApiKey
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.api import sample_event
@@ -44,36 +46,42 @@ def test_another_scheme_is_nobody(tenant: Tenant, scheme: str) -> None:
     assert authorizer.handler(event, None)["context"] == {}
 
 
+def stores() -> tuple[TenancyStore, ApiKeyStore]:
+    table = Table("IntegrationsTable")
+    tenants = TenancyStore(table)
+    return tenants, ApiKeyStore(table, tenants)
+
+
 def test_a_revoked_or_expired_key_is_remembered_for_a_minute_at_most(tenant: Tenant) -> None:
     # Given a key that was seen just now
-    store, now = TenancyStore(Table("IntegrationsTable")), utc_now()
+    (tenants, keys), now = stores(), utc_now()
     until = now + timedelta(hours=1)
-    key = store.issue_key(
+    key = keys.issue(
         tenant.organization_id,
         NewApiKey(name="k", permissions=[Permission.READ], expires_at=until),
         "test",
         Stamp.fresh(now),
     )
-    seen = Authenticator(store)
+    seen = Authenticator(tenants, keys)
     header = f"Bearer {key.key}"
     assert seen.context(header, now) != {}
     # When it is revoked
-    store.revoke_key(key)
+    keys.revoke(key)
     # Then it works for less than a minute more, and elsewhere not at all
     assert seen.context(header, now + timedelta(seconds=59)) != {}
     assert seen.context(header, now + timedelta(seconds=60)) == {}
-    assert Authenticator(store).context(header, now) == {}
+    assert Authenticator(tenants, keys).context(header, now) == {}
 
 
 def test_a_key_ends_at_its_expiry(tenant: Tenant) -> None:
-    store, now = TenancyStore(Table("IntegrationsTable")), utc_now()
+    (tenants, keys), now = stores(), utc_now()
     until = now + timedelta(hours=1)
     new = NewApiKey(name="k", permissions=[Permission.READ], expires_at=until)
-    key = store.issue_key(tenant.organization_id, new, "test", Stamp.fresh(now))
-    assert store.holder_of_key(key.key, until - timedelta(milliseconds=1)) is not None
-    assert store.holder_of_key(key.key, until) is None
+    key = keys.issue(tenant.organization_id, new, "test", Stamp.fresh(now))
+    assert keys.holder(key.key, until - timedelta(milliseconds=1)) is not None
+    assert keys.holder(key.key, until) is None
     # And an authorizer that has just seen it forgets it then
-    seen = Authenticator(store)
+    seen = Authenticator(tenants, keys)
     assert seen.context(f"Bearer {key.key}", until - timedelta(seconds=5)) != {}
     assert seen.context(f"Bearer {key.key}", until) == {}
 

@@ -15,9 +15,10 @@ import authorizer
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.tenancy import authentication_jwks
-from patchbay.tenancy.access import Permission, principal_of
+from patchbay.tenancy.access import Permission
 from patchbay.tenancy.authentication import Authenticator
 from patchbay.tenancy.authentication_jwks import KeySetUnavailable, fetched, keys_of
+from patchbay.tenancy.authorizer_context import principal_of
 from tests.integration.conftest import Tenant
 from tests.integration.issuer import Issuer, SigningKey, issuer, part
 
@@ -356,7 +357,7 @@ def test_a_fetch_has_a_limit_on_its_size_and_time(
         fetched(f"{idp.url}/.well-known/jwks.json")
     monkeypatch.setattr(authentication_jwks, "FETCH_SECONDS", 0.5)
     idp.silent = True
-    with pytest.raises(KeySetUnavailable, match="no answer"):
+    with pytest.raises(KeySetUnavailable, match="no response"):
         fetched(f"{idp.url}/.well-known/jwks.json")
 
 

@@ -9,15 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patchbay.checks.roles import Role
+from patchbay.connections.connection_model import Connection, ConnectionPatch, NewConnection
+from patchbay.connections.endpoint_model import EndpointPatch, NewEndpoint
 from patchbay.connections.health_state import HealthObservation
 from patchbay.connections.health_status import HealthStatus, RequiredAction
-from patchbay.connections.model import (
-    Connection,
-    ConnectionPatch,
-    EndpointPatch,
-    NewConnection,
-    NewEndpoint,
-)
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key, Put, Table, Write, connect

@@ -262,7 +262,7 @@ def test_a_user_who_is_a_secret_does_not_hide_where_it_goes(tenant: Tenant) -> N
     moved = tenant.client.patch(path, {"variables": {"team": "evil"}})
     publish(tenant, "1.1.0", manifest=asking("example.net"))
     upgraded = tenant.client.patch(path, {"version": "1.1.0"})
-    # Then the secret has to be entered again
+    # Then the secret must be entered again
     for answer in (moved, upgraded):
         assert verdict(answer) == "deny:secret_binding"
         assert answer.json["error"]["details"]["changed"] == ["destination"]
@@ -281,7 +281,7 @@ def test_a_secret_of_one_host_does_not_go_to_another_of_the_same_checks(tenant: 
     # When a release tells it to the other one instead
     publish(tenant, "1.1.0", manifest=asking("b.example.com", "{{variables.team}}.example.com"))
     answer = tenant.client.patch(path, {"version": "1.1.0"})
-    # Then the set of hosts is as it was, and the secret has to be entered again
+    # Then the set of hosts is as it was, and the secret must be entered again
     assert verdict(answer) == "deny:secret_binding"
     assert answer.json["error"]["details"]["changed"] == ["sent"]
 
@@ -371,7 +371,7 @@ def test_what_decides_is_found_within_variables_too(tenant: Tenant) -> None:
         "hosts": ["a.example.com"],
     }
     path = create(tenant, variables=variables)
-    # When one of them changes, then the secret has to be entered again
+    # When one of them changes, then the secret must be entered again
     for edit in (
         {"server": {"at": "b.example.com"}},
         {"replicas": [{"host": "b.example.com"}]},

@@ -15,13 +15,13 @@ from patchbay.alerts.evaluator import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.keys import LANES, lane_of
 from patchbay.alerts.rule_store import START, RuleStore
 from patchbay.alerts.store import AlertStore
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
 from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
-from patchbay.connections.model import Connection
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour, utc_now

@@ -18,6 +18,7 @@ from patchbay.platform.idempotency import (
 )
 from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission
+from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.conftest import Tenant
@@ -250,17 +251,19 @@ def test_a_repeated_create_of_everything_makes_one(tenant: Tenant) -> None:
 
 def test_a_half_finished_create_is_found_and_not_doubled(tenant: Tenant) -> None:
     # Given creates that were done, and whose answers nobody got
-    store, stamp = TenancyStore(Table("IntegrationsTable")), Stamp.fresh(utc_now())
+    table, stamp = Table("IntegrationsTable"), Stamp.fresh(utc_now())
+    store = TenancyStore(table)
+    keys = ApiKeyStore(table, store)
     organization = store.create_organization(NewOrganization(name="Initech"), stamp)
     space = store.create_space(organization.id, NewSpace(slug="ini", name="Ini"), stamp)
     new = NewApiKey(name="k", permissions=[Permission.READ])
-    lost = store.issue_key(organization.id, new, "test", stamp)
+    lost = keys.issue(organization.id, new, "test", stamp)
     # When they are done again with the same stamp
     assert store.create_organization(NewOrganization(name="Initech"), stamp) == organization
     again = store.create_space(organization.id, NewSpace(slug="ini", name="Ini"), stamp)
     assert again == space
-    found = store.issue_key(organization.id, new, "test", stamp)
+    found = keys.issue(organization.id, new, "test", stamp)
     # Then there is one of each, and the key whose secret was lost is worth nothing
     assert found.id == lost.id
-    assert store.holder_of_key(found.key, utc_now()) is not None
-    assert store.holder_of_key(lost.key, utc_now()) is None
+    assert keys.holder(found.key, utc_now()) is not None
+    assert keys.holder(lost.key, utc_now()) is None

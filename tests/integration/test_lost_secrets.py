@@ -190,7 +190,7 @@ def test_the_operations_name_the_reference(tenant: Tenant, source: dict[str, Any
         assert (answer.status, answer.code) == (422, "SECRET_REENTRY_REQUIRED")
         assert set(answer.pointers) == {"/secretRef"}
         told = [error["message"] for error in answer.json["error"]["details"]["errors"]]
-        assert "/secrets/api_key has to be entered again" in told
+        assert "/secrets/api_key must be entered again" in told
 
 
 def test_a_webhooks_secret_is_rotated_without_the_one_before(tenant: Tenant) -> None:
@@ -298,7 +298,7 @@ def test_what_is_sealed_anew_and_lost_again_while_it_is_being_opened_is_named(
         monkeypatch,
         lambda vault: vault.keys.delete_all(tenant.organization_id, 2, utc_now()),
     )
-    # Then a test can say what has to be entered again: without names it would have no problem
+    # Then a test can say what must be entered again: without names it would have no problem
     with pytest.raises(SecretsLost) as lost:
         reader.open(scope, utc_now(), ["api_key"])
     assert lost.value.names == ("api_key",)

@@ -175,8 +175,8 @@ def test_a_test_uses_the_secret_that_is_referred_to(
         ({"api_key": "********"}, "config_invalid", "api_key"),
         ({"api_key": ""}, "config_invalid", "api_key"),
         ({"api_key": "VALUE" * 2000}, "config_invalid", "api_key"),
-        ({"VALUE": "api_key"}, "config_invalid", "other names"),
-        ({"api_key": "x", "VALUE": "y"}, "config_invalid", "other names"),
+        ({"VALUE": "api_key"}, "config_invalid", "names that are not secrets"),
+        ({"api_key": "x", "VALUE": "y"}, "config_invalid", "names that are not secrets"),
         ({}, "secret_not_found", "/secrets/api_key is missing"),
     ],
 )

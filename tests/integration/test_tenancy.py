@@ -10,6 +10,7 @@ from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Unauthenticated
 from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission, Principal
+from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.model import NewApiKey
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.api import Client, sample_event, start_cold
@@ -176,14 +177,18 @@ def test_an_expired_key_is_nobodys(tenant: Tenant) -> None:
     assert tenant.client.post(keys, future).json["expires_at"] == "2999-01-01T00:00:00Z"
 
 
+def api_keys() -> ApiKeyStore:
+    table = Table("IntegrationsTable")
+    return ApiKeyStore(table, TenancyStore(table))
+
+
 @pytest.mark.parametrize("who", ["tenant", "operator"])
 def test_a_key_issues_none_that_outlives_it(tenant: Tenant, operator: Tenant, who: str) -> None:
     # Given a key that expires, of a tenant or of the operator
     owner, permissions = {"tenant": (tenant, [READ, MANAGE]), "operator": (operator, [ADMIN])}[who]
-    store = TenancyStore(Table("IntegrationsTable"))
     end = utc_now() + timedelta(days=30)
     new = NewApiKey(name="CI", permissions=[*map(Permission, permissions)], expires_at=end)
-    issued = store.issue_key(owner.organization_id, new, "test", Stamp.fresh(utc_now()))
+    issued = api_keys().issue(owner.organization_id, new, "test", Stamp.fresh(utc_now()))
     issuer = Client(issued.key)
     keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
     asked = {"name": "next", "permissions": [READ]}
@@ -203,21 +208,19 @@ def test_a_key_issues_none_that_outlives_it(tenant: Tenant, operator: Tenant, wh
 
 def test_a_key_that_was_just_revoked_issues_none(tenant: Tenant) -> None:
     # Given a key that an authorizer remembers although it is revoked
-    store = TenancyStore(Table("IntegrationsTable"))
+    store = api_keys()
     new = NewApiKey(name="CI", permissions=[Permission.MANAGE])
-    own = store.issue_key(tenant.organization_id, new, "test", Stamp.fresh(utc_now()))
+    own = store.issue(tenant.organization_id, new, "test", Stamp.fresh(utc_now()))
     remembered = Principal(tenant.organization_id, own.id, frozenset(own.permissions))
-    standing = store.key(tenant.organization_id, own.id)
-    store.revoke_key(standing)
+    standing = store.get(tenant.organization_id, own.id)
+    store.revoke(standing)
     # Then it is nobody's, whether the revocation came before or meanwhile
     keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
     before = tenant.client.get(keys).json
     with pytest.raises(Unauthenticated):
-        store.issue_key_for(remembered, tenant.organization_id, new, Stamp.fresh(utc_now()))
+        store.issue_for(remembered, tenant.organization_id, new, Stamp.fresh(utc_now()))
     with pytest.raises(Unauthenticated):
-        store.issue_key(
-            tenant.organization_id, new, own.id, Stamp.fresh(utc_now()), issuer=standing
-        )
+        store.issue(tenant.organization_id, new, own.id, Stamp.fresh(utc_now()), issuer=standing)
     assert tenant.client.get(keys).json == before
 
 

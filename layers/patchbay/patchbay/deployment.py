@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from patchbay.registry.authoring import IntegrationAuthoring
     from patchbay.registry.store import RegistryStore
     from patchbay.tenancy.access import Permission, Principal
+    from patchbay.tenancy.api_key_store import ApiKeyStore
     from patchbay.tenancy.authentication import Authenticator
     from patchbay.tenancy.model import Space
     from patchbay.tenancy.store import TenancyStore
@@ -140,8 +141,8 @@ class Deployment:
     def admit(
         self, context: Mapping[str, Any], permission: str, organization_id: str | None
     ) -> Principal:
-        """Who calls, by the authorizer's context; see `tenancy.access.admit`."""
-        from patchbay.tenancy.access import admit
+        """Who calls, by the authorizer's context; see `authorizer_context.admit`."""
+        from patchbay.tenancy.authorizer_context import admit
 
         return admit(context, permission, organization_id)
 
@@ -156,12 +157,18 @@ class Deployment:
         return TenancyStore(self.integrations)
 
     @cached_property
+    def api_keys(self) -> ApiKeyStore:
+        from patchbay.tenancy.api_key_store import ApiKeyStore
+
+        return ApiKeyStore(self.integrations, self.tenants)
+
+    @cached_property
     def authenticator(self) -> Authenticator:
         from patchbay.tenancy.authentication import Authenticator, token_reader
         from patchbay.tenancy.request_rates import RequestRates
 
         rates = RequestRates(self.settings.requests_per_minute)
-        return Authenticator(self.tenants, token_reader(self.settings), rates)
+        return Authenticator(self.tenants, self.api_keys, token_reader(self.settings), rates)
 
     # ---------------------------------------------------------------- egress
 
@@ -543,7 +550,7 @@ class MonitorDeployment(Deployment):
     """The same for the function that runs monitors: hundreds of connections at a time.
 
     What a page of them needs is read together, so both tables read ahead. Its tests may disable a
-    connection, and nobody calls it by a host name.
+    connection, and no caller knows its host name.
     """
 
     @cached_property

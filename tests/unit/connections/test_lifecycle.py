@@ -6,14 +6,9 @@ from itertools import product
 import pytest
 
 from patchbay.connections.connection_changes import changed_connection
+from patchbay.connections.connection_model import UNTESTED, Connection, ConnectionPatch, Monitor
 from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.lifecycle import Lifecycle, may_become
-from patchbay.connections.model import (
-    UNTESTED,
-    Connection,
-    ConnectionPatch,
-    Monitor,
-)
 from patchbay.platform.errors import Conflict, InvalidInput
 
 NOW = datetime(2026, 2, 17, 10, tzinfo=UTC)

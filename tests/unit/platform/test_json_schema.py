@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import (
     DocumentSchema,
     default_problems,
@@ -59,6 +60,70 @@ def test_a_document_is_pointed_at_where_it_is_wrong() -> None:
     }
     assert "sk_live" not in repr(problems)
     assert document_problems({"region": "eu"}, SCHEMA, "/variables") == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "message"),
+    [
+        ({"type": "string"}, 7, "must be a string"),
+        ({"type": ["null", "integer"]}, "x", "must be an integer or null"),
+        ({"type": "boolean"}, "x", "must be true or false"),
+        ({"enum": ["eu", "us", 3, None]}, "x", "must be one of eu, us, 3, null"),
+        ({"enum": list(range(12))}, "x", "must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, … (2 more)"),
+        ({"const": "eu"}, "x", "must be eu"),
+        ({"format": "date"}, "x", "must have the format date"),
+        ({"pattern": "^a{2}$"}, "x", "must match ^a{2}$"),
+        ({"minLength": 2}, "x", "must have at least 2 characters"),
+        ({"maxLength": 1}, "xx", "must have at most 1 character"),
+        ({"minimum": 3}, 1, "must be at least 3"),
+        ({"maximum": 3}, 5, "must be at most 3"),
+        ({"exclusiveMinimum": 3}, 3, "must be greater than 3"),
+        ({"exclusiveMaximum": 3}, 3, "must be less than 3"),
+        ({"multipleOf": 5}, 3, "must be a multiple of 5"),
+        ({"minItems": 1}, [], "must have at least 1 item"),
+        ({"maxItems": 1}, [1, 2], "must have at most 1 item"),
+        ({"uniqueItems": True}, [1, 1], "must not have duplicate items"),
+        ({"contains": {"const": 1}}, [2], "does not contain the required items"),
+        ({"unevaluatedItems": False}, ["x"], "must not have more items"),
+        ({"minProperties": 1}, {}, "must have at least 1 member"),
+        ({"maxProperties": 0}, {"x": 1}, "must have at most 0 members"),
+        ({"propertyNames": {"maxLength": 1}}, {"xx": 1}, "has a member whose name is not valid"),
+        (
+            {"anyOf": [{"type": "null"}, {"minimum": 9}]},
+            1,
+            "does not match any of the allowed schemas",
+        ),
+        ({"oneOf": [{}, {}]}, 1, "must match exactly one of the allowed schemas"),
+        ({"oneOf": [False]}, 1, "must match exactly one of the allowed schemas"),
+        ({"not": {}}, 1, "is not allowed"),
+        (False, 1, "is not allowed"),
+    ],
+)
+def test_a_message_is_in_the_words_of_the_api(schema: Any, value: Any, message: str) -> None:
+    [problem] = document_problems({"v": value}, {"properties": {"v": schema}}, "")
+    assert (problem.pointer, problem.message) == ("/v", message)
+
+
+@pytest.mark.parametrize("keyword", ["additionalProperties", "unevaluatedProperties"])
+def test_a_member_that_no_schema_describes_is_not_a_known_field(keyword: str) -> None:
+    schema = {"properties": {"known": {}}, keyword: False}
+    problems = document_problems({"known": 1, "other": 2}, schema, "/variables")
+    assert problems == [Problem("/variables/other", "is not a known field")]
+
+
+def test_no_message_or_pointer_quotes_the_document() -> None:
+    secret = "sk_live_1"
+    for schema in (
+        {"unevaluatedItems": False},
+        {"items": False},
+        {"contains": {"type": "null"}},
+        {"items": {"const": 1}},
+        {"uniqueItems": True},
+        {"items": {"not": {"const": secret}}},
+    ):
+        problems = document_problems([secret, secret], {**schema}, "")
+        assert problems
+        assert secret not in repr(problems)
 
 
 def doubling(times: int) -> dict[str, Any]:

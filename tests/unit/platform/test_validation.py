@@ -5,19 +5,30 @@ import json
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import PydanticKnownError
+from pydantic_core._pydantic_core import list_all_errors
 
 from patchbay.alerts.rule_model import NewAlertRule
-from patchbay.connections.model import NewConnection
+from patchbay.connections.connection_model import NewConnection
+from patchbay.platform.errors import Problem
 from patchbay.platform.validation import problems_of
 from patchbay.registry.manifest import Manifest
 
 PYTHON = re.compile(
     r"dictionary|instance of|\bNone\b|\bTrue\b|\bFalse\b|\blist\b|tuple|frozenset|timezone info|"
-    r"after validation|discriminator|[Tt]ag |<"
+    r"after validation|discriminator|[Tt]ag |<|[Ss]hould"
 )
 WRONG: list[Any] = [1, 1.5, "", "?", None, True, [], {}, [1], [{}], [[]], {"x": 1}, "2026-01-01"]
 WRONG += [
@@ -55,20 +66,30 @@ class Thing(BaseModel):
     any_size: Size = Size.SMALL
     at: AwareDatetime | None = None
     parts: list[int] = Field(default=[], min_length=1, max_length=2)
-    rules: dict[str, int] = {}
+    rules: dict[str, int] = Field(default={}, max_length=1)
+    only: Literal["this"] = "this"
+    name: str = Field(default="ab", min_length=2, pattern="^[a-z]+$")
+    ratio: float = Field(default=0.5, le=1)
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"size": "huge"}, "Input should be 'small' or 'large'"),
-        ({"any_size": "huge"}, "Input should be 'small' or 'large'"),
-        ({"at": "2026-01-01T00:00:00"}, "Input should have a time zone, such as Z"),
-        ({"parts": []}, "should have at least 1"),
-        ({"parts": [1, 2, 3]}, "should have at most 2"),
-        ({"parts": 1}, "Input should be an array"),
-        ({"rules": []}, "Input should be an object"),
-        ({"colour": 1}, "is not a field of this request"),
+        ({"size": "huge"}, "must be one of small, large"),
+        ({"any_size": "huge"}, "must be one of small, large"),
+        ({"only": "other"}, "must be this"),
+        ({"at": "2026-01-01T00:00:00"}, "must have a UTC offset, such as Z"),
+        ({"parts": []}, "must have at least 1 item"),
+        ({"parts": [1, 2, 3]}, "must have at most 2 items"),
+        ({"parts": 1}, "must be an array"),
+        ({"parts": ["one"]}, "must be an integer"),
+        ({"name": 1}, "must be a string"),
+        ({"name": "a"}, "must have at least 2 characters"),
+        ({"name": "Abc"}, "must match ^[a-z]+$"),
+        ({"rules": []}, "must be an object"),
+        ({"rules": {"a": 1, "b": 2}}, "must have at most 1 member"),
+        ({"ratio": 2}, "must be at most 1"),
+        ({"color": 1}, "is not a known field"),
     ],
 )
 def test_a_message_speaks_of_json(given: dict[str, Any], message: str) -> None:
@@ -77,7 +98,43 @@ def test_a_message_speaks_of_json(given: dict[str, Any], message: str) -> None:
             read(Thing, given)
         [problem] = problems_of(refused.value)
         assert problem.message == message
-        assert problem.pointer == "/" + next(iter(given))
+        assert problem.pointer.startswith("/" + next(iter(given)))
+
+
+def test_a_missing_field_is_required() -> None:
+    class Body(BaseModel):
+        name: str
+
+    with pytest.raises(ValidationError) as refused:
+        Body.model_validate({})
+    assert problems_of(refused.value) == [Problem("/name", "is required")]
+
+
+EVERY_TYPE: dict[str, Any] = {e["type"]: e.get("example_context") for e in list_all_errors()}
+OURS = re.compile(r"(must|is|has|can't|no longer) .*")
+
+
+@pytest.mark.parametrize("kind", sorted(EVERY_TYPE))
+def test_every_error_of_pydantic_has_words_of_ours(kind: str) -> None:
+    # given any error that pydantic can raise
+    context = EVERY_TYPE[kind] or {}
+    if "error" in context:
+        context["error"] = "hunter2"
+    if kind in ("value_error", "assertion_error"):
+        context["error"] = ValueError("is wrong")
+
+    def refuse(_: Any) -> Any:
+        raise PydanticKnownError(kind, context or None)  # type: ignore[arg-type]
+
+    # when a field raises it
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(Annotated[Any, BeforeValidator(refuse)]).validate_python("hunter2")
+
+    # then
+    [problem] = problems_of(refused.value)
+    assert OURS.fullmatch(problem.message), problem.message
+    assert "should" not in problem.message
+    assert "hunter2" not in problem.message
 
 
 def models() -> dict[str, type[BaseModel]]:

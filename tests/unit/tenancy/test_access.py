@@ -10,13 +10,11 @@ from patchbay.platform.errors import (
     TemporarilyUnavailable,
     Unauthenticated,
 )
-from patchbay.tenancy.access import (
-    Permission,
-    Principal,
+from patchbay.tenancy.access import Permission, Principal, authorize
+from patchbay.tenancy.authorizer_context import (
     admit,
-    authorize,
-    context_of,
-    context_of_outage,
+    outage_context,
+    principal_context,
     principal_of,
 )
 
@@ -55,21 +53,21 @@ def test_nobody_may_do_nothing() -> None:
 
 def test_a_principal_survives_the_authorizers_context() -> None:
     principal = holder(Permission.READ, Permission.WRITE_EVENTS)
-    assert principal_of(context_of(principal)) == principal
+    assert principal_of(principal_context(principal)) == principal
 
 
 def test_a_permission_that_we_do_not_know_grants_nothing() -> None:
-    context = context_of(holder(Permission.READ)) | {"permissions": "platform.root *"}
+    context = principal_context(holder(Permission.READ)) | {"permissions": "platform.root *"}
     assert principal_of(context) == holder()
 
 
 def test_an_outage_of_the_key_store_is_not_taken_for_nobody() -> None:
     with pytest.raises(TemporarilyUnavailable):
-        admit(context_of_outage(), Permission.READ, OWN)
+        admit(outage_context(), Permission.READ, OWN)
 
 
 def test_the_door_checks_the_organization_of_the_path() -> None:
-    context = context_of(holder(Permission.READ))
+    context = principal_context(holder(Permission.READ))
     assert admit(context, Permission.READ, OWN) == holder(Permission.READ)
     assert admit(context, Permission.READ, None) == holder(Permission.READ)
     with pytest.raises(NotFound):

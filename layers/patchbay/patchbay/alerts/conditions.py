@@ -14,7 +14,7 @@ from pydantic.config import JsonDict, JsonValue
 from patchbay.health.model import IntegrationType
 from patchbay.platform.ids import ConnectionId
 from patchbay.platform.model import Model
-from patchbay.platform.validation import KIND, Told
+from patchbay.platform.validation import KIND, Documented
 
 MAX_EVENT_WINDOW_SECONDS: Final = 86_400
 """For conditions that are judged by single events, as all conditions of connections are."""
@@ -90,8 +90,10 @@ class _Scoped(StrictInput):
         return self.per is SubjectKind.CONNECTION or self.connection_id is not None
 
 
-_WHOLE_HOURS: Final = Told({"anyOf": [{"maximum": HOUR_SECONDS - 1}, {"multipleOf": HOUR_SECONDS}]})
-_TWO_DECIMALS: Final = Told({"multipleOf": 0.01})
+_WHOLE_HOURS: Final = Documented(
+    {"anyOf": [{"maximum": HOUR_SECONDS - 1}, {"multipleOf": HOUR_SECONDS}]}
+)
+_TWO_DECIMALS: Final = Documented({"multipleOf": 0.01})
 
 
 class SuccessRate(_Scoped):

@@ -9,7 +9,7 @@ from patchbay.alerts.conditions import DAY_SECONDS, AlertCondition, StrictInput,
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import pattern
 from patchbay.platform.model import Model
-from patchbay.platform.validation import KIND, DisplayName, NotNull, Told
+from patchbay.platform.validation import KIND, DisplayName, Documented, NotNull
 
 MAX_RULES: Final = 50
 """For one space: an evaluation reads all of them each minute."""
@@ -68,7 +68,7 @@ _SecondsUpToADay = Annotated[int, Field(ge=0, le=DAY_SECONDS)]
 _ReminderSeconds = Annotated[
     int,
     Field(ge=0, le=7 * DAY_SECONDS),
-    Told({"anyOf": [{"const": 0}, {"minimum": MIN_REMINDER_SECONDS}]}),
+    Documented({"anyOf": [{"const": 0}, {"minimum": MIN_REMINDER_SECONDS}]}),
 ]
 
 

@@ -42,8 +42,8 @@ from patchbay.platform.ids import is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.platform.strict_json import compact, loads
+from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import use_of_space
 
 
 class EvaluationPosition(NamedTuple):

@@ -74,7 +74,7 @@ def read_timeout(manifest: Mapping[str, object]) -> int | None:
 def read_steps(
     manifest: Mapping[str, object], declared: Declarations, credential: Credential | None
 ) -> tuple[list[ManifestStep], list[Problem]]:
-    """The steps of a manifest whose `checks` itself has no problems, and what is wrong with them.
+    """The steps of a manifest whose `checks` itself has no problems, and the problems of the steps.
 
     Pointers lead into the integration (`/manifest/checks/steps/0/request/url`). A step that has
     problems is left out.

@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import ConfigDict
 
 from patchbay.checks.roles import Role
-from patchbay.connections.model import Endpoint
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.model import Model
 from patchbay.platform.strict_json import canonical

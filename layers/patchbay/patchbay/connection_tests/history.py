@@ -148,7 +148,7 @@ class TestHistory:
         return queued
 
     def take_back(self, identity: TestIdentity) -> None:
-        """Removes a test that could not be sent to the queue, if nobody has claimed it."""
+        """Removes a test that could not be sent to the queue, if no runner has claimed it."""
         untouched = without("claim") & without("finished_at")
         try:
             self._table.write(Delete(_key(identity), untouched))

@@ -10,8 +10,9 @@ from patchbay.checks.capabilities import CapabilityReport
 from patchbay.checks.codes import Blame, Code, CodeCategory
 from patchbay.checks.report import CheckReport, Step
 from patchbay.connection_tests.changes import WhatChanged
+from patchbay.connections.config_values import Values
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.health_status import HealthStatus
-from patchbay.connections.model import Endpoint, Values
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import ConnectionId, DestinationId, SourceId
 from patchbay.platform.model import Model

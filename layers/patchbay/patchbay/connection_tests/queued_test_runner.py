@@ -57,7 +57,7 @@ class QueuedTestRunner:
         try:
             return await self._handle(QueuedTest.model_validate_json(record["body"]))
         except NotFound:
-            return True  # it has been deleted, and nobody can read its tests any more
+            return True  # its subject was deleted, so its tests can no longer be read
         except Exception as error:
             logger.error(
                 "queued test not run", message_id=record["messageId"], error=type(error).__name__

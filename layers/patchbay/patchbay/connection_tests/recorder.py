@@ -1,6 +1,6 @@
 """Recording a test that has run, and what follows from it.
 
-1. The history: the first writer of a test records it. Whoever repeats the test gets that record,
+1. The history: the first writer of a test records it. Repeating the test returns that record,
    and everything below follows from the record, not from the repetition.
 2. The event in the connection's space. Its id is the test's, so it is counted once.
 3. The mark of the last test that passed, which later failures are compared with.
@@ -30,9 +30,9 @@ from patchbay.connection_tests.model import (
 from patchbay.connection_tests.required_actions import required_action
 from patchbay.connection_tests.subjects import TestSubjects
 from patchbay.connections.announcements import Announcement
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
-from patchbay.connections.model import Connection
 from patchbay.health.model import Event, event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
@@ -144,7 +144,7 @@ class TestRecorder:
     def refuse(self, identity: TestIdentity, reason: str) -> None:
         """Ends a queued test that can't start. Nothing was dialed, so nothing follows from it.
 
-        Raises `NotFound` if its subject is gone: then nobody can read its tests.
+        Raises `NotFound` if its subject is gone: then its tests can no longer be read.
         """
         self._subjects.require(identity.subject)
         self._history.refuse(identity, reason, self._clock())

@@ -1,10 +1,10 @@
 """Looks up what a test is of."""
 
 from patchbay.connection_tests.identity import TestSubject
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.lifecycle import Lifecycle
-from patchbay.connections.model import Connection
 from patchbay.platform.errors import Conflict
 
 

@@ -7,7 +7,7 @@ from patchbay.connection_tests.model import TestedEndpoint
 from patchbay.connection_tests.on_demand import TO_RESPOND
 from patchbay.connection_tests.tester import try_endpoint
 from patchbay.connections.endpoint_editor import EndpointEditor
-from patchbay.connections.model import EndpointPatch
+from patchbay.connections.endpoint_model import EndpointPatch
 from patchbay.egress.guard import EgressGuard
 from patchbay.platform.errors import EditFailedTest
 from patchbay.platform.ids import new_id

@@ -32,9 +32,10 @@ from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestTrigger
 from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
 from patchbay.connection_tests.subjects import require_enabled
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.connection_store import ConnectionStore
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.endpoint_store import EndpointStore
-from patchbay.connections.model import Connection, Endpoint
 from patchbay.connections.secret_references import ReferenceUnusable
 from patchbay.connections.vault import Vault
 from patchbay.egress.guard import EgressGuard

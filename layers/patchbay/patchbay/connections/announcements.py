@@ -1,18 +1,18 @@
-"""What is told to the bus about a connection, and the outbox that it waits in.
+"""What is announced about connections on the bus, and the outbox that it waits in.
 
     outbox   OUTBOX#CONNECTIONS   <time>#<event id>
 
-An announcement is written in the transaction that changes the connection, so it is never lost and
-never of a change that did not happen. It is sent at least once, under one id: `evt_` and a ULID of
-its time and of the hash of what it says.
+An announcement is written in the transaction that changes the connection, so it is never lost, and
+never sent for a change that did not happen. It is sent at least once, always with the same id:
+`evt_` and a ULID of its time, and of the connection and type.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.health_state import AnnouncementType, HealthObservation, HealthState
-from patchbay.connections.model import Connection
 from patchbay.platform.clock import to_sortable, to_text
 from patchbay.platform.dynamodb import Item, Key
 from patchbay.platform.ids import Stamp
@@ -22,10 +22,10 @@ OUTBOX_PK: Final = "OUTBOX#CONNECTIONS"
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """`at` is the time of the test that made it so; `detail` is JSON without any secret."""
+    """`at` is the time of the test that caused it; `detail` is JSON without secrets."""
 
     id: str
-    what: AnnouncementType
+    type: AnnouncementType
     at: datetime
     detail: dict[str, Any]
 
@@ -35,18 +35,18 @@ class Announcement:
         connection: Connection,
         state: HealthState,
         seen: HealthObservation,
-        what: AnnouncementType,
+        kind: AnnouncementType,
     ) -> Self:
-        event_id = _event_id(connection.id, seen.at, what)
-        return cls(event_id, what, seen.at, _detail(event_id, connection, state, seen))
+        event_id = _event_id(connection.id, seen.at, kind)
+        return cls(event_id, kind, seen.at, _detail(event_id, connection, state, seen))
 
     @property
     def key(self) -> Key:
         return Key(OUTBOX_PK, f"{to_sortable(self.at)}#{self.id}")
 
     def item(self) -> Item:
-        """As it waits in the outbox."""
-        return {**self.key._asdict(), "what": self.what.value, "detail": self.detail}
+        """Its item in the outbox."""
+        return {**self.key._asdict(), "what": self.type.value, "detail": self.detail}
 
     @classmethod
     def read(cls, item: Item) -> Self:
@@ -56,8 +56,8 @@ class Announcement:
         )
 
 
-def _event_id(connection_id: str, at: datetime, what: AnnouncementType) -> str:
-    return Stamp(at, f"{connection_id} {what}".encode()[:64]).id("evt")
+def _event_id(connection_id: str, at: datetime, kind: AnnouncementType) -> str:
+    return Stamp(at, f"{connection_id} {kind}".encode()[:64]).id("evt")
 
 
 def _detail(

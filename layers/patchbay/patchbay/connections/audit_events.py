@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from patchbay.connections.model import Connection, Endpoint
+from patchbay.connections.connection_model import Connection
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.dynamodb import Put
 

@@ -3,10 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from patchbay.connections.endpoint_values import size_problems
-from patchbay.connections.health_status import RequiredAction
-from patchbay.connections.lifecycle import Lifecycle, may_become
-from patchbay.connections.model import (
+from patchbay.connections.connection_model import (
     UNTESTED,
     Connection,
     ConnectionPatch,
@@ -14,6 +11,9 @@ from patchbay.connections.model import (
     MonitorPatch,
     NewConnection,
 )
+from patchbay.connections.endpoint_values import size_problems
+from patchbay.connections.health_status import RequiredAction
+from patchbay.connections.lifecycle import Lifecycle, may_become
 from patchbay.platform.errors import Conflict, InvalidInput
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import merge_patch

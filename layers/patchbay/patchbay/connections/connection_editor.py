@@ -4,15 +4,11 @@ from datetime import datetime
 
 from patchbay.checks.roles import Role
 from patchbay.connections.connection_changes import changed_connection, new_connection
+from patchbay.connections.connection_model import Connection, ConnectionPatch, NewConnection
 from patchbay.connections.connection_store import ConnectionStore
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.lifecycle import Lifecycle
-from patchbay.connections.model import (
-    Connection,
-    ConnectionPatch,
-    Endpoint,
-    NewConnection,
-)
 from patchbay.platform.errors import InvalidConfig, InvalidInput, NotFound
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import IfMatch, require_match, serially
@@ -109,5 +105,5 @@ class ConnectionEditor:
             return self._endpoints.get(organization_id, role, endpoint_id)
         except NotFound:
             raise InvalidInput.at(
-                f"/{role.value}_id", f"is no {role.value} of this organization"
+                f"/{role.value}_id", f"is not a {role.value} of this organization"
             ) from None

@@ -9,7 +9,9 @@ import json
 from typing import Final
 
 from patchbay.connections.audit_events import audited
+from patchbay.connections.connection_model import Connection, Health
 from patchbay.connections.endpoint_items import begin_use, end_use, endpoint_delete
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAction
 from patchbay.connections.keys import (
     BY_SPACE,
@@ -19,14 +21,13 @@ from patchbay.connections.keys import (
     failing_of_space_pk,
     use_key,
 )
-from patchbay.connections.model import Connection, Endpoint, Health
 from patchbay.connections.wheel import on_the_wheel
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import Delete, Item, Update, Write, equals
 from patchbay.platform.strict_json import compact
+from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import use_of_space
 
 FAILING_ATTRIBUTES: Final = (f"{FAILING_INDEX}_pk", f"{FAILING_INDEX}_sk")
 """Those that put a connection into the index `failing`."""

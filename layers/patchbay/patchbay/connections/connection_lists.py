@@ -6,15 +6,16 @@ from datetime import datetime
 from typing import Final
 
 from patchbay.connections.connection_items import read_connection
+from patchbay.connections.connection_model import Connection, ConnectionQuery
 from patchbay.connections.connection_store import ConnectionStore
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.keys import BY_SPACE, CONNECTIONS, connections_of_space_pk, use_key
-from patchbay.connections.model import Connection, ConnectionQuery, Endpoint
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.lists import FILTERED_READ, Listing, Lists, position_of
+from patchbay.tenancy.keys import organization_pk
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import organization_pk
 
 _JOINED_READ: Final = 100
 """Items that a filtered page reads where each leads to another one: a BatchGetItem."""

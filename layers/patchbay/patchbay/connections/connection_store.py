@@ -9,16 +9,16 @@ from patchbay.connections.connection_items import (
     connection_item,
     read_connection,
 )
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import begin_use, judged, use, user_of
 from patchbay.connections.keys import connection_key, use_key
-from patchbay.connections.model import Connection
 from patchbay.platform.audit import Action
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table, TransactionRefused, Write
 from patchbay.platform.errors import NotFound
 from patchbay.platform.ids import is_id
 from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import use_of_space
 
 
 class ConnectionStore:

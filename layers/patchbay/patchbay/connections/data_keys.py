@@ -1,19 +1,19 @@
 """Data keys: what the secrets of an organization are sealed under.
 
     data key          ORG#<org>   DATAKEY#<number>   wrapped by KMS
-    the current one   ORG#<org>   DATAKEY_CURRENT    its number; 1 if there is no item
+    the current one   ORG#<org>   DATAKEY_CURRENT    its number; without an item it is 1
 
-A key is made by KMS, which keeps the key that wraps it, with the organization as encryption
-context; it is unwrapped for five minutes at a time. Numbers only grow, and a number is never used
-for another key. Which key is current is read for every seal, and whoever writes a sealed secret
-checks in the same transaction that it still is: once a rotation has gone through, nothing more is
-sealed under older keys.
+KMS makes a key and wraps it, with the organization as encryption context. An unwrapped key is kept
+in memory for five minutes. Numbers only grow, and are never reused. Every seal reads which key is
+current, and the transaction that writes the sealed secret checks that it still is: after a
+rotation, nothing more is sealed under older keys.
 """
 
 import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from patchbay.connections.data_key_model import DataKey, DataKeys, DeletedDataKeys
 from patchbay.connections.keys import (
     DATA_KEYS,
     FIRST_DATA_KEY,
@@ -22,7 +22,6 @@ from patchbay.connections.keys import (
     is_current,
     still_current,
 )
-from patchbay.connections.model import DataKey, DataKeys, DeletedDataKeys
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.aws import call, client
 from patchbay.platform.clock import from_text, to_text
@@ -48,16 +47,16 @@ from patchbay.platform.errors import (
 from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
 from patchbay.platform.revisions import serially
-from patchbay.tenancy.store import organization_key, organization_pk
+from patchbay.tenancy.keys import organization_key, organization_pk
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient
 
 KEY_LIFETIME: Final = timedelta(minutes=5)
-"""How long an unwrapped key is kept: so long a process that has it can still open secrets."""
+"""How long an unwrapped key is kept: how long a process may open secrets after a deletion."""
 
 MAX_KEYS: Final = 100
-"""Of one organization at a time, so that their list is one page."""
+"""Of an organization, so that their list is one page."""
 
 
 class KeyRing:
@@ -72,12 +71,12 @@ class KeyRing:
 
     @property
     def _kms(self) -> "KMSClient":
-        # Made when it is needed: most requests open no secret.
+        # Only when needed: most requests open no secret.
         return self._given or client("kms")
 
     @property
     def region(self) -> str:
-        """Where this deployment is."""
+        """The region of this deployment."""
         return str(self._kms.meta.region_name)
 
     def current_number(self, organization_id: str) -> int:
@@ -85,9 +84,9 @@ class KeyRing:
         return int(item["number"]) if item else FIRST_DATA_KEY
 
     def current(self, organization_id: str, now: datetime) -> tuple[int, bytes]:
-        """The number of the current key and the key, which is made if there is none yet.
+        """The number of the current key, and the key. The first call creates it.
 
-        Raises `TemporarilyUnavailable` if KMS or the table does not answer.
+        Raises `TemporarilyUnavailable` if KMS or the table does not respond.
         """
 
         def attempt() -> tuple[int, bytes]:
@@ -97,7 +96,7 @@ class KeyRing:
         return serially(attempt)
 
     def key(self, organization_id: str, number: int, now: datetime) -> bytes:
-        """A key that is there.
+        """An existing key.
 
         Raises `SecretsLost` for one that was deleted, `InternalError` for one that KMS did not
         wrap for this organization, and `TemporarilyUnavailable`.
@@ -111,10 +110,10 @@ class KeyRing:
         return DataKeys(current=number, keys=sorted(keys, key=lambda key: key.number))
 
     def rotate(self, organization_id: str, stamp: Stamp) -> DataKey:
-        """Makes a new current key; the older ones go on opening what they sealed.
+        """Creates a new current key. The older ones still open what they sealed.
 
-        The same stamp makes one key. Raises `NotFound` for an organization that is not there,
-        `Conflict` if it has too many keys or others rotate on and on, `TemporarilyUnavailable`.
+        The same stamp creates one key. Raises `NotFound` for an organization that does not exist,
+        `Conflict` if it has too many keys or others keep rotating, `TemporarilyUnavailable`.
         """
         mark = stamp.uuid()
 
@@ -129,33 +128,35 @@ class KeyRing:
             item, _ = self._made(organization_id, number + 1, stamp.now)
             item["rotation"] = mark
             shown = _shown(item, number + 1)
-            told = _told(organization_id, number + 1, Action.CREATED, after=shown)
-            self._advance(organization_id, number, Put(item, ABSENT), told)
+            event = _audited(organization_id, number + 1, Action.CREATED, after=shown)
+            self._advance(organization_id, number, Put(item, ABSENT), event)
             return shown
 
         return serially(attempt)
 
     def delete(self, organization_id: str, number: int) -> None:
-        """Deletes one key, which nothing may be sealed under. Raises `NotFound`."""
+        """Deletes one key. Nothing may be sealed under it. Raises `NotFound`."""
         if not self._delete(organization_id, number):
             raise NotFound("data key")
 
     def delete_all(self, organization_id: str, through: int, now: datetime) -> DeletedDataKeys:
-        """Deletes every key up to a number: what was sealed under them can't be opened again.
+        """Deletes every key up to a number. What was sealed under them can't be opened again.
 
         If the current one is among them, the next number becomes current first, so that nothing
-        more is sealed under what is being deleted. A repetition deletes what is left of the same
-        keys, and never one that was made since. Raises `InvalidInput` for a number that is not
-        reached yet, `NotFound` for an organization that is not there.
+        more is sealed under the deleted keys. A repetition deletes what is left of the same keys,
+        and never a newer one. Raises `InvalidInput` for a number that is too high, `NotFound` for
+        an organization that does not exist.
         """
 
         def attempt() -> None:
             number = self.current_number(organization_id)
             if through > number:
-                raise InvalidInput.at("/query/through", "is the number of no key yet")
+                raise InvalidInput.at(
+                    "/query/through", "must be at most the number of the current key"
+                )
             if through == number:
-                told = _told(organization_id, number + 1, Action.MADE_CURRENT)
-                self._advance(organization_id, number, told)
+                event = _audited(organization_id, number + 1, Action.MADE_CURRENT)
+                self._advance(organization_id, number, event)
 
         serially(attempt)
         deleted = []
@@ -168,11 +169,11 @@ class KeyRing:
         return DeletedDataKeys(deleted=sorted(deleted), unreadable_at=now + KEY_LIFETIME)
 
     def _delete(self, organization_id: str, number: int) -> bool:
-        """Whether this call deleted it: False if it is gone already."""
+        """Whether this call deleted it; False if it did not exist."""
         key = data_key_key(organization_id, number)
-        told = _told(organization_id, number, Action.DELETED)
+        event = _audited(organization_id, number, Action.DELETED)
         try:
-            self._table.transact([Delete(key, PRESENT), told])
+            self._table.transact([Delete(key, PRESENT), event])
         except TransactionRefused:
             return False
         finally:
@@ -204,7 +205,7 @@ class KeyRing:
     def _key(self, organization_id: str, number: int, now: datetime, *, make: bool) -> bytes:
         with self._lock:
             cached = self._unwrapped.get((organization_id, number))
-            # A request that is taken over after hours says the time at which it was first made.
+            # A request that is repeated after hours has the time at which it was first made.
             if cached and cached[0] <= now < cached[0] + KEY_LIFETIME:
                 return cached[1]
             item = self._table.get(data_key_key(organization_id, number))
@@ -214,10 +215,10 @@ class KeyRing:
                 key = self._make(organization_id, number, now)
             else:
                 logger.warning("data key is gone", organization_id=organization_id, number=number)
-                # A number that is not reached yet was never a key's: the item was altered.
+                # A number above the current one never had a key: the item was altered.
                 is_old = number <= self.current_number(organization_id)
                 raise SecretsLost if is_old else InternalError
-            # Keys whose time is over leave the memory of a process that lives on.
+            # Expired keys are removed from the memory of a long-lived process.
             self._unwrapped = {
                 k: kept for k, kept in self._unwrapped.items() if now < kept[0] + KEY_LIFETIME
             }
@@ -225,20 +226,20 @@ class KeyRing:
             return key
 
     def _make(self, organization_id: str, number: int, now: datetime) -> bytes:
-        """Raises `TransactionRefused` if the number is not the current one any more."""
+        """Raises `TransactionRefused` if the number is no longer the current one."""
         item, key = self._made(organization_id, number, now)
         try:
             self._table.transact([Put(item, ABSENT), still_current(organization_id, number)])
         except TransactionRefused as refused:
-            standing = refused.failed.get(0)
-            if standing is None:
+            current = refused.failed.get(0)
+            if current is None:
                 raise
-            return self._unwrap(organization_id, standing["wrapped"])
+            return self._unwrap(organization_id, current["wrapped"])
         return key
 
     def _made(self, organization_id: str, number: int, now: datetime) -> tuple[Item, bytes]:
         """The item of a new key, and the key."""
-        answer: Any = call(
+        response: Any = call(
             self._kms.generate_data_key,
             KeyId=self._kms_key_id,
             KeySpec="AES_256",
@@ -246,19 +247,19 @@ class KeyRing:
         )
         item = {
             **data_key_key(organization_id, number)._asdict(),
-            "wrapped": answer["CiphertextBlob"],
+            "wrapped": response["CiphertextBlob"],
             "created_at": to_text(now),
         }
-        return item, answer["Plaintext"]
+        return item, response["Plaintext"]
 
     def _unwrap(self, organization_id: str, wrapped: bytes) -> bytes:
-        answer: Any = call(
+        response: Any = call(
             self._kms.decrypt,
             KeyId=self._kms_key_id,
             CiphertextBlob=wrapped,
             EncryptionContext=_context(organization_id),
         )
-        key: bytes = answer["Plaintext"]
+        key: bytes = response["Plaintext"]
         return key
 
     def _forget(self, organization_id: str, number: int) -> None:
@@ -266,7 +267,9 @@ class KeyRing:
             self._unwrapped.pop((organization_id, number), None)
 
 
-def _told(organization_id: str, number: int, action: Action, after: DataKey | None = None) -> Put:
+def _audited(
+    organization_id: str, number: int, action: Action, after: DataKey | None = None
+) -> Put:
     """The audit event of a data key, for the end of the transaction that changes it."""
     return recorded(organization_id, Entity.DATA_KEY, str(number), action, after=after)
 

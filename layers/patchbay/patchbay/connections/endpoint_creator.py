@@ -1,10 +1,10 @@
 """Creates sources and destinations of releases."""
 
 from patchbay.checks.roles import Role
+from patchbay.connections.endpoint_model import Endpoint, NewEndpoint, id_prefix
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.endpoint_values import normalized, revealed, value_problems
 from patchbay.connections.installed_members import installed_members
-from patchbay.connections.model import Endpoint, NewEndpoint, id_prefix
 from patchbay.connections.release_finder import ReleaseFinder
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.dynamodb import Item
@@ -47,7 +47,7 @@ class EndpointCreator:
         )
         manifest = Manifest.of(release.manifest)
         if role not in manifest.roles:
-            raise InvalidInput.at("/integration", f"can't be a {role.value}")
+            raise InvalidInput.at("/integration", f"does not support the role {role.value}")
         variables = normalized({**manifest.defaults, **new.variables}, release.variables_schema)
         secrets = revealed(new.secrets)
         if problems := value_problems(release, variables, secrets, (), new.secret_ref):

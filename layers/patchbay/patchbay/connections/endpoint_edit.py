@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from patchbay.connections.endpoint_model import Endpoint, EndpointPatch, OwnershipMode
 from patchbay.connections.endpoint_values import (
     changed_parts,
     normalized,
@@ -12,7 +13,6 @@ from patchbay.connections.endpoint_values import (
     value_problems,
 )
 from patchbay.connections.installed_members import upgraded_members
-from patchbay.connections.model import Endpoint, EndpointPatch, OwnershipMode
 from patchbay.platform.errors import InvalidConfig, InvalidInput, Problem, SecretReentryRequired
 from patchbay.platform.revisions import merge_patch
 from patchbay.registry.manifest import Manifest
@@ -103,7 +103,7 @@ def edited(
     secret_ref = patch.secret_ref if reference_entered else old.secret_ref
     problems = value_problems(release, merged, entered, kept, secret_ref)
     if old.role not in manifest.roles:
-        problems.insert(0, Problem("/version", "has not this role"))
+        problems.insert(0, Problem("/version", "does not support this role"))
     binding = old.binding if problems else recipe_of(release).binding(release.id, merged)
     endpoint = old.model_copy(
         update={
@@ -137,7 +137,7 @@ def upgrade_problems(invalid: Mapping[str, list[Problem]]) -> list[Problem]:
     return [
         Problem(
             "/version",
-            f"takes no longer the configurations of {connection_id}: "
+            f"no longer accepts the configurations of {connection_id}: "
             + "; ".join(f"{p.pointer} {p.message}" for p in problems),
         )
         for connection_id, problems in list(invalid.items())[:MAX_NAMED_CONNECTIONS]

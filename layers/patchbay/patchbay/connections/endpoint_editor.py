@@ -18,15 +18,15 @@ from patchbay.connections.endpoint_edit import (
     upgrade_problems,
 )
 from patchbay.connections.endpoint_items import SecretChange
-from patchbay.connections.endpoint_store import EndpointStore
-from patchbay.connections.keys import key_of, secret_key
-from patchbay.connections.lifecycle import Lifecycle
-from patchbay.connections.model import (
+from patchbay.connections.endpoint_model import (
     EditReport,
     Endpoint,
     EndpointPatch,
     InvalidConnection,
 )
+from patchbay.connections.endpoint_store import EndpointStore
+from patchbay.connections.keys import key_of, secret_key
+from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.release_finder import ReleaseFinder
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.dynamodb import Delete, Put
@@ -45,7 +45,7 @@ from patchbay.registry.store import RegistryStore
 
 
 class EndpointEditor:
-    """Edits endpoints, with their secrets, as long as nobody else changes them in between."""
+    """Edits endpoints and their secrets."""
 
     def __init__(
         self,

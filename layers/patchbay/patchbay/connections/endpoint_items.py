@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from patchbay.connections.audit_events import audited
+from patchbay.connections.connection_model import Connection
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.keys import endpoint_key, secret_key, use_key
-from patchbay.connections.model import Connection, Endpoint
 from patchbay.platform.audit import Action
 from patchbay.platform.dynamodb import PRESENT, Delete, Item, Put, Update, Write, equals
 from patchbay.platform.strict_json import compact

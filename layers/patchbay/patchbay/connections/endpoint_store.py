@@ -7,6 +7,7 @@ from typing import Final
 
 from patchbay.checks.roles import Role
 from patchbay.connections.audit_events import audited
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import (
     SecretChange,
     endpoint_change,
@@ -15,8 +16,8 @@ from patchbay.connections.endpoint_items import (
     read_endpoint,
     user_of,
 )
+from patchbay.connections.endpoint_model import Endpoint, id_prefix
 from patchbay.connections.keys import endpoint_key, key_of, use_key
-from patchbay.connections.model import Connection, Endpoint, id_prefix
 from patchbay.platform.audit import Action
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -34,7 +35,7 @@ from patchbay.platform.ids import is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.registry.keys import still_installable, use_of_release
-from patchbay.tenancy.store import organization_key, organization_pk
+from patchbay.tenancy.keys import organization_key, organization_pk
 
 _MAX_NAMED_USERS: Final = 20
 
@@ -77,7 +78,7 @@ class EndpointStore:
             if current := refused.failed.get(0):
                 return read_endpoint(current)
             if refused.failed.keys() & {1, 3}:
-                raise InvalidInput.at("/integration", "has just been deleted") from None
+                raise InvalidInput.at("/integration", "was just deleted") from None
             raise
         return endpoint
 

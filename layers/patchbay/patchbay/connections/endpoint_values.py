@@ -1,11 +1,11 @@
-"""The variables and secrets that an endpoint is given, and what is wrong with them. Pure."""
+"""The variables and secrets of an endpoint, and their problems. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import SecretStr
 
-from patchbay.connections.model import MAX_VALUES_BYTES
+from patchbay.connections.config_values import MAX_VALUES_BYTES
 from patchbay.connections.secret_rules import secret_problems
 from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import document_problems, with_defaults
@@ -68,5 +68,5 @@ def changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def _exclusion_problems(secret_ref: str | None, names: Sequence[str]) -> list[Problem]:
     if secret_ref is None or not names:
         return []
-    message = 'excludes secrets; an edit can remove the stored ones by "secrets": null'
+    message = 'can\'t be combined with secrets; to remove stored ones, set "secrets" to null'
     return [Problem("/secret_ref", message)]

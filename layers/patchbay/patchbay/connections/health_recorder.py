@@ -13,6 +13,7 @@ from patchbay.connections.connection_items import (
     read_connection,
     wheel_attributes,
 )
+from patchbay.connections.connection_model import Connection, Health
 from patchbay.connections.health_state import (
     NO_AUTO_DISABLE,
     AutoDisable,
@@ -24,7 +25,6 @@ from patchbay.connections.health_state import (
 from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
 from patchbay.connections.lifecycle import Lifecycle
-from patchbay.connections.model import Connection, Health
 from patchbay.platform.actor import DEPLOYMENT, Actor, acting
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_text
@@ -59,10 +59,10 @@ class HealthRecorder:
     ) -> list[Announcement]:
         """Folds what a test saw into the connection's health: one write, and no read before it.
 
-        `connection` is what the caller has read; if it was tested or changed since, the write's
-        condition fails, and the current one is taken. An observation that is not newer than the
-        last changes nothing, so that one that is repeated does not count twice. Returns what is to
-        be announced: it is in the outbox already, written together with the state. Raises
+        `connection` is what the caller has read. If it was tested or changed since, the write's
+        condition fails, and the current one is used instead. An observation that is not newer than
+        the last changes nothing, so a repeated one does not count twice. Returns what to announce,
+        which is in the outbox already, written together with the state. Raises
         `TemporarilyUnavailable` if others write first again and again.
         """
         for _ in range(_ATTEMPTS):
@@ -156,7 +156,7 @@ def _health_write(
 
 
 def _disabled(connection: Connection, seen: HealthObservation) -> Put:
-    """The audit event of a disabling: the deployment did it, whoever asked for the test."""
+    """The audit event of a disabling: the deployment did it, even if a user asked for the test."""
     after = connection.model_copy(update={"status": Lifecycle.DISABLED})
     with acting(Actor(DEPLOYMENT, seen.ended)):
         return audited(connection, Action.CHANGED, before=connection, after=after)

@@ -4,14 +4,14 @@
        └───────3 in a row, or 6 of 10──────────────────────────────────────────────▶ failing
     failing ──2 successes in a row──▶ connected
 
-Failing is told as `disconnected` when the last failure was one of reaching the host, as `error`
-otherwise. The thresholds are those of a monitored connection; without a monitor tests are few and
-somebody waits for each, so the last one decides.
+A failing connection is `disconnected` if its last failure was one of reaching the host, and `error`
+otherwise. The thresholds are for monitored connections. Without a monitor, tests are few and each
+was asked for, so the last one decides.
 
-The newest observation wins: one that is not newer than the last is no news. What is our own fault
-(a platform fault) is never given to this fold, so it changes nothing.
+The newest observation wins: one that is not newer than the last changes nothing. Platform faults
+are never passed to this fold, so they change nothing either.
 
-With `AutoDisable` a connection that keeps failing is taken out of service, after one warning.
+With `AutoDisable`, a connection that keeps failing is disabled after one warning.
 """
 
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ FAILURES_IN_WINDOW: Final = 6
 WINDOW: Final = 10
 SUCCESSES_IN_A_ROW: Final = 2
 EXPIRY_WARNINGS: Final = (timedelta(days=21), timedelta(days=7), timedelta(days=1))
-"""How long before a certificate's end it is spoken of, once each."""
+"""How long before a certificate expires a warning is announced, once each."""
 
 _LONGEST_NOTICE: Final = timedelta(days=1)
 
 
 class AnnouncementType(StrEnum):
-    """What is told to the bus, as the detail type of an event."""
+    """What is announced about a connection on the bus: the detail type of an event."""
 
     FAILING = "connection.failing"
     RECOVERED = "connection.recovered"
@@ -45,7 +45,7 @@ class AnnouncementType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HealthObservation:
-    """What one test saw. `at` is when it was asked for: of a monitor's test, the scheduled minute.
+    """What one test saw. `at` is when it was requested; for a monitor's test, the scheduled minute.
 
     `status` is connected, or what the connection would be if this failure counted.
     """
@@ -69,14 +69,14 @@ class HealthObservation:
 
 @dataclass(frozen=True, slots=True)
 class AutoDisable:
-    """After this many failures in a row and this many days of failing; 0 of either is never."""
+    """When to disable: after so many failures in a row and so many days. 0 of either is never."""
 
     failures: int = 0
     days: int = 0
 
     @property
     def notice(self) -> timedelta:
-        """How long before it is warned: a day, or half of the time where that is less."""
+        """How long before disabling the warning comes: a day, or half of `days` if that is less."""
         return min(_LONGEST_NOTICE, timedelta(days=self.days) / 2)
 
 
@@ -85,12 +85,15 @@ NO_AUTO_DISABLE: Final = AutoDisable()
 
 @dataclass(frozen=True, slots=True)
 class HealthState:
-    """`since` is when the status was reached; to go on failing in another way is no new status.
-    `failing_from` is the time of the test that reached it, to measure an outage by.
+    """What the next observation is folded into.
 
-    `outcomes` holds the last ten as bits, 1 a failure, the newest the lowest; `seen` is how many of
-    them there are. `warned_at` is when the disabling of this outage was announced. `disabled` is
-    set by a disabling and means, once tests are back, that its owner has put it in service again.
+    `since` is when the status began; failing in another way does not begin a new status.
+    `failing_from` is the time of the test that began an outage.
+
+    `outcomes` has the last ten outcomes as bits: 1 is a failure, the lowest bit is the newest.
+    `seen` is their number. `warned_at` is when the disabling of this outage was announced.
+    `disabled` is set by a disabling; a test after that means that the connection was enabled again.
+    `expiry_told` is the last warning about a certificate: its end, and the days before.
     """
 
     status: HealthStatus = HealthStatus.UNKNOWN
@@ -110,7 +113,7 @@ class HealthState:
         return self.status in FAILING
 
     def encode(self) -> dict[str, Any]:
-        """As an attribute; what has its default is left out."""
+        """As a stored attribute; defaults are left out."""
         return {
             name: to_text(value) if isinstance(value, datetime) else value
             for name in self.__slots__
@@ -130,7 +133,7 @@ _TIMES: Final = ("since", "at", "failing_from", "warned_at")
 
 @dataclass(frozen=True, slots=True)
 class HealthUpdate:
-    """A state after an observation, and what has to be told about it."""
+    """A state after an observation, and what to announce about it."""
 
     state: HealthState
     announced: tuple[AnnouncementType, ...] = ()
@@ -147,10 +150,10 @@ def next_state(
     monitored: bool,
     disable: AutoDisable = NO_AUTO_DISABLE,
 ) -> HealthUpdate | None:
-    """The state after an observation; None if it is no news.
+    """The state after an observation; None if it is not newer than the last.
 
-    Transitions are those of monitored connections: without a monitor somebody made the test and
-    has its answer.
+    Only monitored connections are announced: any other test was requested by a caller, who has its
+    result.
     """
     if state.at is not None and seen.at <= state.at:
         return None
@@ -169,14 +172,14 @@ def next_state(
     elif counted.is_failing or _fails(counted):
         if not counted.is_failing:
             announced.append(AnnouncementType.FAILING)
-        counted, told = _disabling(_settled(counted, seen, seen.status), seen.at, disable)
-        announced += told
-    counted, told = _expiring(counted, seen)
-    return HealthUpdate(counted, (*announced, *told))
+        counted, disabling = _disabling(_settled(counted, seen, seen.status), seen.at, disable)
+        announced += disabling
+    counted, expiring = _expiring(counted, seen)
+    return HealthUpdate(counted, (*announced, *expiring))
 
 
 def first_failure(state: HealthState) -> bool:
-    """Whether a failure now would be the first after a success: worth a second look."""
+    """Whether a failure now would be the first after a success, which is worth another probe."""
     return not state.is_failing and state.failures == 0
 
 
@@ -192,13 +195,13 @@ def _counted(state: HealthState, seen: HealthObservation) -> HealthState:
 
 
 def _settled(state: HealthState, seen: HealthObservation, status: HealthStatus) -> HealthState:
-    """With this status, since now unless it was reached before."""
+    """With this status, which begins now unless it already has."""
     if status is state.status or (state.is_failing and status in FAILING):
         return replace(state, status=status)
     failing_from = seen.at if status in FAILING else None
     settled = replace(state, status=status, since=seen.ended, failing_from=failing_from)
     if state.is_failing:
-        # A window full of the old outage would end the recovery at the next single failure.
+        # With the old outage in the window, one more failure would end the recovery.
         return replace(settled, outcomes=0, seen=0, warned_at=None)
     return settled
 
@@ -231,7 +234,7 @@ def _expiring(
     reached = [warning for warning in EXPIRY_WARNINGS if left <= warning]
     if not reached:
         return state, ()
-    told = f"{to_text(end)} {min(reached).days}"
-    if told == state.expiry_told:
+    warning = f"{to_text(end)} {min(reached).days}"
+    if warning == state.expiry_told:
         return state, ()
-    return replace(state, expiry_told=told), (AnnouncementType.EXPIRING,)
+    return replace(state, expiry_told=warning), (AnnouncementType.EXPIRING,)

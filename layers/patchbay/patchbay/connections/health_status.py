@@ -15,16 +15,16 @@ FAILING: Final = frozenset({HealthStatus.DISCONNECTED, HealthStatus.ERROR})
 
 
 class RequiredAction(StrEnum):
-    """What the owner of a connection has to do, by what its last test found."""
+    """What the owner of a connection has to do, according to its last test."""
 
     NONE = "none"
     REAUTHORIZE = "reauthorize"
     """Enter the credential again, or a new one."""
     FIX_CONFIG = "fix_config"
     GRANT_PERMISSION = "grant_permission"
-    """At the provider: the credential is good and may not do this."""
+    """At the provider: the credential is valid, but lacks a permission."""
     FIX_ACCOUNT = "fix_account"
     """At the provider: pay for it, unlock it, or let the addresses of this platform in."""
     WAIT = "wait"
     CONTACT_SUPPORT = "contact_support"
-    """The provider's or ours: neither waiting nor a setting mends it."""
+    """The provider's or ours: neither waiting nor a setting helps."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from patchbay.connections.model import InstalledMember
+from patchbay.connections.endpoint_model import InstalledMember
 from patchbay.registry.manifest import Member
 
 

@@ -1,11 +1,11 @@
-"""The keys of sources, destinations, connections, their secrets and data keys, and what a
-transaction asks of them. Others may name these items without what their stores need."""
+"""The keys of sources, destinations, connections, their secrets, and data keys, and the conditions
+of transactions on them. Other packages may name these items without what the stores need."""
 
 from collections.abc import Collection
 from typing import Final
 
 from patchbay.platform.dynamodb import Check, Condition, Item, Key, equals, without
-from patchbay.tenancy.store import organization_pk
+from patchbay.tenancy.keys import organization_pk
 
 BY_SPACE: Final = "by_owner"
 """The index that has the connections of a space."""
@@ -19,7 +19,7 @@ FIRST_DATA_KEY: Final = 1
 
 
 def endpoint_key(organization_id: str, endpoint_id: str) -> Key:
-    """The sort key names the role as the id does: `SRC#src_…`, `DST#dst_…`."""
+    """The sort key has the role of the id: `SRC#src_…`, `DST#dst_…`."""
     return Key(organization_pk(organization_id), f"{endpoint_id[:3].upper()}#{endpoint_id}")
 
 
@@ -54,12 +54,12 @@ def current_key(organization_id: str) -> Key:
 
 
 def still_current(organization_id: str, number: int) -> Check:
-    """For the transaction that writes what was sealed under a key: it is the current one."""
+    """For the transaction that writes what was sealed under a key: it is still the current one."""
     return Check(current_key(organization_id), is_current(number))
 
 
 def is_current(number: int) -> Condition:
-    """On the item that names the current key."""
+    """For the item that names the current key."""
     named = equals("number", number)
     return without("number") | named if number == FIRST_DATA_KEY else named
 
@@ -70,8 +70,8 @@ def key_of(sealed: Item) -> Check:
 
 
 def key_of_all(sealed: Collection[Item]) -> list[Check]:
-    """`key_of` for items of one organization: a transaction takes one check of an item.
+    """`key_of` for items of one organization: a transaction can check an item only once.
 
-    If the keys were rotated between two of them, the older key is not current: it is refused.
+    If the keys were rotated between two of them, the older key is not current, so it is refused.
     """
     return [key_of(min(sealed, key=lambda item: int(item["data_key"])))] if sealed else []

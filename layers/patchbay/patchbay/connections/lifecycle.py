@@ -5,15 +5,15 @@ from typing import Final
 
 
 class Lifecycle(StrEnum):
-    """What its owner wants of a connection; how it is doing is its health."""
+    """What its owner wants from a connection. How it is doing is its health."""
 
     DRAFT = "draft"
-    """Not finished: its configurations may be incomplete. A test by hand is possible."""
+    """Not finished: its configurations may be incomplete. It can be tested on demand."""
     ACTIVE = "active"
     PAUSED = "paused"
-    """For a while: its monitor rests, a test by hand is possible."""
+    """For a while: its monitor does not run. It can be tested on demand."""
     DISABLED = "disabled"
-    """Switched off: nothing is dialled for it."""
+    """Switched off: nothing is dialed for it."""
 
 
 TRANSITIONS: Final[dict[Lifecycle, frozenset[Lifecycle]]] = {
@@ -22,7 +22,7 @@ TRANSITIONS: Final[dict[Lifecycle, frozenset[Lifecycle]]] = {
     Lifecycle.PAUSED: frozenset({Lifecycle.ACTIVE, Lifecycle.DISABLED}),
     Lifecycle.DISABLED: frozenset({Lifecycle.ACTIVE}),
 }
-"""What each may become. Nothing becomes a draft again, and to stay as it is is no transition."""
+"""What each may become. Nothing becomes a draft again."""
 
 
 def may_become(old: Lifecycle, new: Lifecycle) -> bool:

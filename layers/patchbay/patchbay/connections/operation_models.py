@@ -1,7 +1,7 @@
-"""What callers of the operations `integrations.connection.*` send and get, camelCase.
+"""The input and output of the operations `integrations.connection.*`, camelCase.
 
-The shapes are those of the published operations; what there is nothing to say of is left out.
-`space`, `limit`, `cursor` and `nextCursor` are ours and may be ignored.
+The shapes are those of the published operations; fields without a value are left out. `space`,
+`limit`, `cursor`, and `nextCursor` are additions that callers may ignore.
 """
 
 from typing import Annotated, ClassVar, Final, Self
@@ -9,30 +9,29 @@ from typing import Annotated, ClassVar, Final, Self
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from patchbay.connections.health_status import HealthStatus
-from patchbay.connections.model import (
-    Connection,
+from patchbay.connections.config_values import Values
+from patchbay.connections.connection_model import Connection
+from patchbay.connections.endpoint_model import (
     Endpoint,
     Environment,
     ExternalAccountId,
-    Name,
     OwnershipMode,
     SecretProvider,
     SecretRef,
-    Values,
 )
+from patchbay.connections.health_status import HealthStatus
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import ConnectionId, Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
-from patchbay.platform.validation import WholeNumber
+from patchbay.platform.validation import DisplayName, WholeNumber
 from patchbay.registry.naming import KEY_PATTERN
 from patchbay.registry.versions import major
 
 MAX_RECORDS: Final = 1000
 
 DottedKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN.replace("/", r"\."))]
-"""`publisher.slug`: neither has a dot, so there is one way to read it."""
+"""`publisher.slug`. Neither has a dot, so it is unambiguous."""
 
 
 class _Input(Model):
@@ -40,7 +39,7 @@ class _Input(Model):
 
 
 class CreateConnection(_Input):
-    """`integrationVersion` is the major version; `config` are the variables of the source."""
+    """`integrationVersion` is the major version; `config` has the variables of the source."""
 
     EXAMPLE: ClassVar = {
         "tenantId": "org_01ARZ3NDEKTSV4RRFFQ69G5FAV",
@@ -56,23 +55,23 @@ class CreateConnection(_Input):
     tenant_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     integration_key: DottedKey = Field(description="publisher.slug")
     integration_version: Annotated[int, Field(ge=0, le=999_999_999)]
-    label: Name
+    label: DisplayName
     ownership_mode: OwnershipMode
     external_account_id: ExternalAccountId | None = None
     secret_provider: SecretProvider
     secret_ref: SecretRef = Field(
-        description="patchbay://none, patchbay://<id of a source whose stored secrets to take>, "
+        description="patchbay://none, patchbay://<id of a source whose stored secrets to copy>, "
         "or aws://secretsmanager/<region>/<name>"
     )
     environment: Environment | None = None
     config: Values
     space: Slug | None = Field(
-        default=None, description="ours; the organization's oldest space if absent"
+        default=None, description="an addition; by default the organization's oldest space"
     )
 
 
 class UpdateConnection(_Input):
-    """What is left out, or null, stays. `config` replaces all of it."""
+    """Fields that are left out or null stay as they are. `config` replaces all variables."""
 
     EXAMPLE: ClassVar = {
         "connectionId": "con_01ARZ3NDEKTSV4RRFFQ69G5FAV",
@@ -80,9 +79,10 @@ class UpdateConnection(_Input):
     }
 
     connection_id: ConnectionId
-    label: Name | None = None
+    label: DisplayName | None = None
     status: HealthStatus | None = Field(
-        default=None, description="connected resumes, disconnected pauses, the others are noted"
+        default=None,
+        description="connected resumes, disconnected pauses, the others are recorded",
     )
     ownership_mode: OwnershipMode | None = None
     external_account_id: ExternalAccountId | None = None
@@ -102,7 +102,7 @@ class Deleted(Model):
 
 
 class ListConnections(ListQuery):
-    """`status` is the word of the records; `category` that of their integrations."""
+    """`status` is that of the records, `category` that of their integrations."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
@@ -169,7 +169,7 @@ class ConnectionRecord(Model):
 
 
 class ConnectionRecords(Model):
-    """Up to 1,000 records; `nextCursor` is there if there are more."""
+    """Up to 1,000 records, and `nextCursor` if there are more."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
@@ -178,5 +178,5 @@ class ConnectionRecords(Model):
 
 
 def secrets_of(source: Endpoint) -> tuple[SecretProvider, str]:
-    """Who keeps the secrets of a source, and how they are named there."""
+    """Where the secrets of a source are kept, and their name there."""
     return source.secret_provider, source.secret_ref or f"patchbay://{source.id}"

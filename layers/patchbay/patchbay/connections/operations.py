@@ -1,9 +1,8 @@
 """The operations `integrations.connection.create`, `update`, `delete` and `list`.
 
-A record is a connection and its source as one. `create` makes both, in one transaction, and
-`delete` takes both away; `update` changes what it is told of either, both at once or neither. They
-are the use cases of sources and connections under other names: what is refused is refused by the
-same rules, with pointers into the operation's own input.
+A record is a connection and its source as one. `create` and `delete` write both in one transaction,
+and `update` changes either or both. They are the use cases of sources and connections under other
+names: the same rules apply, with pointers into the operation's own input.
 """
 
 import re
@@ -18,21 +17,15 @@ from pydantic import ValidationError
 from patchbay.checks.roles import Role
 from patchbay.connections.connection_changes import new_connection, next_lifecycle
 from patchbay.connections.connection_editor import ConnectionEditor
+from patchbay.connections.connection_model import Connection, NewConnection
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_creator import EndpointCreator
 from patchbay.connections.endpoint_editor import EndpointEditor
+from patchbay.connections.endpoint_model import Endpoint, EndpointPatch, NewEndpoint, SecretProvider
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.endpoint_values import changed_parts
 from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.lifecycle import Lifecycle
-from patchbay.connections.model import (
-    Connection,
-    Endpoint,
-    EndpointPatch,
-    NewConnection,
-    NewEndpoint,
-    SecretProvider,
-)
 from patchbay.connections.operation_models import (
     ConnectionRecord,
     ConnectionRecords,
@@ -72,14 +65,14 @@ _FIELDS: Final = {
     "space": "/space",
     "variables": "/config",
 }
-"""Fields of sources and connections, and what the operations call them."""
+"""Fields of sources and connections, and the operations' names for them."""
 
 _WITHOUT_PARTS: Final = {
     "secrets": "/secretRef",
     "secret_ref": "/secretRef",
     "configurations": "/status",
 }
-"""Fields that the operations have no parts of: `status` is what can ask for configurations."""
+"""Fields whose parts the operations don't have. Only `status` can require configurations."""
 
 
 class ConnectionOperations:
@@ -108,12 +101,12 @@ class ConnectionOperations:
         self._vault = vault
 
     def create(self, new: CreateConnection, stamp: Stamp) -> ConnectionRecord:
-        """A source of the newest release of a major version, and a connection of it.
+        """Creates a source of the newest release of a major version, and a connection of it.
 
-        A connection that still lacks its secrets or configurations is a draft that says so. Raises
-        `NotFound` for an organization that is not there, `InvalidInput` and `InvalidConfig` with a
-        pointer to each field, `SecretReentryRequired` for secrets that belong elsewhere or
-        can't be opened any more.
+        A connection that still lacks secrets or configurations is a draft, and its required action
+        says so. Raises `NotFound` for an organization that does not exist, `InvalidInput` and
+        `InvalidConfig` with a pointer to each field, `SecretReentryRequired` for secrets that are
+        bound to another destination or can't be opened any more.
         """
 
         def attempt() -> ConnectionRecord:
@@ -124,8 +117,8 @@ class ConnectionOperations:
             )
             given.require_scope(source)
             connection = self._new_connection(new, source, space, stamp)
-            stands, connected = self._records.create(source, sealed, connection, space)
-            return ConnectionRecord.of(connected, stands)
+            stored, connected = self._records.create(source, sealed, connection, space)
+            return ConnectionRecord.of(connected, stored)
 
         with _named_as_the_operations_do():
             return serially(attempt)
@@ -155,7 +148,8 @@ class ConnectionOperations:
             return serially(attempt)
 
     def delete(self, organization_id: str, connection_id: str, now: datetime) -> None:
-        """A connection, and the source that was made with it if nobody else uses that one.
+        """Deletes a connection; with its source, if that was created with it and no other
+        connection uses it.
 
         Raises `NotFound`.
         """
@@ -186,7 +180,7 @@ class ConnectionOperations:
         space = self._tenants.oldest_space(new.tenant_id)
         if space is None:
             self._tenants.organization(new.tenant_id)
-            raise InvalidInput.at("/tenantId", "has no space yet that a connection could be in")
+            raise InvalidInput.at("/tenantId", "has no space yet: create one first")
         return space
 
     def _new_connection(
@@ -212,11 +206,11 @@ class ConnectionOperations:
     def _changes_of_source(
         self, old: Connection, source: Endpoint, change: UpdateConnection, now: datetime
     ) -> tuple[dict[str, Any], "_Credentials"]:
-        """The fields of a patch of the source, and the credentials that it brings."""
+        """The fields of a patch of the source, and its credentials."""
         said = {
             "ownership_mode": change.ownership_mode,
             "external_account_id": change.external_account_id,
-            # A source that others made too keeps its own name.
+            # A source that was created by itself keeps its own name.
             "name": change.label if old.owns_source else None,
         }
         fields: dict[str, Any] = {n: value for n, value in said.items() if value is not None}
@@ -226,7 +220,7 @@ class ConnectionOperations:
             raise InvalidInput.at("/secretRef", "is required with another secretProvider")
         if reference is None or (provider or current[0], reference) == current:
             if reference is not None and change.config is not None and not _is_in_vault(source):
-                fields["secret_ref"] = reference  # given again, for wherever it goes now
+                fields["secret_ref"] = reference  # entered again, for its new destination
             return fields, _Credentials({})
         given = self._credentials(
             source.organization_id, provider or _provider_of(reference), reference, now
@@ -242,20 +236,24 @@ class ConnectionOperations:
     def _credentials(
         self, organization_id: str, provider: SecretProvider, reference: str, now: datetime
     ) -> "_Credentials":
-        """What a secretRef gives a source. Raises `InvalidInput` for one that names nothing."""
+        """The credentials that a secretRef names. Raises `InvalidInput` if it names none."""
         if provider is SecretProvider.AWS:
             return _Credentials({"secret_ref": reference})
         if reference == NO_SECRETS:
             return _Credentials({})
         stored = _STORED.fullmatch(reference)
         if stored is None:
-            raise InvalidInput.at("/secretRef", f"is {NO_SECRETS} or patchbay://<id of a source>")
+            raise InvalidInput.at(
+                "/secretRef", f"must be {NO_SECRETS} or patchbay://<id of a source>"
+            )
         try:
             other = self._endpoints.get(organization_id, Role.SOURCE, stored[1])
         except NotFound:
-            raise InvalidInput.at("/secretRef", "names no source of this organization") from None
+            raise InvalidInput.at(
+                "/secretRef", "does not name a source of this organization"
+            ) from None
         if not other.secrets_set:
-            raise InvalidInput.at("/secretRef", "names a source without stored secrets")
+            raise InvalidInput.at("/secretRef", "names a source that has no stored secrets")
         scope = SecretScope.of(other, other.binding)
         secrets = self._vault.open(scope, now, other.secrets_set)
         return _Credentials({"secrets": secrets}, other)
@@ -263,13 +261,13 @@ class ConnectionOperations:
 
 @dataclass(frozen=True, slots=True)
 class _Credentials:
-    """Fields that give a source its secrets, and whose secrets they were."""
+    """The fields of a source that set its secrets, and the source that the secrets come from."""
 
     fields: dict[str, Any] = field(repr=False)
     owner: Endpoint | None = None
 
     def require_scope(self, source: Endpoint) -> None:
-        """Raises `SecretReentryRequired` if the secrets of another source would go elsewhere."""
+        """Raises `SecretReentryRequired` if another source's secrets would be sent elsewhere."""
         if self.owner is None:
             return
         if changed := changed_parts(self.owner.binding, source.binding):
@@ -284,7 +282,7 @@ def _new_source(new: CreateConnection, credentials: dict[str, Any]) -> NewEndpoi
         {
             "name": new.label,
             "integration": new.integration_key.replace(".", "/"),
-            # `-0`: the pre-releases of the next major version are none of this one.
+            # `-0` excludes the pre-releases of the next major version.
             "version": f">={number}.0.0 <{number + 1}.0.0-0",
             "variables": new.config,
             "environment": new.environment,
@@ -307,7 +305,7 @@ def _changed_connection(old: Connection, change: UpdateConnection, now: datetime
 
 
 def _meant(status: Lifecycle, word: HealthStatus) -> Lifecycle:
-    """What a word asks of the lifecycle: connected resumes, disconnected pauses what is active."""
+    """The lifecycle that a word means: connected resumes, disconnected pauses what is active."""
     if word is HealthStatus.CONNECTED:
         return Lifecycle.ACTIVE
     if word is HealthStatus.DISCONNECTED and status is Lifecycle.ACTIVE:
@@ -326,7 +324,7 @@ def _provider_of(reference: str) -> SecretProvider:
 
 @contextmanager
 def _named_as_the_operations_do() -> Iterator[None]:
-    """Pointers of what is refused lead into the operation's input."""
+    """Makes the pointers of errors lead into the operation's input."""
     try:
         yield
     except ValidationError as error:
@@ -335,17 +333,17 @@ def _named_as_the_operations_do() -> Iterator[None]:
         kind = InvalidConfig if isinstance(error, InvalidConfig) else InvalidInput
         raise kind([_renamed(problem) for problem in error.problems]) from None
     except (ReferenceDenied, SecretReentryRequired) as error:
-        for told in error.details["errors"]:
-            named = _renamed(Problem(told["pointer"], told["message"]))
-            told |= {"pointer": named.pointer, "message": named.message}
+        for entry in error.details["errors"]:
+            named = _renamed(Problem(entry["pointer"], entry["message"]))
+            entry |= {"pointer": named.pointer, "message": named.message}
         raise
 
 
 def _renamed(problem: Problem) -> Problem:
     name, slash, part = problem.pointer.removeprefix("/").partition("/")
     if name in _WITHOUT_PARTS:
-        told = f"{problem.pointer} {problem.message}" if part else problem.message
-        return Problem(_WITHOUT_PARTS[name], told)
+        message = f"{problem.pointer} {problem.message}" if part else problem.message
+        return Problem(_WITHOUT_PARTS[name], message)
     if name in _FIELDS:
         return Problem(_FIELDS[name] + slash + part, problem.message)
     return problem

@@ -6,7 +6,7 @@
     python -m patchbay.connections.operator delete-data-key … --number 1
     python -m patchbay.connections.operator delete-data-keys … --through 2 --confirm <org_…>
 
-It works on the table and the KMS key with the AWS credentials of whoever runs it, and prints one
+It uses the table and the KMS key with the AWS credentials of its user, and prints one
 JSON object. `delete-data-keys` makes the secrets that are sealed under these keys unreadable.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ValidationError
 
-from patchbay.connections.model import DataKeys, DeletionQuery, Resealed
+from patchbay.connections.data_key_model import DataKeys, DeletionQuery, Resealed
 from patchbay.connections.vault import Vault
 from patchbay.platform.actor import OPERATOR, Actor, acting
 from patchbay.platform.clock import utc_now
@@ -25,20 +25,21 @@ from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import ListQuery
+from patchbay.platform.validation import problems_of
 
 _PAGE = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0, or 1 with one line that says what is wrong."""
+    """Returns 0, or 1 after a line with the problem."""
     options = _parser().parse_args(arguments)
     try:
         vault = Vault(Table(options.table), options.vault_key)
         with acting(Actor(OPERATOR, utc_now())):
             print(_done(vault, options).model_dump_json())
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)[0]
-        print(f"{'.'.join(map(str, found['loc']))}: {found['msg']}", file=sys.stderr)
+        problem = problems_of(error)[0]
+        print(f"{problem.pointer.removeprefix('/')} {problem.message}", file=sys.stderr)
         return 1
     except (PatchbayError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)

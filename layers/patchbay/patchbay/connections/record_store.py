@@ -14,18 +14,19 @@ from patchbay.connections.connection_items import (
     connection_item,
     read_connection,
 )
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_items import SecretChange, endpoint_change, read_endpoint, use
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.keys import CONNECTIONS, endpoint_key
-from patchbay.connections.model import Connection, Endpoint
 from patchbay.platform.audit import Action
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table
 from patchbay.platform.lists import FILTERED_READ, Listing, ListQuery, Lists, position_of
 from patchbay.platform.revisions import serially
+from patchbay.tenancy.keys import organization_pk, use_of_space
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import organization_pk, use_of_space
 
 _MAX_READS: Final = 10
 
@@ -64,7 +65,7 @@ class RecordStore:
         secrets: SecretChange,
         connection: tuple[Connection, Connection],
     ) -> None:
-        """Writes new revisions; each pair is what was, and what is to be.
+        """Writes new revisions. Each pair is the old and the new one.
 
         Raises `TransactionRefused` if either was changed in between.
         """

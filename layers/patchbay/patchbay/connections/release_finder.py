@@ -1,14 +1,15 @@
 """The releases that endpoints are made of and upgraded to, and those that they depend on."""
 
 from datetime import datetime
+from typing import Final
 
-from patchbay.connections.model import Endpoint, InstalledDependency
+from patchbay.connections.endpoint_model import Endpoint, InstalledDependency
 from patchbay.platform.errors import InvalidInput, NotFound
 from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
 
-_NO_RELEASE = "names no release that you may use"
+_NO_RELEASE: Final = "no release matches this version"
 
 
 class ReleaseFinder:
@@ -28,8 +29,12 @@ class ReleaseFinder:
         try:
             return self._registry.installable(publisher, slug, version, organization_id, now)
         except NotFound as missing:
-            at = "/version" if missing.code == "RELEASE_NOT_FOUND" and version else "/integration"
-            raise InvalidInput.at(at, _NO_RELEASE) from None
+            if missing.code != "RELEASE_NOT_FOUND":
+                message = "is not an integration that you can use"
+                raise InvalidInput.at("/integration", message) from None
+            if version is None:
+                raise InvalidInput.at("/integration", "has no release") from None
+            raise InvalidInput.at("/version", _NO_RELEASE) from None
 
     def upgrade(self, endpoint: Endpoint, version: str, now: datetime) -> Release:
         """Another release of an endpoint's integration. Raises `InvalidInput` at /version."""
@@ -53,7 +58,7 @@ class ReleaseFinder:
             found = Dependencies(self._registry, organization_id, now).all_resolved(release)
         except NotFound:
             raise InvalidInput.at(
-                "/integration", "depends on an integration that you may not use"
+                "/integration", "depends on an integration that you can't use"
             ) from None
         return [
             InstalledDependency(

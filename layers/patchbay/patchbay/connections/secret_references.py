@@ -1,12 +1,12 @@
 """References to secrets in AWS Secrets Manager: `aws://secretsmanager/<region>/<name>`.
 
-All secrets of a deployment lie in one account, and its functions may read those of every tenant
-there. So the name decides whose a secret is: `patchbay/<organization_id>/…` is that organization's,
-and nothing else may be referred to. This is checked when a reference is entered, and again each
-time it is followed.
+All secrets of a deployment are in one account, and its functions may read those of every tenant. So
+the name decides whose a secret is: an organization may only refer to
+`patchbay/<organization_id>/…`. This is checked when a reference is entered, and again each time it
+is used.
 
-The value is a JSON object of secret names and texts, and is held to the same rules as secrets that
-are entered.
+The value is a JSON object of secret names and strings, under the same rules as secrets that are
+entered.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from patchbay.connections.model import Secrets
+from patchbay.connections.endpoint_model import Secrets
 from patchbay.connections.secret_rules import schema_problems
 from patchbay.platform.aws import Refused, call, client
 from patchbay.platform.errors import InternalError, InvalidInput, InvalidJson, ReferenceDenied
@@ -29,22 +29,22 @@ _FORM: Final = re.compile(
     r"aws://secretsmanager/(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2})/"
     r"(?P<name>[A-Za-z0-9_+=.@-]+(?:/[A-Za-z0-9_+=.@-]+)*)"
 )
-"""Of a name, what CreateSecret allows, without empty parts."""
+"""The names that CreateSecret allows, without empty parts."""
 
 _MAX_NAME: Final = 512
 _MISSING: Final = ("ResourceNotFoundException", "InvalidRequestException")
-"""It is not there, or is marked for deletion."""
+"""It does not exist, or is marked for deletion."""
 
 _CLOSED: Final = ("AccessDeniedException", "DecryptionFailure")
-"""Its resource policy or its KMS key does not let us read it."""
+"""Its resource policy or its KMS key forbids reading it."""
 
 _READ: Final[TypeAdapter[Any]] = TypeAdapter(Secrets, config=ConfigDict(defer_build=True))
 
 
 class ReferenceUnusable(Exception):
-    """A reference leads to nothing that can be used: its owner's move.
+    """The secret that a reference names can't be used; its owner has to act.
 
-    `message` says what is wrong, and nothing of the value.
+    `message` is the reason. It says nothing about the value.
     """
 
     def __init__(self, code: Literal["secret_not_found", "config_invalid"], message: str) -> None:
@@ -61,25 +61,27 @@ class SecretReference:
 
     @classmethod
     def entered(cls, text: str, organization_id: str, region: str) -> Self:
-        """What a caller gave.
+        """A reference that a caller entered.
 
         Raises `ReferenceDenied` (403) for a secret that is not the organization's, and
-        `InvalidInput` (400) for what is no reference or one to another region; both name
+        `InvalidInput` (400) for what is not a reference, or is one to another region. Both point at
         /secret_ref.
         """
         own = f"patchbay/{organization_id}/"
         if _named(text, own) is False:
-            raise ReferenceDenied(f"Secrets of this organization are under {own}.")
+            raise ReferenceDenied(f"must name a secret under {own}")
         match = _FORM.fullmatch(text)
         if match is None or len(match["name"]) > _MAX_NAME:
-            raise InvalidInput.at("/secret_ref", f"has not the form {_SCHEME}{region}/{own}<name>")
+            raise InvalidInput.at(
+                "/secret_ref", f"must have the form {_SCHEME}{region}/{own}<name>"
+            )
         if match["region"] != region:
-            raise InvalidInput.at("/secret_ref", f"is not in {region}, the deployment's region")
+            raise InvalidInput.at("/secret_ref", f"must be in {region}, the deployment's region")
         return cls(match["name"])
 
     @classmethod
     def stored(cls, text: str, organization_id: str, region: str) -> Self:
-        """What an endpoint says. Raises `InternalError` for what could not have been entered."""
+        """An endpoint's reference. Raises `InternalError` for one that can't have been entered."""
         try:
             return cls.entered(text, organization_id, region)
         except (ReferenceDenied, InvalidInput):
@@ -88,29 +90,29 @@ class SecretReference:
 
 
 def read_reference(reference: SecretReference, release: Release) -> dict[str, str]:
-    """The secrets that a reference leads to.
+    """The secrets that a reference names.
 
-    Raises `ReferenceUnusable`, and `TemporarilyUnavailable` if Secrets Manager does not answer.
+    Raises `ReferenceUnusable`, and `TemporarilyUnavailable` if Secrets Manager does not respond.
     """
     try:
-        answer: Any = call(
+        response: Any = call(
             client("secretsmanager").get_secret_value,
             expected=(*_MISSING, *_CLOSED),
             SecretId=reference.name,
         )
     except Refused as refused:
         if refused.code in _MISSING:
-            message = "names a secret that is not there"
+            message = "names a secret that does not exist"
         else:
-            message = "names a secret that its policy or its KMS key does not let us read"
+            message = "names a secret that its policy or its KMS key does not let Patchbay read"
         raise ReferenceUnusable("secret_not_found", message) from None
-    if "SecretString" not in answer:
-        raise ReferenceUnusable("config_invalid", "names a secret that is no text")
-    return _secrets(answer["SecretString"], release)
+    if "SecretString" not in response:
+        raise ReferenceUnusable("config_invalid", "names a secret that is not text")
+    return _secrets(response["SecretString"], release)
 
 
 def _named(text: str, own: str) -> bool | None:
-    """Whether it names a secret under `own`; None for what names no secret at all."""
+    """Whether it names a secret under `own`; None if it does not name a secret."""
     if text.startswith(_SCHEME):
         _, _, name = text.removeprefix(_SCHEME).partition("/")
     elif text[:4].lower() == "arn:":
@@ -121,18 +123,18 @@ def _named(text: str, own: str) -> bool | None:
 
 
 def _secrets(text: str, release: Release) -> dict[str, str]:
-    """Held to the rules of secrets that are entered. Names that are unknown are not repeated:
-    somebody may have put a value where a name belongs."""
+    """Applies the rules of secrets that are entered. Unknown names are not repeated: one may be a
+    value in the wrong place."""
     known = recipe_of(release).secret_names
     try:
         document = loads(text.encode())
     except (InvalidJson, UnicodeEncodeError):
         document = None
     if not isinstance(document, dict):
-        raise _invalid("is no JSON object of names and texts")
+        raise _invalid("is not a JSON object of names and strings")
     if not document.keys() <= set(known):
-        told = ", ".join(known) or "none"
-        raise _invalid(f"has other names than the secrets of this integration (it has: {told})")
+        listed = ", ".join(known) or "none"
+        raise _invalid(f"has names that are not secrets of this integration (it has: {listed})")
     try:
         read = _READ.validate_json(compact(document), strict=True)
     except ValidationError as error:
@@ -140,8 +142,8 @@ def _secrets(text: str, release: Release) -> dict[str, str]:
         raise _invalid(f"has no usable value for {', '.join(names)}") from None
     secrets = {name: value.get_secret_value() for name, value in read.items()}
     if problems := schema_problems(secrets, release, ""):
-        told = "; ".join(f"{p.pointer} {p.message}" for p in problems)
-        raise _invalid(f"has values that the integration refuses: {told}")
+        listed = "; ".join(f"{p.pointer} {p.message}" for p in problems)
+        raise _invalid(f"has values that the integration does not accept: {listed}")
     return secrets
 
 

@@ -1,4 +1,4 @@
-"""Which secrets an endpoint of a release may have, and what their schema says of them."""
+"""Which secrets an endpoint of a release may have, and whether they match their schema."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -20,9 +20,9 @@ def secret_problems(
     One that is missing may come later: a test of the endpoint says so.
     """
     known = recipe_of(release).secret_names
-    told = ", ".join(known) or "none"
+    listed = ", ".join(known) or "none"
     return [
-        Problem(f"/secrets/{name}", f"is no secret of this integration (it has: {told})")
+        Problem(f"/secrets/{name}", f"is not a secret of this integration (it has: {listed})")
         for name in names
         if name not in known
     ] + schema_problems(entered, release, "/secrets")

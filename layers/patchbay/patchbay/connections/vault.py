@@ -1,8 +1,8 @@
 """The vault: secrets sealed with AES-256-GCM under a data key of their organization.
 
-A sealed secret carries the organization, the endpoint and its binding (what decides where the
-secret goes) as additional data: copied to another place, or read for another destination, it does
-not open. An endpoint may refer to a secret of AWS Secrets Manager instead; the vault reads both.
+A sealed secret has the organization, the endpoint, and its binding (what decides where the secret
+is sent) as additional data: copied to another endpoint, or read for another destination, it does
+not open. An endpoint may refer to a secret of AWS Secrets Manager instead. The vault reads both.
 """
 
 import functools
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from patchbay.connections.data_key_model import DeletedDataKeys, DeletionQuery, Resealed
 from patchbay.connections.data_keys import KeyRing
+from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.keys import SECRETS, key_of, secret_key
-from patchbay.connections.model import DeletedDataKeys, DeletionQuery, Endpoint, Resealed
 from patchbay.connections.secret_references import SecretReference, read_reference
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_text
@@ -28,21 +29,21 @@ from patchbay.platform.logging import logger
 from patchbay.platform.revisions import serially
 from patchbay.platform.strict_json import canonical, compact, loads
 from patchbay.registry.model import Release
-from patchbay.tenancy.store import organization_pk
+from patchbay.tenancy.keys import organization_pk
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient
 
 _NONCE_BYTES: Final = 12
 _MAX_BYTES: Final = 256 * 1024
-"""Of all secrets of an endpoint together; an item of DynamoDB holds 400 KB."""
-_MAX_USERS_TOLD: Final = 20
+"""Of all secrets of an endpoint together. An item of DynamoDB has at most 400 KB."""
+_MAX_NAMED_USERS: Final = 20
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
 class SecretScope:
-    """Where a secret belongs: its endpoint, and the hash of what decides where it is sent."""
+    """What secrets are sealed for: their endpoint, and the hash of its binding."""
 
     organization_id: str
     endpoint_id: str
@@ -50,7 +51,7 @@ class SecretScope:
 
     @classmethod
     def of(cls, endpoint: Endpoint, binding: Mapping[str, Any]) -> Self:
-        """The scope of an endpoint's secrets under these parts of a binding."""
+        """The scope of an endpoint's secrets under a binding."""
         digest = hashlib.sha256(canonical(dict(binding))).hexdigest()
         return cls(endpoint.organization_id, endpoint.id, digest)
 
@@ -73,22 +74,22 @@ class Vault:
         self.keys = KeyRing(table, kms_key_id, kms)
 
     def sealed(self, scope: SecretScope, secrets: Mapping[str, str], now: datetime) -> Item:
-        """The item that holds these secrets, sealed under the current key.
+        """The item with these secrets, sealed under the current key.
 
-        It is for the transaction that writes the endpoint, together with `key_of` the item.
-        Raises `InvalidInput` for more than an item holds, and `TemporarilyUnavailable` if KMS or
-        the table does not answer.
+        The transaction that writes the endpoint writes it, with the check `key_of` it. Raises
+        `InvalidInput` if the secrets are too large for an item, and `TemporarilyUnavailable` if KMS
+        or the table does not respond.
         """
         text = compact(dict(secrets))
         if len(text) > _MAX_BYTES:
-            raise InvalidInput.at("/secrets", f"come to more than {_MAX_BYTES} bytes as JSON")
+            raise InvalidInput.at("/secrets", f"must have at most {_MAX_BYTES} bytes as JSON")
         return self._sealed(scope, text, now) | {"updated_at": to_text(now)}
 
     def open(self, scope: SecretScope, now: datetime, names: Iterable[str] = ()) -> dict[str, str]:
-        """The sealed secrets of an endpoint; none if it has none.
+        """The sealed secrets of an endpoint; empty if it has none.
 
-        Raises `InternalError` for an item that was altered, belongs elsewhere or is bound to
-        another destination, `SecretsLost` with these names for one whose data key was deleted, and
+        Raises `InternalError` for an item that was altered, belongs to another endpoint, or is
+        bound to another destination; `SecretsLost` with `names` if its data key was deleted; and
         `TemporarilyUnavailable`.
         """
         key = secret_key(scope.organization_id, scope.endpoint_id)
@@ -105,11 +106,11 @@ class Vault:
     def secrets_of(
         self, endpoint: Endpoint, release: Release, binding: Mapping[str, Any], now: datetime
     ) -> dict[str, str]:
-        """The secrets of an endpoint, wherever they are kept, to be sent where `binding` says.
+        """The secrets of an endpoint, sealed or referred to, to be sent where `binding` says.
 
-        Raises `ReferenceUnusable` for a reference that leads to nothing usable, `SecretsLost` if
-        their data key was deleted, `InternalError` if the secrets are not for this destination,
-        are missing or altered, and `TemporarilyUnavailable`.
+        Raises `ReferenceUnusable` for a reference that can't be used, `SecretsLost` if their data
+        key was deleted, `InternalError` if the secrets are missing, altered, or bound to another
+        destination, and `TemporarilyUnavailable`.
         """
         scope = SecretScope.of(endpoint, binding)
         if endpoint.secret_ref is not None:
@@ -135,10 +136,10 @@ class Vault:
         SecretReference.entered(reference, organization_id, self.keys.region)
 
     def reseal(self, organization_id: str, query: ListQuery, now: datetime) -> Resealed:
-        """Seals one page of an organization's secrets anew, those that are under older keys.
+        """Re-seals one page of an organization's secrets: those that are sealed under older keys.
 
-        Each is written only as it was read: one that is edited meanwhile is under the current key
-        already. It may be broken off and begun again anywhere. Raises `InvalidCursor`, and
+        A secret that is edited in between is left as it is, because it is under the current key
+        already. This may be interrupted and repeated. Raises `InvalidCursor`, and
         `TemporarilyUnavailable`.
         """
         page = self._lists.page(
@@ -161,9 +162,9 @@ class Vault:
     def delete_keys(
         self, organization_id: str, query: DeletionQuery, now: datetime
     ) -> DeletedDataKeys:
-        """Deletes data keys with what is sealed under them. Raises `InvalidInput`, `NotFound`."""
+        """Deletes data keys and what is sealed under them. Raises `InvalidInput`, `NotFound`."""
         if query.confirm != organization_id:
-            raise InvalidInput.at("/query/confirm", "is not the id of the organization")
+            raise InvalidInput.at("/query/confirm", "must be the id of the organization")
         return self.keys.delete_all(organization_id, query.through, now)
 
     def delete_key(self, organization_id: str, text: str) -> None:
@@ -176,7 +177,7 @@ class Vault:
         number = int(text)
         if number == self.keys.current_number(organization_id):
             raise Conflict("This is the current data key: rotate first.", "IN_USE", used_by=[])
-        # Nothing is sealed under a key that is not current any more, so none is added meanwhile.
+        # Nothing new is sealed under a key that is no longer current, so no user is missed.
         users = [
             _endpoint_id(item)
             for item in self._table.query_all(
@@ -188,12 +189,12 @@ class Vault:
             raise Conflict(
                 "Secrets are sealed under this data key: re-seal them first.",
                 "IN_USE",
-                used_by=users[:_MAX_USERS_TOLD],
+                used_by=users[:_MAX_NAMED_USERS],
             )
         self.keys.delete(organization_id, number)
 
     def _resealed(self, organization_id: str, item: Item, now: datetime) -> bool:
-        """Raises `TransactionRefused` if the keys were rotated meanwhile."""
+        """Raises `TransactionRefused` if the keys were rotated in between."""
         if item["data_key"] == self.keys.current_number(organization_id):
             return False
         scope = SecretScope(organization_id, _endpoint_id(item), item["binding"])
@@ -214,7 +215,7 @@ class Vault:
             )
         except TransactionRefused as refused:
             if 0 in refused.failed:
-                return False  # edited or deleted meanwhile
+                return False  # edited or deleted in between
             raise
         return True
 
@@ -233,7 +234,7 @@ class Vault:
         }
 
     def _opened_by_now(self, key: Key, scope: SecretScope, item: Item, now: datetime) -> bytes:
-        """Since it was read it may have been sealed anew and the old key been deleted."""
+        """Since it was read, it may have been re-sealed and the old key deleted."""
         try:
             return self._opened(scope, item, now)
         except SecretsLost:

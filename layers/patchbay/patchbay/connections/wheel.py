@@ -1,14 +1,13 @@
 """The wheel of monitors: at which minutes a monitored connection is tested. Pure.
 
-A connection has no timer of its own. Its interval and a hash of its id decide: it is due at the
-minutes whose number since 1970, modulo the minutes of its interval, is its **phase**. The sparse
-index `monitor_slot` finds those of a minute:
+A connection has no timer. Its interval and a hash of its id decide: it is due at the minutes whose
+number since 1970, modulo the minutes of its interval, is its **phase**. The sparse index
+`monitor_slot` finds the connections of a minute:
 
     pk `<interval>#<phase>`     sk `<place>#<connection id>`
 
 The **place** is another part of the hash, as four hexadecimal digits. A slot of the wheel is a
-range of places, so how many slots a minute is cut into is nobody's state: it can change at any time
-and no item has to be rewritten for it.
+range of places, so the number of slots of a minute can change at any time, without rewriting items.
 """
 
 import hashlib
@@ -55,7 +54,7 @@ def place_of(connection_id: str) -> int:
 
 
 def is_due(connection_id: str, interval: MonitorInterval, minute: datetime) -> bool:
-    """Whether the minute is one of the connection's: exactly one of each interval is."""
+    """Whether a connection is due at a minute, as it is at exactly one of each interval."""
     return minute_number(minute) % interval.minutes == phase_of(connection_id, interval)
 
 

@@ -43,8 +43,8 @@ _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 
 
 def is_exhaustion(error: Exception) -> bool:
-    """Whether this process or machine is out of file descriptors or memory: a fault of ours, which
-    says nothing about the other side."""
+    """Whether this process or machine is out of file descriptors or memory: our fault, not that of
+    the other side."""
     return isinstance(error, OSError) and error.errno in _EXHAUSTED
 
 

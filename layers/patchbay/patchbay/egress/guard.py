@@ -76,9 +76,9 @@ class EgressGuard:
         self._memory: _Memory | None = None
 
     def excluding(self, own_names: Iterable[str]) -> Self:
-        """This guard, which refuses these host names and what is below them too.
+        """This guard, but refusing these host names and their subdomains too.
 
-        For the names under which this installation is called, known only when it is.
+        For the names under which this installation is called, which a call reveals.
         """
         return self._copy(self._policy.excluding(own_names))
 
@@ -98,7 +98,7 @@ class EgressGuard:
         )
 
     async def records(self, name: str, kind: RecordType, *, deadline: float) -> DnsAnswer:
-        """What the public DNS holds under `name`, from the operator's name servers.
+        """The records of `name` in the public DNS, from the operator's name servers.
 
         No address in the answer may be dialed for it. Raises EgressBlocked for a name that is not
         public, whatever an operator allows to dial: asking for it would reveal it to strangers;
@@ -270,7 +270,7 @@ def _spoke_in_the_clear() -> DialFailure:
 
 
 def _choose(addresses: Iterable[Address]) -> tuple[Address, ...]:
-    """The first four, the families by turns: a machine may have no route over one of them."""
+    """The first four, alternating between the families: a machine may have no route over one."""
     families: dict[int, list[Address]] = {}
     for address in addresses:
         families.setdefault(address.version, []).append(address)

@@ -1,6 +1,6 @@
-"""Asks name servers that the operator chose: over UDP, and over TCP what does not fit.
+"""Asks the operator's name servers: over UDP, and over TCP if an answer does not fit.
 
-These are the only sockets besides the guard's. Nothing that a tenant gives decides whom they reach.
+These are the only sockets apart from the guard's. No input of a tenant decides what they reach.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class Nameserver:
 
 
 class Nameservers:
-    """Recursive name servers, asked in turn until one answers."""
+    """Recursive name servers, asked one after the other until one answers."""
 
     def __init__(self, servers: str | Sequence[Nameserver] = PUBLIC) -> None:
         """`servers`: in the order to ask them, as text separated by commas. Raises ValueError."""
@@ -65,9 +65,9 @@ class Nameservers:
         self._servers = tuple(servers)
 
     async def ask(self, name: str, kind: RecordType, *, deadline: float) -> DnsAnswer:
-        """The records of a canonical host name; none when the name does not exist.
+        """The records of a canonical host name; none if the name does not exist.
 
-        Raises DialFailure `dns_error` when no server has an answer until `deadline`.
+        Raises DialFailure `dns_error` if no server has answered by `deadline`.
         """
         answers = await self.ask_all(name, (kind,), deadline=deadline)
         if kind not in answers:
@@ -77,8 +77,7 @@ class Nameservers:
     async def ask_all(
         self, name: str, kinds: Sequence[RecordType], *, deadline: float
     ) -> dict[RecordType, DnsAnswer]:
-        """The answers by what they are of, in the order of `kinds`; without those that no server
-        gave.
+        """The answers by record type, in the order of `kinds`, without those that no server gave.
 
         Raises OSError if this process can't open a socket (`is_exhaustion`): no server was asked.
         Each server has a share of the time until `deadline` (a time of the event loop), and at most
@@ -119,7 +118,7 @@ async def _ask(
     *,
     edns: bool,
 ) -> None:
-    """Puts into `found` what the server has an answer to; it stays there if the rest fails."""
+    """Puts the answers of the server into `found`; they stay there if others fail."""
     numbers = {kind: secrets.randbelow(0x1_0000) for kind in kinds}
     truncated = []
     with _socket(server, socket.SOCK_DGRAM) as sock:
@@ -148,7 +147,7 @@ async def _over_udp(
     *,
     edns: bool,
 ) -> AsyncIterator[tuple[RecordType, DnsAnswer]]:
-    """The answers as they come: all questions go through one socket, for sockets are few."""
+    """The answers as they arrive. All questions share one socket, because sockets are scarce."""
     loop = asyncio.get_running_loop()
     waiting, with_edns = dict(numbers), set(numbers if edns else ())
     for kind, number in numbers.items():

@@ -1,7 +1,7 @@
 """Where an HTTP request goes after a redirect, if it may (RFC 9110 §15.4, RFC 3986 §5).
 
 Every hop is parsed and vetted like the first. A hop to another origin carries nothing of the
-step's headers, so no credential crosses an origin; from https to http there is no hop at all.
+step's headers, so no credential crosses an origin. A hop from https to http is refused.
 """
 
 import re

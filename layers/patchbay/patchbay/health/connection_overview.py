@@ -58,7 +58,7 @@ class ConnectionHealth(Model):
     error_code: str | None
 
 
-type Position = tuple[int, str, str]
+type RankedPosition = tuple[int, str, str]
 """Rank, since, and id: the position of a connection in its block."""
 
 
@@ -84,7 +84,7 @@ class ConnectionOverview:
         A connection whose health changes between two pages may be listed twice or not at all.
         """
         block = start["block"] if start else None
-        after: Position = (-1, "", "")
+        after: RankedPosition = (-1, "", "")
         if start and start["after"]:
             rank, since, connection_id = start["after"]
             after = (rank, since, connection_id)
@@ -129,7 +129,7 @@ def _health(one: ConnectionSummary, now: datetime) -> ConnectionHealth:
     )
 
 
-def _position(one: ConnectionHealth) -> Position:
+def _position(one: ConnectionHealth) -> RankedPosition:
     since = to_sortable(one.since) if one.since else _ALWAYS
     return _rank(one), since, one.connection_id
 

@@ -11,7 +11,7 @@ from patchbay.platform.clock import UtcTime, to_text
 from patchbay.platform.errors import InvalidInput, Problem
 from patchbay.platform.ids import ConnectionId, Stamp, new_id
 from patchbay.platform.model import Model
-from patchbay.platform.validation import READABLE_PATTERN, Readable, Told, within
+from patchbay.platform.validation import READABLE_PATTERN, Documented, Readable, within
 
 MAX_EVENTS_PER_CALL: Final = 100
 MAX_AHEAD: Final = timedelta(minutes=5)
@@ -42,7 +42,7 @@ class EventStatus(StrEnum):
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 ErrorCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 Message = Annotated[
-    str, StringConstraints(max_length=1000), Readable, Told({"pattern": READABLE_PATTERN})
+    str, StringConstraints(max_length=1000), Readable, Documented({"pattern": READABLE_PATTERN})
 ]
 Metadata = Annotated[dict[str, JsonValue], within(_MAX_METADATA_BYTES, _MAX_METADATA_DEPTH)]
 DurationMs = Annotated[int, Field(strict=True, ge=0, le=_MAX_DURATION_MS)]

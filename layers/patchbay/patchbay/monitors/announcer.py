@@ -62,7 +62,7 @@ class Announcer:
                     {
                         "EventBusName": self._bus,
                         "Source": SOURCE,
-                        "DetailType": one.what.value,
+                        "DetailType": one.type.value,
                         "Detail": compact(one.detail).decode(),
                         "Resources": [one.detail["connection_id"]],
                         "Time": one.at,

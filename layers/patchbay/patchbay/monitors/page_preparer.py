@@ -19,9 +19,9 @@ from patchbay.connection_tests.recorder import FinishedTest, TestRecorder, TestT
 from patchbay.connection_tests.tester import PreparedTest, Tester, TimeBudget
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.connection_items import read_connection
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.health_state import HealthState, first_failure
 from patchbay.connections.keys import endpoint_key, secret_key
-from patchbay.connections.model import Connection
 from patchbay.connections.wheel import is_due
 from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.reprobes import crash_report
@@ -31,7 +31,7 @@ from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import log_exception
 from patchbay.registry.keys import release_key
-from patchbay.tenancy.store import organization_key, space_key
+from patchbay.tenancy.keys import organization_key, space_key
 
 _WRITERS: Final = 20
 

@@ -1,4 +1,4 @@
-"""Who acts: what a request or a command does is done in somebody's name.
+"""Who acts: every change by a request or a command has an actor.
 
 It is a context variable, so that the stores learn it without a parameter through every layer: what
 is written down of a change must not depend on each caller passing the right name on.

@@ -2,7 +2,7 @@
 
     audit event   AUDIT#<organization>   EVENT#<audit id>   expires after 400 days
 
-An event is one more `Put` in the transaction of the change that it tells of: there is no change
+An event is one more `Put` in the transaction of the change that it records: no change is stored
 without its event, and no event of a change that was refused. So it needs no condition of its own:
 where making a thing is repeated after its reply was lost, the thing's own condition refuses both.
 The ids sort by time.
@@ -73,7 +73,7 @@ class AuditEvent(Model):
     """One change of one thing.
 
     `before` and `after` hold the fields that differ; `before` is null for what was made, `after`
-    for what was deleted. A value of more than 1 KB is told by its `sha256` and `bytes`.
+    for what was deleted. A value of more than 1 KB is replaced by its `sha256` and `bytes`.
     """
 
     id: str
@@ -195,7 +195,7 @@ class AuditTrail:
     def events(self, organization_id: str, query: AuditQuery, now: datetime) -> Listing[AuditEvent]:
         """One page. Raises `InvalidInput` for an `until` that is not after `since`."""
         if query.since and query.until and query.until <= query.since:
-            raise InvalidInput.at("/query/until", "is not after since")
+            raise InvalidInput.at("/query/until", "must be after since")
         wanted = {
             name: getattr(query, name)
             for name in ("entity", "entity_id", "subject")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 SERVICES: Final = (
     *("dynamodb", "events", "kms", "secretsmanager", "sns", "sqs"),
-    # What botocore asks for the credentials of somebody at a terminal.
+    # What botocore loads for people who sign in at a terminal.
     *("signin", "sso", "sso-oidc", "sts"),
 )
 """By itself botocore searches the folders of all 400 services for each client: 24 ms at a start."""

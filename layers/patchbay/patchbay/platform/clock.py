@@ -51,11 +51,11 @@ def epoch_seconds(moment: datetime, plus: timedelta = timedelta(0)) -> int:
 
 def _in_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
-        raise ValueError("a time needs its offset, such as 2026-02-17T10:00:00Z")
+        raise ValueError("must have a UTC offset, such as 2026-02-17T10:00:00Z")
     try:
         moment = moment.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("the time is out of range") from error
+        raise ValueError("is out of range") from error
     return _in_whole_milliseconds(moment)
 
 
@@ -68,11 +68,11 @@ def _read(value: object) -> object:
     if not isinstance(value, str):
         return value
     if _RFC_3339.fullmatch(value) is None:
-        raise ValueError("is no time such as 2026-02-17T10:00:00Z")
+        raise ValueError("must be a timestamp such as 2026-02-17T10:00:00Z")
     try:
         return datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError("names no moment") from None
+        raise ValueError("is not a valid timestamp") from None
 
 
 UtcTime = Annotated[

@@ -1,9 +1,9 @@
 """Cursors: where a list goes on, sealed.
 
 A cursor is AES-256-GCM of the position, with the tenant and the query as additional data: it opens
-for the same caller and the same list only, can't be altered, tells nothing of our keys, and ends
-after a day. The sealing key is 32 random bytes in the integrations table, made on first use: who
-can read that table needs no cursor, so a key service would protect nothing here.
+for the same caller and the same list only, can't be altered, reveals nothing about our keys, and
+expires after a day. The sealing key is 32 random bytes in the integrations table, made on first
+use: who can read that table needs no cursor, so a key service would protect nothing here.
 """
 
 import base64

@@ -3,7 +3,7 @@
 What every caller can rely on:
 
 - A failed condition comes with the item that stands there (`ALL_OLD`), so that missing and
-  conflicting are told apart without a second read.
+  conflicting are distinguished without a second read.
 - botocore repeats a write whose reply was lost. A transaction carries a `ClientRequestToken`, which
   makes a repetition harmless; a single write must carry a condition or be idempotent by itself.
 - Throttling, timeouts and unreachable endpoints become `TemporarilyUnavailable` (503).
@@ -175,7 +175,7 @@ class Table:
         self._client = client or connect()
 
     def get(self, key: Key) -> Item | None:
-        """None also for a key that is longer than DynamoDB's keys: nothing can be there."""
+        """None, even for a key that is longer than DynamoDB allows: no item can have it."""
         return self.reread(key)
 
     def reread(self, key: Key) -> Item | None:
@@ -323,7 +323,7 @@ class Table:
         raise Contended
 
     def _transact_once(self, actions: Any) -> bool:
-        """Whether it went through; False when it met somebody else's write."""
+        """Whether it succeeded; False if it met a concurrent write."""
         with _failures_named():
             try:
                 self._client.transact_write_items(

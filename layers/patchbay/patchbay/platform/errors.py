@@ -16,12 +16,13 @@
     ├── NotPublishable          422  NOT_PUBLISHABLE
     ├── SecretReentryRequired   422  SECRET_REENTRY_REQUIRED
     │   └── SecretsLost         422  SECRET_REENTRY_REQUIRED
+    ├── EditFailedTest          422  TEST_FAILED
     ├── RateLimited             429  RATE_LIMITED
     ├── InternalError           500  INTERNAL_ERROR
     └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
 
-An error's message is written for the caller: it never holds a secret, a request body or the text of
-another system.
+An error's message is written for the caller: it never contains a secret, a request body, or the
+text of another system.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +44,7 @@ class Problem:
 
 @dataclass(eq=False)
 class PatchbayError(Exception):
-    """Something a caller is told about: a stable `code`, a sentence, and details."""
+    """What a caller is sent: a stable `code`, a sentence, and details."""
 
     status: ClassVar[int] = 500
 
@@ -57,7 +58,7 @@ class PatchbayError(Exception):
 
 
 class InvalidInput(PatchbayError):
-    """The request is wrong; `problems` say where, each with a JSON Pointer."""
+    """The request is invalid; each of the `problems` has a JSON Pointer."""
 
     status = 400
     default_code: ClassVar[str] = "VALIDATION_ERROR"
@@ -117,20 +118,21 @@ class PermissionDenied(PatchbayError):
 
 
 class ReferenceDenied(PatchbayError):
-    """The reference is to a secret of others. It is told neither whose nor whether it exists."""
+    """The reference names a secret outside the organization. The message does not say whose, nor
+    whether it exists."""
 
     status = 403
 
     def __init__(self, message: str) -> None:
         super().__init__(
-            message="The reference is to a secret that is not this organization's.",
+            message="The reference names a secret outside this organization.",
             code="PERMISSION_DENIED",
             details={"errors": [{"pointer": "/secret_ref", "message": message}]},
         )
 
 
 class NotFound(PatchbayError):
-    """There is no such thing, or it is another tenant's: the caller can't tell which."""
+    """The thing does not exist, or is another tenant's: the caller can't tell which."""
 
     status = 404
 
@@ -146,7 +148,7 @@ class MethodNotAllowed(PatchbayError):
     def __init__(self, allowed: Sequence[str]) -> None:
         self.allowed = tuple(allowed)
         super().__init__(
-            message="This path does not take that method.",
+            message="This path does not support that method.",
             code="METHOD_NOT_ALLOWED",
             details={"allowed": list(allowed)},
         )
@@ -194,13 +196,14 @@ class NotPublishable(PatchbayError):
 
 
 class SecretReentryRequired(PatchbayError):
-    """The edit would send stored secrets elsewhere: they have to be entered again.
+    """The edit would send stored secrets elsewhere: they must be entered again.
 
-    `pointers` are those of the secrets, or that of the reference to them.
+    `pointers` lead to the secrets, or to the reference to them; `changed` are the parts of the
+    binding that differ.
     """
 
     status = 422
-    sentence: ClassVar[str] = "This changes where the stored secrets go: enter them again."
+    sentence: ClassVar[str] = "This changes where the stored secrets are sent: enter them again."
 
     def __init__(self, pointers: Sequence[str], changed: Sequence[str]) -> None:
         super().__init__(
@@ -208,8 +211,7 @@ class SecretReentryRequired(PatchbayError):
             code="SECRET_REENTRY_REQUIRED",
             details={
                 "errors": [
-                    {"pointer": pointer, "message": "has to be entered again"}
-                    for pointer in pointers
+                    {"pointer": pointer, "message": "must be entered again"} for pointer in pointers
                 ],
                 "changed": list(changed),
             },
@@ -217,9 +219,9 @@ class SecretReentryRequired(PatchbayError):
 
 
 class SecretsLost(SecretReentryRequired):
-    """Stored secrets are needed whose data key was deleted: nobody can open them again.
+    """The data key of stored secrets was deleted, so they can't be opened.
 
-    `names` are those of them that have to be entered again.
+    `names` are the secrets that must be entered again.
     """
 
     sentence = (
@@ -233,7 +235,7 @@ class SecretsLost(SecretReentryRequired):
 
 
 class EditFailedTest(PatchbayError):
-    """The edit was tested before it was stored, and failed: nothing has changed.
+    """The edit was tested before it was stored, and the test failed: nothing was changed.
 
     `details.test` is the report.
     """
@@ -249,7 +251,7 @@ class EditFailedTest(PatchbayError):
 
 
 class RateLimited(PatchbayError):
-    """A limit of this installation, not of a provider; nothing was done."""
+    """A limit of this deployment, not of a provider; nothing was done."""
 
     status = 429
 
@@ -260,7 +262,7 @@ class RateLimited(PatchbayError):
 
 
 class InternalError(PatchbayError):
-    """A fault of ours. What happened is in the logs under the trace id, not in the answer."""
+    """Our fault. The logs have the cause under the trace id; the response does not."""
 
     status = 500
 
@@ -269,7 +271,7 @@ class InternalError(PatchbayError):
 
 
 class TemporarilyUnavailable(PatchbayError):
-    """A part that we depend on did not answer in time; the same request may be repeated."""
+    """A service that we depend on did not respond in time; the request may be repeated."""
 
     status = 503
 

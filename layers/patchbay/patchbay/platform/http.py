@@ -1,4 +1,4 @@
-"""HTTP, once for every function: who may call, what came in, what goes out, how errors look.
+"""HTTP, once for every function: permissions, input, output, and errors.
 
 A function declares its routes on an `HttpApi`:
 
@@ -91,7 +91,7 @@ class Services(Protocol):
         ...
 
     def space_for(self, caller: Any, permission: Any, slug: str) -> Any:
-        """The space of a slug. Raises 404, also for another tenant's."""
+        """The space of a slug. Raises 404, even if it is another tenant's."""
         ...
 
 
@@ -99,7 +99,7 @@ class RouteOptions(TypedDict):
     """How a route is declared.
 
     `permission` is what the caller must hold, None opens the route to everybody. `failures` are
-    the error statuses that can't be told from the declaration, `answers` the models of the body
+    the error statuses that do not follow from the declaration, `answers` the models of the body
     by status, where the annotation does not say all or is a text: they are for the document, which
     alone calls it, so that a function imports no model that it only describes.
     """
@@ -252,7 +252,7 @@ class HttpApi:
                 return run(stamp=Stamp.fresh(utc_now()))
             request = IdempotentRequest(
                 organization_id=caller.organization_id,
-                # The scheme's spelling is no part of who calls.
+                # How the scheme is spelled does not change the caller.
                 credential=headers["authorization"].rpartition(" ")[2],
                 route=f"{declared.method} {event['rawPath']}?{event.get('rawQueryString', '')}",
                 key=key,
@@ -410,7 +410,7 @@ def _query(event: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
         names = [name for name, _ in pairs]
         twice = sorted({name for name in names if names.count(name) > 1})
         raise InvalidInput(
-            [Problem(pointer(["query", name]), "is given more than once") for name in twice]
+            [Problem(pointer(["query", name]), "must not be repeated") for name in twice]
         )
     try:
         return model.model_validate(values)

@@ -4,10 +4,10 @@
 
 1. The first request writes a record with its body's hash and its stamp, and does its work.
 2. Its answer is added to the record, sealed under the caller's own API key and Idempotency-Key:
-   an answer may hold a secret (a new API key does), and whoever reads the table must not.
+   an answer may hold a secret (a new API key does), and readers of the table must not see it.
 3. A repetition with the same body gets that answer; with another body, 409.
 4. A repetition after a crash in between takes the record over and does the work again with the
-   same stamp, so the store recognises what is already there by its id.
+   same stamp, so the store recognizes by its id what already exists.
 
 An answer of 4xx is not kept: the request did nothing, and may be corrected under the same key.
 """
@@ -90,7 +90,7 @@ class Idempotency:
         """
         if _FORM.fullmatch(request.key) is None:
             raise InvalidInput.at(
-                "/headers/Idempotency-Key", "is 1 to 255 visible ASCII characters"
+                "/headers/Idempotency-Key", "must be 1 to 255 visible ASCII characters"
             )
         record = self._begun(request, now)
         if "sealed" in record:
@@ -107,7 +107,7 @@ class Idempotency:
             condition=equals("seed", record["seed"]),
         )
         if not self._settle(kept):
-            # What is done is done, and told; a repetition will find it there by its ids.
+            # The work is done and reported; a repetition finds it by its ids.
             self._settle(_freed(request, record))
         return answer
 

@@ -32,7 +32,7 @@ class Stamp:
     def id(self, prefix: str, part: str = "") -> str:
         """`<prefix>_<ULID>`: the stamp's millisecond and 80 random bits.
 
-        `part` tells several ids of one prefix and stamp apart.
+        `part` distinguishes several ids of one prefix and stamp.
         """
         from ulid import ULID
 
@@ -61,7 +61,7 @@ def first_id(prefix: str, at: datetime) -> str:
 
 
 def derived_id(prefix: str, at: datetime, *parts: str) -> str:
-    """The same id for the same moment and parts: for what must be made once, whoever makes it."""
+    """The same id for the same moment and parts: for what must be made only once."""
     from ulid import ULID
 
     digest = hashlib.blake2b(digest_size=10)
@@ -83,7 +83,7 @@ def time_of(text: str) -> datetime:
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError:
-        raise ValueError("the id names no moment") from None
+        raise ValueError("the id is not a valid timestamp") from None
 
 
 def pattern(prefix: str) -> str:

@@ -1,8 +1,8 @@
-"""JSON Schema (2020-12): whether a schema is one, and what of a document it refuses.
+"""JSON Schema (2020-12): whether a schema is valid, and what is wrong with a document.
 
-The messages of the library quote the value that is wrong; ours never do, since people put secrets
-into the wrong field. References to other documents are refused, and nothing is fetched: the
-library would fetch a `$schema` that it does not know, from anywhere, by itself.
+The library's messages quote the document; ours never do, because people put secrets into the wrong
+field. References to other documents are rejected, and nothing is fetched: by itself, the library
+would fetch a `$schema` that it does not know, from anywhere.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,14 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from patchbay.platform.errors import Problem
+from patchbay.platform.problem_messages import schema_message
 from patchbay.platform.validation import pointer
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _META_SCHEMA: Final = {"$ref": _DIALECT}
-_MASK: Final = "value"
 _MAX_PROBLEMS: Final = 50
 _FOREIGN: Final = frozenset({"$id", "$schema"})
+
 MAX_EXPANDED: Final = 5000
 MAX_WORK: Final = 20_000
 """Parts of a schema times parts of a document up to which every error is collected. The library
@@ -25,9 +26,9 @@ this the first error is reported alone."""
 
 
 def schema_problems(schema: Any, at: str) -> list[Problem]:
-    """Why this is no usable schema; pointers begin with `at`."""
+    """Why a schema can't be used; pointers begin with `at`."""
     if not isinstance(schema, dict):
-        return [Problem(at, "is an object, a JSON Schema (2020-12)")]
+        return [Problem(at, "must be an object: a JSON Schema (2020-12)")]
     import jsonschema_rs
 
     if schema.get("$schema", _DIALECT) not in (_DIALECT, f"{_DIALECT}#"):
@@ -45,25 +46,25 @@ def schema_problems(schema: Any, at: str) -> list[Problem]:
                 _without_dialect(schema), pattern_options=_linear_time(), retriever=_fetch_nothing
             )
         except ValueError:
-            problems = [Problem(at, "holds a pattern or reference that can't be used")]
+            problems = [Problem(at, "has a pattern or reference that can't be used")]
     return problems
 
 
 def object_schema_problems(schema: Any, at: str) -> list[Problem]:
-    """Why this is no usable schema of a JSON object."""
+    """Why a schema can't be used for JSON objects."""
     problems = schema_problems(schema, at)
     if not problems and schema.get("type", "object") != "object":
-        problems = [Problem(f"{at}/type", "is object: what it describes is one")]
+        problems = [Problem(f"{at}/type", "must be object")]
     return problems
 
 
 def default_problems(schema: Any, at: str) -> list[Problem]:
-    """Defaults of properties that their own schema refuses."""
+    """Defaults of properties that do not match their own schema."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict) or schema_problems(schema, at):
         return []
     return [
-        Problem(f"{at}/properties{pointer([name])}/default", "is refused by its own schema")
+        Problem(f"{at}/properties{pointer([name])}/default", "does not match its own schema")
         for name, rule in properties.items()
         if isinstance(rule, dict)
         and "default" in rule
@@ -72,7 +73,7 @@ def default_problems(schema: Any, at: str) -> list[Problem]:
 
 
 def member_problems(name: str, value: Any, schema: Mapping[str, Any], at: str) -> list[Problem]:
-    """What a schema refuses of one member of a document by itself, whatever the others are."""
+    """What is wrong with one member of a document, whatever the others are."""
     alone = {keyword: rule for keyword, rule in schema.items() if keyword != "required"}
     place = at + pointer([name])
     found = document_problems({name: value}, alone, at)
@@ -80,7 +81,7 @@ def member_problems(name: str, value: Any, schema: Mapping[str, Any], at: str) -
 
 
 def document_problems(document: Any, schema: Mapping[str, Any], at: str) -> list[Problem]:
-    """What a schema without problems refuses of a document; pointers begin with `at`."""
+    """What is wrong with a document by a schema without problems; pointers begin with `at`."""
     return DocumentSchema(schema).problems(document, at)
 
 
@@ -93,16 +94,15 @@ class DocumentSchema:
         self._size = _Expansion(schema).size(schema, "")
         self._validator = jsonschema_rs.Draft202012Validator(
             _without_dialect(schema),
-            mask=_MASK,
             validate_formats=True,
             pattern_options=_linear_time(),
             retriever=_fetch_nothing,
         )
 
     def problems(self, document: Any, at: str) -> list[Problem]:
-        """What it refuses of a document; pointers begin with `at`.
+        """What is wrong with a document; pointers begin with `at`.
 
-        All of it, or the first that is found if schema and document are too large for that.
+        Everything, or only the first problem if schema and document are too large for that.
         """
         if self._size * _parts(document) > MAX_WORK:
             return self._first_problem(document, at)
@@ -135,15 +135,17 @@ def with_defaults(document: Mapping[str, Any], schema: Mapping[str, Any]) -> dic
 
 
 def _problems_of(error: Any, at: str) -> list[Problem]:
-    """One finding of the library; a missing or needless member is pointed at itself."""
+    """The problems of one error; a missing or unknown member is pointed at itself."""
     place = at + pointer(error.instance_path)
-    match error.kind.name, error.kind.as_dict():
-        case "required", {"property": name}:
-            return [Problem(place + pointer([name]), "is required")]
-        case _, {"unexpected": [*names]}:
-            return [Problem(place + pointer([name]), "is not expected here") for name in names]
+    kind, facts = error.kind.name, error.kind.as_dict()
+    match kind:
+        case "required":
+            return [Problem(place + pointer([facts["property"]]), "is required")]
+        case "additionalProperties" | "unevaluatedProperties":
+            names = facts["unexpected"]
+            return [Problem(place + pointer([name]), "is not a known field") for name in names]
         case _:
-            return [Problem(place, error.message.removeprefix(f"{_MASK} "))]
+            return [Problem(place, schema_message(kind, facts))]
 
 
 def _parts(document: Any) -> int:
@@ -168,18 +170,18 @@ def _fetch_nothing(uri: str) -> Any:
 
 
 def _linear_time() -> Any:
-    """Patterns come from strangers: an engine that can't be made to backtrack for ever."""
+    """Patterns come from tenants: an engine that never backtracks."""
     import jsonschema_rs
 
     return jsonschema_rs.RegexOptions(size_limit=1 << 20)
 
 
 def _reference_problems(schema: dict[str, Any], at: str) -> list[Problem]:
-    """References that could make a validation go elsewhere, or on for ever.
+    """References that could make a validation fetch something, or never end.
 
     A few definitions that each refer twice to the next double the work with every step, and the
     validator can't be interrupted. So a reference is a JSON Pointer into the same document, never
-    back to where it came from, and the schema with all of them written out has a bounded size.
+    back to itself, and the schema with all references expanded has a bounded size.
     """
     expansion = _Expansion(schema)
     expansion.size(schema, at)
@@ -187,7 +189,7 @@ def _reference_problems(schema: dict[str, Any], at: str) -> list[Problem]:
 
 
 class _Expansion:
-    """Counts the subschemas of a schema as if its references were written out."""
+    """Counts the subschemas of a schema as if its references were expanded."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.problems: list[Problem] = []
@@ -196,7 +198,7 @@ class _Expansion:
         self._open: set[str] = set()
 
     def size(self, value: Any, at: str) -> int:
-        """The size of a part; what is wrong with it is noted with its pointer."""
+        """The size of a part; its problem is recorded with its pointer."""
         if isinstance(value, list):
             members: list[tuple[str | int, Any]] = list(enumerate(value))
         elif isinstance(value, dict):
@@ -207,24 +209,24 @@ class _Expansion:
         for name, inner in members:
             here = at + pointer([name])
             if name in _FOREIGN and isinstance(inner, str) and value is not self._root:
-                self._refuse(here, "is not taken within a schema")
+                self._refuse(here, "is not supported inside a schema")
             elif name in {"$dynamicRef", "$recursiveRef"} and isinstance(inner, str):
-                self._refuse(here, "is not taken: refer by $ref and a JSON Pointer")
+                self._refuse(here, "is not supported: use $ref with a JSON Pointer")
             elif name == "$ref" and isinstance(inner, str):
                 total += self._target_size(inner, here)
             else:
                 total += self.size(inner, here)
             if total > MAX_EXPANDED:
-                self._refuse(at, f"comes to more than {MAX_EXPANDED} parts, references written out")
+                self._refuse(at, f"must have at most {MAX_EXPANDED} parts in all")
                 return total
         return total
 
     def _target_size(self, reference: str, at: str) -> int:
         if not (reference == "#" or reference.startswith("#/")):
-            self._refuse(at, "refers to another document, or not by a JSON Pointer")
+            self._refuse(at, "must be a JSON Pointer into the same schema")
             return 1
         if reference in self._open:
-            self._refuse(at, "leads back to itself")
+            self._refuse(at, "must not refer to itself")
             return 1
         if reference not in self._sizes:
             self._open.add(reference)
@@ -239,7 +241,7 @@ class _Expansion:
             if isinstance(target, list) and name.isdecimal() and int(name) < len(target):
                 target = target[int(name)]
             else:
-                # What is not there is the validator's to tell.
+                # The validator reports what does not exist.
                 target = target.get(name) if isinstance(target, dict) else None
         return target
 

@@ -2,9 +2,9 @@
 
     LIMIT#<organization>#<what>   META   minute, count, before, revision, one attribute a lease
 
-Whoever enters takes a **lease** and is counted in the current minute, in one conditional update of
-one item. A lease ends when it is returned, or by itself at its time: a function that is killed
-leaks nothing. Entering costs 1 RRU and 1 WRU, leaving 1 WRU, a refusal 1 RRU.
+A caller who enters takes a **lease** and is counted in the current minute, in one conditional
+update of one item. A lease ends when it is returned, or by itself at its time: a function that is
+killed leaks nothing. Entering costs 1 RRU and 1 WRU, leaving 1 WRU, a refusal 1 RRU.
 
 - Entering is written under the revision that was read: among any number of callers at once, no more
   get in than there is room for. A reply that is lost and repeated finds its own lease there.
@@ -41,7 +41,7 @@ _KEPT: Final = timedelta(hours=1)
 """Longer than the counters and any lease matter; then the idle tenant's item goes."""
 _LEASE: Final = "lease_"
 _ROOM_SOON_SECONDS: Final = 2
-"""What a caller is told when all leases are taken: they come back by being returned."""
+"""The `Retry-After` when all leases are taken: they become free when they are returned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def _usage(item: Item | None) -> Usage:
 
 
 def _entering(key: Key, item: Item | None, before: Usage, after: Usage, now: datetime) -> Update:
-    """Only what this caller changes: a lease that is returned meanwhile stays returned."""
+    """Only what this caller changes: a lease that is returned at the same time stays returned."""
     revision = item.get("revision") if item else None
     unchanged: Condition = without("revision") if revision is None else equals("revision", revision)
     taken: dict[str, Any] = {

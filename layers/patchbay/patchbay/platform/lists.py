@@ -85,7 +85,7 @@ class Lists:
             prefix=prefix,
             between=between,
             index=index,
-            # One more than asked for tells whether this page is the last.
+            # One more than requested shows whether this page is the last.
             limit=FILTERED_READ if keep else query.limit + 1,
             start=start,
             newest_first=newest_first,

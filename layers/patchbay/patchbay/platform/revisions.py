@@ -36,7 +36,7 @@ def require_match(if_match: IfMatch, revision: int) -> None:
 
 
 def serially[T](attempt: Callable[[], T]) -> T:
-    """Repeats a read, change and conditional write until nobody came in between.
+    """Repeats a read, change and conditional write until no concurrent write interferes.
 
     `attempt` must read afresh and check If-Match each time. Raises `Conflict` if others win on
     and on.

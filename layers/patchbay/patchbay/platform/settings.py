@@ -64,7 +64,7 @@ class Settings:
     jwt_organization_claim = Setting(str)
     jwt_permissions_claim = Setting(str)
     requests_per_minute = Setting(int)
-    """Of one caller; 0 is no limit."""
+    """For each caller; 0 for no limit."""
 
     tests_per_minute = Setting(int)
     """Of one organization, as is the next."""

@@ -45,7 +45,7 @@ def loads(raw: bytes) -> Any:
     try:
         compact(value)
     except UnicodeEncodeError:
-        raise InvalidJson([Problem("", "a string holds half of a surrogate pair")]) from None
+        raise InvalidJson([Problem("", "a string has an unpaired surrogate")]) from None
     except ValueError:
         raise InvalidJson([Problem("", "a number is too large")]) from None
     return value

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, said in our words: a JSON Pointer and a sentence, never the input."""
+"""The rules of our models beyond pydantic's own, and what is wrong with an input as problems."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema
 
 from patchbay.platform.errors import Problem
 from patchbay.platform.model import Model
+from patchbay.platform.problem_messages import AN_INTEGER, pydantic_message
 from patchbay.platform.strict_json import compact, depth
 
 KIND: Final = "[kind]"
@@ -29,15 +30,12 @@ HTTPS_PATTERN: Final = (
 )
 """An https URL with a host and no user info, of the characters of RFC 3986."""
 
-_MEMBER: Final = re.compile(r"<\w+(?:\.\w+)+: ([^>]*)>")
-"""The `repr` of an enumeration's member: its value is the group."""
-
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 
 
 def _plain_digits(value: object) -> object:
     if isinstance(value, str) and _DIGITS.fullmatch(value) is None:
-        raise ValueError("is a whole number")
+        raise ValueError(AN_INTEGER)
     return value
 
 
@@ -52,33 +50,33 @@ _UNREADABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 def _printable(text: str) -> str:
     if _BREAKS_A_LINE.search(text):
-        raise ValueError("has control characters or line breaks")
+        raise ValueError("must not contain control characters or line breaks")
     return text
 
 
 def _readable(text: str) -> str:
     if _UNREADABLE.search(text):
-        raise ValueError("has control characters")
+        raise ValueError("must not contain control characters")
     return text
 
 
 def excess(document: Mapping[str, Any], max_bytes: int) -> str | None:
-    """What is wrong with the size of a JSON document, also of one that patches made large."""
+    """Why a JSON document is too large, if it is; many small patches may have made it so."""
     if len(compact(document)) > max_bytes:
-        return f"is larger than {max_bytes} bytes as JSON"
+        return f"must have at most {max_bytes} bytes as JSON"
     return None
 
 
 def within(max_bytes: int, max_depth: int) -> AfterValidator:
-    """For JSON documents: so many bytes as text and levels of nesting, and no more."""
+    """For JSON documents: at most so many bytes as text, and levels of nesting."""
 
     def limited[D: Mapping[str, Any]](document: D) -> D:
         if depth(document) > max_depth:
-            raise ValueError(f"is nested deeper than {max_depth} levels")
+            raise ValueError(f"must not be nested deeper than {max_depth} levels")
         try:
             too_large = excess(document, max_bytes)
         except ValueError:
-            raise ValueError("holds a number or text that JSON has no form for") from None
+            raise ValueError("contains a number or string that JSON can't represent") from None
         if too_large:
             raise ValueError(too_large)
         return document
@@ -87,9 +85,9 @@ def within(max_bytes: int, max_depth: int) -> AfterValidator:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What the API document says of a value besides what pydantic tells by itself: a rule that a
-    validator holds, with a better sentence than pydantic's for a pattern."""
+class Documented:
+    """JSON Schema keywords that the API document adds to what pydantic writes: a rule that a
+    validator checks, with a better message than pydantic's for a pattern."""
 
     rules: Mapping[str, Any]
 
@@ -101,13 +99,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class NotNull:
-    """For a field of a patch that may be left out and not be null, which the store refuses."""
+    """For a field of a patch that may be left out, but not be null; the use case rejects null."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        told = handler(schema)
-        kinds: list[JsonSchemaValue] = told["anyOf"]
+        kinds: list[JsonSchemaValue] = handler(schema)["anyOf"]
         return next(one for one in kinds if one.get("type") != "null")
 
 
@@ -120,7 +117,7 @@ DisplayName = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
     OneLine,
-    Told({"pattern": rf"^[^{_ONE_LINE}]*[^\s{_ONE_LINE}][^{_ONE_LINE}]*$"}),
+    Documented({"pattern": rf"^[^{_ONE_LINE}]*[^\s{_ONE_LINE}][^{_ONE_LINE}]*$"}),
 ]
 """How something is called: one line of at most 120 characters, without blanks around it."""
 
@@ -131,10 +128,10 @@ READABLE_PATTERN: Final = f"^[^{_UNREADABLE.pattern.strip('[]')}]*$"
 
 
 def problems_of(error: ValidationError, at: str = "") -> list[Problem]:
-    """Every finding; pointers begin with `at`."""
+    """Every error; pointers begin with `at`."""
     return [
         # pydantic marks a bad member name, and a member of a union, by segments of its own.
-        Problem(at + pointer(p for p in found["loc"] if not _is_mark(p)), _sentence(found))
+        Problem(at + pointer(p for p in found["loc"] if not _is_mark(p)), pydantic_message(found))
         for found in error.errors(include_url=False, include_input=False)
     ]
 
@@ -146,32 +143,6 @@ def pointer(path: Iterable[str | int]) -> str:
 
 def _is_mark(part: str | int) -> bool:
     return isinstance(part, str) and (part == "[key]" or part.startswith(KIND))
-
-
-def _sentence(found: Mapping[str, Any]) -> str:
-    """In the words of JSON, not of Python; what was sent is not quoted."""
-    told: Mapping[str, Any] = found.get("ctx", {})
-    match found["type"]:
-        case "extra_forbidden":
-            return "is not a field of this request"
-        case "missing":
-            return "is required"
-        case "enum" | "literal_error":
-            values = _MEMBER.sub(r"\1", told["expected"])
-            return f"Input should be {values}"
-        case "dict_type" | "model_type":
-            return "Input should be an object"
-        case "list_type":
-            return "Input should be an array"
-        case "too_short":
-            return f"should have at least {told['min_length']}"
-        case "too_long":
-            return f"should have at most {told['max_length']}"
-        case "timezone_aware":
-            return "Input should have a time zone, such as Z"
-        case _:
-            message: str = found["msg"]
-            return message.removeprefix("Value error, ")
 
 
 class FieldError(Model):

@@ -18,10 +18,10 @@ from patchbay.platform.validation import (
     HTTPS_PATTERN,
     READABLE_PATTERN,
     DisplayName,
+    Documented,
     FieldError,
     NotNull,
     Readable,
-    Told,
     within,
 )
 from patchbay.registry.naming import Publisher
@@ -62,7 +62,7 @@ Document = Annotated[dict[str, Any], within(MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEP
 """A JSON object of at most 64 KB and 20 levels."""
 
 Description = Annotated[
-    str, StringConstraints(max_length=2000), Readable, Told({"pattern": READABLE_PATTERN})
+    str, StringConstraints(max_length=2000), Readable, Documented({"pattern": READABLE_PATTERN})
 ]
 IconUrl = Annotated[str, StringConstraints(pattern=HTTPS_PATTERN)]
 
@@ -207,7 +207,7 @@ class Publication(_CamelCase):
     EXAMPLE: ClassVar = {"version": "1.1.0"}
 
     version: Annotated[
-        str, StringConstraints(min_length=1, max_length=64), Told({"pattern": SEMVER_PATTERN})
+        str, StringConstraints(min_length=1, max_length=64), Documented({"pattern": SEMVER_PATTERN})
     ]
 
 

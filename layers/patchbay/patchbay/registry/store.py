@@ -82,8 +82,8 @@ from patchbay.registry.model import (
 from patchbay.registry.version_ranges import VersionRange
 from patchbay.registry.versions import is_prerelease, is_semver, require_semver
 from patchbay.tenancy.access import Principal
+from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.store import use_of_space
 
 _CONTENT: Final = ("name", "description", "icon_url", "manifest", "variables_schema", "auth_config")
 _DOCUMENTS = ("manifest", "variables_schema", "auth_config")

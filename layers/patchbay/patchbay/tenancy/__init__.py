@@ -1,1 +1,1 @@
-"""Who there is and who may do what: organizations, spaces, API keys, principals, authorize()."""
+"""Organizations, spaces, API keys, tokens, principals, and what they may do."""

@@ -1,7 +1,7 @@
 """API keys: `pb_<prefix>_<secret>`.
 
-The prefix (8 characters) finds the key; the secret is 256 random bits. Only SHA-256 of the whole is
-stored: a slow hash would add nothing to that much entropy and cost every call.
+The prefix (8 characters) finds the key; the secret is 256 random bits. Only the SHA-256 of the key
+is stored: a slow hash would add nothing to that much entropy, and would slow down every call.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ _BEARER: Final = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 
 
 class MintedKey(NamedTuple):
-    """A fresh key: `text` goes to the caller once, `digest` into the store."""
+    """A new key: `text` is sent to the caller once, `digest` is stored."""
 
     prefix: str
     text: str

@@ -1,4 +1,4 @@
-"""From an `Authorization` header to a principal, remembered for a minute."""
+"""From an `Authorization` header to the authorizer's context, cached for a minute."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -7,79 +7,82 @@ from typing import TYPE_CHECKING, Final
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import logger
 from patchbay.platform.settings import Settings
-from patchbay.tenancy.access import (
-    context_of,
-    context_of_haste,
-    context_of_nobody,
-    context_of_outage,
-)
+from patchbay.tenancy.api_key_store import ApiKeyStore, Holder
 from patchbay.tenancy.api_keys import bearer_token
+from patchbay.tenancy.authorizer_context import (
+    anonymous_context,
+    outage_context,
+    principal_context,
+    rate_limited_context,
+)
 from patchbay.tenancy.request_rates import RequestRates
-from patchbay.tenancy.store import Holder, TenancyStore
+from patchbay.tenancy.store import TenancyStore
 
 if TYPE_CHECKING:
     from patchbay.tenancy.authentication_jwt import TokenReader
 
-REMEMBERED_FOR: Final = timedelta(seconds=60)
-"""How long a revoked key may still work; what API Gateway's own cache would do."""
+CACHED_FOR: Final = timedelta(seconds=60)
+"""How long a revoked key may still work."""
 
-MAX_REMEMBERED: Final = 1000
+MAX_CACHED: Final = 1000
 
 
 class Authenticator:
-    """Answers what the authorizer tells the functions. Only who was recognised is remembered."""
+    """Finds the principal of a request. Only principals are cached, not failures."""
 
     def __init__(
         self,
-        store: TenancyStore,
+        tenants: TenancyStore,
+        keys: ApiKeyStore,
         tokens: "TokenReader | None" = None,
         rates: RequestRates | None = None,
     ) -> None:
-        """Without a reader of tokens, API keys alone are recognised."""
-        self._store = store
+        """Without a `TokenReader`, only API keys are accepted."""
+        self._tenants = tenants
+        self._keys = keys
         self._tokens = tokens
         self._rates = rates or RequestRates(0)
-        self._remembered: dict[bytes, tuple[datetime, dict[str, str]]] = {}
+        self._cached: dict[bytes, tuple[datetime, dict[str, str]]] = {}
 
     def context(self, header: str | None, now: datetime) -> dict[str, str]:
         """The authorizer context of a request with this `Authorization` header."""
-        context = self._recognised(header, now)
+        context = self._identified(header, now)
         if subject := context.get("subject"):
             caller = f"{context['organization_id']} {subject}"
             if wait := self._rates.seconds_to_wait(caller, now):
-                return context_of_haste(context, wait)
+                return rate_limited_context(context, wait)
         return context
 
-    def _recognised(self, header: str | None, now: datetime) -> dict[str, str]:
+    def _identified(self, header: str | None, now: datetime) -> dict[str, str]:
         token = bearer_token(header) if header else None
         if token is None:
-            return context_of_nobody()
-        mark = hashlib.sha256(token.encode()).digest()
-        if (known := self._remembered.get(mark)) and now < known[0]:
+            return anonymous_context()
+        hashed = hashlib.sha256(token.encode()).digest()
+        if (known := self._cached.get(hashed)) and now < known[0]:
             return known[1]
         try:
             holder = self._holder(token, now)
         except TemporarilyUnavailable:
-            logger.error("who calls can't be told")
-            return context_of_outage()
+            logger.error("the caller can't be identified")
+            return outage_context()
         if holder is None:
-            return context_of_nobody()
-        context = context_of(holder.principal)
-        if len(self._remembered) >= MAX_REMEMBERED:
-            self._remembered.clear()
-        forgotten_at = now + REMEMBERED_FOR
-        self._remembered[mark] = (min(forgotten_at, holder.until or forgotten_at), context)
+            return anonymous_context()
+        context = principal_context(holder.principal)
+        if len(self._cached) >= MAX_CACHED:
+            self._cached.clear()
+        expires_at = now + CACHED_FOR
+        self._cached[hashed] = (min(expires_at, holder.until or expires_at), context)
         return context
 
     def _holder(self, token: str, now: datetime) -> Holder | None:
         # An API key has no dot, a JSON Web Token has two.
         if self._tokens is None or "." not in token:
-            return self._store.holder_of_key(token, now)
+            return self._keys.holder(token, now)
         holder = self._tokens.holder(token, now)
         if holder is None:
             return None
         try:
-            self._store.organization(holder.principal.organization_id)
+            self._tenants.organization(holder.principal.organization_id)
         except NotFound:
             return None
         return holder
@@ -88,7 +91,7 @@ class Authenticator:
 def token_reader(settings: Settings) -> "TokenReader | None":
     """The reader of the tokens that a deployment trusts; None if it trusts no issuer.
 
-    Without an audience none is trusted: tokens for any other service would be taken.
+    Without an audience it trusts none, because tokens for any other service would be accepted.
     """
     if not (settings.jwt_issuer and settings.jwt_audience):
         return None

@@ -1,13 +1,13 @@
-"""The public keys of a token issuer: its JSON Web Key Set (RFC 7517), fetched and remembered.
+"""The public keys of a token issuer: its JSON Web Key Set (RFC 7517), fetched and cached.
 
-The address is the operator's, a parameter of the deployment: no tenant names it. Still it is read
-like a stranger's: HTTPS only, no redirect, no proxy of the environment, a deadline for all of it, a
-limit on its size, and of each key the public members alone.
+The operator names the address, by a parameter of the deployment; no tenant does. It is still read
+with care: HTTPS only, no redirects, no proxies from the environment, a deadline for the whole
+fetch, a limit on its size, and only the public members of each key.
 
 - Keys are fetched when they are first needed, and again after 10 minutes.
-- A token that names a key which is not there asks for them again, at most every 30 seconds: the
-  issuer may have rotated its keys, and whoever invents key names must not make us call it.
-- While the issuer can't be reached the last keys stay in use, for an hour at most.
+- A token that names an unknown key fetches them again, at most every 30 seconds: the issuer may
+  have rotated its keys, and invented key names must not flood it.
+- While the issuer can't be reached, the last keys stay in use for up to an hour.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,27 +24,27 @@ from patchbay.platform.strict_json import loads
 
 FRESH_FOR: Final = timedelta(minutes=10)
 USABLE_FOR: Final = timedelta(hours=1)
-ASKED_AGAIN_AFTER: Final = timedelta(seconds=30)
+REFETCHED_AFTER: Final = timedelta(seconds=30)
 
 FETCH_SECONDS: Final = 3
-"""For the whole fetch, its name look-up included."""
+"""For the whole fetch, name lookup included."""
 
 MAX_BYTES: Final = 64 * 1024
 MAX_KEYS: Final = 50
 
 _RSA_BITS: Final = range(2048, 8193)
-"""At least what RFC 7518 (section 3.3) asks for; at most what is quick to verify."""
+"""At least what RFC 7518 (section 3.3) requires; at most what is quick to verify."""
 
 
 class KeyName(NamedTuple):
-    """How a token names its key. The algorithm is part of it: a key serves one and no other."""
+    """How a token names its key. A key serves one algorithm, so that is part of its name."""
 
     key_id: str
     algorithm: str
 
 
 class KeySetUnavailable(Exception):
-    """The key set could not be fetched or read; the text says why, for the log."""
+    """The key set could not be fetched or read. The text is the reason, for the log."""
 
 
 class KeySet:
@@ -60,16 +60,16 @@ class KeySet:
     def find(self, name: KeyName, now: datetime) -> Any | None:
         """The key (a `jwt.PyJWK`) of this name; None if the issuer has no such key.
 
-        Raises `TemporarilyUnavailable` if that can't be told now.
+        Raises `TemporarilyUnavailable` if the key set is needed and can't be fetched.
         """
         known = self._keys.get(name) if self._age(now) < USABLE_FOR else None
         if known and self._age(now) < FRESH_FOR:
             return known
-        if self._asked_at is None or now - self._asked_at >= ASKED_AGAIN_AFTER:
+        if self._asked_at is None or now - self._asked_at >= REFETCHED_AFTER:
             self._refresh(now)
             known = self._keys.get(name) if self._age(now) < USABLE_FOR else None
         if known is None and self._asked_at != self._fetched_at:
-            raise TemporarilyUnavailable  # the last attempt failed: the key may well be there
+            raise TemporarilyUnavailable  # the last fetch failed: the key may exist
         return known
 
     def _age(self, now: datetime) -> timedelta:
@@ -80,22 +80,23 @@ class KeySet:
         try:
             self._keys = keys_of(self._fetch(self._url))
         except KeySetUnavailable as error:
-            logger.error("the issuer's keys can't be had", reason=str(error))
+            logger.error("the issuer's keys can't be fetched", reason=str(error))
             return
         self._fetched_at = now
 
 
 def keys_of(document: bytes) -> dict[KeyName, Any]:
-    """The keys of a key set that may verify RS256 or ES256; others are no keys of ours.
+    """The keys of a key set that can verify RS256 or ES256; others are left out.
 
-    Of two with one name the first counts. Raises `KeySetUnavailable` if it is no key set.
+    Of two keys with the same name, the first counts. Raises `KeySetUnavailable` if it is not a key
+    set.
     """
     try:
         listed = loads(document)["keys"]
     except (PatchbayError, KeyError, TypeError):
-        raise KeySetUnavailable("it is no JSON Web Key Set") from None
+        raise KeySetUnavailable("it is not a JSON Web Key Set") from None
     if not isinstance(listed, list) or len(listed) > MAX_KEYS:
-        raise KeySetUnavailable(f"it is no list of at most {MAX_KEYS} keys")
+        raise KeySetUnavailable(f"it is not a list of at most {MAX_KEYS} keys")
     keys: dict[KeyName, Any] = {}
     for entry in listed:
         if isinstance(entry, dict) and (found := _named_key(entry)):
@@ -129,16 +130,16 @@ def _named_key(entry: Mapping[str, Any]) -> tuple[KeyName, Any] | None:
 
 
 def fetched(url: str) -> bytes:
-    """The body of the answer 200 to a GET. Raises `KeySetUnavailable`.
+    """The body of the response to a GET, if its status is 200. Raises `KeySetUnavailable`.
 
-    A thread fetches, so that neither a slow name server nor an answer that drips can hold up the
-    request for longer than the deadline.
+    A thread fetches it, so that neither a slow name server nor a slow response can hold up the
+    request beyond the deadline.
     """
     from http.client import HTTPException, HTTPSConnection
 
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
-        raise KeySetUnavailable("its address is no https URL")
+        raise KeySetUnavailable("its address is not an https URL")
     connection = HTTPSConnection(parts.hostname, parts.port, timeout=FETCH_SECONDS)
     outcome: SimpleQueue[bytes | str] = SimpleQueue()
 
@@ -148,7 +149,7 @@ def fetched(url: str) -> bytes:
             connection.request("GET", target, headers={"Accept": "application/json"})
             answer = connection.getresponse()
             body = answer.read(MAX_BYTES + 1)
-            outcome.put(body if answer.status == 200 else f"answered {answer.status}")
+            outcome.put(body if answer.status == 200 else f"status {answer.status}")
         except (OSError, HTTPException, ValueError) as error:
             outcome.put(type(error).__name__)
         finally:
@@ -156,19 +157,19 @@ def fetched(url: str) -> bytes:
 
     Thread(target=fetch, daemon=True).start()
     try:
-        said = outcome.get(timeout=FETCH_SECONDS)
+        result = outcome.get(timeout=FETCH_SECONDS)
     except Empty:
         _cut(connection)
-        raise KeySetUnavailable(f"no answer within {FETCH_SECONDS} s") from None
-    if isinstance(said, str):
-        raise KeySetUnavailable(said)
-    if len(said) > MAX_BYTES:
+        raise KeySetUnavailable(f"no response within {FETCH_SECONDS} s") from None
+    if isinstance(result, str):
+        raise KeySetUnavailable(result)
+    if len(result) > MAX_BYTES:
         raise KeySetUnavailable(f"larger than {MAX_BYTES} bytes")
-    return said
+    return result
 
 
 def _cut(connection: Any) -> None:
-    """Ends what another thread is reading or writing."""
+    """Closes the socket that another thread is reading or writing."""
     import socket
 
     if (open_socket := connection.sock) is not None:

@@ -1,16 +1,16 @@
 """JSON Web Tokens (RFC 7519) of the one issuer that the operator trusts.
 
-A token is believed in these steps, and is nobody's at the first that fails:
+A token is accepted if all of this is true:
 
-1. it is small enough and has three parts; its header asks for RS256 or ES256 and names a key, and
-   has no critical extension (`crit`);
-2. the issuer has a key of that name for that algorithm: no other kind of key is ever tried;
-3. the signature is right;
-4. issuer, audience and times hold (30 s are forgiven), and there is a subject;
-5. the claims name an organization, which the caller of this module looks up.
+1. It is small enough and has three parts. Its header says RS256 or ES256, names a key, and has no
+   critical extension (`crit`).
+2. The issuer has a key of that name for that algorithm. No other key is tried.
+3. The signature is valid.
+4. Issuer and audience match, the token is valid now (give or take 30 s), and it has a subject.
+5. The claims name an organization. The caller of this module looks it up.
 
-The operator's permission (`platform.admin`) can't be had by a token, whatever its claims say:
-whoever can edit claims at the identity provider would cross all tenants.
+A token never gets the operator's permission (`platform.admin`), whatever its claims say: anyone who
+can edit claims at the identity provider would cross all tenants.
 """
 
 import base64
@@ -24,23 +24,23 @@ from patchbay.platform.errors import InvalidJson
 from patchbay.platform.ids import is_id
 from patchbay.platform.strict_json import loads
 from patchbay.tenancy.access import Permission, Principal
+from patchbay.tenancy.api_key_store import Holder
 from patchbay.tenancy.authentication_jwks import KeyName, KeySet
-from patchbay.tenancy.store import Holder
 
 MAX_BYTES: Final = 8 * 1024
-"""API Gateway takes 10 KiB of headers in all."""
+"""API Gateway accepts at most 10 KiB of headers."""
 
 LEEWAY: Final = timedelta(seconds=30)
-"""How far the issuer's clock and ours may be apart."""
+"""How far the issuer's clock may be off."""
 
 ALGORITHMS: Final = frozenset({"RS256", "ES256"})
 SUBJECT_PREFIX: Final = "jwt:"
-"""Tells a subject of a token from the id of an API key."""
+"""Distinguishes the subject of a token from the id of an API key."""
 
 GRANTED: Final = frozenset(Permission) - {Permission.ADMIN}
 
 _FAR_AWAY: Final = 2**35
-"""A moment in the year 3058: times with a leeway stay within what `datetime` can hold."""
+"""The year 3058: beyond it, times plus a leeway could exceed what `datetime` can represent."""
 
 _FORM: Final = re.compile(r"([A-Za-z0-9_-]+)[.]([A-Za-z0-9_-]+)[.][A-Za-z0-9_-]+")
 _SUBJECT: Final = re.compile(r"[ -~]{1,255}")
@@ -49,7 +49,7 @@ _SUBJECT: Final = re.compile(r"[ -~]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class TrustedIssuer:
-    """Whose tokens are believed, for whom they have to be, and where they say who calls."""
+    """Whose tokens are accepted, for which audience, and which claims name the caller."""
 
     issuer: str
     audience: str
@@ -58,16 +58,17 @@ class TrustedIssuer:
 
 
 class TokenReader:
-    """Tells who holds a token."""
+    """Finds the holder of a token."""
 
     def __init__(self, trusted: TrustedIssuer, keys: KeySet) -> None:
         self._trusted = trusted
         self._keys = keys
 
     def holder(self, text: str, now: datetime) -> Holder | None:
-        """Who holds this token and until when, whether or not their organization exists.
+        """Who holds this token and until when, whether or not their organization exists; None for a
+        token that is not valid.
 
-        Raises `TemporarilyUnavailable` if the issuer's keys can't be had.
+        Raises `TemporarilyUnavailable` if the issuer's keys can't be fetched.
         """
         name = key_name(text)
         key = self._keys.find(name, now) if name else None
@@ -84,7 +85,7 @@ class TokenReader:
 
 
 def key_name(text: str) -> KeyName | None:
-    """The key that a token says it is signed by; None for what can't be a token of ours."""
+    """The key that a token says it is signed by; None for what can't be a token of the issuer."""
     parts = _FORM.fullmatch(text) if len(text) <= MAX_BYTES else None
     if parts is None:
         return None
@@ -101,7 +102,7 @@ def key_name(text: str) -> KeyName | None:
 
 
 def holder_of(claims: Mapping[str, Any], trusted: TrustedIssuer, now: datetime) -> Holder | None:
-    """Who the claims of a token with a right signature speak for; None if they do not hold."""
+    """The holder that the claims of a signed token name; None for claims that are not valid."""
     if claims.get("iss") != trusted.issuer or trusted.audience not in _texts(claims.get("aud")):
         return None
     expires_at, issued_at = _moment(claims.get("exp")), _moment(claims.get("iat"))
@@ -117,7 +118,7 @@ def holder_of(claims: Mapping[str, Any], trusted: TrustedIssuer, now: datetime) 
     if not (isinstance(organization_id, str) and is_id("org", organization_id)):
         return None
     named = claims.get(trusted.permissions_claim)
-    # A list (`permissions`) or one text with spaces in between (`scope`, RFC 8693 section 4.2).
+    # A list (`permissions`) or one string with spaces in between (`scope`, RFC 8693 section 4.2).
     names = named.split() if isinstance(named, str) else _texts(named)
     principal = Principal(
         organization_id=organization_id,
@@ -128,7 +129,7 @@ def holder_of(claims: Mapping[str, Any], trusted: TrustedIssuer, now: datetime) 
 
 
 def _texts(value: Any) -> list[str]:
-    """A text alone or the texts of a list."""
+    """A single string, or the strings of a list."""
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
 
 

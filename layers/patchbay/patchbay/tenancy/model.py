@@ -1,4 +1,4 @@
-"""Organizations, spaces and API keys, as a caller sees them."""
+"""Organizations, spaces, and API keys, as a caller sees them."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -24,18 +24,18 @@ class NewOrganization(_Input):
 
 
 class Organization(Model):
-    """A tenant; it owns everything else."""
+    """A tenant. It owns everything else."""
 
     id: str
     name: str
     paused: bool = False
-    """While it is, none of its monitors ticks; a test by hand is possible."""
+    """While it is paused, none of its monitors run; it can be tested on demand."""
     created_at: UtcTime
     revision: int = Field(default=FIRST_REVISION, exclude=True)
 
 
 class OrganizationPatch(_Input):
-    """JSON merge patch of an organization; for the operator."""
+    """JSON merge patch of an organization. Only the operator may change one."""
 
     EXAMPLE: ClassVar = {"paused": True}
 
@@ -51,7 +51,7 @@ class NewSpace(_Input):
 
 
 class SpacePatch(_Input):
-    """JSON merge patch of a space. Its slug is part of its address and stays."""
+    """JSON merge patch of a space. Its slug can't be changed."""
 
     EXAMPLE: ClassVar = {"name": "Production, Europe"}
 
@@ -60,26 +60,26 @@ class SpacePatch(_Input):
 
 
 class Space(Model):
-    """A part of an organization; health is kept per space. Its slug is unique everywhere."""
+    """A part of an organization; health is kept per space. Its slug is unique in the deployment."""
 
     id: str
     organization_id: str
     slug: str
     name: str
     paused: bool = False
-    """While it is, no monitor of its connections ticks; a test by hand is possible."""
+    """While it is paused, no monitor of its connections runs; they can be tested on demand."""
     created_at: UtcTime
     updated_at: UtcTime
     revision: int = Field(exclude=True)
 
 
 def changes(patch: OrganizationPatch | SpacePatch) -> dict[str, Any]:
-    """What a merge patch changes. Raises `InvalidInput` for null: neither field has a default."""
-    said = {name: getattr(patch, name) for name in patch.model_fields_set}
-    for name, value in said.items():
+    """The fields that a merge patch changes. Raises `InvalidInput` for null: none has a default."""
+    given = {name: getattr(patch, name) for name in patch.model_fields_set}
+    for name, value in given.items():
         if value is None:
             raise InvalidInput.at(f"/{name}", "is required")
-    return said
+    return given
 
 
 class NewApiKey(_Input):
@@ -95,7 +95,7 @@ class NewApiKey(_Input):
 
 
 class ApiKey(Model):
-    """An API key without its secret. `prefix` is the public part, to recognise it by."""
+    """An API key without its secret. `prefix` is the public part, to recognize it by."""
 
     id: str
     organization_id: str
@@ -108,6 +108,6 @@ class ApiKey(Model):
 
 
 class IssuedApiKey(ApiKey):
-    """A new API key with its secret, which is shown this once and can't be read again."""
+    """A new API key with its secret, which is shown only once."""
 
     key: str

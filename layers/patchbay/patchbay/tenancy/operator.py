@@ -1,11 +1,11 @@
-"""The operator's command: a deployment's organizations, and keys for those who lost theirs.
+"""The operator's command: creates organizations, and replaces lost admin keys.
 
     python -m patchbay.tenancy.operator create-organization --table <IntegrationsTable> \\
         --name "Acme" --space-slug main --space-name "Main"
     python -m patchbay.tenancy.operator issue-key --table <IntegrationsTable> --space-slug main
 
-It writes to the table with the AWS credentials of whoever runs it: there is no default key and no
-open sign-up. It prints one JSON object, with an admin key, which can't be read again.
+It writes to the table with the AWS credentials of its user: there is no default key and no open
+sign-up. It prints one JSON object with an admin key, which can't be read again.
 """
 
 import argparse
@@ -21,13 +21,15 @@ from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.ids import Stamp
 from patchbay.platform.strict_json import compact
+from patchbay.platform.validation import problems_of
 from patchbay.tenancy.access import Permission
+from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace, Space
 from patchbay.tenancy.store import TenancyStore
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0, or 1 with one line that says what is wrong."""
+    """Returns 0, or 1 after a line with the problem."""
     options = _parser().parse_args(arguments)
     with acting(Actor(OPERATOR, utc_now())):
         return _run(options)
@@ -35,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        store, stamp = TenancyStore(Table(options.table)), Stamp.fresh(utc_now())
+        table, stamp = Table(options.table), Stamp.fresh(utc_now())
+        store = TenancyStore(table)
         if options.command == "issue-key":
             space = store.space(options.space_slug)
         else:
@@ -45,10 +48,10 @@ def _run(options: argparse.Namespace) -> int:
                 NewSpace(slug=options.space_slug, name=options.space_name),
                 stamp,
             )
-        print(compact(_with_key(store, space, stamp)).decode())
+        print(compact(_with_key(ApiKeyStore(table, store), space, stamp)).decode())
     except ValidationError as error:
-        found = error.errors(include_url=False)[0]
-        print(f"{'.'.join(map(str, found['loc']))}: {found['msg']}", file=sys.stderr)
+        problem = problems_of(error)[0]
+        print(f"{problem.pointer.removeprefix('/')} {problem.message}", file=sys.stderr)
         return 1
     except (PatchbayError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
@@ -59,14 +62,14 @@ def _run(options: argparse.Namespace) -> int:
 def _new_space(
     store: TenancyStore, organization: NewOrganization, space: NewSpace, stamp: Stamp
 ) -> Space:
-    store.require_free(space.slug)  # before an organization is made that would have no space
+    store.require_free(space.slug)  # before an organization is created that would have no space
     owner = store.create_organization(organization, stamp)
     return store.create_space(owner.id, space, stamp)
 
 
-def _with_key(store: TenancyStore, space: Space, stamp: Stamp) -> dict[str, str]:
+def _with_key(keys: ApiKeyStore, space: Space, stamp: Stamp) -> dict[str, str]:
     new = NewApiKey(name="operator", permissions=list(Permission))
-    key = store.issue_key(space.organization_id, new, OPERATOR, stamp)
+    key = keys.issue(space.organization_id, new, OPERATOR, stamp)
     return {
         "organization_id": space.organization_id,
         "space_id": space.id,

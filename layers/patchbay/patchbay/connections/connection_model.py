@@ -1,0 +1,152 @@
+"""Connections, snake_case."""
+
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from patchbay.connections.config_values import Values
+from patchbay.connections.health_status import HealthStatus, RequiredAction
+from patchbay.connections.lifecycle import Lifecycle
+from patchbay.connections.wheel import MonitorInterval
+from patchbay.platform.clock import UtcTime
+from patchbay.platform.ids import DestinationId, Slug, SourceId
+from patchbay.platform.lists import ListQuery
+from patchbay.platform.model import Model
+from patchbay.platform.validation import DisplayName, NotNull
+from patchbay.registry.naming import Category
+
+
+class _Input(Model):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Monitor(Model):
+    """Whether and how often a connection is tested in the background, while it is active."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: bool = False
+    interval: MonitorInterval = MonitorInterval.FIVE_MINUTES
+
+
+class MonitorPatch(Model):
+    """Fields that are left out stay; null resets to the default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: bool | None = None
+    interval: MonitorInterval | None = None
+
+
+class NewConnection(_Input):
+    """The body of a create. The configurations of a draft are checked when it becomes active."""
+
+    EXAMPLE: ClassVar = {
+        "name": "Tracker to warehouse",
+        "source_id": "src_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "destination_id": "dst_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "space": "acme-production",
+        "monitor": {"enabled": True, "interval": "5m"},
+    }
+
+    name: DisplayName
+    source_id: SourceId
+    destination_id: DestinationId | None = None
+    configurations: Values = Field(default_factory=dict)
+    space: Slug
+    monitor: Monitor = Field(default_factory=Monitor)
+    status: Literal[Lifecycle.DRAFT, Lifecycle.ACTIVE] = Lifecycle.ACTIVE
+
+
+class ConnectionPatch(_Input):
+    """JSON merge patch of a connection: fields that are left out stay, null removes.
+
+    The source and the space of a connection can't be changed.
+    """
+
+    EXAMPLE: ClassVar = {"monitor": {"enabled": True, "interval": "1h"}}
+
+    name: Annotated[DisplayName | None, NotNull()] = None
+    destination_id: DestinationId | None = None
+    configurations: Values | None = None
+    monitor: MonitorPatch | None = None
+    status: Annotated[Lifecycle | None, NotNull()] = None
+
+
+class Health(Model):
+    """How a connection is doing. `status` follows from the last tests, the rest from the very last.
+
+    `since` is when the status began. With a monitor, one failure does not make a connection fail
+    yet. The consecutive counts are of the newest tests.
+    """
+
+    status: HealthStatus
+    since: UtcTime | None
+    checked_at: UtcTime | None
+    latency_ms: int | None
+    error_code: str | None
+    error_message: str | None
+    consecutive_failures: int = 0
+    consecutive_successes: int = 0
+
+
+UNTESTED: Final = Health(
+    status=HealthStatus.UNKNOWN,
+    since=None,
+    checked_at=None,
+    latency_ms=None,
+    error_code=None,
+    error_message=None,
+)
+
+
+class Connection(Model):
+    """A source, optionally joined to a destination, in a space."""
+
+    id: str
+    organization_id: str
+    name: str
+    source_id: str
+    destination_id: str | None
+    configurations: dict[str, Any]
+    space: str
+    space_id: str
+    monitor: Monitor
+    status: Lifecycle
+    health: Health
+    required_action: RequiredAction
+    created_at: UtcTime
+    updated_at: UtcTime
+    owns_source: bool = Field(exclude=True)
+    """Whether it was created together with its source, and is deleted together with it."""
+    stated_status: HealthStatus | None = Field(exclude=True)
+    """The status that a caller of the operations set, until the next test."""
+    state: dict[str, Any] = Field(default_factory=dict, exclude=True)
+    """The stored `HealthState`, which its health follows from."""
+    revision: int = Field(exclude=True)
+
+    @property
+    def is_monitored(self) -> bool:
+        """Whether it has a place on the wheel."""
+        return self.monitor.enabled and self.status is Lifecycle.ACTIVE
+
+    @property
+    def word(self) -> HealthStatus:
+        """The one status that the operations have for lifecycle and health."""
+        if self.stated_status:
+            return self.stated_status
+        if self.status in (Lifecycle.PAUSED, Lifecycle.DISABLED):
+            return HealthStatus.DISCONNECTED
+        return self.health.status
+
+
+class ConnectionQuery(ListQuery):
+    """`status` is the lifecycle, `health` that of the last tests, `category` that of the source's
+    integration."""
+
+    space: Slug | None = None
+    source_id: SourceId | None = None
+    destination_id: DestinationId | None = None
+    status: Lifecycle | None = None
+    health: HealthStatus | None = None
+    category: Category | None = None

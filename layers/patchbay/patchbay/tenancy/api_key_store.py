@@ -1,0 +1,214 @@
+"""API keys in the integrations table.
+
+API key, listed      ORG#<org>         KEY#<key id>
+API key, looked up   APIKEY#<prefix>   META           digest, permissions, expiry
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from patchbay.platform.audit import Action, Entity, recorded
+from patchbay.platform.clock import epoch_seconds, from_text, to_text
+from patchbay.platform.cursor import CursorSeal
+from patchbay.platform.dynamodb import (
+    ABSENT,
+    PRESENT,
+    Check,
+    Delete,
+    Item,
+    Put,
+    Table,
+    TransactionRefused,
+)
+from patchbay.platform.errors import (
+    InvalidInput,
+    NotFound,
+    TemporarilyUnavailable,
+    Unauthenticated,
+)
+from patchbay.platform.ids import Stamp, is_id
+from patchbay.platform.lists import Listing, ListQuery, Lists
+from patchbay.platform.revisions import FIRST_REVISION, IfMatch, require_match
+from patchbay.tenancy.access import Permission, Principal
+from patchbay.tenancy.api_keys import matches, mint, prefix_of
+from patchbay.tenancy.keys import API_KEYS, listed_key_key, lookup_key, organization_pk
+from patchbay.tenancy.model import ApiKey, IssuedApiKey, NewApiKey
+from patchbay.tenancy.store import TenancyStore
+
+
+class Holder(NamedTuple):
+    """Who holds a key or a token, and when it expires."""
+
+    principal: Principal
+    until: datetime | None
+
+
+class ApiKeyStore:
+    """The API keys of organizations."""
+
+    def __init__(self, table: Table, tenants: TenancyStore) -> None:
+        self._table = table
+        self._tenants = tenants
+        self._lists = Lists(table, CursorSeal(table))
+
+    def issue_for(
+        self, caller: Principal, organization_id: str, new: NewApiKey, stamp: Stamp
+    ) -> IssuedApiKey:
+        """A new key for a caller, with no permission that the caller lacks.
+
+        A key can't issue one that expires later than itself. A token can: its holder gets the next
+        token anyway. Raises as `issue`, and `PermissionDenied`.
+        """
+        caller.require_all(new.permissions)
+        if not is_id("key", caller.subject):
+            return self.issue(organization_id, new, caller.subject, stamp)
+        try:
+            own = self.get(caller.organization_id, caller.subject)
+        except NotFound:
+            raise Unauthenticated from None
+        if own.expires_at and (new.expires_at is None or new.expires_at > own.expires_at):
+            until = to_text(own.expires_at)
+            raise InvalidInput.at(
+                "/expires_at", f"must not be later than the expiry of your own key, {until}"
+            )
+        return self.issue(organization_id, new, own.id, stamp, own)
+
+    def issue(
+        self,
+        organization_id: str,
+        new: NewApiKey,
+        created_by: str,
+        stamp: Stamp,
+        issuer: ApiKey | None = None,
+    ) -> IssuedApiKey:
+        """A new key with its secret. Raises `NotFound`; `InvalidInput` for a past expiry.
+
+        An authorizer may accept a key for a while after it was revoked. With `issuer`, the new key
+        is created only if that key still exists; otherwise raises `Unauthenticated`.
+        """
+        self._tenants.organization(organization_id)
+        if new.expires_at is not None and new.expires_at <= stamp.now:
+            raise InvalidInput.at("/expires_at", "must be in the future")
+        minted = mint()
+        key = ApiKey(
+            id=stamp.id("key"),
+            organization_id=organization_id,
+            name=new.name,
+            prefix=minted.prefix,
+            permissions=sorted(set(new.permissions)),
+            created_by=created_by,
+            created_at=stamp.now,
+            expires_at=new.expires_at,
+        )
+        lookup: Item = {
+            **lookup_key(minted.prefix)._asdict(),
+            "organization_id": organization_id,
+            "key_id": key.id,
+            "digest": minted.digest,
+            "permissions": list(key.permissions),
+        }
+        if key.expires_at:
+            lookup |= {
+                "valid_until": to_text(key.expires_at),
+                "expires_at": epoch_seconds(key.expires_at),
+            }
+        # The listed item calls its expiry `valid_until`, because DynamoDB deletes by `expires_at`.
+        listed = key.model_dump(mode="json", exclude={"expires_at"})
+        issuer_exists = (
+            [Check(listed_key_key(issuer.organization_id, issuer.id), PRESENT)] if issuer else []
+        )
+        try:
+            self._table.transact(
+                [
+                    Put(lookup, ABSENT),
+                    Put(
+                        {
+                            **listed_key_key(organization_id, key.id)._asdict(),
+                            **listed,
+                            "valid_until": lookup.get("valid_until"),
+                        },
+                        ABSENT,
+                    ),
+                    *issuer_exists,
+                    recorded(organization_id, Entity.API_KEY, key.id, Action.CREATED, after=key),
+                ]
+            )
+        except TransactionRefused as refused:
+            if issuer and 2 in refused.failed:
+                raise Unauthenticated from None
+            current = refused.failed.get(1)
+            if current is None:
+                raise TemporarilyUnavailable from None  # 36^8 prefixes: the next one is free
+            if current["prefix"] != minted.prefix:
+                # The first attempt of this request ended before it could return the secret.
+                self.revoke(self.get(organization_id, key.id))
+                return self.issue(organization_id, new, created_by, stamp, issuer)
+        return IssuedApiKey(**key.model_dump(), key=minted.text)
+
+    def page(self, organization_id: str, query: ListQuery, now: datetime) -> Listing[ApiKey]:
+        return self._lists.page(
+            organization_id,
+            query,
+            now,
+            _api_key,
+            pk=organization_pk(organization_id),
+            prefix=API_KEYS,
+        )
+
+    def get(self, organization_id: str, key_id: str) -> ApiKey:
+        """Raises `NotFound`."""
+        item = (
+            self._table.get(listed_key_key(organization_id, key_id))
+            if is_id("key", key_id)
+            else None
+        )
+        if item is None:
+            raise NotFound("API key")
+        return _api_key(item)
+
+    def revoke_for(
+        self, caller: Principal, organization_id: str, key_id: str, if_match: IfMatch
+    ) -> None:
+        """Revokes a key, unless it has a permission that the caller lacks.
+
+        Raises as `revoke`, `PreconditionFailed`, and `PermissionDenied`.
+        """
+        key = self.get(organization_id, key_id)
+        require_match(if_match, FIRST_REVISION)
+        caller.require_all(key.permissions)
+        self.revoke(key)
+
+    def revoke(self, key: ApiKey) -> None:
+        """Raises `NotFound`. An authorizer may still accept the key for up to 60 seconds."""
+        try:
+            self._table.transact(
+                [
+                    Delete(listed_key_key(key.organization_id, key.id), PRESENT),
+                    Delete(lookup_key(key.prefix)),
+                    recorded(
+                        key.organization_id, Entity.API_KEY, key.id, Action.DELETED, before=key
+                    ),
+                ]
+            )
+        except TransactionRefused:
+            raise NotFound("API key") from None
+
+    def holder(self, text: str, now: datetime) -> Holder | None:
+        """Who holds this key, and until when; None if the key does not exist or has expired."""
+        prefix = prefix_of(text)
+        item = self._table.get(lookup_key(prefix)) if prefix else None
+        if item is None or not matches(text, item["digest"]):
+            return None
+        until = from_text(item["valid_until"]) if "valid_until" in item else None
+        if until is not None and until <= now:
+            return None
+        principal = Principal(
+            organization_id=item["organization_id"],
+            subject=item["key_id"],
+            permissions=frozenset(Permission(name) for name in item["permissions"]),
+        )
+        return Holder(principal, until)
+
+
+def _api_key(item: Item) -> ApiKey:
+    return ApiKey.model_validate({**item, "expires_at": item["valid_until"]})

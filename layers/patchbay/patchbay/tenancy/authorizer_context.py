@@ -1,0 +1,74 @@
+"""What the authorizer attaches to a request, and what the functions read from it.
+
+It is a dictionary of strings, as API Gateway passes it on:
+
+    a principal       organization_id, subject, permissions; `retry_after` if it is over its rate
+    no principal      nothing
+    an outage         outcome: unavailable
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from patchbay.platform.errors import RateLimited, TemporarilyUnavailable, Unauthenticated
+from patchbay.tenancy.access import Permission, Principal, authorize
+
+_UNAVAILABLE: Final = "unavailable"
+
+
+def principal_context(principal: Principal) -> dict[str, str]:
+    return {
+        "organization_id": principal.organization_id,
+        "subject": principal.subject,
+        "permissions": " ".join(sorted(principal.permissions)),
+    }
+
+
+def rate_limited_context(context: Mapping[str, str], wait_seconds: int) -> dict[str, str]:
+    """The context of a principal that has made more requests than it may."""
+    return {**context, "retry_after": str(wait_seconds)}
+
+
+def anonymous_context() -> dict[str, str]:
+    return {}
+
+
+def outage_context() -> dict[str, str]:
+    """For a store of keys that does not respond: the caller may be anyone."""
+    return {"outcome": _UNAVAILABLE}
+
+
+def principal_of(context: Mapping[str, Any]) -> Principal | None:
+    """The principal that the authorizer attached, if any. Unknown permissions are left out.
+
+    Raises `TemporarilyUnavailable` for an outage.
+    """
+    if context.get("outcome") == _UNAVAILABLE:
+        raise TemporarilyUnavailable
+    organization_id = context.get("organization_id")
+    subject = context.get("subject")
+    if not organization_id or not subject:
+        return None
+    known = {permission.value for permission in Permission}
+    names = str(context.get("permissions", "")).split()
+    return Principal(
+        organization_id=organization_id,
+        subject=subject,
+        permissions=frozenset(Permission(name) for name in names if name in known),
+    )
+
+
+def admit(context: Mapping[str, Any], permission: str, organization_id: str | None) -> Principal:
+    """The principal, if it may do this in the organization of the path. Every route calls this.
+
+    A route without an organization in its path is admitted by its permission alone, and calls
+    `authorize` again with the owner of what it found. Raises `RateLimited`, and as `authorize`.
+    """
+    principal = principal_of(context)
+    if principal is None:
+        raise Unauthenticated
+    if wait := context.get("retry_after"):
+        raise RateLimited(f"Too many requests: try again in {wait} s.", int(wait))
+    owner = organization_id or principal.organization_id
+    authorize(principal, Permission(permission), owner, "organization")
+    return principal

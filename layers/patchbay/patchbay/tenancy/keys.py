@@ -1,0 +1,55 @@
+"""The keys of organizations, spaces, and API keys, and the write that counts what is in a space.
+
+Others may name these items without what the stores need.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from patchbay.platform.dynamodb import PRESENT, Key, Update, equals
+
+if TYPE_CHECKING:
+    from patchbay.tenancy.model import Space
+
+ALL_ORGANIZATIONS: Final = "ORGANIZATIONS"
+"""The partition of `BY_OWNER` that has all organizations."""
+
+BY_OWNER: Final = "by_owner"
+SPACES: Final = "SPACE#"
+API_KEYS: Final = "KEY#"
+
+
+def organization_pk(organization_id: str) -> str:
+    return f"ORG#{organization_id}"
+
+
+def organization_key(organization_id: str) -> Key:
+    return Key(organization_pk(organization_id), "META")
+
+
+def space_key(organization_id: str, slug: str) -> Key:
+    return Key(organization_pk(organization_id), f"{SPACES}{slug}")
+
+
+def slug_claim_key(slug: str) -> Key:
+    return Key(f"SLUG#{slug}", "CLAIM")
+
+
+def space_by_id_key(space_id: str) -> Key:
+    return Key(f"SPACE#{space_id}", "META")
+
+
+def listed_key_key(organization_id: str, key_id: str) -> Key:
+    return Key(organization_pk(organization_id), f"{API_KEYS}{key_id}")
+
+
+def lookup_key(prefix: str) -> Key:
+    return Key(f"APIKEY#{prefix}", "META")
+
+
+def use_of_space(space: "Space", change: int) -> Update:
+    """Counts one more (+1) or one less (-1) thing in a space, in the transaction of the thing."""
+    return Update(
+        space_key(space.organization_id, space.slug),
+        add={"uses": change},
+        condition=PRESENT & equals("id", space.id),
+    )
