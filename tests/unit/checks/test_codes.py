@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from patchbay.checks.codes import Code, describe
-from patchbay.checks.refusals import Answer, RequestContext, refusal, refusal_within
+from patchbay.checks.refusals import Answer, refusal, refusal_within
+from patchbay.checks.request_context import RequestContext
 from patchbay.checks.status_meanings import CODES
 
 PAGE = (Path(__file__).parents[3] / "docs/checks.md").read_text()

@@ -14,11 +14,11 @@ from patchbay.checks.refusal_words import SENTENCES, SHAPES, VOCABULARIES
 from patchbay.checks.refusals import (
     Answer,
     Refusal,
-    RequestContext,
     accepts_credential,
     refusal,
     refusal_within,
 )
+from patchbay.checks.request_context import RequestContext
 from patchbay.checks.word_meanings import code_of_word
 from tests.unit.checks.provider_answers import HTML, IN_A_MINUTE, NOW, PROVIDERS, Case, page
 

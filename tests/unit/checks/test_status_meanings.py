@@ -3,18 +3,25 @@
 import pytest
 
 from patchbay.checks.expectations import DEFAULT_STATUS
-from patchbay.checks.problems import Problems
+from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.status_meanings import StatusMeanings, read_meanings
+from patchbay.checks.step_reader import StepReader
+from patchbay.checks.templates import Declarations
 
 
 def read(
     spec: object, *, expected: frozenset[int] = DEFAULT_STATUS, sends_credential: bool = True
 ) -> StatusMeanings:
-    return read_meanings(spec, "/meaning", expected=expected, sends_credential=sends_credential)
+    step = {} if spec is None else {"meaning": spec}
+    reader = StepReader(step, "", Declarations(frozenset(), frozenset(), frozenset()), None)
+    meanings = read_meanings(reader, expected=expected, sends_credential=sends_credential)
+    if reader.problems:
+        raise reader.refused()
+    return meanings
 
 
 def problems(spec: object, *, sends_credential: bool = True) -> dict[str, str]:
-    with pytest.raises(Problems) as raised:
+    with pytest.raises(ManifestProblems) as raised:
         read(spec, sends_credential=sends_credential)
     return {problem.pointer: problem.message for problem in raised.value.problems}
 
@@ -30,7 +37,7 @@ def test_an_expected_status_may_prove_access_too() -> None:
 
 
 def test_a_step_that_says_nothing_means_nothing() -> None:
-    assert read({}) == StatusMeanings()
+    assert read(None) == read({}) == StatusMeanings()
 
 
 @pytest.mark.parametrize(

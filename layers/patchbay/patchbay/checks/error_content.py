@@ -6,7 +6,7 @@ Providers put their errors in a few places: at the top, below `error`, `errors`,
 `reason`, `type`, and similar keys have the *name* of the error, and `message` and similar keys have
 a *sentence*. Other places are the provider's data and are ignored.
 
-A server may be hostile, so the cost is bounded: `MAX_TEXT` characters, `MAX_PLACES` places, and
+A server may be hostile, so the cost is bounded: `MAX_CONTENT` characters, `MAX_PLACES` places, and
 `MAX_SENTENCES` sentences of a limited length. A body that is cut off is read as far as it goes.
 """
 
@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl
 
 from patchbay.checks.codes import Code
 from patchbay.checks.refusal_words import STATUSES
+from patchbay.checks.web_pages import is_html
 from patchbay.checks.word_meanings import (
     code_of_word,
     codes_of_number,
@@ -28,8 +29,8 @@ from patchbay.checks.word_meanings import (
     codes_of_sentence,
     hints_of_sentence,
 )
+from patchbay.egress.content import MAX_CONTENT
 
-MAX_TEXT: Final = 64 * 1024
 MAX_PLACES: Final = 200
 MAX_SENTENCES: Final = 20
 _MAX_SENTENCE: Final = 500
@@ -117,9 +118,6 @@ _ATTRIBUTES: Final = re.compile(
 _HEADING: Final = re.compile(r"<(?:title|h1|h2)\b[^<>]{0,200}>([^<>]{1,300})<", re.I)
 # A string that is cut off is one to the end.
 _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.S)
-_HTML: Final = re.compile(
-    r"\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype html|html|head|body)\b", re.I | re.S
-)
 
 
 @dataclass(slots=True)
@@ -218,13 +216,10 @@ def read_error(headers: Mapping[str, str], text: str, *, is_error: bool) -> Erro
     for name in _NAMED_IN:
         if name in headers:
             result.add_place({"code": _NAME_IN_HEADER.split(headers[name][:200])[0]}, is_error=True)
-    _add_body(result, headers.get("content-type", "").lower(), text[:MAX_TEXT], is_error=is_error)
+    _add_body(
+        result, headers.get("content-type", "").lower(), text[:MAX_CONTENT], is_error=is_error
+    )
     return result
-
-
-def is_html(content_type: str, text: str) -> bool:
-    """Whether a body is HTML."""
-    return "html" in content_type.lower() or _HTML.match(text[:1000]) is not None
 
 
 def _challenges(headers: Mapping[str, str]) -> Iterator[dict[str, object]]:

@@ -4,23 +4,23 @@ With such an answer the credential is not in question, whatever the status. Each
 that documents the answer or shows what it looks like.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from patchbay.checks.error_content import MAX_TEXT, is_html
+from patchbay.checks.web_pages import is_html
+from patchbay.egress.content import MAX_CONTENT
 
 
 @dataclass(frozen=True, slots=True)
 class Intermediary:
-    """Recognized by one of the headers with a value that matches (an empty pattern matches any), or
-    by all texts of one group in the body. With `pages` the body must be HTML, since an API may
+    """Recognized by one of the headers with a value that begins so (the empty string matches any),
+    or by all texts of one group in the body. With `pages` the body must be HTML, since an API may
     mention the same names. With `statuses` the status must be one of them."""
 
     name: str
     url: str
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bodies: tuple[tuple[str, ...], ...] = ()
     statuses: frozenset[int] = frozenset()
     pages: bool = True
@@ -30,7 +30,7 @@ INTERMEDIARIES: Final = (
     Intermediary(
         "Cloudflare",
         "https://developers.cloudflare.com/cloudflare-challenges/challenge-types/challenge-pages/detect-response/",
-        headers=(("cf-mitigated", r"challenge|block"),),
+        headers={"cf-mitigated": ("challenge", "block")},
         bodies=(
             ("<title>just a moment...</title>",),
             ("<title>attention required! | cloudflare</title>",),
@@ -54,7 +54,7 @@ INTERMEDIARIES: Final = (
     Intermediary(
         "AWS WAF",
         "https://docs.aws.amazon.com/waf/latest/developerguide/waf-captcha-and-challenge-actions.html",
-        headers=(("x-amzn-waf-action", r"challenge|captcha"),),
+        headers={"x-amzn-waf-action": ("challenge", "captcha")},
     ),
     Intermediary(
         "Amazon CloudFront",
@@ -67,7 +67,7 @@ INTERMEDIARIES: Final = (
     Intermediary(
         "Vercel",
         "https://vercel.com/docs/vercel-firewall",
-        headers=(("x-vercel-mitigated", r"challenge|deny"),),
+        headers={"x-vercel-mitigated": ("challenge", "deny")},
     ),
     Intermediary(
         "Akamai",
@@ -86,7 +86,7 @@ INTERMEDIARIES: Final = (
     Intermediary(
         "DataDome",
         "https://docs.datadome.co/docs/",
-        headers=(("x-dd-b", ""),),
+        headers={"x-dd-b": ("",)},
         bodies=(("captcha-delivery.com",),),
         pages=False,
     ),
@@ -146,19 +146,19 @@ INTERMEDIARIES: Final = (
     Intermediary(
         "DDoS-Guard",
         "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/ddosguard.py",
-        headers=(("server", r"ddos-guard"),),
+        headers={"server": ("ddos-guard",)},
         statuses=frozenset({403}),
     ),
     Intermediary(
         "Zscaler",
         "https://help.zscaler.com/zia/configuring-end-user-notifications",
-        headers=(("server", r"zscaler.*"),),
+        headers={"server": ("zscaler",)},
         bodies=(("zscaler", "blocked"), ("zscaler", "not allowed")),
     ),
     Intermediary(
         "Squid",
         "https://wiki.squid-cache.org/SquidFaq/TroubleShooting",
-        headers=(("x-squid-error", r"err_(?:access_denied|cache_access_denied).*"),),
+        headers={"x-squid-error": ("err_access_denied", "err_cache_access_denied")},
     ),
     Intermediary(
         "a web filter",
@@ -209,9 +209,12 @@ _SERVERS: Final = {
     "squid": "Squid",
     "imperva": "Imperva",
 }
-_PROXY_ERROR: Final = re.compile(
-    r";\s*error=\"?(?:http_request_denied|destination_ip_prohibited|http_request_error)\b"
+_OF_ANY_STATUS: Final = tuple(
+    row
+    for row in INTERMEDIARIES
+    if row.headers and not row.statuses and "server" not in row.headers
 )
+_PROXY_ERRORS: Final = ("http_request_denied", "destination_ip_prohibited", "http_request_error")
 
 
 def intermediary(status: int, headers: Mapping[str, str], text: str) -> str | None:
@@ -219,7 +222,7 @@ def intermediary(status: int, headers: Mapping[str, str], text: str) -> str | No
 
     `headers` are by lower-case name; `text` is the body as far as it was read.
     """
-    body = text[:MAX_TEXT].lower()
+    body = text[:MAX_CONTENT].lower()
     is_page = is_html(headers.get("content-type", ""), text)
     for row in INTERMEDIARIES:
         if row.statuses and status not in row.statuses:
@@ -235,7 +238,8 @@ def intermediary(status: int, headers: Mapping[str, str], text: str) -> str | No
     server = headers.get("server", "").strip().lower().partition("/")[0]
     if is_page and status == 403 and server in _SERVERS:
         return _SERVERS[server]
-    if 400 <= status < 500 and _PROXY_ERROR.search(headers.get("proxy-status", "").lower()):
+    proxy_status = headers.get("proxy-status", "").lower()
+    if 400 <= status < 500 and any(f"error={error}" in proxy_status for error in _PROXY_ERRORS):
         return "a proxy"
     return None
 
@@ -243,12 +247,11 @@ def intermediary(status: int, headers: Mapping[str, str], text: str) -> str | No
 def intermediary_by_headers(headers: Mapping[str, str]) -> str | None:
     """As `intermediary`, of any status and without the body: an answer that looks like success may
     be a challenge (AWS WAF sends 202)."""
-    rows = (row for row in INTERMEDIARIES if not row.statuses and _has_header(row, headers))
-    return next((row.name for row in rows), None)
+    return next((row.name for row in _OF_ANY_STATUS if _has_header(row, headers)), None)
 
 
 def _has_header(row: Intermediary, headers: Mapping[str, str]) -> bool:
     return any(
-        name in headers and (not value or re.fullmatch(value, headers[name].strip().lower()))
-        for name, value in row.headers
+        name in headers and headers[name].strip().lower().startswith(values)
+        for name, values in row.headers.items()
     )

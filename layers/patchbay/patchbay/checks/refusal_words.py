@@ -817,7 +817,7 @@ SHAPES: Final[tuple[tuple[Code, str], ...]] = (
 decides."""
 
 _NAMED: Final = (
-    r"(?:token|api[- ]?key|access[- ]?key|subscription[- ]?key|(?:app|application)[- ]?key|auth\w* key"
+    r"(?:token|(?:api|access|subscription|app|application)[- ]?key|auth\w* key"
     r"|credentials?|session(?: id)?|client secret|secret(?: key)?|jwt|signature|client certificate"
     r"|password|authentication|login|grant)"
 )

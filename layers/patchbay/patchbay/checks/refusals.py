@@ -18,6 +18,7 @@ from patchbay.checks.codes import Code
 from patchbay.checks.error_content import ErrorContent, read_error
 from patchbay.checks.intermediaries import intermediary
 from patchbay.checks.rate_limits import asked_wait, bounded, is_used_up, wait_seconds
+from patchbay.checks.request_context import RequestContext
 
 _OF_STATUS: Final[Mapping[int, Code]] = {
     401: "auth_invalid",
@@ -111,18 +112,6 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestContext:
-    """The scopes that the integration asks for, and pointers to the fields of the endpoint that
-    are part of the request's path, query, body, and host."""
-
-    scopes: tuple[str, ...] = ()
-    path: str | None = None
-    query: str | None = None
-    body: str | None = None
-    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import Final, get_args
 
 from patchbay.checks.codes import Code
-from patchbay.checks.problems import Problem, Problems
+from patchbay.checks.step_reader import StepReader
+from patchbay.platform.validation import pointer
 
 PROVES_ACCESS: Final = "proves_access"
 MAX_MEANINGS: Final = 20
@@ -51,22 +52,18 @@ class StatusMeanings:
 
 
 def read_meanings(
-    spec: object, pointer: str, *, expected: frozenset[int], sends_credential: bool
+    reader: StepReader, *, expected: frozenset[int], sends_credential: bool
 ) -> StatusMeanings:
-    """The `meaning` of a step whose `expect` has the statuses `expected`.
-
-    Raises Problems, with pointers below `pointer`.
-    """
+    """Reads the `meaning` of a step that expects the statuses `expected`; reports its problems."""
+    spec = reader.step.get("meaning", {})
     if not isinstance(spec, dict) or len(spec) > MAX_MEANINGS:
-        message = f"must be an object of at most {MAX_MEANINGS} statuses"
-        raise Problems([Problem(pointer, message)])
-    problems = [
-        Problem(f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}", message)
-        for key, value in spec.items()
-        for message in _problems(key, value, expected=expected, sends_credential=sends_credential)
-    ]
-    if problems:
-        raise Problems(problems)
+        reader.report("/meaning", f"must be an object with at most {MAX_MEANINGS} statuses")
+        return StatusMeanings()
+    for key, value in spec.items():
+        for message in _problems(key, value, expected=expected, sends_credential=sends_credential):
+            reader.report(f"/meaning{pointer([key])}", message)
+    if reader.problems:
+        return StatusMeanings()
     return StatusMeanings(
         {int(key): _KNOWN[value] for key, value in spec.items() if value in _KNOWN},
         frozenset(int(key) for key, value in spec.items() if value == PROVES_ACCESS),
