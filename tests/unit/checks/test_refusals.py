@@ -1,17 +1,52 @@
 """What answers that refuse mean, in the shapes that providers document."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.checks.refusals import refusal, refusal_within
+from patchbay.checks.codes import Code
+from patchbay.checks.error_content import MAX_PLACES
+from patchbay.checks.refusal_words import SENTENCES, SHAPES, VOCABULARIES
+from patchbay.checks.refusals import (
+    Answer,
+    Refusal,
+    accepts_credential,
+    refusal,
+    refusal_within,
+)
+from patchbay.checks.request_context import RequestContext
+from patchbay.checks.word_meanings import code_of_word
+from tests.unit.checks.provider_answers import HTML, IN_A_MINUTE, NOW, PROVIDERS, Case, page
 
 SCOPES = ("invoices:read", "channels:read", "repo")
+ACCOUNT = RequestContext(SCOPES, path="/variables/account")
 EXPIRED = 'Bearer realm="x", error="invalid_token", error_description="The access token expired"'
 MISSING = 'Bearer error="insufficient_scope", scope="invoices:read admin:secret"'
+
+
+def judged(
+    status: int,
+    headers: dict[str, str] | None = None,
+    body: Any = "",
+    *,
+    context: RequestContext = ACCOUNT,
+    means: Code | None = None,
+) -> Refusal:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return refusal(Answer(status, headers or {}, text), context, NOW, means=means)
+
+
+@pytest.mark.parametrize("case", PROVIDERS, ids=lambda case: f"{case.status}-{case.code}")
+def test_what_providers_answer_means_what_they_document(case: Case) -> None:
+    answer = Answer(case.status, case.headers, case.text)
+    judge = refusal_within if case.status == 200 else refusal
+    found = judge(answer, ACCOUNT, NOW)
+    assert found is not None
+    assert (found.code, found.retry_after_seconds) == (case.code, case.wait), case.source
 
 
 @pytest.mark.parametrize(
@@ -33,9 +68,9 @@ MISSING = 'Bearer error="insufficient_scope", scope="invoices:read admin:secret"
         (429, {}, {"error": "token_expired"}, "rate_limited"),
         (500, {}, {"error": "token_expired"}, "provider_error"),
         (408, {}, None, "provider_error"),
-        (404, {}, {"error": "token_expired"}, None),
-        (302, {}, None, None),
-        (400, {}, {"error": "bad_request"}, None),
+        (404, {}, {"error": "token_expired"}, "auth_expired"),
+        (302, {}, None, "unexpected_response"),
+        (400, {}, {"error": "bad_request"}, "request_rejected"),
         # As providers document them.
         (
             401,
@@ -71,25 +106,365 @@ MISSING = 'Bearer error="insufficient_scope", scope="invoices:read admin:secret"
         (401, {}, {"code": "unauthorized", "message": "API token is invalid."}, "auth_invalid"),
         (403, {}, {"code": "restricted_resource"}, "permission_denied"),
         (401, {}, {"error": "access_denied"}, "auth_invalid"),
+        (401, {}, "token_expired", "auth_expired"),
         # No words at all, or none that are words.
         (401, {}, {"error": {"code": {"code": ["token_expired"]}}}, "auth_invalid"),
         (401, {}, {"error": "token_expired " * 50}, "auth_invalid"),
-        (401, {}, "token_expired", "auth_invalid"),
         (401, {}, 7, "auth_invalid"),
     ],
 )
 def test_a_refusal_has_a_code(
-    status: int, headers: dict[str, str], document: Any, code: str | None
+    status: int, headers: dict[str, str], document: Any, code: str
 ) -> None:
-    refused = refusal(status, headers, json.dumps(document).encode(), SCOPES)
-    assert (refused.code if refused else None) == code
+    assert judged(status, headers, document).code == code
+
+
+@pytest.mark.parametrize("status", range(400, 500))
+def test_no_4xx_is_put_down_to_the_provider_unless_it_says_that_waiting_helps(status: int) -> None:
+    waits = {408, 420, 424, 425, 429}
+    found = judged(status, body={"message": "no"}).code
+    assert (found in {"provider_error", "rate_limited", "unexpected_response"}) == (status in waits)
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 520, 530, 599])
+def test_a_5xx_is_the_providers_whatever_it_says_of_credentials(status: int) -> None:
+    body = {"error": "invalid_token", "message": "forbidden: your account is suspended"}
+    assert judged(status, body=body).code == "provider_error"
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-ratelimit-remaining": "0"},
+        {"x-ratelimit-remaining": " 0 "},
+        {"x-ratelimit-remaining": "0.0"},
+        {"x-ratelimit-remaining": "57, 0"},
+        {"ratelimit-remaining": "0"},
+        {"x-rate-limit-remaining": "0"},
+        {"x-ratelimit-remaining-requests": "0"},
+        {"x-ratelimit-requests-remaining": "0"},
+        {"x-hubspot-ratelimit-daily-remaining": "0"},
+        {"x-ratelimit-userremaining": "0"},
+        {"x-daylimit-remaining": "0"},
+        {"x-quota-remaining": "0"},
+        {"ratelimit": '"default";r=0;t=30'},
+        {"ratelimit": '"burst";r=9;t=1, "daily";r=0;t=3600'},
+        {"ratelimit": "limit=100, remaining=0, reset=30"},
+        {"sforce-limit-info": "api-usage=100/100; per-app-api-usage=1/250(appName=x)"},
+        {"retry-after": "30"},
+        {"retry-after": "Tue, 17 Feb 2026 10:00:30 GMT"},
+    ],
+)
+def test_a_403_with_nothing_left_is_a_limit(headers: dict[str, str]) -> None:
+    assert judged(403, headers, {"message": "no"}).code == "rate_limited"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-ratelimit-remaining": "10"},
+        {"x-ratelimit-remaining": ""},
+        {"x-ratelimit-remaining": "none"},
+        {"x-ratelimit-limit": "0"},
+        {"ratelimit": '"default";r=1;t=30'},
+        {"ratelimit": "limit=0, remaining=5, reset=0"},
+        {"sforce-limit-info": "api-usage=1/100"},
+        {"sforce-limit-info": "api-usage=0/0"},
+        {"retry-after": "soon"},
+    ],
+)
+def test_a_403_with_something_left_is_no_limit(headers: dict[str, str]) -> None:
+    assert judged(403, headers).code == "permission_denied"
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "auth_invalid"), (404, "not_found")])
+@pytest.mark.parametrize(
+    "headers", [{"x-ratelimit-remaining": "0"}, {"ratelimit": '"x";r=0;t=9'}, {"retry-after": "9"}]
+)
+def test_the_last_call_of_the_hour_may_be_refused_for_another_reason(
+    status: int, code: str, headers: dict[str, str]
+) -> None:
+    found = judged(status, headers)
+    assert (found.code, found.retry_after_seconds) == (code, None)
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 418, 422, 423, 425, 429])
+def test_an_answer_that_asks_to_wait_is_a_limit(status: int) -> None:
+    found = judged(status, {"retry-after": "7"})
+    assert (found.code, found.retry_after_seconds) == ("rate_limited", 7)
+
+
+@pytest.mark.parametrize("status", [402, 404, 405, 406, 410, 411, 415, 421, 431])
+def test_waiting_does_not_help_where_the_status_has_one_meaning(status: int) -> None:
+    assert judged(status, {"retry-after": "7"}).code != "rate_limited"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"retry-after": " 30 "}, 30),
+        ({"retry-after": "1.2"}, 2),
+        ({"retry-after": "0"}, 0),
+        ({"retry-after": "Tue, 17 Feb 2026 10:00:30 GMT"}, 30),
+        ({"retry-after": "999999999"}, 86_400),
+        ({"retry-after": "9" * 30}, None),
+        ({"retry-after-ms": "250"}, 1),
+        ({"x-ratelimit-reset": IN_A_MINUTE}, None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": IN_A_MINUTE}, 60),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": IN_A_MINUTE + "000"}, 60),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "41"}, 41),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1"}, 1),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1000000000"}, 0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2026-02-17T10:01:00Z"}, 60),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2026-02-17T10:01:00"}, 60),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1h2m3s"}, 3723),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "20ms"}, 1),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "tomorrow"}, None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": ""}, None),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "30"}, 30),
+        ({"ratelimit": '"burst";r=9;t=1, "daily";r=0;t=3600'}, 3600),
+        ({"ratelimit": "limit=100, remaining=0, reset=30"}, 30),
+        ({"ratelimit": '"default";r=0'}, None),
+        ({"retry-after": "5", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "41"}, 5),
+        (
+            {
+                "x-limit-a-remaining": "0",
+                "x-limit-a-reset": "5",
+                "x-limit-b-remaining": "0",
+                "x-limit-b-reset": "9",
+                "x-limit-c-remaining": "1",
+                "x-limit-c-reset": "99",
+            },
+            9,
+        ),
+    ],
+)
+def test_when_to_try_again_is_told_in_many_ways(headers: dict[str, str], wait: int | None) -> None:
+    assert judged(429, headers).retry_after_seconds == wait
+
+
+def test_a_provider_that_is_down_may_say_for_how_long() -> None:
+    assert judged(503, {"retry-after": "120"}).retry_after_seconds == 120
+    assert judged(503, {"x-ratelimit-reset": "120"}).retry_after_seconds is None
+
+
+def test_only_what_ends_by_itself_has_a_time_to_try_again() -> None:
+    assert judged(401, {"retry-after": "5"}).retry_after_seconds is None
+    assert judged(402, {"retry-after": "5"}).retry_after_seconds is None
+
+
+# Whose words count
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "code"),
+    [
+        ({"error": "forbidden", "code": "rate_limit_exceeded"}, {}, "rate_limited"),
+        ({"errors": [{"code": "forbidden"}, {"code": "throttled"}]}, {}, "rate_limited"),
+        ({"error": "forbidden"}, {"retry-after": "5"}, "rate_limited"),
+        ({"error": "unauthorized"}, {"x-ratelimit-remaining": "0"}, "rate_limited"),
+        # The last call of the hour, of a token that lacks a scope.
+        ({"error": "insufficient_scope"}, {"x-ratelimit-remaining": "0"}, "scope_missing"),
+        ({"error": "token_expired"}, {"x-ratelimit-remaining": "0"}, "auth_expired"),
+        ({"error": "rate_limited", "reason": "BILLING_DISABLED"}, {}, "payment_required"),
+    ],
+)
+def test_of_a_403_with_both_kinds_of_words_the_more_telling_one_counts(
+    body: Any, headers: dict[str, str], code: str
+) -> None:
+    assert judged(403, headers, body).code == code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "token_expired"},
+        {"Error": {"Code": "TokenExpired"}},
+        {"errors": [{"extensions": {"code": "TOKEN_EXPIRED"}}]},
+        {"errors": ["Token expired"]},
+        {"error": True, "message": "The token has expired"},
+        {"error": {"error": {"error": {"error": {"error": {"code": "token-expired"}}}}}},
+        {"errors": [{"code": f"x{number}"} for number in range(5)] + [{"code": "token_expired"}]},
+        [{"a": 1}] * 50 + [{"errorCode": "TOKEN_EXPIRED"}],
+        {"response": {"errors": [{"code": "token_expired"}]}},
+        {"meta": {"error_type": "token_expired"}},
+        {"message": "Your session has expired, log in again."},
+        {"detail": {"code": "token_expired"}},
+        {"type": "https://api.example.com/problems/token-expired", "title": "No"},
+        {"errors": {"access_token": ["has expired"]}},
+        {"errors": [{"extensions": {"originalError": {"message": "token_expired"}}}]},
+        '"token_expired"',
+        "Token expired",
+        "  \n token_expired\n",
+        "<error><code>token_expired</code></error>",
+        "<?xml version='1.0'?><e:err xmlns:e='x'><e:code a='b'> token_expired </e:code></e:err>",
+        '<rsp stat="fail"><err code="1" msg="The token has expired"/></rsp>',
+        "error=invalid_token&error_description=The+token+expired",
+        ")]}'\n" + '{"error": "token_expired"}',
+        "\ufeff" + '{"error": "token_expired"}',
+        page("The access token has expired"),
+    ],
+)
+def test_a_word_is_found_wherever_errors_have_theirs(body: Any) -> None:
+    assert judged(400, body=body).code == "auth_expired"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error": {"code": "token_expired", "message": "' + "x" * 80_000,
+        '{"error": {"code": "token_expired", "trace": [{"at": 1}, {"at"',
+        '[{"errorCode": "TOKEN_EXPIRED", "message": "a \\"',
+        '{"status": 400, "errors": [{"code": "token_expired"}, {"co',
+        "<Error><Code>token_expired</Code><Message>no",
+    ],
+)
+def test_what_is_there_of_a_body_that_is_cut_off_is_read(body: str) -> None:
+    assert judged(400, body=body).code == "auth_expired"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"items": [{"code": "token_expired"}]},
+        {"invoice": {"error": "token_expired"}},
+        '{"items": [{"code": "token_expired"}, {"code": "tok',
+        {"x": "token_expired"},
+        [{"note": "the token has expired"}],
+        {"error": {"field": "csrf_token", "code": "csrf_token_expired"}},
+        {"error": "invalid_page_token", "message": "The page token has expired"},
+        page("Welcome", "<p>the token has expired</p>"),
+    ],
+)
+def test_other_places_are_data_and_say_nothing(body: Any) -> None:
+    assert judged(400, body=body).code == "request_rejected"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "code"),
+    [
+        ("Your API key has been revoked.", "auth_revoked"),
+        ("Invalid or expired token", "auth_invalid"),
+        ("The token is invalid, expired, or revoked", "auth_invalid"),
+        ("The provided signature does not match", "auth_invalid"),
+        ("You do not have permission to read invoices", "permission_denied"),
+        ("User is not authorized to perform this action", "permission_denied"),
+        ("This feature is not available on your current plan", "payment_required"),
+        ("Your trial has expired", "payment_required"),
+        ("Your account has been suspended", "account_locked"),
+        ("Calls from IP 203.0.113.9 are not allowed", "address_not_allowed"),
+        ("You have exceeded your daily quota", "rate_limited"),
+        ("Too many requests, slow down", "rate_limited"),
+        ("Workspace acme not found", "not_found"),
+        ("The request body is too large", "request_rejected"),
+        ("Field 'ip' must be text", "request_rejected"),
+        ("Column token does not exist", "request_rejected"),
+    ],
+)
+def test_a_sentence_is_understood_where_no_word_says_more(sentence: str, code: str) -> None:
+    assert judged(400, body={"message": sentence}).code == code
+
+
+def test_a_sentence_in_general_does_not_overrule_a_word() -> None:
+    body = {"error": "not_found", "message": "Not found, or you do not have access to it"}
+    assert judged(404, body=body).code == "not_found"
+    assert judged(404, body={"message": body["message"]}).code == "not_found"
+
+
+def test_every_word_is_read_as_its_row_says_and_no_two_rows_disagree() -> None:
+    for vocabulary in VOCABULARIES:
+        for code, words in vocabulary.words.items():
+            for word in words.split():
+                assert code_of_word(word) == code, (vocabulary.name, word)
+
+
+def test_every_row_has_its_source() -> None:
+    assert [v.name for v in VOCABULARIES if not v.url.startswith("https://")] == []
+    # A number under 1,000 means something else to every provider.
+    small = [v for v in VOCABULARIES for group in v.numbers.values() if min(group) < 490]
+    assert [v.name for v in small if not v.marks] == []
+
+
+def test_every_shape_and_sentence_leads_to_a_code_of_a_refusal() -> None:
+    codes = {code for code, _ in (*SHAPES, *SENTENCES)}
+    assert codes <= {code for vocabulary in VOCABULARIES for code in vocabulary.words}
+
+
+# What to point at
+
+
+def test_a_404_points_at_the_variable_that_was_filled_in() -> None:
+    path, host = "/variables/account", "/variables/host"
+    assert judged(404, context=RequestContext(path=path, host=host)).field_pointer == path
+    assert judged(410, context=RequestContext(query=path, host=host)).field_pointer == path
+    assert judged(404, context=RequestContext(body=path, host=host)).field_pointer == path
+    assert judged(404, context=RequestContext(host=host)).field_pointer == host
+    assert judged(404, context=RequestContext(path=path)).code == "not_found"
+
+
+def test_a_404_of_an_address_that_nobody_filled_in_is_the_integrations() -> None:
+    found = judged(404, context=RequestContext())
+    assert (found.code, found.field_pointer) == ("request_rejected", None)
+
+
+def test_a_421_is_about_the_host_alone() -> None:
+    path, host = "/variables/account", "/variables/host"
+    assert judged(421, context=RequestContext(path=path, host=host)).field_pointer == host
+    assert judged(421, context=RequestContext(path=path)).code == "request_rejected"
+
+
+def test_other_refusals_leave_the_field_to_their_code() -> None:
+    assert judged(401).field_pointer is None
+    assert judged(403, {"cf-mitigated": "challenge"}).field_pointer is None
 
 
 def test_only_scopes_that_the_integration_asks_for_are_named() -> None:
-    refused = refusal(403, {"www-authenticate": MISSING}, b"", SCOPES)
-    assert refused is not None
+    refused = judged(403, {"www-authenticate": MISSING})
     assert refused.scopes == ("invoices:read",)
     assert refused.meaning == "the credential lacks the scope invoices:read"
+
+
+def test_scopes_are_found_where_providers_list_them() -> None:
+    github = {"x-oauth-scopes": "gist", "x-accepted-oauth-scopes": "repo, secret_scope"}
+    assert judged(403, github).scopes == ("repo",)
+    body = {
+        "category": "MISSING_SCOPES",
+        "errors": [{"context": {"requiredGranularScopes": ["channels:read", "secret:scope"]}}],
+    }
+    assert judged(403, body=body).scopes == ("channels:read",)
+
+
+# In front of the API
+
+
+def test_what_stands_in_front_is_named() -> None:
+    found = judged(403, {"cf-mitigated": "challenge"})
+    assert found.summary == "Cloudflare answered 403 in front of the API."
+    assert judged(407).summary == "A proxy answered 407 in front of the API."
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (401, HTML | {"server": "cloudflare"}, page("Sign in")),
+        (403, {"server": "cloudflare"}, {"message": "error code 1020 is in our documentation"}),
+        (403, HTML | {"server": "nginx"}, page("403 Forbidden")),
+        (403, {"x-datadome": "protected"}, {"error": "forbidden"}),
+        (403, {}, {"message": "blocked by Zscaler policy, says this API"}),
+        (403, {"proxy-status": "cdn.example.net; received-status=403"}, ""),
+        (404, {"cf-mitigated": ""}, ""),
+    ],
+)
+def test_an_api_behind_a_wall_still_answers_itself(
+    status: int, headers: dict[str, str], body: Any
+) -> None:
+    assert judged(status, headers, body).code != "blocked_by_intermediary"
+
+
+# A good status
 
 
 @pytest.mark.parametrize(
@@ -100,16 +475,74 @@ def test_only_scopes_that_the_integration_asks_for_are_named() -> None:
         ({"ok": False, "error": "token_expired"}, "auth_expired"),
         ({"ok": False, "error": "invalid_auth"}, "auth_invalid"),
         ({"ok": False, "error": "ratelimited"}, "rate_limited"),
-        ({"ok": False, "error": "channel_not_found"}, None),
+        ({"ok": False, "error": "channel_not_found"}, "not_found"),
+        ({"success": False, "message": "Invalid API key"}, "auth_invalid"),
+        ({"code": 401, "msg": "no"}, "auth_invalid"),
         ({"status": "suspended"}, None),
+        ({"message": "Your API key is invalid, said the poet"}, None),
+        ({"title": "The token expired", "name": "token_expired"}, None),
         ([], None),
     ],
 )
 def test_an_error_may_come_with_a_good_status(document: object, code: str | None) -> None:
-    refused = refusal_within(document, SCOPES)
+    refused = refusal_within(Answer(200, {}, json.dumps(document)), ACCOUNT, NOW)
     assert (refused.code if refused else None) == code
     assert refused is None or refused.scopes in ((), ("channels:read",))
 
+
+def test_an_error_with_a_good_status_says_so() -> None:
+    refused = refusal_within(Answer(200, {}, '{"error": "token_revoked"}'), ACCOUNT, NOW)
+    assert refused is not None
+    assert refused.summary == "The provider answered 200, but the credential was revoked."
+
+
+# What the author of a step says that a status means
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "code"),
+    [
+        ({}, {"errors": ["Forbidden"]}, "auth_invalid"),
+        ({}, {"error": "not_found"}, "auth_invalid"),
+        ({}, {"error": "token_expired"}, "auth_expired"),
+        ({"retry-after": "5"}, {"errors": ["Forbidden"]}, "rate_limited"),
+        ({}, {"error": {"type": "insufficient_quota"}}, "payment_required"),
+        ({"cf-mitigated": "challenge"}, "", "blocked_by_intermediary"),
+    ],
+)
+def test_a_status_means_what_the_author_says_unless_the_answer_says_more(
+    headers: dict[str, str], body: Any, code: str
+) -> None:
+    assert judged(403, headers, body, means="auth_invalid").code == code
+
+
+def test_what_the_author_says_stands_without_a_field_to_point_at() -> None:
+    assert judged(400, means="not_found", context=RequestContext()).code == "not_found"
+    assert judged(404, means="not_found", context=RequestContext()).code == "not_found"
+    assert judged(503, means="rate_limited").code == "rate_limited"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "proves"),
+    [
+        ({}, {"error": "empty body"}, True),
+        ({}, {"error": "invalid_request"}, True),
+        ({}, "", True),
+        ({}, {"error": "invalid_api_key"}, False),
+        ({}, {"error": "rate_limited"}, False),
+        ({}, {"message": "The API key is invalid"}, False),
+        ({"www-authenticate": 'Bearer error="invalid_token"'}, "", False),
+        ({"cf-mitigated": "challenge"}, "", False),
+    ],
+)
+def test_a_status_that_proves_access_does_so_only_if_nothing_speaks_against_it(
+    headers: dict[str, str], body: Any, proves: bool
+) -> None:
+    text = body if isinstance(body, str) else json.dumps(body)
+    assert accepts_credential(Answer(400, headers, text)) is proves
+
+
+# Hostile servers
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.text(max_size=20) | st.sampled_from(["token_expired", "x"]),
@@ -119,26 +552,109 @@ JSON = st.recursive(
     ),
     max_leaves=20,
 )
+MEANINGS = {
+    "the credential was not accepted",
+    "the credential has expired",
+    "the credential was revoked",
+    "the credential may not do this",
+    "the credential lacks a scope",
+    "the API does not accept this request",
+    "too many calls",
+}
 
 
 @given(st.sampled_from([400, 401, 403]), JSON, st.text(max_size=200))
 def test_whatever_a_server_says_none_of_it_is_repeated(
     status: int, document: object, challenge: str
 ) -> None:
-    said = refusal(status, {"www-authenticate": challenge}, json.dumps(document).encode())
-    meanings = {
-        "the credential was not accepted",
-        "the credential has expired",
-        "the credential was revoked",
-        "the credential may not do this",
-        "the credential lacks a scope",
-        "too many calls",
-    }
-    assert said is None or said.meaning in meanings
+    said = judged(status, {"www-authenticate": challenge}, json.dumps(document))
+    assert said.meaning in MEANINGS
+    assert said.summary == f"The provider answered {status}: {said.meaning}."
 
 
-@pytest.mark.parametrize("body", [b"[" * 60_000, b'{"error":' * 900 + b"1" + b"}" * 900, b"\xff"])
-def test_a_document_that_is_none_says_nothing(body: bytes) -> None:
-    refused = refusal(401, {"www-authenticate": "x" * 100_000}, body)
-    assert refused is not None
-    assert refused.code == "auth_invalid"
+@given(
+    st.integers(100, 999),
+    st.dictionaries(
+        st.sampled_from(
+            ["retry-after", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit", "server"]
+        ),
+        st.text(max_size=30),
+    ),
+    st.text(max_size=300),
+)
+def test_whatever_a_server_sends_there_is_a_judgment(
+    status: int, headers: dict[str, str], text: str
+) -> None:
+    found = judged(status, headers, text)
+    assert found.retry_after_seconds is None or 0 <= found.retry_after_seconds <= 86_400
+    refusal_within(Answer(status, headers, text), ACCOUNT, NOW)
+
+
+@pytest.mark.parametrize("body", ["[" * 60_000, '{"error":' * 900 + "1" + "}" * 900, "\xff"])
+def test_a_document_that_is_none_says_nothing(body: str) -> None:
+    assert judged(401, {"www-authenticate": "x" * 100_000}, body).code == "auth_invalid"
+
+
+def test_of_a_long_list_a_bounded_number_of_places_is_looked_at() -> None:
+    def listed(places: int) -> Refusal:
+        return judged(400, body={"errors": [{"a": 1}] * places + [{"code": "token_expired"}]})
+
+    # The document and its list are places too.
+    assert listed(MAX_PLACES - 3).code == "auth_expired"
+    assert listed(MAX_PLACES - 2).code == "request_rejected"
+
+
+def repeated(part: str) -> str:
+    return part * (65_536 // len(part))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        repeated("["),
+        repeated('{"error":'),
+        "[" + repeated(","),
+        "[" + repeated('"token_expired",'),
+        '{"errors":['
+        + repeated('{"code":"invalid_x","message":"a token of an ip of a key is no"},'),
+        '{"error":"' + repeated('\\"'),
+        '{"error":"' + repeated('\\"') + "\\",
+        '{"errors":[' + repeated('"' + "token " * 80 + '",'),
+        '{"error":"' + "invalid_" * 24 + '"}' + repeated(" "),
+        "<x>" + repeated("<"),
+        "<x>" + repeated("<a>" + " " * 521),
+        "<x>" + repeated("<a><![CDATA["),
+        "<x>" + repeated("<error " + 'a="b" ' * 80 + ">"),
+        "<x>" + repeated("<code>a</code>"),
+        "<html>" + repeated("<title>" + "token " * 40),
+        repeated("<!-- "),
+        repeated("invalid api key "),
+        repeated("ip "),
+        "error=x&" + repeated("a=b&"),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 403, 500])
+def test_what_a_hostile_body_costs_is_bounded(status: int, body: str) -> None:
+    answer = Answer(status, {}, body)
+    began = time.process_time()
+    refusal(answer, ACCOUNT, NOW)
+    refusal_within(answer, ACCOUNT, NOW)
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"www-authenticate": repeated('Bearer error="invalid_token" ')},
+        {"www-authenticate": repeated("a" + " " * 50)},
+        {"www-authenticate": 'error="' + repeated('\\"')},
+        {"ratelimit": repeated('"d";r=0;t=1,')},
+        {"x-ratelimit-remaining": repeated("0,"), "x-ratelimit-reset": repeated("1,")},
+        {"sforce-limit-info": repeated("1/1 ")},
+        {"retry-after": repeated("9")},
+    ],
+)
+def test_what_hostile_headers_cost_is_bounded(headers: dict[str, str]) -> None:
+    began = time.process_time()
+    judged(403, headers)
+    assert time.process_time() - began < 0.5

@@ -109,7 +109,12 @@ def test_the_request_carries_the_key_and_only_what_it_must() -> None:
         ("408 Request Timeout", "provider_error", "provider", None),
         ("500 Internal Server Error", "provider_error", "provider", None),
         ("503 Service Unavailable", "provider_error", "provider", None),
-        ("404 Not Found", "unexpected_response", "provider", None),
+        ("402 Payment Required", "payment_required", "customer", None),
+        # Nobody filled in anything: the integration's author wrote this address.
+        ("404 Not Found", "request_rejected", "unknown", None),
+        ("405 Method Not Allowed", "request_rejected", "unknown", None),
+        ("407 Proxy Authentication Required", "blocked_by_intermediary", "unknown", None),
+        ("423 Locked", "account_locked", "customer", None),
         ("302 Found", "unexpected_response", "provider", None),
     ],
 )
@@ -124,7 +129,8 @@ def test_a_status_says_what_is_wrong_and_whose_move_it_is(
     assert (report.passed, report.code, report.blame) == (False, code, blame)
     assert (failed.status, failed.code, failed.field_pointer) == ("failed", code, field)
     assert failed.diagnosis is not None
-    assert report.message.startswith('Step "whoami" failed: the provider answered ' + status[:3])
+    who = "a proxy" if code == "blocked_by_intermediary" else "the provider"
+    assert report.message.startswith(f'Step "whoami" failed: {who} answered {status[:3]}')
     assert "server text" not in report.model_dump_json()
 
 

@@ -1,8 +1,8 @@
 """The codes that a step can fail with: whose move it is, whether a retry helps, and what to do.
 
-The category `account` is about the customer's account at the provider rather than the credential:
+The category `account` is about the customer's account at the provider, not about the credential:
 no field of the endpoint is wrong. `integration` is about the request that the integration's author
-wrote: neither the customer nor the provider can change it, so its blame is unknown.
+wrote. Neither the customer nor the provider can change it, so the blame is unknown.
 
 The table is that of the design's section on checks. `describe` is its only reader.
 """
@@ -169,16 +169,16 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "customer",
         "The account at the provider is locked",
-        "The provider has locked, suspended, or closed the account or its user: have it opened "
-        "again there, then test again.",
+        "The provider has locked, suspended, or closed the account or its user. Have it unlocked "
+        "there, then test again.",
     ),
     CodeInfo(
         "address_not_allowed",
         "account",
         False,
         "customer",
-        "The provider does not take calls from this address",
-        "The account restricts which addresses may call: add the addresses of this platform to "
+        "The provider does not accept calls from this address",
+        "The account restricts which addresses may call. Add the addresses of this platform to "
         "its allowlist at the provider, then test again.",
     ),
     CodeInfo(
@@ -187,26 +187,27 @@ _ROWS: tuple[CodeInfo, ...] = (
         False,
         "customer",
         "The provider has nothing under this name",
-        "Check the field that is named. Some providers give the same answer to a credential that "
-        "may not see what is there.",
+        "Check the field that is named. Some providers also give this answer to a credential that "
+        "may not see the resource.",
     ),
     CodeInfo(
         "request_rejected",
         "integration",
         False,
         "unknown",
-        "The API does not take this request",
-        "Nothing to change here, and waiting does not help: the integration's author has to "
-        "correct the request of this check.",
+        "The API does not accept this request",
+        "Nothing to change here, and waiting does not help: the integration's author must correct "
+        "the request of this check.",
     ),
     CodeInfo(
         "blocked_by_intermediary",
         "network",
         False,
         "unknown",
-        "Something in front of the API answered",
-        "A firewall, a bot wall, or a proxy answered in place of the API, so this says nothing "
-        "about the credential. Whoever runs it has to let the addresses of this platform through.",
+        "Something in front of the API refused the request",
+        "A firewall, a bot wall, a proxy, or a rule about regions refused the request before the "
+        "API saw it, so the credential is not in question. Its operator must let the addresses of "
+        "this platform through.",
     ),
     CodeInfo(
         "dns_error",

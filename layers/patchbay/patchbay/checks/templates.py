@@ -18,7 +18,7 @@ names are sent to resolvers in the clear.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite
@@ -152,6 +152,12 @@ def placeholders_of(parts: Parts) -> Iterator[Placeholder]:
 def pointer_of(parts: Parts) -> str | None:
     """The first field of the endpoint that fills the template; None for a template without any."""
     return next((placeholder.pointer for placeholder in placeholders_of(parts)), None)
+
+
+def last_pointer(placeholders: Iterable[Placeholder]) -> str | None:
+    """The field of the last variable, or else of the last secret; None if there is none."""
+    found = sorted(placeholders, key=lambda placeholder: placeholder.source == "variables")
+    return found[-1].pointer if found else None
 
 
 def without_secrets(parts: Parts, message: str) -> Parts:
@@ -288,6 +294,16 @@ class UrlTemplate:
         except EgressBlocked as error:
             raise TemplateError("is not a valid URL") from error
         return template
+
+    @property
+    def path_pointer(self) -> str | None:
+        """The field of the path that most likely has to change if nothing is found there."""
+        return last_pointer(part for segment in self.path for part in placeholders_of(segment))
+
+    @property
+    def query_pointer(self) -> str | None:
+        """The same for the query."""
+        return last_pointer(part for _, value in self.query for part in placeholders_of(value))
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from placeholders_of(self.host.parts)

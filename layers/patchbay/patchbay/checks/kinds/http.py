@@ -18,22 +18,21 @@
 - `obtain` takes secrets out of the answer, by JSON Pointer, for the steps after it.
 - `account` is a JSON Pointer to whose account this is.
 
-What a 400, 401, or 403 means is read from its `WWW-Authenticate` and its JSON: an expired or
-revoked credential and a missing scope have codes of their own.
+- `meaning` says what a status means here, as `status_meanings` reads it.
+
+`refusals` judges an answer that is not as expected, by its headers and its body.
 
 Passing a step proves access if the request had a credential (or the integration has no
-authentication) and only 2xx statuses are expected.
+authentication) and only 2xx statuses and those that prove access are expected.
 """
 
 import asyncio
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.auth_config import PLACEHOLDER_NAME_PATTERN
-from patchbay.checks.codes import Code
 from patchbay.checks.credentials import Credential, basic_value
 from patchbay.checks.expectations import (
     DEFAULT_STATUS,
@@ -43,8 +42,9 @@ from patchbay.checks.expectations import (
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.json_pointer import is_pointer, resolve
 from patchbay.checks.probe import Compiled, Kind, Notice, Outcome, StepTemplate
-from patchbay.checks.refusals import refusal, refusal_within
 from patchbay.checks.request_bodies import BodyTemplate, read_body
+from patchbay.checks.request_context import RequestContext
+from patchbay.checks.status_meanings import StatusMeanings, read_meanings
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
     Declarations,
@@ -54,6 +54,7 @@ from patchbay.checks.templates import (
     UrlTemplate,
     Values,
     fill,
+    last_pointer,
     placeholders_of,
     plain,
     pointer_of,
@@ -64,12 +65,13 @@ from patchbay.egress.failures import DialFailure, EgressBlocked
 from patchbay.egress.headers import name_problem, value_problem
 from patchbay.egress.redirects import MAX_REDIRECTS, REDIRECTS, after_redirect
 from patchbay.egress.request import HttpRequest
-from patchbay.egress.retry_after import retry_after_seconds
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import parse_url
+from patchbay.platform.clock import utc_now
 from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
+    from patchbay.checks.refusals import Answer, Refusal
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.http_exchange import HttpBody, HttpResponse
 
@@ -92,10 +94,8 @@ class HttpProbe:
     redirects: int
     expect: Expectation
     account: str | None
-    scopes: tuple[str, ...] = ()
-    """Those that the integration asks for: the only ones that a failure may name."""
-    host_pointer: str | None = None
-    """The variable that the host is made of."""
+    context: RequestContext = field(default_factory=RequestContext)
+    meanings: StatusMeanings = field(default_factory=StatusMeanings)
     obtain: tuple[tuple[str, str], ...] = ()
     """Secrets for the steps after it, and the JSON Pointers to them in the answer."""
 
@@ -136,19 +136,28 @@ class HttpProbe:
 
         Raises CheckFailure if the response is not as expected.
         """
-        if response.status not in self.expect.status:
-            until = min(deadline, asyncio.get_running_loop().time() + REFUSAL_SECONDS)
-            body = await response.body(deadline=until)
-            raise self._unexpected_status(request, response, body)
-        header = self.expect.header_mismatch(response.headers)
+        # What refuses is imported where something does: most tests pass.
+        from patchbay.checks.intermediaries import intermediary_by_headers
+
+        is_expected = response.status in self.expect.status
+        is_proof = response.status in self.meanings.proving
+        if is_proof or not is_expected or intermediary_by_headers(response.headers):
+            from patchbay.checks.refusals import accepts_credential
+
+            answer = _answer(response, await _refusing_body(response, deadline))
+            if not (is_proof and accepts_credential(answer)):
+                raise self._unexpected_status(request, answer)
+        header = self.expect.header_mismatch(response.headers) if is_expected else None
         if header:
-            raise CheckFailure("unexpected_response", f'The header "{header}" is not as expected.')
+            body = await _refusing_body(response, deadline)
+            summary = f'The header "{header}" is not as expected.'
+            raise self._unexpected_content(_answer(response, body), summary)
         account, obtained = None, dict[str, str]()
-        if self.expect.needs_body or self.account is not None or self.obtain:
+        if is_expected and (self.expect.needs_body or self.account is not None or self.obtain):
             body = await response.body(deadline=deadline)
-            self._judge_text(body)
-            account = self._account(response.status, body)
-            obtained = dict(self._obtained(body))
+            self._judge_text(response, body)
+            account = self._account(response, body)
+            obtained = dict(self._obtained(response, body))
         has_credential = request.credentialed or not self.request.credentialed
         # Sites that don't know the caller send a browser to their page to log in.
         is_page = request is not self.request and response.content_type in _WEB_PAGES
@@ -160,31 +169,32 @@ class HttpProbe:
             obtained=obtained,
         )
 
-    def _obtained(self, body: "HttpBody") -> Iterator[tuple[str, str]]:
+    def _obtained(self, response: "HttpResponse", body: "HttpBody") -> Iterator[tuple[str, str]]:
         """The secrets that the answer issues. Raises CheckFailure if one is not there."""
         if not self.obtain:
             return
         try:
             document = body.json()
         except (ValueError, RecursionError) as error:
-            raise CheckFailure("unexpected_response", "The answer is not JSON.") from error
+            answer = _answer(response, body)
+            raise self._unexpected_content(answer, "The answer is not JSON.") from error
         for name, at in self.obtain:
             value = resolve(document, at)
             if not isinstance(value, str) or not 0 < len(value) <= MAX_OBTAINED:
-                raise CheckFailure(
-                    "unexpected_response", f'The answer has no secret at "{at}" to go on with.'
-                )
+                summary = f'The answer has no secret at "{at}" to go on with.'
+                raise self._unexpected_content(_answer(response, body), summary)
             yield name, value
 
-    def _judge_text(self, body: "HttpBody") -> None:
+    def _judge_text(self, response: "HttpResponse", body: "HttpBody") -> None:
         """Raises CheckFailure if the text of the body is not as expected."""
         if self.expect.text is None or self.expect.text.accepts(body.text()):
             return
         if body.problem:
             raise CheckFailure.after_dial(body.problem)
-        raise CheckFailure("unexpected_response", "The text of the answer is not as expected.")
+        summary = "The text of the answer is not as expected."
+        raise self._unexpected_content(_answer(response, body), summary)
 
-    def _account(self, status: int, body: "HttpBody") -> str | None:
+    def _account(self, response: "HttpResponse", body: "HttpBody") -> str | None:
         """The account that an answer names, if any.
 
         Raises CheckFailure if the body is not as expected.
@@ -196,17 +206,12 @@ class HttpProbe:
                 return None
             if body.problem:
                 raise CheckFailure.after_dial(body.problem) from error
-            raise CheckFailure("unexpected_response", "The answer is not JSON.") from error
+            answer = _answer(response, body)
+            raise self._unexpected_content(answer, "The answer is not JSON.") from error
         pointer = self.expect.json_mismatch(document)
         if pointer is not None:
-            refused = refusal_within(document, self.scopes)
-            if refused:
-                raise CheckFailure(
-                    refused.code, f"The provider answered {status}, but {refused.meaning}."
-                )
-            raise CheckFailure(
-                "unexpected_response", f'The answer\'s value at "{pointer}" is not as expected.'
-            )
+            summary = f'The answer\'s value at "{pointer}" is not as expected.'
+            raise self._unexpected_content(_answer(response, body), summary)
         account = None if self.account is None else resolve(document, self.account)
         if isinstance(account, str | int) and not isinstance(account, bool):
             return str(account)
@@ -219,30 +224,26 @@ class HttpProbe:
             and response.status not in self.expect.status
         )
 
-    def _unexpected_status(
-        self, request: HttpRequest, response: "HttpResponse", body: "HttpBody"
-    ) -> CheckFailure:
-        status, headers = response.status, response.headers
+    def _unexpected_status(self, request: HttpRequest, answer: "Answer") -> CheckFailure:
+        status = answer.status
         if self.request.credentialed and not request.credentialed and status in (401, 403):
             return CheckFailure(
                 "config_invalid",
                 f"The provider redirects to another origin, {request.target.address}, to which no "
                 f"credential is sent; it answered {status}. Use that address.",
-                field_pointer=self.host_pointer,
+                field_pointer=self.context.host,
             )
-        refused = refusal(status, headers, body.data, self.scopes)
-        code: Code = "unexpected_response"
-        meaning = "not what the step expects"
-        retry_after = None
-        if refused:
-            code, meaning = refused.code, refused.meaning
-        elif status in REDIRECTS:
-            meaning = "a redirect, which this step does not follow"
-        if code in {"rate_limited", "provider_error"} and "retry-after" in headers:
-            retry_after = retry_after_seconds(headers["retry-after"], datetime.now(UTC))
-        return CheckFailure(
-            code, f"The provider answered {status}: {meaning}.", retry_after_seconds=retry_after
-        )
+        from patchbay.checks.refusals import refusal
+
+        means = self.meanings.codes.get(status)
+        return _failure(refusal(answer, self.context, utc_now(), means=means))
+
+    def _unexpected_content(self, answer: "Answer", summary: str) -> CheckFailure:
+        """The refusal that the answer contains despite its status, or else `summary`."""
+        from patchbay.checks.refusals import refusal_within
+
+        refused = refusal_within(answer, self.context, utc_now())
+        return _failure(refused) if refused else CheckFailure("unexpected_response", summary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +261,7 @@ class HttpTemplate:
     body: BodyTemplate | None = None
     tls: TlsMembers = field(default_factory=TlsMembers)
     obtain: tuple[tuple[str, str], ...] = ()
+    meanings: StatusMeanings = field(default_factory=StatusMeanings)
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from self.url.placeholders()
@@ -307,12 +309,18 @@ class HttpTemplate:
                 redirects=self.redirects,
                 expect=self.expect,
                 account=self.account,
-                scopes=self.scopes,
-                host_pointer=self.url.host.pointer,
+                context=RequestContext(
+                    self.scopes,
+                    path=self.url.path_pointer,
+                    query=self.url.query_pointer,
+                    body=last_pointer(self.body.placeholders()) if self.body else None,
+                    host=self.url.host.pointer,
+                ),
+                meanings=self.meanings,
                 obtain=self.obtain,
             ),
             proves_access=(bool(secrets) or not self.needs_credential)
-            and self.expect.status <= DEFAULT_STATUS,
+            and self.expect.status <= DEFAULT_STATUS | self.meanings.proving,
             host_pointer=self.url.host.pointer,
             credential_pointer=secrets[-1].pointer if secrets else None,
             secret_values=made,
@@ -349,7 +357,7 @@ def read(reader: StepReader) -> HttpTemplate:
     obtain = _read_obtain(reader)
     if reader.problems or url is None or expect is None:
         raise reader.refused()
-    return HttpTemplate(
+    template = HttpTemplate(
         method=method,
         url=url,
         headers=headers,
@@ -364,6 +372,16 @@ def read(reader: StepReader) -> HttpTemplate:
         tls=tls,
         obtain=obtain,
     )
+    meanings = read_meanings(
+        reader,
+        expected=expect.status,
+        sends_credential=any(p.source == "secrets" for p in template.placeholders()),
+    )
+    if meanings.proving and obtain:
+        reader.report("/meaning", "can't prove access: the step has to obtain its secrets")
+    if reader.problems:
+        raise reader.refused()
+    return replace(template, meanings=meanings)
 
 
 def _read_obtain(reader: StepReader) -> tuple[tuple[str, str], ...]:
@@ -498,6 +516,26 @@ def _redirected(request: HttpRequest, response: "HttpResponse") -> HttpRequest:
         raise CheckFailure.after_dial(blocked) from blocked
 
 
+async def _refusing_body(response: "HttpResponse", deadline: float) -> "HttpBody":
+    until = min(deadline, asyncio.get_running_loop().time() + REFUSAL_SECONDS)
+    return await response.body(deadline=until)
+
+
+def _answer(response: "HttpResponse", body: "HttpBody") -> "Answer":
+    from patchbay.checks.refusals import Answer
+
+    return Answer(response.status, response.headers, body.text())
+
+
+def _failure(refused: "Refusal") -> CheckFailure:
+    return CheckFailure(
+        refused.code,
+        refused.summary,
+        retry_after_seconds=refused.retry_after_seconds,
+        field_pointer=refused.field_pointer,
+    )
+
+
 def _loop(summary: str) -> CheckFailure:
     return CheckFailure("redirect_loop", summary, detail="redirect")
 
@@ -526,6 +564,6 @@ def _provides(template: StepTemplate) -> frozenset[str]:
 
 KIND: Final = Kind(
     read,
-    keys=frozenset({"request", "expect", "account", "auth", "obtain"}) | TLS_KEYS,
+    keys=frozenset({"request", "expect", "meaning", "account", "auth", "obtain"}) | TLS_KEYS,
     provides=_provides,
 )

@@ -32,7 +32,7 @@ from patchbay.checks.codes import Code
 from patchbay.checks.credentials import basic_value
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.probe import Compiled, Kind, Notice, Outcome
-from patchbay.checks.refusals import refusal, said_of_grant
+from patchbay.checks.request_context import RequestContext
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
     Declarations,
@@ -49,7 +49,6 @@ from patchbay.checks.templates import (
 )
 from patchbay.egress.headers import value_problem
 from patchbay.egress.request import HttpRequest
-from patchbay.egress.retry_after import retry_after_seconds
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import HttpUrl, parse_url
 from patchbay.platform.clock import utc_now
@@ -90,6 +89,7 @@ class TokenProbe:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     parameters: Mapping[str, str] = field(repr=False)
     client_pointer: str
+    context: RequestContext = field(default_factory=RequestContext)
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         # Publishing and compiling need this module too, without an event loop, h11, or oauthlib.
@@ -150,6 +150,8 @@ class TokenProbe:
     def _named(self, response: "HttpResponse", body: "HttpBody", error: str) -> CheckFailure:
         """The failure that an OAuth error means."""
         if error == "invalid_grant" and self.grant == "refresh_token":
+            from patchbay.checks.refusals import said_of_grant
+
             code = said_of_grant(body.text())
             what = "was revoked" if code == "auth_revoked" else "is no longer valid"
             return CheckFailure(
@@ -167,17 +169,16 @@ class TokenProbe:
 
     def _refused(self, response: "HttpResponse", body: "HttpBody") -> CheckFailure:
         """The failure that a status means, where no known OAuth error is given."""
-        said = refusal(response.status, response.headers, body.data, self.scopes)
-        code: Code = said.code if said else "unexpected_response"
-        meaning = said.meaning if said else "no token, and no reason that is known"
-        retry_after = None
-        if code in ("rate_limited", "provider_error") and "retry-after" in response.headers:
-            retry_after = retry_after_seconds(response.headers["retry-after"], utc_now())
+        from patchbay.checks.refusals import Answer, refusal
+
+        answer = Answer(response.status, response.headers, body.text())
+        refused = refusal(answer, self.context, utc_now())
+        is_of_client = refused.code == "auth_invalid"
         return CheckFailure(
-            code,
-            f"The provider answered {response.status}: {meaning}.",
-            retry_after_seconds=retry_after,
-            field_pointer=self.client_pointer if code == "auth_invalid" else None,
+            refused.code,
+            refused.summary,
+            retry_after_seconds=refused.retry_after_seconds,
+            field_pointer=self.client_pointer if is_of_client else refused.field_pointer,
         )
 
     def _notice(self, answer: dict[str, str]) -> Notice | None:
@@ -241,6 +242,12 @@ class TokenTemplate:
                 headers,
                 sent,
                 client.pointer,
+                RequestContext(
+                    self.scopes,
+                    path=self.url.path_pointer,
+                    query=self.url.query_pointer,
+                    host=self.url.host.pointer,
+                ),
             ),
             proves_access=True,
             host_pointer=self.url.host.pointer,

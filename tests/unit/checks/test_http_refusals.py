@@ -1,0 +1,275 @@
+"""An http step that is refused: who is to act, on which field, and what a status means here."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from patchbay.checks.recipe import Recipe
+from patchbay.checks.report import CheckReport, Step
+from tests.unit.checks.doubles import (
+    Handler,
+    answering,
+    guard_for,
+    http_response,
+    run_test,
+    serving,
+    step_for,
+    target_for,
+)
+
+pytestmark = pytest.mark.enable_socket
+
+JSON = "Content-Type: application/json"
+HTML = "Content-Type: text/html"
+REGION = "/variables/region"
+
+
+def report_on(handler: Handler, path: str = "/me", **extra: Any) -> CheckReport:
+    async def test() -> CheckReport:
+        async with serving(handler) as port:
+            return await run_test(target_for(step_for(port, path, **extra)), guard_for(port))
+
+    return asyncio.run(test())
+
+
+def refused(status: str, body: Any, *headers: str, path: str = "/me", **extra: Any) -> CheckReport:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return report_on(answering(http_response(status, content, *headers)), path, **extra)
+
+
+def whoami(report: CheckReport) -> Step:
+    return next(step for step in report.steps if step.name == "whoami")
+
+
+# Whose move it is
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "code", "blame", "retryable", "pointer"),
+    [
+        (
+            "403 Forbidden",
+            [{"errorCode": "REQUEST_LIMIT_EXCEEDED"}],
+            (),
+            "rate_limited",
+            "provider",
+            True,
+            None,
+        ),
+        (
+            "429 Too Many Requests",
+            {"error": {"code": "insufficient_quota"}},
+            (),
+            "payment_required",
+            "customer",
+            False,
+            None,
+        ),
+        ("402 Payment Required", {}, (), "payment_required", "customer", False, None),
+        (
+            "400 Bad Request",
+            {"error": {"type": "OAuthException", "code": 190, "error_subcode": 463}},
+            (),
+            "auth_expired",
+            "customer",
+            False,
+            "/secrets/api_key",
+        ),
+        (
+            "422 Unprocessable Entity",
+            {"error": "invalid_token"},
+            (),
+            "auth_invalid",
+            "customer",
+            False,
+            "/secrets/api_key",
+        ),
+        (
+            "498 Invalid Token",
+            {"error": {"code": 498, "message": "Invalid token."}},
+            (),
+            "auth_invalid",
+            "customer",
+            False,
+            "/secrets/api_key",
+        ),
+        (
+            "403 Forbidden",
+            b"<html><title>Just a moment...</title></html>",
+            (HTML, "cf-mitigated: challenge"),
+            "blocked_by_intermediary",
+            "unknown",
+            False,
+            None,
+        ),
+        (
+            "403 Forbidden",
+            {"errorCode": "IP_ADDRESS_NOT_ON_ACCESS_LIST"},
+            (),
+            "address_not_allowed",
+            "customer",
+            False,
+            None,
+        ),
+        ("415 Unsupported Media Type", {}, (), "request_rejected", "unknown", False, None),
+    ],
+)
+def test_a_refusal_is_put_to_the_right_party(
+    status: str,
+    body: Any,
+    headers: tuple[str, ...],
+    code: str,
+    blame: str,
+    retryable: bool,
+    pointer: str | None,
+) -> None:
+    report = refused(status, body, *headers)
+    assert (report.code, report.blame, report.retryable) == (code, blame, retryable)
+    assert whoami(report).field_pointer == pointer
+
+
+def test_a_used_up_allowance_says_when_it_is_reset() -> None:
+    report = refused("403 Forbidden", {}, "RateLimit-Remaining: 0", "RateLimit-Reset: 30")
+    assert (report.code, report.retry_after_seconds) == ("rate_limited", 30)
+
+
+@pytest.mark.parametrize(
+    "path", ["/accounts/{{variables.region}}", "/find?in={{variables.region}}"]
+)
+@pytest.mark.parametrize("status", ["404 Not Found", "410 Gone"])
+def test_a_misspelled_account_is_the_field_to_change(path: str, status: str) -> None:
+    report = refused(status, {"error": "RecordNotFound"}, path=path)
+    assert (report.code, report.blame, report.retryable) == ("not_found", "customer", False)
+    assert whoami(report).field_pointer == REGION
+
+
+def test_a_refusal_is_understood_from_the_part_of_its_body_that_arrives() -> None:
+    async def stalls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 9000\r\n\r\n")
+        writer.write(b'{"error": {"code": "token_expired", "trace": ["at')
+        await writer.drain()
+        await asyncio.sleep(60)
+
+    report = report_on(stalls)
+    assert report.code == "auth_expired"
+    assert report.latency_ms < 4000
+
+
+# A good status
+
+
+@pytest.mark.parametrize(
+    ("expect", "body"),
+    [
+        (
+            {"json": {"/errors": {"exists": False}}},
+            {"errors": [{"extensions": {"code": "UNAUTHENTICATED"}}]},
+        ),
+        ({"json": {"/ok": True}}, {"ok": False, "error": "invalid_auth"}),
+        ({"headers": {"x-version": "2"}}, {"ok": False, "error": "invalid_auth"}),
+        ({"text": {"contains": "welcome"}}, {"ok": False, "error": "invalid_auth"}),
+    ],
+)
+def test_a_refusal_with_status_200_is_found_if_the_answer_is_not_as_expected(
+    expect: dict[str, Any], body: Any
+) -> None:
+    report = refused("200 OK", body, JSON, expect=expect)
+    assert report.code == "auth_invalid"
+    assert whoami(report).field_pointer == "/secrets/api_key"
+    assert whoami(report).summary == (
+        "The provider answered 200, but the credential was not accepted."
+    )
+
+
+def test_a_proxys_page_in_place_of_json_is_no_fault_of_the_provider() -> None:
+    page = b"<html><title>Access blocked</title><p>Zscaler: this site is blocked</p></html>"
+    report = refused("200 OK", page, HTML, expect={"json": {"/ok": True}})
+    assert (report.code, report.blame) == ("blocked_by_intermediary", "unknown")
+
+
+def test_a_challenge_with_a_good_status_is_no_success() -> None:
+    report = refused("202 Accepted", b"", "x-amzn-waf-action: challenge")
+    assert (report.passed, report.code) == (False, "blocked_by_intermediary")
+
+
+def test_what_is_only_unexpected_stays_so() -> None:
+    report = refused("200 OK", {"ok": False}, expect={"json": {"/ok": True}})
+    assert (report.code, report.blame) == ("unexpected_response", "provider")
+
+
+# What a status means here
+
+
+def test_a_403_means_a_wrong_key_where_the_author_says_so() -> None:
+    body = {"errors": ["Forbidden"]}
+    assert refused("403 Forbidden", body).code == "permission_denied"
+    assert refused("403 Forbidden", body, meaning={"403": "auth_invalid"}).code == "auth_invalid"
+
+
+def test_a_403_that_says_more_means_that_whatever_the_author_says() -> None:
+    meaning = {"403": "auth_invalid"}
+    limited = refused("403 Forbidden", {}, "X-RateLimit-Remaining: 0", meaning=meaning)
+    assert limited.code == "rate_limited"
+
+
+@pytest.mark.parametrize("expect", [{}, {"status": [400]}, {"status": [200, 400]}])
+def test_a_400_proves_the_key_where_the_author_says_so(expect: dict[str, Any]) -> None:
+    report = refused(
+        "400 Bad Request",
+        {"error": "empty body"},
+        expect=expect,
+        meaning={"400": "proves_access"},
+    )
+    assert (report.passed, report.verified) == (True, True)
+    assert whoami(report).summary == "Answered 400 as expected."
+
+
+def test_without_that_an_expected_400_proves_nothing() -> None:
+    report = refused("400 Bad Request", {"error": "empty body"}, expect={"status": [400]})
+    assert (report.passed, report.verified) == (True, False)
+
+
+def test_a_400_that_names_the_key_proves_nothing() -> None:
+    report = refused(
+        "400 Bad Request",
+        {"error": {"details": [{"reason": "API_KEY_INVALID"}]}},
+        expect={"status": [400]},
+        meaning={"400": "proves_access"},
+    )
+    assert (report.passed, report.code) == (False, "auth_invalid")
+
+
+def test_what_is_expected_of_a_body_holds_for_the_statuses_that_are_expected() -> None:
+    meaning = {"400": "proves_access"}
+    step: dict[str, Any] = {"expect": {"json": {"/ok": True}}, "meaning": meaning}
+    assert refused("400 Bad Request", {"error": "empty body"}, **step).verified
+    assert refused("200 OK", {"ok": False}, **step).code == "unexpected_response"
+    step = {"expect": {"status": [400], "json": {"/ok": True}}, "meaning": meaning}
+    assert refused("400 Bad Request", {"error": "x"}, **step).code == "unexpected_response"
+
+
+@pytest.mark.parametrize(
+    ("step", "problems"),
+    [
+        ({"meaning": {"400": "proves_access", "403": "auth_invalid"}}, {}),
+        (
+            {"auth": False, "meaning": {"400": "proves_access"}},
+            {"/meaning/400": "can't prove access: the request has no credential"},
+        ),
+        (
+            {"expect": {"status": [403]}, "meaning": {"403": "auth_invalid"}},
+            {"/meaning/403": "is also a status that the step expects"},
+        ),
+        ({"meaning": "auth_invalid"}, {"/meaning": "must be an object with at most 20 statuses"}),
+    ],
+)
+def test_publishing_says_what_a_status_can_not_mean(
+    step: dict[str, Any], problems: dict[str, str]
+) -> None:
+    manifest = {"checks": {"steps": [step_for(443, **step)]}}
+    found = Recipe(manifest, {"type": "api_key"}, {}).problems
+    at = "/manifest/checks/steps/0"
+    assert {p.pointer.removeprefix(at): p.message for p in found} == problems
