@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from patchbay.checks.codes import describe
+from patchbay.checks.protocols.postgres import meaning_of, read_error
 from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
@@ -355,3 +357,39 @@ def test_secrets_are_bound_to_server_user_and_verification() -> None:
     assert place({"user": "other"}) != place()
     assert place(port=5433) != place()
     assert place(tls="require") != place()
+
+
+ALLOWLIST = 'no pg_hba.conf entry for host "192.0.2.1", user "app", database "app", no encryption'
+MEANINGS = [
+    ("28000", ALLOWLIST, "address_not_allowed", None),
+    ("28000", 'role "app" is not permitted to log in', "auth_invalid", "user"),
+    ("28P01", 'password authentication failed for user "app"', "auth_invalid", "password"),
+    ("3D000", 'database "app" does not exist', "config_invalid", "database"),
+    ("3F000", 'schema "billing" does not exist', "config_invalid", "database"),
+    ("42P01", 'relation "invoices" does not exist', "config_invalid", "database"),
+    ("42703", 'column "id" does not exist', "config_invalid", "database"),
+    ("42501", "permission denied for table invoices", "permission_denied", None),
+    ("XX000", "Tenant or user not found", "auth_invalid", "user"),
+    ("XX000", "Endpoint ID is not specified. Either …", "config_invalid", "host"),
+    ("08P01", "no such database: app", "config_invalid", "database"),
+    ("08P01", "no such user: app", "auth_invalid", "user"),
+    ("08P01", "server login failed: FATAL", "auth_invalid", None),
+    ("53300", "sorry, too many clients already", "provider_error", None),
+    ("XX000", "could not open file", "provider_error", None),
+]
+
+
+@pytest.mark.parametrize(("state", "words", "code", "field"), MEANINGS)
+def test_servers_and_poolers_are_understood(
+    state: str, words: str, code: str, field: str | None
+) -> None:
+    # given an error as it is sent
+    body = f"SFATAL\0C{state}\0M{words}\0\0".encode()
+
+    # when
+    meaning = meaning_of(*read_error(body))
+
+    # then what it means is said in words of ours
+    assert (meaning.code, meaning.field) == (code, field)
+    assert words not in meaning.text
+    assert describe(meaning.code).retryable == (code == "provider_error")

@@ -27,7 +27,7 @@ import asyncio
 import re
 import ssl
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, get_args
@@ -84,8 +84,8 @@ class PostgresProbe:
     tls: TlsMode
     statement: str | None
     options: tuple[tuple[str, str], ...]
-    database_pointer: str | None
-    user_pointer: str | None
+    pointers: Mapping[protocol.Field, str | None]
+    """The fields of the endpoint that give the user, the database, and the host."""
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         host, port = self.server.host, self.server.port
@@ -237,18 +237,15 @@ class _Session:
             kind, following = self._heads.read(head)
             body = await self._stream.receive_exactly(following)
             if kind == b"E":
-                raise self._failure(protocol.error_state(body))
+                raise self._failure(*protocol.read_error(body))
             if not protocol.is_aside(kind):
                 return kind, body
 
-    def _failure(self, state: str) -> CheckFailure:
-        code, meaning = protocol.meaning_of(state)
-        pointer = None
-        if code == "config_invalid":
-            pointer = self._probe.database_pointer
-        elif state == "28000":
-            pointer = self._probe.user_pointer
-        return CheckFailure(code, f"{meaning} (SQLSTATE {state}).", field_pointer=pointer)
+    def _failure(self, state: str, words: str) -> CheckFailure:
+        meaning = protocol.meaning_of(state, words)
+        pointer = self._probe.pointers.get(meaning.field) if meaning.field else None
+        summary = f"{meaning.text} (SQLSTATE {state})."
+        return CheckFailure(meaning.code, summary, field_pointer=pointer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +283,12 @@ class PostgresTemplate:
                 self.tls,
                 self.statement,
                 tuple((name, _text(value, values)) for name, value in self.options),
-                pointer_of(self.database),
-                pointer_of(self.user),
+                {
+                    "user": pointer_of(self.user),
+                    "database": pointer_of(self.database),
+                    "host": self.server.host.pointer,
+                    "password": self.password.pointer,
+                },
             ),
             proves_access=True,
             host_pointer=self.server.host.pointer,

@@ -1,7 +1,8 @@
 """PostgreSQL's protocol, version 3: the messages, and the proof of the password. No I/O.
 
 The server is treated as hostile: how much it may send is limited, and so is the work that SCRAM
-lets it demand of us; only the SQLSTATE of its errors is read.
+lets it demand of us. Of its errors the SQLSTATE is read, and its words decide only between meanings
+of ours: they are never repeated.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import ssl
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from patchbay.checks.codes import Code
 from patchbay.checks.failures import CheckFailure
@@ -38,20 +39,74 @@ _SCRAM: Final = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
 _ASIDE: Final = frozenset({b"N", b"S", b"K", b"v", b"A"})
 _KINDS: Final = _ASIDE | {b"R", b"Z", b"T", b"D", b"C", b"E", b"1", b"2", b"n", b"s", b"I"}
 
-# By SQLSTATE or its class: the code, and the meaning in our words.
-_STATES: Final[Mapping[str, tuple[Code, str]]] = {
-    "28": ("auth_invalid", "The server did not accept the user and password"),
-    "3D000": ("config_invalid", "The server has no database of this name"),
-    "42501": ("permission_denied", "The user does not have the privilege for this"),
-    "25006": ("unexpected_response", "The statement tries to write, which a check must not do"),
-    "53300": ("provider_error", "The server has no free connection"),
-    "53": ("provider_error", "The server is short of resources"),
-    "57014": ("provider_timeout", "The server did not answer the statement in time"),
-    "57": ("provider_error", "The server is starting, stopping, or not available"),
-    "58": ("provider_error", "The server has a fault"),
-    "XX": ("provider_error", "The server has a fault"),
+type Field = Literal["user", "database", "host", "password"]
+
+
+class Meaning(NamedTuple):
+    """The code of an error, what it means in our words, and the field to change, if any."""
+
+    code: Code
+    text: str
+    field: Field | None = None
+
+
+# By SQLSTATE or its class: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_STATES: Final[Mapping[str, Meaning]] = {
+    "28000": Meaning("auth_invalid", "The server does not let this user in", "user"),
+    "28": Meaning("auth_invalid", "The server did not accept the user and password"),
+    "3D000": Meaning("config_invalid", "The server has no database of this name", "database"),
+    "3F000": Meaning("config_invalid", "The database has no schema of this name", "database"),
+    "42P01": Meaning(
+        "config_invalid", "The database has no table of the name that is read", "database"
+    ),
+    "42703": Meaning("config_invalid", "A column that is read is not there", "database"),
+    "42883": Meaning("config_invalid", "A function that is called is not there", "database"),
+    "42501": Meaning("permission_denied", "The user does not have the privilege for this"),
+    "25006": Meaning(
+        "unexpected_response", "The statement tries to write, which a check must not do"
+    ),
+    "53300": Meaning("provider_error", "The server has no free connection"),
+    "53": Meaning("provider_error", "The server is short of resources"),
+    "57014": Meaning("provider_timeout", "The server did not answer the statement in time"),
+    "57": Meaning("provider_error", "The server is starting, stopping, or not available"),
+    "58": Meaning("provider_error", "The server has a fault"),
+    "XX": Meaning("provider_error", "The server has a fault"),
 }
-_UNKNOWN_STATE: Final[tuple[Code, str]] = ("unexpected_response", "The server refused")
+_UNKNOWN_STATE: Final = Meaning("unexpected_response", "The server refused")
+
+_NO_TENANT: Final = Meaning(
+    "auth_invalid", "The pooler knows no such user: the name may lack its project", "user"
+)
+_ALLOWLIST: Final = Meaning("address_not_allowed", "The server does not take connections from here")
+_WORDS: Final[tuple[tuple[str, Meaning], ...]] = (
+    # https://www.postgresql.org/docs/current/client-authentication-problems.html
+    ("no pg_hba.conf entry", _ALLOWLIST),
+    ("pg_hba.conf rejects connection", _ALLOWLIST),
+    # https://learn.microsoft.com/azure/postgresql/ (firewall rules)
+    ("not allowed to connect", _ALLOWLIST),
+    ("not in the allow list", _ALLOWLIST),
+    # https://github.com/supabase/supavisor: its answer to a user name without a project
+    ("tenant or user not found", _NO_TENANT),
+    # https://neon.com/docs/connect/connection-errors
+    (
+        "endpoint id is not specified",
+        Meaning("config_invalid", "The pooler needs the id of the endpoint in the host", "host"),
+    ),
+    (
+        "password authentication failed",
+        Meaning("auth_invalid", "The password is wrong", "password"),
+    ),
+    # https://www.pgbouncer.org/config.html: it answers for databases and users that it lacks
+    (
+        "no such database",
+        Meaning("config_invalid", "The pooler has no such database", "database"),
+    ),
+    ("no such user", Meaning("auth_invalid", "The pooler has no such user", "user")),
+    ("server login failed", Meaning("auth_invalid", "The database did not let the pooler in")),
+    ("too many connections", Meaning("provider_error", "The server has no free connection")),
+)
+"""What the words of an error add to its SQLSTATE, in lower case: the first that is found decides.
+Poolers answer for the server, with states that are coarse or the same for everything."""
 
 
 class MessageHeads:
@@ -204,18 +259,23 @@ def first_row(body: bytes) -> list[str]:
     return values
 
 
-def error_state(body: bytes) -> str:
-    """The SQLSTATE of an error (a message of kind `E`). Raises CheckFailure if it has none."""
-    fields = (part.decode("ascii", "replace") for part in body.split(b"\0"))
-    state = next((part[1:] for part in fields if part[:1] == "C"), "")
+def read_error(body: bytes) -> tuple[str, str]:
+    """The SQLSTATE and the words of an error (a message of kind `E`).
+
+    Raises CheckFailure if it has no state.
+    """
+    fields = {part[:1]: part[1:].decode("utf-8", "replace") for part in body.split(b"\0") if part}
+    state = fields.get(b"C", "")
     if not _SQLSTATE.fullmatch(state):
         raise not_postgres()
-    return state
+    return state, fields.get(b"M", "")
 
 
-def meaning_of(state: str) -> tuple[Code, str]:
-    """The code of a SQLSTATE, and its meaning in our words."""
-    return _STATES.get(state) or _STATES.get(state[:2]) or _UNKNOWN_STATE
+def meaning_of(state: str, words: str) -> Meaning:
+    """What an error means, in our words."""
+    said = words.lower()
+    by_words = next((meaning for word, meaning in _WORDS if word in said), None)
+    return by_words or _STATES.get(state) or _STATES.get(state[:2]) or _UNKNOWN_STATE
 
 
 def not_postgres() -> CheckFailure:
