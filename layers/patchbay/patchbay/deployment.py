@@ -2,8 +2,8 @@
 
 Each is a property. It is built, and its module imported, when it is first used, so a function pays
 only for what it needs (ADR 29). Tests and benches replace a part by setting its property before it
-is used. There is no lock: a Lambda process serves one request at a time, and threads that race build
-the same thing twice.
+is used. There is no lock: a Lambda process serves one request at a time, and threads that race
+build the same thing twice.
 """
 
 from __future__ import annotations
