@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Conflict, InvalidInput, TemporarilyUnavailable
@@ -18,9 +19,7 @@ from patchbay.platform.idempotency import (
 )
 from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission
-from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
-from patchbay.tenancy.store import TenancyStore
 from tests.integration.conftest import Tenant
 
 REQUEST = IdempotentRequest("org_1", "Bearer pb_x", "POST /v1/organizations", "k1", b"{}")
@@ -251,9 +250,8 @@ def test_a_repeated_create_of_everything_makes_one(tenant: Tenant) -> None:
 
 def test_a_half_finished_create_is_found_and_not_doubled(tenant: Tenant) -> None:
     # Given creates that were done, and whose answers were lost
-    table, stamp = Table("IntegrationsTable"), Stamp.fresh(utc_now())
-    store = TenancyStore(table)
-    keys = ApiKeyStore(table, store)
+    here, stamp = Deployment(), Stamp.fresh(utc_now())
+    store, keys = here.tenants, here.api_keys
     organization = store.create_organization(NewOrganization(name="Initech"), stamp)
     space = store.create_space(organization.id, NewSpace(slug="ini", name="Ini"), stamp)
     new = NewApiKey(name="k", permissions=[Permission.READ])

@@ -18,11 +18,9 @@ from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus
 from patchbay.platform import aws as services
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Conflict, SecretsLost
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import ListQuery
-from patchbay.tenancy.store import TenancyStore
 from tests.integration.alerting import (
     alerts,
     create_rule,
@@ -212,7 +210,7 @@ def test_a_webhooks_secret_is_rotated_without_the_one_before(tenant: Tenant) -> 
 
 def test_a_rule_that_is_made_again_says_that_its_secrets_are_gone(tenant: Tenant) -> None:
     # Given a request that made a rule and died before its answer
-    space = TenancyStore(Table("IntegrationsTable")).space(tenant.space_slug)
+    space = Deployment().tenants.space(tenant.space_slug)
     new = NewAlertRule.model_validate_json(
         json.dumps(rule(channels=[webhook("https://hooks.example.com/a")]))
     )

@@ -20,9 +20,9 @@ import dispatch_monitors
 import fold_counts
 import run_tests
 from local.provider import Provider, provider
-from patchbay.alerts.rule_store import EvaluationPosition, RuleStore
+from patchbay.alerts.rule_store import EvaluationPosition
 from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
-from patchbay.monitors.store import MonitorStore
+from patchbay.deployment import Deployment
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
@@ -257,7 +257,7 @@ def run_in_the_background(
     server.valid_key = "another"
     for hours in (1, 2, 3, 20, 40):
         minute = later + hours * 60 * monitoring.MINUTE
-        MonitorStore(Table("IntegrationsTable")).advance(minute - monitoring.MINUTE)
+        Deployment().monitors.advance(minute - monitoring.MINUTE)
         monitoring.tick(minute)
     assert [tenant.client.get(path).json["status"] for path in paths] == ["disabled"] * 2
     assert tenant.client.patch(paths[0], {"status": "active"}).status == 200
@@ -283,7 +283,7 @@ def run_in_the_background(
     evaluate(utc_now())
     rule = f"/spaces/{tenant.space_slug}/alert-rules/{gone['id']}"
     assert tenant.client.patch(rule, {"enabled": False}).status == 200
-    RuleStore(Table("IntegrationsTable")).keep_position(EvaluationPosition(1, ""))  # out of time
+    Deployment().alert_rules.keep_position(EvaluationPosition(1, ""))  # out of time
     evaluate(utc_now())
     deliver_notifications.handler({"Records": queued_notifications()}, Context())
     deliver()

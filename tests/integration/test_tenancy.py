@@ -5,14 +5,13 @@ from datetime import timedelta
 import pytest
 
 import tenancy
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import to_text, utc_now
-from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Unauthenticated
 from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.model import NewApiKey
-from patchbay.tenancy.store import TenancyStore
 from tests.integration.api import Client, sample_event, start_cold
 from tests.integration.conftest import Tenant
 
@@ -178,8 +177,7 @@ def test_an_expired_key_is_nobodys(tenant: Tenant) -> None:
 
 
 def api_keys() -> ApiKeyStore:
-    table = Table("IntegrationsTable")
-    return ApiKeyStore(table, TenancyStore(table))
+    return Deployment().api_keys
 
 
 @pytest.mark.parametrize("who", ["tenant", "operator"])
