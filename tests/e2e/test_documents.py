@@ -15,8 +15,8 @@ def provider_port() -> Iterator[int]:
         yield served.port
 
 
-def test_the_readme_and_the_page_on_the_registry_have_a_story() -> None:
-    assert {"README.md", "docs/registry.md"} <= set(documents())
+def test_the_readme_the_quickstart_and_the_page_on_the_registry_have_a_story() -> None:
+    assert {"README.md", "docs/quickstart.md", "docs/registry.md"} <= set(documents())
 
 
 @pytest.mark.parametrize("document", documents())
