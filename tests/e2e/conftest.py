@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 
 from local.client import Client
 from local.paths import StateDir
-from local.provider import provider
+from local.provider import Provider, provider
 from tests.e2e.harness import LocalCloud, Stack, Tenant, Watched
 
 # Whatever waits for the schedule shares a worker: one of them runs ahead of it, after the others.
@@ -114,3 +114,10 @@ def watched(stack: Stack) -> Iterator[Watched]:
 def tenant(stack: Stack) -> Tenant:
     """An organization of the test's own in the running local cloud."""
     return Tenant(stack)
+
+
+@pytest.fixture
+def server() -> Iterator[Provider]:
+    """A provider's API on loopback."""
+    with provider() as served:
+        yield served

@@ -1,21 +1,14 @@
 """The vault on the local cloud: KMS, Secrets Manager and DynamoDB as the deployed functions use
 them, with the permissions that the template gives them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from local.emulator import REGION
-from local.provider import Provider, provider
+from local.provider import Provider
 from local.sam import STACK_NAME
 from tests.e2e.harness import Stack, Tenant
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        yield served
 
 
 class Account:

@@ -1,13 +1,12 @@
 """The sweeper on moto, against real servers on loopback: every due test once in the history."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import run_monitors
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.connection_tests import history as checks_history
 from patchbay.connection_tests import tester as testing
 from patchbay.connections.health_recorder import HealthRecorder
@@ -39,13 +38,6 @@ from tests.integration.story import (
 )
 
 pytestmark = pytest.mark.enable_socket
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        served.valid_key = SECRET
-        yield served
 
 
 @pytest.fixture(autouse=True)
