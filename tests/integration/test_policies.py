@@ -22,7 +22,6 @@ import run_tests
 from local.provider import Provider, provider
 from patchbay.alerts.rule_store import EvaluationPosition, RuleStore
 from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
-from patchbay.monitors.store import MonitorStore
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
@@ -256,9 +255,7 @@ def run_in_the_background(
     start_cold()
     server.valid_key = "another"
     for hours in (1, 2, 3, 20, 40):
-        minute = later + hours * 60 * monitoring.MINUTE
-        MonitorStore(Table("IntegrationsTable")).advance(minute - monitoring.MINUTE)
-        monitoring.tick(minute)
+        monitoring.tick_after_quiet(later + hours * 60 * monitoring.MINUTE)
     assert [tenant.client.get(path).json["status"] for path in paths] == ["disabled"] * 2
     assert tenant.client.patch(paths[0], {"status": "active"}).status == 200
     # A queue that refuses a test

@@ -28,6 +28,7 @@ from tests.integration.monitoring import (
     run,
     this_minute,
     tick,
+    tick_after_quiet,
 )
 from tests.integration.story import (
     SECRET,
@@ -313,8 +314,7 @@ def test_a_connection_that_keeps_failing_is_announced_and_then_disabled(
     hours = [start + number * MINUTE for number in range(60)]
     [due] = [minute for minute in hours if _is_due(connection, minute)]
     for hour in range(40):
-        dispatch_only = due + hour * 60 * MINUTE
-        tick(dispatch_only)
+        tick_after_quiet(due + hour * 60 * MINUTE)
     # Then it was announced, disabled, and not tested any more
     announced = [event["detail-type"].removeprefix("connection.") for event in bus.events()]
     assert announced == ["failing", "disabling", "disabled"]
