@@ -138,7 +138,7 @@ OWNERS = ("organization_id", "tenantId", "confirm", "slug", "space", "workspaceI
 """The names of owners, in paths, queries, and bodies."""
 
 REFUSED = {"create_integration": 400}
-"""A body that names another tenant's space is invalid, as is one that names no space."""
+"""A body that names another tenant's space is invalid, as is one without a space."""
 
 
 def test_what_another_tenant_owns_is_not_found_and_not_changed(

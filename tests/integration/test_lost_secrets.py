@@ -1,7 +1,7 @@
 """After an organization's data keys were deleted: who needs a secret is told to enter it again."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 import alerts as alerts_function
 import connections
 import run_tests
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.checks.roles import Role
 from patchbay.connections.vault import SecretScope, Vault
@@ -53,13 +53,6 @@ TWO = {
         "properties": {"signing_key": {"type": "string"}, "pin": {"type": "string"}},
     }
 }
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        served.valid_key = SECRET
-        yield served
 
 
 @pytest.fixture
@@ -254,7 +247,7 @@ def overtaken(
     monkeypatch: pytest.MonkeyPatch,
     delete: Callable[[Vault], object],
 ) -> tuple[Vault, Vault, SecretScope]:
-    """A reader who has read the sealed item when another seals it anew and then deletes keys."""
+    """A reader who has read the sealed item when another seals it again and then deletes keys."""
     endpoint = connections.deployment.endpoints.get(
         tenant.organization_id, Role.SOURCE, source["id"]
     )

@@ -256,9 +256,7 @@ def run_in_the_background(
     start_cold()
     server.valid_key = "another"
     for hours in (1, 2, 3, 20, 40):
-        minute = later + hours * 60 * monitoring.MINUTE
-        Deployment().monitors.advance(minute - monitoring.MINUTE)
-        monitoring.tick(minute)
+        monitoring.tick_after_quiet(later + hours * 60 * monitoring.MINUTE)
     assert [tenant.client.get(path).json["status"] for path in paths] == ["disabled"] * 2
     assert tenant.client.patch(paths[0], {"status": "active"}).status == 200
     # A queue that refuses a test

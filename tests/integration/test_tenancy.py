@@ -193,7 +193,7 @@ def test_a_key_issues_none_that_outlives_it(tenant: Tenant, operator: Tenant, wh
     # When it issues one that lives longer, or for ever
     for later in (None, to_text(end + timedelta(seconds=1))):
         refused = issuer.post(keys, {**asked, "expires_at": later})
-        # Then that is refused, and it is told how long it may be
+        # Then that is refused, and the message says how long it may be
         assert (refused.status, refused.code) == (400, "VALIDATION_ERROR")
         assert refused.pointers == ["/expires_at"]
         assert to_text(end) in refused.text

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,11 +67,6 @@ def report_on(
             return await run(given.plan(), guard, total_ms=total_ms)
 
     return asyncio.run(test())
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
 
 
 @pytest.mark.enable_socket
