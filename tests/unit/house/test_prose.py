@@ -20,7 +20,7 @@ PATTERNS = {
     r"\bhas not (this|the|any|its|an?)\b": "does not have, does not support",
     r"\btakes? no longer\b": "no longer accepts",
     r"\bnames? no\b": "matches no, does not name a",
-    r"(?<![Tt]here )\bis no (?!longer\b|more\b|one\b|such\b|way\b|need\b|default\b)[a-z]+ (of|that|for)\b": (
+    r"(?<![Tt]here )\bis no (?!longer\b|more\b|one\b|such\b|way\b|need\b)[a-z]+ (of|that|for)\b": (
         "is not a … of"
     ),
     r"\b[Ww]hoever\b": "the caller, the writer, anyone who",
