@@ -19,6 +19,7 @@ BIN := .venv/bin
 SAM := .local/sam/bin/sam
 # sam looks for python3.13 on PATH; the outer make's flags are not for the makefiles it runs.
 SAM_ENV := env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.local/sam/bin:$$PATH"
+PYTEST := $(BIN)/pytest -n auto --dist worksteal -p no:schemathesis
 REQUIREMENTS := layers/dependencies/requirements.txt
 EXPORT := $(UV) export --quiet --locked --no-dev --no-emit-project --no-annotate --no-header
 
@@ -74,6 +75,10 @@ clean: ## Remove what was built and the local cloud's data; tools stay
 
 ##@ Check
 
+.PHONY: check
+check: lint types imports ## The quick part of test, within a minute: style, types, imports, unit tests
+	$(PYTEST) tests/unit
+
 .PHONY: test
 test: lint types imports template requirements-check openapi-check unit e2e ## All that CI runs
 
@@ -81,6 +86,7 @@ test: lint types imports template requirements-check openapi-check unit e2e ## A
 lint: .venv/.stamp ## Style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 .PHONY: types
 types: .venv/.stamp ## Types
@@ -105,11 +111,12 @@ openapi-check: .venv/.stamp ## The API document and the template's routes are th
 
 .PHONY: unit
 unit: .venv/.stamp ## Unit and integration tests (moto)
-	$(BIN)/pytest -n auto --dist worksteal -p no:schemathesis tests/unit tests/integration
+	$(PYTEST) --durations=20 tests/unit tests/integration
 
 .PHONY: e2e
 e2e: tools postgresql ## End-to-end tests against a local cloud
-	$(BIN)/pytest tests/e2e
+	@# Four workers on any machine: most of the time they wait.
+	$(BIN)/pytest -n 4 --durations=20 tests/e2e
 
 # A real server for the tests of the kind postgres, installed only if it is missing.
 .PHONY: postgresql

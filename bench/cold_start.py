@@ -1,6 +1,6 @@
 """Cold start of every function beside a bare handler that only makes a DynamoDB client, in one run.
 
-Initialisation as the runtime emulator reports it, best of five each, turn by turn. The budget is
+Initialization as the runtime emulator reports it, best of five each, turn by turn. The budget is
 that of functions whose callers wait. What is put off to the first request is not won, so the CPU
 until the first answer is measured too, which other processes on the machine disturb less; of it a
 function that asks DynamoDB more than once has a part that the bare one has not.

@@ -1,7 +1,7 @@
 """A slot of 1,000 connections, and the dispatch of 320 slots.
 
 The sockets are real: the server is a process of its own that takes a second for each response. So
-is botocore with its marshalling and parsing. What responds to it is not DynamoDB but a stand-in in
+is botocore with its marshaling and parsing. What responds to it is not DynamoDB but a stand-in in
 the process, which takes 5 ms a call, stores what is put, and accepts every condition. (The local
 emulator is one Python process that takes some 10 ms a call: the bench would measure that.)
 """

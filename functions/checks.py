@@ -18,16 +18,15 @@ from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.tenancy.access import Permission, Principal
 
-
-def _of_queued() -> dict[int, Any]:
-    """The answer of `mode=async`, for the document."""
-    return {202: RecordedTest}
-
-
 deployment = Deployment(at_start=("test_reader",))
 api = HttpApi("Tests", lambda: deployment)
 
 BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
+
+
+def _of_queued() -> dict[int, Any]:
+    """The answer of `mode=async`, for the document."""
+    return {202: RecordedTest}
 
 
 @api.post(f"{BASE}/connections/test", permission=Permission.MANAGE, failures=(429,))

@@ -45,14 +45,11 @@ if TYPE_CHECKING:
     from patchbay.connection_tests.model import TestedEndpoint
     from patchbay.registry.model import Release
 
-
 deployment = Deployment(at_start=("endpoints", "connections", "connection_lists"))
 api = HttpApi("Connections", lambda: deployment)
 
 BASE = "/v1/organizations/<organization_id>/knowledge/connectors"
 KEYS = "/v1/organizations/<organization_id>/data-keys"
-
-
 OPERATIONS = "/integrations/connection"
 
 

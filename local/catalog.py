@@ -23,7 +23,7 @@ from local.problems import Problem
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of the catalogue."""
+    """One file of the catalog."""
 
     version: str
     definition: dict[str, Any]
@@ -56,7 +56,7 @@ class Report:
 
 
 def publish(client: Client, workspace_id: str, entries: Sequence[Entry]) -> Report:
-    """Bring the catalogue to these entries; one that is refused does not keep back the others.
+    """Bring the catalog to these entries; one that is refused does not keep back the others.
 
     Doing it twice changes nothing, and what an interrupted run left is taken up.
     """
@@ -89,7 +89,7 @@ def _publish(client: Client, workspace_id: str, entry: Entry, drafts: "_Drafts")
 
 
 class _Drafts:
-    """The integrations of a workspace that may not be in the catalogue, asked for at most once."""
+    """The integrations of a workspace that may not be in the catalog, asked for at most once."""
 
     def __init__(self, client: Client, workspace_id: str) -> None:
         self._client = client

@@ -24,7 +24,7 @@ async def serve(port: int, state: StateDir, egress_allow: str) -> None:
     1. Take the state folder and the port: what can fail at once, fails at once.
     2. Start the emulator with the data of the last time.
     3. Build and deploy the template; give the API its routes.
-    4. Find the organization and key of the last time, or make them; publish the catalogue.
+    4. Find the organization and key of the last time, or make them; publish the catalog.
     5. Say how to call it.
     """
     progress = _progress()
@@ -39,7 +39,7 @@ async def serve(port: int, state: StateDir, egress_allow: str) -> None:
                 progress("creating an organization, a space and an admin key")
                 caller = await tenant.create(running, stack)
             tenant.remember(state.stack_file, proxy.url, running, caller)
-            progress("publishing the catalogue")
+            progress("publishing the catalog")
             client = Client(proxy.url, caller.api_key)
             report = await asyncio.to_thread(
                 catalog.publish, client, caller.space_id, catalog.read()

@@ -142,7 +142,7 @@ KEPT = {
 """What can be read of a deleted thing as long as it can be restored."""
 
 REPORTED = {"POST /v1/integrations/{integration_id}/publish"}
-"""Their dry run tells what is wrong with a request, by a 200 that says so, instead of refusing."""
+"""Their dry run reports the problems of a request in a 200 instead of refusing it."""
 
 
 def reported(operation: str, query: Mapping[str, Any] | None) -> bool:

@@ -45,7 +45,7 @@ class World:
         return world
 
     def names(self, operation: Operation, *, allowed: bool) -> Names:
-        """What to fill the request of an operation with; `allowed` tells whether the caller may do
+        """What to fill the request of an operation with; `allowed` is whether the caller may do
         it: what will be refused needs nothing fresh."""
         if allowed and operation in FRESH:
             return self.stay | FRESH[operation](self)

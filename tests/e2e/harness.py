@@ -41,6 +41,11 @@ class Stack:
     space_id: str
     stack_file: Path
 
+    @classmethod
+    def read(cls, stack_file: Path) -> "Stack":
+        """The stack that a running local cloud has written down."""
+        return cls(**json.loads(stack_file.read_text()), stack_file=stack_file)
+
     @property
     def client(self) -> Client:
         """A client with the admin key."""
@@ -139,6 +144,23 @@ class Tenant:
         connection = {"name": path, "source_id": source_id, "space": self.slug}
         return source_id, self.post(f"{self.connectors}/connections", connection).body["id"]
 
+    def monitored(self, port: int) -> str:
+        """The path of a connection to the server on this port, tested every minute."""
+        self.publish_asking(port)
+        _, connection_id = self.connect("me")
+        path = f"{self.connectors}/connections/{connection_id}"
+        body = {"monitor": {"enabled": True, "interval": "1m"}}
+        assert self.client.call("PATCH", path, body).status == 200
+        return path
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A connection that the real schedule tests."""
+
+    tenant: Tenant
+    path: str
+
 
 def spawn(state_dir: Path, port: int, egress_allow: str = EGRESS_ALLOW) -> subprocess.Popen[str]:
     """A local cloud that has just been started."""
@@ -158,8 +180,7 @@ class LocalCloud:
     def __init__(self, state_dir: Path, port: int) -> None:
         self._process = spawn(state_dir, port)
         self._wait_until_ready()
-        stack_file = StateDir(state_dir).stack_file
-        self.stack = Stack(**json.loads(stack_file.read_text()), stack_file=stack_file)
+        self.stack = Stack.read(StateDir(state_dir).stack_file)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop it by a signal; the answer is its exit code."""

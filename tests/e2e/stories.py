@@ -1,4 +1,4 @@
-"""The stories of README and docs/: their commands, what they show, and how to paste that anew.
+"""The stories of README and docs/: their commands, what they show, and how to paste that again.
 
     python -m tests.e2e.stories            writes what the commands of every document show now
     python -m tests.e2e.stories README.md  … of these

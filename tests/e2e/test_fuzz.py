@@ -141,9 +141,9 @@ class Caller:
                 left_out.append(ensure_resource_availability)
         case.validate_response(answer, headers=self.headers, excluded_checks=left_out, **options)
 
-    def _aim(self, case: Any, flavour: int) -> None:
+    def _aim(self, case: Any, flavor: int) -> None:
         """Of four requests three go to what is there, and one of these has the example's body."""
-        if flavour == 3:
+        if flavor == 3:
             return
         operation = case.operation.label
         said = case.operation.definition.raw
@@ -161,7 +161,7 @@ class Caller:
             case.query = {n: names.get(n, v) for n, v in case.query.items() if n != "cursor"}
         self._aim_at_any_revision(case)
         if fits(case, ParameterLocation.BODY) and isinstance(case.body, dict | list):
-            case.body = filled(example(said) if flavour == 0 else case.body, names)
+            case.body = filled(example(said) if flavor == 0 else case.body, names)
 
     def _aim_at_any_revision(self, case: Any) -> None:
         if fits(case, ParameterLocation.HEADER) and "if-match" in case.headers:

@@ -130,7 +130,7 @@ def test_the_loops_of_the_template_make_the_resources_that_the_tests_read(stack:
     }
 
 
-def test_every_entry_of_the_catalogue_is_published(client: Client) -> None:
+def test_every_entry_of_the_catalog_is_published(client: Client) -> None:
     entries = catalog.read()
     assert entries
     for entry in entries:
@@ -139,7 +139,7 @@ def test_every_entry_of_the_catalogue_is_published(client: Client) -> None:
         assert found.body["currentVersion"] == entry.version
 
 
-def test_publishing_the_catalogue_again_changes_nothing(client: Client, stack: Stack) -> None:
+def test_publishing_the_catalog_again_changes_nothing(client: Client, stack: Stack) -> None:
     assert catalog.publish(client, stack.space_id, catalog.read()).published == []
 
 

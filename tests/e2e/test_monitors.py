@@ -10,7 +10,7 @@ import pytest
 
 from local.provider import provider
 from local.sam import STACK_NAME
-from tests.e2e.harness import Stack, Tenant
+from tests.e2e.harness import Stack, Tenant, Watched
 from tests.e2e.test_alerts import create_rule, told
 from tests.integration.receiver import receiving
 
@@ -42,8 +42,8 @@ class Schedule:
     def run_ahead(self, minute: datetime) -> None:
         """Fires for a minute to come: until then the real schedule has nothing to do.
 
-        The minutes up to it are made up for some seconds later, and whoever is there by then is
-        tested: this waits until that is over.
+        The minutes up to it are made up for some seconds later, and a connection that exists by
+        then is tested: this waits until that is over.
         """
         self.fire(minute)
         until(self._waiting, lambda messages: messages == 0, 120)
@@ -62,32 +62,18 @@ class Schedule:
         return str(resource["StackResourceDetail"]["PhysicalResourceId"])
 
 
-def monitored(tenant: Tenant, port: int) -> str:
-    """The path of a connection with a 1-minute monitor."""
-    tenant.publish_asking(port)
-    _, connection_id = tenant.connect("me")
-    path = f"{tenant.connectors}/connections/{connection_id}"
-    body = {"monitor": {"enabled": True, "interval": "1m"}}
-    assert tenant.client.call("PATCH", path, body).status == 200
-    return path
-
-
 @pytest.fixture(scope="module")
-def by_itself(stack: Stack) -> dict[str, Any]:
+def by_itself(watched: Watched) -> dict[str, Any]:
     """What the real schedule has made of a monitored connection: its space's and its own health,
     and its tests."""
-    tenant = Tenant(stack)
-    with provider() as server:
-        path = monitored(tenant, server.port)
-        summary = f"/spaces/{tenant.slug}/integration-health"
-        space = until(lambda: tenant.get(summary), lambda h: h["total_events"] > 0, 240)
-        # The connection is told after the history.
-        own = until(
-            lambda: tenant.get(path)["health"], lambda h: h["status"] != "unknown", seconds=60
-        )
-        tests = tenant.get(f"{path}/tests")["items"]
-        # Nobody is there any more: it may go
-        assert tenant.client.call("DELETE", path).status == 204
+    tenant, path = watched.tenant, watched.path
+    summary = f"/spaces/{tenant.slug}/integration-health"
+    space = until(lambda: tenant.get(summary), lambda h: h["total_events"] > 0, 240)
+    # The connection is told after the history.
+    own = until(lambda: tenant.get(path)["health"], lambda h: h["status"] != "unknown", seconds=60)
+    tests = tenant.get(f"{path}/tests")["items"]
+    # Nobody is there any more: it may go
+    assert tenant.client.call("DELETE", path).status == 204
     return {"space": space, "own": own, "tests": tests}
 
 
@@ -144,7 +130,7 @@ def goes_down_and_comes_up(
 
     with provider() as server:
         port = server.port
-        path = monitored(tenant, port)
+        path = tenant.monitored(port)
         assert tick(path, 1)["status"] == "connected"
     # When its server is gone for three minutes, then the third failure in a row is an outage
     down = [tick(path, number) for number in (1, 2, 3)]

@@ -68,7 +68,7 @@ def test_of_concurrent_publishes_each_version_is_one_release(tenant: Tenant) -> 
 
 def test_a_create_that_is_sent_many_times_under_one_key_is_one(tenant: Tenant) -> None:
     def create(_: int) -> tuple[int, str]:
-        # Whoever comes while the first is at work is told to come back
+        # A caller that comes while the first is at work has to come back
         answer = tenant.insist("/v1/integrations", draft(tenant, "keyed"), "a-key")
         return answer.status, answer.body.get("id", "")
 

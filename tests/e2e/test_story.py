@@ -2,21 +2,12 @@
 
 import http.client
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-
 from local.provider import Provider, provider
 from tests.e2e.harness import AT_ONCE, Stack, Tenant
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        yield served
 
 
 def test_health_is_what_the_tests_of_a_real_server_found(tenant: Tenant, server: Provider) -> None:

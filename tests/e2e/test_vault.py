@@ -1,21 +1,14 @@
 """The vault on the local cloud: KMS, Secrets Manager and DynamoDB as the deployed functions use
 them, with the permissions that the template gives them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from local.emulator import REGION
-from local.provider import Provider, provider
+from local.provider import Provider
 from local.sam import STACK_NAME
 from tests.e2e.harness import Stack, Tenant
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        yield served
 
 
 class Account:
@@ -68,7 +61,7 @@ def test_secrets_open_before_and_after_a_rotation_and_when_the_old_key_is_gone(
     assert [outcome(tenant, one)["status"] for one in (first, second)] == ["succeeded"] * 2
     numbers = [account.read(tenant, f"SECRET#{one}")["data_key"]["N"] for one in (first, second)]
     assert numbers == ["1", "2"]
-    # And when all is sealed anew and the old key deleted, too
+    # And when all is sealed again and the old key deleted, too
     call(tenant, "DELETE", f"{keys}/1", 409)
     assert call(tenant, "POST", f"{keys}/reseal", 200)["resealed"] == 1
     call(tenant, "DELETE", f"{keys}/1", 204)

@@ -6,8 +6,8 @@ from typing import Any
 
 import deliver_notifications
 import evaluate_alerts
+from patchbay.deployment import Deployment
 from patchbay.health.model import Event, EventStatus, IntegrationType
-from patchbay.health.store import EventStore
 from patchbay.platform.aws import client
 from patchbay.platform.clock import to_text
 from patchbay.platform.dynamodb import Table
@@ -73,7 +73,7 @@ def report(
         )
         for _ in range(number)
     ]
-    EventStore(Table("EventsTable"), 35).add(events, at)
+    Deployment().event_store.add(events, at)
 
 
 def evaluate(now: datetime, seconds: float = 50) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The tables of template.yaml on moto, and no network."""
+"""The tables of template.yaml on moto."""
 
 import io
 import logging
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import pytest_socket
 from moto import mock_aws
 
+from local.provider import Provider, provider
 from patchbay.platform import aws as services
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
@@ -24,18 +24,15 @@ from tests.integration.account import REGION, made_once
 from tests.integration.api import ENVIRONMENTS, Client, Environment, start_cold
 from tests.integration.cloudformation import read_template
 from tests.integration.moto_as_dynamodb import make_exact
+from tests.integration.story import (
+    SECRET,
+    calling,
+    create_connection,
+    create_source,
+    publish_integration,
+)
 
 TENANT_PERMISSIONS = [Permission.READ, Permission.MANAGE, Permission.WRITE_EVENTS]
-
-
-@pytest.fixture(autouse=True)
-def _no_network(request: pytest.FixtureRequest) -> None:
-    """Sockets are blocked unless a test says `@pytest.mark.enable_socket`; pytest-socket reopens.
-
-    Unix sockets stay: an asyncio loop talks to itself through a pair of them.
-    """
-    if request.node.get_closest_marker("enable_socket") is None:
-        pytest_socket.disable_socket(allow_unix_socket=True)
 
 
 @pytest.fixture(scope="session")
@@ -199,6 +196,21 @@ def tenant(deployed: dict[str, Table]) -> Tenant:
 def stranger(deployed: dict[str, Table]) -> Tenant:
     """Another tenant, to try the doors of the first."""
     return new_tenant("globex", TENANT_PERMISSIONS)
+
+
+@pytest.fixture
+def server() -> Iterator[Provider]:
+    """A provider's API on loopback, which takes the secret of the tests."""
+    with provider() as served:
+        served.valid_key = SECRET
+        yield served
+
+
+@pytest.fixture
+def connection(tenant: Tenant, server: Provider) -> dict[str, Any]:
+    """A connection that a test finds to work."""
+    publish_integration(tenant, manifest=calling(server.port))
+    return create_connection(tenant, create_source(tenant))
 
 
 @pytest.fixture

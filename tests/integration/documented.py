@@ -1,7 +1,7 @@
-"""Requests that are made from the OpenAPI document: a new route is called without a line here.
+"""Requests made from the OpenAPI document, so that tests call a new route without a line here.
 
-The document has an example of each body. Wherever the example, or the schema beside it, names
-something that belongs to somebody, the request names what the test has.
+The document has an example of each body. Wherever the example or its schema names something that a
+tenant owns, the request names what the test has.
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.integration.conftest import Tenant
 
 _DOCUMENT: dict[str, Any] = json.loads(DOCUMENT.read_text())
 _NEW = frozenset({"slug", "version"})
-"""Members of a body that name what is made."""
+"""Members of a body that name what it creates."""
 _ALIASES = {
     "tenantId": "{organization_id}",
     "confirm": "{organization_id}",
@@ -53,7 +53,7 @@ class Route:
 
     @property
     def required(self) -> list[str]:
-        """The query parameters that have to be given."""
+        """The required query parameters."""
         parameters = self.operation.get("parameters", [])
         return [p["name"] for p in parameters if p["in"] == "query" and p.get("required")]
 
@@ -71,12 +71,12 @@ class Route:
 
     @property
     def status(self) -> int:
-        """Of its answer when all is well."""
+        """The status of its success."""
         return next(int(status) for status in self.operation["responses"] if status < "300")
 
     @property
     def gives(self) -> tuple[str, str] | None:
-        """Of a create, the path parameter that its answer gives to others, and the member."""
+        """The path parameter that others take from the answer of a create, and the member of it."""
         links = self.operation["responses"].get("201", {}).get("links", {})
         for link in links.values():
             for name, source in link["parameters"].items():
@@ -93,7 +93,7 @@ def _routes() -> Iterator[Route]:
 
 
 ROUTES = list(_routes())
-"""All but those that are open to everybody."""
+"""All routes that need a permission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Names:
 
     @classmethod
     def of(cls, names: Mapping[str, str]) -> "Names":
-        """With the other names that the same things have."""
+        """With the aliases of these names."""
         aliases = {
             alias: form.format(**names)
             for alias, form in _ALIASES.items()
@@ -116,8 +116,8 @@ class Names:
         return Names.of({**self.names, **names})
 
     def path(self, route: Route) -> str:
-        """The route's path, with the query parameters that it can't do without."""
-        # Tests are numbered apart for each kind of what is tested.
+        """The route's path, with its required query parameters."""
+        # `test_id` is another for each kind of subject.
         [*_, tested] = re.findall(r"/(source|destination|connection)s/", f"/sources/{route.path}")
         names = {**self.names, "test_id": self.names.get(f"{tested}_test_id", "")}
         if "publisher" in route.parameters:
@@ -128,7 +128,7 @@ class Names:
         return route.path.format(**names) + (f"?{query}" if query else "")
 
     def body(self, route: Route) -> dict[str, Any] | None:
-        """The example of the document, naming what is named here; None for a route without."""
+        """The document's example with these names; None for a route without a body."""
         if not route.has_body:
             return None
         content = route.operation["requestBody"]["content"]["application/json"]
@@ -136,7 +136,7 @@ class Names:
         return body
 
     def fresh_body(self, route: Route) -> dict[str, Any] | None:
-        """The same; a slug in it is one that nothing has."""
+        """As `body`, with a slug that is not taken."""
         body = self.body(route)
         if body and "slug" in body:
             body["slug"] += f"-{next(_NUMBERS)}"
@@ -158,7 +158,7 @@ class Names:
         return filled
 
     def never_made(self) -> "Names":
-        """Names of the same form that nothing has."""
+        """Names of the same form, of things that do not exist."""
         ids = {
             name: f"{text.partition('_')[0]}_{NEVER_MADE}"
             for name, text in self.names.items()
@@ -179,7 +179,7 @@ class Names:
 
 
 def names_of(tenant: Tenant, integration: str) -> Names:
-    """What every tenant has, and the key of an integration that it may use."""
+    """The names of a tenant, and of an integration by its key, `publisher/slug`."""
     publisher, _, slug = integration.partition("/")
     return Names.of(
         {
@@ -194,7 +194,7 @@ def names_of(tenant: Tenant, integration: str) -> Names:
 
 
 def with_what_it_needs(names: Names, route: Route, call: Callable[[Route, Names], Any]) -> Names:
-    """Creates whatever a route names and `names` lacks, by the creates of the document.
+    """Creates whatever the route names and `names` lacks, by the creates of the document.
 
     `call` makes a request and returns the JSON of its answer.
     """
@@ -218,7 +218,7 @@ def _named_in(form: str) -> list[str]:
 
 
 def _variants(schema: dict[str, Any], value: Any) -> list[dict[str, Any]]:
-    """The schemas without references that this value may be of."""
+    """The schemas that this value may have, with references resolved."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return _variants(_DOCUMENT["components"]["schemas"][name], value)

@@ -8,8 +8,10 @@ from typing import Any
 
 import dispatch_monitors
 import run_monitors
+from patchbay.monitors.store import MonitorStore
 from patchbay.platform import aws as services
 from patchbay.platform.clock import to_text
+from patchbay.platform.dynamodb import Table
 from tests.integration.conftest import Tenant
 from tests.integration.story import calling, create_connection, create_source, publish_integration
 
@@ -63,6 +65,12 @@ def tick(minute: datetime) -> None:
     dispatch(minute)
     if records := deliver():
         assert run(records) == []
+
+
+def tick_after_quiet(minute: datetime) -> None:
+    """Runs a minute to which the dispatcher comes in time: it makes up for none before."""
+    MonitorStore(Table("IntegrationsTable")).advance(minute - MINUTE)
+    tick(minute)
 
 
 def monitored(

@@ -7,24 +7,32 @@
   not hold. Here what is put back are the items that the transaction names.
 - It asks the service's model about every attribute of every item that it answers with, which takes
   longer than all the rest. Here an attribute value goes out as it is.
+- It measures a whole item for each attribute that is set, and searches for a service's methods at
+  each request. Here a small item is not measured, and the methods are found once.
 """
 
 import threading
 from base64 import b64encode
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import pytest
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.serialize import BaseJSONSerializer
+from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 
 _TURN = threading.RLock()
 _process = BotocoreStubber.process_request
 _transact = DynamoDBBackend.transact_write_items
 _structure = BaseJSONSerializer._serialize_type_structure
+_measure_and_set = LimitedSizeDict.__setitem__
+_methods = cache(method_names_from_class)
+_SMALL_BYTES = 200_000
+"""Half of what an item may have."""
 
 
 def make_exact(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +41,8 @@ def make_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DynamoDBBackend, "transact_write_items", _all_or_nothing)
     monkeypatch.setattr(Table, "__deepcopy__", lambda table, _: table, raising=False)
     monkeypatch.setattr(BaseJSONSerializer, "_serialize_type_structure", _written)
+    monkeypatch.setattr(LimitedSizeDict, "__setitem__", _set)
+    monkeypatch.setattr("moto.core.responses.method_names_from_class", _methods)
 
 
 def _one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
@@ -83,3 +93,20 @@ def _on_the_wire(value: dict[str, Any]) -> dict[str, Any]:
         case "M":
             return {kind: {name: _on_the_wire(one) for name, one in inner.items()}}
     return value
+
+
+def _set(attributes: LimitedSizeDict, name: str, value: Any) -> None:
+    """Sets an attribute; the item is measured once what was ever set in it is no longer small."""
+    ever_set = vars(attributes).get("ever_set")
+    if ever_set is None:
+        ever_set = sum(_size(one) for attribute in attributes.items() for one in attribute)
+    ever_set += _size(name) + _size(value)
+    vars(attributes)["ever_set"] = ever_set
+    if ever_set < _SMALL_BYTES:
+        dict.__setitem__(attributes, name, value)
+    else:
+        _measure_and_set(attributes, name, value)
+
+
+def _size(value: Any) -> int:
+    return value.size() if isinstance(value, DynamoType) else len(str(value)) * 4

@@ -1,13 +1,14 @@
 """The steps that several tests begin with: a published integration, a source, a connection."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.integration.conftest import Tenant
+if TYPE_CHECKING:
+    from tests.integration.conftest import Tenant  # which has the secret from here
 
 SECRET = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 
 
-def publish_integration(tenant: Tenant, **changes: Any) -> dict[str, Any]:
+def publish_integration(tenant: "Tenant", **changes: Any) -> dict[str, Any]:
     """An integration with an `api_key` whose check asks `http://127.0.0.1:<port>/<path>`."""
     body = {
         "workspaceId": tenant.space_id,
@@ -60,7 +61,7 @@ def calling(port: int, timeout_ms: int = PATIENT_MS) -> dict[str, Any]:
     }
 
 
-def create_source(tenant: Tenant, **changes: Any) -> dict[str, Any]:
+def create_source(tenant: "Tenant", **changes: Any) -> dict[str, Any]:
     body = {
         "name": "Our CRM",
         "integration": "acme/crm",
@@ -74,7 +75,7 @@ def create_source(tenant: Tenant, **changes: Any) -> dict[str, Any]:
     return source
 
 
-def create_connection(tenant: Tenant, source: dict[str, Any], **changes: Any) -> dict[str, Any]:
+def create_connection(tenant: "Tenant", source: dict[str, Any], **changes: Any) -> dict[str, Any]:
     body = {"name": "CRM", "source_id": source["id"], "space": tenant.space_slug, **changes}
     answer = tenant.client.post(f"{tenant.connectors}/connections", body)
     assert answer.status == 201, answer.text
@@ -82,7 +83,7 @@ def create_connection(tenant: Tenant, source: dict[str, Any], **changes: Any) ->
     return connection
 
 
-def operation_input(tenant: Tenant, **changes: Any) -> dict[str, Any]:
+def operation_input(tenant: "Tenant", **changes: Any) -> dict[str, Any]:
     """The input of the operation that creates a connection: its required fields, and changes."""
     return {
         "tenantId": tenant.organization_id,

@@ -231,7 +231,7 @@ def everything_changed(tenant: Tenant, operator: Tenant, watch: Watch) -> None:
     report(tenant, EventStatus.ERROR, now - timedelta(minutes=2))
     evaluate(now)
     [alert] = alerts(tenant)
-    assert watch.fresh() == []  # an alert by itself is no change of anybody's
+    assert watch.fresh() == []  # an alert by itself changes nothing that anyone set
     firing = f"/spaces/{tenant.space_slug}/alerts/{alert['id']}"
     acknowledge = f"{firing}/acknowledge"
     watch("acknowledge_alert", ["alert acknowledged"], post, "POST", acknowledge, None)

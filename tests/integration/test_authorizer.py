@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 import authorizer
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import TemporarilyUnavailable
@@ -47,9 +48,8 @@ def test_another_scheme_is_nobody(tenant: Tenant, scheme: str) -> None:
 
 
 def stores() -> tuple[TenancyStore, ApiKeyStore]:
-    table = Table("IntegrationsTable")
-    tenants = TenancyStore(table)
-    return tenants, ApiKeyStore(table, tenants)
+    here = Deployment()
+    return here.tenants, here.api_keys
 
 
 def test_a_revoked_or_expired_key_is_remembered_for_a_minute_at_most(tenant: Tenant) -> None:

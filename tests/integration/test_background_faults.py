@@ -1,13 +1,13 @@
 """What queues and schedules start, with each of its writes going wrong: it comes again, and in the
 end it has been done once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 
 import pytest
 
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.health.model import EventStatus
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
@@ -15,7 +15,6 @@ from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration import monitoring
 from tests.integration.alerting import create_rule, deliver, deliveries, evaluate, make_due, report
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
-from tests.integration.story import SECRET
 from tests.integration.test_faults import FAULTS, Network, a_firing_alert, change, contents
 from tests.integration.test_ingest_events import delivered, envelope
 
@@ -27,13 +26,6 @@ type Step = Callable[[], bool]
 NUMBERS = count(1)
 
 
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        served.valid_key = SECRET
-        yield served
-
-
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
@@ -41,7 +33,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def disturbed(deployed: dict[str, Table], given: Callable[[], Step]) -> None:
-    """`given` prepares a step anew. Each of its writes meets each fault."""
+    """`given` prepares a step again. Each of its writes meets each fault."""
     network = Network()
     step = given()
     before = contents(deployed)

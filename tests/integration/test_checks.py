@@ -3,13 +3,13 @@
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import checks
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.connection_tests import recorder
 from patchbay.connection_tests import tester as engine
 from patchbay.connections.vault import Vault
@@ -26,13 +26,6 @@ from tests.integration.story import (
 )
 
 pytestmark = pytest.mark.enable_socket
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        served.valid_key = SECRET
-        yield served
 
 
 def source_asking(

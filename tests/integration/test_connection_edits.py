@@ -1,16 +1,21 @@
 """Editing connections: what may change, when it is refused, and what an upgrade respects."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import connections
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.checks.roles import Role
 from tests.integration.api import Answer
 from tests.integration.conftest import Tenant
-from tests.integration.story import calling, create_connection, create_source, publish_integration
+from tests.integration.story import (
+    SECRET,
+    calling,
+    create_connection,
+    create_source,
+    publish_integration,
+)
 
 BOTH = ["source", "destination"]
 DEPTH: dict[str, Any] = {
@@ -18,12 +23,6 @@ DEPTH: dict[str, Any] = {
     "required": ["depth"],
     "properties": {"depth": {"type": "integer", "minimum": 1}},
 }
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        yield served
 
 
 def path_of(tenant: Tenant, connection: dict[str, Any]) -> str:
@@ -236,9 +235,7 @@ def test_an_upgrade_of_a_source_brings_its_new_category(tenant: Tenant) -> None:
 @pytest.mark.enable_socket
 def test_all_but_the_disabled_can_be_tested_by_hand(tenant: Tenant, server: Provider) -> None:
     publish_integration(tenant, manifest=calling(server.port))
-    connection = create_connection(
-        tenant, create_source(tenant, secrets={"api_key": "right-key"}), status="draft"
-    )
+    connection = create_connection(tenant, create_source(tenant), status="draft")
     path = path_of(tenant, connection)
     operation = "/integrations/connection/test/v1.0.0"
     for status in ("draft", "active", "paused"):
@@ -275,7 +272,7 @@ def test_a_test_tells_what_to_do_and_since_when(tenant: Tenant, server: Provider
     assert tenant.client.get(path).json["health"] == second["health"]
     # And when the key is right, another status begins
     tenant.client.patch(
-        f"{tenant.connectors}/sources/{source['id']}", {"secrets": {"api_key": "right-key"}}
+        f"{tenant.connectors}/sources/{source['id']}", {"secrets": {"api_key": SECRET}}
     )
     third = tested()
     assert third["required_action"] == "none"

@@ -1,4 +1,4 @@
-"""Sources, destinations and connections over the API, and what becomes of their secrets."""
+"""Sources, destinations and connections over the API, and what happens to their secrets."""
 
 import io
 from dataclasses import replace
@@ -93,7 +93,7 @@ def test_variables_are_held_to_the_schema_of_the_release(tenant: Tenant) -> None
         ({}, "/variables/path"),
         ({"path": 7}, "/variables/path"),
         ({"path": "me", "page_size": "many"}, "/variables/page_size"),
-        ({"path": "me", "colour": "red"}, "/variables/colour"),
+        ({"path": "me", "color": "red"}, "/variables/color"),
     ):
         answer = tenant.client.post(sources, {**body, "variables": variables})
         assert answer.status == 400

@@ -1,4 +1,4 @@
-"""Connections under several hands at once: whoever comes in between, the counts are right."""
+"""Connections under concurrent changes: the counts stay right."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -51,7 +51,7 @@ class InterleavedTable(Table):
 
 
 class Ours:
-    """The use cases on such a table; whoever comes in between uses the API."""
+    """The use cases on such a table; concurrent changes use the API."""
 
     def __init__(self, tenant: Tenant) -> None:
         self.organization_id = tenant.organization_id

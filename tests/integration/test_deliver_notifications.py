@@ -18,6 +18,7 @@ from patchbay.alerts.keys import LANES
 from patchbay.alerts.model import DeliveryStatus
 from patchbay.alerts.outbox import Outbox
 from patchbay.connections.keys import secret_key
+from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus
 from patchbay.platform.aws import client
 from patchbay.platform.clock import utc_now
@@ -424,7 +425,7 @@ def test_an_expired_claim_does_not_overwrite_the_next_one(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
     fire(tenant, now, receiver.url)
-    store = Outbox(Table("IntegrationsTable"))
+    store = Deployment().outbox
     [key] = [key for lane in range(4) for key in store.due(lane, utc_now(), 10)]
     slow = store.claim(_outgoing(store, key), utc_now())
     quick = store.claim(_outgoing(store, key), utc_now())

@@ -10,6 +10,7 @@ import dispatch_monitors
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.health_state import AnnouncementType
 from patchbay.connections.wheel import place_of
+from patchbay.deployment import Deployment
 from patchbay.monitors.announcer import Announcer
 from patchbay.monitors.store import MonitorStore
 from patchbay.monitors.wheel import Slot, Sweep, lane_of
@@ -22,7 +23,7 @@ from tests.integration.story import create_connection, create_source
 
 
 def store() -> MonitorStore:
-    return MonitorStore(Table("IntegrationsTable"))
+    return Deployment().monitors
 
 
 def test_the_sample_event_moves_the_watermark_and_sends_nothing(deployed: object) -> None:

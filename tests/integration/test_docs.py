@@ -67,13 +67,13 @@ def test_every_body_has_an_example_that_the_api_takes() -> None:
 
 
 def test_a_refusal_before_the_route_is_documented_on_every_one() -> None:
-    """An unknown member of the query string, or an Idempotency-Key that is none."""
+    """An unknown query parameter, or an invalid Idempotency-Key."""
     for operations in json.loads(DOCUMENT.read_text())["paths"].values():
         for operation in operations.values():
             assert not operation.get("security") or "400" in operation["responses"]
 
 
-def test_what_a_publish_answers_is_a_release_also_when_it_is_repeated() -> None:
+def test_a_publish_answers_a_release_even_if_it_is_repeated() -> None:
     document = json.loads(DOCUMENT.read_text())
     publish = document["paths"]["/v1/integrations/{integration_id}/publish"]["post"]
     made, repeated = (
@@ -91,7 +91,7 @@ def test_the_bounds_of_a_query_parameter_are_documented() -> None:
 
 
 def test_a_number_of_a_query_has_the_bounds_that_are_enforced() -> None:
-    """The API takes at most nine digits, and says so of each number."""
+    """The API accepts at most nine digits, and documents that for each number."""
     paths = json.loads(DOCUMENT.read_text())["paths"]
     bounds = {
         (path, parameter["name"]): parameter["schema"].get("maximum")

@@ -1,7 +1,7 @@
-"""docs/testing.md: what it shows of an expired certificate is what the API answers.
+"""docs/testing.md: its example of an expired certificate is what the API answers.
 
-The local cloud trusts no authority of ours that could sign one, so this is no part of the page's
-story. What the page should show is in the failure of this test.
+The local cloud trusts no test authority that could sign one, so the page's story can't run it. The
+failure of this test shows what the page should show.
 """
 
 import json
@@ -56,7 +56,7 @@ def said(test: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def test_an_expired_certificate_is_told_as_the_page_shows(tenant: Tenant, port: int) -> None:
+def test_an_expired_certificate_is_reported_as_the_page_shows(tenant: Tenant, port: int) -> None:
     schema = {"properties": {"host": {"type": "string", "format": "hostname"}}}
     url = f"https://{{{{variables.host}}}}:{port}/me"
     step = {"name": "can read issues", "kind": "http", "request": {"url": url}}
@@ -73,5 +73,5 @@ def test_an_expired_certificate_is_told_as_the_page_shows(tenant: Tenant, port: 
             "POST", f"{tenant.connectors}/connections/{connection['id']}/test", None
         ),
     }
-    told = {name: said(answer.json) for name, answer in answers.items()}
-    assert told == {name: json.loads(block) for name, block in SHOWN.items()}
+    shown = {name: said(answer.json) for name, answer in answers.items()}
+    assert shown == {name: json.loads(block) for name, block in SHOWN.items()}

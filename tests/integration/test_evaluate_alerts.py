@@ -22,12 +22,11 @@ from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
 from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
+from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus, IntegrationType
-from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour, utc_now
 from patchbay.platform.dynamodb import Key, Table, TransactionRefused, Update, connect
 from patchbay.platform.errors import TemporarilyUnavailable
-from patchbay.tenancy.store import TenancyStore
 from tests.integration.alerting import (
     RATE,
     Context,
@@ -58,13 +57,13 @@ def evaluator(
     alerts: AlertStore | None = None,
     connections: ConnectionSummaries | None = None,
 ) -> Evaluator:
-    table = Table("IntegrationsTable")
+    here = Deployment()
     return Evaluator(
-        RuleStore(table),
-        alerts or AlertStore(table),
-        connections or ConnectionSummaries(table),
-        EventStore(Table("EventsTable"), 35),
-        TenancyStore(table),
+        here.alert_rules,
+        alerts or here.alerts,
+        connections or here.connection_summaries,
+        here.event_store,
+        here.tenants,
         (lambda _: None) if woken_for is None else woken_for.extend,
     )
 
@@ -793,7 +792,7 @@ def test_an_evaluation_that_runs_out_of_time_goes_on_where_it_stopped(
     seen.clear()
     assert run(100)
     assert len(seen) == len(tenants)
-    assert RuleStore(Table("IntegrationsTable")).position() == START
+    assert Deployment().alert_rules.position() == START
 
 
 def test_a_space_with_more_to_write_than_there_is_time_for_does_not_hold_up_others(
@@ -811,7 +810,7 @@ def test_a_space_with_more_to_write_than_there_is_time_for_does_not_hold_up_othe
     def writes_in(transitions: int) -> bool:
         """Runs an evaluation that has time for so many transitions. Returns whether it finished."""
         begun = 0
-        store = AlertStore(Table("IntegrationsTable"))
+        store = Deployment().alerts
         advance = store.advance
 
         def counted(*arguments: Any) -> list[Key]:

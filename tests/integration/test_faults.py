@@ -1,15 +1,16 @@
-"""Every write path, with each of its writes going wrong in each of the ways that DynamoDB has.
+"""Every write path: each of its writes fails in each way that DynamoDB fails.
 
-A case is a request that writes. It runs undisturbed first, which tells how many writes it makes and
-what it leaves in the tables. Then, for each of these writes and each fault:
+A case is a request that writes. A first run without faults counts its writes and records what they
+leave in the tables. Then, for each write and each fault:
 
-- the answer is the right one or 503, never anything else;
-- sent again, with the same Idempotency-Key where it makes something, the answer is the right one;
-- the tables hold exactly what the undisturbed request left: one of each thing, no half of one, and
-  the audit events of what was done.
+- the answer is the expected one or 503;
+- the answer to a repetition, with the same Idempotency-Key if it creates something, is the expected
+  one;
+- the tables hold exactly what the first run left: one of each thing, nothing half-written, and the
+  audit events of what was done.
 
-A route that changes something is a case by itself, with the example of the document. One that needs
-more to be there, or that writes in several ways, has its cases in `BY_HAND`.
+Every route that changes something is a case, with the example of the document. A route that needs
+more data, or that writes in several ways, has its cases in `BY_HAND`.
 """
 
 import io
@@ -65,7 +66,7 @@ type Made = Counter[str]
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request, and what it answers when all is well; `again` is what a repetition may answer.
+    """A request and its expected status; `again` are other statuses that a repetition may get.
 
     `by` is who sends it if the tenant does not; `then` is what the schedule does later.
     """
@@ -82,7 +83,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What becomes of a write: `applied` or not, and then `error` as often as `times` says."""
+    """A write is `applied` or not, and then fails with `error`, as many times as `times`."""
 
     applied: bool
     times: int
@@ -106,9 +107,9 @@ FEW = (FAULTS[1], FAULTS[4], FAULTS[5])
 
 
 class Network:
-    """Between botocore and moto: counts the writes, and lets one of them go wrong.
+    """Between botocore and moto: counts the writes, and makes one of them fail.
 
-    It also honours ClientRequestToken, as DynamoDB does and moto does not.
+    It also honors ClientRequestToken, as DynamoDB does and moto does not.
     """
 
     def __init__(self) -> None:
@@ -125,7 +126,7 @@ class Network:
             events.register(f"before-call.dynamodb.{operation}", self._called)
 
     def expect(self, fault: Fault | None = None, at: int = 0) -> None:
-        """From now on all is well, but for write number `at` (from 1)."""
+        """From now on only write number `at` (from 1) fails."""
         self.writes, self._fails_at, self._fault = 0, at, fault
         self._left = fault.times if fault else 0
 
@@ -157,7 +158,7 @@ class Network:
 
 
 def _conflict(request: Any) -> str:
-    """A single write meets somebody's transaction in another way than a transaction does."""
+    """A single write and a transaction get different errors when they conflict with another."""
     transaction = b"TransactItems" in request.body
     return "TransactionCanceledException" if transaction else "TransactionConflictException"
 
@@ -183,18 +184,18 @@ def _response(request: Any, status: int, body: bytes) -> AWSResponse:
 
 
 def contents(tables: dict[str, Table]) -> Made:
-    """How many items there are of each kind, and what they count; records of keys left out."""
+    """How many items there are of each kind, and their counters; idempotency records left out."""
     found: Made = Counter()
     for name, table in tables.items():
         for item in stored_items(name):
             pk, sk = item["pk"]["S"], item["sk"]["S"]
             first, _, last = sk.partition("#")
-            # What is sorted by time is told by its id.
+            # Sort keys that begin with a time are of the kind of the id after it.
             kind = f"{pk.partition('#')[0]} {last[:3] if first[0].isdigit() else first}"
             if kind.startswith(("IDEM", "SYSTEM", "RATE", "AUDIT", "FOLD")):
                 continue
             if "counts" in item:
-                # Of which shards the counts are is nobody's business.
+                # The shards of the counts do not matter.
                 tallies = counts_in(table.get(Key(pk, sk))).by_type.values()
                 found[f"{kind} events"] += sum(tally.total for tally in tallies)
                 continue
@@ -207,7 +208,7 @@ def contents(tables: dict[str, Table]) -> Made:
     return found
 
 
-def told(tables: dict[str, Table]) -> int:
+def audited(tables: dict[str, Table]) -> int:
     """How many audit events there are."""
     items = stored_items(tables["IntegrationsTable"].name)
     return sum(item["pk"]["S"].startswith("AUDIT#") for item in items)
@@ -253,7 +254,7 @@ def made(tenant: Tenant, sent: Sent) -> Any:
 def a_release(tenant: Tenant) -> Sent:
     integration = made(tenant, an_integration(tenant))
     path = f"/v1/integrations/{integration['id']}/publish"
-    # What is published already, and is the same, answers 200.
+    # Publishing the same content again answers 200.
     return Sent("POST", path, {"version": "1.0.0"}, 201, (200,))
 
 
@@ -306,7 +307,7 @@ def a_connection_by_operation(tenant: Tenant) -> Sent:
 
 
 def a_connection_changed_by_operation(tenant: Tenant) -> Sent:
-    """Both its halves: the label is the connection's, the configuration the source's."""
+    """Both halves: the label is the connection's, the configuration is the source's."""
     record = made(tenant, a_connection_by_operation(tenant))
     body = {"connectionId": record["id"], "label": "New", "config": {"path": "you"}}
     return Sent("POST", "/integrations/connection/update/v1.0.0", body, 200)
@@ -325,7 +326,7 @@ def a_rotated_data_key(tenant: Tenant) -> Sent:
 
 
 def a_batch_of_events(tenant: Tenant) -> Sent:
-    """None brings an id of its own: that of the request is what tells a repetition."""
+    """No event has an id: the Idempotency-Key is what identifies a repetition."""
     events = [{"integration_type": "webhook", "status": "SUCCESS"}] * 2
     path = f"/spaces/{tenant.space_slug}/integration-events"
     return Sent("POST", path, {"events": events}, 200, is_audited=False)
@@ -352,7 +353,7 @@ def a_test_by_operation(tenant: Tenant) -> Sent:
 
 
 def a_dry_run(tenant: Tenant) -> Sent:
-    """It leaves nothing, and gives back its place among the tests that run."""
+    """It leaves nothing, and returns its lease."""
     body = {"source_id": create_source(tenant)["id"]}
     return Sent("POST", f"{tenant.connectors}/connections/test", body, 200, is_audited=False)
 
@@ -370,21 +371,21 @@ def an_alert_rule(tenant: Tenant) -> Sent:
 
 
 def a_changed_alert_rule(tenant: Tenant) -> Sent:
-    """Its webhook is replaced by another, and with it the secret."""
+    """Its webhook and the secret of it are replaced."""
     sent = an_alert_rule(tenant)
     body = {"name": "New", "channels": [webhook("https://hooks.example.com/b")]}
     return Sent("PATCH", f"{sent.path}/{made(tenant, sent)['id']}", body, 200)
 
 
 def a_deleted_alert_rule(tenant: Tenant) -> Sent:
-    """It is marked first; an evaluation takes away what is marked."""
+    """It is marked first; an evaluation removes what is marked."""
     sent = an_alert_rule(tenant)
     path = f"{sent.path}/{made(tenant, sent)['id']}"
     return Sent("DELETE", path, None, 204, (404,), then=lambda: evaluate(utc_now()))
 
 
 def a_resealed_secret(_: Tenant) -> Sent:
-    """Of an organization of its own: what an earlier request left would be sealed anew too."""
+    """In its own organization: it would reseal the secrets of earlier requests, too."""
     owner = one_of_many()
     path = f"/v1/organizations/{owner.organization_id}/data-keys"
     assert owner.client.call("POST", path, None).status == 201
@@ -429,7 +430,7 @@ def a_rotated_webhook_secret(tenant: Tenant) -> Sent:
 
 
 def a_firing_alert() -> tuple[Tenant, str, str]:
-    """Its organization, its path and the id of its delivery."""
+    """Its organization, its path, and the id of its delivery."""
     owner = new_tenant(f"owner-{next(NAMES)}", TENANT_PERMISSIONS)
     create_rule(owner, channels=[{"kind": "eventbridge"}])
     now = utc_now()
@@ -446,7 +447,7 @@ def an_acknowledged_alert(_: Tenant) -> Sent:
 
 
 def a_delivery_sent_again(_: Tenant) -> Sent:
-    """Until it is sent, a repetition is told that it is being sent."""
+    """Until it is sent, a repetition is a conflict."""
     owner, alert, delivery_id = a_firing_alert()
     key = delivery_key(owner.space_id, alert.rpartition("/")[2], delivery_id)
     Table("IntegrationsTable").write(Update(key, values={"status": "delivered"}))
@@ -492,7 +493,7 @@ BY_HAND: dict[Case, str] = {
 """The operation that each case calls."""
 
 WRITES_NOTHING_NEW = {"backtest_alert_rule", "check_destination"}
-"""The first writes nothing, the second what the test of a source writes."""
+"""The first writes nothing; the second writes the same as the test of a source."""
 
 
 def documented(operation: str) -> Case:
@@ -531,17 +532,17 @@ SAME_STORE = {
     "a_test_by_operation",
     "a_tested_change",
 }
-"""Cases that write as others do, which meet every fault: these meet `FEW`."""
+"""Cases that write the same way as others, which meet every fault: these meet `FEW`."""
 
 AT_ONCE = {"a_test_at_once", "a_test_by_operation", "a_dry_run", "a_tested_change"}
-"""A place among the tests that run, which could not be given back, runs out by itself."""
+"""A lease that could not be returned expires."""
 
 DONE_AGAIN = {"an_api_key", "a_connection_changed_by_operation"}
-"""A key without its text is replaced, and this operation is a PATCH by another name."""
+"""A key whose secret was lost is replaced, and the operation is a PATCH by another name."""
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
-def test_a_write_that_goes_wrong_is_told_and_a_repetition_puts_it_right(
+def test_a_failed_write_is_reported_and_a_repetition_completes_it(
     case: Callable[[Tenant], Sent],
     tenant: Tenant,
     deployed: dict[str, Table],
@@ -549,38 +550,38 @@ def test_a_write_that_goes_wrong_is_told_and_a_repetition_puts_it_right(
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     network = Network()
-    # A queued test that nothing runs keeps its place.
+    # A queued test that never runs keeps its lease.
     monkeypatch.setenv("TESTS_PER_MINUTE", "1000")
     monkeypatch.setenv("TESTS_IN_FLIGHT", "1000")
     publish_integration(tenant, manifest={"roles": ["source", "destination"]})
     create_source(tenant)  # the organization has its data key
-    # Given what the request leaves behind when nothing goes wrong
+    # Given what the request leaves when nothing fails
     sent = case(tenant)
-    before, events = contents(deployed), told(deployed)
+    before, events = contents(deployed), audited(deployed)
     network.expect()
     assert call(tenant, sent, "undisturbed").status == sent.status
     writes = network.writes
     sent.then()
     left = change(before, contents(deployed))
-    events = told(deployed) - events
+    events = audited(deployed) - events
     assert bool(events) is sent.is_audited
     assert writes >= 1
     for fault in FEW if case.__name__ in SAME_STORE else FAULTS:
         for at in range(1, writes + 1):
             sent, place = case(tenant), f"{fault}, at write {at} of {writes}"
-            before, earlier = contents(deployed), told(deployed)
-            # When one of its writes goes wrong
+            before, earlier = contents(deployed), audited(deployed)
+            # When one of its writes fails
             network.expect(fault, at)
             first = call(tenant, sent, place)
-            # Then that is told
+            # Then the answer says so
             assert first.status in (sent.status, 503), (place, first.text)
-            # And when it is sent again, once the first can't be at work any more
+            # And when it is sent again, once the first can no longer be running
             network.expect()
             with monkeypatch.context() as later:
                 now = utc_now() + BUSY_FOR + timedelta(seconds=1)
                 later.setattr(http, "utc_now", lambda now=now: now)
                 again = call(tenant, sent, place)
-            # Then it is answered rightly, and has been done once
+            # Then the answer is the expected one, and it was done once
             assert again.status in (sent.status, *sent.again), (place, again.text)
             if sent.method == "POST" and first.status == sent.status and again.status < 300:
                 assert named(again) == named(first), place
@@ -590,9 +591,11 @@ def test_a_write_that_goes_wrong_is_told_and_a_repetition_puts_it_right(
                 ended.pop("LIMIT META leases", None)
             assert ended == left, place
             # A PATCH that is sent again changes it again
-            again_told = told(deployed) - earlier - events
-            assert again_told >= 0, place
-            assert again_told == 0 or sent.method == "PATCH" or case.__name__ in DONE_AGAIN, place
+            audited_again = audited(deployed) - earlier - events
+            assert audited_again >= 0, place
+            assert audited_again == 0 or sent.method == "PATCH" or case.__name__ in DONE_AGAIN, (
+                place
+            )
 
 
 def test_each_case_by_hand_calls_its_operation(tenant: Tenant) -> None:
@@ -613,7 +616,7 @@ def call(tenant: Tenant, sent: Sent, key: str) -> Answer:
 
 
 def named(answer: Answer) -> list[Any]:
-    """What tells the thing of an answer from others."""
+    """What identifies the thing in an answer."""
     return [answer.json.get(name) for name in ("id", "number")]
 
 

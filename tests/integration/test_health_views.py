@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from patchbay.connections.keys import connections_of_space_pk
+from patchbay.deployment import Deployment
 from patchbay.health import connection_overview as connections
 from patchbay.health import organization_overview as organization
 from patchbay.health.model import Event, event_of_test
-from patchbay.health.store import EventStore
 from patchbay.health.summary import window_start
 from patchbay.platform.clock import from_text, to_text, utc_now
 from patchbay.platform.dynamodb import Key, Put, Table
@@ -48,7 +48,7 @@ def test_platform_faults_are_counted_as_errors_only_on_request(tenant: Tenant) -
     # Given a success and, later, a platform fault
     now = utc_now()
     send(tenant, "acme", event("SUCCESS", now - timedelta(hours=2), "connection_test"))
-    store = EventStore(Table("EventsTable"), 35)
+    store = Deployment().event_store
     store.add([platform_fault(tenant.space_id, now - timedelta(hours=1))], now)
     # Then no total of the summary counts it
     answer = tenant.client.get(HEALTH).json
@@ -273,7 +273,7 @@ def test_spaces_are_compared_worst_first(tenant: Tenant) -> None:
     send(tenant, "acme", event("SUCCESS", now), event("ERROR", before), event("SUCCESS", before))
     send(tenant, "worse", event("ERROR", now), event("SUCCESS", window_start(now, 7)))
     send(tenant, "worse", event("SUCCESS", before), event("SUCCESS", before))
-    store = EventStore(Table("EventsTable"), 35)
+    store = Deployment().event_store
     store.add([platform_fault(tenant.space_id, now)], now)
 
     # When they are compared over a week
@@ -308,7 +308,7 @@ def test_spaces_are_compared_worst_first(tenant: Tenant) -> None:
 def test_spaces_are_compared_with_platform_faults_as_errors_on_request(tenant: Tenant) -> None:
     # Given a space with a success and a platform fault, now and in the previous week
     now = utc_now()
-    store = EventStore(Table("EventsTable"), 35)
+    store = Deployment().event_store
     for at in (now, window_start(now, 7) - timedelta(hours=1)):
         send(tenant, "acme", event("SUCCESS", at))
         store.add([platform_fault(tenant.space_id, at)], now)

@@ -1,4 +1,4 @@
-"""Idempotency-Key: a create that is sent again is one create, whatever happened in between."""
+"""Idempotency-Key: a create that is sent again creates one thing, whatever happened before."""
 
 import hashlib
 from datetime import timedelta
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Conflict, InvalidInput, TemporarilyUnavailable
@@ -18,16 +19,14 @@ from patchbay.platform.idempotency import (
 )
 from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission
-from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
-from patchbay.tenancy.store import TenancyStore
 from tests.integration.conftest import Tenant
 
 REQUEST = IdempotentRequest("org_1", "Bearer pb_x", "POST /v1/organizations", "k1", b"{}")
 
 
 class Work:
-    """Counts how often it is done, and answers what it is told to."""
+    """Counts how often it is done."""
 
     def __init__(self) -> None:
         self.stamps: list[Stamp] = []
@@ -95,7 +94,7 @@ def test_while_the_first_is_at_work_a_second_has_to_wait(idempotency: Idempotenc
 def test_after_a_crash_the_work_is_taken_over_with_the_same_stamp(
     idempotency: Idempotency,
 ) -> None:
-    # Given a request that died at its work
+    # Given a request that crashed
     work, now = Work(), utc_now()
     work.error = SystemExit("the process is gone")
     with pytest.raises(SystemExit):
@@ -124,7 +123,7 @@ def test_a_fault_of_ours_may_be_repeated_at_once_with_the_same_stamp(
     assert work.stamps[0] == work.stamps[1]
 
 
-def test_an_error_nobody_foresaw_frees_the_key_at_once(idempotency: Idempotency) -> None:
+def test_an_unexpected_error_frees_the_key_at_once(idempotency: Idempotency) -> None:
     work, now = Work(), utc_now()
     work.error = KeyError("surprise")
     with pytest.raises(KeyError):
@@ -134,7 +133,7 @@ def test_an_error_nobody_foresaw_frees_the_key_at_once(idempotency: Idempotency)
     assert work.stamps[0] == work.stamps[1]
 
 
-def test_an_answer_that_can_not_be_kept_is_told_all_the_same(
+def test_an_answer_that_can_not_be_kept_is_returned(
     idempotency: Idempotency, integrations_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a store that fails once the work is done
@@ -146,7 +145,7 @@ def test_an_answer_that_can_not_be_kept_is_told_all_the_same(
         write(table, one)
 
     monkeypatch.setattr(Table, "write", fails)
-    # Then the answer is told, and a repetition does the same work over, with the same ids
+    # Then the answer is returned, and a repetition does the same work again, with the same ids
     first = idempotency.once(REQUEST, now, work)
     assert idempotency.once(REQUEST, now, work) == first
     assert work.stamps[0] == work.stamps[1]
@@ -204,13 +203,13 @@ def test_an_api_key_that_is_asked_for_twice_is_the_same_key_and_not_in_the_table
     body = {"name": "ci", "permissions": ["platform.integration.read"]}
     first = tenant.client.post(keys, body, idempotency_key="once")
     again = tenant.client.post(keys, body, idempotency_key="once")
-    # Then the repetition has the same secret, and says what it is
+    # Then the repetition returns the same secret, and says that it is a repetition
     assert again.json == first.json
     assert (first.status, again.status) == (201, 201)
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
     assert len(tenant.client.get(keys).json["items"]) == 2
-    # And nobody finds it in the table
+    # And the secret is not in the table
     table = deployed["IntegrationsTable"]
     items = repr(table._client.scan(TableName=table.name)["Items"])
     assert "'sealed'" in items
@@ -250,10 +249,9 @@ def test_a_repeated_create_of_everything_makes_one(tenant: Tenant) -> None:
 
 
 def test_a_half_finished_create_is_found_and_not_doubled(tenant: Tenant) -> None:
-    # Given creates that were done, and whose answers nobody got
-    table, stamp = Table("IntegrationsTable"), Stamp.fresh(utc_now())
-    store = TenancyStore(table)
-    keys = ApiKeyStore(table, store)
+    # Given creates that were done, and whose answers were lost
+    here, stamp = Deployment(), Stamp.fresh(utc_now())
+    store, keys = here.tenants, here.api_keys
     organization = store.create_organization(NewOrganization(name="Initech"), stamp)
     space = store.create_space(organization.id, NewSpace(slug="ini", name="Ini"), stamp)
     new = NewApiKey(name="k", permissions=[Permission.READ])
@@ -263,7 +261,7 @@ def test_a_half_finished_create_is_found_and_not_doubled(tenant: Tenant) -> None
     again = store.create_space(organization.id, NewSpace(slug="ini", name="Ini"), stamp)
     assert again == space
     found = keys.issue(organization.id, new, "test", stamp)
-    # Then there is one of each, and the key whose secret was lost is worth nothing
+    # Then there is one of each, and the key whose secret was lost does not work
     assert found.id == lost.id
     assert keys.holder(found.key, utc_now()) is not None
     assert keys.holder(lost.key, utc_now()) is None

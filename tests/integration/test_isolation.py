@@ -1,7 +1,7 @@
-"""Every route of the document, called by another tenant with real ids: nothing is told or changed.
+"""Every route of the document, called by another tenant with real ids: nothing leaks or changes.
 
-The routes and their bodies come from the document, and what its creates make is made by them, so a
-new route is tried without a line here. Only what no create makes is made by hand, in `owned`.
+Routes and bodies come from the document, and its creates make what the requests name, so a new
+route is tried without a line here. `owned` makes by hand only what no create makes.
 """
 
 import json
@@ -65,7 +65,7 @@ def owned(tenant: Tenant) -> Names:
     report(tenant, EventStatus.ERROR, now := utc_now())
     evaluate(now)
     [alert] = alerts(tenant)
-    # The one that is over once it was tried, so that it can be sent again
+    # The one that ends with its first attempt, so that it can be resent
     [delivery] = [
         one for one in deliveries(tenant, alert["id"]) if "eventbridge" in json.dumps(one)
     ]
@@ -121,8 +121,8 @@ def sent(caller: Tenant, route: Route, names: Names) -> Answer:
 
 
 def whatever_mentions(names: Names, tables: dict[str, Table], but: Sequence[str] = ()) -> list[str]:
-    """Every item of both tables that has to do with a tenant, as texts; `but` those under a key
-    with one of these ids."""
+    """Every item of both tables that mentions a tenant, as text, except items whose key has one of
+    the ids in `but`."""
     ids = [name for name in names.names.values() if len(name) > 20]
     found = []
     for table in tables:
@@ -135,22 +135,22 @@ def whatever_mentions(names: Names, tables: dict[str, Table], but: Sequence[str]
 
 
 OWNERS = ("organization_id", "tenantId", "confirm", "slug", "space", "workspaceId")
-"""The names of those who own, and of where they are asked for."""
+"""The names of owners, in paths, queries, and bodies."""
 
 REFUSED = {"create_integration": 400}
-"""A body that names another's space is as invalid as one that names none."""
+"""A body that names another tenant's space is invalid, as is one without a space."""
 
 
 def test_what_another_tenant_owns_is_not_found_and_not_changed(
     tenant: Tenant, stranger: Tenant, owned: Names, deployed: dict[str, Table]
 ) -> None:
-    # Given all that the first tenant has
+    # Given everything that the first tenant has
     before = whatever_mentions(owned, deployed)
     assert len(before) > 10
     for route in ROUTES:
-        # When another calls the route with its names
+        # When another tenant calls the route with its names
         answer = sent(stranger, route, owned)
-        # Then, if it names anything of the first, it is refused as if that were not there
+        # Then a request that names anything of the first is refused as if that did not exist
         assert whatever_mentions(owned, deployed) == before, route
         if route.names_anything:
             expected = REFUSED.get(route.name)
@@ -159,7 +159,7 @@ def test_what_another_tenant_owns_is_not_found_and_not_changed(
             assert (answer.status, answer.code) == (unknown.status, unknown.code), route
             assert settled(answer, owned) == settled(unknown, owned.never_made()), route
         else:
-            assert told_by(answer, owned) == [], route
+            assert leaked_by(answer, owned) == [], route
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_names_of_another_tenant_are_of_no_use_beside_ones_own(
     owned: Names,
     deployed: dict[str, Table],
 ) -> None:
-    # Given names of both tenants: of the caller who owns, of the other what is owned
+    # Given names of both tenants: the caller as the owner, and what the other owns
     callers = dict(
         zip(
             OWNERS,
@@ -192,13 +192,13 @@ def test_names_of_another_tenant_are_of_no_use_beside_ones_own(
     for route in sorted(ROUTES, key=lambda route: route.method == "DELETE"):
         # When the caller tries every route with them
         answer = sent(stranger, route, mixed)
-        # Then what is not the caller's is not found, told or changed
+        # Then what is not the caller's is not found, leaked, or changed
         assert whatever_mentions(owned, deployed, but=theirs) == before, route
         assert answer.status < 500, (route, answer)
         if set(own) & set(route.parameters) and set(route.parameters) - set(own):
             assert answer.status == 404, (route, answer)
         said = mixed.path(route) + json.dumps(mixed.body(route))
-        assert told_by(answer, owned, said) == [], route
+        assert leaked_by(answer, owned, said) == [], route
 
 
 def test_a_filter_by_what_another_tenant_owns_finds_nothing(
@@ -215,18 +215,18 @@ def test_a_filter_by_what_another_tenant_owns_finds_nothing(
             path += "&" if "?" in path else "?"
             answer = stranger.client.get(f"{path}{name}={owned.names[name]}")
             assert answer.status in (200, 400, 403, 404)
-            assert told_by(answer, owned, owned.names[name]) == [], route
+            assert leaked_by(answer, owned, owned.names[name]) == [], route
     assert tried > 2
 
 
-def told_by(answer: Answer, owned: Names, said: str = "") -> list[str]:
-    """The ids of the other tenant that are in an answer, but for those that the caller sent."""
+def leaked_by(answer: Answer, owned: Names, said: str = "") -> list[str]:
+    """The ids of the other tenant in an answer, except those that the caller sent."""
     ids = [name for name in owned.names.values() if len(name) > 20]
     return [one for one in ids if one in answer.text and one not in said]
 
 
 def settled(answer: Answer, names: Names) -> str:
-    """An answer's error without what differs from call to call, and without the names sent."""
+    """An answer's error without what differs between calls, and without the names sent."""
     error = answer.json["error"]
     text = json.dumps([error["message"], error["details"]])
     for name in sorted(names.names.values(), key=len, reverse=True):

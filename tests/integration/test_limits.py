@@ -1,4 +1,4 @@
-"""The limits of a tenant in the table: under concurrency, lost replies and crashes."""
+"""The limits of a tenant in the table, under concurrency, lost replies, and crashes."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -60,7 +60,7 @@ def test_a_lease_returned_while_another_is_taken_stays_returned(
         return item
 
     integrations_table.get = late  # type: ignore[method-assign]  # answers late
-    # When somebody enters by it
+    # When another enters with it
     limiter.enter(ORGANIZATION, "b", Limit(100, 2), NOW, LEASE)
     # Then the other lease is not back
     item = read(Key(f"LIMIT#{ORGANIZATION}#tests", "META"))

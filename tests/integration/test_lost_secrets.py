@@ -1,7 +1,7 @@
 """After an organization's data keys were deleted: who needs a secret is told to enter it again."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 import alerts as alerts_function
 import connections
 import run_tests
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.checks.roles import Role
 from patchbay.connections.vault import SecretScope, Vault
@@ -18,11 +18,9 @@ from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus
 from patchbay.platform import aws as services
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Conflict, SecretsLost
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import ListQuery
-from patchbay.tenancy.store import TenancyStore
 from tests.integration.alerting import (
     alerts,
     create_rule,
@@ -55,13 +53,6 @@ TWO = {
         "properties": {"signing_key": {"type": "string"}, "pin": {"type": "string"}},
     }
 }
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        served.valid_key = SECRET
-        yield served
 
 
 @pytest.fixture
@@ -212,7 +203,7 @@ def test_a_webhooks_secret_is_rotated_without_the_one_before(tenant: Tenant) -> 
 
 def test_a_rule_that_is_made_again_says_that_its_secrets_are_gone(tenant: Tenant) -> None:
     # Given a request that made a rule and died before its answer
-    space = TenancyStore(Table("IntegrationsTable")).space(tenant.space_slug)
+    space = Deployment().tenants.space(tenant.space_slug)
     new = NewAlertRule.model_validate_json(
         json.dumps(rule(channels=[webhook("https://hooks.example.com/a")]))
     )
@@ -256,7 +247,7 @@ def overtaken(
     monkeypatch: pytest.MonkeyPatch,
     delete: Callable[[Vault], object],
 ) -> tuple[Vault, Vault, SecretScope]:
-    """A reader who has read the sealed item when another seals it anew and then deletes keys."""
+    """A reader who has read the sealed item when another seals it again and then deletes keys."""
     endpoint = connections.deployment.endpoints.get(
         tenant.organization_id, Role.SOURCE, source["id"]
     )

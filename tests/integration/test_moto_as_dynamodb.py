@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.exceptions import ClientError
 
 from patchbay.platform.dynamodb import (
     ABSENT,
@@ -58,3 +59,18 @@ def test_a_value_of_every_type_comes_back_as_it_was_written(integrations_table: 
     with pytest.raises(ConditionFailed) as failed:
         integrations_table.write(Put({"pk": "a", "sk": "b"}, ABSENT))
     assert failed.value.item == item
+
+
+def test_an_item_that_grows_too_large_is_refused(integrations_table: Table) -> None:
+    integrations_table.write(Put({"pk": "a", "sk": "b"}))
+    for number in range(4):
+        integrations_table.write(Update(Key("a", "b"), values={f"text{number}": "x" * 90_000}))
+    for write in (
+        Update(Key("a", "b"), values={"text4": "x" * 90_000}),
+        Put({"pk": "a", "sk": "c", "list": ["x" * 90_000] * 5}),
+    ):
+        with pytest.raises(ClientError, match="exceeded the maximum allowed size"):
+            integrations_table.write(write)
+    # What takes the place of another attribute is no growth
+    for _ in range(9):
+        integrations_table.write(Update(Key("a", "b"), values={"text0": "y" * 10_000}))

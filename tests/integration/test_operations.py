@@ -1,6 +1,5 @@
 """The operations `integrations.connection.*`: their shapes to the letter, and what they do."""
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -9,7 +8,7 @@ from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
 
 import connections
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.checks.roles import Role
 from patchbay.connections.operation_models import ConnectionRecord
 from patchbay.connections.record_store import RecordStore
@@ -38,12 +37,6 @@ ALWAYS = {
 TESTED = {"healthStatus", "healthCheckedAt", "healthLatencyMs"}
 FAILED = {"healthErrorCode", "healthErrorMessage"}
 NOBODY = "con_01K0Z3NDEKTSV4RRFFQ69G5FAV"
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        yield served
 
 
 def call(tenant: Tenant, operation: str, **body: Any) -> Answer:
@@ -96,7 +89,7 @@ def test_a_client_of_the_family_creates_lists_tests_updates_and_deletes(
 ) -> None:
     # Given an integration, and a source that holds the key that the provider takes
     publish_integration(tenant, manifest={**calling(server.port), "category": "crm"})
-    holder = create_source(tenant, secrets={"api_key": "right-key"})
+    holder = create_source(tenant)
     # When a connection is created with that key
     created = create(
         tenant,
@@ -116,7 +109,7 @@ def test_a_client_of_the_family_creates_lists_tests_updates_and_deletes(
     assert created["secretProvider"] == "patchbay"
     assert created["secretRef"] == f"patchbay://{source['id']}"
     assert source["id"] != holder["id"]
-    assert stored_secrets(tenant, source) == {"api_key": "right-key"}
+    assert stored_secrets(tenant, source) == {"api_key": SECRET}
     # And it is listed as it was answered
     assert listed(tenant) == [created]
     # And tested
@@ -160,7 +153,7 @@ def test_a_client_of_the_family_creates_lists_tests_updates_and_deletes(
         ({"externalAccountId": ""}, "/externalAccountId"),
         ({"environment": 7}, "/environment"),
         ({"config": {"path": 7}}, "/config/path"),
-        ({"config": {"path": "me", "colour": "red"}}, "/config/colour"),
+        ({"config": {"path": "me", "color": "red"}}, "/config/color"),
         ({"config": []}, "/config"),
         ({"config": None}, "/config"),
         ({"secretProvider": "vault"}, "/secretProvider"),
@@ -436,7 +429,7 @@ def test_a_stated_status_is_the_last_word_until_the_next_test(
 ) -> None:
     # Given an active connection that works
     publish_integration(tenant, manifest=calling(server.port))
-    holder = create_source(tenant, secrets={"api_key": "right-key"})
+    holder = create_source(tenant)
     record = create(tenant, secretRef=f"patchbay://{holder['id']}")
     # When each word is said of it
     for word, lifecycle in (

@@ -1,7 +1,7 @@
-"""The policies of template.yaml are what the functions call: nothing is missing, nothing too much.
+"""The policies of template.yaml allow exactly what the functions call.
 
-A recorder sees every call of botocore while each route is called as its owner, with and without an
-Idempotency-Key, page by page, refused and granted; a function without routes gets its sample event.
+A recorder sees every call of botocore while the owner calls each route: with and without an
+Idempotency-Key, page by page, refused and granted. A function without routes gets its sample event.
 """
 
 import importlib
@@ -20,9 +20,9 @@ import dispatch_monitors
 import fold_counts
 import run_tests
 from local.provider import Provider, provider
-from patchbay.alerts.rule_store import EvaluationPosition, RuleStore
+from patchbay.alerts.rule_store import EvaluationPosition
 from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
-from patchbay.monitors.store import MonitorStore
+from patchbay.deployment import Deployment
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
@@ -58,14 +58,14 @@ _OF_TRANSACTIONS = {
     "ConditionCheck": "ConditionCheckItem",
 }
 _ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage"}
-"""Where the operation's name is not the action's."""
+"""Operations whose names are not their actions'."""
 _OF_THE_EMULATOR = set(_ACTIONS)
-"""The local cloud asks for these beside the action; AWS does not know them."""
+"""The local cloud checks these as well as the action; AWS does not know them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What IAM would judge. For DynamoDB `resource` is a table or `table/index/name`."""
+    """What IAM authorizes. For DynamoDB `resource` is a table or `table/index/name`."""
 
     function: str
     action: str
@@ -74,7 +74,7 @@ class Call:
 
 
 class Recorder:
-    """Notes which function calls what."""
+    """Records which function makes which calls."""
 
     def __init__(self) -> None:
         self.calls: set[Call] = set()
@@ -90,8 +90,8 @@ class Recorder:
 
         return handle
 
-    def __call__(self, **told: Any) -> None:
-        params, model = told["params"], told["model"]
+    def __call__(self, **call: Any) -> None:
+        params, model = call["params"], call["model"]
         service = model.service_model.service_name
         if not self._function:
             return  # the test's own look into a table
@@ -131,13 +131,13 @@ def recorder(deployed: dict[str, Table], monkeypatch: pytest.MonkeyPatch) -> Rec
         monkeypatch.setattr(module, "handler", recorder.named(name, module.handler))
     for client in (connect(), *map(aws.client, ("events", "kms", "sns", "sqs"))):
         client.meta.events.register("before-parameter-build", recorder)
-    # Clients that are made from now on report too, whatever service they are for.
+    # Clients that are made later report, too.
     session().register("before-parameter-build", recorder)
     return recorder
 
 
 def called_by_owner(tenant: Tenant, names: Names, route: Route) -> None:
-    """One route in the ways that make a difference to what is called."""
+    """Calls one route in each way that may make other calls to AWS."""
     path, body = names.path(route), names.body(route)
     text = None if body is None else json.dumps(body)
     call = tenant.client.call
@@ -179,7 +179,7 @@ def calls(
         deletes = route.name.endswith("_delete")
         return order.index("DELETE" if deletes else route.method)
 
-    # What is inside goes before what holds it.
+    # What is contained goes before its container.
     routes = sorted(ROUTES, key=lambda route: (turn(route), -len(route.path)))
     for turns in ((0,), (1, 2), (3,)):
         for caller in (tenant, operator):
@@ -206,7 +206,7 @@ def calls(
 
 
 def connections_with_secrets(tenant: Tenant, server: Provider) -> list[str]:
-    """Monitored connections, whose secrets are here and there, as their paths."""
+    """The paths of monitored connections, with secrets in the vault and in Secrets Manager."""
     publish_integration(tenant, slug="watched", manifest=calling(server.port))
     given = {"integration": "acme/watched"}
     reference = keep(tenant, {"api_key": SECRET})
@@ -230,17 +230,17 @@ def run_queued() -> None:
 def run_in_the_background(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the queues and the schedules bring, with work for all of them."""
+    """Runs the functions of the queues and schedules, with work for all of them."""
     monkeypatch.setattr("patchbay.monitors.reprobes.PAUSES", (0.0, 0.0))
     server.valid_key = SECRET
     paths = connections_with_secrets(tenant, server)
-    # Connections that work, then don't, by tests at once and by the queue
+    # Connections that work, then fail, by synchronous and queued tests
     for server.valid_key in (SECRET, *["another"] * FAILURES_IN_A_ROW):
         for path in paths:
             assert tenant.client.call("POST", f"{path}/test?mode=async", None).status == 202
         run_queued()
     assert tenant.client.call("POST", f"{paths[0]}/test", None).status == 200
-    # The monitors find that they work again; the dispatcher sends what nobody has sent
+    # The monitors find that they work again; the dispatcher sends what was left unsent
     server.valid_key = SECRET
     monkeypatch.setattr(dispatch_monitors, "utc_now", lambda: utc_now() + timedelta(minutes=2))
     later = monitoring.this_minute() + monitoring.MINUTE
@@ -250,22 +250,20 @@ def run_in_the_background(
     # A sweep that is out of time goes back to the queue
     monitoring.dispatch(later)
     monitoring.run(monitoring.deliver(), seconds=1)
-    # What fails for two days is warned of and disabled
+    # A connection that fails for two days gets a warning and is disabled
     monkeypatch.setenv("AUTO_DISABLE_FAILURES", "1")
     monkeypatch.setenv("AUTO_DISABLE_DAYS", "1")
     start_cold()
     server.valid_key = "another"
     for hours in (1, 2, 3, 20, 40):
-        minute = later + hours * 60 * monitoring.MINUTE
-        MonitorStore(Table("IntegrationsTable")).advance(minute - monitoring.MINUTE)
-        monitoring.tick(minute)
+        monitoring.tick_after_quiet(later + hours * 60 * monitoring.MINUTE)
     assert [tenant.client.get(path).json["status"] for path in paths] == ["disabled"] * 2
     assert tenant.client.patch(paths[0], {"status": "active"}).status == 200
     # A queue that refuses a test
     url = aws.client("sqs").get_queue_url(QueueName="TestQueue")["QueueUrl"]
     aws.client("sqs").delete_queue(QueueUrl=url)
     assert tenant.client.call("POST", f"{paths[0]}/test?mode=async", None).status >= 500
-    # Events of the bus, and a day that is spread over shards
+    # Events of the bus, and a day spread over shards
     assert messages_delivered(envelope(tenant)) == []
     for shard in (3, 5):
         write(Table("EventsTable"), f"e{shard}", shard)
@@ -283,7 +281,7 @@ def run_in_the_background(
     evaluate(utc_now())
     rule = f"/spaces/{tenant.space_slug}/alert-rules/{gone['id']}"
     assert tenant.client.patch(rule, {"enabled": False}).status == 200
-    RuleStore(Table("IntegrationsTable")).keep_position(EvaluationPosition(1, ""))  # out of time
+    Deployment().alert_rules.keep_position(EvaluationPosition(1, ""))  # out of time
     evaluate(utc_now())
     deliver_notifications.handler({"Records": queued_notifications()}, Context())
     deliver()
@@ -313,7 +311,7 @@ def test_each_function_may_do_what_it_does_and_no_more(
     assert sorted(missing, key=repr) == []
     assert [" ".join(one) for one in unused] == []
     assert {call.function for call in calls} == set(FUNCTIONS) - {"docs"}
-    # And of its environment it reads what it is given, all of it
+    # And each reads all of its variables
     for name, environment in ENVIRONMENTS.items():
         assert environment.read == environment.names - {"POWERTOOLS_SERVICE_NAME"}, name
 
@@ -345,7 +343,7 @@ def allows(statement: Statement, call: Call) -> bool:
 
 
 def resources_of(statement: Statement) -> list[str]:
-    """Tables by their logical names, indexes as `table/index/name`, others as they are written."""
+    """Tables by their logical names, indexes as `table/index/name`, others as written."""
     resource = statement["Resource"]
     return [_name(one) for one in (resource if isinstance(resource, list) else [resource])]
 

@@ -1,4 +1,4 @@
-"""The registry over the API: the Integration entity, its releases and the catalogue."""
+"""The registry over the API: the Integration entity, its releases and the catalog."""
 
 from typing import Any
 
@@ -209,33 +209,33 @@ def test_what_can_not_be_published_says_why_all_at_once(tenant: Tenant) -> None:
     assert tenant.client.get(path).json["currentVersion"] is None
 
 
-def test_the_catalogue_shows_what_is_public_and_published(tenant: Tenant, stranger: Tenant) -> None:
-    catalogue = "/v1/catalog"
+def test_the_catalog_shows_what_is_public_and_published(tenant: Tenant, stranger: Tenant) -> None:
+    catalog = "/v1/catalog"
     integration = create(tenant, visibility="public")
-    assert stranger.client.get(catalogue).json["items"] == []
+    assert stranger.client.get(catalog).json["items"] == []
     publish(tenant, integration, "1.0.0")
-    [entry] = stranger.client.get(catalogue).json["items"]
+    [entry] = stranger.client.get(catalog).json["items"]
     assert (entry["publisher"], entry["slug"]) == ("acme", "crm")
     assert entry["currentVersion"] == "1.0.0"
     # The newest release takes the entry over
     publish(tenant, integration, "1.1.0")
-    [entry] = stranger.client.get(catalogue).json["items"]
+    [entry] = stranger.client.get(catalog).json["items"]
     assert entry["currentVersion"] == "1.1.0"
     # One entry has all 18 fields and the published documents
-    one = stranger.client.get(f"{catalogue}/acme/crm").json
+    one = stranger.client.get(f"{catalog}/acme/crm").json
     assert set(FIELDS) <= set(one)
     assert one["manifest"] == MANIFEST
     # Unlisted: by its name only; private: for its owner only
     path = f"/v1/integrations/{integration['id']}"
     tenant.client.patch(path, {"visibility": "unlisted"})
-    assert stranger.client.get(catalogue).json["items"] == []
-    assert stranger.client.get(f"{catalogue}/acme/crm").status == 200
+    assert stranger.client.get(catalog).json["items"] == []
+    assert stranger.client.get(f"{catalog}/acme/crm").status == 200
     tenant.client.patch(path, {"visibility": "private"})
-    assert stranger.client.get(f"{catalogue}/acme/crm").code == "INTEGRATION_NOT_FOUND"
-    assert tenant.client.get(f"{catalogue}/acme/crm").status == 200
+    assert stranger.client.get(f"{catalog}/acme/crm").code == "INTEGRATION_NOT_FOUND"
+    assert tenant.client.get(f"{catalog}/acme/crm").status == 200
 
 
-def test_a_deleted_integration_leaves_lists_and_catalogue_and_can_not_change(
+def test_a_deleted_integration_leaves_lists_and_catalog_and_can_not_change(
     tenant: Tenant,
 ) -> None:
     integration = create(tenant, visibility="public")
@@ -317,7 +317,7 @@ def test_a_manifest_is_held_to_its_rules(tenant: Tenant) -> None:
                 {"dependencies": [{"integration": "acme/missing"}]},
                 "/manifest/dependencies/0/integration",
             ),
-            ({"defaults": {"colour": "red"}}, "/manifest/defaults/colour"),
+            ({"defaults": {"color": "red"}}, "/manifest/defaults/color"),
             ({"defaults": {"region": "mars"}}, "/manifest/defaults/region"),
             ({"secretsSchema": {"type": 7}}, "/manifest/secretsSchema/type"),
         ]
@@ -384,7 +384,7 @@ def test_without_retention_a_deleted_integration_is_gone_at_once(tenant: Tenant)
     assert create(tenant)["id"] != integration["id"]
 
 
-def test_the_catalogue_is_searched_by_publisher_or_name_and_filtered(
+def test_the_catalog_is_searched_by_publisher_or_name_and_filtered(
     tenant: Tenant, stranger: Tenant, operator: Tenant
 ) -> None:
     # Given four public integrations of two publishers
@@ -490,7 +490,7 @@ def test_defaults_members_and_dependencies_are_honoured_when_an_endpoint_is_made
     assert read == source
 
 
-def test_an_auth_type_that_is_none_of_ours_never_reaches_the_catalogue(
+def test_an_auth_type_that_is_none_of_ours_never_reaches_the_catalog(
     tenant: Tenant, stranger: Tenant
 ) -> None:
     for number, kind in enumerate((None, 7, ["api_key"], "magic")):

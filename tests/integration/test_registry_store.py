@@ -360,7 +360,7 @@ class RegistryMachine(RuleBasedStateMachine):
                 assert self.registry.release(integration_id, version).manifest == manifest
 
     @invariant()
-    def lists_and_catalogue_show_what_they_should(self) -> None:
+    def lists_and_catalog_show_what_they_should(self) -> None:
         listed = self.registry.integrations(
             self.space.organization_id, IntegrationQuery(limit=100), NOW
         )

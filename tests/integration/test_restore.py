@@ -72,7 +72,7 @@ def test_the_tables_are_what_they_were_and_secrets_open(
         assert tenant.client.delete(source_path).code == "IN_USE"
         assert tenant.client.delete(path).status == 204
         assert tenant.client.delete(source_path).status == 204
-        # And the trail tells of what was undone
+        # And the trail has what was undone
         trail = (
             f"/v1/organizations/{tenant.organization_id}/audit-events?entity_id={connection['id']}"
         )

@@ -1,13 +1,12 @@
 """The sweeper on moto, against real servers on loopback: every due test once in the history."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import run_monitors
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.connection_tests import history as checks_history
 from patchbay.connection_tests import tester as testing
 from patchbay.connections.health_recorder import HealthRecorder
@@ -29,6 +28,7 @@ from tests.integration.monitoring import (
     run,
     this_minute,
     tick,
+    tick_after_quiet,
 )
 from tests.integration.story import (
     SECRET,
@@ -39,13 +39,6 @@ from tests.integration.story import (
 )
 
 pytestmark = pytest.mark.enable_socket
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        served.valid_key = SECRET
-        yield served
 
 
 @pytest.fixture(autouse=True)
@@ -321,8 +314,7 @@ def test_a_connection_that_keeps_failing_is_announced_and_then_disabled(
     hours = [start + number * MINUTE for number in range(60)]
     [due] = [minute for minute in hours if _is_due(connection, minute)]
     for hour in range(40):
-        dispatch_only = due + hour * 60 * MINUTE
-        tick(dispatch_only)
+        tick_after_quiet(due + hour * 60 * MINUTE)
     # Then it was announced, disabled, and not tested any more
     announced = [event["detail-type"].removeprefix("connection.") for event in bus.events()]
     assert announced == ["failing", "disabling", "disabled"]

@@ -1,7 +1,6 @@
 """Tests with mode=async: from the call through the queue to the history."""
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 
 import checks
 import run_tests
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.connection_tests import history, identity
 from patchbay.connection_tests import queue as test_queue
 from patchbay.connection_tests import tester as engine
@@ -24,7 +23,6 @@ from tests.integration.api import Answer, sample_event, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.faults import LostReplies
 from tests.integration.story import (
-    SECRET,
     calling,
     create_connection,
     create_source,
@@ -32,19 +30,6 @@ from tests.integration.story import (
 )
 
 pytestmark = pytest.mark.enable_socket
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        served.valid_key = SECRET
-        yield served
-
-
-@pytest.fixture
-def connection(tenant: Tenant, server: Provider) -> dict[str, Any]:
-    publish_integration(tenant, manifest=calling(server.port))
-    return create_connection(tenant, create_source(tenant))
 
 
 def ask(tenant: Tenant, connection: dict[str, Any], **headers: str) -> Answer:

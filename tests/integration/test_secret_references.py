@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.connections.keys import endpoint_key
 from patchbay.connections.secret_references import SecretReference
 from patchbay.platform import aws
@@ -24,13 +23,6 @@ ORGANIZATION = "org_01K0Z3NDEKTSV4RRFFQ69G5FAV"
 OTHER = "org_01K0Z3NDEKTSV4RRFFQ69G5FAW"
 OWN = f"patchbay/{ORGANIZATION}/"
 ARN = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:"
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        served.valid_key = SECRET
-        yield served
 
 
 def reference(tenant: Tenant, name: str = "crm") -> str:

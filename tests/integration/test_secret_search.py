@@ -210,7 +210,7 @@ def test_a_secret_is_nowhere_but_sealed(
             )
             operation = {"connectionId": connection["id"]}
             search.call("POST", "/integrations/connection/test/v1.0.0", operation)
-        # used while the vault fails, and when it is sealed anew
+        # used while the vault fails, and when it is sealed again
         with monkeypatch.context() as broken:
 
             def out(*_: Any, **__: Any) -> Any:

@@ -1,4 +1,4 @@
-"""template.yaml: what a deployment must never lack."""
+"""template.yaml: what every deployment must have."""
 
 import importlib
 import re
@@ -35,7 +35,7 @@ def functions(template: dict[str, Any]) -> dict[str, Resource]:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in a piece of the template."""
+    """Every string in a part of the template."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list | dict):
@@ -65,7 +65,7 @@ def test_the_sections_are_those_of_the_architecture_in_its_order() -> None:
 
 
 def test_every_variable_of_a_function_is_a_setting(template: dict[str, Any]) -> None:
-    """That each function reads all of its own and no others is in `test_policies`."""
+    """`test_policies` checks that each function reads all of its variables."""
     settings = {
         name.upper() for name, member in vars(Settings).items() if isinstance(member, Setting)
     }
@@ -78,7 +78,7 @@ def test_every_variable_of_a_function_is_a_setting(template: dict[str, Any]) -> 
 REFERENCED_SECRETS = (
     "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:patchbay/*"
 )
-"""Secrets that tenants refer to: their names are theirs, and AWS adds a random ending to each."""
+"""Secrets that tenants refer to: tenants choose their names, and AWS adds a random suffix."""
 
 
 def statements(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -95,14 +95,14 @@ def test_no_policy_has_a_wildcard_but_for_the_secrets_that_are_referred_to(
     for name, statement in statements(template):
         assert statement["Effect"] == "Allow"
         if statement["Resource"] == {"!Sub": REFERENCED_SECRETS}:
-            # May be read one by one, and nothing else
+            # Only reading them one by one is allowed
             assert statement["Action"] == ["secretsmanager:GetSecretValue"]
             readers.append(name)
             continue
         for text in texts([statement["Action"], statement["Resource"]]):
             assert "*" not in text, name
             assert not text.startswith("secretsmanager:"), name
-    # Whoever sends a secret somewhere, and nobody else
+    # Only functions that send a secret somewhere
     assert readers == [
         "ConnectionsFunction",
         "ChecksFunction",
@@ -147,13 +147,15 @@ def test_every_route_but_the_documentation_has_the_authorizer(template: dict[str
     assert set(opened) == {"DocsFunction"}
 
 
-def test_logs_do_not_pile_up_for_ever(template: dict[str, Any]) -> None:
+def test_logs_expire(template: dict[str, Any]) -> None:
     groups = resources(template, "AWS::Logs::LogGroup")
     assert all("RetentionInDays" in group["Properties"] for group in groups.values())
     assert len(groups) == len(functions(template)) + 1
 
 
-def test_a_store_that_hangs_is_told_before_the_function_is_ended(template: dict[str, Any]) -> None:
+def test_a_store_that_hangs_is_reported_before_the_function_times_out(
+    template: dict[str, Any],
+) -> None:
     pauses = sum(2**attempt for attempt in range(CALL_ATTEMPTS - 1))
     longest = CALL_ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + pauses
     default = template["Globals"]["Function"]["Timeout"]
@@ -171,7 +173,7 @@ def test_a_queue_waits_for_its_function_and_gives_up_in_the_end(template: dict[s
             fed += 1
             [name] = texts(event["Properties"]["Queue"])
             queue = queues[name.removesuffix(".Arn")]["Properties"]
-            # AWS: six times the function's limit, so that throttled batches don't come twice.
+            # AWS recommends six times the timeout, so that throttled batches do not come twice.
             assert queue["VisibilityTimeout"] >= 6 * function["Properties"]["Timeout"]
             assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
             [dead_letters] = texts(queue["RedrivePolicy"]["deadLetterTargetArn"])
@@ -184,7 +186,7 @@ def test_a_claim_lasts_as_long_as_the_function_that_runs_queued_tests(
 ) -> None:
     limit = functions(template)["RunTestsFunction"]["Properties"]["Timeout"]
     assert history.TO_RUN.total_seconds() == limit
-    # What a test takes at most, and two of the store's slowest calls, before and after it
+    # The longest test, and the slowest call to the store before and after it
     assert engine.ASYNCHRONOUS.most_ms / 1000 + 2 * 9 <= limit
     assert history.TO_FINISH > 2 * history.TO_RUN
 
@@ -213,7 +215,7 @@ def test_the_pattern_of_name_servers_is_what_the_guard_reads(template: dict[str,
             Nameservers(text)
 
 
-def test_what_is_put_aside_and_every_function_that_fails_is_told(template: dict[str, Any]) -> None:
+def test_dead_letters_and_failing_functions_raise_alarms(template: dict[str, Any]) -> None:
     set_aside = {
         name.removesuffix(".Arn")
         for queue in resources(template, "AWS::SQS::Queue").values()
@@ -231,14 +233,14 @@ def test_what_is_put_aside_and_every_function_that_fails_is_told(template: dict[
         [target] = texts(dimension["Value"])
         watched.setdefault(properties["MetricName"], []).append(target)
         if properties["MetricName"] in ("Errors", "ApproximateNumberOfMessagesVisible"):
-            # One is too many, and nothing is no news.
+            # One is too many, and missing data is not a failure.
             assert properties["Threshold"] == 0
             assert properties["ComparisonOperator"] == "GreaterThanThreshold"
             assert properties["TreatMissingData"] == "notBreaching"
     queues = watched["ApproximateNumberOfMessagesVisible"]
     assert sorted(queues) == sorted(f"{name}.QueueName" for name in set_aside)
     assert sorted(watched["Errors"]) == sorted(functions(template))
-    # A function that answers 500 has no error for Lambda
+    # For Lambda, a 500 is not an error
     assert watched["5xx"] == ["Api"]
 
 
@@ -269,7 +271,7 @@ def test_what_a_queue_delivers_is_not_delivered_to_a_second_function_meanwhile(
             needed = 6 * properties.get("Timeout", default) + window
             assert queue["VisibilityTimeout"] >= needed
             dead = queue["RedrivePolicy"]["deadLetterTargetArn"]["!GetAtt"].partition(".")[0]
-            # What is put aside is kept at least as long as what waits.
+            # Dead letters are kept at least as long as messages.
             kept = queues[dead]["Properties"]["MessageRetentionPeriod"]
             assert kept >= queue["MessageRetentionPeriod"]
 

@@ -5,14 +5,13 @@ from datetime import timedelta
 import pytest
 
 import tenancy
+from patchbay.deployment import Deployment
 from patchbay.platform.clock import to_text, utc_now
-from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Unauthenticated
 from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.model import NewApiKey
-from patchbay.tenancy.store import TenancyStore
 from tests.integration.api import Client, sample_event, start_cold
 from tests.integration.conftest import Tenant
 
@@ -178,8 +177,7 @@ def test_an_expired_key_is_nobodys(tenant: Tenant) -> None:
 
 
 def api_keys() -> ApiKeyStore:
-    table = Table("IntegrationsTable")
-    return ApiKeyStore(table, TenancyStore(table))
+    return Deployment().api_keys
 
 
 @pytest.mark.parametrize("who", ["tenant", "operator"])
@@ -195,7 +193,7 @@ def test_a_key_issues_none_that_outlives_it(tenant: Tenant, operator: Tenant, wh
     # When it issues one that lives longer, or for ever
     for later in (None, to_text(end + timedelta(seconds=1))):
         refused = issuer.post(keys, {**asked, "expires_at": later})
-        # Then that is refused, and it is told how long it may be
+        # Then that is refused, and the message says how long it may be
         assert (refused.status, refused.code) == (400, "VALIDATION_ERROR")
         assert refused.pointers == ["/expires_at"]
         assert to_text(end) in refused.text

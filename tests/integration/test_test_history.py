@@ -1,13 +1,12 @@
 """A test is recorded exactly once, whatever happens in between."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 import checks
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.connection_tests import history, identity, reader
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.egress.guard import EgressGuard
@@ -32,19 +31,6 @@ from tests.integration.story import (
 pytestmark = pytest.mark.enable_socket
 GUARD = EgressGuard(EgressPolicy.parse("127.0.0.1/32:1024-65535"))
 MINUTE = datetime(2026, 11, 1, 10, 7, tzinfo=UTC)
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        served.valid_key = SECRET
-        yield served
-
-
-@pytest.fixture
-def connection(tenant: Tenant, server: Provider) -> dict[str, Any]:
-    publish_integration(tenant, manifest=calling(server.port))
-    return create_connection(tenant, create_source(tenant))
 
 
 def subject_of(tenant: Tenant, connection: dict[str, Any]) -> identity.TestSubject:

@@ -1,13 +1,13 @@
 """Edits that are tested before they are stored, and secrets that never go elsewhere."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import connections
-from local.provider import Provider, provider
+from local.provider import Provider
 from patchbay.checks import runner
 from patchbay.checks.roles import Role
 from patchbay.connection_tests import tester as testing
@@ -28,13 +28,6 @@ SCHEMA = {
         "user": {"type": "string"},
     },
 }
-
-
-@pytest.fixture
-def server() -> Iterator[Provider]:
-    with provider() as served:
-        served.valid_key = SECRET
-        yield served
 
 
 @pytest.fixture

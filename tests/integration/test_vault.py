@@ -191,7 +191,7 @@ def test_an_old_key_is_deleted_when_all_secrets_are_sealed_anew(
     ids = {one["id"] for one in (source, *others)}
     assert set(refused.json["error"]["details"]["used_by"]) == ids
     assert tenant.client.delete(f"{keys_path(tenant)}/2").code == "IN_USE"
-    # When all are sealed anew, two a page
+    # When all are sealed again, two a page
     before = tenant.client.get(f"{tenant.connectors}/sources").json
     assert reseal(tenant, limit=2) == (5, [])
     assert reseal(tenant, limit=2) == (0, [])
@@ -214,7 +214,7 @@ def test_sealing_anew_never_undoes_what_happens_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
     meanwhile: str,
 ) -> None:
-    # Given an old secret, to which something happens after it was read to be sealed anew
+    # Given an old secret, to which something happens after it was read to be sealed again
     rotate(tenant)
     path = f"{tenant.connectors}/sources/{source['id']}"
     seal = Vault._sealed
@@ -232,7 +232,7 @@ def test_sealing_anew_never_undoes_what_happens_meanwhile(
         return item
 
     monkeypatch.setattr(Vault, "_sealed", and_then)
-    # When all are sealed anew, then the later word counts
+    # When all are sealed again, then the later word counts
     if meanwhile == "rotated":
         assert reseal(tenant) == (1, [])
         assert sealed_item(table, tenant, source)["data_key"] == 3
@@ -278,7 +278,7 @@ def test_deleting_the_keys_makes_the_secrets_unreadable_and_new_ones_possible(
             opened(tenant, one)
     assert "data key is gone" in log.getvalue()
     path = f"{tenant.connectors}/sources/{source['id']}"
-    # And a secret can be entered anew, under a number that was never used
+    # And a secret can be entered again, under a number that was never used
     assert tenant.client.patch(path, {"secrets": {"api_key": "again"}}).status == 200
     assert numbers(tenant) == (3, [3])
     assert opened(tenant, source) == {"api_key": "again"}

@@ -1,8 +1,9 @@
 """The one place that wires: every store and use case of a deployment, from its settings.
 
-Each is a property, built when it is first used, and its module is imported then: a function takes
-what it needs, and pays for nothing else (ADR 29). A Lambda process serves one request at a time,
-and two threads that race here only build the same thing twice.
+Each is a property. It is built, and its module imported, when it is first used, so a function pays
+only for what it needs (ADR 29). Tests and benches replace a part by setting its property before it
+is used. There is no lock: a Lambda process serves one request at a time, and threads that race
+build the same thing twice.
 """
 
 from __future__ import annotations
@@ -78,11 +79,11 @@ if TYPE_CHECKING:
 
 
 class Deployment:
-    """What one function works with.
+    """The stores and use cases of one function.
 
-    `at_start` names what every request needs: in Lambda it is built while the function initializes,
-    on a whole CPU; elsewhere it is built when it is used, as everything else is. Any property
-    raises `SettingError` if the function's environment lacks a variable.
+    `at_start` names what every request needs. In Lambda it is built while the function initializes,
+    on a whole CPU; elsewhere, like everything else, when it is first used. A property raises
+    `SettingError` if the environment lacks a variable that it needs.
     """
 
     def __init__(

@@ -32,11 +32,6 @@ pytestmark = pytest.mark.enable_socket
 HOST = "api.example.net"
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
 async def tls_report(server: ssl.SSLContext, client: ssl.SSLContext) -> CheckReport:
     """The report of a test that calls `api.example.net`, which is a server with this context."""
     async with serving(answering(http_response("200 OK")), tls=server) as port:

@@ -4,7 +4,6 @@ import asyncio
 import struct
 import tracemalloc
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,11 +128,6 @@ def report_of(
             return await run(plan, guard, total_ms=total_ms)
 
     return asyncio.run(test())
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
 
 
 @pytest.mark.enable_socket

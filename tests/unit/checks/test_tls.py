@@ -4,7 +4,6 @@ import asyncio
 import re
 import ssl
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,11 +68,6 @@ def report_on(
             return await run(given.plan(), guard, total_ms=total_ms)
 
     return asyncio.run(test())
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
 
 
 @pytest.mark.enable_socket

@@ -67,7 +67,7 @@ def run(
         (".xxx.x.x", "error", [(3, "connection.failing")]),
         # Never three in a row, yet six of the last ten.
         (".xx.xx.xx", "error", [(8, "connection.failing")]),
-        # After the recovery the window begins anew.
+        # After the recovery the window begins again.
         (".xxxxxx..x", "connected", [(3, "connection.failing"), (8, "connection.recovered")]),
     ],
 )

@@ -45,8 +45,8 @@ def test_times_of_changes_are_no_changes() -> None:
     )
 
 
-def test_a_value_of_more_than_a_kilobyte_is_told_by_its_digest() -> None:
-    # As JSON, a text has two quotation marks more
+def test_a_value_of_more_than_a_kilobyte_is_shown_by_its_digest() -> None:
+    # As JSON, a string has two quotation marks more
     fits, long = "x" * (MAX_VALUE_BYTES - 2), "x" * (MAX_VALUE_BYTES - 1)
     _, shown = difference(None, {"a": fits, "b": long})
     assert shown is not None

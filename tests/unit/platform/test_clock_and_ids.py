@@ -1,4 +1,4 @@
-"""Times and identifiers as texts."""
+"""Times and ids as strings."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -44,7 +44,7 @@ def test_a_time_is_printed_in_utc_without_needless_milliseconds() -> None:
         "2026-02-30T00:00Z",
     ],
 )
-def test_a_time_that_names_no_moment_is_refused(text: str) -> None:
+def test_a_string_that_is_not_a_timestamp_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(UtcTime).validate_json(f'"{text}"', strict=True)
 

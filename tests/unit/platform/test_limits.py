@@ -17,7 +17,7 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def test_as_many_get_in_as_are_allowed_at_once_and_the_next_is_told_to_wait() -> None:
+def test_as_many_get_in_as_are_allowed_at_once_and_the_next_has_to_wait() -> None:
     usage = Usage()
     for token in ("a", "b"):
         usage = usage.entered(token, Limit(100, 2), NOW, LEASE)
@@ -28,7 +28,7 @@ def test_as_many_get_in_as_are_allowed_at_once_and_the_next_is_told_to_wait() ->
     assert refused.value.retry_after_seconds == 2
 
 
-def test_a_lease_that_nobody_returned_ends_by_itself() -> None:
+def test_a_lease_that_is_not_returned_ends() -> None:
     usage = Usage().entered("a", Limit(100, 1), NOW, LEASE)
     with pytest.raises(RateLimited):
         usage.entered("b", Limit(100, 1), after(30), LEASE)
@@ -40,15 +40,15 @@ def test_entering_again_under_the_same_token_counts_nothing() -> None:
     assert once.entered("a", Limit(1, 1), after(5), LEASE).count == once.count == 1
 
 
-def test_the_minute_slides_so_that_a_full_minute_is_no_way_around_it() -> None:
+def test_the_minute_slides_so_that_a_full_minute_does_not_evade_it() -> None:
     # Given three at the end of a minute
     usage = Usage()
     for token in "abc":
         usage = usage.entered(token, Limit(3, 10), after(59), LEASE)
-    # Then the next minute does not begin with three more
+    # Then the next minute does not allow three more at once
     with pytest.raises(RateLimited) as refused:
         usage.entered("d", Limit(3, 10), after(60), LEASE)
-    # And whoever waits as long as told gets in
+    # And a caller that waits as long as it says gets in
     wait = refused.value.retry_after_seconds
     assert wait is not None
     assert usage.entered("d", Limit(3, 10), after(60 + wait), LEASE).count == 1
@@ -58,7 +58,7 @@ def test_the_minute_slides_so_that_a_full_minute_is_no_way_around_it() -> None:
     limit=st.integers(1, 8),
     steps=st.lists(st.integers(0, 40), min_size=1, max_size=60),
 )
-def test_no_minute_of_the_clock_lets_more_in_than_the_limit_and_waiting_as_told_helps(
+def test_no_minute_of_the_clock_lets_more_in_than_the_limit_and_waiting_as_asked_helps(
     limit: int, steps: list[int]
 ) -> None:
     usage, now = Usage(), NOW

@@ -63,7 +63,7 @@ def test_a_merge_patch_applied_twice_changes_nothing_more(target: Any, patch: An
     assert merge_patch(once, patch) == once
 
 
-def test_an_attempt_is_repeated_until_nobody_came_in_between() -> None:
+def test_an_attempt_is_repeated_until_no_other_writer_interferes() -> None:
     outcomes = [ConditionFailed(None), ConditionFailed({"revision": 2}), "done"]
 
     def attempt() -> str:
@@ -75,7 +75,7 @@ def test_an_attempt_is_repeated_until_nobody_came_in_between() -> None:
     assert serially(attempt) == "done"
 
 
-def test_losing_on_and_on_is_a_conflict() -> None:
+def test_losing_every_time_is_a_conflict() -> None:
     def attempt() -> None:
         raise ConditionFailed(None)
 

@@ -1,4 +1,4 @@
-"""What a process does when the package is imported."""
+"""What a process does when a function is imported."""
 
 import gc
 import os
@@ -15,7 +15,7 @@ from patchbay.platform.settings import Settings
 FUNCTIONS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
 
 SETTINGS = {"egress_allow": "", "dns_resolver": "1.1.1.1", "jwt_issuer": ""}
-"""Of those whose value has a form."""
+"""Of settings whose values are parsed."""
 
 CLIENTS = """
 import importlib, sys
@@ -37,7 +37,7 @@ for module in sys.argv[1:]:
 
 
 def said(program: str, *arguments: str, function: str | None) -> list[str]:
-    """What a process printed that Lambda started for this function, or that somebody else did."""
+    """What a process printed, started by Lambda for this function, or by anything else for None."""
     env = {"PYTHONPATH": os.pathsep.join(sys.path), "AWS_DEFAULT_REGION": "eu-central-1"}
     env |= {name.upper(): SETTINGS.get(name, "1") for name in vars(Settings) if name.islower()}
     if function:
@@ -59,9 +59,9 @@ def test_the_client_is_made_at_once_in_lambda_and_nowhere_else(module: str) -> N
     assert said(CLIENTS, module, function=None) == ["0"]
 
 
-def test_garbage_is_collected_once_a_function_is_initialised() -> None:
-    told = said(COLLECTOR, *FUNCTIONS, function="AnyFunction")
-    assert told == [word for name in FUNCTIONS for word in (name, "False", "True", "True")]
+def test_garbage_is_collected_once_a_function_is_initialized() -> None:
+    printed = said(COLLECTOR, *FUNCTIONS, function="AnyFunction")
+    assert printed == [word for name in FUNCTIONS for word in (name, "False", "True", "True")]
 
 
 def test_elsewhere_nothing_is_kept_from_the_collector() -> None:

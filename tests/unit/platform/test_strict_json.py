@@ -1,4 +1,4 @@
-"""What counts as JSON from a stranger."""
+"""What is accepted as JSON."""
 
 import json
 

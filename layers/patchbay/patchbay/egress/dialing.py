@@ -125,5 +125,5 @@ def _failure(error: OSError) -> DialFailure:
         return DialFailure("connection_reset", "The host cut the connection.", phase="tcp")
     if error.errno in _UNREACHABLE:
         return DialFailure("network_unreachable", "The host can't be reached.", phase="tcp")
-    # Out of file descriptors and the like: a fault of ours, not of the host.
+    # Out of file descriptors, for example: a fault of ours, not of the host.
     raise error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 IANA: Final = "https://www.iana.org/assignments/service-names-port-numbers"
-"""The registry of port numbers: the source of a row that names no other."""
+"""The registry of port numbers: the source of a row without another one."""
 
 
 @dataclass(frozen=True, slots=True)

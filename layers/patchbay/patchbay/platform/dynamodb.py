@@ -453,7 +453,11 @@ def _update_expression(update: Update, names: dict[str, str], values: dict[str, 
 
 
 def _marshal(item: Mapping[str, Any]) -> dict[str, Any]:
-    """To DynamoDB's typed JSON. boto3's serializer is left out: its import costs 160 ms here."""
+    """To DynamoDB's typed JSON.
+
+    boto3's serializer is not used: its import adds 24 ms of CPU to a cold start (process time after
+    the client was made, median of 15 processes).
+    """
     return {name: _typed(value) for name, value in item.items()}
 
 

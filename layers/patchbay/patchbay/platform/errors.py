@@ -132,7 +132,7 @@ class ReferenceDenied(PatchbayError):
 
 
 class NotFound(PatchbayError):
-    """The thing does not exist, or is another tenant's: the caller can't tell which."""
+    """The thing does not exist, or is another tenant's: the caller does not learn which."""
 
     status = 404
 

@@ -1,0 +1,20 @@
+"""What tests of all kinds stand under: no network."""
+
+from pathlib import Path
+
+import pytest
+import pytest_socket
+
+END_TO_END = Path(__file__).parent / "e2e"
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request: pytest.FixtureRequest) -> None:
+    """Sockets are blocked unless a test is end-to-end, or says `@pytest.mark.enable_socket`.
+
+    pytest-socket opens them again after the test. Unix sockets stay: an asyncio loop talks to
+    itself through a pair of them.
+    """
+    is_end_to_end = request.path.is_relative_to(END_TO_END)
+    if not is_end_to_end and request.node.get_closest_marker("enable_socket") is None:
+        pytest_socket.disable_socket(allow_unix_socket=True)
