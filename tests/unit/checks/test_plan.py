@@ -315,3 +315,25 @@ def test_secrets_of_the_manifests_own_schema_may_be_used() -> None:
 
     # then
     assert {p.pointer for p in plan.problems} == {"/secrets/app", "/secrets/other"}
+
+
+def test_a_base_url_decides_where_secrets_go_with_its_path() -> None:
+    # given an integration of servers that customers run
+    step = {"name": "me", "kind": "http", "request": {"url": "{{variables.base_url}}/me"}}
+    schema = {"properties": {"base_url": {"type": "string", "format": "uri"}}}
+    recipe = Recipe({"checks": {"steps": [step]}}, {"type": "api_key"}, schema)
+
+    # when
+    bindings = [
+        recipe.binding("int_1", {"base_url": url})
+        for url in (
+            "https://a.example.com/x",
+            "https://a.example.com/y",
+            "http://a.example.com/x",
+            "https://a.example.com:8443/x",
+        )
+    ]
+
+    # then
+    assert recipe.problems == ()
+    assert len({str(binding) for binding in bindings}) == 4

@@ -17,9 +17,10 @@ from patchbay.checks.templates import (
 )
 
 DECLARED = Declarations(
-    variables=frozenset({"region", "host", "team", "q"}),
+    variables=frozenset({"region", "host", "team", "q", "base", "port", "scheme"}),
     secrets=frozenset({"api_key"}),
     hostnames=frozenset({"host"}),
+    urls=frozenset({"base"}),
 )
 
 
@@ -129,10 +130,17 @@ def test_a_secret_in_a_query_is_encoded() -> None:
 @pytest.mark.parametrize(
     "template",
     [
-        "{{variables.region}}://a.example.com/",
+        "{{secrets.api_key}}://a.example.com/",
+        "h{{variables.region}}://a.example.com/",
         "https://{{variables.region}}/",
         "https://{{secrets.api_key}}.example.com/",
-        "https://a.example.com:{{variables.q}}/",
+        "https://a.example.com:{{secrets.api_key}}/",
+        "https://a.example.com:1{{variables.q}}/",
+        "{{variables.q}}/me",
+        "{{secrets.api_key}}/me",
+        "{{variables.base}}me",
+        "{{variables.base}}@a.example.com/",
+        "{{variables.base}}#a",
         "https://{{variables.q}}@a.example.com/",
         "https://a.example.com/?{{variables.q}}=1",
         "https://a.example.com/?{{variables.q}}",
@@ -169,3 +177,84 @@ def test_a_missing_value_names_its_field_and_kind() -> None:
     assert variable_missing.value.problem.code == "config_missing_field"
     assert secret_missing.value.problem.code == "secret_not_found"
     assert secret_missing.value.problem.pointer == "/secrets/api_key"
+
+
+BASES = {
+    "https://example.com": "https://example.com/v1/me?q=1",
+    "https://example.com/": "https://example.com/v1/me?q=1",
+    "http://Example.com:8080/a/b/": "http://example.com:8080/a/b/v1/me?q=1",
+    "https://example.com/%20a": "https://example.com/%20a/v1/me?q=1",
+    "https://[2606:4700::1]:8443/x": "https://[2606:4700::1]:8443/x/v1/me?q=1",
+}
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_url_may_begin_with_a_server_that_the_customer_runs(base: str) -> None:
+    url = filled("{{variables.base}}/v1/me?q={{variables.q}}", base=base, q="1")
+
+    assert url == BASES[base]
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "example.com",
+        "//example.com",
+        "ftp://example.com",
+        "file:///etc/passwd",
+        "https://user@example.com",
+        "https://example.com?a=b",
+        "https://example.com/#a",
+        "https://example.com/../admin",
+        "https://example.com/%2e%2e/admin",
+        "https://example.com/a\\..\\b",
+        "https://exa mple.com",
+        "https://example.com:99999",
+        "javascript:alert(1)",
+        "",
+        7,
+    ],
+)
+def test_a_beginning_that_is_not_one_url_is_the_fault_of_its_field(base: object) -> None:
+    with pytest.raises(ValueRefused) as refused:
+        filled("{{variables.base}}/v1/me", base=base)
+
+    assert refused.value.problem.pointer == "/variables/base"
+
+
+def test_where_a_url_leads_is_decided_by_its_beginning() -> None:
+    template = UrlTemplate.parse("{{variables.base}}/v1/me", DECLARED)
+
+    origin = template.origin(Values({"base": "http://Example.com:8080/a"}, {}))
+
+    assert origin == ("http", "example.com", 8080)
+    assert template.host_pointer == "/variables/base"
+    assert [p.name for p in template.placeholders()] == ["base"]
+
+
+def test_a_scheme_and_a_port_may_be_variables() -> None:
+    template = "{{variables.scheme}}://{{variables.host}}:{{variables.port}}/me"
+
+    url = filled(template, scheme="http", host="a.example.com", port=8080)
+
+    assert url == "http://a.example.com:8080/me"
+
+
+@pytest.mark.parametrize(
+    ("values", "pointer"),
+    [
+        ({"scheme": "ftp", "port": 80}, "/variables/scheme"),
+        ({"scheme": "https://evil.example/", "port": 80}, "/variables/scheme"),
+        ({"scheme": "https", "port": "80"}, "/variables/port"),
+        ({"scheme": "https", "port": 0}, "/variables/port"),
+        ({"scheme": "https", "port": True}, "/variables/port"),
+        ({"scheme": "https", "port": "80@evil.example"}, "/variables/port"),
+    ],
+)
+def test_a_scheme_or_port_that_is_none_is_refused(values: dict[str, object], pointer: str) -> None:
+    template = "{{variables.scheme}}://a.example.com:{{variables.port}}/me"
+
+    with pytest.raises(ValueRefused) as refused:
+        filled(template, **values)
+
+    assert refused.value.problem.pointer == pointer

@@ -154,11 +154,8 @@ class Recipe:
         return Declarations(
             variables=frozenset(variables),
             secrets=frozenset(self.secret_names),
-            hostnames=frozenset(
-                name
-                for name, schema in variables.items()
-                if _object(schema).get("format") == "hostname"
-            ),
+            hostnames=_of_format("hostname", variables),
+            urls=_of_format("uri", variables),
             scopes=_strings(self._auth_config.get("scopes")),
             token_url=token_url if isinstance(token_url, str) else None,
         )
@@ -178,6 +175,10 @@ def _missing(placeholder: Placeholder) -> PlanProblem:
 
 def _required(schema: Mapping[str, object]) -> tuple[str, ...]:
     return _strings(schema.get("required"))
+
+
+def _of_format(name: str, variables: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(n for n, schema in variables.items() if _object(schema).get("format") == name)
 
 
 def _strings(value: object) -> tuple[str, ...]:

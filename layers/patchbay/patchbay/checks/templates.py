@@ -12,9 +12,13 @@ all but unreserved |
 | query | any value of a parameter | all but unreserved |
 | header | visible ASCII, inner spaces | as it is |
 
-"Unreserved" as in RFC 3986, so `/ ? # % &` are all percent-encoded. A scheme, user info, a port,
-the name of a parameter, and the name of a header have no placeholders. A host has no secrets, since
-names are sent to resolvers in the clear.
+"Unreserved" as in RFC 3986, so `/ ? # % &` are all percent-encoded. User info, the name of a
+parameter, and the name of a header have no placeholders. A host has no secrets, since names are
+sent to resolvers in the clear.
+
+A URL may begin with a variable of `"format": "uri"`: a server that the customer runs, with its
+scheme, its port, and a base path of any number of segments. A scheme (`http` or `https`) and a port
+(a number) may also be variables by themselves.
 """
 
 import re
@@ -36,7 +40,11 @@ type ValuePlace = Literal["label", "hostname", "path", "query", "header"]
 
 _PLACEHOLDER: Final = re.compile(r"\{\{(variables|secrets)\.([A-Za-z_][A-Za-z0-9_-]{0,63})\}\}")
 _URL: Final = re.compile(
-    r"(?P<scheme>[a-z]+)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"
+    r"(?P<scheme>[a-z]+|\{\{[^{}]*\}\})://(?P<authority>[^/?#]*)(?P<path>[^?#]*)"
+    r"(?:\?(?P<query>[^#]*))?"
+)
+_BASE_URL: Final = re.compile(
+    r"(?P<base>\{\{[^{}]*\}\})(?P<path>(?:/[^?#]*)?)(?:\?(?P<query>[^#]*))?"
 )
 _LABEL_PART: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _SLASH: Final = re.compile(r"[/\\]")
@@ -83,7 +91,8 @@ type Parts = tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """The names that placeholders may use; `hostnames` are the variables of format hostname.
+    """The names that placeholders may use; `hostnames` and `urls` are the
+    variables of format hostname and uri.
 
     `scopes` and `token_url` are those of `authConfig`.
     """
@@ -91,6 +100,7 @@ class Declarations:
     variables: frozenset[str]
     secrets: frozenset[str]
     hostnames: frozenset[str]
+    urls: frozenset[str] = frozenset()
     scopes: tuple[str, ...] = ()
     token_url: str | None = None
 
@@ -255,16 +265,97 @@ class HostTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginTemplate:
+    """The scheme, host, and port of a URL; each as the author wrote it, or from a variable."""
+
+    scheme: str | Placeholder
+    host: HostTemplate
+    port: int | Placeholder | None
+
+    @classmethod
+    def parse(cls, scheme: str, authority: str, declared: Declarations) -> "OriginTemplate":
+        """Raises TemplateError."""
+        raw_host, raw_port = _split_port(authority)
+        return cls(
+            scheme=_scheme(scheme, declared),
+            host=HostTemplate.parse(raw_host, declared),
+            port=_port(raw_port, declared),
+        )
+
+    @property
+    def pointer(self) -> str | None:
+        return self.host.pointer
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        yield from placeholders_of(self.host.parts)
+        for part in (self.scheme, self.port):
+            if isinstance(part, Placeholder):
+                yield part
+
+    def fill(self, values: Values) -> str:
+        """`scheme://host:port`. Raises ValueRefused."""
+        scheme = self.scheme
+        if isinstance(scheme, Placeholder):
+            pointer, scheme = scheme.pointer, values.text(scheme)
+            if scheme not in DEFAULT_PORTS:
+                raise ValueRefused(pointer, "must be http or https")
+        return f"{scheme}://{self.host.fill(values)}" + self._filled_port(values)
+
+    def _filled_port(self, values: Values) -> str:
+        if not isinstance(self.port, Placeholder):
+            return "" if self.port is None else f":{self.port}"
+        number = values.variables.get(self.port.name)
+        if type(number) is not int or not 1 <= number <= 65535:
+            raise ValueRefused(self.port.pointer, "must be a port number from 1 to 65535")
+        return f":{number}"
+
+    def sample(self) -> str:
+        scheme = self.scheme if isinstance(self.scheme, str) else "https"
+        port = 1 if isinstance(self.port, Placeholder) else self.port
+        return f"{scheme}://{self.host.sample()}" + ("" if port is None else f":{port}")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseTemplate:
+    """The beginning of a URL that is a variable as a whole (`"format": "uri"`): scheme, host, port,
+    and a path of any number of segments, as of a server that the customer runs."""
+
+    base: Placeholder
+
+    @property
+    def pointer(self) -> str:
+        return self.base.pointer
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        yield self.base
+
+    def fill(self, values: Values) -> str:
+        """The URL without the slash at its end. Raises ValueRefused."""
+        try:
+            url = parse_url(values.text(self.base))
+        except EgressBlocked as error:
+            raise ValueRefused(
+                self.pointer, "must be an http or https URL, such as https://example.com/api"
+            ) from error
+        if "?" in url.path:
+            raise ValueRefused(self.pointer, "must be a URL without a query")
+        if _DOT_SEGMENTS.intersection(_SLASH.split(unquote(url.path))):
+            raise ValueRefused(self.pointer, "may not lead to another path with dots (./ or ../)")
+        return url.address + url.path.rstrip("/")
+
+    def sample(self) -> str:
+        return "https://x.example.com/x"
+
+
+@dataclass(frozen=True, slots=True)
 class UrlTemplate:
     """An http(s) URL of a manifest, taken apart before anything is filled in.
 
-    `path` are the segments after the first `/`; `query` the parameters as name and value, the name
-    with its `=` as the author wrote it.
+    `start` is everything before the path of the author. `path` are the segments after the first
+    `/`; `query` the parameters as name and value, the name with its `=` as the author wrote it.
     """
 
-    scheme: str
-    host: HostTemplate
-    port: str
+    start: OriginTemplate | BaseTemplate
     path: tuple[Parts, ...]
     query: tuple[tuple[str, Parts], ...]
 
@@ -273,15 +364,17 @@ class UrlTemplate:
     @lru_cache(maxsize=512)
     def parse(cls, text: str, declared: Declarations) -> "UrlTemplate":
         """Raises TemplateError, even if the URL is valid as a template but not with any value."""
-        match = _URL.fullmatch(text)
-        if not match or match["scheme"] not in DEFAULT_PORTS:
+        match = _URL.fullmatch(text) or _BASE_URL.fullmatch(text)
+        if not match:
             raise TemplateError("must be an absolute http or https URL without a fragment")
-        raw_host, colon, raw_port = _split_port(match["authority"])
+        start: OriginTemplate | BaseTemplate
+        if match.re is _URL:
+            start = OriginTemplate.parse(match["scheme"], match["authority"], declared)
+        else:
+            start = BaseTemplate(_base(match["base"], declared))
         raw_query = match["query"]
         template = cls(
-            scheme=match["scheme"],
-            host=HostTemplate.parse(raw_host, declared),
-            port=colon + raw_port,
+            start,
             path=tuple(
                 split_template(segment, declared) for segment in match["path"][1:].split("/")
             ),
@@ -296,6 +389,19 @@ class UrlTemplate:
         return template
 
     @property
+    def scheme(self) -> str | None:
+        """The scheme, None if a variable decides it."""
+        start = self.start
+        if isinstance(start, OriginTemplate) and isinstance(start.scheme, str):
+            return start.scheme
+        return None
+
+    @property
+    def host_pointer(self) -> str | None:
+        """The field of the endpoint that decides the host, None if the author did."""
+        return self.start.pointer
+
+    @property
     def path_pointer(self) -> str | None:
         """The field of the path that most likely has to change if nothing is found there."""
         return last_pointer(part for segment in self.path for part in placeholders_of(segment))
@@ -306,7 +412,7 @@ class UrlTemplate:
         return last_pointer(part for _, value in self.query for part in placeholders_of(value))
 
     def placeholders(self) -> Iterator[Placeholder]:
-        yield from placeholders_of(self.host.parts)
+        yield from self.start.placeholders()
         for segment in self.path:
             yield from placeholders_of(segment)
         for _, value in self.query:
@@ -317,7 +423,7 @@ class UrlTemplate:
 
         Raises ValueRefused.
         """
-        host = self.host.fill(values)
+        start = self.start.fill(values)
         segments = []
         for parts in self.path:
             segment = fill(parts, values, "path")
@@ -328,32 +434,59 @@ class UrlTemplate:
             segments.append(segment)
         query = "&".join(name + fill(value, values, "query") for name, value in self.query)
         path = "/".join(segments)
-        return f"{self.scheme}://{host}{self.port}/{path}" + (f"?{query}" if self.query else "")
+        return f"{start}/{path}" + (f"?{query}" if self.query else "")
 
     def origin(self, values: Values) -> tuple[str, str, int]:
         """The scheme, canonical host and port that it leads to. Raises ValueRefused."""
-        return parse_url(f"{self.scheme}://{self.host.fill(values)}{self.port}/").origin
+        return parse_url(f"{self.start.fill(values)}/").origin
 
     def _sample(self) -> str:
         """The URL with a harmless value in each place, to see whether the rest of it is valid."""
         path = "/".join(_sample(segment, "x") for segment in self.path)
         query = "&".join(name + _sample(value, "x") for name, value in self.query)
-        return f"{self.scheme}://{self.host.sample()}{self.port}/{path}?{query}"
+        return f"{self.start.sample()}/{path}?{query}"
 
 
 def _sample(parts: Parts, value: str) -> str:
     return "".join(part if isinstance(part, str) else value for part in parts)
 
 
-def _split_port(authority: str) -> tuple[str, str, str]:
+def _split_port(authority: str) -> tuple[str, str | None]:
     if authority.endswith("]"):
-        return authority, "", ""
+        return authority, None
     host, colon, port = authority.rpartition(":")
-    if not colon:
-        return authority, "", ""
-    if "{{" in port:
-        raise TemplateError("has a placeholder in its port")
-    return host, colon, port
+    return (host, port) if colon else (authority, None)
+
+
+def _scheme(text: str, declared: Declarations) -> str | Placeholder:
+    if text in DEFAULT_PORTS:
+        return text
+    return _variable(text, declared, "must be an absolute http or https URL without a fragment")
+
+
+def _port(text: str | None, declared: Declarations) -> int | Placeholder | None:
+    if text is None:
+        return None
+    if text.isascii() and text.isdecimal() and len(text) <= 5:
+        return int(text)
+    return _variable(text, declared, "must have a port that is a number or {{variables.name}}")
+
+
+def _base(text: str, declared: Declarations) -> Placeholder:
+    base = _variable(text, declared, "must be an absolute http or https URL without a fragment")
+    if base.name not in declared.urls:
+        raise TemplateError(
+            f'takes its beginning from "{base.name}", which does not have "format": "uri"'
+        )
+    return base
+
+
+def _variable(text: str, declared: Declarations, message: str) -> Placeholder:
+    """The one variable that a text is. Raises TemplateError, with the message if it is not one."""
+    parts = split_template(text, declared)
+    if len(parts) == 1 and isinstance(parts[0], Placeholder) and parts[0].source == "variables":
+        return parts[0]
+    raise TemplateError(message)
 
 
 def _split_parameter(text: str, declared: Declarations) -> tuple[str, Parts]:

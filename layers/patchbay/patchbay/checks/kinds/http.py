@@ -314,14 +314,14 @@ class HttpTemplate:
                     path=self.url.path_pointer,
                     query=self.url.query_pointer,
                     body=last_pointer(self.body.placeholders()) if self.body else None,
-                    host=self.url.host.pointer,
+                    host=self.url.host_pointer,
                 ),
                 meanings=self.meanings,
                 obtain=self.obtain,
             ),
             proves_access=(bool(secrets) or not self.needs_credential)
             and self.expect.status <= DEFAULT_STATUS | self.meanings.proving,
-            host_pointer=self.url.host.pointer,
+            host_pointer=self.url.host_pointer,
             credential_pointer=secrets[-1].pointer if secrets else None,
             secret_values=made,
         )

@@ -234,9 +234,12 @@ class TokenTemplate:
         if self.audience:
             sent["audience"] = plain(self.audience, values)
         client = CLIENT_ID if self.client_auth == "none" else CLIENT_SECRET
+        target = parse_url(self.url.fill(values))
+        if target.scheme != "https":
+            raise ValueRefused(self.url.host_pointer or "/variables", "must be an https URL")
         return Compiled(
             probe=TokenProbe(
-                parse_url(self.url.fill(values)),
+                target,
                 self.grant,
                 self.scopes,
                 headers,
@@ -246,11 +249,11 @@ class TokenTemplate:
                     self.scopes,
                     path=self.url.path_pointer,
                     query=self.url.query_pointer,
-                    host=self.url.host.pointer,
+                    host=self.url.host_pointer,
                 ),
             ),
             proves_access=True,
-            host_pointer=self.url.host.pointer,
+            host_pointer=self.url.host_pointer,
             credential_pointer=(REFRESH_TOKEN if self.grant == "refresh_token" else client).pointer,
             secret_values=made,
         )
@@ -288,7 +291,7 @@ def _read_url(text: object, declared: Declarations) -> UrlTemplate:
     if not isinstance(text, str):
         raise TemplateError("must be a string, here or in authConfig")
     template = UrlTemplate.parse(text, declared)
-    if template.scheme != "https":
+    if template.scheme not in ("https", None):
         raise TemplateError("must be an https URL")
     return template
 
