@@ -13,6 +13,7 @@ import run_tests
 from local.provider import Provider
 from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.checks.roles import Role
+from patchbay.connections.data_keys import KeyRing
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus
@@ -252,16 +253,16 @@ def overtaken(
         tenant.organization_id, Role.SOURCE, source["id"]
     )
     reader, other = Deployment().vault, Deployment().vault
-    opened = Vault._opened
+    key = KeyRing.key
 
-    def after_the_other(self: Vault, *arguments: Any) -> bytes:
-        if self is reader and other.keys.current_number(tenant.organization_id) == 1:
+    def after_the_other(self: KeyRing, *arguments: Any) -> bytes:
+        if self is reader.keys and other.keys.current_number(tenant.organization_id) == 1:
             other.keys.rotate(tenant.organization_id, Stamp.fresh(utc_now()))
             other.reseal(tenant.organization_id, ListQuery(), utc_now())
             delete(other)
-        return opened(self, *arguments)
+        return key(self, *arguments)
 
-    monkeypatch.setattr(Vault, "_opened", after_the_other)
+    monkeypatch.setattr(KeyRing, "key", after_the_other)
     return reader, other, SecretScope.of(endpoint, endpoint.binding)
 
 

@@ -16,6 +16,7 @@ from patchbay.connections.keys import current_key, data_key_key, secret_key
 from patchbay.connections.operator import main
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.deployment import Deployment
+from patchbay.platform.aws import call
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Item, Key, Put, Table
 from patchbay.platform.errors import InternalError, SecretsLost
@@ -170,7 +171,7 @@ def test_a_secret_is_not_sealed_under_a_key_that_was_just_rotated(
     assert tenant.client.patch(path, {"secrets": {"api_key": "fresh"}}).status == 200
     monkeypatch.setattr(Vault, "sealed", and_then_rotated)
     created = create_source(tenant)
-    # Then both are under the new current key
+    # Then each is under the key that was current when it was written
     assert numbers(tenant)[0] == 3
     assert sealed_item(table, tenant, source)["data_key"] == 2
     assert sealed_item(table, tenant, created)["data_key"] == 3
@@ -215,11 +216,11 @@ def test_re_sealing_never_undoes_a_concurrent_change(
     # Given an old secret that changes after it was read to be re-sealed
     rotate(tenant)
     path = f"{tenant.connectors}/sources/{source['id']}"
-    seal = Vault._sealed
+    current = KeyRing.current
 
-    def and_then(self: Vault, *arguments: Any) -> Item:
-        monkeypatch.setattr(Vault, "_sealed", seal)
-        item = seal(self, *arguments)
+    def and_then(self: KeyRing, *arguments: Any) -> tuple[int, bytes]:
+        monkeypatch.setattr(KeyRing, "current", current)
+        sealed_under = current(self, *arguments)
         if change == "edited":
             edit = {"secrets": {"api_key": "newer"}}
             assert tenant.client.patch(path, edit).status == 200
@@ -227,9 +228,9 @@ def test_re_sealing_never_undoes_a_concurrent_change(
             assert tenant.client.delete(path).status == 204
         else:
             rotate(tenant)
-        return item
+        return sealed_under
 
-    monkeypatch.setattr(Vault, "_sealed", and_then)
+    monkeypatch.setattr(KeyRing, "current", and_then)
     # When all are re-sealed, then the change counts
     if change == "rotated":
         assert reseal(tenant) == (1, [])
@@ -352,15 +353,14 @@ def test_a_key_is_not_created_while_keys_are_deleted(
 ) -> None:
     # Given an organization whose first key is being created when its keys are deleted
     publish_integration(tenant)
-    made = KeyRing._made
 
-    def and_then_deleted(self: KeyRing, *arguments: Any) -> Any:
-        monkeypatch.setattr(KeyRing, "_made", made)
-        result = made(self, *arguments)
+    def and_then_deleted(*arguments: Any, **parameters: Any) -> Any:
+        monkeypatch.setattr("patchbay.connections.data_keys.call", call)
+        result = call(*arguments, **parameters)
         assert delete_all(operator, tenant, through=1).status == 200
         return result
 
-    monkeypatch.setattr(KeyRing, "_made", and_then_deleted)
+    monkeypatch.setattr("patchbay.connections.data_keys.call", and_then_deleted)
     source = create_source(tenant)
     # Then it got the next number
     assert numbers(tenant) == (2, [2])
