@@ -1,4 +1,4 @@
-"""Looking for a secret in what came out of the system, in every form it may have taken there."""
+"""Searches the output of the system for a secret, in every form that it may have there."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def forms_of(secret: str) -> set[bytes]:
 def leaks(secret: str, places: Mapping[str, str | bytes]) -> list[str]:
     """The names of the places where the secret can be read."""
     forms = forms_of(secret)
-    assert min(map(len, forms)) >= 12, "too short to tell a find from an accident"
+    assert min(map(len, forms)) >= 12, "too short to exclude an accident"
     raw = {name: text.encode() if isinstance(text, str) else text for name, text in places.items()}
     return [name for name, content in raw.items() if any(form in content for form in forms)]
 

@@ -31,7 +31,7 @@ NO_CHANGE = {
     "dry_run",
     "integrations_connection_test",
 }
-"""Routes that are no GET and change nothing: tests, previews, and events of health."""
+"""Routes other than GET that change nothing: tests, previews, and events of health."""
 
 
 def trail(tenant: Tenant, query: str = "") -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def trail(tenant: Tenant, query: str = "") -> list[dict[str, Any]]:
 
 
 def changing_routes() -> set[str]:
-    """The operations of the document that are no GET."""
+    """The operations of the document other than GET."""
     paths = json.loads(DOCUMENT.read_text())["paths"]
     return {
         operation["operationId"]
@@ -79,12 +79,12 @@ class Watch:
         act: Callable[..., Answer],
         *arguments: Any,
     ) -> Any:
-        """What a call answers, after which there are these events and no more; or any, for None."""
+        """The response of a call that leaves exactly these events; for None, at least one."""
         answer = act(*arguments)
         assert answer.status < 300, (operation, answer.text)
         events = self.fresh()
-        told = [f"{event['entity']} {event['action']}" for event in events]
-        assert told if expected is None else sorted(told) == sorted(expected), operation
+        left = [f"{event['entity']} {event['action']}" for event in events]
+        assert left if expected is None else sorted(left) == sorted(expected), operation
         for event in events:
             assert event["subject"].startswith("key_"), event
             assert event["organization_id"] == self.tenant.organization_id
@@ -231,7 +231,7 @@ def everything_changed(tenant: Tenant, operator: Tenant, watch: Watch) -> None:
     report(tenant, EventStatus.ERROR, now - timedelta(minutes=2))
     evaluate(now)
     [alert] = alerts(tenant)
-    assert watch.fresh() == []  # an alert by itself changes nothing that anyone set
+    assert watch.fresh() == []  # an alert that fires is not a change
     firing = f"/spaces/{tenant.space_slug}/alerts/{alert['id']}"
     acknowledge = f"{firing}/acknowledge"
     watch("acknowledge_alert", ["alert acknowledged"], post, "POST", acknowledge, None)
@@ -245,7 +245,7 @@ def everything_changed(tenant: Tenant, operator: Tenant, watch: Watch) -> None:
 
 
 def call_by_document(tenant: Tenant, operator: Tenant, watch: Watch, route: Route) -> None:
-    """With the example of the document, and what it needs made before."""
+    """With the example of the document, and what it needs."""
 
     def call(route: Route, names: Names) -> Answer:
         body = names.fresh_body(route)
@@ -264,11 +264,11 @@ def test_each_route_that_changes_something_leaves_its_events_and_no_secret(
 ) -> None:
     watch = Watch(tenant)
     everything_changed(tenant, operator, watch)
-    # An organization that is made has its own trail
+    # A new organization has its own trail
     made = operator.client.post("/v1/organizations", {"name": "Initech"})
     theirs = operator.client.get(f"/v1/organizations/{made.json['id']}/audit-events").json["items"]
     assert [(e["entity"], e["action"]) for e in theirs] == [("organization", "created")]
-    # Any other route that changes something leaves one, too: it is called by the document
+    # Any other route that changes something leaves one, too: it is called as the document says
     publish_integration(tenant, slug="documented")
     watch.fresh()
     others = changing_routes() - watch.called - {"create_organization"} - NO_CHANGE
@@ -315,7 +315,7 @@ def create_source_of_two(tenant: Tenant) -> dict[str, Any]:
     return create_source(tenant)
 
 
-def test_what_was_made_or_deleted_is_shown_as_answers_show_it(tenant: Tenant) -> None:
+def test_what_was_created_or_deleted_is_shown_as_in_responses(tenant: Tenant) -> None:
     source = create_source_of_two(tenant)
     made = trail(tenant)[0]
     assert (made["before"], made["after"]) == (None, source)
@@ -324,7 +324,7 @@ def test_what_was_made_or_deleted_is_shown_as_answers_show_it(tenant: Tenant) ->
     assert (gone["before"], gone["after"]) == (source, None)
 
 
-def test_a_long_value_is_told_by_its_digest(tenant: Tenant) -> None:
+def test_a_long_value_is_shown_by_its_digest(tenant: Tenant) -> None:
     integration = publish_integration(tenant)
     path = f"/v1/integrations/{integration['id']}"
     long = {"type": "object", "title": "x" * 2000}
@@ -362,7 +362,7 @@ def test_a_repetition_under_its_key_leaves_one_event(tenant: Tenant) -> None:
     assert len([e for e in trail(tenant) if e["entity_id"] == made.json["id"]]) == 1
 
 
-def test_what_is_made_by_a_write_whose_reply_is_lost_leaves_one_event(tenant: Tenant) -> None:
+def test_a_write_whose_reply_is_lost_leaves_one_event(tenant: Tenant) -> None:
     spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
     with LostReplies("TransactWriteItems"):
         made = tenant.client.post(spaces, {"slug": "x", "name": "X"})
@@ -384,7 +384,7 @@ def test_events_are_listed_newest_first_by_entity_subject_and_time(
     assert trail(tenant, f"&entity_id={tenant.space_id}") == changed
     mine = trail(tenant, f"&subject={changed[0]['subject']}")
     assert len(mine) == 5
-    # `since` is part of the time, `until` is not
+    # `since` is inclusive, `until` is exclusive
     at = everything[2]["at"]
     later = trail(tenant, f"&since={at}")
     earlier = trail(tenant, f"&until={at}")
@@ -395,7 +395,7 @@ def test_events_are_listed_newest_first_by_entity_subject_and_time(
     first = tenant.client.get(path).json
     second = tenant.client.get(f"{path}&cursor={first['next_cursor']}").json
     assert first["items"] + second["items"] == changed
-    # A cursor is good for its own list alone
+    # A cursor works for its own list only
     other = tenant.client.get(f"{path}&subject=x&cursor={first['next_cursor']}")
     assert other.code == "INVALID_CURSOR"
 
@@ -415,13 +415,11 @@ def test_a_wrong_query_is_refused(tenant: Tenant, query: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["since=0001-01-01T00:00:00Z", "until=9999-12-31T23:59:59Z"])
-def test_all_of_time_can_be_asked_for(tenant: Tenant, query: str) -> None:
+def test_any_time_can_be_asked_for(tenant: Tenant, query: str) -> None:
     assert trail(tenant, f"&{query}") == trail(tenant) != []
 
 
-def test_a_trail_is_its_organizations_and_for_those_who_manage_it(
-    tenant: Tenant, stranger: Tenant
-) -> None:
+def test_a_trail_is_for_those_who_manage_its_organization(tenant: Tenant, stranger: Tenant) -> None:
     path = f"/v1/organizations/{tenant.organization_id}"
     assert stranger.client.get(f"{path}/audit-events").status == 404
     reader = {"name": "reader", "permissions": ["platform.integration.read"]}
@@ -429,7 +427,7 @@ def test_a_trail_is_its_organizations_and_for_those_who_manage_it(
     assert tenant.client.with_key(key).get(f"{path}/audit-events").status == 403
 
 
-def test_events_expire_after_400_days_and_are_not_listed_any_more(
+def test_events_expire_after_400_days_and_are_no_longer_listed(
     tenant: Tenant, deployed: dict[str, Table]
 ) -> None:
     table = deployed["IntegrationsTable"]
@@ -442,7 +440,7 @@ def test_events_expire_after_400_days_and_are_not_listed_any_more(
     assert len(trail(tenant)) == len(items) - 1
 
 
-def test_the_operators_command_is_named_and_nobody_is_the_deployment(
+def test_the_subject_is_the_operators_command_or_the_deployment(
     deployed: dict[str, Table], tenant: Tenant, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = deployed["IntegrationsTable"].name
@@ -450,5 +448,5 @@ def test_the_operators_command_is_named_and_nobody_is_the_deployment(
     assert command.main(arguments) == 0
     assert trail(tenant)[0]["subject"] == "operator"
     assert trail(tenant)[0]["trace_id"] is None
-    # The fixture made the tenant without a request
+    # The fixture created the tenant without a request
     assert trail(tenant)[-1]["subject"] == DEPLOYMENT

@@ -1,4 +1,4 @@
-"""The Lambda authorizer: who it says calls, and for how long it remembers."""
+"""The Lambda authorizer: the principal that it attaches, and how long it caches it."""
 
 from datetime import timedelta
 
@@ -20,15 +20,15 @@ from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
 
 
-def test_the_sample_event_carries_a_key_of_nobody(deployed: object) -> None:
-    # Nobody is let through to the functions, which answer 401 in our envelope
+def test_the_sample_event_has_an_unknown_key(deployed: object) -> None:
+    # Without a principal, the functions respond with a 401 in the error envelope
     assert authorizer.handler(sample_event("authorizer"), None) == {
         "isAuthorized": True,
         "context": {},
     }
 
 
-def test_a_key_is_told_as_its_organization_and_permissions(tenant: Tenant) -> None:
+def test_a_key_becomes_its_organization_and_permissions(tenant: Tenant) -> None:
     event = sample_event("authorizer")
     event["headers"]["authorization"] = f"Bearer {tenant.client.key}"
     answer = authorizer.handler(event, None)
@@ -36,12 +36,12 @@ def test_a_key_is_told_as_its_organization_and_permissions(tenant: Tenant) -> No
     assert principal is not None
     assert principal.organization_id == tenant.organization_id
     assert principal.permissions == {Permission.READ, Permission.MANAGE, Permission.WRITE_EVENTS}
-    # API Gateway passes texts on
+    # API Gateway passes strings on
     assert all(isinstance(value, str) for value in answer["context"].values())
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Bearer2", ""])
-def test_another_scheme_is_nobody(tenant: Tenant, scheme: str) -> None:
+def test_another_scheme_has_no_principal(tenant: Tenant, scheme: str) -> None:
     event = sample_event("authorizer")
     event["headers"]["authorization"] = f"{scheme} {tenant.client.key}"
     assert authorizer.handler(event, None)["context"] == {}
@@ -52,7 +52,7 @@ def stores() -> tuple[TenancyStore, ApiKeyStore]:
     return here.tenants, here.api_keys
 
 
-def test_a_revoked_or_expired_key_is_remembered_for_a_minute_at_most(tenant: Tenant) -> None:
+def test_a_revoked_or_expired_key_is_cached_for_a_minute_at_most(tenant: Tenant) -> None:
     # Given a key that was seen just now
     (tenants, keys), now = stores(), utc_now()
     until = now + timedelta(hours=1)
@@ -67,7 +67,7 @@ def test_a_revoked_or_expired_key_is_remembered_for_a_minute_at_most(tenant: Ten
     assert seen.context(header, now) != {}
     # When it is revoked
     keys.revoke(key)
-    # Then it works for less than a minute more, and elsewhere not at all
+    # Then it works for less than another minute, and in other processes not at all
     assert seen.context(header, now + timedelta(seconds=59)) != {}
     assert seen.context(header, now + timedelta(seconds=60)) == {}
     assert Authenticator(tenants, keys).context(header, now) == {}
@@ -80,13 +80,13 @@ def test_a_key_ends_at_its_expiry(tenant: Tenant) -> None:
     key = keys.issue(tenant.organization_id, new, "test", Stamp.fresh(now))
     assert keys.holder(key.key, until - timedelta(milliseconds=1)) is not None
     assert keys.holder(key.key, until) is None
-    # And an authorizer that has just seen it forgets it then
+    # And an authorizer that has just seen it drops it then
     seen = Authenticator(tenants, keys)
     assert seen.context(f"Bearer {key.key}", until - timedelta(seconds=5)) != {}
     assert seen.context(f"Bearer {key.key}", until) == {}
 
 
-def test_when_the_store_is_out_the_caller_is_told_to_come_back(
+def test_during_an_outage_of_the_store_the_caller_gets_a_503(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def out(*_: object) -> None:
@@ -99,18 +99,18 @@ def test_when_the_store_is_out_the_caller_is_told_to_come_back(
     assert answer.headers["retry-after"] == "1"
 
 
-def test_a_key_above_its_rate_is_told_when_to_come_back(
+def test_a_key_above_its_rate_gets_a_429_with_the_time_to_wait(
     tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a limit of two requests a minute
     monkeypatch.setenv("REQUESTS_PER_MINUTE", "2")
     path = f"/spaces/{tenant.space_slug}"
     assert [tenant.client.get(path).status for _ in range(2)] == [200, 200]
-    # When a third comes, of whatever kind
+    # When there is a third one, of any kind
     refused = tenant.client.patch(path, {"name": "x"})
-    # Then it is refused by the envelope, and nothing is done
+    # Then it is refused in the error envelope, and nothing is done
     assert (refused.status, refused.code) == (429, "RATE_LIMITED")
     assert 1 <= int(refused.headers["retry-after"]) <= 30
-    # And others are not concerned
+    # And other callers are not affected
     assert stranger.client.get(f"/spaces/{stranger.space_slug}").status == 200
     assert tenant.client.with_key("pb_nobody").get(path).status == 401

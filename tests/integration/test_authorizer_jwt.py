@@ -1,4 +1,4 @@
-"""JSON Web Tokens at the door: which are believed, which are nobody's, and what they allow."""
+"""JSON Web Tokens: which are accepted, which are rejected, and what they allow."""
 
 import hashlib
 import hmac
@@ -37,14 +37,14 @@ def idp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
         served.keys = [RSA.public(), EC.public()]
         monkeypatch.setenv("JWT_ISSUER", served.url)
         monkeypatch.setenv("JWT_AUDIENCE", "patchbay")
-        # The limit is no question here, but to the test that sets its own.
+        # Only the test that sets its own limit is about the limit.
         monkeypatch.setattr(authentication_jwks, "FETCH_SECONDS", 30)
         yield served
 
 
 @pytest.fixture
 def said(tenant: Tenant, idp: Issuer) -> Callable[..., dict[str, str]]:
-    """What a fresh authorizer says of a token."""
+    """The context that a new authorizer attaches for a token."""
     seen = fresh_authenticator()
 
     def say(token: str, now: datetime | None = None) -> dict[str, str]:
@@ -58,10 +58,10 @@ def fresh_authenticator() -> Authenticator:
 
 
 @pytest.mark.parametrize("key", [RSA, EC], ids=["RS256", "ES256"])
-def test_a_token_is_told_as_its_organization_subject_and_permissions(
+def test_a_token_becomes_its_organization_subject_and_permissions(
     tenant: Tenant, idp: Issuer, key: SigningKey
 ) -> None:
-    # Given a token of the issuer, with permissions of ours and of other services
+    # Given a token of the issuer, with our permissions and those of other services
     permissions = ["platform.integration.read", "billing.write", "platform.events.write"]
     claims = idp.claims(tenant.organization_id, utc_now(), permissions=permissions)
     # When the API is called with it
@@ -80,12 +80,12 @@ def test_a_token_is_told_as_its_organization_subject_and_permissions(
     assert idp.asked == 1
 
 
-def test_api_keys_are_recognised_beside_tokens(tenant: Tenant, idp: Issuer) -> None:
+def test_api_keys_work_next_to_tokens(tenant: Tenant, idp: Issuer) -> None:
     assert tenant.client.get(f"/spaces/{tenant.space_slug}").status == 200
     assert idp.asked == 0
 
 
-def test_permissions_may_be_one_text_and_claims_may_have_other_names(
+def test_permissions_may_be_one_string_and_claims_may_have_other_names(
     tenant: Tenant, idp: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JWT_ORGANIZATION_CLAIM", "https://acme.example/org")
@@ -99,7 +99,7 @@ def test_permissions_may_be_one_text_and_claims_may_have_other_names(
     assert context["permissions"] == "platform.integration.manage"
 
 
-def test_the_operators_permission_can_not_be_had_by_a_token(
+def test_a_token_never_gets_the_operators_permission(
     tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
 ) -> None:
     claims = idp.claims(
@@ -143,7 +143,7 @@ def test_another_tenants_things_are_not_found(
     ],
     ids=str,
 )
-def test_a_token_whose_claims_do_not_hold_is_nobodys(
+def test_a_token_with_invalid_claims_is_rejected(
     tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]], changes: dict[str, Any]
 ) -> None:
     good = idp.claims(tenant.organization_id, utc_now())
@@ -154,20 +154,20 @@ def test_a_token_whose_claims_do_not_hold_is_nobodys(
     )
 
 
-def test_times_are_held_with_half_a_minute_of_leeway(
+def test_times_have_a_leeway_of_half_a_minute(
     tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
 ) -> None:
     now = utc_now().replace(microsecond=0)
     second, seconds = timedelta(seconds=1), int(now.timestamp())
     claims = idp.claims(tenant.organization_id, now, exp=seconds + 60, nbf=seconds + 10)
     token = RSA.sign(claims)
-    # Not yet, then from half a minute before its beginning
+    # Not yet, then from half a minute before it begins
     assert said(token, now - 21 * second) == NOBODY
     assert said(token, now - 20 * second) != NOBODY
-    # Until half a minute after its end, though it was seen a moment before
+    # Until half a minute after it expires, although it was seen a moment before
     assert said(token, now + 89 * second) != NOBODY
     assert said(token, now + 90 * second) == NOBODY
-    # And one from the future is not believed either
+    # And one from the future is rejected, too
     future = RSA.sign(idp.claims(tenant.organization_id, now, iat=seconds + 31))
     assert said(future, now) == NOBODY
 
@@ -187,18 +187,18 @@ def test_the_algorithm_is_pinned_by_the_key(
         body = f"{part({'alg': none, 'kid': 'rsa-1'})}.{part(claims)}."
         assert said(body) == NOBODY
         assert said(body + "AA") == NOBODY
-    # A right signature under the other kind's algorithm, or under a stronger one that is not ours
+    # A valid signature with the algorithm of the other kind of key, or a stronger one
     header, payload, signature = RSA.sign(claims).split(".")
     for algorithm in ("ES256", "RS512", "PS256", "HS256", "", None, 1, ["RS256"]):
         changed = part({"alg": algorithm, "kid": "rsa-1"})
         assert said(f"{changed}.{payload}.{signature}") == NOBODY
     assert said(f"{header}.{payload}.{signature}") != NOBODY
-    # And a signature of the right kind by another's key
+    # And a signature of the right kind with another key
     assert said(SigningKey.rsa("rsa-1").sign(claims)) == NOBODY
     assert said(SigningKey.ec("ec-1").sign(claims)) == NOBODY
 
 
-def test_what_is_no_token_is_nobodys_and_asks_the_issuer_nothing(
+def test_what_is_not_a_token_is_rejected_without_asking_the_issuer(
     tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
 ) -> None:
     claims = idp.claims(tenant.organization_id, utc_now())
@@ -213,15 +213,15 @@ def test_what_is_no_token_is_nobodys_and_asks_the_issuer_nothing(
         f"{part([])}.{payload}.{signature}",
         f"{part({'alg': 'RS256'})}.{payload}.{signature}",
         f"{part({'alg': 'RS256', 'kid': 7})}.{payload}.{signature}",
-        # What a critical extension means is not known here (RFC 7515, section 4.1.11)
+        # The meaning of a critical extension is unknown (RFC 7515, section 4.1.11)
         RSA.sign(claims, crit=["exp"], exp=1),
-        # Larger than any token has to be
+        # Larger than any token needs to be
         RSA.sign({**claims, "padding": "x" * 8192}),
         f"{'A' * 4_000_000}.A.A",
     ):
         assert said(text) == NOBODY
     assert idp.asked == 0
-    # A payload that other parsers would read differently
+    # A payload that other parsers would read in another way
     assert said(unchecked(RSA, b'{"sub": "a", "sub": "b"}')) == NOBODY
     assert said(unchecked(RSA, b"[]")) == NOBODY
 
@@ -231,13 +231,13 @@ def test_rotated_keys_are_fetched_when_a_token_names_one(
 ) -> None:
     now, claims = utc_now(), idp.claims(tenant.organization_id, utc_now())
     assert said(RSA.sign(claims), now) != NOBODY
-    # When the issuer takes a new key and drops the old one
+    # When the issuer adds a new key and removes the old one
     new = SigningKey.rsa("rsa-2")
     idp.keys = [new.public()]
-    # Then a token of the new one is believed as soon as the keys may be asked for again
+    # Then a token of the new one is accepted as soon as the keys may be fetched again
     assert said(new.sign(claims), now + timedelta(seconds=29)) == NOBODY
     assert said(new.sign(claims), now + timedelta(seconds=30)) != NOBODY
-    # And the old one, for a token that was not seen before, no longer
+    # And the old one is rejected for a token that was not seen before
     other = RSA.sign({**claims, "sub": "user-2"})
     assert said(other, now + timedelta(seconds=31)) == NOBODY
 
@@ -250,11 +250,11 @@ def test_a_key_that_is_withdrawn_is_out_of_use_within_ten_minutes(
     assert said(token, now) != NOBODY
     idp.keys = [EC.public()]
     assert said(token, now + timedelta(minutes=9)) != NOBODY
-    # A minute after that it is forgotten, and then its key too
+    # A minute after that it has left the cache, and then its key, too
     assert said(token, now + timedelta(minutes=10)) == NOBODY
 
 
-def test_invented_key_names_do_not_make_us_call_the_issuer(
+def test_invented_key_names_do_not_flood_the_issuer(
     tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
 ) -> None:
     now, claims = utc_now(), idp.claims(tenant.organization_id, utc_now())
@@ -264,7 +264,7 @@ def test_invented_key_names_do_not_make_us_call_the_issuer(
     assert idp.asked == 1
 
 
-def test_while_the_issuer_is_out_the_last_keys_stay_in_use_for_an_hour(
+def test_during_an_outage_of_the_issuer_the_last_keys_are_used_for_an_hour(
     tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]]
 ) -> None:
     now = utc_now()
@@ -273,35 +273,33 @@ def test_while_the_issuer_is_out_the_last_keys_stay_in_use_for_an_hour(
     idp.status = 500
     assert said(token, now + timedelta(minutes=59)) != NOBODY
     assert said(token, now + timedelta(minutes=61)) == OUTAGE
-    # And it is not asked on and on
+    # And it is not called again and again
     assert idp.asked == 3
     assert said(token, now + timedelta(minutes=61, seconds=29)) == OUTAGE
     assert idp.asked == 3
-    # When it is back, so are the callers
+    # When it is back, callers are accepted again
     idp.status = 200
     assert said(token, now + timedelta(minutes=61, seconds=30)) != NOBODY
 
 
-def test_when_the_keys_can_not_be_had_the_caller_is_told_to_come_back(
-    tenant: Tenant, idp: Issuer
-) -> None:
+def test_without_the_issuers_keys_the_caller_gets_a_503(tenant: Tenant, idp: Issuer) -> None:
     idp.status = 503
     caller = tenant.client.with_key(RSA.sign(idp.claims(tenant.organization_id, utc_now())))
     answer = caller.get(f"/spaces/{tenant.space_slug}")
     assert (answer.status, answer.code) == (503, "TEMPORARILY_UNAVAILABLE")
-    # API keys work all the same
+    # API keys still work
     assert tenant.client.get(f"/spaces/{tenant.space_slug}").status == 200
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"no", b'{"keys": {}}', b'{"keys": ' + b"[" * 9999])
-def test_a_key_set_that_is_none_is_an_outage(
+def test_an_invalid_key_set_is_an_outage(
     tenant: Tenant, idp: Issuer, said: Callable[..., dict[str, str]], body: bytes
 ) -> None:
     idp.body = body
     assert said(RSA.sign(idp.claims(tenant.organization_id, utc_now()))) == OUTAGE
 
 
-def test_keys_that_serve_something_else_are_no_keys_of_ours() -> None:
+def test_keys_for_other_purposes_are_left_out() -> None:
     weak = SigningKey.rsa("weak", 1024).public()
     entries: list[Any] = [
         weak,
@@ -320,7 +318,7 @@ def test_keys_that_serve_something_else_are_no_keys_of_ours() -> None:
         "x",
     ]
     assert keys_of(json.dumps({"keys": entries}).encode()) == {}
-    # Two with one name: the first counts. Without `use` and `alg` a key serves what it can.
+    # Of two with the same name, the first counts. `use` and `alg` are optional.
     second = SigningKey.rsa("rsa-1").public()
     plain = {name: RSA.public()[name] for name in ("kty", "n", "e", "kid")}
     [(name, key)] = keys_of(json.dumps({"keys": [plain, second]}).encode()).items()
@@ -330,7 +328,7 @@ def test_keys_that_serve_something_else_are_no_keys_of_ours() -> None:
         keys_of(json.dumps({"keys": [plain] * 51}).encode())
 
 
-def test_a_fetch_follows_no_redirect_and_takes_no_plain_http(idp: Issuer) -> None:
+def test_a_fetch_follows_no_redirect_and_uses_no_plain_http(idp: Issuer) -> None:
     assert b"keys" in fetched(f"{idp.url}/.well-known/jwks.json")
     idp.status, idp.location = 302, f"{idp.url}/keys?all=1"
     with pytest.raises(KeySetUnavailable, match="302"):
@@ -341,7 +339,7 @@ def test_a_fetch_follows_no_redirect_and_takes_no_plain_http(idp: Issuer) -> Non
             fetched(url)
 
 
-def test_a_fetch_wants_a_certificate_of_a_known_authority(
+def test_a_fetch_requires_a_certificate_of_a_known_authority(
     idp: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
@@ -371,7 +369,7 @@ def test_an_issuer_without_an_audience_is_not_trusted(
 
 
 def unchecked(key: SigningKey, payload: dict[str, Any] | bytes) -> str:
-    """A token with a right signature over whatever payload: PyJWT refuses to sign some."""
+    """A token with a valid signature over any payload: PyJWT refuses to sign some."""
     import jwt
 
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()

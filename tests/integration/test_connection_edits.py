@@ -1,4 +1,4 @@
-"""Editing connections: what may change, when it is refused, and what an upgrade respects."""
+"""Editing connections: what can change, what is refused, and what an upgrade checks."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def create_destination(tenant: Tenant, name: str = "Warehouse") -> dict[str, Any
 
 
 def users_of(tenant: Tenant, role: Role, endpoint_id: str) -> list[str]:
-    """The connections of an endpoint, which must be as many as it counts."""
+    """The connections of an endpoint, as many as it counts."""
     table = connections.deployment.integrations
     prefix = "SRC#" if role is Role.SOURCE else "DST#"
     [item] = table.query(f"ORG#{tenant.organization_id}", prefix=prefix + endpoint_id).items
@@ -73,14 +73,14 @@ def test_a_new_connection_is_active_untested_and_not_monitored(tenant: Tenant) -
     }
 
 
-def test_an_edit_changes_what_it_names_and_nothing_else(tenant: Tenant) -> None:
+def test_an_edit_changes_only_what_it_names(tenant: Tenant) -> None:
     # Given a connection
     publish_integration(tenant)
     connection = create_connection(
         tenant, create_source(tenant), configurations={"a": 1, "b": {"c": 2}}
     )
     path = path_of(tenant, connection)
-    # When some of it is changed
+    # When a part of it is changed
     patch = {
         "name": "Sales",
         "configurations": {"a": None, "b": {"d": 3}},
@@ -88,7 +88,7 @@ def test_an_edit_changes_what_it_names_and_nothing_else(tenant: Tenant) -> None:
         "status": "paused",
     }
     changed = tenant.client.patch(path, patch, if_match='"1"')
-    # Then the answer is what is read, and what was not named is as it was
+    # Then the response is what is read, and the rest is unchanged
     assert changed.status == 200
     assert changed.headers["etag"] == '"2"'
     assert tenant.client.get(path).json == changed.json
@@ -99,7 +99,7 @@ def test_an_edit_changes_what_it_names_and_nothing_else(tenant: Tenant) -> None:
         "status": "paused",
         "updated_at": changed.json["updated_at"],
     }
-    # And with the ETag of before, nothing changes
+    # And with the old ETag, nothing changes
     assert tenant.client.patch(path, {"name": "x"}, if_match='"1"').status == 412
     assert tenant.client.delete(path, if_match='"1"').status == 412
     assert tenant.client.get(path).json == changed.json
@@ -126,7 +126,7 @@ def test_an_edit_changes_what_it_names_and_nothing_else(tenant: Tenant) -> None:
         ({"configurations": {"depth": 0}}, "/configurations/depth"),
     ],
 )
-def test_an_edit_that_is_refused_names_the_field_and_changes_nothing(
+def test_a_refused_edit_names_the_field_and_changes_nothing(
     tenant: Tenant, patch: dict[str, Any], pointer: str
 ) -> None:
     publish_integration(tenant, manifest={"roles": BOTH, "configurationSchema": DEPTH})
@@ -165,7 +165,7 @@ def test_a_destination_is_set_changed_and_removed_with_its_use(tenant: Tenant) -
     assert users_of(tenant, Role.SOURCE, connection["source_id"]) == [connection["id"]]
 
 
-def test_a_draft_may_be_unfinished_and_becomes_active_when_it_is_not(tenant: Tenant) -> None:
+def test_a_draft_may_be_unfinished_and_becomes_active_when_it_is_finished(tenant: Tenant) -> None:
     publish_integration(tenant, manifest={"roles": ["source"], "configurationSchema": DEPTH})
     source = create_source(tenant)
     body = {"name": "x", "source_id": source["id"], "space": "acme"}
@@ -193,7 +193,7 @@ def upgrade(tenant: Tenant, source: dict[str, Any], query: str = "") -> Answer:
 def test_an_upgrade_that_would_break_configurations_is_previewed_and_refused(
     tenant: Tenant,
 ) -> None:
-    # Given a source with connections: one that 2.0.0 takes, one that it does not, and a draft
+    # Given a source with connections: one that 2.0.0 accepts, one that it does not, and a draft
     publish_integration(tenant)
     source = create_source(tenant)
     create_connection(tenant, source, configurations={"depth": 1})
@@ -204,22 +204,22 @@ def test_an_upgrade_that_would_break_configurations_is_previewed_and_refused(
     preview = upgrade(tenant, source, "?dry_run=true").json
     refused = upgrade(tenant, source)
     # Then both name the connection
-    [told] = preview["connections"]
-    assert (preview["valid"], told["id"]) == (False, broken["id"])
-    assert [problem["pointer"] for problem in told["errors"]] == ["/configurations/depth"]
+    [invalid] = preview["connections"]
+    assert (preview["valid"], invalid["id"]) == (False, broken["id"])
+    assert [problem["pointer"] for problem in invalid["errors"]] == ["/configurations/depth"]
     assert (refused.code, refused.pointers) == ("CONNECTOR_INVALID_CONFIG", ["/version"])
     assert broken["id"] in refused.text
-    # And after that one is put right, it is made
+    # And after that connection is corrected, the upgrade works
     tenant.client.patch(path_of(tenant, broken), {"configurations": {"depth": 3}})
     preview = upgrade(tenant, source, "?dry_run=true").json
     assert (preview["valid"], preview["connections"]) == (True, [])
     assert upgrade(tenant, source).json["version"] == "2.0.0"
-    # And what is connected from now on is held to it
+    # And new connections must match the new release
     changed = tenant.client.patch(path_of(tenant, broken), {"configurations": {"depth": 0}})
     assert changed.pointers == ["/configurations/depth"]
 
 
-def test_an_upgrade_of_a_source_brings_its_new_category(tenant: Tenant) -> None:
+def test_an_upgrade_of_a_source_changes_its_category(tenant: Tenant) -> None:
     publish_integration(tenant, manifest={"roles": ["source"], "category": "crm"})
     source = create_source(tenant)
     connection = create_connection(tenant, source)
@@ -233,7 +233,9 @@ def test_an_upgrade_of_a_source_brings_its_new_category(tenant: Tenant) -> None:
 
 
 @pytest.mark.enable_socket
-def test_all_but_the_disabled_can_be_tested_by_hand(tenant: Tenant, server: Provider) -> None:
+def test_every_connection_that_is_not_disabled_can_be_tested_on_demand(
+    tenant: Tenant, server: Provider
+) -> None:
     publish_integration(tenant, manifest=calling(server.port))
     connection = create_connection(tenant, create_source(tenant), status="draft")
     path = path_of(tenant, connection)
@@ -242,14 +244,14 @@ def test_all_but_the_disabled_can_be_tested_by_hand(tenant: Tenant, server: Prov
         tenant.client.patch(path, {"status": status})
         assert tenant.client.post(f"{path}/test", {}).json["status"] == "succeeded"
     tenant.client.patch(path, {"status": "disabled"})
-    dialled = len(server.requests)
+    dialed = len(server.requests)
     assert tenant.client.post(f"{path}/test", {}).status == 409
     assert tenant.client.post(operation, {"connectionId": connection["id"]}).code == "CONFLICT"
-    assert len(server.requests) == dialled == 3
+    assert len(server.requests) == dialed == 3
 
 
 @pytest.mark.enable_socket
-def test_a_test_tells_what_to_do_and_since_when(tenant: Tenant, server: Provider) -> None:
+def test_a_test_shows_what_to_do_and_since_when(tenant: Tenant, server: Provider) -> None:
     # Given a connection whose key is wrong, tested twice
     publish_integration(tenant, manifest=calling(server.port))
     source = create_source(tenant, secrets={"api_key": "wrong-key"})
@@ -262,7 +264,7 @@ def test_a_test_tells_what_to_do_and_since_when(tenant: Tenant, server: Provider
         return read
 
     first, second = tested(), tested()
-    # Then the status goes on since the first
+    # Then the status began with the first test
     assert first["required_action"] == second["required_action"] == "reauthorize"
     assert first["health"]["since"] == first["health"]["checked_at"]
     assert second["health"]["since"] == first["health"]["since"]
@@ -270,7 +272,7 @@ def test_a_test_tells_what_to_do_and_since_when(tenant: Tenant, server: Provider
     # And an edit leaves both as they are
     tenant.client.patch(path, {"name": "Sales"})
     assert tenant.client.get(path).json["health"] == second["health"]
-    # And when the key is right, another status begins
+    # And with the right key, another status begins
     tenant.client.patch(
         f"{tenant.connectors}/sources/{source['id']}", {"secrets": {"api_key": SECRET}}
     )
@@ -281,7 +283,7 @@ def test_a_test_tells_what_to_do_and_since_when(tenant: Tenant, server: Provider
 
 
 def test_lists_take_every_filter_and_their_combinations(tenant: Tenant) -> None:
-    # Given connections that differ in all that is filtered by
+    # Given connections that differ in all filters
     publish_integration(tenant, manifest={"roles": BOTH, "category": "crm"})
     publish_integration(tenant, slug="mail", manifest={"roles": BOTH, "category": "email"})
     assert tenant.client.post(
@@ -303,7 +305,7 @@ def test_lists_take_every_filter_and_their_combinations(tenant: Tenant) -> None:
         assert answer.status == 200, answer.text
         return [names[item["id"]] for item in answer.json["items"]]
 
-    # Then each filter gives its own, in the order of their making
+    # Then each filter finds its own, oldest first
     for query, expected in (
         ("", [0, 1, 2, 3, 4]),
         ("space=other", [2, 4]),
@@ -368,14 +370,14 @@ def test_pages_of_every_filter_add_up_to_its_list(tenant: Tenant) -> None:
             if page.json["next_cursor"] is None:
                 break
             cursor = f"&cursor={page.json['next_cursor']}"
-        # Then nothing is missing and nothing is there twice
+        # Then nothing is missing, and nothing is repeated
         assert found == expected, query
-    # And a cursor is of its own list only
+    # And a cursor works for its own list only
     first = tenant.client.get(f"{path}&status=draft").json["next_cursor"]
     assert tenant.client.get(f"{path}&cursor={first}").code == "INVALID_CURSOR"
 
 
-def test_connections_of_another_tenant_are_not_there(tenant: Tenant, stranger: Tenant) -> None:
+def test_connections_of_another_tenant_are_not_found(tenant: Tenant, stranger: Tenant) -> None:
     publish_integration(tenant)
     source = create_source(tenant)
     connection = create_connection(tenant, source)
@@ -388,7 +390,7 @@ def test_connections_of_another_tenant_are_not_there(tenant: Tenant, stranger: T
     assert tenant.client.get(path_of(tenant, connection)).json == connection
 
 
-def test_many_small_edits_of_configurations_do_not_outgrow_what_one_may_give(
+def test_many_small_edits_of_configurations_do_not_exceed_the_limit(
     tenant: Tenant,
 ) -> None:
     publish_integration(tenant)
@@ -401,7 +403,7 @@ def test_many_small_edits_of_configurations_do_not_outgrow_what_one_may_give(
     assert replaced.status == 200
 
 
-def test_a_value_that_only_python_takes_for_equal_is_judged(tenant: Tenant) -> None:
+def test_a_value_that_only_python_considers_equal_is_checked(tenant: Tenant) -> None:
     publish_integration(tenant, manifest={"configurationSchema": DEPTH})
     source = create_source(tenant)
     path = path_of(tenant, create_connection(tenant, source, configurations={"depth": 1}))

@@ -1,4 +1,4 @@
-"""Sources, destinations and connections over the API, and what happens to their secrets."""
+"""Sources, destinations, and connections over the API, and their secrets."""
 
 import io
 from dataclasses import replace
@@ -32,7 +32,7 @@ def test_the_sample_event_lists_the_sources_of_its_organization(deployed: object
     assert answer["body"] == '{"items":[],"next_cursor":null}'
 
 
-def test_a_source_is_made_of_a_release_with_defaults_filled(tenant: Tenant) -> None:
+def test_a_source_is_created_from_a_release_with_its_defaults(tenant: Tenant) -> None:
     publish_integration(tenant)
     source = create_source(tenant)
     assert source["id"].startswith("src_")
@@ -49,15 +49,15 @@ def test_a_source_is_made_of_a_release_with_defaults_filled(tenant: Tenant) -> N
     assert tenant.client.get(path).code == "SOURCE_NOT_FOUND"
 
 
-def test_a_secret_is_nowhere_but_sealed(
+def test_a_secret_is_only_stored_sealed(
     tenant: Tenant, deployed: dict[str, Table], log: io.StringIO
 ) -> None:
-    # Given a source with a secret, read back in every way there is
+    # Given a source with a secret, read in every way
     publish_integration(tenant)
     source = create_source(tenant)
     path = f"{tenant.connectors}/sources"
     answers = [tenant.client.get(path).text, tenant.client.get(f"{path}/{source['id']}").text]
-    # And requests that are refused for carrying it in the wrong place
+    # And requests that are refused because the secret is in the wrong place
     good = {"name": "x", "integration": "acme/crm", "variables": {"path": "me"}}
     for wrong in (
         {"integration": SECRET},
@@ -76,7 +76,7 @@ def test_a_secret_is_nowhere_but_sealed(
         answers.append(answer.text)
     unfinished = '{"name": "x", "secrets": {"api_key": "' + SECRET
     answers.append(tenant.client.call("POST", path, unfinished).text)
-    # Then it is in no answer, no log line and no item, though the item is there
+    # Then it is in no response, no log line, and no item, although the item exists
     logged = log.getvalue()
     assert '"message":"request"' in logged
     items = everything_in(deployed)
@@ -85,7 +85,7 @@ def test_a_secret_is_nowhere_but_sealed(
         assert SECRET not in place
 
 
-def test_variables_are_held_to_the_schema_of_the_release(tenant: Tenant) -> None:
+def test_variables_must_match_the_schema_of_the_release(tenant: Tenant) -> None:
     publish_integration(tenant)
     sources = f"{tenant.connectors}/sources"
     body: dict[str, Any] = {"name": "x", "integration": "acme/crm"}
@@ -114,14 +114,14 @@ def test_variables_are_held_to_the_schema_of_the_release(tenant: Tenant) -> None
     assert tenant.client.get(sources).json["items"] == []
 
 
-def test_a_role_that_the_release_does_not_have_is_refused(tenant: Tenant) -> None:
+def test_a_role_that_the_release_does_not_support_is_refused(tenant: Tenant) -> None:
     publish_integration(tenant)
     body = {"name": "x", "integration": "acme/crm", "variables": {"path": "me"}}
     answer = tenant.client.post(f"{tenant.connectors}/destinations", body)
     assert answer.pointers == ["/integration"]
 
 
-def test_a_private_integration_is_not_there_for_other_organizations(
+def test_other_organizations_do_not_find_a_private_integration(
     tenant: Tenant, stranger: Tenant
 ) -> None:
     publish_integration(tenant)
@@ -143,14 +143,14 @@ def test_a_connection_joins_a_source_and_a_destination_in_a_space(tenant: Tenant
     connection = create_connection(
         tenant, source, destination_id=destination["id"], configurations={"depth": 2}
     )
-    # Then it is found by its id, in its organization and in its space
+    # Then it is found by its id, in its organization, and in its space
     path = f"{tenant.connectors}/connections"
     assert tenant.client.get(f"{path}/{connection['id']}").json == connection
     assert tenant.client.get(path).json["items"] == [connection]
     assert tenant.client.get(f"{path}?space=acme").json["items"] == [connection]
     assert tenant.client.get(f"{path}?space=nowhere").pointers == ["/query/space"]
     assert connection["health"]["status"] == "unknown"
-    # And what it uses can't be deleted before it is
+    # And its source and destination can't be deleted before it
     for used in (
         f"{tenant.connectors}/sources/{source['id']}",
         f"{destinations}/{destination['id']}",
@@ -164,7 +164,9 @@ def test_a_connection_joins_a_source_and_a_destination_in_a_space(tenant: Tenant
     assert tenant.client.delete(f"{destinations}/{destination['id']}").status == 204
 
 
-def test_a_connection_of_what_is_not_there_is_refused(tenant: Tenant, stranger: Tenant) -> None:
+def test_a_connection_of_something_that_does_not_exist_is_refused(
+    tenant: Tenant, stranger: Tenant
+) -> None:
     publish_integration(tenant, visibility="public")
     source = create_source(tenant)
     foreign = create_source(stranger)
@@ -195,7 +197,7 @@ def test_another_tenant_finds_nothing(tenant: Tenant, stranger: Tenant) -> None:
     assert tenant.client.get(f"{tenant.connectors}/sources/{source['id']}").status == 200
 
 
-def test_a_sealed_secret_opens_in_its_own_place_only(
+def test_a_sealed_secret_opens_only_for_its_own_endpoint_and_binding(
     tenant: Tenant, stranger: Tenant, deployed: dict[str, Table]
 ) -> None:
     # Given a sealed secret
@@ -218,7 +220,7 @@ def test_a_sealed_secret_opens_in_its_own_place_only(
         # Then it does not open
         with pytest.raises(InternalError):
             vault.open(moved, utc_now())
-    # Nor for another destination, nor when it was altered
+    # Nor for another destination, nor after it was altered
     with pytest.raises(InternalError):
         vault.open(replace(scope, binding="elsewhere"), utc_now())
     sealed: bytes = item["sealed"]
@@ -227,7 +229,7 @@ def test_a_sealed_secret_opens_in_its_own_place_only(
         vault.open(scope, utc_now())
 
 
-def test_the_operator_makes_nothing_in_an_organization_that_is_not_there(
+def test_the_operator_creates_nothing_in_an_organization_that_does_not_exist(
     tenant: Tenant, operator: Tenant
 ) -> None:
     publish_integration(tenant, visibility="public")
@@ -237,7 +239,7 @@ def test_the_operator_makes_nothing_in_an_organization_that_is_not_there(
     assert operator.client.get(nowhere).json["items"] == []
 
 
-def test_secrets_are_held_to_their_schema_and_never_quoted(tenant: Tenant) -> None:
+def test_secrets_must_match_their_schema_and_are_never_quoted(tenant: Tenant) -> None:
     rules = {"properties": {"pin-code": {"type": "string", "pattern": "^[0-9]{6}$"}}}
     publish_integration(tenant, manifest={"roles": ["source"], "secretsSchema": rules})
     sources = f"{tenant.connectors}/sources"

@@ -1,4 +1,4 @@
-"""Connections under concurrent changes: the counts stay right."""
+"""Concurrent edits of connections: the counts stay right."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -38,7 +38,7 @@ type Before = Callable[[], object]
 
 
 class InterleavedTable(Table):
-    """A table on which somebody else goes first: before each transaction the next of `before`."""
+    """A table on which others write first: before each transaction the next one of `before`."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -51,7 +51,7 @@ class InterleavedTable(Table):
 
 
 class Ours:
-    """The use cases on such a table; concurrent changes use the API."""
+    """The use cases on such a table. The others use the API."""
 
     def __init__(self, tenant: Tenant) -> None:
         self.organization_id = tenant.organization_id
@@ -79,7 +79,7 @@ class Ours:
         )
 
     def counts(self) -> dict[str, int]:
-        """The connections of each endpoint, which are as many as it counts and as name it."""
+        """The number of connections of each endpoint: as it counts, and as name it."""
         pk = f"ORG#{self.organization_id}"
         items = list(self.table.query_all(pk))
         uses = [item["sk"].split("#")[1:] for item in items if item["sk"].startswith("USE#")]
@@ -120,7 +120,7 @@ def joined(tenant: Tenant) -> tuple[dict[str, Any], dict[str, Any], dict[str, An
 Joined = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 
 
-def test_a_destination_that_goes_while_it_is_set_is_not_set(
+def test_a_destination_that_is_deleted_while_it_is_set_is_not_set(
     tenant: Tenant, ours: Ours, joined: Joined
 ) -> None:
     _, destination, connection = joined
@@ -132,7 +132,7 @@ def test_a_destination_that_goes_while_it_is_set_is_not_set(
     assert ours.counts() == {connection["source_id"]: 1}
 
 
-def test_a_destination_that_is_set_while_it_goes_stays(
+def test_a_destination_that_is_set_while_it_is_deleted_stays(
     tenant: Tenant, ours: Ours, joined: Joined
 ) -> None:
     source, destination, connection = joined
@@ -144,7 +144,7 @@ def test_a_destination_that_is_set_while_it_goes_stays(
     assert ours.counts() == {source["id"]: 1, destination["id"]: 1}
 
 
-def test_an_edit_of_a_connection_that_goes_finds_nothing(
+def test_an_edit_of_a_connection_that_is_being_deleted_finds_nothing(
     tenant: Tenant, ours: Ours, joined: Joined
 ) -> None:
     source, destination, connection = joined
@@ -155,7 +155,7 @@ def test_an_edit_of_a_connection_that_goes_finds_nothing(
     assert ours.counts() == {source["id"]: 0, destination["id"]: 0}
 
 
-def test_a_delete_takes_away_the_use_that_an_edit_just_made(
+def test_a_delete_removes_the_use_that_an_edit_just_added(
     tenant: Tenant, ours: Ours, joined: Joined
 ) -> None:
     source, destination, connection = joined
@@ -175,7 +175,7 @@ def test_of_two_edits_at_once_neither_is_lost(tenant: Tenant, ours: Ours, joined
     assert changed.revision == 3
 
 
-def test_configurations_written_while_a_source_is_upgraded_are_looked_at(
+def test_configurations_written_during_an_upgrade_of_the_source_are_checked(
     tenant: Tenant, ours: Ours
 ) -> None:
     publish_integration(tenant)
@@ -193,7 +193,7 @@ def test_configurations_written_while_a_source_is_upgraded_are_looked_at(
     assert tenant.client.get(path).json["version"] == "1.0.0"
 
 
-def test_a_connection_made_while_its_source_is_upgraded_is_looked_at(
+def test_a_connection_created_during_an_upgrade_of_its_source_is_checked(
     tenant: Tenant, ours: Ours
 ) -> None:
     publish_integration(tenant)
@@ -204,7 +204,7 @@ def test_a_connection_made_while_its_source_is_upgraded_is_looked_at(
         ours.upgrade(source)
 
 
-def test_what_is_written_while_its_source_is_upgraded_is_held_to_the_new_release(
+def test_what_is_written_during_an_upgrade_must_match_the_new_release(
     tenant: Tenant, ours: Ours
 ) -> None:
     # Given a source with a connection and a draft, and an upgrade that comes in between
@@ -228,7 +228,7 @@ def test_what_is_written_while_its_source_is_upgraded_is_held_to_the_new_release
         lambda: ours.connection_editor.create(ours.organization_id, new, Stamp.fresh(utc_now())),
     ]
     for write in writes:
-        # When configurations that only the old release takes are written
+        # When configurations are written that only the old release accepts
         ours.table.before = [upgrade]
         # Then they are refused
         with pytest.raises(InvalidConfig):
@@ -237,7 +237,7 @@ def test_what_is_written_while_its_source_is_upgraded_is_held_to_the_new_release
     assert ours.counts() == {source["id"]: 2}
 
 
-def test_a_source_that_others_begin_to_use_is_not_deleted_with_its_connection(
+def test_a_source_that_another_connection_starts_to_use_is_not_deleted(
     tenant: Tenant, ours: Ours
 ) -> None:
     publish_integration(tenant)
@@ -250,8 +250,8 @@ def test_a_source_that_others_begin_to_use_is_not_deleted_with_its_connection(
     assert ours.counts() == {source["id"]: 1}
 
 
-def test_health_keeps_the_newest_word_and_when_it_began(ours: Ours, joined: Joined) -> None:
-    # Given tests that read the connection at the same time and end one after another
+def test_health_keeps_the_newest_status_and_when_it_began(ours: Ours, joined: Joined) -> None:
+    # Given tests that read the connection at the same time, and end one after the other
     connection = ours.connections.get(ours.organization_id, joined[2]["id"])
     now = utc_now()
 
@@ -259,7 +259,7 @@ def test_health_keeps_the_newest_word_and_when_it_began(ours: Ours, joined: Join
         seen = HealthObservation(now + timedelta(seconds=seconds), status, latency_ms=1)
         ours.health.record(connection, seen, RequiredAction.NONE)
 
-    def told() -> tuple[HealthStatus, float | None, float | None]:
+    def shown() -> tuple[HealthStatus, float | None, float | None]:
         health = ours.connections.get(ours.organization_id, connection.id).health
         assert health.since is not None
         assert health.checked_at is not None
@@ -270,22 +270,22 @@ def test_health_keeps_the_newest_word_and_when_it_began(ours: Ours, joined: Join
         )
 
     record(HealthStatus.ERROR, 10)
-    assert told() == ("error", 10, 10)
-    # When one that ended earlier comes late, it changes nothing
+    assert shown() == ("error", 10, 10)
+    # When an earlier one is recorded late, it changes nothing
     record(HealthStatus.CONNECTED, 5)
-    assert told() == ("error", 10, 10)
-    # When the same goes on, it is since then; times with and without milliseconds compare alike
+    assert shown() == ("error", 10, 10)
+    # When the status stays, so does `since`; times with and without milliseconds compare alike
     record(HealthStatus.ERROR, 10.5)
     record(HealthStatus.ERROR, 11)
-    assert told() == ("error", 10, 11)
+    assert shown() == ("error", 10, 11)
     record(HealthStatus.CONNECTED, 12)
-    assert told() == ("connected", 12, 12)
+    assert shown() == ("connected", 12, 12)
 
 
-def test_an_edit_does_not_bring_back_what_a_test_has_ended(
+def test_an_edit_does_not_restore_what_a_test_has_ended(
     tenant: Tenant, ours: Ours, joined: Joined
 ) -> None:
-    # Given a connection that is said to be in error
+    # Given a connection whose stated status is error
     connection = joined[2]
     body = {"connectionId": connection["id"], "status": "error"}
     said = tenant.client.post("/integrations/connection/update/v1.0.0", body)
@@ -300,7 +300,7 @@ def test_an_edit_does_not_bring_back_what_a_test_has_ended(
     assert (changed.name, changed.word) == ("Sales", "connected")
 
 
-def test_a_test_of_a_connection_that_is_gone_brings_nothing_back(
+def test_a_test_of_a_deleted_connection_restores_nothing(
     tenant: Tenant, ours: Ours, joined: Joined
 ) -> None:
     connection = ours.connections.get(ours.organization_id, joined[2]["id"])
@@ -377,7 +377,7 @@ def test_an_endpoint_always_counts_its_connections(
     ours.counts()
 
 
-def test_many_items_are_read_in_calls_of_100_and_what_is_not_there_is_left_out(
+def test_many_items_are_read_in_calls_of_100_and_missing_ones_are_left_out(
     integrations_table: Table,
 ) -> None:
     keys = [Key("P", f"{number:03}") for number in range(230)]

@@ -1,4 +1,4 @@
-"""Editing and upgrading endpoints: what may keep its secrets, and what has to give them again."""
+"""Editing and upgrading endpoints: when secrets are kept, and when they must be entered again."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET
 
 CORPUS = Path(__file__).parents[1] / "unit/egress/egress.jsonl"
-# Not splitlines: a row holds a line separator of Unicode.
+# Not splitlines: a row contains a line separator of Unicode.
 ROWS = {row["id"]: row for row in map(json.loads, CORPUS.read_text().strip().split("\n"))}
 
 SCHEMA: dict[str, Any] = {
@@ -70,7 +70,7 @@ def create(tenant: Tenant, **changes: Any) -> str:
 
 
 def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
-    """What the vault opens for the endpoint as it is now."""
+    """The secrets that the vault opens for the endpoint."""
     endpoint_id = path.rpartition("/")[2]
     ours = connections.deployment
     endpoint = ours.endpoints.get(tenant.organization_id, Role.SOURCE, endpoint_id)
@@ -78,7 +78,7 @@ def stored_secrets(tenant: Tenant, path: str) -> dict[str, str]:
 
 
 def verdict(answer: Answer) -> str:
-    """The answer in the words of the corpus."""
+    """The response in the words of the corpus."""
     if answer.status == 200:
         return "allow"
     if answer.status == 422 and answer.code == "SECRET_REENTRY_REQUIRED":
@@ -99,7 +99,9 @@ EDITS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("row", sorted(EDITS))
-def test_an_edit_keeps_its_secrets_only_where_they_already_go(tenant: Tenant, row: str) -> None:
+def test_an_edit_keeps_secrets_only_if_they_are_sent_to_the_same_place(
+    tenant: Tenant, row: str
+) -> None:
     publish(tenant, "1.0.0")
     path = create(tenant)
     before = tenant.client.get(path)
@@ -108,7 +110,7 @@ def test_an_edit_keeps_its_secrets_only_where_they_already_go(tenant: Tenant, ro
     if answer.status == 200:
         assert stored_secrets(tenant, path) == {"api_key": SECRET}
     else:
-        # Refused: every secret that would go along is named, and nothing has changed
+        # Refused: every kept secret is named, and nothing has changed
         assert answer.pointers == ["/secrets/api_key"]
         assert tenant.client.get(path).json == before.json
     assert SECRET not in answer.text
@@ -125,11 +127,11 @@ FOREIGN = {
         "aws://secretsmanager/eu-central-1/platform/stripe",
     ),
 }
-"""What the rows of the corpus describe, as texts that somebody would send."""
+"""What the rows of the corpus describe, as references to send."""
 
 
 @pytest.mark.parametrize("row", sorted(FOREIGN))
-def test_a_reference_to_a_secret_of_others_is_refused(tenant: Tenant, row: str) -> None:
+def test_a_reference_to_another_owners_secret_is_refused(tenant: Tenant, row: str) -> None:
     publish(tenant, "1.0.0")
     path = create(tenant)
     before = tenant.client.get(path).json
@@ -172,11 +174,11 @@ def test_a_secret_is_replaced_removed_and_never_guessed_from_a_mask(tenant: Tena
     assert stored_secrets(tenant, path) == {"api_key": "another"}
     assert tenant.client.patch(path, {"secrets": {"api_key": None}}).json["secrets_set"] == []
     assert stored_secrets(tenant, path) == {}
-    # Without a stored secret any edit is free
+    # Without a stored secret, any edit works
     assert tenant.client.patch(path, {"variables": {"host": "x.example.net"}}).status == 200
 
 
-def test_of_two_edits_with_one_etag_the_second_is_told(tenant: Tenant) -> None:
+def test_of_two_edits_with_one_etag_the_second_fails(tenant: Tenant) -> None:
     publish(tenant, "1.0.0")
     path = create(tenant)
     etag = tenant.client.get(path).headers["etag"]
@@ -186,8 +188,8 @@ def test_of_two_edits_with_one_etag_the_second_is_told(tenant: Tenant) -> None:
     assert tenant.client.patch(path, {"integration": "acme/x"}).pointers == ["/integration"]
 
 
-def test_an_upgrade_is_previewed_and_then_made(tenant: Tenant) -> None:
-    # Given a source of 1.0.0, and a release that knows other variables
+def test_an_upgrade_is_previewed_and_then_done(tenant: Tenant) -> None:
+    # Given a source of 1.0.0, and a release with other variables
     publish(tenant, "1.0.0")
     path = create(tenant)
     stricter = {
@@ -198,7 +200,7 @@ def test_an_upgrade_is_previewed_and_then_made(tenant: Tenant) -> None:
     publish(tenant, "2.0.0", variablesSchema=stricter)
     # When its upgrade is previewed
     preview = tenant.client.patch(f"{path}?dry_run=true", {"version": "^2.0.0"})
-    # Then what becomes invalid is told, and nothing has changed
+    # Then it lists what becomes invalid, and nothing has changed
     assert preview.json == {
         "version": "2.0.0",
         "valid": False,
@@ -209,7 +211,7 @@ def test_an_upgrade_is_previewed_and_then_made(tenant: Tenant) -> None:
     }
     assert tenant.client.patch(path, {"version": "2.0.0"}).code == "CONNECTOR_INVALID_CONFIG"
     assert tenant.client.get(path).json["version"] == "1.0.0"
-    # And with what it asks for, it is made, and the secrets come along
+    # And with the values that it requires, it works, and keeps the secrets
     edit = {"version": "^2.0.0", "variables": {"region": "eu"}}
     assert tenant.client.patch(f"{path}?dry_run=true", edit).json["valid"] is True
     upgraded = tenant.client.patch(path, edit)
@@ -217,7 +219,7 @@ def test_an_upgrade_is_previewed_and_then_made(tenant: Tenant) -> None:
     assert stored_secrets(tenant, path) == {"api_key": SECRET}
 
 
-def test_an_upgrade_to_a_release_that_sends_secrets_elsewhere_needs_them_again(
+def test_an_upgrade_that_sends_secrets_elsewhere_requires_them_again(
     tenant: Tenant,
 ) -> None:
     publish(tenant, "1.0.0")
@@ -234,7 +236,7 @@ def test_an_upgrade_to_a_release_that_sends_secrets_elsewhere_needs_them_again(
     assert stored_secrets(tenant, path) == {"api_key": "fresh"}
 
 
-def test_a_source_takes_a_range_of_versions(tenant: Tenant) -> None:
+def test_a_source_accepts_a_range_of_versions(tenant: Tenant) -> None:
     for version in ("1.0.0", "1.4.0", "2.0.0"):
         publish(tenant, version)
     path = create(tenant, version="^1.0.0")
@@ -248,7 +250,7 @@ def stepping(*steps: dict[str, Any]) -> dict[str, Any]:
     return {"checks": {"steps": named}}
 
 
-def test_a_user_who_is_a_secret_does_not_hide_where_it_goes(tenant: Tenant) -> None:
+def test_a_user_that_is_a_secret_does_not_hide_the_destination(tenant: Tenant) -> None:
     # Given a check with the secret as the user of basic authentication
     def asking(host: str) -> dict[str, Any]:
         basic = {"username": "{{secrets.api_key}}", "password": "x"}
@@ -258,7 +260,7 @@ def test_a_user_who_is_a_secret_does_not_hide_where_it_goes(tenant: Tenant) -> N
 
     publish(tenant, "1.0.0", manifest=asking("example.com"))
     path = create(tenant)
-    # When a variable, or a new release, moves the host
+    # When a variable, or a new release, changes the host
     moved = tenant.client.patch(path, {"variables": {"team": "evil"}})
     publish(tenant, "1.1.0", manifest=asking("example.net"))
     upgraded = tenant.client.patch(path, {"version": "1.1.0"})
@@ -268,20 +270,20 @@ def test_a_user_who_is_a_secret_does_not_hide_where_it_goes(tenant: Tenant) -> N
         assert answer.json["error"]["details"]["changed"] == ["destination"]
 
 
-def test_a_secret_of_one_host_does_not_go_to_another_of_the_same_checks(tenant: Tenant) -> None:
-    # Given two hosts, of which one is told the credential
-    def asking(told: str, untold: str) -> dict[str, Any]:
+def test_a_secret_for_one_host_is_not_sent_to_another_of_the_same_checks(tenant: Tenant) -> None:
+    # Given two hosts, of which one gets the credential
+    def asking(trusted: str, other: str) -> dict[str, Any]:
         return stepping(
-            {"request": {"url": f"https://{told}/"}},
-            {"request": {"url": f"https://{untold}/"}, "auth": False},
+            {"request": {"url": f"https://{trusted}/"}},
+            {"request": {"url": f"https://{other}/"}, "auth": False},
         )
 
     publish(tenant, "1.0.0", manifest=asking("{{variables.team}}.example.com", "b.example.com"))
     path = create(tenant)
-    # When a release tells it to the other one instead
+    # When a release sends it to the other one instead
     publish(tenant, "1.1.0", manifest=asking("b.example.com", "{{variables.team}}.example.com"))
     answer = tenant.client.patch(path, {"version": "1.1.0"})
-    # Then the set of hosts is as it was, and the secret must be entered again
+    # Then the hosts are the same, but the secret must be entered again
     assert verdict(answer) == "deny:secret_binding"
     assert answer.json["error"]["details"]["changed"] == ["sent"]
 
@@ -290,7 +292,7 @@ def test_a_secret_of_one_host_does_not_go_to_another_of_the_same_checks(tenant: 
     "name",
     ["Host", "baseUrl", "tokenURL", "token-url", "sslMode", "verifyTls", "db_host", "APIHost"],
 )
-def test_a_variable_that_decides_is_known_in_any_spelling(tenant: Tenant, name: str) -> None:
+def test_a_deciding_variable_is_recognized_in_any_spelling(tenant: Tenant, name: str) -> None:
     schema = {"type": "object", "properties": {name: {"type": "string"}}}
     publish(tenant, "1.0.0", variablesSchema=schema, manifest={})
     path = create(tenant, variables={name: "a"})
@@ -298,7 +300,7 @@ def test_a_variable_that_decides_is_known_in_any_spelling(tenant: Tenant, name: 
     assert verdict(answer) == "deny:secret_binding"
 
 
-def test_many_small_edits_do_not_outgrow_what_one_may_give(tenant: Tenant) -> None:
+def test_many_small_edits_do_not_exceed_the_limit(tenant: Tenant) -> None:
     publish(tenant, "1.0.0")
     path = create(tenant)
     part = "x" * 20_000
@@ -310,21 +312,21 @@ def test_many_small_edits_do_not_outgrow_what_one_may_give(tenant: Tenant) -> No
 
 
 def test_all_secrets_of_an_endpoint_fit_into_one_item(tenant: Tenant) -> None:
-    # Given as many secrets as a request takes
+    # Given as many secrets as a request accepts
     names = [f"secret_{number}" for number in range(40)]
     declared = {"type": "object", "properties": {name: {"type": "string"} for name in names}}
     publish(tenant, "1.0.0", manifest={"secretsSchema": declared})
     long = "€" * 4000
     path = create(tenant, secrets=dict.fromkeys(names[:20], long))
-    # When more come than an item holds
+    # When there are more than fit into an item
     answer = tenant.client.patch(path, {"secrets": dict.fromkeys(names[20:], long)})
-    # Then it is the caller's mistake, and nothing has changed
+    # Then it is the caller's error, and nothing has changed
     assert (answer.status, answer.pointers) == (400, ["/secrets"])
     assert stored_secrets(tenant, path) == dict.fromkeys(names[:20], long)
 
 
 @pytest.mark.parametrize("mask", [" ", "\t", "**** ****", "********\n", "• • •"])
-def test_a_mask_with_blanks_is_no_secret(tenant: Tenant, mask: str) -> None:
+def test_a_mask_with_blanks_is_not_a_secret(tenant: Tenant, mask: str) -> None:
     publish(tenant, "1.0.0")
     path = create(tenant)
     answer = tenant.client.patch(path, {"secrets": {"api_key": mask}})
@@ -332,7 +334,7 @@ def test_a_mask_with_blanks_is_no_secret(tenant: Tenant, mask: str) -> None:
     assert stored_secrets(tenant, path) == {"api_key": SECRET}
 
 
-def test_another_integration_of_the_same_name_is_no_release_of_this_one(
+def test_a_release_of_another_integration_with_the_same_name_is_refused(
     tenant: Tenant, integrations_table: Table
 ) -> None:
     # Given a source of an integration that was purged, and a new one under its publisher and slug
@@ -343,17 +345,17 @@ def test_another_integration_of_the_same_name_is_no_release_of_this_one(
     integrations_table.write(Delete(integration_key(source["integration_id"])))
     publish(tenant, "1.0.0", name="Another")
     publish(tenant, "2.0.0")
-    # When the source is to become one of its releases, with the secret entered again
+    # When the source is upgraded to one of its releases, with the secret entered again
     for version in ("1.0.0", "2.0.0", "^1.0.0"):
         edit = {"version": version, "secrets": {"api_key": SECRET}}
         answer = tenant.client.patch(path, edit)
-        # Then it stays what it is
+        # Then it stays as it is
         assert (answer.status, answer.pointers) == (400, ["/version"])
     assert tenant.client.get(path).json == source
 
 
-def test_what_decides_is_found_within_variables_too(tenant: Tenant) -> None:
-    # Given places that are members of variables, or several
+def test_deciding_values_are_found_inside_variables_too(tenant: Tenant) -> None:
+    # Given places inside variables, one or several
     place = {"type": "string", "format": "hostname"}
     schema = {
         "type": "object",
@@ -379,20 +381,20 @@ def test_what_decides_is_found_within_variables_too(tenant: Tenant) -> None:
         {"hosts": ["a.example.com", "b.example.com"]},
     ):
         assert verdict(tenant.client.patch(path, {"variables": edit})) == "deny:secret_binding"
-    # But not for what stands beside it
+    # But not for a value next to it
     beside = {"server": {"note": "m"}, "replicas": [{"host": "a.example.com", "note": "m"}]}
     assert verdict(tenant.client.patch(path, {"variables": beside})) == "allow"
     assert stored_secrets(tenant, path) == {"api_key": SECRET}
 
 
 @pytest.mark.parametrize(("before", "after"), [(443, 443.0), (1, True), (0, False)])
-def test_values_that_only_python_takes_for_equal_are_a_change(
+def test_values_that_only_python_considers_equal_are_a_change(
     tenant: Tenant, before: object, after: object
 ) -> None:
     schema = {"type": "object", "properties": {"port": {}}}
     publish(tenant, "1.0.0", variablesSchema=schema, manifest={})
     path = create(tenant, variables={"port": before})
-    # Kept secrets are sealed for the text of the place, so they would not open any more
+    # Kept secrets are sealed for the exact text of the place, so they would not open
     assert (
         verdict(tenant.client.patch(path, {"variables": {"port": after}})) == "deny:secret_binding"
     )

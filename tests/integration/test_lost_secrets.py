@@ -1,4 +1,4 @@
-"""After an organization's data keys were deleted: who needs a secret is told to enter it again."""
+"""After an organization's data keys were deleted: secrets that are needed must be entered again."""
 
 import json
 from collections.abc import Callable
@@ -13,6 +13,7 @@ import run_tests
 from local.provider import Provider
 from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.checks.roles import Role
+from patchbay.connections.data_keys import KeyRing
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus
@@ -63,13 +64,13 @@ def source(tenant: Tenant, server: Provider) -> dict[str, Any]:
 
 
 def lose_keys(tenant: Tenant) -> None:
-    """As long after the deletion that no function has a key in its memory."""
+    """So long after the deletion that no function has a key in memory."""
     Deployment().vault.keys.delete_all(tenant.organization_id, 1, utc_now())
     start_cold()
 
 
-def test_what_an_edit_keeps_has_to_be_entered_again(tenant: Tenant, source: dict[str, Any]) -> None:
-    # Given a source whose secrets nobody can open any more
+def test_what_an_edit_keeps_must_be_entered_again(tenant: Tenant, source: dict[str, Any]) -> None:
+    # Given a source whose secrets can't be opened any more
     lose_keys(tenant)
     path = f"{tenant.connectors}/sources/{source['id']}"
     # When some of them are replaced, or removed
@@ -78,7 +79,7 @@ def test_what_an_edit_keeps_has_to_be_entered_again(tenant: Tenant, source: dict
         ({"api_key": SECRET, "pin": None}, ["/secrets/signing_key"]),
         ({"pin": None}, ["/secrets/api_key", "/secrets/signing_key"]),
     ):
-        # Then the others are named, by the edit, its test and its preview
+        # Then the others are named, by the edit, its test, and its preview
         for query in ("", "?test=true"):
             answer = tenant.client.patch(path + query, {"secrets": edit})
             assert (answer.status, answer.code) == (422, "SECRET_REENTRY_REQUIRED")
@@ -87,13 +88,13 @@ def test_what_an_edit_keeps_has_to_be_entered_again(tenant: Tenant, source: dict
         report = tenant.client.patch(f"{path}?dry_run=true", {"secrets": edit}).json
         assert (report["valid"], report["errors"]) == (False, [])
         assert sorted(f"/secrets/{name}" for name in report["secrets_to_enter"]) == left
-    # And an edit that tests what is stored says the same
+    # And an edit that tests stored secrets fails in the same way
     answer = tenant.client.patch(f"{path}?test=true", {"name": "CRM"})
     assert (answer.status, answer.code) == (422, "SECRET_REENTRY_REQUIRED")
     assert len(answer.pointers) == 3
     # And nothing has changed
     assert tenant.client.get(path).json == source
-    # What needs no stored secret goes through, and so does a new value of each
+    # An edit that needs no stored secret works, and so does a new value of each
     assert tenant.client.patch(f"{path}?dry_run=true", {"name": "CRM"}).json["valid"] is True
     assert tenant.client.patch(path, {"name": "CRM"}).status == 200
     whole = {"api_key": SECRET, "pin": None, "signing_key": "t"}
@@ -128,7 +129,7 @@ def assert_owners_move(report: dict[str, Any]) -> None:
     assert "its data key was deleted: enter it again" in step["summary"]
 
 
-def test_every_kind_of_test_says_that_it_is_its_owners_move(
+def test_every_kind_of_test_blames_the_customer(
     tenant: Tenant, source: dict[str, Any], server: Provider
 ) -> None:
     connection = create_connection(tenant, source)
@@ -139,14 +140,14 @@ def test_every_kind_of_test_says_that_it_is_its_owners_move(
     for path in (f"sources/{source['id']}", f"connections/{connection['id']}"):
         assert_owners_move(tenant.client.post(f"{tenant.connectors}/{path}/test", {}).json)
     body = {"connectionId": connection["id"]}
-    told = tenant.client.post("/integrations/connection/test/v1.0.0", body).json
-    assert (told["success"], told["errorCode"]) == (False, "secret_not_found")
+    tested = tenant.client.post("/integrations/connection/test/v1.0.0", body).json
+    assert (tested["success"], tested["errorCode"]) == (False, "secret_not_found")
     # The queued one
     path = f"{tenant.connectors}/connections/{connection['id']}"
     queued = tenant.client.post(f"{path}/test?mode=async", {})
     run_queue()
     assert_owners_move(tenant.client.get(queued.json["href"]).json)
-    # And the connection asks for it
+    # And the connection's required action says so
     assert tenant.client.get(path).json["required_action"] == "reauthorize"
     assert server.requests == []
 
@@ -159,7 +160,7 @@ def run_queue() -> None:
     assert run_tests.handler({"Records": records}, None) == {"batchItemFailures": []}
 
 
-def test_a_monitor_says_so_too(tenant: Tenant, server: Provider) -> None:
+def test_a_monitor_does_so_too(tenant: Tenant, server: Provider) -> None:
     [connection] = monitored(tenant, server.port, ["me"]).values()
     lose_keys(tenant)
     tick(this_minute())
@@ -180,11 +181,11 @@ def test_the_operations_name_the_reference(tenant: Tenant, source: dict[str, Any
         answer = tenant.client.post(f"/integrations/connection/{operation}/v1.0.0", asked)
         assert (answer.status, answer.code) == (422, "SECRET_REENTRY_REQUIRED")
         assert set(answer.pointers) == {"/secretRef"}
-        told = [error["message"] for error in answer.json["error"]["details"]["errors"]]
-        assert "/secrets/api_key must be entered again" in told
+        messages = [error["message"] for error in answer.json["error"]["details"]["errors"]]
+        assert "/secrets/api_key must be entered again" in messages
 
 
-def test_a_webhooks_secret_is_rotated_without_the_one_before(tenant: Tenant) -> None:
+def test_a_webhooks_secret_is_rotated_without_the_previous_one(tenant: Tenant) -> None:
     made = create_rule(tenant, channels=[webhook("https://hooks.example.com/a")])
     [channel] = made["channels"]
     lose_keys(tenant)
@@ -197,12 +198,12 @@ def test_a_webhooks_secret_is_rotated_without_the_one_before(tenant: Tenant) -> 
     assert first.json["previous_valid_until"] is None
     assert first.json["secret"] not in made["secrets"].values()
     assert tenant.client.post(path, {}, idempotency_key="k").json == first.json
-    # The next rotation has one before it
+    # The next rotation has a previous one
     assert tenant.client.post(path, {}).json["previous_valid_until"] is not None
 
 
-def test_a_rule_that_is_made_again_says_that_its_secrets_are_gone(tenant: Tenant) -> None:
-    # Given a request that made a rule and died before its answer
+def test_a_repeated_create_of_a_rule_says_that_its_secrets_are_lost(tenant: Tenant) -> None:
+    # Given a request that created a rule and ended before its response
     space = Deployment().tenants.space(tenant.space_slug)
     new = NewAlertRule.model_validate_json(
         json.dumps(rule(channels=[webhook("https://hooks.example.com/a")]))
@@ -235,7 +236,7 @@ def test_a_delivery_waits_for_a_rotated_secret_and_says_why(tenant: Tenant) -> N
         assert received.verified(secret)
 
 
-def test_sealing_anew_names_what_is_lost(tenant: Tenant, source: dict[str, Any]) -> None:
+def test_re_sealing_lists_what_is_lost(tenant: Tenant, source: dict[str, Any]) -> None:
     lose_keys(tenant)
     answer = tenant.client.post(f"/v1/organizations/{tenant.organization_id}/data-keys/reseal", {})
     assert answer.json["unreadable"] == [source["id"]]
@@ -247,28 +248,28 @@ def overtaken(
     monkeypatch: pytest.MonkeyPatch,
     delete: Callable[[Vault], object],
 ) -> tuple[Vault, Vault, SecretScope]:
-    """A reader who has read the sealed item when another seals it again and then deletes keys."""
+    """A reader of a sealed item, which another re-seals and then deletes keys."""
     endpoint = connections.deployment.endpoints.get(
         tenant.organization_id, Role.SOURCE, source["id"]
     )
     reader, other = Deployment().vault, Deployment().vault
-    opened = Vault._opened
+    key = KeyRing.key
 
-    def after_the_other(self: Vault, *told: Any) -> bytes:
-        if self is reader and other.keys.current_number(tenant.organization_id) == 1:
+    def after_the_other(self: KeyRing, *arguments: Any) -> bytes:
+        if self is reader.keys and other.keys.current_number(tenant.organization_id) == 1:
             other.keys.rotate(tenant.organization_id, Stamp.fresh(utc_now()))
             other.reseal(tenant.organization_id, ListQuery(), utc_now())
             delete(other)
-        return opened(self, *told)
+        return key(self, *arguments)
 
-    monkeypatch.setattr(Vault, "_opened", after_the_other)
+    monkeypatch.setattr(KeyRing, "key", after_the_other)
     return reader, other, SecretScope.of(endpoint, endpoint.binding)
 
 
-def test_what_is_sealed_anew_while_it_is_being_opened_is_not_called_lost(
+def test_what_is_re_sealed_while_it_is_opened_is_not_lost(
     tenant: Tenant, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given one whose old key is deleted while it is opened
+    # Given a secret whose old key is deleted while it is opened
     reader, other, scope = overtaken(
         tenant, source, monkeypatch, lambda vault: vault.delete_key(tenant.organization_id, "1")
     )
@@ -279,17 +280,17 @@ def test_what_is_sealed_anew_while_it_is_being_opened_is_not_called_lost(
         Deployment().vault.open(scope, utc_now())
 
 
-def test_what_is_sealed_anew_and_lost_again_while_it_is_being_opened_is_named(
+def test_what_is_re_sealed_and_lost_while_it_is_opened_is_named(
     tenant: Tenant, source: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given one whose keys are both deleted while it is opened
+    # Given a secret whose keys are both deleted while it is opened
     reader, _, scope = overtaken(
         tenant,
         source,
         monkeypatch,
         lambda vault: vault.keys.delete_all(tenant.organization_id, 2, utc_now()),
     )
-    # Then a test can say what must be entered again: without names it would have no problem
+    # Then the error has the names, without which a test would have no problem to show
     with pytest.raises(SecretsLost) as lost:
         reader.open(scope, utc_now(), ["api_key"])
     assert lost.value.names == ("api_key",)

@@ -1,4 +1,4 @@
-"""The operations `integrations.connection.*`: their shapes to the letter, and what they do."""
+"""The operations `integrations.connection.*`: their exact shapes, and what they do."""
 
 from typing import Any
 from urllib.parse import quote
@@ -87,7 +87,7 @@ def stored_secrets(tenant: Tenant, source: dict[str, Any]) -> dict[str, str]:
 def test_a_client_of_the_family_creates_lists_tests_updates_and_deletes(
     tenant: Tenant, server: Provider
 ) -> None:
-    # Given an integration, and a source that holds the key that the provider takes
+    # Given an integration, and a source with the key that the provider accepts
     publish_integration(tenant, manifest={**calling(server.port), "category": "crm"})
     holder = create_source(tenant)
     # When a connection is created with that key
@@ -98,7 +98,7 @@ def test_a_client_of_the_family_creates_lists_tests_updates_and_deletes(
         environment="production",
         ownershipMode="byok",
     )
-    # Then the record has the fields of the contract, and what is not known is left out
+    # Then the record has the fields of the contract, and unknown ones are left out
     assert set(created) == ALWAYS | {"externalAccountId", "environment"}
     assert created["tenantId"] == tenant.organization_id
     assert (created["integrationKey"], created["integrationVersion"]) == ("acme.crm", 1)
@@ -110,7 +110,7 @@ def test_a_client_of_the_family_creates_lists_tests_updates_and_deletes(
     assert created["secretRef"] == f"patchbay://{source['id']}"
     assert source["id"] != holder["id"]
     assert stored_secrets(tenant, source) == {"api_key": SECRET}
-    # And it is listed as it was answered
+    # And the list has the same record
     assert listed(tenant) == [created]
     # And tested
     tested = call(tenant, "test", connectionId=created["id"])
@@ -129,7 +129,7 @@ def test_a_client_of_the_family_creates_lists_tests_updates_and_deletes(
     [record] = listed(tenant)
     assert set(record) == set(created) | TESTED | FAILED
     assert (record["status"], record["healthErrorCode"]) == ("error", "provider_error")
-    # And deleted, with the source that was made for it
+    # And deleted, with the source that was created for it
     assert call(tenant, "delete", connectionId=created["id"]).json == {"success": True}
     assert listed(tenant) == []
     left = tenant.client.get(f"{tenant.connectors}/sources").json["items"]
@@ -165,7 +165,7 @@ def test_a_client_of_the_family_creates_lists_tests_updates_and_deletes(
         ({"secrets": {}}, "/secrets"),
     ],
 )
-def test_a_create_that_is_refused_names_the_field_and_makes_nothing(
+def test_a_refused_create_names_the_field_and_creates_nothing(
     tenant: Tenant, changes: dict[str, Any], pointer: str
 ) -> None:
     publish_integration(tenant)
@@ -184,7 +184,7 @@ def test_every_field_of_a_create_that_the_contract_requires_is_required(
     assert call(tenant, "create", **body).pointers == [f"/{field}"]
 
 
-def test_the_newest_release_of_a_major_version_is_taken(tenant: Tenant) -> None:
+def test_the_newest_release_of_a_major_version_is_used(tenant: Tenant) -> None:
     publish_integration(tenant, visibility="public")
     for version in ("1.2.0", "2.0.0-beta.1", "2.0.0", "2.1.0"):
         release(tenant, version, roles=["source"])
@@ -194,8 +194,8 @@ def test_the_newest_release_of_a_major_version_is_taken(tenant: Tenant) -> None:
         assert source_of(tenant, record)["version"] == version
 
 
-def test_what_still_needs_its_secrets_is_a_draft_until_it_is_resumed(tenant: Tenant) -> None:
-    # Given a connection without the secrets that its integration asks for
+def test_a_connection_without_its_secrets_is_a_draft_until_it_is_resumed(tenant: Tenant) -> None:
+    # Given a connection without the secrets that its integration needs
     publish_integration(tenant)
     record = create(tenant)
     connection = connection_of(tenant, record)
@@ -210,13 +210,13 @@ def test_what_still_needs_its_secrets_is_a_draft_until_it_is_resumed(tenant: Ten
     assert connection_of(tenant, record)["status"] == "active"
 
 
-def test_what_needs_no_secrets_is_active_at_once(tenant: Tenant) -> None:
+def test_a_connection_that_needs_no_secrets_is_active_at_once(tenant: Tenant) -> None:
     publish_integration(tenant, authConfig={"type": "none"})
     connection = connection_of(tenant, create(tenant))
     assert (connection["status"], connection["required_action"]) == ("active", "none")
 
 
-def test_what_needs_configurations_which_the_operation_does_not_have_is_a_draft(
+def test_a_connection_that_needs_configurations_is_a_draft(
     tenant: Tenant,
 ) -> None:
     manifest = {"roles": ["source"], "configurationSchema": DEPTH}
@@ -231,7 +231,7 @@ def test_what_needs_configurations_which_the_operation_does_not_have_is_a_draft(
     assert call(tenant, "update", connectionId=record["id"], status="connected").status == 200
 
 
-def test_a_connection_is_made_in_the_oldest_space_or_the_one_that_is_named(tenant: Tenant) -> None:
+def test_a_connection_is_created_in_the_oldest_space_or_the_named_one(tenant: Tenant) -> None:
     publish_integration(tenant)
     spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
     assert tenant.client.post(spaces, {"slug": "aaa", "name": "Later"}).status == 201
@@ -262,22 +262,24 @@ HOSTS = {
 HOST = {"host": "api.example.com", "team": "a"}
 
 
-def test_stored_secrets_go_along_to_the_same_place_only(tenant: Tenant, stranger: Tenant) -> None:
+def test_stored_secrets_are_copied_for_the_same_place_only(
+    tenant: Tenant, stranger: Tenant
+) -> None:
     # Given a source with a secret, one of another tenant, and one without
     publish_integration(tenant, visibility="public", **HOSTS)
     holder = create_source(tenant, variables=HOST)
     foreign = create_source(stranger, variables=HOST)
     empty = create_source(tenant, variables=HOST, secrets={})
     reference = f"patchbay://{holder['id']}"
-    # When a connection to another place would take the secret
+    # When a connection to another place asks for the secret
     evil = {**HOST, "host": "evil.example.net"}
     refused = call(tenant, "create", **operation_input(tenant, config=evil, secretRef=reference))
-    # Then it does not get it, and nothing is made
+    # Then it does not get it, and nothing is created
     assert (refused.status, refused.code) == (422, "SECRET_REENTRY_REQUIRED")
     assert refused.pointers == ["/secretRef"]
     assert set(refused.json["error"]["details"]["changed"]) == {"destination", "variables"}
     assert listed(tenant) == []
-    # Nor one that is another's, or not there
+    # Nor another tenant's, nor one that does not exist
     for other in (foreign, empty):
         answer = call(
             tenant,
@@ -285,15 +287,15 @@ def test_stored_secrets_go_along_to_the_same_place_only(tenant: Tenant, stranger
             **operation_input(tenant, config=HOST, secretRef=f"patchbay://{other['id']}"),
         )
         assert (answer.status, answer.pointers) == (400, ["/secretRef"])
-    # But to the same place it goes along
+    # But for the same place it does
     record = create(tenant, config={**HOST, "team": "b"}, secretRef=reference)
     assert stored_secrets(tenant, source_of(tenant, record)) == {"api_key": SECRET}
 
 
-def test_an_update_that_is_made_once_more_is_of_the_time_it_is_made(
+def test_a_repeated_update_has_the_time_of_the_repetition(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given an update that was done, but whose first request ended without an answer
+    # Given an update that was done, but whose first request ended without a response
     publish_integration(tenant)
     record = create(tenant)
 
@@ -309,13 +311,13 @@ def test_an_update_that_is_made_once_more_is_of_the_time_it_is_made(
     between = tenant.client.patch(connection, {"name": "Second"}).json
     # When it is repeated
     assert tenant.client.post(path, body, idempotency_key="k").status == 200
-    # Then the connection's last change is not older than the one before it
+    # Then the last change of the connection is not older than the one before
     found = tenant.client.get(connection).json
     assert found["name"] == "First"
     assert from_text(found["updated_at"]) >= from_text(between["updated_at"])
 
 
-def test_an_update_and_a_delete_that_are_sent_again_are_done_once(tenant: Tenant) -> None:
+def test_a_repeated_update_and_delete_are_done_once(tenant: Tenant) -> None:
     publish_integration(tenant)
     record = create(tenant)
     again = {"idempotency_key": "k"}
@@ -323,7 +325,7 @@ def test_an_update_and_a_delete_that_are_sent_again_are_done_once(tenant: Tenant
     path = "/integrations/connection/update/v1.0.0"
     first = tenant.client.post(path, body, **again)
     assert (first.status, first.json["label"]) == (200, "First")
-    # Somebody else's change in between is not undone by the repetition
+    # The repetition does not undo a change in between
     assert call(tenant, "update", connectionId=record["id"], label="Second").status == 200
     replayed = tenant.client.post(path, body, **again)
     assert (replayed.status, replayed.json) == (200, first.json)
@@ -331,33 +333,33 @@ def test_an_update_and_a_delete_that_are_sent_again_are_done_once(tenant: Tenant
     assert listed(tenant)[0]["label"] == "Second"
     other = tenant.client.post(path, {**body, "label": "Third"}, **again)
     assert (other.status, other.code) == (409, "IDEMPOTENCY_CONFLICT")
-    # And a delete that is sent again is no 404
+    # And a repeated delete is not a 404
     path = "/integrations/connection/delete/v1.0.0"
     for _ in range(2):
         gone = tenant.client.post(path, {"connectionId": record["id"]}, **again)
         assert (gone.status, gone.json) == (200, {"success": True})
 
 
-def test_an_update_of_the_config_replaces_it_and_keeps_secrets_only_in_their_place(
+def test_an_update_replaces_the_config_and_keeps_secrets_for_the_same_place_only(
     tenant: Tenant,
 ) -> None:
     publish_integration(tenant, **HOSTS)
     holder = create_source(tenant, variables=HOST)
     record = create(tenant, config=HOST, secretRef=f"patchbay://{holder['id']}")
-    # A config that leaves a variable out, leaves it out
+    # A config without a variable removes the variable
     answer = call(tenant, "update", connectionId=record["id"], config={"host": "API.example.com."})
     assert answer.status == 200
     source = source_of(tenant, record)
     assert source["variables"] == {"host": "api.example.com"}
     assert stored_secrets(tenant, source) == {"api_key": SECRET}
-    # One that leads elsewhere is refused, and changes nothing
+    # One that would send secrets elsewhere is refused, and changes nothing
     evil = {"host": "evil.example.net"}
     refused = call(tenant, "update", connectionId=record["id"], config=evil, label="Evil")
     assert (refused.status, refused.code) == (422, "SECRET_REENTRY_REQUIRED")
     assert refused.pointers == ["/secretRef"]
     assert source_of(tenant, record) == source
     assert listed(tenant)[0]["label"] == "Acme CRM"
-    # With secrets that belong there it is made, and without any too
+    # With secrets for that place it works, and without any, too
     there = create_source(tenant, variables=evil, secrets={"api_key": "other"})
     reference = f"patchbay://{there['id']}"
     moved = call(tenant, "update", connectionId=record["id"], config=evil, secretRef=reference)
@@ -386,7 +388,7 @@ def test_an_update_of_the_config_replaces_it_and_keeps_secrets_only_in_their_pla
         ({"tenantId": "x"}, "/tenantId"),
     ],
 )
-def test_an_update_that_is_refused_names_the_field_and_changes_nothing(
+def test_a_refused_update_names_the_field_and_changes_nothing(
     tenant: Tenant, changes: dict[str, Any], pointer: str
 ) -> None:
     publish_integration(tenant)
@@ -396,7 +398,7 @@ def test_an_update_that_is_refused_names_the_field_and_changes_nothing(
     assert listed(tenant) == [record]
 
 
-def test_an_update_changes_what_it_names_and_nothing_else(tenant: Tenant) -> None:
+def test_an_update_changes_only_what_it_names(tenant: Tenant) -> None:
     publish_integration(tenant)
     record = create(tenant, externalAccountId="a", environment="live")
     nothing = call(tenant, "update", connectionId=record["id"], label=None, config=None).json
@@ -410,7 +412,7 @@ def test_an_update_changes_what_it_names_and_nothing_else(tenant: Tenant) -> Non
     assert listed(tenant) == [updated]
 
 
-def test_a_source_that_was_there_before_keeps_its_name_and_outlives_the_connection(
+def test_an_existing_source_keeps_its_name_and_outlives_the_connection(
     tenant: Tenant,
 ) -> None:
     publish_integration(tenant)
@@ -424,14 +426,12 @@ def test_a_source_that_was_there_before_keeps_its_name_and_outlives_the_connecti
 
 
 @pytest.mark.enable_socket
-def test_a_stated_status_is_the_last_word_until_the_next_test(
-    tenant: Tenant, server: Provider
-) -> None:
+def test_a_stated_status_stays_until_the_next_test(tenant: Tenant, server: Provider) -> None:
     # Given an active connection that works
     publish_integration(tenant, manifest=calling(server.port))
     holder = create_source(tenant)
     record = create(tenant, secretRef=f"patchbay://{holder['id']}")
-    # When each word is said of it
+    # When each status is stated
     for word, lifecycle in (
         ("error", "active"),
         ("disconnected", "paused"),
@@ -440,23 +440,23 @@ def test_a_stated_status_is_the_last_word_until_the_next_test(
         ("error", "active"),
     ):
         answer = call(tenant, "update", connectionId=record["id"], status=word)
-        # Then it is its status, and connected resumes what disconnected paused
+        # Then it is the status, and connected resumes what disconnected paused
         assert answer.json["status"] == word
         assert connection_of(tenant, record)["status"] == lifecycle
         assert [found["status"] for found in listed(tenant, status=word)] == [word]
-        # And another edit does not take it back
+        # And another edit does not reset it
         assert call(tenant, "update", connectionId=record["id"], label=word).json["status"] == word
-    # And the next test has the next word
+    # And the next test sets it
     call(tenant, "test", connectionId=record["id"])
     assert listed(tenant)[0]["status"] == "connected"
-    # And what is paused over there is disconnected here
+    # And a paused connection is disconnected here
     path = f"{tenant.connectors}/connections/{record['id']}"
     tenant.client.patch(path, {"status": "paused"})
     assert listed(tenant)[0]["status"] == "disconnected"
     assert listed(tenant)[0]["healthStatus"] == "connected"
 
 
-def test_a_list_is_filtered_and_goes_on_behind_its_limit(tenant: Tenant) -> None:
+def test_a_list_is_filtered_and_has_pages(tenant: Tenant) -> None:
     publish_integration(tenant, manifest={"roles": ["source"], "category": "crm"})
     publish_integration(tenant, slug="mail", manifest={"roles": ["source"], "category": "email"})
     crm = [create(tenant) for _ in range(3)]
@@ -466,7 +466,7 @@ def test_a_list_is_filtered_and_goes_on_behind_its_limit(tenant: Tenant) -> None
     assert listed(tenant, category="no such thing") == []
     assert listed(tenant, status="unknown", category="crm") == crm
     assert listed(tenant, status="connected") == []
-    # The contract has no pages: only who asks for fewer than 1,000, or has more, sees our cursor
+    # The contract has no pages: a cursor only comes for a limit below 1,000, or more records
     found: list[dict[str, Any]] = []
     query = {"tenantId": tenant.organization_id, "limit": "2"}
     while True:
@@ -484,7 +484,7 @@ def test_a_list_is_filtered_and_goes_on_behind_its_limit(tenant: Tenant) -> None
     assert records(tenant, **query).code == "INVALID_CURSOR"
 
 
-def test_another_tenants_connections_are_not_there(tenant: Tenant, stranger: Tenant) -> None:
+def test_another_tenants_connections_are_not_found(tenant: Tenant, stranger: Tenant) -> None:
     publish_integration(tenant, visibility="public")
     record = create(tenant)
     foreign = call(stranger, "create", **operation_input(tenant))
@@ -497,7 +497,7 @@ def test_another_tenants_connections_are_not_there(tenant: Tenant, stranger: Ten
     assert listed(tenant) == [record]
 
 
-def test_who_may_only_read_lists_and_changes_nothing(tenant: Tenant) -> None:
+def test_a_caller_that_may_only_read_lists_and_changes_nothing(tenant: Tenant) -> None:
     publish_integration(tenant)
     reader = new_tenant("reader", [Permission.READ])
     assert listed(reader) == []
@@ -506,17 +506,17 @@ def test_who_may_only_read_lists_and_changes_nothing(tenant: Tenant) -> None:
         assert (answer.status, answer.code) == (403, "PERMISSION_DENIED")
 
 
-def test_an_organization_without_a_space_is_told(tenant: Tenant, operator: Tenant) -> None:
+def test_an_organization_without_a_space_gets_an_error(tenant: Tenant, operator: Tenant) -> None:
     publish_integration(tenant, visibility="public")
     made = operator.client.post("/v1/organizations", {"name": "Empty"}).json
     refused = call(operator, "create", **operation_input(operator, tenantId=made["id"]))
     assert (refused.status, refused.pointers) == (400, ["/tenantId"])
-    nobody = call(operator, "create", **operation_input(operator, tenantId="org_nobody"))
-    assert nobody.code == "ORGANIZATION_NOT_FOUND"
+    unknown = call(operator, "create", **operation_input(operator, tenantId="org_nobody"))
+    assert unknown.code == "ORGANIZATION_NOT_FOUND"
 
 
 class LostReplies:
-    """DynamoDB applies a transaction, or not, and no reply arrives: the next `times` of them."""
+    """DynamoDB applies a transaction, or not, and the reply is lost, the next `times` times."""
 
     def __init__(self, times: int, *, applied: bool) -> None:
         self.times, self.applied = times, applied
@@ -532,7 +532,7 @@ class LostReplies:
 
 @pytest.mark.parametrize("applied", [True, False])
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_create_that_is_repeated_after_its_reply_was_lost_makes_one_of_each(
+def test_a_create_that_is_repeated_after_a_lost_reply_creates_one_of_each(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch, applied: bool, times: int
 ) -> None:
     monkeypatch.setattr("patchbay.platform.dynamodb.pause_seconds", lambda _: 0)
@@ -540,7 +540,7 @@ def test_a_create_that_is_repeated_after_its_reply_was_lost_makes_one_of_each(
     holder = create_source(tenant)
     body = operation_input(tenant, secretRef=f"patchbay://{holder['id']}")
     path = "/integrations/connection/create/v1.0.0"
-    # Given a create whose reply is lost once, or as often as it is tried
+    # Given a create whose reply is lost once, or at every attempt
     LostReplies(times, applied=applied)
     first = tenant.client.post(path, body, idempotency_key="once")
     assert first.status == (200 if times == 1 else 503)
@@ -554,26 +554,26 @@ def test_a_create_that_is_repeated_after_its_reply_was_lost_makes_one_of_each(
         [holder["id"], source_of(tenant, again.json)["id"]]
     )
     assert stored_secrets(tenant, source_of(tenant, again.json)) == {"api_key": SECRET}
-    # And it counts once: it can be taken away, and the space then too
+    # And it is counted once: it can be deleted, and then the space, too
     assert call(tenant, "delete", connectionId=again.json["id"]).status == 200
     assert tenant.client.delete(f"{tenant.connectors}/sources/{holder['id']}").status == 204
 
 
-def test_a_repetition_after_a_newer_release_tells_what_the_first_has_made(
+def test_a_repetition_after_a_newer_release_returns_what_the_first_created(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("patchbay.platform.dynamodb.pause_seconds", lambda _: 0)
     integration = publish_integration(tenant)
     sources = f"{tenant.connectors}/sources"
     body = {"name": "CRM", "integration": "acme/crm", "variables": {"path": "me"}}
-    # Given a source that was made while nobody was told
+    # Given a source that was created, but whose response was lost
     LostReplies(3, applied=True)
     assert tenant.client.post(sources, body, idempotency_key="once").status == 503
-    # When another release is the current one by the time of the repetition
+    # When another release is current at the time of the repetition
     path = f"/v1/integrations/{integration['id']}"
     assert tenant.client.post(f"{path}/publish", {"version": "2.0.0"}).status == 201
     again = tenant.client.post(sources, body, idempotency_key="once")
-    # Then the answer is the source that stands there
+    # Then the response is the stored source
     assert (again.status, again.json["version"]) == (201, "1.0.0")
     assert tenant.client.get(sources).json["items"] == [again.json]
 

@@ -1,4 +1,4 @@
-"""The operator's command, which makes the first organization, space and admin key."""
+"""The operator's command, which creates the first organization, space, and admin key."""
 
 import json
 
@@ -14,10 +14,10 @@ CREATE = ["create-organization", "--table", "IntegrationsTable", "--name", "Acme
 def test_the_key_that_it_prints_is_an_operators(
     deployed: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # When an organization is made
+    # When an organization is created
     assert main([*CREATE, "--space-slug", "main", "--space-name", "Main"]) == 0
     made = json.loads(capsys.readouterr().out)
-    # Then its key reads it, and may do what only an operator may
+    # Then its key can read it, and may do what only an operator may
     client = Client(made["api_key"])
     assert client.get(f"/v1/organizations/{made['organization_id']}").json["name"] == "Acme Inc."
     assert client.get("/spaces/main").json["id"] == made["space_id"]

@@ -1,4 +1,4 @@
-"""Endpoints whose secrets are in AWS Secrets Manager: what may be referred to, and what is read."""
+"""Endpoints whose secrets are in AWS Secrets Manager: which may be named, and what is read."""
 
 import io
 import json
@@ -30,7 +30,7 @@ def reference(tenant: Tenant, name: str = "crm") -> str:
 
 
 def keep(tenant: Tenant, value: Any, name: str = "crm") -> str:
-    """Puts a value into Secrets Manager under the tenant's own prefix; the answer refers to it."""
+    """Stores a value in Secrets Manager under the tenant's prefix, and returns its reference."""
     text = value if isinstance(value, str) else json.dumps(value)
     secret = f"patchbay/{tenant.organization_id}/{name}"
     aws.client("secretsmanager").create_secret(Name=secret, SecretString=text)
@@ -54,7 +54,7 @@ def failed_step(answer: Any) -> dict[str, Any]:
     "name",
     ["crm", "crm/live", "a.b", "crm_1+2=3.4@5-6", "..crm", "x" * (512 - len(OWN))],
 )
-def test_what_is_under_the_own_prefix_may_be_referred_to(name: str) -> None:
+def test_a_secret_under_the_own_prefix_is_accepted(name: str) -> None:
     text = f"aws://secretsmanager/{REGION}/{OWN}{name}"
     assert SecretReference.entered(text, ORGANIZATION, REGION).name == OWN + name
 
@@ -83,7 +83,7 @@ def test_what_is_under_the_own_prefix_may_be_referred_to(name: str) -> None:
         "arn:",
     ],
 )
-def test_what_is_not_under_the_own_prefix_is_denied(text: str) -> None:
+def test_a_secret_outside_the_own_prefix_is_denied(text: str) -> None:
     with pytest.raises(ReferenceDenied):
         SecretReference.entered(text, ORGANIZATION, REGION)
 
@@ -115,14 +115,14 @@ def test_what_is_not_under_the_own_prefix_is_denied(text: str) -> None:
         f"{ARN}{OWN}crm-AbCdEf",
     ],
 )
-def test_what_is_no_reference_is_invalid(text: str) -> None:
+def test_what_is_not_a_reference_is_invalid(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         SecretReference.entered(text, ORGANIZATION, REGION)
     assert [problem.pointer for problem in refused.value.problems] == ["/secret_ref"]
 
 
 @given(st.text(max_size=60), st.sampled_from(["", OWN, f"aws://secretsmanager/{REGION}/", ARN]))
-def test_whatever_is_entered_only_own_names_come_of_it(text: str, start: str) -> None:
+def test_any_text_is_refused_or_names_an_own_secret(text: str, start: str) -> None:
     try:
         name = SecretReference.entered(start + text, ORGANIZATION, REGION).name
     except (ReferenceDenied, InvalidInput):
@@ -143,11 +143,11 @@ def test_a_test_uses_the_secret_that_is_referred_to(
     answer = tenant.client.post(f"{path}/test", {})
     assert answer.json["status"] == "succeeded", answer.text
     assert answer.json["verified"] is True
-    # And nothing of it is kept here
+    # And it is not stored here
     assert SECRET not in read.text + answer.text + log.getvalue()
     kept = deployed["IntegrationsTable"].query(f"ORG#{tenant.organization_id}", prefix="SECRET#")
     assert kept.items == []
-    # And a new value counts from the next test on
+    # And a new value is used from the next test on
     aws.client("secretsmanager").put_secret_value(
         SecretId=f"patchbay/{tenant.organization_id}/crm", SecretString='{"api_key": "wrong"}'
     )
@@ -158,7 +158,7 @@ def test_a_test_uses_the_secret_that_is_referred_to(
 
 @pytest.mark.enable_socket
 @pytest.mark.parametrize(
-    ("value", "code", "told"),
+    ("value", "code", "message"),
     [
         ("no JSON", "config_invalid", "JSON object"),
         ('["x"]', "config_invalid", "JSON object"),
@@ -173,20 +173,20 @@ def test_a_test_uses_the_secret_that_is_referred_to(
     ],
 )
 def test_a_value_that_could_not_be_entered_is_not_used(
-    tenant: Tenant, server: Provider, log: io.StringIO, value: Any, code: str, told: str
+    tenant: Tenant, server: Provider, log: io.StringIO, value: Any, code: str, message: str
 ) -> None:
     path = referring(tenant, server, keep(tenant, value))
     answer = tenant.client.post(f"{path}/test", {})
     step = failed_step(answer)
     assert (answer.json["code"], answer.json["blame"]) == (code, "customer")
     assert (step["name"], step["field_pointer"]) == ("secrets", "/secret_ref")
-    assert told in step["summary"]
+    assert message in step["summary"]
     assert "VALUE" not in answer.text + log.getvalue()
     assert server.requests == []
 
 
 @pytest.mark.enable_socket
-def test_a_value_is_held_to_the_schema_of_the_release(tenant: Tenant, server: Provider) -> None:
+def test_a_value_must_match_the_schema_of_the_release(tenant: Tenant, server: Provider) -> None:
     rules = {"properties": {"pin": {"type": "string", "pattern": "^[0-9]{6}$"}}}
     publish_integration(tenant, manifest={**calling(server.port), "secretsSchema": rules})
     ref = keep(tenant, {"api_key": SECRET, "pin": "VALUE"})
@@ -199,7 +199,7 @@ def test_a_value_is_held_to_the_schema_of_the_release(tenant: Tenant, server: Pr
 
 
 @pytest.mark.enable_socket
-def test_a_secret_that_is_missing_or_being_deleted_is_its_owners_to_bring(
+def test_a_missing_or_deleted_secret_is_blamed_on_the_customer(
     tenant: Tenant, server: Provider
 ) -> None:
     def tested() -> None:
@@ -227,7 +227,7 @@ def test_a_secret_that_is_missing_or_being_deleted_is_its_owners_to_bring(
         ("UnrecognizedClientException", "secret_store_unavailable", "platform"),
     ],
 )
-def test_what_secrets_manager_says_is_told_by_whose_move_it_is(
+def test_errors_of_secrets_manager_are_blamed_on_who_has_to_act(
     tenant: Tenant,
     server: Provider,
     log: io.StringIO,
@@ -253,13 +253,13 @@ def test_a_stored_reference_is_not_trusted(
     theirs = keep(stranger, {"api_key": SECRET})
     key = endpoint_key(tenant.organization_id, path.rpartition("/")[2])
     for text in (theirs, "aws://secretsmanager/eu-central-1/platform/x", "nonsense"):
-        # When the item in the table is made to name it
+        # When the stored item is changed to name it
         deployed["IntegrationsTable"].write(Update(key, values={"secret_ref": text}))
         # Then it is not read
         answer = tenant.client.post(f"{path}/test", {})
         assert answer.json["code"] == "secret_store_unavailable"
         assert theirs not in answer.text
-    # Nor is the own one sent to a place that it was not entered for
+    # Nor is the own one sent to another place
     values = {"secret_ref": reference(tenant), "variables": '{"path": "me"}', "binding": "{}"}
     deployed["IntegrationsTable"].write(Update(key, values=values))
     answer = tenant.client.post(f"{path}/test", {})
@@ -267,7 +267,7 @@ def test_a_stored_reference_is_not_trusted(
     assert server.requests == []
 
 
-def test_secrets_and_a_reference_exclude_each_other(tenant: Tenant) -> None:
+def test_secrets_and_a_reference_can_not_be_combined(tenant: Tenant) -> None:
     publish_integration(tenant)
     ref = reference(tenant)
     body = {"name": "x", "integration": "acme/crm", "variables": {"path": "me"}}
@@ -279,7 +279,7 @@ def test_secrets_and_a_reference_exclude_each_other(tenant: Tenant) -> None:
     assert (source["secret_provider"], source["secret_ref"]) == ("patchbay", None)
     for edit in ({"secret_ref": ref}, {"secret_ref": ref, "secrets": {"api_key": SECRET}}):
         assert tenant.client.patch(path, edit).pointers == ["/secret_ref"]
-    # One may take the place of the other, which then is gone
+    # One may replace the other
     moved = tenant.client.patch(path, {"secret_ref": ref, "secrets": None}).json
     assert (moved["secret_ref"], moved["secrets_set"]) == (ref, [])
     assert moved["secret_provider"] == "aws-secrets-manager"
@@ -290,7 +290,7 @@ def test_secrets_and_a_reference_exclude_each_other(tenant: Tenant) -> None:
     assert (gone["secret_provider"], gone["secrets_set"]) == ("patchbay", [])
 
 
-def test_a_kept_reference_goes_nowhere_else_unless_it_is_entered_again(tenant: Tenant) -> None:
+def test_a_kept_reference_must_be_entered_again_for_another_place(tenant: Tenant) -> None:
     schema = {"properties": {"host": {"type": "string", "format": "hostname"}}}
     publish_integration(tenant, variablesSchema=schema)
     ref = reference(tenant)
@@ -308,7 +308,7 @@ def test_a_kept_reference_goes_nowhere_else_unless_it_is_entered_again(tenant: T
     assert tenant.client.patch(path, {**edit, "secret_ref": ref}).status == 200
 
 
-def test_a_store_that_does_not_answer_is_named_as_such(
+def test_a_store_that_does_not_respond_is_named_as_such(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_integration(tenant)
@@ -321,13 +321,13 @@ def test_a_store_that_does_not_answer_is_named_as_such(
     path = f"{tenant.connectors}/sources/{source['id']}"
     answer = tenant.client.post(f"{path}/test", {})
     assert answer.json["code"] == "secret_store_unavailable"
-    # An edit that can't be tested is not made, and may be repeated
+    # An edit that can't be tested is not stored, and may be repeated
     edit = tenant.client.patch(f"{path}?test=true", {"name": "x"})
     assert (edit.status, edit.code) == (503, "TEMPORARILY_UNAVAILABLE")
     assert tenant.client.get(path).json == source
 
 
-def test_the_operations_take_references_by_the_same_rules(tenant: Tenant) -> None:
+def test_the_operations_accept_references_by_the_same_rules(tenant: Tenant) -> None:
     schema = {"properties": {"host": {"type": "string", "format": "hostname"}}}
     publish_integration(tenant, variablesSchema=schema)
     operation = "/integrations/connection"
@@ -342,13 +342,13 @@ def test_the_operations_take_references_by_the_same_rules(tenant: Tenant) -> Non
         "secretRef": ref,
         "config": {"host": "a.example"},
     }
-    # Another's is denied, what is none is invalid, and both are named as the operation does
+    # Another's is denied, a wrong one is invalid, and the pointers are the operation's
     for text, status in ((ref.replace(tenant.organization_id, OTHER), 403), ("aws://x", 400)):
         refused = tenant.client.post(f"{operation}/create/v1.0.0", {**body, "secretRef": text})
         assert (refused.status, refused.pointers) == (status, ["/secretRef"])
     record = tenant.client.post(f"{operation}/create/v1.0.0", body).json
     assert (record["secretProvider"], record["secretRef"]) == ("aws-secrets-manager", ref)
-    # A reference that is kept goes nowhere else; one that is given again does
+    # A kept reference is not sent elsewhere; one that is entered again is
     edit = {"connectionId": record["id"], "config": {"host": "b.example"}}
     refused = tenant.client.post(f"{operation}/update/v1.0.0", edit)
     assert (refused.status, refused.pointers) == (422, ["/secretRef"])

@@ -1,4 +1,4 @@
-"""A secret that was put in is looked for in all that comes out: it is nowhere but sealed."""
+"""A secret is searched for in all output and all tables: it is only stored sealed."""
 
 import io
 import json
@@ -23,7 +23,7 @@ from tests.integration.story import calling, create_connection, publish_integrat
 pytestmark = pytest.mark.enable_socket
 
 SECRET = 'sk_live/4eC39+HqLy"jWDa\\rjtT1=zdp7&dc?'
-"""Visible ASCII, as a header takes it, with what each way of writing it has to escape."""
+"""Visible ASCII, as a header accepts it, with characters that each encoding has to escape."""
 
 PLANTED: dict[str, str | bytes] = {
     "plain": SECRET,
@@ -42,12 +42,12 @@ PLANTED: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("form", sorted(PLANTED))
-def test_the_search_finds_what_is_there(deployed: dict[str, Table], form: str) -> None:
-    # Given a secret that was leaked in some form, next to what is clean
+def test_the_search_finds_a_leak(deployed: dict[str, Table], form: str) -> None:
+    # Given a secret that leaked in some form, next to clean output
     places: dict[str, str | bytes] = {"clean": "nothing here", "leaky": PLANTED[form]}
     # Then the place is named
     assert leaks(SECRET, places) == ["leaky"]
-    # Also in an item of a table
+    # Even in an item of a table
     table = deployed["EventsTable"]
     table.write(Put({"pk": "clean", "sk": "x", "text": "nothing here"}))
     table.write(Put({"pk": "leaky", "sk": "x", "nested": {"list": [1, {"v": PLANTED[form]}]}}))
@@ -64,7 +64,7 @@ def test_the_search_finds_base64_of_any_text_around_it(before: int, after: int) 
 
 @contextmanager
 def parrot() -> Iterator[int]:
-    """A provider that gives the credential back wherever a provider can: the path says where."""
+    """A provider that returns the credential: the path says where."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -138,7 +138,7 @@ WRONG_BODIES: list[Any] = [
 
 
 class Search:
-    """Calls as a tenant and keeps every answer."""
+    """Calls as a tenant, and keeps every response."""
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
@@ -152,7 +152,7 @@ class Search:
         return answer
 
 
-def test_a_secret_is_nowhere_but_sealed(
+def test_a_secret_is_only_stored_sealed(
     tenant: Tenant,
     deployed: dict[str, Table],
     log: io.StringIO,
@@ -166,14 +166,14 @@ def test_a_secret_is_nowhere_but_sealed(
         good = {"name": "x", "integration": "acme/crm", "variables": {"path": "me"}}
         body = {**good, "secrets": {"api_key": SECRET}}
 
-        # When it is put in: created, sent again, sent again with another body
+        # When it is entered: created, repeated, repeated with another body
         key = {"idempotency_key": "once"}
         source = search.call("POST", sources, body, **key).json
         assert search.call("POST", sources, body, **key).json == source
         other = {**body, "secrets": {"api_key": SECRET + "x"}}
         assert search.call("POST", sources, other, **key).status == 409
         path = f"{sources}/{source['id']}"
-        # refused, in every field and as no JSON at all
+        # refused, in every field and as invalid JSON
         for wrong in WRONG_BODIES:
             assert search.call("POST", sources, {**good, **wrong}).status in (400, 413), wrong
             for query in ("", "?dry_run=true", "?test=true"):
@@ -199,7 +199,7 @@ def test_a_secret_is_nowhere_but_sealed(
         assert search.call("PATCH", f"{path}?test=true", entered).json["test"]["verified"] is True
         failing = {**entered, "variables": {"path": "401"}}
         assert search.call("PATCH", f"{path}?test=true", failing).code == "TEST_FAILED"
-        # tested on its own and in a connection, whatever the provider does with it
+        # tested alone and in a connection, whatever the provider does with it
         connection = create_connection(tenant, source)
         for place in ("me", "broken", "reason", "302", "400", "401", "403", "429", "500"):
             assert search.call("PATCH", path, {"variables": {"path": place}}).status == 200
@@ -210,7 +210,7 @@ def test_a_secret_is_nowhere_but_sealed(
             )
             operation = {"connectionId": connection["id"]}
             search.call("POST", "/integrations/connection/test/v1.0.0", operation)
-        # used while the vault fails, and when it is sealed again
+        # used while the vault fails, and when it is re-sealed
         with monkeypatch.context() as broken:
 
             def out(*_: Any, **__: Any) -> Any:
@@ -244,7 +244,7 @@ def test_a_secret_is_nowhere_but_sealed(
     ):
         assert search.call("GET", read).status == 200
 
-    # Then it is in no answer, log line, metric, item or event, though all of these are there
+    # Then it is in no response, log line, metric, item, or event, although all of these exist
     printed = capfd.readouterr()
     places: dict[str, str | bytes] = {
         **search.answers,

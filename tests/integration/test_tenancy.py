@@ -1,4 +1,4 @@
-"""Organizations, spaces and API keys, over the API."""
+"""Organizations, spaces, and API keys over the API."""
 
 from datetime import timedelta
 
@@ -29,10 +29,10 @@ def issue(tenant: Tenant, *permissions: str) -> str:
     return key
 
 
-def test_the_sample_event_is_answered_for_the_organization_it_names(deployed: object) -> None:
+def test_the_sample_event_gets_a_response_for_its_organization(deployed: object) -> None:
     # Given the sample's organization does not exist here
     answer = tenancy.handler(sample_event("tenancy"), None)
-    # Then it is not found, in our envelope
+    # Then it is not found, in the error envelope
     assert answer["statusCode"] == 404
     assert '"ORGANIZATION_NOT_FOUND"' in answer["body"]
 
@@ -64,12 +64,12 @@ def test_a_space_is_created_read_renamed_and_deleted(tenant: Tenant) -> None:
     created = tenant.client.post(spaces, {"slug": "billing", "name": "Billing"})
     assert created.status == 201
     assert tenant.client.get("/spaces/billing").json == created.json
-    # When it is renamed with the ETag it was read with
+    # When it is renamed with the ETag that it was read with
     renamed = tenant.client.patch(
         "/spaces/billing", {"name": "Invoices"}, if_match=created.headers["etag"]
     )
     assert renamed.json["name"] == "Invoices"
-    # Then the old ETag is worth nothing any more
+    # Then the old ETag no longer works
     stale = tenant.client.patch(
         "/spaces/billing", {"name": "Other"}, if_match=created.headers["etag"]
     )
@@ -112,9 +112,7 @@ def test_a_space_with_an_integration_in_it_is_not_deleted(tenant: Tenant) -> Non
     assert tenant.client.delete(f"/spaces/{tenant.space_slug}").status == 204
 
 
-def test_lists_go_on_behind_a_cursor_that_only_fits_its_own_list(
-    tenant: Tenant, stranger: Tenant
-) -> None:
+def test_a_cursor_continues_only_its_own_list(tenant: Tenant, stranger: Tenant) -> None:
     # Given more spaces than fit on a page
     spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
     for number in range(3):
@@ -122,11 +120,11 @@ def test_lists_go_on_behind_a_cursor_that_only_fits_its_own_list(
     # When they are read two at a time
     first = tenant.client.get(spaces + "?limit=2").json
     second = tenant.client.get(f"{spaces}?limit=2&cursor={first['next_cursor']}").json
-    # Then every one is seen once
+    # Then each is listed once
     slugs = [space["slug"] for space in first["items"] + second["items"]]
     assert slugs == ["acme", "s0", "s1", "s2"]
     assert second["next_cursor"] is None
-    # And the cursor opens no other list, nor for another tenant, nor when altered
+    # And the cursor does not work for another list or tenant, or after it was altered
     cursor = first["next_cursor"]
     keys = f"/v1/organizations/{tenant.organization_id}/api-keys?cursor={cursor}"
     assert tenant.client.get(keys).code == "INVALID_CURSOR"
@@ -140,7 +138,7 @@ def test_lists_go_on_behind_a_cursor_that_only_fits_its_own_list(
 def test_a_key_is_shown_once_and_works_until_it_is_revoked(tenant: Tenant) -> None:
     keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
     issued = tenant.client.post(keys, {"name": "ci", "permissions": [READ]}).json
-    # The secret is in this answer only
+    # The secret is only in this response
     assert issued["key"].startswith(f"pb_{issued['prefix']}_")
     read = tenant.client.get(f"{keys}/{issued['id']}").json
     assert "key" not in read
@@ -151,14 +149,14 @@ def test_a_key_is_shown_once_and_works_until_it_is_revoked(tenant: Tenant) -> No
     refused = reader.patch(f"/spaces/{tenant.space_slug}", {"name": "x"})
     assert refused.code == "PERMISSION_DENIED"
     assert refused.json["error"]["details"] == {"permission": MANAGE}
-    # After its revocation it is nobody's, as soon as the authorizer has forgotten it
+    # After its revocation it is rejected, as soon as it has left the authorizer's cache
     assert tenant.client.delete(f"{keys}/{issued['id']}").status == 204
     start_cold("authorizer")
     assert reader.get(f"/spaces/{tenant.space_slug}").code == "UNAUTHENTICATED"
     assert tenant.client.delete(f"{keys}/{issued['id']}").code == "API_KEY_NOT_FOUND"
 
 
-def test_nobody_hands_out_a_permission_they_lack(tenant: Tenant) -> None:
+def test_a_key_can_not_grant_a_permission_that_it_lacks(tenant: Tenant) -> None:
     keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
     refused = tenant.client.post(keys, {"name": "up", "permissions": [READ, ADMIN]})
     assert refused.code == "PERMISSION_DENIED"
@@ -168,7 +166,7 @@ def test_nobody_hands_out_a_permission_they_lack(tenant: Tenant) -> None:
     assert len(tenant.client.get(keys).json["items"]) == 2
 
 
-def test_an_expired_key_is_nobodys(tenant: Tenant) -> None:
+def test_an_expired_key_is_rejected(tenant: Tenant) -> None:
     keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
     past = {"name": "old", "permissions": [READ], "expires_at": "2020-01-01T00:00:00Z"}
     assert tenant.client.post(keys, past).pointers == ["/expires_at"]
@@ -181,7 +179,9 @@ def api_keys() -> ApiKeyStore:
 
 
 @pytest.mark.parametrize("who", ["tenant", "operator"])
-def test_a_key_issues_none_that_outlives_it(tenant: Tenant, operator: Tenant, who: str) -> None:
+def test_a_key_can_not_issue_one_that_expires_later(
+    tenant: Tenant, operator: Tenant, who: str
+) -> None:
     # Given a key that expires, of a tenant or of the operator
     owner, permissions = {"tenant": (tenant, [READ, MANAGE]), "operator": (operator, [ADMIN])}[who]
     end = utc_now() + timedelta(days=30)
@@ -190,35 +190,35 @@ def test_a_key_issues_none_that_outlives_it(tenant: Tenant, operator: Tenant, wh
     issuer = Client(issued.key)
     keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
     asked = {"name": "next", "permissions": [READ]}
-    # When it issues one that lives longer, or for ever
+    # When it issues one that expires later, or never
     for later in (None, to_text(end + timedelta(seconds=1))):
         refused = issuer.post(keys, {**asked, "expires_at": later})
-        # Then that is refused, and the message says how long it may be
+        # Then that is refused, and the message has the latest expiry
         assert (refused.status, refused.code) == (400, "VALIDATION_ERROR")
         assert refused.pointers == ["/expires_at"]
         assert to_text(end) in refused.text
-    # And one that ends with it is issued, with no permission that the issuer lacks
+    # And one with the same expiry is issued, without permissions that the issuer lacks
     good = {**asked, "expires_at": to_text(end)}
     assert issuer.post(keys, good).status == 201
     if who == "tenant":
         assert issuer.post(keys, {**good, "permissions": [ADMIN]}).code == "PERMISSION_DENIED"
 
 
-def test_a_key_that_was_just_revoked_issues_none(tenant: Tenant) -> None:
-    # Given a key that an authorizer remembers although it is revoked
+def test_a_key_that_was_just_revoked_issues_no_key(tenant: Tenant) -> None:
+    # Given a revoked key that is still in an authorizer's cache
     store = api_keys()
     new = NewApiKey(name="CI", permissions=[Permission.MANAGE])
     own = store.issue(tenant.organization_id, new, "test", Stamp.fresh(utc_now()))
     remembered = Principal(tenant.organization_id, own.id, frozenset(own.permissions))
-    standing = store.get(tenant.organization_id, own.id)
-    store.revoke(standing)
-    # Then it is nobody's, whether the revocation came before or meanwhile
+    current = store.get(tenant.organization_id, own.id)
+    store.revoke(current)
+    # Then it is rejected, whether it was revoked before or during the request
     keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
     before = tenant.client.get(keys).json
     with pytest.raises(Unauthenticated):
         store.issue_for(remembered, tenant.organization_id, new, Stamp.fresh(utc_now()))
     with pytest.raises(Unauthenticated):
-        store.issue(tenant.organization_id, new, own.id, Stamp.fresh(utc_now()), issuer=standing)
+        store.issue(tenant.organization_id, new, own.id, Stamp.fresh(utc_now()), issuer=current)
     assert tenant.client.get(keys).json == before
 
 
@@ -256,35 +256,35 @@ def test_bad_input_names_the_field_and_stores_nothing(tenant: Tenant) -> None:
     assert tenant.client.get(spaces).text == before
 
 
-def test_what_no_route_takes_is_404_and_a_wrong_method_405(tenant: Tenant) -> None:
+def test_an_unknown_path_is_404_and_a_wrong_method_405(tenant: Tenant) -> None:
     assert tenant.client.get("/nowhere").code == "NOT_FOUND"
     wrong = tenant.client.call("PUT", f"/spaces/{tenant.space_slug}", "{}")
     assert wrong.code == "METHOD_NOT_ALLOWED"
     assert wrong.headers["allow"] == "DELETE, GET, PATCH"
 
 
-def test_names_are_lines_that_can_be_printed(tenant: Tenant) -> None:
+def test_names_are_printable_lines(tenant: Tenant) -> None:
     spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
     for name in ("a\u0000b", "a\nb", "a\u202eb", "\u0085"):
         answer = tenant.client.post(spaces, {"slug": "ok", "name": name})
         assert answer.pointers == ["/name"]
 
 
-def test_what_is_longer_than_any_key_is_not_found(tenant: Tenant, operator: Tenant) -> None:
+def test_an_id_that_is_longer_than_any_key_is_not_found(tenant: Tenant, operator: Tenant) -> None:
     long = "a" * 3000
     for path in (f"/spaces/{long}", f"/v1/catalog/{long}/b", f"/v1/integrations/{long}"):
         assert tenant.client.get(path).status == 404, path[:20]
     assert operator.client.get(f"/v1/organizations/{long}").code == "ORGANIZATION_NOT_FOUND"
 
 
-def test_a_query_that_no_route_asks_for_is_refused(tenant: Tenant) -> None:
+def test_an_unknown_query_parameter_is_refused(tenant: Tenant) -> None:
     assert tenant.client.get("/spaces/acme?x=1").pointers == ["/query/x"]
     spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
     for number in ("1.0", "5_0", "+5", " 5", "٥"):
         assert tenant.client.get(f"{spaces}?limit={number}").pointers == ["/query/limit"], number
 
 
-def test_nobody_takes_a_key_away_that_may_do_more(tenant: Tenant) -> None:
+def test_a_key_can_not_revoke_one_with_more_permissions(tenant: Tenant) -> None:
     keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
     [own] = tenant.client.get(keys).json["items"]
     manager = tenant.client.with_key(issue(tenant, MANAGE))
@@ -293,7 +293,7 @@ def test_nobody_takes_a_key_away_that_may_do_more(tenant: Tenant) -> None:
     assert tenant.client.delete(f"{keys}/{own['id']}", if_match='"1"').status == 204
 
 
-def test_the_last_page_knows_that_it_is_the_last(tenant: Tenant) -> None:
+def test_the_last_page_has_no_cursor(tenant: Tenant) -> None:
     spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
     for number in range(3):
         tenant.client.post(spaces, {"slug": f"p{number}", "name": "p"})
@@ -301,7 +301,7 @@ def test_the_last_page_knows_that_it_is_the_last(tenant: Tenant) -> None:
     assert (len(page["items"]), page["next_cursor"]) == (4, None)
 
 
-def test_a_space_is_paused_and_goes_on(tenant: Tenant) -> None:
+def test_a_space_is_paused_and_resumed(tenant: Tenant) -> None:
     path = f"/spaces/{tenant.space_slug}"
     assert tenant.client.get(path).json["paused"] is False
     answer = tenant.client.patch(path, {"paused": True})

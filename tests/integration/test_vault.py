@@ -1,4 +1,4 @@
-"""The vault on moto's KMS: rotation, re-sealing, deletion, and what was tampered with."""
+"""The vault on moto's KMS: rotation, re-sealing, deletion, and tampering."""
 
 import io
 import json
@@ -16,6 +16,7 @@ from patchbay.connections.keys import current_key, data_key_key, secret_key
 from patchbay.connections.operator import main
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.deployment import Deployment
+from patchbay.platform.aws import call
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Item, Key, Put, Table
 from patchbay.platform.errors import InternalError, SecretsLost
@@ -35,13 +36,13 @@ def table(deployed: dict[str, Table]) -> Table:
 
 @pytest.fixture
 def source(tenant: Tenant) -> dict[str, Any]:
-    """A source with a sealed secret, of an integration that everybody may use."""
+    """A source with a sealed secret, of a public integration."""
     publish_integration(tenant, visibility="public")
     return create_source(tenant)
 
 
 def vault() -> Vault:
-    """As a process that has just started: no key is in its memory."""
+    """The vault of a new process, without keys in memory."""
     return Deployment().vault
 
 
@@ -66,9 +67,9 @@ def rotate(tenant: Tenant, **headers: str) -> dict[str, Any]:
 
 
 def numbers(tenant: Tenant) -> tuple[int, list[int]]:
-    told = tenant.client.get(keys_path(tenant)).json
-    assert [k["number"] for k in told["keys"] if k["current"]] in ([], [told["current"]])
-    return told["current"], [key["number"] for key in told["keys"]]
+    listed = tenant.client.get(keys_path(tenant)).json
+    assert [k["number"] for k in listed["keys"] if k["current"]] in ([], [listed["current"]])
+    return listed["current"], [key["number"] for key in listed["keys"]]
 
 
 def reseal(tenant: Tenant, limit: int = 25) -> tuple[int, list[str]]:
@@ -95,7 +96,7 @@ def delete_all(caller: Tenant, owner: Tenant, through: int, confirm: str | None 
     return caller.client.delete(f"{keys_path(owner)}?through={through}&confirm={confirmed}")
 
 
-def test_the_first_key_is_made_with_the_first_secret(tenant: Tenant) -> None:
+def test_the_first_key_is_created_with_the_first_secret(tenant: Tenant) -> None:
     publish_integration(tenant)
     assert numbers(tenant) == (1, [])
     create_source(tenant, secrets={})
@@ -116,20 +117,20 @@ def test_after_a_rotation_old_secrets_open_and_new_ones_are_sealed_under_the_new
     assert sealed_item(table, tenant, fresh)["data_key"] == 2
     for one in (source, fresh):
         assert opened(tenant, one) == {"api_key": SECRET}
-    # An edit seals what it keeps under the new key too
+    # An edit seals what it keeps under the new key, too
     edit = {"secrets": {"api_key": "fresh"}}
     tenant.client.patch(f"{tenant.connectors}/sources/{source['id']}", edit)
     assert sealed_item(table, tenant, source)["data_key"] == 2
     assert opened(tenant, source) == {"api_key": "fresh"}
 
 
-def test_a_rotation_sent_again_makes_one_key(tenant: Tenant, source: dict[str, Any]) -> None:
+def test_a_repeated_rotation_creates_one_key(tenant: Tenant, source: dict[str, Any]) -> None:
     first = rotate(tenant, idempotency_key="monthly")
     assert rotate(tenant, idempotency_key="monthly") == first
     assert numbers(tenant) == (2, [1, 2])
 
 
-def test_the_same_stamp_makes_one_key(tenant: Tenant, source: dict[str, Any]) -> None:
+def test_the_same_stamp_creates_one_key(tenant: Tenant, source: dict[str, Any]) -> None:
     stamp, keys = Stamp.fresh(utc_now()), vault().keys
     first = keys.rotate(tenant.organization_id, stamp)
     keys.rotate(tenant.organization_id, Stamp.fresh(utc_now()))
@@ -137,16 +138,14 @@ def test_the_same_stamp_makes_one_key(tenant: Tenant, source: dict[str, Any]) ->
     assert (first.number, again.number, again.current) == (2, 2, False)
 
 
-def test_many_rotations_at_once_give_each_a_number_of_its_own(
-    tenant: Tenant, source: dict[str, Any]
-) -> None:
+def test_concurrent_rotations_get_different_numbers(tenant: Tenant, source: dict[str, Any]) -> None:
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: rotate(tenant)["number"], range(4)))
     assert sorted(made) == [2, 3, 4, 5]
     assert numbers(tenant) == (5, [1, 2, 3, 4, 5])
 
 
-def test_there_are_only_so_many_keys(tenant: Tenant, table: Table) -> None:
+def test_the_number_of_keys_is_limited(tenant: Tenant, table: Table) -> None:
     for number in range(1, MAX_KEYS + 1):
         key = data_key_key(tenant.organization_id, number)._asdict()
         table.write(Put({**key, "wrapped": b"x", "created_at": "2026-01-01T00:00:00Z"}))
@@ -154,10 +153,10 @@ def test_there_are_only_so_many_keys(tenant: Tenant, table: Table) -> None:
     assert (answer.status, answer.code) == (409, "CONFLICT")
 
 
-def test_a_secret_is_not_sealed_under_a_key_that_has_just_been_rotated_away(
+def test_a_secret_is_not_sealed_under_a_key_that_was_just_rotated(
     tenant: Tenant, source: dict[str, Any], table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a rotation that comes between a seal and its write
+    # Given a rotation between a seal and its write
     sealed = Vault.sealed
 
     def and_then_rotated(self: Vault, *arguments: Any) -> Item:
@@ -172,30 +171,30 @@ def test_a_secret_is_not_sealed_under_a_key_that_has_just_been_rotated_away(
     assert tenant.client.patch(path, {"secrets": {"api_key": "fresh"}}).status == 200
     monkeypatch.setattr(Vault, "sealed", and_then_rotated)
     created = create_source(tenant)
-    # Then both are under the key that is current by now
+    # Then each is under the key that was current when it was written
     assert numbers(tenant)[0] == 3
     assert sealed_item(table, tenant, source)["data_key"] == 2
     assert sealed_item(table, tenant, created)["data_key"] == 3
     assert opened(tenant, created) == {"api_key": SECRET}
 
 
-def test_an_old_key_is_deleted_when_all_secrets_are_sealed_anew(
+def test_an_old_key_is_deleted_when_all_secrets_are_re_sealed(
     tenant: Tenant, source: dict[str, Any], table: Table
 ) -> None:
     others = [create_source(tenant) for _ in range(4)]
     rotate(tenant)
-    # A key that is needed stays, and says by whom
+    # A key that is needed stays, and the error names its users
     old = f"{keys_path(tenant)}/1"
     refused = tenant.client.delete(old)
     assert refused.code == "IN_USE"
     ids = {one["id"] for one in (source, *others)}
     assert set(refused.json["error"]["details"]["used_by"]) == ids
     assert tenant.client.delete(f"{keys_path(tenant)}/2").code == "IN_USE"
-    # When all are sealed again, two a page
+    # When all are re-sealed, two per page
     before = tenant.client.get(f"{tenant.connectors}/sources").json
     assert reseal(tenant, limit=2) == (5, [])
     assert reseal(tenant, limit=2) == (0, [])
-    # Then it may go, once, and everything opens as before
+    # Then it can be deleted, once, and everything still opens
     assert tenant.client.delete(old).status == 204
     assert tenant.client.delete(old).code == "DATA_KEY_NOT_FOUND"
     for text in ("0", "01", "x", "-1", "9" * 30):
@@ -206,46 +205,46 @@ def test_an_old_key_is_deleted_when_all_secrets_are_sealed_anew(
     assert tenant.client.get(f"{tenant.connectors}/sources").json == before
 
 
-@pytest.mark.parametrize("meanwhile", ["edited", "deleted", "rotated"])
-def test_sealing_anew_never_undoes_what_happens_meanwhile(
+@pytest.mark.parametrize("change", ["edited", "deleted", "rotated"])
+def test_re_sealing_never_undoes_a_concurrent_change(
     tenant: Tenant,
     source: dict[str, Any],
     table: Table,
     monkeypatch: pytest.MonkeyPatch,
-    meanwhile: str,
+    change: str,
 ) -> None:
-    # Given an old secret, to which something happens after it was read to be sealed again
+    # Given an old secret that changes after it was read to be re-sealed
     rotate(tenant)
     path = f"{tenant.connectors}/sources/{source['id']}"
-    seal = Vault._sealed
+    current = KeyRing.current
 
-    def and_then(self: Vault, *arguments: Any) -> Item:
-        monkeypatch.setattr(Vault, "_sealed", seal)
-        item = seal(self, *arguments)
-        if meanwhile == "edited":
+    def and_then(self: KeyRing, *arguments: Any) -> tuple[int, bytes]:
+        monkeypatch.setattr(KeyRing, "current", current)
+        sealed_under = current(self, *arguments)
+        if change == "edited":
             edit = {"secrets": {"api_key": "newer"}}
             assert tenant.client.patch(path, edit).status == 200
-        elif meanwhile == "deleted":
+        elif change == "deleted":
             assert tenant.client.delete(path).status == 204
         else:
             rotate(tenant)
-        return item
+        return sealed_under
 
-    monkeypatch.setattr(Vault, "_sealed", and_then)
-    # When all are sealed again, then the later word counts
-    if meanwhile == "rotated":
+    monkeypatch.setattr(KeyRing, "current", and_then)
+    # When all are re-sealed, then the change counts
+    if change == "rotated":
         assert reseal(tenant) == (1, [])
         assert sealed_item(table, tenant, source)["data_key"] == 3
         assert opened(tenant, source) == {"api_key": SECRET}
     else:
         assert reseal(tenant) == (0, [])
-    if meanwhile == "edited":
+    if change == "edited":
         assert opened(tenant, source) == {"api_key": "newer"}
-    if meanwhile == "deleted":
+    if change == "deleted":
         assert table.get(secret_key(tenant.organization_id, source["id"])) is None
 
 
-def test_what_can_not_be_opened_is_told_and_left_as_it_is(
+def test_what_does_not_open_is_listed_and_left_as_it_is(
     tenant: Tenant, source: dict[str, Any], table: Table
 ) -> None:
     good = create_source(tenant)
@@ -256,14 +255,14 @@ def test_what_can_not_be_opened_is_told_and_left_as_it_is(
     assert sealed_item(table, tenant, source)["data_key"] == 1
     assert tenant.client.delete(f"{keys_path(tenant)}/1").code == "IN_USE"
     assert opened(tenant, good) == {"api_key": SECRET}
-    # Entered again, it needs the old key no more
+    # When it is entered again, it no longer needs the old key
     path = f"{tenant.connectors}/sources/{source['id']}"
     assert tenant.client.patch(path, {"secrets": {"api_key": SECRET}}).status == 200
     assert tenant.client.delete(f"{keys_path(tenant)}/1").status == 204
     assert opened(tenant, source) == {"api_key": SECRET}
 
 
-def test_deleting_the_keys_makes_the_secrets_unreadable_and_new_ones_possible(
+def test_after_the_keys_are_deleted_secrets_do_not_open_and_new_ones_can_be_entered(
     tenant: Tenant, operator: Tenant, source: dict[str, Any], table: Table, log: io.StringIO
 ) -> None:
     # Given secrets under two keys
@@ -278,18 +277,18 @@ def test_deleting_the_keys_makes_the_secrets_unreadable_and_new_ones_possible(
             opened(tenant, one)
     assert "data key is gone" in log.getvalue()
     path = f"{tenant.connectors}/sources/{source['id']}"
-    # And a secret can be entered again, under a number that was never used
+    # And a new secret can be entered, under a number that was never used
     assert tenant.client.patch(path, {"secrets": {"api_key": "again"}}).status == 200
     assert numbers(tenant) == (3, [3])
     assert opened(tenant, source) == {"api_key": "again"}
-    # And the same request sent again takes nothing of that
+    # And the repeated request deletes nothing of that
     answer = delete_all(operator, tenant, through=2)
     assert (answer.status, answer.json["deleted"]) == (200, [])
     assert opened(tenant, source) == {"api_key": "again"}
     assert reseal(tenant) == (0, [other["id"]])
 
 
-def test_deleting_keys_needs_the_operator_and_the_right_words(
+def test_deleting_keys_needs_the_operator_and_a_confirmation(
     tenant: Tenant, operator: Tenant, source: dict[str, Any]
 ) -> None:
     assert delete_all(tenant, tenant, through=1).code == "PERMISSION_DENIED"
@@ -304,14 +303,14 @@ def test_deleting_keys_needs_the_operator_and_the_right_words(
     assert opened(tenant, source) == {"api_key": SECRET}
 
 
-def test_an_organization_that_is_not_there_gets_no_keys(operator: Tenant) -> None:
+def test_an_organization_that_does_not_exist_gets_no_keys(operator: Tenant) -> None:
     nowhere = f"{PATH}/org_01K0Z3NDEKTSV4RRFFQ69G5FAV/data-keys"
     assert operator.client.call("POST", nowhere, None).code == "ORGANIZATION_NOT_FOUND"
     confirm = "through=1&confirm=org_01K0Z3NDEKTSV4RRFFQ69G5FAV"
     assert operator.client.delete(f"{nowhere}?{confirm}").code == "ORGANIZATION_NOT_FOUND"
 
 
-def test_another_tenants_keys_are_not_there(tenant: Tenant, stranger: Tenant) -> None:
+def test_another_tenants_keys_are_not_found(tenant: Tenant, stranger: Tenant) -> None:
     path = keys_path(tenant)
     for method, tail in (("GET", ""), ("POST", ""), ("POST", "/reseal"), ("DELETE", "/1")):
         assert stranger.client.call(method, path + tail, None).status == 404
@@ -322,7 +321,7 @@ def test_another_tenants_keys_are_not_there(tenant: Tenant, stranger: Tenant) ->
     assert tenant.client.with_key(reader).get(path).status == 403
 
 
-def test_a_crash_between_the_pointer_and_the_keys_is_finished_by_a_repetition(
+def test_a_repetition_finishes_a_deletion_that_crashed(
     tenant: Tenant,
     operator: Tenant,
     source: dict[str, Any],
@@ -342,50 +341,49 @@ def test_a_crash_between_the_pointer_and_the_keys_is_finished_by_a_repetition(
     monkeypatch.setattr(Table, "transact", dies)
     assert delete_all(operator, tenant, through=2).status == 500
     monkeypatch.setattr(Table, "transact", transact)
-    # Nothing is sealed under what is half deleted
+    # Nothing is sealed under the keys that are half deleted
     create_source(tenant)
     assert numbers(tenant)[0] == 3
     assert len(delete_all(operator, tenant, through=2).json["deleted"]) == 1
     assert numbers(tenant) == (3, [3])
 
 
-def test_a_key_that_is_being_made_while_keys_are_deleted_is_not_made(
+def test_a_key_is_not_created_while_keys_are_deleted(
     tenant: Tenant, operator: Tenant, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given an organization whose first key is being made when its keys are deleted
+    # Given an organization whose first key is being created when its keys are deleted
     publish_integration(tenant)
-    made = KeyRing._made
 
-    def and_then_deleted(self: KeyRing, *arguments: Any) -> Any:
-        monkeypatch.setattr(KeyRing, "_made", made)
-        result = made(self, *arguments)
+    def and_then_deleted(*arguments: Any, **parameters: Any) -> Any:
+        monkeypatch.setattr("patchbay.connections.data_keys.call", call)
+        result = call(*arguments, **parameters)
         assert delete_all(operator, tenant, through=1).status == 200
         return result
 
-    monkeypatch.setattr(KeyRing, "_made", and_then_deleted)
+    monkeypatch.setattr("patchbay.connections.data_keys.call", and_then_deleted)
     source = create_source(tenant)
     # Then it got the next number
     assert numbers(tenant) == (2, [2])
     assert opened(tenant, source) == {"api_key": SECRET}
 
 
-def test_a_key_is_forgotten_when_its_five_minutes_are_over(
+def test_a_process_drops_a_key_after_five_minutes(
     tenant: Tenant, operator: Tenant, source: dict[str, Any]
 ) -> None:
-    # Given a process that has the key in its memory, and another that deletes it
+    # Given a process that has the key in memory, and another that deletes it
     warm, scope, now = vault(), scope_of(tenant, source), utc_now()
     assert warm.open(scope, now) == {"api_key": SECRET}
     deleted = vault().keys.delete_all(tenant.organization_id, 1, now)
-    # Then the first opens secrets for as long as the answer said, and not longer
+    # Then the first opens secrets for as long as the response said, and no longer
     assert warm.open(scope, deleted.unreadable_at - timedelta(seconds=1)) == {"api_key": SECRET}
     with pytest.raises(SecretsLost):
         warm.open(scope, deleted.unreadable_at)
-    # Nor for a request of yesterday, which somebody repeats under its Idempotency-Key
+    # Nor for a request of yesterday that is repeated under its Idempotency-Key
     with pytest.raises(SecretsLost):
         warm.open(scope, now - timedelta(hours=20))
-    # And what it seals is under the new key from the first moment
+    # And what it seals is under the new key at once
     assert warm.sealed(scope, {"api_key": "x"}, now)["data_key"] == 2
-    # And of keys whose time is over nothing is left
+    # And expired keys are not left in memory
     warm.sealed(scope, {"api_key": "x"}, now + timedelta(hours=1))
     assert len(warm.keys._unwrapped) == 1
 
@@ -409,7 +407,7 @@ def leaves_nothing(log: io.StringIO) -> Iterator[None]:
 
 
 def assert_refused(tenant: Tenant, source: dict[str, Any]) -> None:
-    """In each way a secret is opened: blamed on the platform, with nothing told."""
+    """In every way that opens a secret: a platform fault, without details."""
     start_cold("connections")
     path = f"{tenant.connectors}/sources/{source['id']}"
     tested = tenant.client.post(f"{path}/test", {})
@@ -430,12 +428,12 @@ def test_a_sealed_item_that_was_altered_does_not_open(
     item = sealed_item(table, tenant, source)
     table.write(Put({**item, **TAMPERED[part](item)}))
     assert_refused(tenant, source)
-    # Put back, it opens: nothing else was the reason
+    # When it is restored, it opens: nothing else was the reason
     table.write(Put(item))
     assert opened(tenant, source) == {"api_key": SECRET}
 
 
-def test_a_sealed_item_that_is_gone_is_not_taken_for_a_secret_that_was_not_entered(
+def test_a_missing_sealed_item_is_not_a_secret_that_was_never_entered(
     tenant: Tenant, source: dict[str, Any], table: Table
 ) -> None:
     table.write(Delete(secret_key(tenant.organization_id, source["id"])))
@@ -476,13 +474,13 @@ def test_another_tenants_items_copied_over_do_not_open(
         table.write(Put({**item, "pk": pk, "organization_id": owner.organization_id}))
         # Then they do not open there
         assert_refused(stranger, source)
-    # Nor with the tenant's data key: KMS made it for another organization
+    # Nor with the tenant's data key: KMS wrapped it for another organization
     table.write(Put({**own_key, "pk": pk}))
     assert_refused(stranger, source)
     assert opened(tenant, source) == {"api_key": SECRET}
 
 
-def test_kms_opens_a_data_key_for_its_own_organization_only(
+def test_kms_unwraps_a_data_key_for_its_own_organization_only(
     tenant: Tenant, stranger: Tenant, source: dict[str, Any], table: Table
 ) -> None:
     # Given a data key wrapped for another organization, or altered
@@ -502,7 +500,7 @@ def test_kms_opens_a_data_key_for_its_own_organization_only(
     assert opened(tenant, source) == {"api_key": SECRET}
 
 
-def test_the_operators_command_rotates_seals_anew_and_deletes(
+def test_the_operators_command_rotates_re_seals_and_deletes(
     tenant: Tenant, source: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [
@@ -528,7 +526,7 @@ def test_the_operators_command_rotates_seals_anew_and_deletes(
         opened(tenant, source)
 
 
-def test_the_operators_command_says_what_is_wrong_in_one_line(
+def test_the_operators_command_prints_one_line_for_an_error(
     tenant: Tenant, source: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = connections.deployment.settings.vault_key_id
@@ -550,7 +548,7 @@ def test_the_operators_command_says_what_is_wrong_in_one_line(
     assert opened(tenant, source) == {"api_key": SECRET}
 
 
-def test_sealing_anew_asks_for_one_page_at_a_time(
+def test_re_sealing_reads_one_page_at_a_time(
     tenant: Tenant, source: dict[str, Any], table: Table
 ) -> None:
     create_source(tenant)

@@ -38,20 +38,20 @@ def run(
     disable: AutoDisable = NO_AUTO_DISABLE,
     every: timedelta = MINUTE,
 ) -> tuple[HealthState, list[tuple[int, AnnouncementType]]]:
-    """One observation per character, and which transition came at which."""
+    """One observation per character; the state, and what was announced at which."""
     state = state or HealthState()
-    told = []
+    announced = []
     for number, outcome in enumerate(story):
         seen = HealthObservation(NOON + number * every, WORDS[outcome], latency_ms=5)
         step = next_state(state, seen, monitored=monitored, disable=disable)
         assert step is not None
         state = step.state
-        told += [(number, transition) for transition in step.announced]
-    return state, told
+        announced += [(number, kind) for kind in step.announced]
+    return state, announced
 
 
 @pytest.mark.parametrize(
-    ("story", "status", "told"),
+    ("story", "status", "announced"),
     [
         ("", "unknown", []),
         (".", "connected", []),
@@ -65,37 +65,37 @@ def run(
         (".xxx.", "error", [(3, "connection.failing")]),
         (".xxx..", "connected", [(3, "connection.failing"), (5, "connection.recovered")]),
         (".xxx.x.x", "error", [(3, "connection.failing")]),
-        # Never three in a row, yet six of the last ten.
+        # Never three in a row, but six of the last ten.
         (".xx.xx.xx", "error", [(8, "connection.failing")]),
-        # After the recovery the window begins again.
+        # After the recovery, the window starts again.
         (".xxxxxx..x", "connected", [(3, "connection.failing"), (8, "connection.recovered")]),
     ],
 )
 def test_the_thresholds_of_a_monitored_connection(
-    story: str, status: str, told: list[tuple[int, str]]
+    story: str, status: str, announced: list[tuple[int, str]]
 ) -> None:
     state, transitions = run(story)
-    assert (state.status, transitions) == (status, told)
+    assert (state.status, transitions) == (status, announced)
 
 
 @given(story=outcomes.filter(bool))
-def test_without_a_monitor_the_last_test_decides_and_nothing_is_told(story: str) -> None:
+def test_without_a_monitor_the_last_test_decides_and_nothing_is_announced(story: str) -> None:
     state, transitions = run(story, monitored=False)
     assert state.status is WORDS[story[-1]]
     assert transitions == []
 
 
 @given(story=outcomes)
-def test_failing_and_recovered_come_by_turns(story: str) -> None:
-    _, told = run(story)
-    kinds = [transition for _, transition in told]
+def test_failing_and_recovered_alternate(story: str) -> None:
+    _, announced = run(story)
+    kinds = [kind for _, kind in announced]
     assert kinds[::2] == [AnnouncementType.FAILING] * len(kinds[::2])
     assert kinds[1::2] == [AnnouncementType.RECOVERED] * len(kinds[1::2])
 
 
 @given(story=outcomes)
-def test_the_state_is_that_of_the_rule_told_in_words(story: str) -> None:
-    """A second, plainer telling of the rule, over the whole history."""
+def test_the_state_is_that_of_the_rule_in_words(story: str) -> None:
+    """The same rule, written in a simpler way over the whole history."""
     status, window = "unknown", ""
     for number, outcome in enumerate(story):
         window = (window + outcome)[-10:]
@@ -109,12 +109,12 @@ def test_the_state_is_that_of_the_rule_told_in_words(story: str) -> None:
         ) >= 6:
             status, window = "failing", ""
     state, _ = run(story)
-    told = {HealthStatus.CONNECTED: "connected", HealthStatus.UNKNOWN: "unknown"}
-    assert told.get(state.status, "failing") == status
+    announced = {HealthStatus.CONNECTED: "connected", HealthStatus.UNKNOWN: "unknown"}
+    assert announced.get(state.status, "failing") == status
 
 
 @given(story=outcomes, again=st.data())
-def test_what_comes_again_or_late_is_no_news(story: str, again: st.DataObject) -> None:
+def test_a_repeated_or_late_observation_changes_nothing(story: str, again: st.DataObject) -> None:
     state, _ = run(story)
     if story:
         number = again.draw(st.integers(0, len(story) - 1))
@@ -128,14 +128,14 @@ def test_a_state_is_read_as_it_was_written(story: str) -> None:
     assert HealthState.decode(state.encode()) == state
 
 
-def test_since_is_when_the_status_was_reached_and_stays_in_an_outage() -> None:
+def test_since_is_when_the_status_began_and_stays_in_an_outage() -> None:
     state, _ = run("...xxdxd")
     assert state.since == NOON + 5 * MINUTE
     assert state.failures == 5
     assert run("....")[0].since == NOON
 
 
-def test_only_the_first_failure_is_worth_a_second_look() -> None:
+def test_only_the_first_failure_is_worth_another_probe() -> None:
     assert first_failure(HealthState())
     assert first_failure(run("..")[0])
     assert not first_failure(run("..x")[0])
@@ -143,19 +143,19 @@ def test_only_the_first_failure_is_worth_a_second_look() -> None:
 
 
 def disabled(story: str, **rule: int) -> list[tuple[int, AnnouncementType]]:
-    """The transitions of a story of one test an hour."""
+    """What is announced in a story of one test per hour."""
     return run(story, disable=AutoDisable(**rule), every=timedelta(hours=1))[1]
 
 
 def test_a_connection_is_disabled_after_failures_and_days_with_one_warning_a_day_before() -> None:
-    told = disabled("." + "x" * 200, failures=20, days=3)
-    # It fails from the third failure on, hour 3: the warning is due two days, and the end three
-    # days after.
-    assert told == [
+    announced = disabled("." + "x" * 200, failures=20, days=3)
+    # It fails from the third failure on, at hour 3: the warning is due two days later, and the
+    # disabling three days later.
+    assert announced == [
         (3, AnnouncementType.FAILING),
         (3 + 48, AnnouncementType.DISABLING),
         (3 + 72, AnnouncementType.DISABLED),
-        *told[3:],
+        *announced[3:],
     ]
 
 
@@ -165,19 +165,19 @@ def test_it_is_never_disabled_without_both_or_by_default() -> None:
         assert disabled(story, **rule) == [(3, AnnouncementType.FAILING)]
 
 
-def test_the_warning_comes_a_day_ahead_also_when_the_failures_are_what_is_waited_for() -> None:
-    told = disabled("." + "x" * 149, failures=100, days=2)
-    assert told == [
+def test_the_warning_comes_a_day_ahead_even_if_the_failures_come_last() -> None:
+    announced = disabled("." + "x" * 149, failures=100, days=2)
+    assert announced == [
         (3, AnnouncementType.FAILING),
         (100, AnnouncementType.DISABLING),
         (124, AnnouncementType.DISABLED),
-        *told[3:],
+        *announced[3:],
     ]
 
 
-def test_who_recovers_after_the_warning_is_warned_again_in_the_next_outage() -> None:
-    told = disabled("." + "x" * 60 + ".." + "x" * 60, failures=10, days=3)
-    assert [transition for _, transition in told] == [
+def test_after_a_recovery_the_next_outage_has_its_own_warning() -> None:
+    announced = disabled("." + "x" * 60 + ".." + "x" * 60, failures=10, days=3)
+    assert [kind for _, kind in announced] == [
         AnnouncementType.FAILING,
         AnnouncementType.DISABLING,
         AnnouncementType.RECOVERED,
@@ -186,7 +186,7 @@ def test_who_recovers_after_the_warning_is_warned_again_in_the_next_outage() -> 
     ]
 
 
-def test_one_put_in_service_again_starts_afresh() -> None:
+def test_a_connection_that_is_enabled_again_starts_fresh() -> None:
     rule = AutoDisable(failures=3, days=1)
     hours = timedelta(hours=1)
     state = HealthState()
@@ -207,20 +207,20 @@ def test_one_put_in_service_again_starts_afresh() -> None:
     assert step.state.status is HealthStatus.UNKNOWN
 
 
-def test_the_end_of_a_certificate_is_told_three_times_and_of_a_new_one_again() -> None:
+def test_the_end_of_a_certificate_is_announced_three_times_and_of_a_new_one_again() -> None:
     def expiring(
         days: list[float], end: datetime, state: HealthState
     ) -> tuple[HealthState, list[float]]:
-        told = []
+        announced = []
         for left in days:
             seen = HealthObservation(end - timedelta(days=left), OK, 5, certificate_expires_at=end)
             step = next_state(state, seen, monitored=True)
             assert step is not None
             state = step.state
-            told += [left for one in step.announced if one is AnnouncementType.EXPIRING]
-        return state, told
+            announced += [left for one in step.announced if one is AnnouncementType.EXPIRING]
+        return state, announced
 
-    state, told = expiring([90, 21.5, 21, 20, 7.1, 7, 6, 1, 0.5], NOON, HealthState())
-    assert told == [21, 7, 1]
-    state, told = expiring([80, 5, 4], NOON + timedelta(days=90), state)
-    assert told == [5]
+    state, announced = expiring([90, 21.5, 21, 20, 7.1, 7, 6, 1, 0.5], NOON, HealthState())
+    assert announced == [21, 7, 1]
+    state, announced = expiring([80, 5, 4], NOON + timedelta(days=90), state)
+    assert announced == [5]

@@ -1,4 +1,4 @@
-"""What a connection may become, and the one word that the operations have for it."""
+"""What a connection may become, and the one status that the operations have for it."""
 
 from datetime import UTC, datetime
 from itertools import product
@@ -46,9 +46,7 @@ POSSIBLE = {
 
 
 @pytest.mark.parametrize(("old", "new"), list(product(Lifecycle, Lifecycle)))
-def test_a_connection_becomes_what_the_table_says_and_nothing_else(
-    old: Lifecycle, new: Lifecycle
-) -> None:
+def test_a_connection_becomes_only_what_the_table_says(old: Lifecycle, new: Lifecycle) -> None:
     possible = new.value in POSSIBLE[old].split()
     assert may_become(old, new) is possible
     patch = ConnectionPatch(status=new)
@@ -81,7 +79,7 @@ def test_a_patch_merges_configurations_and_monitor_and_resets_by_null() -> None:
 
 
 @pytest.mark.parametrize("field", ["name", "status"])
-def test_what_there_has_to_be_is_not_removed(field: str) -> None:
+def test_a_required_field_can_not_be_removed(field: str) -> None:
     patch = ConnectionPatch.model_validate({field: None})
     with pytest.raises(InvalidInput) as refused:
         changed_connection(connection(), patch, NOW)
@@ -100,7 +98,7 @@ def test_what_there_has_to_be_is_not_removed(field: str) -> None:
         (Lifecycle.PAUSED, HealthStatus.UNKNOWN, "connected", "unknown"),
     ],
 )
-def test_the_word_for_a_connection_is_what_was_last_said_of_it(
+def test_the_word_for_a_connection_is_the_last_status(
     status: Lifecycle, stated: HealthStatus | None, tested: str, word: str
 ) -> None:
     health = UNTESTED.model_copy(update={"status": HealthStatus(tested)})

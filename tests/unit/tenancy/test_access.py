@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""Permissions, and the authorizer's context."""
 
 import itertools
 
@@ -26,7 +26,7 @@ def holder(*permissions: Permission) -> Principal:
 
 
 @pytest.mark.parametrize(("held", "needed"), list(itertools.product(Permission, Permission)))
-def test_a_permission_grants_itself_and_the_operators_everything(
+def test_a_permission_grants_itself_and_admin_grants_everything(
     held: Permission, needed: Permission
 ) -> None:
     if held in (needed, Permission.ADMIN):
@@ -36,14 +36,14 @@ def test_a_permission_grants_itself_and_the_operators_everything(
             authorize(holder(held), needed, OWN, "space")
 
 
-def test_another_tenants_things_are_not_found_but_by_the_operator() -> None:
+def test_only_the_operator_finds_another_tenants_things() -> None:
     with pytest.raises(NotFound) as refused:
         authorize(holder(Permission.READ), Permission.READ, OTHER, "space")
     assert refused.value.code == "SPACE_NOT_FOUND"
     authorize(holder(Permission.ADMIN), Permission.READ, OTHER, "space")
 
 
-def test_nobody_may_do_nothing() -> None:
+def test_without_a_principal_nothing_is_allowed() -> None:
     with pytest.raises(Unauthenticated):
         authorize(None, Permission.READ, OWN, "space")
     for context in ({}, {"organization_id": OWN}, {"subject": "key_1", "permissions": "x"}):
@@ -51,22 +51,22 @@ def test_nobody_may_do_nothing() -> None:
             admit(context, Permission.READ, OWN)
 
 
-def test_a_principal_survives_the_authorizers_context() -> None:
+def test_a_principal_is_read_from_its_context() -> None:
     principal = holder(Permission.READ, Permission.WRITE_EVENTS)
     assert principal_of(principal_context(principal)) == principal
 
 
-def test_a_permission_that_we_do_not_know_grants_nothing() -> None:
+def test_an_unknown_permission_grants_nothing() -> None:
     context = principal_context(holder(Permission.READ)) | {"permissions": "platform.root *"}
     assert principal_of(context) == holder()
 
 
-def test_an_outage_of_the_key_store_is_not_taken_for_nobody() -> None:
+def test_an_outage_of_the_key_store_is_not_a_missing_principal() -> None:
     with pytest.raises(TemporarilyUnavailable):
         admit(outage_context(), Permission.READ, OWN)
 
 
-def test_the_door_checks_the_organization_of_the_path() -> None:
+def test_admit_checks_the_organization_of_the_path() -> None:
     context = principal_context(holder(Permission.READ))
     assert admit(context, Permission.READ, OWN) == holder(Permission.READ)
     assert admit(context, Permission.READ, None) == holder(Permission.READ)

@@ -1,18 +1,18 @@
-"""API keys as texts."""
+"""API keys as strings."""
 
 import pytest
 
 from patchbay.tenancy.api_keys import bearer_token, digest, matches, mint, prefix_of
 
 
-def test_a_minted_key_is_found_by_its_prefix_and_known_by_its_digest() -> None:
+def test_a_minted_key_is_found_by_its_prefix_and_verified_by_its_digest() -> None:
     key = mint()
     assert prefix_of(key.text) == key.prefix
     assert matches(key.text, key.digest)
     assert key.text not in key.digest
 
 
-def test_no_two_keys_are_alike() -> None:
+def test_keys_differ() -> None:
     keys = [mint() for _ in range(50)]
     assert len({key.text for key in keys}) == len({key.prefix for key in keys}) == 50
 
@@ -38,7 +38,7 @@ def test_the_slightest_change_is_another_key() -> None:
         "sk_abcdefgh_" + "x" * 43,
     ],
 )
-def test_what_can_not_be_a_key_is_not_looked_up(text: str) -> None:
+def test_what_can_not_be_a_key_has_no_prefix(text: str) -> None:
     assert prefix_of(text) is None
 
 

@@ -10,7 +10,7 @@ from patchbay.tenancy.request_rates import MAX_BUCKETS, RequestRates
 NOW = datetime(2026, 2, 17, 10, tzinfo=UTC)
 
 
-def test_as_many_as_the_limit_pass_at_once_and_the_next_waits() -> None:
+def test_the_limit_passes_at_once_and_the_next_request_waits() -> None:
     rates = RequestRates(60)
     assert [rates.seconds_to_wait("a", NOW) for _ in range(61)] == [0] * 60 + [1]
     assert rates.seconds_to_wait("b", NOW) == 0
@@ -25,7 +25,7 @@ def test_a_slow_bucket_says_how_long() -> None:
     assert rates.seconds_to_wait("a", NOW + timedelta(seconds=30)) == 0
 
 
-def test_no_limit_lets_everybody_pass() -> None:
+def test_without_a_limit_every_request_passes() -> None:
     rates = RequestRates(0)
     assert {rates.seconds_to_wait("a", NOW) for _ in range(10_000)} == {0}
 
@@ -38,7 +38,7 @@ def test_the_memory_is_bounded() -> None:
 
 
 @given(st.integers(1, 50), st.lists(st.floats(-5, 30), max_size=200))
-def test_no_more_pass_than_a_full_bucket_and_what_fills_it(
+def test_no_more_pass_than_a_full_bucket_and_its_refill(
     per_minute: int, pauses: list[float]
 ) -> None:
     rates, now, latest, passed = RequestRates(per_minute), NOW, NOW, 0
