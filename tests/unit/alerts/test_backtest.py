@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.alerts.backtest import MAX_FIRINGS, HourlyHistory, SubjectHour, backtest
+from patchbay.alerts.backtest import MAX_FIRINGS, backtest
 from patchbay.alerts.condition_results import WindowCounts, evaluate_success_rate
 from patchbay.alerts.conditions import AlertSubject, SubjectKind, SuccessRate
+from patchbay.alerts.hourly_history import HourlyHistory, SubjectHour
 from patchbay.alerts.model import NoticeKind
 from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.alerts.state_machine import QUIET, RuleTiming, decide

@@ -1,1 +1,1 @@
-"""Alerts: rules over the health of a space, their states and what is sent of them."""
+"""Alerts: rules on the health of a space, their states, and the notifications about them."""

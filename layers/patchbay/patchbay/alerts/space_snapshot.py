@@ -6,7 +6,6 @@ and everything about one connection come from single events, of which the newest
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import reduce
 from typing import Final
 
 from patchbay.alerts.condition_results import (
@@ -30,7 +29,7 @@ from patchbay.alerts.state_machine import AlertPhase, TrackedSubject
 from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.lifecycle import Lifecycle
-from patchbay.health.buckets import Bucket, Tally, merge, total_of
+from patchbay.health.buckets import Bucket, Tally, merge_all, total_of
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour
@@ -176,7 +175,7 @@ class SpaceSnapshot:
         start = floor_to_hour(self._now - window)
         if start not in self._merged:
             buckets = self._events.buckets_since(self._space_id, start)
-            self._merged[start] = reduce(merge, buckets, Bucket())
+            self._merged[start] = merge_all(buckets)
         return self._merged[start]
 
     def _newest_events(self) -> list[Event]:
