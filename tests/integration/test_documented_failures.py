@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from patchbay.egress.tls import TlsOptions
 from tests.integration.conftest import Tenant
 from tests.integration.story import create_connection, create_source, publish_integration
 from tests.unit.egress.certificates import Authority
@@ -30,7 +31,7 @@ TOLD = ("status", "message", "code", "blame", "retryable", "retry_after_seconds"
 def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """An HTTPS server with an expired certificate of an authority that this process trusts."""
     authority = Authority(tmp_path)
-    monkeypatch.setattr("patchbay.egress.guard.default_tls_context", authority.client_context)
+    monkeypatch.setattr(TlsOptions, "context", lambda _: authority.client_context())
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.daemon_threads = True
     context = authority.server_context("127.0.0.1", valid_for=timedelta(days=-1))
