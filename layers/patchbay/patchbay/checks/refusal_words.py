@@ -826,6 +826,9 @@ _OWNED: Final = (
 )
 
 SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
+    # nginx: http://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors
+    ("client_certificate_required", r"no required ssl certificate was sent"),
+    ("client_certificate_refused", r"the ssl certificate error"),
     (
         "payment_required",
         r"credit balance is too low|insufficient (?:funds|credits?|balance)|out of credits?"
