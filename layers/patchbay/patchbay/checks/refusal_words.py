@@ -833,7 +833,8 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         "payment_required",
         r"credit balance is too low|insufficient (?:funds|credits?|balance)|out of credits?"
         r"|credits? (?:exhausted|depleted|exceeded)|payment required|billing problem"
-        r"|billing (?:has not been|is not|must be|to be) (?:enabled|active)|(?:past due|unpaid|overdue) inv"
+        r"|billing (?:has not been|is not|must be|to be) (?:enabled|active)"
+        r"|(?:past due|unpaid|overdue) inv"
         r"|(?:trial|subscription|plan|license)\b(?: period)? (?:has |is |was )?(?:expired|ended"
         r"|cancel\w*ed|inactive)|not (?:available|included|supported) (?:on|in|for|with) your"
         r" (?:current )?(?:plan|subscription)|plan does not (?:include|allow|support)",
