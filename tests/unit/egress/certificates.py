@@ -71,14 +71,18 @@ class Authority:
         host: str,
         *,
         valid_for: timedelta = timedelta(days=90),
+        valid_in: timedelta = timedelta(days=-30),
         self_signed: bool = False,
         sends_chain: bool = True,
     ) -> ssl.SSLContext:
-        """A server's context with a certificate for `host`, expired if `valid_for` is negative.
+        """A server's context with a certificate for `host`, expired if `valid_for` is negative,
+        and not valid yet if `valid_in` is positive.
 
         An intermediate authority is sent along if it `sends_chain`.
         """
-        pems, key = self.issue(host, valid_for=valid_for, self_signed=self_signed)
+        pems, key = self.issue(
+            host, valid_for=valid_for, valid_in=valid_in, self_signed=self_signed
+        )
         chain = [self.pem] if self._issuer and sends_chain else []
         file = self._folder / f"{uuid4()}.pem"
         file.write_text("".join([key, pems, *chain]))
@@ -91,6 +95,7 @@ class Authority:
         host: str,
         *,
         valid_for: timedelta = timedelta(days=90),
+        valid_in: timedelta = timedelta(days=-30),
         self_signed: bool = False,
     ) -> tuple[str, str]:
         """A certificate for `host` and its key, as PEM texts."""
@@ -98,7 +103,7 @@ class Authority:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test server")])
         issuer, signer = (name, key) if self_signed else (self._name, self._key)
         certificate = (
-            _builder(name, issuer, key.public_key(), valid_for)
+            _builder(name, issuer, key.public_key(), valid_for, valid_in)
             .add_extension(x509.SubjectAlternativeName([_general(host)]), critical=False)
             .add_extension(_issued_by(signer.public_key()), critical=False)
             .sign(signer, hashes.SHA256())
@@ -120,7 +125,11 @@ def _issued_by(key: ec.EllipticCurvePublicKey) -> x509.AuthorityKeyIdentifier:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, valid_for: timedelta
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    valid_for: timedelta,
+    valid_in: timedelta = timedelta(days=-30),
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -129,7 +138,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=30))
+        .not_valid_before(now + valid_in)
         .not_valid_after(now + valid_for)
     )
 

@@ -826,11 +826,15 @@ _OWNED: Final = (
 )
 
 SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
+    # nginx: http://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors
+    ("client_certificate_required", r"no required ssl certificate was sent"),
+    ("client_certificate_refused", r"the ssl certificate error"),
     (
         "payment_required",
         r"credit balance is too low|insufficient (?:funds|credits?|balance)|out of credits?"
         r"|credits? (?:exhausted|depleted|exceeded)|payment required|billing problem"
-        r"|billing (?:has not been|is not|must be|to be) (?:enabled|active)|(?:past due|unpaid) inv"
+        r"|billing (?:has not been|is not|must be|to be) (?:enabled|active)"
+        r"|(?:past due|unpaid|overdue) inv"
         r"|(?:trial|subscription|plan|license)\b(?: period)? (?:has |is |was )?(?:expired|ended"
         r"|cancel\w*ed|inactive)|not (?:available|included|supported) (?:on|in|for|with) your"
         r" (?:current )?(?:plan|subscription)|plan does not (?:include|allow|support)",
@@ -871,7 +875,7 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r" limits? (?:has been |was |is )?(?:exceeded|reached)|over queries per second limit"
         r"|quota (?:limit )?(?:has been |was |is )?(?:exceeded|exhausted|reached|violation)"
         r"|(?:exceeded|out of|reached) (?:\w+ ){0,4}(?:quota|call volume|rate)\b|\bslow down\b"
-        r"|secondary rate|abuse detection|number of allowed api requests",
+        r"|secondary rate|abuse detection|number of allowed api requests|^limit exceeded\.?$",
     ),
     (
         "permission_denied",
@@ -897,7 +901,8 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
     (
         "not_found",
         rf"\b{_OWNED}\b[^.]{{0,60}}(?:not found|does not exist|doesn't exist|could not be found)"
-        r"|no help desk",
+        r"|\b(?:account|organi[sz]ation|workspace|tenant|site|shop|store|company)(?: id)?"
+        r" is (?:invalid|unknown)|no help desk",
     ),
 )
 """Patterns of sentences in lower case. Every match counts."""

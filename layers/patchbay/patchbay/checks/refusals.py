@@ -53,6 +53,8 @@ _MEANINGS: Final[Mapping[Code, str]] = {
     "address_not_allowed": "calls from this address are not allowed",
     "not_found": "nothing was found under this name",
     "request_rejected": "the API does not accept this request",
+    "client_certificate_required": "the server asks for a client certificate",
+    "client_certificate_refused": "the server does not accept the client certificate",
     "blocked_by_intermediary": "something in front of the API refused the request",
     "rate_limited": "too many calls",
     "provider_error": "a fault of the provider",
@@ -61,6 +63,8 @@ _MEANINGS: Final[Mapping[Code, str]] = {
 
 # A 401 often has `unauthorized` beside its reason.
 _MOST_SPECIFIC_FIRST: Final[tuple[Code, ...]] = (
+    "client_certificate_required",
+    "client_certificate_refused",
     "payment_required",
     "account_locked",
     "address_not_allowed",
