@@ -13,6 +13,9 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 import deliver_notifications
+
+# Its limits follow from those of channel_sender: it is imported before a test changes them.
+import patchbay.alerts.notifier  # noqa: F401
 from patchbay.alerts import channel_sender
 from patchbay.alerts.keys import LANES
 from patchbay.alerts.model import DeliveryStatus
