@@ -42,7 +42,8 @@ def test_no_more_pass_than_a_full_bucket_and_its_refill(
     per_minute: int, pauses: list[float]
 ) -> None:
     rates, now, latest, passed = RequestRates(per_minute), NOW, NOW, 0
-    for pause in pauses:
+    # The bucket is there, and refills, from the first request on.
+    for pause in (0.0, *pauses):
         now += timedelta(seconds=pause)
         latest = max(latest, now)
         passed += rates.seconds_to_wait("a", now) == 0
