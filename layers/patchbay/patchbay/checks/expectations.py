@@ -121,12 +121,10 @@ def read_expectation(reader: StepReader, at: str, *, has_body: bool = True) -> E
 
     `has_body` is False if the request is one whose answer never has a body.
     """
-    spec = reader.step.get("expect", {})
     before = len(reader.problems)
-    if not isinstance(spec, dict):
-        reader.report(at, "must be an object")
+    spec = reader.members(at, reader.step.get("expect", {}), _KEYS)
+    if spec is None:
         return None
-    reader.require_known(spec, _KEYS, at)
     status = _read_status(reader, f"{at}/status", spec.get("status"))
     if not has_body or status <= _BODILESS:
         for part in ("json", "text"):
@@ -168,11 +166,8 @@ class _MatcherReader:
     def each(
         self, at: str, matchers: object, known: frozenset[str], is_key: Callable[[str], bool]
     ) -> list[tuple[str, Matcher]]:
-        if not isinstance(matchers, dict):
-            self._reader.report(at, "must be an object")
-            return []
         read = []
-        for key, value in matchers.items():
+        for key, value in (self._reader.members(at, matchers) or {}).items():
             here = at + pointer([key])
             if not is_key(key):
                 kind = "header name" if is_key is is_header_name else "JSON Pointer"

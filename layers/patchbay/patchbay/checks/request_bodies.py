@@ -99,23 +99,21 @@ class BodyTemplate:
 
 def read_body(reader: StepReader, at: str, spec: object) -> BodyTemplate | None:
     """The body of a step's request; None with problems if it has any."""
-    known = frozenset({*_FORMS, "contentType"})
-    if not isinstance(spec, dict):
-        reader.report(at, "must be an object")
-        return None
     before = len(reader.problems)
-    reader.require_known(spec, known, at)
-    forms = [form for form in _FORMS if form in spec]
+    members = reader.members(at, spec, frozenset({*_FORMS, "contentType"}))
+    if members is None:
+        return None
+    forms = [form for form in _FORMS if form in members]
     if len(forms) != 1:
         reader.report(at, f"must have one of {', '.join(_FORMS)}")
         return None
     [form] = forms
-    content = reader.attempt(f"{at}/{form}", lambda: _read(reader, form, spec[form]))
-    content_type = spec.get("contentType", _FORMS[form])
+    content = reader.attempt(f"{at}/{form}", lambda: _read(reader, form, members[form]))
+    content_type = members.get("contentType", _FORMS[form])
     problem = value_problem(content_type) if isinstance(content_type, str) else "must be a string"
     if problem:
         reader.report(f"{at}/contentType", problem)
-    if len(json.dumps(spec)) > MAX_BODY:
+    if len(json.dumps(members)) > MAX_BODY:
         reader.report(at, f"is longer than {MAX_BODY} bytes")
     if len(reader.problems) > before or content is None:
         return None

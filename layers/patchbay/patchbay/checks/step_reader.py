@@ -1,6 +1,7 @@
 """Reads one step of a manifest for its kind."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from patchbay.checks.credentials import Credential
 from patchbay.checks.problems import ManifestProblems
@@ -51,7 +52,17 @@ class StepReader:
             self.report(f"/{key}", f"must be one of {', '.join(known)}")
         return found
 
-    def require_known(self, members: Mapping[str, object], known: frozenset[str], at: str) -> None:
-        """Reports the members of the object at `at` that are not `known`."""
-        for key in members.keys() - known:
+    def members(
+        self, at: str, value: object, known: frozenset[str] | None = None
+    ) -> dict[str, Any] | None:
+        """The members of the object at `at`; None if it is not an object, which is reported.
+
+        Members that are not `known` are reported too; without `known`, any may be there.
+        """
+        if not isinstance(value, dict):
+            self.report(at, "must be an object")
+            return None
+        unknown = () if known is None else value.keys() - known
+        for key in unknown:
             self.report(f"{at}/{key}", "is not a known key")
+        return value

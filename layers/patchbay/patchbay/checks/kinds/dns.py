@@ -130,11 +130,9 @@ class DnsTemplate:
 
 def read(reader: StepReader) -> DnsTemplate:
     """Raises ManifestProblems."""
-    record = reader.step.get("record")
-    if not isinstance(record, dict):
-        reader.report("/record", "must be an object")
+    record = reader.members("/record", reader.step.get("record"), _KEYS)
+    if record is None:
         raise reader.refused()
-    reader.require_known(record, _KEYS, "/record")
     kind = next((known for known in RECORD_TYPES if known == record.get("type")), None)
     if kind is None:
         reader.report("/record/type", f"must be one of {', '.join(RECORD_TYPES)}")

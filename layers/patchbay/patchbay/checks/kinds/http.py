@@ -329,11 +329,9 @@ class HttpTemplate:
 
 def read(reader: StepReader) -> HttpTemplate:
     """Raises ManifestProblems."""
-    request = reader.step.get("request")
-    if not isinstance(request, dict):
-        reader.report("/request", "must be an object")
+    request = reader.members("/request", reader.step.get("request"), _REQUEST_KEYS)
+    if request is None:
         raise reader.refused()
-    reader.require_known(request, _REQUEST_KEYS, "/request")
     auth = reader.step.get("auth", True)
     if not isinstance(auth, bool):
         reader.report("/auth", "must be true or false")
@@ -431,13 +429,11 @@ def _read_url(text: object, declared: Declarations) -> UrlTemplate:
 def _read_headers(
     reader: StepReader, headers: object, taken: set[str | None]
 ) -> tuple[tuple[str, Parts], ...]:
-    if not isinstance(headers, dict):
-        reader.report("/request/headers", "must be an object")
-        return ()
-    if len({name.lower() for name in headers}) < len(headers):
+    members = reader.members("/request/headers", headers) or {}
+    if len({name.lower() for name in members}) < len(members):
         reader.report("/request/headers", "has a header twice")
     read = []
-    for name, value in headers.items():
+    for name, value in members.items():
         at = f"/request/headers{pointer([name])}"
         problem = name_problem(name)
         if problem:

@@ -342,11 +342,8 @@ def read(reader: StepReader) -> PostgresTemplate:
 
 
 def _read_options(reader: StepReader, options: object) -> tuple[tuple[str, Parts], ...]:
-    if not isinstance(options, dict):
-        reader.report("/options", "must be an object")
-        return ()
     read = []
-    for name, value in options.items():
+    for name, value in (reader.members("/options", options) or {}).items():
         at = f"/options{pointer([name])}"
         if name not in OPTIONS:
             reader.report(at, "is not an option that a check may set")
