@@ -71,6 +71,22 @@ def answering(response: bytes) -> Handler:
     return handler
 
 
+def handshaking(server: ssl.SSLContext) -> Handler:
+    """A server that does the handshake and nothing else. It sends its alert before it hangs up,
+    unlike those of asyncio."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = server.wrap_bio(received, sent, server_side=True)
+        while data := await reader.read(16_384):
+            received.write(data)
+            with suppress(ssl.SSLError):
+                tls.do_handshake()
+            writer.write(sent.read())
+
+    return handler
+
+
 def http_response(status: str, body: bytes = b"", *headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body

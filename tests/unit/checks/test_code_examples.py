@@ -27,6 +27,7 @@ from tests.unit.checks.doubles import (
     FakeResolver,
     Handler,
     answering,
+    handshaking,
     http_response,
     serving,
 )
@@ -101,38 +102,18 @@ class Provider:
     def with_certificate(self, **certificate: Any) -> CheckReport:
         return self.report(server=self.authority.server_context(**{"host": HOST} | certificate))
 
-    def refusing_handshake(self, server: ssl.SSLContext, **more: Any) -> CheckReport:
-        """With a server that sends its alert before it hangs up, unlike those of asyncio."""
-
-        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
-            tls = server.wrap_bio(received, sent, server_side=True)
-            refused = False
-            while not refused:
-                received.write(await reader.read(16_384))
-                try:
-                    tls.do_handshake()
-                except ssl.SSLWantReadError:
-                    pass
-                except ssl.SSLError:
-                    refused = True
-                writer.write(sent.read())
-            await reader.read()
-
-        return self.report(handler, plain=True, **more)
-
     def with_old_tls(self) -> CheckReport:
         server = self.authority.server_context(HOST)
         server.set_ciphers("ALL:@SECLEVEL=0")
         server.minimum_version = server.maximum_version = ssl.TLSVersion.TLSv1_1
-        return self.refusing_handshake(server)
+        return self.report(handshaking(server), plain=True)
 
     def asking_for_a_certificate(self, **more: Any) -> CheckReport:
         server = self.authority.server_context(HOST)
         server.verify_mode = ssl.CERT_REQUIRED
         server.minimum_version = ssl.TLSVersion.TLSv1_3
         server.load_verify_locations(cadata=self.authority.pem)
-        return self.refusing_handshake(server, **more)
+        return self.report(handshaking(server), plain=True, **more)
 
     def refusing_the_certificate(self) -> CheckReport:
         certificate, key = self.other.issue("client.example.com")

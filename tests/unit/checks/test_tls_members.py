@@ -10,7 +10,7 @@ import pytest
 from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
-from tests.unit.checks.doubles import answering, guard_for, http_response, serving
+from tests.unit.checks.doubles import answering, guard_for, handshaking, http_response, serving
 from tests.unit.egress.certificates import Authority
 
 pytestmark = pytest.mark.enable_socket
@@ -77,28 +77,13 @@ def test_a_server_gets_the_client_certificate_that_it_asks_for(
 
 
 def test_a_server_that_asks_for_a_client_certificate_says_so(authority: Authority) -> None:
-    # given a server that sends its alert before it hangs up, as asyncio's don't
+    # given
     server = authority.server_context("127.0.0.1")
     server.verify_mode = ssl.CERT_REQUIRED
     server.minimum_version = ssl.TLSVersion.TLSv1_3
 
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = server.wrap_bio(received, sent, server_side=True)
-        refused = False
-        while not refused:
-            received.write(await reader.read(16_384))
-            try:
-                tls.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
-            except ssl.SSLError:
-                refused = True
-            writer.write(sent.read())
-        await reader.read()
-
     async def test() -> CheckReport:
-        async with serving(handler) as port:
+        async with serving(handshaking(server)) as port:
             plan = recipe(STEP, port).plan({"ca": authority.pem}, {})
             return await run(plan, guard_for(port), total_ms=20_000)
 
