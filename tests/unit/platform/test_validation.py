@@ -124,7 +124,7 @@ def test_every_error_of_pydantic_has_words_of_ours(kind: str) -> None:
         context["error"] = ValueError("is wrong")
 
     def refuse(_: Any) -> Any:
-        raise PydanticKnownError(kind, context or None)  # type: ignore[arg-type]
+        raise PydanticKnownError(kind, context or None)  # type: ignore[arg-type]  # any kind
 
     # when a field raises it
     with pytest.raises(ValidationError) as refused:

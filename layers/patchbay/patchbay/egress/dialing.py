@@ -1,7 +1,7 @@
 """Dials the addresses of one host: the first that answers wins (Happy Eyeballs, RFC 8305 §5).
 
 An address that is dead costs a moment, not the time of the whole dial: the next one is tried after
-250 ms, or at once when the one before has failed, and those before it go on meanwhile.
+250 ms, or at once when the previous one has failed. Earlier attempts continue in parallel.
 """
 
 import asyncio

@@ -151,7 +151,7 @@ class EgressGuard:
 
         A server that has to be asked for TLS is asked by `ask_for_tls`, in the clear; it raises
         DialFailure if the server declines. If more arrives in the clear after the server agreed,
-        the connection ends: it must not be taken for a part of the session.
+        the connection ends: it must not be mistaken for part of the session.
 
         Raises DialFailure of category network, or `provider_timeout` if TLS was not agreed in
         time.

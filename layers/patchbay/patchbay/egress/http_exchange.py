@@ -2,10 +2,10 @@
 
 The head comes first: status and headers are there as soon as they have arrived, and the body is
 read only by a caller that asks for it. Whatever is wrong with a body (long, slow, cut off, in a
-coding that does not fit) is said beside what could be read, and takes nothing from the head.
+coding that does not fit) is reported with the part that could be read; the head is still valid.
 
-The other side is taken for hostile: what it may send is limited in bytes and in time, whatever it
-does. The deadline is absolute, so answering a byte at a time gains nothing.
+The server is assumed to be hostile, so what it may send is limited in bytes and in time. The
+deadline is absolute, so answering a byte at a time gains nothing.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ _OWN_HEADERS: Final = (("Accept-Encoding", "identity"), ("Connection", "close"))
 class HttpBody:
     """The body of an answer, without its content codings, as far as it could be read.
 
-    `problem` says why there is no more of it, None if it is whole.
+    `problem` says why the rest is missing; it is None if the body is complete.
     """
 
     data: bytes

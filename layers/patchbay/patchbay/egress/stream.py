@@ -51,7 +51,7 @@ class Stream:
         """Shakes hands; what is sent and received from here on is within TLS.
 
         Raises `ssl.SSLError`, `OSError`. The caller makes sure that nothing is unread: it was sent
-        in the clear, by anyone, and must not be taken for an answer within TLS.
+        in the clear, by anyone, and must not be mistaken for an answer within TLS.
         """
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
