@@ -183,8 +183,8 @@ def test_a_public_client_sends_no_secret_and_an_audience_is_sent(tmp_path: Path)
             "client_credentials",
             "400 Bad",
             {"error": "invalid_scope"},
-            "scope_missing",
-            "/secrets/client_secret",
+            "request_rejected",
+            "",
         ),
         (
             "client_credentials",
@@ -263,7 +263,26 @@ def test_a_step_before_the_token_needs_a_stored_one() -> None:
 @pytest.mark.parametrize(
     ("step", "config", "pointer"),
     [
-        ({"grant": "password"}, {}, "grant"),
+        ({"grant": "authorization_code"}, {}, "grant"),
+        ({"grant": ""}, {}, "grant"),
+        ({"grant": "password"}, {}, "tokenParams"),
+        ({"grant": "password", "tokenParams": {"username": "me"}}, {}, "tokenParams"),
+        ({"tokenParams": {"grant_type": "password"}}, {}, "tokenParams"),
+        ({"tokenParams": {"limit": 1}}, {}, "tokenParams"),
+        ({"tokenParams": {"key": "{{secrets.unknown}}"}}, {}, "tokenParams"),
+        ({"tokenParams": {str(n): "x" for n in range(21)}}, {}, "tokenParams"),
+        ({"tokenHeaders": {"Authorization": "x"}}, {}, "tokenHeaders/Authorization"),
+        ({"tokenHeaders": {"Host": "x"}}, {}, "tokenHeaders/Host"),
+        ({"tokenMethod": "PUT"}, {}, "tokenMethod"),
+        ({"tokenMethod": "GET", "tokenBodyFormat": "json"}, {}, "tokenBodyFormat"),
+        ({"tokenBodyFormat": "xml"}, {}, "tokenBodyFormat"),
+        ({"parameterNames": {"client": "id"}}, {}, "parameterNames/client"),
+        ({"parameterNames": {"client_id": "x", "scope": "x"}}, {}, "parameterNames"),
+        ({"scopeSeparator": ";"}, {}, "scopeSeparator"),
+        ({"tokenResponse": {"accessToken": "data"}}, {}, "tokenResponse/accessToken"),
+        ({"tokenResponse": {"accessToken": []}}, {}, "tokenResponse/accessToken"),
+        ({"tokenResponse": {"token": "/a"}}, {}, "tokenResponse/token"),
+        ({"clientAuth": "omit"}, {}, "tokenParams"),
         ({"clientAuth": "jwt"}, {}, "clientAuth"),
         ({"clientAuth": "none"}, {}, "clientAuth"),
         ({"tokenUrl": "http://auth.example.net/token"}, {}, "tokenUrl"),
@@ -298,3 +317,161 @@ def test_secrets_are_bound_to_the_place_of_the_token_url() -> None:
     # when, then
     places = [t.recipe.steps[0].template.destination(Values({}, {})) for t in (target, elsewhere)]
     assert places[0] != places[1]
+
+
+def form(body: str, status: str = "200 OK") -> bytes:
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    return http_response(status, body.encode(), kind)
+
+
+@pytest.mark.enable_socket
+def test_an_answer_in_a_form_is_read(tmp_path: Path) -> None:
+    # given a provider that answers as GitHub does to a client without an Accept header
+    token = form("access_token=fresh-token-777&scope=read%2Cwrite&token_type=bearer")
+
+    # when
+    report = Provider(tmp_path, token).report(token_step(scopes=["read", "write", "admin"]))
+
+    # then
+    assert (report.passed, report.verified) == (True, True)
+    assert report.steps[-1].summary.endswith("It does not have the scope admin.")
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("declared", ["application/x-www-form-urlencoded", "text/html", ""])
+def test_a_refusal_in_a_form_is_read_whatever_type_it_claims(tmp_path: Path, declared: str) -> None:
+    body = b"error=incorrect_client_credentials&error_description=The+client_id+is+wrong"
+    refused = http_response("200 OK", body, f"Content-Type: {declared}")
+    report = Provider(tmp_path, refused).report(token_step())
+    assert (report.code, report.blame, report.retryable) == ("auth_invalid", "customer", False)
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"authed_user": {"access_token": "fresh-token-777"}, "ok": True},
+        {"code": 0, "data": {"access_token": "fresh-token-777"}},
+        {"accessToken": "fresh-token-777"},
+    ],
+)
+def test_a_token_at_a_usual_place_is_found(tmp_path: Path, document: object) -> None:
+    assert Provider(tmp_path, answer(document)).report(token_step()).passed
+
+
+@pytest.mark.enable_socket
+def test_a_token_elsewhere_is_found_where_the_integration_says(tmp_path: Path) -> None:
+    # given
+    places = {"accessToken": ["/missing", "/tokens/0/value"], "scope": "/granted"}
+    document = {"tokens": [{"value": "fresh-token-777"}], "granted": ["read"]}
+
+    # when
+    report = Provider(tmp_path, answer(document)).report(
+        token_step(scopes=["read", "write"]), tokenResponse=places
+    )
+
+    # then
+    assert (report.passed, report.verified) == (True, True)
+    assert report.steps[-1].summary.endswith("It does not have the scope write.")
+
+
+@pytest.mark.enable_socket
+def test_a_token_request_is_sent_as_the_integration_says(tmp_path: Path) -> None:
+    # given a provider as TikTok or Notion: other names, JSON, commas, more parameters and headers
+    provider = Provider(tmp_path, answer(TOKEN))
+
+    # when
+    report = provider.report(
+        token_step(clientAuth="body", tokenBodyFormat="json", tokenParams={"nested": {"n": 1}}),
+        scopes=["read", "write"],
+        scopeSeparator=",",
+        parameterNames={"client_id": "client_key"},
+        tokenHeaders={"X-Version": "2"},
+    )
+
+    # then
+    assert report.passed
+    assert json.loads(provider.bodies[0]) == {
+        "grant_type": "client_credentials",
+        "client_key": "client:1",
+        "client_secret": "s3cret/of+client",
+        "scope": "read,write",
+        "nested": {"n": 1},
+    }
+    assert "\r\nContent-Type: application/json\r\n" in provider.heads[0]
+    assert "\r\nX-Version: 2\r\n" in provider.heads[0]
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("settings", [{"tokenMethod": "GET"}, {"tokenBodyFormat": "query"}])
+def test_parameters_can_be_in_the_query(tmp_path: Path, settings: dict[str, Any]) -> None:
+    provider = Provider(tmp_path, answer(TOKEN))
+    report = provider.report(token_step(clientAuth="body", **settings))
+    method = settings.get("tokenMethod", "POST")
+    line = provider.heads[0].partition("\r\n")[0]
+    query = "grant_type=client_credentials&client_id=client%3A1&client_secret=s3cret%2Fof%2Bclient"
+    assert line == f"{method} /token?{query} HTTP/1.1"
+    assert (provider.bodies, report.passed) == ([""], True)
+
+
+@pytest.mark.enable_socket
+def test_client_and_secret_can_be_sent_as_they_are(tmp_path: Path) -> None:
+    provider = Provider(tmp_path, answer(TOKEN))
+    secrets = SECRETS | {"client_id": "client-1"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SECRETS, "client_id", secrets["client_id"])
+        assert provider.report(token_step(clientAuth="basic_plain")).passed
+    basic = b64encode(b"client-1:s3cret/of+client").decode()
+    assert f"\r\nAuthorization: Basic {basic}\r\n" in provider.heads[0]
+
+
+@pytest.mark.enable_socket
+def test_other_grants_take_what_they_need_from_parameters(tmp_path: Path) -> None:
+    # given Zoom's grant for servers
+    provider = Provider(tmp_path, answer(TOKEN))
+
+    # when
+    report = provider.report(
+        token_step(grant="account_credentials", tokenParams={"account_id": "acc-1"})
+    )
+
+    # then
+    assert report.passed
+    assert parse_qs(provider.bodies[0]) == {
+        "grant_type": ["account_credentials"],
+        "account_id": ["acc-1"],
+    }
+
+
+@pytest.mark.enable_socket
+def test_a_wrong_password_points_at_the_password(tmp_path: Path) -> None:
+    # given the password grant of a client that the provider does not ask for
+    step = token_step(
+        grant="password",
+        clientAuth="omit",
+        tokenParams={"username": "me", "password": "{{secrets.refresh_token}}"},
+    )
+    provider = Provider(tmp_path, answer({"error": "invalid_grant"}, "400 Bad"))
+
+    # when
+    report = provider.report(step)
+
+    # then
+    assert parse_qs(provider.bodies[0]) == {
+        "grant_type": ["password"],
+        "username": ["me"],
+        "password": ["refresh-me-4242"],
+    }
+    assert (report.code, report.steps[-1].field_pointer) == (
+        "auth_invalid",
+        "/secrets/refresh_token",
+    )
+
+
+def test_what_is_wrong_with_the_token_settings_of_auth_config_is_told_once() -> None:
+    manifest = {"checks": {"steps": [token_step()]}}
+    problems = Recipe(manifest, auth_config(scopeSeparator=";", tokenMethod="PUT"), {}).problems
+    assert {problem.pointer for problem in problems} == {
+        "/authConfig/scopeSeparator",
+        "/authConfig/tokenMethod",
+    }

@@ -20,14 +20,26 @@ PLACEHOLDER_NAME_PATTERN: Final = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 SecretName = Annotated[str, StringConstraints(pattern=PLACEHOLDER_NAME_PATTERN)]
 """A name that a placeholder can have: `{{secrets.<name>}}`."""
 
-AUTH_CONFIG_KEYS: Final = frozenset(
+TOKEN_KEYS: Final = frozenset(
     {
-        *("type", "scopes", "authHeaderName", "authValuePrefix", "callbackUrl"),
-        *("grantType", "tokenUrl", "authorizationUrl"),
+        *("clientAuth", "scopeSeparator", "tokenMethod", "tokenBodyFormat", "tokenParams"),
+        *("tokenHeaders", "parameterNames", "tokenResponse"),
     }
 )
-GRANT_TYPES: Final = ("authorization_code", "client_credentials")
+"""How a token is requested: members of `authConfig`, and of a step that does it differently."""
+
+AUTH_CONFIG_KEYS: Final = TOKEN_KEYS | {
+    *("type", "scopes", "authHeaderName", "authValuePrefix", "callbackUrl"),
+    *("grantType", "tokenUrl", "authorizationUrl"),
+}
+AUTHORIZATION_CODE: Final = "authorization_code"
+_GRANT: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}|(?:urn:|https://)[!-~]{1,200}", re.ASCII)
 _HTTPS: Final = re.compile(HTTPS_PATTERN.strip("^$"))
+
+
+def is_grant(name: object) -> bool:
+    """Whether it can be a grant type: a name, or a URI for an extension (RFC 6749 §4.5)."""
+    return isinstance(name, str) and _GRANT.fullmatch(name) is not None
 
 
 def auth_type(auth_config: Mapping[str, object]) -> str:
@@ -52,10 +64,12 @@ def auth_config_problems(auth_config: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("/authConfig/scopes", "must be a list of scope names")
     required = set()
     if kind == "oauth2":
-        grant = auth_config.get("grantType", GRANT_TYPES[0])
-        if grant not in GRANT_TYPES:
-            yield Problem("/authConfig/grantType", f"must be one of {', '.join(GRANT_TYPES)}")
-        required = {"tokenUrl"} | ({"authorizationUrl"} if grant == GRANT_TYPES[0] else set())
+        grant = auth_config.get("grantType", AUTHORIZATION_CODE)
+        if not is_grant(grant):
+            yield Problem(
+                "/authConfig/grantType", "must be a grant type, such as client_credentials"
+            )
+        required = {"tokenUrl"} | ({"authorizationUrl"} if grant == AUTHORIZATION_CODE else set())
     for name in ("tokenUrl", "authorizationUrl", "callbackUrl"):
         url = auth_config.get(name)
         if url is None and name in required:

@@ -72,7 +72,10 @@ def read_timeout(manifest: Mapping[str, object]) -> int | None:
 
 
 def read_steps(
-    manifest: Mapping[str, object], declared: Declarations, credential: Credential | None
+    manifest: Mapping[str, object],
+    declared: Declarations,
+    credential: Credential | None,
+    auth_config: Mapping[str, object],
 ) -> tuple[list[ManifestStep], list[Problem]]:
     """The steps of a manifest whose `checks` itself has no problems, and the problems of the steps.
 
@@ -98,7 +101,7 @@ def read_steps(
         kind = kind_of(str(step["kind"]))
         try:
             known = replace(declared, secrets=declared.secrets | provided)
-            template = kind.read(StepReader(step, pointer, known, credential))
+            template = kind.read(StepReader(step, pointer, known, credential, auth_config))
         except ManifestProblems as more:
             problems += more.problems
             continue

@@ -21,6 +21,7 @@ from patchbay.checks.plan import Plan, PlannedStep
 from patchbay.checks.problems import PlanProblem
 from patchbay.checks.roles import Capability
 from patchbay.checks.templates import Declarations, Placeholder, ValueRefused, Values
+from patchbay.checks.token_requests import settings_problems
 from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import DocumentSchema, with_defaults
 
@@ -56,7 +57,9 @@ class Recipe:
         problems = [*credential_problems(auth_config), *checks_problems(manifest)]
         steps: list[ManifestStep] = []
         if not problems:
-            steps, problems = read_steps(manifest, self._declared(), credential(auth_config))
+            declared = self._declared()
+            steps, problems = read_steps(manifest, declared, credential(auth_config), auth_config)
+            problems = [*settings_problems(auth_config, declared), *problems]
         self.steps: tuple[ManifestStep, ...] = tuple(steps)
         """The steps that have no problems."""
         self.problems: tuple[Problem, ...] = tuple(problems)

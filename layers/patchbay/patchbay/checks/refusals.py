@@ -159,13 +159,19 @@ def refusal(
     return _refusal(answer, context, now, content, code, pointer)
 
 
-def refusal_within(answer: Answer, context: RequestContext, now: datetime) -> Refusal | None:
+def refusal_within(
+    answer: Answer, context: RequestContext, now: datetime, *, is_error: bool = False
+) -> Refusal | None:
     """Judges an answer whose status is expected and whose body is not, such as Slack's
-    `{"ok": false, "error": "token_revoked"}`. None if it has no error."""
+    `{"ok": false, "error": "token_revoked"}`. None if it has no error.
+
+    With `is_error` the body is known to be an error, even if nothing in it says so.
+    """
     name = intermediary(answer.status, answer.headers, answer.text)
     if name:
         return _blocked(answer.status, name)
-    content = read_error(answer.headers, answer.text, is_error=answer.status >= 400)
+    is_error = is_error or answer.status >= 400
+    content = read_error(answer.headers, answer.text, is_error=is_error)
     code = _most_specific(_codes(content))
     if code is None:
         return None
@@ -184,11 +190,6 @@ def accepts_credential(answer: Answer) -> bool:
         return False
     content = read_error(answer.headers, answer.text, is_error=answer.status >= 400)
     return _codes(content) <= {"not_found", "request_rejected", "permission_denied"}
-
-
-def said_of_grant(description: str) -> Code:
-    """The code of an OAuth `invalid_grant` (RFC 6749), by the description of the error."""
-    return "auth_revoked" if "revoked" in description.lower() else "auth_expired"
 
 
 def _codes(content: ErrorContent) -> set[Code]:

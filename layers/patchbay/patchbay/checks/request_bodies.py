@@ -120,6 +120,17 @@ def read_body(reader: StepReader, at: str, spec: object) -> BodyTemplate | None:
     return BodyTemplate(form, content.tree, str(content_type))
 
 
+def read_fields(
+    reader: StepReader, at: str, spec: object, form: Literal["json", "form"]
+) -> dict[str, Tree]:
+    """The members of a body; with the form `form` each is a string. Problems are reported."""
+    members = reader.members(at, spec)
+    if members is None:
+        return {}
+    content = reader.attempt(at, lambda: _read(reader, form, members))
+    return content.tree if content and isinstance(content.tree, dict) else {}
+
+
 @dataclass(frozen=True, slots=True)
 class _Content:
     """A content that was read: it may be `null` itself."""

@@ -12,7 +12,8 @@ from patchbay.platform.errors import Problem
 class StepReader:
     """One step of a manifest as it is read: collects everything that is wrong with it.
 
-    `step` is the step as the manifest has it; `credential` is what requests send by default.
+    `step` is the step as the manifest has it; `credential` is what requests send by default, and
+    `auth_config` the integration's, which has the defaults of some members.
     """
 
     def __init__(
@@ -21,8 +22,10 @@ class StepReader:
         pointer: str,
         declared: Declarations,
         credential: Credential | None,
+        auth_config: Mapping[str, object] | None = None,
     ) -> None:
         self.step = step
+        self.auth_config = auth_config or {}
         self.declared = declared
         self.credential = credential
         self.problems: list[Problem] = []

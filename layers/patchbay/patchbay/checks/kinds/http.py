@@ -40,6 +40,7 @@ from patchbay.checks.expectations import (
     read_expectation,
 )
 from patchbay.checks.failures import CheckFailure
+from patchbay.checks.header_templates import read_headers, read_template
 from patchbay.checks.json_pointer import is_pointer, resolve
 from patchbay.checks.probe import Compiled, Kind, Notice, Outcome, StepTemplate
 from patchbay.checks.request_bodies import BodyTemplate, read_body
@@ -58,11 +59,9 @@ from patchbay.checks.templates import (
     placeholders_of,
     plain,
     pointer_of,
-    split_template,
 )
 from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
 from patchbay.egress.failures import DialFailure, EgressBlocked
-from patchbay.egress.headers import name_problem, value_problem
 from patchbay.egress.redirects import MAX_REDIRECTS, REDIRECTS, after_redirect
 from patchbay.egress.request import HttpRequest
 from patchbay.egress.timings import DialTimings
@@ -344,7 +343,7 @@ def read(reader: StepReader) -> HttpTemplate:
         if method != "POST":
             reader.report("/request/body", "can be sent by POST only")
     taken = {_auth_header(basic is not None, sent), "content-type" if body else None}
-    headers = _read_headers(reader, request.get("headers", {}), taken)
+    headers = read_headers(reader, "/request/headers", request.get("headers", {}), taken)
     url = reader.attempt("/request/url", lambda: _read_url(request.get("url"), reader.declared))
     redirects = request.get("redirects", 0)
     if type(redirects) is not int or not 0 <= redirects <= MAX_REDIRECTS:
@@ -426,57 +425,19 @@ def _read_url(text: object, declared: Declarations) -> UrlTemplate:
     return UrlTemplate.parse(text, declared)
 
 
-def _read_headers(
-    reader: StepReader, headers: object, taken: set[str | None]
-) -> tuple[tuple[str, Parts], ...]:
-    members = reader.members("/request/headers", headers) or {}
-    if len({name.lower() for name in members}) < len(members):
-        reader.report("/request/headers", "has a header twice")
-    read = []
-    for name, value in members.items():
-        at = f"/request/headers{pointer([name])}"
-        problem = name_problem(name)
-        if problem:
-            reader.report(at, problem)
-        elif name.lower() in taken:
-            reader.report(at, "is set by the credential or the body")
-        else:
-            read.append((name, _read_header_value(reader, at, value)))
-    return tuple(read)
-
-
-def _read_header_value(reader: StepReader, at: str, value: object) -> Parts:
-    parts = _read_template(reader, at, value)
-    # Any harmless value will do: only the author's own part is judged here.
-    sample = "".join(part if isinstance(part, str) else "x" for part in parts)
-    problem = value_problem(sample)
-    if parts and problem:
-        reader.report(at, problem)
-    return parts
-
-
 def _read_basic(reader: StepReader, basic: object) -> tuple[Parts, Parts] | None:
     if basic is None:
         return None
     if not isinstance(basic, dict) or basic.keys() != {"username", "password"}:
         reader.report("/request/basic", "must have a username and a password, nothing else")
         return None
-    username = _read_template(reader, "/request/basic/username", basic["username"])
+    username = read_template(reader, "/request/basic/username", basic["username"])
     if any(isinstance(part, str) and ":" in part for part in username):
         reader.report("/request/basic/username", "can't have a colon: it ends the user name")
     return (
         username,
-        _read_template(reader, "/request/basic/password", basic["password"]),
+        read_template(reader, "/request/basic/password", basic["password"]),
     )
-
-
-def _read_template(reader: StepReader, at: str, text: object) -> Parts:
-    def parts() -> Parts:
-        if not isinstance(text, str):
-            raise TemplateError("must be a string")
-        return split_template(text, reader.declared)
-
-    return reader.attempt(at, parts) or ()
 
 
 def _auth_header(is_basic: bool, credential: Credential | None) -> str | None:
