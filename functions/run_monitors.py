@@ -18,6 +18,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     sweeps = list(messages.values())
     started_at = utc_now()
     result = deployment.sweeper.run(sweeps, lambda: context.get_remaining_time_in_millis() / 1000)
-    emit_sweep_metrics(result, [one.sweep.minute for one in sweeps], started_at)
+    emit_sweep_metrics(result, sweeps, started_at)
     failed = [*unreadable, *result.failed]
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}

@@ -579,10 +579,10 @@ class MonitorDeployment(Deployment):
     @cached_property
     def sweeper(self) -> Sweeper:
         from patchbay.monitors.canary import CanaryTarget
-        from patchbay.monitors.page_preparer import PagePreparer
+        from patchbay.monitors.page_reader import PageReader
         from patchbay.monitors.sweeper import Sweeper
 
-        preparer = PagePreparer(
+        reader = PageReader(
             self.integrations,
             self.events,
             self.tester,
@@ -593,4 +593,4 @@ class MonitorDeployment(Deployment):
             self.clock,
         )
         canary = CanaryTarget(self.settings.monitor_canary, self.guard)
-        return Sweeper(self.monitors, preparer, self.sweep_queue, canary)
+        return Sweeper(self.monitors, reader, self.sweep_queue, canary)

@@ -6,7 +6,7 @@ The history works as the real one does: a test is recorded under its identity, o
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -47,15 +47,32 @@ def finished(report: CheckReport) -> FinishedTest:
 
 @dataclass
 class FakeTest:
-    """A monitored test with a given result."""
+    """A monitored test with a given result, due and ready alike."""
 
     connection_id: str
     result: Callable[[], CheckReport]
     targets: frozenset[str]
     first_failure: bool = True
     seconds: float = 0.0
+    organization_id: str = "o"
+    preparing: Callable[[], None] = lambda: None
+    is_prepared: bool = True
+
+    @property
+    def key(self) -> Key:
+        return Key(f"ORG#{self.organization_id}", f"CON#{self.connection_id}")
+
+    @property
+    def unprepared(self) -> "FakeTest":
+        return replace(self, is_prepared=False)
+
+    def prepare(self) -> "FakeTest":
+        self.preparing()
+        return self
 
     async def run(self, total_ms: int) -> FinishedTest:  # noqa: ARG002 - some ignore the limit
+        if not self.is_prepared:
+            return self.crashed()
         await asyncio.sleep(self.seconds)
         return finished(self.result())
 
@@ -69,16 +86,16 @@ class FakePage:
 
     world: "World"
     minute: datetime
-    tests: Sequence[FakeTest]
+    due: Sequence[FakeTest]
 
-    def record(self, results: Sequence[FinishedTest]) -> None:
+    def record(self, results: Sequence[tuple[FakeTest, FinishedTest]]) -> None:
         world = self.world
         if world.lost_records:
             world.lost_records -= 1
             raise TemporarilyUnavailable
         world.kill_at_record -= 1
-        for number, (test, result) in enumerate(zip(self.tests, results, strict=True)):
-            if world.kill_at_record == 0 and number == len(self.tests) // 2:
+        for number, (test, result) in enumerate(results):
+            if world.kill_at_record == 0 and number == len(results) // 2:
                 raise Killed
             # The condition on the identity: a second writer changes nothing.
             world.history.setdefault((test.connection_id, self.minute), result.report)
@@ -97,6 +114,10 @@ class World:
     seconds: dict[str, float] = field(default_factory=dict)
     target_of: Callable[[str], str] = lambda connection_id: f"https://{connection_id}:443"
     paused: set[str] = field(default_factory=set)
+    organizations: dict[str, str] = field(default_factory=dict)
+    """Of connections that are not of the organization `o`."""
+    preparing: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """What preparing a connection's test does; it blocks."""
     kill_at_record: int = 0
     """How many records from now one ends the process, with half of its page recorded."""
     lost_records: int = 0
@@ -123,14 +144,14 @@ class World:
 
     def read_page(self, sweep: Sweep, limit: int) -> WheelPage:
         found = sorted(sk for sk in self.index(sweep.pk) if sweep.low <= sk <= sweep.high)
-        taken = tuple(found[:limit])
-        return WheelPage(
-            keys=tuple(Key("ORG#o", f"CON#{sk.partition('#')[2]}") for sk in taken),
-            sort_keys=taken,
-            rest=sweep.after(taken[-1]) if len(found) > limit else None,
-        )
+        taken = found[:limit]
+        rest = sweep.after(taken[-1]) if len(found) > limit else None
+        keys = {sk: self._key(sk.partition("#")[2]) for sk in taken}
+        if sweep.organization_id:
+            keys = {sk: k for sk, k in keys.items() if k.pk == f"ORG#{sweep.organization_id}"}
+        return WheelPage(keys=tuple(keys.values()), sort_keys=tuple(keys), rest=rest)
 
-    def prepare(self, found: WheelPage, minute: datetime) -> FakePage:
+    def read(self, found: WheelPage, minute: datetime) -> FakePage:
         ids = [key.sk.removeprefix("CON#") for key in found.keys]
         tests = [
             self._test(connection_id, minute)
@@ -163,6 +184,9 @@ class World:
             if is_due(connection_id, interval, minute)
         }
 
+    def _key(self, connection_id: str) -> Key:
+        return Key(f"ORG#{self.organizations.get(connection_id, 'o')}", f"CON#{connection_id}")
+
     def _test(self, connection_id: str, minute: datetime) -> FakeTest:
         answer = self.answers.get(connection_id, passed)
 
@@ -175,6 +199,8 @@ class World:
             result,
             frozenset({self.target_of(connection_id)}),
             seconds=self.seconds.get(connection_id, 0.0),
+            organization_id=self.organizations.get(connection_id, "o"),
+            preparing=self.preparing.get(connection_id, lambda: None),
         )
 
     def index(self, pk: str) -> Iterator[str]:

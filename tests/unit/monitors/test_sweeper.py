@@ -9,11 +9,13 @@ from random import Random
 import pytest
 
 from patchbay.checks.report import CheckReport
+from patchbay.connection_tests.preparation import PreparationLimits
 from patchbay.connections.wheel import MonitorInterval
 from patchbay.monitors.dispatcher import Dispatcher
 from patchbay.monitors.sweep_queue import SweepMessage
-from patchbay.monitors.sweeper import SMALL_SWEEP, Sweeper, SweepLimits, SweepResult
+from patchbay.monitors.sweeper import PUT_OFF, SMALL_SWEEP, Sweeper, SweepLimits, SweepResult
 from patchbay.monitors.wheel import Slot, Sweep
+from patchbay.platform.errors import TemporarilyUnavailable
 from tests.unit.monitors.doubles import Killed, World, every_interval, failed, passed
 from tests.unit.monitors.test_wheel import connection_ids
 
@@ -82,7 +84,7 @@ def test_a_slot_is_tested_page_by_page_to_its_end() -> None:
 
 def test_many_tests_are_in_flight_at_once() -> None:
     here = minutely(450)
-    here.seconds = dict.fromkeys(here.intervals, 0.2)
+    here.seconds = dict.fromkeys(here.intervals, 0.4)
     swept = sweep(here, [first()], replace(QUICK, page=250))
     assert swept.most_in_flight == 400
     assert set(here.history) == here.expected([NOON])
@@ -105,7 +107,7 @@ def test_a_connection_that_was_paused_or_moved_since_is_not_tested() -> None:
     here.paused.add(gone)
     page = here.read_page(WHOLE, 10)
     here.intervals[moved] = MonitorInterval.DAY
-    assert {test.connection_id for test in here.prepare(page, NOON).tests} == set(rest)
+    assert {test.connection_id for test in here.read(page, NOON).due} == set(rest)
 
 
 def test_a_page_whose_recording_ends_the_process_is_finished_by_the_next_delivery() -> None:
@@ -153,6 +155,82 @@ def test_one_target_that_hangs_or_crashes_does_not_affect_the_others() -> None:
         report = here.history[one, NOON]
         assert (report.code, report.blame) == ("internal_error", "platform")
     assert all(here.history[one, NOON].passed for one in rest)
+
+
+HASTY = PreparationLimits(deadline_seconds=1.0, slice_seconds=0.5, start_seconds=1.0)
+
+
+def two_organizations(count: int, work: Callable[[], None]) -> tuple[World, set[str], set[str]]:
+    """A page of two organizations. Preparing a test of the first one does this work."""
+    here = minutely(count)
+    costly, others = set(sorted(here.intervals)[::2]), set(sorted(here.intervals)[1::2])
+    here.organizations = dict.fromkeys(costly, "costly") | dict.fromkeys(others, "neighbor")
+    here.preparing = dict.fromkeys(costly, work)
+    return here, costly, others
+
+
+def compute(seconds: float) -> None:
+    """Uses the CPU and holds on to the interpreter as Python code does."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+@pytest.mark.parametrize(
+    "work",
+    [lambda: time.sleep(30.0), lambda: compute(3.0), lambda: compute(0.15)],
+    ids=["hangs", "computes past its deadline", "is slow"],
+)
+def test_an_organization_whose_preparation_is_costly_keeps_no_other_from_its_tests(
+    work: Callable[[], None],
+) -> None:
+    # Given 20 connections whose preparation hangs or is slow, among 20 of a neighbor
+    here, costly, others = two_organizations(40, work)
+    limits = replace(QUICK, page=100, preparation=HASTY, test_ms=5000)
+    started = time.monotonic()
+    # When the page is swept
+    swept = sweep(here, [first()], limits)
+    # Then the neighbor's tests all ran and passed, in a few seconds
+    assert time.monotonic() - started < 10
+    assert swept.failed == []
+    assert all(here.history[one, NOON].passed for one in others)
+    # And the organization got its slice; the rest of its tests is a sweep of its own, for later
+    tested = {one for one in costly if (one, NOON) in here.history}
+    assert 0 < len(tested) < 20
+    [(rest, delay)] = here.queue
+    assert (rest.organization_id, rest.minute, delay) == ("costly", NOON, PUT_OFF)
+    left = {key.sk.removeprefix("CON#") for key in here.read_page(rest, 100).keys}
+    assert costly - tested <= left <= costly
+
+
+def test_tests_that_were_put_off_are_all_done_in_the_end() -> None:
+    here, _, _ = two_organizations(40, lambda: compute(0.1))
+    here.queue.append((WHOLE, timedelta(0)))
+    patient = replace(HASTY, deadline_seconds=30.0)
+    drain(here, replace(QUICK, page=100, preparation=patient, test_ms=5000))
+    assert set(here.history) == here.expected([NOON])
+    assert set(here.dialed.values()) == {1}
+    assert all(report.passed for report in here.history.values())
+
+
+def test_a_preparation_that_hangs_is_our_fault_and_not_the_connections() -> None:
+    here, costly, _ = two_organizations(2, lambda: time.sleep(5.0))
+    sweep(here, [first()], replace(QUICK, preparation=HASTY))
+    [report] = [here.history[one, NOON] for one in costly]
+    assert (report.code, report.blame) == ("internal_error", "platform")
+    assert here.dialed.total() == 1
+
+
+def test_a_preparation_that_fails_fails_the_message_and_no_other_test() -> None:
+    here = minutely(20)
+    refused = next(iter(here.intervals))
+
+    def unavailable() -> None:
+        raise TemporarilyUnavailable
+
+    here.preparing[refused] = unavailable
+    assert sweep(here, [first()]).failed == ["m"]
+    assert {one for one, _ in here.expected([NOON]) - set(here.history)} == {refused}
 
 
 def test_what_does_not_fit_in_the_remaining_time_goes_back_to_the_queue() -> None:

@@ -1,8 +1,9 @@
 """Runs queued tests. A message may come late, twice, or to two runners at once.
 
 1. Claim the test: only one runner may run it at a time, and none after its deadline.
-2. Prepare, run, and record it, together with the others of the batch. If it can't be tested any
-   more, such as a connection that has been disabled, that is its result.
+2. Prepare, run, and record it, together with the others of the batch, which do not wait for it. If
+   it can't be tested any more, such as a connection that has been disabled, that is its result. If
+   preparing it does not end, that is its result too.
 3. A test that is finished, overdue, or gone is settled, and its message is done. Any other message
    comes back; the queue gives up on it after a few deliveries.
 """
@@ -11,10 +12,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from patchbay.checks.verdict import undialed_report
 from patchbay.connection_tests.history import TestClaim, TestHistory
 from patchbay.connection_tests.identity import TestIdentity
+from patchbay.connection_tests.preparation import PreparationOverdue, prepared_in_time
 from patchbay.connection_tests.queue import QueuedTest
-from patchbay.connection_tests.recorder import TestRecorder
+from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
 from patchbay.connection_tests.tester import ASYNCHRONOUS, PreparedTest, Tester
 from patchbay.egress.guard import EgressGuard
 from patchbay.platform.clock import Clock
@@ -80,13 +83,24 @@ class QueuedTestRunner:
         return True
 
     async def _test(self, identity: TestIdentity, guard: EgressGuard) -> None:
-        prepared = await asyncio.to_thread(self._prepare, identity)
-        if prepared is None:
-            return
-        finished = await self._tester.run(prepared, guard, ASYNCHRONOUS)
+        try:
+            prepared = await prepared_in_time(lambda: self._prepare(identity))
+        except PreparationOverdue:
+            logger.error("queued test not prepared in time", test_id=identity.test_id)
+            finished = self._overdue()
+        else:
+            if prepared is None:
+                return
+            finished = await self._tester.run(prepared, guard, ASYNCHRONOUS)
         await asyncio.to_thread(
             self._recorder.record, identity, finished, trigger="manual", mode="async"
         )
+
+    def _overdue(self) -> FinishedTest:
+        """Our fault: nothing follows from it for the connection."""
+        report = undialed_report("test", "budget_exhausted", "Preparing the test took too long.")
+        now = self._clock()
+        return FinishedTest(None, None, report, (), now, now)
 
     def _prepare(self, identity: TestIdentity) -> PreparedTest | None:
         """None if it can't be tested as it is now; then that is recorded.

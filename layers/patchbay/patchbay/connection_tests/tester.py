@@ -12,6 +12,7 @@ runs all of them in one event loop. A dry run has no third step.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -61,9 +62,18 @@ class TimeBudget:
     most_ms: int
     default_ms: int
 
+    def since(self, started: float) -> "TimeBudget":
+        """What is left of it; `started` is a reading of `time.monotonic`."""
+        used_ms = int((time.monotonic() - started) * 1000)
+        most_ms = max(_LEAST_MS, self.most_ms - used_ms)
+        return TimeBudget(most_ms, min(most_ms, self.default_ms))
+
 
 SYNCHRONOUS: Final = TimeBudget(25_000, DEFAULT_TIMEOUT_MS)
-"""API Gateway ends an HTTP request after 30 s: the rest is for reading, storing, and responding."""
+"""API Gateway ends an HTTP request after 30 s: the rest is for storing and responding. Preparing is
+part of it: reading a reference may take 12 s."""
+
+_LEAST_MS: Final = 1_000
 
 ASYNCHRONOUS: Final = TimeBudget(60_000, 60_000)
 """No request waits for it; the function that runs queued tests has 90 s."""
@@ -117,8 +127,9 @@ class Tester:
         self, identity: TestIdentity, guard: EgressGuard, *, trigger: TestTrigger = "manual"
     ) -> RecordedTest:
         """All three steps, within the time of an HTTP request. Raises as `prepare`."""
+        started = time.monotonic()
         prepared = self.prepare(identity.subject)
-        finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS))
+        finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS.since(started)))
         return self._recorder.record(identity, finished, trigger=trigger)
 
     def dry_run(self, organization_id: str, request: DryRun, guard: EgressGuard) -> DryRunResult:
@@ -126,6 +137,7 @@ class Tester:
 
         Raises `NotFound`, and `InvalidConfig` for configurations that the source's release rejects.
         """
+        started = time.monotonic()
         endpoints = self._endpoints(organization_id, request.source_id, request.destination_id)
         releases = self._releases(endpoints)
         source = recipe_of(releases[Role.SOURCE])
@@ -133,7 +145,7 @@ class Tester:
             raise InvalidConfig(problems)
         judged = _judged(releases, problems)
         prepared = self._prepared(endpoints, releases, request.configurations, judged)
-        finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS))
+        finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS.since(started)))
         return DryRunResult.of(finished.report, finished.capabilities)
 
     def prepare(self, subject: TestSubject) -> PreparedTest:
@@ -250,8 +262,9 @@ def try_endpoint(
 
     Raises what `open_secrets` raises. A reference that leads to nothing usable is a result.
     """
+    started = time.monotonic()
     part = _part(endpoint, release, open_secrets)
-    report = asyncio.run(_run_part(part, guard, SYNCHRONOUS))
+    report = asyncio.run(_run_part(part, guard, SYNCHRONOUS.since(started)))
     capabilities = capability_reports(endpoint.role, part.recipe, report.steps)
     return DryRunResult.of(report, tuple(capabilities))
 

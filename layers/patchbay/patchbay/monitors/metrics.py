@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from patchbay.monitors.dispatcher import DispatchResult
+from patchbay.monitors.sweep_queue import SweepMessage
 from patchbay.monitors.sweeper import SweepResult
 from patchbay.platform.metrics import emit
 
@@ -16,10 +17,15 @@ def emit_dispatch_metrics(result: DispatchResult) -> None:
 
 
 def emit_sweep_metrics(
-    result: SweepResult, minutes: Iterable[datetime], started_at: datetime
+    result: SweepResult, messages: Iterable[SweepMessage], started_at: datetime
 ) -> None:
     """`test_lag` in seconds, of the oldest of the sweeps' minutes; `tests_run`, `tests_in_flight`,
-    `sweeps_handed_back`, and `test_failures` by category."""
+    `sweeps_handed_back`, `tests_put_off`, and `test_failures` by category.
+
+    A sweep of tests that were put off has no lag: it is late because of its organization.
+    """
+    sweeps = (message.sweep for message in messages)
+    minutes = [sweep.minute for sweep in sweeps if sweep.organization_id is None]
     lag = max(((started_at - minute).total_seconds() for minute in minutes), default=0.0)
     emit({"test_lag": max(0.0, lag)}, "Seconds")
     emit(
@@ -27,6 +33,7 @@ def emit_sweep_metrics(
             "tests_run": len(result.reports),
             "tests_in_flight": result.most_in_flight,
             "sweeps_handed_back": result.handed_back,
+            "tests_put_off": result.put_off,
         }
     )
     failures = Counter(report.category for report in result.reports if report.category)

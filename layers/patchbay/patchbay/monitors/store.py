@@ -21,6 +21,7 @@ from patchbay.platform.dynamodb import (
     Update,
     less_or_absent,
 )
+from patchbay.tenancy.keys import organization_pk
 
 _INDEX: Final = "monitor_slot"
 _BEFORE_ALL: Final = "0"
@@ -89,9 +90,12 @@ class MonitorStore:
         page = self._table.query(
             sweep.pk, index=_INDEX, between=(sweep.low, sweep.high), limit=limit
         )
-        sort_keys = tuple(item[f"{_INDEX}_sk"] for item in page.items)
+        taken = page.items
+        if sweep.organization_id is not None:
+            own = organization_pk(sweep.organization_id)
+            taken = [item for item in page.items if item["pk"] == own]
         return WheelPage(
-            keys=tuple(Key(item["pk"], item["sk"]) for item in page.items),
-            sort_keys=sort_keys,
-            rest=sweep.after(sort_keys[-1]) if page.last_key else None,
+            keys=tuple(Key(item["pk"], item["sk"]) for item in taken),
+            sort_keys=tuple(item[f"{_INDEX}_sk"] for item in taken),
+            rest=sweep.after(page.items[-1][f"{_INDEX}_sk"]) if page.last_key else None,
         )

@@ -1,7 +1,9 @@
 """Takes sweeps from the queue and tests their connections.
 
 1. A sweep is read page by page, several pages at once. The connections of a page are tested at the
-   same time, up to `in_flight` tests in all.
+   same time, up to `in_flight` tests in all. Each organization prepares its tests in time of its
+   own (`connection_tests/preparation.py`). Tests for which that time is not enough become a sweep
+   of that organization alone, and the others of the page do not wait for them.
 2. When the tests of a page have ended, the page is judged (is our own network down?) and recorded.
 3. A page starts only if it can end before the function does, even if every target of it and of the
    pages before it hangs. Otherwise the rest of the sweep goes back to the queue as a new sweep.
@@ -14,13 +16,20 @@ in the history does not run again.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Final, Protocol
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
 
 from patchbay.checks.report import CheckReport
+from patchbay.connection_tests.preparation import (
+    PreparationLimits,
+    PreparationOverdue,
+    Preparations,
+    SliceUsed,
+)
 from patchbay.connection_tests.recorder import FinishedTest
 from patchbay.monitors.own_network import (
     UNREACHABLE,
@@ -32,10 +41,16 @@ from patchbay.monitors.reprobes import TEST_MS, MonitoredTest, run_with_reprobes
 from patchbay.monitors.store import WheelPage
 from patchbay.monitors.sweep_queue import SendsSweeps, SweepMessage, SweepOrder
 from patchbay.monitors.wheel import Sweep
+from patchbay.platform.dynamodb import Key
 from patchbay.platform.logging import log_exception
+
+PUT_OFF: Final = timedelta(seconds=5)
+"""How much later the tests are done for which an organization's time was not enough."""
 
 SMALL_SWEEP: Final = 25
 """The connections of a small sweep."""
+
+PREPARATION: Final = PreparationLimits()
 
 _SPLIT_AT_ONCE: Final = 1_000
 _LAST_SECONDS: Final = 2.0
@@ -48,20 +63,39 @@ class ReadsSweeps(Protocol):
     def read_page(self, sweep: Sweep, limit: int) -> WheelPage: ...
 
 
-class TestPage(Protocol):
-    """The tests of a page, ready to run."""
+class DueTest[T: MonitoredTest](Protocol):
+    """A test that is due and not prepared yet."""
 
     @property
-    def tests(self) -> Sequence[MonitoredTest]: ...
+    def key(self) -> Key:
+        """The connection's key in the table."""
+        ...
 
-    def record(self, results: Sequence[FinishedTest]) -> None:
-        """Records the results, in the order of `tests`."""
+    @property
+    def organization_id(self) -> str: ...
+
+    @property
+    def unprepared(self) -> T:
+        """The test that can only crash."""
+        ...
+
+    def prepare(self) -> T | None:
+        """The test, ready to run; None if it can no longer run. Blocks."""
         ...
 
 
-class PreparesPages(Protocol):
-    def prepare(self, found: WheelPage, minute: datetime) -> TestPage:
-        """The tests of the connections that are due, with all that they need."""
+class DuePage[T: MonitoredTest](Protocol):
+    """The connections of a page that are due."""
+
+    @property
+    def due(self) -> Sequence[DueTest[T]]: ...
+
+    def record(self, results: Sequence[tuple[T, FinishedTest]]) -> None: ...
+
+
+class ReadsPages[T: MonitoredTest](Protocol):
+    def read(self, found: WheelPage, minute: datetime) -> DuePage[T]:
+        """The connections that are due, with what their tests need read ahead."""
         ...
 
 
@@ -78,20 +112,23 @@ class SweepResult:
     reports: list[CheckReport] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     handed_back: int = 0
+    put_off: int = 0
+    """Tests of organizations that had used their time to prepare."""
     most_in_flight: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SweepLimits:
     """`page` counts connections, `in_flight` tests: Lambda gives 1,024 file descriptors, and a test
-    of two endpoints takes two. `page_seconds` is what a page may take: its slowest test, and 12 s
-    to read and to record it, since calls to DynamoDB are cut off after 9 s.
+    of two endpoints takes two. `page_seconds` is what a page may take: its slowest preparation, its
+    slowest test, and 12 s to read and to record it, since calls to DynamoDB are cut off after 9 s.
     """
 
     page: int = 250
     in_flight: int = 400
     pages_at_once: int = 4
-    page_seconds: float = TEST_MS / 1000 + 12
+    preparation: PreparationLimits = PREPARATION
+    page_seconds: float = PREPARATION.most_seconds + TEST_MS / 1000 + 12
     test_ms: int = TEST_MS
 
 
@@ -99,13 +136,13 @@ class Sweeper:
     def __init__(
         self,
         store: ReadsSweeps,
-        preparer: PreparesPages,
+        reader: ReadsPages[Any],
         queue: SendsSweeps,
         canary: Canary,
         limits: SweepLimits | None = None,
     ) -> None:
         self._store = store
-        self._preparer = preparer
+        self._reader = reader
         self._queue = queue
         self._canary = canary
         self._limits = limits or SweepLimits()
@@ -121,7 +158,7 @@ class Sweeper:
             ThreadPoolExecutor(_THREADS, thread_name_prefix="sweep")
         )
         invocation = _Invocation(
-            self._store, self._preparer, self._queue, self._canary, self._limits, remaining
+            self._store, self._reader, self._queue, self._canary, self._limits, remaining
         )
         await asyncio.gather(*(invocation.handle(message) for message in messages))
         return invocation.result
@@ -133,7 +170,7 @@ class _Invocation:
     def __init__(
         self,
         store: ReadsSweeps,
-        preparer: PreparesPages,
+        reader: ReadsPages[Any],
         queue: SendsSweeps,
         canary: Canary,
         limits: SweepLimits,
@@ -141,13 +178,14 @@ class _Invocation:
     ) -> None:
         self.result = SweepResult()
         self._store = store
-        self._preparer = preparer
+        self._reader = reader
         self._queue = queue
         self._canary = canary
         self._limits = limits
         self._remaining = remaining
         self._pages = asyncio.Semaphore(limits.pages_at_once)
         self._tests = asyncio.Semaphore(limits.in_flight)
+        self._preparations = Preparations(limits.preparation)
         # One at a time: pages of one space would contend for its buckets.
         self._recording = asyncio.Lock()
         self._in_flight = 0
@@ -196,7 +234,7 @@ class _Invocation:
                     break
                 found = await self._read(rest)
                 self._unfinished += len(found.keys)
-                pages.create_task(self._page(found, sweep.minute, failures))
+                pages.create_task(self._page(found, rest, failures))
                 rest = found.rest
         if failures:
             raise failures[0]
@@ -228,60 +266,100 @@ class _Invocation:
             self._pages.release()
             raise
 
-    async def _page(self, found: WheelPage, minute: datetime, failures: list[Exception]) -> None:
-        """Prepares, tests, judges, and records a page. If it fails, the pages beside it go on."""
+    async def _page(self, found: WheelPage, sweep: Sweep, failures: list[Exception]) -> None:
+        """Tests, judges, and records a page. If it fails, the pages beside it go on."""
         try:
-            page = await self._prepare(found, minute)
+            page = await self._read_due(found, sweep.minute)
             canary = _PageCanary(self._canary)
-            results = await asyncio.gather(*(self._test(test, canary) for test in page.tests))
-            results = await _judged(page.tests, results, canary)
+            put_off: list[DueTest[Any]] = []
+            tested = await asyncio.gather(
+                *(self._test(one, canary, put_off, failures) for one in page.due)
+            )
+            results = await _judged([one for one in tested if one], canary)
             async with self._recording:
                 await asyncio.to_thread(page.record, results)
-            self.result.reports += [result.report for result in results]
+            self.result.reports += [result.report for _, result in results]
+            if put_off:
+                await asyncio.to_thread(self._queue.send, _sweeps_of(put_off, found, sweep))
+                self.result.put_off += len(put_off)
         except Exception as error:
             failures.append(error)
         finally:
             self._pages.release()
 
-    async def _prepare(self, found: WheelPage, minute: datetime) -> TestPage:
-        tests = 0
+    async def _read_due(self, found: WheelPage, minute: datetime) -> DuePage[Any]:
+        due = 0
         try:
-            page = await asyncio.to_thread(self._preparer.prepare, found, minute)
-            tests = len(page.tests)
+            page = await asyncio.to_thread(self._reader.read, found, minute)
+            due = len(page.due)
             return page
         finally:
-            self._count_finished(len(found.keys) - tests)
+            self._count_finished(len(found.keys) - due)
 
-    async def _test(self, test: MonitoredTest, canary: "_PageCanary") -> FinishedTest:
+    async def _test(
+        self,
+        due: DueTest[Any],
+        canary: "_PageCanary",
+        put_off: list[DueTest[Any]],
+        failures: list[Exception],
+    ) -> tuple[MonitoredTest, FinishedTest] | None:
+        """None if the test did not run: it is put off, gone, or its preparation failed."""
         try:
-            async with self._tests:
-                self._in_flight += 1
-                self.result.most_in_flight = max(self.result.most_in_flight, self._in_flight)
-                try:
-                    return await run_with_reprobes(
-                        test, self._limits.test_ms, on_failure=canary.ask_at_first_failure
-                    )
-                finally:
-                    self._in_flight -= 1
+            if test := await self._prepared(due):
+                return test, await self._run(test, canary)
+        except SliceUsed:
+            put_off.append(due)
+        except Exception as error:
+            failures.append(error)
         finally:
             self._count_finished()
+        return None
+
+    async def _prepared(self, due: DueTest[Any]) -> MonitoredTest | None:
+        test: MonitoredTest | None
+        try:
+            test = await self._preparations.prepare(due.organization_id, due.prepare)
+        except PreparationOverdue as error:
+            log_exception("test not prepared in time", error, connection=due.key.sk)
+            test = due.unprepared
+        return test
+
+    async def _run(self, test: MonitoredTest, canary: "_PageCanary") -> FinishedTest:
+        async with self._tests:
+            self._in_flight += 1
+            self.result.most_in_flight = max(self.result.most_in_flight, self._in_flight)
+            try:
+                return await run_with_reprobes(
+                    test, self._limits.test_ms, on_failure=canary.ask_at_first_failure
+                )
+            finally:
+                self._in_flight -= 1
 
 
-async def _judged(
-    tests: Sequence[MonitoredTest], results: list[FinishedTest], canary: "_PageCanary"
-) -> list[FinishedTest]:
-    """The results; if our own network is down, no connection is blamed for being unreachable."""
-    seen = [
-        TargetReport(test.targets, result.report)
-        for test, result in zip(tests, results, strict=True)
+def _sweeps_of(put_off: Sequence[DueTest[Any]], found: WheelPage, sweep: Sweep) -> list[SweepOrder]:
+    """A sweep for each organization whose tests were put off."""
+    places = dict(zip(found.keys, found.sort_keys, strict=True))
+    of_organization: dict[str, list[str]] = defaultdict(list)
+    for one in put_off:
+        of_organization[one.organization_id].append(places[one.key])
+    return [
+        SweepOrder(sweep.only(min(own), max(own)).of_organization(organization_id), PUT_OFF)
+        for organization_id, own in of_organization.items()
     ]
+
+
+async def _judged[T: MonitoredTest](
+    results: list[tuple[T, FinishedTest]], canary: "_PageCanary"
+) -> list[tuple[T, FinishedTest]]:
+    """The results; if our own network is down, no connection is blamed for being unreachable."""
+    seen = [TargetReport(test.targets, result.report) for test, result in results]
     if not is_own_network_down(seen, await canary.reached(seen)):
         return results
     return [
-        replace(result, report=offline_report(result.report))
+        (test, replace(result, report=offline_report(result.report)))
         if result.report.code in UNREACHABLE
-        else result
-        for result in results
+        else (test, result)
+        for test, result in results
     ]
 
 

@@ -49,12 +49,13 @@ class Slot:
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """The connections of the index under `slot`'s interval and phase from `low` to `high`, both
-    included, at one scheduled minute."""
+    included, at one scheduled minute; if `organization_id` is set, those of that organization."""
 
     minute: datetime
     slot: str
     low: str
     high: str
+    organization_id: str | None = None
 
     @classmethod
     def of(cls, slot: Slot, minute: datetime) -> Self:
@@ -74,17 +75,28 @@ class Sweep:
         """The part of it between two connections, both included."""
         return replace(self, low=first, high=last)
 
+    def of_organization(self, organization_id: str) -> Self:
+        return replace(self, organization_id=organization_id)
+
     def encode(self) -> dict[str, str]:
+        only = {"organization_id": self.organization_id} if self.organization_id else {}
         return {
             "minute": to_text(self.minute),
             "slot": self.slot,
             "low": self.low,
             "high": self.high,
+            **only,
         }
 
     @classmethod
     def decode(cls, body: dict[str, str]) -> Self:
-        return cls(from_text(body["minute"]), body["slot"], body["low"], body["high"])
+        return cls(
+            from_text(body["minute"]),
+            body["slot"],
+            body["low"],
+            body["high"],
+            body.get("organization_id"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,17 @@
 
 A page of 250 tests costs three rounds of batch reads instead of a thousand single ones. The stores
 that read are the same that serve a single test: they find their items read ahead.
+
+Only what costs the same for every connection is done for the page as a whole. What a tenant decides
+the cost of (its schemas, templates, secrets) is left to the preparation of each test.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -21,7 +26,7 @@ from patchbay.connections.announcements import Announcement
 from patchbay.connections.connection_items import read_connection
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.health_state import HealthState, first_failure
-from patchbay.connections.keys import endpoint_key, secret_key
+from patchbay.connections.keys import connection_key, endpoint_key, secret_key
 from patchbay.connections.wheel import is_due
 from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.reprobes import crash_report
@@ -34,6 +39,9 @@ from patchbay.registry.keys import release_key
 from patchbay.tenancy.keys import organization_key, space_key
 
 _WRITERS: Final = 20
+_RELEASES_AHEAD: Final = 25
+"""The releases of an organization that are read ahead. Further ones are read by the test that needs
+them, in the time of that organization."""
 
 type Announce = Callable[[Sequence[Announcement]], None]
 
@@ -78,31 +86,68 @@ class ConnectionTest:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionTestPage:
-    """The prepared tests of a page, and where their results go."""
+class DueConnection:
+    """A connection that is due: its test is not prepared yet.
 
-    tests: Sequence[ConnectionTest]
+    `context` is where the items of the page are read ahead.
+    """
+
+    unprepared: ConnectionTest
+    context: Context = field(repr=False)
+
+    @property
+    def key(self) -> Key:
+        return connection_key(self.organization_id, self.unprepared.connection_id)
+
+    @property
+    def organization_id(self) -> str:
+        return self.unprepared.connection.organization_id
+
+    def prepare(self) -> ConnectionTest | None:
+        """The test, ready to run; None if the connection can no longer be tested. Blocks.
+
+        Raises `TemporarilyUnavailable` if the table does not respond.
+        """
+        return self.context.run(self._prepare)
+
+    def _prepare(self) -> ConnectionTest | None:
+        test = self.unprepared
+        try:
+            return replace(test, prepared=test.tester.prepare_connection(test.connection))
+        except TemporarilyUnavailable:
+            raise
+        except NotFound:
+            return None  # its endpoint has been deleted since it was read
+        except Exception as error:
+            log_exception("test not prepared", error, connection=test.connection_id)
+            return test
+
+
+@dataclass(frozen=True, slots=True)
+class DueConnections:
+    """The connections of a page that are due, and where their results go."""
+
+    due: Sequence[DueConnection]
     recorder: TestRecorder
     announce: Announce
 
-    def record(self, results: Sequence[FinishedTest]) -> None:
-        """Records the results, in the order of `tests`.
+    def record(self, results: Sequence[tuple[ConnectionTest, FinishedTest]]) -> None:
+        """Records tests with their results.
 
         Raises `TemporarilyUnavailable` if some of them were not written.
         """
-        if not self.tests:
+        if not results:
             return
         finished = [
-            TestToRecord(test.identity, result, test.last_passed)
-            for test, result in zip(self.tests, results, strict=True)
+            TestToRecord(test.identity, result, test.last_passed) for test, result in results
         ]
         with ThreadPoolExecutor(_WRITERS) as pool:
             announcements = self.recorder.record_all(finished, trigger="monitor", spread=pool.map)
         self.announce(announcements)
 
 
-class PagePreparer:
-    """Makes tests of the connections of a page. Made once per process.
+class PageReader:
+    """Reads what the tests of a page need. Made once per process.
 
     Both tables are the ones that the stores of tester and recorder use.
     """
@@ -127,36 +172,36 @@ class PagePreparer:
         self._announce = announce
         self._clock = clock
 
-    def prepare(self, found: WheelPage, minute: datetime) -> ConnectionTestPage:
-        """The tests of the connections that are due at this minute.
+    def read(self, found: WheelPage, minute: datetime) -> DueConnections:
+        """The connections that are due at this minute.
 
         1. Leave out connections that have left the wheel or changed their phase since the index was
            read, and those whose space or organization is paused.
         2. Leave out tests that are in the history, but repeat what follows from them: their writer
            may have died before that.
         """
-        due = list(self._due(self._integrations.get_all(found.keys).values(), minute))
+        candidates = list(self._due(self._integrations.get_all(found.keys).values(), minute))
         identities = [
             TestIdentity.scheduled(TestSubject.connection(one.organization_id, one.id), minute)
-            for one in due
+            for one in candidates
         ]
         history_keys = [key for one in identities for key in self._history.keys_of(one)]
         with ExitStack() as ahead:
-            items = ahead.enter_context(self._integrations.ahead(_keys_to_read(due)))
+            items = ahead.enter_context(self._integrations.ahead(_keys_to_read(candidates)))
             ahead.enter_context(self._events.ahead(history_keys))
             ahead.enter_context(self._integrations.ahead(_release_keys(items.values())))
             recorded: list[tuple[TestRecord, Connection | None]] = []
-            tests: list[ConnectionTest] = []
-            for connection, identity in zip(due, identities, strict=True):
+            due: list[DueConnection] = []
+            for connection, identity in zip(candidates, identities, strict=True):
                 if _is_paused(connection, items):
                     continue
                 if record := self._history.record(identity):
                     recorded.append((record, connection))
-                elif test := self._test(connection, identity):
-                    tests.append(test)
+                else:
+                    due.append(DueConnection(self._test(connection, identity), copy_context()))
         if recorded:
             self._announce(self._recorder.follow_up(recorded))
-        return ConnectionTestPage(tests, self._recorder, self._announce)
+        return DueConnections(due, self._recorder, self._announce)
 
     def _due(self, items: Iterable[Item], minute: datetime) -> Iterator[Connection]:
         for item in items:
@@ -169,21 +214,11 @@ class PagePreparer:
             if connection.is_monitored and is_due(connection.id, interval, minute):
                 yield connection
 
-    def _test(self, connection: Connection, identity: TestIdentity) -> ConnectionTest | None:
-        prepared: PreparedTest | None = None
-        try:
-            prepared = self._tester.prepare_connection(connection)
-        except TemporarilyUnavailable:
-            raise
-        except NotFound:
-            return None  # its endpoint has been deleted since it was read
-        except Exception as error:
-            # One connection that can't be prepared must not keep the others from their tests.
-            log_exception("test not prepared", error, connection=connection.id)
+    def _test(self, connection: Connection, identity: TestIdentity) -> ConnectionTest:
         return ConnectionTest(
             identity,
             connection,
-            prepared,
+            None,
             self._history.last_passed(identity.subject, self._clock()),
             self._tester,
             self._guard,
@@ -203,9 +238,14 @@ def _keys_to_read(due: Sequence[Connection]) -> Iterator[Key]:
 
 
 def _release_keys(items: Iterable[Item]) -> Iterator[Key]:
+    """The releases of the endpoints. Of each organization only a few: a release may have 200 KB."""
+    seen: defaultdict[str, set[Key]] = defaultdict(set)
     for item in items:
         if "integration_id" in item and "version" in item:
-            yield release_key(item["integration_id"], item["version"])
+            key, releases = release_key(item["integration_id"], item["version"]), seen[item["pk"]]
+            if len(releases) < _RELEASES_AHEAD:
+                releases.add(key)
+                yield key
 
 
 def _is_paused(connection: Connection, items: dict[Key, Item]) -> bool:
