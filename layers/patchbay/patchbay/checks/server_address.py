@@ -1,4 +1,4 @@
-"""`host` and `port` of a step that does not dial a URL: of tcp, tls, and postgres."""
+"""`host` and `port` of a step that does not dial a URL: of tcp, tls, and databases."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -15,9 +15,7 @@
   clear or as MD5 gets it with `verify-full` only.
 - `statement` is one SELECT, WITH, VALUES, TABLE, or SHOW. It runs in a READ ONLY transaction with a
   time limit; its rows are not read.
-- `options` may set `application_name` and `search_path`. A host that is a path or a list, and a
-  database that is a connection string, are refused: libraries read files and dial elsewhere for
-  such values.
+- `options` may set `application_name` and `search_path`.
 
 Passing proves access if the server asked for the password. The account is `user@database`, as the
 server reports it.
@@ -36,20 +34,17 @@ from patchbay.checks.failures import CheckFailure
 from patchbay.checks.probe import Compiled, Kind, Outcome
 from patchbay.checks.protocols import postgres as protocol
 from patchbay.checks.server_address import ServerAddress, ServerTemplate
-from patchbay.checks.step_reader import StepReader
-from patchbay.checks.templates import (
-    Declarations,
-    Parts,
-    Placeholder,
-    TemplateError,
-    ValueRefused,
-    Values,
-    placeholders_of,
-    plain,
-    pointer_of,
-    split_template,
-    without_secrets,
+from patchbay.checks.server_login import (
+    address_of,
+    name_of,
+    password_of,
+    read_password,
+    read_text,
+    template,
+    text_of,
 )
+from patchbay.checks.step_reader import StepReader
+from patchbay.checks.templates import Parts, Placeholder, Values, placeholders_of, pointer_of
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.tls import TlsOptions
@@ -65,11 +60,7 @@ DEFAULT_PORT: Final = 5432
 TLS_MODES: Final[tuple[TlsMode, ...]] = get_args(TlsMode.__value__)
 OPTIONS: Final = frozenset({"application_name", "search_path"})
 MAX_STATEMENT: Final = 1000
-MAX_VALUE: Final = 256
 _READS: Final = re.compile(r"\s*(?:select|with|values|table|show)\b[^;\0]*;?\s*", re.IGNORECASE)
-# What libpq and its libraries take for the folder of a socket, a list, or a connection string.
-_NO_PLAIN_HOST: Final = re.compile(r"[/@,=\\]")
-_CONNECTION_STRING: Final = re.compile(r"=|://")
 _WHO: Final = "SELECT current_user, current_database()"
 
 
@@ -265,24 +256,21 @@ class PostgresTemplate:
         yield self.password
 
     def destination(self, values: Values) -> str:
-        server = self._server(values)
-        user = _text(self.user, values)
+        server = address_of(self.server, values)
+        user = text_of(self.user, values)
         return f"postgres://{user}@{server.host}:{server.port} {self.tls}"
 
     def compile(self, values: Values) -> Compiled:
-        server = self._server(values)
-        password = values.text(self.password)
-        if "\0" in password:
-            raise ValueRefused(self.password.pointer, "has a character that can't be sent")
+        server = address_of(self.server, values)
         return Compiled(
             probe=PostgresProbe(
                 server,
-                _text(self.user, values),
-                self._database(values),
-                password,
+                text_of(self.user, values),
+                name_of(self.database, values),
+                password_of(self.password, values),
                 self.tls,
                 self.statement,
-                tuple((name, _text(value, values)) for name, value in self.options),
+                tuple((name, text_of(value, values)) for name, value in self.options),
                 {
                     "user": pointer_of(self.user),
                     "database": pointer_of(self.database),
@@ -295,30 +283,13 @@ class PostgresTemplate:
             credential_pointer=self.password.pointer,
         )
 
-    def _server(self, values: Values) -> ServerAddress:
-        for placeholder in placeholders_of(self.server.host.parts):
-            if _NO_PLAIN_HOST.search(values.text(placeholder)):
-                raise _option(
-                    placeholder.pointer, "must be one host, not a path, a list, or options"
-                )
-        return self.server.fill(values)
-
-    def _database(self, values: Values) -> str:
-        database = _text(self.database, values)
-        if _CONNECTION_STRING.search(database):
-            raise _option(
-                pointer_of(self.database) or "/variables", "must be a name, not a connection string"
-            )
-        return database
-
 
 def read(reader: StepReader) -> PostgresTemplate:
     """Raises ManifestProblems."""
-    step, declared = reader.step, reader.declared
+    step = reader.step
     server = ServerTemplate.read(reader, default_port=DEFAULT_PORT)
-    user = reader.attempt("/user", lambda: _template(step.get("user"), declared))
-    database = reader.attempt("/database", lambda: _template(step.get("database"), declared))
-    password = reader.attempt("/password", lambda: _secret(step.get("password"), declared))
+    user, database = read_text(reader, "user"), read_text(reader, "database")
+    password = read_password(reader)
     tls = reader.choice("tls", TLS_MODES, default="verify-full")
     statement = step.get("statement")
     if statement is not None and not _is_read(statement):
@@ -347,22 +318,9 @@ def _read_options(reader: StepReader, options: object) -> tuple[tuple[str, Parts
         at = f"/options{pointer([name])}"
         if name not in OPTIONS:
             reader.report(at, "is not an option that a check may set")
-        elif parts := reader.attempt(at, partial(_template, value, reader.declared)):
+        elif parts := reader.attempt(at, partial(template, value, reader.declared)):
             read.append((name, parts))
     return tuple(read)
-
-
-def _template(text: object, declared: Declarations) -> Parts:
-    if not isinstance(text, str) or not text or len(text) > MAX_VALUE or not text.isprintable():
-        raise TemplateError(f"must be a string of 1 to {MAX_VALUE} printable characters")
-    return without_secrets(split_template(text, declared), "may not have a secret")
-
-
-def _secret(text: object, declared: Declarations) -> Placeholder:
-    parts = split_template(text, declared) if isinstance(text, str) else ()
-    if len(parts) == 1 and isinstance(parts[0], Placeholder) and parts[0].source == "secrets":
-        return parts[0]
-    raise TemplateError("must be one {{secrets.name}}")
 
 
 def _is_read(statement: object) -> bool:
@@ -371,20 +329,6 @@ def _is_read(statement: object) -> bool:
         and len(statement) <= MAX_STATEMENT
         and _READS.fullmatch(statement) is not None
     )
-
-
-def _text(parts: Parts, values: Values) -> str:
-    text = plain(parts, values)
-    if not text.isprintable() or not 0 < len(text) <= MAX_VALUE:
-        raise ValueRefused(
-            pointer_of(parts) or "/variables",
-            f"must be 1 to {MAX_VALUE} printable characters",
-        )
-    return text
-
-
-def _option(pointer: str, message: str) -> ValueRefused:
-    return ValueRefused(pointer, message, "egress_blocked", detail="option")
 
 
 KIND: Final = Kind(
