@@ -87,6 +87,71 @@ def handshaking(server: ssl.SSLContext) -> Handler:
     return handler
 
 
+class TlsEnd:
+    """The server's end of TLS that a client begins in the middle of a stream, without waiting for a
+    word: asyncio's `start_tls` would lose what has been read already.
+
+    It reads and writes like asyncio's pair.
+    """
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: ssl.SSLContext
+    ) -> None:
+        self._reader, self._writer = reader, writer
+        self._received, self._sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._received, self._sent, server_side=True)
+        self._plain = b""
+
+    async def shake_hands(self) -> None:
+        """Raises ConnectionError if the client does not."""
+        await self._until_done(self._tls.do_handshake)
+
+    async def read(self, most: int = -1) -> bytes:
+        """The next bytes; with -1 all of them, until the client ends."""
+        if most < 0:
+            with suppress(ConnectionError):
+                while True:
+                    self._plain += await self._until_done(lambda: self._tls.read(16_384))
+        elif not self._plain:
+            with suppress(ConnectionError):
+                self._plain = await self._until_done(lambda: self._tls.read(16_384))
+        size = len(self._plain) if most < 0 else most
+        data, self._plain = self._plain[:size], self._plain[size:]
+        return data
+
+    async def readexactly(self, count: int) -> bytes:
+        while len(self._plain) < count:
+            self._plain += await self._until_done(lambda: self._tls.read(16_384))
+        data, self._plain = self._plain[:count], self._plain[count:]
+        return data
+
+    def write(self, data: bytes) -> None:
+        self._tls.write(data)
+        self._writer.write(self._sent.read())
+
+    async def drain(self) -> None:
+        await self._writer.drain()
+
+    def close(self) -> None:
+        self._writer.close()
+
+    async def _until_done[T](self, act: Callable[[], T]) -> T:
+        while True:
+            try:
+                done = act()
+            except ssl.SSLWantReadError:
+                self._writer.write(self._sent.read())
+                data = await self._reader.read(16_384)
+                if not data:
+                    raise ConnectionResetError from None
+                self._received.write(data)
+            except ssl.SSLError as error:
+                raise ConnectionResetError from error
+            else:
+                self._writer.write(self._sent.read())
+                return done
+
+
 def http_response(status: str, body: bytes = b"", *headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.probe import Compiled, Kind, Outcome
 from patchbay.checks.protocols import postgres as protocol
+from patchbay.checks.protocols.error_meaning import Field
 from patchbay.checks.server_address import ServerAddress, ServerTemplate
 from patchbay.checks.server_login import (
     address_of,
@@ -75,7 +76,7 @@ class PostgresProbe:
     tls: TlsMode
     statement: str | None
     options: tuple[tuple[str, str], ...]
-    pointers: Mapping[protocol.Field, str | None]
+    pointers: Mapping[Field, str | None]
     """The fields of the endpoint that give the user, the database, and the host."""
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:

@@ -11,10 +11,10 @@ import ssl
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from patchbay.checks.codes import Code
 from patchbay.checks.failures import CheckFailure
+from patchbay.checks.protocols.error_meaning import Meaning
 
 if TYPE_CHECKING:
     # Publishing and compiling need this module too, without scramp.
@@ -38,17 +38,6 @@ _SCRAM: Final = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
 # Notices, settings, the key for cancellation, notifications: they may come at any time.
 _ASIDE: Final = frozenset({b"N", b"S", b"K", b"v", b"A"})
 _KINDS: Final = _ASIDE | {b"R", b"Z", b"T", b"D", b"C", b"E", b"1", b"2", b"n", b"s", b"I"}
-
-type Field = Literal["user", "database", "host", "password"]
-
-
-class Meaning(NamedTuple):
-    """The code of an error, what it means in our words, and the field to change, if any."""
-
-    code: Code
-    text: str
-    field: Field | None = None
-
 
 # By SQLSTATE or its class: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _STATES: Final[Mapping[str, Meaning]] = {
