@@ -1,5 +1,5 @@
 # What can be done here: `make help`. Tools live under .local/ and .venv/, nothing is installed
-# outside the checkout (except PostgreSQL's server, for `make e2e`, if it is missing), and each step
+# outside the checkout (except the servers that `make e2e` tests against, if missing), and each step
 # runs only if what it depends on has changed.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -114,20 +114,26 @@ unit: .venv/.stamp ## Unit and integration tests, and attacks (moto)
 	$(PYTEST) --durations=20 tests/unit tests/integration tests/attacks
 
 .PHONY: e2e
-e2e: tools postgresql ## End-to-end tests against a local cloud
+e2e: tools servers ## End-to-end tests against a local cloud
 	@# Four workers on any machine: most of the time they wait.
 	$(BIN)/pytest -n 4 --durations=20 tests/e2e
 
-# A real server for the tests of the kind postgres, installed only if it is missing.
-.PHONY: postgresql
-postgresql:
-	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+# Real servers for the tests of the kinds, as program:package; installed only if they are missing.
+SERVERS := initdb:postgresql mariadbd:mariadb-server redis-server:redis-server
+
+.PHONY: servers
+servers:
+	@PATH="$$PATH:/usr/sbin$$(printf ':%s' /usr/lib/postgresql/*/bin)"; missing=; \
+	for server in $(SERVERS); do \
+		command -v "$${server%%:*}" >/dev/null || missing="$$missing$${server##*:} "; \
+	done; \
+	[ -z "$$missing" ] || { \
 		command -v apt-get >/dev/null || \
-			{ echo "patchbay: make e2e needs PostgreSQL's server (initdb, postgres)" >&2; exit 1; }; \
+			{ echo "patchbay: make e2e needs these servers: $$missing" >&2; exit 1; }; \
 		if [ "$$(id -u)" = 0 ]; then as=; else as="sudo -n"; fi; \
-		$(call install,PostgreSQL's server,setup-postgresql,{ $$as apt-get update && \
+		$(call install,$$missing,setup-servers,{ $$as apt-get update && \
 			$$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-			postgresql; }); }
+			$$missing; }); }
 
 .PHONY: simulate
 simulate: tools ## Events under every fault at once, on the emulator: EVENTS=20000 SEED=1

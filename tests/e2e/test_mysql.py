@@ -26,6 +26,8 @@ from tests.e2e.real_server import (
     write_certificate,
 )
 from tests.unit.checks.doubles import in_time
+from tests.unit.checks.situations import shown
+from tests.unit.checks.test_document import BLOCKS, settled
 
 USER = "mysql"
 PASSWORD = "right-pässword-4242"
@@ -220,6 +222,7 @@ def test_a_wrong_password_is_the_customers_to_correct(server: Server) -> None:
     assert code(report) == ("auth_invalid", "/secrets/password")
     assert report.message.endswith("(MySQL error 1045).")
     assert "Access denied" not in report.model_dump_json()
+    assert settled(shown(report)) == settled(BLOCKS["a wrong password for mysql"])
 
 
 @pytest.mark.parametrize("user", ["signer", "either"])

@@ -1,12 +1,7 @@
 """The kind postgres against the real server of Debian's package, with TLS and SCRAM."""
 
-import asyncio
-import os
 import shutil
-import socket
-import ssl
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,13 +12,22 @@ import pytest
 import trustme
 
 from patchbay.checks.report import CheckReport
-from patchbay.checks.runner import run
-from patchbay.egress.guard import EgressGuard
-from patchbay.egress.policy import EgressPolicy
-from tests.unit.checks.doubles import FakeResolver, in_time
-from tests.unit.checks.targets import CheckTarget
+from tests.e2e.real_server import (
+    HOST,
+    as_user,
+    code,
+    folder_of,
+    free_port,
+    own,
+    program,
+    report_of,
+    running,
+    write_certificate,
+)
+from tests.unit.checks.doubles import in_time
 
-HOST = "db.example.net"
+USER = "postgres"
+FOLDERS = ("usr/lib/postgresql/*/bin",)
 PASSWORD = "right-pässword-4242"
 WRONG = "wrong-password-4242"
 SERVER = {
@@ -54,21 +58,6 @@ GRANT SELECT, INSERT ON invoices TO app
 """
 
 
-def programs() -> Path:
-    """Where the server's programs are: Debian keeps them out of PATH."""
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    found = shutil.which("initdb")
-    assert found or installed, "PostgreSQL's server is needed: apt-get install postgresql"
-    return Path(found).parent if found else installed[-1]
-
-
-def as_server() -> dict[str, Any]:
-    """Who runs the server's programs: they refuse to run as root."""
-    if os.geteuid() != 0:
-        return {}
-    return {"user": "postgres", "group": "postgres", "extra_groups": []}
-
-
 @dataclass(frozen=True)
 class Cluster:
     """A running server that belongs to these tests."""
@@ -89,24 +78,13 @@ class Cluster:
             "database": "{{variables.database}}",
             "password": "{{secrets.password}}",
         }
-        target = CheckTarget(
-            {
-                "secretsSchema": {"properties": {"password": {}}},
-                "checks": {"steps": [first | step]},
-            },
-            {"type": "none"},
-            {"properties": {"user": {}, "database": {}}},
+        return report_of(
+            first | step,
+            self.port,
+            self.authority,
             {"user": user, "database": database},
             {"password": password},
         )
-        trusting = ssl.create_default_context()
-        self.authority.configure_trust(trusting)
-        guard = EgressGuard(
-            EgressPolicy.parse(f"127.0.0.1/32:{self.port}"),
-            resolver=FakeResolver({HOST: [["127.0.0.1"]]}),
-            tls_context=trusting,
-        )
-        return asyncio.run(run(target.plan(), guard, total_ms=5000))
 
 
 @pytest.fixture(scope="module")
@@ -117,80 +95,51 @@ def authority() -> trustme.CA:
 @pytest.fixture(scope="module")
 def data(authority: trustme.CA) -> Iterator[Path]:
     """A server's files, with roles, tables and a certificate."""
-    # Not pytest's own folder: only root may enter that, and the server is not root.
-    with tempfile.TemporaryDirectory(prefix="patchbay-postgres-") as folder:
-        data = Path(folder) / "data"
-        data.mkdir()
-        certificate = authority.issue_cert(HOST)
-        own([Path(folder), data])
+    with folder_of(USER) as folder:
+        data = folder / "data"
         initdb: list[str | Path] = [
-            programs() / "initdb",
+            program("initdb", "postgresql", FOLDERS),
             "-D",
             data,
             "-U",
-            "postgres",
+            USER,
             "-A",
             "trust",
-            "-E",
-            "UTF8",
         ]
         subprocess.run(
-            [*initdb, "--no-locale", "--no-sync"], check=True, capture_output=True, **as_server()
+            [*initdb, "-E", "UTF8", "--no-locale", "--no-sync"],
+            check=True,
+            capture_output=True,
+            **as_user(USER),
         )
         (data / "pg_hba.conf").write_text(ACCESS)
-        (data / "server.pem").write_bytes(b"".join(p.bytes() for p in certificate.cert_chain_pems))
-        (data / "server.key").write_bytes(certificate.private_key_pem.bytes())
-        (data / "server.key").chmod(0o600)
-        own(data.iterdir())
+        write_certificate(data, authority.issue_cert(HOST))
+        own(USER, data.iterdir())
         subprocess.run(
-            [programs() / "postgres", "--single", "-D", data, "postgres"],
+            [program("postgres", "postgresql", FOLDERS), "--single", "-D", data, "postgres"],
             input=ROLES.encode(),
             check=True,
             capture_output=True,
-            **as_server(),
+            **as_user(USER),
         )
         yield data
 
 
-def own(paths: Any) -> None:
-    if os.geteuid() == 0:
-        for path in paths:
-            shutil.chown(path, "postgres", "postgres")
-
-
 @contextmanager
 def serving(data: Path, authority: trustme.CA, **settings: str) -> Iterator[Cluster]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     given = SERVER | {"port": str(port)} | settings
-    server = subprocess.Popen(
-        [programs() / "postgres", "-D", data, *(f"--{k}={v}" for k, v in given.items())],
-        stderr=subprocess.PIPE,
-        text=True,
-        **as_server(),
-    )
-    try:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except ConnectionRefusedError:
-                assert server.poll() is None, server.communicate()[1]
+    options = [f"--{name}={value}" for name, value in given.items()]
+    server = program("postgres", "postgresql", FOLDERS)
+    # It ends by SIGINT without waiting for its clients.
+    with running([server, "-D", data, *options], port, USER, stop=2):
         yield Cluster(port, authority)
-    finally:
-        server.send_signal(2)
-        server.communicate(timeout=30)
 
 
 @pytest.fixture(scope="module")
 def cluster(data: Path, authority: trustme.CA) -> Iterator[Cluster]:
     with serving(data, authority, ssl="on") as cluster:
         yield cluster
-
-
-def code(report: CheckReport) -> tuple[str | None, str | None]:
-    failed = next((step for step in report.steps if step.status == "failed"), None)
-    return report.code, failed.field_pointer if failed else None
 
 
 def test_a_right_password_passes_and_says_who_and_where(cluster: Cluster) -> None:
@@ -275,14 +224,12 @@ def test_a_certificate_for_another_name_is_taken_only_where_the_step_says_so(
     assert cluster.report(host="127.0.0.1", tls="require").verified
 
 
-def test_a_server_without_tls_gets_nothing_in_the_clear(
-    data: Path, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_server_without_tls_gets_nothing_in_the_clear(data: Path, authority: trustme.CA) -> None:
     # given the same files under a server of its own
     copy = data.with_name("copy")
     shutil.copytree(data, copy)
     (copy / "postmaster.pid").unlink(missing_ok=True)
-    own([copy, *copy.rglob("*")])
+    own(USER, [copy, *copy.rglob("*")])
 
     # when
     with serving(copy, authority, ssl="off") as plain:

@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
+import re
 import struct
 import tracemalloc
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -719,6 +721,23 @@ MEANINGS = [
     (1792, "Cannot execute statement in a READ ONLY transaction", "request_rejected", None),
     (9001, "PD server timeout", "provider_error", None),
 ]
+
+
+PAGE = (Path(__file__).parents[3] / "docs/checks.md").read_text()
+SHOWN = re.findall(r"^\| (\d{4}) `(.+)` \| `(\w+)` \| ?(?:the (\w+))? \|$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("number", "words", "code", "field"), SHOWN)
+def test_errors_mean_what_the_page_says(number: str, words: str, code: str, field: str) -> None:
+    meaning = meaning_of(int(number), words)
+    # Without a field of its own, a credential points at the password, and TLS at the host.
+    default = {"auth_invalid": "password", "tls_error": "host"}.get(meaning.code, "")
+    assert (meaning.code, meaning.field or default) == (code, field)
+
+
+def test_the_page_has_an_error_of_every_code() -> None:
+    known = {meaning_of(number, "").code for number in range(10_000)}
+    assert {code for _, _, code, _ in SHOWN} >= known
 
 
 @pytest.mark.parametrize(("number", "words", "code", "field"), MEANINGS)

@@ -194,8 +194,12 @@ def test_a_server_that_goes_away_is_a_cut_connection(authority: Authority) -> No
     async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
+    async def leave_politely(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+
     assert report_of(authority, over_tls(authority, leave)).code == "connection_reset"
     assert report_of(authority, leave).code == "connection_reset"
+    assert report_of(authority, leave_politely).code == "connection_reset"
 
 
 @pytest.mark.enable_socket

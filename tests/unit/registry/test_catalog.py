@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 from semver import Version
 
 from patchbay.checks.kinds.http import HttpProbe
@@ -56,6 +57,7 @@ PROVIDERS: Final = {
     "intercom": Provider("helpdesk", ("developers.intercom.com",)),
     "jira": Provider("project-management", ("developer.atlassian.com",)),
     "mailchimp": Provider("email", ("mailchimp.com",)),
+    "mysql": Provider("database", ("dev.mysql.com",)),
     "notion": Provider("project-management", ("developers.notion.com",)),
     "openai": Provider("ai-llm", ("platform.openai.com",)),
     # Its API's own description is a repository.
@@ -79,6 +81,7 @@ PROVIDERS: Final = {
 
 # For variables without a default or an enum.
 SAMPLES: Final = {
+    "ca_certificate": trustme.CA().cert_pem.bytes().decode(),
     "account_sid": "AC" + "0" * 32,
     "company_domain": "acme",
     "data_center": "us21",

@@ -61,7 +61,7 @@ def text_of(parts: Parts, values: Values) -> str:
 
 
 def name_of(parts: Parts, values: Values) -> str:
-    """The name of a database. Raises ValueRefused, also if it is a connection string."""
+    """The name of a database. Raises ValueRefused, for a connection string too."""
     name = text_of(parts, values)
     if _CONNECTION_STRING.search(name):
         raise _option(pointer_of(parts) or "/variables", "must be a name, not a connection string")
@@ -77,7 +77,7 @@ def password_of(placeholder: Placeholder, values: Values) -> str:
 
 
 def address_of(server: ServerTemplate, values: Values) -> ServerAddress:
-    """Where to dial. Raises ValueRefused, also if the host is not just a host."""
+    """Where to dial. Raises ValueRefused, for more than a host too."""
     for placeholder in placeholders_of(server.host.parts):
         if _NO_PLAIN_HOST.search(values.text(placeholder)):
             raise _option(placeholder.pointer, "must be one host, not a path, a list, or options")

@@ -190,7 +190,7 @@ def failure_of(
         return DialFailure(code, summary, phase="tls")
     if isinstance(error, TimeoutError):
         return DialFailure("provider_timeout", "The TLS handshake timed out.", phase="tls")
-    if isinstance(error, ConnectionError):
+    if isinstance(error, ConnectionError | EOFError):
         return DialFailure(
             "connection_reset", "The server closed the connection during TLS.", phase="tls"
         )

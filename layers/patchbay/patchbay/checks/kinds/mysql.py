@@ -63,10 +63,10 @@ if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.stream import Stream
 
-type TlsMode = Literal["verify-full", "verify-ca"]
+type Verification = Literal["verify-full", "verify-ca"]
 
 DEFAULT_PORT: Final = 3306
-TLS_MODES: Final[tuple[TlsMode, ...]] = get_args(TlsMode.__value__)
+TLS_MODES: Final[tuple[Verification, ...]] = get_args(Verification.__value__)
 MAX_STATEMENT: Final = 1000
 MAX_TURNS: Final = 10
 """Packets of the server in a login. MariaDB tries each method that a user has, one by one."""
@@ -135,6 +135,10 @@ class MysqlProbe:
             case DialFailure(code="provider_timeout", phase="tls") if not is_greeted:
                 return CheckFailure(
                     "provider_timeout", "The server accepted the connection but did not greet."
+                )
+            case DialFailure(code="connection_reset", phase="tls") if not is_greeted:
+                return CheckFailure(
+                    "connection_reset", "The server closed the connection before it greeted."
                 )
             case DialFailure() | CheckFailure():
                 return error
@@ -329,7 +333,7 @@ class MysqlTemplate:
     user: Parts
     database: Parts | None
     password: Placeholder
-    tls: TlsMode
+    tls: Verification
     tls_members: TlsMembers
     clear_password: bool
     statement: str | None
