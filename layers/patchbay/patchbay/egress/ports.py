@@ -50,6 +50,7 @@ _MYSQL: Final = (
         3307, "MySQL beside another one; Cloud SQL's proxies", "https://cloud.google.com/sql/docs/"
     ),
     _row(4000, "TiDB Cloud", "https://docs.pingcap.com/tidbcloud/"),
+    _row(6033, "ProxySQL", "https://proxysql.com/documentation/global-variables/mysql-variables/"),
     _row(6446, "MySQL Router", "https://dev.mysql.com/doc/mysql-router/8.4/en/", last=6447),
     _row(25_060, "DigitalOcean", _DIGITALOCEAN, last=25_061),
 )
