@@ -10,6 +10,8 @@ import pytest
 from moto import mock_aws
 
 from local.provider import Provider, provider
+from patchbay.monitors.canary import OwnNetwork
+from patchbay.monitors.own_network import OwnEvidence
 from patchbay.platform import aws as services
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
@@ -146,6 +148,12 @@ def deployed(
             name = resource["Properties"]["Handler"].partition(".")[0]
             ENVIRONMENTS[name] = Environment(resource["Properties"]["Environment"]["Variables"])
     start_cold()
+
+    async def look_at_nothing(_: OwnNetwork) -> OwnEvidence:
+        return OwnEvidence()
+
+    # Nothing outside this machine is asked.
+    monkeypatch.setattr(OwnNetwork, "look", look_at_nothing)
     return tables
 
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from patchbay.health.reader import HealthReader
     from patchbay.health.store import EventStore
     from patchbay.monitors.announcer import Announcer
+    from patchbay.monitors.canary import OwnNetwork
     from patchbay.monitors.dispatcher import Dispatcher
     from patchbay.monitors.store import MonitorStore
     from patchbay.monitors.sweep_queue import SweepQueue
@@ -578,7 +579,6 @@ class MonitorDeployment(Deployment):
 
     @cached_property
     def sweeper(self) -> Sweeper:
-        from patchbay.monitors.canary import CanaryTarget
         from patchbay.monitors.page_reader import PageReader
         from patchbay.monitors.sweeper import Sweeper
 
@@ -592,5 +592,24 @@ class MonitorDeployment(Deployment):
             self.announcer.announce,
             self.clock,
         )
-        canary = CanaryTarget(self.settings.monitor_canary, self.guard)
-        return Sweeper(self.monitors, reader, self.sweep_queue, canary)
+        return Sweeper(self.monitors, reader, self.sweep_queue, self.own_network)
+
+    @cached_property
+    def own_network(self) -> OwnNetwork:
+        from patchbay.egress.nameservers import Nameserver
+        from patchbay.egress.resolver import SystemResolver
+        from patchbay.monitors.canary import (
+            OwnNetwork,
+            canary_at,
+            name_servers,
+            public_resolvers,
+        )
+
+        settings = self.settings
+        internet = (
+            canary_at(settings.monitor_canary, self.guard)
+            if settings.monitor_canary
+            else public_resolvers(Nameserver.parse_all(settings.dns_resolver))
+        )
+        names = name_servers(SystemResolver(), settings.api_host)
+        return OwnNetwork(internet, names, self.monitors, self.clock)

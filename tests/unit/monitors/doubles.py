@@ -15,6 +15,7 @@ from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.verdict import verdict
 from patchbay.connection_tests.recorder import FinishedTest
 from patchbay.connections.wheel import MonitorInterval, is_due, on_the_wheel, slot_pk
+from patchbay.monitors.own_network import OwnEvidence
 from patchbay.monitors.reprobes import crash_report
 from patchbay.monitors.store import WheelPage
 from patchbay.monitors.sweep_queue import SweepMessage, SweepOrder
@@ -53,6 +54,7 @@ class FakeTest:
     result: Callable[[], CheckReport]
     targets: frozenset[str]
     first_failure: bool = True
+    worked_before: bool = True
     seconds: float = 0.0
     organization_id: str = "o"
     preparing: Callable[[], None] = lambda: None
@@ -122,8 +124,9 @@ class World:
     """How many records from now one ends the process, with half of its page recorded."""
     lost_records: int = 0
     """How many of the next records fail before anything is stored."""
-    canary_reached: bool | None = None
-    canary_asked: int = 0
+    failing_before: set[str] = field(default_factory=set)
+    evidence: OwnEvidence = field(default_factory=OwnEvidence)
+    looks: int = 0
 
     # ------------------------------------------------------------------ the dispatcher's ports
 
@@ -162,9 +165,12 @@ class World:
         ]
         return FakePage(self, minute, tests)
 
-    async def reached(self) -> bool | None:
-        self.canary_asked += 1
-        return self.canary_reached
+    async def look(self) -> OwnEvidence:
+        self.looks += 1
+        return self.evidence
+
+    async def look_if_due(self) -> None:
+        pass
 
     # ------------------------------------------------------------------ for the tests
 
@@ -199,6 +205,7 @@ class World:
             result,
             frozenset({self.target_of(connection_id)}),
             seconds=self.seconds.get(connection_id, 0.0),
+            worked_before=connection_id not in self.failing_before,
             organization_id=self.organizations.get(connection_id, "o"),
             preparing=self.preparing.get(connection_id, lambda: None),
         )

@@ -12,6 +12,7 @@ from patchbay.checks.report import CheckReport
 from patchbay.connection_tests.preparation import PreparationLimits
 from patchbay.connections.wheel import MonitorInterval
 from patchbay.monitors.dispatcher import Dispatcher
+from patchbay.monitors.own_network import OwnEvidence
 from patchbay.monitors.sweep_queue import SweepMessage
 from patchbay.monitors.sweeper import PUT_OFF, SMALL_SWEEP, Sweeper, SweepLimits, SweepResult
 from patchbay.monitors.wheel import Slot, Sweep
@@ -342,8 +343,9 @@ def test_a_failure_that_a_second_can_not_change_is_not_re_probed(code: str) -> N
 
 
 def unreachable(count: int, down: int) -> World:
-    """This many connections, the first `down` of which have an unreachable target."""
+    """Organizations with a connection each; the first `down` have an unreachable target."""
     here = minutely(count)
+    here.organizations = {one: f"org-{number}" for number, one in enumerate(here.intervals)}
     for one in list(here.intervals)[:down]:
         here.answers[one] = lambda: failed("connect_timeout")
     return here
@@ -353,7 +355,7 @@ def blamed(world: World) -> int:
     return sum(report.blame == "unknown" for report in world.history.values())
 
 
-def test_when_nearly_all_targets_are_unreachable_it_is_our_own_fault() -> None:
+def test_when_nearly_all_organizations_reach_nothing_it_is_our_own_fault() -> None:
     here = unreachable(20, down=17)
     sweep(here, [first()])
     codes = [report.code for report in here.history.values()]
@@ -368,6 +370,20 @@ def test_when_a_few_targets_are_unreachable_it_is_their_own_fault() -> None:
     assert blamed(here) == 10
 
 
+def test_an_organization_is_one_witness_however_many_targets_it_has() -> None:
+    here = unreachable(20, down=20)
+    here.organizations = dict.fromkeys(list(here.intervals)[:19], "attacker")
+    sweep(here, [first()])
+    assert blamed(here) == 20
+
+
+def test_connections_that_failed_before_are_no_witnesses() -> None:
+    here = unreachable(20, down=20)
+    here.failing_before = set(list(here.intervals)[:16])
+    sweep(here, [first()])
+    assert blamed(here) == 20
+
+
 def test_a_provider_that_is_down_is_one_target_however_many_use_it() -> None:
     here = unreachable(20, down=20)
     here.target_of = lambda _: "https://api.example.com:443"
@@ -375,23 +391,34 @@ def test_a_provider_that_is_down_is_one_target_however_many_use_it() -> None:
     assert blamed(here) == 20
 
 
-def test_a_canary_decides_alone() -> None:
-    alive = unreachable(20, down=20)
-    alive.canary_reached = True
-    sweep(alive, [first()])
-    assert blamed(alive) == 20
-    dead = unreachable(20, down=1)
-    dead.canary_reached = False
-    sweep(dead, [first()])
-    assert blamed(dead) == 0
+def test_evidence_of_our_own_decides_alone() -> None:
+    connected = unreachable(20, down=20)
+    connected.evidence = OwnEvidence(internet=True, names=True)
+    sweep(connected, [first()])
+    assert blamed(connected) == 20
+    offline = unreachable(20, down=1)
+    offline.evidence = OwnEvidence(internet=False)
+    sweep(offline, [first()])
+    assert blamed(offline) == 0
 
 
-def test_the_canary_is_not_asked_while_every_target_is_reached() -> None:
+def test_a_page_whose_targets_are_all_reached_costs_no_look_at_our_own_network() -> None:
     here = minutely(20)
     here.answers[next(iter(here.intervals))] = lambda: failed("auth_invalid")
-    here.canary_reached = True
     sweep(here, [first()])
-    assert here.canary_asked == 0
+    assert here.looks == 0
+
+
+def test_an_outage_of_ours_that_ends_with_the_page_is_not_blamed_on_connections() -> None:
+    here = unreachable(20, down=1)
+    seen = iter([OwnEvidence(internet=False), OwnEvidence(internet=True)])
+
+    async def look() -> OwnEvidence:
+        return next(seen)
+
+    here.look = look  # type: ignore[method-assign]
+    sweep(here, [first()])
+    assert blamed(here) == 0
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -54,6 +54,11 @@ class Nameserver:
             raise ValueError(f"{text!r} is not the address of a name server")
         return cls(ip_address(host.removeprefix("[").removesuffix("]")), int(port))
 
+    @classmethod
+    def parse_all(cls, text: str) -> list[Self]:
+        """Servers joined by commas. Raises ValueError."""
+        return [cls.parse(part.strip()) for part in text.split(",")]
+
 
 class Nameservers:
     """Recursive name servers, asked one after the other until one answers."""
@@ -61,7 +66,7 @@ class Nameservers:
     def __init__(self, servers: str | Sequence[Nameserver] = PUBLIC) -> None:
         """`servers`: in the order to ask them, as text separated by commas. Raises ValueError."""
         if isinstance(servers, str):
-            servers = [Nameserver.parse(text.strip()) for text in servers.split(",")]
+            servers = Nameserver.parse_all(servers)
         self._servers = tuple(servers)
 
     async def ask(self, name: str, kind: RecordType, *, deadline: float) -> DnsAnswer:

@@ -49,6 +49,14 @@ class NameserverResolver:
             raise OSError("no address")
         return addresses
 
+    async def is_answered(self, host: str) -> bool:
+        """Whether a server answers a question about this name, if only that it does not exist.
+
+        Raises OSError that `is_exhaustion` if no server could be asked.
+        """
+        deadline = asyncio.get_running_loop().time() + self._seconds
+        return bool(await self._nameservers.ask_all(host, ("A",), deadline=deadline))
+
 
 @dataclass(slots=True)
 class _Flight:
@@ -98,6 +106,10 @@ class SystemResolver:
                 flight.task.cancel()
                 if self._flights.get(host) is flight:
                     del self._flights[host]
+
+    async def is_answered(self, host: str) -> bool:
+        """As `NameserverResolver.is_answered`; the file of hosts is not read."""
+        return await self._servers.read().is_answered(host)
 
 
 class _File[T]:

@@ -20,7 +20,7 @@ def emit_sweep_metrics(
     result: SweepResult, messages: Iterable[SweepMessage], started_at: datetime
 ) -> None:
     """`test_lag` in seconds, of the oldest of the sweeps' minutes; `tests_run`, `tests_in_flight`,
-    `sweeps_handed_back`, `tests_put_off`, and `test_failures` by category.
+    `tests_offline`, `sweeps_handed_back`, `tests_put_off`, and `test_failures` by category.
 
     A sweep of tests that were put off has no lag: it is late because of its organization.
     """
@@ -32,6 +32,7 @@ def emit_sweep_metrics(
         {
             "tests_run": len(result.reports),
             "tests_in_flight": result.most_in_flight,
+            "tests_offline": sum(report.code == "monitor_offline" for report in result.reports),
             "sweeps_handed_back": result.handed_back,
             "tests_put_off": result.put_off,
         }

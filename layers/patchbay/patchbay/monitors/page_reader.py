@@ -63,6 +63,10 @@ class ConnectionTest:
         return self.connection.id
 
     @property
+    def organization_id(self) -> str:
+        return self.connection.organization_id
+
+    @property
     def targets(self) -> frozenset[str]:
         parts = self.prepared.parts.values() if self.prepared else ()
         return frozenset(
@@ -72,6 +76,10 @@ class ConnectionTest:
     @property
     def first_failure(self) -> bool:
         return first_failure(HealthState.decode(self.connection.state))
+
+    @property
+    def worked_before(self) -> bool:
+        return HealthState.decode(self.connection.state).successes > 0
 
     async def run(self, total_ms: int) -> FinishedTest:
         if self.prepared is None:

@@ -35,8 +35,16 @@ class MonitoredTest(Protocol):
         ...
 
     @property
+    def organization_id(self) -> str: ...
+
+    @property
     def first_failure(self) -> bool:
         """Whether a failure now would be the first after a success."""
+        ...
+
+    @property
+    def worked_before(self) -> bool:
+        """Whether the last test of the connection before this one passed."""
         ...
 
     async def run(self, total_ms: int) -> FinishedTest: ...

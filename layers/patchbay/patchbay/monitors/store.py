@@ -1,6 +1,7 @@
 """The monitors' own reads and writes in the integrations table.
 
-    watermark   SYSTEM   MONITORS   the last minute that was dispatched
+    watermark   SYSTEM    MONITORS   the last minute that was dispatched
+    network     NETWORK   REACHED    when a server of our own choice was last reached, each way
 
 and the index `monitor_slot`, whose attributes are written with the connections.
 """
@@ -26,6 +27,7 @@ from patchbay.tenancy.keys import organization_pk
 _INDEX: Final = "monitor_slot"
 _BEFORE_ALL: Final = "0"
 WATERMARK: Final = Key("SYSTEM", "MONITORS")
+NETWORK: Final = Key("NETWORK", "REACHED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ class MonitorStore:
             )
         except ConditionFailed:
             return  # another dispatcher was faster, or botocore repeated our own write
+
+    def reached_at(self, way: str) -> datetime | None:
+        """When any process last noted that it reached the servers that stand for this way."""
+        item = self._table.get(NETWORK) or {}
+        return from_text(item[way]) if way in item else None
+
+    def note_reached(self, way: str, now: datetime) -> None:
+        self._table.write(Update(NETWORK, values={way: to_text(now)}))
 
     def occupied(self, interval: str, phase: int, lanes: int) -> list[Slot]:
         """The slots of an interval and phase that have connections.

@@ -19,7 +19,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -31,12 +31,7 @@ from patchbay.connection_tests.preparation import (
     SliceUsed,
 )
 from patchbay.connection_tests.recorder import FinishedTest
-from patchbay.monitors.own_network import (
-    UNREACHABLE,
-    TargetReport,
-    is_own_network_down,
-    offline_report,
-)
+from patchbay.monitors.page_network import LooksAtOwnNetwork, PageNetwork
 from patchbay.monitors.reprobes import TEST_MS, MonitoredTest, run_with_reprobes
 from patchbay.monitors.store import WheelPage
 from patchbay.monitors.sweep_queue import SendsSweeps, SweepMessage, SweepOrder
@@ -55,6 +50,9 @@ PREPARATION: Final = PreparationLimits()
 _SPLIT_AT_ONCE: Final = 1_000
 _LAST_SECONDS: Final = 2.0
 """Kept for the response that says which messages failed."""
+
+_LOOK_SECONDS: Final = 1.0
+"""How much longer than the tests an invocation waits for a look at our own network."""
 
 _THREADS: Final = 24
 
@@ -99,9 +97,9 @@ class ReadsPages[T: MonitoredTest](Protocol):
         ...
 
 
-class Canary(Protocol):
-    async def reached(self) -> bool | None:
-        """Whether the operator's canary responds; None without one."""
+class WatchesOwnNetwork(LooksAtOwnNetwork, Protocol):
+    async def look_if_due(self) -> None:
+        """Looks while all is well, so that a server that can be reached is known as such."""
         ...
 
 
@@ -138,13 +136,13 @@ class Sweeper:
         store: ReadsSweeps,
         reader: ReadsPages[Any],
         queue: SendsSweeps,
-        canary: Canary,
+        network: WatchesOwnNetwork,
         limits: SweepLimits | None = None,
     ) -> None:
         self._store = store
         self._reader = reader
         self._queue = queue
-        self._canary = canary
+        self._network = network
         self._limits = limits or SweepLimits()
 
     def run(self, messages: Sequence[SweepMessage], remaining: Callable[[], float]) -> SweepResult:
@@ -158,9 +156,12 @@ class Sweeper:
             ThreadPoolExecutor(_THREADS, thread_name_prefix="sweep")
         )
         invocation = _Invocation(
-            self._store, self._reader, self._queue, self._canary, self._limits, remaining
+            self._store, self._reader, self._queue, self._network, self._limits, remaining
         )
+        looking = asyncio.ensure_future(self._network.look_if_due())
         await asyncio.gather(*(invocation.handle(message) for message in messages))
+        await asyncio.wait({looking}, timeout=_LOOK_SECONDS)
+        looking.cancel()
         return invocation.result
 
 
@@ -172,7 +173,7 @@ class _Invocation:
         store: ReadsSweeps,
         reader: ReadsPages[Any],
         queue: SendsSweeps,
-        canary: Canary,
+        network: WatchesOwnNetwork,
         limits: SweepLimits,
         remaining: Callable[[], float],
     ) -> None:
@@ -180,7 +181,7 @@ class _Invocation:
         self._store = store
         self._reader = reader
         self._queue = queue
-        self._canary = canary
+        self._network = network
         self._limits = limits
         self._remaining = remaining
         self._pages = asyncio.Semaphore(limits.pages_at_once)
@@ -270,12 +271,12 @@ class _Invocation:
         """Tests, judges, and records a page. If it fails, the pages beside it go on."""
         try:
             page = await self._read_due(found, sweep.minute)
-            canary = _PageCanary(self._canary)
+            network = PageNetwork(self._network)
             put_off: list[DueTest[Any]] = []
             tested = await asyncio.gather(
-                *(self._test(one, canary, put_off, failures) for one in page.due)
+                *(self._test(one, network, put_off, failures) for one in page.due)
             )
-            results = await _judged([one for one in tested if one], canary)
+            results = await network.judged([one for one in tested if one])
             async with self._recording:
                 await asyncio.to_thread(page.record, results)
             self.result.reports += [result.report for _, result in results]
@@ -299,14 +300,14 @@ class _Invocation:
     async def _test(
         self,
         due: DueTest[Any],
-        canary: "_PageCanary",
+        network: PageNetwork,
         put_off: list[DueTest[Any]],
         failures: list[Exception],
     ) -> tuple[MonitoredTest, FinishedTest] | None:
         """None if the test did not run: it is put off, gone, or its preparation failed."""
         try:
             if test := await self._prepared(due):
-                return test, await self._run(test, canary)
+                return test, await self._run(test, network)
         except SliceUsed:
             put_off.append(due)
         except Exception as error:
@@ -324,13 +325,13 @@ class _Invocation:
             test = due.unprepared
         return test
 
-    async def _run(self, test: MonitoredTest, canary: "_PageCanary") -> FinishedTest:
+    async def _run(self, test: MonitoredTest, network: PageNetwork) -> FinishedTest:
         async with self._tests:
             self._in_flight += 1
             self.result.most_in_flight = max(self.result.most_in_flight, self._in_flight)
             try:
                 return await run_with_reprobes(
-                    test, self._limits.test_ms, on_failure=canary.ask_at_first_failure
+                    test, self._limits.test_ms, on_failure=network.look_at_first_failure
                 )
             finally:
                 self._in_flight -= 1
@@ -346,40 +347,3 @@ def _sweeps_of(put_off: Sequence[DueTest[Any]], found: WheelPage, sweep: Sweep) 
         SweepOrder(sweep.only(min(own), max(own)).of_organization(organization_id), PUT_OFF)
         for organization_id, own in of_organization.items()
     ]
-
-
-async def _judged[T: MonitoredTest](
-    results: list[tuple[T, FinishedTest]], canary: "_PageCanary"
-) -> list[tuple[T, FinishedTest]]:
-    """The results; if our own network is down, no connection is blamed for being unreachable."""
-    seen = [TargetReport(test.targets, result.report) for test, result in results]
-    if not is_own_network_down(seen, await canary.reached(seen)):
-        return results
-    return [
-        (test, replace(result, report=offline_report(result.report)))
-        if result.report.code in UNREACHABLE
-        else (test, result)
-        for test, result in results
-    ]
-
-
-class _PageCanary:
-    """The canary of a page. It is asked when the first target is unreachable, and again at the end
-    of the page, so that a short outage of ours is not blamed on the connections that it hit."""
-
-    def __init__(self, canary: Canary) -> None:
-        self._canary = canary
-        self._first: asyncio.Task[bool | None] | None = None
-
-    def ask_at_first_failure(self, report: CheckReport) -> None:
-        if self._first is None and report.code in UNREACHABLE:
-            self._first = asyncio.ensure_future(self._canary.reached())
-
-    async def reached(self, page: Sequence[TargetReport]) -> bool | None:
-        """Whether it was reached both times; None without a canary, or if there was no need."""
-        if self._first is None:
-            return None
-        first = await self._first
-        if first is False or not any(one.unreachable for one in page):
-            return first
-        return await self._canary.reached()
