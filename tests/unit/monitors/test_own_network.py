@@ -219,8 +219,8 @@ def test_fewer_than_five_organizations_together_never_decide(seed: int) -> None:
     chance = Random(seed)  # noqa: S311 - a repeatable test, no secret
     # Given four colluding organizations, and victims of one provider that is down or of none
     attackers = anything(chance, organizations=4, prefix="attacker")
-    neighbours = connected(chance.randrange(9))
-    assert own_faults([*attackers, *neighbours], UNKNOWN) == NOTHING
+    neighbors = connected(chance.randrange(9))
+    assert own_faults([*attackers, *neighbors], UNKNOWN) == NOTHING
     three = anything(chance, organizations=3, prefix="attacker")
     victims = [seen(f"victim-{n}", "https://down:443") for n in range(chance.randrange(9))]
     assert own_faults([*three, *victims], UNKNOWN) == NOTHING
