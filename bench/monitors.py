@@ -31,6 +31,7 @@ from patchbay.connections.connection_model import Monitor, NewConnection
 from patchbay.connections.endpoint_model import NewEndpoint
 from patchbay.connections.wheel import MonitorInterval, is_due, on_the_wheel, place_of
 from patchbay.deployment import Deployment, MonitorDeployment
+from patchbay.monitors.canary import OwnNetwork
 from patchbay.monitors.sweep_queue import SweepMessage
 from patchbay.monitors.wheel import MAX_LANES, Slot, Sweep, lane_of
 from patchbay.platform.aws import client
@@ -280,6 +281,8 @@ def occupy(deployment: Deployment, minute: datetime) -> None:
 def measure(port: int) -> tuple[list[Row], Counter[str]]:
     aws = StandIn()
     deployment = MonitorDeployment(ENVIRONMENT)
+    # Nothing outside this machine is asked.
+    deployment.own_network = OwnNetwork(None, None, deployment.monitors, utc_now)
     seed(deployment, port)
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     # The best of three: the first one loads modules, and other processes use the same cores.
