@@ -10,7 +10,6 @@ from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import (
     DocumentSchema,
     default_problems,
-    document_problems,
     schema_problems,
     with_defaults,
 )
@@ -25,6 +24,10 @@ SCHEMA = {
         "a/b": {"type": "string", "pattern": "^a+$"},
     },
 }
+
+
+def document_problems(document: Any, schema: dict[str, Any], at: str) -> list[Problem]:
+    return DocumentSchema(schema).problems(document, at)
 
 
 def test_a_good_schema_has_no_problems() -> None:
@@ -205,8 +208,9 @@ def test_a_schema_may_name_the_dialect_that_it_is_in() -> None:
 
 def test_the_errors_of_many_branches_cost_no_more_than_the_first() -> None:
     # given a schema and a document whose errors would fill the memory
-    schema = {"items": {"anyOf": [{"const": f"v{n}"} for n in range(1500)]}}
-    document = ["x"] * 6000
+    rule = {"items": {"anyOf": [{"const": f"v{n}"} for n in range(1500)]}}
+    schema = {"properties": {"v": rule}}
+    document = {"v": ["x"] * 6000}
 
     # when
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -214,6 +218,6 @@ def test_the_errors_of_many_branches_cost_no_more_than_the_first() -> None:
     grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 
     # then
-    assert [p.pointer for p in problems] == ["/a/0"]
+    assert [p.pointer for p in problems] == ["/a/v"]
     assert grown_kb < 100_000
-    assert DocumentSchema(schema).problems(["v7"] * 6000, "/a") == []
+    assert DocumentSchema(schema).problems({"v": ["v7"] * 6000}, "/a") == []

@@ -17,7 +17,7 @@ from patchbay.checks.kinds.http import HttpProbe
 from patchbay.checks.plan import Plan
 from patchbay.egress.ports import may_dial
 from patchbay.platform.ids import new_id
-from patchbay.platform.json_schema import document_problems
+from patchbay.platform.json_schema import DocumentSchema
 from patchbay.registry.model import Integration, NewIntegration, TrustTier, Visibility
 from patchbay.registry.publishing import draft_problems
 from patchbay.registry.recipes import recipe_of_draft
@@ -244,7 +244,7 @@ def test_an_oauth_integration_says_which_scopes_it_asks_for(entry: Entry) -> Non
 @each_entry
 def test_the_samples_are_what_an_entry_asks_for(entry: Entry) -> None:
     schema = entry.body["variablesSchema"]
-    assert document_problems(sample_variables(entry, schema), schema, "/variables") == []
+    assert DocumentSchema(schema).problems(sample_variables(entry, schema), "/variables") == []
 
 
 @each_entry

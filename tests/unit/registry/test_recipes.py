@@ -7,7 +7,7 @@ import pytest
 
 from patchbay.checks import recipe
 from patchbay.registry.model import Release
-from patchbay.registry.recipes import MAX_KEPT, recipe_of
+from patchbay.registry.recipes import recipe_of
 
 URL = "https://{{variables.region}}.api.example.com/v1/me"
 
@@ -89,16 +89,17 @@ def test_a_release_with_other_documents_is_not_served_what_was_kept() -> None:
 
 
 def test_the_recipe_that_was_not_used_for_longest_goes_first() -> None:
-    # given
-    oldest, used = recipe_of(release("3.0.0")), recipe_of(release("3.1.0"))
+    # given a large release that is used again and again, and one that is not
+    padding = {"properties": {"region": {"type": "string", "description": "x" * 60_000}}}
+    oldest, used = (recipe_of(release(v, variablesSchema=padding)) for v in ("3.0.0", "3.1.0"))
 
-    # when there is room for one less than all
-    for minor in range(2, MAX_KEPT + 1):
-        recipe_of(release(f"3.{minor}.0"))
-        assert recipe_of(release("3.1.0")) is used
+    # when others come that are as large
+    for minor in range(2, 40):
+        recipe_of(release(f"3.{minor}.0", variablesSchema=padding))
+        assert recipe_of(release("3.1.0", variablesSchema=padding)) is used
 
     # then
-    assert recipe_of(release("3.0.0")) is not oldest
+    assert recipe_of(release("3.0.0", variablesSchema=padding)) is not oldest
 
 
 def test_a_binding_is_of_one_integration() -> None:

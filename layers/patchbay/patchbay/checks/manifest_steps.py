@@ -9,6 +9,7 @@ from typing import Final
 
 from patchbay.checks.credentials import Credential
 from patchbay.checks.kinds import KINDS, kind_of
+from patchbay.checks.patterns import patterns_problem
 from patchbay.checks.probe import StepTemplate
 from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.report import StepCategory
@@ -62,6 +63,8 @@ def checks_problems(manifest: Mapping[str, object]) -> list[Problem]:
     if not isinstance(steps, list) or len(steps) > MAX_STEPS:
         message = f"must be a list of at most {MAX_STEPS} steps"
         problems.append(Problem("/manifest/checks/steps", message))
+    elif refused := patterns_problem([s.get("expect") for s in steps if isinstance(s, dict)]):
+        problems.append(Problem("/manifest/checks/steps", refused))
     return problems
 
 

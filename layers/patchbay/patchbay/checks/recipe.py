@@ -23,9 +23,11 @@ from patchbay.checks.roles import Capability
 from patchbay.checks.templates import Declarations, Placeholder, ValueRefused, Values
 from patchbay.checks.token_requests import settings_problems
 from patchbay.platform.errors import Problem
-from patchbay.platform.json_schema import DocumentSchema, with_defaults
+from patchbay.platform.json_schema import document_schema, with_defaults
 
 _CAPABILITIES: Final = frozenset(Capability)
+_CLOSING: Final = frozenset({"required", "additionalProperties", "unevaluatedProperties"})
+"""Of a secretsSchema: the secrets of `authConfig` come beside those that it declares."""
 
 
 class Recipe:
@@ -114,11 +116,24 @@ class Recipe:
         anything goes. Pointers begin with `/configurations`."""
         if not self.configuration_schema:
             return []
-        return self._configurations.problems(configurations, "/configurations")
+        return document_schema(self.configuration_schema).problems(
+            configurations, "/configurations"
+        )
+
+    def variable_problems(self, variables: Mapping[str, Any]) -> list[Problem]:
+        """What `variablesSchema` refuses of an endpoint's variables. Pointers begin with
+        `/variables`."""
+        return document_schema(self._variables_schema).problems(variables, "/variables")
+
+    def secret_problems(self, secrets: Mapping[str, str], at: str) -> list[Problem]:
+        """What `secretsSchema` refuses of these secrets; others may come later. Pointers begin with
+        `at`."""
+        known = {name: value for name, value in secrets.items() if name in self.secret_names}
+        return document_schema(self._open_secrets_schema).problems(known, at)
 
     @cached_property
-    def _configurations(self) -> DocumentSchema:
-        return DocumentSchema(self.configuration_schema)
+    def _open_secrets_schema(self) -> Mapping[str, Any]:
+        return {k: rule for k, rule in self.secrets_schema.items() if k not in _CLOSING}
 
     @cached_property
     def _binding_rule(self) -> BindingRule:

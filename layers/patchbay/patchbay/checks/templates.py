@@ -24,7 +24,6 @@ scheme, its port, and a base path of any number of segments. A scheme (`http` or
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import isfinite
 from typing import Final, Literal
 from urllib.parse import quote, unquote
@@ -360,8 +359,6 @@ class UrlTemplate:
     query: tuple[tuple[str, Parts], ...]
 
     @classmethod
-    # Endpoints of one integration share its templates, and this is half of what reading costs.
-    @lru_cache(maxsize=512)
     def parse(cls, text: str, declared: Declarations) -> "UrlTemplate":
         """Raises TemplateError, even if the URL is valid as a template but not with any value."""
         match = _URL.fullmatch(text) or _BASE_URL.fullmatch(text)

@@ -8,10 +8,11 @@ from pydantic import SecretStr
 from patchbay.connections.config_values import MAX_VALUES_BYTES
 from patchbay.connections.secret_rules import secret_problems
 from patchbay.platform.errors import Problem
-from patchbay.platform.json_schema import document_problems, with_defaults
+from patchbay.platform.json_schema import with_defaults
 from patchbay.platform.strict_json import same
 from patchbay.platform.validation import excess
 from patchbay.registry.model import Release
+from patchbay.registry.recipes import recipe_of
 
 
 def normalized(variables: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def value_problems(
     names = [*kept, *entered]
     return [
         *size_problems(variables, "/variables"),
-        *document_problems(variables, release.variables_schema, "/variables"),
+        *recipe_of(release).variable_problems(variables),
         *secret_problems(names, entered, release),
         *_exclusion_problems(secret_ref, names),
     ]

@@ -16,10 +16,10 @@ from typing import Any, Final, Literal, Self
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from patchbay.connections.endpoint_model import Secrets
-from patchbay.connections.secret_rules import schema_problems
 from patchbay.platform.aws import Refused, call, client
 from patchbay.platform.errors import InternalError, InvalidInput, InvalidJson, ReferenceDenied
 from patchbay.platform.logging import logger
+from patchbay.platform.problem_messages import listing
 from patchbay.platform.strict_json import compact, loads
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
@@ -125,7 +125,8 @@ def _named(text: str, own: str) -> bool | None:
 def _secrets(text: str, release: Release) -> dict[str, str]:
     """Applies the rules of secrets that are entered. Unknown names are not repeated: one may be a
     value in the wrong place."""
-    known = recipe_of(release).secret_names
+    recipe = recipe_of(release)
+    known = recipe.secret_names
     try:
         document = loads(text.encode())
     except (InvalidJson, UnicodeEncodeError):
@@ -133,7 +134,7 @@ def _secrets(text: str, release: Release) -> dict[str, str]:
     if not isinstance(document, dict):
         raise _invalid("is not a JSON object of names and strings")
     if not document.keys() <= set(known):
-        listed = ", ".join(known) or "none"
+        listed = listing(known) or "none"
         raise _invalid(f"has names that are not secrets of this integration (it has: {listed})")
     try:
         read = _READ.validate_json(compact(document), strict=True)
@@ -141,7 +142,7 @@ def _secrets(text: str, release: Release) -> dict[str, str]:
         names = sorted({str(found["loc"][0]) for found in error.errors() if found["loc"]})
         raise _invalid(f"has no usable value for {', '.join(names)}") from None
     secrets = {name: value.get_secret_value() for name, value in read.items()}
-    if problems := schema_problems(secrets, release, ""):
+    if problems := recipe.secret_problems(secrets, ""):
         listed = "; ".join(f"{p.pointer} {p.message}" for p in problems)
         raise _invalid(f"has values that the integration does not accept: {listed}")
     return secrets

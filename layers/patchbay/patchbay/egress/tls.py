@@ -103,12 +103,21 @@ def new_context(options: TlsOptions) -> ssl.SSLContext:
         # A private authority is often older than the strict rules for certificates.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     else:
-        context.load_default_certs()
+        _load_system_authorities(context)
     if options.protocols:
         context.set_alpn_protocols(list(options.protocols))
     if options.client:
         _load(context, options.client)
     return context
+
+
+def _load_system_authorities(context: ssl.SSLContext) -> None:
+    """From the system's file, so that all are in memory: by default, OpenSSL would also look into a
+    directory for every issuer that a server names and it does not know."""
+    if file := ssl.get_default_verify_paths().cafile:
+        context.load_verify_locations(file)
+    else:
+        context.load_default_certs()
 
 
 @cache

@@ -2,49 +2,68 @@
 
 The library's messages quote the document; ours never do, because people put secrets into the wrong
 field. References to other documents are rejected, and nothing is fetched: by itself, the library
-would fetch a `$schema` that it does not know, from anywhere.
+would fetch a `$schema` that it does not know, from anywhere. What a validation may cost is computed
+before it begins: see `schema_costs`.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
-from urllib.parse import unquote
+from collections.abc import Iterator, Mapping
+from functools import cache, cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
+from patchbay.platform.bounded_cache import BoundedCache
 from patchbay.platform.errors import Problem
 from patchbay.platform.problem_messages import schema_message
+from patchbay.platform.regular_expressions import (
+    MAX_COMPILED,
+    fetch_nothing,
+    linear_time,
+    search_limit,
+)
+from patchbay.platform.schema_costs import ERROR_BYTES, SchemaCost
 from patchbay.platform.validation import pointer
 
-_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_META_SCHEMA: Final = {"$ref": _DIALECT}
-_MAX_PROBLEMS: Final = 50
-_FOREIGN: Final = frozenset({"$id", "$schema"})
+if TYPE_CHECKING:
+    from jsonschema_rs import Draft202012Validator, ValidationError
 
-MAX_EXPANDED: Final = 5000
-MAX_WORK: Final = 20_000
-"""Parts of a schema times parts of a document up to which every error is collected. The library
-collects them all at once, with those of every branch: at 300,000 that took 11 s and 470 MB. Beyond
-this the first error is reported alone."""
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+MAX_CHECKS: Final = 200_000_000
+"""`Work.checks` of one validation: 0.2 s."""
+MAX_SEARCHED: Final = 1 << 33
+"""`Work.searched` of one validation: 0.15 s at most."""
+MAX_ERROR_BYTES: Final = 20_000_000
+"""Up to this all errors are collected. The library collects them at once, each with a copy of the
+value and those of every branch: for a body of 4 KB these were 1.6 GB. Above it, the first is
+reported alone."""
+MAX_KEPT_BYTES: Final = 48 << 20
+"""What the compiled schemas of a process may take, as `DocumentSchema.bytes` estimates it."""
+
+_MAX_PROBLEMS: Final = 50
+_PART_BYTES: Final = 400
+_PATH_BYTES: Final = 3
+_PER_PATTERN_BYTE: Final = 2
+_META_ERRORS: Final = 8
+"""How many errors the schema of schemas may report of one part."""
+_TOO_LARGE: Final = "is too large to be validated by this schema"
+_UNUSABLE: Final = (
+    "can't be validated: its schema is not valid, or too large; publish a new release"
+)
+_INVALID: Final = "is not valid in a JSON Schema (2020-12)"
+_OTHER_PROBLEM: Final = "does not match its schema"
+_OF_WHOLE_RESOURCES: Final = frozenset({"$schema", "$id"})
 
 
 def schema_problems(schema: Any, at: str) -> list[Problem]:
     """Why a schema can't be used; pointers begin with `at`."""
     if not isinstance(schema, dict):
         return [Problem(at, "must be an object: a JSON Schema (2020-12)")]
-    import jsonschema_rs
-
-    if schema.get("$schema", _DIALECT) not in (_DIALECT, f"{_DIALECT}#"):
-        return [Problem(f"{at}/$schema", f"must be {_DIALECT}")]
-    if unbounded := _reference_problems(schema, at):
-        return unbounded
-    errors = jsonschema_rs.Draft202012Validator(_META_SCHEMA).iter_errors(schema)
-    problems = [
-        Problem(at + pointer(error.instance_path), "is not valid in a JSON Schema (2020-12)")
-        for error, _ in zip(errors, range(_MAX_PROBLEMS), strict=False)
-    ]
+    if schema.get("$schema", DIALECT) not in (DIALECT, f"{DIALECT}#"):
+        return [Problem(f"{at}/$schema", f"must be {DIALECT}")]
+    cost = SchemaCost(schema, at)
+    problems = cost.problems or _invalid_places(schema, cost, at)
     if not problems:
         try:
-            jsonschema_rs.Draft202012Validator(
-                _without_dialect(schema), pattern_options=_linear_time(), retriever=_fetch_nothing
-            )
+            _compiled(schema, cost)
         except ValueError:
             problems = [Problem(at, "has a pattern or reference that can't be used")]
     return problems
@@ -59,68 +78,111 @@ def object_schema_problems(schema: Any, at: str) -> list[Problem]:
 
 
 def default_problems(schema: Any, at: str) -> list[Problem]:
-    """Defaults of properties that do not match their own schema."""
+    """Defaults of properties that do not match their own schema; none if it is not valid itself."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(properties, dict) or schema_problems(schema, at):
+    if not isinstance(properties, dict):
         return []
+    found = DocumentSchema(schema).member_problems(with_defaults({}, schema), "")
+    if [problem for problem in found if not problem.pointer]:
+        return [Problem(at, "has defaults that are too large to be validated by it")]
+    # A default may have several problems: it is told once.
+    members = dict.fromkeys("/".join(problem.pointer.split("/")[:2]) for problem in found)
     return [
-        Problem(f"{at}/properties{pointer([name])}/default", "does not match its own schema")
-        for name, rule in properties.items()
-        if isinstance(rule, dict)
-        and "default" in rule
-        and member_problems(name, rule["default"], schema, "")
+        Problem(f"{at}/properties{member}/default", "does not match its own schema")
+        for member in members
     ]
 
 
-def member_problems(name: str, value: Any, schema: Mapping[str, Any], at: str) -> list[Problem]:
-    """What is wrong with one member of a document, whatever the others are."""
-    alone = {keyword: rule for keyword, rule in schema.items() if keyword != "required"}
-    place = at + pointer([name])
-    found = document_problems({name: value}, alone, at)
-    return [p for p in found if p.pointer == place or p.pointer.startswith(place + "/")]
-
-
-def document_problems(document: Any, schema: Mapping[str, Any], at: str) -> list[Problem]:
-    """What is wrong with a document by a schema without problems; pointers begin with `at`."""
-    return DocumentSchema(schema).problems(document, at)
-
-
 class DocumentSchema:
-    """A schema without problems, compiled once for many documents. Threads may share it."""
+    """A schema, compiled once for many documents. Threads may share it."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        import jsonschema_rs
-
-        self._size = _Expansion(schema).size(schema, "")
-        self._validator = jsonschema_rs.Draft202012Validator(
-            _without_dialect(schema),
-            validate_formats=True,
-            pattern_options=_linear_time(),
-            retriever=_fetch_nothing,
-        )
+        self._schema = schema
+        self._cost = SchemaCost(schema)
+        self._validator = self._usable(schema)
+        self.bytes = _PART_BYTES if self._validator is None else _compiled_bytes(self._cost)
+        """What it may take in memory, estimated from above."""
 
     def problems(self, document: Any, at: str) -> list[Problem]:
         """What is wrong with a document; pointers begin with `at`.
 
         Everything, or only the first problem if schema and document are too large for that.
         """
-        if self._size * _parts(document) > MAX_WORK:
-            return self._first_problem(document, at)
-        errors = self._validator.iter_errors(document)
-        return [
-            problem
-            for error, _ in zip(errors, range(_MAX_PROBLEMS), strict=False)
-            for problem in _problems_of(error, at)
-        ]
+        if refused := self._refusal(document, at):
+            return refused
+        if self._validator is None or self._validator.is_valid(document):
+            return []
+        if self._cost.work(document).errors <= MAX_ERROR_BYTES:
+            return _all_problems(self._validator, document, at)
+        return self._first_problem(document, at)
+
+    def member_problems(self, members: Mapping[str, Any], at: str) -> list[Problem]:
+        """What is wrong with each of these members of a document, whatever the others are."""
+        if refused := self._refusal(members, at):
+            return [] if self._validator is None else refused
+        return list(islice(self._of_members(members, at), _MAX_PROBLEMS))
+
+    @cached_property
+    def _alone(self) -> "Draft202012Validator | None":
+        """For a document that has only some of its members."""
+        rules = {keyword: rule for keyword, rule in self._schema.items() if keyword != "required"}
+        return self._validator if len(rules) == len(self._schema) else self._usable(rules)
+
+    def _usable(self, schema: Mapping[str, Any]) -> "Draft202012Validator | None":
+        """Of a stored schema that was accepted before it would be refused, None."""
+        if self._cost.problems:
+            return None
+        try:
+            return _compiled(schema, self._cost)
+        except ValueError:
+            return None
+
+    def _refusal(self, document: Any, at: str) -> list[Problem]:
+        if self._validator is None:
+            return [Problem(at, _UNUSABLE)]
+        work = self._cost.work(document)
+        if work.checks > MAX_CHECKS or work.searched > MAX_SEARCHED:
+            return [Problem(at, _TOO_LARGE)]
+        return []
 
     def _first_problem(self, document: Any, at: str) -> list[Problem]:
-        import jsonschema_rs
+        if isinstance(document, dict):
+            for name in self._schema.get("required", []):
+                if name not in document:
+                    return [Problem(at + pointer([name]), "is required")]
+            for problem in self._of_members(document, at):
+                return [problem]
+        return [Problem(at, _OTHER_PROBLEM)]
 
-        try:
-            self._validator.validate(document)
-        except jsonschema_rs.ValidationError as error:
-            return _problems_of(error, at)
-        return []
+    def _of_members(self, members: Mapping[str, Any], at: str) -> Iterator[Problem]:
+        if self._alone is None:
+            return
+        spent = 0
+        for name, value in members.items():
+            document, place = {name: value}, at + pointer([name])
+            if self._alone.is_valid(document):
+                continue
+            spent += self._cost.work(document).errors
+            if spent > MAX_ERROR_BYTES:
+                yield Problem(place, _OTHER_PROBLEM)
+                continue
+            for problem in _all_problems(self._alone, document, at):
+                if problem.pointer == place or problem.pointer.startswith(place + "/"):
+                    yield problem
+
+
+def document_schema(schema: Mapping[str, Any]) -> DocumentSchema:
+    """The compiled schema of a release: the same one for the same object, which must not change."""
+
+    def make() -> tuple[tuple[Mapping[str, Any], DocumentSchema], int]:
+        compiled = DocumentSchema(schema)
+        # As long as the schema is kept, no other object has its id.
+        return (schema, compiled), compiled.bytes
+
+    return _KEPT.get(id(schema), make)[1]
+
+
+_KEPT: Final = BoundedCache[int, tuple[Mapping[str, Any], DocumentSchema]](MAX_KEPT_BYTES)
 
 
 def with_defaults(document: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,6 +196,68 @@ def with_defaults(document: Mapping[str, Any], schema: Mapping[str, Any]) -> dic
     return {**defaults, **document}
 
 
+def _invalid_places(schema: dict[str, Any], cost: SchemaCost, at: str) -> list[Problem]:
+    """What the schema of schemas refuses: all of it, or the first place if that is too much."""
+    validator = _schema_of_schemas()
+    if validator.is_valid(schema):
+        return []
+    if cost.total.parts * _META_ERRORS * (ERROR_BYTES + cost.total.path) <= MAX_ERROR_BYTES:
+        errors = islice(validator.iter_errors(schema), _MAX_PROBLEMS)
+        return [Problem(at + pointer(error.instance_path), _INVALID) for error in errors]
+    return [Problem(at + pointer(_first_error(validator, schema).instance_path), _INVALID)]
+
+
+def _first_error(validator: "Draft202012Validator", document: Any) -> "ValidationError":
+    """The first error of a document that has one."""
+    import jsonschema_rs
+
+    try:
+        validator.validate(document)
+    except jsonschema_rs.ValidationError as error:
+        return error
+    raise AssertionError("the document is valid")
+
+
+@cache
+def _schema_of_schemas() -> "Draft202012Validator":
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator({"$ref": DIALECT}, retriever=fetch_nothing)
+
+
+def _compiled(schema: Mapping[str, Any], cost: SchemaCost) -> "Draft202012Validator":
+    """The validator of a schema. Raises ValueError.
+
+    Releases that name another dialect were once stored: they are read as if they named none.
+    """
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(
+        {keyword: rule for keyword, rule in schema.items() if keyword not in _OF_WHOLE_RESOURCES},
+        validate_formats=True,
+        pattern_options=linear_time(MAX_COMPILED, search_limit(len(cost.patterns))),
+        retriever=fetch_nothing,
+    )
+
+
+def _compiled_bytes(cost: SchemaCost) -> int:
+    """Of a schema that is compiled twice: as it is, and for single members."""
+    patterns = cost.patterns
+    return 2 * (
+        cost.total.parts * _PART_BYTES
+        + cost.total.paths * _PATH_BYTES
+        + sum(patterns.values()) * _PER_PATTERN_BYTE
+        + len(patterns) * search_limit(len(patterns))
+    )
+
+
+def _all_problems(validator: "Draft202012Validator", document: Any, at: str) -> list[Problem]:
+    found = (
+        problem for error in validator.iter_errors(document) for problem in _problems_of(error, at)
+    )
+    return list(islice(found, _MAX_PROBLEMS))
+
+
 def _problems_of(error: Any, at: str) -> list[Problem]:
     """The problems of one error; a missing or unknown member is pointed at itself."""
     place = at + pointer(error.instance_path)
@@ -142,109 +266,7 @@ def _problems_of(error: Any, at: str) -> list[Problem]:
         case "required":
             return [Problem(place + pointer([facts["property"]]), "is required")]
         case "additionalProperties" | "unevaluatedProperties":
-            names = facts["unexpected"]
+            names = facts["unexpected"][:_MAX_PROBLEMS]
             return [Problem(place + pointer([name]), "is not a known field") for name in names]
         case _:
             return [Problem(place, schema_message(kind, facts))]
-
-
-def _parts(document: Any) -> int:
-    """How many values there are in a JSON document."""
-    total, rest = 0, [document]
-    while rest:
-        value = rest.pop()
-        total += 1
-        if isinstance(value, dict):
-            rest.extend(value.values())
-        elif isinstance(value, list):
-            rest.extend(value)
-    return total
-
-
-def _without_dialect(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {keyword: rule for keyword, rule in schema.items() if keyword != "$schema"}
-
-
-def _fetch_nothing(uri: str) -> Any:
-    raise ValueError(f"{uri} is not part of the schema")
-
-
-def _linear_time() -> Any:
-    """Patterns come from tenants: an engine that never backtracks."""
-    import jsonschema_rs
-
-    return jsonschema_rs.RegexOptions(size_limit=1 << 20)
-
-
-def _reference_problems(schema: dict[str, Any], at: str) -> list[Problem]:
-    """References that could make a validation fetch something, or never end.
-
-    A few definitions that each refer twice to the next double the work with every step, and the
-    validator can't be interrupted. So a reference is a JSON Pointer into the same document, never
-    back to itself, and the schema with all references expanded has a bounded size.
-    """
-    expansion = _Expansion(schema)
-    expansion.size(schema, at)
-    return expansion.problems
-
-
-class _Expansion:
-    """Counts the subschemas of a schema as if its references were expanded."""
-
-    def __init__(self, root: Mapping[str, Any]) -> None:
-        self.problems: list[Problem] = []
-        self._root = root
-        self._sizes: dict[str, int] = {}
-        self._open: set[str] = set()
-
-    def size(self, value: Any, at: str) -> int:
-        """The size of a part; its problem is recorded with its pointer."""
-        if isinstance(value, list):
-            members: list[tuple[str | int, Any]] = list(enumerate(value))
-        elif isinstance(value, dict):
-            members = list(value.items())
-        else:
-            return 1
-        total = 1
-        for name, inner in members:
-            here = at + pointer([name])
-            if name in _FOREIGN and isinstance(inner, str) and value is not self._root:
-                self._refuse(here, "is not supported inside a schema")
-            elif name in {"$dynamicRef", "$recursiveRef"} and isinstance(inner, str):
-                self._refuse(here, "is not supported: use $ref with a JSON Pointer")
-            elif name == "$ref" and isinstance(inner, str):
-                total += self._target_size(inner, here)
-            else:
-                total += self.size(inner, here)
-            if total > MAX_EXPANDED:
-                self._refuse(at, f"must have at most {MAX_EXPANDED} parts in all")
-                return total
-        return total
-
-    def _target_size(self, reference: str, at: str) -> int:
-        if not (reference == "#" or reference.startswith("#/")):
-            self._refuse(at, "must be a JSON Pointer into the same schema")
-            return 1
-        if reference in self._open:
-            self._refuse(at, "must not refer to itself")
-            return 1
-        if reference not in self._sizes:
-            self._open.add(reference)
-            self._sizes[reference] = self.size(self._target(reference), at)
-            self._open.discard(reference)
-        return self._sizes[reference]
-
-    def _target(self, reference: str) -> Any:
-        target: Any = self._root
-        for token in reference.split("/")[1:]:
-            name = unquote(token).replace("~1", "/").replace("~0", "~")
-            if isinstance(target, list) and name.isdecimal() and int(name) < len(target):
-                target = target[int(name)]
-            else:
-                # The validator reports what does not exist.
-                target = target.get(name) if isinstance(target, dict) else None
-        return target
-
-    def _refuse(self, at: str, why: str) -> None:
-        if not self.problems:
-            self.problems.append(Problem(at, why))

@@ -114,8 +114,13 @@ def one_of(values: Sequence[str]) -> str:
     """The message for a value that is none of these; of many, the first ten are listed."""
     if len(values) == 1:
         return f"must be {values[0]}"
+    return f"must be one of {listing(values)}"
+
+
+def listing(values: Sequence[str]) -> str:
+    """These values in a message; of many, the first ten."""
     more = f", … ({len(values) - _MAX_LISTED} more)" if len(values) > _MAX_LISTED else ""
-    return f"must be one of {', '.join(values[:_MAX_LISTED])}{more}"
+    return ", ".join(values[:_MAX_LISTED]) + more
 
 
 def at_least(number: int, unit: str) -> str:

@@ -20,7 +20,7 @@ from patchbay.checks.auth_config import PLACEHOLDER_NAME_PATTERN
 from patchbay.checks.roles import Capability, Role
 from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
-from patchbay.platform.json_schema import member_problems, object_schema_problems, schema_problems
+from patchbay.platform.json_schema import DocumentSchema, object_schema_problems
 from patchbay.platform.model import Model
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import pointer, problems_of
@@ -132,11 +132,13 @@ def _repeated(field: str, names: list[str]) -> list[Problem]:
 def _default_problems(defaults: dict[str, Any], variables_schema: dict[str, Any]) -> list[Problem]:
     """Each default must be a value of a declared variable that its schema accepts."""
     declared = variables_schema.get("properties", {})
-    problems: list[Problem] = []
-    for name, value in defaults.items():
-        at = f"/manifest/defaults{pointer([name])}"
-        if not isinstance(declared, dict) or name not in declared:
-            problems.append(Problem(at, "is not a variable of variablesSchema"))
-        elif not schema_problems(variables_schema, ""):
-            problems += member_problems(name, value, variables_schema, "/manifest/defaults")
+    names = declared.keys() if isinstance(declared, dict) else frozenset()
+    known = {name: value for name, value in defaults.items() if name in names}
+    problems = [
+        Problem(f"/manifest/defaults{pointer([name])}", "is not a variable of variablesSchema")
+        for name in defaults
+        if name not in names
+    ]
+    if known:
+        problems += DocumentSchema(variables_schema).member_problems(known, "/manifest/defaults")
     return problems

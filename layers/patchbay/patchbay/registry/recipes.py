@@ -1,23 +1,31 @@
 """The recipes of releases, each read once in a process. The least recently used are dropped first.
 
-A release never changes, so neither does its recipe.
+A release never changes, so neither does its recipe. What is kept is bounded in bytes: one
+organization may have any number of large releases.
 """
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
+
+from patchbay.platform.bounded_cache import BoundedCache
+from patchbay.platform.strict_json import compact
 
 if TYPE_CHECKING:
     from patchbay.checks.recipe import Recipe
     from patchbay.registry.model import Integration, Release
 
-MAX_KEPT: Final = 128
-"""The documents of a release have at most 64 KB each. 128 releases of that size take some 100 MB in
-memory; of the usual size, less than 1 MB."""
+MAX_KEPT_BYTES: Final = 32 << 20
+_PER_BYTE: Final = 16
+"""What a byte of a release's documents takes in memory, with what is read from it."""
+_LEAST_BYTES: Final = 16 << 10
 
 
 def recipe_of(release: "Release") -> "Recipe":
     """The recipe of a release: the same object for the same release."""
-    return _kept(_Documents(release))
+
+    def make() -> "tuple[Recipe, int]":
+        return recipe_of_draft(release), _bytes(release)
+
+    return _KEPT.get(_Documents(release), make)
 
 
 def recipe_of_draft(draft: "Integration") -> "Recipe":
@@ -49,6 +57,9 @@ def _documents(key: _Documents) -> tuple[dict[str, Any], ...]:
     return release.manifest, release.auth_config, release.variables_schema
 
 
-@lru_cache(maxsize=MAX_KEPT)
-def _kept(key: _Documents) -> "Recipe":
-    return recipe_of_draft(key.release)
+def _bytes(release: "Release") -> int:
+    documents = _documents(_Documents(release))
+    return _LEAST_BYTES + _PER_BYTE * sum(len(compact(document)) for document in documents)
+
+
+_KEPT: Final = BoundedCache[_Documents, "Recipe"](MAX_KEPT_BYTES)

@@ -1,0 +1,287 @@
+"""What validating a document by a stranger's schema may cost, computed before it begins. Pure.
+
+Every applied part of a schema stands at one depth of the document: subschemas apply to the same
+value or to its members, and references never lead back. So each part meets each value of the
+document at most once, and the cost is at most the sum of *parts × values*. A rule of the root's
+`properties` meets its own member only.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
+
+from patchbay.platform.errors import Problem
+from patchbay.platform.regular_expressions import (
+    MAX_COMPILED,
+    MAX_COUNT,
+    MAX_TEXT,
+    UNUSABLE,
+    compiled_bytes,
+    is_pattern,
+)
+from patchbay.platform.validation import pointer
+
+MAX_PARTS: Final = 5000
+MAX_LEVELS: Final = 100
+MAX_PATHS: Final = 1 << 21
+"""Characters of the pointers of all parts: the library keeps them."""
+MAX_PATTERN_BYTES: Final = 2 * MAX_COMPILED
+
+_FOREIGN: Final = frozenset({"$id", "$schema"})
+_DEFINITIONS: Final = frozenset({"$defs", "definitions"})
+"""What stands there is applied by reference only."""
+_EFFORT: Final[Mapping[str, int]] = {
+    "uniqueItems": 10,
+    "minimum": 10,
+    "maximum": 10,
+    "exclusiveMinimum": 10,
+    "exclusiveMaximum": 10,
+    "multipleOf": 100,
+    "format": 10,
+}
+"""How many times longer a keyword may take than one that compares."""
+_EFFORT_OF_FORMAT: Final[Mapping[str, int]] = {"regex": 100, "idn-hostname": 20}
+_VALUE_EFFORT: Final = 8
+_EXACT_EFFORT: Final = 1000
+"""Of a number that is compared with exact arithmetic, as 1.5 and 2**53 are."""
+_EXACT_BITS: Final = 53
+_VALUE_BYTES: Final = 64
+ERROR_BYTES: Final = 2000
+"""Of one error, without a copy of its value and its pointers."""
+
+
+class SchemaSize(NamedTuple):
+    """Of a part of a schema with its references expanded.
+
+    `parts` are its values, `effort` is more where a keyword takes longer than others,
+    `pattern_bytes` are those of its compiled patterns, `levels` is its nesting, `path` the
+    characters of its longest pointer, and `paths` those of the pointers of all parts.
+    """
+
+    parts: int = 0
+    effort: int = 0
+    pattern_bytes: int = 0
+    levels: int = 0
+    path: int = 0
+    paths: int = 0
+
+    def plus(self, other: "SchemaSize") -> "SchemaSize":
+        return SchemaSize(
+            self.parts + other.parts,
+            self.effort + other.effort,
+            self.pattern_bytes + other.pattern_bytes,
+            max(self.levels, other.levels),
+            max(self.path, other.path),
+            self.paths + other.paths,
+        )
+
+    def within(self, name: str | int) -> "SchemaSize":
+        token = len(str(name)) + 1
+        return self._replace(
+            levels=self.levels + 1,
+            path=self.path + token,
+            paths=self.paths + self.parts * token,
+        )
+
+
+class DocumentSize(NamedTuple):
+    """Of a JSON value: its values, the bytes of its strings, the `effort` of comparing all of it,
+    and the characters of its longest pointer."""
+
+    parts: int
+    text: int
+    effort: int
+    path: int
+
+    @classmethod
+    def of(cls, document: Any, name: str = "") -> "DocumentSize":
+        """The size of a value that is the member `name` of a document."""
+        parts = text = effort = longest = 0
+        rest: list[tuple[Any, int]] = [(document, len(name))]
+        while rest:
+            value, path = rest.pop()
+            parts += 1
+            longest = max(longest, path)
+            match value:
+                case dict():
+                    text += sum(map(_bytes, value))
+                    rest.extend((inner, path + len(key) + 1) for key, inner in value.items())
+                case list():
+                    rest.extend((inner, path + 6) for inner in value)
+                case str():
+                    text += _bytes(value)
+                case float():
+                    effort += _EXACT_EFFORT
+                case int() if value.bit_length() > _EXACT_BITS:
+                    # Digits are compared in quadratic time.
+                    effort += _EXACT_EFFORT + (value.bit_length() // 3) ** 2
+        return cls(parts, text, effort + parts * _VALUE_EFFORT + text, longest)
+
+
+class Work(NamedTuple):
+    """What a validation may cost, estimated from above.
+
+    `checks` are nanoseconds. `searched` is for patterns: compiled bytes times bytes of text.
+    `errors` are the bytes of all errors at once.
+    """
+
+    checks: int = 0
+    searched: int = 0
+    errors: int = 0
+
+
+class SchemaCost:
+    """The size of a schema, and why it can't be used at that size."""
+
+    def __init__(self, root: Mapping[str, Any], at: str = "") -> None:
+        self.problems: list[Problem] = []
+        self.patterns: dict[str, int] = {}
+        """Each different pattern, and the bytes it compiles to."""
+        self.rules: dict[str, SchemaSize] = {}
+        """Of the root's `properties`, by name."""
+        self.rest = SchemaSize(1, 1)
+        """Of everything else that applies to a document."""
+        self._root = root
+        self._sizes: dict[str, SchemaSize] = {}
+        self._open: set[str] = set()
+        self._level = 0
+        definitions = SchemaSize()
+        for keyword, inner in root.items():
+            here = at + pointer([keyword])
+            if keyword == "properties" and isinstance(inner, dict):
+                for name, rule in inner.items():
+                    self.rules[name] = self._keyword(name, rule, here).within(keyword)
+            elif keyword in _DEFINITIONS:
+                definitions = definitions.plus(self._keyword(keyword, inner, at))
+            else:
+                self.rest = self.rest.plus(self._keyword(keyword, inner, at, is_root=True))
+        self.total = reduce(SchemaSize.plus, self.rules.values(), self.rest.plus(definitions))
+        self._bound(self.total, at)
+
+    def work(self, document: Any) -> Work:
+        """What validating this document costs at most."""
+        if not isinstance(document, dict):
+            return _sum([(self.rest, DocumentSize.of(document))])
+        sizes = {name: DocumentSize.of(value, name) for name, value in document.items()}
+        whole = DocumentSize(
+            1 + sum(size.parts for size in sizes.values()),
+            sum(size.text + _bytes(name) for name, size in sizes.items()),
+            _VALUE_EFFORT + sum(size.effort + _bytes(name) for name, size in sizes.items()),
+            max((size.path for size in sizes.values()), default=0),
+        )
+        rules = ((self.rules[name], size) for name, size in sizes.items() if name in self.rules)
+        return _sum([(self.rest, whole), *rules])
+
+    def _size(self, value: Any, at: str) -> SchemaSize:
+        total = SchemaSize(1, 1)
+        if not isinstance(value, list | dict) or not self._bound(total, at):
+            return total
+        self._level += 1
+        for name, inner in _members(value):
+            total = total.plus(self._keyword(name, inner, at))
+            if not self._bound(total, at):
+                break
+        self._level -= 1
+        return total
+
+    def _keyword(self, name: str | int, inner: Any, at: str, is_root: bool = False) -> SchemaSize:
+        here = at + pointer([name])
+        if self.problems:
+            return SchemaSize()
+        if isinstance(inner, str):
+            if name in _FOREIGN and not is_root:
+                return self._refuse(here, "is not supported inside a schema")
+            if name in {"$dynamicRef", "$recursiveRef"}:
+                return self._refuse(here, "is not supported: use $ref with a JSON Pointer")
+            if name == "$ref":
+                return self._target_size(inner, here).within(name)
+            if name == "pattern":
+                return SchemaSize(1, 1, self._pattern_bytes(inner, here))
+            if name == "format":
+                return SchemaSize(1, _EFFORT_OF_FORMAT.get(inner, _EFFORT["format"]))
+        size = self._size(inner, here).within(name)
+        searched = 0
+        if name == "patternProperties" and isinstance(inner, dict):
+            for pattern in inner:
+                searched += self._pattern_bytes(pattern, here + pointer([pattern]))
+        return size.plus(SchemaSize(0, _EFFORT.get(str(name), 0), searched))
+
+    def _pattern_bytes(self, pattern: str, at: str) -> int:
+        if pattern not in self.patterns and not self.problems:
+            texts = [*self.patterns, pattern]
+            if len(texts) > MAX_COUNT or sum(map(len, texts)) > MAX_TEXT:
+                self._refuse(
+                    at,
+                    f"is one too many: a schema has at most {MAX_COUNT} different patterns, of "
+                    f"{MAX_TEXT} characters in all",
+                )
+            elif not is_pattern(pattern):
+                self.patterns[pattern] = 0  # if it is used as one, the validator reports it
+            elif (size := compiled_bytes(pattern, MAX_COMPILED)) is not None:
+                self.patterns[pattern] = size
+                self._bound(SchemaSize(pattern_bytes=sum(self.patterns.values())), at)
+            else:
+                self._refuse(at, UNUSABLE)
+        return self.patterns.get(pattern, 0)
+
+    def _target_size(self, reference: str, at: str) -> SchemaSize:
+        if not (reference == "#" or reference.startswith("#/")):
+            return self._refuse(at, "must be a JSON Pointer into the same schema")
+        if reference in self._open:
+            return self._refuse(at, "must not refer to itself")
+        if reference not in self._sizes:
+            self._open.add(reference)
+            self._sizes[reference] = self._size(self._target(reference), at)
+            self._open.discard(reference)
+        return self._sizes[reference]
+
+    def _target(self, reference: str) -> Any:
+        target: Any = self._root
+        for token in reference.split("/")[1:]:
+            name = unquote(token).replace("~1", "/").replace("~0", "~")
+            if isinstance(target, list) and name.isdecimal() and int(name) < len(target):
+                target = target[int(name)]
+            else:
+                # The validator reports what does not exist.
+                target = target.get(name) if isinstance(target, dict) else None
+        return target
+
+    def _bound(self, size: SchemaSize, at: str) -> bool:
+        if size.parts > MAX_PARTS:
+            self._refuse(at, f"must have at most {MAX_PARTS} parts in all")
+        elif size.pattern_bytes > MAX_PATTERN_BYTES:
+            self._refuse(at, UNUSABLE)
+        elif size.paths > MAX_PATHS:
+            self._refuse(
+                at, f"must have at most {MAX_PATHS} characters in the pointers of all parts"
+            )
+        elif max(size.levels, self._level) > MAX_LEVELS:
+            self._refuse(
+                at, f"must not be nested deeper than {MAX_LEVELS} levels, with its references"
+            )
+        return not self.problems
+
+    def _refuse(self, at: str, why: str) -> SchemaSize:
+        if not self.problems:
+            self.problems.append(Problem(at, why))
+        return SchemaSize()
+
+
+def _members(value: list[Any] | dict[str, Any]) -> Iterator[tuple[str | int, Any]]:
+    yield from value.items() if isinstance(value, dict) else enumerate(value)
+
+
+def _sum(pairs: Iterable[tuple[SchemaSize, DocumentSize]]) -> Work:
+    checks = searched = errors = 0
+    for schema, document in pairs:
+        checks += schema.effort * document.effort
+        searched += schema.pattern_bytes * document.text
+        # An error has a copy of the value and both pointers.
+        one = ERROR_BYTES + _VALUE_BYTES + schema.path + document.path
+        errors += schema.parts * (document.text + document.parts * one)
+    return Work(checks, searched, errors)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else 3 * len(text)
