@@ -63,7 +63,7 @@ def checks_problems(manifest: Mapping[str, object]) -> list[Problem]:
     if not isinstance(steps, list) or len(steps) > MAX_STEPS:
         message = f"must be a list of at most {MAX_STEPS} steps"
         problems.append(Problem("/manifest/checks/steps", message))
-    elif refused := patterns_problem([s.get("expect") for s in steps if isinstance(s, dict)]):
+    elif refused := patterns_problem(steps):
         problems.append(Problem("/manifest/checks/steps", refused))
     return problems
 

@@ -38,9 +38,9 @@ def pattern_problem(pattern: str) -> str | None:
     return None
 
 
-def patterns_problem(expectations: object) -> str | None:
-    """Why the patterns of these `expect` objects may not be used together, or None."""
-    patterns = set(_patterns(expectations))
+def patterns_problem(steps: object) -> str | None:
+    """Why the patterns of these steps, wherever they are, may not be used together, or None."""
+    patterns = set(_patterns(steps))
     if len(patterns) > MAX_COUNT or sum(map(len, patterns)) > MAX_TEXT:
         return f"has more than {MAX_COUNT} patterns, or {MAX_TEXT} characters of patterns"
     total = 0
