@@ -21,7 +21,8 @@ _TOGETHER = {"test_monitors.py": "test_documents.py"}
 # What needs no cloud runs while it starts; the longest come first, so that none is left at the end.
 _FIRST = [
     *("test_documents.py", "test_monitors.py", "test_local_cloud.py", "test_fuzz.py"),
-    *("test_mysql.py", "test_postgres.py", "test_ingest_bus.py"),
+    *("test_mysql.py", "test_redis.py", "test_postgres.py"),
+    "test_ingest_bus.py",
 ]
 
 

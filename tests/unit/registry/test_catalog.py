@@ -66,6 +66,7 @@ PROVIDERS: Final = {
     "pipedrive": Provider("crm", ("pipedrive.readme.io", "developers.pipedrive.com")),
     "postgresql": Provider("database", ("www.postgresql.org",)),
     "postmark": Provider("email", ("postmarkapp.com",)),
+    "redis": Provider("database", ("redis.io",)),
     "salesforce": Provider("crm", ("help.salesforce.com", "developer.salesforce.com")),
     "segment": Provider("analytics", ("segment.com", "docs.segmentapis.com")),
     # Part of Twilio.

@@ -63,6 +63,12 @@ _OF_HEADERS: Final = _OF_STRINGS | {"exists", "length"}
 _OPERATORS: Final = _OF_HEADERS | {"type"} | _COMPARISONS.keys()
 
 
+_KINDS_OF_KEYS: Final[Mapping[Callable[[str], bool], str]] = {
+    is_header_name: "header name",
+    is_pointer: "JSON Pointer",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Matcher:
     """An object of operators, as it stands in the manifest, without problems."""
@@ -143,6 +149,16 @@ def read_expectation(reader: StepReader, at: str, *, has_body: bool = True) -> E
     )
 
 
+def read_matcher(reader: StepReader, at: str, value: object) -> Matcher | None:
+    """The matcher of one value, at the pointer `at`; None with problems if it has any."""
+    return _MatcherReader(reader).one(at, value, _OPERATORS)
+
+
+def read_matchers(reader: StepReader, at: str, value: object) -> tuple[tuple[str, Matcher], ...]:
+    """The matchers of an object of values by name, at the pointer `at`. Reports problems."""
+    return tuple(_MatcherReader(reader).each(at, value, _OPERATORS, bool))
+
+
 def _read_status(reader: StepReader, at: str, status: object) -> frozenset[int]:
     if status is None:
         return DEFAULT_STATUS
@@ -170,7 +186,7 @@ class _MatcherReader:
         for key, value in (self._reader.members(at, matchers) or {}).items():
             here = at + pointer([key])
             if not is_key(key):
-                kind = "header name" if is_key is is_header_name else "JSON Pointer"
+                kind = _KINDS_OF_KEYS.get(is_key, "name")
                 self._reader.report(here, f"is not a {kind}")
             elif matcher := self.one(here, value, known):
                 read.append((key, matcher))

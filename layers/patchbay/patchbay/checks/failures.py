@@ -1,6 +1,7 @@
 """The failure of a step."""
 
-from typing import Self
+import ssl
+from typing import Final, Self
 
 from patchbay.checks.codes import Code
 from patchbay.egress.failures import BlockDetail, DialFailure, DialPhase
@@ -42,3 +43,16 @@ class CheckFailure(Exception):
     def after_dial(cls, failure: DialFailure) -> Self:
         """The failure of a step whose later dial failed, such as that of a redirect."""
         return cls(failure.code, failure.summary, detail=failure.detail)
+
+
+LOST: Final = (TimeoutError, ssl.SSLError, ConnectionError, EOFError)
+"""What ends a session with a server from outside: `lost_session` has the words."""
+
+
+def lost_session(error: Exception) -> CheckFailure:
+    """The failure of a step whose session ended with one of `LOST`."""
+    if isinstance(error, TimeoutError):
+        return CheckFailure("provider_timeout", "The server did not answer in time.")
+    if isinstance(error, ssl.SSLError):
+        return CheckFailure("tls_error", "The TLS connection broke.")
+    return CheckFailure("connection_reset", "The server cut the connection.")

@@ -25,6 +25,10 @@ from patchbay.checks.templates import (
 )
 from patchbay.egress.tls import ClientCertificate, TlsOptions, Verify
 
+type Verification = Literal["verify-full", "verify-ca"]
+"""How a database verifies its server, in the words of libpq: the authority and the name, or the
+authority alone."""
+
 TLS_KEYS: Final = frozenset({"authorities", "clientCertificate", "clientKey"})
 MAX_PEM: Final = 64 * 1024
 
@@ -65,6 +69,21 @@ class TlsMembers:
         client = ClientCertificate(certificate, key)
         _require(self.certificate, TlsOptions("nothing", client=client))
         return TlsOptions(verify, authorities, client)
+
+    def require_authorities(self, reader: StepReader, mode: Verification) -> None:
+        """Reports verify-ca without `authorities`: every host can have a certificate of a public
+        authority."""
+        if mode == "verify-ca" and "authorities" not in reader.step:
+            reader.report("/authorities", "is required with verify-ca")
+
+    def verifying(self, values: Values, mode: Verification) -> TlsOptions:
+        """Raises ValueRefused, for verify-ca without a value of `authorities` too."""
+        if mode == "verify-full":
+            return self.fill(values)
+        options = self.fill(values, "authority")
+        if self.authorities and not options.authorities:
+            raise ValueRefused(self.authorities.pointer, "is missing", "config_missing_field")
+        return options
 
     def trust(self, values: Values) -> str:
         """What is trusted, for the destination of the step: a hash of the authorities; empty for

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from patchbay.checks.probe import Kind
 
-KINDS: Final = ("dns", "http", "mysql", "oauth2_token", "postgres", "tcp", "tls")
+KINDS: Final = ("dns", "http", "mysql", "oauth2_token", "postgres", "redis", "tcp", "tls")
 """Their names, in alphabetical order. The module of each name has its `KIND`."""
 
 

@@ -25,16 +25,16 @@ The account is `user@database`, as the server reports it.
 
 import asyncio
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
-from patchbay.checks.failures import CheckFailure
+from patchbay.checks.failures import LOST, CheckFailure, lost_session
 from patchbay.checks.probe import Compiled, Kind, Outcome
 from patchbay.checks.protocols import mysql as protocol
 from patchbay.checks.protocols import mysql_auth
 from patchbay.checks.protocols.error_meaning import Field
+from patchbay.checks.protocols.foreign import Malformed
 from patchbay.checks.protocols.mysql_errors import meaning_of
 from patchbay.checks.server_address import ServerAddress, ServerTemplate
 from patchbay.checks.server_login import (
@@ -49,12 +49,11 @@ from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
     Parts,
     Placeholder,
-    ValueRefused,
     Values,
     placeholders_of,
     pointer_of,
 )
-from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
+from patchbay.checks.tls_members import TLS_KEYS, TlsMembers, Verification
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.tls import TlsOptions
@@ -62,8 +61,6 @@ from patchbay.egress.tls import TlsOptions
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.stream import Stream
-
-type Verification = Literal["verify-full", "verify-ca"]
 
 DEFAULT_PORT: Final = 3306
 TLS_MODES: Final[tuple[Verification, ...]] = get_args(Verification.__value__)
@@ -118,7 +115,7 @@ class MysqlProbe:
             DialFailure,
             CheckFailure,
             _ServerError,
-            protocol.Malformed,
+            Malformed,
             OSError,
             EOFError,
         ) as e:
@@ -147,14 +144,10 @@ class MysqlProbe:
                 pointer = self.pointers.get(meaning.field) if meaning.field else None
                 summary = f"{meaning.text} (MySQL error {error.number})."
                 return CheckFailure(meaning.code, summary, field_pointer=pointer)
-            case protocol.Malformed():
+            case Malformed():
                 return protocol.not_mysql()
-            case TimeoutError():
-                return CheckFailure("provider_timeout", "The server did not answer in time.")
-            case ssl.SSLError():
-                return CheckFailure("tls_error", "The TLS connection broke.")
             case _:
-                return CheckFailure("connection_reset", "The server cut the connection.")
+                return lost_session(error)
 
 
 class _ServerError(Exception):
@@ -166,10 +159,7 @@ class _ServerError(Exception):
         self.words = words
 
 
-_FAILURES: Final = (
-    *(DialFailure, CheckFailure, _ServerError, protocol.Malformed),
-    *(TimeoutError, ssl.SSLError, ConnectionError, EOFError),
-)
+_FAILURES: Final = (DialFailure, CheckFailure, _ServerError, Malformed, *LOST)
 
 
 class _Session:
@@ -236,7 +226,7 @@ class _Session:
                 answer = await self._more(method, seed, added)
             if answer is not None:
                 await self._send(answer)
-        raise protocol.Malformed
+        raise Malformed
 
     async def _proof(self, method: str, seed: bytes) -> bytes:
         """The first answer to a method that the server asks for."""
@@ -274,7 +264,7 @@ class _Session:
             return await asyncio.to_thread(mysql_auth.parsec, password, seed, added)
         if method == mysql_auth.DIALOG:
             raise mysql_auth.unknown_method()
-        raise protocol.Malformed
+        raise Malformed
 
     async def _read_only(self, statement: str) -> None:
         """Runs the statement in a READ ONLY transaction with a time limit, up to its first row."""
@@ -305,7 +295,7 @@ class _Session:
         for _ in range(columns):
             await self._packet()
         if not protocol.is_end(await self._packet()):
-            raise protocol.Malformed
+            raise Malformed
         first: list[str | None] = []
         while not protocol.is_end(body := await self._packet()):
             first = first or protocol.read_row(body, columns)
@@ -321,7 +311,7 @@ class _Session:
         head = await self._stream.receive_exactly(protocol.HEAD_BYTES)
         body = await self._stream.receive_exactly(self._sequence.read(head))
         if not body:
-            raise protocol.Malformed
+            raise Malformed
         if body[0] == protocol.ERROR:
             raise _ServerError(*protocol.read_error(body))
         return body
@@ -353,18 +343,13 @@ class MysqlTemplate:
 
     def compile(self, values: Values) -> Compiled:
         server = address_of(self.server, values)
-        tls = self.tls_members.fill(values, "full" if self.tls == "verify-full" else "authority")
-        if self.tls == "verify-ca" and not tls.authorities and self.tls_members.authorities:
-            raise ValueRefused(
-                self.tls_members.authorities.pointer, "is missing", "config_missing_field"
-            )
         return Compiled(
             probe=MysqlProbe(
                 server,
                 text_of(self.user, values),
                 name_of(self.database, values) if self.database else None,
                 password_of(self.password, values),
-                tls,
+                self.tls_members.verifying(values, self.tls),
                 self.clear_password,
                 self.statement,
                 {
@@ -388,8 +373,8 @@ def read(reader: StepReader) -> MysqlTemplate:
     database = read_text(reader, "database") if "database" in step else None
     tls = reader.choice("tls", TLS_MODES, default="verify-full")
     members = TlsMembers.read(reader)
-    if tls == "verify-ca" and "authorities" not in step:
-        reader.report("/authorities", "is required with verify-ca: any server has a certificate")
+    if tls:
+        members.require_authorities(reader, tls)
     clear_password = step.get("clearPassword", False)
     if not isinstance(clear_password, bool):
         reader.report("/clearPassword", "must be true or false")

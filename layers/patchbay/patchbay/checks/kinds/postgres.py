@@ -23,14 +23,13 @@ server reports it.
 
 import asyncio
 import re
-import ssl
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from patchbay.checks.failures import CheckFailure
+from patchbay.checks.failures import LOST, CheckFailure, lost_session
 from patchbay.checks.probe import Compiled, Kind, Outcome
 from patchbay.checks.protocols import postgres as protocol
 from patchbay.checks.protocols.error_meaning import Field
@@ -92,12 +91,8 @@ class PostgresProbe:
         try:
             async with asyncio.timeout_at(deadline):
                 return await _Session(self, stream, timings, deadline).run()
-        except TimeoutError as error:
-            raise CheckFailure("provider_timeout", "The server did not answer in time.") from error
-        except ssl.SSLError as error:
-            raise CheckFailure("tls_error", "The TLS connection broke.") from error
-        except (ConnectionError, asyncio.IncompleteReadError) as error:
-            raise CheckFailure("connection_reset", "The server cut the connection.") from error
+        except LOST as error:
+            raise lost_session(error) from error
         except (struct.error, IndexError) as error:
             raise protocol.not_postgres() from error
         finally:

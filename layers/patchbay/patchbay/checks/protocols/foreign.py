@@ -1,6 +1,15 @@
-"""Recognizes a server that speaks another protocol than the one that was asked for."""
+"""A server that does not speak the protocol it was asked for, and which one it may speak."""
 
 from typing import Final
+
+
+class Malformed(Exception):
+    """What the server sent is not of the protocol; it began with `beginning`, if that is known."""
+
+    def __init__(self, beginning: bytes = b"") -> None:
+        super().__init__()
+        self.beginning = beginning
+
 
 _BEGINNINGS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"HTTP", "HTTP"),

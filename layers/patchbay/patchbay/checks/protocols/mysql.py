@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.protocols.foreign import spoken
+from patchbay.checks.protocols.foreign import Malformed, spoken
 
 MAX_WIRE: Final = 64 * 1024
 MAX_PACKET: Final = 32 * 1024
@@ -43,10 +43,6 @@ _UTF8MB4: Final = 45
 _QUERY: Final = b"\x03"
 _QUIT: Final = b"\x01"
 _SHORT_EOF: Final = 9
-
-
-class Malformed(Exception):
-    """What the server sent is not of this protocol."""
 
 
 class Sequence:

@@ -18,7 +18,7 @@ import os
 from typing import Final
 
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.protocols.mysql import Malformed
+from patchbay.checks.protocols.foreign import Malformed
 
 NATIVE: Final = "mysql_native_password"
 CACHING_SHA2: Final = "caching_sha2_password"
