@@ -1,7 +1,6 @@
-"""Attacks by schemas and documents that are small, and whose product is not.
+"""Attacks by schemas, templates, and documents that are small, and whose product is not.
 
-Each is published and validated in a process of its own, as a function does it: in at most a second
-and 100 MB.
+Each is published and used in a process of its own: in at most a second and 100 MB.
 """
 
 import json
@@ -14,12 +13,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from patchbay.checks.patterns import is_found
 from patchbay.checks.recipe import Recipe
 from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import DocumentSchema, default_problems, schema_problems
+from patchbay.platform.validation import problems_of
 from patchbay.registry.manifest import manifest_problems
+from patchbay.registry.model import NewIntegration
 
 MAX_SECONDS = 1.0
 MAX_MEGABYTES = 100
@@ -193,12 +195,60 @@ def many_defaults() -> None:
     assert manifest_problems({"defaults": {f"k{n}": "x" for n in range(1000)}}, variables)
 
 
+def step(**members: Any) -> dict[str, Any]:
+    return {
+        "name": "a",
+        "kind": "http",
+        "request": {"url": "https://x.example.com/"},
+        **members,
+    }
+
+
+def recipe_of(*steps: dict[str, Any]) -> Recipe:
+    named = [{**one, "name": f"s{n}"} for n, one in enumerate(steps)]
+    return Recipe(
+        {"checks": {"steps": named}}, {"type": "none"}, {"properties": {"v": {"type": "string"}}}
+    )
+
+
 def many_patterns_of_a_manifest() -> None:
     matchers = {f"/p{n}": {"matches": f"[^x]{{{400 + n}}}"} for n in range(50)}
-    step = {"name": "a", "kind": "http", "request": {"url": "https://x.example.com/"}}
-    steps = [{**step, "name": f"s{n}", "expect": {"json": matchers}} for n in range(20)]
-    recipe = Recipe({"checks": {"steps": steps}}, {"type": "none"}, {})
+    recipe = recipe_of(*[step(expect={"json": matchers})] * 20)
     assert [problem.pointer for problem in recipe.problems] == ["/manifest/checks/steps"]
+
+
+def one_long_value_in_a_thousand_places() -> None:
+    url = "https://x.example.com/"
+    for request in (
+        {"url": url + "{{variables.v}}" * 2000},
+        {"url": url + "/".join(["{{variables.v}}"] * 1000)},
+        {"url": url + "?" + "&".join(["a={{variables.v}}"] * 400)},
+        {"url": url, "headers": {f"x-{n}": "{{variables.v}}" * 100 for n in range(30)}},
+        {
+            "method": "POST",
+            "safe": True,
+            "url": url,
+            "body": {"json": ["{{variables.v}}"] * 800},
+        },
+        {"method": "POST", "safe": True, "url": url, "body": {"text": "{{variables.v}}" * 900}},
+    ):
+        recipe = recipe_of(step(request=request))
+        assert not recipe.problems, recipe.problems
+        for value in ("é" * 16_000, "a" * 32_000):
+            assert recipe.plan({"v": value}, {}).problems
+
+
+def many_values_by_many_operators() -> None:
+    patterns = [{"matches": f"a{n}"} for n in range(45)]
+    for values in (9000, 200):
+        expect = {"json": {"/a": {"enum": ["xxx"] * values, "anyOf": patterns}}}
+        assert recipe_of(*[step(expect=expect)] * (20 if values == 200 else 1)).problems
+
+
+def a_body_of_unknown_fields() -> None:
+    with pytest.raises(ValidationError) as caught:
+        NewIntegration.model_validate({f"k{n}": 1 for n in range(24_000)})
+    assert len(problems_of(caught.value)) == 100
 
 
 def slow_searches() -> None:
@@ -216,7 +266,15 @@ def many_releases() -> None:
 
 OTHERS: dict[str, Callable[[], object]] = {
     f.__name__: f
-    for f in (many_defaults, many_patterns_of_a_manifest, slow_searches, many_releases)
+    for f in (
+        many_defaults,
+        many_patterns_of_a_manifest,
+        one_long_value_in_a_thousand_places,
+        many_values_by_many_operators,
+        a_body_of_unknown_fields,
+        slow_searches,
+        many_releases,
+    )
 }
 OWN_SECONDS = {"many_releases": 8.0}
 

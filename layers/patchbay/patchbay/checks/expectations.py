@@ -39,6 +39,8 @@ from patchbay.platform.validation import pointer
 DEFAULT_STATUS: Final = frozenset(range(200, 300))
 MAX_MATCHERS: Final = 50
 """Matchers of one step, those of every `anyOf` included."""
+MAX_VALUES: Final = 200
+"""Values of all `enum` of one step: each is judged by the operators beside it."""
 MAX_TEXT: Final = 500
 _VALUES: Final = frozenset({"equals", "enum"})
 _KEYS: Final = frozenset({"status", "headers", "json", "text"})
@@ -178,6 +180,7 @@ class _MatcherReader:
     def __init__(self, reader: StepReader) -> None:
         self._reader = reader
         self._count = 0
+        self._values = 0
 
     def each(
         self, at: str, matchers: object, known: frozenset[str], is_key: Callable[[str], bool]
@@ -223,6 +226,9 @@ class _MatcherReader:
             case "enum":
                 if not isinstance(operand, list) or not operand:
                     return "must be a list of values"
+                self._values += len(operand)
+                if self._values > MAX_VALUES:
+                    return f"has too many values: those of a step are at most {MAX_VALUES}"
                 if strings_only and not all(isinstance(one, str) for one in operand):
                     return "can never hold: what is compared is a string"
             case "exists":

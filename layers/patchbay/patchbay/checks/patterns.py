@@ -25,6 +25,7 @@ MAX_PATTERN: Final = 500
 MAX_ALL_BYTES: Final = 1 << 17
 """Bytes that all patterns of a manifest compile to."""
 _MAX_KEPT_BYTES: Final = 16 << 20
+"""Room for those of any one manifest: otherwise each search would compile its pattern again."""
 
 
 def pattern_problem(pattern: str) -> str | None:
@@ -76,7 +77,8 @@ def _compiled(pattern: str) -> "tuple[Draft202012Validator, int]":
         pattern_options=linear_time(MAX_ALL_BYTES, MOST_SEARCH_BYTES),
         retriever=fetch_nothing,
     )
-    return validator, 2 * MAX_ALL_BYTES + MOST_SEARCH_BYTES
+    size = compiled_bytes(pattern, MAX_ALL_BYTES) or MAX_ALL_BYTES
+    return validator, 2 * size + MOST_SEARCH_BYTES
 
 
 _KEPT: Final = BoundedCache[str, "Draft202012Validator"](_MAX_KEPT_BYTES)

@@ -31,6 +31,7 @@ from patchbay.checks.templates import (
     ValueRefused,
     Values,
     placeholders_of,
+    require_room,
     split_template,
 )
 from patchbay.egress.headers import value_problem
@@ -83,6 +84,7 @@ class BodyTemplate:
 
     def fill(self, values: Values) -> bytes:
         """Raises ValueRefused."""
+        require_room(self.placeholders(), values, MAX_BODY)
         match self.form, _filled(self.content, values, self.form):
             case "form", dict() as fields:
                 body = "&".join(f"{quote_plus(k)}={quote_plus(v)}" for k, v in fields.items())

@@ -32,10 +32,13 @@ from patchbay.checks.codes import Code
 from patchbay.checks.problems import PlanProblem
 from patchbay.egress.failures import BlockDetail, EgressBlocked
 from patchbay.egress.headers import value_problem
-from patchbay.egress.url import DEFAULT_PORTS, parse_host, parse_url
+from patchbay.egress.url import DEFAULT_PORTS, MAX_URL, parse_host, parse_url
 
 type Source = Literal["variables", "secrets"]
 type ValuePlace = Literal["label", "hostname", "path", "query", "header"]
+
+MAX_FILLED: Final = 16 * 1024
+"""Characters of the values of one text; what they form has limits of its own."""
 
 _PLACEHOLDER: Final = re.compile(r"\{\{(variables|secrets)\.([A-Za-z_][A-Za-z0-9_-]{0,63})\}\}")
 _URL: Final = re.compile(
@@ -178,15 +181,30 @@ def without_secrets(parts: Parts, message: str) -> Parts:
 
 def plain(parts: Parts, values: Values) -> str:
     """The text of a template with its values as they are. Raises ValueRefused."""
+    require_room(placeholders_of(parts), values, MAX_FILLED)
     return "".join(part if isinstance(part, str) else values.text(part) for part in parts)
 
 
 def fill(parts: Parts, values: Values, place: ValuePlace) -> str:
     """The text of a template with its values, each encoded for `place`. Raises ValueRefused."""
+    require_room(placeholders_of(parts), values, MAX_FILLED)
     return "".join(
         part if isinstance(part, str) else encode(values.text(part), place, part.pointer)
         for part in parts
     )
+
+
+def require_room(placeholders: Iterable[Placeholder], values: Values, limit: int) -> None:
+    """Raises ValueRefused if the values have more than `limit` characters in all.
+
+    It is asked before anything is filled in: a manifest may use one long value a thousand times.
+    """
+    left = limit
+    for placeholder in placeholders:
+        left -= len(values.text(placeholder))
+        if left < 0:
+            message = f"is too long where it is used: values fill at most {limit} characters there"
+            raise ValueRefused(placeholder.pointer, message)
 
 
 def encode(value: str, place: ValuePlace, pointer: str) -> str:
@@ -420,6 +438,7 @@ class UrlTemplate:
 
         Raises ValueRefused.
         """
+        require_room(self.placeholders(), values, MAX_URL)
         start = self.start.fill(values)
         segments = []
         for parts in self.path:

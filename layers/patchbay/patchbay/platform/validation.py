@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -19,6 +20,9 @@ from patchbay.platform.errors import Problem
 from patchbay.platform.model import Model
 from patchbay.platform.problem_messages import AN_INTEGER, pydantic_message
 from patchbay.platform.strict_json import compact, depth
+
+MAX_PROBLEMS: Final = 100
+"""A body may have an unknown field for every ten bytes."""
 
 KIND: Final = "[kind]"
 """Begins the tag of a member of a union: pydantic puts the tag into the location of a finding, and
@@ -128,11 +132,11 @@ READABLE_PATTERN: Final = f"^[^{_UNREADABLE.pattern.strip('[]')}]*$"
 
 
 def problems_of(error: ValidationError, at: str = "") -> list[Problem]:
-    """Every error; pointers begin with `at`."""
+    """The first errors; pointers begin with `at`."""
     return [
         # pydantic marks a bad member name, and a member of a union, by segments of its own.
         Problem(at + pointer(p for p in found["loc"] if not _is_mark(p)), pydantic_message(found))
-        for found in error.errors(include_url=False, include_input=False)
+        for found in islice(error.errors(include_url=False, include_input=False), MAX_PROBLEMS)
     ]
 
 

@@ -3,6 +3,7 @@
 from patchbay.checks.auth_config import auth_config_problems
 from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import default_problems, object_schema_problems
+from patchbay.platform.validation import MAX_PROBLEMS
 from patchbay.registry.manifest import manifest_problems
 from patchbay.registry.model import Integration
 from patchbay.registry.recipes import recipe_of_draft
@@ -22,4 +23,4 @@ def draft_problems(draft: Integration) -> list[Problem]:
     ]
     # Two rules may find the same place: the first message on it is enough.
     first = {problem.pointer: problem for problem in reversed(problems)}
-    return sorted(first.values(), key=lambda problem: problem.pointer)
+    return sorted(first.values(), key=lambda problem: problem.pointer)[:MAX_PROBLEMS]
