@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,6 +79,7 @@ def running(
                 break
             except ConnectionRefusedError:
                 assert server.poll() is None, server.communicate()[1]
+                time.sleep(0.02)
         yield
     finally:
         server.send_signal(stop)

@@ -76,8 +76,8 @@ _MORE_THAN_READS: Final = re.compile(
 )
 _WHO: Final = "SELECT CURRENT_USER(), DATABASE()"
 # Syntax, variables, and values that are unknown, and what is "not supported yet", TiDB's answer to
-# READ ONLY. What runs then is a statement that reads all the same.
-_UNKNOWN_TO_SERVER: Final = frozenset({1064, 1193, 1231, 1235})
+# READ ONLY; 1105 is Vitess's general error. What runs then is a statement that reads all the same.
+_UNKNOWN_TO_SERVER: Final = frozenset({1064, 1105, 1193, 1231, 1235})
 # MySQL's own words for who is in while --skip-grant-tables is on; MariaDB has none.
 _WITHOUT_GRANTS: Final = "skip-grants "
 
@@ -131,7 +131,8 @@ class MysqlProbe:
         match error:
             case DialFailure(code="provider_timeout", phase="tls") if not is_greeted:
                 return CheckFailure(
-                    "provider_timeout", "The server accepted the connection but did not greet."
+                    "provider_timeout",
+                    "The server accepted the connection but did not greet, as MySQL does at once.",
                 )
             case DialFailure(code="connection_reset", phase="tls") if not is_greeted:
                 return CheckFailure(

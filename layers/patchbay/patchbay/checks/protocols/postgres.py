@@ -51,9 +51,9 @@ _STATES: Final[Mapping[str, Meaning]] = {
     "42703": Meaning("config_invalid", "A column that is read is not there", "database"),
     "42883": Meaning("config_invalid", "A function that is called is not there", "database"),
     "42501": Meaning("permission_denied", "The user does not have the privilege for this"),
-    "25006": Meaning(
-        "unexpected_response", "The statement tries to write, which a check must not do"
-    ),
+    # Invalid transaction states: it writes (25006), or asks to be allowed to (25001).
+    "25": Meaning("request_rejected", "The statement tries to write, which a check must not do"),
+    "42601": Meaning("request_rejected", "The server does not understand the statement"),
     "53300": Meaning("provider_error", "The server has no free connection"),
     "53": Meaning("provider_error", "The server is short of resources"),
     "57014": Meaning("provider_timeout", "The server did not answer the statement in time"),
