@@ -145,6 +145,10 @@ fuzz: tools ## Ask a local cloud for all its document allows and forbids: FUZZ_E
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10) FUZZ_SEED=$(or $(FUZZ_SEED),20260217) \
 		$(BIN)/pytest -s tests/e2e/test_fuzz.py
 
+.PHONY: mutants
+mutants: .venv/.stamp ## Change the code that decides, and see that its tests notice: MODULES="health.summary tenancy.access"
+	PYTHONPATH=functions:layers/patchbay:. $(BIN)/python -m tests.mutants $(MODULES)
+
 # ---------------------------------------------------------------- tools
 
 .PHONY: tools

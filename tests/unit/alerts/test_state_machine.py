@@ -3,12 +3,15 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patchbay.alerts.conditions import AlertSubject, SubjectKind
 from patchbay.alerts.model import NoticeKind
+from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.alerts.state_machine import (
     QUIET,
     AlertPhase,
@@ -16,6 +19,7 @@ from patchbay.alerts.state_machine import (
     ConditionStatus,
     RuleTiming,
     SubjectState,
+    TrackedSubject,
     close,
     decide,
 )
@@ -108,11 +112,129 @@ def test_reminders_are_sent_at_their_interval_until_an_acknowledgment() -> None:
     assert not recovered.state.acknowledged
 
 
+TIMING = RuleTiming(pending=5 * MINUTE, keep_firing=10 * MINUTE, reminder=60 * MINUTE)
+
+
+def at(minute: int) -> datetime:
+    return START + minute * MINUTE
+
+
+def pending(since: int) -> SubjectState:
+    return SubjectState(AlertPhase.PENDING, at(since))
+
+
+def firing(**changes: Any) -> SubjectState:
+    """A state that fired, and was notified, at the start."""
+    return replace(SubjectState(AlertPhase.FIRING, START, notified_at=START), **changes)
+
+
+OK_NOW, NO_DATA_NOW = (SubjectState(phase, at(30)) for phase in (AlertPhase.OK, AlertPhase.NO_DATA))
+FIRED_NOW = SubjectState(AlertPhase.FIRING, at(30), notified_at=at(30))
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "after", "notice"),
+    [
+        # A subject without an alert.
+        (QUIET, CLEAR, QUIET, None),
+        (QUIET, NO_DATA, NO_DATA_NOW, None),
+        (QUIET, BREACH, pending(30), None),
+        (SubjectState(AlertPhase.OK, START), CLEAR, SubjectState(AlertPhase.OK, START), None),
+        (SubjectState(AlertPhase.NO_DATA, START), CLEAR, OK_NOW, None),
+        (SubjectState(AlertPhase.NO_DATA, START), BREACH, pending(30), None),
+        (
+            SubjectState(AlertPhase.NO_DATA, START),
+            NO_DATA,
+            SubjectState(AlertPhase.NO_DATA, START),
+            None,
+        ),
+        # A pending alert fires when the condition has held for its time, to the minute.
+        (pending(26), BREACH, pending(26), None),
+        (pending(25), BREACH, FIRED_NOW, FIRING),
+        (pending(5), BREACH, FIRED_NOW, FIRING),
+        (SubjectState(AlertPhase.PENDING), BREACH, SubjectState(AlertPhase.PENDING), None),
+        (pending(5), CLEAR, OK_NOW, None),
+        (pending(5), NO_DATA, NO_DATA_NOW, None),
+        # A firing alert is resolved when it has been clear for its time, to the minute.
+        (firing(), CLEAR, firing(clear_since=at(30)), None),
+        (firing(clear_since=at(21)), CLEAR, firing(clear_since=at(21)), None),
+        (firing(clear_since=at(20)), CLEAR, OK_NOW, RESOLVED),
+        (firing(clear_since=at(5)), CLEAR, OK_NOW, RESOLVED),
+        (firing(clear_since=at(5)), BREACH, firing(), None),
+        (firing(clear_since=at(5)), NO_DATA, firing(), None),
+        # It sends a reminder an hour after the last notification, to the minute.
+        (firing(notified_at=at(-29)), BREACH, firing(notified_at=at(-29)), None),
+        (firing(notified_at=at(-30)), BREACH, firing(notified_at=at(30), reminders=1), REMINDER),
+        (
+            firing(notified_at=at(-90), reminders=4, clear_since=at(29)),
+            NO_DATA,
+            firing(notified_at=at(30), reminders=5),
+            REMINDER,
+        ),
+        (
+            firing(notified_at=at(-90), acknowledged=True),
+            BREACH,
+            firing(notified_at=at(-90), acknowledged=True),
+            None,
+        ),
+        (firing(notified_at=None), BREACH, firing(notified_at=None), None),
+    ],
+)
+def test_a_state_and_a_status_give_the_next_state(
+    before: SubjectState, status: ConditionStatus, after: SubjectState, notice: NoticeKind | None
+) -> None:
+    assert decide(TIMING, before, status, at(30)) == AlertTransition(after, notice)
+
+
+def test_without_a_pending_time_a_breach_fires_at_once() -> None:
+    for before in (QUIET, SubjectState(AlertPhase.NO_DATA, START), pending(30)):
+        assert decide(AT_ONCE, before, BREACH, at(30)) == AlertTransition(FIRED_NOW, FIRING)
+    assert decide(AT_ONCE, firing(), CLEAR, at(30)) == AlertTransition(OK_NOW, RESOLVED)
+    assert decide(AT_ONCE, firing(), BREACH, at(9999)) == AlertTransition(firing())
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_open"),
+    [
+        (AlertPhase.OK, False),
+        (AlertPhase.NO_DATA, False),
+        (AlertPhase.PENDING, True),
+        (AlertPhase.FIRING, True),
+    ],
+)
+def test_an_alert_is_open_while_it_is_pending_or_firing(phase: AlertPhase, is_open: bool) -> None:
+    assert SubjectState(phase).is_open == is_open
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reminder"), [(0, None), (300, 5 * MINUTE), (3600, 60 * MINUTE)]
+)
+def test_the_times_of_a_rule_are_its_own_and_no_reminder_is_none(
+    seconds: int, reminder: timedelta | None
+) -> None:
+    rule = NewAlertRule.model_validate(
+        NewAlertRule.EXAMPLE
+        | {"for_seconds": 60, "keep_firing_for_seconds": 120, "reminder_seconds": seconds}
+    )
+    assert RuleTiming.of(rule) == RuleTiming(MINUTE, 2 * MINUTE, reminder)
+
+
+def test_a_subject_that_was_never_met_is_quiet() -> None:
+    assert SubjectState(AlertPhase.OK, None, None, None, 0, False) == QUIET
+    assert TrackedSubject(AlertSubject(kind=SubjectKind.SPACE, id="spc")) == TrackedSubject(
+        AlertSubject(kind=SubjectKind.SPACE, id="spc"), QUIET, 0, "", 0
+    )
+
+
+def test_statuses_and_phases_are_spelled_as_they_are_stored() -> None:
+    assert [status.value for status in ConditionStatus] == ["breach", "clear", "no_data"]
+    assert [phase.value for phase in AlertPhase] == ["ok", "no_data", "pending", "firing"]
+
+
 def test_an_alert_that_is_closed_is_notified_only_if_it_fired() -> None:
-    firing = run(AT_ONCE, [BREACH])[-1].state
-    pending = run(replace(AT_ONCE, pending=MINUTE), [BREACH])[-1].state
-    assert close(firing, START).notice is RESOLVED
-    assert close(pending, START) == AlertTransition(SubjectState(AlertPhase.OK, START))
+    ended = SubjectState(AlertPhase.OK, at(30))
+    assert close(firing(), at(30)) == AlertTransition(ended, RESOLVED)
+    assert close(pending(25), at(30)) == AlertTransition(ended)
     assert close(QUIET, START) == AlertTransition(QUIET)
 
 

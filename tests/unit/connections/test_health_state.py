@@ -1,6 +1,7 @@
 """The health of a connection as a fold."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from patchbay.connections.health_state import (
     next_state,
 )
 from patchbay.connections.health_status import HealthStatus
+from patchbay.platform.clock import to_text
 
 NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -224,3 +226,214 @@ def test_the_end_of_a_certificate_is_announced_three_times_and_of_a_new_one_agai
     assert announced == [21, 7, 1]
     state, announced = expiring([80, 5, 4], NOON + timedelta(days=90), state)
     assert announced == [5]
+
+
+def test_a_connection_that_is_enabled_again_is_not_warned_of_its_certificate_twice() -> None:
+    # given a connection that was warned a week before the end, and then disabled
+    end = NOON + timedelta(days=6)
+    seen = HealthObservation(NOON, OK, 5, certificate_expires_at=end)
+    told = next_state(HealthState(), seen, monitored=True)
+    assert told is not None
+    assert told.announced == (AnnouncementType.EXPIRING,)
+
+    # when it is enabled again
+    again = HealthObservation(NOON + MINUTE, OK, 5, certificate_expires_at=end)
+    step = next_state(replace(told.state, disabled=True), again, monitored=True)
+
+    # then it starts fresh, but the warning is not repeated
+    assert step is not None
+    assert step.announced == ()
+    assert not step.state.disabled
+    assert step.state.expiry_told == f"{to_text(end)} 7"
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        (timedelta(days=21, milliseconds=1), None),
+        (timedelta(days=21), 21),
+        (timedelta(days=7, milliseconds=1), 21),
+        (timedelta(days=7), 7),
+        (timedelta(days=1, milliseconds=1), 7),
+        (timedelta(days=1), 1),
+        (-timedelta(days=3), 1),
+    ],
+)
+@pytest.mark.parametrize("outcome", [OK, BAD])
+def test_a_certificate_is_warned_of_from_21_7_and_1_days_before_its_end(
+    left: timedelta, told: int | None, outcome: HealthStatus
+) -> None:
+    seen = HealthObservation(NOON, outcome, 5, certificate_expires_at=NOON + left)
+    step = next_state(HealthState(), seen, monitored=True)
+    assert step is not None
+    assert step.state.expiry_told == (told and f"{to_text(NOON + left)} {told}")
+    assert step.announced == ((AnnouncementType.EXPIRING,) if told else ())
+
+
+def test_nothing_is_announced_of_the_certificate_of_a_connection_without_a_monitor() -> None:
+    seen = HealthObservation(NOON, OK, 5, certificate_expires_at=NOON)
+    step = next_state(HealthState(), seen, monitored=False)
+    assert step is not None
+    assert (step.announced, step.state.expiry_told) == ((), None)
+
+
+def test_a_status_begins_when_the_test_that_found_it_has_ended() -> None:
+    # given tests that were requested a minute apart and took 40 seconds
+    def seen(number: int, outcome: HealthStatus) -> HealthObservation:
+        at = NOON + number * MINUTE
+        return HealthObservation(at, outcome, 5, finished_at=at + timedelta(seconds=40))
+
+    # when
+    first = next_state(HealthState(), seen(0, OK), monitored=False)
+    assert first is not None
+    second = next_state(first.state, seen(1, DOWN), monitored=False)
+    assert second is not None
+    third = next_state(second.state, seen(2, BAD), monitored=False)
+    assert third is not None
+
+    # then
+    assert first.state.since == NOON + timedelta(seconds=40)
+    assert (first.state.at, first.state.failing_from) == (NOON, None)
+    assert second.state.since == NOON + timedelta(seconds=100)
+    assert second.state.failing_from == NOON + MINUTE
+    assert (third.state.status, third.state.since) == (BAD, second.state.since)
+    assert third.state.failing_from == second.state.failing_from
+
+
+def test_the_state_counts_what_it_has_seen() -> None:
+    # given ten outcomes and two more: the window holds ten
+    state, _ = run("xx.x......x.", monitored=True)
+    assert (state.failures, state.successes, state.seen) == (0, 1, 10)
+    assert state.outcomes == 0b0100000010
+    assert run("xx")[0].outcomes == 0b11
+    assert (run("..")[0].seen, run("..")[0].successes) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("story", "fails"),
+    [
+        # Six of the last ten, but never three in a row; the eleventh is forgotten.
+        ("xx.xx.xx", True),
+        ("xx.x.xx.x", True),
+        ("xx..xx.x.x", True),
+        ("xx..xx.x..x", False),
+        ("x.xx.x.x.", False),
+    ],
+)
+def test_six_failures_of_the_last_ten_are_an_outage(story: str, fails: bool) -> None:
+    assert run(story)[0].is_failing == fails
+
+
+def test_an_observation_of_the_same_moment_or_before_changes_nothing() -> None:
+    state, _ = run("..")
+    for number in (0, 1):
+        assert next_state(state, observe(number, "x"), monitored=True) is None
+        assert next_state(state, observe(number, "x"), monitored=False) is None
+    assert next_state(state, observe(2, "x"), monitored=True) is not None
+
+
+def test_a_recovery_forgets_the_outage() -> None:
+    state, _ = run(
+        "." + "x" * 60 + "..", disable=AutoDisable(failures=10, days=3), every=timedelta(hours=1)
+    )
+    assert (state.status, state.since) == (OK, NOON + timedelta(hours=62))
+    assert (state.outcomes, state.seen, state.failures, state.successes) == (0, 0, 0, 2)
+    assert state.warned_at is state.failing_from is None
+
+
+def test_a_success_within_an_outage_does_not_forget_it() -> None:
+    state, _ = run(".xxx.")
+    assert (state.failures, state.successes) == (0, 1)
+    assert (state.failing_from, state.since) == (NOON + 3 * MINUTE, NOON + 3 * MINUTE)
+    assert state.outcomes == 0b01110
+
+
+@pytest.mark.parametrize(("days", "notice"), [(0, 0.0), (1, 0.5), (2, 1.0), (3, 1.0), (30, 1.0)])
+def test_the_notice_of_a_disabling_is_a_day_or_half_of_the_days(days: int, notice: float) -> None:
+    assert AutoDisable(5, days).notice == timedelta(days=notice)
+
+
+def disabling(state: HealthState, at: datetime, rule: AutoDisable) -> list[str]:
+    """What a failure at this time announces in an outage that began at noon."""
+    seen = HealthObservation(at, BAD, 5)
+    outage = replace(state, status=BAD, failing_from=NOON)
+    step = next_state(outage, seen, monitored=True, disable=rule)
+    assert step is not None
+    assert step.disables == (AnnouncementType.DISABLED in step.announced)
+    assert step.state.disabled == step.disables
+    return [kind.value for kind in step.announced]
+
+
+@pytest.mark.parametrize(
+    ("failures", "after", "announced"),
+    [
+        (9, timedelta(days=2), ["connection.disabling"]),
+        (8, timedelta(days=2), []),
+        (99, timedelta(days=2) - MINUTE, []),
+    ],
+)
+def test_a_disabling_is_announced_a_day_before_the_days_are_over(
+    failures: int, after: timedelta, announced: list[str]
+) -> None:
+    state = HealthState(failures=failures)
+    assert disabling(state, NOON + after, AutoDisable(failures=10, days=3)) == announced
+
+
+@pytest.mark.parametrize(
+    ("warned", "after", "announced"),
+    [
+        (timedelta(days=2), timedelta(days=3), ["connection.disabled"]),
+        (timedelta(days=2), timedelta(days=3) - MINUTE, []),
+        (timedelta(days=1), timedelta(days=3) - MINUTE, []),
+        (timedelta(days=5), timedelta(days=6), ["connection.disabled"]),
+        (timedelta(days=5), timedelta(days=6) - MINUTE, []),
+    ],
+)
+def test_a_connection_is_disabled_when_the_days_and_the_notice_are_over(
+    warned: timedelta, after: timedelta, announced: list[str]
+) -> None:
+    state = HealthState(failures=99, warned_at=NOON + warned)
+    assert disabling(state, NOON + after, AutoDisable(failures=10, days=3)) == announced
+
+
+def test_a_state_is_stored_without_its_defaults_and_with_times_as_text() -> None:
+    state = HealthState(
+        status=DOWN,
+        since=NOON,
+        at=NOON + MINUTE,
+        failures=3,
+        successes=1,
+        outcomes=5,
+        seen=4,
+        failing_from=NOON + 2 * MINUTE,
+        warned_at=NOON + 3 * MINUTE,
+        disabled=True,
+        expiry_told="then",
+    )
+    stored = {
+        "status": "disconnected",
+        "since": "2026-02-17T12:00:00Z",
+        "at": "2026-02-17T12:01:00Z",
+        "failures": 3,
+        "successes": 1,
+        "outcomes": 5,
+        "seen": 4,
+        "failing_from": "2026-02-17T12:02:00Z",
+        "warned_at": "2026-02-17T12:03:00Z",
+        "disabled": True,
+        "expiry_told": "then",
+    }
+    assert state.encode() == stored
+    assert HealthState.decode(stored) == state
+    assert HealthState().encode() == {}
+    assert HealthState.decode({}) == HealthState()
+
+
+def test_announcements_are_named_as_on_the_bus() -> None:
+    assert {kind.name: kind.value for kind in AnnouncementType} == {
+        "FAILING": "connection.failing",
+        "RECOVERED": "connection.recovered",
+        "DISABLING": "connection.disabling",
+        "DISABLED": "connection.disabled",
+        "EXPIRING": "connection.expiring",
+    }

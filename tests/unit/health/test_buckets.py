@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.health.bucket_codec import decode_bucket, encode_bucket
-from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket, FaultTally, Tally, merge
+from patchbay.health.buckets import (
+    LATENCY_BOUNDS_MS,
+    SHARDS,
+    Bucket,
+    FaultTally,
+    Tally,
+    merge,
+    merge_all,
+    total_of,
+)
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.periods import Period, Span, sort_keys_since
 
@@ -58,6 +67,102 @@ def count(events: list[Event]) -> Bucket:
     return Bucket(by_type, faults)
 
 
+def event(
+    status: EventStatus = EventStatus.SUCCESS,
+    at: datetime = HOUR,
+    duration_ms: int | None = None,
+    kind: IntegrationType = IntegrationType.WEBHOOK,
+    *,
+    fault: bool = False,
+) -> Event:
+    return Event(
+        id="evt",
+        space_id="space",
+        integration_type=kind,
+        status=status,
+        occurred_at=at,
+        received_at=at,
+        duration_ms=duration_ms,
+        platform_fault=fault,
+    )
+
+
+# Stored: a bucket has a count for each of these slots, by position.
+@pytest.mark.parametrize(
+    ("slot", "fastest", "slowest"),
+    [
+        *[(0, 0, 50), (1, 51, 100), (2, 101, 250), (3, 251, 500), (4, 501, 1000)],
+        *[(5, 1001, 2500), (6, 2501, 5000), (7, 5001, 15_000), (8, 15_001, 60_000)],
+        *[(9, 60_001, 300_000), (10, 300_001, 1_800_000), (11, 1_800_001, 86_400_000)],
+    ],
+)
+def test_a_duration_counts_in_the_slot_whose_end_it_reaches(
+    slot: int, fastest: int, slowest: int
+) -> None:
+    tally = Tally().plus(event(duration_ms=fastest)).plus(event(duration_ms=slowest))
+    assert tally.latencies == (0,) * slot + (2,) + (0,) * (11 - slot)
+    assert tally.latency_sum_ms == fastest + slowest
+
+
+def test_an_event_counts_once_and_its_time_is_the_last_if_none_is_later() -> None:
+    # given two successes and an error, not in the order of time
+    early, late = HOUR, HOUR + timedelta(minutes=5)
+
+    # when
+    tally = (
+        Tally()
+        .plus(event(at=late))
+        .plus(event(at=early, duration_ms=7))
+        .plus(event(EventStatus.ERROR, early))
+    )
+
+    # then
+    assert (tally.success, tally.errors, tally.total) == (2, 1, 3)
+    assert (tally.last_success_at, tally.last_error_at) == (late, early)
+    assert tally.last_event_at == late
+    assert Tally().plus(event(EventStatus.ERROR, late)).last_event_at == late
+    assert Tally().last_event_at is None
+
+
+def test_two_buckets_add_up_by_type() -> None:
+    # given
+    early, late = HOUR, HOUR + timedelta(minutes=5)
+    sync = IntegrationType.METADATA_SYNC
+    one = Bucket().absorb(
+        [event(at=early, duration_ms=60), event(at=early, fault=True), event(kind=sync)]
+    )
+    other = Bucket().absorb(
+        [
+            *[event(at=late, duration_ms=40), event(EventStatus.ERROR, late)],
+            *[event(at=late, fault=True), event(at=early, fault=True)],
+            event(kind=IntegrationType.ALERT, fault=True),
+        ]
+    )
+
+    # when
+    both = merge(one, other)
+
+    # then
+    assert both == merge(other, one) == merge_all([one, Bucket(), other])
+    assert both.by_type == {
+        IntegrationType.WEBHOOK: Tally(2, 1, late, late, 100, (1, 1) + (0,) * 10),
+        sync: Tally(1, 0, HOUR),
+    }
+    assert both.faults == {
+        IntegrationType.WEBHOOK: FaultTally(3, late),
+        IntegrationType.ALERT: FaultTally(1, HOUR),
+    }
+    assert both.platform_faults == 4
+    assert total_of(both) == Tally(3, 1, late, late, 100, (1, 1) + (0,) * 10)
+    assert both.of_type(sync) == Bucket({sync: Tally(1, 0, HOUR)})
+
+
+def test_nothing_adds_up_to_nothing() -> None:
+    assert merge_all([]) == Bucket()
+    assert total_of(Bucket()) == Tally()
+    assert SHARDS == 8
+
+
 @given(events_of_a_day, st.randoms(use_true_random=False))
 def test_the_fold_equals_a_plain_count_in_any_order(events: list[Event], random: object) -> None:
     shuffled = list(events)
@@ -93,15 +198,8 @@ def test_a_stored_bucket_is_read_back_unchanged(events: list[Event]) -> None:
 
 
 def test_no_total_counts_a_platform_fault() -> None:
-    fault = Event(
-        id="evt",
-        space_id="space",
-        integration_type=IntegrationType.CONNECTION_TEST,
-        status=EventStatus.ERROR,
-        occurred_at=HOUR,
-        received_at=HOUR,
-        duration_ms=10,
-        platform_fault=True,
+    fault = event(
+        EventStatus.ERROR, duration_ms=10, kind=IntegrationType.CONNECTION_TEST, fault=True
     )
 
     assert Bucket().absorb([fault, fault]) == Bucket(
@@ -138,9 +236,78 @@ def test_a_bucket_of_all_six_types_is_small(events_per_type: int, at_most_bytes:
     assert len(stored) <= at_most_bytes
 
 
+# A number has seven bits in each byte, the lowest first; the highest bit says that more follow.
+@pytest.mark.parametrize(
+    ("number", "encoded"),
+    [
+        (0, "00"),
+        (127, "7f"),
+        (128, "8001"),
+        (16_383, "ff7f"),
+        (16_384, "808001"),
+        (2_097_151, "ffff7f"),
+        (2_097_152, "80808001"),
+    ],
+)
+def test_a_count_is_stored_in_as_few_bytes_as_it_needs(number: int, encoded: str) -> None:
+    bucket = Bucket({IntegrationType.METADATA_SYNC: Tally(success=number)})
+    stored = bytes.fromhex(f"020100{encoded}00000000") + bytes(12)
+    assert encode_bucket(bucket, DAY) == stored
+    assert decode_bucket(stored, DAY) == bucket
+
+
+def test_a_stored_bucket_has_its_types_by_code_and_then_its_faults() -> None:
+    # given
+    one = Tally(1, 2, DAY, DAY + timedelta(milliseconds=1), 3, tuple(range(12)))
+    other = Tally(success=4)
+    bucket = Bucket(
+        {IntegrationType.CONNECTION_TEST: one, IntegrationType.QUALITY_CHECK: other},
+        {
+            IntegrationType.ALERT: FaultTally(5, DAY + timedelta(milliseconds=6)),
+            IntegrationType.METADATA_SYNC: FaultTally(7, DAY),
+        },
+    )
+
+    # then: the version, two masks, two tallies, two faults
+    stored = bytes(
+        [
+            *[2, 0b100010, 0b010001],
+            *[4, 0, 0, 0, 0, *[0] * 12],
+            *[1, 2, 1, 2, 3, *range(12)],
+            *[7, 0],
+            *[5, 6],
+        ]
+    )
+    assert encode_bucket(bucket, DAY) == stored
+    assert decode_bucket(stored, DAY) == bucket
+
+
+# Stored: another code would read one type's counts as another's.
+@pytest.mark.parametrize(
+    ("kind", "mask"),
+    [
+        (IntegrationType.METADATA_SYNC, 1),
+        (IntegrationType.QUALITY_CHECK, 2),
+        (IntegrationType.PROFILING, 4),
+        (IntegrationType.WEBHOOK, 8),
+        (IntegrationType.ALERT, 16),
+        (IntegrationType.CONNECTION_TEST, 32),
+    ],
+)
+def test_each_type_has_its_bit(kind: IntegrationType, mask: int) -> None:
+    bucket = Bucket({}, {kind: FaultTally(1, DAY)})
+    assert encode_bucket(bucket, DAY) == bytes([2, 0, mask, 1, 0])
+    assert decode_bucket(bytes([2, 0, mask, 1, 0]), DAY) == bucket
+
+
+def test_version_1_without_faults_has_none() -> None:
+    assert decode_bucket(bytes([1, 0]), HOUR) == Bucket()
+
+
 def test_an_unknown_version_is_an_error() -> None:
-    with pytest.raises(ValueError, match="version 3"):
-        decode_bucket(b"\x03\x00", DAY)
+    for version in (0, 3):
+        with pytest.raises(ValueError, match=f"version {version}"):
+            decode_bucket(bytes([version, 0, 0]), DAY)
 
 
 def test_a_period_has_the_sort_keys_of_its_shards() -> None:

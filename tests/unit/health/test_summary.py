@@ -10,6 +10,7 @@ from patchbay.health.buckets import SHARDS, Bucket
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.periods import Period, sort_keys_since
 from patchbay.health.summary import (
+    DEFAULT_DAYS,
     HealthSummary,
     PeriodDays,
     success_rate,
@@ -246,6 +247,10 @@ def test_types_are_sorted_by_total_and_then_by_name() -> None:
 )
 def test_a_rate_is_rounded_half_up_to_two_decimals(success: int, total: int, rate: float) -> None:
     assert success_rate(success, total) == rate
+
+
+def test_a_look_back_is_30_days_by_default() -> None:
+    assert DEFAULT_DAYS == 30
 
 
 @pytest.mark.parametrize("days", [1, 366])

@@ -28,6 +28,7 @@ from patchbay.monitors.wheel import (
     lane_of_sort_key,
     minute_of,
 )
+from patchbay.platform.dynamodb import AFTER_ALL
 from patchbay.platform.ids import Stamp, is_id
 
 NOON = datetime(2026, 2, 17, 12, tzinfo=UTC)
@@ -83,6 +84,63 @@ def test_the_lanes_of_a_phase_cover_every_place_and_do_not_overlap(lanes: int) -
     assert {lane_of(place, lanes) for pair in bounds for place in pair} == set(range(lanes))
 
 
+# A lane ends right before the next begins, even if the places can't be divided evenly.
+@pytest.mark.parametrize(
+    ("lane", "lanes", "low", "high"),
+    [
+        (0, 1, "0000", "ffff"),
+        (0, 2, "0000", "7fff"),
+        (1, 2, "8000", "ffff"),
+        (0, 3, "0000", "5555"),
+        (1, 3, "5556", "aaaa"),
+        (2, 3, "aaab", "ffff"),
+        (63, 64, "fc00", "ffff"),
+    ],
+)
+def test_a_slot_has_the_places_of_its_lane(lane: int, lanes: int, low: str, high: str) -> None:
+    slot = Slot("1h", 38, lane, lanes)
+    assert slot.low == low
+    assert slot.high == f"{high}{AFTER_ALL}"
+    assert slot.high > f"{high}#con_ZZZZZZZZZZZZZZZZZZZZZZZZZZ"
+    # The dispatcher asks for the lane of both ends: another lane there would never end.
+    assert lane_of_sort_key(slot.low, lanes) == lane_of_sort_key(slot.high, lanes) == lane
+    assert lane_of(int(low, 16), lanes) == lane_of(int(high, 16), lanes) == lane
+
+
+def test_a_sweep_has_the_name_and_the_range_of_its_slot() -> None:
+    # given
+    sweep = Sweep.of(Slot("1h", 38, 1, 3), NOON)
+
+    # then
+    assert sweep == Sweep(NOON, "1h#38#1", "5556", f"aaaa{AFTER_ALL}")
+    assert sweep.pk == "1h#38"
+    assert sweep.encode() == {
+        "minute": "2026-02-17T12:00:00Z",
+        "slot": "1h#38#1",
+        "low": "5556",
+        "high": f"aaaa{AFTER_ALL}",
+    }
+    assert Sweep.decode(sweep.encode()) == sweep
+
+
+def test_a_part_of_a_sweep_keeps_its_minute_and_slot() -> None:
+    sweep = Sweep.of(Slot("1h", 38, 1, 3), NOON)
+    first, last = "6000#con_01", "7000#con_02"
+    assert sweep.after(first) == Sweep(NOON, sweep.slot, f"{first}!", sweep.high)
+    assert sweep.only(first, last) == Sweep(NOON, sweep.slot, first, last)
+
+
+def test_one_phase_of_each_interval_is_due_at_a_minute() -> None:
+    assert [*due_phases(NOON)] == [("1m", 0), ("5m", 0), ("15m", 0), ("1h", 0), ("24h", 720)]
+    assert [*due_phases(NOON + 67 * MINUTE)] == [
+        ("1m", 0),
+        ("5m", 2),
+        ("15m", 7),
+        ("1h", 7),
+        ("24h", 787),
+    ]
+
+
 def test_phases_and_lanes_are_balanced() -> None:
     ids_of_many = connection_ids(20_000)
     often, hourly = MonitorInterval.FIVE_MINUTES, MonitorInterval.HOUR
@@ -116,6 +174,7 @@ def test_a_sweep_is_read_as_it_was_written(minute: datetime, lanes: int) -> None
 
 
 def test_a_minute_has_at_most_320_slots() -> None:
+    assert MAX_LANES == 64
     assert len(slots_of(NOON, MAX_LANES)) == 320
     assert len(list(due_phases(NOON))) == 5
 
@@ -139,7 +198,10 @@ def test_a_test_has_one_id_by_connection_and_minute(
 
 @pytest.mark.parametrize(
     ("behind", "dispatched", "skipped", "lag"),
-    [(-3, 0, 0, 0), (0, 0, 0, 0), (1, 1, 0, 0), (2, 2, 0, 1), (60, 60, 0, 59), (75, 60, 15, 74)],
+    [
+        *[(-3, 0, 0, 0), (0, 0, 0, 0), (1, 1, 0, 0), (2, 2, 0, 1), (60, 60, 0, 59)],
+        *[(61, 60, 1, 60), (75, 60, 15, 74)],
+    ],
 )
 def test_missed_minutes_are_caught_up_for_up_to_an_hour(
     behind: int, dispatched: int, skipped: int, lag: int
@@ -150,8 +212,10 @@ def test_missed_minutes_are_caught_up_for_up_to_an_hour(
 
 
 def test_the_very_first_dispatch_has_missed_nothing() -> None:
-    assert due_minutes(None, NOON).minutes == (NOON,)
+    due = due_minutes(None, NOON)
+    assert (due.minutes, due.skipped, due.lag) == ((NOON,), 0, timedelta(0))
 
 
 def test_a_schedule_that_fires_during_a_minute_means_that_minute() -> None:
     assert minute_of(NOON + timedelta(seconds=37, milliseconds=5)) == NOON
+    assert minute_of(NOON) == NOON

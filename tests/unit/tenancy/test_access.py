@@ -36,6 +36,36 @@ def test_a_permission_grants_itself_and_admin_grants_everything(
             authorize(holder(held), needed, OWN, "space")
 
 
+def test_permissions_are_spelled_as_tokens_and_stored_keys_spell_them() -> None:
+    assert {permission.name: permission.value for permission in Permission} == {
+        "READ": "platform.integration.read",
+        "MANAGE": "platform.integration.manage",
+        "WRITE_EVENTS": "platform.events.write",
+        "ADMIN": "platform.admin",
+    }
+
+
+def test_a_refusal_names_the_permission_that_is_missing() -> None:
+    with pytest.raises(PermissionDenied) as refused:
+        authorize(holder(Permission.READ), Permission.MANAGE, OWN, "space")
+    assert refused.value.details == {"permission": "platform.integration.manage"}
+
+
+def test_without_the_permission_another_tenants_thing_is_a_403_and_not_a_404() -> None:
+    with pytest.raises(PermissionDenied):
+        authorize(holder(Permission.READ), Permission.MANAGE, OTHER, "space")
+
+
+def test_nobody_grants_a_permission_they_do_not_hold() -> None:
+    granter = holder(Permission.READ, Permission.MANAGE)
+    granter.require_all([Permission.READ, Permission.MANAGE])
+    granter.require_all([])
+    holder(Permission.ADMIN).require_all(Permission)
+    with pytest.raises(PermissionDenied) as refused:
+        granter.require_all([Permission.READ, Permission.WRITE_EVENTS])
+    assert refused.value.details == {"permission": "platform.events.write"}
+
+
 def test_only_the_operator_finds_another_tenants_things() -> None:
     with pytest.raises(NotFound) as refused:
         authorize(holder(Permission.READ), Permission.READ, OTHER, "space")

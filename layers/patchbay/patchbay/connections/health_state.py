@@ -158,7 +158,7 @@ def next_state(
     if state.at is not None and seen.at <= state.at:
         return None
     if state.disabled:
-        state = HealthState(at=state.at, expiry_told=state.expiry_told)
+        state = HealthState(expiry_told=state.expiry_told)
     counted = _counted(state, seen)
     if not monitored:
         return HealthUpdate(_settled(counted, seen, seen.status))

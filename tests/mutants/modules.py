@@ -1,0 +1,38 @@
+"""The modules that decide about safety, counts, and blame, and the tests that must notice any
+change of them: fast ones, of that module alone."""
+
+from pathlib import Path
+from typing import Final
+
+from tests.mutants.trials import ROOT, Target
+
+_TESTS: Final = {
+    "egress.addresses": ("egress/test_addresses.py",),
+    "egress.host_names": ("egress/test_host_names.py",),
+    "egress.policy": ("egress/test_policy.py",),
+    "tenancy.access": ("tenancy/test_access.py",),
+    "checks.refusals": ("checks/test_refusals.py",),
+    "checks.word_meanings": ("checks/test_refusals.py",),
+    "checks.error_content": ("checks/test_refusals.py",),
+    "connections.health_state": ("connections/test_health_state.py",),
+    "alerts.conditions": ("alerts/test_condition_results.py",),
+    "alerts.condition_results": ("alerts/test_condition_results.py",),
+    "alerts.state_machine": ("alerts/test_state_machine.py",),
+    "health.buckets": ("health/test_buckets.py",),
+    "health.bucket_codec": ("health/test_buckets.py",),
+    "health.summary": ("health/test_summary.py",),
+    "connections.wheel": ("connections/test_wheel.py",),
+    "monitors.wheel": ("monitors/test_wheel.py",),
+}
+
+
+def targets() -> list[Target]:
+    layer = ROOT / "layers" / "patchbay"
+    return [
+        Target(
+            f"patchbay.{module}",
+            layer / Path("patchbay", *module.split(".")).with_suffix(".py"),
+            tuple(f"tests/unit/{test}" for test in tests),
+        )
+        for module, tests in _TESTS.items()
+    ]
