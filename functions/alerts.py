@@ -46,7 +46,7 @@ def list_alert_rules(space: Space, query: ListQuery) -> Listing[AlertRule]:
     return deployment.alert_rules.rules(space, query, utc_now())
 
 
-@api.post(f"{RULES}/backtest", permission=Permission.READ)
+@api.post(f"{RULES}/backtest", permission=Permission.READ, failures=(429,))
 def backtest_alert_rule(space: Space, body: BacktestRequest) -> Backtest:
     """Find when a rule would have fired over the last days; nothing is stored."""
     return deployment.backtester.run(space, body, utc_now())

@@ -279,6 +279,9 @@ def run_in_the_background(
     gone = create_rule(tenant, condition={"kind": "connection_down"}, channels=[topic])
     create_rule(tenant, condition=RATE | {"per": "connection"}, channels=[topic])
     evaluate(utc_now())
+    tried = {"name": "tried", "condition": {"kind": "connection_down"}}
+    path = f"/spaces/{tenant.space_slug}/alert-rules/backtest"
+    assert tenant.client.post(path, {"rule": tried}).status == 200
     rule = f"/spaces/{tenant.space_slug}/alert-rules/{gone['id']}"
     assert tenant.client.patch(rule, {"enabled": False}).status == 200
     Deployment().alert_rules.keep_position(EvaluationPosition(1, ""))  # out of time

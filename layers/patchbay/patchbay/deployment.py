@@ -513,7 +513,13 @@ class Deployment:
     def backtester(self) -> Backtester:
         from patchbay.alerts.backtest import Backtester
 
-        return Backtester(self.rule_editor, self.event_store)
+        return Backtester(
+            self.rule_editor,
+            self.event_store,
+            self.connection_summaries,
+            self.test_limiter,
+            self.test_limit,
+        )
 
     @cached_property
     def evaluator(self) -> Evaluator:

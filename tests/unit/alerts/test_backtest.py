@@ -20,6 +20,11 @@ SPACE = AlertSubject(kind=SubjectKind.SPACE, id="s")
 OTHER = AlertSubject(kind=SubjectKind.INTEGRATION_TYPE, id="webhook")
 
 
+def history_of(past: dict[AlertSubject, list[SubjectHour]]) -> HourlyHistory:
+    length = max(map(len, past.values()))
+    return HourlyHistory(START, length, {s: dict(enumerate(hours)) for s, hours in past.items()})
+
+
 def rate_rule(long_hours: int = 1, **changes: Any) -> NewAlertRule:
     condition = SuccessRate(
         kind="success_rate",
@@ -43,7 +48,7 @@ def test_it_equals_a_plain_recount_of_each_window(
     past: list[SubjectHour], long_hours: int, pending: int, keep: int
 ) -> None:
     rule = rate_rule(long_hours, for_seconds=3600 * pending, keep_firing_for_seconds=3600 * keep)
-    result = backtest(rule, HourlyHistory(START, {SPACE: past}), days=1)
+    result = backtest(rule, history_of({SPACE: past}))
     # Given the same rule on sums that are computed again for each hour
     state, fired, ended = QUIET, [], []
     for end in range(long_hours + 1, len(past) + 1):
@@ -65,18 +70,16 @@ def test_it_equals_a_plain_recount_of_each_window(
 
 def test_of_a_target_that_flaps_each_hour_for_thirty_days_some_firings_are_listed() -> None:
     good, bad = SubjectHour(success=10), SubjectHour(errors=10)
-    past = HourlyHistory(START, {s: [good, bad] * 24 * 16 for s in (SPACE, OTHER)})
-    result = backtest(rate_rule(), past, days=30)
+    past = history_of({s: [good, bad] * 24 * 16 for s in (SPACE, OTHER)})
+    result = backtest(rate_rule(), past)
     assert len(result.firings) == MAX_FIRINGS
     assert result.firings == sorted(result.firings, key=lambda f: f.fired_at)
     assert any("would have fired" in note for note in result.notes)
-    assert result.until - result.since == timedelta(days=30)
+    assert result.until - result.since == (2 * 24 * 16 - 1) * HOUR
 
 
 def test_an_alert_that_goes_on_has_no_end_but_reminders() -> None:
-    past = HourlyHistory(
-        START, {SPACE: [SubjectHour(success=1)] * 5 + [SubjectHour(errors=1)] * 10}
-    )
-    [firing] = backtest(rate_rule(reminder_seconds=7200), past, days=1).firings
+    past = history_of({SPACE: [SubjectHour(success=1)] * 5 + [SubjectHour(errors=1)] * 10})
+    [firing] = backtest(rate_rule(reminder_seconds=7200), past).firings
     assert firing.resolved_at is None
     assert firing.reminders == 4

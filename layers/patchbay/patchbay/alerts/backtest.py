@@ -1,6 +1,7 @@
 """When a rule would have fired: the same decision, made at the end of each hour of the past."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Final
@@ -28,11 +29,36 @@ from patchbay.alerts.rule_editor import RuleEditor
 from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.alerts.space_snapshot import ONE_HOUR
 from patchbay.alerts.state_machine import AlertPhase, RuleTiming, SubjectState, decide
+from patchbay.connections.connection_summaries import ConnectionSummaries
 from patchbay.connections.health_status import HealthStatus
 from patchbay.health.store import EventStore
+from patchbay.platform.errors import InvalidInput
+from patchbay.platform.ids import new_id
+from patchbay.platform.limits import Limit, Limiter
 from patchbay.tenancy.model import Space
 
 MAX_FIRINGS: Final = 500
+MAX_DECISIONS: Final = 50_000
+"""Subjects times hours: 65 connections over 30 days. 50,000 decisions take some 0.5 s of CPU."""
+
+_TO_RESPOND: Final = timedelta(seconds=30)
+_NOTHING: Final = SubjectHour()
+
+
+@dataclass(slots=True)
+class _Firing:
+    """A `BacktestFiring` while it is found: there may be many more than are listed."""
+
+    subject: AlertSubject
+    subject_key: str
+    opened_at: datetime
+    fired_at: datetime
+    summary: str
+    resolved_at: datetime | None = None
+    reminders: int = 0
+
+    def order(self) -> tuple[datetime, str]:
+        return self.fired_at, self.subject_key
 
 
 class _RunningCounts:
@@ -56,38 +82,69 @@ class _RunningCounts:
 class Backtester:
     """Tries rules on the past events of a space."""
 
-    def __init__(self, rules: RuleEditor, events: EventStore) -> None:
+    def __init__(
+        self,
+        rules: RuleEditor,
+        events: EventStore,
+        connections: ConnectionSummaries,
+        limiter: Limiter,
+        limit: Limit,
+    ) -> None:
         self._rules = rules
         self._events = events
+        self._connections = connections
+        self._limiter = limiter
+        self._limit = limit
 
     def run(self, space: Space, request: BacktestRequest, now: datetime) -> Backtest:
-        """Raises `InvalidInput` if a create would refuse the rule."""
+        """Counts as a test of the organization.
+
+        Raises `InvalidInput` if a create would refuse the rule, or if there is too much to decide,
+        and `RateLimited`.
+        """
         self._rules.require_valid(space, request.rule)
-        history = read_history(request.rule, self._events, space.id, now, request.days)
-        return backtest(request.rule, history, request.days)
+        organization_id, token = space.organization_id, new_id("tst", now)
+        with self._limiter.held(organization_id, token, self._limit, now, _TO_RESPOND):
+            history = read_history(
+                request.rule, self._events, self._connections, space.id, now, request.days
+            )
+            return backtest(request.rule, history)
 
 
-def backtest(rule: NewAlertRule, history: HourlyHistory, days: int) -> Backtest:
-    """The alerts that a rule would have raised, oldest first. Pure."""
-    lead = lead_of(rule) // ONE_HOUR
-    since = history.start + lead_of(rule)
-    firings: list[BacktestFiring] = []
-    for subject, hours in history.hours.items():
-        firings += _firings(rule, subject, hours, history.start, lead)
-    firings.sort(key=lambda firing: (firing.fired_at, firing.subject.key()))
+def backtest(rule: NewAlertRule, history: HourlyHistory) -> Backtest:
+    """The alerts that a rule would have raised, oldest first. Pure.
+
+    Raises `InvalidInput` if there is too much to decide.
+    """
+    first = min(max(lead_of(rule) // ONE_HOUR, history.complete_from), history.length)
+    _require_affordable(len(history.hours), history.length - first)
+    firings: list[_Firing] = []
+    total = 0
+    for subject, known in history.hours.items():
+        hours = [known.get(position, _NOTHING) for position in range(history.length)]
+        own = _firings(rule, subject, hours, history.start, first)
+        total += len(own)
+        firings = sorted([*firings, *own], key=_Firing.order)[:MAX_FIRINGS]
     notes = [*history.notes, *_notes(rule)]
-    if len(firings) > MAX_FIRINGS:
-        notes.append(
-            f"It would have fired {len(firings)} times; the first {MAX_FIRINGS} are listed."
-        )
+    if total > MAX_FIRINGS:
+        notes.append(f"It would have fired {total} times; the first {MAX_FIRINGS} are listed.")
     return Backtest(
-        since=since,
-        until=since + timedelta(days=days),
+        since=history.start + first * ONE_HOUR,
+        until=history.start + history.length * ONE_HOUR,
         resolution_seconds=int(ONE_HOUR.total_seconds()),
         subjects=len(history.hours),
-        firings=firings[:MAX_FIRINGS],
+        firings=[BacktestFiring.model_validate(one, from_attributes=True) for one in firings],
         notes=notes,
     )
+
+
+def _require_affordable(subjects: int, hours: int) -> None:
+    if subjects * hours > MAX_DECISIONS:
+        raise InvalidInput.at(
+            "/days",
+            f"must be less: {subjects} connections over {hours} hours are more than "
+            f"{MAX_DECISIONS} decisions. Or try the rule on one connection_id.",
+        )
 
 
 def _firings(
@@ -95,18 +152,18 @@ def _firings(
     subject: AlertSubject,
     hours: Sequence[SubjectHour],
     start: datetime,
-    lead: int,
-) -> list[BacktestFiring]:
+    first: int,
+) -> list[_Firing]:
     timing, state = RuleTiming.of(rule), SubjectState()
     counter = _RunningCounts(hours)
-    found: list[BacktestFiring] = []
+    found: list[_Firing] = []
     last_success: datetime | None = None
     status = HealthStatus.UNKNOWN
     opened_at = start
     for position, hour in enumerate(hours):
         last_success = later(last_success, hour.last_success_at)
         status = hour.tested or status
-        if position < lead:
+        if position < first:
             continue
         end = position + 1
         now = start + end * ONE_HOUR
@@ -124,21 +181,11 @@ def _firings(
         if transition.state.is_open and not state.is_open:
             opened_at = now
         if transition.notice is NoticeKind.FIRING:
-            found.append(
-                BacktestFiring(
-                    subject=subject,
-                    opened_at=opened_at,
-                    fired_at=now,
-                    resolved_at=None,
-                    reminders=0,
-                    summary=result.summary,
-                )
-            )
+            found.append(_Firing(subject, subject.key(), opened_at, now, result.summary))
+        elif transition.notice is NoticeKind.RESOLVED:
+            found[-1].resolved_at = now
         elif transition.notice is not None:
-            change: dict[str, object] = {"reminders": transition.state.reminders}
-            if transition.notice is NoticeKind.RESOLVED:
-                change = {"resolved_at": now}
-            found[-1] = found[-1].model_copy(update=change)
+            found[-1].reminders = transition.state.reminders
         state = transition.state
     return found
 

@@ -30,13 +30,13 @@ from patchbay.connections.connection_summaries import ConnectionStatus, Connecti
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.health.buckets import Bucket, Tally, merge_all, total_of
-from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.model import EventOutline, EventStatus, IntegrationType
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour
 from patchbay.tenancy.model import Space
 
 MAX_EVENTS_READ: Final = 2000
-"""Of one space in one evaluation: about 0.5 MB, which costs some 125 read units."""
+"""Of one space in one evaluation: usually 0.5 MB, which costs some 125 read units."""
 
 LOOK_BACK: Final = timedelta(days=30)
 """How far back the last success of a space or type, and the types of a space, are searched."""
@@ -63,8 +63,8 @@ class SpaceSnapshot:
         self._now = now
         self._event_window = max(map(_event_window, rules), default=timedelta(0))
         self._merged: dict[datetime, Bucket] = {}
-        self._recent: list[Event] | None = None
-        self._recent_of: dict[str, list[Event]] = {}
+        self._recent: list[EventOutline] | None = None
+        self._recent_of: dict[str, list[EventOutline]] = {}
         self._recent_since = now
         self._connections: dict[str, ConnectionStatus] | None = None
         self._failing: dict[str, ConnectionStatus] | None = None
@@ -178,18 +178,15 @@ class SpaceSnapshot:
             self._merged[start] = merge_all(buckets)
         return self._merged[start]
 
-    def _newest_events(self) -> list[Event]:
+    def _newest_events(self) -> list[EventOutline]:
         if self._recent is None:
             since = self._now - self._event_window
-            page = self._events.list_events(
-                self._space_id, now=self._now, limit=MAX_EVENTS_READ, since=since
-            )
-            self._recent = page.items
-            cut = page.next_start is not None and page.items
-            self._recent_since = page.items[-1].occurred_at if cut else since
+            read = self._events.newest_outlines(self._space_id, since, self._now, MAX_EVENTS_READ)
+            self._recent = read.items
+            self._recent_since = read.cut_at or since
         return self._recent
 
-    def _newest_events_of(self, subject: AlertSubject) -> list[Event]:
+    def _newest_events_of(self, subject: AlertSubject) -> list[EventOutline]:
         """The events of a connection, or all events for any other subject."""
         newest = self._newest_events()
         if subject.kind is not SubjectKind.CONNECTION:
@@ -231,7 +228,7 @@ class SpaceSnapshot:
         return {one: connection for one in ids if (connection := self._read[one])}
 
 
-def counted(events: Iterable[Event]) -> WindowCounts:
+def counted(events: Iterable[EventOutline]) -> WindowCounts:
     """Counts events, without platform faults."""
     statuses = [event.status for event in events if not event.platform_fault]
     success = statuses.count(EventStatus.SUCCESS)
@@ -265,7 +262,7 @@ def _event_window(rule: AlertRule) -> timedelta:
             return timedelta(0)
 
 
-def _concerns(subject: AlertSubject, event: Event) -> bool:
+def _concerns(subject: AlertSubject, event: EventOutline) -> bool:
     match subject.kind:
         case SubjectKind.SPACE:
             return True

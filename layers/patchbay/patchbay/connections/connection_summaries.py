@@ -127,6 +127,24 @@ class ConnectionSummaries:
                 break
         return found
 
+    def ids(self, space_id: str, limit: int) -> list[str]:
+        """The ids of up to `limit` connections of a space, read from the index."""
+        found: list[str] = []
+        start: Mapping[str, Any] | None = None
+        while len(found) < limit:
+            page = self._table.query(
+                connections_of_space_pk(space_id),
+                index=BY_SPACE,
+                start=start,
+                limit=limit - len(found),
+                attributes=("id",),
+            )
+            found += [item["id"] for item in page.items]
+            start = page.last_key
+            if start is None:
+                break
+        return found
+
     def of_space(self, space_id: str) -> list[ConnectionStatus]:
         """The status of all connections of a space, read from the index."""
         items = self._table.query_all(

@@ -1,6 +1,7 @@
 """Events: what a caller sends, what is stored, and how one becomes the other."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final
@@ -116,6 +117,25 @@ class Event(Model):
     message: Message | None = None
     metadata: Metadata | None = None
     platform_fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventOutline:
+    """What decisions read of an event, without what its sender wrote about it."""
+
+    ATTRIBUTES: ClassVar = (
+        "sk",
+        "integration_type",
+        "status",
+        "connection_id",
+        "platform_fault",
+    )
+
+    integration_type: IntegrationType
+    status: EventStatus
+    occurred_at: datetime
+    connection_id: str | None
+    platform_fault: bool
 
 
 class IngestResult(Model):

@@ -20,6 +20,7 @@ from patchbay.health.buckets import SHARDS, Bucket
 from patchbay.health.model import (
     Event,
     EventBatch,
+    EventOutline,
     EventStatus,
     IngestResult,
     IntegrationType,
@@ -27,7 +28,7 @@ from patchbay.health.model import (
 )
 from patchbay.health.periods import Period, Span, hours_since, periods_of, sort_keys_since
 from patchbay.health.shards import MAIN_SHARD, bucket_key, bucket_puts, buckets_pk, merge_shards
-from patchbay.platform.clock import epoch_seconds, to_sortable
+from patchbay.platform.clock import epoch_seconds, from_text, to_sortable
 from patchbay.platform.dynamodb import (
     ABSENT,
     MAX_TRANSACTION_ITEMS,
@@ -67,6 +68,15 @@ class EventPage:
 
     items: list[Event]
     next_start: dict[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventOutlines:
+    """Events, newest first. There were too many if `cut_at` is set: those before it are missing,
+    and some of that time may be."""
+
+    items: list[EventOutline]
+    cut_at: datetime | None
 
 
 class EventStore:
@@ -157,6 +167,36 @@ class EventStore:
             if left <= 0:
                 break
         return EventPage(found, _position(day, after))
+
+    def newest_outlines(
+        self, space_id: str, since: datetime, now: datetime, most: int
+    ) -> EventOutlines:
+        """The newest events of a space from `since`, at most this many of them, newest first.
+
+        What senders wrote is left out, which may be 5 KB of each event.
+        """
+        low, high = max(self.oldest(now), since), now + _ONE_DAY
+        found: list[EventOutline] = []
+        day = high.date()
+        while day >= low.date():
+            start: Mapping[str, Any] | None = None
+            while True:
+                if len(found) >= most:
+                    return EventOutlines(found, found[-1].occurred_at)
+                page = self._table.query(
+                    _events_pk(space_id, day),
+                    between=(to_sortable(low), to_sortable(high)),
+                    limit=most - len(found),
+                    start=start,
+                    newest_first=True,
+                    attributes=EventOutline.ATTRIBUTES,
+                )
+                found += map(_outline, page.items)
+                start = page.last_key
+                if start is None:
+                    break
+            day -= _ONE_DAY
+        return EventOutlines(found, None)
 
     def events_of(self, space_id: str, period: Period) -> Iterator[Event]:
         """All events of a period that are still stored, oldest first."""
@@ -312,6 +352,16 @@ def _event_put(event: Event, token: str, retention: timedelta) -> Put:
         # As text: a DynamoDB attribute does not keep a JSON number as it was sent.
         item["metadata"] = compact(event.metadata).decode()
     return Put(item, ABSENT)
+
+
+def _outline(item: Item) -> EventOutline:
+    return EventOutline(
+        IntegrationType(item["integration_type"]),
+        EventStatus(item["status"]),
+        from_text(item["sk"].partition("#")[0]),
+        item.get("connection_id"),
+        item.get("platform_fault", False),
+    )
 
 
 def _event(space_id: str, item: Item) -> Event:
