@@ -110,7 +110,7 @@ openapi-check: .venv/.stamp ## The API document and the template's routes are th
 	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi --check
 
 .PHONY: unit
-unit: .venv/.stamp ## Unit and integration tests, and attacks (moto)
+unit: .venv/.stamp .local/ministack/.stamp ## Unit and integration tests, and attacks (moto)
 	$(PYTEST) --durations=20 tests/unit tests/integration tests/attacks
 
 .PHONY: e2e

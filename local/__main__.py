@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import platform
 import signal
@@ -22,6 +23,8 @@ def main() -> int:
     parser.add_argument("--port", default=os.environ.get("PORT") or _DEFAULT_PORT)
     parser.add_argument("--state-dir", type=Path, default=LOCAL)
     options = parser.parse_args()
+    # What is written here holds keys and secrets.
+    os.umask(0o077)
     # Whatever proxy the machine has, it can't reach the loopback interface. Lower case wins.
     os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), "127.0.0.1"]))
     try:
@@ -44,8 +47,10 @@ async def _until_stopped(port: int, state: StateDir, egress_allow: str) -> None:
         nonlocal stopped
         if not stopped:
             stopped = True
-            print("\nstopping", flush=True)
             serving.cancel()
+            # The terminal may be what has gone.
+            with contextlib.suppress(OSError):
+                print("\nstopping", flush=True)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop)

@@ -1,12 +1,10 @@
 """The story of a local cloud, from the emulator's start to its end."""
 
 import asyncio
-import contextlib
-import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from local import catalog, emulator, gateway, tenant
 from local.client import Client
@@ -14,6 +12,7 @@ from local.paths import StateDir
 from local.problems import Problem
 from local.proxy import Proxy
 from local.sam import build_and_deploy
+from local.state import taken
 
 READY = "Patchbay is ready"
 
@@ -29,16 +28,17 @@ async def serve(port: int, state: StateDir, egress_allow: str) -> None:
     """
     progress = _progress()
     proxy = Proxy(port)
-    with _taken(state):
+    with taken(state):
         async with proxy.serving(), emulator.running(state) as running:
             parameters = {"EgressAllow": egress_allow}
             stack = await build_and_deploy(running, state, parameters, progress)
-            proxy.open(running.url, await asyncio.to_thread(gateway.configure, running, stack))
+            api_id = await asyncio.to_thread(gateway.configure, running, stack)
+            proxy.open(running.account.url, running.api_token, api_id)
             caller = await asyncio.to_thread(tenant.recall, state.stack_file, proxy.url)
             if caller is None:
                 progress("creating an organization, a space and an admin key")
                 caller = await tenant.create(running, stack)
-            tenant.remember(state.stack_file, proxy.url, running, caller)
+            tenant.remember(state.stack_file, proxy.url, running.account, caller)
             progress("publishing the catalog")
             client = Client(proxy.url, caller.api_key)
             report = await asyncio.to_thread(
@@ -58,17 +58,6 @@ def _progress() -> Callable[[str], None]:
         print(f"{time.monotonic() - start:5.1f} s  {step}", flush=True)
 
     return progress
-
-
-@contextlib.contextmanager
-def _taken(state: StateDir) -> Iterator[None]:
-    state.root.mkdir(parents=True, exist_ok=True)
-    with (state.root / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Problem(f"another local cloud uses {os.path.relpath(state.root)}") from None
-        yield
 
 
 def _how_to_call(api_url: str, caller: tenant.Tenant, state: StateDir) -> str:

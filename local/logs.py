@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from local.emulator import aws_environment
+from local.emulator import Account
 from local.paths import ROOT, SAM_VENV, StateDir
 from local.sam import STACK_NAME
 
@@ -18,7 +18,10 @@ def main() -> None:
     sam = str(SAM_VENV / "bin" / "sam")
     functions = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
     groups = [f"--cw-log-group=/patchbay/{STACK_NAME}/{name}" for name in functions]
-    env = aws_environment(stack["aws_endpoint_url"]) | {"SAM_CLI_TELEMETRY": "0"}
+    account = Account(
+        stack["aws_endpoint_url"], stack["aws_access_key_id"], stack["aws_secret_access_key"]
+    )
+    env = account.environment() | {"SAM_CLI_TELEMETRY": "0"}
     command = [sam, "logs", "--config-env", "local", *groups]
     os.execve(sam, command, env)  # noqa: S606 - no shell is wanted
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from local.problems import Problem
+from local.state import private
 
 # What would lead a tool away from the local cloud: the caller's AWS account, its Python, its make.
 _FOREIGN = ("AWS_", "PYTHON", "SAM_CLI_", "VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
@@ -32,14 +33,16 @@ async def background(
     log: Path,
     cwd: Path,
     grace_seconds: float,
+    inherited: Sequence[int] = (),
+    umask: int = -1,
 ) -> AsyncIterator[Process]:
-    """A program that runs for the length of the block, its output in `log`.
+    """A program that runs for the length of the block, its output in `log`, for the owner alone.
 
     It gets a session of its own: a Ctrl-C in the terminal reaches us alone, and we stop it in
-    order. Its standard input is a pipe that ends when we do, whatever ends us.
+    order. Its standard input is a pipe that ends when we do, whatever ends us. It has the files
+    that are `inherited`, and a `umask` if one is given.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    with open(log, "wb", opener=private) as output:  # noqa: ASYNC230 - at once, and once
         process = await asyncio.create_subprocess_exec(
             *command,
             env=env,
@@ -48,6 +51,8 @@ async def background(
             stdout=output,
             stderr=output,
             start_new_session=True,
+            pass_fds=inherited,
+            umask=umask,
         )
     try:
         yield process
@@ -56,10 +61,18 @@ async def background(
 
 
 async def run(
-    title: str, command: Sequence[str | Path], *, env: Mapping[str, str], log: Path, cwd: Path
+    title: str,
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    cwd: Path,
+    umask: int = -1,
 ) -> None:
     """Run a program to its end, its output in `log`; a failure is a `Problem`."""
-    async with background(command, env=env, log=log, cwd=cwd, grace_seconds=5) as process:
+    async with background(
+        command, env=env, log=log, cwd=cwd, grace_seconds=5, umask=umask
+    ) as process:
         if await process.wait() != 0:
             raise Problem(f"{title} failed: {_last_line(log)} (all of it: {log})")
 

@@ -15,6 +15,7 @@ from yarl import URL
 from local.problems import Problem
 
 _HOST = "127.0.0.1"
+_HTTP_PORT = 80
 _BODY_LIMIT = 10 * 1024 * 1024
 # The functions' own time limits end a request long before this.
 _TIMEOUT = ClientTimeout(total=60)
@@ -31,8 +32,14 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
+_API_TOKEN = "X-Patchbay-Api-Token"  # noqa: S105 - the name of a header
+"""Shows the emulator's front that a request comes from here."""
 # Each of the two connections has its own.
-_OF_A_CONNECTION = _HOP_BY_HOP | {"content-length", "date", "expect", "host", "server"}
+_OF_A_CONNECTION = _HOP_BY_HOP | {
+    *("content-length", "date", "expect", "host", "server"),
+    _API_TOKEN.lower(),
+}
+_NAMES = (_HOST, "localhost", "[::1]")
 
 
 class Proxy:
@@ -42,10 +49,12 @@ class Proxy:
         self.url = f"http://{_HOST}:{port}"
         self._port = port
         self._upstream: str | None = None
+        self._token = ""
 
-    def open(self, emulator_url: str, api_id: str) -> None:
+    def open(self, emulator_url: str, token: str, api_id: str) -> None:
         """From now on, pass requests on to this API."""
         self._upstream = f"{emulator_url}/_aws/execute-api/{api_id}/$default"
+        self._token = token
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -81,6 +90,8 @@ class Proxy:
             raise Problem(f"port {self._port} is taken; choose another: make run PORT=…") from None
 
     async def _forward(self, session: ClientSession, request: web.Request) -> web.StreamResponse:
+        if not _is_for_us(request.headers, self._port):
+            return _gateway_answer(403, "Forbidden")
         if self._upstream is None:
             return _gateway_answer(503, "Service Unavailable")
         try:
@@ -92,7 +103,8 @@ class Proxy:
                 request.method,
                 # As it came: encoded once more, or with `..` resolved, it would be another path.
                 URL(self._upstream + request.rel_url.raw_path_qs, encoded=True),
-                headers=_joined(request.headers) | {"Host": f"{_HOST}:{self._port}"},
+                headers=_joined(request.headers)
+                | {"Host": f"{_HOST}:{self._port}", _API_TOKEN: self._token},
                 data=body or None,
                 allow_redirects=False,
             ) as answer:
@@ -103,6 +115,29 @@ class Proxy:
                 )
         except (ClientError, TimeoutError):
             return _gateway_answer(503, "Service Unavailable")
+
+
+def _is_for_us(headers: CIMultiDictProxy[str], port: int) -> bool:
+    """Whether a request names this machine, and no page of another site has sent it.
+
+    A name that someone else owns may resolve to 127.0.0.1 (DNS rebinding): a browser takes it for
+    their site and lets their page read the answers. `Origin` names the page of a request that
+    could change something, `Sec-Fetch-Site` says the same of every request; a browser sets both.
+    To follow a link is fine, from wherever.
+    https://www.w3.org/TR/fetch-metadata/
+    """
+    hosts = {f"{name}:{port}" for name in _NAMES} | ({*_NAMES} if port == _HTTP_PORT else set())
+    named = [value.lower() for value in headers.getall("Host", [])]
+    if len(named) != 1 or named[0] not in hosts:
+        return False
+    if any(origin.lower() != f"http://{named[0]}" for origin in headers.getall("Origin", [])):
+        return False
+    if headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
+        return True
+    return (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == (
+        "navigate",
+        "document",
+    )
 
 
 def _joined(headers: CIMultiDictProxy[str]) -> dict[str, str]:

@@ -15,9 +15,13 @@ from botocore.exceptions import ClientError
 from local import processes
 from local.emulator import Emulator
 from local.paths import LOCAL, ROOT, SAM_BUILD, SAM_VENV, StateDir
+from local.state import private
 
 STACK_NAME = "patchbay-local"
 _BUILD_TAG = "patchbay:build"
+# Lambda runs a function as another user than the owner of its files, who must be able to read them.
+# https://repost.aws/knowledge-center/lambda-deployment-package-errors
+_UMASK_OF_A_BUILD = 0o022
 _DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
@@ -57,7 +61,7 @@ async def build_and_deploy(
 async def _build_folder() -> AsyncIterator[None]:
     """The build folder for us alone: several local clouds may start from one checkout."""
     LOCAL.mkdir(exist_ok=True)
-    with (LOCAL / "build.lock").open("w") as lock:
+    with open(LOCAL / "build.lock", "w", opener=private) as lock:  # noqa: ASYNC230 - at once
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,6 +90,7 @@ async def _sam(command: str, *arguments: str, emulator: Emulator, state: StateDi
         env=env,
         log=state.logs / f"sam-{command}.log",
         cwd=ROOT,
+        umask=_UMASK_OF_A_BUILD,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local import processes
 from local.client import Client
-from local.emulator import Emulator
+from local.emulator import Account, Emulator
 from local.paths import PACKAGE_PATH
 from local.problems import Problem
 from local.sam import Stack
@@ -68,13 +68,18 @@ def recall(stack_file: Path, api_url: str) -> Tenant | None:
     raise Problem(f"the API does not answer for the key of the last start: {known.problem}")
 
 
-def remember(stack_file: Path, api_url: str, emulator: Emulator, tenant: Tenant) -> None:
+def remember(stack_file: Path, api_url: str, account: Account, tenant: Tenant) -> None:
     """Write what a caller needs, for programs as JSON and for shells to source.
 
-    The key makes both files for their owner alone.
+    The keys make both files for their owner alone.
     """
-    addresses = {"api_url": api_url, "aws_endpoint_url": emulator.url}
-    content = addresses | asdict(tenant)
+    content = {
+        "api_url": api_url,
+        "aws_endpoint_url": account.url,
+        "aws_access_key_id": account.access_key_id,
+        "aws_secret_access_key": account.secret_access_key,
+        **asdict(tenant),
+    }
     _write(stack_file, json.dumps(content, indent=2) + "\n")
     exports = [f"export {name.upper()}={shlex.quote(content[name])}\n" for name in _EXPORTED]
     _write(stack_file.with_suffix(".env"), "".join(exports))

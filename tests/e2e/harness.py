@@ -1,5 +1,6 @@
 """Starting and stopping real local clouds, as `make run` does."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,12 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from local.client import Answer, Client
 from local.cloud import READY
-from local.emulator import REGION
+from local.emulator import Account
 from local.paths import PACKAGE_PATH, ROOT, StateDir
 
 START_SECONDS = 300
@@ -35,6 +33,8 @@ class Stack:
 
     api_url: str
     aws_endpoint_url: str
+    aws_access_key_id: str
+    aws_secret_access_key: str
     api_key: str
     organization_id: str
     space_slug: str
@@ -51,16 +51,14 @@ class Stack:
         """A client with the admin key."""
         return Client(self.api_url, self.api_key)
 
+    @property
+    def account(self) -> Account:
+        """The emulator, with the operator's credentials."""
+        return Account(self.aws_endpoint_url, self.aws_access_key_id, self.aws_secret_access_key)
+
     def aws(self, service: Any) -> Any:
         """A boto3 client of the emulator, with the operator's credentials."""
-        return boto3.client(
-            service,
-            endpoint_url=self.aws_endpoint_url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(proxies={}, read_timeout=90),
-        )
+        return self.account.client(service, read_timeout=90)
 
 
 PATIENT_MS = 10_000
@@ -178,6 +176,7 @@ class LocalCloud:
     """A local cloud that is ready."""
 
     def __init__(self, state_dir: Path, port: int) -> None:
+        self._state_dir = state_dir
         self._process = spawn(state_dir, port)
         self._wait_until_ready()
         self.stack = Stack.read(StateDir(state_dir).stack_file)
@@ -190,6 +189,15 @@ class LocalCloud:
         finally:
             self._process.kill()
         return self._process.returncode
+
+    def kill(self) -> None:
+        """Kill all its processes at once, as when the machine runs out of memory."""
+        for pid in processes_of(self._state_dir):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.communicate(timeout=STOP_SECONDS)
+        while processes_of(self._state_dir):  # the rest is still dying
+            time.sleep(0.1)
 
     def _wait_until_ready(self) -> None:
         assert self._process.stdout is not None
@@ -207,9 +215,9 @@ class LocalCloud:
         raise AssertionError(f"the local cloud did not start:\n{''.join(said)}")
 
 
-def processes_of(state_dir: Path) -> list[str]:
+def processes_of(state_dir: Path) -> dict[int, str]:
     """The command lines of all processes that work in a local cloud's folder (Linux)."""
-    found = []
+    found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
@@ -217,5 +225,5 @@ def processes_of(state_dir: Path) -> list[str]:
         except OSError:  # it is gone, or not ours to see
             continue
         if str(state_dir) in command or folder.is_relative_to(state_dir):
-            found.append(command)
+            found[int(entry.name)] = command
     return found

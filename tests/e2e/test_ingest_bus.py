@@ -113,5 +113,5 @@ def test_events_on_the_bus_are_counted_and_what_is_wrong_is_put_aside(
 
 
 def test_the_counts_are_exact_under_faults_on_the_emulator_too(stack: Stack) -> None:
-    outcome = simulate(stack.aws_endpoint_url, events=3000, seed=7)
+    outcome = simulate(stack.account, events=3000, seed=7)
     assert outcome.differences == [], str(outcome)

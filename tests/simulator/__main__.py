@@ -12,10 +12,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
-
-import boto3
-from botocore.config import Config
 
 from local import emulator
 from local.paths import StateDir
@@ -25,16 +21,9 @@ from tests.simulator.simulation import Outcome, Simulation
 TABLES = ("integrations", "events")
 
 
-def simulate(endpoint_url: str, events: int, seed: int) -> Outcome:
+def simulate(account: emulator.Account, events: int, seed: int) -> Outcome:
     """Runs once, in temporary tables."""
-    client: Any = boto3.client(
-        "dynamodb",
-        endpoint_url=endpoint_url,
-        region_name=emulator.REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(proxies={}, max_pool_connections=25),
-    )
+    client = account.client("dynamodb", max_pool_connections=25)
     names = [f"simulator-{seed}-{name}" for name in TABLES]
     for name in names:
         client.create_table(
@@ -55,12 +44,9 @@ def simulate(endpoint_url: str, events: int, seed: int) -> Outcome:
 
 async def _main(events: int, seed: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        state = StateDir(Path(folder))
-        state.logs.mkdir(parents=True, exist_ok=True)
-        state.emulator.mkdir(parents=True, exist_ok=True)
-        async with emulator.running(state) as running:
+        async with emulator.running(StateDir(Path(folder))) as running:
             started = time.monotonic()
-            outcome = await asyncio.to_thread(simulate, running.url, events, seed)
+            outcome = await asyncio.to_thread(simulate, running.account, events, seed)
             print(f"seed {seed}, {time.monotonic() - started:.0f} s\n{outcome}")
     return 1 if outcome.differences else 0
 
