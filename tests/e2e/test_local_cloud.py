@@ -16,9 +16,13 @@ import pytest
 from local import catalog
 from local.client import Client
 from local.paths import StateDir
+from local.provider import provider
 from local.sam import STACK_NAME
-from tests.e2e.harness import STOP_SECONDS, LocalCloud, Stack, processes_of, spawn
+from tests.e2e.harness import STOP_SECONDS, LocalCloud, Stack, Tenant, processes_of, spawn
+from tests.e2e.test_async_tests import finished
+from tests.e2e.test_monitors import until
 from tests.integration.cloudformation import read_template
+from tests.integration.test_local_state import LOST_SECONDS, open_to_others
 
 FreePort = Callable[[], int]
 
@@ -48,7 +52,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, free_port: FreePort) -> St
     created = cloud.stack.client.call("POST", "/v1/organizations", {"name": "Kept"})
     assert created.status == 201, created.problem
     assert cloud.stop(signal.SIGTERM) == 0
-    assert processes_of(folder) == []
+    assert processes_of(folder) == {}
     return Stopped(folder, created.body["id"])
 
 
@@ -68,7 +72,63 @@ def test_data_and_key_are_found_again_after_a_restart(
     assert kept.body["name"] == "Kept"
     # and Ctrl-C is a clean end too
     assert ended == 0
-    assert processes_of(stopped.folder) == []
+    assert processes_of(stopped.folder) == {}
+
+
+def test_monitors_and_queued_tests_go_on_after_a_stop_and_after_a_kill(
+    tmp_path: Path, free_port: FreePort
+) -> None:
+    with provider() as server:
+        # Given a local cloud that was stopped, with a connection that is tested every minute
+        cloud = LocalCloud(tmp_path, free_port())
+        tenant = Tenant(cloud.stack)
+        path = tenant.monitored(server.port)
+        assert cloud.stop() == 0
+        # When it is started again, then both the queue and the schedule reach the connection
+        cloud = LocalCloud(tmp_path, free_port())
+        tenant.client = Client(cloud.stack.api_url, tenant.client.api_key)
+        assert_tests_are_queued_and_run(tenant, path)
+        seen = len(tenant.get(f"{path}/tests")["items"])
+        tests = until(
+            lambda: tenant.get(f"{path}/tests")["items"], lambda tests: len(tests) > seen, 180
+        )
+        assert {test["status"] for test in tests} == {"succeeded"}
+        # And when all of it is killed, once its answers are older than it may lose
+        space = {"slug": tenant.slug + "-2", "name": "Made late"}
+        made = tenant.post(f"{tenant.organization}/spaces", space).body
+        events = tenant.get(f"/spaces/{tenant.slug}/integration-health")["total_events"]
+        time.sleep(LOST_SECONDS)
+        cloud.kill()
+        assert open_to_others(tmp_path) == []
+        # Then it starts with all of them
+        cloud = LocalCloud(tmp_path, free_port())
+        tenant.client = Client(cloud.stack.api_url, tenant.client.api_key)
+        assert tenant.get(f"/spaces/{made['slug']}")["id"] == made["id"]
+        health = tenant.get(f"/spaces/{tenant.slug}/integration-health")
+        assert health["total_events"] >= events
+        assert_tests_are_queued_and_run(tenant, path)
+        assert open_to_others(tmp_path) == []
+        assert cloud.stop() == 0
+
+
+def assert_tests_are_queued_and_run(tenant: Tenant, path: str) -> None:
+    queued = tenant.post(f"{path}/test?mode=async", {}, status=202).body
+    assert finished(tenant, queued["href"])["status"] == "succeeded"
+
+
+def test_data_of_an_older_layout_is_refused_with_what_to_do(
+    tmp_path: Path, free_port: FreePort
+) -> None:
+    services = StateDir(tmp_path).emulator / "services"
+    services.mkdir(parents=True)
+    (services / "dynamodb.json").write_text("{}")
+    process = spawn(tmp_path, free_port())
+    said, _ = process.communicate(timeout=STOP_SECONDS)
+    assert process.returncode == 1
+    [line] = said.splitlines()
+    assert line.startswith("patchbay: ")
+    assert "data of layout 1" in line
+    assert "make clean" in line
 
 
 def test_a_stop_in_the_middle_of_the_start_leaves_nothing_behind(
@@ -86,7 +146,7 @@ def test_a_stop_in_the_middle_of_the_start_leaves_nothing_behind(
 
     # then it does
     assert process.returncode == 0, said
-    assert processes_of(tmp_path) == []
+    assert processes_of(tmp_path) == {}
 
 
 def test_a_taken_port_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
