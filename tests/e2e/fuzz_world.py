@@ -127,7 +127,9 @@ class World:
                 "publisher": self.tenant.slug,
                 "slug": slug,
                 "name": "Tracker",
-                "variablesSchema": {"properties": {"path": {"type": "string"}}},
+                "variablesSchema": {
+                    "properties": {"path": {"type": "string", "x-binding": "free"}}
+                },
                 "authConfig": {"type": "api_key"},
                 "manifest": {"checks": {"timeoutMs": 1000, "steps": steps}},
             },

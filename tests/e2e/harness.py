@@ -123,7 +123,10 @@ class Tenant:
             "publisher": self.slug,
             "slug": "tracker",
             "name": "Tracker",
-            "variablesSchema": {"properties": {"path": {"type": "string"}}, "required": ["path"]},
+            "variablesSchema": {
+                "properties": {"path": {"type": "string", "x-binding": "free"}},
+                "required": ["path"],
+            },
             "authConfig": {"type": "api_key"},
             "manifest": {"checks": {"timeoutMs": timeout_ms, "steps": steps}},
         }

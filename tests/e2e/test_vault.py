@@ -1,6 +1,7 @@
 """The vault on the local cloud: KMS, Secrets Manager and DynamoDB as the deployed functions use
 them, with the permissions that the template gives them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -119,6 +120,12 @@ def test_a_source_may_refer_to_a_secret_of_its_own_organization(
     # Then it is missing until it is there
     assert outcome(tenant, source["id"])["code"] == "secret_not_found"
     secrets.create_secret(Name=name, SecretString='{"api_key": "right-key"}')
+    # And until it has the tag that the error shows
+    refused = outcome(tenant, source["id"])
+    assert refused["code"] == "secret_not_permitted"
+    shown = re.search(r"Key=(\S+),Value='([^']*)'", refused["message"])
+    assert shown, refused["message"]
+    secrets.tag_resource(SecretId=name, Tags=[{"Key": shown[1], "Value": shown[2]}])
     assert outcome(tenant, source["id"])["status"] == "succeeded"
     # And an edit is tested with it
     path = f"{tenant.connectors}/sources/{source['id']}?test=true"

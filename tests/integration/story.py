@@ -20,7 +20,7 @@ def publish_integration(tenant: "Tenant", **changes: Any) -> dict[str, Any]:
             "additionalProperties": False,
             "required": ["path"],
             "properties": {
-                "path": {"type": "string", "minLength": 1},
+                "path": {"type": "string", "minLength": 1, "x-binding": "free"},
                 "page_size": {"type": "integer", "default": 50},
             },
         },

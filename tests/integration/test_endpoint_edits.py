@@ -24,13 +24,17 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "host": {"type": "string", "format": "hostname"},
-        "team": {"type": "string"},
+        "team": {"type": "string", "x-binding": "free"},
         "user": {"type": "string"},
         "ca_bundle": {"type": "string"},
         "proxy": {"type": "string"},
         "token_url": {"type": "string"},
     },
 }
+
+
+# For manifests with the team in a host, which can't be free.
+TEAM_BOUND = {"type": "object", "properties": {"team": {"type": "string"}}}
 
 
 def manifest(path: str = "/me") -> dict[str, Any]:
@@ -258,11 +262,11 @@ def test_a_user_that_is_a_secret_does_not_hide_the_destination(tenant: Tenant) -
             {"request": {"url": f"https://{{{{variables.team}}}}.{host}/", "basic": basic}}
         )
 
-    publish(tenant, "1.0.0", manifest=asking("example.com"))
+    publish(tenant, "1.0.0", manifest=asking("example.com"), variablesSchema=TEAM_BOUND)
     path = create(tenant)
     # When a variable, or a new release, changes the host
     moved = tenant.client.patch(path, {"variables": {"team": "evil"}})
-    publish(tenant, "1.1.0", manifest=asking("example.net"))
+    publish(tenant, "1.1.0", manifest=asking("example.net"), variablesSchema=TEAM_BOUND)
     upgraded = tenant.client.patch(path, {"version": "1.1.0"})
     # Then the secret must be entered again
     for answer in (moved, upgraded):
@@ -278,10 +282,20 @@ def test_a_secret_for_one_host_is_not_sent_to_another_of_the_same_checks(tenant:
             {"request": {"url": f"https://{other}/"}, "auth": False},
         )
 
-    publish(tenant, "1.0.0", manifest=asking("{{variables.team}}.example.com", "b.example.com"))
+    publish(
+        tenant,
+        "1.0.0",
+        manifest=asking("{{variables.team}}.example.com", "b.example.com"),
+        variablesSchema=TEAM_BOUND,
+    )
     path = create(tenant)
     # When a release sends it to the other one instead
-    publish(tenant, "1.1.0", manifest=asking("b.example.com", "{{variables.team}}.example.com"))
+    publish(
+        tenant,
+        "1.1.0",
+        manifest=asking("b.example.com", "{{variables.team}}.example.com"),
+        variablesSchema=TEAM_BOUND,
+    )
     answer = tenant.client.patch(path, {"version": "1.1.0"})
     # Then the hosts are the same, but the secret must be entered again
     assert verdict(answer) == "deny:secret_binding"

@@ -244,7 +244,7 @@ HOSTS = {
         "type": "object",
         "properties": {
             "host": {"type": "string", "format": "hostname"},
-            "team": {"type": "string"},
+            "team": {"type": "string", "x-binding": "free"},
         },
     },
     "manifest": {

@@ -45,7 +45,7 @@ from tests.integration.test_ingest_events import delivered as messages_delivered
 from tests.integration.test_ingest_events import envelope
 from tests.integration.test_isolation import RULE, owned
 from tests.integration.test_run_tests import delivered as queued_tests
-from tests.integration.test_secret_references import keep
+from tests.integration.test_secret_references import keep, permit
 
 __all__ = ["owned"]
 
@@ -211,6 +211,7 @@ def connections_with_secrets(tenant: Tenant, server: Provider) -> list[str]:
     given = {"integration": "acme/watched"}
     reference = keep(tenant, {"api_key": SECRET})
     referring = create_source(tenant, **given, secrets={}, secret_ref=reference)
+    permit(tenant, referring)
     path = f"{tenant.connectors}/sources/{referring['id']}"
     assert tenant.client.patch(f"{path}?test=true", {"name": "New"}).status == 200
     assert tenant.client.patch(f"{path}?dry_run=true", {"name": "New"}).status == 200

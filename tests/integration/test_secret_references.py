@@ -2,6 +2,7 @@
 
 import io
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
+import connections
 from local.provider import Provider
 from patchbay.connections.keys import endpoint_key
-from patchbay.connections.secret_references import SecretReference
+from patchbay.connections.secret_references import PermittingTag, SecretReference
 from patchbay.platform import aws
 from patchbay.platform.dynamodb import Table, Update
 from patchbay.platform.errors import InvalidInput, ReferenceDenied, TemporarilyUnavailable
@@ -38,10 +40,21 @@ def keep(tenant: Tenant, value: Any, name: str = "crm") -> str:
 
 
 def referring(tenant: Tenant, server: Provider, ref: str, **changes: Any) -> str:
-    """A source that refers to its secrets."""
+    """A source that refers to its secrets, which permit it if they are there."""
     publish_integration(tenant, manifest=calling(server.port))
     source = create_source(tenant, secrets={}, secret_ref=ref, **changes)
+    permit(tenant, source)
     return f"{tenant.connectors}/sources/{source['id']}"
+
+
+def permit(tenant: Tenant, source: dict[str, Any]) -> None:
+    """Sets the tag by which the secret of a source permits it."""
+    release = connections.deployment.registry.release(source["integration_id"], source["version"])
+    tag = PermittingTag.of(release, source["variables"])
+    secrets = aws.client("secretsmanager")
+    name = source["secret_ref"].partition(f"{REGION}/")[2]
+    with suppress(secrets.exceptions.ResourceNotFoundException):
+        secrets.tag_resource(SecretId=name, Tags=[{"Key": tag.key, "Value": tag.value}])
 
 
 def failed_step(answer: Any) -> dict[str, Any]:
@@ -191,6 +204,7 @@ def test_a_value_must_match_the_schema_of_the_release(tenant: Tenant, server: Pr
     publish_integration(tenant, manifest={**calling(server.port), "secretsSchema": rules})
     ref = keep(tenant, {"api_key": SECRET, "pin": "VALUE"})
     source = create_source(tenant, secrets={}, secret_ref=ref)
+    permit(tenant, source)
     answer = tenant.client.post(f"{tenant.connectors}/sources/{source['id']}/test", {})
     assert answer.json["code"] == "config_invalid"
     assert "/pin" in failed_step(answer)["summary"]
@@ -236,10 +250,18 @@ def test_errors_of_secrets_manager_are_blamed_on_who_has_to_act(
     blame: str,
 ) -> None:
     path = referring(tenant, server, keep(tenant, {"api_key": SECRET}))
-    with Stubber(aws.client("secretsmanager")) as stub:
-        stub.add_client_error("get_secret_value", error, f"quotes {SECRET}")
-        answer = tenant.client.post(f"{path}/test", {})
-    assert (answer.json["code"], answer.json["blame"]) == (code, blame)
+    secrets = aws.client("secretsmanager")
+    described = secrets.describe_secret(SecretId=f"patchbay/{tenant.organization_id}/crm")
+    del described["ResponseMetadata"]
+    # Whether its tags can't be read, or its value
+    for read in ((), (described,)):
+        with Stubber(secrets) as stub:
+            for response in read:
+                stub.add_response("describe_secret", response)
+            failing = "get_secret_value" if read else "describe_secret"
+            stub.add_client_error(failing, error, f"quotes {SECRET}")
+            answer = tenant.client.post(f"{path}/test", {})
+        assert (answer.json["code"], answer.json["blame"]) == (code, blame)
     assert SECRET not in answer.text + log.getvalue()
     assert server.requests == []
 

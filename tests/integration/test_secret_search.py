@@ -19,6 +19,7 @@ from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration.conftest import Tenant
 from tests.integration.leaks import items_of, leaks
 from tests.integration.story import calling, create_connection, publish_integration
+from tests.integration.test_secret_references import permit
 
 pytestmark = pytest.mark.enable_socket
 
@@ -229,8 +230,10 @@ def test_a_secret_is_only_stored_sealed(
             Name=name, SecretString=json.dumps({"api_key": SECRET})
         )
         referring = {"secret_ref": f"aws://secretsmanager/eu-central-1/{name}", "secrets": None}
-        assert search.call("PATCH", path, referring).status == 200
-        search.call("POST", f"{path}/test", {})
+        edited = search.call("PATCH", path, referring)
+        assert edited.status == 200
+        permit(tenant, edited.json)
+        assert search.call("POST", f"{path}/test", {}).json["code"] == "provider_error"
         assert search.call("POST", sources, body).status == 201
     # and everything is read
     for read in (

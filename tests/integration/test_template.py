@@ -96,7 +96,10 @@ def test_no_policy_has_a_wildcard_but_for_the_secrets_that_are_referred_to(
         assert statement["Effect"] == "Allow"
         if statement["Resource"] == {"!Sub": REFERENCED_SECRETS}:
             # Only reading them one by one is allowed
-            assert statement["Action"] == ["secretsmanager:GetSecretValue"]
+            assert statement["Action"] == [
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue",
+            ]
             readers.append(name)
             continue
         for text in texts([statement["Action"], statement["Resource"]]):

@@ -24,7 +24,7 @@ SCHEMA = {
     "type": "object",
     "properties": {
         "host": {"type": "string", "format": "hostname"},
-        "path": {"type": "string"},
+        "path": {"type": "string", "x-binding": "free"},
         "user": {"type": "string"},
     },
 }

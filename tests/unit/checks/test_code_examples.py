@@ -15,6 +15,7 @@ import pytest
 from patchbay.checks.codes import Code
 from patchbay.checks.plan import Plan, PlannedStep
 from patchbay.checks.probe import Compiled, Outcome
+from patchbay.checks.problems import PlanProblem
 from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
@@ -22,6 +23,7 @@ from patchbay.checks.verdict import secrets_unavailable_report
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
 from patchbay.monitors.own_network import offline_report
+from tests.unit.checks import test_postgres
 from tests.unit.checks.doubles import (
     PATIENT_MS,
     FakeResolver,
@@ -125,6 +127,11 @@ class Provider:
             clientKey="{{secrets.key}}",
         )
 
+    def not_permitted(self) -> CheckReport:
+        problem = PlanProblem("/secret_ref", "names a secret", "secret_not_permitted")
+        guard = EgressGuard(EgressPolicy(), resolver=FakeResolver({}))
+        return asyncio.run(run(Plan(1000, problems=(problem,)), guard, total_ms=1000))
+
     def with_failing_dial(self, error: OSError) -> CheckReport:
         """With a dial that fails in a way that the loopback can't."""
 
@@ -172,6 +179,7 @@ CAUSES: Final[dict[str, Callable[[Provider], CheckReport]]] = {
     "the host is `acme..example.com`": lambda p: p.report(variables={"host": "acme..example.com"}),
     "the host is not filled in": lambda p: p.report(variables={}),
     "there is no access token": lambda p: p.report(secrets={}),
+    "the secret in AWS Secrets Manager has no tag for this use": lambda p: p.not_permitted(),
     "the host's name does not exist": lambda p: p.report(variables={"host": "x.acme.example.net"}),
     "nothing listens on the port": lambda p: p.report(port=_closed_port()),
     "the server hangs up before it answers": lambda p: p.report(_hang_up),
@@ -179,6 +187,9 @@ CAUSES: Final[dict[str, Callable[[Provider], CheckReport]]] = {
     "the host drops what is sent to it": lambda p: p.with_failing_dial(TimeoutError()),
     "the server answers a TLS handshake with HTTP": lambda p: p.report(_http, plain=True),
     "the server supports TLS 1.1 at most": Provider.with_old_tls,
+    "PostgreSQL asks for a SCRAM proof of 4,095 iterations": lambda p: test_postgres.report_of(
+        p.authority, test_postgres.asking_for_a_proof(p.authority, b"i=4095", [])
+    ),
     "the certificate ended yesterday": lambda p: p.with_certificate(valid_for=timedelta(days=-1)),
     "the certificate begins tomorrow": lambda p: p.with_certificate(valid_in=timedelta(days=1)),
     "the chain ends at an unknown authority": lambda p: p.report(

@@ -189,6 +189,74 @@ def test_a_server_that_refuses_or_means_harm_is_classified_in_time(
     assert "server's text" not in report.model_dump_json()
 
 
+def asking_for_a_proof(authority: Authority, iterations: bytes, heard: list[bytes]) -> Handler:
+    """A server whose SCRAM message ends with these attributes; `heard` is what follows it."""
+
+    async def asking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(SASL)
+        nonce = (await reader.read(4096)).rpartition(b"r=")[2]
+        salt = b"c2FsdHNhbHRzYWx0c2FsdA=="
+        writer.write(sasl_continue(b"r=" + nonce + b"x,s=" + salt + b"," + iterations))
+        rest = b""
+        try:
+            rest = await reader.read(4096)
+        finally:
+            heard.append(rest)
+
+    return over_tls(authority, asking)
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("iterations", "code"),
+    [
+        (b"i=4095", "authentication_too_weak"),
+        (b"i=1", "authentication_too_weak"),
+        # Of two, the library would take the second
+        (b"i=4096,i=1", "unexpected_response"),
+        (b"i=1,i=4096", "unexpected_response"),
+        (b"i=04096", "unexpected_response"),
+        (b"i=+4096", "unexpected_response"),
+        (b"i=4_096", "unexpected_response"),
+        (b"i=4096.5", "unexpected_response"),
+        (b"i=0", "unexpected_response"),
+        (b"i=-1", "unexpected_response"),
+        (b"i=", "unexpected_response"),
+        (b"x=1", "unexpected_response"),
+        ("i=٤٠٩٦".encode(), "unexpected_response"),
+        (b"i=65537", "unexpected_response"),
+        (b"i=99999999999", "unexpected_response"),
+    ],
+)
+def test_no_proof_is_sent_for_a_number_of_iterations_that_is_not_safe(
+    authority: Authority, iterations: bytes, code: str
+) -> None:
+    heard: list[bytes] = []
+    report = in_time(
+        2000, lambda: report_of(authority, asking_for_a_proof(authority, iterations, heard))
+    )
+    assert (report.code, report.fault) == (code, None)
+    assert heard == [b""]
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("iterations", [b"i=4096", b"i=65536"])
+def test_a_proof_is_sent_for_a_safe_number_of_iterations(
+    authority: Authority, iterations: bytes
+) -> None:
+    # given a server that asks for a proof, and hangs up when it has it
+    heard: list[bytes] = []
+
+    # when
+    report_of(authority, asking_for_a_proof(authority, iterations, heard), total_ms=DEADLINE_MS)
+
+    # then
+    [proof] = heard
+    assert proof.startswith(b"p")
+    assert b",p=" in proof
+
+
 @pytest.mark.enable_socket
 def test_a_server_that_goes_away_is_a_cut_connection(authority: Authority) -> None:
     async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -28,6 +28,7 @@ type Code = Literal[
     "config_invalid",
     "config_missing_field",
     "secret_not_found",
+    "secret_not_permitted",
     "auth_invalid",
     "auth_expired",
     "auth_revoked",
@@ -46,6 +47,7 @@ type Code = Literal[
     "connect_timeout",
     "tls_error",
     "tls_version_unsupported",
+    "authentication_too_weak",
     "certificate_expired",
     "certificate_not_yet_valid",
     "certificate_untrusted",
@@ -109,6 +111,15 @@ _ROWS: tuple[CodeInfo, ...] = (
         "customer",
         "A secret is missing",
         "Enter the secret that is named and test again.",
+    ),
+    CodeInfo(
+        "secret_not_permitted",
+        "config",
+        False,
+        "customer",
+        "The secret does not permit this use",
+        "Compare the integration and the destination with what you mean the secret for. If they "
+        "are right, set the tag that is named on the secret in AWS Secrets Manager and test again.",
     ),
     CodeInfo(
         "auth_invalid",
@@ -265,6 +276,16 @@ _ROWS: tuple[CodeInfo, ...] = (
         "unknown",
         "The server's TLS is too old",
         "The server must support TLS 1.2 or later: its operator has to update or configure it.",
+    ),
+    CodeInfo(
+        "authentication_too_weak",
+        "network",
+        False,
+        "unknown",
+        "The server asks for a proof that would give the password away",
+        "The operator of the server must raise the iteration count of SCRAM to 4,096 or more "
+        "(scram_iterations in PostgreSQL), and set the password again. If it is not your server, "
+        "change the password.",
     ),
     CodeInfo(
         "certificate_expired",

@@ -78,8 +78,18 @@ class StepTemplate(Protocol):
         """The values it needs."""
         ...
 
+    def destination_placeholders(self) -> Iterator[Placeholder]:
+        """Those that decide its destination; optional ones as well."""
+        ...
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        """Those of everything else that it sends (path, query, headers, body, …); optional ones as
+        well. They may select whose account at the destination is reached."""
+        ...
+
     def destination(self, values: Values) -> str:
-        """Where the step goes, in canonical form: `scheme://host:port`, and the user it goes as.
+        """Where the step goes, in canonical form: `scheme://user@host:port`, with what else decides
+        whom it trusts after a space.
 
         Two that are equal are one place. Raises ValueRefused.
         """

@@ -109,7 +109,24 @@ class Recipe:
     def binding(self, integration_id: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """What the secrets of an endpoint with these variables are bound to, by name, in canonical
         form: see `BindingRule`."""
-        return self._binding_rule.binding(integration_id, variables)
+        given = {**self._defaults, **variables}
+        return self._binding_rule.binding(integration_id, given)
+
+    def places(self, variables: Mapping[str, Any]) -> list[str]:
+        """The hosts that a test with these variables dials, as `scheme://host:port`."""
+        return self._binding_rule.places({**self._defaults, **variables})
+
+    def first_binding(self, integration_id: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The same for secrets that were sealed before `BindingRule.VERSION` was 2."""
+        return self._binding_rule.first_binding(integration_id, variables)
+
+    def binding_problems(self) -> list[Problem]:
+        """Marks of `variablesSchema` that can't be used, by pointers into the integration."""
+        return list(self._binding_rule.problems())
+
+    def binding_notices(self) -> list[Problem]:
+        """Which variables need the secrets again when they change, and which are free."""
+        return list(self._binding_rule.notices())
 
     def configuration_problems(self, configurations: object) -> list[Problem]:
         """What `configurationSchema` refuses of a connection's configurations; without a schema
@@ -137,9 +154,11 @@ class Recipe:
 
     @cached_property
     def _binding_rule(self) -> BindingRule:
+        # A draft may have an authConfig that nothing can be sent by.
+        is_usable = not any(credential_problems(self._auth_config))
         return BindingRule(
             [step.template for step in self.steps],
-            credential(self._auth_config),
+            credential(self._auth_config) if is_usable else None,
             self._auth_config.get("tokenUrl"),
             self._variables_schema,
         )

@@ -428,6 +428,10 @@ class UrlTemplate:
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from self.start.placeholders()
+        yield from self.path_placeholders()
+
+    def path_placeholders(self) -> Iterator[Placeholder]:
+        """Those of the path and the query."""
         for segment in self.path:
             yield from placeholders_of(segment)
         for _, value in self.query:

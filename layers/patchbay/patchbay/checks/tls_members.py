@@ -11,6 +11,7 @@ is a secret without a password.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -84,6 +85,15 @@ class TlsMembers:
         if self.authorities and not options.authorities:
             raise ValueRefused(self.authorities.pointer, "is missing", "config_missing_field")
         return options
+
+    def destination_placeholders(self) -> Iterator[Placeholder]:
+        if self.authorities:
+            yield self.authorities
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        for placeholder in (self.certificate, self.key):
+            if placeholder:
+                yield placeholder
 
     def trust(self, values: Values) -> str:
         """What is trusted, for the destination of the step: a hash of the authorities; empty for

@@ -89,7 +89,12 @@ class TokenRequest:
     audience: Parts = ()
 
     def placeholders(self) -> Iterator[Placeholder]:
-        yield from self.url.placeholders()
+        yield from self.url.start.placeholders()
+        yield from self.request_placeholders()
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        """Those of everything but the host."""
+        yield from self.url.path_placeholders()
         for _, value in self.settings.headers:
             yield from placeholders_of(value)
         yield from self._body().placeholders()

@@ -26,6 +26,7 @@ _OF_CODE: Final[Mapping[Code, RequiredAction]] = {
     # Retrying does not help: the host or its certificate is wrong.
     "tls_error": RequiredAction.FIX_CONFIG,
     "tls_version_unsupported": RequiredAction.CONTACT_SUPPORT,
+    "authentication_too_weak": RequiredAction.CONTACT_SUPPORT,
     "certificate_name_mismatch": RequiredAction.FIX_CONFIG,
     "certificate_not_yet_valid": RequiredAction.CONTACT_SUPPORT,
     "certificate_chain_incomplete": RequiredAction.CONTACT_SUPPORT,

@@ -33,6 +33,7 @@ from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestTrigger
 from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
 from patchbay.connection_tests.subjects import require_enabled
+from patchbay.connections.bindings import binding_to_dial
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_model import Endpoint
@@ -238,7 +239,7 @@ class Tester:
         def open_secrets() -> dict[str, str]:
             # For where this test would send them, not for where they belong. If the endpoint was
             # edited since it was read, they are sealed for another destination, and do not open.
-            binding = recipe_of(release).binding(release.id, endpoint.variables)
+            binding = binding_to_dial(endpoint, release)
             return self._vault.secrets_of(endpoint, release, binding, self._clock())
 
         try:

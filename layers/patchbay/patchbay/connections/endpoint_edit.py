@@ -15,6 +15,7 @@ from patchbay.connections.endpoint_values import (
 from patchbay.connections.installed_members import upgraded_members
 from patchbay.platform.errors import InvalidConfig, InvalidInput, Problem, SecretReentryRequired
 from patchbay.platform.revisions import merge_patch
+from patchbay.platform.strict_json import same
 from patchbay.registry.manifest import Manifest
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
@@ -62,7 +63,8 @@ class EndpointEdit:
     @property
     def changes_secrets(self) -> bool:
         """Whether the stored secrets are written or deleted."""
-        return bool(self.changed or self.entered) or self.kept != self.old.secrets_set
+        is_sealed_alike = same(self.old.binding, self.endpoint.binding)
+        return bool(self.entered) or self.kept != self.old.secrets_set or not is_sealed_alike
 
     @property
     def reseals_kept(self) -> bool:
@@ -83,12 +85,14 @@ class EndpointEdit:
 def edited(
     old: Endpoint,
     patch: EndpointPatch,
+    before: Mapping[str, Any],
     release: Release,
     now: datetime,
     variables: Mapping[str, Any] | None = None,
 ) -> EndpointEdit:
     """The edit that a patch comes to, with `release` as the endpoint's release.
 
+    `before` is the binding of the old endpoint, as `binding_before` has it.
     `variables`, if given, replace the old ones instead of those of the patch. The dependencies stay
     as they were, and no connections are looked at. Raises `InvalidInput` for a null name.
     """
@@ -104,7 +108,7 @@ def edited(
     problems = value_problems(release, merged, entered, kept, secret_ref)
     if old.role not in manifest.roles:
         problems.insert(0, Problem("/version", "does not support this role"))
-    binding = old.binding if problems else recipe_of(release).binding(release.id, merged)
+    binding = dict(before) if problems else recipe_of(release).binding(release.id, merged)
     endpoint = old.model_copy(
         update={
             **_plain_changes(patch),
@@ -125,7 +129,7 @@ def edited(
         endpoint=endpoint,
         release=release,
         problems=problems,
-        changed=changed_parts(old.binding, binding),
+        changed=changed_parts(before, binding),
         entered=entered,
         kept=kept,
         reference_entered=reference_entered,

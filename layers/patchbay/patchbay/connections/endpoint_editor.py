@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from patchbay.checks.roles import Role
+from patchbay.connections.bindings import binding_before
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_edit import (
     MAX_NAMED_CONNECTIONS,
@@ -120,11 +121,12 @@ class EndpointEditor:
         another organization.
         """
         release = self._registry.release(old.integration_id, old.version)
+        before = binding_before(old, release)
         if patch.version is not None:
             release = self._releases.upgrade(old, patch.version, now)
         if patch.secret_ref is not None:
             self._vault.require_own_reference(patch.secret_ref, old.organization_id)
-        edit = edited(old, patch, release, now, variables)
+        edit = edited(old, patch, before, release, now, variables)
         if edit.upgrades:
             organization_id = old.organization_id
             dependencies = self._releases.dependencies(organization_id, release, now)

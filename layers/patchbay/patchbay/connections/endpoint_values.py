@@ -63,7 +63,9 @@ def revealed(secrets: Mapping[str, SecretStr | None]) -> dict[str, str]:
 
 def changed_parts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """The parts of a binding that differ as JSON: secrets are sealed for its exact text."""
-    return sorted(name for name in new if not same(new[name], old.get(name)))
+    return sorted(
+        name for name in old.keys() | new.keys() if not same(new.get(name), old.get(name))
+    )
 
 
 def _exclusion_problems(secret_ref: str | None, names: Sequence[str]) -> list[Problem]:

@@ -6,7 +6,7 @@ names: the same rules apply, with pointers into the operation's own input.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from patchbay.checks.roles import Role
+from patchbay.connections.bindings import binding_before
 from patchbay.connections.connection_changes import new_connection, next_lifecycle
 from patchbay.connections.connection_editor import ConnectionEditor
 from patchbay.connections.connection_model import Connection, NewConnection
@@ -256,7 +257,8 @@ class ConnectionOperations:
             raise InvalidInput.at("/secretRef", "names a source that has no stored secrets")
         scope = SecretScope.of(other, other.binding)
         secrets = self._vault.open(scope, now, other.secrets_set)
-        return _Credentials({"secrets": secrets}, other)
+        release = self._registry.release(other.integration_id, other.version)
+        return _Credentials({"secrets": secrets}, other, binding_before(other, release))
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,12 +267,14 @@ class _Credentials:
 
     fields: dict[str, Any] = field(repr=False)
     owner: Endpoint | None = None
+    binding: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """That of the other source."""
 
     def require_scope(self, source: Endpoint) -> None:
         """Raises `SecretReentryRequired` if another source's secrets would be sent elsewhere."""
         if self.owner is None:
             return
-        if changed := changed_parts(self.owner.binding, source.binding):
+        if changed := changed_parts(self.binding, source.binding):
             raise SecretReentryRequired(
                 [f"/secrets/{name}" for name in self.owner.secrets_set], changed
             )

@@ -5,11 +5,17 @@ the name decides whose a secret is: an organization may only refer to
 `patchbay/<organization_id>/…`. This is checked when a reference is entered, and again each time it
 is used.
 
+A caller who may edit endpoints need not know a secret to name it. So the secret itself says where it
+may be sent: by a tag that names an integration and its destination, and the hash of the binding.
+Only a person with access to the secret in AWS can set it. It is read each time before the value is.
+
 The value is a JSON object of secret names and strings, under the same rules as secrets that are
 entered.
 """
 
+import hashlib
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
@@ -20,7 +26,7 @@ from patchbay.platform.aws import Refused, call, client
 from patchbay.platform.errors import InternalError, InvalidInput, InvalidJson, ReferenceDenied
 from patchbay.platform.logging import logger
 from patchbay.platform.problem_messages import listing
-from patchbay.platform.strict_json import compact, loads
+from patchbay.platform.strict_json import canonical, compact, loads
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
 
@@ -38,7 +44,18 @@ _MISSING: Final = ("ResourceNotFoundException", "InvalidRequestException")
 _CLOSED: Final = ("AccessDeniedException", "DecryptionFailure")
 """Its resource policy or its KMS key forbids reading it."""
 
+_DOES_NOT_EXIST: Final = "names a secret that does not exist"
+_NOT_READABLE: Final = "names a secret that its policy or its KMS key does not let Patchbay read"
+
+_TAG_PREFIX: Final = "patchbay:permits:"
+_MAX_TAG_VALUE: Final = 255
+_NOT_IN_A_TAG: Final = re.compile(r"[^A-Za-z0-9 +=._:/@-]")
+"""What tags may have: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_TagResource.html"""
+
 _READ: Final[TypeAdapter[Any]] = TypeAdapter(Secrets, config=ConfigDict(defer_build=True))
+
+
+type UnusableCode = Literal["secret_not_found", "secret_not_permitted", "config_invalid"]
 
 
 class ReferenceUnusable(Exception):
@@ -47,10 +64,42 @@ class ReferenceUnusable(Exception):
     `message` is the reason. It says nothing about the value.
     """
 
-    def __init__(self, code: Literal["secret_not_found", "config_invalid"], message: str) -> None:
+    def __init__(self, code: UnusableCode, message: str) -> None:
         super().__init__(message)
-        self.code: Literal["secret_not_found", "config_invalid"] = code
+        self.code: UnusableCode = code
         self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class PermittingTag:
+    """The tag of a secret that permits one binding. A secret may have one for each of several.
+
+    `key` has the hash of the binding, `value` the integration and its destinations as people read
+    them. Both must match, so a tag can't permit another place than it names.
+    """
+
+    key: str
+    value: str
+
+    @classmethod
+    def of(cls, release: Release, variables: Mapping[str, Any]) -> Self:
+        """The tag for endpoints of a release with these variables."""
+        recipe = recipe_of(release)
+        binding = recipe.binding(release.id, variables)
+        digest = hashlib.sha256(canonical(binding)).hexdigest()
+        value = release.id
+        places = [_NOT_IN_A_TAG.sub("_", place) for place in recipe.places(variables)]
+        for index, place in enumerate(places):
+            more = f" and {len(places) - index} more"
+            room = _MAX_TAG_VALUE - (len(more) if index < len(places) - 1 else 0)
+            if len(value) + 1 + len(place) > room:
+                value += more
+                break
+            value += f" {place}"
+        return cls(f"{_TAG_PREFIX}{digest}", value)
+
+    def __str__(self) -> str:
+        return f"Key={self.key},Value='{self.value}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +138,35 @@ class SecretReference:
             raise InternalError from None
 
 
-def read_reference(reference: SecretReference, release: Release) -> dict[str, str]:
-    """The secrets that a reference names.
+def read_reference(
+    reference: SecretReference, release: Release, tag: PermittingTag
+) -> dict[str, str]:
+    """The secrets that a reference names, if the secret has the tag.
 
     Raises `ReferenceUnusable`, and `TemporarilyUnavailable` if Secrets Manager does not respond.
     """
-    try:
-        response: Any = call(
-            client("secretsmanager").get_secret_value,
-            expected=(*_MISSING, *_CLOSED),
-            SecretId=reference.name,
+    secrets = client("secretsmanager")
+    described = _answer(secrets.describe_secret, reference)
+    if "DeletedDate" in described:
+        raise ReferenceUnusable("secret_not_found", _DOES_NOT_EXIST)
+    if {"Key": tag.key, "Value": tag.value} not in described.get("Tags", []):
+        raise ReferenceUnusable(
+            "secret_not_permitted",
+            f"names a secret that does not permit this use: to permit it, set the tag {tag} on it",
         )
-    except Refused as refused:
-        if refused.code in _MISSING:
-            message = "names a secret that does not exist"
-        else:
-            message = "names a secret that its policy or its KMS key does not let Patchbay read"
-        raise ReferenceUnusable("secret_not_found", message) from None
+    response = _answer(secrets.get_secret_value, reference)
     if "SecretString" not in response:
         raise ReferenceUnusable("config_invalid", "names a secret that is not text")
     return _secrets(response["SecretString"], release)
+
+
+def _answer(operation: Callable[..., Any], reference: SecretReference) -> Any:
+    """The response of an operation on the secret. Raises as `read_reference`."""
+    try:
+        return call(operation, expected=(*_MISSING, *_CLOSED), SecretId=reference.name)
+    except Refused as refused:
+        message = _DOES_NOT_EXIST if refused.code in _MISSING else _NOT_READABLE
+        raise ReferenceUnusable("secret_not_found", message) from None
 
 
 def _named(text: str, own: str) -> bool | None:

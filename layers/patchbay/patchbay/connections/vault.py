@@ -18,7 +18,7 @@ from patchbay.connections.data_key_model import DeletedDataKeys, DeletionQuery, 
 from patchbay.connections.data_keys import KeyRing
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.keys import SECRETS, key_of, secret_key
-from patchbay.connections.secret_references import SecretReference, read_reference
+from patchbay.connections.secret_references import PermittingTag, SecretReference, read_reference
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_text
 from patchbay.platform.cursor import CursorSeal
@@ -108,7 +108,8 @@ class Vault:
     ) -> dict[str, str]:
         """The secrets of an endpoint, sealed or referred to, to be sent where `binding` says.
 
-        Raises `ReferenceUnusable` for a reference that can't be used, `SecretsLost` if their data
+        A secret that is referred to must have the tag that permits this binding. Raises
+        `ReferenceUnusable` for a reference that can't be used, `SecretsLost` if their data
         key was deleted, `InternalError` if the secrets are missing, altered, or bound to another
         destination, and `TemporarilyUnavailable`.
         """
@@ -122,6 +123,7 @@ class Vault:
                     endpoint.secret_ref, endpoint.organization_id, self.keys.region
                 ),
                 release,
+                PermittingTag.of(release, endpoint.variables),
             )
         if not endpoint.secrets_set:
             return {}

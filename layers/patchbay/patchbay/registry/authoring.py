@@ -92,7 +92,10 @@ class IntegrationAuthoring:
     def preview(
         self, caller: Principal, integration_id: str, publication: Publication, now: datetime
     ) -> PublishReport:
-        """Everything that `publish` would be refused for."""
+        """Everything that `publish` would be refused for, and what it means for secrets."""
+        # As in `_problems_of`.
+        from patchbay.registry.publishing import draft_notices
+
         owned = self._owned(caller, Permission.MANAGE, integration_id, now)
         problems = self._registry.publish_problems(
             integration_id,
@@ -100,7 +103,7 @@ class IntegrationAuthoring:
             lambda draft: self._problems_of(draft, owned.organization_id, now),
             now,
         )
-        return PublishReport.of(publication.version, problems)
+        return PublishReport.of(publication.version, problems, draft_notices(owned))
 
     def releases(
         self, caller: Principal, integration_id: str, query: ListQuery, now: datetime

@@ -187,18 +187,30 @@ class PublishQuery(Model):
 
 
 class PublishReport(_CamelCase):
-    """The result that a publish would have; nothing was stored."""
+    """The result that a publish would have; nothing was stored.
+
+    `notices` prevent nothing. They say which variables need the secrets again when they change.
+    """
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore")
 
     version: str
     publishable: bool
     errors: list[FieldError]
+    notices: list[FieldError] = Field(default=[], exclude_if=lambda notices: not notices)
 
     @classmethod
-    def of(cls, version: str, problems: Sequence[Problem]) -> Self:
-        errors = [FieldError(pointer=p.pointer, message=p.message) for p in problems]
-        return cls(version=version, publishable=not problems, errors=errors)
+    def of(cls, version: str, problems: Sequence[Problem], notices: Sequence[Problem]) -> Self:
+        return cls(
+            version=version,
+            publishable=not problems,
+            errors=_field_errors(problems),
+            notices=_field_errors(notices),
+        )
+
+
+def _field_errors(problems: Sequence[Problem]) -> list[FieldError]:
+    return [FieldError(pointer=p.pointer, message=p.message) for p in problems]
 
 
 class Publication(_CamelCase):

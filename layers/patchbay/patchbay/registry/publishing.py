@@ -14,13 +14,21 @@ def draft_problems(draft: Integration) -> list[Problem]:
 
     `Dependencies.problems_of` judges its dependencies.
     """
+    recipe = recipe_of_draft(draft)
     problems = [
         *object_schema_problems(draft.variables_schema, "/variablesSchema"),
         *default_problems(draft.variables_schema, "/variablesSchema"),
         *manifest_problems(draft.manifest, draft.variables_schema),
         *auth_config_problems(draft.auth_config),
-        *recipe_of_draft(draft).problems,
+        *recipe.problems,
+        *recipe.binding_problems(),
     ]
     # Two rules may find the same place: the first message on it is enough.
     first = {problem.pointer: problem for problem in reversed(problems)}
     return sorted(first.values(), key=lambda problem: problem.pointer)[:MAX_PROBLEMS]
+
+
+def draft_notices(draft: Integration) -> list[Problem]:
+    """What the author should know of a draft that can be published: which of its variables need
+    the secrets again when they change."""
+    return recipe_of_draft(draft).binding_notices()

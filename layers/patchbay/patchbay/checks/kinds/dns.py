@@ -99,6 +99,13 @@ class DnsTemplate:
         yield from placeholders_of(self.host.parts)
         yield from placeholders_of(self.value)
 
+    def destination_placeholders(self) -> Iterator[Placeholder]:
+        return iter(())
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        # The name is public, the resolver is the operator's, and no secret is sent.
+        return iter(())
+
     def destination(self, values: Values) -> str:  # noqa: ARG002 - the operator's, not the values'
         return "dns:"
 

@@ -273,6 +273,24 @@ class HttpTemplate:
         if self.body:
             yield from self.body.placeholders()
 
+    def destination_placeholders(self) -> Iterator[Placeholder]:
+        yield from self.url.start.placeholders()
+        if self.basic:
+            yield from placeholders_of(self.basic[0])
+        yield from self.tls.destination_placeholders()
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        yield from self.url.path_placeholders()
+        for _, value in self.headers:
+            yield from placeholders_of(value)
+        if self.basic:
+            yield from placeholders_of(self.basic[1])
+        if self.credential:
+            yield self.credential.secret
+        if self.body:
+            yield from self.body.placeholders()
+        yield from self.tls.request_placeholders()
+
     def destination(self, values: Values) -> str:
         scheme, host, port = self.url.origin(values)
         user = _user(self.basic[0], values) if self.basic else ""

@@ -335,6 +335,16 @@ class MysqlTemplate:
             yield from placeholders_of(parts)
         yield self.password
 
+    def destination_placeholders(self) -> Iterator[Placeholder]:
+        yield from self.server.placeholders()
+        yield from placeholders_of(self.user)
+        yield from self.tls_members.destination_placeholders()
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        yield from placeholders_of(self.database or ())
+        yield self.password
+        yield from self.tls_members.request_placeholders()
+
     def destination(self, values: Values) -> str:
         server = address_of(self.server, values)
         user = text_of(self.user, values)

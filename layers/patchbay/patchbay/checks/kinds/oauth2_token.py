@@ -146,6 +146,12 @@ class TokenTemplate:
     def placeholders(self) -> Iterator[Placeholder]:
         return self.request.placeholders()
 
+    def destination_placeholders(self) -> Iterator[Placeholder]:
+        return self.request.url.start.placeholders()
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        return self.request.request_placeholders()
+
     def destination(self, values: Values) -> str:
         scheme, host, port = self.request.url.origin(values)
         return f"{scheme}://{host}:{port} token"

@@ -251,6 +251,15 @@ class PostgresTemplate:
             yield from placeholders_of(parts)
         yield self.password
 
+    def destination_placeholders(self) -> Iterator[Placeholder]:
+        yield from self.server.placeholders()
+        yield from placeholders_of(self.user)
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        for parts in (self.database, *(value for _, value in self.options)):
+            yield from placeholders_of(parts)
+        yield self.password
+
     def destination(self, values: Values) -> str:
         server = address_of(self.server, values)
         user = text_of(self.user, values)

@@ -324,6 +324,20 @@ class RedisTemplate:
         if self.password:
             yield self.password
 
+    def destination_placeholders(self) -> Iterator[Placeholder]:
+        yield from self.server.placeholders()
+        yield from placeholders_of(self.user or ())
+        yield from self.tls_members.destination_placeholders()
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        for parts in self.arguments:
+            yield from placeholders_of(parts)
+        if isinstance(self.database, Placeholder):
+            yield self.database
+        if self.password:
+            yield self.password
+        yield from self.tls_members.request_placeholders()
+
     def destination(self, values: Values) -> str:
         server = address_of(self.server, values)
         how = f"{self.tls} {self.tls_members.trust(values)}".rstrip()

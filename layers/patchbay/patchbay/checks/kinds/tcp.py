@@ -74,6 +74,12 @@ class TcpTemplate:
     def placeholders(self) -> Iterator[Placeholder]:
         return self.server.placeholders()
 
+    def destination_placeholders(self) -> Iterator[Placeholder]:
+        return self.server.placeholders()
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        return iter(())
+
     def destination(self, values: Values) -> str:
         server = self.server.fill(values)
         return f"tcp://{server.host}:{server.port}"

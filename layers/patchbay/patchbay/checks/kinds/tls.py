@@ -66,6 +66,13 @@ class TlsTemplate:
     def placeholders(self) -> Iterator[Placeholder]:
         return self.server.placeholders()
 
+    def destination_placeholders(self) -> Iterator[Placeholder]:
+        yield from self.server.placeholders()
+        yield from self.tls.destination_placeholders()
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        return self.tls.request_placeholders()
+
     def destination(self, values: Values) -> str:
         server = self.server.fill(values)
         return f"tls://{server.host}:{server.port} {self.tls.trust(values)}".rstrip()

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 MAX_WIRE: Final = 64 * 1024
 MAX_MESSAGE: Final = 32 * 1024
+MIN_ITERATIONS: Final = 4096
+"""The least that RFC 7677 recommends (section 4), and PostgreSQL's default. A server that asks for
+less is sent a proof that it can guess the password by, at a fraction of the work."""
+
 MAX_ITERATIONS: Final = 65_536
-"""PostgreSQL's own default is 4,096; this many take some 40 ms here."""
+"""This many take some 40 ms here."""
 
 SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)
 HEAD_BYTES: Final = 5
@@ -33,7 +37,7 @@ IS_IN, CLEAR, MD5, SASL, SASL_CONTINUE, SASL_FINAL = 0, 3, 5, 10, 11, 12
 
 _PROTOCOL: Final = 196608
 _SQLSTATE: Final = re.compile(r"[0-9A-Z]{5}")
-_ITERATIONS: Final = re.compile(r"(?:^|,)i=([0-9]{1,9})(?:,|$)", re.ASCII)
+_ITERATIONS: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _SCRAM: Final = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
 # Notices, settings, the key for cancellation, notifications: they may come at any time.
 _ASIDE: Final = frozenset({b"N", b"S", b"K", b"v", b"A"})
@@ -193,11 +197,7 @@ class ScramExchange:
         """The answer to the server's first message. This is the work: some milliseconds of CPU."""
         with _scram_failures():
             text = server_first.decode()
-            iterations = _ITERATIONS.search(text)
-            if iterations is None or int(iterations[1]) > MAX_ITERATIONS:
-                raise CheckFailure(
-                    "unexpected_response", "The server asks for more work than a check allows."
-                )
+            _judge_work(text)
             self._client.set_server_first(text)
             return message(b"p", self._client.get_client_final().encode())
 
@@ -205,6 +205,26 @@ class ScramExchange:
         """Raises CheckFailure if the server does not know the password."""
         with _scram_failures():
             self._client.set_server_final(server_final.decode())
+
+
+def _judge_work(server_first: str) -> None:
+    """Raises CheckFailure for a number of iterations that is too small, too large, or not one.
+
+    Given twice, the library would take the second.
+    """
+    given = [part[2:] for part in server_first.split(",") if part.startswith("i=")]
+    if len(given) != 1 or not _ITERATIONS.fullmatch(given[0]):
+        raise CheckFailure("unexpected_response", "The server's SCRAM message is not valid.")
+    if int(given[0]) > MAX_ITERATIONS:
+        raise CheckFailure(
+            "unexpected_response", "The server asks for more work than a check allows."
+        )
+    if int(given[0]) < MIN_ITERATIONS:
+        raise CheckFailure(
+            "authentication_too_weak",
+            f"The server asks for a SCRAM proof of fewer than {MIN_ITERATIONS:,} iterations: "
+            "nothing was sent.",
+        )
 
 
 @contextmanager
