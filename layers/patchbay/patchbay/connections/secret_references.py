@@ -5,8 +5,8 @@ the name decides whose a secret is: an organization may only refer to
 `patchbay/<organization_id>/…`. This is checked when a reference is entered, and again each time it
 is used.
 
-A caller who may edit endpoints need not know a secret to name it. So the secret itself says where it
-may be sent: by a tag that names an integration and its destination, and the hash of the binding.
+A caller who may edit endpoints need not know a secret to name it. So the secret itself says where
+it may be sent: by a tag that names an integration and its destination, and the hash of the binding.
 Only a person with access to the secret in AWS can set it. It is read each time before the value is.
 
 The value is a JSON object of secret names and strings, under the same rules as secrets that are
