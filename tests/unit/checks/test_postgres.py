@@ -149,9 +149,9 @@ def report_of(
         (saying(message(b"R", length=-1)), "unexpected_response"),
         (saying(message(b"R", length=2**31 - 1)), "response_too_large"),
         (saying(message(b"R", b"\0")), "unexpected_response"),
-        (saying(message(b"R", struct.pack("!i", 7))), "unexpected_response"),
+        (saying(message(b"R", struct.pack("!i", 7))), "authentication_unsupported"),
         (saying(message(b"Z", b"I")), "unexpected_response"),
-        (saying(message(b"R", struct.pack("!i", 10) + b"PLAIN\0\0")), "unexpected_response"),
+        (saying(message(b"R", struct.pack("!i", 10) + b"PLAIN\0\0")), "authentication_unsupported"),
         (saying(SASL, LET_IN), "unexpected_response"),
         (saying(SASL, sasl_continue(b"garbage")), "unexpected_response"),
         (saying(SASL, sasl_continue(b"\xff\xfe")), "unexpected_response"),
@@ -315,11 +315,16 @@ def test_a_password_in_the_clear_is_sent_to_verified_servers_only(authority: Aut
         writer.write(error("28P01"))
 
     # when
-    verified = report_of(authority, over_tls(authority, talk))
-    unverified = report_of(authority, over_tls(authority, talk), tls="require")
+    allowed = ["password", "scram-sha-256"]
+    server = over_tls(authority, talk)
+    verified = report_of(authority, server, authentication=allowed)
+    unverified = report_of(authority, server, authentication=allowed, tls="require")
+    not_allowed = report_of(authority, server)
+    bound = report_of(authority, server, authentication=allowed, channelBinding="require")
 
     # then
-    assert (verified.code, unverified.code) == ("auth_invalid", "tls_error")
+    assert verified.code == "auth_invalid"
+    assert {unverified.code, not_allowed.code, bound.code} == {"authentication_too_weak"}
     assert PASSWORD.encode() in heard[0]
     assert PASSWORD.encode() not in b"".join(heard[1:])
 
@@ -383,6 +388,14 @@ def test_a_value_that_can_not_be_sent_is_the_customers_to_correct(values: dict[s
         ({"password": "{{variables.user}}"}, "password"),
         ({"tls": "prefer"}, "tls"),
         ({"tls": "disable"}, "tls"),
+        ({"tls": "{{variables.unknown}}"}, "tls"),
+        ({"tls": "{{secrets.password}}"}, "tls"),
+        ({"tls": "verify-ca"}, "authorities"),
+        ({"authentication": []}, "authentication"),
+        ({"authentication": ["gss"]}, "authentication"),
+        ({"channelBinding": "maybe"}, "channelBinding"),
+        ({"channelBinding": "require", "authentication": ["md5"]}, "channelBinding"),
+        ({"clientKey": "{{secrets.password}}"}, "clientCertificate"),
         ({"statement": "DELETE FROM invoices"}, "statement"),
         ({"statement": "SELECT 1; DROP TABLE invoices"}, "statement"),
         ({"statement": "COPY invoices TO PROGRAM 'sh'"}, "statement"),
@@ -461,3 +474,127 @@ def test_servers_and_poolers_are_understood(
     assert (meaning.code, meaning.field) == (code, field)
     assert words not in meaning.text
     assert describe(meaning.code).retryable == (code == "provider_error")
+
+
+@pytest.mark.enable_socket
+def test_what_poolers_go_by_and_settings_are_in_the_startup_message(authority: Authority) -> None:
+    # given a server that keeps the startup message
+    heard: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(4096))
+        writer.write(error("28P01"))
+
+    # when
+    report_of(
+        authority,
+        over_tls(authority, talk),
+        options={
+            "search_path": "billing",
+            "endpoint": "{{variables.user}}",
+            "cluster": "acme-1",
+            "options": "-c geqo={{variables.user}}",
+        },
+        values={"user": "a -c b\\c"},
+    )
+    report_of(
+        authority,
+        over_tls(authority, talk),
+        options={"options": "{{variables.user}}"},
+        values={"user": "-c geqo=off"},
+    )
+
+    # then a value can't begin another option, unless it is all of them
+    first, second = (dict(zip(*[iter(one[8:].split(b"\0"))] * 2, strict=False)) for one in heard)
+    assert first[b"search_path"] == b"billing"
+    assert first[b"options"] == (rb"endpoint=a\ -c\ b\\c --cluster=acme-1 -c geqo=a\ -c\ b\\c")
+    assert second[b"options"] == b"-c geqo=off"
+
+
+@pytest.mark.parametrize(
+    ("mode", "ca", "expected"),
+    [
+        ("verify-full", "", "full"),
+        ("verify-full", "PEM", "full"),
+        ("verify-ca", "PEM", "authority"),
+        ("require", "PEM", "authority"),
+        ("require", "", "nothing"),
+        ("verify-ca", "", "/variables/ca"),
+        ("prefer", "", "/variables/mode"),
+        ("", "", "/variables/mode"),
+    ],
+)
+def test_a_mode_of_libpq_may_be_the_customers_choice(
+    authority: Authority, mode: str, ca: str, expected: str
+) -> None:
+    # given a step whose mode and authority are variables
+    schema = {"properties": SCHEMA["properties"] | {"mode": {}, "ca": {}}}
+    given = step(tls="{{variables.mode}}", authorities="{{variables.ca}}")
+    manifest = {
+        "secretsSchema": {"properties": {"password": {}}},
+        "checks": {"steps": [given]},
+    }
+    values = VALUES | {"mode": mode, "ca": authority.pem if ca else ""}
+
+    # when
+    plan = Recipe(manifest, {"type": "none"}, schema).plan(values, {"password": PASSWORD})
+
+    # then
+    if expected.startswith("/"):
+        assert [problem.pointer for problem in plan.problems] == [expected]
+    else:
+        assert plan.problems == ()
+        assert plan.steps[0].compiled.probe.tls.verify == expected  # type: ignore[attr-defined]
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(("name", "code"), [(HOST, "auth_invalid"), ("x.example.net", None)])
+def test_verify_ca_does_not_look_at_the_name(
+    authority: Authority, name: str, code: str | None
+) -> None:
+    # given a server whose certificate is of a private authority
+    async def test(mode: str, port: int) -> CheckReport:
+        schema = {"properties": SCHEMA["properties"] | {"ca": {}}}
+        given = step(tls=mode, authorities="{{variables.ca}}", port=port)
+        manifest = {
+            "secretsSchema": {"properties": {"password": {}}},
+            "checks": {"steps": [given]},
+        }
+        recipe = Recipe(manifest, {"type": "none"}, schema)
+        plan = recipe.plan(VALUES | {"host": name, "ca": authority.pem}, {"password": PASSWORD})
+        guard = EgressGuard(
+            EgressPolicy.parse(f"127.0.0.1/32:{port}"),
+            resolver=FakeResolver({name: [["127.0.0.1"]]}),
+        )
+        return await run(plan, guard, total_ms=PATIENT_MS)
+
+    async def both() -> tuple[CheckReport, CheckReport]:
+        async with serving(over_tls(authority, saying(error("28P01")))) as port:
+            return await test("verify-full", port), await test("verify-ca", port)
+
+    # when
+    full, by_authority = asyncio.run(both())
+
+    # then
+    assert full.code == (code or "certificate_name_mismatch")
+    assert by_authority.code == "auth_invalid"
+
+
+@pytest.mark.enable_socket
+def test_channel_binding_can_be_required(authority: Authority) -> None:
+    # given a server that offers none, as behind a proxy that ends TLS
+    assert (
+        report_of(authority, over_tls(authority, saying(SASL)), channelBinding="require").code
+        == "authentication_too_weak"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("keine pg_hba.conf-Eintrag für Host »192.0.2.1«", "address_not_allowed"),
+        ("aucune entrée dans pg_hba.conf pour l'hôte « 192.0.2.1 »", "address_not_allowed"),
+    ],
+)
+def test_an_allowlist_is_understood_in_any_language(words: str, code: str) -> None:
+    assert meaning_of("28000", words).code == code

@@ -9,13 +9,19 @@
 ```
 
 - `port` defaults to 5432.
-- `tls` is `verify-full` (the default: a certificate of a public authority for this host) or
-  `require` (any certificate). There is no mode without TLS, and no fallback. The password is proved
-  by SCRAM-SHA-256, with channel binding if the server offers it. A server that asks for it in the
-  clear or as MD5 gets it with `verify-full` only.
+- `tls` is a mode of libpq, or a variable that has one: `verify-full` (the default: an authority
+  that is trusted, and this host), `verify-ca` (one of the `authorities`, whatever the name), or
+  `require` (any certificate; with `authorities` as `verify-ca`). There is no mode without TLS, and
+  no fallback.
+- `authorities`, `clientCertificate`, and `clientKey` are those of `tls_members`.
+- `authentication` are the methods by which the password may be given, by libpq's names:
+  `scram-sha-256` (the default), `md5`, and `password` (in the clear). The last two are used with
+  `verify-full` only.
+- `channelBinding` is `prefer` (the default), `require`, or `disable`, as in libpq.
 - `statement` is one SELECT, WITH, VALUES, TABLE, or SHOW. It runs in a READ ONLY transaction with a
   time limit; its rows are not read.
-- `options` may set `application_name` and `search_path`.
+- `options` may set some settings of the session (`SETTINGS`), what poolers go by (`ROUTES`), and
+  libpq's `options` as a whole. One whose variable has no value is left out.
 
 Passing proves access if the server asked for the password. The account is `user@database`, as the
 server reports it.
@@ -26,7 +32,6 @@ import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from patchbay.checks.failures import LOST, CheckFailure, lost_session
@@ -40,11 +45,19 @@ from patchbay.checks.server_login import (
     password_of,
     read_password,
     read_text,
-    template,
     text_of,
 )
 from patchbay.checks.step_reader import StepReader
-from patchbay.checks.templates import Parts, Placeholder, Values, placeholders_of, pointer_of
+from patchbay.checks.templates import (
+    Parts,
+    Placeholder,
+    ValueRefused,
+    Values,
+    placeholders_of,
+    pointer_of,
+    split_template,
+)
+from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.tls import TlsOptions
@@ -54,11 +67,30 @@ if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.stream import Stream
 
-type TlsMode = Literal["verify-full", "require"]
+type TlsMode = Literal["verify-full", "verify-ca", "require"]
+type Method = Literal["scram-sha-256", "md5", "password"]
 
 DEFAULT_PORT: Final = 5432
 TLS_MODES: Final[tuple[TlsMode, ...]] = get_args(TlsMode.__value__)
-OPTIONS: Final = frozenset({"application_name", "search_path"})
+METHODS: Final[tuple[Method, ...]] = get_args(Method.__value__)
+CHANNEL_BINDINGS: Final[tuple[protocol.ChannelBinding, ...]] = get_args(
+    protocol.ChannelBinding.__value__
+)
+SETTINGS: Final = frozenset({"application_name", "search_path", "TimeZone", "DateStyle"})
+"""Parameters of the startup message. None of them makes the user another one."""
+
+ROUTES: Final[Mapping[str, str]] = {
+    "endpoint": "endpoint",  # https://neon.com/docs/connect/connection-errors
+    "project": "project",
+    "reference": "reference",  # https://github.com/supabase/supavisor
+    "cluster": "--cluster",  # https://www.cockroachlabs.com/docs/stable/connection-parameters
+}
+"""What poolers find a database by, and how it is written into libpq's `options`. They decide whose
+database is reached."""
+
+OPTIONS: Final = SETTINGS | ROUTES.keys() | {"options"}
+_SPECIAL: Final = re.compile(r"[\\\s]")
+_METHODS: Final[Mapping[int, Method]] = {protocol.CLEAR: "password", protocol.MD5: "md5"}
 MAX_STATEMENT: Final = 1000
 _READS: Final = re.compile(r"\s*(?:select|with|values|table|show)\b[^;\0]*;?\s*", re.IGNORECASE)
 _WHO: Final = "SELECT current_user, current_database()"
@@ -72,9 +104,12 @@ class PostgresProbe:
     user: str
     database: str
     password: str = field(repr=False)
-    tls: TlsMode
+    mode: TlsMode
+    tls: TlsOptions = field(repr=False)
+    methods: frozenset[Method]
+    channel_binding: protocol.ChannelBinding
     statement: str | None
-    options: tuple[tuple[str, str], ...]
+    settings: Mapping[str, str]
     pointers: Mapping[Field, str | None]
     """The fields of the endpoint that give the user, the database, and the host."""
 
@@ -83,7 +118,7 @@ class PostgresProbe:
         vetted = await guard.vet(host, port, "postgres", deadline=deadline, timings=timings)
         stream = await guard.connect(
             vetted,
-            tls=TlsOptions("full" if self.tls == "verify-full" else "nothing"),
+            tls=self.tls,
             ask_for_tls=_ask_for_tls,
             deadline=deadline,
             timings=timings,
@@ -157,7 +192,7 @@ class _Session:
             "database": self._probe.database,
             "client_encoding": "UTF8",
             "application_name": "patchbay",
-            **dict(self._probe.options),
+            **self._probe.settings,
         }
 
     async def _log_in(self, kind: bytes, body: bytes) -> None:
@@ -168,7 +203,7 @@ class _Session:
         self._asked_for_password = True
         if method == protocol.SASL:
             await self._scram(body[4:])
-        elif method in (protocol.CLEAR, protocol.MD5):
+        elif method in _METHODS:
             self._give_password(method, body[4:8])
         else:
             raise protocol.unknown_authentication()
@@ -176,19 +211,24 @@ class _Session:
             raise protocol.not_postgres()
 
     def _give_password(self, method: int, salt: bytes) -> None:
-        probe = self._probe
-        if probe.tls != "verify-full":
-            raise CheckFailure(
-                "tls_error",
-                "The server asks for the password in a way that is safe only when its certificate "
-                'is verified: this step\'s tls is "require".',
+        probe, name = self._probe, _METHODS[method]
+        if name not in probe.methods:
+            raise protocol.too_weak(f"The server asks for the password by {name}")
+        if probe.mode != "verify-full":
+            raise protocol.too_weak(
+                f"The server asks for the password by {name}, and with the mode {probe.mode} its "
+                "name is not verified"
             )
+        if probe.channel_binding == "require":
+            raise protocol.no_channel_binding()
         self._unsent += protocol.password(method, salt, probe.user, probe.password)
 
     async def _scram(self, offered: bytes) -> None:
         probe = self._probe
+        if "scram-sha-256" not in probe.methods:
+            raise protocol.unknown_authentication()
         tls = self._stream.tls
-        scram = protocol.ScramExchange(offered, probe.user, probe.password, tls)
+        scram = protocol.ScramExchange(offered, probe.password, tls, probe.channel_binding)
         self._unsent += scram.first()
         server_first = await self._sasl(protocol.SASL_CONTINUE)
         # How much work it is, is the server's to choose: it must not hold up other tests.
@@ -241,41 +281,72 @@ class PostgresTemplate:
     user: Parts
     database: Parts
     password: Placeholder
-    tls: TlsMode
+    mode: TlsMode | Placeholder
+    tls: TlsMembers
+    methods: frozenset[Method]
+    channel_binding: protocol.ChannelBinding
     statement: str | None
     options: tuple[tuple[str, Parts], ...]
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from self.server.placeholders()
-        for parts in (self.user, self.database, *(value for _, value in self.options)):
-            yield from placeholders_of(parts)
+        if isinstance(self.mode, Placeholder):
+            yield self.mode
+        yield from placeholders_of(self.user)
+        yield from placeholders_of(self.database)
         yield self.password
 
     def destination_placeholders(self) -> Iterator[Placeholder]:
         yield from self.server.placeholders()
         yield from placeholders_of(self.user)
+        if isinstance(self.mode, Placeholder):
+            yield self.mode
+        yield from self.tls.destination_placeholders()
+        for name, parts in self.options:
+            if name not in SETTINGS:
+                yield from placeholders_of(parts)
 
     def request_placeholders(self) -> Iterator[Placeholder]:
-        for parts in (self.database, *(value for _, value in self.options)):
-            yield from placeholders_of(parts)
+        yield from placeholders_of(self.database)
+        for name, parts in self.options:
+            if name in SETTINGS:
+                yield from placeholders_of(parts)
         yield self.password
+        yield from self.tls.request_placeholders()
 
     def destination(self, values: Values) -> str:
         server = address_of(self.server, values)
         user = text_of(self.user, values)
-        return f"postgres://{user}@{server.host}:{server.port} {self.tls}"
+        trust = self.tls.trust(values)
+        # Poolers find the database, and so its owner, by these.
+        routes = self._settings(values).get("options", "")
+        return " ".join(
+            part
+            for part in (
+                f"postgres://{user}@{server.host}:{server.port}",
+                self._mode(values),
+                trust,
+                routes,
+            )
+            if part
+        )
 
     def compile(self, values: Values) -> Compiled:
         server = address_of(self.server, values)
+        password = password_of(self.password, values)
+        mode = self._mode(values)
         return Compiled(
             probe=PostgresProbe(
                 server,
                 text_of(self.user, values),
                 name_of(self.database, values),
-                password_of(self.password, values),
-                self.tls,
+                password,
+                mode,
+                self._tls(mode, values),
+                self.methods,
+                self.channel_binding,
                 self.statement,
-                tuple((name, text_of(value, values)) for name, value in self.options),
+                self._settings(values),
                 {
                     "user": pointer_of(self.user),
                     "database": pointer_of(self.database),
@@ -288,6 +359,44 @@ class PostgresTemplate:
             credential_pointer=self.password.pointer,
         )
 
+    def _mode(self, values: Values) -> TlsMode:
+        if not isinstance(self.mode, Placeholder):
+            return self.mode
+        given = values.text(self.mode)
+        found = next((mode for mode in TLS_MODES if mode == given), None)
+        if found is None:
+            raise ValueRefused(self.mode.pointer, f"must be one of {', '.join(TLS_MODES)}")
+        return found
+
+    def _tls(self, mode: TlsMode, values: Values) -> TlsOptions:
+        if mode == "verify-full":
+            return self.tls.fill(values)
+        tls = self.tls.fill(values, "authority")
+        if tls.authorities:
+            return tls
+        if mode == "require":
+            return self.tls.fill(values, "nothing")
+        # A public authority signs for everyone: without the name it says nothing.
+        asked = self.tls.authorities or self.mode
+        pointer = asked.pointer if isinstance(asked, Placeholder) else "/variables"
+        raise ValueRefused(pointer, "is required with verify-ca", "config_missing_field")
+
+    def _settings(self, values: Values) -> dict[str, str]:
+        settings, options = dict[str, str](), list[str]()
+        for name, parts in self.options:
+            if not all(map(values.has, placeholders_of(parts))):
+                continue
+            if name in SETTINGS:
+                settings[name] = text_of(parts, values)
+            elif name in ROUTES:
+                options.append(f"{ROUTES[name]}={_escaped(parts, values)}")
+            elif len(parts) == 1:
+                # A variable that is all of libpq's options is written as libpq wants it.
+                options.append(text_of(parts, values))
+            else:
+                options.append(_escaped(parts, values))
+        return settings | ({"options": " ".join(options)} if options else {})
+
 
 def read(reader: StepReader) -> PostgresTemplate:
     """Raises ManifestProblems."""
@@ -295,7 +404,17 @@ def read(reader: StepReader) -> PostgresTemplate:
     server = ServerTemplate.read(reader, default_port=DEFAULT_PORT)
     user, database = read_text(reader, "user"), read_text(reader, "database")
     password = read_password(reader)
-    tls = reader.choice("tls", TLS_MODES, default="verify-full")
+    mode = _read_mode(reader)
+    tls = TlsMembers.read(reader)
+    if mode == "verify-ca" and tls.authorities is None:
+        reader.report("/authorities", "is required with verify-ca")
+    methods = step.get("authentication", ["scram-sha-256"])
+    if not isinstance(methods, list) or not methods or not all(one in METHODS for one in methods):
+        reader.report("/authentication", f"must be a list of {', '.join(METHODS)}")
+        methods = []
+    channel_binding = reader.choice("channelBinding", CHANNEL_BINDINGS, default="prefer")
+    if channel_binding == "require" and "scram-sha-256" not in methods:
+        reader.report("/channelBinding", "can be required of scram-sha-256 only")
     statement = step.get("statement")
     if statement is not None and not _is_read(statement):
         reader.report(
@@ -304,27 +423,47 @@ def read(reader: StepReader) -> PostgresTemplate:
             "characters",
         )
     options = _read_options(reader, step.get("options", {}))
-    if reader.problems or not server or not user or not database or not password or not tls:
+    if (
+        reader.problems
+        or not (server and user and database and password and mode)
+        or not channel_binding
+    ):
         raise reader.refused()
     return PostgresTemplate(
         server,
         user,
         database,
         password,
+        mode,
         tls,
+        frozenset(methods),
+        channel_binding,
         statement if isinstance(statement, str) else None,
         options,
     )
 
 
+def _read_mode(reader: StepReader) -> TlsMode | Placeholder | None:
+    given = reader.step.get("tls", "verify-full")
+    if isinstance(given, str) and "{{" in given:
+        parts = reader.attempt("/tls", lambda: split_template(given, reader.declared)) or ()
+        match parts:
+            case (Placeholder(source="variables") as variable,):
+                return variable
+            case ():
+                return None
+    return reader.choice("tls", TLS_MODES, default="verify-full")
+
+
 def _read_options(reader: StepReader, options: object) -> tuple[tuple[str, Parts], ...]:
-    read = []
-    for name, value in (reader.members("/options", options) or {}).items():
-        at = f"/options{pointer([name])}"
+    members = reader.members("/options", options) or {}
+    inner, read = reader.within("/options", members), []
+    for name in members:
         if name not in OPTIONS:
-            reader.report(at, "is not an option that a check may set")
-        elif parts := reader.attempt(at, partial(template, value, reader.declared)):
+            inner.report(pointer([name]), "is not an option that a check may set")
+        elif parts := read_text(inner, name):
             read.append((name, parts))
+    reader.problems += inner.problems
     return tuple(read)
 
 
@@ -336,7 +475,21 @@ def _is_read(statement: object) -> bool:
     )
 
 
+def _escaped(parts: Parts, values: Values) -> str:
+    """A text within libpq's options: a value can't begin another option."""
+    return "".join(
+        part if isinstance(part, str) else _SPECIAL.sub(r"\\\g<0>", text_of((part,), values))
+        for part in parts
+    )
+
+
 KIND: Final = Kind(
     read,
-    keys=frozenset({"host", "port", "database", "user", "password", "tls", "statement", "options"}),
+    keys=frozenset(
+        {
+            *("host", "port", "database", "user", "password", "tls", "authentication"),
+            *("channelBinding", "statement", "options"),
+        }
+    )
+    | TLS_KEYS,
 )

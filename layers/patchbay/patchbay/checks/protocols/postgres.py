@@ -9,26 +9,24 @@ import hashlib
 import re
 import ssl
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final, Literal
 
+from patchbay.checks.codes import Code
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.protocols.error_meaning import Meaning
-
-if TYPE_CHECKING:
-    # Publishing and compiling need this module too, without scramp.
-    from scramp import ScramClient  # type: ignore[import-untyped]  # it ships no types
+from patchbay.checks.protocols.scram import (
+    BOUND,
+    NOT_OFFERED,
+    NOT_POSSIBLE,
+    ScramClient,
+    ScramRefused,
+    prepared,
+)
 
 MAX_WIRE: Final = 64 * 1024
 MAX_MESSAGE: Final = 32 * 1024
-MIN_ITERATIONS: Final = 4096
-"""The least that RFC 7677 recommends (section 4), and PostgreSQL's default. A server that asks for
-less is sent a proof that it can guess the password by, at a fraction of the work."""
-
-MAX_ITERATIONS: Final = 65_536
-"""This many take some 40 ms here."""
-
 SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)
 HEAD_BYTES: Final = 5
 """The kind of a message and its length."""
@@ -37,11 +35,14 @@ IS_IN, CLEAR, MD5, SASL, SASL_CONTINUE, SASL_FINAL = 0, 3, 5, 10, 11, 12
 
 _PROTOCOL: Final = 196608
 _SQLSTATE: Final = re.compile(r"[0-9A-Z]{5}")
-_ITERATIONS: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
-_SCRAM: Final = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
+_SCRAM: Final = "SCRAM-SHA-256"
+_SCRAM_PLUS: Final = "SCRAM-SHA-256-PLUS"
 # Notices, settings, the key for cancellation, notifications: they may come at any time.
 _ASIDE: Final = frozenset({b"N", b"S", b"K", b"v", b"A"})
 _KINDS: Final = _ASIDE | {b"R", b"Z", b"T", b"D", b"C", b"E", b"1", b"2", b"n", b"s", b"I"}
+
+type ChannelBinding = Literal["prefer", "require", "disable"]
+"""As libpq's `channel_binding`."""
 
 # By SQLSTATE or its class: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _STATES: Final[Mapping[str, Meaning]] = {
@@ -72,9 +73,9 @@ _NO_TENANT: Final = Meaning(
 )
 _ALLOWLIST: Final = Meaning("address_not_allowed", "The server does not take connections from here")
 _WORDS: Final[tuple[tuple[str, Meaning], ...]] = (
-    # https://www.postgresql.org/docs/current/client-authentication-problems.html
-    ("no pg_hba.conf entry", _ALLOWLIST),
-    ("pg_hba.conf rejects connection", _ALLOWLIST),
+    # https://www.postgresql.org/docs/current/client-authentication-problems.html: the name of the
+    # file stands in the message of every language
+    ("pg_hba.conf", _ALLOWLIST),
     # https://learn.microsoft.com/azure/postgresql/ (firewall rules)
     ("not allowed to connect", _ALLOWLIST),
     ("not in the allow list", _ALLOWLIST),
@@ -177,82 +178,73 @@ def authentication(kind: bytes, body: bytes) -> int:
 class ScramExchange:
     """The proof of a password by SCRAM-SHA-256, with channel binding if the server offers it."""
 
-    def __init__(self, offered: bytes, user: str, password: str, tls: ssl.SSLObject | None) -> None:
+    def __init__(
+        self,
+        offered: bytes,
+        password: str,
+        tls: ssl.SSLObject | None,
+        channel_binding: ChannelBinding = "prefer",
+    ) -> None:
         """`offered` are the mechanisms of the server. Raises CheckFailure."""
         names = [name.decode("ascii", "replace") for name in offered.split(b"\0")]
-        mechanisms = [name for name in _SCRAM if name in names]
-        if not mechanisms:
+        channel = b"" if channel_binding == "disable" else _server_end_point(tls)
+        if channel and _SCRAM_PLUS in names:
+            self._mechanism, binding = _SCRAM_PLUS, BOUND
+        elif channel_binding == "require":
+            raise no_channel_binding()
+        elif _SCRAM in names:
+            self._mechanism, binding = _SCRAM, NOT_OFFERED if channel else NOT_POSSIBLE
+        else:
             raise unknown_authentication()
-        with _scram_failures():
-            self._client = _scram_client(mechanisms, user, password, tls)
+        # PostgreSQL takes the user of the startup message and ignores the one of SCRAM.
+        self._client = ScramClient(
+            "", prepared(password), binding=binding, channel=channel if binding == BOUND else b""
+        )
 
     def first(self) -> bytes:
         """The first message of the exchange."""
-        with _scram_failures():
-            first = self._client.get_client_first().encode()
-            name = self._client.mechanism_name
-        return message(b"p", _text(name) + struct.pack("!i", len(first)) + first)
+        first = self._client.first().encode()
+        return message(b"p", _text(self._mechanism) + struct.pack("!i", len(first)) + first)
 
     def proof(self, server_first: bytes) -> bytes:
         """The answer to the server's first message. This is the work: some milliseconds of CPU."""
         with _scram_failures():
-            text = server_first.decode()
-            _judge_work(text)
-            self._client.set_server_first(text)
-            return message(b"p", self._client.get_client_final().encode())
+            return message(b"p", self._client.final(server_first.decode()).encode())
 
     def verify(self, server_final: bytes) -> None:
         """Raises CheckFailure if the server does not know the password."""
         with _scram_failures():
-            self._client.set_server_final(server_final.decode())
-
-
-def _judge_work(server_first: str) -> None:
-    """Raises CheckFailure for a number of iterations that is too small, too large, or not one.
-
-    Given twice, the library would take the second.
-    """
-    given = [part[2:] for part in server_first.split(",") if part.startswith("i=")]
-    if len(given) != 1 or not _ITERATIONS.fullmatch(given[0]):
-        raise CheckFailure("unexpected_response", "The server's SCRAM message is not valid.")
-    if int(given[0]) > MAX_ITERATIONS:
-        raise CheckFailure(
-            "unexpected_response", "The server asks for more work than a check allows."
-        )
-    if int(given[0]) < MIN_ITERATIONS:
-        raise CheckFailure(
-            "authentication_too_weak",
-            f"The server asks for a SCRAM proof of fewer than {MIN_ITERATIONS:,} iterations: "
-            "nothing was sent.",
-        )
+            self._client.verify(server_final.decode())
 
 
 @contextmanager
 def _scram_failures() -> Iterator[None]:
-    from scramp import ScramException
-
     try:
         yield
-    except (ScramException, ValueError, KeyError) as error:
-        raise CheckFailure(
-            "unexpected_response", "The server did not prove that it knows the password."
-        ) from error
+    except ScramRefused as error:
+        code: Code = "authentication_too_weak" if error.is_weak else "unexpected_response"
+        raise CheckFailure(code, str(error)) from error
+    except ValueError as error:
+        raise not_postgres() from error
 
 
-def _scram_client(
-    mechanisms: Sequence[str], user: str, password: str, tls: ssl.SSLObject | None
-) -> "ScramClient":
-    from scramp import ScramClient, ScramException
+def _server_end_point(tls: ssl.SSLObject | None) -> bytes:
+    """The data of the channel binding `tls-server-end-point` (RFC 5929 §4.1); empty if there is
+    none, as for a signature without a hash (Ed25519)."""
+    certificate = tls.getpeercert(binary_form=True) if tls else None
+    if not certificate:
+        return b""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.x509 import load_der_x509_certificate
 
-    # PostgreSQL takes the user of the startup message and ignores this one.
-    if mechanisms[0].endswith("-PLUS"):
-        try:
-            binding = ("tls-server-end-point", tls)
-            return ScramClient(mechanisms, user, password, channel_binding=binding)
-        except ScramException:
-            # Channel binding is impossible if the certificate's signature has no hash (Ed25519).
-            mechanisms = mechanisms[1:] or mechanisms
-    return ScramClient(mechanisms, user, password)
+    try:
+        algorithm = load_der_x509_certificate(certificate).signature_hash_algorithm
+    except (UnsupportedAlgorithm, ValueError):
+        return b""
+    if algorithm is None:
+        return b""
+    name = "sha256" if algorithm.name in ("md5", "sha1") else algorithm.name
+    return hashlib.new(name, certificate).digest()
 
 
 def first_row(body: bytes) -> list[str]:
@@ -293,8 +285,19 @@ def not_postgres() -> CheckFailure:
 
 def unknown_authentication() -> CheckFailure:
     return CheckFailure(
-        "unexpected_response",
-        "The server asks for an authentication method that checks do not support.",
+        "authentication_unsupported",
+        "The server asks for an authentication method that this check does not use.",
+    )
+
+
+def too_weak(what: str) -> CheckFailure:
+    return CheckFailure("authentication_too_weak", f"{what}: nothing was sent.")
+
+
+def no_channel_binding() -> CheckFailure:
+    return CheckFailure(
+        "authentication_too_weak",
+        "The server offers no channel binding, which this check requires: nothing was sent.",
     )
 
 
