@@ -32,7 +32,7 @@ from patchbay.checks.codes import Code
 from patchbay.checks.problems import PlanProblem
 from patchbay.egress.failures import BlockDetail, EgressBlocked
 from patchbay.egress.headers import value_problem
-from patchbay.egress.url import DEFAULT_PORTS, MAX_URL, parse_host, parse_url
+from patchbay.egress.url import DEFAULT_PORTS, MAX_URL, HttpUrl, parse_host, parse_url
 
 type Source = Literal["variables", "secrets"]
 type ValuePlace = Literal["label", "hostname", "path", "query", "header"]
@@ -113,6 +113,11 @@ class Values:
 
     variables: Mapping[str, object]
     secrets: Mapping[str, str] = field(repr=False)
+
+    def has(self, placeholder: Placeholder) -> bool:
+        """Whether it has a value; an empty string is none."""
+        given = self.secrets if placeholder.source == "secrets" else self.variables
+        return given.get(placeholder.name) not in (None, "")
 
     def text(self, placeholder: Placeholder) -> str:
         """The value as text: booleans as `true` and `false`, numbers as in JSON.
@@ -455,6 +460,19 @@ class UrlTemplate:
         query = "&".join(name + fill(value, values, "query") for name, value in self.query)
         path = "/".join(segments)
         return f"{start}/{path}" + (f"?{query}" if self.query else "")
+
+    def target(self, values: Values, query: Iterable[tuple[str, str]] = ()) -> HttpUrl:
+        """The URL with its values and these parameters, which are encoded. Raises ValueRefused."""
+        url = self.fill(values)
+        added = "&".join(f"{name}={value}" for name, value in query)
+        if added:
+            url += ("&" if self.query else "?") + added
+        try:
+            return parse_url(url)
+        except EgressBlocked as error:
+            # Each value was encoded for its place: together they are too long.
+            pointer = last_pointer(self.placeholders()) or "/variables"
+            raise ValueRefused(pointer, "makes the URL too long") from error
 
     def origin(self, values: Values) -> tuple[str, str, int]:
         """The scheme, canonical host and port that it leads to. Raises ValueRefused."""

@@ -24,9 +24,9 @@ from urllib.parse import quote_plus
 
 from patchbay.checks.auth_config import TOKEN_KEYS
 from patchbay.checks.credentials import basic_value
-from patchbay.checks.header_templates import read_headers
 from patchbay.checks.json_pointer import is_pointer
 from patchbay.checks.request_bodies import BodyTemplate, Template, Tree, read_fields
+from patchbay.checks.request_fields import RequestField, filled, read_headers
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
     Declarations,
@@ -35,8 +35,6 @@ from patchbay.checks.templates import (
     UrlTemplate,
     ValueRefused,
     Values,
-    fill,
-    placeholders_of,
 )
 from patchbay.checks.token_subjects import TokenPlaces
 from patchbay.egress.failures import EgressBlocked
@@ -72,7 +70,7 @@ class TokenSettings:
     method: TokenMethod = "POST"
     body_format: TokenBodyFormat = "form"
     parameters: Mapping[str, Tree] = field(default_factory=dict)
-    headers: tuple[tuple[str, Parts], ...] = ()
+    headers: tuple[RequestField, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     scope_separator: ScopeSeparator = " "
     places: TokenPlaces = field(default_factory=TokenPlaces)
@@ -89,14 +87,19 @@ class TokenRequest:
     audience: Parts = ()
 
     def placeholders(self) -> Iterator[Placeholder]:
-        yield from self.url.start.placeholders()
-        yield from self.request_placeholders()
+        yield from self.url.placeholders()
+        for header in self.settings.headers:
+            yield from header.required()
+        yield from self._others()
 
     def request_placeholders(self) -> Iterator[Placeholder]:
-        """Those of everything but the host."""
+        """Those of everything but the host; optional ones as well."""
         yield from self.url.path_placeholders()
-        for _, value in self.settings.headers:
-            yield from placeholders_of(value)
+        for header in self.settings.headers:
+            yield from header.placeholders()
+        yield from self._others()
+
+    def _others(self) -> Iterator[Placeholder]:
         yield from self._body().placeholders()
         if self.settings.client_auth in ("basic", "basic_plain"):
             yield CLIENT_ID
@@ -109,11 +112,11 @@ class TokenRequest:
 
     def fill(self, values: Values) -> tuple[HttpRequest, tuple[str, ...]]:
         """The request, and the secrets that were made for it. Raises ValueRefused."""
-        target = parse_url(self.url.fill(values))
+        target = self.url.target(values)
         if target.scheme != "https":
             raise ValueRefused(self.url.host_pointer or "/variables", "must be an https URL")
         headers = [("Accept", "application/json")]
-        headers += [(name, fill(parts, values, "header")) for name, parts in self.settings.headers]
+        headers += filled(self.settings.headers, values, "header")
         made: tuple[str, ...] = ()
         if self.settings.client_auth in ("basic", "basic_plain"):
             authorization = self._basic(values)

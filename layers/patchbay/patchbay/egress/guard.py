@@ -16,6 +16,7 @@ from itertools import chain, zip_longest
 from typing import Final, Self
 
 from patchbay.egress.addresses import Address
+from patchbay.egress.cookies import CookieJar
 from patchbay.egress.dialing import dial
 from patchbay.egress.dns_message import DnsAnswer, RecordType
 from patchbay.egress.failures import DialFailure, EgressBlocked, is_exhaustion
@@ -53,6 +54,7 @@ class Vetted:
 class _Memory:
     """What one test has learned of the network."""
 
+    cookies: CookieJar = field(default_factory=CookieJar)
     lookups: dict[str, tuple[Address, ...]] = field(default_factory=dict)
     answered: dict[tuple[str, int], Address] = field(default_factory=dict)
 
@@ -96,6 +98,11 @@ class EgressGuard:
             tls_context=self._tls_context,
             nameservers=self._nameservers,
         )
+
+    @property
+    def cookies(self) -> CookieJar:
+        """The cookies of this test; of no use to a guard that is not one of a test."""
+        return self._memory.cookies if self._memory else CookieJar()
 
     async def records(self, name: str, kind: RecordType, *, deadline: float) -> DnsAnswer:
         """The records of `name` in the public DNS, from the operator's name servers.

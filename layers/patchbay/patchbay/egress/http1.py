@@ -83,6 +83,8 @@ class AnswerReader:
         self._interim = 0
         self.head: Head | None = None
         self.is_complete = False
+        self.after_upgrade = b""
+        """What followed the head of a 101: the first bytes of the other protocol."""
         self._body: _Framing = _UntilClose()
 
     def feed(self, data: bytes) -> bytes:
@@ -94,6 +96,8 @@ class AnswerReader:
             if self.head is None:
                 return b""
             data, self._data = bytes(self._data), bytearray()
+        if self.head.status == 101:
+            self.after_upgrade += data
         if self.is_complete:
             return b""
         body = self._body.feed(data)

@@ -23,6 +23,7 @@ from patchbay.egress.content import (
     json_of,
     text_of,
 )
+from patchbay.egress.cookies import CookieJar
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.http1 import (
@@ -38,12 +39,12 @@ from patchbay.egress.request import HttpRequest
 from patchbay.egress.stream import Stream
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.tls import VERIFIED, failure_of
+from patchbay.platform.clock import utc_now
 
 MAX_WIRE: Final = MAX_HEAD + 4 * MAX_CONTENT
 """Bytes received in all: room for a body in small chunks, not for framing without end."""
 
 _DEFAULT_HEADERS: Final = (("User-Agent", "Patchbay/1"), ("Accept", "application/json, */*;q=0.5"))
-_OWN_HEADERS: Final = (("Accept-Encoding", "identity"), ("Connection", "close"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,11 @@ class HttpResponse:
         """The media type in lower case, without parameters; empty if there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    def upgraded(self) -> tuple[Stream, bytes]:
+        """Of a 101: the connection, and what has arrived on it since. It is closed with the
+        exchange."""
+        return self._receiver.upgraded()
+
     async def body(self, *, deadline: float) -> HttpBody:
         """Reads the body until `deadline`, a time of the event loop. Raises nothing of a dial: what
         went wrong is the body's `problem`."""
@@ -124,21 +130,30 @@ async def exchange(
         receiver = _Receiver(stream, request, timings)
         try:
             async with asyncio.timeout_at(deadline):
-                await stream.send(_message(request))
+                await stream.send(_message(request, guard.cookies if request.cookies else None))
                 head = await receiver.head()
         except (TimeoutError, OSError) as error:
             raise _failure(error, request) from error
+        if request.cookies and "set-cookie" in head.headers:
+            guard.cookies.keep(url, head.headers["set-cookie"], utc_now())
         yield HttpResponse(head, receiver)
     finally:
         stream.close()
 
 
-def _message(request: HttpRequest) -> bytes:
+def _message(request: HttpRequest, cookies: CookieJar | None) -> bytes:
     given = {name.lower() for name, _ in request.headers}
     headers = [("Host", request.target.authority)]
     headers += [header for header in _DEFAULT_HEADERS if header[0].lower() not in given]
     headers += request.headers
-    headers += _OWN_HEADERS
+    cookie = cookies.header(request.target) if cookies else None
+    if cookie:
+        headers.append(("Cookie", cookie))
+    headers.append(("Accept-Encoding", "identity"))
+    if request.upgrade:
+        headers += (("Connection", "Upgrade"), ("Upgrade", request.upgrade))
+    else:
+        headers.append(("Connection", "close"))
     if request.body or request.method not in {"GET", "HEAD", "OPTIONS"}:
         headers.append(("Content-Length", str(len(request.body))))
     return request_bytes(request.method, request.target.path, tuple(headers), request.body)
@@ -155,6 +170,9 @@ class _Receiver:
         self._reader = AnswerReader(request.method)
         self._received = 0
         self._content = bytearray()
+
+    def upgraded(self) -> tuple[Stream, bytes]:
+        return self._stream, self._reader.after_upgrade
 
     async def head(self) -> Head:
         """Raises DialFailure, OSError."""

@@ -37,7 +37,7 @@ def after_redirect(request: HttpRequest, status: int, location: str) -> HttpRequ
     method = "HEAD" if request.method == "HEAD" else "GET"
     if target.origin == request.target.origin:
         return replace(request, method=method, target=target, body=b"")
-    return HttpRequest(method, target)
+    return HttpRequest(method, target, cookies=request.cookies)
 
 
 def resolve(base: HttpUrl, location: str) -> str:

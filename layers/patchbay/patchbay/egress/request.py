@@ -12,7 +12,9 @@ class HttpRequest:
 
     `credentialed` says whether the credential is in it. The texts are validated by the one who
     makes it. URL, headers, and body may hold secrets, so they are not printed. Without `tls` a
-    server of https is verified against the system's authorities.
+    server of https is verified against the system's authorities. With `cookies` it carries those of
+    the test, and keeps those that the answer sets. `upgrade` is the protocol that it asks to go on
+    with, such as `websocket`.
     """
 
     method: str
@@ -21,3 +23,5 @@ class HttpRequest:
     credentialed: bool = False
     body: bytes = field(default=b"", repr=False)
     tls: TlsOptions | None = field(default=None, repr=False)
+    cookies: bool = False
+    upgrade: str = ""

@@ -24,6 +24,13 @@ class DialTimings:
             known = self.certificate_expires_at
             self.certificate_expires_at = expires_at if known is None else min(known, expires_at)
 
+    def take(self, other: "DialTimings") -> None:
+        """Takes over the timings of the dial that counts, and keeps the certificates seen."""
+        self.egress_ms, self.dns_ms = other.egress_ms, other.dns_ms
+        self.tcp_ms, self.tls_ms = other.tcp_ms, other.tls_ms
+        self.first_byte_ms = other.first_byte_ms
+        self.note_certificate(other.certificate_expires_at)
+
     def durations(self) -> tuple[int | None, ...]:
         """In the order in which they happen: egress, dns, tcp, tls."""
         return self.egress_ms, self.dns_ms, self.tcp_ms, self.tls_ms

@@ -27,12 +27,10 @@ authentication) and only 2xx statuses and those that prove access are expected.
 """
 
 import asyncio
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from patchbay.checks.auth_config import PLACEHOLDER_NAME_PATTERN
 from patchbay.checks.credentials import Credential, basic_value
 from patchbay.checks.expectations import (
     DEFAULT_STATUS,
@@ -40,11 +38,18 @@ from patchbay.checks.expectations import (
     read_expectation,
 )
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.header_templates import read_headers, read_template
 from patchbay.checks.json_pointer import is_pointer, resolve
+from patchbay.checks.obtained_secrets import ObtainedSecret, read_obtain
 from patchbay.checks.probe import Compiled, Kind, Notice, Outcome, StepTemplate
 from patchbay.checks.request_bodies import BodyTemplate, read_body
 from patchbay.checks.request_context import RequestContext
+from patchbay.checks.request_fields import (
+    RequestField,
+    filled,
+    read_headers,
+    read_query,
+    read_template,
+)
 from patchbay.checks.status_meanings import StatusMeanings, read_meanings
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
@@ -54,7 +59,6 @@ from patchbay.checks.templates import (
     TemplateError,
     UrlTemplate,
     Values,
-    fill,
     last_pointer,
     placeholders_of,
     plain,
@@ -65,9 +69,7 @@ from patchbay.egress.failures import DialFailure, EgressBlocked
 from patchbay.egress.redirects import MAX_REDIRECTS, REDIRECTS, after_redirect
 from patchbay.egress.request import HttpRequest
 from patchbay.egress.timings import DialTimings
-from patchbay.egress.url import parse_url
 from patchbay.platform.clock import utc_now
-from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
     from patchbay.checks.refusals import Answer, Refusal
@@ -77,12 +79,12 @@ if TYPE_CHECKING:
 REFUSAL_SECONDS: Final = 1.0
 """How long the words of a refusal are waited for: its status is known, and says most of it."""
 
-MAX_OBTAINED: Final = 8192
-MAX_SECRETS_OBTAINED: Final = 5
 _WEB_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _SAFE_METHODS: Final = _METHODS | {"POST", "OPTIONS"}
-_REQUEST_KEYS: Final = frozenset({"method", "url", "headers", "basic", "body", "safe", "redirects"})
+_REQUEST_KEYS: Final = frozenset(
+    {"method", "url", "headers", "basic", "body", "safe", "redirects", "query", "cookies"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,8 @@ class HttpProbe:
     account: str | None
     context: RequestContext = field(default_factory=RequestContext)
     meanings: StatusMeanings = field(default_factory=StatusMeanings)
-    obtain: tuple[tuple[str, str], ...] = ()
-    """Secrets for the steps after it, and the JSON Pointers to them in the answer."""
+    obtain: tuple[ObtainedSecret, ...] = ()
+    """Secrets for the steps after it."""
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         """Sends the request, follows redirects where it may, and judges the answer.
@@ -109,24 +111,37 @@ class HttpProbe:
         request = self.request
         async with exchange(guard, request, deadline=deadline, timings=timings) as response:
             if not self._is_redirect(response):
-                return await self._judge(request, response, deadline)
+                return await self._judged(guard, request, response, deadline)
             next_request = _redirected(request, response)
-        asked = {request.target}
+        asked = {(request.target, "")}
         try:
             for _ in range(self.redirects):
                 request, hop = next_request, DialTimings()
-                if request.target in asked:
+                # With a new cookie the same address may answer otherwise.
+                cookies = guard.cookies.header(request.target) if request.cookies else None
+                if (request.target, cookies or "") in asked:
                     raise _loop("The provider redirects in a circle.")
-                asked.add(request.target)
+                asked.add((request.target, cookies or ""))
                 async with exchange(guard, request, deadline=deadline, timings=hop) as response:
                     timings.note_certificate(hop.certificate_expires_at)
                     if not self._is_redirect(response):
-                        return await self._judge(request, response, deadline)
+                        return await self._judged(guard, request, response, deadline)
                     next_request = _redirected(request, response)
         except DialFailure as failure:
             # The first dial succeeded: the step failed, not a gate before it.
             raise CheckFailure.after_dial(failure) from failure
         raise _loop(f"The provider redirects more than {self.redirects} times.")
+
+    async def _judged(
+        self,
+        guard: "EgressGuard",
+        request: HttpRequest,
+        response: "HttpResponse",
+        deadline: float,
+    ) -> Outcome:
+        outcome = await self._judge(request, response, deadline)
+        # Anything may be a session.
+        return replace(outcome, secret_values=guard.cookies.values())
 
     async def _judge(
         self, request: HttpRequest, response: "HttpResponse", deadline: float
@@ -156,7 +171,7 @@ class HttpProbe:
             body = await response.body(deadline=deadline)
             self._judge_text(response, body)
             account = self._account(response, body)
-            obtained = dict(self._obtained(response, body))
+            obtained = dict(self._obtained(request, response, body))
         has_credential = request.credentialed or not self.request.credentialed
         # Sites that don't know the caller send a browser to their page to log in.
         is_page = request is not self.request and response.content_type in _WEB_PAGES
@@ -168,21 +183,23 @@ class HttpProbe:
             obtained=obtained,
         )
 
-    def _obtained(self, response: "HttpResponse", body: "HttpBody") -> Iterator[tuple[str, str]]:
+    def _obtained(
+        self, request: HttpRequest, response: "HttpResponse", body: "HttpBody"
+    ) -> Iterator[tuple[str, str]]:
         """The secrets that the answer issues. Raises CheckFailure if one is not there."""
-        if not self.obtain:
-            return
-        try:
-            document = body.json()
-        except (ValueError, RecursionError) as error:
-            answer = _answer(response, body)
-            raise self._unexpected_content(answer, "The answer is not JSON.") from error
-        for name, at in self.obtain:
-            value = resolve(document, at)
-            if not isinstance(value, str) or not 0 < len(value) <= MAX_OBTAINED:
-                summary = f'The answer has no secret at "{at}" to go on with.'
+        document: object = None
+        if any(secret.place == "body" for secret in self.obtain):
+            try:
+                document = body.json()
+            except (ValueError, RecursionError) as error:
+                answer = _answer(response, body)
+                raise self._unexpected_content(answer, "The answer is not JSON.") from error
+        for secret in self.obtain:
+            value = secret.found(document, response.headers, request.target, utc_now())
+            if value is None:
+                summary = f"The answer has no secret at {secret} to go on with."
                 raise self._unexpected_content(_answer(response, body), summary)
-            yield name, value
+            yield secret.name, value
 
     def _judge_text(self, response: "HttpResponse", body: "HttpBody") -> None:
         """Raises CheckFailure if the text of the body is not as expected."""
@@ -249,7 +266,7 @@ class HttpProbe:
 class HttpTemplate:
     method: str
     url: UrlTemplate
-    headers: tuple[tuple[str, Parts], ...]
+    headers: tuple[RequestField, ...]
     basic: tuple[Parts, Parts] | None
     credential: Credential | None
     needs_credential: bool
@@ -259,13 +276,15 @@ class HttpTemplate:
     scopes: tuple[str, ...]
     body: BodyTemplate | None = None
     tls: TlsMembers = field(default_factory=TlsMembers)
-    obtain: tuple[tuple[str, str], ...] = ()
+    obtain: tuple[ObtainedSecret, ...] = ()
     meanings: StatusMeanings = field(default_factory=StatusMeanings)
+    query: tuple[RequestField, ...] = ()
+    cookies: bool = False
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from self.url.placeholders()
-        for _, value in self.headers:
-            yield from placeholders_of(value)
+        for one in (*self.headers, *self.query):
+            yield from one.required()
         for part in self.basic or ():
             yield from placeholders_of(part)
         if self.credential:
@@ -281,8 +300,8 @@ class HttpTemplate:
 
     def request_placeholders(self) -> Iterator[Placeholder]:
         yield from self.url.path_placeholders()
-        for _, value in self.headers:
-            yield from placeholders_of(value)
+        for one in (*self.headers, *self.query):
+            yield from one.placeholders()
         if self.basic:
             yield from placeholders_of(self.basic[1])
         if self.credential:
@@ -297,9 +316,16 @@ class HttpTemplate:
         trust = self.tls.trust(values)
         return f"{scheme}://{user}@{host}:{port}" + (f" {trust}" if trust else "")
 
+    def _sent(self, values: Values) -> Iterator[Placeholder]:
+        """The placeholders of what is sent with these values."""
+        for one in (*self.headers, *self.query):
+            if one.is_optional and all(map(values.has, one.placeholders())):
+                yield from one.placeholders()
+        yield from self.placeholders()
+
     def compile(self, values: Values) -> Compiled:
-        target = parse_url(self.url.fill(values))
-        headers = [(name, fill(value, values, "header")) for name, value in self.headers]
+        target = self.url.target(values, filled(self.query, values, "query"))
+        headers = list(filled(self.headers, values, "header"))
         made: tuple[str, ...] = ()
         if self.basic:
             authorization = _basic(self.basic, values)
@@ -312,7 +338,7 @@ class HttpTemplate:
         if self.body:
             headers.append(("Content-Type", self.body.content_type))
             body = self.body.fill(values)
-        secrets = [p for p in self.placeholders() if p.source == "secrets"]
+        secrets = [p for p in self._sent(values) if p.source == "secrets"]
         return Compiled(
             probe=HttpProbe(
                 request=HttpRequest(
@@ -322,6 +348,7 @@ class HttpTemplate:
                     credentialed=bool(secrets),
                     body=body,
                     tls=self.tls.fill(values),
+                    cookies=self.cookies,
                 ),
                 redirects=self.redirects,
                 expect=self.expect,
@@ -360,7 +387,15 @@ def read(reader: StepReader) -> HttpTemplate:
         body = read_body(reader, "/request/body", request["body"])
         if method != "POST":
             reader.report("/request/body", "can be sent by POST only")
-    taken = {_auth_header(basic is not None, sent), "content-type" if body else None}
+    cookies = request.get("cookies", False)
+    if not isinstance(cookies, bool):
+        reader.report("/request/cookies", "must be true or false")
+    taken = {
+        _auth_header(basic is not None, sent),
+        "content-type" if body else None,
+        "cookie" if cookies else None,
+    }
+    query = read_query(reader, "/request/query", request.get("query", {}))
     headers = read_headers(reader, "/request/headers", request.get("headers", {}), taken)
     url = reader.attempt("/request/url", lambda: _read_url(request.get("url"), reader.declared))
     redirects = request.get("redirects", 0)
@@ -369,7 +404,7 @@ def read(reader: StepReader) -> HttpTemplate:
     account = _read_account(reader)
     expect = read_expectation(reader, "/expect", has_body=method != "HEAD")
     tls = TlsMembers.read(reader)
-    obtain = _read_obtain(reader)
+    obtain = read_obtain(reader)
     if reader.problems or url is None or expect is None:
         raise reader.refused()
     template = HttpTemplate(
@@ -386,6 +421,8 @@ def read(reader: StepReader) -> HttpTemplate:
         body=body,
         tls=tls,
         obtain=obtain,
+        query=query,
+        cookies=cookies is True,
     )
     meanings = read_meanings(
         reader,
@@ -397,19 +434,6 @@ def read(reader: StepReader) -> HttpTemplate:
     if reader.problems:
         raise reader.refused()
     return replace(template, meanings=meanings)
-
-
-def _read_obtain(reader: StepReader) -> tuple[tuple[str, str], ...]:
-    obtain = reader.step.get("obtain", {})
-    if not isinstance(obtain, dict) or len(obtain) > MAX_SECRETS_OBTAINED:
-        reader.report("/obtain", f"must be an object of at most {MAX_SECRETS_OBTAINED} secrets")
-        return ()
-    for name, at in obtain.items():
-        if not re.fullmatch(PLACEHOLDER_NAME_PATTERN.strip("^$"), name):
-            reader.report(f"/obtain{pointer([name])}", "is not a name of a secret")
-        elif not isinstance(at, str) or not is_pointer(at):
-            reader.report(f"/obtain{pointer([name])}", "must be a JSON Pointer")
-    return tuple((name, str(at)) for name, at in obtain.items())
 
 
 def _read_account(reader: StepReader) -> str | None:
@@ -534,7 +558,7 @@ def _notice(response: "HttpResponse", *, is_page: bool) -> Notice | None:
 
 def _provides(template: StepTemplate) -> frozenset[str]:
     obtain = template.obtain if isinstance(template, HttpTemplate) else ()
-    return frozenset(name for name, _ in obtain)
+    return frozenset(secret.name for secret in obtain)
 
 
 KIND: Final = Kind(

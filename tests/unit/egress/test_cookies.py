@@ -1,0 +1,86 @@
+"""The cookies of one test: kept as RFC 6265 says, and never sent to another origin."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from patchbay.egress.cookies import MAX_COOKIES, CookieJar
+from patchbay.egress.url import parse_url
+
+NOW = datetime(2026, 2, 17, 10, tzinfo=UTC)
+LOGIN = "https://app.example.com/login"
+
+
+def sent(set_cookie: str, to: str = "https://app.example.com/me", at: str = LOGIN) -> str | None:
+    jar = CookieJar()
+    jar.keep(parse_url(at), set_cookie, NOW)
+    return jar.header(parse_url(to))
+
+
+@pytest.mark.parametrize(
+    ("set_cookie", "cookie"),
+    [
+        ("session=abc", "session=abc"),
+        ("session=abc; Path=/; HttpOnly; Secure; SameSite=Lax", "session=abc"),
+        ('session="abc"', "session=abc"),
+        ("a=1, b=2; Path=/", "a=1; b=2"),
+        ("a=1; Expires=Wed, 21 Oct 2037 07:28:00 GMT, b=2", "a=1; b=2"),
+        ("a=1; Expires=Wed, 21-Oct-2037 07:28:00 GMT", "a=1"),
+        ("a=1; Expires=nonsense", "a=1"),
+        ("a=1; Max-Age=60", "a=1"),
+        ("a=1; Domain=example.com", "a=1"),
+        ("a=", "a="),
+        ("a=b=c", "a=b=c"),
+        # ended, or not a cookie
+        ("a=1; Max-Age=0", None),
+        ("a=1; Max-Age=-1", None),
+        ("a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("a b=1", None),
+        ("=1", None),
+        ("", None),
+        ("a=" + "x" * 5000, None),
+        ("a=\x00", None),
+    ],
+)
+def test_a_cookie_is_kept_and_sent_again(set_cookie: str, cookie: str | None) -> None:
+    assert sent(set_cookie) == cookie
+
+
+@pytest.mark.parametrize(
+    ("to", "is_sent"),
+    [
+        ("https://app.example.com/api", True),
+        ("https://app.example.com/api/v1?x=1", True),
+        ("https://app.example.com/api2", False),
+        ("https://app.example.com/", False),
+        ("http://app.example.com/api", False),
+        ("https://app.example.com:8443/api", False),
+        ("https://evil.example.com/api", False),
+        ("https://example.com/api", False),
+    ],
+)
+def test_a_cookie_goes_to_its_origin_and_path_only(to: str, is_sent: bool) -> None:
+    assert sent("s=1; Path=/api; Domain=example.com", to) == ("s=1" if is_sent else None)
+
+
+def test_the_path_is_that_of_the_page_without_one() -> None:
+    at = "https://app.example.com/a/login?next=/x"
+    assert sent("s=1", "https://app.example.com/a/me", at) == "s=1"
+    assert sent("s=1", "https://app.example.com/me", at) is None
+    assert sent("s=1; Path=x", "https://app.example.com/a/me", at) == "s=1"
+
+
+def test_cookies_are_replaced_ended_and_bounded() -> None:
+    # given
+    jar, url = CookieJar(), parse_url(LOGIN)
+    jar.keep(url, "a=1, b=1", NOW)
+
+    # when
+    jar.keep(url, "a=2, b=; Max-Age=0", NOW)
+    jar.keep(url, ", ".join(f"c{n}=x" for n in range(100)), NOW)
+
+    # then
+    header = jar.header(url) or ""
+    assert header.startswith("a=2; c0=x")
+    assert len(header.split("; ")) == MAX_COOKIES
+    assert set(jar.values()) == {"2", "x"}
