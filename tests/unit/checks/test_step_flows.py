@@ -160,3 +160,277 @@ def test_a_step_is_tried_once_more_if_that_may_help(
     report = report_on(server.handle, ping(retry))
 
     assert (report.passed, server.asked) == (passed, asked), report.message
+
+
+class Recorder:
+    """Answers each request by its path, and keeps the heads of all."""
+
+    def __init__(self, answers: dict[str, bytes]) -> None:
+        self.answers = answers
+        self.heads: list[str] = []
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.heads.append(head)
+        path = head.split(" ")[1].partition("?")[0]
+        writer.write(self.answers.get(path, http_response("404 Not Found")))
+
+
+def call(url: str, name: str = "call", **request: Any) -> dict[str, Any]:
+    return {"name": name, "kind": "http", "request": {"url": url, **request}}
+
+
+def test_a_session_is_carried_by_cookies_within_one_test() -> None:
+    # given a site that sets a cookie at one step and wants it at the next
+    site = Recorder(
+        {
+            "/login": http_response("200 OK", b"", "Set-Cookie: sid=session-4242-abcd; Path=/"),
+            "/me": http_response("200 OK", b'{"name": "user of session-4242-abcd"}'),
+        }
+    )
+
+    # when
+    report = report_on(
+        site.handle,
+        lambda url: [
+            call(f"{url}/login", "log in", cookies=True),
+            call(f"{url}/me", "me", cookies=True) | {"account": "/name"},
+            call(f"{url}/me", "without"),
+        ],
+    )
+
+    # then it is sent by those steps that take part, and shown by none
+    assert report.passed
+    assert [f"Cookie: sid={SESSION}" in head for head in site.heads] == [False, True, False]
+    assert report.account == "user of [redacted]"
+
+
+def test_a_redirect_to_itself_with_a_cookie_is_not_a_circle() -> None:
+    # given a site that asks whether cookies are kept before it answers
+    class Site(Recorder):
+        async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            self.heads.append(head)
+            known = "Cookie: seen=1" in head
+            ask = http_response("302 Found", b"", "Location: /me", "Set-Cookie: seen=1")
+            writer.write(http_response("200 OK") if known else ask)
+
+    # when, then
+    with_cookies, without = Site({}), Site({})
+    assert report_on(
+        with_cookies.handle, lambda url: [call(f"{url}/me", redirects=3, cookies=True)]
+    ).passed
+    assert len(with_cookies.heads) == 2
+    report = report_on(without.handle, lambda url: [call(f"{url}/me", redirects=3)])
+    assert report.code == "redirect_loop"
+
+
+def test_a_cookie_does_not_follow_a_redirect_to_another_origin() -> None:
+    site = Recorder({"/me": http_response("200 OK")})
+
+    other = 0
+
+    async def first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        to = f"Location: http://127.0.0.1:{other}/me"
+        writer.write(http_response("302 Found", b"", to, "Set-Cookie: sid=1; Path=/"))
+
+    async def test() -> CheckReport:
+        nonlocal other
+        async with serving(site.handle) as other, serving(first) as port:
+            steps = [call(f"http://127.0.0.1:{port}/", redirects=2, cookies=True)]
+            plan = recipe(steps).plan({}, {})
+            return await run(plan, guard_for(port, other), total_ms=20_000)
+
+    asyncio.run(test())
+    assert len(site.heads) == 1
+    assert "Cookie" not in site.heads[0]
+
+
+@pytest.mark.parametrize(
+    "obtain",
+    [{"session": {"header": "X-Auth-Token"}}, {"session": {"cookie": "csrf"}}],
+)
+def test_a_secret_is_obtained_from_a_header_or_a_cookie(obtain: dict[str, Any]) -> None:
+    # given a server as those that speak Redfish or Django
+    headers = (f"X-Auth-Token: {SESSION}", f"Set-Cookie: a=b, csrf={SESSION}; Path=/")
+    site = Recorder(
+        {"/login": http_response("200 OK", b"", *headers), "/me": http_response("200 OK")}
+    )
+
+    # when
+    report = report_on(site.handle, lambda url: [log_in(url, obtain=obtain), who_am_i(url)])
+
+    # then
+    assert (report.passed, report.verified) == (True, True), report.message
+    assert f"\r\nX-Session: {SESSION}\r\n" in site.heads[1]
+
+
+def test_what_is_optional_is_sent_only_if_it_has_a_value() -> None:
+    # given parameters and headers of which an endpoint fills in some
+    site = Recorder({"/me": http_response("200 OK")})
+    schema = {"properties": {name: {"type": "string"} for name in ("org", "project", "region")}}
+    request: dict[str, Any] = {
+        "query": {
+            "fixed": "a b&c",
+            "org": {"optional": "{{variables.org}}"},
+            "project": {"optional": "p-{{variables.project}}"},
+            "region": "{{variables.region}}",
+        },
+        "headers": {"X-Org": {"optional": "{{variables.org}}"}, "X-Region": "eu"},
+    }
+
+    async def test(variables: dict[str, Any]) -> CheckReport:
+        async with serving(site.handle) as port:
+            steps = [call(f"http://127.0.0.1:{port}/me?limit=1", **request)]
+            planned = Recipe({"checks": {"steps": steps}}, {"type": "none"}, schema)
+            assert planned.problems == ()
+            return await run(planned.plan(variables, {}), guard_for(port), total_ms=20_000)
+
+    # when
+    full = asyncio.run(test({"org": "acme & co", "project": "", "region": "eu"}))
+    bare = asyncio.run(test({"region": "eu"}))
+    missing = asyncio.run(test({"org": "acme"}))
+
+    # then
+    assert (full.passed, bare.passed, missing.code) == (True, True, "config_missing_field")
+    lines = [head.split(" ")[1] for head in site.heads]
+    assert lines == [
+        "/me?limit=1&fixed=a%20b%26c&org=acme%20%26%20co&region=eu",
+        "/me?limit=1&fixed=a%20b%26c&region=eu",
+    ]
+    assert ["X-Org: acme & co" in head for head in site.heads] == [True, False]
+
+
+def test_values_that_make_a_url_too_long_are_the_customers_to_correct() -> None:
+    schema = {"properties": {"org": {"type": "string"}}}
+    steps = [call("https://api.example.com/{{variables.org}}")]
+    recipe = Recipe({"checks": {"steps": steps}}, {"type": "none"}, schema)
+    [long] = recipe.plan({"org": "x" * 3000}, {}).problems
+    [encoded] = recipe.plan({"org": "ä" * 1000}, {}).problems
+    assert (long.pointer, encoded.pointer) == ("/variables/org", "/variables/org")
+    assert encoded.message == "makes the URL too long"
+
+
+@pytest.mark.parametrize(
+    ("request_members", "pointer"),
+    [
+        ({"query": []}, "query"),
+        ({"query": {"": "x"}}, "query/"),
+        ({"query": {"a{{variables.x}}": "x"}}, "query/a{{variables.x}}"),
+        ({"query": {"a": 1}}, "query/a"),
+        ({"query": {"a": {"optional": "constant"}}}, "query/a"),
+        ({"query": {"a": {"optional": "{{variables.unknown}}"}}}, "query/a"),
+        ({"query": {str(n): "x" for n in range(31)}}, "query"),
+        ({"headers": {"X-A": {"maybe": "x"}}}, "headers/X-A"),
+        ({"headers": {"Cookie": "a=b"}, "cookies": True}, "headers/Cookie"),
+        ({"cookies": 1}, "cookies"),
+    ],
+)
+def test_what_is_wrong_with_parts_of_a_request_is_pointed_at(
+    request_members: dict[str, Any], pointer: str
+) -> None:
+    [found] = problems_of(call("https://api.example.com/", **request_members))
+    assert found.startswith(f"/manifest/checks/steps/0/request/{pointer}")
+
+
+def either(*alternatives: dict[str, Any], **more: Any) -> dict[str, Any]:
+    bare = [{k: v for k, v in one.items() if k != "name"} for one in alternatives]
+    return {"name": "either", "kind": "any_of", "anyOf": bare, **more}
+
+
+REFUSED = http_response("401 Unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "code", "asked"),
+    [
+        (OK, REFUSED, None, 1),
+        (REFUSED, OK, None, 2),
+        (DOWN, OK, None, 2),
+        (REFUSED, REFUSED, "auth_invalid", 2),
+        # the key may be good where nothing could be asked
+        (REFUSED, DOWN, "provider_error", 2),
+        (DOWN, REFUSED, "provider_error", 2),
+        (REFUSED, http_response("429 Slow"), "rate_limited", 2),
+        (http_response("404 Not Found"), REFUSED, "request_rejected", 2),
+    ],
+)
+def test_one_of_several_steps_has_to_pass(
+    first: bytes, second: bytes, code: str | None, asked: int
+) -> None:
+    site = Recorder({"/a": first, "/b": second})
+
+    report = report_on(
+        site.handle, lambda url: [either(call(f"{url}/a"), call(f"{url}/b")), call(f"{url}/a")]
+    )
+
+    assert report.steps[6].name == "either"
+    assert (report.steps[6].code, report.steps[6].status) == (
+        code,
+        "failed" if code else "passed",
+    )
+    paths = [head.split(" ")[1] for head in site.heads]
+    assert paths[:asked] == ["/a", "/b"][:asked]
+
+
+def test_an_alternative_that_hangs_leaves_time_for_the_next() -> None:
+    async def hanging(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET /b"):
+            writer.write(OK)
+        else:
+            await reader.read()
+
+    report = report_on(
+        hanging, lambda url: [either(call(f"{url}/a"), call(f"{url}/b"), timeoutMs=1500)]
+    )
+    assert report.passed, report.message
+
+
+def test_an_alternative_that_can_not_be_dialed_leaves_the_next() -> None:
+    # given a host that does not exist beside one that does
+    site = Recorder({"/b": OK})
+    report = report_on(
+        site.handle,
+        lambda url: [either(call("http://x.example.net/a"), call(f"{url}/b"))],
+    )
+    assert report.passed, report.message
+
+    # when none can be dialed, then the gate says why
+    report = report_on(
+        site.handle,
+        lambda _: [either(call("http://x.example.net/a"), call("http://y.example.net/"))],
+    )
+    assert (report.code, report.passed) == ("dns_error", False)
+
+
+def test_what_every_alternative_obtains_can_be_used_after_it() -> None:
+    url = "https://api.example.com"
+    other = log_in(url, obtain={"other": "/token"})
+
+    assert problems_of(either(log_in(url), log_in(url + "/eu")), who_am_i(url)) == []
+    [found] = problems_of(either(log_in(url), other), who_am_i(url))
+    assert found.endswith("{{secrets.session}} is not declared")
+
+
+@pytest.mark.parametrize(
+    ("alternatives", "problem"),
+    [
+        ("x", "/anyOf must be a list of 2 to 4"),
+        ([{"kind": "http", "request": {"url": "https://a.example.com"}}], "/anyOf must be a list"),
+        ([{"kind": "any_of", "anyOf": []}, "x"], "/anyOf/0/kind must be one of dns, grpc"),
+        ([call("https://a.example.com"), call("https://b.example.com")], "/anyOf/0/name is not"),
+        ([{"kind": "http", "request": {"url": "x"}}] * 2, "/anyOf/0/request/url must be"),
+    ],
+)
+def test_what_is_wrong_with_alternatives_is_pointed_at(alternatives: Any, problem: str) -> None:
+    found = problems_of({"name": "either", "kind": "any_of", "anyOf": alternatives})
+    assert found[0].startswith(f"/manifest/checks/steps/0{problem}")
+
+
+def test_alternatives_count_as_steps() -> None:
+    url = "https://api.example.com"
+    steps = [either(*[call(url)] * 4) | {"name": f"step {n}"} for n in range(6)]
+    [found] = problems_of(*steps)
+    assert found.endswith("must be a list of at most 20 steps, alternatives included")

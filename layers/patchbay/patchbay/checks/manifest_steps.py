@@ -10,7 +10,7 @@ from typing import Final
 from patchbay.checks.credentials import Credential
 from patchbay.checks.kinds import KINDS, kind_of
 from patchbay.checks.patterns import patterns_problem
-from patchbay.checks.probe import StepTemplate
+from patchbay.checks.probe import Kind, StepTemplate
 from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.report import StepCategory
 from patchbay.checks.step_reader import StepReader
@@ -35,6 +35,7 @@ _STEP_KEYS: Final = frozenset(
 class ManifestStep:
     """A step of a manifest without problems, before any value is filled in.
 
+    `parts` are the templates that dial: the template itself, or those inside it.
     With `retry` a failure that a second try may mend is tried once more within the test. `obtained`
     are the secrets it uses that mandatory gates before it obtain.
     """
@@ -46,6 +47,7 @@ class ManifestStep:
     retry: bool
     capability: str | None
     template: StepTemplate
+    parts: tuple[StepTemplate, ...]
     obtained: frozenset[str]
 
 
@@ -60,12 +62,18 @@ def checks_problems(manifest: Mapping[str, object]) -> list[Problem]:
     ]
     problems += _timeout_problems(checks, "/manifest/checks")
     steps = checks.get("steps", [])
-    if not isinstance(steps, list) or len(steps) > MAX_STEPS:
-        message = f"must be a list of at most {MAX_STEPS} steps"
+    if not isinstance(steps, list) or sum(map(_calls, steps)) > MAX_STEPS:
+        message = f"must be a list of at most {MAX_STEPS} steps, alternatives included"
         problems.append(Problem("/manifest/checks/steps", message))
     elif refused := patterns_problem(steps):
         problems.append(Problem("/manifest/checks/steps", refused))
     return problems
+
+
+def _calls(step: object) -> int:
+    """How many steps it counts as: each alternative of an `any_of` is one."""
+    alternatives = step.get("anyOf") if isinstance(step, dict) else None
+    return max(1, len(alternatives)) if isinstance(alternatives, list) else 1
 
 
 def read_timeout(manifest: Mapping[str, object]) -> int | None:
@@ -110,14 +118,14 @@ def read_steps(
             continue
         if not found:
             taken.add(str(step["name"]))
-            read.append(_manifest_step(step, template, provided))
+            read.append(_manifest_step(step, template, kind, provided))
             if read[-1].mandatory and read[-1].category == "gate":
                 provided |= kind.provides(template)
     return read, problems
 
 
 def _manifest_step(
-    step: Mapping[str, object], template: StepTemplate, provided: frozenset[str]
+    step: Mapping[str, object], template: StepTemplate, kind: Kind, provided: frozenset[str]
 ) -> ManifestStep:
     capability = step.get("capability")
     return ManifestStep(
@@ -128,6 +136,7 @@ def _manifest_step(
         retry=step.get("retry") is True,
         capability=capability if isinstance(capability, str) else None,
         template=template,
+        parts=kind.parts(template),
         obtained=provided
         and provided.intersection(p.name for p in template.placeholders() if p.source == "secrets"),
     )

@@ -7,15 +7,21 @@ returns an outcome or raises CheckFailure or DialFailure.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from patchbay.checks.codes import Code
+from patchbay.checks.codes import Code, describe
+from patchbay.checks.failures import CheckFailure
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import Placeholder, Values
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.timings import DialTimings
+
+_HOST_CATEGORIES: Final = frozenset({"network", "policy"})
+_CREDENTIAL_CATEGORIES: Final = frozenset({"auth", "permission"})
+# The host is most likely right: what answered stands before it.
+_OF_NO_FIELD: Final[frozenset[Code]] = frozenset({"blocked_by_intermediary"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,7 @@ class Outcome:
     `proves` is False if this run showed less than the step is meant to (a redirect to another
     origin drops the credential). With a `notice` the step is a warning. `obtained` are secrets, by
     name, that the steps after it use in place of the stored ones; they end with the test.
+    `secret_values` are others that a server issued, such as cookies.
     """
 
     summary: str
@@ -43,6 +50,7 @@ class Outcome:
     proves: bool = True
     notice: Notice | None = None
     obtained: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_values: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Probe(Protocol):
@@ -69,6 +77,17 @@ class Compiled:
     host_pointer: str | None = None
     credential_pointer: str | None = None
     secret_values: tuple[str, ...] = field(default=(), repr=False)
+
+    def field_pointer(self, failure: CheckFailure) -> str | None:
+        """The field of the endpoint that most likely needs a change."""
+        if failure.field_pointer:
+            return failure.field_pointer
+        if failure.code in _OF_NO_FIELD:
+            return None
+        category = describe(failure.code).category
+        if category in _HOST_CATEGORIES:
+            return self.host_pointer
+        return self.credential_pointer if category in _CREDENTIAL_CATEGORIES else None
 
 
 class StepTemplate(Protocol):
@@ -106,9 +125,10 @@ class Kind:
 
     `read` raises ManifestProblems with everything that is wrong, whatever the values will be.
     `keys` are the kind's own keys in a step; `provides` returns the names of the secrets that a
-    step obtains for those after it.
+    step obtains for those after it, and `parts` the templates that dial, if it has others inside.
     """
 
     read: Callable[[StepReader], StepTemplate]
     keys: frozenset[str]
     provides: Callable[[StepTemplate], frozenset[str]] = lambda _: frozenset()
+    parts: Callable[[StepTemplate], tuple[StepTemplate, ...]] = lambda template: (template,)

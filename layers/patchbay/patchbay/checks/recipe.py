@@ -157,7 +157,7 @@ class Recipe:
         # A draft may have an authConfig that nothing can be sent by.
         is_usable = not any(credential_problems(self._auth_config))
         return BindingRule(
-            [step.template for step in self.steps],
+            [part for step in self.steps for part in step.parts],
             credential(self._auth_config) if is_usable else None,
             self._auth_config.get("tokenUrl"),
             self._variables_schema,

@@ -13,7 +13,6 @@ of the report; no step or message has any text of it.
 
 import asyncio
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Required, TypedDict
 
@@ -60,10 +59,6 @@ _SKIPPED: Final[dict[SkipReason, str]] = {
 }
 # Pointers to secrets, and to the reference to them.
 _OF_SECRETS: Final = ("/secrets/", "/secret_ref")
-_HOST_CATEGORIES: Final = frozenset({"network", "policy"})
-_CREDENTIAL_CATEGORIES: Final = frozenset({"auth", "permission"})
-# The host is most likely right: what answered stands before it.
-_OF_NO_FIELD: Final[frozenset[Code]] = frozenset({"blocked_by_intermediary"})
 
 
 class _Passed(TypedDict, total=False):
@@ -108,6 +103,7 @@ class _Test:
         self._proven = False
         self._account: str | None = None
         self._obtained: dict[str, str] = {}
+        self._issued: set[str] = set()
         self._warned_of: set[float] = set()
         self._certificates: list[float] = []
         self._fault: Fault | None = None
@@ -167,7 +163,7 @@ class _Test:
             self._add_dial_gates(step, timings, failure)
         if failure is None:
             if outcome:
-                self._obtain(outcome.obtained)
+                self._obtain(outcome)
                 notice = outcome.notice or self._expiry_notice(timings)
                 self._add_passed(step, outcome, notice, duration_ms, timings.first_byte_ms)
         elif is_first and failure.phase:
@@ -176,7 +172,7 @@ class _Test:
             self._add_failed(
                 step.name,
                 failure,
-                field_pointer=_field_pointer(step.compiled, failure),
+                field_pointer=step.compiled.field_pointer(failure),
                 category=step.category,
                 mandatory=step.mandatory,
                 duration_ms=duration_ms,
@@ -214,7 +210,7 @@ class _Test:
                 self._add_failed(
                     phase,
                     failure,
-                    field_pointer=_field_pointer(step.compiled, failure),
+                    field_pointer=step.compiled.field_pointer(failure),
                     mandatory=step.mandatory,
                     duration_ms=duration_ms or 0,
                 )
@@ -242,10 +238,12 @@ class _Test:
                 "unexpected_response", "What the provider issued can't be used as a credential."
             ) from refusal
 
-    def _obtain(self, secrets: Mapping[str, str]) -> None:
-        if secrets:
-            self._obtained.update(secrets)
-            self._redact = Redactor([*self._plan.secret_values, *self._obtained.values()])
+    def _obtain(self, outcome: Outcome) -> None:
+        new = {*outcome.obtained.values(), *outcome.secret_values} - self._issued
+        self._obtained.update(outcome.obtained)
+        if new:
+            self._issued |= new
+            self._redact = Redactor([*self._plan.secret_values, *self._issued])
 
     def _expiry_notice(self, timings: DialTimings) -> Notice | None:
         """The warning about a certificate that expires soon, once for each certificate."""
@@ -369,18 +367,6 @@ def _passed(summary: str, notice: Notice | None) -> _Passed:
         "field_pointer": notice.field_pointer,
         "diagnosis": Diagnosis(title=notice.title, remediation=notice.remediation),
     }
-
-
-def _field_pointer(compiled: Compiled, failure: CheckFailure) -> str | None:
-    """The field of the endpoint that most likely needs a change."""
-    if failure.field_pointer:
-        return failure.field_pointer
-    if failure.code in _OF_NO_FIELD:
-        return None
-    category = describe(failure.code).category
-    if category in _HOST_CATEGORIES:
-        return compiled.host_pointer
-    return compiled.credential_pointer if category in _CREDENTIAL_CATEGORIES else None
 
 
 def _ms(seconds: float) -> int:

@@ -31,6 +31,12 @@ class StepReader:
         self.problems: list[Problem] = []
         self._pointer = pointer
 
+    def within(self, at: str, members: Mapping[str, object]) -> "StepReader":
+        """A reader of an object inside the step, with problems of its own."""
+        return StepReader(
+            members, self._pointer + at, self.declared, self.credential, self.auth_config
+        )
+
     def report(self, at: str, message: str) -> None:
         """A problem at a JSON Pointer within the step, such as `/request/url`."""
         self.problems.append(Problem(self._pointer + at, message))

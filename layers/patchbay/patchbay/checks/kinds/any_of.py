@@ -1,0 +1,155 @@
+"""The kind `any_of`: one of several steps passes.
+
+```json
+{"name": "whoami", "kind": "any_of", "anyOf": [
+  {"kind": "http", "request": {"url": "https://api.example.com/v2/me"}},
+  {"kind": "http", "request": {"url": "https://api.eu.example.com/v2/me"}}]}
+```
+
+For a key that belongs to one region, plan, or version of an API, which the customer can't tell. The
+alternatives are tried in order, and the first that passes is the step's outcome. Each gets an equal
+share of the time that is left.
+
+If none passes, the step fails with the failure that leaves the question open (a provider that
+cannot be reached, a limit), because the key may be good there; otherwise with the first. An
+alternative has the members of its kind, and neither a name nor a category. It is never an `any_of`.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from patchbay.checks.codes import describe
+from patchbay.checks.failures import CheckFailure
+from patchbay.checks.kinds import KINDS, kind_of
+from patchbay.checks.probe import Compiled, Kind, Outcome, StepTemplate
+from patchbay.checks.problems import ManifestProblems
+from patchbay.checks.step_reader import StepReader
+from patchbay.checks.templates import Placeholder, Values
+from patchbay.egress.failures import DialFailure
+from patchbay.egress.timings import DialTimings
+
+if TYPE_CHECKING:
+    from patchbay.egress.guard import EgressGuard
+
+LEAST: Final = 2
+MOST: Final = 4
+ALTERNATIVES: Final = tuple(name for name in KINDS if name != "any_of")
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOfProbe:
+    """The alternatives, ready to run."""
+
+    alternatives: tuple[Compiled, ...]
+
+    async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
+        """The outcome of the first that passes; `timings` are its own, or those of the failure."""
+        loop = asyncio.get_running_loop()
+        failures: list[tuple[CheckFailure, DialTimings]] = []
+        for index, alternative in enumerate(self.alternatives):
+            left = len(self.alternatives) - index
+            until = loop.time() + (deadline - loop.time()) / left
+            own = DialTimings()
+            try:
+                async with asyncio.timeout_at(until):
+                    outcome = await alternative.probe.run(guard, deadline=until, timings=own)
+            except (CheckFailure, DialFailure, TimeoutError) as error:
+                failures.append((_failure(alternative, error), own))
+                continue
+            timings.take(own)
+            return replace(outcome, proves=outcome.proves and alternative.proves_access)
+        failure, own = next(filter(_is_open, failures), failures[0])
+        timings.take(own)
+        raise failure
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOfTemplate:
+    alternatives: tuple[StepTemplate, ...]
+    provided: frozenset[str]
+    """The secrets that every alternative obtains: whichever passes, later steps have them."""
+
+    def placeholders(self) -> Iterator[Placeholder]:
+        for alternative in self.alternatives:
+            yield from alternative.placeholders()
+
+    def destination_placeholders(self) -> Iterator[Placeholder]:
+        for alternative in self.alternatives:
+            yield from alternative.destination_placeholders()
+
+    def request_placeholders(self) -> Iterator[Placeholder]:
+        for alternative in self.alternatives:
+            yield from alternative.request_placeholders()
+
+    def destination(self, values: Values) -> str:
+        """All of its destinations as one; a binding has each of them by itself."""
+        return " or ".join(one.destination(values) for one in self.alternatives)
+
+    def compile(self, values: Values) -> Compiled:
+        compiled = tuple(alternative.compile(values) for alternative in self.alternatives)
+        return Compiled(
+            probe=AnyOfProbe(compiled),
+            proves_access=any(one.proves_access for one in compiled),
+            host_pointer=compiled[0].host_pointer,
+            credential_pointer=compiled[0].credential_pointer,
+            secret_values=sum((one.secret_values for one in compiled), ()),
+        )
+
+
+def read(reader: StepReader) -> AnyOfTemplate:
+    """Raises ManifestProblems."""
+    specs = reader.step.get("anyOf")
+    if not isinstance(specs, list) or not LEAST <= len(specs) <= MOST:
+        reader.report("/anyOf", f"must be a list of {LEAST} to {MOST} alternatives")
+        raise reader.refused()
+    templates: list[StepTemplate] = []
+    provided: list[frozenset[str]] = []
+    for index, spec in enumerate(specs):
+        members = reader.members(f"/anyOf/{index}", spec)
+        name = str((members or {}).get("kind"))
+        if members is None:
+            continue
+        if name not in ALTERNATIVES:
+            reader.report(f"/anyOf/{index}/kind", f"must be one of {', '.join(ALTERNATIVES)}")
+            continue
+        kind = kind_of(name)
+        for key in members.keys() - kind.keys - {"kind"}:
+            reader.report(f"/anyOf/{index}/{key}", "is not a known key")
+        try:
+            template = kind.read(reader.within(f"/anyOf/{index}", members))
+        except ManifestProblems as more:
+            reader.problems += more.problems
+            continue
+        templates.append(template)
+        provided.append(kind.provides(template))
+    if reader.problems:
+        raise reader.refused()
+    return AnyOfTemplate(tuple(templates), frozenset.intersection(*provided))
+
+
+def _failure(
+    alternative: Compiled, error: CheckFailure | DialFailure | TimeoutError
+) -> CheckFailure:
+    if isinstance(error, TimeoutError):
+        return CheckFailure("provider_timeout", "The step did not finish in time.")
+    failure = CheckFailure.of(error) if isinstance(error, DialFailure) else error
+    failure.field_pointer = alternative.field_pointer(failure)
+    return failure
+
+
+def _is_open(failed: tuple[CheckFailure, DialTimings]) -> bool:
+    """Whether the credential may be good where this failure was met."""
+    return describe(failed[0].code).retryable
+
+
+def _provides(template: StepTemplate) -> frozenset[str]:
+    return template.provided if isinstance(template, AnyOfTemplate) else frozenset()
+
+
+def _parts(template: StepTemplate) -> tuple[StepTemplate, ...]:
+    return template.alternatives if isinstance(template, AnyOfTemplate) else (template,)
+
+
+KIND: Final = Kind(read, keys=frozenset({"anyOf"}), provides=_provides, parts=_parts)
