@@ -175,6 +175,8 @@ def _closed_port() -> int:
         return int(server.getsockname()[1])
 
 
+GSSAPI: Final = test_postgres.message(b"R", b"\0\0\0\7")
+
 CAUSES: Final[dict[str, Callable[[Provider], CheckReport]]] = {
     "the host is `acme..example.com`": lambda p: p.report(variables={"host": "acme..example.com"}),
     "the host is not filled in": lambda p: p.report(variables={}),
@@ -206,6 +208,9 @@ CAUSES: Final[dict[str, Callable[[Provider], CheckReport]]] = {
     "the server does not know the authority of the client certificate": (
         Provider.refusing_the_certificate
     ),
+    "PostgreSQL asks for GSSAPI": lambda p: test_postgres.report_of(
+        p.authority, test_postgres.over_tls(p.authority, test_postgres.saying(GSSAPI))
+    ),
     "the host is `10.0.0.1`": lambda p: p.report(variables={"host": "10.0.0.1"}),
     "the server accepts the request and says nothing": lambda p: p.report(_silent, timeout_ms=300),
     "the server redirects to the same address again": lambda p: p.report(
@@ -217,7 +222,7 @@ CAUSES: Final[dict[str, Callable[[Provider], CheckReport]]] = {
     ),
     "the vault does not answer": lambda _: secrets_unavailable_report(),
     "the time of the test is over before its first step": lambda p: p.report(total_ms=0),
-    "nearly every target of a monitor is unreachable": lambda p: offline_report(
+    "the target is unreachable, and so is the deployment's canary": lambda p: offline_report(
         p.report(port=_closed_port())
     ),
     "a fault in the platform's code": _crash,

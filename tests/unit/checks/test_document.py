@@ -19,9 +19,27 @@ SCHEMA = {
     "properties": {
         "host": {"format": "hostname"},
         "domain": {"format": "hostname"},
-        **{name: {} for name in ("ca", "port", "region", "database", "user", "token")},
+        "base_url": {"format": "uri"},
+        **{
+            name: {}
+            for name in (
+                "ca",
+                "port",
+                "region",
+                "database",
+                "user",
+                "token",
+                "sender",
+                "account",
+                "bucket",
+            )
+        },
     }
 }
+DECLARED = (
+    *("password", "certificate", "key"),
+    *("access_key_id", "secret_access_key", "session_token"),
+)
 AUTH = {"type": "oauth2", "tokenUrl": "https://auth.example.com/token", "scopes": []}
 
 
@@ -47,11 +65,11 @@ def test_every_kind_has_an_example_that_can_be_published(kind: str) -> None:
     manifest = {
         "checks": {"steps": [step | {"mandatory": True}]},
         "capabilities": ["metadata_sync"],
-        "secretsSchema": {"properties": {"password": {}, "certificate": {}, "key": {}}},
+        "secretsSchema": {"properties": {key: {} for key in DECLARED}},
     }
     assert step["kind"] == kind
     assert Recipe(manifest, AUTH, SCHEMA).problems == ()
-    assert set(step) >= kind_of(kind).keys - {"auth", "account"}
+    assert set(step) >= kind_of(kind).keys - {"auth", "account", "accessToken"}
 
 
 def test_every_code_is_in_the_table_as_it_is_in_the_code() -> None:

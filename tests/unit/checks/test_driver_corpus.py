@@ -181,7 +181,7 @@ def test_nothing_that_steers_a_driver_gets_through(row: dict[str, Any]) -> None:
     assert VERDICTS[row["id"]](row["target"]) == row["expected"], row["why"]
 
 
-@pytest.mark.parametrize("kind", ["mongo", "ldap", "smtp", "ssh", "HTTP", "", 1])
+@pytest.mark.parametrize("kind", ["mongo", "ldap", "imap", "ssh", "HTTP", "", 1])
 def test_a_kind_that_is_not_on_the_list_can_not_be_published(kind: object) -> None:
     assert problems_of({"kind": kind}) == ["kind"]
 

@@ -359,7 +359,7 @@ def test_the_password_is_handed_over_only_where_the_step_allows_it(
     allowed = report_of(authority, over_tls(authority, talk), clearPassword=True)
 
     # then
-    assert (refused.code, refused.blame) == ("request_rejected", "unknown")
+    assert (refused.code, refused.blame) == ("authentication_unsupported", "unknown")
     assert allowed.verified
     assert [data for data in heard if PASSWORD.encode() in data] == [packet(4, answer)]
 
@@ -386,13 +386,13 @@ FILE = packet(1, b"\xfb/etc/passwd")
         (saying(packet(3, b"\0", 2**24 - 1)), "response_too_large"),
         (saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "unexpected_response"),
         # methods that are unknown, weak, without data, or without end
-        (saying(switch(b"mysql_old_password", b"")), "unexpected_response"),
-        (saying(packet(3, b"\xfe")), "unexpected_response"),
+        (saying(switch(b"mysql_old_password", b"")), "authentication_unsupported"),
+        (saying(packet(3, b"\xfe")), "authentication_unsupported"),
         (saying(packet(3, b"\xfemysql_native_password")), "unexpected_response"),
         (saying(switch(b"mysql_native_password", b"short")), "unexpected_response"),
         (saying(switch(b"client_ed25519", b"short")), "unexpected_response"),
-        (saying(switch(b"auth_gssapi_client", b"x" * 32)), "unexpected_response"),
-        (saying(switch(b"\xff\xfe", b"x" * 32)), "unexpected_response"),
+        (saying(switch(b"auth_gssapi_client", b"x" * 32)), "authentication_unsupported"),
+        (saying(switch(b"\xff\xfe", b"x" * 32)), "authentication_unsupported"),
         (saying(packet(3, b"\x01\x05")), "unexpected_response"),
         (saying(packet(3, b"\x01\x02")), "unexpected_response"),
         (
@@ -708,7 +708,7 @@ MEANINGS = [
     (1820, "You must reset your password", "auth_expired", "password"),
     (3159, "Connections using insecure transport are prohibited", "tls_error", None),
     (4151, "Access denied, this account is locked", "account_locked", None),
-    (1251, "Client does not support authentication protocol", "unexpected_response", None),
+    (1251, "Client does not support authentication protocol", "authentication_unsupported", None),
     (1105, "Missing user name prefix. See https://…", "auth_invalid", "user"),
     (1105, "Due to the usage quota being exhausted, access … restricted", "payment_required", None),
     (

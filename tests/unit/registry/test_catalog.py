@@ -43,6 +43,7 @@ class Provider:
 
 
 PROVIDERS: Final = {
+    "s3": Provider("storage", ("docs.aws.amazon.com",)),
     "airtable": Provider("database", ("airtable.com",)),
     "anthropic": Provider("ai-llm", ("platform.claude.com",)),
     "asana": Provider("project-management", ("developers.asana.com",)),
@@ -71,6 +72,7 @@ PROVIDERS: Final = {
     "segment": Provider("analytics", ("segment.com", "docs.segmentapis.com")),
     # Part of Twilio.
     "sendgrid": Provider("email", ("www.twilio.com",)),
+    "smtp": Provider("email", ("www.rfc-editor.org",)),
     "sentry": Provider("developer-tools", ("docs.sentry.io",)),
     "slack": Provider("messaging", ("docs.slack.dev",)),
     "square": Provider("payments", ("developer.squareup.com",)),
@@ -86,7 +88,11 @@ SAMPLES: Final = {
     "account_sid": "AC" + "0" * 32,
     "company_domain": "acme",
     "data_center": "us21",
+    "bucket": "reports",
     "database": "app",
+    "endpoint": "https://minio.example.com:9000",
+    "options": "endpoint=ep-cool-darkness-123456",
+    "sender": "app@example.com",
     "email": "jane@example.com",
     "host": "db.example.com",
     "my_domain": "acme.my.salesforce.com",
@@ -98,6 +104,11 @@ SAMPLES: Final = {
 }
 SAMPLES_OF_ENTRY: Final = {"databricks": {"host": "dbc-a1b2345c-d6e7.cloud.databricks.com"}}
 SECRET: Final = "sample-secret-0123456789"
+_CLIENT: Final = trustme.CA().issue_cert("client.example.com")
+SECRETS_IN_PEM: Final = {
+    "client_certificate": _CLIENT.cert_chain_pems[0].bytes().decode(),
+    "client_key": _CLIENT.private_key_pem.bytes().decode(),
+}
 
 
 @dataclass(frozen=True)
@@ -167,7 +178,7 @@ def plan_of(entry: Entry) -> Plan:
     recipe = recipe_of_draft(draft)
     return recipe.plan(
         sample_variables(entry, draft.variables_schema),
-        dict.fromkeys(recipe.secret_names, SECRET),
+        {name: SECRETS_IN_PEM.get(name, SECRET) for name in recipe.secret_names},
     )
 
 

@@ -39,6 +39,7 @@ type Code = Literal[
     "address_not_allowed",
     "not_found",
     "request_rejected",
+    "authentication_unsupported",
     "blocked_by_intermediary",
     "dns_error",
     "connection_refused",
@@ -209,6 +210,15 @@ _ROWS: tuple[CodeInfo, ...] = (
         "The API does not accept this request",
         "Nothing to change here, and waiting does not help: the integration's author must correct "
         "the request of this check.",
+    ),
+    CodeInfo(
+        "authentication_unsupported",
+        "integration",
+        False,
+        "unknown",
+        "The server asks for a way to log in that this check does not use",
+        "The operator of the server must offer this user another way to log in, or the "
+        "integration's author must allow the one that it asks for.",
     ),
     CodeInfo(
         "blocked_by_intermediary",

@@ -124,13 +124,16 @@ def equal(left: object, right: object) -> bool:
     return left == right
 
 
-def read_expectation(reader: StepReader, at: str, *, has_body: bool = True) -> Expectation | None:
+def read_expectation(
+    reader: StepReader, at: str, *, has_body: bool = True, keys: frozenset[str] = _KEYS
+) -> Expectation | None:
     """The `expect` of a step, at the pointer `at` within it; None with problems if it has any.
 
-    `has_body` is False if the request is one whose answer never has a body.
+    `has_body` is False if the request is one whose answer never has a body; `keys` are those that
+    the kind has.
     """
     before = len(reader.problems)
-    spec = reader.members(at, reader.step.get("expect", {}), _KEYS)
+    spec = reader.members(at, reader.step.get("expect", {}), keys)
     if spec is None:
         return None
     status = _read_status(reader, f"{at}/status", spec.get("status"))

@@ -44,9 +44,12 @@ def template(text: object, declared: Declarations) -> Parts:
 
 def read_password(reader: StepReader) -> Placeholder | None:
     """The secret that is the `password`; None with a problem if it is none."""
-    return reader.attempt(
-        "/password", lambda: _secret(reader.step.get("password"), reader.declared)
-    )
+    return read_secret(reader, "password")
+
+
+def read_secret(reader: StepReader, key: str) -> Placeholder | None:
+    """The secret that `key` names as a whole; None with a problem if it is none."""
+    return reader.attempt(f"/{key}", lambda: _secret(reader.step.get(key), reader.declared))
 
 
 def text_of(parts: Parts, values: Values) -> str:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from patchbay.checks.probe import Kind
 
-KINDS: Final = ("dns", "http", "mysql", "oauth2_token", "postgres", "redis", "tcp", "tls")
+KINDS: Final = (
+    *("any_of", "dns", "grpc", "http", "mysql", "oauth2_token", "postgres"),
+    *("redis", "s3", "smtp", "tcp", "tls", "websocket"),
+)
 """Their names, in alphabetical order. The module of each name has its `KIND`."""
 
 

@@ -244,7 +244,7 @@ class _Session:
                 return b""
             case mysql_auth.CLEAR | mysql_auth.DIALOG if not self._probe.clear_password:
                 raise CheckFailure(
-                    "request_rejected",
+                    "authentication_unsupported",
                     "The server wants the password itself, for PAM, LDAP, or as a token; this step "
                     "does not allow that.",
                 )

@@ -103,7 +103,7 @@ def asks_for_password(question: bytes) -> bool:
 
 def unknown_method() -> CheckFailure:
     return CheckFailure(
-        "unexpected_response",
+        "authentication_unsupported",
         "The server asks for an authentication method that checks do not support.",
     )
 

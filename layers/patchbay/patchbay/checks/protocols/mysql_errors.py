@@ -27,7 +27,8 @@ _TOO_MANY_FAILURES: Final = Meaning(
 )
 _EXPIRED: Final = Meaning("auth_expired", "The password has expired", "password")
 _METHOD: Final = Meaning(
-    "unexpected_response", "The server asks for an authentication method that checks do not support"
+    "authentication_unsupported",
+    "The server asks for an authentication method that checks do not support",
 )
 _STATEMENT: Final = Meaning("request_rejected", "The server does not understand the statement")
 _WRITES: Final = Meaning(
