@@ -39,7 +39,7 @@ from patchbay.registry.keys import release_key
 from patchbay.tenancy.keys import organization_key, space_key
 
 _WRITERS: Final = 20
-_RELEASES_AHEAD: Final = 25
+MAX_RELEASES_AHEAD: Final = 25
 """The releases of an organization that are read ahead. Further ones are read by the test that needs
 them, in the time of that organization."""
 
@@ -251,7 +251,7 @@ def _release_keys(items: Iterable[Item]) -> Iterator[Key]:
     for item in items:
         if "integration_id" in item and "version" in item:
             key, releases = release_key(item["integration_id"], item["version"]), seen[item["pk"]]
-            if len(releases) < _RELEASES_AHEAD:
+            if len(releases) < MAX_RELEASES_AHEAD:
                 releases.add(key)
                 yield key
 
