@@ -2,8 +2,8 @@
 
 Every mutant is tried in a process of its own. Most are tried in one session of pytest, which
 collects the tests once: each fork exchanges the code of one function, or computes the constants of
-the module again. What that can't do, or what survives it, is imported in place of the module, and
-then the tests are.
+the module again. A constant that survives, because others have a copy of it, and any other change
+are imported in place of the module, and then the tests are.
 """
 
 import gc
@@ -46,6 +46,7 @@ _OPTIONS = [
 ]
 
 SURVIVED = "survived"
+_LEFT = "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def survivors(target: Target, mutants: Sequence[Mutant], jobs: int) -> list[int]
     session = json.loads(answer)
     order = session["order"]
     left = [(index, _importing(target, mutants[index], order)) for index in session["left"]]
-    return sorted(index for index, verdict in _in_forks(left, jobs) if verdict == SURVIVED)
+    survived = [index for index, verdict in _in_forks(left, jobs) if verdict == SURVIVED]
+    return sorted([*session["survived"], *survived])
 
 
 def _keep_hypothesis_short() -> None:
@@ -122,7 +124,8 @@ def _in_one_session(target: Target, mutants: Sequence[Mutant], jobs: int) -> str
 class _Session:
     """A plugin of pytest that tries the mutants instead of running the tests once.
 
-    `answer` has in JSON the indexes of those that are left, and the order of the tests.
+    `answer` has in JSON the indexes of those that survived and of those that have to be imported,
+    and the order of the tests.
     """
 
     def __init__(self, target: Target, mutants: Sequence[Mutant], jobs: int) -> None:
@@ -145,19 +148,21 @@ class _Session:
 
         def trial(mutant: Mutant) -> Callable[[], str]:
             def run() -> str:
-                return _first_failure(session.items, order) if apply(mutant) else SURVIVED
+                return _first_failure(session.items, order) if apply(mutant) else _LEFT
 
             return run
 
         trials = ((index, trial(mutant)) for index, mutant in enumerate(self._mutants))
-        left = []
+        left, survived = [], []
         for index, verdict in _in_forks(trials, self._jobs):
-            if verdict == SURVIVED:
+            if verdict == SURVIVED and self._mutants[index].in_body:
+                survived.append(index)
+            elif verdict in {SURVIVED, _LEFT}:
                 left.append(index)
             elif verdict in order:
                 # What noticed a mutant is likely to notice the next.
                 order[verdict] /= 2
-        self.answer = json.dumps({"left": left, "order": order})
+        self.answer = json.dumps({"survived": survived, "left": left, "order": order})
         return True
 
 

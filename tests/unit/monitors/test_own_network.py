@@ -8,7 +8,13 @@ import pytest
 from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.verdict import verdict
-from patchbay.monitors.own_network import UNREACHABLE, OwnEvidence, SeenTest, own_faults
+from patchbay.monitors.own_network import (
+    UNREACHABLE,
+    OwnEvidence,
+    SeenTest,
+    offline_report,
+    own_faults,
+)
 from tests.unit.monitors.doubles import failed, passed
 
 NOTHING: frozenset[Code] = frozenset()
@@ -235,3 +241,18 @@ def test_an_organization_alone_does_not_hide_that_we_are_offline(seed: int) -> N
         for _ in range(chance.randint(1, 200))
     ]
     assert own_faults([*lost(5), *attacker], UNKNOWN) == UNREACHABLE
+
+
+def test_a_test_that_could_not_leave_our_network_blames_the_platform_and_keeps_its_steps() -> None:
+    # given
+    report = failed("connection_refused")
+
+    # when
+    offline = offline_report(report)
+
+    # then
+    assert (offline.code, offline.category) == ("monitor_offline", "platform")
+    assert (offline.blame, offline.retryable) == ("platform", True)
+    assert offline.message.startswith("The monitor had no network")
+    assert offline.steps == report.steps
+    assert not offline.passed

@@ -1,13 +1,24 @@
 """What a tenant may do at once and per minute: the rule itself."""
 
+import time
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.platform.errors import RateLimited
-from patchbay.platform.limits import Limit, Usage
+from patchbay.platform.dynamodb import (
+    PRESENT,
+    ConditionFailed,
+    Key,
+    Table,
+    Update,
+    equals,
+    without,
+)
+from patchbay.platform.errors import RateLimited, TemporarilyUnavailable
+from patchbay.platform.limits import Limit, Limiter, Usage
 
 NOW = datetime(2026, 2, 17, 10, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -83,3 +94,204 @@ def test_a_clock_that_is_behind_anothers_does_not_reset_the_counts() -> None:
     usage = Usage().entered("a", Limit(1, 10), after(60), LEASE)
     with pytest.raises(RateLimited):
         usage.entered("b", Limit(1, 10), after(59), LEASE)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count", "before"),
+    [
+        # Within its minute, in the next one, and after that.
+        (0, 3, 2),
+        (59, 3, 2),
+        (60, 0, 3),
+        (119, 0, 3),
+        (120, 0, 0),
+        # Seen by a clock that is behind.
+        (-60, 3, 2),
+    ],
+)
+def test_counters_move_on_with_the_minutes(seconds: int, count: int, before: int) -> None:
+    usage = Usage(minute=int(NOW.timestamp()) // 60, count=3, before=2).at(after(seconds))
+    assert (usage.count, usage.before) == (count, before)
+    assert usage.minute == int(NOW.timestamp()) // 60 + max(0, seconds // 60)
+
+
+def test_nothing_is_in_use_at_first() -> None:
+    assert Usage() == Usage(0, 0, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("count", "before", "into", "wait"),
+    [
+        # Two a minute: there is room while less than two count.
+        (1, 0, 0, 0),
+        (0, 2, 30, 0),
+        (1, 1, 30, 0),
+        # The minute before counts by the share of it that is within 60 s.
+        (0, 2, 0, 1),
+        (1, 2, 0, 31),
+        (1, 2, 29, 2),
+        (1, 2, 30, 1),
+        (1, 2, 31, 0),
+        # This minute counts in full until it ends, and then by its share.
+        (2, 0, 0, 61),
+        (2, 0, 59, 2),
+        (4, 0, 0, 91),
+        (120, 0, 0, 120),
+        (1000, 0, 0, 120),
+    ],
+)
+def test_the_wait_is_the_first_second_with_room_for_one_more(
+    count: int, before: int, into: int, wait: int
+) -> None:
+    usage = Usage(int(NOW.timestamp()) // 60, count, before)
+    assert usage.seconds_to_wait(Limit(2, 10), after(into)) == wait
+
+
+def test_a_refusal_for_the_rate_says_how_long_to_wait() -> None:
+    usage = Usage(int(NOW.timestamp()) // 60, 2, 0)
+    with pytest.raises(RateLimited) as refused:
+        usage.entered("a", Limit(2, 10), NOW, LEASE)
+    assert refused.value.retry_after_seconds == 61
+    assert "2 a minute: try again in 61 s" in refused.value.message
+
+
+class OneItem:
+    """A table with one item, for the conditions of a limiter."""
+
+    def __init__(self, item: dict[str, Any] | None = None, meanwhile: int = 0) -> None:
+        self.item = item
+        self.meanwhile = meanwhile
+        """How many writes are preceded by one of another caller."""
+        self.broken = False
+        self.writes: list[Update] = []
+
+    def get(self, key: Key) -> dict[str, Any] | None:
+        assert key == Key("LIMIT#org_1#tests", "META")
+        return self.item and dict(self.item)
+
+    def write(self, update: Update) -> None:
+        assert update.key == Key("LIMIT#org_1#tests", "META")
+        self.writes.append(update)
+        if self.broken:
+            raise TemporarilyUnavailable
+        if self.meanwhile and self.item:
+            self.meanwhile -= 1
+            self.item["revision"] += 1
+        revision = (self.item or {}).get("revision")
+        standing = without("revision") if revision is None else equals("revision", revision)
+        if update.condition != standing and (update.condition != PRESENT or self.item is None):
+            raise ConditionFailed(self.item and dict(self.item))
+        self.item = {**(self.item or {}), **update.values}
+        for name in update.remove:
+            self.item.pop(name, None)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that a limiter has waited, which pass at once."""
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    return waited
+
+
+def limiter(table: OneItem) -> Limiter:
+    return Limiter(cast(Table, table), "tests")
+
+
+MINUTE_NUMBER = int(NOW.timestamp()) // 60
+ENDS = int(NOW.timestamp()) + 31
+
+
+def test_entering_takes_a_lease_and_counts_once() -> None:
+    # given
+    table = OneItem()
+
+    # when
+    limiter(table).enter("org_1", "a", Limit(10, 10), NOW, LEASE)
+    limiter(table).enter("org_1", "b", Limit(10, 10), NOW, LEASE)
+    limiter(table).enter("org_1", "a", Limit(10, 10), NOW, LEASE)
+
+    # then: the same token twice is one entry
+    assert table.item == {
+        "minute": MINUTE_NUMBER,
+        "count": 2,
+        "before": 0,
+        "revision": 2,
+        "expires_at": int(NOW.timestamp()) + 3600,
+        "lease_a": ENDS,
+        "lease_b": ENDS,
+    }
+    # and a write has only the lease it takes, so that it can't restore one that was returned
+    assert [sorted(w.values.keys() & {"lease_a", "lease_b"}) for w in table.writes] == [
+        ["lease_a"],
+        ["lease_b"],
+    ]
+
+
+def test_entering_removes_leases_that_have_ended() -> None:
+    table = OneItem()
+    limiter(table).enter("org_1", "a", Limit(10, 1), NOW, LEASE)
+    limiter(table).enter("org_1", "b", Limit(10, 1), after(31), LEASE)
+    assert table.item is not None
+    assert "lease_a" not in table.item
+    assert table.item["lease_b"] == ENDS + 31
+    assert table.item["count"] == 2
+
+
+def test_a_caller_who_is_refused_writes_nothing() -> None:
+    table = OneItem()
+    limiter(table).enter("org_1", "a", Limit(10, 1), NOW, LEASE)
+    with pytest.raises(RateLimited):
+        limiter(table).enter("org_1", "b", Limit(10, 1), NOW, LEASE)
+    assert len(table.writes) == 1
+
+
+def test_a_caller_tries_again_when_another_came_in_between(pauses: list[float]) -> None:
+    table = OneItem({"minute": MINUTE_NUMBER, "count": 1, "before": 0, "revision": 7}, meanwhile=3)
+    limiter(table).enter("org_1", "a", Limit(10, 10), NOW, LEASE)
+    assert len(table.writes) == 4
+    assert len(pauses) == 3
+    assert all(0 <= pause <= 0.2 for pause in pauses)
+    assert table.item is not None
+    assert (table.item["count"], table.item["revision"]) == (2, 11)
+
+
+def test_a_caller_gives_up_after_twenty_attempts(pauses: list[float]) -> None:
+    table = OneItem({"minute": MINUTE_NUMBER, "count": 1, "before": 0, "revision": 7}, meanwhile=99)
+    with pytest.raises(TemporarilyUnavailable):
+        limiter(table).enter("org_1", "a", Limit(10, 10), NOW, LEASE)
+    assert len(table.writes) == 20
+
+
+def test_an_item_without_a_revision_is_no_use_yet() -> None:
+    table = OneItem({"expires_at": 5})
+    limiter(table).enter("org_1", "a", Limit(10, 10), NOW, LEASE)
+    assert table.item is not None
+    assert (table.item["count"], table.item["revision"]) == (1, 1)
+
+
+def test_a_lease_is_returned_at_the_end_of_the_block_even_after_an_error() -> None:
+    table = OneItem()
+
+    def fail_within() -> None:
+        with limiter(table).held("org_1", "a", Limit(10, 1), NOW, LEASE):
+            assert table.item is not None
+            assert table.item["lease_a"] == ENDS
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_within()
+    assert table.item is not None
+    assert "lease_a" not in table.item
+    assert table.item["count"] == 1
+
+
+def test_a_lease_that_is_gone_or_can_not_be_returned_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    limiter(OneItem()).leave("org_1", "a")
+    table = OneItem()
+    table.broken = True
+    limiter(table).leave("org_1", "a")
+    assert len(table.writes) == 1
+    assert table.writes[0].remove == ["lease_a"]
