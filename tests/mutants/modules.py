@@ -11,6 +11,7 @@ _TESTS: Final = {
     "egress.host_names": ("egress/test_host_names.py",),
     "egress.policy": ("egress/test_policy.py",),
     "tenancy.access": ("tenancy/test_access.py",),
+    "checks.binding": ("checks/test_binding.py",),
     "checks.refusals": ("checks/test_refusals.py",),
     "checks.word_meanings": ("checks/test_word_meanings.py", "checks/test_refusals.py"),
     "checks.error_content": ("checks/test_refusals.py",),
