@@ -6,15 +6,22 @@ tenant, or several of them.
 """
 
 import socket
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from local.provider import Provider, provider
+from patchbay.connections.data_keys import KeyRing
+from patchbay.deployment import Deployment
 from patchbay.monitors.canary import OwnNetwork
 from patchbay.monitors.own_network import OwnEvidence
+from patchbay.platform import aws as services
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Key, Table
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.monitoring import MINUTE, health, history, monitored, this_minute, tick
 from tests.integration.story import (
@@ -175,3 +182,91 @@ def test_a_deployment_with_one_organization_is_told_of_its_outages(
     for minute in range(1, 4):
         tick(now + minute * MINUTE)
     assert {health(tenant, one)["status"] for one in connections} == {"disconnected"}
+
+
+# ---------------------------------------------------------------- what organizations share
+
+
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Key]:
+    """The keys of all items that are read from now on."""
+    seen: list[Key] = []
+    undisturbed = Table.get
+
+    def get(table: Table, key: Key, **named: Any) -> Any:
+        seen.append(key)
+        return undisturbed(table, key, **named)
+
+    monkeypatch.setattr(Table, "get", get)
+    return seen
+
+
+def issued_key(tenant: Tenant, name: str) -> str:
+    path = f"/v1/organizations/{tenant.organization_id}/api-keys"
+    answer = tenant.client.post(path, {"name": name, "permissions": ["platform.integration.read"]})
+    assert answer.status == 201, answer.text
+    key: str = answer.json["key"]
+    return key
+
+
+def test_guesses_at_a_key_do_not_use_up_the_reads_of_its_partition(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a key whose prefix strangers know, because it is not secret
+    key = issued_key(tenant, "victim")
+    prefix = key.split("_")[1]
+    authenticator = Deployment().authenticator
+    read = reads(monkeypatch)
+    # When they try secrets for it
+    now = utc_now()
+    for number in range(100):
+        assert authenticator.context(f"Bearer pb_{prefix}_{number:043}", now) == {}
+    # Then its item is read once, and the key itself still works
+    assert authenticator.context(f"Bearer {key}", now) != {}
+    assert len([one for one in read if one.pk == f"APIKEY#{prefix}"]) == 1
+
+
+def test_an_organization_with_many_keys_does_not_slow_down_the_requests_of_others(
+    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patchbay.tenancy.authentication.MAX_CACHED", 4)
+    monkeypatch.setattr("patchbay.tenancy.api_key_store.MAX_KNOWN", 4)
+    victim = issued_key(tenant, "victim")
+    many = [issued_key(stranger, f"k{number}") for number in range(8)]
+    authenticator, now = Deployment().authenticator, utc_now()
+    assert authenticator.context(f"Bearer {victim}", now) != {}
+    for key in many:
+        assert authenticator.context(f"Bearer {key}", now) != {}
+    read = reads(monkeypatch)
+    assert authenticator.context(f"Bearer {victim}", now) != {}
+    assert read == []
+
+
+def test_an_organization_whose_keys_are_slow_to_unwrap_holds_up_no_other(
+    tenant: Tenant, stranger: Tenant
+) -> None:
+    # Given data keys of two organizations, and a KMS that does not answer for one of them
+    kms, key_id = services.client("kms"), Deployment().settings.vault_key_id
+    now = utc_now()
+    for one in (tenant, stranger):
+        KeyRing(Table("IntegrationsTable"), key_id, kms).current(one.organization_id, now)
+    asked, answer = threading.Event(), threading.Event()
+
+    class Kms:
+        def decrypt(self, **named: Any) -> Any:
+            if named["EncryptionContext"] == {"organization": stranger.organization_id}:
+                asked.set()
+                answer.wait(30)
+            return kms.decrypt(**named)
+
+    ring = KeyRing(Table("IntegrationsTable"), key_id, cast(Any, Kms()))
+    with ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(ring.key, stranger.organization_id, 1, now)
+        assert asked.wait(10)
+        # When the other one's key is needed, then it does not wait
+        quick = pool.submit(ring.key, tenant.organization_id, 1, now)
+        try:
+            assert len(quick.result(timeout=10)) == 32
+            assert not slow.done()
+        finally:
+            answer.set()
+        assert len(slow.result(timeout=10)) == 32

@@ -1,6 +1,6 @@
 """The health of a connection as a fold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from patchbay.connections.health_state import (
     NO_AUTO_DISABLE,
+    OF_OUR_ADDRESS,
     AnnouncementType,
     AutoDisable,
     HealthObservation,
@@ -185,6 +186,34 @@ def test_after_a_recovery_the_next_outage_has_its_own_warning() -> None:
         AnnouncementType.RECOVERED,
         AnnouncementType.FAILING,
         AnnouncementType.DISABLING,
+    ]
+
+
+@pytest.mark.parametrize("code", sorted(OF_OUR_ADDRESS))
+def test_what_others_did_from_our_address_disables_no_connection(code: str) -> None:
+    # Given a provider that limits or blocks the address that we call from, which others use too
+    rule = AutoDisable(failures=20, days=1)
+
+    def story(codes: Sequence[str]) -> list[AnnouncementType]:
+        state, announced = HealthState(), list[AnnouncementType]()
+        for number, error_code in enumerate(codes):
+            at = NOON + number * timedelta(hours=1)
+            seen = HealthObservation(at, BAD, 5, error_code=error_code)
+            step = next_state(state, seen, monitored=True, disable=rule)
+            assert step is not None
+            state = step.state
+            announced += step.announced
+        return announced
+
+    # Then the connection fails, but is never disabled, not even by some other failures in between
+    assert story([code] * 300) == [AnnouncementType.FAILING]
+    assert story(([code] * 9 + ["auth_invalid"]) * 19) == [AnnouncementType.FAILING]
+    # Enough failures of its own disable it
+    mixed = story([code, "auth_invalid"] * 60)
+    assert mixed[:3] == [
+        AnnouncementType.FAILING,
+        AnnouncementType.DISABLING,
+        AnnouncementType.DISABLED,
     ]
 
 

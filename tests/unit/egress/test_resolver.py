@@ -6,7 +6,7 @@ import gc
 import resource
 import secrets
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.nameservers import Nameservers
 from patchbay.egress.policy import EgressPolicy
-from patchbay.egress.resolver import SystemResolver
+from patchbay.egress.resolver import NameserverResolver, SystemResolver
 from tests.unit.egress.nameserver import Nameserver, nameserver
 
 pytestmark = pytest.mark.enable_socket
@@ -400,3 +400,43 @@ def test_a_flood_of_answers_to_nothing_leaves_the_others_their_turn(
     values, turns = asyncio.run(asked())
     assert values == (PUBLIC,)
     assert turns >= forged
+
+
+def test_a_look_up_that_somebody_began_too_early_is_not_the_last_word(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a name whose servers do not answer at first, and a stranger whose look-up is nearly over
+    answering = False
+
+    def respond(_: bytes, answer: bytes) -> bytes | None:
+        return answer if answering else None
+
+    async def addresses() -> Sequence[str]:
+        nonlocal answering
+        async with nameserver(ZONE, respond) as server:
+            resolver = resolver_of(files, server)
+            stranger = asyncio.ensure_future(resolver.resolve("api.example.net"))
+            await asyncio.sleep(0.5)
+            victims = [asyncio.ensure_future(resolver.resolve("api.example.net")) for _ in range(5)]
+            await asyncio.gather(stranger, return_exceptions=True)
+            # When the servers answer again after the stranger's look-up has failed
+            answering = True
+            found = await asyncio.gather(*victims)
+            assert isinstance(stranger.exception(), OSError)
+            # Then all who joined it share one look-up of their own, with its whole time
+            assert len({tuple(one) for one in found}) == 1
+            return found[0]
+
+    monkeypatch.setattr(NameserverResolver.__init__, "__kwdefaults__", {"seconds": 0.6})
+    assert asyncio.run(addresses()) == [PUBLIC]
+
+
+def test_a_server_that_answers_at_all_is_reached(files: Path) -> None:
+    async def answered(name: str, respond: Callable[[bytes, bytes], bytes | None]) -> bool:
+        async with nameserver(ZONE, respond) as server:
+            return await resolver_of(files, server).is_answered(name)
+
+    # A name that does not exist is an answer
+    assert asyncio.run(answered("nobody.example.net", lambda _, answer: answer)) is True
+    assert asyncio.run(answered("api.example.net", lambda _, answer: answer)) is True
+    assert asyncio.run(answered("api.example.net", lambda _, __: None)) is False

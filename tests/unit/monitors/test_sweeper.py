@@ -443,3 +443,17 @@ def test_whatever_happens_to_deliveries_every_due_test_is_in_the_history_once(se
     here.kill_at_record = chance.randint(0, 4)
     drain(here, replace(QUICK, page=chance.randint(1, 30)))
     assert set(here.history) == here.expected(minutes)
+
+
+def test_a_page_that_fails_does_not_keep_the_pages_after_it_from_their_tests() -> None:
+    # Given a sweep of five pages, and a first one that can't be recorded
+    here = minutely(100)
+    here.lost_records = 1
+    swept = sweep(here, [first()], replace(QUICK, pages_at_once=1))
+    # Then the other four are tested at once, and only the first one has to come again
+    assert (swept.failed, len(here.history)) == (["m"], 80)
+    sweep(here, [first(attempts=2)])
+    drain(here)
+    assert set(here.history) == here.expected([NOON])
+    assert max(here.dialed.values()) == 2
+    assert sum(here.dialed.values()) == 120

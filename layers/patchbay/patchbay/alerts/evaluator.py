@@ -4,11 +4,12 @@
    one query a lane.
 2. Spaces are evaluated side by side. For each, an evaluation reads its rules, their states, and
    what the rules look at, decides, and writes what has changed. A space that fails stops no other.
-3. When the time runs out, the next evaluation goes on where this one stopped. A space with more to
-   write than there is time for is cut short: what is written need not be written again, so such a
-   space is done after some minutes and holds up no other space.
+3. When the time runs out, the next evaluation goes on where this one stopped. A space that takes
+   longer than its own time is cut short: what is written need not be written again, so such a space
+   is done after some minutes and holds up no other space.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,6 +42,10 @@ BATCH: Final = 32
 
 RESERVE_SECONDS: Final = 12.0
 """What the slowest batch may still take: a call to a table that hangs ends within 9 s."""
+
+SPACE_SECONDS: Final = 10.0
+"""The time of one space, after which nothing more of it is evaluated in this minute. A batch takes
+as long as its slowest spaces, and the spaces after it wait for that."""
 
 type InTime = Callable[[], bool]
 
@@ -164,12 +169,12 @@ class Evaluator:
             state = before.state
             if state.since is not None and now < state.since:
                 continue  # this minute comes late: the state is newer
+            if not in_time():
+                return deliveries
             firing = state.phase is AlertPhase.FIRING
             result = snapshot.evaluate(rule, subject, firing=firing)
             transition = decide(timing, state, result.status, now)
             if transition.state != state or transition.notice:
-                if not in_time():
-                    return deliveries
                 deliveries += self._alerts.advance(rule, before, transition, result.summary, now)
         gone = [one for key, one in tracked.items() if key not in subjects]
         return deliveries + self._end_alerts(rule, gone, AlertResolution.SUBJECT_GONE, now, in_time)
@@ -217,8 +222,13 @@ class Evaluator:
         """The new deliveries of each space, None for a space that failed."""
 
         def guarded(space_id: str) -> list[Key] | None:
+            until = time.monotonic() + SPACE_SECONDS
+
+            def in_its_time() -> bool:
+                return in_time() and time.monotonic() < until
+
             try:
-                return self.evaluate_space(space_id, now, in_time)
+                return self.evaluate_space(space_id, now, in_its_time)
             except Exception as error:
                 log_exception("evaluation failed", error, space_id=space_id)
                 return None

@@ -12,6 +12,7 @@ rotation, nothing more is sealed under older keys.
 import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
 from patchbay.connections.data_key_model import DataKey, DataKeys, DeletedDataKeys
 from patchbay.connections.keys import (
@@ -67,6 +68,10 @@ class KeyRing:
         self._kms_key_id = kms_key_id
         self._given = kms
         self._lock = threading.Lock()
+        """For the attributes of this object; nothing waits while it is held."""
+        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        """Of organizations: threads that need the same key unwrap it once, and no organization
+        waits for the keys of another."""
         self._unwrapped: dict[tuple[str, int], tuple[datetime, bytes]] = {}
 
     @property
@@ -204,6 +209,8 @@ class KeyRing:
 
     def _key(self, organization_id: str, number: int, now: datetime, *, make: bool) -> bytes:
         with self._lock:
+            own = self._locks.setdefault(organization_id, threading.Lock())
+        with own:
             cached = self._unwrapped.get((organization_id, number))
             # A request that is repeated after hours has the time at which it was first made.
             if cached and cached[0] <= now < cached[0] + KEY_LIFETIME:
@@ -218,11 +225,12 @@ class KeyRing:
                 # A number above the current one never had a key: the item was altered.
                 is_old = number <= self.current_number(organization_id)
                 raise SecretsLost if is_old else InternalError
-            # Expired keys are removed from the memory of a long-lived process.
-            self._unwrapped = {
-                k: kept for k, kept in self._unwrapped.items() if now < kept[0] + KEY_LIFETIME
-            }
-            self._unwrapped[organization_id, number] = (now, key)
+            with self._lock:
+                # Expired keys are removed from the memory of a long-lived process.
+                self._unwrapped = {
+                    k: kept for k, kept in self._unwrapped.items() if now < kept[0] + KEY_LIFETIME
+                }
+                self._unwrapped[organization_id, number] = (now, key)
             return key
 
     def _make(self, organization_id: str, number: int, now: datetime) -> bytes:

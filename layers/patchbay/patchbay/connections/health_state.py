@@ -11,7 +11,8 @@ was asked for, so the last one decides.
 The newest observation wins: one that is not newer than the last changes nothing. Platform faults
 are never passed to this fold, so they change nothing either.
 
-With `AutoDisable`, a connection that keeps failing is disabled after one warning.
+With `AutoDisable`, a connection that keeps failing is disabled after one warning, unless it fails
+because of the address that all connections of this deployment share.
 """
 
 from collections.abc import Mapping
@@ -29,6 +30,12 @@ WINDOW: Final = 10
 SUCCESSES_IN_A_ROW: Final = 2
 EXPIRY_WARNINGS: Final = (timedelta(days=21), timedelta(days=7), timedelta(days=1))
 """How long before a certificate expires a warning is announced, once each."""
+
+OF_OUR_ADDRESS: Final = frozenset(
+    {"rate_limited", "blocked_by_intermediary", "address_not_allowed"}
+)
+"""Codes that may be about the address that we call from, and so about what others did from it. A
+failure with one of them counts as any other, but not towards disabling."""
 
 _LONGEST_NOTICE: Final = timedelta(days=1)
 
@@ -94,6 +101,7 @@ class HealthState:
     `seen` is their number. `warned_at` is when the disabling of this outage was announced.
     `disabled` is set by a disabling; a test after that means that the connection was enabled again.
     `expiry_told` is the last warning about a certificate: its end, and the days before.
+    `of_our_address` is how many of the failures in a row had a code of `OF_OUR_ADDRESS`.
     """
 
     status: HealthStatus = HealthStatus.UNKNOWN
@@ -107,6 +115,7 @@ class HealthState:
     warned_at: datetime | None = None
     disabled: bool = False
     expiry_told: str | None = None
+    of_our_address: int = 0
 
     @property
     def is_failing(self) -> bool:
@@ -172,7 +181,7 @@ def next_state(
     elif counted.is_failing or _fails(counted):
         if not counted.is_failing:
             announced.append(AnnouncementType.FAILING)
-        counted, disabling = _disabling(_settled(counted, seen, seen.status), seen.at, disable)
+        counted, disabling = _disabling(_settled(counted, seen, seen.status), seen, disable)
         announced += disabling
     counted, expiring = _expiring(counted, seen)
     return HealthUpdate(counted, (*announced, *expiring))
@@ -189,6 +198,7 @@ def _counted(state: HealthState, seen: HealthObservation) -> HealthState:
         at=seen.at,
         failures=0 if seen.passed else state.failures + 1,
         successes=state.successes + 1 if seen.passed else 0,
+        of_our_address=0 if seen.passed else state.of_our_address + (not _is_own(seen)),
         outcomes=(state.outcomes << 1 | (not seen.passed)) & (1 << WINDOW) - 1,
         seen=min(state.seen + 1, WINDOW),
     )
@@ -210,10 +220,16 @@ def _fails(state: HealthState) -> bool:
     return state.failures >= FAILURES_IN_A_ROW or state.outcomes.bit_count() >= FAILURES_IN_WINDOW
 
 
+def _is_own(seen: HealthObservation) -> bool:
+    """Whether a failure can only be about the connection itself."""
+    return seen.error_code not in OF_OUR_ADDRESS
+
+
 def _disabling(
-    state: HealthState, at: datetime, disable: AutoDisable
+    state: HealthState, seen: HealthObservation, disable: AutoDisable
 ) -> tuple[HealthState, tuple[AnnouncementType, ...]]:
-    if not (disable.failures and disable.days) or state.failures < disable.failures:
+    own, at = state.failures - state.of_our_address, seen.at
+    if not (disable.failures and disable.days) or own < disable.failures or not _is_own(seen):
         return state, ()
     failing_for = at - (state.failing_from or at)
     if state.warned_at is None:

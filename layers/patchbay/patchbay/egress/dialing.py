@@ -1,7 +1,8 @@
 """Dials the addresses of one host: the first that answers wins (Happy Eyeballs, RFC 8305 §5).
 
 An address that is dead costs a moment, not the time of the whole dial: the next one is tried after
-250 ms, or at once when the previous one has failed. Earlier attempts continue in parallel.
+250 ms, or at once when the previous one has failed. Earlier attempts continue in parallel, as long
+as this process has sockets to spare. Otherwise each address gets an equal share of the time.
 """
 
 import asyncio
@@ -31,6 +32,31 @@ _UNREACHABLE: Final = frozenset(
 )
 
 
+class SpareSockets:
+    """The sockets that attempts may use beside the first one of their dial: `left` in all.
+
+    Owners of names with several dead addresses must not use up the file descriptors of a process:
+    the tests of everybody else would end with a fault of the platform.
+    """
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self) -> bool:
+        """Whether there was one."""
+        if self.left == 0:
+            return False
+        self.left -= 1
+        return True
+
+    def give_back(self, count: int) -> None:
+        self.left += count
+
+
+SPARE: Final = SpareSockets(100)
+"""Of this process. Lambda gives 1,024 file descriptors, and 400 tests of two endpoints take 800."""
+
+
 async def dial(addresses: Sequence[Address], port: int, deadline: float) -> socket.socket:
     """A connected, non-blocking socket to the first of `addresses` that answers.
 
@@ -46,8 +72,16 @@ async def dial(addresses: Sequence[Address], port: int, deadline: float) -> sock
     pending: set[asyncio.Task[socket.socket]] = set()
     failures: list[DialFailure] = []
     winner: socket.socket | None = None
+    spare = 0
     try:
         for index, address in enumerate(addresses):
+            if pending and SPARE.take():
+                spare += 1
+            elif pending:
+                winner = await _finish(pending, failures, _share(deadline, addresses[index:]))
+                pending = set()
+                if winner is not None:
+                    return winner
             attempt = asyncio.create_task(_dial_one(address, port, deadline))
             attempts.append(attempt)
             pending.add(attempt)
@@ -65,8 +99,35 @@ async def dial(addresses: Sequence[Address], port: int, deadline: float) -> sock
                 return winner
     finally:
         await _call_off(attempts, winner)
+        SPARE.give_back(spare)
     # That there is no route over one of the address families says little: the rest says more.
     raise next((f for f in failures if f.code != "network_unreachable"), failures[0])
+
+
+def _share(deadline: float, rest: Sequence[Address]) -> float:
+    """The seconds that an address may still take if those after it are to have as many."""
+    return max(0.0, deadline - asyncio.get_running_loop().time()) / (len(rest) + 1)
+
+
+async def _finish(
+    pending: set[asyncio.Task[socket.socket]], failures: list[DialFailure], seconds: float
+) -> socket.socket | None:
+    """Gives attempts some more time, then ends them. Returns the socket of one that succeeded."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while pending:
+        done, pending = await asyncio.wait(
+            pending, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED
+        )
+        if (winner := _first(done, failures)) is not None:
+            return winner
+        if not done:
+            break
+    for attempt in pending:
+        attempt.cancel()
+        failures.append(_failure(TimeoutError()))
+    await asyncio.gather(*pending, return_exceptions=True)
+    return None
 
 
 def _first(

@@ -94,9 +94,24 @@ class SystemResolver:
             return known
         flight = self._flights.get(host)
         if flight is None or flight.task.get_loop() is not asyncio.get_running_loop():
-            resolver = self._servers.read()
-            flight = _Flight(asyncio.ensure_future(resolver.resolve(host)))
-            self._flights[host] = flight
+            return await self._wait(host, self._begin(host))
+        try:
+            return await self._wait(host, flight)
+        except OSError as error:
+            if is_exhaustion(error):
+                raise
+        # It began before, so it had less time for us than a lookup of our own.
+        flight = self._flights.get(host)
+        if flight is None or flight.task.done():
+            flight = self._begin(host)
+        return await self._wait(host, flight)
+
+    def _begin(self, host: str) -> _Flight:
+        flight = _Flight(asyncio.ensure_future(self._servers.read().resolve(host)))
+        self._flights[host] = flight
+        return flight
+
+    async def _wait(self, host: str, flight: _Flight) -> Sequence[str]:
         flight.waiting += 1
         try:
             return await asyncio.shield(flight.task)

@@ -228,7 +228,7 @@ class _Invocation:
         rest: Sweep | None = sweep
         failures: list[Exception] = []
         async with asyncio.TaskGroup() as pages:
-            while rest and not failures:
+            while rest:
                 await self._pages.acquire()
                 if not await self._has_time_for_page():
                     self._pages.release()
@@ -237,11 +237,11 @@ class _Invocation:
                 self._unfinished += len(found.keys)
                 pages.create_task(self._page(found, rest, failures))
                 rest = found.rest
-        if failures:
-            raise failures[0]
         if rest:
             await asyncio.to_thread(self._queue.send, [SweepOrder(rest)])
             self.result.handed_back += 1
+        if failures:
+            raise failures[0]
 
     async def _has_time_for_page(self) -> bool:
         """Whether a page that starts now ends in time. Waits while that may become true, as earlier

@@ -4,8 +4,8 @@ API key, listed      ORG#<org>         KEY#<key id>
 API key, looked up   APIKEY#<prefix>   META           digest, permissions, expiry
 """
 
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_text
@@ -31,13 +31,19 @@ from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import FIRST_REVISION, IfMatch, require_match
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.api_keys import matches, mint, prefix_of
+from patchbay.tenancy.fair_cache import FairCache
 from patchbay.tenancy.keys import API_KEYS, listed_key_key, lookup_key, organization_pk
 from patchbay.tenancy.model import ApiKey, IssuedApiKey, NewApiKey
 from patchbay.tenancy.store import TenancyStore
 
+CACHED_FOR: Final = timedelta(seconds=60)
+"""How long a revoked key may still work."""
+
+MAX_KNOWN: Final = 1000
+
 
 class Holder(NamedTuple):
-    """Who holds a key or a token, and when it expires."""
+    """Who holds a key or a token, and until when that is known: at most until it expires."""
 
     principal: Principal
     until: datetime | None
@@ -50,6 +56,7 @@ class ApiKeyStore:
         self._table = table
         self._tenants = tenants
         self._lists = Lists(table, CursorSeal(table))
+        self._known: FairCache[str, Item] = FairCache(MAX_KNOWN)
 
     def issue_for(
         self, caller: Principal, organization_id: str, new: NewApiKey, stamp: Stamp
@@ -180,6 +187,7 @@ class ApiKeyStore:
 
     def revoke(self, key: ApiKey) -> None:
         """Raises `NotFound`. An authorizer may still accept the key for up to 60 seconds."""
+        self._known.drop(key.prefix)
         try:
             self._table.transact(
                 [
@@ -196,18 +204,37 @@ class ApiKeyStore:
     def holder(self, text: str, now: datetime) -> Holder | None:
         """Who holds this key, and until when; None if the key does not exist or has expired."""
         prefix = prefix_of(text)
-        item = self._table.get(lookup_key(prefix)) if prefix else None
-        if item is None or not matches(text, item["digest"]):
+        known = self._look_up(prefix, now) if prefix else None
+        if known is None:
             return None
-        until = from_text(item["valid_until"]) if "valid_until" in item else None
-        if until is not None and until <= now:
+        until, item = known
+        if not matches(text, item["digest"]):
             return None
+        if "valid_until" in item:
+            until = min(until, from_text(item["valid_until"]))
+            if until <= now:
+                return None
         principal = Principal(
             organization_id=item["organization_id"],
             subject=item["key_id"],
             permissions=frozenset(Permission(name) for name in item["permissions"]),
         )
         return Holder(principal, until)
+
+    def _look_up(self, prefix: str, now: datetime) -> tuple[datetime, Item] | None:
+        """The item of a prefix, read at most once a minute.
+
+        A prefix is not secret, and guesses at its key need no key. Without this, a flood of them
+        would use up the reads of the one partition that the key of their victim is in.
+        """
+        if known := self._known.get(prefix, now):
+            return known
+        item = self._table.get(lookup_key(prefix))
+        if item is None:
+            return None
+        until = now + CACHED_FOR
+        self._known.put(prefix, item["organization_id"], until, item)
+        return until, item
 
 
 def _api_key(item: Item) -> ApiKey:

@@ -1,13 +1,13 @@
 """From an `Authorization` header to the authorizer's context, cached for a minute."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import logger
 from patchbay.platform.settings import Settings
-from patchbay.tenancy.api_key_store import ApiKeyStore, Holder
+from patchbay.tenancy.api_key_store import CACHED_FOR, ApiKeyStore, Holder
 from patchbay.tenancy.api_keys import bearer_token
 from patchbay.tenancy.authorizer_context import (
     anonymous_context,
@@ -15,16 +15,15 @@ from patchbay.tenancy.authorizer_context import (
     principal_context,
     rate_limited_context,
 )
+from patchbay.tenancy.fair_cache import FairCache
 from patchbay.tenancy.request_rates import RequestRates
 from patchbay.tenancy.store import TenancyStore
 
 if TYPE_CHECKING:
     from patchbay.tenancy.authentication_jwt import TokenReader
 
-CACHED_FOR: Final = timedelta(seconds=60)
-"""How long a revoked key may still work."""
-
 MAX_CACHED: Final = 1000
+"""Principals. An organization with many keys or tokens pushes out none of the others."""
 
 
 class Authenticator:
@@ -42,7 +41,7 @@ class Authenticator:
         self._keys = keys
         self._tokens = tokens
         self._rates = rates or RequestRates(0)
-        self._cached: dict[bytes, tuple[datetime, dict[str, str]]] = {}
+        self._cached: FairCache[bytes, dict[str, str]] = FairCache(MAX_CACHED)
 
     def context(self, header: str | None, now: datetime) -> dict[str, str]:
         """The authorizer context of a request with this `Authorization` header."""
@@ -58,7 +57,7 @@ class Authenticator:
         if token is None:
             return anonymous_context()
         hashed = hashlib.sha256(token.encode()).digest()
-        if (known := self._cached.get(hashed)) and now < known[0]:
+        if known := self._cached.get(hashed, now):
             return known[1]
         try:
             holder = self._holder(token, now)
@@ -68,10 +67,9 @@ class Authenticator:
         if holder is None:
             return anonymous_context()
         context = principal_context(holder.principal)
-        if len(self._cached) >= MAX_CACHED:
-            self._cached.clear()
         expires_at = now + CACHED_FOR
-        self._cached[hashed] = (min(expires_at, holder.until or expires_at), context)
+        until = min(expires_at, holder.until or expires_at)
+        self._cached.put(hashed, holder.principal.organization_id, until, context)
         return context
 
     def _holder(self, token: str, now: datetime) -> Holder | None:
