@@ -22,6 +22,7 @@ from patchbay.egress.resolver import SystemResolver
 from patchbay.egress.tls import VERIFIED
 from patchbay.egress.url import parse_url
 from patchbay.monitors.own_network import OwnEvidence
+from patchbay.monitors.page_network import LOOK_SECONDS
 from patchbay.platform.clock import Clock
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.logging import logger
@@ -37,7 +38,7 @@ _TRIES: Final = 2
 """A try may time out because the tests kept this process busy; the second follows at once."""
 
 _SECONDS: Final = 2.5
-"""The time of a try. Both together end within the time of a lookup."""
+"""The time of a try. What is left of a look is for the table."""
 
 _HTTPS: Final = 443
 """Public resolvers answer here too (DNS over HTTPS, RFC 8484), and it is the port that a firewall
@@ -72,7 +73,7 @@ class OwnNetwork:
         self._looked_at: datetime | None = None
 
     async def look(self) -> OwnEvidence:
-        """Asks all servers. Takes at most 5 s; raises nothing but cancellation."""
+        """Asks all servers. Raises nothing but cancellation."""
         internet, names = await asyncio.gather(self._seen("internet"), self._seen("names"))
         self._looked_at = self._clock()
         return OwnEvidence(internet, names)
@@ -86,10 +87,12 @@ class OwnNetwork:
         ask = self._ways[way]
         if ask is None:
             return None
+        answers = False
         try:
-            answers = await _answers(ask)
-            return await (self._remember(way) if answers else self._judge_silence(way))
-        except PatchbayError:
+            async with asyncio.timeout(LOOK_SECONDS):
+                answers = await _answers(ask)
+                return await (self._remember(way) if answers else self._judge_silence(way))
+        except (PatchbayError, TimeoutError):
             return answers or None  # the table does not respond, and what it knows is missing
         except Exception as error:
             logger.error("own network not asked", way=way, error=type(error).__name__)

@@ -4,7 +4,7 @@ Evidence of our own decides: whether servers that no tenant chose can be reached
 none does it count what organizations see, each of them once, however many connections it has.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -48,13 +48,19 @@ class OwnEvidence:
     names: bool | None = None
 
     def and_then(self, later: Self) -> Self:
-        """Both looks together: down if either saw it down, so a short outage is not missed."""
-        return type(self)(_worst(self.internet, later.internet), _worst(self.names, later.names))
+        """Both looks together.
+
+        The internet is down if either saw it down, so a short outage is not missed. Name servers
+        are down only if no look got an answer: the lookups of one tenant may drown a few of ours.
+        """
+        return type(self)(
+            _together(all, self.internet, later.internet), _together(any, self.names, later.names)
+        )
 
 
-def _worst(*seen: bool | None) -> bool | None:
-    known = [one for one in seen if one is not None]
-    return all(known) if known else None
+def _together(judge: Callable[[list[bool]], bool], *looks: bool | None) -> bool | None:
+    known = [one for one in looks if one is not None]
+    return judge(known) if known else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from patchbay.checks.report import CheckReport
 from patchbay.connection_tests.recorder import FinishedTest
@@ -16,10 +16,13 @@ from patchbay.monitors.own_network import (
 )
 from patchbay.monitors.reprobes import MonitoredTest
 
+LOOK_SECONDS: Final = 6.0
+"""What a look may take."""
+
 
 class LooksAtOwnNetwork(Protocol):
     async def look(self) -> OwnEvidence:
-        """What can be reached now of the servers that no tenant chose."""
+        """What can be reached now of the servers that no tenant chose. Ends in `LOOK_SECONDS`."""
         ...
 
 

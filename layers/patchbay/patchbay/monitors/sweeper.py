@@ -31,7 +31,7 @@ from patchbay.connection_tests.preparation import (
     SliceUsed,
 )
 from patchbay.connection_tests.recorder import FinishedTest
-from patchbay.monitors.page_network import LooksAtOwnNetwork, PageNetwork
+from patchbay.monitors.page_network import LOOK_SECONDS, LooksAtOwnNetwork, PageNetwork
 from patchbay.monitors.reprobes import TEST_MS, MonitoredTest, run_with_reprobes
 from patchbay.monitors.store import WheelPage
 from patchbay.monitors.sweep_queue import SendsSweeps, SweepMessage, SweepOrder
@@ -51,7 +51,7 @@ _SPLIT_AT_ONCE: Final = 1_000
 _LAST_SECONDS: Final = 2.0
 """Kept for the response that says which messages failed."""
 
-_LOOK_SECONDS: Final = 1.0
+_EXTRA_SECONDS: Final = 1.0
 """How much longer than the tests an invocation waits for a look at our own network."""
 
 _THREADS: Final = 24
@@ -119,14 +119,15 @@ class SweepResult:
 class SweepLimits:
     """`page` counts connections, `in_flight` tests: Lambda gives 1,024 file descriptors, and a test
     of two endpoints takes two. `page_seconds` is what a page may take: its slowest preparation, its
-    slowest test, and 12 s to read and to record it, since calls to DynamoDB are cut off after 9 s.
+    slowest test, a look at our own network, and 12 s to read and to record it, since calls to
+    DynamoDB are cut off after 9 s.
     """
 
     page: int = 250
     in_flight: int = 400
     pages_at_once: int = 4
     preparation: PreparationLimits = PREPARATION
-    page_seconds: float = PREPARATION.most_seconds + TEST_MS / 1000 + 12
+    page_seconds: float = PREPARATION.most_seconds + TEST_MS / 1000 + LOOK_SECONDS + 12
     test_ms: int = TEST_MS
 
 
@@ -160,7 +161,7 @@ class Sweeper:
         )
         looking = asyncio.ensure_future(self._network.look_if_due())
         await asyncio.gather(*(invocation.handle(message) for message in messages))
-        await asyncio.wait({looking}, timeout=_LOOK_SECONDS)
+        await asyncio.wait({looking}, timeout=_EXTRA_SECONDS)
         looking.cancel()
         return invocation.result
 
