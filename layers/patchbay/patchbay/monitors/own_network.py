@@ -32,8 +32,8 @@ LEAST_WITNESSES: Final = 5
 """Without evidence of our own, at least this many organizations, each with a target of its own,
 must find nothing reachable."""
 
-SHARE: Final = (4, 5)
-"""And at least this share of the organizations that saw anything: 80 %."""
+LEAST_PERCENT: Final = 80
+"""And at least this many of a hundred organizations that saw anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _nothing_is_reachable(page: Iterable[SeenTest]) -> bool:
        targets does not say which of them answered.
     3. An organization lost the network if none of its tests got an answer, and one of its targets
        was reached by nobody.
-    4. At least `SHARE` of the organizations lost it, and `LEAST_WITNESSES` of them can be paired
+    4. At least `LEAST_PERCENT` of the organizations lost it, and `LEAST_WITNESSES` of them can be paired
        with a target each, all different: one provider that is down, or one organization with many
        dead targets, is one witness.
     """
@@ -125,9 +125,8 @@ def _nothing_is_reachable(page: Iterable[SeenTest]) -> bool:
         if one.organization_id not in connected and (dead := one.targets - reached):
             lost.setdefault(one.organization_id, set()).update(dead)
     organizations = connected | {one.organization_id for one in failed}
-    part, whole = SHARE
     return (
-        whole * len(lost) >= part * len(organizations)
+        100 * len(lost) >= LEAST_PERCENT * len(organizations)
         and _witnesses(lost, LEAST_WITNESSES) >= LEAST_WITNESSES
     )
 
