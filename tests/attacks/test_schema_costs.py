@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -41,6 +42,26 @@ def each(*rules: dict[str, Any]) -> dict[str, Any]:
 def chain(length: int, **beside: Any) -> dict[str, Any]:
     links = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}], **beside} for n in range(length)}
     return {"$defs": {**links, f"a{length}": {"type": "integer"}}, "$ref": "#/$defs/a0"}
+
+
+def nested(levels: int, **beside: Any) -> dict[str, Any]:
+    schema: dict[str, Any] = {"properties": {"k": {}}}
+    for _ in range(levels):
+        schema = {"unevaluatedProperties": {"type": "string"}, "anyOf": [schema], **beside}
+    return schema
+
+
+def doubling(reference: str, definition: dict[str, Any]) -> dict[str, Any]:
+    """Each of 22 definitions has two references to the next one."""
+    links: dict[str, Any] = {"a22": {"b": {"type": "integer"}, "allOf": [{"type": "integer"}]}}
+    for n in range(22):
+        pair = [{"$ref": reference.format(n + 1)}] * 2
+        links[f"a{n}"] = json.loads(json.dumps(definition), object_hook=partial(_filled, pair))
+    return {"$defs": links, "$ref": reference.format(0)}
+
+
+def _filled(pair: list[Any], found: dict[str, Any]) -> dict[str, Any]:
+    return {name: pair if value == "PAIR" else value for name, value in found.items()}
 
 
 VALIDATIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -166,6 +187,17 @@ VALIDATIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a chain of 1,000 references": (chain(1000), {"v": 1}),
     "a chain that is evaluated again at each link": (
         chain(24, unevaluatedProperties=False),
+        {"v": 1},
+    ),
+    "evaluated again within what is evaluated again": (nested(18), {"k": {}}),
+    "the same by if": (nested(12, **{"if": nested(6)}), {"k": {}}),
+    "the same below a member": (of_v(nested(17)), {"v": {"k": 1}}),
+    "references that hide their target: an encoded slash": (
+        doubling("#/$defs/a{}%2Fb", {"b": {"allOf": "PAIR"}}),
+        {"v": 1},
+    ),
+    "references that hide their target: an index with a sign": (
+        doubling("#/$defs/a{}/allOf/+0", {"allOf": [{"allOf": "PAIR"}]}),
         {"v": 1},
     ),
     "a schema with 39,200 errors": ({"allOf": [1] * 4900}, {}),

@@ -42,7 +42,7 @@ def test_a_good_schema_has_no_problems() -> None:
         ({"type": "objekt"}, "/s/type"),
         ({"properties": {"a": {"minimum": "1"}}}, "/s/properties/a/minimum"),
         ({"pattern": "("}, "/s"),
-        ({"$ref": "#/$defs/none"}, "/s"),
+        ({"$ref": "#/$defs/none"}, "/s/$ref"),
         ({"$ref": "https://example.com/schema"}, "/s/$ref"),
         ({"$ref": "file:///etc/passwd"}, "/s/$ref"),
         ({"allOf": [{"$dynamicRef": "other.json"}]}, "/s/allOf/0/$dynamicRef"),
