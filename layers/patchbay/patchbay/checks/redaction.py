@@ -1,55 +1,271 @@
-"""Removes known secret values from text that leaves the runner."""
+"""Removes known secrets from text that leaves the runner.
 
-import re
+A secret of 8 characters or more is found in pieces of 8, in any case, backward, and in what
+`encodings` undoes. One of 4 to 7 characters is found as a whole and as it is spelled, because in
+another case it may be a part of our own words. A shorter one is a part of ordinary words: replacing
+it would reveal it. So if there is such a secret, a server's own words are withheld altogether. So
+is a text that is encoded in more layers than are undone.
+"""
+
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterable
-from html import escape
-from json import dumps
-from urllib.parse import quote, quote_plus
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Final
+from urllib.parse import quote
 
-REDACTED = "[redacted]"
-MIN_SECRET = 4
-"""Shorter secrets are parts of ordinary words: replacing them would reveal them."""
-MIN_FOLDED = 8
-"""Shorter secrets are searched for in their own case only: in another they may be our own words."""
+from patchbay.checks.encodings import Places, Reading, TooIntricate, readings, unescaped
+
+REDACTED: Final = "[redacted]"
+MIN_SECRET: Final = 4
+PIECE: Final = 8
+"""So many characters of a secret are not shown. Bytes, where a character has several."""
+
+MAX_TEXT: Final = 16 * 1024
+"""Characters of a text that are looked at. The rest is left out."""
+
+_MAX_KEPT_TEXT: Final = 200
+_WORD: Final = 4
+"""Bytes that are compared at once, to find out where a piece of a secret may be."""
+_MAX_COMPARED: Final = 100_000
+"""Comparisons of a text's words with places of secrets. They take some 0.1 s."""
+_BETWEEN: Final = b"\xff\xff"
+"""Between the secrets: no bytes of a text."""
 
 
 class Redactor:
-    """Replaces every known secret, plain or encoded, by `[redacted]`.
-
-    The encodings are those in which a server or a library is likely to return a value: Base64 (both
-    alphabets, with and without padding), hexadecimal, percent-encoding, and the escapes of JSON and
-    HTML. Long ones are found in any case, because servers change it.
-    """
+    """Replaces secrets by `[redacted]`, plain or encoded, whole or in pieces of 8 characters."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = {secret for secret in secrets if len(secret) >= MIN_SECRET}
-        forms = {form for secret in known for form in _forms(secret)}
-        # Longest first: a short secret inside a long one must not leave the rest of it readable.
-        ordered = sorted(forms, key=lambda form: (-len(form), form))
-        self._forms = [(form, form.lower() if len(form) >= MIN_FOLDED else "") for form in ordered]
+        known = sorted({secret for secret in secrets if secret})
+        self._long = [secret for secret in known if len(secret) >= PIECE]
+        self._short = [secret for secret in known if MIN_SECRET <= len(secret) < PIECE]
+        self._has_unfindable = any(len(secret) < MIN_SECRET for secret in known)
 
     def __call__(self, text: str) -> str:
-        # One pattern of all forms would cost more to compile than all texts of a test to search.
-        folded = text.lower()
-        for form, in_lower_case in self._forms:
-            text = text.replace(form, REDACTED)
-            if in_lower_case and in_lower_case in folded:
-                text = re.sub(re.escape(form), REDACTED, text, flags=re.IGNORECASE)
-        return text
+        """A text of ours, which may quote a server."""
+        return self._redacted(text, _read_again if len(text) <= _MAX_KEPT_TEXT else _Text)
+
+    def of_server(self, text: str) -> str:
+        """A text of a server's."""
+        return REDACTED if self._has_unfindable and text else self._redacted(text, _Text)
+
+    def _redacted(self, text: str, read: "Callable[[str], _Text]") -> str:
+        text = text[:MAX_TEXT]
+        if not self._long and not self._short:
+            return text
+        try:
+            spans = sorted(self._spans(text, read(text)))
+        except TooIntricate:
+            return REDACTED
+        return _replaced(text, spans)
+
+    def _spans(self, text: str, read: "_Text") -> Iterator[tuple[int, int]]:
+        """Where the text says a secret. Raises TooIntricate."""
+        for reading in read.readings:
+            for start, end in self._short_pieces(reading.data):
+                yield _span(reading, start, end, text)
+        if not self._long:
+            return
+        places = _places(self._haystack, read.words.intersection(_words(self._haystack, 0)))
+        if not places:
+            return
+        compared = 0
+        for data, reading in read.spelled:
+            for start, end, tried in self._pieces(data, places):
+                compared += tried
+                if compared > _MAX_COMPARED:
+                    raise TooIntricate
+                if end:
+                    yield _span(reading, start, end, text)
+
+    def _short_pieces(self, data: bytes) -> Iterator[tuple[int, int]]:
+        for form in self._short_forms:
+            start = data.find(form)
+            while start >= 0:
+                yield start, start + len(form)
+                start = data.find(form, start + 1)
+
+    def _pieces(
+        self, data: bytes, places: Mapping[int, Sequence[int]]
+    ) -> Iterator[tuple[int, int, int]]:
+        """The pieces of secrets in what a text says, each as long as it goes on, with how many
+        comparisons it took. Without a piece the end is 0.
+
+        A piece of 8 bytes has a whole word of the haystack in it, wherever it begins.
+        """
+        begun = 0
+        for at, word in _candidates(data, places):
+            if at < begun:
+                continue
+            longest = (0, 0)
+            for place in places[word]:
+                start, end = _alike(data, at, self._haystack, place)
+                if end - start >= max(PIECE, longest[1] - longest[0] + 1):
+                    longest = (start, end)
+            yield *longest, len(places[word])
+            # A piece that goes on beyond this one has a word of its own behind these bytes.
+            begun = longest[1] - PIECE + 1
+
+    @cached_property
+    def _haystack(self) -> bytes:
+        """All that the long secrets may be spelled as, in a text that was read."""
+        variants = {
+            variant.data.lower()
+            for secret in self._long
+            for form in _forms(secret)
+            for reading in _plain(form)
+            for variant in _variants(reading)
+            if len(variant.data) >= PIECE
+        }
+        variants.update(form for secret in self._long for form in _base64_in_lower_case(secret))
+        joined = _BETWEEN.join(sorted(variants))
+        return joined + bytes(-len(joined) % _WORD)
+
+    @cached_property
+    def _short_forms(self) -> list[bytes]:
+        return sorted({form for secret in self._short for form in _short_forms(secret)})
 
 
-def _forms(secret: str) -> set[str]:
-    raw = secret.encode("utf-8", "replace")
-    plain, url_safe = b64encode(raw).decode(), urlsafe_b64encode(raw).decode()
-    encoded = {secret, plain, plain.rstrip("="), url_safe, url_safe.rstrip("="), raw.hex()}
-    # Letters and digits have no escapes, and most keys have nothing else.
-    if secret.isascii() and secret.isalnum():
-        return encoded
-    return encoded | {
-        quote(raw, safe=""),
-        quote(raw),
-        quote_plus(raw),
-        dumps(secret)[1:-1],
-        escape(secret),
-    }
+class _Text:
+    """A text as it is read, whatever the secrets are. Raises TooIntricate."""
+
+    def __init__(self, text: str) -> None:
+        self.readings = list(readings(text))
+
+    @cached_property
+    def spelled(self) -> list[tuple[bytes, Reading]]:
+        """What is compared with the secrets, in lower case."""
+        return [(v.data.lower(), v) for reading in self.readings for v in _variants(reading)]
+
+    @cached_property
+    def words(self) -> set[int]:
+        return set[int]().union(*(w for data, _ in self.spelled for w in _all_words(data)))
+
+
+@lru_cache(maxsize=256)
+def _read_again(text: str) -> _Text:
+    """Our summaries are the same in most tests, and reading one costs more than comparing it."""
+    return _Text(text)
+
+
+def _forms(secret: str) -> Iterator[bytes]:
+    """A secret forward and backward, in the encodings of characters that are not undone."""
+    spelled = {secret}
+    if " " in secret:
+        spelled.add(secret.replace(" ", "+"))
+    if not secret.isascii():
+        spelled |= {secret.lower(), secret.upper(), secret.casefold(), secret.swapcase()}
+        spelled |= {secret.title(), secret.capitalize()}
+    for one in spelled:
+        for way in (one, one[::-1]):
+            yield way.encode("utf-8", "surrogatepass")
+            if not way.isascii():
+                yield way.encode("latin-1", "ignore")
+            # The zeros of other UTF-16 are left out like blanks.
+            if not way.isascii() or len("".join(way.split())) < PIECE:
+                yield way.encode("utf-16-le", "surrogatepass")
+                yield way.encode("utf-16-be", "surrogatepass")
+
+
+def _plain(form: bytes) -> Iterator[Reading]:
+    """A form as it is, and as it is read if it looks like escapes itself."""
+    places: Places = (range(len(form)), range(1, len(form) + 1))
+    reading = Reading(form, lambda: places)
+    yield reading
+    try:
+        yield unescaped(reading)
+    except TooIntricate:
+        return
+
+
+def _base64_in_lower_case(secret: str) -> Iterator[bytes]:
+    """The letters and digits of a secret's Base64, which can't be undone in another case, behind
+    none, one, and two bytes."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    for before, shared in enumerate((0, 2, 3)):
+        digits = b64encode(bytes(before) + raw).rstrip(b"=")[shared:]
+        yield digits.translate(None, b"+/").lower()
+
+
+def _variants(reading: Reading) -> Iterator[Reading]:
+    """A reading as it is, and without what may separate its pieces."""
+    yield reading
+    unbroken = reading.without_blanks()
+    if unbroken is not reading:
+        yield unbroken
+    bare = unbroken.without_signs()
+    if bare is not unbroken:
+        yield bare
+
+
+def _short_forms(secret: str) -> set[bytes]:
+    raw = secret.encode("utf-8", "surrogatepass")
+    encoded = {b64encode(raw).rstrip(b"="), urlsafe_b64encode(raw).rstrip(b"=")}
+    digits = raw.hex().encode()
+    return {raw, raw[::-1], digits, digits.upper(), quote(raw, safe="").encode(), *encoded}
+
+
+def _words(data: bytes, shift: int) -> memoryview:
+    """Each fourth group of 4 bytes, from `shift` on, as numbers."""
+    return memoryview(data)[shift : shift + (len(data) - shift) // _WORD * _WORD].cast("I")
+
+
+def _all_words(data: bytes) -> Iterator[memoryview]:
+    return (_words(data, shift) for shift in range(min(_WORD, len(data))))
+
+
+def _places(haystack: bytes, words: set[int]) -> dict[int, list[int]]:
+    """Where the secrets have these words."""
+    if not words:
+        return {}
+    places: dict[int, list[int]] = {word: [] for word in words}
+    for index, word in enumerate(_words(haystack, 0)):
+        if word in words:
+            places[word].append(_WORD * index)
+    return places
+
+
+def _candidates(data: bytes, places: Mapping[int, object]) -> list[tuple[int, int]]:
+    """Where a text has words that secrets have too, with the words."""
+    return sorted(
+        (shift + _WORD * index, word)
+        for shift, words in enumerate(_all_words(data))
+        if not places.keys().isdisjoint(words)
+        for index, word in enumerate(words)
+        if word in places
+    )
+
+
+def _alike(data: bytes, at: int, haystack: bytes, place: int) -> tuple[int, int]:
+    """The part of `data` around a word that goes on alike around its place in the haystack; from
+    at most 8 bytes before it."""
+    before = 0
+    most = min(PIECE, at, place)
+    while before < most and data[at - before - 1] == haystack[place - before - 1]:
+        before += 1
+    end = at + _WORD
+    last = min(len(data), len(haystack) - place + at)
+    while end < last and data[end] == haystack[place - at + end]:
+        end += 1
+    return at - before, end
+
+
+def _span(reading: Reading, start: int, end: int, text: str) -> tuple[int, int]:
+    """The part of the text that a part of a reading comes from."""
+    starts, ends = reading.places
+    first = min(starts[start], starts[end - 1])
+    last = max(ends[start], ends[end - 1])
+    if reading.padded:
+        while text[last : last + 1] == "=":
+            last += 1
+    return first, last
+
+
+def _replaced(text: str, spans: list[tuple[int, int]]) -> str:
+    parts: list[str] = []
+    done = 0
+    for start, end in spans:
+        if start > done or not parts:
+            parts += (text[done:start], REDACTED)
+        done = max(done, end)
+    return "".join(parts) + text[done:]

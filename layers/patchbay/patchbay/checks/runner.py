@@ -39,6 +39,7 @@ from patchbay.egress.timings import DialTimings
 from patchbay.platform.logging import trace_of
 
 MAX_ACCOUNT: Final = 200
+_MAX_RAW_ACCOUNT: Final = 1000
 RETRY_SECONDS: Final = 0.5
 """The pause before a step with `retry` is tried again."""
 RETRY_LEAST_SECONDS: Final = 1.5
@@ -273,7 +274,7 @@ class _Test:
                 mandatory=step.mandatory,
                 duration_ms=duration_ms,
                 first_byte_ms=first_byte_ms,
-                **_passed(self._redact(outcome.summary), notice),
+                **self._passed(outcome.summary, notice),
             )
         )
 
@@ -330,8 +331,12 @@ class _Test:
 
     def _clean(self, account: str) -> str:
         """A server's text, made safe to show: printable, then redacted, and only then cut short."""
-        printable = "".join(character for character in account if character.isprintable())
-        return self._redact(printable)[:MAX_ACCOUNT]
+        printable = "".join(c for c in account[:_MAX_RAW_ACCOUNT] if c.isprintable())
+        return self._redact.of_server(printable)[:MAX_ACCOUNT]
+
+    def _passed(self, summary: str, notice: Notice | None) -> _Passed:
+        passed = _passed(summary, notice)
+        return passed | {"summary": self._redact(passed["summary"])}
 
     def _describe(self, step: str, error: Exception) -> Fault:
         trace = self._redact(trace_of(error))
