@@ -56,6 +56,12 @@ class _Step:
         sent = [*template.placeholders(), *template.request_placeholders()]
         return cls(template, tuple(dict.fromkeys(p.name for p in sent if p.source == "secrets")))
 
+    def place(self, values: Values) -> str:
+        try:
+            return self.template.place(values)
+        except ValueRefused:
+            return ""
+
     def destination(self, values: Values) -> str:
         try:
             return self.template.destination(values)
@@ -115,14 +121,7 @@ class BindingRule:
     def places(self, variables: Mapping[str, Any]) -> list[str]:
         """The hosts that the steps dial, as `scheme://host:port`."""
         values = Values(variables, {})
-        return sorted(
-            {
-                f"{scheme}://{rest.rpartition('@')[2].partition(' ')[0]}"
-                for step in self._steps
-                for scheme, found, rest in [step.destination(values).partition("://")]
-                if found
-            }
-        )
+        return sorted({step.place(values) for step in self._steps} - {""})
 
     def first_binding(self, integration_id: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The binding of version 1, which secrets that were sealed before version 2 have.

@@ -106,6 +106,11 @@ class StepTemplate(Protocol):
         well. They may select whose account at the destination is reached."""
         ...
 
+    def place(self, values: Values) -> str:
+        """The host that is dialed, `scheme://host:port`, as people are asked whether it is the
+        right one; empty if it is not of the endpoint's choice. Raises ValueRefused."""
+        ...
+
     def destination(self, values: Values) -> str:
         """Where the step goes, in canonical form: `scheme://user@host:port`, with what else decides
         whom it trusts after a space.

@@ -83,6 +83,9 @@ class AnyOfTemplate:
         for alternative in self.alternatives:
             yield from alternative.request_placeholders()
 
+    def place(self, values: Values) -> str:
+        return " or ".join(one.place(values) for one in self.alternatives)
+
     def destination(self, values: Values) -> str:
         """All of its destinations as one; a binding has each of them by itself."""
         return " or ".join(one.destination(values) for one in self.alternatives)

@@ -106,6 +106,9 @@ class DnsTemplate:
         # The name is public, the resolver is the operator's, and no secret is sent.
         return iter(())
 
+    def place(self, values: Values) -> str:  # noqa: ARG002 - the operator's, not the values'
+        return ""
+
     def destination(self, values: Values) -> str:  # noqa: ARG002 - the operator's, not the values'
         return "dns:"
 

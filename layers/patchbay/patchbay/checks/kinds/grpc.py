@@ -191,6 +191,10 @@ class GrpcTemplate:
             yield self.credential.secret
         yield from self.tls.request_placeholders()
 
+    def place(self, values: Values) -> str:
+        server = self.server.fill(values)
+        return f"grpc://{server.host}:{server.port}"
+
     def destination(self, values: Values) -> str:
         server = self.server.fill(values)
         trust = self.tls.trust(values)

@@ -310,6 +310,10 @@ class HttpTemplate:
             yield from self.body.placeholders()
         yield from self.tls.request_placeholders()
 
+    def place(self, values: Values) -> str:
+        scheme, host, port = self.url.origin(values)
+        return f"{scheme}://{host}:{port}"
+
     def destination(self, values: Values) -> str:
         scheme, host, port = self.url.origin(values)
         user = _user(self.basic[0], values) if self.basic else ""

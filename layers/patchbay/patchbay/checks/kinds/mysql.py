@@ -345,6 +345,10 @@ class MysqlTemplate:
         yield self.password
         yield from self.tls_members.request_placeholders()
 
+    def place(self, values: Values) -> str:
+        server = address_of(self.server, values)
+        return f"mysql://{server.host}:{server.port}"
+
     def destination(self, values: Values) -> str:
         server = address_of(self.server, values)
         user = text_of(self.user, values)

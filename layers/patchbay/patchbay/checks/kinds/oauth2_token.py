@@ -152,6 +152,10 @@ class TokenTemplate:
     def request_placeholders(self) -> Iterator[Placeholder]:
         return self.request.request_placeholders()
 
+    def place(self, values: Values) -> str:
+        scheme, host, port = self.request.url.origin(values)
+        return f"{scheme}://{host}:{port}"
+
     def destination(self, values: Values) -> str:
         scheme, host, port = self.request.url.origin(values)
         return f"{scheme}://{host}:{port} token"

@@ -314,6 +314,10 @@ class PostgresTemplate:
         yield self.password
         yield from self.tls.request_placeholders()
 
+    def place(self, values: Values) -> str:
+        server = address_of(self.server, values)
+        return f"postgres://{server.host}:{server.port}"
+
     def destination(self, values: Values) -> str:
         server = address_of(self.server, values)
         user = text_of(self.user, values)

@@ -338,6 +338,10 @@ class RedisTemplate:
             yield self.password
         yield from self.tls_members.request_placeholders()
 
+    def place(self, values: Values) -> str:
+        server = address_of(self.server, values)
+        return f"redis://{server.host}:{server.port}"
+
     def destination(self, values: Values) -> str:
         server = address_of(self.server, values)
         how = f"{self.tls} {self.tls_members.trust(values)}".rstrip()

@@ -193,6 +193,10 @@ class S3Template:
             yield self.token
         yield from self.tls.request_placeholders()
 
+    def place(self, values: Values) -> str:
+        scheme, host, port = self._target(values).origin
+        return f"{scheme}://{host}:{port}"
+
     def destination(self, values: Values) -> str:
         scheme, host, port = self._target(values).origin
         trust = self.tls.trust(values)

@@ -222,6 +222,10 @@ class SmtpTemplate:
             yield self.secret
         yield from self.tls.request_placeholders()
 
+    def place(self, values: Values) -> str:
+        server = self.server.fill(values)
+        return f"smtp://{server.host}:{server.port}"
+
     def destination(self, values: Values) -> str:
         server = self.server.fill(values)
         user = plain(self.user, values)

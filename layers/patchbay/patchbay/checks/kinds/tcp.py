@@ -80,6 +80,10 @@ class TcpTemplate:
     def request_placeholders(self) -> Iterator[Placeholder]:
         return iter(())
 
+    def place(self, values: Values) -> str:
+        server = self.server.fill(values)
+        return f"tcp://{server.host}:{server.port}"
+
     def destination(self, values: Values) -> str:
         server = self.server.fill(values)
         return f"tcp://{server.host}:{server.port}"

@@ -73,6 +73,10 @@ class TlsTemplate:
     def request_placeholders(self) -> Iterator[Placeholder]:
         return self.tls.request_placeholders()
 
+    def place(self, values: Values) -> str:
+        server = self.server.fill(values)
+        return f"tls://{server.host}:{server.port}"
+
     def destination(self, values: Values) -> str:
         server = self.server.fill(values)
         return f"tls://{server.host}:{server.port} {self.tls.trust(values)}".rstrip()

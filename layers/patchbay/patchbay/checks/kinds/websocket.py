@@ -233,6 +233,10 @@ class WebSocketTemplate:
             yield from self.message.placeholders()
         yield from self.tls.request_placeholders()
 
+    def place(self, values: Values) -> str:
+        scheme, host, port = self.url.origin(values)
+        return f"{scheme}://{host}:{port}"
+
     def destination(self, values: Values) -> str:
         scheme, host, port = self.url.origin(values)
         trust = self.tls.trust(values)
