@@ -12,6 +12,8 @@ _TESTS: Final = {
     "egress.policy": ("egress/test_policy.py",),
     "tenancy.access": ("tenancy/test_access.py",),
     "checks.binding": ("checks/test_binding.py",),
+    "checks.redaction": ("checks/test_redaction.py",),
+    "checks.encodings": ("checks/test_encodings.py", "checks/test_redaction.py"),
     "checks.refusals": ("checks/test_refusals.py",),
     "checks.word_meanings": ("checks/test_word_meanings.py", "checks/test_refusals.py"),
     "checks.error_content": ("checks/test_refusals.py",),

@@ -8,7 +8,6 @@ from patchbay.checks.recipe import Recipe
 
 KEY = {"type": "api_key"}
 TEXT = {"type": "string"}
-FREE = {"type": "string", "x-binding": "free"}
 HOST = {"type": "string", "format": "hostname"}
 
 

@@ -23,7 +23,7 @@ PIECE: Final = 8
 MAX_TEXT: Final = 16 * 1024
 """Characters of a text that are looked at. The rest is left out."""
 
-_MAX_KEPT_TEXT: Final = 200
+_KEPT_LENGTH: Final = 200
 _WORD: Final = 4
 """Bytes that are compared at once, to find out where a piece of a secret may be."""
 _MAX_COMPARED: Final = 100_000
@@ -43,7 +43,7 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """A text of ours, which may quote a server."""
-        return self._redacted(text, _read_again if len(text) <= _MAX_KEPT_TEXT else _Text)
+        return self._redacted(text, _read_again if len(text) <= _KEPT_LENGTH else _Text)
 
     def of_server(self, text: str) -> str:
         """A text of a server's."""

@@ -1,0 +1,116 @@
+"""Encodings undone, with where each byte comes from."""
+
+import json
+from base64 import b64encode
+from urllib.parse import quote
+
+import pytest
+
+from patchbay.checks.encodings import (
+    MAX_DEPTH,
+    MAX_PASSES,
+    TooIntricate,
+    readings,
+    unescaped,
+    whole,
+)
+
+
+def plain(text: str) -> str:
+    return unescaped(whole(text)).data.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a%41b", "aAb"),
+        ("%c3%a4", "ä"),
+        ("%u0041%U00e4", "Aä"),
+        (r"\u0041\U0041", "AA"),
+        (r"\ud83d\ude00", "😀"),
+        (r"\u{1F600}\U0001F600", "😀😀"),
+        (r"\x41\X42", "AB"),
+        (r"\"\/\'", "\"/'"),
+        (r"\n\t\r\b\f\0", "\n\t\r\b\f\0"),
+        ("&amp;&lt;&AMP;&auml;", "&<&ä"),
+        ("&#65;&#65&#x42;&#X43", "AABC"),
+        ("a~1b~0c", "a/b~c"),
+        ("%2541", "A"),
+        ("&amp;amp;", "&"),
+        # What is no escape stays
+        ("%4 %zz &nosuch; &#x110000; ~2", "%4 %zz &nosuch; &#x110000; ~2"),
+        ("no escapes", "no escapes"),
+    ],
+)
+def test_escapes_are_undone(text: str, said: str) -> None:
+    assert plain(text) == said
+
+
+def test_every_byte_knows_its_part_of_the_text() -> None:
+    reading = unescaped(whole("ä%41&amp;x"))
+    assert reading.data == "äA&x".encode()
+    assert tuple(map(list, reading.places)) == ([0, 0, 1, 4, 9], [1, 1, 4, 9, 10])
+    # Through several layers, and without what was left out
+    twice = unescaped(whole("-%2541 b")).without_blanks().without_signs()
+    assert twice.data == b"Ab"
+    assert tuple(map(list, twice.places)) == ([1, 7], [6, 8])
+
+
+def test_escapes_of_escapes_have_a_limit() -> None:
+    assert plain("%" + "25" * (MAX_PASSES - 2) + "41") == "A"
+    with pytest.raises(TooIntricate):
+        plain("%" + "25" * MAX_PASSES + "41")
+
+
+@pytest.mark.parametrize("before", ["", "x", "xy", "xyz", "a b c "])
+@pytest.mark.parametrize("url_safe", [True, False])
+def test_base64_is_read_wherever_it_begins(before: str, url_safe: bool) -> None:
+    text = before + b64encode(b"correct?>horse").decode()
+    if url_safe:
+        text = text.replace("+", "-").replace("/", "_")
+    found = [one for one in readings(text) if b"correct?>horse" in one.data]
+    [reading] = found
+    at = reading.data.index(b"correct?>horse")
+    assert reading.padded
+    starts, ends = reading.places
+    assert (starts[at], ends[at]) == (len(before), len(before) + 2)
+    assert (starts[at + 2], ends[at + 2]) == (len(before) + 2, len(before) + 4)
+
+
+def test_hexadecimal_is_read_wherever_it_begins() -> None:
+    digits = b"correct".hex() + "21"
+    for text in (digits, f"e{digits}", f"{digits}0", ":".join(map(str, [digits])), f"0x{digits}"):
+        found = [one for one in readings(text) if b"correct!" in one.data]
+        assert found, text
+        starts, ends = found[0].places
+        at = found[0].data.index(b"correct!")
+        assert text[starts[at] : ends[at + 7]] == digits
+    listed = ", ".join(f"0x{byte:02x}" for byte in b"correct!")
+    assert any(b"correct!" in one.data for one in readings(listed))
+
+
+def test_what_is_backward_is_read_backward() -> None:
+    text = b64encode(b"correct-horse").decode()[::-1]
+    [reading] = [one for one in readings(text) if b"correct-horse" in one.data]
+    starts, ends = reading.places
+    at = reading.data.index(b"correct-horse")
+    # Its first byte is in the last two characters
+    assert (starts[at], ends[at]) == (len(text) - 2, len(text))
+    escaped = quote("<&>", safe="")[::-1]
+    assert any(one.data == b"<&>" for one in readings(escaped))
+
+
+def test_too_many_layers_are_refused() -> None:
+    text = "correct-horse"
+    for _ in range(MAX_DEPTH):
+        text = b64encode(text.encode()).decode()
+    assert any(b"correct-horse" in one.data for one in readings(text))
+    for _ in range(2):
+        text = b64encode(text.encode()).decode()
+    with pytest.raises(TooIntricate):
+        list(readings(text))
+
+
+def test_layers_of_several_kinds_are_undone() -> None:
+    text = quote(json.dumps(b64encode(b"correct-horse").hex()), safe="")
+    assert any(b"correct-horse" in one.data for one in readings(text))
