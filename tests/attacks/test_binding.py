@@ -14,6 +14,7 @@ import pytest
 
 import connections
 from local.provider import Provider, provider
+from patchbay.checks.recipe import Recipe
 from patchbay.checks.roles import Role
 from patchbay.connections.endpoint_items import endpoint_item
 from patchbay.connections.vault import SecretScope
@@ -102,6 +103,35 @@ def test_a_secret_is_sent_only_where_its_own_tag_says(tenant: Tenant, server: Pr
     aws.client("secretsmanager").untag_resource(SecretId=name, TagKeys=[tag["Key"]])
     tag_asked_for(tenant.client.post(f"{path}/test", {}))
     assert received(server) == ["/hooks/acme/in"]
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"bucket": "{{variables.v}}"},
+        {"region": "{{variables.v}}"},
+        {"prefix": "{{variables.v}}"},
+        {"endpoint": "https://store.example.com/{{variables.v}}"},
+    ],
+)
+def test_a_key_of_a_shared_store_is_bound_to_its_part(moved: dict[str, Any]) -> None:
+    secret = {"type": "string"}
+    step = {
+        **{"name": "list", "kind": "s3", "endpoint": "https://store.example.com", "bucket": "acme"},
+        **{"accessKeyId": "{{secrets.id}}", "secretAccessKey": "{{secrets.key}}"},
+        **moved,
+    }
+    recipe = Recipe(
+        {
+            "checks": {"steps": [step]},
+            "secretsSchema": {"properties": {"id": secret, "key": secret}},
+        },
+        {"type": "none"},
+        {"properties": {"v": TEXT}},
+    )
+    assert not recipe.problems
+    acme, mallory = (recipe.binding("int_1", {"v": name}) for name in ("acme", "mallory"))
+    assert acme != mallory
 
 
 @pytest.mark.parametrize("key", ["right", "wrong"])

@@ -187,7 +187,11 @@ class S3Template:
         yield from self.tls.destination_placeholders()
 
     def request_placeholders(self) -> Iterator[Placeholder]:
-        yield from placeholders_of(self.prefix)
+        # In the path of a store that many share, endpoint and bucket say whose data it is.
+        if self.endpoint:
+            yield from self.endpoint.placeholders()
+        for parts in (self.bucket, self.region, self.prefix):
+            yield from placeholders_of(parts)
         yield from (self.key_id, self.secret)
         if self.token:
             yield self.token
