@@ -117,8 +117,12 @@ def test_a_secret_is_sent_only_where_its_own_tag_says(tenant: Tenant, server: Pr
 def test_a_key_of_a_shared_store_is_bound_to_its_part(moved: dict[str, Any]) -> None:
     secret = {"type": "string"}
     step = {
-        **{"name": "list", "kind": "s3", "endpoint": "https://store.example.com", "bucket": "acme"},
-        **{"accessKeyId": "{{secrets.id}}", "secretAccessKey": "{{secrets.key}}"},
+        "name": "list",
+        "kind": "s3",
+        "endpoint": "https://store.example.com",
+        "bucket": "acme",
+        "accessKeyId": "{{secrets.id}}",
+        "secretAccessKey": "{{secrets.key}}",
         **moved,
     }
     recipe = Recipe(

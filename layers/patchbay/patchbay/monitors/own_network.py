@@ -111,9 +111,9 @@ def _nothing_is_reachable(page: Iterable[SeenTest]) -> bool:
        targets does not say which of them answered.
     3. An organization lost the network if none of its tests got an answer, and one of its targets
        was reached by nobody.
-    4. At least `LEAST_PERCENT` of the organizations lost it, and `LEAST_WITNESSES` of them can be paired
-       with a target each, all different: one provider that is down, or one organization with many
-       dead targets, is one witness.
+    4. At least `LEAST_PERCENT` of the organizations lost it, and `LEAST_WITNESSES` of them can be
+       paired with a target each, all different: one provider that is down, or one organization
+       with many dead targets, is one witness.
     """
     dialed = [one for one in page if one.dialed]
     answered = [one for one in dialed if not one.unreachable]
