@@ -6,7 +6,7 @@ from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from patchbay.checks.redaction import MAX_TEXT, REDACTED, Redactor
@@ -112,6 +112,7 @@ def test_a_servers_words_are_shown_unless_a_secret_is_too_short() -> None:
     assert Redactor(["abc", "abcdefgh"])("abc of abcdefgh") == "abc of [redacted]"
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(min_size=12), st.text(), st.text())
 def test_no_known_secret_survives(secret: str, before: str, after: str) -> None:
     assert secret not in Redactor([secret])(before + secret + after)
