@@ -264,17 +264,29 @@ def test_marks_that_can_not_be_used_are_problems() -> None:
 
 
 def test_a_mark_outside_the_variables_is_a_problem() -> None:
-    schema = {"x-binding": "free", "patternProperties": {"^x": FREE}, "examples": [FREE]}
+    # Given names that are keywords elsewhere, and data that looks like a mark
+    schema = {
+        "x-binding": "free",
+        "patternProperties": {"default": FREE},
+        "$defs": {"enum": FREE, "x-binding": STRING},
+        "dependentSchemas": {"const": FREE},
+        "allOf": [{"properties": {"examples": FREE}}],
+        **{keyword: [FREE] for keyword in ("default", "const", "enum", "examples")},
+    }
     made = BindingRule([], None, None, schema)
-    assert [problem.pointer for problem in made.problems()] == [
-        "/variablesSchema/x-binding",
-        "/variablesSchema/patternProperties/^x/x-binding",
+    assert [problem.pointer.removeprefix("/variablesSchema/") for problem in made.problems()] == [
+        "x-binding",
+        "patternProperties/default/x-binding",
+        "$defs/enum/x-binding",
+        "dependentSchemas/const/x-binding",
+        "allOf/0/properties/examples/x-binding",
     ]
 
 
 def test_the_author_is_told_what_an_edit_of_each_sent_variable_means() -> None:
     made = rule(
         http("https://{{variables.region}}.example/{{variables.size}}/{{variables.team}}"),
+        http("https://a.example/{{variables.region}}", "two"),
         region=STRING,
         size=FREE,
         team=STRING,
@@ -302,6 +314,7 @@ def test_where_each_secret_goes_is_bound_if_there_are_several_destinations() -> 
         binding = made.binding("int_1", {})
         assert binding["destination"] == hosts
         assert binding["sent"] == [f"api_key to {sent}"]
+        assert made.first_binding("int_1", {})["sent"] == binding["sent"]
     # Moving a variable between the two needs no secrets again.
     both = rule(http(one, "one"), http(other, "two"))
     assert both.binding("int_1", {})["sent"] == [f"api_key to {host}" for host in hosts]
@@ -329,3 +342,12 @@ def test_the_places_are_the_hosts_that_the_steps_dial() -> None:
         "tcp://a.example:5432",
     ]
     assert made.places({"host": "a b"}) == ["http://b.example:8080"]
+
+
+def test_a_place_is_without_what_is_trusted_there() -> None:
+    step = {"name": "db", "kind": "tls", "host": "{{variables.host}}", "port": 5432}
+    made = rule({**step, "authorities": "{{variables.ca}}"}, host=HOST, ca=STRING)
+    variables = {"host": "db.example", "ca": "certificates"}
+    [destination] = made.binding("int_1", variables)["destination"]
+    assert destination.startswith("tls://db.example:5432 ")
+    assert made.places(variables) == ["tls://db.example:5432"]

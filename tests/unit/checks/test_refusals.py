@@ -282,6 +282,7 @@ def test_github_hides_what_a_token_without_a_scope_may_not_see(
 
 def test_a_server_that_names_accepted_scopes_without_the_tokens_is_not_github() -> None:
     assert judged(404, {"x-accepted-oauth-scopes": "repo"}).code == "not_found"
+    assert judged(404, {"x-oauth-scopes": "gist"}).code == "not_found"
 
 
 @pytest.mark.parametrize(
@@ -329,6 +330,79 @@ def test_an_error_about_the_request_proves_that_the_credential_was_accepted(code
     for other in WORDS.keys() - {"not_found", "request_rejected", "permission_denied"}:
         both = json.dumps({"errors": [WORDS[code], WORDS[other]]})
         assert not accepts_credential(Answer(400, {}, both))
+    every = [WORDS[word] for word in ("not_found", "request_rejected", "permission_denied")]
+    assert accepts_credential(Answer(400, {}, json.dumps({"errors": every})))
+
+
+def test_a_sentence_gives_a_general_code_only_to_an_error_without_a_name() -> None:
+    sentence = {"message": "Sorry, but the API key is not valid"}
+    assert judged(400, body={"error": "not_found", **sentence}).code == "not_found"
+    assert judged(400, body=sentence).code == "auth_invalid"
+
+
+def test_what_the_author_says_outweighs_a_general_code_but_not_a_specific_one() -> None:
+    said = "permission_denied"
+    assert judged(403, body={"error": "invalid_token"}, means=said).code == said
+    assert judged(429, body={"error": "rate_limited"}, means=said).code == "rate_limited"
+    found = judged(400, means="unexpected_response")
+    assert found.summary == "The provider answered 400: not what the step expects."
+
+
+def test_a_hint_of_what_happened_to_a_token_needs_an_error_about_the_token() -> None:
+    hint = {"error_description": "it expired"}
+    assert judged(400, body={"error": "invalid_token", **hint}).code == "auth_expired"
+    assert judged(400, body={"error": "forbidden", **hint}).code == "permission_denied"
+
+
+def within(
+    body: Any, context: RequestContext = ACCOUNT, status: int = 200, **headers: str
+) -> Refusal:
+    """The judgment of an error whose status the step expects."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    found = refusal_within(Answer(status, names, json.dumps(body)), context, NOW)
+    assert found is not None
+    return found
+
+
+def test_an_error_with_a_good_status_points_at_what_was_not_found() -> None:
+    body = {"ok": False, "error": "channel_not_found"}
+    found = within(body)
+    assert (found.code, found.field_pointer) == ("not_found", ACCOUNT.path)
+    assert within(body, EVERYTHING, 421).field_pointer == EVERYTHING.host
+    nobody = within(body, RequestContext())
+    assert (nobody.code, nobody.field_pointer) == ("request_rejected", None)
+    assert within({"ok": False, "error": "token_revoked"}).field_pointer is None
+
+
+def test_an_error_with_a_good_status_may_say_when_to_try_again() -> None:
+    body = {"ok": False, "error": "ratelimited"}
+    later = "Tue, 17 Feb 2026 10:00:30 GMT"
+    assert within(body, retry_after=later).retry_after_seconds == 30
+    assert judged(503, {"retry-after": later}).retry_after_seconds == 30
+
+
+def test_what_stands_in_front_is_named_with_a_good_status_too() -> None:
+    found = within("", status=403, cf_mitigated="challenge")
+    assert found.summary == "Cloudflare answered 403 in front of the API."
+    assert found.meaning == "something in front of the API refused the request"
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "meaning"),
+    [
+        ((), "the credential lacks a scope"),
+        (("repo",), "the credential lacks the scope repo"),
+        (("repo", "gist"), "the credential lacks the scope repo, gist"),
+    ],
+)
+def test_the_missing_scopes_are_named(asked_for: tuple[str, ...], meaning: str) -> None:
+    body = {"error": "insufficient_scope", "scope": "gist repo"}
+    found = judged(403, body=body, context=RequestContext(asked_for))
+    assert (found.meaning, found.scopes) == (meaning, asked_for)
+
+
+def test_a_body_is_empty_if_none_was_read() -> None:
+    assert Answer(403, {}) == Answer(403, {}, "")
 
 
 @pytest.mark.parametrize(

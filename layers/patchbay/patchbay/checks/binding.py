@@ -30,17 +30,17 @@ FREE: Final = "free"
 _PLACES: Final = frozenset({"hostname", "idn-hostname", "ipv4", "ipv6", "uri", "uri-reference"})
 _DECIDING: Final = frozenset(
     {
-        *("user", "username", "login", "account"),
-        *("scheme", "host", "hostname", "domain", "port", "url", "base_url", "endpoint"),
-        *("token_url", "proxy", "http_proxy", "https_proxy"),
+        *("user", "username", "login", "account", "scheme"),
         *("tls", "tls_mode", "ssl", "ssl_mode", "sslmode", "verify", "verify_tls", "verify_ssl"),
         *("insecure", "skip_verify", "ca", "ca_bundle", "ca_cert", "ca_certificate"),
     }
 )
 """Names of variables that decide where secrets go, for schemas without a format: in any spelling
-(`tokenUrl`, `token-url`). Names of a place count at the end of a longer name too (`db_host`)."""
+(`skipVerify`, `skip-verify`)."""
 
 _DECIDING_AT_THE_END: Final = ("host", "hostname", "domain", "port", "url", "endpoint", "proxy")
+"""Names of a place, which count at the end of a longer name too (`db_host`, `tokenUrl`)."""
+
 _NEXT_WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|-")
 
 

@@ -86,7 +86,7 @@ the step says."""
 
 _IGNORED: Final[Mapping[int, frozenset[Code]]] = {
     # A 401 is about the credential itself: here `forbidden` is a word for a wrong key.
-    401: _GENERAL - {"auth_invalid"},
+    401: _GENERAL,
     403: frozenset({"not_found", "provider_error", "request_rejected"}),
     404: frozenset({"provider_error", "request_rejected"}),
     410: frozenset({"provider_error", "request_rejected"}),
@@ -102,7 +102,7 @@ _ONLY: Final[Mapping[int, frozenset[Code]]] = {
 """The only codes that an answer with this status can have, apart from the status's own."""
 
 _NOTHING_TO_WAIT_FOR: Final = frozenset(
-    {401, 402, 404, 405, 406, 407, 408, 410, 411, 412, 414, 415, 416, 417, 421, 426, 428, 431, 451}
+    {401, 402, 404, 405, 406, 408, 410, 411, 412, 414, 415, 416, 417, 421, 426, 428, 431, 451}
 )
 """The 4xx with one meaning. With any other, `Retry-After` says that waiting helps."""
 
