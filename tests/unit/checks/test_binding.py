@@ -1,5 +1,7 @@
 """What stored secrets are bound to: which edits need them again, and which do not."""
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -207,6 +209,107 @@ def test_a_variable_that_a_step_sends_is_bound_wherever_it_is_sent() -> None:
     variables = {f"in_{place}": "A." for place in ("path", "query", "header", "body")}
     assert bound(made, **variables, nowhere="B") == variables
     assert made.first_binding("int_1", variables)["variables"] == {}
+
+
+_KEYS = {
+    "accessKeyId": "{{secrets.access_key_id}}",
+    "secretAccessKey": "{{secrets.secret_access_key}}",
+}
+_SERVER = {"host": "{{variables.host}}", "port": "{{variables.port}}"}
+_LOGIN = {"user": "{{variables.user}}", "password": "{{secrets.password}}"}
+_TRUST = {"authorities": "{{variables.trust}}"}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {
+            "kind": "s3",
+            "endpoint": "https://{{variables.part}}.example/{{variables.path}}",
+            "region": "{{variables.region}}",
+            "bucket": "{{variables.bucket}}",
+            "prefix": "{{variables.prefix}}",
+            **_KEYS,
+            **_TRUST,
+        },
+        {"kind": "s3", "region": "{{variables.region}}", "bucket": "{{variables.bucket}}", **_KEYS},
+        {"kind": "smtp", "from": "{{variables.sender}}", **_SERVER, **_LOGIN, **_TRUST},
+        {
+            "kind": "websocket",
+            "url": "wss://{{variables.part}}.example/{{variables.path}}",
+            "query": {"q": {"optional": "{{variables.query}}"}},
+            "headers": {"X-Team": "{{variables.team}}", "X-Key": "{{secrets.key}}"},
+            "send": {"json": {"to": "{{variables.topic}}"}},
+            **_TRUST,
+        },
+        {
+            "kind": "grpc",
+            "service": "{{variables.service}}",
+            "metadata": {
+                "x-key": "{{secrets.key}}",
+                "x-team": {"optional": "{{variables.team}}"},
+            },
+            **_SERVER,
+            **_TRUST,
+        },
+        {
+            "kind": "postgres",
+            "database": "{{variables.database}}",
+            "tls": "{{variables.mode}}",
+            "options": {
+                "search_path": "{{variables.path}}",
+                "endpoint": "{{variables.part}}",
+                "options": "{{variables.options}}",
+            },
+            **_SERVER,
+            **_LOGIN,
+            **_TRUST,
+        },
+        {"kind": "mysql", "database": "{{variables.database}}", **_SERVER, **_LOGIN, **_TRUST},
+        {"kind": "redis", "command": ["EXISTS", "{{variables.path}}"], **_SERVER, **_LOGIN},
+        {
+            "kind": "any_of",
+            "anyOf": [
+                {"kind": "tcp", **_SERVER},
+                {"kind": "s3", "bucket": "{{variables.bucket}}", **_KEYS},
+            ],
+        },
+    ],
+    ids=lambda step: str(step["kind"]),
+)
+def test_every_variable_that_a_step_uses_is_bound(step: dict[str, Any]) -> None:
+    # given: a step of each kind, with variables wherever it takes them
+    names = sorted(set(re.findall(r"variables\.(\w+)", json.dumps(step))))
+    schemas = {name: STRING for name in names} | {"host": HOST, "port": {"type": "integer"}}
+    secrets = re.findall(r"secrets\.(\w+)", json.dumps(step))
+    recipe = Recipe(
+        {
+            "secretsSchema": {"properties": {name: STRING for name in secrets}},
+            "checks": {"steps": [{"name": "only", **step}]},
+        },
+        {"type": "none"},
+        {"properties": schemas},
+    )
+    assert recipe.problems == ()
+    # A name of a bucket with a dot is in the path of Amazon's, not in its host.
+    variables: dict[str, Any] = {name: f"a-{name}" for name in names}
+    known = {
+        "bucket": "a.bucket",
+        "host": "a.example",
+        "mode": "require",
+        "trust": "",
+        "region": "us-east-1",
+        "port": 443,
+    }
+    variables |= {name: value for name, value in known.items() if name in names}
+
+    # when
+    before = recipe.binding("int_1", variables)
+
+    # then: an edit of any of them is another binding
+    for name in names:
+        after = {**variables, name: 444 if name == "port" else f"{variables[name]}x"}
+        assert recipe.binding("int_1", after) != before, name
 
 
 def test_a_sent_variable_without_a_value_is_bound_to_none() -> None:

@@ -27,6 +27,8 @@ def sent(set_cookie: str, to: str = "https://app.example.com/me", at: str = LOGI
         ("a=1; Expires=Wed, 21 Oct 2037 07:28:00 GMT, b=2", "a=1; b=2"),
         ("a=1; Expires=Wed, 21-Oct-2037 07:28:00 GMT", "a=1"),
         ("a=1; Expires=nonsense", "a=1"),
+        ("a=1; Expires=Wed, 21 Oct 99999999999999 07:28:00 GMT", "a=1"),
+        ("a=1; Expires=Wed, 21 Oct 2037 07:28:00 +99999999999999999999", "a=1"),
         ("a=1; Max-Age=60", "a=1"),
         ("a=1; Domain=example.com", "a=1"),
         ("a=", "a="),

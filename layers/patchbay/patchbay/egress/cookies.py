@@ -81,7 +81,7 @@ def _has_ended(attributes: dict[str, str], now: datetime) -> bool:
         return age.startswith("-") or not age.strip("0")
     try:
         expires = parsedate_to_datetime(attributes.get("expires", "").replace("-", " "))
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     if expires.tzinfo is None:
         expires = expires.replace(tzinfo=UTC)
