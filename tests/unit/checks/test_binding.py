@@ -280,11 +280,11 @@ _TRUST = {"authorities": "{{variables.trust}}"}
 def test_every_variable_that_a_step_uses_is_bound(step: dict[str, Any]) -> None:
     # given: a step of each kind, with variables wherever it takes them
     names = sorted(set(re.findall(r"variables\.(\w+)", json.dumps(step))))
-    schemas = {name: STRING for name in names} | {"host": HOST, "port": {"type": "integer"}}
+    schemas = dict.fromkeys(names, STRING) | {"host": HOST, "port": {"type": "integer"}}
     secrets = re.findall(r"secrets\.(\w+)", json.dumps(step))
     recipe = Recipe(
         {
-            "secretsSchema": {"properties": {name: STRING for name in secrets}},
+            "secretsSchema": {"properties": dict.fromkeys(secrets, STRING)},
             "checks": {"steps": [{"name": "only", **step}]},
         },
         {"type": "none"},

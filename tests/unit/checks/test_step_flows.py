@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,6 +75,66 @@ def test_a_step_may_log_in_first_for_those_after_it() -> None:
 
     assert (report.passed, report.verified) == (True, True), report.message
     assert SESSION not in report.model_dump_json()
+
+
+def test_a_session_that_is_refused_points_to_what_it_was_obtained_with() -> None:
+    # given: a session, by which another one is obtained, which the provider does not know
+    def steps(url: str) -> list[dict[str, Any]]:
+        headers = {"X-Session": "{{secrets.session}}"}
+        open_again = {
+            "name": "open",
+            "kind": "http",
+            "request": {"url": f"{url}/me", "headers": headers},
+            "obtain": {"inner": {"header": "X-Inner"}},
+        }
+        headers = {"X-Session": "{{secrets.inner}}"}
+        use = {
+            "name": "use",
+            "kind": "http",
+            "request": {"url": f"{url}/me", "headers": headers},
+        }
+        return [log_in(url), open_again, use]
+
+    async def issuing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        if head.startswith("POST"):
+            writer.write(http_response("200 OK", json.dumps({"data": {"token": SESSION}}).encode()))
+        elif f"X-Session: {SESSION}" in head:
+            writer.write(http_response("200 OK", b"{}", "X-Inner: inner-4242"))
+        else:
+            writer.write(http_response("401 Unauthorized"))
+
+    # when
+    report = report_on(issuing, steps)
+
+    # then: no field of the endpoint has either of them
+    assert report.code == "auth_invalid"
+    assert report.steps[-1].field_pointer == "/secrets/password"
+
+
+def test_what_is_made_of_an_obtained_secret_is_not_shown() -> None:
+    encoded = b64encode(f"me:{SESSION}".encode()).decode()
+
+    def steps(url: str) -> list[dict[str, Any]]:
+        basic = {"username": "me", "password": "{{secrets.session}}"}
+        use = {
+            "name": "use",
+            "kind": "http",
+            "request": {"url": f"{url}/me", "basic": basic},
+            "account": "/who",
+        }
+        return [log_in(url), use]
+
+    async def echoing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        answer = {"data": {"token": SESSION}} if head.startswith("POST") else {"who": encoded}
+        assert head.startswith("POST") or encoded in head
+        writer.write(http_response("200 OK", json.dumps(answer).encode()))
+
+    report = report_on(echoing, steps)
+
+    assert report.passed, report.message
+    assert report.account == "[redacted]"
 
 
 def test_an_answer_without_the_secret_fails_the_step_that_wanted_it() -> None:

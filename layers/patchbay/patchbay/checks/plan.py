@@ -8,7 +8,7 @@ from patchbay.checks.manifest_steps import ManifestStep
 from patchbay.checks.probe import Compiled
 from patchbay.checks.problems import PlanProblem
 from patchbay.checks.report import StepCategory
-from patchbay.checks.templates import Values
+from patchbay.checks.templates import Placeholder, Values
 
 # Stands for a secret that an earlier step will obtain. It is never sent: the step is compiled
 # again before it runs.
@@ -21,7 +21,7 @@ class PlannedStep:
 
     `recompile` is set if the step uses a secret that a step before it obtains: it compiles the step
     again with the secrets obtained, by name, and raises ValueRefused. Without it `compiled` is
-    final.
+    final. `obtained` are the pointers of these secrets: no field of the endpoint has them.
     """
 
     name: str
@@ -31,6 +31,7 @@ class PlannedStep:
     compiled: Compiled = field(repr=False)
     recompile: Callable[[Mapping[str, str]], Compiled] | None = field(default=None, repr=False)
     retry: bool = False
+    obtained: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, step: ManifestStep, values: Values) -> "PlannedStep":
@@ -49,6 +50,7 @@ class PlannedStep:
             compiled(dict.fromkeys(step.obtained, _NOT_YET)),
             compiled if step.obtained else None,
             step.retry,
+            frozenset(Placeholder("secrets", name).pointer for name in step.obtained),
         )
 
 

@@ -13,6 +13,7 @@ of the report; no step or message has any text of it.
 
 import asyncio
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, Required, TypedDict
 
@@ -31,7 +32,7 @@ from patchbay.checks.report import (
     StepCategory,
     StepStatus,
 )
-from patchbay.checks.templates import ValueRefused
+from patchbay.checks.templates import Placeholder, ValueRefused
 from patchbay.checks.verdict import verdict
 from patchbay.egress.failures import DialFailure, DialPhase
 from patchbay.egress.guard import EgressGuard
@@ -104,6 +105,7 @@ class _Test:
         self._proven = False
         self._account: str | None = None
         self._obtained: dict[str, str] = {}
+        self._obtained_with: dict[str, str | None] = {}
         self._issued: set[str] = set()
         self._warned_of: set[float] = set()
         self._certificates: list[float] = []
@@ -140,6 +142,7 @@ class _Test:
         outcome: Outcome | None = None
         try:
             compiled = self._completed(step)
+            self._keep_secret(compiled.secret_values)
             until = min(deadline, started + step.timeout_ms / 1000)
             try:
                 outcome = await _run_probe(compiled, guard, until, timings)
@@ -164,7 +167,7 @@ class _Test:
             self._add_dial_gates(step, timings, failure)
         if failure is None:
             if outcome:
-                self._obtain(outcome)
+                self._obtain(step, outcome)
                 notice = outcome.notice or self._expiry_notice(timings)
                 self._add_passed(step, outcome, notice, duration_ms, timings.first_byte_ms)
         elif is_first and failure.phase:
@@ -173,7 +176,7 @@ class _Test:
             self._add_failed(
                 step.name,
                 failure,
-                field_pointer=step.compiled.field_pointer(failure),
+                field_pointer=self._field(step, step.compiled.field_pointer(failure)),
                 category=step.category,
                 mandatory=step.mandatory,
                 duration_ms=duration_ms,
@@ -211,7 +214,7 @@ class _Test:
                 self._add_failed(
                     phase,
                     failure,
-                    field_pointer=step.compiled.field_pointer(failure),
+                    field_pointer=self._field(step, step.compiled.field_pointer(failure)),
                     mandatory=step.mandatory,
                     duration_ms=duration_ms or 0,
                 )
@@ -239,12 +242,24 @@ class _Test:
                 "unexpected_response", "What the provider issued can't be used as a credential."
             ) from refusal
 
-    def _obtain(self, outcome: Outcome) -> None:
-        new = {*outcome.obtained.values(), *outcome.secret_values} - self._issued
+    def _obtain(self, step: PlannedStep, outcome: Outcome) -> None:
         self._obtained.update(outcome.obtained)
+        credential = self._field(step, step.compiled.credential_pointer)
+        for name in outcome.obtained:
+            self._obtained_with[Placeholder("secrets", name).pointer] = credential
+        self._keep_secret([*outcome.obtained.values(), *outcome.secret_values])
+
+    def _keep_secret(self, values: Iterable[str]) -> None:
+        new = set(values) - self._issued
+        new.difference_update(self._plan.secret_values)
         if new:
             self._issued |= new
             self._redact = Redactor([*self._plan.secret_values, *self._issued])
+
+    def _field(self, step: PlannedStep, pointer: str | None) -> str | None:
+        """The field of the endpoint: of a secret that a step obtained, the one it was obtained
+        with."""
+        return self._obtained_with.get(pointer) if pointer in step.obtained else pointer
 
     def _expiry_notice(self, timings: DialTimings) -> Notice | None:
         """The warning about a certificate that expires soon, once for each certificate."""
