@@ -9,6 +9,7 @@ import pytest
 from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport, Step
 from tests.unit.checks.doubles import (
+    KEY,
     Handler,
     answering,
     guard_for,
@@ -18,6 +19,7 @@ from tests.unit.checks.doubles import (
     step_for,
     target_for,
 )
+from tests.unit.checks.targets import CheckTarget
 
 pytestmark = pytest.mark.enable_socket
 
@@ -193,6 +195,76 @@ def test_a_proxys_page_in_place_of_json_is_no_fault_of_the_provider() -> None:
 def test_a_challenge_with_a_good_status_is_no_success() -> None:
     report = refused("202 Accepted", b"", "x-amzn-waf-action: challenge")
     assert (report.passed, report.code) == (False, "blocked_by_intermediary")
+
+
+PAGE = b"<!DOCTYPE html><html><title>Azure DevOps Services | Sign In</title></html>"
+
+
+@pytest.mark.parametrize(
+    ("expect", "headers", "code"),
+    [
+        ({}, (HTML,), "auth_invalid"),
+        ({"json": {"/id": {"exists": True}}}, (HTML,), "auth_invalid"),
+        ({"text": {"contains": "Azure"}}, (HTML,), None),
+        ({}, (JSON,), None),
+    ],
+)
+def test_a_page_to_log_in_with_status_203_is_no_success(
+    expect: dict[str, Any], headers: tuple[str, ...], code: str | None
+) -> None:
+    report = refused("203 Non-Authoritative Information", PAGE, *headers, expect=expect)
+    assert (report.passed, report.code) == (code is None, code)
+    if code:
+        assert whoami(report).field_pointer == "/secrets/api_key"
+
+
+@pytest.mark.parametrize(
+    ("location", "code"),
+    [
+        ("/login?next=/me", "auth_invalid"),
+        ("https://acme.example/users/sign_in", "auth_invalid"),
+        ("https://spsprodneu1.vssps.visualstudio.com/_signin?realm=dev.azure.com", "auth_invalid"),
+        ("https://login.microsoftonline.com/x/oauth2/v2.0/authorize", "auth_invalid"),
+        ("/plugins/servlet/saml2/x", "auth_invalid"),
+        ("/v2/me", "unexpected_response"),
+        ("/blogs/inside", "unexpected_response"),
+        ("//[", "unexpected_response"),
+    ],
+)
+def test_a_redirect_to_a_page_to_log_in_is_a_refusal(location: str, code: str) -> None:
+    report = refused("302 Found", b"", f"Location: {location}")
+    assert report.code == code
+
+
+def test_a_redirect_away_from_the_customers_address_names_the_one_to_use() -> None:
+    async def test() -> CheckReport:
+        async with serving(
+            answering(http_response("301 Moved", b"", "Location: https://git.acme.example/api"))
+        ) as port:
+            target = CheckTarget(
+                manifest={
+                    "checks": {
+                        "steps": [
+                            {
+                                "name": "whoami",
+                                "kind": "http",
+                                "request": {"url": "{{variables.base}}/api"},
+                            }
+                        ]
+                    }
+                },
+                auth_config={"type": "api_key"},
+                variables_schema={"properties": {"base": {"type": "string", "format": "uri"}}},
+                variables={"base": f"http://127.0.0.1:{port}"},
+                secrets={"api_key": KEY},
+            )
+            return await run_test(target, guard_for(port))
+
+    report = asyncio.run(test())
+
+    assert (report.code, report.blame, report.retryable) == ("config_invalid", "customer", False)
+    assert whoami(report).field_pointer == "/variables/base"
+    assert "https://git.acme.example. Use that address." in report.message
 
 
 def test_what_is_only_unexpected_stays_so() -> None:

@@ -140,8 +140,8 @@ def test_a_credential_stays_within_its_origin() -> None:
     ("method", "status", "location", "detail"),
     [
         ("GET", 302, "http://a.example.net/x", "redirect"),
-        ("POST", 307, "/y", "redirect"),
-        ("POST", 302, "/y", "redirect"),
+        ("POST", 307, "https://b.example.net/x", "redirect"),
+        ("POST", 308, "https://a.example.net:8443/x", "redirect"),
         ("GET", 302, "file:///etc/passwd", "scheme"),
         ("GET", 302, "javascript:alert(1)", "parse"),
         ("GET", 302, "https://user@b.example.net/", "parse"),
@@ -199,7 +199,23 @@ def test_a_location_is_a_reference_to_where_the_request_went(reference: str) -> 
     assert resolve(parse_url("http://a/b/c/d;p?q"), reference) == REFERENCES[reference]
 
 
-def test_see_other_turns_a_post_into_a_get() -> None:
-    request = HttpRequest("POST", parse_url("https://a.example.net/x"), body=b"x")
-    followed = after_redirect(request, 303, "https://a.example.net/y")
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_post_goes_on_as_a_get(status: int) -> None:
+    headers = (*SECRET_HEADERS, FORM)
+    request = HttpRequest("POST", parse_url("https://a.example.net/x"), headers, body=b"x")
+    followed = after_redirect(request, status, "https://a.example.net/y")
     assert (followed.method, followed.body) == ("GET", b"")
+    assert followed.headers == tuple(SECRET_HEADERS)
+    elsewhere = after_redirect(request, status, "https://b.example.net/y")
+    assert (elsewhere.method, elsewhere.body, elsewhere.headers) == ("GET", b"", ())
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_post_is_repeated_within_its_origin_only(status: int) -> None:
+    headers = (*SECRET_HEADERS, FORM)
+    request = HttpRequest("POST", parse_url("https://a.example.net/x"), headers, body=b"x")
+    followed = after_redirect(request, status, "/y")
+    assert (followed.method, followed.body, followed.headers) == ("POST", b"x", headers)

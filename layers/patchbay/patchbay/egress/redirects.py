@@ -13,6 +13,8 @@ from patchbay.egress.request import HttpRequest
 from patchbay.egress.url import HttpUrl, parse_url
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_KEEP_METHOD: Final = frozenset({307, 308})
+"""After the others a POST goes on as a GET, as browsers and curl do it."""
 MAX_REDIRECTS: Final = 5
 _REFERENCE: Final = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?(?://(?P<authority>[^/?#]*))?"
@@ -30,13 +32,20 @@ def after_redirect(request: HttpRequest, status: int, location: str) -> HttpRequ
     followed.
     """
     target = parse_url(resolve(request.target, location))
-    if request.method not in {"GET", "HEAD"} and status != 303:
-        raise EgressBlocked("redirect", "Only GET and HEAD requests are redirected.")
     if request.target.scheme == "https" and target.scheme == "http":
         raise EgressBlocked("redirect", "A redirect from https to http is not followed.")
+    is_same_origin = target.origin == request.target.origin
+    if request.method not in {"GET", "HEAD"} and status in _KEEP_METHOD:
+        if is_same_origin:
+            return replace(request, target=target)
+        raise EgressBlocked("redirect", "A body is not sent to another origin.")
     method = "HEAD" if request.method == "HEAD" else "GET"
-    if target.origin == request.target.origin:
-        return replace(request, method=method, target=target, body=b"")
+    if is_same_origin:
+        # Nothing of a body is left, nor what describes it.
+        headers = request.headers
+        if request.body:
+            headers = tuple(one for one in headers if one[0].lower() != "content-type")
+        return replace(request, method=method, target=target, headers=headers, body=b"")
     return HttpRequest(method, target, cookies=request.cookies)
 
 

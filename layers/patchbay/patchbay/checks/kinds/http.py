@@ -27,6 +27,7 @@ authentication) and only 2xx statuses and those that prove access are expected.
 """
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -67,8 +68,10 @@ from patchbay.checks.templates import (
 from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
 from patchbay.egress.failures import DialFailure, EgressBlocked
 from patchbay.egress.redirects import MAX_REDIRECTS, REDIRECTS, after_redirect
+from patchbay.egress.redirects import resolve as resolve_reference
 from patchbay.egress.request import HttpRequest
 from patchbay.egress.timings import DialTimings
+from patchbay.egress.url import parse_url
 from patchbay.platform.clock import utc_now
 
 if TYPE_CHECKING:
@@ -80,6 +83,9 @@ REFUSAL_SECONDS: Final = 1.0
 """How long the words of a refusal are waited for: its status is known, and says most of it."""
 
 _WEB_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
+_LOGIN_PATH: Final = re.compile(
+    r"[/_.-](?:log[_-]?(?:in|on)|sign[_-]?(?:in|on)|sso|saml2?|authorize)(?:[/_.-]|$)"
+)
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _SAFE_METHODS: Final = _METHODS | {"POST", "OPTIONS"}
 _REQUEST_KEYS: Final = frozenset(
@@ -161,6 +167,12 @@ class HttpProbe:
             answer = _answer(response, await _refusing_body(response, deadline))
             if not (is_proof and accepts_credential(answer)):
                 raise self._unexpected_status(request, answer)
+        if self._is_login_page(request, response):
+            raise CheckFailure(
+                "auth_invalid",
+                "The provider answered 203 with a web page, as it does to callers that it asks to "
+                "log in: the credential was not accepted.",
+            )
         header = self.expect.header_mismatch(response.headers) if is_expected else None
         if header:
             body = await _refusing_body(response, deadline)
@@ -240,6 +252,16 @@ class HttpProbe:
             and response.status not in self.expect.status
         )
 
+    def _is_login_page(self, request: HttpRequest, response: "HttpResponse") -> bool:
+        """Whether it is a page to log in with a good status, as Azure DevOps answers to an expired
+        token (https://github.com/microsoft/azure-devops-auth-samples/issues/52)."""
+        return (
+            response.status == 203
+            and request.credentialed
+            and response.content_type in _WEB_PAGES
+            and self.expect.text is None
+        )
+
     def _unexpected_status(self, request: HttpRequest, answer: "Answer") -> CheckFailure:
         status = answer.status
         if self.request.credentialed and not request.credentialed and status in (401, 403):
@@ -249,10 +271,37 @@ class HttpProbe:
                 f"credential is sent; it answered {status}. Use that address.",
                 field_pointer=self.context.host,
             )
+        if elsewhere := self._elsewhere(request, answer):
+            return elsewhere
         from patchbay.checks.refusals import refusal
 
         means = self.meanings.codes.get(status)
         return _failure(refusal(answer, self.context, utc_now(), means=means))
+
+    def _elsewhere(self, request: HttpRequest, answer: "Answer") -> CheckFailure | None:
+        """The failure of a redirect that is not followed and leads to a page to log in, or away
+        from the address that the endpoint has."""
+        location = answer.headers.get("location")
+        if location is None or answer.status not in REDIRECTS - self.meanings.codes.keys():
+            return None
+        try:
+            target = parse_url(resolve_reference(request.target, location))
+        except EgressBlocked:
+            return None
+        if request.credentialed and _LOGIN_PATH.search(target.path.partition("?")[0].lower()):
+            return CheckFailure(
+                "auth_invalid",
+                f"The provider answered {answer.status} with a redirect to a page to log in: the "
+                "credential was not accepted.",
+            )
+        if self.context.host is None or target.origin == request.target.origin:
+            return None
+        return CheckFailure(
+            "config_invalid",
+            f"The provider answered {answer.status} with a redirect to another origin, "
+            f"{target.address}. Use that address.",
+            field_pointer=self.context.host,
+        )
 
     def _unexpected_content(self, answer: "Answer", summary: str) -> CheckFailure:
         """The refusal that the answer contains despite its status, or else `summary`."""
