@@ -341,7 +341,7 @@ def test_a_sentence_gives_a_general_code_only_to_an_error_without_a_name() -> No
 
 
 def test_what_the_author_says_outweighs_a_general_code_but_not_a_specific_one() -> None:
-    said = "permission_denied"
+    said: Code = "permission_denied"
     assert judged(403, body={"error": "invalid_token"}, means=said).code == said
     assert judged(429, body={"error": "rate_limited"}, means=said).code == "rate_limited"
     found = judged(400, means="unexpected_response")
