@@ -1,6 +1,5 @@
 """A tenant reports what it likes and asks for its history: the cost is bounded beforehand."""
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -61,13 +60,11 @@ def test_connections_that_do_not_exist_are_no_subjects_of_a_backtest(
     now = utc_now()
     report_of(tenant, [*(new_id("con", now) for _ in range(1000)), mine["id"]])
     # When a rule for connections is tried over all days
-    cpu = time.process_time()
     answer = try_rule(tenant, condition)
     # Then only the one that exists is a subject, and the others cost nothing but their reading
     assert answer.status == 200, answer.text
     assert answer.json["subjects"] == 1
     assert {firing["subject"]["id"] for firing in answer.json["firings"]} == {mine["id"]}
-    assert time.process_time() - cpu < 3
 
 
 def test_a_connection_of_another_space_is_no_subject_either(

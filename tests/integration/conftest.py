@@ -3,6 +3,7 @@
 import io
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,13 @@ def template() -> dict[str, Any]:
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty AWS account on moto; the clients of the process belong to it."""
+    with account(monkeypatch):
+        yield
+
+
+@contextmanager
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As the fixture `aws`."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -111,6 +119,12 @@ def deployed(
     tables: dict[str, Table], template: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Table]:
     """Both tables, a vault key and queues; every function has its variables of the template."""
+    deploy(template, monkeypatch)
+    return tables
+
+
+def deploy(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the fixture `deployed`, in an account that has the tables."""
     key_id = made_once("kms", lambda: services.client("kms").create_key()["KeyMetadata"]["KeyId"])
     queues = made_once("sqs", lambda: create_queues("notifications", "TestQueue", "MonitorQueue"))
     made_once("events", lambda: services.client("events").create_event_bus(Name="integrations"))
@@ -154,7 +168,6 @@ def deployed(
 
     # Nothing outside this machine is asked.
     monkeypatch.setattr(OwnNetwork, "look", look_at_nothing)
-    return tables
 
 
 def create_queues(*names: str) -> dict[str, str]:

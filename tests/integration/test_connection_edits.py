@@ -42,7 +42,7 @@ def users_of(tenant: Tenant, role: Role, endpoint_id: str) -> list[str]:
     table = connections.deployment.integrations
     prefix = "SRC#" if role is Role.SOURCE else "DST#"
     [item] = table.query(f"ORG#{tenant.organization_id}", prefix=prefix + endpoint_id).items
-    users = connections.deployment.connections.of_endpoint(tenant.organization_id, endpoint_id)
+    users = [*connections.deployment.connections.of_endpoint(tenant.organization_id, endpoint_id)]
     assert item["uses"] == len(users)
     return [user.id for user in users]
 

@@ -36,6 +36,11 @@ NEVER_MADE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 @pytest.fixture
 def owned(tenant: Tenant) -> Names:
     """Everything that the first tenant has, made through the API."""
+    return everything_of(tenant)
+
+
+def everything_of(tenant: Tenant) -> Names:
+    """Makes one of each thing that a tenant may have, through the API."""
     roles = {"roles": ["source", "destination"]}
     integration = publish_integration(tenant, manifest=roles)
     source = create_source(tenant)

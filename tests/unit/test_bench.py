@@ -27,7 +27,7 @@ def test_a_row_says_whether_its_budget_is_met() -> None:
 
 
 def test_every_module_with_rows_is_a_bench() -> None:
-    assert {"blackbox", "cold_start", "ingest", "sizes", "warm"} <= set(benches())
+    assert {"abuse", "blackbox", "cold_start", "ingest", "sizes", "warm"} <= set(benches())
     for name in benches():
         assert callable(importlib.import_module(f"bench.{name}").rows)
 

@@ -39,7 +39,7 @@ def test_a_space_that_never_ends_holds_up_no_other_space(monkeypatch: pytest.Mon
     done: list[str] = []
 
     def evaluate_space(
-        space_id: str, _: datetime, in_time: Callable[[], bool] = lambda: True
+        space_id: str, _: datetime, in_time: Callable[[], bool] = lambda: True, *_of: object
     ) -> list[Key]:
         while space_id.startswith("attacker") and in_time():
             time.sleep(0.01)

@@ -32,7 +32,7 @@ NOT_OF_CALLERS = {
     "monitors.sweep_queue": "a limit of SQS itself",
     "platform.problem_messages": "how many values a message lists",
     "health.bus_intake": "how many problems a log line has",
-    "connections.record_store": "how many index pages a list reads at once",
+    "connections.record_store._MAX_READS": "how many queries a page makes",
 }
 """Modules or constants that no caller's input meets, with the reason."""
 

@@ -1,6 +1,8 @@
 """Connections in the integrations table. Their items are described in `connection_items`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import batched
+from typing import Final
 
 from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_items import (
@@ -19,6 +21,8 @@ from patchbay.platform.ids import is_id
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
+
+_AT_ONCE: Final = 25
 
 
 class ConnectionStore:
@@ -75,11 +79,12 @@ class ConnectionStore:
             raise NotFound("connection")
         return read_connection(item)
 
-    def of_endpoint(self, organization_id: str, endpoint_id: str) -> list[Connection]:
-        """All connections of an endpoint."""
+    def of_endpoint(self, organization_id: str, endpoint_id: str) -> Iterator[Connection]:
+        """All connections of an endpoint, a few in memory at a time: each may have 32 KB."""
         key = use_key(organization_id, endpoint_id, "")
-        uses = list(self._table.query_all(key.pk, prefix=key.sk))
-        return list(self.of_uses(organization_id, uses).values())
+        uses = self._table.query_all(key.pk, prefix=key.sk)
+        for some in batched(uses, _AT_ONCE, strict=False):
+            yield from self.of_uses(organization_id, some).values()
 
     def of_uses(self, organization_id: str, uses: Sequence[Item]) -> dict[str, Connection]:
         """The connections that uses of an endpoint name, by the sort key of the use."""

@@ -4,10 +4,11 @@ An edit is accepted, then stored. These are two steps so that what was accepted 
 between.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from patchbay.checks.roles import Role
 from patchbay.connections.bindings import binding_before
@@ -43,6 +44,15 @@ from patchbay.platform.validation import FieldError
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
+
+MAX_JUDGING_SECONDS: Final = 1.0
+"""CPU for all connections of a source together: how many there are, and what validating each costs,
+is its tenant's choice."""
+
+_TOO_COSTLY: Final = (
+    "has a configurationSchema that takes too long for all connections of this source: "
+    "make another source, and move them one by one"
+)
 
 
 class EndpointEditor:
@@ -225,15 +235,24 @@ class EndpointEditor:
             self._registry.let_go(edit.old.integration_id, edit.old.version, now)
 
     def _invalid_connections(self, old: Endpoint, release: Release) -> dict[str, list[Problem]]:
-        """The connections of a source that another release would refuse, unless they are drafts."""
+        """The connections of a source that another release would refuse, unless they are drafts.
+
+        Stops at the most that a response names. Raises `InvalidConfig` if it takes too long.
+        """
         if old.role is not Role.SOURCE or release.version == old.version:
             return {}
-        return {
-            connection.id: problems
-            for connection in self._connections.of_endpoint(old.organization_id, old.id)
-            if connection.status is not Lifecycle.DRAFT
-            and (problems := recipe_of(release).configuration_problems(connection.configurations))
-        }
+        recipe, invalid = recipe_of(release), dict[str, list[Problem]]()
+        began = time.thread_time()
+        for connection in self._connections.of_endpoint(old.organization_id, old.id):
+            if connection.status is Lifecycle.DRAFT:
+                continue
+            if problems := recipe.configuration_problems(connection.configurations):
+                invalid[connection.id] = problems
+            if len(invalid) == MAX_NAMED_CONNECTIONS:
+                break  # no more are named
+            if time.thread_time() - began > MAX_JUDGING_SECONDS:
+                raise InvalidConfig([Problem("/version", _TOO_COSTLY)])
+        return invalid
 
     def _lost_secrets(self, edit: EndpointEdit, now: datetime) -> list[str]:
         """Secrets that an edit keeps and that can't be opened any more."""

@@ -23,12 +23,16 @@ from patchbay.connections.keys import CONNECTIONS, endpoint_key
 from patchbay.platform.audit import Action
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table
-from patchbay.platform.lists import FILTERED_READ, Listing, ListQuery, Lists, position_of
+from patchbay.platform.lists import Listing, ListQuery, Lists, position_of
 from patchbay.platform.revisions import serially
+from patchbay.platform.strict_json import compact
 from patchbay.tenancy.keys import organization_pk, use_of_space
 from patchbay.tenancy.model import Space
 
-_MAX_READS: Final = 10
+_MAX_READS: Final = 100
+_AT_ONCE: Final = 100
+MAX_PAGE_BYTES: Final = 2 << 20
+"""Of the documents of the connections and sources of a page: a response has at most 6 MB."""
 
 
 class RecordStore:
@@ -95,23 +99,27 @@ class RecordStore:
     ) -> Listing[tuple[Connection, Endpoint]]:
         """Connections of an organization with their sources, oldest first.
 
-        It reads on until the page is full, through 10,000 connections at most: only then may a
-        page be short and still have a next one. Raises `InvalidCursor`.
+        It reads on until the page is full, through 10,000 connections and 2 MB at most: only then
+        may a page be short and still have a next one. Raises `InvalidCursor`.
         """
         pk = organization_pk(organization_id)
         scope = Lists.scope(organization_id, pk, CONNECTIONS, query)
         start = self._lists.position(query, scope, now)
         found: list[tuple[Connection, Endpoint]] = []
+        left = MAX_PAGE_BYTES
         for _ in range(_MAX_READS):
-            page = self._table.query(pk, prefix=CONNECTIONS, limit=FILTERED_READ, start=start)
+            page = self._table.query(pk, prefix=CONNECTIONS, limit=_AT_ONCE, start=start)
             connections = [read_connection(item) for item in page.items]
             sources = self._endpoints.sources_of(organization_id, connections)
             for item, connection in zip(page.items, connections, strict=True):
-                if len(found) == query.limit:
+                if len(found) == query.limit or left < 0:
                     cursor = self._lists.next_cursor(start, scope, now)
                     return Listing(items=found, next_cursor=cursor)
                 start = position_of(item, None)
                 source = sources.get(connection.source_id)
+                left -= len(item["configurations"]) + (
+                    len(compact(source.variables)) if source else 0
+                )
                 if source and keep(connection, source):
                     found.append((connection, source))
             if (start := page.last_key) is None:

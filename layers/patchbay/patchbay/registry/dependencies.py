@@ -12,7 +12,7 @@ from patchbay.registry.store import RegistryStore
 from patchbay.registry.version_ranges import VersionRange
 
 MAX_GRAPH: Final = 100
-"""The most integrations that are read to follow dependencies; more are refused."""
+"""The most dependencies that are looked up to follow them to their end; more are refused."""
 
 
 class Dependencies:
@@ -23,6 +23,7 @@ class Dependencies:
         self._organization_id = organization_id
         self._now = now
         self._known: dict[tuple[str, str], Release | None] = {}
+        self._versions: dict[str, tuple[Integration, list[str]]] = {}
 
     def problems_of(self, draft: Integration) -> list[Problem]:
         """Dependencies that do not exist, whose ranges match no release, or that lead back here."""
@@ -65,9 +66,7 @@ class Dependencies:
         return found
 
     def _looked_up(self, dependency: Dependency) -> Release:
-        publisher, _, slug = dependency.integration.partition("/")
-        integration = self._registry.usable(publisher, slug, self._organization_id, self._now)
-        versions = self._registry.versions(integration.id, self._now)
+        integration, versions = self._released(dependency.integration)
         best = VersionRange.parse(dependency.version).best(versions)
         if best is None:
             raise NotFound("release")
@@ -77,25 +76,31 @@ class Dependencies:
         """The releases that match the dependencies of a release. Raises `NotFound`."""
         return [self.resolved(dependency) for dependency in _declared(release.manifest)]
 
+    def _released(self, key: str) -> tuple[Integration, list[str]]:
+        """An integration and its versions, read once. Raises `NotFound`."""
+        if key not in self._versions:
+            publisher, _, slug = key.partition("/")
+            found = self._registry.usable(publisher, slug, self._organization_id, self._now)
+            self._versions[key] = found, self._registry.versions(found.id, self._now)
+        return self._versions[key]
+
     def _is_private(self, dependency: Dependency) -> bool:
-        publisher, _, slug = dependency.integration.partition("/")
-        integration = self._registry.usable(publisher, slug, self._organization_id, self._now)
-        return integration.visibility is Visibility.PRIVATE
+        return self._released(dependency.integration)[0].visibility is Visibility.PRIVATE
 
     def _endless(self, start: Release, integration_id: str) -> str | None:
         """Why the dependencies of a release can't be followed to their end; None if they can."""
-        seen: set[str] = set()
+        seen: set[tuple[str, str]] = set()
         pending = [start]
         while pending:
             release = pending.pop()
             if release.id == integration_id:
                 return "depends on this integration itself"
-            if release.id in seen:
+            if (release.id, release.version) in seen:
                 continue
-            if len(seen) == MAX_GRAPH:
-                return f"depends on more than {MAX_GRAPH} integrations"
-            seen.add(release.id)
+            seen.add((release.id, release.version))
             for dependency in _declared(release.manifest):
+                if len(self._known) > MAX_GRAPH:
+                    return f"has more than {MAX_GRAPH} dependencies in all"
                 try:
                     pending.append(self.resolved(dependency))
                 except NotFound:
