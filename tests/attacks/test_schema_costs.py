@@ -173,6 +173,16 @@ VALIDATIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         of_v({"pattern": "(?i)" + "[\\w]" * 1000}),
         {"v": "é" * 5000},
     ),
+    "a pattern whose classes are spelled out one by one": (
+        of_v({"pattern": "\\s" * 2000}),
+        {"v": "y"},
+    ),
+    "many patterns of many classes": (
+        of_v({"allOf": [{"pattern": "\\S" * 18 + str(n)} for n in range(99)]}),
+        {"v": "y"},
+    ),
+    "classes of a pattern that is none": (of_v({"pattern": "\\s" * 1500 + "("}), {"v": "y"}),
+    "classes as names": ({"patternProperties": {"\\W" * 1000: {}}}, {"v": "y"}),
     "patternProperties": (
         {"patternProperties": {f"[01]*1[01]{{20}}x{n}": {} for n in range(99)}},
         {f"{n:016b}": "x" for n in range(1500)},
@@ -249,6 +259,11 @@ def many_patterns_of_a_manifest() -> None:
     assert [problem.pointer for problem in recipe.problems] == ["/manifest/checks/steps"]
 
 
+def classes_of_patterns_of_a_manifest() -> None:
+    matchers = {f"/p{n}": {"matches": "\\s" * 245 + str(n)} for n in range(8)}
+    assert recipe_of(step(expect={"json": matchers})).problems
+
+
 def one_long_value_in_a_thousand_places() -> None:
     url = "https://x.example.com/"
     for request in (
@@ -301,6 +316,7 @@ OTHERS: dict[str, Callable[[], object]] = {
     for f in (
         many_defaults,
         many_patterns_of_a_manifest,
+        classes_of_patterns_of_a_manifest,
         one_long_value_in_a_thousand_places,
         many_values_by_many_operators,
         a_body_of_unknown_fields,

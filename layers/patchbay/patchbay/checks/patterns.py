@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 from patchbay.platform.bounded_cache import BoundedCache
 from patchbay.platform.regular_expressions import (
     MAX_COUNT,
+    MAX_READING,
     MAX_TEXT,
     MOST_SEARCH_BYTES,
     compiled_bytes,
     fetch_nothing,
     is_pattern,
     linear_time,
+    reading_effort,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ def patterns_problem(steps: object) -> str | None:
     patterns = set(_patterns(steps))
     if len(patterns) > MAX_COUNT or sum(map(len, patterns)) > MAX_TEXT:
         return f"has more than {MAX_COUNT} patterns, or {MAX_TEXT} characters of patterns"
+    if sum(map(reading_effort, patterns)) > MAX_READING:
+        return r"has too many \w, \d, \s, and \c in its patterns: use [...] for most of them"
     total = 0
     for pattern in filter(is_pattern, patterns):
         total += compiled_bytes(pattern, MAX_ALL_BYTES) or MAX_ALL_BYTES

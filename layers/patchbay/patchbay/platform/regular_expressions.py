@@ -6,6 +6,9 @@ pattern, which has little to do with its text: `[^x]{900}` has 9 characters and 
 megabyte. A search takes up to 17 ps per compiled byte and byte of text.
 """
 
+import re
+from bisect import bisect_left
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
@@ -18,13 +21,17 @@ MAX_COUNT: Final = 100
 MAX_TEXT: Final = 4096
 """Characters of all different patterns of one document: reading a text takes up to 25 µs a
 character, whatever it compiles to."""
+MAX_READING: Final = 100_000
+"""`reading_effort` of all different patterns of one document: 20 ms each time it is compiled."""
 
 UNUSABLE: Final = (
     "is too large as a pattern, or has look-around or back references: "
     "shorten repetitions such as {1,500}"
 )
 
-_SMALLEST: Final = 1 << 10
+_SMALLEST_BITS: Final = 10
+_CLASS: Final = re.compile(r"\\[wWdDsSc]")
+_CLASS_CHARACTERS: Final = 50
 _SEARCH_BYTES: Final = 1 << 22
 _LEAST_SEARCH_BYTES: Final = 1 << 15
 MOST_SEARCH_BYTES: Final = 1 << 17
@@ -52,17 +59,24 @@ def is_pattern(text: str) -> bool:
     ).is_valid(text)
 
 
+def reading_effort(pattern: str) -> int:
+    """How long reading a pattern takes beyond its length, as the library spells out `\\w`, `\\d`,
+    `\\s`, and `\\c` one by one, and reads the whole again each time: 2,000 `\\s` took a minute."""
+    classes = len(_CLASS.findall(pattern))
+    return classes * (len(pattern) + classes * _CLASS_CHARACTERS)
+
+
+@lru_cache(maxsize=512)
 def compiled_bytes(pattern: str, limit: int) -> int | None:
     """The size of a compiled pattern, rounded up to a power of two from 1 KiB to `limit`.
 
-    None if it is larger. The pattern must be one by its syntax.
+    None if it is larger, or takes too long to read. The pattern must be one by its syntax.
     """
-    if not _fits(pattern, limit):
+    if reading_effort(pattern) > MAX_READING or not _fits(pattern, limit):
         return None
-    size = _SMALLEST
-    while size < limit and not _fits(pattern, size):
-        size *= 2
-    return min(size, limit)
+    bits = range(_SMALLEST_BITS, limit.bit_length() - 1)
+    found = bisect_left(bits, True, key=lambda size: _fits(pattern, 1 << size))
+    return min(1 << (_SMALLEST_BITS + found), limit)
 
 
 def _fits(pattern: str, limit: int) -> bool:

@@ -16,10 +16,12 @@ from patchbay.platform.errors import Problem
 from patchbay.platform.regular_expressions import (
     MAX_COMPILED,
     MAX_COUNT,
+    MAX_READING,
     MAX_TEXT,
     UNUSABLE,
     compiled_bytes,
     is_pattern,
+    reading_effort,
 )
 from patchbay.platform.validation import pointer
 
@@ -236,6 +238,8 @@ class SchemaCost:
                     f"is one too many: a schema has at most {MAX_COUNT} different patterns, of "
                     f"{MAX_TEXT} characters in all",
                 )
+            elif sum(map(reading_effort, texts)) > MAX_READING:
+                self._refuse(at, r"is one too many: use [...] for most of \w, \d, \s, and \c")
             elif not is_pattern(pattern):
                 self.patterns[pattern] = 0  # if it is used as one, the validator reports it
             elif (size := compiled_bytes(pattern, MAX_COMPILED)) is not None:
