@@ -14,8 +14,6 @@ _TESTS: Final = {
     "checks.binding": ("checks/test_binding.py",),
     "checks.redaction": ("checks/test_redaction.py",),
     "checks.encodings": ("checks/test_encodings.py", "checks/test_redaction.py"),
-    "checks.encodings": ("checks/test_redaction.py",),
-    "checks.redaction": ("checks/test_redaction.py",),
     "checks.refusals": ("checks/test_refusals.py",),
     "checks.word_meanings": ("checks/test_word_meanings.py", "checks/test_refusals.py"),
     "checks.error_content": ("checks/test_refusals.py",),
