@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from patchbay.platform.logging import logger
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace
+from patchbay.tenancy.quotas import Quotas
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.account import REGION, made_once
 from tests.integration.api import ENVIRONMENTS, Client, Environment, start_cold
@@ -155,6 +157,7 @@ def deploy(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         "MONITOR_CANARY": "",
         "AUTO_DISABLE_FAILURES": "0",
         "AUTO_DISABLE_DAYS": "0",
+        **quotas(template),
     }.items():
         monkeypatch.setenv(name, value)
     for resource in template["Resources"].values():
@@ -168,6 +171,15 @@ def deploy(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
 
     # Nothing outside this machine is asked.
     monkeypatch.setattr(OwnNetwork, "look", look_at_nothing)
+
+
+def quotas(template: dict[str, Any]) -> dict[str, str]:
+    """The variables of the quotas, with the template's defaults."""
+    return {
+        re.sub(r"(?<!^)([A-Z])", r"_\1", name).upper(): str(parameter["Default"])
+        for name, parameter in template["Parameters"].items()
+        if name.startswith("Max")
+    }
 
 
 def create_queues(*names: str) -> dict[str, str]:
@@ -194,11 +206,12 @@ def new_tenant(name: str, permissions: list[Permission]) -> Tenant:
     """A tenant made as the operator makes one, with a key of these permissions."""
     stamp = Stamp.fresh(utc_now())
     table = Table("IntegrationsTable")
-    tenants = TenancyStore(table)
+    quotas = Quotas.without_limits(table)
+    tenants = TenancyStore(table, quotas)
     organization = tenants.create_organization(NewOrganization(name=name), stamp)
     space = tenants.create_space(organization.id, NewSpace(slug=name, name=name), stamp)
     key = NewApiKey(name="test", permissions=permissions)
-    issued = ApiKeyStore(table, tenants).issue(organization.id, key, "test", stamp)
+    issued = ApiKeyStore(table, tenants, quotas).issue(organization.id, key, "test", stamp)
     return Tenant(organization.id, space.id, space.slug, Client(issued.key))
 
 

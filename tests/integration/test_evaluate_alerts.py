@@ -16,9 +16,7 @@ from patchbay.alerts.keys import LANES, lane_of
 from patchbay.alerts.rule_store import START, RuleStore
 from patchbay.alerts.store import AlertStore
 from patchbay.connections.connection_model import Connection
-from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
-from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
 from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
@@ -258,10 +256,9 @@ def connection(tenant: Tenant) -> dict[str, Any]:
 
 def be(tenant: Tenant, connection_id: str, status: HealthStatus, at: datetime) -> None:
     """Makes this the result of the connection's last test."""
-    table = Table("IntegrationsTable")
-    connections, seen = ConnectionStore(table), HealthObservation(at, status, latency_ms=1)
+    connections, seen = Deployment().connections, HealthObservation(at, status, latency_ms=1)
     connection = connections.get(tenant.organization_id, connection_id)
-    HealthRecorder(table).record(connection, seen, RequiredAction.NONE)
+    Deployment().health_recorder.record(connection, seen, RequiredAction.NONE)
     assert connections.get(tenant.organization_id, connection_id).health.status is status
 
 
@@ -335,7 +332,7 @@ def test_health_and_the_index_of_failing_connections_agree_after_each_kind_of_wr
     be(tenant, connection["id"], HealthStatus.ERROR, now)
     assert failing() == [("error", "active")]
     # An edit that began before a test keeps the result of the test
-    store = ConnectionStore(table)
+    store = Deployment().connections
     old = store.get(tenant.organization_id, connection["id"])
     be(tenant, connection["id"], HealthStatus.CONNECTED, now + MINUTE)
     renamed = old.model_copy(update={"name": "Renamed", "revision": old.revision + 1})
@@ -371,7 +368,7 @@ def test_the_index_of_failing_connections_matches_the_connections_after_any_chan
     tenant: Tenant, connection: dict[str, Any], changes: list[tuple[str, Any]]
 ) -> None:
     table, path = Table("IntegrationsTable"), f"{tenant.connectors}/connections/{connection['id']}"
-    store, begun = ConnectionStore(table), None
+    store, begun = Deployment().connections, None
 
     def current() -> Connection:
         return store.get(tenant.organization_id, connection["id"])
@@ -380,7 +377,7 @@ def test_the_index_of_failing_connections_matches_the_connections_after_any_chan
         connection = current()
         at = (connection.health.checked_at or utc_now()) + timedelta(days=1)
         seen = HealthObservation(at, status, latency_ms=1)
-        HealthRecorder(table).record(connection, seen, RequiredAction.NONE, disable)
+        Deployment().health_recorder.record(connection, seen, RequiredAction.NONE, disable)
 
     for change, to in changes:
         match change:

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from patchbay.platform.dynamodb import Table, Update
+from patchbay.quota_operator import main as quotas
+from patchbay.tenancy.keys import quotas_key
 from patchbay.tenancy.operator import main
 from tests.integration.api import Client
 from tests.integration.conftest import Tenant
@@ -52,4 +55,32 @@ def test_without_a_table_it_says_so_in_one_line(
 ) -> None:
     create = ["--name", "x", "--space-slug", "x", "--space-name", "x"]
     assert main(["create-organization", "--table", "Missing", *create]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_quotas_of_an_organization_are_shown_recounted_and_raised(
+    tenant: Tenant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = ["--table", "IntegrationsTable", "--organization", tenant.organization_id]
+
+    def said(*arguments: str) -> dict[str, dict[str, int | None]]:
+        assert quotas([arguments[0], *named, *arguments[1:]]) == 0
+        told: dict[str, dict[str, int | None]] = json.loads(capsys.readouterr().out)
+        return told
+
+    assert said("show")["spaces"] == {"used": 1, "limit": None}
+    # Given a count that is wrong
+    key = quotas_key(tenant.organization_id)
+    Table("IntegrationsTable").write(Update(key, values={"spaces": 7}))
+    assert said("recount")["spaces"] == {"used": 1, "limit": None}
+    spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
+    assert said("set-limit", "--quota", "spaces", "--limit", "1") == {
+        "spaces": {"used": 1, "limit": 1}
+    }
+    assert tenant.client.post(spaces, {"slug": "second", "name": "x"}).code == "QUOTA_EXCEEDED"
+    said("unset-limit", "--quota", "spaces")
+    assert tenant.client.post(spaces, {"slug": "second", "name": "x"}).status == 201
+    # And an organization that does not exist is one line
+    missing = ["show", *named[:-1], "org_01K0Z3NDEKTSV4RRFFQ69G5FAV"]
+    assert quotas(missing) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1

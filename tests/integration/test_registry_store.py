@@ -34,14 +34,19 @@ from patchbay.registry.model import (
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.model import NewOrganization, NewSpace, Space
+from patchbay.tenancy.quotas import Quotas
 from patchbay.tenancy.store import TenancyStore
 
 NOW = utc_now()
 READER = Principal("org_reader", "key_reader", frozenset({Permission.READ}))
 
 
+def registry_of(table: Table) -> RegistryStore:
+    return RegistryStore(table, Quotas.without_limits(table))
+
+
 def a_space(table: Table, slug: str = "home") -> Space:
-    tenants, stamp = TenancyStore(table), Stamp.fresh(NOW)
+    tenants, stamp = TenancyStore(table, Quotas.without_limits(table)), Stamp.fresh(NOW)
     organization = tenants.create_organization(NewOrganization(name=slug), stamp)
     return tenants.create_space(organization.id, NewSpace(slug=slug, name=slug), stamp)
 
@@ -68,7 +73,7 @@ def counted() -> Iterator[Counter[str]]:
 
 @pytest.fixture
 def registry(integrations_table: Table) -> RegistryStore:
-    return RegistryStore(integrations_table)
+    return registry_of(integrations_table)
 
 
 @pytest.fixture
@@ -175,7 +180,7 @@ def test_a_delete_that_is_still_marking_while_a_restore_comes_takes_no_release_a
     integrations_table.write(Put(unmarked))
     # When the delete marks one between the restore's look at the releases and its write
     late = Overtaken(integrations_table.name, lambda: registry._expire_unused(unmarked, deleted))
-    RegistryStore(late).restore(made.id, space, NOW)
+    registry_of(late).restore(made.id, space, NOW)
     # Then the release is kept all the same
     release = integrations_table.get(release_key(made.id, "1.0.0"))
     assert release is not None
@@ -221,7 +226,7 @@ def test_what_somebody_else_writes_in_between_is_not_lost(
         lambda: registry.change(made.id, IntegrationPatch(description="theirs"), None, NOW),
     )
     # When it patches another field
-    changed = RegistryStore(overtaken).change(made.id, IntegrationPatch(name="ours"), None, NOW)
+    changed = registry_of(overtaken).change(made.id, IntegrationPatch(name="ours"), None, NOW)
     # Then both are there
     assert (changed.name, changed.description) == ("ours", "theirs")
     assert changed.revision == 3
@@ -231,7 +236,7 @@ def test_what_somebody_else_writes_in_between_is_not_lost(
         lambda: registry.change(made.id, IntegrationPatch(description="again theirs"), None, NOW),
     )
     with pytest.raises(PreconditionFailed):
-        RegistryStore(overtaken).change(made.id, IntegrationPatch(name="x"), etag(3), NOW)
+        registry_of(overtaken).change(made.id, IntegrationPatch(name="x"), etag(3), NOW)
 
 
 class Overtaken(Table):
@@ -257,7 +262,7 @@ def test_a_reply_that_is_lost_after_the_write_changes_nothing(
             super().transact(writes, attempts=attempts)
             super().transact(writes, attempts=attempts)
 
-    made = RegistryStore(Twice(integrations_table.name)).create(
+    made = registry_of(Twice(integrations_table.name)).create(
         new(space), space, "key_1", Stamp.fresh(NOW)
     )
     assert registry.integration(made.id, NOW) == made
@@ -273,7 +278,7 @@ class RegistryMachine(RuleBasedStateMachine):
         super().__init__()
         RegistryMachine.number += 1
         self.publisher = f"p{self.number}"
-        self.registry = RegistryStore(self.table)
+        self.registry = registry_of(self.table)
         self.space = a_space(self.table, f"space-{self.number}")
         self.model: dict[str, dict[str, Any]] = {}
 

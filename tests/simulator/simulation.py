@@ -35,6 +35,7 @@ from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.ids import Stamp
 from patchbay.tenancy.model import NewOrganization, NewSpace
+from patchbay.tenancy.quotas import Quotas
 from patchbay.tenancy.store import TenancyStore
 from tests.simulator import recount
 from tests.simulator.faults import Crash, FaultyClient
@@ -122,7 +123,7 @@ class Simulation:
     # ------------------------------------------------------------ the run
 
     def _places(self) -> list[Place]:
-        store = TenancyStore(Table(self._integrations, self._client))
+        store = _tenants(Table(self._integrations, self._client))
         places = []
         for number in range(SPACES):
             stamp = Stamp.fresh(NOW)
@@ -169,7 +170,7 @@ class Simulation:
                 self._again(delivery, receives)
                 break
             batch[delivery.name] = (delivery, receives + 1)
-        intake = BusIntake(TenancyStore(integrations), store)
+        intake = BusIntake(_tenants(integrations), store)
         messages = [BusMessage(name, delivery.body or "") for name, (delivery, _) in batch.items()]
         failed = set(batch)
         try:
@@ -238,7 +239,7 @@ class Simulation:
         """Delivers dead letters again, without faults. Only invalid messages are refused."""
         self._happened("messages moved to the dead letters", len(self._dead_letters))
         intake = BusIntake(
-            TenancyStore(Table(self._integrations, self._client)),
+            _tenants(Table(self._integrations, self._client)),
             EventStore(Table(self._events, self._client), RAW_EVENT_DAYS),
         )
         for delivery in self._dead_letters:
@@ -387,3 +388,7 @@ def _plain_point(stored: list[Event]) -> tuple[int, ...]:
     counted = recount.figures(events)
     faults = len(stored) - len(events)
     return len(events), counted["success"], counted["errors"], sum(counted["latencies"]), faults
+
+
+def _tenants(table: Table) -> TenancyStore:
+    return TenancyStore(table, Quotas.without_limits(table))

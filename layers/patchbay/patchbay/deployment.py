@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from patchbay.tenancy.api_key_store import ApiKeyStore
     from patchbay.tenancy.authentication import Authenticator
     from patchbay.tenancy.model import Space
+    from patchbay.tenancy.quotas import Quotas
     from patchbay.tenancy.store import TenancyStore
 
 
@@ -156,13 +157,19 @@ class Deployment:
     def tenants(self) -> TenancyStore:
         from patchbay.tenancy.store import TenancyStore
 
-        return TenancyStore(self.integrations)
+        return TenancyStore(self.integrations, self.quotas)
+
+    @cached_property
+    def quotas(self) -> Quotas:
+        from patchbay.tenancy.quotas import Quotas
+
+        return Quotas(self.integrations, self.settings.most)
 
     @cached_property
     def api_keys(self) -> ApiKeyStore:
         from patchbay.tenancy.api_key_store import ApiKeyStore
 
-        return ApiKeyStore(self.integrations, self.tenants)
+        return ApiKeyStore(self.integrations, self.tenants, self.quotas)
 
     @cached_property
     def authenticator(self) -> Authenticator:
@@ -194,7 +201,7 @@ class Deployment:
     def registry(self) -> RegistryStore:
         from patchbay.registry.store import RegistryStore
 
-        return RegistryStore(self.integrations)
+        return RegistryStore(self.integrations, self.quotas)
 
     @cached_property
     def authoring(self) -> IntegrationAuthoring:
@@ -208,13 +215,13 @@ class Deployment:
     def endpoints(self) -> EndpointStore:
         from patchbay.connections.endpoint_store import EndpointStore
 
-        return EndpointStore(self.integrations)
+        return EndpointStore(self.integrations, self.quotas)
 
     @cached_property
     def connections(self) -> ConnectionStore:
         from patchbay.connections.connection_store import ConnectionStore
 
-        return ConnectionStore(self.integrations)
+        return ConnectionStore(self.integrations, self.quotas)
 
     @cached_property
     def connection_lists(self) -> ConnectionLists:
@@ -232,13 +239,13 @@ class Deployment:
     def connection_records(self) -> RecordStore:
         from patchbay.connections.record_store import RecordStore
 
-        return RecordStore(self.integrations, self.endpoints, self.connections)
+        return RecordStore(self.integrations, self.quotas, self.endpoints, self.connections)
 
     @cached_property
     def health_recorder(self) -> HealthRecorder:
         from patchbay.connections.health_recorder import HealthRecorder
 
-        return HealthRecorder(self.integrations)
+        return HealthRecorder(self.integrations, self.quotas)
 
     @cached_property
     def vault(self) -> Vault:
@@ -459,7 +466,7 @@ class Deployment:
     def alert_rules(self) -> RuleStore:
         from patchbay.alerts.rule_store import RuleStore
 
-        return RuleStore(self.integrations)
+        return RuleStore(self.integrations, self.quotas)
 
     @cached_property
     def alerts(self) -> AlertStore:

@@ -17,6 +17,7 @@ from patchbay.alerts.keys import (
     space_of,
     space_pk,
 )
+from patchbay.alerts.quotas import CHANNEL_QUOTA, RULE_QUOTA
 from patchbay.alerts.rule_model import MAX_RULES, AlertRule
 from patchbay.alerts.store import AlertStore
 from patchbay.connections.keys import key_of_all, secret_key
@@ -33,17 +34,17 @@ from patchbay.platform.dynamodb import (
     Table,
     TransactionRefused,
     Update,
-    Write,
     equals,
     less_or_absent,
 )
-from patchbay.platform.errors import Conflict, NotFound
+from patchbay.platform.errors import NotFound, QuotaExceeded
 from patchbay.platform.ids import is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.platform.strict_json import compact, loads
 from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
+from patchbay.tenancy.quotas import Count, Counted, Quotas
 
 
 class EvaluationPosition(NamedTuple):
@@ -59,8 +60,9 @@ START: Final = EvaluationPosition(0, "")
 class RuleStore:
     """The alert rules of spaces."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, quotas: Quotas) -> None:
         self._table = table
+        self._quotas = quotas
         self._alerts = AlertStore(table)
         self._lists = Lists(table, CursorSeal(table))
 
@@ -71,8 +73,8 @@ class RuleStore:
 
         `sealed` are the items of its secrets, `secrets_entered` the channels that they belong to.
 
-        Raises `Conflict` if the space has the maximum number of rules, `NotFound` if the space is
-        gone, and `TransactionRefused` if the data keys were rotated in the meantime.
+        Raises `QuotaExceeded`, also for the rules of one space, `NotFound` if the space is gone,
+        and `TransactionRefused` if the data keys were rotated in the meantime.
         """
         count = Update(
             rule_count_key(space.id),
@@ -80,7 +82,7 @@ class RuleStore:
             condition=less_or_absent("rules", MAX_RULES),
         )
         try:
-            self._table.transact(
+            self._quotas.transact(
                 [
                     Put(_rule_item(rule), ABSENT),
                     count,
@@ -95,13 +97,15 @@ class RuleStore:
                         after=rule,
                         secrets_entered=secrets_entered,
                     ),
+                    Count(rule.organization_id, RULE_QUOTA, +1),
+                    Count(rule.organization_id, CHANNEL_QUOTA, len(rule.channels)),
                 ]
             )
         except TransactionRefused as refused:
             if 0 in refused.failed:
                 return False
             if 1 in refused.failed:
-                raise Conflict(f"A space has at most {MAX_RULES} alert rules.") from None
+                raise QuotaExceeded("alert_rules_of_space", MAX_RULES, MAX_RULES) from None
             if 2 in refused.failed:
                 raise NotFound("space") from None
             raise
@@ -139,10 +143,11 @@ class RuleStore:
     ) -> None:
         """Writes a new revision, puts its new secrets (`sealed`), and deletes `dropped` ones.
 
-        `secrets_entered` are the channels of the new secrets. Raises `TransactionRefused` if the
-        rule was changed or the data keys were rotated in the meantime.
+        `secrets_entered` are the channels of the new secrets. Raises `QuotaExceeded`, and
+        `TransactionRefused` if the rule was changed or the data keys were rotated in the meantime.
         """
-        self._table.transact(
+        more_channels = len(new.channels) - len(old.channels)
+        self._quotas.transact(
             [
                 Put(_rule_item(new), equals("revision", old.revision)),
                 *map(Put, sealed),
@@ -157,6 +162,7 @@ class RuleStore:
                     after=None if new.deleting else new,
                     secrets_entered=secrets_entered,
                 ),
+                Count(old.organization_id, CHANNEL_QUOTA, more_channels),
             ]
         )
 
@@ -187,6 +193,8 @@ class RuleStore:
                 Update(rule_count_key(space.id), add={"rules": -1}),
                 use_of_space(space, -1),
                 *(Delete(secret_key(rule.organization_id, c.id)) for c in rule.channels),
+                Count(rule.organization_id, RULE_QUOTA, -1),
+                Count(rule.organization_id, CHANNEL_QUOTA, -len(rule.channels)),
             ]
         )
 
@@ -223,10 +231,10 @@ class RuleStore:
     def forget_position(self) -> None:
         self._table.write(Delete(POSITION))
 
-    def _unless_done(self, writes: Sequence[Write]) -> None:
+    def _unless_done(self, writes: Sequence[Counted]) -> None:
         """Writes nothing if another process has already changed or deleted the rule."""
         try:
-            self._table.transact(writes)
+            self._quotas.transact(writes)
         except TransactionRefused:
             return
 

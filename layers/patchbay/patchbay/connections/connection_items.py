@@ -21,13 +21,15 @@ from patchbay.connections.keys import (
     failing_of_space_pk,
     use_key,
 )
+from patchbay.connections.quotas import CONNECTION_QUOTA, MONITOR_QUOTA
 from patchbay.connections.wheel import on_the_wheel
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_sortable
-from patchbay.platform.dynamodb import Delete, Item, Update, Write, equals
+from patchbay.platform.dynamodb import Delete, Item, Update, equals
 from patchbay.platform.strict_json import compact
 from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
+from patchbay.tenancy.quotas import Count, Counted
 
 FAILING_ATTRIBUTES: Final = (f"{FAILING_INDEX}_pk", f"{FAILING_INDEX}_sk")
 """Those that put a connection into the index `failing`."""
@@ -79,7 +81,7 @@ def wheel_attributes(connection: Connection) -> Item:
     return on_the_wheel(connection.id, connection.monitor.interval)
 
 
-def connection_change(old: Connection, new: Connection) -> list[Write]:
+def connection_change(old: Connection, new: Connection) -> list[Counted]:
     """The writes of a new revision; the connection's own comes first."""
     kept = {"pk", "sk", *_OF_TESTS}
     unchanged = equals("revision", old.revision)
@@ -87,7 +89,7 @@ def connection_change(old: Connection, new: Connection) -> list[Write]:
         # A test ends what was stated before it, without a new revision.
         unchanged &= equals("checked_at", _checked(old.health))
     before, after = connection_item(old), connection_item(new)
-    writes: list[Write] = [
+    writes: list[Counted] = [
         Update(
             connection_key(old.organization_id, old.id),
             values={n: v for n, v in after.items() if n not in kept},
@@ -100,20 +102,38 @@ def connection_change(old: Connection, new: Connection) -> list[Write]:
             writes += end_use(old.organization_id, old.destination_id, old.id)
         if new.destination_id:
             writes += begin_use(new.organization_id, new.destination_id, new.id)
-    return [*writes, audited(new, Action.CHANGED, before=old, after=new)]
+    return [*writes, audited(new, Action.CHANGED, before=old, after=new), monitoring(old, new)]
+
+
+def connection_counts(connection: Connection) -> list[Count]:
+    """What a new connection counts."""
+    return [
+        Count(connection.organization_id, CONNECTION_QUOTA, +1),
+        monitoring(None, connection),
+    ]
+
+
+def monitoring(old: Connection | None, new: Connection | None) -> Count:
+    """Counts a connection that begins or ceases to be monitored. Both are the same connection, and
+    None stands for one that does not exist."""
+    before, after = (one is not None and one.is_monitored for one in (old, new))
+    [organization_id] = {one.organization_id for one in (old, new) if one}
+    return Count(organization_id, MONITOR_QUOTA, after - before)
 
 
 def connection_delete(
     connection: Connection, space: Space, own_source: Endpoint | None = None
-) -> list[Write]:
+) -> list[Counted]:
     """The writes that delete a connection, and `own_source` with it."""
     organization_id = connection.organization_id
-    writes: list[Write] = [
+    writes: list[Counted] = [
         Delete(
             connection_key(organization_id, connection.id),
             equals("revision", connection.revision),
         ),
         use_of_space(space, -1),
+        Count(organization_id, CONNECTION_QUOTA, -1),
+        monitoring(connection, None),
     ]
     if own_source:
         writes.append(Delete(use_key(organization_id, own_source.id, connection.id)))

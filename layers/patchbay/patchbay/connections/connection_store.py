@@ -7,6 +7,7 @@ from typing import Final
 from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_items import (
     connection_change,
+    connection_counts,
     connection_delete,
     connection_item,
     read_connection,
@@ -15,12 +16,13 @@ from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import begin_use, judged, use, user_of
 from patchbay.connections.keys import connection_key, use_key
 from patchbay.platform.audit import Action
-from patchbay.platform.dynamodb import ABSENT, Item, Put, Table, TransactionRefused, Write
+from patchbay.platform.dynamodb import ABSENT, Item, Put, Table, TransactionRefused
 from patchbay.platform.errors import NotFound
 from patchbay.platform.ids import is_id
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
+from patchbay.tenancy.quotas import Counted, Quotas
 
 _AT_ONCE: Final = 25
 
@@ -28,18 +30,19 @@ _AT_ONCE: Final = 25
 class ConnectionStore:
     """The connections of organizations."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, quotas: Quotas) -> None:
         self._table = table
+        self._quotas = quotas
 
     def create(self, connection: Connection, space: Space, version: str) -> Connection:
         """Stores a connection; `version` is the release of the source that judged it.
 
         Returns the stored connection: if this request is repeated, that of the first time. Raises
-        `TransactionRefused` if space, source or destination do not exist, or the source has another
-        release.
+        `QuotaExceeded`, and `TransactionRefused` if space, source or destination do not exist, or
+        the source has another release.
         """
         organization_id, destination_id = connection.organization_id, connection.destination_id
-        writes: list[Write] = [
+        writes: list[Counted] = [
             Put(connection_item(connection), ABSENT),
             use_of_space(space, +1),
             judged(connection, version, uses=+1),
@@ -48,8 +51,9 @@ class ConnectionStore:
         if destination_id:
             writes += begin_use(organization_id, destination_id, connection.id)
         writes.append(audited(connection, Action.CREATED, after=connection))
+        writes += connection_counts(connection)
         try:
-            self._table.transact(writes)
+            self._quotas.transact(writes)
         except TransactionRefused as refused:
             # This id can only exist already by this request, or the one that it repeats.
             if current := refused.failed.get(0):
@@ -61,12 +65,13 @@ class ConnectionStore:
         """Writes a new revision; its uses of endpoints move with it.
 
         `version` is the release of the source that judged its configurations, None if they are as
-        they were. Raises `TransactionRefused` if it was changed in between.
+        they were. Raises `TransactionRefused` if it was changed in between, and `QuotaExceeded` if
+        it would begin to be monitored.
         """
         writes = connection_change(old, new)
         if version is not None:
             writes.append(judged(new, version))
-        self._table.transact(writes)
+        self._quotas.transact(writes)
 
     def get(self, organization_id: str, connection_id: str) -> Connection:
         """Raises `NotFound`."""
@@ -104,6 +109,6 @@ class ConnectionStore:
         def attempt() -> None:
             connection = self.get(organization_id, connection_id)
             require_match(if_match, connection.revision)
-            self._table.transact(connection_delete(connection, space))
+            self._quotas.transact(connection_delete(connection, space))
 
         serially(attempt)

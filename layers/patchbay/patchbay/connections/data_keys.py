@@ -39,10 +39,10 @@ from patchbay.platform.dynamodb import (
     Write,
 )
 from patchbay.platform.errors import (
-    Conflict,
     InternalError,
     InvalidInput,
     NotFound,
+    QuotaExceeded,
     SecretsLost,
 )
 from patchbay.platform.ids import Stamp
@@ -118,7 +118,7 @@ class KeyRing:
         """Creates a new current key. The older ones still open what they sealed.
 
         The same stamp creates one key. Raises `NotFound` for an organization that does not exist,
-        `Conflict` if it has too many keys or others keep rotating, `TemporarilyUnavailable`.
+        `QuotaExceeded`, `Conflict` if others keep rotating, `TemporarilyUnavailable`.
         """
         mark = stamp.uuid()
 
@@ -129,7 +129,7 @@ class KeyRing:
                 if item.get("rotation") == mark:
                     return _shown(item, number)
             if len(items) >= MAX_KEYS:
-                raise Conflict(f"There are {MAX_KEYS} data keys: delete old ones first.")
+                raise QuotaExceeded("data_keys", MAX_KEYS, len(items))
             item, _ = self._made(organization_id, number + 1, stamp.now)
             item["rotation"] = mark
             shown = _shown(item, number + 1)

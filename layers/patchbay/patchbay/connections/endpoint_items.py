@@ -21,10 +21,12 @@ from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.keys import endpoint_key, secret_key, use_key
+from patchbay.connections.quotas import ENDPOINT_QUOTA
 from patchbay.platform.audit import Action
 from patchbay.platform.dynamodb import PRESENT, Delete, Item, Put, Update, Write, equals
 from patchbay.platform.strict_json import compact
 from patchbay.registry.keys import still_installable, use_of_release
+from patchbay.tenancy.quotas import Count, Counted
 
 _DOCUMENTS: Final = ("variables", "members", "binding")
 """Attributes that are stored as JSON texts."""
@@ -79,7 +81,7 @@ def endpoint_change(old: Endpoint, new: Endpoint, secrets: SecretChange) -> list
     return [*writes, audited(new, Action.CHANGED, old, new, secrets.entered)]
 
 
-def endpoint_delete(endpoint: Endpoint, uses: int) -> list[Write]:
+def endpoint_delete(endpoint: Endpoint, uses: int) -> list[Counted]:
     """The writes that delete an endpoint, with its secrets, if it has this many connections.
 
     The endpoint's own write comes first; the audit event is not among them.
@@ -91,6 +93,7 @@ def endpoint_delete(endpoint: Endpoint, uses: int) -> list[Write]:
         ),
         Delete(secret_key(endpoint.organization_id, endpoint.id)),
         use_of_release(endpoint.integration_id, endpoint.version, -1),
+        Count(endpoint.organization_id, ENDPOINT_QUOTA, -1),
     ]
 
 

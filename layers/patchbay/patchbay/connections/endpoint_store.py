@@ -18,6 +18,7 @@ from patchbay.connections.endpoint_items import (
 )
 from patchbay.connections.endpoint_model import Endpoint, id_prefix
 from patchbay.connections.keys import endpoint_key, key_of, use_key
+from patchbay.connections.quotas import ENDPOINT_QUOTA
 from patchbay.platform.audit import Action
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -28,7 +29,6 @@ from patchbay.platform.dynamodb import (
     Put,
     Table,
     TransactionRefused,
-    Write,
 )
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound
 from patchbay.platform.ids import is_id
@@ -36,6 +36,7 @@ from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.registry.keys import still_installable, use_of_release
 from patchbay.tenancy.keys import organization_key, organization_pk
+from patchbay.tenancy.quotas import Count, Counted, Quotas
 
 _MAX_NAMED_USERS: Final = 20
 
@@ -43,21 +44,22 @@ _MAX_NAMED_USERS: Final = 20
 class EndpointStore:
     """The endpoints of organizations."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, quotas: Quotas) -> None:
         self._table = table
+        self._quotas = quotas
         self._lists = Lists(table, CursorSeal(table))
 
     def create(
-        self, endpoint: Endpoint, sealed: Item | None, *connected: Write, uses: int = 0
+        self, endpoint: Endpoint, sealed: Item | None, *connected: Counted, uses: int = 0
     ) -> Endpoint:
         """Stores an endpoint with its sealed secrets, and counts it at its release: all or nothing.
 
         `connected` are the writes of `uses` connections of it. Returns the stored endpoint: if this
         request is repeated, that of the first time. Raises `NotFound` for an organization that does
-        not exist, `InvalidInput` if the release was withdrawn in between, `TransactionRefused` if
-        the data keys were rotated in between.
+        not exist, `InvalidInput` if the release was withdrawn in between, `QuotaExceeded`, and
+        `TransactionRefused` if the data keys were rotated in between.
         """
-        writes: list[Write] = [
+        writes: list[Counted] = [
             Put(endpoint_item(endpoint, uses), ABSENT),
             use_of_release(endpoint.integration_id, endpoint.version, +1),
             # The operator may name any organization, even one that does not exist.
@@ -69,8 +71,9 @@ class EndpointStore:
         event = audited(
             endpoint, Action.CREATED, after=endpoint, secrets_entered=endpoint.secrets_set
         )
+        one_more = Count(endpoint.organization_id, ENDPOINT_QUOTA, +1)
         try:
-            self._table.transact([*writes, *connected, event])
+            self._quotas.transact([*writes, *connected, event, one_more])
         except TransactionRefused as refused:
             if 2 in refused.failed:
                 raise NotFound("organization") from None
@@ -133,7 +136,7 @@ class EndpointStore:
             require_match(if_match, endpoint.revision)
             try:
                 event = audited(endpoint, Action.DELETED, before=endpoint)
-                self._table.transact([*endpoint_delete(endpoint, uses=0), event])
+                self._quotas.transact([*endpoint_delete(endpoint, uses=0), event])
             except TransactionRefused as refused:
                 current = refused.failed.get(0)
                 if current and current["uses"] > 0:

@@ -10,6 +10,7 @@ from patchbay.connections.connection_items import (
     FAILING_ATTRIBUTES,
     failing_attributes,
     health_attributes,
+    monitoring,
     read_connection,
     wheel_attributes,
 )
@@ -39,6 +40,7 @@ from patchbay.platform.dynamodb import (
     equals,
 )
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.tenancy.quotas import Counted, Quotas
 
 _ATTEMPTS: Final = 10
 """How often others may write first: tests and edits of the same connection."""
@@ -47,8 +49,9 @@ _ATTEMPTS: Final = 10
 class HealthRecorder:
     """The health of connections in the integrations table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, quotas: Quotas) -> None:
         self._table = table
+        self._quotas = quotas
 
     def record(
         self,
@@ -77,9 +80,10 @@ class HealthRecorder:
             announced = [
                 Announcement.of(connection, update.state, seen, kind) for kind in update.announced
             ]
-            writes = [Put(one.item()) for one in announced]
+            writes: list[Counted] = [Put(one.item()) for one in announced]
             if update.disables:
-                writes.append(_disabled(connection, seen))
+                after = connection.model_copy(update={"status": Lifecycle.DISABLED})
+                writes += [_disabled(connection, after, seen), monitoring(connection, after)]
             try:
                 self._apply(_health_write(connection, update, seen, action), writes)
             except _Overtaken as overtaken:
@@ -90,10 +94,10 @@ class HealthRecorder:
                 return announced
         raise TemporarilyUnavailable
 
-    def _apply(self, update: Update, with_it: Sequence[Put]) -> None:
+    def _apply(self, update: Update, with_it: Sequence[Counted]) -> None:
         try:
             if with_it:
-                self._table.transact([update, *with_it])
+                self._quotas.transact([update, *with_it])
             else:
                 self._table.write(update)
         except ConditionFailed as failed:
@@ -137,8 +141,9 @@ def _health_write(
     failing = failing_attributes(connection, health.status)
     values |= failing
     remove: tuple[str, ...] = () if failing else FAILING_ATTRIBUTES
-    if update.announced:
-        # An announcement names the connection as it is, and is not made for one that just left.
+    if update.announced or update.disables:
+        # An announcement names the connection as it is, and is not made for one that just left. A
+        # connection that is disabled is counted as it is.
         unchanged &= equals("revision", connection.revision)
     if update.disables:
         values |= {
@@ -155,8 +160,7 @@ def _health_write(
     )
 
 
-def _disabled(connection: Connection, seen: HealthObservation) -> Put:
+def _disabled(connection: Connection, after: Connection, seen: HealthObservation) -> Put:
     """The audit event of a disabling: the deployment did it, even if a user asked for the test."""
-    after = connection.model_copy(update={"status": Lifecycle.DISABLED})
     with acting(Actor(DEPLOYMENT, seen.ended)):
         return audited(connection, Action.CHANGED, before=connection, after=after)

@@ -12,6 +12,8 @@ BY_SPACE: Final = "by_owner"
 FAILING_INDEX: Final = "failing"
 """The sparse index that has the failing connections of a space."""
 
+SOURCES: Final = "SRC#"
+DESTINATIONS: Final = "DST#"
 CONNECTIONS: Final = "CON#"
 SECRETS: Final = "SECRET#"
 DATA_KEYS: Final = "DATAKEY#"

@@ -10,6 +10,7 @@ from typing import Final
 from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_items import (
     connection_change,
+    connection_counts,
     connection_delete,
     connection_item,
     read_connection,
@@ -28,6 +29,7 @@ from patchbay.platform.revisions import serially
 from patchbay.platform.strict_json import compact
 from patchbay.tenancy.keys import organization_pk, use_of_space
 from patchbay.tenancy.model import Space
+from patchbay.tenancy.quotas import Quotas
 
 _MAX_READS: Final = 100
 _AT_ONCE: Final = 100
@@ -39,9 +41,14 @@ class RecordStore:
     """Connections with their sources."""
 
     def __init__(
-        self, table: Table, endpoints: EndpointStore, connections: ConnectionStore
+        self,
+        table: Table,
+        quotas: Quotas,
+        endpoints: EndpointStore,
+        connections: ConnectionStore,
     ) -> None:
         self._table = table
+        self._quotas = quotas
         self._endpoints = endpoints
         self._connections = connections
         self._lists = Lists(table, CursorSeal(table))
@@ -57,6 +64,7 @@ class RecordStore:
             use_of_space(space, +1),
             use(source.organization_id, source.id, connection.id),
             audited(connection, Action.CREATED, after=connection),
+            *connection_counts(connection),
             uses=1,
         )
         if stored is source:
@@ -73,7 +81,7 @@ class RecordStore:
 
         Raises `TransactionRefused` if either was changed in between.
         """
-        self._table.transact([*endpoint_change(*source, secrets), *connection_change(*connection)])
+        self._quotas.transact([*endpoint_change(*source, secrets), *connection_change(*connection)])
 
     def delete(self, organization_id: str, connection_id: str, space: Space) -> Endpoint | None:
         """Deletes a connection; with its source, if that was created with it and no other
@@ -85,7 +93,7 @@ class RecordStore:
         def attempt() -> Endpoint | None:
             connection = self._connections.get(organization_id, connection_id)
             source = self._own_source(connection)
-            self._table.transact(connection_delete(connection, space, source))
+            self._quotas.transact(connection_delete(connection, space, source))
             return source
 
         return serially(attempt)

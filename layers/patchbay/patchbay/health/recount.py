@@ -39,6 +39,7 @@ from patchbay.platform.clock import Clock, to_text, utc_now
 from patchbay.platform.dynamodb import Item, Table, TransactionRefused
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.strict_json import compact
+from patchbay.tenancy.quotas import Quotas
 from patchbay.tenancy.store import TenancyStore
 
 _LOOKS: Final = 10
@@ -151,7 +152,8 @@ class Recount:
 def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
     options = _parser().parse_args(arguments)
     try:
-        space = TenancyStore(Table(options.integrations_table)).space(options.space)
+        table = Table(options.integrations_table)
+        space = TenancyStore(table, Quotas.without_limits(table)).space(options.space)
         recount = Recount(Table(options.events_table), options.raw_event_days, clock)
         if options.last < options.first:
             print("--to must not be before --from", file=sys.stderr)

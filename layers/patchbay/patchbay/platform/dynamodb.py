@@ -89,6 +89,10 @@ def equals(attribute: str, value: Any) -> Condition:
     )
 
 
+def exists(attribute: str) -> Condition:
+    return Condition(f"attribute_exists(#{attribute})", {f"#{attribute}": attribute})
+
+
 def without(attribute: str) -> Condition:
     return Condition(f"attribute_not_exists(#{attribute})", {f"#{attribute}": attribute})
 
@@ -283,6 +287,31 @@ class Table:
             yield from page.items
             if (start := page.last_key) is None:
                 return
+
+    def count(self, pk: str, prefix: str = "", *, index: str | None = None) -> int:
+        """How many items are under `pk`. It costs what reading them costs."""
+        suffixed = {"#pk": f"{index}_pk", "#sk": f"{index}_sk"} if index else {}
+        names = {"#pk": "pk", "#sk": "sk"} | suffixed
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "Select": "COUNT",
+            "KeyConditionExpression": "#pk = :pk",
+            "ExpressionAttributeNames": {"#pk": names["#pk"]},
+            "ExpressionAttributeValues": _marshal({":pk": pk}),
+            **({"IndexName": index} if index else {"ConsistentRead": True}),
+        }
+        if prefix:
+            request["KeyConditionExpression"] += " AND begins_with(#sk, :prefix)"
+            request["ExpressionAttributeNames"] = names
+            request["ExpressionAttributeValues"] = _marshal({":pk": pk, ":prefix": prefix})
+        total = 0
+        while True:
+            with _failures_named():
+                answer = self._client.query(**request)
+            total += answer["Count"]
+            if "LastEvaluatedKey" not in answer:
+                return total
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def write(self, write: Put | Update | Delete) -> None:
         """One write. Raises `ConditionFailed` with the item that stands there."""

@@ -11,6 +11,7 @@
     ├── NotFound                404  NOT_FOUND, <THING>_NOT_FOUND
     ├── MethodNotAllowed        405  METHOD_NOT_ALLOWED
     ├── Conflict                409  CONFLICT, SLUG_TAKEN, PUBLISHER_TAKEN, VERSION_EXISTS, IN_USE
+    ├── QuotaExceeded           409  QUOTA_EXCEEDED
     ├── PreconditionFailed      412  PRECONDITION_FAILED
     ├── PayloadTooLarge         413  PAYLOAD_TOO_LARGE
     ├── NotPublishable          422  NOT_PUBLISHABLE
@@ -161,6 +162,23 @@ class Conflict(PatchbayError):
         super().__init__(message=message, code=code, details=details)
 
 
+class QuotaExceeded(PatchbayError):
+    """The organization has as many things of a kind as it may have; nothing was done.
+
+    It is not a 429: waiting does not help, deleting does.
+    """
+
+    status = 409
+
+    def __init__(self, quota: str, limit: int, used: int) -> None:
+        super().__init__(
+            message=f"The quota {quota} is used up: {used} of {limit}. "
+            "Delete what is not needed, or ask the operator for a higher limit.",
+            code="QUOTA_EXCEEDED",
+            details={"quota": quota, "limit": limit, "used": used},
+        )
+
+
 class PreconditionFailed(PatchbayError):
     status = 412
 
@@ -255,9 +273,12 @@ class RateLimited(PatchbayError):
 
     status = 429
 
-    def __init__(self, message: str, retry_after_seconds: int) -> None:
+    def __init__(self, message: str, retry_after_seconds: int, **details: Any) -> None:
         super().__init__(
-            message=message, code="RATE_LIMITED", retry_after_seconds=retry_after_seconds
+            message=message,
+            code="RATE_LIMITED",
+            details=details,
+            retry_after_seconds=retry_after_seconds,
         )
 
 

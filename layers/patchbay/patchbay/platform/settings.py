@@ -66,6 +66,17 @@ class Settings:
     requests_per_minute = Setting(int)
     """For each caller; 0 for no limit."""
 
+    max_spaces = Setting(int)
+    """Of one organization, as are the others: see `patchbay.tenancy.quotas`."""
+    max_api_keys = Setting(int)
+    max_integrations = Setting(int)
+    max_releases = Setting(int)
+    max_endpoints = Setting(int)
+    max_connections = Setting(int)
+    max_monitored_connections = Setting(int)
+    max_alert_rules = Setting(int)
+    max_alert_channels = Setting(int)
+
     tests_per_minute = Setting(int)
     """Of one organization, as is the next."""
     tests_in_flight = Setting(int)
@@ -90,6 +101,11 @@ class Settings:
         vars(self)["environ"] = environ
 
     environ: Mapping[str, str]
+
+    def most(self, quota: str) -> int:
+        """The limit of a quota, by its name."""
+        limit: int = getattr(self, f"max_{quota}")
+        return limit
 
     def __setattr__(self, name: str, value: object) -> Never:
         raise AttributeError(f"{name} is read-only")

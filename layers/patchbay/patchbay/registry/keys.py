@@ -1,8 +1,12 @@
 """The keys of integrations and releases, and conditions on them for the transactions of other
 packages, which need not import the store."""
 
+from typing import Final
+
 from patchbay.platform.dynamodb import PRESENT, Check, Key, Update, without
 from patchbay.registry.versions import sort_key
+
+RELEASES: Final = "REL#"
 
 
 def integration_pk(integration_id: str) -> str:
@@ -14,7 +18,7 @@ def integration_key(integration_id: str) -> Key:
 
 
 def release_key(integration_id: str, version: str) -> Key:
-    return Key(integration_pk(integration_id), f"REL#{sort_key(version)}")
+    return Key(integration_pk(integration_id), f"{RELEASES}{sort_key(version)}")
 
 
 def publisher_key(publisher: str) -> Key:

@@ -59,6 +59,7 @@ from patchbay.registry.catalog import (
     searched_partition,
 )
 from patchbay.registry.keys import (
+    RELEASES,
     integration_key,
     integration_pk,
     owned_integrations_pk,
@@ -79,11 +80,13 @@ from patchbay.registry.model import (
     Visibility,
     retention_of,
 )
+from patchbay.registry.quotas import INTEGRATION_QUOTA, RELEASE_QUOTA, releases_of
 from patchbay.registry.version_ranges import VersionRange
 from patchbay.registry.versions import is_prerelease, is_semver, require_semver
 from patchbay.tenancy.access import Principal
 from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
+from patchbay.tenancy.quotas import Count, Counted, Quotas
 
 _CONTENT: Final = ("name", "description", "icon_url", "manifest", "variables_schema", "auth_config")
 _DOCUMENTS = ("manifest", "variables_schema", "auth_config")
@@ -92,8 +95,9 @@ _DOCUMENTS = ("manifest", "variables_schema", "auth_config")
 class RegistryStore:
     """Integrations, releases, and the catalog."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, quotas: Quotas) -> None:
         self._table = table
+        self._quotas = quotas
         self._lists = Lists(table, CursorSeal(table))
 
     def create(
@@ -101,7 +105,8 @@ class RegistryStore:
     ) -> Integration:
         """Creates a draft in a workspace.
 
-        Raises `Conflict`: PUBLISHER_TAKEN by another organization, SLUG_TAKEN under this publisher.
+        Raises `Conflict`: PUBLISHER_TAKEN by another organization, SLUG_TAKEN under this publisher;
+        and `QuotaExceeded`.
         """
         integration = Integration(
             **new.model_dump(),
@@ -116,7 +121,7 @@ class RegistryStore:
         )
         mine = equals("organization_id", workspace.organization_id)
         try:
-            self._table.transact(
+            self._quotas.transact(
                 [
                     Put(
                         {
@@ -141,6 +146,7 @@ class RegistryStore:
                         Action.CREATED,
                         after=integration,
                     ),
+                    Count(integration.organization_id, INTEGRATION_QUOTA, +1),
                 ]
             )
         except TransactionRefused as refused:
@@ -229,15 +235,16 @@ class RegistryStore:
                 values={"expires_at": _purge_at(new)},
                 condition=equals("integration_id", old.id),
             )
-            self._replace(Action.DELETED, old, new, claim, use_of_space(space, -1))
+            counts = self._counts(old, -1)
+            self._replace(Action.DELETED, old, new, claim, use_of_space(space, -1), *counts)
             return new
 
         deleted = serially(attempt)
-        for item in self._table.query_all(integration_pk(integration_id), prefix="REL#"):
+        for item in self._table.query_all(integration_pk(integration_id), prefix=RELEASES):
             self._expire_unused(item, deleted)
 
     def restore(self, integration_id: str, space: Space, now: datetime) -> Integration:
-        """Undoes a delete. Raises `NotFound`, also after the purge.
+        """Undoes a delete. Raises `NotFound`, also after the purge; `QuotaExceeded`.
 
         A restore of an integration that is not deleted marks its releases as kept again, so a
         restore that was cut off is completed by a second one.
@@ -256,7 +263,8 @@ class RegistryStore:
                 remove=["expires_at"],
                 condition=equals("integration_id", old.id),
             )
-            self._replace(Action.RESTORED, old, new, claim, use_of_space(space, +1))
+            counts = self._counts(old, +1)
+            self._replace(Action.RESTORED, old, new, claim, use_of_space(space, +1), *counts)
             return new
 
         restored = serially(attempt)
@@ -264,9 +272,18 @@ class RegistryStore:
         self._keep_releases(restored)
         return restored
 
+    def _counts(self, integration: Integration, sign: int) -> list[Counted]:
+        """What a delete or a restore counts. A publish changes the revision, so in a transaction
+        that checks the revision the number of releases is exact."""
+        owner, releases = integration.organization_id, releases_of(self._table, integration.id)
+        return [
+            Count(owner, INTEGRATION_QUOTA, sign),
+            Count(owner, RELEASE_QUOTA, sign * releases),
+        ]
+
     def _keep_releases(self, integration: Integration) -> None:
         """Raises `TransactionRefused` if the integration has changed."""
-        for item in self._table.query_all(integration_pk(integration.id), prefix="REL#"):
+        for item in self._table.query_all(integration_pk(integration.id), prefix=RELEASES):
             if "expires_at" in item:
                 self._table.transact(
                     [
@@ -327,7 +344,8 @@ class RegistryStore:
         """The release, and whether this call made it: the same content again is the same release.
 
         Raises `NotFound`; `NotPublishable` with every problem; `InvalidInput` for a version that is
-        not semver; `Conflict` VERSION_EXISTS unless it is higher than every earlier one.
+        not semver; `Conflict` VERSION_EXISTS unless it is higher than every earlier one;
+        `QuotaExceeded`.
         """
         require_semver(version, "/version")
 
@@ -350,7 +368,10 @@ class RegistryStore:
             )
             fresh = Put(_release_item(release), ABSENT)
             current = release if new.current_version == version else None
-            self._replace(Action.PUBLISHED, draft, new, fresh, release=release, current=current)
+            one_more = Count(draft.organization_id, RELEASE_QUOTA, +1)
+            self._replace(
+                Action.PUBLISHED, draft, new, fresh, one_more, release=release, current=current
+            )
             return release, True
 
         return serially(attempt)
@@ -358,7 +379,7 @@ class RegistryStore:
     def versions(self, integration_id: str, now: datetime) -> list[str]:
         """All released versions, lowest first."""
         items = self._table.query_all(
-            integration_pk(integration_id), prefix="REL#", attributes=("version", "expires_at")
+            integration_pk(integration_id), prefix=RELEASES, attributes=("version", "expires_at")
         )
         return [item["version"] for item in items if not _is_purged(item, now)]
 
@@ -401,7 +422,7 @@ class RegistryStore:
                 return _release(existing)
             raise _version_exists(version)
         newest = self._table.query(
-            integration_pk(draft.id), prefix="REL#", limit=1, newest_first=True
+            integration_pk(draft.id), prefix=RELEASES, limit=1, newest_first=True
         ).items
         if newest and newest[0]["sk"] > release_key(draft.id, version).sk:
             raise Conflict(
@@ -422,7 +443,7 @@ class RegistryStore:
             now,
             ReleaseSummary.model_validate,
             pk=integration_pk(integration_id),
-            prefix="REL#",
+            prefix=RELEASES,
             newest_first=True,
         )
 
@@ -508,7 +529,7 @@ class RegistryStore:
         action: Action,
         old: Integration,
         new: Integration,
-        *more: Write,
+        *more: Counted,
         release: Release | None = None,
         current: Release | None = None,
     ) -> None:
@@ -527,7 +548,7 @@ class RegistryStore:
             before=old,
             after=shown if release is None else {**shown, "version": release.version},
         )
-        self._table.transact([Put(_item(new), standing), *entries, *more, audit])
+        self._quotas.transact([Put(_item(new), standing), *entries, *more, audit])
 
     def _entry_writes(
         self, old: Integration, new: Integration, current: Release | None

@@ -34,6 +34,7 @@ from patchbay.tenancy.api_keys import matches, mint, prefix_of
 from patchbay.tenancy.fair_cache import FairCache
 from patchbay.tenancy.keys import API_KEYS, listed_key_key, lookup_key, organization_pk
 from patchbay.tenancy.model import ApiKey, IssuedApiKey, NewApiKey
+from patchbay.tenancy.quotas import API_KEY_QUOTA, Count, Quotas
 from patchbay.tenancy.store import TenancyStore
 
 CACHED_FOR: Final = timedelta(seconds=60)
@@ -52,8 +53,9 @@ class Holder(NamedTuple):
 class ApiKeyStore:
     """The API keys of organizations."""
 
-    def __init__(self, table: Table, tenants: TenancyStore) -> None:
+    def __init__(self, table: Table, tenants: TenancyStore, quotas: Quotas) -> None:
         self._table = table
+        self._quotas = quotas
         self._tenants = tenants
         self._lists = Lists(table, CursorSeal(table))
         self._known: FairCache[str, Item] = FairCache(MAX_KNOWN)
@@ -88,7 +90,8 @@ class ApiKeyStore:
         stamp: Stamp,
         issuer: ApiKey | None = None,
     ) -> IssuedApiKey:
-        """A new key with its secret. Raises `NotFound`; `InvalidInput` for a past expiry.
+        """A new key with its secret. Raises `NotFound`; `InvalidInput` for a past expiry;
+        `QuotaExceeded`, for which a key counts until it is revoked, even if it has expired.
 
         An authorizer may accept a key for a while after it was revoked. With `issuer`, the new key
         is created only if that key still exists; otherwise raises `Unauthenticated`.
@@ -125,7 +128,7 @@ class ApiKeyStore:
             [Check(listed_key_key(issuer.organization_id, issuer.id), PRESENT)] if issuer else []
         )
         try:
-            self._table.transact(
+            self._quotas.transact(
                 [
                     Put(lookup, ABSENT),
                     Put(
@@ -138,6 +141,7 @@ class ApiKeyStore:
                     ),
                     *issuer_exists,
                     recorded(organization_id, Entity.API_KEY, key.id, Action.CREATED, after=key),
+                    Count(organization_id, API_KEY_QUOTA, +1),
                 ]
             )
         except TransactionRefused as refused:
@@ -189,13 +193,14 @@ class ApiKeyStore:
         """Raises `NotFound`. An authorizer may still accept the key for up to 60 seconds."""
         self._known.drop(key.prefix)
         try:
-            self._table.transact(
+            self._quotas.transact(
                 [
                     Delete(listed_key_key(key.organization_id, key.id), PRESENT),
                     Delete(lookup_key(key.prefix)),
                     recorded(
                         key.organization_id, Entity.API_KEY, key.id, Action.DELETED, before=key
                     ),
+                    Count(key.organization_id, API_KEY_QUOTA, -1),
                 ]
             )
         except TransactionRefused:

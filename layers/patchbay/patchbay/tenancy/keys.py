@@ -26,6 +26,11 @@ def organization_key(organization_id: str) -> Key:
     return Key(organization_pk(organization_id), "META")
 
 
+def quotas_key(organization_id: str) -> Key:
+    """The counts of what an organization has."""
+    return Key(organization_pk(organization_id), "QUOTAS")
+
+
 def space_key(organization_id: str, slug: str) -> Key:
     return Key(organization_pk(organization_id), f"{SPACES}{slug}")
 

@@ -25,6 +25,7 @@ from patchbay.platform.validation import problems_of
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.api_key_store import ApiKeyStore
 from patchbay.tenancy.model import NewApiKey, NewOrganization, NewSpace, Space
+from patchbay.tenancy.quotas import Quotas
 from patchbay.tenancy.store import TenancyStore
 
 
@@ -38,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     try:
         table, stamp = Table(options.table), Stamp.fresh(utc_now())
-        store = TenancyStore(table)
+        quotas = Quotas.without_limits(table)
+        store = TenancyStore(table, quotas)
         if options.command == "issue-key":
             space = store.space(options.space_slug)
         else:
@@ -48,7 +50,7 @@ def _run(options: argparse.Namespace) -> int:
                 NewSpace(slug=options.space_slug, name=options.space_name),
                 stamp,
             )
-        print(compact(_with_key(ApiKeyStore(table, store), space, stamp)).decode())
+        print(compact(_with_key(ApiKeyStore(table, store, quotas), space, stamp)).decode())
     except ValidationError as error:
         problem = problems_of(error)[0]
         print(f"{problem.pointer.removeprefix('/')} {problem.message}", file=sys.stderr)

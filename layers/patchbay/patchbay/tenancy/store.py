@@ -4,6 +4,7 @@
     space                ORG#<org>         SPACE#<slug>
     slug claim           SLUG#<slug>       CLAIM          organization, space id
     space by its id      SPACE#<id>        META           organization, slug
+    counts               ORG#<org>         QUOTAS         see `patchbay.tenancy.quotas`
 
 A space counts what is in it (`uses`): each write that puts something into a space adds one in the
 same transaction, so a space in use is never deleted.
@@ -56,13 +57,15 @@ from patchbay.tenancy.model import (
     SpacePatch,
     changes,
 )
+from patchbay.tenancy.quotas import SPACE_QUOTA, Count, Counted, Quotas, first_counts
 
 
 class TenancyStore:
     """Organizations and their spaces."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, quotas: Quotas) -> None:
         self._table = table
+        self._quotas = quotas
         self._lists = Lists(table, CursorSeal(table))
 
     def create_organization(self, new: NewOrganization, stamp: Stamp) -> Organization:
@@ -82,7 +85,7 @@ class TenancyStore:
         )
         # This id can only exist already if this request repeats another.
         with suppress(TransactionRefused):
-            self._table.transact([Put(item, ABSENT), made])
+            self._table.transact([Put(item, ABSENT), first_counts(organization.id), made])
         return organization
 
     def organization(self, organization_id: str) -> Organization:
@@ -132,7 +135,8 @@ class TenancyStore:
         )
 
     def create_space(self, organization_id: str, new: NewSpace, stamp: Stamp) -> Space:
-        """Raises `Conflict` SLUG_TAKEN: a slug belongs to one space of the whole deployment."""
+        """Raises `Conflict` SLUG_TAKEN: a slug belongs to one space of the whole deployment; and
+        `QuotaExceeded`."""
         self.organization(organization_id)
         space = Space(
             id=stamp.uuid(),
@@ -144,14 +148,15 @@ class TenancyStore:
             revision=1,
         )
         owner = {"organization_id": organization_id, "space_id": space.id, "slug": space.slug}
-        writes = [
+        writes: list[Counted] = [
             Put({**slug_claim_key(space.slug)._asdict(), **owner}, ABSENT),
             Put({**space_key(organization_id, space.slug)._asdict(), **_space_item(space)}, ABSENT),
             Put({**space_by_id_key(space.id)._asdict(), **owner}, ABSENT),
             recorded(organization_id, Entity.SPACE, space.id, Action.CREATED, after=space),
+            Count(organization_id, SPACE_QUOTA, +1),
         ]
         try:
-            self._table.transact(writes)
+            self._quotas.transact(writes)
         except TransactionRefused as refused:
             if any(item and item.get("space_id") == space.id for item in refused.failed.values()):
                 return space  # written by this request, or by the one that it repeats
@@ -242,7 +247,7 @@ class TenancyStore:
             require_match(if_match, space.revision)
             of_space = equals("space_id", space.id)
             try:
-                self._table.transact(
+                self._quotas.transact(
                     [
                         Delete(
                             space_key(space.organization_id, slug),
@@ -257,6 +262,7 @@ class TenancyStore:
                             Action.DELETED,
                             before=space,
                         ),
+                        Count(space.organization_id, SPACE_QUOTA, -1),
                     ]
                 )
             except TransactionRefused as refused:

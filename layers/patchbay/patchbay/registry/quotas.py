@@ -1,0 +1,31 @@
+"""What is counted of an organization's integrations.
+
+An integration that is deleted is not counted, nor are its releases, although both are kept until
+the purge: a restore needs room for them again.
+"""
+
+from typing import Final
+
+from patchbay.platform.dynamodb import Table
+from patchbay.registry.keys import RELEASES, integration_pk, owned_integrations_pk
+from patchbay.tenancy.quotas import Quota
+
+_INDEX: Final = "by_owner"
+
+
+def _integrations(table: Table, organization_id: str) -> int:
+    return table.count(owned_integrations_pk(organization_id), index=_INDEX)
+
+
+def _releases(table: Table, organization_id: str) -> int:
+    owned = table.query_all(owned_integrations_pk(organization_id), index=_INDEX)
+    return sum(releases_of(table, item["id"]) for item in owned)
+
+
+def releases_of(table: Table, integration_id: str) -> int:
+    """How many releases an integration has."""
+    return table.count(integration_pk(integration_id), RELEASES)
+
+
+INTEGRATION_QUOTA: Final = Quota("integrations", _integrations)
+RELEASE_QUOTA: Final = Quota("releases", _releases)

@@ -1,0 +1,202 @@
+"""A tenant that makes as much as it can: it stops at its quotas, and its neighbor does not."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from patchbay.tenancy.quotas import NAMES
+from tests.integration.alerting import RATE
+from tests.integration.api import Answer, start_cold
+from tests.integration.conftest import Tenant
+from tests.integration.story import (
+    SECRET,
+    create_connection,
+    create_source,
+    operation_input,
+    publish_integration,
+)
+
+BUS = {"kind": "eventbridge"}
+
+
+@pytest.fixture
+def three_of_each(
+    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deployment where an organization may have three things of each kind."""
+    for name in NAMES:
+        monkeypatch.setenv(f"MAX_{name.upper()}", "3")
+    start_cold()
+
+
+def refused(answer: Answer, quota: str) -> bool:
+    """Whether an answer says that this quota is used up, with the limit and the use."""
+    if answer.status < 300:
+        return False
+    assert (answer.status, answer.code) == (409, "QUOTA_EXCEEDED"), answer.text
+    assert answer.json["error"]["details"] == {"quota": quota, "limit": 3, "used": 3}
+    return True
+
+
+def organization(tenant: Tenant) -> str:
+    return f"/v1/organizations/{tenant.organization_id}"
+
+
+def space(tenant: Tenant, number: int) -> Answer:
+    body = {"slug": f"{tenant.space_slug}-{number}", "name": "Space"}
+    return tenant.client.post(f"{organization(tenant)}/spaces", body)
+
+
+def key(tenant: Tenant, _: int) -> Answer:
+    body = {"name": "key", "permissions": ["platform.integration.read"]}
+    return tenant.client.post(f"{organization(tenant)}/api-keys", body)
+
+
+def draft(tenant: Tenant, number: int) -> Answer:
+    body = {
+        "workspaceId": tenant.space_id,
+        "publisher": tenant.space_slug,
+        "slug": f"i{number}",
+        "name": "Draft",
+    }
+    return tenant.client.post("/v1/integrations", body)
+
+
+def rule(tenant: Tenant, _: int) -> Answer:
+    body = {"name": "Rule", "condition": RATE}
+    return tenant.client.post(f"/spaces/{tenant.space_slug}/alert-rules", body)
+
+
+def channel(tenant: Tenant, _: int) -> Answer:
+    body = {"name": "Rule", "condition": RATE, "channels": [BUS]}
+    return tenant.client.post(f"/spaces/{tenant.space_slug}/alert-rules", body)
+
+
+@pytest.mark.parametrize(
+    ("make", "quota", "there"),
+    [
+        (space, "spaces", 1),
+        (key, "api_keys", 1),
+        (draft, "integrations", 0),
+        (rule, "alert_rules", 0),
+    ],
+)
+def test_a_tenant_in_a_hurry_gets_exactly_its_quota(
+    three_of_each: None, tenant: Tenant, stranger: Tenant, make: Any, quota: str, there: int
+) -> None:
+    # When eight threads create at once
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: make(tenant, number), range(8)))
+    # Then there are exactly three, and each other answer says why
+    assert sum(not refused(answer, quota) for answer in answers) == 3 - there
+    # And a neighbor is not affected
+    assert make(stranger, 0).status == 201
+
+
+def test_deleting_gives_back_and_a_new_key_gives_nothing(
+    three_of_each: None, tenant: Tenant
+) -> None:
+    made = [key(tenant, number).json for number in range(2)]
+    assert refused(key(tenant, 0), "api_keys")
+    path = f"{organization(tenant)}/api-keys/{made[0]['id']}"
+    assert tenant.client.delete(path).status == 204
+    assert tenant.client.delete(path).status == 404
+    assert not refused(key(tenant, 0), "api_keys")
+    assert refused(key(tenant, 0), "api_keys")
+
+
+def test_a_restore_takes_room_again(three_of_each: None, tenant: Tenant) -> None:
+    made = [draft(tenant, number).json["id"] for number in range(3)]
+    # Given one that is deleted, and another in its place
+    assert tenant.client.delete(f"/v1/integrations/{made[0]}").status == 204
+    assert draft(tenant, 7).status == 201
+    # Then it can't come back
+    restore = f"/v1/integrations/{made[0]}/restore"
+    assert refused(tenant.client.call("POST", restore, None), "integrations")
+    assert tenant.client.delete(f"/v1/integrations/{made[1]}").status == 204
+    assert tenant.client.call("POST", restore, None).status == 200
+
+
+def test_releases_are_counted_over_all_integrations_and_restores(
+    three_of_each: None, tenant: Tenant
+) -> None:
+    first = publish_integration(tenant)["id"]
+    second = publish_integration(tenant, slug="other")["id"]
+
+    def publish(integration_id: str, version: str) -> Answer:
+        path = f"/v1/integrations/{integration_id}/publish"
+        return tenant.client.post(path, {"version": version})
+
+    assert publish(first, "2.0.0").status == 201
+    assert refused(publish(second, "2.0.0"), "releases")
+    # The same release again is no new one
+    assert publish(first, "2.0.0").status == 200
+    # A deleted integration makes room for its two
+    assert tenant.client.delete(f"/v1/integrations/{first}").status == 204
+    assert publish(second, "2.0.0").status == 201
+    assert publish(second, "3.0.0").status == 201
+    restore = f"/v1/integrations/{first}/restore"
+    assert refused(tenant.client.call("POST", restore, None), "releases")
+
+
+def test_sources_destinations_and_operations_share_one_quota(
+    three_of_each: None, tenant: Tenant
+) -> None:
+    publish_integration(tenant, manifest={"roles": ["source", "destination"]})
+    create_source(tenant)
+    body = {"name": "x", "integration": "acme/crm", "variables": {"path": "me"}}
+    body |= {"secrets": {"api_key": SECRET}}
+    assert tenant.client.post(f"{tenant.connectors}/destinations", body).status == 201
+    operation = "/integrations/connection/create/v1.0.0"
+    made = tenant.client.post(operation, operation_input(tenant))
+    assert made.status == 200
+    for path in (f"{tenant.connectors}/sources", f"{tenant.connectors}/destinations"):
+        assert refused(tenant.client.post(path, body), "endpoints")
+    assert refused(tenant.client.post(operation, operation_input(tenant)), "endpoints")
+    # Deleting by the operation gives back the source, too
+    undo = {"connectionId": made.json["id"]}
+    assert tenant.client.post("/integrations/connection/delete/v1.0.0", undo).status == 200
+    assert tenant.client.post(f"{tenant.connectors}/sources", body).status == 201
+
+
+def test_monitors_are_counted_however_they_begin(
+    three_of_each: None, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_CONNECTIONS", "9")
+    start_cold()
+    publish_integration(tenant)
+    source = create_source(tenant)
+    on = {"monitor": {"enabled": True, "interval": "1m"}}
+    made = [create_connection(tenant, source, **on)["id"] for _ in range(3)]
+    path = f"{tenant.connectors}/connections"
+    # By a create
+    body = {"name": "x", "source_id": source["id"], "space": tenant.space_slug}
+    assert refused(tenant.client.post(path, body | on), "monitored_connections")
+    # By an edit
+    idle = create_connection(tenant, source)["id"]
+    assert refused(tenant.client.patch(f"{path}/{idle}", on), "monitored_connections")
+    # By resuming, while another has taken the place of the paused one
+    assert tenant.client.patch(f"{path}/{made[0]}", {"status": "paused"}).status == 200
+    assert tenant.client.patch(f"{path}/{idle}", on).status == 200
+    resume = tenant.client.patch(f"{path}/{made[0]}", {"status": "active"})
+    assert refused(resume, "monitored_connections")
+    # By the operation
+    connected = {"connectionId": made[0], "status": "connected"}
+    update = tenant.client.post("/integrations/connection/update/v1.0.0", connected)
+    assert refused(update, "monitored_connections")
+    # What is refused can still be changed otherwise, tested, and deleted
+    assert tenant.client.patch(f"{path}/{made[0]}", {"name": "y"}).status == 200
+    assert tenant.client.delete(f"{path}/{made[1]}").status == 204
+    assert tenant.client.patch(f"{path}/{made[0]}", {"status": "active"}).status == 200
+
+
+def test_channels_are_counted_over_all_rules(three_of_each: None, tenant: Tenant) -> None:
+    rules = f"/spaces/{tenant.space_slug}/alert-rules"
+    made = channel(tenant, 0).json
+    assert tenant.client.patch(f"{rules}/{made['id']}", {"channels": [BUS] * 3}).status == 200
+    assert refused(channel(tenant, 0), "alert_channels")
+    four = tenant.client.patch(f"{rules}/{made['id']}", {"channels": [BUS] * 4})
+    assert refused(four, "alert_channels")
+    assert tenant.client.delete(f"{rules}/{made['id']}").status == 204
+    assert channel(tenant, 0).status == 201
