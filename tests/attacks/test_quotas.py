@@ -1,5 +1,6 @@
 """A tenant that makes as much as it can: it stops at its quotas, and its neighbor does not."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,9 +22,7 @@ BUS = {"kind": "eventbridge"}
 
 
 @pytest.fixture
-def three_of_each(
-    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def three_of_each(tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     """A deployment where an organization may have three things of each kind."""
     for name in NAMES:
         monkeypatch.setenv(f"MAX_{name.upper()}", "3")
@@ -200,3 +199,77 @@ def test_channels_are_counted_over_all_rules(three_of_each: None, tenant: Tenant
     assert refused(four, "alert_channels")
     assert tenant.client.delete(f"{rules}/{made['id']}").status == 204
     assert channel(tenant, 0).status == 201
+
+
+def test_more_keys_are_not_more_requests(
+    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [tenant.client.key, *(key(tenant, n).json["key"] for n in range(4))]
+    # Given a deployment where an organization may make five requests a minute
+    monkeypatch.setenv("REQUESTS_PER_MINUTE", "5")
+    start_cold("authorizer")
+    # When each of its keys makes three
+    path = f"/spaces/{tenant.space_slug}"
+    answers = [tenant.client.with_key(one).get(path) for one in keys for _ in range(3)]
+    # Then five pass, and the others are told which limit it is
+    assert [answer.status for answer in answers] == [200] * 5 + [429] * 10
+    details = {"quota": "requests_per_minute", "limit": 5, "used": 5}
+    assert answers[-1].json["error"]["details"] == details
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert stranger.client.get(f"/spaces/{stranger.space_slug}").status == 200
+
+
+def test_who_has_no_key_takes_no_tenants_turn(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_PER_MINUTE", "5")
+    monkeypatch.setenv("UNAUTHENTICATED_REQUESTS_PER_MINUTE", "3")
+    start_cold("authorizer")
+    path = f"/spaces/{tenant.space_slug}"
+    wrong = [None, "nonsense", f"{tenant.client.key}x", "pb_aaaaaaaa_wrong", None, "a.b.c"]
+    answers = [tenant.client.with_key(one).get(path) for one in wrong]
+    # All that are not recognized share one bucket
+    assert [answer.code for answer in answers] == ["UNAUTHENTICATED"] * 3 + ["RATE_LIMITED"] * 3
+    details = {"quota": "unauthenticated_requests_per_minute", "limit": 3, "used": 3}
+    assert answers[-1].json["error"]["details"] == details
+    assert [tenant.client.get(path).status for _ in range(6)] == [200] * 5 + [429]
+
+
+def test_every_way_to_test_is_one_of_the_tests_of_the_organization(
+    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_integration(tenant, manifest={"roles": ["source", "destination"]})
+    source = create_source(tenant)
+    connection = create_connection(tenant, source)
+    connectors = tenant.connectors
+    monkeypatch.setenv("TESTS_PER_MINUTE", "1")
+    start_cold()
+    edit = {"variables": {"path": "you"}, "secrets": {"api_key": SECRET}}
+    ways: list[tuple[str, str, Any]] = [
+        ("POST", f"{connectors}/connections/test", {"source_id": source["id"]}),
+        ("POST", f"{connectors}/sources/{source['id']}/test", None),
+        ("POST", f"{connectors}/sources/{source['id']}/test?mode=async", None),
+        ("POST", f"{connectors}/connections/{connection['id']}/test", None),
+        ("POST", f"{connectors}/connections/{connection['id']}/test?mode=async", None),
+        ("POST", "/integrations/connection/test/v1.0.0", {"connectionId": connection["id"]}),
+        ("PATCH", f"{connectors}/sources/{source['id']}?test=true", edit),
+    ]
+
+    def tried(way: tuple[str, str, Any]) -> Answer:
+        method, path, body = way
+        return tenant.client.call(method, path, None if body is None else json.dumps(body))
+
+    assert tried(ways[0]).status == 200
+    for way in ways:
+        refusal = tried(way)
+        assert (refusal.status, refusal.code) == (429, "RATE_LIMITED"), (way, refusal.text)
+        details = {"quota": "tests_per_minute", "limit": 1, "used": 1}
+        assert refusal.json["error"]["details"] == details
+    # And a second key does not help, while a neighbor is not affected
+    second = tenant.client.post(
+        f"{organization(tenant)}/api-keys",
+        {"name": "k", "permissions": ["platform.integration.manage"]},
+    ).json["key"]
+    assert tenant.client.with_key(second).call("POST", ways[1][1], None).status == 429
+    dry = {"source_id": source["id"]}
+    assert stranger.client.post(f"{stranger.connectors}/connections/test", dry).status == 404

@@ -139,6 +139,7 @@ def deploy(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         "JWT_ISSUER": "",
         "JWT_AUDIENCE": "",
         "REQUESTS_PER_MINUTE": "0",
+        "UNAUTHENTICATED_REQUESTS_PER_MINUTE": "0",
         "JWT_JWKS_URL": "",
         "JWT_ORGANIZATION_CLAIM": "organization_id",
         "JWT_PERMISSIONS_CLAIM": "permissions",

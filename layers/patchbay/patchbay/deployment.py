@@ -176,8 +176,13 @@ class Deployment:
         from patchbay.tenancy.authentication import Authenticator, token_reader
         from patchbay.tenancy.request_rates import RequestRates
 
-        rates = RequestRates(self.settings.requests_per_minute)
-        return Authenticator(self.tenants, self.api_keys, token_reader(self.settings), rates)
+        return Authenticator(
+            self.tenants,
+            self.api_keys,
+            token_reader(self.settings),
+            RequestRates(self.settings.requests_per_minute),
+            RequestRates(self.settings.unauthenticated_requests_per_minute),
+        )
 
     # ---------------------------------------------------------------- egress
 

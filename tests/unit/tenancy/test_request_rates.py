@@ -1,4 +1,4 @@
-"""Token buckets of callers."""
+"""Token buckets of organizations."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,6 +35,19 @@ def test_the_memory_is_bounded() -> None:
     for number in range(MAX_BUCKETS + 1):
         assert rates.seconds_to_wait(str(number), NOW) == 0
     assert len(rates._buckets) <= MAX_BUCKETS
+
+
+def test_a_full_memory_forgets_who_is_idle_and_never_who_is_over_its_rate() -> None:
+    # Given one that has used up its bucket, and others that were here a minute ago
+    rates = RequestRates(1)
+    for number in range(MAX_BUCKETS - 1):
+        rates.seconds_to_wait(str(number), NOW - timedelta(minutes=2))
+    assert [rates.seconds_to_wait("loud", NOW) for _ in range(2)] == [0, 60]
+    # When more come than are remembered
+    for number in range(MAX_BUCKETS - 1):
+        rates.seconds_to_wait(f"new {number}", NOW)
+    # Then it still waits
+    assert rates.seconds_to_wait("loud", NOW) == 60
 
 
 @given(st.integers(1, 50), st.lists(st.floats(-5, 30), max_size=200))

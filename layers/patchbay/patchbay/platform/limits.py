@@ -74,24 +74,38 @@ class Usage:
         live = {token: until for token, until in self.leases.items() if until > seconds}
         return type(self)(current, count, before, live)
 
-    def entered(self, token: str, limit: Limit, now: datetime, lease: timedelta) -> Self:
-        """With one more. Raises `RateLimited` with the seconds to wait."""
+    def entered(
+        self, token: str, limit: Limit, now: datetime, lease: timedelta, what: str = "uses"
+    ) -> Self:
+        """With one more `what`. Raises `RateLimited` with the seconds to wait."""
         usage = self.at(now)
         if token in usage.leases:
             return usage
         if wait := usage.seconds_to_wait(limit, now):
             raise RateLimited(
-                f"More than {limit.per_minute} a minute: try again in {wait} s.", wait
+                f"More than {limit.per_minute} a minute: try again in {wait} s.",
+                wait,
+                quota=f"{what}_per_minute",
+                limit=limit.per_minute,
+                used=usage.in_window(now),
             )
         if len(usage.leases) >= limit.at_once:
             raise RateLimited(
                 f"More than {limit.at_once} at once: wait until one of them has ended.",
                 _ROOM_SOON_SECONDS,
+                quota=f"{what}_in_flight",
+                limit=limit.at_once,
+                used=len(usage.leases),
             )
         ends = epoch_seconds(now, lease) + 1
         return type(self)(
             usage.minute, usage.count + 1, usage.before, {**usage.leases, token: ends}
         )
+
+    def in_window(self, now: datetime) -> int:
+        """How many count in the last 60 s."""
+        into = epoch_seconds(now) - self.minute * 60
+        return self.count + self.before * max(0, 60 - into) // 60
 
     def seconds_to_wait(self, limit: Limit, now: datetime) -> int:
         """Until there is room for one more in the window; 0 if there is."""
@@ -126,7 +140,7 @@ class Limiter:
         item = self._table.get(key)
         for attempt in range(_ATTEMPTS):
             before = _usage(item)
-            after = before.entered(token, limit, now, lease)
+            after = before.entered(token, limit, now, lease, self._what)
             if token in before.at(now).leases:
                 return
             try:

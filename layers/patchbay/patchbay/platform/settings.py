@@ -64,7 +64,9 @@ class Settings:
     jwt_organization_claim = Setting(str)
     jwt_permissions_claim = Setting(str)
     requests_per_minute = Setting(int)
-    """For each caller; 0 for no limit."""
+    """Of one organization; 0 for no limit, as for the next."""
+    unauthenticated_requests_per_minute = Setting(int)
+    """Of all callers that are not recognized, together."""
 
     max_spaces = Setting(int)
     """Of one organization, as are the others: see `patchbay.tenancy.quotas`."""

@@ -35,21 +35,27 @@ class Authenticator:
         keys: ApiKeyStore,
         tokens: "TokenReader | None" = None,
         rates: RequestRates | None = None,
+        unauthenticated: RequestRates | None = None,
     ) -> None:
-        """Without a `TokenReader`, only API keys are accepted."""
+        """Without a `TokenReader`, only API keys are accepted.
+
+        `rates` are the limits of organizations, `unauthenticated` is the one of everybody else.
+        """
         self._tenants = tenants
         self._keys = keys
         self._tokens = tokens
         self._rates = rates or RequestRates(0)
+        self._unauthenticated = unauthenticated or RequestRates(0)
         self._cached: FairCache[bytes, dict[str, str]] = FairCache(MAX_CACHED)
 
     def context(self, header: str | None, now: datetime) -> dict[str, str]:
         """The authorizer context of a request with this `Authorization` header."""
         context = self._identified(header, now)
-        if subject := context.get("subject"):
-            caller = f"{context['organization_id']} {subject}"
-            if wait := self._rates.seconds_to_wait(caller, now):
-                return rate_limited_context(context, wait)
+        # The caller is found first: whoever floods the API without a key takes no tenant's turn.
+        owner = context.get("organization_id")
+        rates = self._rates if owner else self._unauthenticated
+        if wait := rates.seconds_to_wait(owner or "", now):
+            return rate_limited_context(context, wait, rates.per_minute)
         return context
 
     def _identified(self, header: str | None, now: datetime) -> dict[str, str]:

@@ -2,9 +2,10 @@
 
 It is a dictionary of strings, as API Gateway passes it on:
 
-    a principal       organization_id, subject, permissions; `retry_after` if it is over its rate
+    a principal       organization_id, subject, permissions
     no principal      nothing
     an outage         outcome: unavailable
+    over its rate     `retry_after` and `limit` in addition
 """
 
 from collections.abc import Mapping
@@ -24,9 +25,11 @@ def principal_context(principal: Principal) -> dict[str, str]:
     }
 
 
-def rate_limited_context(context: Mapping[str, str], wait_seconds: int) -> dict[str, str]:
-    """The context of a principal that has made more requests than it may."""
-    return {**context, "retry_after": str(wait_seconds)}
+def rate_limited_context(
+    context: Mapping[str, str], wait_seconds: int, per_minute: int
+) -> dict[str, str]:
+    """The context of a caller whose organization has made more requests than it may."""
+    return {**context, "retry_after": str(wait_seconds), "limit": str(per_minute)}
 
 
 def anonymous_context() -> dict[str, str]:
@@ -65,10 +68,18 @@ def admit(context: Mapping[str, Any], permission: str, organization_id: str | No
     `authorize` again with the owner of what it found. Raises `RateLimited`, and as `authorize`.
     """
     principal = principal_of(context)
+    if wait := context.get("retry_after"):
+        limit = int(context["limit"])
+        known = "requests" if principal else "unauthenticated_requests"
+        raise RateLimited(
+            f"Too many requests: try again in {wait} s.",
+            int(wait),
+            quota=f"{known}_per_minute",
+            limit=limit,
+            used=limit,
+        )
     if principal is None:
         raise Unauthenticated
-    if wait := context.get("retry_after"):
-        raise RateLimited(f"Too many requests: try again in {wait} s.", int(wait))
     owner = organization_id or principal.organization_id
     authorize(principal, Permission(permission), owner, "organization")
     return principal
