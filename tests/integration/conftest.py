@@ -148,6 +148,7 @@ def deploy(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         "DNS_RESOLVER": "1.1.1.1,9.9.9.9",
         "ALERT_TOPIC_ARNS": topic["TopicArn"],
         "NOTIFICATION_QUEUE_URL": queues["notifications"],
+        "DELIVERIES_PER_MINUTE": "300",
         "INTEGRATION_BUS": "integrations",
         "TESTS_PER_MINUTE": "120",
         "TESTS_IN_FLIGHT": "20",

@@ -19,6 +19,7 @@ class Received:
 
     headers: dict[str, str]
     body: bytes
+    path: str
 
     @property
     def id(self) -> str:
@@ -53,7 +54,7 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            served.requests.append(Received(headers, body))
+            served.requests.append(Received(headers, body, self.path))
             match served.answer:
                 case int() as status:
                     self.send_response(status)
@@ -76,7 +77,7 @@ def receiving() -> Iterator[Receiver]:
                         self.wfile.write(b"X-More: 1\r\n")
 
         def do_GET(self) -> None:
-            served.requests.append(Received({}, b"GET"))
+            served.requests.append(Received({}, b"GET", self.path))
             self.send_response(200)
             self.end_headers()
 

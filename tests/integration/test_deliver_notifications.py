@@ -25,7 +25,7 @@ from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus
 from patchbay.platform.aws import client
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Delete, Key, Table
+from patchbay.platform.dynamodb import Delete, Key, Put, Table
 from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration.alerting import (
     alerts,
@@ -603,3 +603,109 @@ def test_a_lane_without_end_does_not_hold_up_the_others(
     outcomes = deliver_notifications.deployment.notifier.send_due(lambda: next(left))
     assert asked == list(range(LANES))
     assert outcomes == {"settled": 1}
+
+
+@pytest.fixture
+def two_a_minute(deployed: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DELIVERIES_PER_MINUTE", "2")
+    start_cold()
+
+
+class Watch:
+    """The time of the notifier, which the test sets."""
+
+    def __init__(self) -> None:
+        # In the middle of a minute, so that none ends during a test
+        self.now = utc_now().replace(second=30, microsecond=0)
+        deliver_notifications.deployment.clock = lambda: self.now
+
+    def minutes_later(self, minutes: float) -> dict[str, int]:
+        """The outcomes of a run of the notifier then."""
+        self.now += minutes * MINUTE
+        deployment = deliver_notifications.deployment
+        return dict(deployment.notifier.send_due(lambda: 50))
+
+
+def test_above_the_limit_deliveries_are_put_off_in_order_and_none_is_lost(
+    two_a_minute: None, tenant: Tenant, receiver: Receiver
+) -> None:
+    # Given an alert that notifies five channels
+    watch = Watch()
+    urls = [f"{receiver.url}/{number}" for number in range(5)]
+    fire(tenant, watch.now, *urls)
+    # When the notifier runs each minute
+    assert watch.minutes_later(0) == {"delivered": 2, "delayed": 3}
+    [alert] = alerts(tenant)
+    put_off = [one for one in deliveries(tenant, alert["id"]) if one["status"] == "pending"]
+    assert len(put_off) == 3
+    assert watch.minutes_later(0) == {}
+    assert watch.minutes_later(1) == {"delivered": 2}
+    assert watch.minutes_later(1) == {"delivered": 1}
+    # Then all have arrived, each once
+    assert sorted(request.path for request in receiver.requests) == [f"/hook/{n}" for n in range(5)]
+
+
+def test_one_organizations_deliveries_do_not_delay_anothers(
+    two_a_minute: None, tenant: Tenant, stranger: Tenant, receiver: Receiver
+) -> None:
+    watch = Watch()
+    fire(tenant, watch.now, *[f"{receiver.url}/acme"] * 5)
+    fire(stranger, watch.now, f"{receiver.url}/globex")
+    assert watch.minutes_later(0) == {"delivered": 3, "delayed": 3}
+    assert "/hook/globex" in {request.path for request in receiver.requests}
+
+
+def test_an_attempt_that_is_repeated_is_one_of_the_minute(
+    two_a_minute: None, tenant: Tenant, receiver: Receiver
+) -> None:
+    watch = Watch()
+    receiver.answer = 503
+    fire(tenant, watch.now, *[receiver.url] * 2)
+    assert watch.minutes_later(0) == {"retried": 2}
+    # Due again within the minute, they wait for the next one
+    watch.now = watch.now.replace(second=0)
+    make_due(MINUTE)
+    assert watch.minutes_later(0) == {"delayed": 2}
+    assert len(receiver.requests) == 2
+    assert watch.minutes_later(1) == {"retried": 2}
+
+
+def test_a_turn_that_is_one_minute_late_is_used_and_an_older_one_is_taken_anew(
+    two_a_minute: None, tenant: Tenant, receiver: Receiver
+) -> None:
+    watch = Watch()
+    fire(tenant, watch.now, *[receiver.url] * 5)
+    assert watch.minutes_later(0) == {"delivered": 2, "delayed": 3}
+    # Given a notifier that does not run for three minutes: two turns are over, one is still good
+    assert watch.minutes_later(3) == {"delivered": 3}
+    assert len(receiver.requests) == 5
+
+
+def test_a_reminder_that_would_come_too_late_has_failed_and_says_why(
+    two_a_minute: None, tenant: Tenant, receiver: Receiver
+) -> None:
+    watch = Watch()
+    fire(tenant, watch.now, *[receiver.url] * 2)
+    assert watch.minutes_later(0) == {"delivered": 2}
+    key = Key(f"LIMIT#{tenant.organization_id}#deliveries", "META")
+    table = Table("IntegrationsTable")
+    # Given so many others that there is no room for a day
+    later = table.get(key) or {}
+    table.write(Put({**later, "minute": later["minute"] + 1500, "count": 2}))
+    recover(tenant, watch.now + MINUTE)
+    outcomes = watch.minutes_later(1)
+    # Then it is visible, and counted as failed
+    assert outcomes == {"failed": 2}
+    [alert] = alerts(tenant)
+    last = deliveries(tenant, alert["id"])[-1]
+    assert (last["status"], last["attempts"][-1]["error"]) == ("failed", "delivery_limit")
+
+
+def test_notifiers_at_once_send_no_more_than_the_limit(
+    two_a_minute: None, tenant: Tenant, receiver: Receiver
+) -> None:
+    watch = Watch()
+    fire(tenant, watch.now, *[f"{receiver.url}/{number}" for number in range(5)])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: watch.minutes_later(0), range(4)))
+    assert len(receiver.requests) <= 2

@@ -562,8 +562,15 @@ class Deployment:
     @cached_property
     def notifier(self) -> Notifier:
         from patchbay.alerts.notifier import Notifier
+        from patchbay.platform.turns import Turns
 
-        return Notifier(self.alert_rules, self.outbox, self.channel_sender, self.clock)
+        return Notifier(
+            self.alert_rules,
+            self.outbox,
+            self.channel_sender,
+            Turns(self.integrations, "deliveries", self.settings.deliveries_per_minute),
+            self.clock,
+        )
 
 
 class MonitorDeployment(Deployment):

@@ -5,13 +5,16 @@
 2. A recovery waits for the first message of its alert to the same channel, and is skipped if that
    one failed: a receiver should not learn the end of an outage that it never heard of. A reminder
    is skipped unless the first message was delivered.
-3. A failed attempt is repeated for 24 hours, with growing pauses.
+3. Each attempt is one of the turns of its organization in a minute. Above the limit, a delivery is
+   put off to the next minute with room, in the order in which they are due. One whose turn would
+   come after its 24 hours has failed, and says so.
+4. A failed attempt is repeated for 24 hours, with growing pauses.
 """
 
 import asyncio
 import random
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,12 +27,17 @@ from patchbay.platform.clock import Clock, to_text
 from patchbay.platform.dynamodb import Key
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import logger
+from patchbay.platform.turns import Turns, minute_of, start_of
 
 LEASE: Final = timedelta(seconds=60)
 """Longer than an attempt with its reads and writes."""
 
 AT_ONCE: Final = 64
 INTERRUPTED: Final = "interrupted"
+LATE_MINUTES: Final = 1
+"""A turn may be used one minute late, if the notifier comes late: at most twice the limit in one
+minute."""
+
 WAIT_FOR_FIRST: Final = timedelta(seconds=60)
 FIRST_PAUSE: Final = timedelta(seconds=30)
 LONGEST_PAUSE: Final = timedelta(hours=2)
@@ -54,8 +62,14 @@ class Notifier:
     """Sends what is in the outbox."""
 
     def __init__(
-        self, rules: RuleStore, outbox: Outbox, channels: ChannelSender, clock: Clock
+        self,
+        rules: RuleStore,
+        outbox: Outbox,
+        channels: ChannelSender,
+        turns: Turns,
+        clock: Clock,
     ) -> None:
+        self._turns = turns
         self._rules = rules
         self._outbox = outbox
         self._channels = channels
@@ -102,30 +116,28 @@ class Notifier:
         async def all_of_them() -> list[str]:
             gate = asyncio.Semaphore(AT_ONCE)
 
-            async def one(key: Key) -> str:
+            async def look(key: Key) -> OutgoingDelivery | str:
                 async with gate:
-                    return await self._deliver(key)
+                    return await _interruptible(key, asyncio.to_thread(self._look, key))
 
-            return await asyncio.gather(*map(one, keys))
+            async def deliver(one: OutgoingDelivery, turn: int | None) -> str:
+                async with gate:
+                    return await _interruptible(one.key, self._deliver(one, turn))
+
+            found = await asyncio.gather(*map(look, keys))
+            ready = [one for one in found if isinstance(one, OutgoingDelivery)]
+            turns = await asyncio.to_thread(self._turns_of, ready)
+            with_turn = [one for one in _by_turns(ready) if one.key in turns]
+            words = await asyncio.gather(*(deliver(one, turns[one.key]) for one in with_turn))
+            outcomes = dict(zip((one.key for one in with_turn), words, strict=True))
+            return [
+                one if isinstance(one, str) else outcomes.get(one.key, INTERRUPTED) for one in found
+            ]
 
         return asyncio.run(all_of_them())
 
-    async def _deliver(self, key: Key) -> str:
-        """Claims, sends, and settles one delivery. Returns the word for the outcome."""
-        try:
-            claimed = await asyncio.to_thread(self._claim, key)
-            if not isinstance(claimed, OutgoingDelivery):
-                return claimed
-            started = self._clock()
-            outcome = await self._attempt_safely(claimed, started)
-            return await asyncio.to_thread(self._settle, claimed, outcome, started)
-        except Exception as error:
-            # The table or the vault does not answer. The claim expires, and the delivery is due.
-            logger.warning("delivery interrupted", delivery=key.sk, error=type(error).__name__)
-            return INTERRUPTED
-
-    def _claim(self, key: Key) -> OutgoingDelivery | str:
-        """The claimed delivery, or the word for why it is not sent now."""
+    def _look(self, key: Key) -> OutgoingDelivery | str:
+        """The delivery if it is ready to be sent, or the word for why it is not."""
         now = self._clock()
         outgoing = self._outbox.outgoing(key)
         if outgoing is None or outgoing.delivery.status is not DeliveryStatus.PENDING:
@@ -133,19 +145,59 @@ class Notifier:
         due_at = outgoing.delivery.next_attempt_at
         if due_at is not None and due_at > now:
             return "not_due"
+        if outgoing.after is None:
+            return outgoing
+        first = self._outbox.outgoing(Key(key.pk, outgoing.after))
+        status = first.delivery.status if first else DeliveryStatus.FAILED
+        if status is DeliveryStatus.DELIVERED:
+            return outgoing
         claimed = self._outbox.claim(outgoing, now + LEASE)
         if claimed is None:
             return "not_due"
-        if claimed.after is not None:
-            first = self._outbox.outgoing(Key(key.pk, claimed.after))
-            status = first.delivery.status if first else DeliveryStatus.FAILED
-            if status is DeliveryStatus.PENDING and claimed.delivery.notice is NoticeKind.RESOLVED:
-                self._outbox.postpone(claimed, now + WAIT_FOR_FIRST)
-                return "waiting"
-            if status is not DeliveryStatus.DELIVERED:
-                self._outbox.settle(claimed, DeliveryStatus.SKIPPED, None, None)
-                return "skipped"
-        return claimed
+        if status is DeliveryStatus.PENDING and claimed.delivery.notice is NoticeKind.RESOLVED:
+            self._outbox.postpone(claimed, now + WAIT_FOR_FIRST)
+            return "waiting"
+        self._outbox.settle(claimed, DeliveryStatus.SKIPPED, None, None)
+        return "skipped"
+
+    def _turns_of(self, ready: Sequence[OutgoingDelivery]) -> dict[Key, int | None]:
+        """The minute of each delivery's turn, None if none comes in time. A delivery is missing if
+        the table does not answer."""
+        now = self._clock()
+        turns: dict[Key, int | None] = {}
+        waiting: defaultdict[str, list[OutgoingDelivery]] = defaultdict(list)
+        for one in ready:
+            if one.turn is not None and 0 <= minute_of(now) - one.turn <= LATE_MINUTES:
+                turns[one.key] = one.turn
+            else:
+                waiting[one.organization_id].append(one)
+        for organization_id, deliveries in waiting.items():
+            deliveries.sort(key=lambda one: (one.delivery.created_at, one.delivery.id))
+            # One that is overdue still has its last attempt, if there is room now.
+            latest = [max(one.give_up_at, now) for one in deliveries]
+            try:
+                given = self._turns.take(organization_id, latest, now)
+            except TemporarilyUnavailable as error:
+                logger.warning("no turns", organization_id=organization_id, error=error.code)
+                continue
+            turns |= zip((one.key for one in deliveries), given, strict=True)
+        return turns
+
+    async def _deliver(self, outgoing: OutgoingDelivery, turn: int | None) -> str:
+        """Claims, sends, and settles one delivery, or puts it off to its turn. Returns the word for
+        the outcome."""
+        started = self._clock()
+        claimed = await asyncio.to_thread(self._outbox.claim, outgoing, started + LEASE)
+        if claimed is None:
+            return "not_due"
+        if turn is not None and turn > minute_of(started):
+            await asyncio.to_thread(self._outbox.postpone, claimed, start_of(turn), turn)
+            return "delayed"
+        if turn is None:
+            outcome = AttemptOutcome(delivered=False, error="delivery_limit", final=True)
+        else:
+            outcome = await self._attempt_safely(claimed, started)
+        return await asyncio.to_thread(self._settle, claimed, outcome, started)
 
     async def _attempt_safely(self, claimed: OutgoingDelivery, now: datetime) -> AttemptOutcome:
         """Makes one attempt. Raises `TemporarilyUnavailable` and nothing else.
@@ -203,3 +255,23 @@ class Notifier:
             next_attempt_at=to_text(next_at) if next_at else None,
         )
         return word
+
+
+async def _interruptible[T](key: Key, work: Awaitable[T]) -> T | str:
+    """The result of the work on a delivery, or the word for work that was interrupted."""
+    try:
+        return await work
+    except Exception as error:
+        # The table or the vault does not answer. A claim expires, and the delivery is due.
+        logger.warning("delivery interrupted", delivery=key.sk, error=type(error).__name__)
+        return INTERRUPTED
+
+
+def _by_turns(ready: Sequence[OutgoingDelivery]) -> list[OutgoingDelivery]:
+    """One delivery of each organization, then the next of each: nobody waits for all of another."""
+    seen: Counter[str] = Counter()
+    places: dict[Key, int] = {}
+    for one in ready:
+        places[one.key] = seen[one.organization_id]
+        seen[one.organization_id] += 1
+    return sorted(ready, key=lambda one: places[one.key])

@@ -52,7 +52,8 @@ _ATTEMPTS_KEPT: Final = 50
 class OutgoingDelivery:
     """A delivery as the notifier reads it. `version` counts its writes.
 
-    `after` is the sort key of the delivery that must arrive first: that of the firing alert.
+    `after` is the sort key of the delivery that must arrive first: that of the firing alert. `turn`
+    is the minute that it was put off to, by the limit of its organization.
     """
 
     delivery: Delivery
@@ -63,6 +64,7 @@ class OutgoingDelivery:
     give_up_at: datetime
     tries: int
     version: int
+    turn: int | None
 
 
 class Outbox:
@@ -116,7 +118,7 @@ class Outbox:
                             "expires_at": epoch_seconds(now, _DELIVERIES_KEPT),
                             **_due(space.id, delivery_id, now),
                         },
-                        remove=["after"],
+                        remove=["after", "turn"],
                         condition=equals("version", outgoing.version),
                     ),
                     recorded(
@@ -148,7 +150,7 @@ class Outbox:
         """Claims a delivery until `until`. Returns None if it is claimed or settled by now.
 
         The claim moves the time at which the delivery is due. If the claimant dies, it becomes due
-        again.
+        again. Its turn is used.
         """
         version = outgoing.version + 1
         token = new_id("clm", until)
@@ -158,17 +160,21 @@ class Outbox:
             "status", DeliveryStatus.PENDING.value
         )
         try:
-            self._table.write(Update(outgoing.key, values=claimed | due, condition=condition))
+            self._table.write(
+                Update(outgoing.key, values=claimed | due, remove=["turn"], condition=condition)
+            )
         except ConditionFailed as failed:
             if failed.item is None or failed.item.get("claimed_by") != token:
                 return None
             # Our own token: the write was applied, and repeated because its reply was lost.
         return replace(outgoing, version=version)
 
-    def postpone(self, claimed: OutgoingDelivery, until: datetime) -> None:
-        """Releases a claimed delivery without an attempt. It is due again at `until`."""
+    def postpone(self, claimed: OutgoingDelivery, until: datetime, turn: int | None = None) -> None:
+        """Releases a claimed delivery without an attempt. It is due again at `until`, and then has
+        this `turn`, if any."""
         due = _due(space_of(claimed.key), claimed.delivery.id, until)
-        self._settle(claimed, due, ())
+        given = {} if turn is None else {"turn": turn}
+        self._settle(claimed, due | given, ())
 
     def settle(
         self,
@@ -327,4 +333,5 @@ def _outgoing(item: Item) -> OutgoingDelivery:
         give_up_at=from_text(item["give_up_at"]),
         tries=item["tries"],
         version=item["version"],
+        turn=item.get("turn"),
     )

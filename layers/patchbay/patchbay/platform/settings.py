@@ -98,6 +98,8 @@ class Settings:
     alert_topic_arns = Setting(str)
     """Joined by commas."""
     notification_queue_url = Setting(str)
+    deliveries_per_minute = Setting(int)
+    """Of one organization, over all its channels."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         vars(self)["environ"] = environ
