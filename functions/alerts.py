@@ -105,7 +105,9 @@ def get_alert(space: Space, alert_id: str) -> Alert:
 @api.post(f"{ALERTS}/<alert_id>/acknowledge", permission=Permission.MANAGE, failures=(409,))
 def acknowledge_alert(caller: Principal, space: Space, alert_id: str) -> Alert:
     """Acknowledge a firing alert; no reminders are sent until it is resolved."""
-    return deployment.alerts.acknowledge(space, alert_id, caller.subject, utc_now())
+    return deployment.alerts.acknowledge(
+        space, alert_id, caller.subject_in(space.organization_id), utc_now()
+    )
 
 
 @api.get(f"{ALERTS}/<alert_id>/deliveries", permission=Permission.READ)

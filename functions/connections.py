@@ -295,7 +295,7 @@ def _read(organization_id: str, role: Role, endpoint_id: str) -> Reply[Endpoint]
 def _release(organization_id: str, role: Role, endpoint_id: str) -> "Reply[Release]":
     endpoint = deployment.endpoints.get(organization_id, role, endpoint_id)
     release = deployment.registry.release(endpoint.integration_id, endpoint.version)
-    return Reply(release, FIRST_REVISION)
+    return Reply(release.shown_to(organization_id), FIRST_REVISION)
 
 
 def _changed(

@@ -119,11 +119,11 @@ def list_catalog(caller: Principal, query: CatalogQuery) -> Listing[CatalogEntry
 
 @api.get("/v1/catalog/<publisher>/<slug>", permission=Permission.READ)
 def get_catalog_entry(caller: Principal, publisher: str, slug: str) -> Reply[Release]:
-    """Read the current release of an integration by its publisher and slug."""
+    """Read the current release of an integration; strangers do not see who made it, or where."""
     entry = deployment.registry.installable(
         publisher, slug, None, caller.organization_id, utc_now()
     )
-    return Reply(entry, entry.revision)
+    return Reply(entry.shown_to(caller.organization_id), entry.revision)
 
 
 @entry_point

@@ -120,9 +120,13 @@ def revoke_api_key(
 
 
 @api.get("/v1/organizations/<organization_id>/audit-events", permission=Permission.MANAGE)
-def list_audit_events(organization_id: str, query: AuditQuery) -> Listing[AuditEvent]:
+def list_audit_events(
+    caller: Principal, organization_id: str, query: AuditQuery
+) -> Listing[AuditEvent]:
     """List the changes in an organization in the last 400 days, newest first."""
-    return deployment.audit_trail.events(organization_id, query, utc_now())
+    return deployment.audit_trail.events(
+        organization_id, query, utc_now(), to_operator=caller.is_operator
+    )
 
 
 @entry_point

@@ -1,14 +1,20 @@
 """A tenant that makes as much as it can: it stops at its quotas, and its neighbor does not."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
 
+from patchbay.egress.guard import MAX_DIALS
+from patchbay.outbound import Limits, main, outbound, table
 from patchbay.tenancy.quotas import NAMES
 from tests.integration.alerting import RATE
-from tests.integration.api import Answer, start_cold
+from tests.integration.api import ROOT, Answer, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.story import (
     SECRET,
@@ -153,7 +159,7 @@ def test_sources_destinations_and_operations_share_one_quota(
     for path in (f"{tenant.connectors}/sources", f"{tenant.connectors}/destinations"):
         assert refused(tenant.client.post(path, body), "endpoints")
     assert refused(tenant.client.post(operation, operation_input(tenant)), "endpoints")
-    # Deleting by the operation gives back the source, too
+    # Deleting by the operation makes room for a source, too
     undo = {"connectionId": made.json["id"]}
     assert tenant.client.post("/integrations/connection/delete/v1.0.0", undo).status == 200
     assert tenant.client.post(f"{tenant.connectors}/sources", body).status == 201
@@ -163,6 +169,7 @@ def test_monitors_are_counted_however_they_begin(
     three_of_each: None, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAX_CONNECTIONS", "9")
+    monkeypatch.setenv("MAX_MONITORED_TESTS_PER_DAY", "10000")
     start_cold()
     publish_integration(tenant)
     source = create_source(tenant)
@@ -190,6 +197,29 @@ def test_monitors_are_counted_however_they_begin(
     assert tenant.client.patch(f"{path}/{made[0]}", {"status": "active"}).status == 200
 
 
+def test_monitors_are_counted_by_how_often_they_test(
+    three_of_each: None, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_MONITORED_TESTS_PER_DAY", "300")
+    start_cold()
+    publish_integration(tenant)
+    source = create_source(tenant)
+
+    def every(interval: str) -> dict[str, Any]:
+        return {"monitor": {"enabled": True, "interval": interval}}
+
+    slow = create_connection(tenant, source, **every("24h"))["id"]
+    create_connection(tenant, source, **every("5m"))
+    # Eleven more tests a day are left: too few for once an hour, or a minute
+    path = f"{tenant.connectors}/connections/{slow}"
+    for interval in ("1h", "1m"):
+        more = tenant.client.patch(path, every(interval))
+        assert more.code == "QUOTA_EXCEEDED"
+        details = {"quota": "monitored_tests_per_day", "limit": 300, "used": 289}
+        assert more.json["error"]["details"] == details
+    assert tenant.client.delete(path).status == 204
+
+
 def test_channels_are_counted_over_all_rules(three_of_each: None, tenant: Tenant) -> None:
     rules = f"/spaces/{tenant.space_slug}/alert-rules"
     made = channel(tenant, 0).json
@@ -211,7 +241,7 @@ def test_more_keys_are_not_more_requests(
     # When each of its keys makes three
     path = f"/spaces/{tenant.space_slug}"
     answers = [tenant.client.with_key(one).get(path) for one in keys for _ in range(3)]
-    # Then five pass, and the others are told which limit it is
+    # Then five pass, and the others say which limit it is
     assert [answer.status for answer in answers] == [200] * 5 + [429] * 10
     details = {"quota": "requests_per_minute", "limit": 5, "used": 5}
     assert answers[-1].json["error"]["details"] == details
@@ -273,3 +303,86 @@ def test_every_way_to_test_is_one_of_the_tests_of_the_organization(
     assert tenant.client.with_key(second).call("POST", ways[1][1], None).status == 429
     dry = {"source_id": source["id"]}
     assert stranger.client.post(f"{stranger.connectors}/connections/test", dry).status == 404
+
+
+@pytest.mark.enable_socket
+def test_a_manifest_of_redirects_opens_no_more_connections_than_a_test_may(tenant: Tenant) -> None:
+    # Given a server that redirects on and on, and twenty steps that follow it
+    with redirecting() as server:
+        url = f"http://127.0.0.1:{server.server_port}"
+        steps = [
+            {
+                "name": f"step {number}",
+                "kind": "http",
+                "category": "capability",
+                "capability": "metadata_sync",
+                "mandatory": number == 19,
+                "retry": True,
+                "request": {"method": "GET", "url": f"{url}/{number}", "redirects": 5},
+            }
+            for number in range(20)
+        ]
+        checks = {"timeoutMs": 20_000, "steps": steps}
+        manifest = {"roles": ["source"], "capabilities": ["metadata_sync"], "checks": checks}
+        publish_integration(tenant, manifest=manifest)
+        source = create_source(tenant)
+        tested = tenant.client.call(
+            "POST", f"{tenant.connectors}/sources/{source['id']}/test", None
+        )
+    # Then the test ends at its bound, and says so
+    assert len(server.paths) == MAX_DIALS
+    blocked = [one for one in tested.json["steps"] if one["code"] == "egress_blocked"]
+    assert blocked
+    assert f"at most {MAX_DIALS} connections" in blocked[-1]["summary"]
+
+
+def test_what_a_tenant_can_make_us_send_is_what_the_page_says(template: dict[str, Any]) -> None:
+    defaults = {name: p["Default"] for name, p in template["Parameters"].items() if "Default" in p}
+    limits = Limits(
+        tests_per_minute=defaults["TestsPerMinute"],
+        monitored_connections=defaults["MaxMonitoredConnections"],
+        monitored_tests_per_day=defaults["MaxMonitoredTestsPerDay"],
+        deliveries_per_minute=defaults["DeliveriesPerMinute"],
+    )
+    assert table(limits) in (ROOT / "docs" / "security.md").read_text()
+
+
+def test_the_operator_can_print_the_table_of_other_limits(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    limits = Limits(1, 2, 1440, 3)
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in limits._asdict().items()]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == table(limits)
+    most = {bound.what: bound.most for bound in outbound(limits)}
+    assert most["requests of one test"] == 2 * MAX_DIALS
+    assert most["requests a minute of monitors, on average"] == 3 * 2 * MAX_DIALS
+
+
+class Redirecting(ThreadingHTTPServer):
+    """Redirects every request to a path that it has not had."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        super().__init__(("127.0.0.1", 0), self.Handler)
+
+    class Handler(BaseHTTPRequestHandler):
+        server: "Redirecting"
+
+        def do_GET(self) -> None:
+            self.server.paths.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", f"/{len(self.server.paths) + 100}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+
+@contextmanager
+def redirecting() -> Iterator[Redirecting]:
+    with Redirecting() as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()

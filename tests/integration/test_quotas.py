@@ -30,6 +30,7 @@ from patchbay.quota_operator import ALL
 from patchbay.tenancy.keys import quotas_key
 from patchbay.tenancy.quotas import NAMES, Count, Quota, Quotas
 from tests.integration.alerting import RATE
+from tests.integration.api import ROOT
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.faults import LostReplies
 from tests.integration.story import SECRET, operation_input, publish_integration
@@ -70,6 +71,11 @@ def test_every_kind_has_a_parameter_a_setting_and_a_first_count(
     assert set(ALL) == set(NAMES)
     names = {f"Max{name.title().replace('_', '')}" for name in NAMES}
     assert {name for name in template["Parameters"] if name.startswith("Max")} == names
+    page = (ROOT / "docs" / "operations.md").read_text()
+    for name in NAMES:
+        parameter = f"Max{name.title().replace('_', '')}"
+        default = template["Parameters"][parameter]["Default"]
+        assert f"| `{name}` | `{parameter}` | {default:,} |" in page
     assert all(Deployment().settings.most(name) > 0 for name in NAMES)
     assert set(NAMES) <= set(integrations_table.get(quotas_key(tenant.organization_id)) or {})
 

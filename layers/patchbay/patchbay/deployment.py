@@ -562,7 +562,7 @@ class Deployment:
     @cached_property
     def notifier(self) -> Notifier:
         from patchbay.alerts.notifier import Notifier
-        from patchbay.platform.turns import Turns
+        from patchbay.platform.pacing import Turns
 
         return Notifier(
             self.alert_rules,

@@ -17,7 +17,12 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from patchbay.alerts.quotas import CHANNEL_QUOTA, RULE_QUOTA
-from patchbay.connections.quotas import CONNECTION_QUOTA, ENDPOINT_QUOTA, MONITOR_QUOTA
+from patchbay.connections.quotas import (
+    CONNECTION_QUOTA,
+    ENDPOINT_QUOTA,
+    MONITOR_QUOTA,
+    MONITORED_TEST_QUOTA,
+)
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.strict_json import compact
@@ -35,6 +40,7 @@ ALL: Final = {
         ENDPOINT_QUOTA,
         CONNECTION_QUOTA,
         MONITOR_QUOTA,
+        MONITORED_TEST_QUOTA,
         RULE_QUOTA,
         CHANNEL_QUOTA,
     )

@@ -27,7 +27,7 @@ from patchbay.platform.clock import Clock, to_text
 from patchbay.platform.dynamodb import Key
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import logger
-from patchbay.platform.turns import Turns, minute_of, start_of
+from patchbay.platform.pacing import Turns, minute_of, start_of
 
 LEASE: Final = timedelta(seconds=60)
 """Longer than an attempt with its reads and writes."""

@@ -41,6 +41,9 @@ from patchbay.platform.logging import trace_of
 
 MAX_ACCOUNT: Final = 200
 _MAX_RAW_ACCOUNT: Final = 1000
+MAX_TRIES: Final = 2
+"""Of a step with `retry`."""
+
 RETRY_SECONDS: Final = 0.5
 """The pause before a step with `retry` is tried again."""
 RETRY_LEAST_SECONDS: Final = 1.5
@@ -144,14 +147,15 @@ class _Test:
             compiled = self._completed(step)
             self._keep_secret(compiled.secret_values)
             until = min(deadline, started + step.timeout_ms / 1000)
-            try:
-                outcome = await _run_probe(compiled, guard, until, timings)
-            except (CheckFailure, DialFailure) as first:
-                if not step.retry or not _may_pass(first, until - loop.time()):
-                    raise
+            for tries_left in reversed(range(MAX_TRIES if step.retry else 1)):
+                try:
+                    outcome = await _run_probe(compiled, guard, until, timings)
+                    break
+                except (CheckFailure, DialFailure) as failed:
+                    if not tries_left or not _may_pass(failed, until - loop.time()):
+                        raise
                 await asyncio.sleep(RETRY_SECONDS)
                 timings = DialTimings()
-                outcome = await _run_probe(compiled, guard, until, timings)
         except CheckFailure as error:
             failure = error
         except DialFailure as error:

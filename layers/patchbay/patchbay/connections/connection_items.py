@@ -21,7 +21,12 @@ from patchbay.connections.keys import (
     failing_of_space_pk,
     use_key,
 )
-from patchbay.connections.quotas import CONNECTION_QUOTA, MONITOR_QUOTA
+from patchbay.connections.quotas import (
+    CONNECTION_QUOTA,
+    MONITOR_QUOTA,
+    MONITORED_TEST_QUOTA,
+    tests_a_day,
+)
 from patchbay.connections.wheel import on_the_wheel
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_sortable
@@ -102,23 +107,31 @@ def connection_change(old: Connection, new: Connection) -> list[Counted]:
             writes += end_use(old.organization_id, old.destination_id, old.id)
         if new.destination_id:
             writes += begin_use(new.organization_id, new.destination_id, new.id)
-    return [*writes, audited(new, Action.CHANGED, before=old, after=new), monitoring(old, new)]
+    return [*writes, audited(new, Action.CHANGED, before=old, after=new), *monitoring(old, new)]
 
 
 def connection_counts(connection: Connection) -> list[Count]:
     """What a new connection counts."""
     return [
         Count(connection.organization_id, CONNECTION_QUOTA, +1),
-        monitoring(None, connection),
+        *monitoring(None, connection),
     ]
 
 
-def monitoring(old: Connection | None, new: Connection | None) -> Count:
-    """Counts a connection that begins or ceases to be monitored. Both are the same connection, and
-    None stands for one that does not exist."""
-    before, after = (one is not None and one.is_monitored for one in (old, new))
-    [organization_id] = {one.organization_id for one in (old, new) if one}
-    return Count(organization_id, MONITOR_QUOTA, after - before)
+def monitoring(old: Connection | None, new: Connection | None) -> list[Count]:
+    """Counts a connection that begins or ceases to be monitored, or is monitored more or less
+    often. Both are the same connection, and None stands for one that does not exist."""
+    return [
+        count
+        for one, sign in ((old, -1), (new, +1))
+        if one and one.is_monitored
+        for count in (
+            Count(one.organization_id, MONITOR_QUOTA, sign),
+            Count(
+                one.organization_id, MONITORED_TEST_QUOTA, sign * tests_a_day(one.monitor.interval)
+            ),
+        )
+    ]
 
 
 def connection_delete(
@@ -133,7 +146,7 @@ def connection_delete(
         ),
         use_of_space(space, -1),
         Count(organization_id, CONNECTION_QUOTA, -1),
-        monitoring(connection, None),
+        *monitoring(connection, None),
     ]
     if own_source:
         writes.append(Delete(use_key(organization_id, own_source.id, connection.id)))

@@ -83,7 +83,7 @@ class HealthRecorder:
             writes: list[Counted] = [Put(one.item()) for one in announced]
             if update.disables:
                 after = connection.model_copy(update={"status": Lifecycle.DISABLED})
-                writes += [_disabled(connection, after, seen), monitoring(connection, after)]
+                writes += [_disabled(connection, after, seen), *monitoring(connection, after)]
             try:
                 self._apply(_health_write(connection, update, seen, action), writes)
             except _Overtaken as overtaken:

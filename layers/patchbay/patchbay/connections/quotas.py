@@ -1,14 +1,25 @@
-"""What is counted of an organization's sources, destinations, and connections."""
+"""What is counted of an organization's sources, destinations, and connections.
 
+Monitored connections are counted twice: how many there are, and how many tests a day they make. The
+first bounds what can be due at one minute, the second what is due on average.
+"""
+
+from collections.abc import Iterator
 from typing import Final
 
 from patchbay.connections.keys import CONNECTIONS, DESTINATIONS, SOURCES
-from patchbay.platform.dynamodb import Table
+from patchbay.connections.wheel import MonitorInterval
+from patchbay.platform.dynamodb import Item, Table
 from patchbay.tenancy.keys import organization_pk
 from patchbay.tenancy.quotas import Quota
 
 _ON_THE_WHEEL: Final = "monitor_slot_pk"
 """The attribute that a connection has while it is monitored."""
+_DAY_MINUTES: Final = 24 * 60
+
+
+def tests_a_day(interval: MonitorInterval) -> int:
+    return _DAY_MINUTES // interval.minutes
 
 
 def _endpoints(table: Table, organization_id: str) -> int:
@@ -20,13 +31,23 @@ def _connections(table: Table, organization_id: str) -> int:
     return table.count(organization_pk(organization_id), CONNECTIONS)
 
 
-def _monitored(table: Table, organization_id: str) -> int:
+def _monitored(table: Table, organization_id: str) -> Iterator[Item]:
     found = table.query_all(
-        organization_pk(organization_id), prefix=CONNECTIONS, attributes=(_ON_THE_WHEEL,)
+        organization_pk(organization_id), prefix=CONNECTIONS, attributes=(_ON_THE_WHEEL, "monitor")
     )
-    return sum(_ON_THE_WHEEL in item for item in found)
+    return (item for item in found if _ON_THE_WHEEL in item)
+
+
+def _monitors(table: Table, organization_id: str) -> int:
+    return sum(1 for _ in _monitored(table, organization_id))
+
+
+def _tests_a_day(table: Table, organization_id: str) -> int:
+    monitored = _monitored(table, organization_id)
+    return sum(tests_a_day(MonitorInterval(item["monitor"]["interval"])) for item in monitored)
 
 
 ENDPOINT_QUOTA: Final = Quota("endpoints", _endpoints)
 CONNECTION_QUOTA: Final = Quota("connections", _connections)
-MONITOR_QUOTA: Final = Quota("monitored_connections", _monitored)
+MONITOR_QUOTA: Final = Quota("monitored_connections", _monitors)
+MONITORED_TEST_QUOTA: Final = Quota("monitored_tests_per_day", _tests_a_day)

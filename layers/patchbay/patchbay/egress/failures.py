@@ -12,7 +12,9 @@ from typing import Final, Literal
 type DialPhase = Literal["egress", "dns", "tcp", "tls"]
 """The parts of a dial, in the order in which they happen."""
 
-type BlockDetail = Literal["address", "name", "port", "scheme", "parse", "redirect", "option"]
+type BlockDetail = Literal[
+    "address", "name", "port", "scheme", "parse", "redirect", "option", "budget"
+]
 """Why the guard refused."""
 
 type DialCode = Literal[

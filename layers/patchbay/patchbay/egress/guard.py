@@ -36,6 +36,9 @@ from patchbay.egress.tls import (
 from patchbay.egress.url import literal_address, parse_host
 
 MAX_ADDRESSES: Final = 4
+MAX_DIALS: Final = 64
+"""Of one test of one endpoint, its redirects and retries included. Twenty steps, each with two
+redirects, take 60."""
 DNS_SECONDS: Final = 5.0
 
 type AskForTls = Callable[[Stream], Awaitable[None]]
@@ -57,6 +60,7 @@ class _Memory:
     cookies: CookieJar = field(default_factory=CookieJar)
     lookups: dict[str, tuple[Address, ...]] = field(default_factory=dict)
     answered: dict[tuple[str, int], Address] = field(default_factory=dict)
+    dials: int = 0
 
 
 class EgressGuard:
@@ -85,8 +89,8 @@ class EgressGuard:
         return self._copy(self._policy.excluding(own_names))
 
     def for_test(self) -> Self:
-        """This guard, for one test: it looks a name up once, and dials first the address that has
-        answered before."""
+        """This guard, for one test: it looks a name up once, dials first the address that has
+        answered before, and dials 64 times at most."""
         copy = self._copy(self._policy)
         copy._memory = _Memory()
         return copy
@@ -160,8 +164,8 @@ class EgressGuard:
         DialFailure if the server declines. If more arrives in the clear after the server agreed,
         the connection ends: it must not be mistaken for part of the session.
 
-        Raises DialFailure of category network, or `provider_timeout` if TLS was not agreed in
-        time.
+        Raises DialFailure of category network, `provider_timeout` if TLS was not agreed in time,
+        and EgressBlocked `budget`.
         """
         loop = asyncio.get_running_loop()
         timings = timings or DialTimings()
@@ -194,6 +198,7 @@ class EgressGuard:
     async def _dial(self, vetted: Vetted, deadline: float, timings: DialTimings) -> Stream:
         """Dials the address first that has answered this test before."""
         loop = asyncio.get_running_loop()
+        self._spend()
         addresses = vetted.addresses
         place = vetted.host, vetted.port
         if self._memory and (known := self._memory.answered.get(place)) in addresses:
@@ -206,6 +211,16 @@ class EgressGuard:
         if self._memory and len(addresses) > 1:
             self._memory.answered[place] = ip_address(stream.peer)
         return stream
+
+    def _spend(self) -> None:
+        """Takes one dial from those of the test. Raises EgressBlocked `budget` if there is none."""
+        if self._memory is None:
+            return
+        if self._memory.dials >= MAX_DIALS:
+            raise EgressBlocked(
+                "budget", f"A test opens at most {MAX_DIALS} connections, redirects included."
+            )
+        self._memory.dials += 1
 
     async def _certificates(
         self, vetted: Vetted, tls: TlsOptions, deadline: float

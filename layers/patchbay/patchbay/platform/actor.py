@@ -20,11 +20,13 @@ OPERATOR: Final = "operator"
 
 
 class Actor(NamedTuple):
-    """`subject` is an API key's id, a token's subject, or one of the two above."""
+    """`subject` is an API key's id, a token's subject, or one of the two above. `organization_id`
+    is whose key or token it is."""
 
     subject: str
     at: datetime
     trace_id: str | None = None
+    organization_id: str | None = None
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from patchbay.platform.actor import current_actor
+from patchbay.platform.actor import OPERATOR, current_actor
 from patchbay.platform.clock import UtcTime, epoch_seconds, to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import AFTER_ALL, Item, Put, Table
@@ -80,7 +80,8 @@ class AuditEvent(Model):
     organization_id: str
     at: UtcTime
     subject: str
-    """An API key's id, `jwt:` with a token's subject, `operator` or `patchbay` itself."""
+    """An API key's id, `jwt:` with a token's subject, `operator` or `patchbay` itself. Only the
+    operator is shown which of its keys acted in another organization."""
     trace_id: str | None
     """Of the request, as in its log lines; null for what no request did."""
     entity: Entity
@@ -129,6 +130,7 @@ def recorded(
             "organization_id": organization_id,
             "at": to_text(actor.at),
             "subject": actor.subject,
+            "by_stranger": actor.organization_id not in (None, organization_id),
             "trace_id": actor.trace_id,
             "entity": entity.value,
             "entity_id": entity_id,
@@ -192,7 +194,9 @@ class AuditTrail:
     def __init__(self, table: Table) -> None:
         self._lists = Lists(table, CursorSeal(table))
 
-    def events(self, organization_id: str, query: AuditQuery, now: datetime) -> Listing[AuditEvent]:
+    def events(
+        self, organization_id: str, query: AuditQuery, now: datetime, *, to_operator: bool = False
+    ) -> Listing[AuditEvent]:
         """One page. Raises `InvalidInput` for an `until` that is not after `since`."""
         if query.since and query.until and query.until <= query.since:
             raise InvalidInput.at("/query/until", "must be after since")
@@ -202,14 +206,19 @@ class AuditTrail:
             if getattr(query, name) is not None
         }
 
+        def shown(item: Item) -> Item:
+            hidden = item.get("by_stranger") and not to_operator
+            return {**item, "subject": OPERATOR} if hidden else item
+
         def keep(item: Item) -> bool:
-            return all(item[name] == value for name, value in wanted.items())
+            seen = shown(item)
+            return all(seen[name] == value for name, value in wanted.items())
 
         page = self._lists.page(
             organization_id,
             query,
             now,
-            _event,
+            lambda item: _event(shown(item)),
             pk=audit_pk(organization_id),
             between=(
                 _SK + first_id(_PREFIX, query.since) if query.since else _SK,

@@ -10,7 +10,8 @@
     ├── ReferenceDenied         403  PERMISSION_DENIED
     ├── NotFound                404  NOT_FOUND, <THING>_NOT_FOUND
     ├── MethodNotAllowed        405  METHOD_NOT_ALLOWED
-    ├── Conflict                409  CONFLICT, SLUG_TAKEN, PUBLISHER_TAKEN, VERSION_EXISTS, IN_USE
+    ├── Conflict                409  CONFLICT, SLUG_TAKEN, PUBLISHER_TAKEN, PUBLISHER_RESERVED,
+    │                                VERSION_EXISTS, IN_USE
     ├── QuotaExceeded           409  QUOTA_EXCEEDED
     ├── PreconditionFailed      412  PRECONDITION_FAILED
     ├── PayloadTooLarge         413  PAYLOAD_TOO_LARGE

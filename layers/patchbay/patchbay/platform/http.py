@@ -216,7 +216,7 @@ class HttpApi:
             if caller is None:
                 return answer(caller, path)
             trace_id = self._resolver.current_event.request_context.request_id
-            with acting(Actor(caller.subject, utc_now(), trace_id)):
+            with acting(Actor(caller.subject, utc_now(), trace_id, caller.organization_id)):
                 return answer(caller, path)
 
         def answer(caller: Any, path: Mapping[str, str]) -> Response[Any]:

@@ -76,6 +76,7 @@ class Settings:
     max_endpoints = Setting(int)
     max_connections = Setting(int)
     max_monitored_connections = Setting(int)
+    max_monitored_tests_per_day = Setting(int)
     max_alert_rules = Setting(int)
     max_alert_channels = Setting(int)
 

@@ -16,6 +16,7 @@ from patchbay.registry.model import (
     ReleaseSummary,
     TrustTier,
 )
+from patchbay.registry.reserved_publishers import is_reserved
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal, authorize
 from patchbay.tenancy.store import TenancyStore
@@ -33,14 +34,27 @@ class IntegrationAuthoring:
         self._tenants = tenants
 
     def create(self, caller: Principal, new: NewIntegration, stamp: Stamp) -> Integration:
-        """A draft in a workspace of the caller's. Raises `InvalidInput`, `Conflict`."""
+        """A draft in a workspace of the caller's. Raises `InvalidInput`; `Conflict`, also
+        PUBLISHER_RESERVED for a well-known name that only the operator may use or assign; and as
+        `RegistryStore.create`."""
         _require_trust(caller, new.trust_tier)
         workspace = self._tenants.space_by_id(new.workspace_id)
         if workspace is None or (
             workspace.organization_id != caller.organization_id and not caller.is_operator
         ):
             raise InvalidInput.at("/workspaceId", "is not a space of your organization")
-        return self._registry.create(new, workspace, caller.subject, stamp)
+        if (
+            not caller.is_operator
+            and is_reserved(new.publisher)
+            and self._registry.publisher_owner(new.publisher) != workspace.organization_id
+        ):
+            raise Conflict(
+                "This publisher name is reserved: ask the operator to assign it to you.",
+                "PUBLISHER_RESERVED",
+                publisher=new.publisher,
+            )
+        subject = caller.subject_in(workspace.organization_id)
+        return self._registry.create(new, workspace, subject, stamp)
 
     def integration(self, caller: Principal, integration_id: str, now: datetime) -> Integration:
         return self._owned(caller, Permission.READ, integration_id, now)
@@ -84,7 +98,7 @@ class IntegrationAuthoring:
         return self._registry.publish(
             integration_id,
             publication.version,
-            caller.subject,
+            caller.subject_in(owned.organization_id),
             lambda draft: self._problems_of(draft, owned.organization_id, now),
             now,
         )

@@ -233,6 +233,13 @@ class Release(Integration):
     published_at: UtcTime
     published_by: str
 
+    def shown_to(self, organization_id: str) -> Self:
+        """The release as an organization sees it: who made it, and in which space, is blank for
+        strangers. The contract has these fields as strings, so they are empty and not null."""
+        if organization_id == self.organization_id:
+            return self
+        return self.model_copy(update={"workspace_id": "", "created_by": "", "published_by": ""})
+
 
 class ReleaseSummary(_CamelCase):
     """A release in a list, without its documents."""

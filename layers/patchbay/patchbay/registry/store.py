@@ -171,6 +171,11 @@ class RegistryStore:
                 raise _slug_taken(new.slug) from None
         return integration
 
+    def publisher_owner(self, publisher: str) -> str | None:
+        """The organization that a publisher name belongs to, for good; None if nobody used it."""
+        item = self._table.get(publisher_key(publisher))
+        return item["organization_id"] if item else None
+
     def integration(self, integration_id: str, now: datetime) -> Integration:
         """Of any organization: the caller authorizes. Raises `NotFound`, even before DynamoDB has
         removed a purged one."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from patchbay.platform.actor import OPERATOR
 from patchbay.platform.errors import NotFound, PermissionDenied, Unauthenticated
 
 
@@ -27,6 +28,11 @@ class Principal(NamedTuple):
     @property
     def is_operator(self) -> bool:
         return Permission.ADMIN in self.permissions
+
+    def subject_in(self, organization_id: str) -> str:
+        """The name under which it acts in an organization. In another than its own, that is only
+        `operator`: whose key it was is not for strangers to know."""
+        return self.subject if organization_id == self.organization_id else OPERATOR
 
     def holds(self, permission: Permission) -> bool:
         return permission in self.permissions or self.is_operator

@@ -70,7 +70,7 @@ class ApiKeyStore:
         """
         caller.require_all(new.permissions)
         if not is_id("key", caller.subject):
-            return self.issue(organization_id, new, caller.subject, stamp)
+            return self.issue(organization_id, new, caller.subject_in(organization_id), stamp)
         try:
             own = self.get(caller.organization_id, caller.subject)
         except NotFound:
@@ -80,7 +80,7 @@ class ApiKeyStore:
             raise InvalidInput.at(
                 "/expires_at", f"must not be later than the expiry of your own key, {until}"
             )
-        return self.issue(organization_id, new, own.id, stamp, own)
+        return self.issue(organization_id, new, caller.subject_in(organization_id), stamp, own)
 
     def issue(
         self,

@@ -51,7 +51,7 @@ class Authenticator:
     def context(self, header: str | None, now: datetime) -> dict[str, str]:
         """The authorizer context of a request with this `Authorization` header."""
         context = self._identified(header, now)
-        # The caller is found first: whoever floods the API without a key takes no tenant's turn.
+        # The caller is found first: a flood of requests without a key takes no tenant's turn.
         owner = context.get("organization_id")
         rates = self._rates if owner else self._unauthenticated
         if wait := rates.seconds_to_wait(owner or "", now):

@@ -13,7 +13,7 @@ that there is room.
   `<name>_changes` is what it was. So it is exact even while things are created and deleted.
 - **The limit** is the deployment's, unless the operator has set `<name>_limit`.
 
-Cost: 2 WRU for each transaction that counts, however many kinds. ADR 33 has the reasons.
+Cost: 2 WRU for each transaction that counts, however many kinds. ADR 45 has the reasons.
 """
 
 import time
@@ -79,6 +79,7 @@ NAMES: Final = (
     "endpoints",
     "connections",
     "monitored_connections",
+    "monitored_tests_per_day",
     "alert_rules",
     "alert_channels",
 )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.platform.turns import TurnsGiven, minute_of, start_of
+from patchbay.platform.pacing import TurnsGiven, minute_of, start_of
 
 FAR = 10_000
 
