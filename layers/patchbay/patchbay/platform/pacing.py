@@ -3,8 +3,8 @@
     LIMIT#<organization>#<what>   META   minute, count, revision, taken_by
 
 Each time a tenant does the thing, it takes a **turn**, which is a minute: this one as long as there
-is room in it, else the first later one with room. So what is above the limit is put off, in order, and not
-refused. A turn is given once; one that is not used is lost, not passed on.
+is room in it, else the first later one with room. So what is above the limit is put off, in order,
+and not refused. A turn is given once; one that is not used is lost, not passed on.
 
 Taking any number of turns costs 1 RRU and 1 WRU. It is written under the revision that was read, so
 no minute ever gets more turns than it has room for.

@@ -1,7 +1,8 @@
 """How many requests an organization may make: one token bucket each, in the memory of a process.
 
 The bucket is the organization's and not the key's, because a caller who may manage an
-organization can make any number of keys. Callers that are not recognized share one bucket, which is none of these.
+organization can make any number of keys. Callers that are not recognized share one bucket, which
+is none of these.
 
 An exact count would need a conditional write for each request, which costs twice a read. These
 buckets cost nothing, but every instance of the authorizer has its own, so an organization gets at
