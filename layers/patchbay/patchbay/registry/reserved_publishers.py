@@ -22,7 +22,7 @@ launchdarkly linkedin lookerstudio magento mailchimp mailgun mariadb marketo mic
 microsoft365 mistral mixpanel mongodb mysql netlify netsuite newrelic notion office365 okta
 onedrive openai opsgenie oracle outlook pagerduty patchbay paypal perplexity pinecone pipedrive
 plaid postgres postgresql postmark powerbi quickbooks rabbitmq razorpay reddit redis salesforce
-salesloft sap segment sendgrid sentry servicenow sharepoint shopify slack snowflake splunk
+salesloft sap segment sendgrid sentry servicenow sharepoint shopify slack smtp snowflake splunk
 spotify sqlserver square statuspage stripe supabase surveymonkey tableau telegram tiktok trello
 twilio twitter typeform vercel weaviate whatsapp woocommerce wordpress workday xero youtube
 zapier zendesk zoho zoom
