@@ -1261,4 +1261,208 @@ PROVIDERS: Final = (
     ),
     Case("https://www.rfc-editor.org/rfc/rfc7725", 451, {}, "", "blocked_by_intermediary"),
     Case("https://http.dev/999", 999, {}, "", "blocked_by_intermediary"),
+    # A reason among several, the page of a filter, and other words.
+    Case(
+        SALESFORCE,
+        500,
+        {},
+        soap(
+            "INVALID_LOGIN",
+            "INVALID_LOGIN: Invalid username, password, security token; or user locked out.",
+        ),
+        "auth_invalid",
+    ),
+    Case(
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/sonicwall.py",
+        403,
+        HTML,
+        page("Web Site Blocked"),
+        "blocked_by_intermediary",
+    ),
+    Case(
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/stackpath.py",
+        403,
+        HTML,
+        page("x", "is using a security service for protection against online attacks"),
+        "blocked_by_intermediary",
+    ),
+    Case(
+        "https://github.com/RSS-Bridge/rss-bridge/issues/3802",
+        403,
+        HTML,
+        page("Blocked", "Your request has been blocked due to a network policy."),
+        "blocked_by_intermediary",
+    ),
+    Case(
+        "https://developers.docusign.com/platform/resource-limits/",
+        400,
+        {},
+        {"errorCode": "HOURLY_APIINVOCATION_LIMIT_EXCEEDED", "message": "x"},
+        "rate_limited",
+    ),
+    Case(
+        "https://developer.atlassian.com/cloud/bitbucket/rest/intro/#authentication",
+        403,
+        {},
+        {
+            "type": "error",
+            "error": {
+                "message": "Your credentials lack one or more required privilege scopes.",
+                "detail": {"required": ["account"], "granted": []},
+            },
+        },
+        "scope_missing",
+    ),
+    Case(
+        "https://developer.bigcommerce.com/docs/start/about/status-codes",
+        403,
+        {},
+        {"status": 403, "title": "You don't have a required scope to access the endpoint"},
+        "scope_missing",
+    ),
+    Case(
+        "https://developers.cloudflare.com/fundamentals/api/troubleshooting/",
+        400,
+        {},
+        {
+            "success": False,
+            "errors": [
+                {
+                    "code": 6003,
+                    "message": "Invalid request headers",
+                    "error_chain": [
+                        {"code": 6111, "message": "Invalid format for Authorization header"}
+                    ],
+                }
+            ],
+        },
+        "auth_invalid",
+    ),
+    Case(
+        "https://developers.cloudflare.com/fundamentals/api/how-to/restrict-tokens/",
+        403,
+        {},
+        {
+            "success": False,
+            "errors": [
+                {
+                    "code": 9109,
+                    "message": "Cannot use the access token from location: 192.0.2.7",
+                }
+            ],
+        },
+        "address_not_allowed",
+    ),
+    Case(
+        "https://elevenlabs.io/docs/developers/resources/error-messages",
+        401,
+        {},
+        {
+            "detail": {
+                "status": "quota_exceeded",
+                "message": "This request exceeds your quota. You have 0 credits remaining",
+            }
+        },
+        "payment_required",
+    ),
+    Case(
+        "https://developers.facebook.com/docs/graph-api/guides/error-handling",
+        400,
+        {},
+        {
+            "error": {
+                "message": "Unsupported get request. Object with ID 'act_1' does not exist",
+                "type": "GraphMethodException",
+                "code": 100,
+                "error_subcode": 33,
+            }
+        },
+        "not_found",
+    ),
+    # Errors in a 200.
+    Case(
+        "https://www.jsonrpc.org/specification#error_object",
+        200,
+        {},
+        {
+            "jsonrpc": "2.0",
+            "error": {
+                "code": 200,
+                "message": "Odoo Server Error",
+                "data": {"name": "odoo.exceptions.AccessDenied", "message": "Access Denied"},
+            },
+        },
+        "permission_denied",
+    ),
+    Case(
+        "https://www.zabbix.com/documentation/current/en/manual/api/reference/user/login",
+        200,
+        {},
+        {
+            "jsonrpc": "2.0",
+            "error": {
+                "code": -32602,
+                "message": "Invalid params.",
+                "data": "Incorrect user name or password or account is temporarily blocked.",
+            },
+        },
+        "auth_invalid",
+    ),
+    Case(
+        "https://developer.wordpress.org/apis/xml-rpc/",
+        200,
+        {"content-type": "text/xml"},
+        '<?xml version="1.0"?><methodResponse><fault><value><struct><member><name>faultCode</name>'
+        "<value><int>403</int></value></member><member><name>faultString</name><value><string>"
+        "Incorrect username or password.</string></value></member></struct></value></fault>"
+        "</methodResponse>",
+        "auth_invalid",
+    ),
+    Case(
+        "https://developers.weixin.qq.com/doc/oplatform/en/Return_codes/Return_code_descriptions_new.html",
+        200,
+        {},
+        {"errcode": 42001, "errmsg": "access_token expired hint: [x]"},
+        "auth_expired",
+    ),
+    Case(
+        "https://developers.weixin.qq.com/doc/oplatform/en/Return_codes/Return_code_descriptions_new.html",
+        200,
+        {},
+        {"errcode": 45009, "errmsg": "reach max api daily quota limit"},
+        "rate_limited",
+    ),
+    Case(
+        "https://dev.vk.com/en/reference/errors",
+        200,
+        {},
+        {
+            "error": {
+                "error_code": 5,
+                "error_msg": "User authorization failed: invalid access_token (4).",
+            }
+        },
+        "auth_invalid",
+    ),
+    Case(
+        "https://docs.kraken.com/api/docs/guides/spot-errors/",
+        200,
+        {},
+        {"error": ["EAPI:Invalid key"]},
+        "auth_invalid",
+    ),
+    Case(
+        "https://bybit-exchange.github.io/docs/v5/error",
+        200,
+        {},
+        {"retCode": 10003, "retMsg": "API key is invalid.", "result": {}},
+        "auth_invalid",
+    ),
+    Case(
+        "https://www.flickr.com/services/api/response.json.html",
+        200,
+        {},
+        {"stat": "fail", "code": 100, "message": "Invalid API Key (Key has invalid format)"},
+        "auth_invalid",
+    ),
 )

@@ -42,11 +42,13 @@ _ERRORS: Final = frozenset(
     {
         *("error", "errors", "fault", "faults", "exception", "exceptions", "innererror"),
         *("odataerror", "errordetail", "errordetails", "oerrordetails", "errorinfo"),
-        *("apierrors", "errorresponse", "rootcause", "originalerror"),
+        *("apierrors", "errorresponse", "rootcause", "originalerror", "errorchain"),
     }
 )
 _PARTS_OF_ERRORS: Final = _ERRORS | {
     *("details", "detail", "extensions", "cause", "causes", "problems", "reason", "message"),
+    # https://www.jsonrpc.org/specification#error_object
+    "data",
 }
 _ENVELOPES: Final = frozenset(
     {
@@ -59,7 +61,7 @@ _NAMES: Final = frozenset(
         *("error", "errors", "code", "type", "status", "reason", "category", "errorcode"),
         *("errortype", "errorkey", "errorname", "oerrorcode", "statuscode", "httpstatus"),
         *("subcode", "errorsubcode", "faultcode", "exceptioncode", "exceptiontype", "exception"),
-        *("err", "errcode", "errno", "errorcategory", "tag", "documentationurl"),
+        *("err", "errcode", "errno", "errorcategory", "tag", "documentationurl", "retcode"),
     }
 )
 _NAMES_OF_ERRORS: Final = _NAMES | {"name", "title", "message", "detail", "value", "key"}
@@ -68,7 +70,7 @@ _SENTENCES: Final = frozenset(
         *("message", "errormessage", "errordescription", "description", "detail", "details"),
         *("title", "msg", "errormsg", "errmsg", "reason", "error", "errors", "faultstring"),
         *("statusmessage", "messages", "errormessages", "usermessage", "developermessage"),
-        *("errorsummary", "text", "value"),
+        *("errorsummary", "text", "value", "data", "retmsg"),
     }
 )
 _SCOPES: Final = frozenset(
@@ -82,6 +84,8 @@ _WAITS: Final = frozenset(
 )
 _TRUE_IF_GOOD: Final = ("ok", "success", "succeeded", "successful")
 _TRUE_IF_BAD: Final = ("error", "iserror", "haserror", "haserrors")
+_ZERO_IF_GOOD: Final = ("errcode", "errno", "errorcode", "retcode", "code", "error")
+_TEXTS_OF_ERRORS: Final = frozenset({"errmsg", "errormessage", "message", "msg", "retmsg"})
 _BAD_STATUSES: Final = ("error", "fail", "failed", "failure")
 _PARTS_OF_KEYS: Final = re.compile(r"[^a-z0-9]+")
 _NAME: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?")
@@ -114,6 +118,9 @@ _ELEMENT: Final = re.compile(
 )
 _ATTRIBUTES: Final = re.compile(
     r"<(?:[\w.-]{1,40}:)?(?:error|err|fault|status)\s([^<>]{1,500})>", re.I
+)
+_XML_RPC_FAULT: Final = re.compile(
+    r"<name>\s{0,9}faultString\s{0,9}</name>\s{0,99}<value>\s{0,99}(?:<string>)?([^<>]{1,500})"
 )
 _HEADING: Final = re.compile(r"<(?:title|h1|h2)\b[^<>]{0,200}>([^<>]{1,300})<", re.I)
 # A string that is cut off is one to the end.
@@ -254,6 +261,8 @@ def _add_xml(result: ErrorContent, text: str, *, is_error: bool) -> None:
     entities are unwanted and the body may be cut off."""
     result.is_fault = re.search(r"<(?:[\w.-]{1,40}:)?Fault\b", text) is not None
     is_error = is_error or result.is_fault
+    for fault in _XML_RPC_FAULT.findall(text)[:5]:
+        result.add_place({"faultstring": fault}, is_error=True)
     elements: dict[str, list[object]] = {}
     for name, value in islice(_ELEMENT.findall(text), 10 * MAX_PLACES):
         values = elements.setdefault(name, [])
@@ -335,14 +344,22 @@ def _of_fields(errors: Mapping[str, object]) -> Iterator[str]:
 
 
 def _says_no(keys: Mapping[str, object]) -> bool:
-    """Whether an object is marked as an error, such as by Slack's `"ok": false` or JSend's
-    `"status": "fail"`."""
-    status = keys.get("status")
+    """Whether an object is marked as an error, such as by Slack's `"ok": false`, JSend's `"status":
+    "fail"`, or WeChat's `"errcode": 40001` beside a text."""
+    status = keys.get("status", keys.get("stat"))
     return (
         any(keys.get(key) is False for key in _TRUE_IF_GOOD)
         or any(keys.get(key) is True for key in _TRUE_IF_BAD)
         or (isinstance(status, str) and status.lower() in _BAD_STATUSES)
+        or (
+            not _TEXTS_OF_ERRORS.isdisjoint(keys)
+            and any(_is_number_of_an_error(keys.get(key)) for key in _ZERO_IF_GOOD)
+        )
     )
+
+
+def _is_number_of_an_error(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value not in (0, 200)
 
 
 def _string(text: str) -> str:

@@ -161,6 +161,27 @@ INTERMEDIARIES: Final = (
         headers={"x-squid-error": ("err_access_denied", "err_cache_access_denied")},
     ),
     Intermediary(
+        "SonicWall",
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/sonicwall.py",
+        headers={"server": ("sonicwall",)},
+        bodies=(("<title>web site blocked",), (">web site blocked</h",)),
+    ),
+    Intermediary(
+        "StackPath",
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/stackpath.py",
+        bodies=(
+            ("is using a security service for protection against online attacks",),
+            ("<title>stackpath",),
+        ),
+    ),
+    Intermediary(
+        "Reddit's network policy",
+        "https://github.com/RSS-Bridge/rss-bridge/issues/3802",
+        bodies=(("blocked due to a network policy",), ("been blocked by network security",)),
+        pages=False,
+        statuses=frozenset({403, 429}),
+    ),
+    Intermediary(
         "a web filter",
         "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/fortiguard.py",
         bodies=(

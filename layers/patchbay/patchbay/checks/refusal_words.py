@@ -362,7 +362,7 @@ VOCABULARIES: Final = (
             "account_locked": (368, 459),
             "permission_denied": (3, 10, *range(200, 300)),
             "rate_limited": (4, 17, 32, 341, 613, *range(80000, 80015)),
-            "not_found": (803,),
+            "not_found": (33, 803),
             "provider_error": (1, 2),
         },
         marks=("fbtrace_id", "error_subcode", "type=OAuthException", "type=GraphMethodException"),
@@ -612,6 +612,20 @@ VOCABULARIES: Final = (
         },
     ),
     Vocabulary(
+        "Docusign",
+        "https://developers.docusign.com/platform/resource-limits/",
+        {"rate_limited": "HOURLY_APIINVOCATION_LIMIT_EXCEEDED BURST_APIINVOCATION_LIMIT_EXCEEDED"},
+    ),
+    Vocabulary(
+        "Kraken",
+        "https://docs.kraken.com/api/docs/guides/spot-errors/",
+        {
+            "auth_invalid": "EAPI:InvalidKey EAPI:InvalidSignature",
+            "rate_limited": "EAPI:RateLimitExceeded",
+            "permission_denied": "EGeneral:PermissionDenied",
+        },
+    ),
+    Vocabulary(
         "Zoho",
         "https://www.zoho.com/crm/developer/docs/api/v6/status-codes.html",
         {
@@ -758,7 +772,8 @@ SHAPES: Final[tuple[tuple[Code, str], ...]] = (
         r"|(?:trial|subscription|plan|license)_(?:has_)?(?:expired|ended|inactive|cancel\w*ed"
         r"|required|restricted)",
     ),
-    ("account_locked", rf"(?:^|_){_ACCOUNT}_(?:is_|has_been_)?{_SHUT}(?:_|$)"),
+    # "Web Site Blocked" is the page of a filter.
+    ("account_locked", rf"(?<!web)(?:^|_){_ACCOUNT}_(?:is_|has_been_)?{_SHUT}(?:_|$)"),
     (
         "address_not_allowed",
         r"(?:^|_)ip(?:_address)?_(?:is_)?(?:not_|blocked|denied|restricted|forbidden|banned)"
@@ -819,7 +834,7 @@ decides."""
 _NAMED: Final = (
     r"(?:token|(?:api|access|subscription|app|application)[- ]?key|auth\w* key"
     r"|credentials?|session(?: id)?|client secret|secret(?: key)?|jwt|signature|client certificate"
-    r"|password|authentication|login|grant)"
+    r"|password|authentication|login|grant|authorization header)"
 )
 _OWNED: Final = (
     r"(?:account|user|organi[sz]ation|workspace|tenant|team|site|shop|store|company|subscription)"
@@ -831,18 +846,22 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
     ("client_certificate_refused", r"the ssl certificate error"),
     (
         "payment_required",
-        r"credit balance is too low|insufficient (?:funds|credits?|balance)|out of credits?"
+        r"credit balance is too low|(?:\b0|\bno|not have enough) credits?\b|out of credits?"
+        r"|insufficient (?:funds|credits?|balance)"
         r"|credits? (?:exhausted|depleted|exceeded)|payment required|billing problem"
         r"|billing (?:has not been|is not|must be|to be) (?:enabled|active)"
         r"|(?:past due|unpaid|overdue) inv"
         r"|(?:trial|subscription|plan|license)\b(?: period)? (?:has |is |was )?(?:expired|ended"
         r"|cancel\w*ed|inactive)|not (?:available|included|supported) (?:on|in|for|with) your"
-        r" (?:current )?(?:plan|subscription)|plan does not (?:include|allow|support)",
+        r" (?:current )?(?:plan|subscription)|only available (?:for|on|to|in) (?:a )?paid"
+        r"|plan does not (?:include|allow|support)",
     ),
     (
         "account_locked",
-        rf"\b{_OWNED}\b(?: \S{{1,40}})? (?:has been |is |was |is currently )?(?:temporarily )?"
-        r"(?:suspended|locked|disabled|deactivated|closed|frozen|inactive|banned|not active)"
+        # "…, or user locked out" is one of several reasons.
+        rf"(?<! or )\b{_OWNED}\b(?: \S{{1,40}})? (?:has been |is |was |is currently )?"
+        r"(?:temporarily )?(?:suspended|locked|disabled|deactivated|closed|frozen|inactive"
+        r"|banned|not active)"
         r"|\baccount inactive\b",
     ),
     (
@@ -850,7 +869,8 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r"\bip\b[^.]{0,60}(?:\d[^ ]* )?(?:is |are )?(?:not (?:allowed|authorized|permitted"
         r"|whitelisted|allowlisted|on)|blocked|restricted)|ip (?:allow|white|access)[- ]?list"
         r"|(?:blocked|denied) by [^.]{0,30}\bip acl\b"
-        r"|not (?:allowed|authorized) from (?:your|this) ip",
+        r"|not (?:allowed|authorized) from (?:your|this) ip|\bfrom location: \d"
+        r"|\bip\b[^.]{0,20}(?:\d[^ ]*)? not in (?:the )?whitelist",
     ),
     (
         "auth_revoked",
@@ -866,6 +886,8 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r" match|mismatch|not granted|are missing|is missing|insufficient)"
         r"|missing (?:\w+ )?scopes?\b"
         r"|granted all required scopes|requires? (?:one of )?(?:the )?(?:following )?scopes?\b"
+        r"|\black(?:s|ing)?\b[^.]{0,40}\bscopes?\b"
+        r"|(?:does|do)(?: not|n't) have (?:\w+ ){0,3}scopes?\b|is missing the permission\b"
         r"|scope and url mismatch|(?:following|required) scopes? (?:is|are) required",
     ),
     (
@@ -875,6 +897,8 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r" limits? (?:has been |was |is )?(?:exceeded|reached)|over queries per second limit"
         r"|quota (?:limit )?(?:has been |was |is )?(?:exceeded|exhausted|reached|violation)"
         r"|(?:exceeded|out of|reached) (?:\w+ ){0,4}(?:quota|call volume|rate)\b|\bslow down\b"
+        r"|\bfrequency limit|\bqps limit"
+        r"|(?:reach|exceed)\w* (?:the )?max \w+ (?:\w+ )?(?:quota|limit)"
         r"|secondary rate|abuse detection|number of allowed api requests|^limit exceeded\.?$",
     ),
     (
@@ -896,7 +920,8 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r"|authentication (?:failed|failure|error|required)|failed to authenticate"
         r"|(?:not|un)[- ]?authenticated"
         r"|(?:could not|couldn't|unable to) (?:authenticate|validate cred)"
-        r"|\bunauthorized\b|not logged in|login required|authentication credentials",
+        r"|\bunauthorized\b|not logged in|login required|re-?login|authentication credentials"
+        r"|(?:invalid|incorrect|wrong) user ?name",
     ),
     (
         "not_found",

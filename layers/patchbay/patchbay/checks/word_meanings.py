@@ -25,6 +25,8 @@ _LAST_PART: Final = re.compile(r"[#:/]([^#:/]+)$")
 _AADSTS: Final = re.compile(r"\bAADSTS\d{4,9}\b")
 _ONE_OF_MANY: Final = re.compile(ONE_OF_MANY)
 _OTHER_TOKENS: Final = re.compile(OTHER_TOKENS)
+# "Invalid access_token": the name of a field in a sentence.
+_FIELD: Final = re.compile(r"\b(access|api|auth|refresh|client)_(token|key|id|secret)\b")
 _OF_CREDENTIALS: Final = frozenset({"auth_invalid", "auth_expired", "auth_revoked"})
 
 
@@ -51,7 +53,7 @@ def codes_of_number(number: int, marks: frozenset[str]) -> Iterator[Code]:
 
 def codes_of_sentence(sentence: str) -> Iterator[Code]:
     """The codes of a sentence. "Invalid or expired" is `auth_invalid`: it may be either."""
-    sentence = sentence.lower()
+    sentence = _FIELD.sub(r"\1 \2", sentence.lower())
     for code, pattern in _sentences():
         if not pattern.search(sentence):
             continue
