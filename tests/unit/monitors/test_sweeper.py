@@ -85,8 +85,8 @@ def test_a_slot_is_tested_page_by_page_to_its_end() -> None:
 
 def test_many_tests_are_in_flight_at_once() -> None:
     here = minutely(450)
-    here.seconds = dict.fromkeys(here.intervals, 0.4)
-    swept = sweep(here, [first()], replace(QUICK, page=250))
+    here.seconds = dict.fromkeys(here.intervals, 2.0)
+    swept = sweep(here, [first()], replace(QUICK, page=250, test_ms=5000))
     assert swept.most_in_flight == 400
     assert set(here.history) == here.expected([NOON])
 
