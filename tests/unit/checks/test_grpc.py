@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import grpc  # type: ignore[import-untyped]  # it ships no types
 import pytest
@@ -185,8 +186,9 @@ def message(data: bytes) -> bytes:
     return b"\0" + struct.pack("!I", len(data)) + data
 
 
-def ended(status: int) -> Handler:
-    return answering([*GRPC, ("grpc-status", str(status))])
+def ended(status: int, message: str = "") -> Handler:
+    words = [("grpc-message", quote(message))] if message else []
+    return answering([*GRPC, ("grpc-status", str(status)), *words])
 
 
 @pytest.mark.enable_socket
@@ -208,6 +210,13 @@ def ended(status: int) -> Handler:
                 (42, "provider_error"),
             )
         ],
+        # what the server says about it
+        (ended(3, "API key not valid. Please pass a valid API key."), "auth_invalid"),
+        (ended(7, "The IP address of this call is not allowed"), "address_not_allowed"),
+        (ended(7, "Request had insufficient authentication scopes."), "scope_missing"),
+        (ended(8, "Your credit balance is too low"), "payment_required"),
+        (ended(16, "The token has expired"), "auth_expired"),
+        (ended(2, "The token has expired"), "provider_error"),
         (answering(GRPC, message(b"\x08\x01"), [("grpc-status", "0")]), None),
         (answering(GRPC, message(b"\x08\x02"), [("grpc-status", "0")]), "provider_error"),
         (answering(GRPC, message(b""), [("grpc-status", "0")]), "provider_error"),

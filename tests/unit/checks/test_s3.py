@@ -25,6 +25,7 @@ from tests.unit.checks.doubles import (
     answering,
     guard_for,
     http_response,
+    in_time,
     serving,
 )
 
@@ -211,6 +212,22 @@ def test_the_errors_of_stores_are_understood(answer: bytes, code: str, pointer: 
     report = asyncio.run(test(answering(answer)))
     assert (report.code, report.steps[-1].field_pointer) == (code, pointer)
     assert ("eu-west-1" in report.message) == (b"eu-west-1" in answer)
+
+
+@pytest.mark.enable_socket
+def test_a_refusal_whose_page_stalls_is_not_waited_for() -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = xml("InvalidAccessKeyId")
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9999\r\n\r\n" + body)
+        await asyncio.sleep(60)
+
+    async def test() -> CheckReport:
+        async with serving(handler) as port:
+            return await report_of(port)
+
+    report = in_time(PATIENT_MS - 1000, lambda: asyncio.run(test()))
+    assert (report.code, report.steps[-1].field_pointer) == ("auth_invalid", "/secrets/id")
 
 
 @pytest.mark.enable_socket

@@ -348,6 +348,13 @@ def test_the_examples_of_the_rfcs_are_reproduced() -> None:
             None,
         ),
         ("login", "538 5.7.11 Encryption required", "config_invalid", "port"),
+        (
+            "login",
+            "504 5.7.4 Unrecognized authentication type",
+            "authentication_unsupported",
+            None,
+        ),
+        ("sender", "450 4.1.8 Sender address rejected: Domain not found", "config_invalid", "from"),
         ("sender", "530 5.7.0 Authentication required", "auth_invalid", None),
         (
             "sender",

@@ -495,3 +495,16 @@ def test_alternatives_count_as_steps() -> None:
     steps = [either(*[call(url)] * 4) | {"name": f"step {n}"} for n in range(6)]
     [found] = problems_of(*steps)
     assert found.endswith("must be a list of at most 20 steps, alternatives included")
+
+
+def test_pointers_to_unknown_keys_are_json_pointers() -> None:
+    url = "https://api.example.com"
+    log_in_with = {**log_in(url), "a/b": 1}
+    log_in_with["request"] = {**log_in_with["request"], "c~d": 1}
+    alternatives = either(log_in(url, **{"e/f": 1}), log_in(url))
+
+    assert problems_of(log_in_with, alternatives) == [
+        "/manifest/checks/steps/0/a~1b is not a known key",
+        "/manifest/checks/steps/0/request/c~0d is not a known key",
+        "/manifest/checks/steps/1/anyOf/0/e~1f is not a known key",
+    ]

@@ -19,7 +19,14 @@ from patchbay.checks.protocols import websocket as protocol
 from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
-from tests.unit.checks.doubles import PATIENT_MS, Handler, guard_for, http_response, serving
+from tests.unit.checks.doubles import (
+    PATIENT_MS,
+    Handler,
+    guard_for,
+    http_response,
+    in_time,
+    serving,
+)
 
 KEY = "key-4242-abcdef"
 URL = "ws://127.0.0.1:{port}/v1"
@@ -172,6 +179,17 @@ def test_a_server_that_does_not_switch_is_judged_by_its_answer(status: str, code
         writer.write(http_response(status))
 
     assert on_bytes(handler).code == code
+
+
+@pytest.mark.enable_socket
+def test_a_refusal_whose_page_stalls_is_not_waited_for() -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\nwait")
+        await asyncio.sleep(60)
+
+    report = in_time(PATIENT_MS - 1000, lambda: on_bytes(handler))
+    assert report.code == "auth_invalid"
 
 
 def on_bytes(handler: Handler, **changes: Any) -> CheckReport:

@@ -16,6 +16,7 @@ from patchbay.checks.report import StepCategory
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import Declarations
 from patchbay.platform.errors import Problem
+from patchbay.platform.validation import pointer as pointer_to
 
 DEFAULT_TIMEOUT_MS: Final = 10_000
 MAX_TIMEOUT_MS: Final = 60_000
@@ -57,7 +58,7 @@ def checks_problems(manifest: Mapping[str, object]) -> list[Problem]:
     if not isinstance(checks, dict):
         return [Problem("/manifest/checks", "must be an object")]
     problems = [
-        Problem(f"/manifest/checks/{key}", "is not a known key")
+        Problem(f"/manifest/checks{pointer_to([key])}", "is not a known key")
         for key in checks.keys() - _CHECKS_KEYS
     ]
     problems += _timeout_problems(checks, "/manifest/checks")
@@ -161,7 +162,7 @@ def _step_problems(
         yield Problem(f"{pointer}/kind", f"must be one of {', '.join(KINDS)}")
     else:
         for key in step.keys() - _STEP_KEYS - kind_of(str(step["kind"])).keys:
-            yield Problem(f"{pointer}/{key}", "is not a known key")
+            yield Problem(f"{pointer}{pointer_to([key])}", "is not a known key")
     if step.get("category", "gate") not in ("gate", "capability"):
         yield Problem(f"{pointer}/category", "must be gate or capability")
     if not isinstance(step.get("mandatory", True), bool):

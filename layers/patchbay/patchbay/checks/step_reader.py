@@ -7,6 +7,7 @@ from patchbay.checks.credentials import Credential
 from patchbay.checks.problems import ManifestProblems
 from patchbay.checks.templates import Declarations, TemplateError
 from patchbay.platform.errors import Problem
+from patchbay.platform.validation import pointer as pointer_to
 
 
 class StepReader:
@@ -73,5 +74,5 @@ class StepReader:
             return None
         unknown = () if known is None else value.keys() - known
         for key in unknown:
-            self.report(f"{at}/{key}", "is not a known key")
+            self.report(f"{at}{pointer_to([key])}", "is not a known key")
         return value

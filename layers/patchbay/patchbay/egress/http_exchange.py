@@ -44,6 +44,9 @@ from patchbay.platform.clock import utc_now
 MAX_WIRE: Final = MAX_HEAD + 4 * MAX_CONTENT
 """Bytes received in all: room for a body in small chunks, not for framing without end."""
 
+REFUSAL_SECONDS: Final = 1.0
+"""How long the words of a refusal are waited for: its status is known, and says most of it."""
+
 _DEFAULT_HEADERS: Final = (("User-Agent", "Patchbay/1"), ("Accept", "application/json, */*;q=0.5"))
 
 
@@ -104,6 +107,11 @@ class HttpResponse:
         if self._body is None:
             self._body = await self._receiver.body(self._head, deadline)
         return self._body
+
+    async def words(self, *, deadline: float) -> HttpBody:
+        """The body of a refusal, as far as it has arrived within a second or until `deadline`."""
+        limit = asyncio.get_running_loop().time() + REFUSAL_SECONDS
+        return await self.body(deadline=min(deadline, limit))
 
 
 @asynccontextmanager

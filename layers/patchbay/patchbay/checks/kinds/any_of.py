@@ -29,6 +29,7 @@ from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import Placeholder, Values
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.timings import DialTimings
+from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -57,6 +58,7 @@ class AnyOfProbe:
                     outcome = await alternative.probe.run(guard, deadline=until, timings=own)
             except (CheckFailure, DialFailure, TimeoutError) as error:
                 failures.append((_failure(alternative, error), own))
+                timings.note_certificate(own.certificate_expires_at)
                 continue
             timings.take(own)
             return replace(outcome, proves=outcome.proves and alternative.proves_access)
@@ -119,7 +121,7 @@ def read(reader: StepReader) -> AnyOfTemplate:
             continue
         kind = kind_of(name)
         for key in members.keys() - kind.keys - {"kind"}:
-            reader.report(f"/anyOf/{index}/{key}", "is not a known key")
+            reader.report(f"/anyOf/{index}{pointer([key])}", "is not a known key")
         try:
             template = kind.read(reader.within(f"/anyOf/{index}", members))
         except ManifestProblems as more:

@@ -18,6 +18,7 @@ says `"auth": false`.
 """
 
 import asyncio
+import json
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,7 @@ from patchbay.platform.clock import utc_now
 
 if TYPE_CHECKING:
     from patchbay.checks.protocols.grpc import GrpcAnswer
+    from patchbay.checks.refusals import Refusal
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.stream import Stream
 
@@ -131,6 +133,10 @@ class GrpcProbe:
         if status:
             code, meaning = OF_STATUS.get(status, ("provider_error", "has a fault"))
             pointer = None
+            if (judged := self._said(status, answer.words)) and judged.code != code:
+                raise CheckFailure(
+                    judged.code, f"The server refused: {judged.meaning} (gRPC status {status})."
+                )
             if code == "not_found":
                 pointer = self.service_pointer
                 code = code if pointer else "request_rejected"
@@ -145,6 +151,16 @@ class GrpcProbe:
         if health != SERVING:
             raise CheckFailure("provider_error", "The server says that it does not serve.")
         return Outcome("The server serves.")
+
+    def _said(self, status: int, words: str) -> "Refusal | None":
+        """What the words of a refusal mean, if it is one."""
+        from patchbay.checks.protocols.grpc import HTTP_OF_STATUS
+        from patchbay.checks.refusals import Answer, refusal
+
+        if status not in HTTP_OF_STATUS:
+            return None
+        answer = Answer(HTTP_OF_STATUS[status], {}, json.dumps({"error": {"message": words}}))
+        return refusal(answer, self.context, utc_now())
 
     def _refused(self, answer: "GrpcAnswer") -> CheckFailure:
         """What an answer of HTTP means, such as one of a proxy."""

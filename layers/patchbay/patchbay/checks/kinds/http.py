@@ -26,7 +26,6 @@ Passing a step proves access if the request had a credential (or the integration
 authentication) and only 2xx statuses and those that prove access are expected.
 """
 
-import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -78,9 +77,6 @@ if TYPE_CHECKING:
     from patchbay.checks.refusals import Answer, Refusal
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.http_exchange import HttpBody, HttpResponse
-
-REFUSAL_SECONDS: Final = 1.0
-"""How long the words of a refusal are waited for: its status is known, and says most of it."""
 
 _WEB_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _LOGIN_PATH: Final = re.compile(
@@ -164,7 +160,7 @@ class HttpProbe:
         if is_proof or not is_expected or intermediary_by_headers(response.headers):
             from patchbay.checks.refusals import accepts_credential
 
-            answer = _answer(response, await _refusing_body(response, deadline))
+            answer = _answer(response, await response.words(deadline=deadline))
             if not (is_proof and accepts_credential(answer)):
                 raise self._unexpected_status(request, answer)
         if self._is_login_page(request, response):
@@ -175,7 +171,7 @@ class HttpProbe:
             )
         header = self.expect.header_mismatch(response.headers) if is_expected else None
         if header:
-            body = await _refusing_body(response, deadline)
+            body = await response.words(deadline=deadline)
             summary = f'The header "{header}" is not as expected.'
             raise self._unexpected_content(_answer(response, body), summary)
         account, obtained = None, dict[str, str]()
@@ -566,11 +562,6 @@ def _redirected(request: HttpRequest, response: "HttpResponse") -> HttpRequest:
         return after_redirect(request, response.status, location)
     except EgressBlocked as blocked:
         raise CheckFailure.after_dial(blocked) from blocked
-
-
-async def _refusing_body(response: "HttpResponse", deadline: float) -> "HttpBody":
-    until = min(deadline, asyncio.get_running_loop().time() + REFUSAL_SECONDS)
-    return await response.body(deadline=until)
 
 
 def _answer(response: "HttpResponse", body: "HttpBody") -> "Answer":

@@ -90,11 +90,13 @@ class TokenProbe:
 
         # A redirect is an answer like others: credentials go to the token URL only.
         async with exchange(guard, self.request, deadline=deadline, timings=timings) as response:
-            body = await response.body(deadline=deadline)
+            is_success = 200 <= response.status < 300
+            read = response.body if is_success else response.words
+            body = await read(deadline=deadline)
         answer = self._read(body)
-        token = answer.access_token if 200 <= response.status < 300 else None
+        token = answer.access_token if is_success else None
         if token is None:
-            if body.problem and answer.document is None and 200 <= response.status < 300:
+            if body.problem and answer.document is None and is_success:
                 raise CheckFailure.after_dial(body.problem)
             refusal = Answer(response.status, response.headers, body.text())
             raise refused(refusal, answer, self.subjects, self.context, utc_now())

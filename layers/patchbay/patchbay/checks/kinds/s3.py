@@ -113,9 +113,9 @@ class S3Probe:
         )
         request = HttpRequest("GET", self.target, headers, credentialed=True, tls=self.tls)
         async with exchange(guard, request, deadline=deadline, timings=timings) as response:
+            if response.status != 200:
+                raise self._refused(response, await response.words(deadline=deadline))
             body = await response.body(deadline=deadline)
-        if response.status != 200:
-            raise self._refused(response, body)
         if not _RESULT.search(body.text()):
             if body.problem:
                 raise CheckFailure.after_dial(body.problem)

@@ -166,7 +166,7 @@ class WebSocketProbe:
     async def _refused(self, response: "HttpResponse", deadline: float) -> CheckFailure:
         from patchbay.checks.refusals import Answer, refusal
 
-        body = await response.body(deadline=deadline)
+        body = await response.words(deadline=deadline)
         answer = Answer(response.status, response.headers, body.text())
         judged = refusal(answer, self.context, utc_now())
         summary, code = judged.summary, judged.code

@@ -62,6 +62,10 @@ OF_STATUS: Final[Mapping[int, tuple[Code, str]]] = {
 }
 """https://grpc.io/docs/guides/status-codes/"""
 
+HTTP_OF_STATUS: Final[Mapping[int, int]] = {3: 400, 7: 403, 8: 429, 9: 400, 16: 401}
+"""The statuses by which a call is refused, and those of HTTP that mean the same
+(https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto)."""
+
 
 @dataclass(slots=True)
 class Call:

@@ -204,6 +204,11 @@ _ROWS: Final = (
         SmtpMeaning("config_invalid", "The server takes no login on this port", "port"),
         codes=(538, "5.7.11", 502, 503),
     ),
+    _Row(
+        SmtpMeaning("authentication_unsupported", "The server does not take this way to log in"),
+        codes=(504, "5.7.4"),
+        source="https://www.rfc-editor.org/rfc/rfc4954#section-4",
+    ),
     _Row(SmtpMeaning("auth_invalid", "The server did not accept the login"), codes=(535, 534)),
     _Row(
         SmtpMeaning("auth_invalid", "The server wants a login first"),
@@ -212,7 +217,7 @@ _ROWS: Final = (
     ),
     _Row(
         SmtpMeaning("config_invalid", "The server does not take the domain of the sender", "from"),
-        codes=("5.1.8", "5.1.7", 501),
+        codes=("5.1.8", "4.1.8", "5.1.7", 501),
         stages=("sender",),
         source="https://www.rfc-editor.org/rfc/rfc3463#section-3.2",
     ),
