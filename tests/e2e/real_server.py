@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -68,22 +69,34 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], port: int, user: str, *, stop: int = 15
+    command: Sequence[str | Path],
+    port: int,
+    user: str,
+    *,
+    stop: signal.Signals = signal.SIGTERM,
+    greets: bool = False,
 ) -> Iterator[None]:
-    """A server that listens on this port until the end of the block."""
+    """A server that listens on this port until the end of the block.
+
+    One that `greets` is ready once it does so. Before, it may listen and not hear a signal yet.
+    """
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **as_user(user))
     try:
         while True:
             try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
+                with socket.create_connection(("127.0.0.1", port)) as client:
+                    if not greets or client.recv(1):
+                        break
             except ConnectionRefusedError:
                 assert server.poll() is None, server.communicate()[1]
                 time.sleep(0.02)
         yield
     finally:
         server.send_signal(stop)
-        server.communicate(timeout=30)
+        try:
+            server.communicate(timeout=60)
+        finally:
+            server.kill()
 
 
 def report_of(

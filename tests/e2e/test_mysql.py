@@ -31,7 +31,7 @@ from tests.unit.checks.test_document import BLOCKS, settled
 
 USER = "mysql"
 PASSWORD = "right-pässword-4242"
-WRONG = "wrong-password-4242"
+WRONG = "wrong-secret-4242"
 FILES = {"cert": "server.pem", "key": "server.key", "ca": "ca.pem"}
 FOLDERS = ("usr/sbin", "usr/bin", "usr/local/libexec")
 TABLES = """
@@ -126,7 +126,8 @@ def data(authority: trustme.CA) -> Iterator[Path]:
         (folder / "setup.sql").write_text(TABLES + USERS)
         own(USER, folder.iterdir())
         port = free_port()
-        with running(command(folder, port, f"--init-file={folder}/setup.sql"), port, USER):
+        setup = f"--init-file={folder}/setup.sql"
+        with running(command(folder, port, setup), port, USER, greets=True):
             pass
         yield folder
 
@@ -141,7 +142,8 @@ def serving(
         folder = parent / "server"
         shutil.copytree(data, folder)
         own(USER, [folder, *folder.rglob("*")])
-        with running(command(folder, port, *settings, *with_tls(folder, tls)), port, USER):
+        started = command(folder, port, *settings, *with_tls(folder, tls))
+        with running(started, port, USER, greets=True):
             yield Server(port, authority)
 
 

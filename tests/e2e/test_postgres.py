@@ -1,6 +1,7 @@
 """The kind postgres against the real server of Debian's package, with TLS and SCRAM."""
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -132,7 +133,7 @@ def serving(data: Path, authority: trustme.CA, **settings: str) -> Iterator[Clus
     options = [f"--{name}={value}" for name, value in given.items()]
     server = program("postgres", "postgresql", FOLDERS)
     # It ends by SIGINT without waiting for its clients.
-    with running([server, "-D", data, *options], port, USER, stop=2):
+    with running([server, "-D", data, *options], port, USER, stop=signal.SIGINT):
         yield Cluster(port, authority)
 
 

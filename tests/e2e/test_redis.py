@@ -27,7 +27,7 @@ from tests.unit.checks.test_document import BLOCKS, settled
 
 USER = "redis"
 PASSWORD = "right-pässword-4242"
-WRONG = "wrong-password-4242"
+WRONG = "wrong-secret-4242"
 FOLDERS = ("usr/bin",)
 USERS = f"""
 requirepass {PASSWORD}

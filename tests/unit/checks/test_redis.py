@@ -217,8 +217,8 @@ def test_a_user_logs_in(authority: Authority, user: str | None, sent: bytes) -> 
         (saying(b"(x\r\n"), "unexpected_response"),
         (saying(b"+" + b"x" * 2000), "unexpected_response"),
         # without end
-        (flooding(b"*4000\r\n", b"$20\r\n" + b"x" * 20 + b"\r\n"), "response_too_large"),
-        (flooding(b"", b">0\r\n"), "response_too_large"),
+        (flooding(b"*4000\r\n", (b"$20\r\n" + b"x" * 20 + b"\r\n") * 100), "response_too_large"),
+        (flooding(b"", b">0\r\n" * 1000), "response_too_large"),
         (leave, "connection_reset"),
         (silent, "provider_timeout"),
         (drop_by_drop, "provider_timeout"),
