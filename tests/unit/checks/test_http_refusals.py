@@ -267,6 +267,19 @@ def test_a_redirect_away_from_the_customers_address_names_the_one_to_use() -> No
     assert "https://git.acme.example. Use that address." in report.message
 
 
+BAD_CHUNK = b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"
+
+
+def test_a_body_that_is_not_valid_and_arrives_with_the_head_hides_no_status() -> None:
+    def report(status: bytes, **extra: Any) -> CheckReport:
+        return report_on(answering(b"HTTP/1.1 " + status + b"\r\n" + BAD_CHUNK), **extra)
+
+    assert report(b"200 OK").passed
+    assert report(b"401 Unauthorized").code == "auth_invalid"
+    asked = report(b"200 OK", expect={"json": {"/ok": True}})
+    assert (asked.code, "not valid HTTP" in asked.message) == ("unexpected_response", True)
+
+
 def test_what_is_only_unexpected_stays_so() -> None:
     report = refused("200 OK", {"ok": False}, expect={"json": {"/ok": True}})
     assert (report.code, report.blame) == ("unexpected_response", "provider")

@@ -178,21 +178,32 @@ class _Receiver:
         self._reader = AnswerReader(request.method)
         self._received = 0
         self._content = bytearray()
+        self._problem: DialFailure | None = None
 
     def upgraded(self) -> tuple[Stream, bytes]:
         return self._stream, self._reader.after_upgrade
 
     async def head(self) -> Head:
         """Raises DialFailure, OSError."""
-        while self._reader.head is None:
-            await self._receive()
-        return self._reader.head
+        while (head := self._reader.head) is None:
+            try:
+                await self._receive()
+            except DialFailure as failure:
+                if self._reader.head is None:
+                    raise
+                # Of the part of the body that came with the head: no one may ask for it.
+                self._problem = failure
+        return head
 
     async def body(self, head: Head, deadline: float) -> HttpBody:
-        problem: DialFailure | None = None
+        problem = self._problem
         try:
             async with asyncio.timeout_at(deadline):
-                while not self._reader.is_complete and len(self._content) <= MAX_CONTENT:
+                while (
+                    not problem
+                    and not self._reader.is_complete
+                    and len(self._content) <= MAX_CONTENT
+                ):
                     await self._receive()
         except DialFailure as failure:
             problem = failure
