@@ -137,6 +137,9 @@ def test_operators_hold_together(
         ({"json": {"/a": {"atLeast": 5, "atMost": 4}}}, "/expect/json/~1a can never hold"),
         ({"json": {"/a": {"above": 5, "atMost": 5}}}, "/expect/json/~1a can never hold"),
         ({"json": {"/a": {"type": "string", "equals": 5}}}, "/expect/json/~1a can never hold"),
+        ({"json": {"/a": {"type": "integer", "length": 3}}}, "/expect/json/~1a can never hold"),
+        ({"json": {"/a": {"type": "boolean", "above": 3}}}, "/expect/json/~1a can never hold"),
+        ({"json": {"/a": {"contains": "x", "atLeast": 3}}}, "/expect/json/~1a can never hold"),
         ({"json": {"/a": {"exists": False, "type": "string"}}}, "/expect/json/~1a can never hold"),
         (
             {"json": {"/a": {"length": {"above": 5, "below": 5}}}},

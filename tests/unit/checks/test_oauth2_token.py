@@ -273,6 +273,17 @@ def test_a_step_before_the_token_needs_a_stored_one() -> None:
         ({"tokenParams": {str(n): "x" for n in range(21)}}, {}, "tokenParams"),
         ({"tokenHeaders": {"Authorization": "x"}}, {}, "tokenHeaders/Authorization"),
         ({"tokenHeaders": {"Host": "x"}}, {}, "tokenHeaders/Host"),
+        (
+            {"clientAuth": "body", "parameterNames": {"client_id": "grant_type"}},
+            {},
+            "parameterNames",
+        ),
+        (
+            {"clientAuth": "body", "scopes": ["a"], "parameterNames": {"client_id": "scope"}},
+            {},
+            "parameterNames",
+        ),
+        ({"tokenParams": {"{{variables.x}}": "y"}}, {}, "tokenParams"),
         ({"tokenMethod": "PUT"}, {}, "tokenMethod"),
         ({"tokenMethod": "GET", "tokenBodyFormat": "json"}, {}, "tokenBodyFormat"),
         ({"tokenBodyFormat": "xml"}, {}, "tokenBodyFormat"),

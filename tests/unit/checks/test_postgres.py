@@ -394,6 +394,7 @@ def test_a_value_that_can_not_be_sent_is_the_customers_to_correct(values: dict[s
         ({"authentication": []}, "authentication"),
         ({"authentication": ["gss"]}, "authentication"),
         ({"channelBinding": "maybe"}, "channelBinding"),
+        ({"tls": "require", "authentication": ["md5", "password"]}, "authentication"),
         ({"channelBinding": "require", "authentication": ["md5"]}, "channelBinding"),
         ({"clientKey": "{{secrets.password}}"}, "clientCertificate"),
         ({"statement": "DELETE FROM invoices"}, "statement"),

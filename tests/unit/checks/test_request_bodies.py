@@ -109,6 +109,10 @@ BAD = {
         {"json": ["{{variables.other}}"]},
         "/body/json {{variables.other}} is not declared",
     ),
+    "a placeholder in a name": (
+        {"json": [{"{{variables.name}}": 1}]},
+        "/body/json has a placeholder in a name: only values may have one",
+    ),
     "a form of numbers": ({"form": {"a": 1}}, "/body/form must be an object of strings"),
     "XML that is not well-formed": ({"xml": "<a>"}, "/body/xml is not well-formed XML"),
     "a placeholder for a name": (

@@ -313,6 +313,9 @@ def test_a_value_that_would_lead_elsewhere_is_refused(
         ({"endpoint": "ftp://x"}, "endpoint"),
         ({"endpoint": "https://x.example.com/?a=b"}, "endpoint"),
         ({"key": "x"}, "key"),
+        ({"region": "US East"}, "region"),
+        ({"bucket": "a/../b"}, "bucket"),
+        ({"bucket": "a.b.c", "addressing": "virtual"}, "bucket"),
     ],
 )
 def test_what_is_wrong_with_a_step_is_pointed_at(changes: dict[str, Any], pointer: str) -> None:

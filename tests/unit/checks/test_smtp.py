@@ -396,6 +396,7 @@ def test_extensions_are_read_in_both_spellings() -> None:
         ({"password": "{{variables.user}}"}, "password"),
         ({"accessToken": "{{secrets.token}}"}, "accessToken"),
         ({"from": ""}, "from"),
+        ({"from": "nobody"}, "from"),
         ({"to": "x@example.net"}, "to"),
     ],
 )

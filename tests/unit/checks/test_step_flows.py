@@ -497,6 +497,41 @@ def test_alternatives_count_as_steps() -> None:
     assert found.endswith("must be a list of at most 20 steps, alternatives included")
 
 
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            {"expect": {"status": [204]}, "obtain": {"a": "/token"}},
+            "/obtain/a can't be read: the answer has no body",
+        ),
+        (
+            {"authorities": "{{variables.ca}}"},
+            "/authorities is of no use: the step is without TLS",
+        ),
+    ],
+)
+def test_what_can_never_be_of_use_is_not_published(changes: dict[str, Any], problem: str) -> None:
+    step = log_in("http://api.example.com", **changes)
+    schema = {"properties": {"ca": {"type": "string"}}}
+    secrets = {"properties": {"password": {"type": "string"}}}
+    read = Recipe({"secretsSchema": secrets, "checks": {"steps": [step]}}, {"type": "none"}, schema)
+    assert [f"{p.pointer} {p.message}" for p in read.problems] == [
+        f"/manifest/checks/steps/0{problem}"
+    ]
+
+
+def test_a_token_may_be_asked_for_with_a_header_of_its_own() -> None:
+    step = {
+        "name": "token",
+        "kind": "oauth2_token",
+        "grant": "client_credentials",
+        "clientAuth": "omit",
+        "tokenHeaders": {"Authorization": "Bearer {{secrets.client_secret}}"},
+    }
+    auth = {"type": "oauth2", "tokenUrl": "https://auth.example.com/token"}
+    assert Recipe({"checks": {"steps": [step]}}, auth, {}).problems == ()
+
+
 def test_pointers_to_unknown_keys_are_json_pointers() -> None:
     url = "https://api.example.com"
     log_in_with = {**log_in(url), "a/b": 1}

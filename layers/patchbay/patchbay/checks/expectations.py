@@ -44,7 +44,7 @@ MAX_VALUES: Final = 200
 MAX_TEXT: Final = 500
 _VALUES: Final = frozenset({"equals", "enum"})
 _KEYS: Final = frozenset({"status", "headers", "json", "text"})
-_BODILESS: Final = frozenset({204, 205, 304})
+BODILESS: Final = frozenset({204, 205, 304})
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str,),
     "number": (int, float),
@@ -137,7 +137,7 @@ def read_expectation(
     if spec is None:
         return None
     status = _read_status(reader, f"{at}/status", spec.get("status"))
-    if not has_body or status <= _BODILESS:
+    if not has_body or status <= BODILESS:
         for part in ("json", "text"):
             if part in spec:
                 reader.report(f"{at}/{part}", "can never hold: the answer has no body")
@@ -268,8 +268,21 @@ class _MatcherReader:
         return f"must be a number, or an object of {', '.join(_COMPARISONS)}"
 
 
+_OF_TYPE: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(("contains", "startsWith", "matches"), frozenset({"string"})),
+    **dict.fromkeys(_COMPARISONS, frozenset({"number"})),
+    "length": frozenset({"string", "array", "object"}),
+}
+"""The types of the values that an operator can hold for."""
+
+
 def _contradiction(operators: Mapping[str, object]) -> str | None:
     """Why no value could meet all of the operators, or None."""
+    types = [_OF_TYPE[name] for name in operators.keys() & _OF_TYPE.keys()]
+    if isinstance(named := operators.get("type"), str):
+        types.append(frozenset({"number" if named == "integer" else named}))
+    if types and not frozenset.intersection(*types):
+        return "can never hold: its operators are for values of different types"
     if operators.get("exists") is False and len(operators) > 1:
         return "can never hold: what is not there has no value"
     others = {name: operand for name, operand in operators.items() if name not in _VALUES}

@@ -66,6 +66,7 @@ _GRAPHQL_KEYS: Final = frozenset({"query", "variables", "operationName"})
 _COMMENT_OR_STRING: Final = re.compile(
     r'#[^\n]*|"""(?:[^\\]|\\.)*?"""|"(?:[^"\\\n]|\\.)*"', re.DOTALL
 )
+_PLACEHOLDER: Final = re.compile(r"\{\{\s*(?:variables|secrets)\.")
 _OPERATION: Final = re.compile(r"[A-Za-z_]\w*|[{}]")
 _XML_ENTITIES: Final = {'"': "&quot;", "'": "&apos;"}
 _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -207,6 +208,8 @@ def _tree(reader: StepReader, value: object) -> Tree:
         case str():
             return Template(split_template(value, reader.declared))
         case dict():
+            if any(_PLACEHOLDER.search(str(name)) for name in value):
+                raise TemplateError("has a placeholder in a name: only values may have one")
             return {str(name): _tree(reader, inner) for name, inner in value.items()}
         case list():
             return [_tree(reader, inner) for inner in value]

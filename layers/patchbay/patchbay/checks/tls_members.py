@@ -56,6 +56,11 @@ class TlsMembers:
                 reader.report(f"/{other}", f"is required with {given}")
         return cls(authorities, certificate, key)
 
+    def report_unused(self, reader: StepReader) -> None:
+        """Reports the members of a step that has no TLS."""
+        for name in sorted(TLS_KEYS & reader.step.keys()):
+            reader.report(f"/{name}", "is of no use: the step is without TLS")
+
     def fill(self, values: Values, verify: Verify = "full") -> TlsOptions:
         """Raises ValueRefused at the field whose PEM text can't be used."""
         authorities = _text(self.authorities, values)

@@ -41,6 +41,7 @@ from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.request import HttpRequest
 from patchbay.egress.url import HttpUrl, parse_url
 from patchbay.platform.errors import Problem
+from patchbay.platform.validation import pointer
 
 type ClientAuth = Literal["basic", "basic_plain", "body", "none", "omit"]
 type TokenMethod = Literal["POST", "GET"]
@@ -215,7 +216,7 @@ def _read(reader: StepReader, base: TokenSettings) -> TokenSettings:
             reader.report("/tokenParams", f"has more than {MAX_PARAMETERS} parameters")
     headers = base.headers
     if "tokenHeaders" in step:
-        taken = {"authorization", "content-type", "accept"}
+        taken = {"content-type", "accept"}
         headers = read_headers(reader, "/tokenHeaders", step["tokenHeaders"], taken)
     return TokenSettings(
         client_auth=_choice(reader, "clientAuth", CLIENT_AUTHS, base.client_auth),
@@ -235,6 +236,14 @@ def report_clashes(reader: StepReader, request: TokenRequest) -> None:
     sent = {settings.names.get(name, name) for name in ("grant_type", *_sent(request))}
     for name in sorted(sent & settings.parameters.keys()):
         reader.report("/tokenParams", f'has "{name}", which is sent without it')
+    names = [settings.names.get(name, name) for name in ("grant_type", *_sent(request))]
+    if len(set(names)) < len(names):
+        reader.report("/parameterNames", "has the name of another parameter that is sent")
+    if settings.client_auth in ("basic", "basic_plain"):
+        for header in settings.headers:
+            if header.name.lower() == "authorization":
+                at = f"/tokenHeaders{pointer([header.name])}"
+                reader.report(at, "is set by clientAuth, which is basic")
 
 
 def _sent(request: TokenRequest) -> Iterator[str]:

@@ -44,6 +44,7 @@ from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.tls import TlsOptions
 from patchbay.platform.clock import utc_now
+from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
     from patchbay.checks.protocols.grpc import GrpcAnswer
@@ -269,6 +270,13 @@ def read(reader: StepReader) -> GrpcTemplate:
     )
     if security == "none" and sends:
         reader.report("/security", "can't be none: a secret would be sent in the clear")
+    elif security == "none":
+        tls.report_unused(reader)
+    for one in metadata:
+        if one.name.lower().startswith("grpc-"):
+            reader.report(f"/metadata{pointer([one.name])}", "is a name that gRPC keeps for itself")
+    if service and pointer_of(service) is None and len("".join(map(str, service))) > MAX_SERVICE:
+        reader.report("/service", f"is longer than {MAX_SERVICE} bytes")
     if reader.problems or server is None or security is None or service is None:
         raise reader.refused()
     return GrpcTemplate(

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.credentials import Credential, basic_value
 from patchbay.checks.expectations import (
+    BODILESS,
     DEFAULT_STATUS,
     Expectation,
     read_expectation,
@@ -72,6 +73,7 @@ from patchbay.egress.request import HttpRequest
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import parse_url
 from patchbay.platform.clock import utc_now
+from patchbay.platform.validation import pointer as pointer_to
 
 if TYPE_CHECKING:
     from patchbay.checks.refusals import Answer, Refusal
@@ -454,6 +456,14 @@ def read(reader: StepReader) -> HttpTemplate:
     expect = read_expectation(reader, "/expect", has_body=method != "HEAD")
     tls = TlsMembers.read(reader)
     obtain = read_obtain(reader)
+    if expect and (method == "HEAD" or expect.status <= BODILESS):
+        for secret in obtain:
+            if secret.place == "body":
+                reader.report(
+                    f"/obtain{pointer_to([secret.name])}", "can't be read: the answer has no body"
+                )
+    if url and url.scheme == "http":
+        tls.report_unused(reader)
     if reader.problems or url is None or expect is None:
         raise reader.refused()
     template = HttpTemplate(

@@ -419,6 +419,8 @@ def read(reader: StepReader) -> PostgresTemplate:
     channel_binding = reader.choice("channelBinding", CHANNEL_BINDINGS, default="prefer")
     if channel_binding == "require" and "scram-sha-256" not in methods:
         reader.report("/channelBinding", "can be required of scram-sha-256 only")
+    if methods and "scram-sha-256" not in methods and mode in ("verify-ca", "require"):
+        reader.report("/authentication", "must have scram-sha-256, unless tls is verify-full")
     statement = step.get("statement")
     if statement is not None and not _is_read(statement):
         reader.report(

@@ -283,6 +283,13 @@ def read(reader: StepReader) -> S3Template:
     key_id, secret = read_secret(reader, "accessKeyId"), read_secret(reader, "secretAccessKey")
     token = read_secret(reader, "sessionToken") if "sessionToken" in step else None
     tls = TlsMembers.read(reader)
+    for name, parts, form in (
+        ("region", region, _REGION),
+        ("bucket", bucket, _LABELS if addressing == "virtual" else _BUCKET),
+    ):
+        # What the author has written in full can be judged now.
+        if parts and pointer_of(parts) is None and not form.fullmatch("".join(map(str, parts))):
+            reader.report(f"/{name}", "is not one that can be asked for")
     if reader.problems or not (region and bucket and key_id and secret) or prefix is None:
         raise reader.refused()
     return S3Template(endpoint, region, bucket, prefix, addressing, key_id, secret, token, tls)

@@ -293,6 +293,10 @@ def read(reader: StepReader) -> SmtpTemplate:
     if security == "none" and secret:
         reader.report("/security", "can't be none: the password would be sent in the clear")
     tls = TlsMembers.read(reader)
+    if security == "none":
+        tls.report_unused(reader)
+    if sender and pointer_of(sender) is None and not _ADDRESS.fullmatch("".join(map(str, sender))):
+        reader.report("/from", "must be an email address")
     if reader.problems or server is None or user is None or sender is None:
         raise reader.refused()
     return SmtpTemplate(server, security, user, secret, "accessToken" in step, sender, tls)
