@@ -39,6 +39,24 @@ def test_as_many_get_in_as_are_allowed_at_once_and_the_next_has_to_wait() -> Non
     assert refused.value.retry_after_seconds == 2
 
 
+def test_a_refusal_names_the_limit_and_what_is_used() -> None:
+    usage = Usage()
+    for token in "abcd":
+        usage = usage.entered(token, Limit(4, 4), NOW, LEASE)
+    with pytest.raises(RateLimited) as refused:
+        usage.entered("e", Limit(100, 4), NOW, LEASE, "tests")
+    assert refused.value.details == {"quota": "tests_in_flight", "limit": 4, "used": 4}
+    # Of the four of the minute before, a fraction counts
+    for seconds, limit, used in ((0, 4, 4), (60, 4, 4), (90, 2, 2), (119, 0, 0)):
+        with pytest.raises(RateLimited) as refused:
+            usage.entered("e", Limit(limit, 9), after(seconds), LEASE, "tests")
+        details = {"quota": "tests_per_minute", "limit": limit, "used": used}
+        assert refused.value.details == details
+    with pytest.raises(RateLimited) as refused:
+        usage.entered("e", Limit(1, 1), NOW, LEASE)
+    assert refused.value.details["quota"] == "uses_per_minute"
+
+
 def test_a_lease_that_is_not_returned_ends() -> None:
     usage = Usage().entered("a", Limit(100, 1), NOW, LEASE)
     with pytest.raises(RateLimited):

@@ -36,6 +36,11 @@ def test_a_permission_grants_itself_and_admin_grants_everything(
             authorize(holder(held), needed, OWN, "space")
 
 
+def test_in_another_organization_a_caller_is_the_operator_and_no_more() -> None:
+    assert holder(Permission.ADMIN).subject_in(OWN) == "key_1"
+    assert holder(Permission.ADMIN).subject_in(OTHER) == "operator"
+
+
 def test_permissions_are_spelled_as_tokens_and_stored_keys_spell_them() -> None:
     assert {permission.name: permission.value for permission in Permission} == {
         "READ": "platform.integration.read",
