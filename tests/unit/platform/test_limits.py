@@ -47,7 +47,7 @@ def test_a_refusal_names_the_limit_and_what_is_used() -> None:
         usage.entered("e", Limit(100, 4), NOW, LEASE, "tests")
     assert refused.value.details == {"quota": "tests_in_flight", "limit": 4, "used": 4}
     # Of the four of the minute before, a fraction counts
-    for seconds, limit, used in ((0, 4, 4), (60, 4, 4), (90, 2, 2), (119, 0, 0)):
+    for seconds, limit, used in ((0, 4, 4), (60, 4, 4), (61, 3, 3), (90, 2, 2), (119, 0, 0)):
         with pytest.raises(RateLimited) as refused:
             usage.entered("e", Limit(limit, 9), after(seconds), LEASE, "tests")
         details = {"quota": "tests_per_minute", "limit": limit, "used": used}
@@ -259,9 +259,10 @@ def test_entering_removes_leases_that_have_ended() -> None:
 def test_a_caller_who_is_refused_writes_nothing() -> None:
     table = OneItem()
     limiter(table).enter("org_1", "a", Limit(10, 1), NOW, LEASE)
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimited) as refused:
         limiter(table).enter("org_1", "b", Limit(10, 1), NOW, LEASE)
     assert len(table.writes) == 1
+    assert refused.value.details["quota"] == "tests_in_flight"
 
 
 def test_a_caller_tries_again_when_another_came_in_between(pauses: list[float]) -> None:
