@@ -923,7 +923,7 @@ PROVIDERS: Final = (
         "auth_invalid",
     ),
     Case(
-        "https://support.mashery.com/docs/read/mashery_api/20_reporting/error_codes",
+        "https://developer.mashery.com/docs/read/mashery_api/20_reporting/error_codes",
         403,
         {"x-mashery-error-code": "ERR_403_DEVELOPER_OVER_QPS"},
         "<h1>Developer Over Qps</h1>",
@@ -1301,7 +1301,7 @@ PROVIDERS: Final = (
         "rate_limited",
     ),
     Case(
-        "https://developer.atlassian.com/cloud/bitbucket/rest/intro/#authentication",
+        "https://developer.atlassian.com/cloud/bitbucket/bitbucket-cloud-rest-api-scopes",
         403,
         {},
         {
@@ -1314,7 +1314,7 @@ PROVIDERS: Final = (
         "scope_missing",
     ),
     Case(
-        "https://developer.bigcommerce.com/docs/start/about/status-codes",
+        "https://community.zapier.com/troubleshooting-99/bigcommerce-error-you-don-t-have-a-required-scope-to-access-the-endpoint-24393",
         403,
         {},
         {"status": 403, "title": "You don't have a required scope to access the endpoint"},
@@ -1339,7 +1339,7 @@ PROVIDERS: Final = (
         "auth_invalid",
     ),
     Case(
-        "https://developers.cloudflare.com/fundamentals/api/how-to/restrict-tokens/",
+        "https://developers.cloudflare.com/api/tokens/create",
         403,
         {},
         {
@@ -1354,7 +1354,7 @@ PROVIDERS: Final = (
         "address_not_allowed",
     ),
     Case(
-        "https://elevenlabs.io/docs/developers/resources/error-messages",
+        "https://help.elevenlabs.io/hc/en-us/articles/19572237925521",
         401,
         {},
         {
@@ -1445,7 +1445,7 @@ PROVIDERS: Final = (
         "auth_invalid",
     ),
     Case(
-        "https://docs.kraken.com/api/docs/guides/spot-errors/",
+        "https://docs.kraken.com/exchange/guides/general/errors",
         200,
         {},
         {"error": ["EAPI:Invalid key"]},

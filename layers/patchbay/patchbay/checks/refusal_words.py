@@ -286,7 +286,7 @@ VOCABULARIES: Final = (
     ),
     Vocabulary(
         "TIBCO Cloud API Management (Mashery)",
-        "https://support.mashery.com/docs/read/mashery_api/20_reporting/error_codes",
+        "https://developer.mashery.com/docs/read/mashery_api/20_reporting/error_codes",
         {
             "rate_limited": "ERR_403_DEVELOPER_OVER_QPS ERR_403_DEVELOPER_OVER_RATE "
             "ERR_403_SERVICE_OVER_QPS ERR_403_SERVICE_OVER_RATE ERR_429_DEVELOPER_OVER_QPS",
@@ -618,10 +618,10 @@ VOCABULARIES: Final = (
     ),
     Vocabulary(
         "Kraken",
-        "https://docs.kraken.com/api/docs/guides/spot-errors/",
+        "https://docs.kraken.com/exchange/guides/general/errors",
         {
             "auth_invalid": "EAPI:InvalidKey EAPI:InvalidSignature",
-            "rate_limited": "EAPI:RateLimitExceeded",
+            "rate_limited": "EAPI:RateLimitExceeded EGeneral:TemporaryLockout",
             "permission_denied": "EGeneral:PermissionDenied",
         },
     ),

@@ -173,7 +173,7 @@ _ROWS: Final = (
             "permission_denied", "Logging in by SMTP is turned off for this account", "user"
         ),
         words=("is disabled for the tenant", "is disabled for the mailbox", "basic auth"),
-        codes=("5.7.139",),
+        codes=("5.7.139", "5.7.30"),
         source=_MICROSOFT,
     ),
     _Row(
