@@ -1,6 +1,7 @@
 """Preparations on a machine that is so busy that threads start late."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from patchbay.connection_tests import preparation
 from patchbay.connection_tests.preparation import (
     PreparationLimits,
     Preparations,
+    SliceUsed,
     prepared_in_time,
 )
 
@@ -31,3 +33,23 @@ def test_turns_that_begin_late_come_to_an_end() -> None:
         return await asyncio.wait_for(asyncio.gather(*every), 10)
 
     assert asyncio.run(prepared()) == list(range(20))
+
+
+def test_who_has_used_a_slice_is_put_off_and_nobody_else() -> None:
+    async def prepared() -> list[str | BaseException]:
+        here = Preparations(PreparationLimits(slice_seconds=0.05))
+
+        def costly() -> str:
+            began = time.thread_time()
+            while time.thread_time() - began < 0.1:
+                pass
+            return "ready"
+
+        works = [here.prepare("costly", costly) for _ in range(3)]
+        works.append(here.prepare("cheap", lambda: "ready"))
+        return await asyncio.gather(*works, return_exceptions=True)
+
+    first, second, third, neighbor = asyncio.run(prepared())
+    assert first == neighbor == "ready"
+    assert isinstance(second, SliceUsed)
+    assert isinstance(third, SliceUsed)
