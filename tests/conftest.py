@@ -1,9 +1,14 @@
-"""What tests of all kinds stand under: no network."""
+"""What tests of all kinds stand under: no network, and patience with a busy machine."""
 
 from pathlib import Path
 
 import pytest
 import pytest_socket
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow, which is not what a property is about.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 END_TO_END = Path(__file__).parent / "e2e"
 

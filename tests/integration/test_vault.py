@@ -150,7 +150,7 @@ def test_the_number_of_keys_is_limited(tenant: Tenant, table: Table) -> None:
         key = data_key_key(tenant.organization_id, number)._asdict()
         table.write(Put({**key, "wrapped": b"x", "created_at": "2026-01-01T00:00:00Z"}))
     answer = tenant.client.call("POST", keys_path(tenant), None)
-    assert (answer.status, answer.code) == (409, "CONFLICT")
+    assert (answer.status, answer.code) == (409, "QUOTA_EXCEEDED")
 
 
 def test_a_secret_is_not_sealed_under_a_key_that_was_just_rotated(
