@@ -16,7 +16,7 @@ _TESTS: Final = {
     "checks.encodings": ("checks/test_encodings.py", "checks/test_redaction.py"),
     "checks.refusals": ("checks/test_refusals.py",),
     "checks.word_meanings": ("checks/test_word_meanings.py", "checks/test_refusals.py"),
-    "checks.error_content": ("checks/test_refusals.py",),
+    "checks.error_content": ("checks/test_error_content.py", "checks/test_refusals.py"),
     "monitors.own_network": ("monitors/test_own_network.py",),
     "platform.limits": ("platform/test_limits.py",),
     "platform.schema_costs": ("platform/test_schema_costs.py",),
