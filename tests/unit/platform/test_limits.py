@@ -19,6 +19,7 @@ from patchbay.platform.dynamodb import (
 )
 from patchbay.platform.errors import RateLimited, TemporarilyUnavailable
 from patchbay.platform.limits import Limit, Limiter, Usage
+from patchbay.platform.logging import logger
 
 NOW = datetime(2026, 2, 17, 10, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -155,6 +156,7 @@ def test_nothing_is_in_use_at_first() -> None:
         (2, 0, 59, 2),
         (4, 0, 0, 91),
         (120, 0, 0, 120),
+        (120, 0, 30, 90),
         (1000, 0, 0, 120),
     ],
 )
@@ -171,6 +173,34 @@ def test_a_refusal_for_the_rate_says_how_long_to_wait() -> None:
         usage.entered("a", Limit(2, 10), NOW, LEASE)
     assert refused.value.retry_after_seconds == 61
     assert "2 a minute: try again in 61 s" in refused.value.message
+
+
+def test_a_refusal_names_the_quota_and_what_is_used_of_it() -> None:
+    # given two of this minute, and one of the two before that still count
+    usage = Usage(int(NOW.timestamp()) // 60, 2, 2, {"x": 10**12})
+
+    # then
+    for limit, details in (
+        (Limit(3, 9), {"quota": "tests_per_minute", "limit": 3, "used": 3}),
+        (Limit(99, 1), {"quota": "tests_in_flight", "limit": 1, "used": 1}),
+    ):
+        with pytest.raises(RateLimited) as refused:
+            usage.entered("a", limit, after(30), LEASE, "tests")
+        assert refused.value.details == details
+    with pytest.raises(RateLimited) as unnamed:
+        usage.entered("a", Limit(99, 1), after(30), LEASE)
+    assert unnamed.value.details["quota"] == "uses_in_flight"
+
+
+@pytest.mark.parametrize(
+    ("into", "used"), [(0, 8), (15, 7), (30, 6), (31, 5), (59, 4), (60, 4), (75, 4), (-15, 9)]
+)
+def test_of_the_minute_before_the_share_counts_that_is_within_60_seconds(
+    into: int, used: int
+) -> None:
+    minute = int(NOW.timestamp()) // 60
+    assert Usage(minute, 4, 4).in_window(after(into)) == used
+    assert Usage(minute, 0, 600).in_window(after(60)) == 0
 
 
 class OneItem:
@@ -261,6 +291,7 @@ def test_a_caller_who_is_refused_writes_nothing() -> None:
     limiter(table).enter("org_1", "a", Limit(10, 1), NOW, LEASE)
     with pytest.raises(RateLimited) as refused:
         limiter(table).enter("org_1", "b", Limit(10, 1), NOW, LEASE)
+    assert refused.value.details["quota"] == "tests_in_flight"
     assert len(table.writes) == 1
     assert refused.value.details["quota"] == "tests_in_flight"
 
@@ -305,12 +336,28 @@ def test_a_lease_is_returned_at_the_end_of_the_block_even_after_an_error() -> No
     assert table.item["count"] == 1
 
 
-def test_a_lease_that_is_gone_or_can_not_be_returned_is_no_error(
-    caplog: pytest.LogCaptureFixture,
+def test_a_lease_that_is_gone_or_can_not_be_returned_is_only_logged(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # given
+    logged: list[dict[str, object]] = []
+    monkeypatch.setattr(logger, "warning", lambda _, **about: logged.append(about))
+
+    # when the item is gone
     limiter(OneItem()).leave("org_1", "a")
+
+    # then
+    assert logged == []
+
+    # when the table can't be reached
     table = OneItem()
     table.broken = True
     limiter(table).leave("org_1", "a")
-    assert len(table.writes) == 1
-    assert table.writes[0].remove == ["lease_a"]
+
+    # then
+    assert logged == [{"what": "tests", "organization_id": "org_1"}]
+    assert [write.remove for write in table.writes] == [["lease_a"]]
+
+
+def test_a_limit_of_none_at_all_is_tried_again_in_two_minutes() -> None:
+    assert Usage().seconds_to_wait(Limit(0, 10), NOW) == 120
