@@ -105,7 +105,7 @@ class Usage:
     def in_window(self, now: datetime) -> int:
         """How many count in the last 60 s."""
         into = epoch_seconds(now) - self.minute * 60
-        return self.count + self.before * (60 - into) // 60
+        return self.count + self.before * max(0, 60 - into) // 60
 
     def seconds_to_wait(self, limit: Limit, now: datetime) -> int:
         """Until there is room for one more in the window; 0 if there is."""
