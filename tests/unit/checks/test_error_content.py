@@ -26,10 +26,11 @@ def read(
 ERRORS = [
     *("error", "errors", "fault", "faults", "exception", "exceptions", "innererror"),
     *("odata.error", "errorDetail", "error_details", "o:errorDetails", "errorInfo", "apiErrors"),
-    *("errorResponse", "root_cause", "originalError"),
+    *("errorResponse", "root_cause", "originalError", "errorChain"),
 ]
 PARTS_OF_ERRORS = [
     *("details", "detail", "extensions", "cause", "causes", "problems", "reason", "message"),
+    "data",
 ]
 ENVELOPES = [
     *("meta", "status", "response", "result", "responseStatus", "header", "http", "parameters"),
@@ -60,6 +61,8 @@ def test_an_envelope_is_read_and_is_no_error_by_itself(key: str) -> None:
 
 def test_data_of_the_provider_is_not_read() -> None:
     assert read({"data": {"code": WORD}}, is_error=False).names == set()
+    for is_error in (True, False):
+        assert read({"items": {"code": WORD}}, is_error=is_error).names == set()
     assert read({"items": [{"error": WORD}]}, is_error=False).names == set()
 
 
@@ -69,14 +72,14 @@ NAMES = [
     *("error", "errors", "code", "type", "status", "reason", "category", "errorCode", "error-type"),
     *("errorKey", "errorName", "o:errorCode", "statusCode", "httpStatus", "subCode"),
     *("error_subcode", "faultCode", "exceptionCode", "exceptionType", "exception", "err"),
-    *("errcode", "errno", "errorCategory", "tag", "documentation_url"),
+    *("errcode", "errno", "errorCategory", "tag", "documentation_url", "retCode"),
 ]
 NAMES_OF_ERRORS = ["name", "title", "message", "detail", "value", "key"]
 SENTENCES = [
     *("message", "errorMessage", "error_description", "description", "detail", "details", "title"),
     *("msg", "errorMsg", "errmsg", "reason", "error", "errors", "faultstring", "statusMessage"),
     *("messages", "errorMessages", "userMessage", "developerMessage", "errorSummary", "text"),
-    "value",
+    *("value", "data", "retMsg"),
 ]
 OTHERS = ["x", "id", "errorid", "codes", "messaged"]
 
@@ -160,15 +163,35 @@ def test_the_first_wait_of_several_sentences_counts() -> None:
     [
         *[({"ok": False}, True), ({"ok": True}, False), ({"ok": 0}, False), ({"ok": None}, False)],
         *[({"success": False}, True), ({"succeeded": False}, True), ({"successful": False}, True)],
-        *[({"error": True}, True), ({"error": 1}, True), ({"isError": True}, True)],
+        *[({"error": True}, True), ({"error": 1}, True), ({"isError": 1}, False)],
+        *[({"isError": True}, True)],
         *[({"hasError": True}, True), ({"has_errors": True}, True), ({"error": False}, False)],
         *[({"status": "error"}, True), ({"status": "FAIL"}, True), ({"status": "failed"}, True)],
         *[({"status": "failure"}, True), ({"status": "success"}, False), ({"status": 5}, False)],
+        *[
+            ({"stat": "fail"}, True),
+            ({"stat": "ok"}, False),
+            ({"status": 1, "stat": "fail"}, False),
+        ],
     ],
 )
 def test_an_object_may_say_that_it_is_an_error(body: dict[str, object], is_one: bool) -> None:
     found = read({**body, "message": SENTENCE}, is_error=False)
     assert found.sentences == (EXPIRED if is_one else set())
+
+
+@pytest.mark.parametrize("key", ["errcode", "errno", "errorCode", "retCode", "code", "error"])
+@pytest.mark.parametrize("text", ["errmsg", "error_message", "message", "msg", "retMsg"])
+def test_a_number_beside_a_text_marks_an_error_unless_it_says_that_all_is_well(
+    key: str, text: str
+) -> None:
+    for number, found in ((1, EXPIRED), (-1, EXPIRED), (0, set[str]()), (200, set[str]())):
+        assert read({key: number, text: SENTENCE}, is_error=False).sentences == found
+    assert read({key: 1, "title": SENTENCE}, is_error=False).sentences == set()
+    assert read({"other": 1, text: SENTENCE}, is_error=False).sentences == set()
+    assert read({key: "1", text: SENTENCE}, is_error=False).sentences == set()
+    if key != "error":
+        assert read({key: True, text: SENTENCE}, is_error=False).sentences == set()
 
 
 # Numbers
@@ -205,6 +228,8 @@ def test_what_happened_to_a_token_is_a_hint_of_its_description_only() -> None:
     assert read({"description": "it expired"}).hints == set()
     assert read({"error_description": "it expired"}, is_error=False).hints == set()
     assert read({"error_description": ["it expired"]}).hints == set()
+    nested = {"error_description": "it expired", "error": {"error_description": "it was revoked"}}
+    assert read(nested).hints == {"auth_expired", "auth_revoked"}
     assert read({"error_description": "x" * 500 + " expired"}).hints == set()
     assert read({"error_description": "x" * 492 + " expired"}).hints == EXPIRED
 
@@ -270,6 +295,32 @@ def test_a_text_is_a_name(body: str, names: set[str]) -> None:
 
 def test_a_text_is_a_sentence_too() -> None:
     assert read(SENTENCE).sentences == EXPIRED
+    assert read(f"X: {SENTENCE}").sentences == EXPIRED
+    # "Limit exceeded" is known only if it is all that is said.
+    for text in ("limit exceeded", '"limit exceeded"', ' "limit exceeded" '):
+        assert read(text).sentences == {"rate_limited"}
+    assert read('"limit exceeded').sentences == set()
+
+
+def test_a_text_that_is_a_number_has_no_marks() -> None:
+    assert read("401").statuses == {"auth_invalid"}
+    assert read("190").names == set()
+
+
+def test_a_list_of_texts_is_read_if_the_answer_is_an_error() -> None:
+    found = read([WORD, SENTENCE])
+    assert (found.names, found.sentences) == (EXPIRED, EXPIRED)
+    assert read([WORD, SENTENCE], is_error=False) == ErrorContent()
+
+
+def test_a_text_before_json_may_have_blanks() -> None:
+    assert read('  {"name": "use_dpop_nonce", "x": "y"}').names == {"request_rejected"}
+    assert read('  {"code": "token_expired"} {"x": 1').names == EXPIRED
+
+
+def test_a_key_has_up_to_60_characters() -> None:
+    assert read({"code" + "_" * 56 + "x": WORD}).names == EXPIRED
+    assert read({"code" + "_" * 55 + "x": WORD}).names == set()
     assert read(json.dumps(SENTENCE)).sentences == EXPIRED
 
 
@@ -288,7 +339,7 @@ def test_a_text_is_a_sentence_too() -> None:
     ],
 )
 def test_what_stands_before_json_is_skipped(guard: str) -> None:
-    assert read(guard + '{"error": "token_expired"}').names == EXPIRED
+    assert read(guard + '{"error": "use_dpop_nonce", "x": 1}').names == {"request_rejected"}
 
 
 @pytest.mark.parametrize(
@@ -299,6 +350,8 @@ def test_what_stands_before_json_is_skipped(guard: str) -> None:
         ('{"code": "token_expired"} trailing', EXPIRED),
         ('[{"code": "token_expired"}, {"co', EXPIRED),
         ('{"x": "}]", "code": "token_expired", ', EXPIRED),
+        ('[{"code": "token_expired"}x', EXPIRED),
+        ('{"code": "token_expired", "x": "\\\n}', EXPIRED),
         ('{"code": "token_expired"', set()),
         ('{"code": "token_exp', set()),
         ("{" * 40, set()),
@@ -315,7 +368,7 @@ def test_a_body_that_is_cut_off_is_read_up_to_its_last_whole_member(
 
 def test_sentences_by_field_have_the_name_of_the_field() -> None:
     assert read({"errors": {"access_token": ["has expired"]}}).sentences == EXPIRED
-    assert read({"errors": {"access_token": "has expired"}}).sentences == EXPIRED
+    assert read({"errors": {"client_certificate": "has expired"}}).sentences == EXPIRED
     assert read({"errors": {"x": {"y": "z"}, "access_token": ["a", "b", "has expired"]}}).sentences
     assert not read({"errors": {"access_token": ["a", "b", "c", "has expired"]}}).sentences
     late = {f"f{number}": "no" for number in range(20)} | {"access_token": "has expired"}
@@ -344,6 +397,7 @@ def test_the_headings_of_a_page_are_read(tag: str) -> None:
         ("<Error><Other>token_expired</Other></Error>", set()),
         ('<rsp><err code="token_expired"/></rsp>', EXPIRED),
         ("<rsp><error code=token_expired x='y'></error></rsp>", EXPIRED),
+        ('<rsp><Err code="token_expired"/></rsp>', EXPIRED),
         ('<rsp><other code="token_expired"/></rsp>', set()),
         ("<e>" + "<code>x</code>" * 19 + "<code>token_expired</code></e>", EXPIRED),
         ("<e>" + "<code>x</code>" * 20 + "<code>token_expired</code></e>", set()),
@@ -353,6 +407,29 @@ def test_the_headings_of_a_page_are_read(tag: str) -> None:
 )
 def test_the_elements_and_attributes_of_xml_are_read(body: str, names: set[str]) -> None:
     assert read(body).names == names
+
+
+def test_two_thousand_elements_are_read() -> None:
+    last = "<code>token_expired</code>"
+    assert read("<e>" + "<x>y</x>" * 1999 + last).names == EXPIRED
+    assert read("<e>" + "<x>y</x>" * 2000 + last).names == set()
+
+
+def test_the_end_of_character_data_is_no_part_of_it() -> None:
+    found = read("<e><message><![CDATA[limit exceeded]]></message></e>")
+    assert found.sentences == {"rate_limited"}
+
+
+def test_five_faults_of_xml_rpc_are_read() -> None:
+    def fault(sentence: str) -> str:
+        return f"<member><name>faultString</name><value>{sentence}</value></member>"
+
+    assert read(fault(SENTENCE), is_error=False).sentences == EXPIRED
+    assert read(fault(f"<string>{SENTENCE}</string>"), is_error=False).sentences == EXPIRED
+    assert read(fault("no") * 4 + fault(SENTENCE), is_error=False).sentences == EXPIRED
+    assert read(fault("no") * 5 + fault(SENTENCE), is_error=False).sentences == set()
+    other = fault(SENTENCE).replace("faultString", "other")
+    assert read(other, is_error=False).sentences == set()
 
 
 def test_a_soap_fault_is_an_error_whatever_the_status() -> None:
@@ -381,6 +458,12 @@ def test_a_form_is_read(body: str, headers: dict[str, str], names: set[str]) -> 
     assert read(body, headers).names == names
 
 
+def test_4096_characters_of_a_form_are_read() -> None:
+    end = "&code=use_dpop_nonce"
+    for length, names in ((4096, {"request_rejected"}), (4097, set[str]())):
+        assert read("x=".ljust(length - len(end), "y") + end, FORM).names == names
+
+
 # Headers
 
 
@@ -400,7 +483,7 @@ def test_a_header_may_have_the_name_of_an_error(name: str) -> None:
     ("value", "names"),
     [
         ("token_expired;x", EXPIRED),
-        ("token_expired:http://internal.amazon.com/x", EXPIRED),
+        ("use_dpop_nonce:http://internal.amazon.com/x", {"request_rejected"}),
         ("x;token_expired", set()),
         ("a" * 187 + "/token_expired", set()),
     ],
@@ -419,7 +502,9 @@ def test_a_name_in_a_header_ends_at_a_semicolon_or_a_url(value: str, names: set[
         ('Bearer error_description="\\"it\\" expired"', (set(), EXPIRED, set())),
         ('Bearer scope="a b"', (set(), set(), {"a", "b"})),
         ('Bearer code="token_expired"', (set(), set(), set())),
-        (" " * 8192 + 'Bearer error="token_expired"', (set(), set(), set())),
+        ("error=token_expired".rjust(8192), (EXPIRED, set(), set())),
+        ("error=token_expired".rjust(8193), (set(), set(), set())),
+        ('Bearer scope="a\\"b"', (set(), set(), {'a"b'})),
     ],
 )
 def test_the_parameters_of_each_challenge_are_read(

@@ -209,7 +209,7 @@ class ErrorContent:
                 self.scopes.update(re.split(r"[\s,]+", item[:1000])[:_MAX_SCOPES])
 
     def _add_wait(self, value: object) -> None:
-        match = _DURATION.fullmatch(str(value)) if isinstance(value, str | int | float) else None
+        match = _DURATION.fullmatch(str(value))
         if match and not isinstance(value, bool):
             self.wait_seconds = float(match[1])
 
@@ -250,7 +250,7 @@ def _add_body(result: ErrorContent, content_type: str, text: str, *, is_error: b
     elif start == "<":
         _add_xml(result, text, is_error=is_error)
     elif "x-www-form-urlencoded" in content_type or re.match(r"error(?:_\w+)?=\S", text):
-        pairs = parse_qsl(text[:4096], max_num_fields=50) if text.count("&") < 50 else []
+        pairs = parse_qsl(text[:4096]) if text.count("&") < 50 else []
         result.add_place(dict(pairs), is_error=is_error)
     elif is_error and start:
         result.add_text(_string(text))
@@ -364,11 +364,13 @@ def _is_number_of_an_error(value: object) -> bool:
 
 def _string(text: str) -> str:
     """The value of a body that is one JSON string; any other body as it is."""
+    if not text.lstrip().startswith('"'):
+        return text
     try:
-        value = json.loads(text) if text.lstrip().startswith('"') else text
+        value: str = json.loads(text)
     except ValueError:
         return text
-    return value if isinstance(value, str) else text
+    return value
 
 
 def _squeezed(key: str) -> str:
