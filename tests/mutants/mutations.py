@@ -5,6 +5,7 @@ because mutmut itself leaves out constants, tables, properties, and decorated fu
 decide as much as any function does.
 """
 
+import codecs
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -152,9 +153,18 @@ def _is_left_out(node: cst.CSTNode, new: cst.CSTNode, operator: object) -> bool:
         pairs = zip(node.args, (*new.args, None), strict=False)
         changed = next((old for old, kept in pairs if old is not kept), node.args[-1])
         return _is_prose(changed.value) or _guards(changed)
-    if isinstance(node, cst.Name) and node.value in {"True", "False"}:
-        return False
-    return _is_prose(node)
+    return _is_prose(node) or _is_same_codec(node, new)
+
+
+def _is_same_codec(node: cst.CSTNode, new: cst.CSTNode) -> bool:
+    """The name of an encoding of characters, in another case."""
+    match node, new:
+        case cst.SimpleString(raw_value=old), cst.SimpleString(raw_value=name):
+            try:
+                return codecs.lookup(old).name == codecs.lookup(name).name
+            except LookupError:
+                return False
+    return False
 
 
 def _is_typed(node: cst.CSTNode) -> bool:

@@ -2,14 +2,17 @@
 
 import html
 import json
+import re
 from base64 import b64encode, urlsafe_b64encode
+from random import Random
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from patchbay.checks.redaction import MAX_TEXT, REDACTED, Redactor
+from patchbay.checks.encodings import MAX_DEPTH, MAX_PASSES
+from patchbay.checks.redaction import MAX_TEXT, MIN_SECRET, PIECE, REDACTED, Redactor
 
 SECRET = "pä§$ w0rd/+?>~"
 
@@ -116,3 +119,104 @@ def test_a_servers_words_are_shown_unless_a_secret_is_too_short() -> None:
 @given(st.text(min_size=12), st.text(), st.text())
 def test_no_known_secret_survives(secret: str, before: str, after: str) -> None:
     assert secret not in Redactor([secret])(before + secret + after)
+
+
+KEY = "sk_live/4eC39HqLyjWDarjtT1zdp7dc+Zq"
+PHRASE = "correct horse battery"
+NAMED = "Größe-Straße-Übermut"
+
+
+def base64(text: str, before: str = "") -> str:
+    return b64encode(f"{before}{text}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("secret", "form"),
+    [
+        *[(KEY, KEY), (KEY, KEY[::-1]), (KEY, KEY.lower()), (KEY, KEY.swapcase())],
+        *[(KEY, " ".join(KEY)), (KEY, "|".join(KEY)), (KEY, "\n".join(KEY))],
+        *[(KEY, base64(KEY)), (KEY, base64(KEY)[::-1]), (KEY, base64(base64(KEY)))],
+        *[(KEY, KEY.encode().hex()), (KEY, KEY.encode().hex()[::-1])],
+        *[(KEY, base64(KEY).rstrip("=").lower()), (KEY, KEY.encode("utf-16-le").hex())],
+        *[(PHRASE, PHRASE.replace(" ", "+")), (PHRASE, PHRASE.replace(" ", ""))],
+        *[(PHRASE, PHRASE[::-1].replace(" ", "+")), (PHRASE, PHRASE.upper())],
+        *[
+            (NAMED, NAMED),
+            (NAMED, NAMED.upper()),
+            (NAMED, NAMED.lower()),
+            (NAMED, NAMED.casefold()),
+        ],
+        *[(NAMED, NAMED.swapcase()), (NAMED, NAMED.title()), (NAMED, NAMED.capitalize())],
+        *[(NAMED, NAMED[::-1]), (NAMED, NAMED.lower()[::-1]), (NAMED, quote(NAMED))],
+        *[(NAMED, NAMED.encode("latin-1").hex()), (NAMED, quote(NAMED, encoding="latin-1"))],
+        *[(NAMED, NAMED.encode("utf-16-le").hex()), (NAMED, NAMED.encode("utf-16-be").hex())],
+        *[("a b c d e", "a b c d e".encode("utf-16-le").decode("latin-1")), ("fn4/", "fn4/"[::-1])],
+        *[("~~?>", "fn4/Pg"), ("~~?>", "fn4_Pg"), ("~~?>", "fn4/Pg=="), ("~~?>", "%7E%7E%3F%3E")],
+        *[("\ud83dabcdefgh", "\ud83dabcdefgh"), ("\ud83dabc", "\ud83dabc")],
+    ],
+)
+def test_all_of_a_form_is_replaced_and_nothing_else(secret: str, form: str) -> None:
+    # Only padding, half a byte, or a zero of UTF-16 may be left at an end.
+    shown = Redactor([secret])(f"so: {form}, ok")
+    assert re.fullmatch(r"so: (?:00|=)?\[redacted\](?:00|==|\d)?, ok", shown), shown
+
+
+@pytest.mark.parametrize("before", ["", "x", "xy"])
+def test_base64_in_lower_case_is_replaced_behind_what_stands_before_the_secret(before: str) -> None:
+    digits = base64(KEY, before).lower()
+    shared = len(base64(before).rstrip("=")) if before else 0
+    shown = Redactor([KEY])(f"<{digits}>")
+    assert shown.startswith(f"<{digits[:shared]}{REDACTED}")
+    assert len(shown) <= shared + len(REDACTED) + 6
+
+
+def test_padding_is_one_or_two_signs() -> None:
+    for secret in ("correct-horse", "correct-horses"):
+        assert Redactor([secret])(f"({base64(secret)}.)") == f"({REDACTED}.)"
+
+
+def test_each_of_several_copies_is_replaced() -> None:
+    assert Redactor([KEY])(f"{KEY} and {KEY} and {KEY}") == " and ".join([REDACTED] * 3)
+    assert Redactor(["abcd"])("abcd abcd abcd abcd") == " ".join([REDACTED] * 4)
+    assert Redactor(["aaaa"])("aaaaa") == REDACTED
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_eight_characters_of_a_secret_are_shown_and_all_others_are(seed: int) -> None:
+    """Of few letters, so that pieces overlap, touch, and nearly match."""
+    chance = Random(seed)  # noqa: S311 - a repeatable test, no secret
+    for letters in ("ab", "abc", "abcdefgh"):
+        secrets = [
+            "".join(chance.choices(letters, k=chance.randint(8, 30)))
+            for _ in range(chance.randint(1, 3))
+        ]
+        pieces = {
+            way[start : start + 8]
+            for secret in secrets
+            for way in (secret, secret[::-1])
+            for start in range(len(secret) - 7)
+        }
+        text = "".join(
+            chance.choice([*secrets, *pieces, "".join(chance.choices(letters, k=9))])
+            for _ in range(chance.randint(1, 8))
+        )[chance.randint(0, 3) :]
+        innocent = [True] * len(text)
+        for start in range(len(text) - 7):
+            if text[start : start + 8] in pieces:
+                innocent[start : start + 8] = [False] * 8
+        shown = Redactor(secrets)(text).split(REDACTED)
+        for part in shown:
+            assert pieces.isdisjoint(part[start : start + 8] for start in range(len(part) - 7))
+        rest = iter("".join(shown))
+        assert all(letter in rest for letter, kept in zip(text, innocent, strict=True) if kept)
+
+
+def test_a_text_that_takes_too_many_comparisons_is_withheld() -> None:
+    # Given a secret with one word in many places, and texts that have it again and again
+    secret = "".join(f"ababab{letter}" for letter in "cdefghijklmnopqrstuvwxyz" * 20)
+    assert Redactor([secret])("abababA!" * 5) == "abababA!" * 5
+    assert Redactor([secret])("abababA!" * 2000) == REDACTED
+
+
+def test_the_bounds_are_as_documented() -> None:
+    assert (MAX_TEXT, PIECE, MIN_SECRET, MAX_DEPTH, MAX_PASSES) == (16_384, 8, 4, 3, 10)
