@@ -9,6 +9,7 @@ import pytest
 from patchbay.checks.encodings import (
     MAX_DEPTH,
     MAX_PASSES,
+    MAX_READ,
     TooIntricate,
     readings,
     unescaped,
@@ -37,6 +38,9 @@ def plain(text: str) -> str:
         ("a~1b~0c", "a/b~c"),
         ("%2541", "A"),
         ("&amp;amp;", "&"),
+        (r"\U0001f600", "😀"),
+        ("&#x10FFFF;", chr(0x10FFFF)),
+        ("&nosuch; %41", "&nosuch; A"),
         # What is no escape stays
         ("%4 %zz &nosuch; &#x110000; ~2", "%4 %zz &nosuch; &#x110000; ~2"),
         ("no escapes", "no escapes"),
@@ -114,3 +118,37 @@ def test_too_many_layers_are_refused() -> None:
 def test_layers_of_several_kinds_are_undone() -> None:
     text = quote(json.dumps(b64encode(b"correct-horse").hex()), safe="")
     assert any(b"correct-horse" in one.data for one in readings(text))
+
+
+def test_escapes_within_base64_are_undone_and_its_padding_belongs_to_it() -> None:
+    found = readings(b64encode(b"%63orrect-horse").decode())
+    [reading] = [one for one in found if one.data == b"correct-horse"]
+    assert reading.padded
+
+
+def test_half_of_a_character_is_kept() -> None:
+    assert unescaped(whole(r"\ud83dx")).data == "\ud83dx".encode("utf-8", "surrogatepass")
+
+
+def test_blanks_and_signs_are_of_ascii() -> None:
+    assert whole("a\x7fb\x00 c").without_blanks().data == b"abc"
+    for text in ("À", "é", "x"):
+        assert whole(text).without_blanks().without_signs().data == text.encode()
+
+
+def test_eleven_digits_of_base64_are_read_and_ten_are_not() -> None:
+    assert any(one.data == b"correct!" for one in readings("Y29ycmVjdCE"))
+    assert [one.data for one in readings("Y29ycmVjdC")] == [b"Y29ycmVjdC"] * 2
+
+
+def test_a_list_of_bytes_may_be_in_upper_case() -> None:
+    listed = ", ".join(f"0X{byte:02X}" for byte in b"correct/jkl")
+    assert any(b"correct/jkl" in one.data for one in readings(listed))
+
+
+def test_a_megabyte_of_readings_is_made() -> None:
+    assert MAX_READ == 1024 * 1024
+    # Signs are read twice: as they are, and with their escapes undone.
+    assert len(list(readings("!" * (MAX_READ // 2)))) == 2
+    with pytest.raises(TooIntricate):
+        list(readings("!" * (MAX_READ // 2 + 1)))

@@ -40,8 +40,7 @@ _ESCAPE: Final = re.compile(
     rb"|&\#(?P<decimal>[0-9]{1,7});?"
     rb"|&\#[Xx](?P<u5>[0-9A-Fa-f]{1,6});?"
     rb"|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31};)"
-    rb"|~(?P<token>[01])",
-    re.DOTALL,
+    rb"|~(?P<token>[01])"
 )
 _PREFIX: Final = re.compile(rb"0[Xx](?=[0-9A-Fa-f]{2})")
 """Before each byte of a list: `0x73, 0x6b`."""
@@ -84,7 +83,7 @@ class Reading:
             starts, ends = self.places
             return starts[start:end], ends[start:end]
 
-        return Reading(self.data[start:end], locate, padded=self.padded)
+        return Reading(self.data[start:end], locate)
 
     def without(self, gone: bytes) -> "Reading":
         """The reading without these bytes."""
@@ -104,7 +103,7 @@ class Reading:
             starts, ends = self.places
             return starts[::-1], ends[::-1]
 
-        return Reading(self.data[::-1], locate, padded=self.padded)
+        return Reading(self.data[::-1], locate)
 
     def without_blanks(self) -> "Reading":
         """For what is broken over lines, or spaced out."""

@@ -117,8 +117,7 @@ class Redactor:
             if len(variant.data) >= PIECE
         }
         variants.update(form for secret in self._long for form in _base64_in_lower_case(secret))
-        joined = _BETWEEN.join(sorted(variants))
-        return joined + bytes(-len(joined) % _WORD)
+        return _BETWEEN.join(sorted(variants))
 
     @cached_property
     def _short_forms(self) -> list[bytes]:
@@ -158,9 +157,7 @@ def _forms(secret: str) -> Iterator[bytes]:
     for one in spelled:
         for way in (one, one[::-1]):
             yield way.encode("utf-8", "surrogatepass")
-            if not way.isascii():
-                yield way.encode("latin-1", "ignore")
-            # The zeros of other UTF-16 are left out like blanks.
+            # The zeros of other UTF-16 are left out like blanks, which leaves Latin-1.
             if not way.isascii() or len("".join(way.split())) < PIECE:
                 yield way.encode("utf-16-le", "surrogatepass")
                 yield way.encode("utf-16-be", "surrogatepass")
