@@ -2,8 +2,8 @@
 
 Every mutant is tried in a process of its own. Most are tried in one session of pytest, which
 collects the tests once: each fork exchanges the code of one function, or computes the constants of
-the module again. A constant that survives, because others have a copy of it, and any other change
-are imported in place of the module, and then the tests are.
+the module again. What survives that, because it acted when the module was imported or because
+others have a copy of it, and any other change are imported in place of the module.
 """
 
 import gc
@@ -46,7 +46,6 @@ _OPTIONS = [
 ]
 
 SURVIVED = "survived"
-_LEFT = "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,7 @@ def survivors(target: Target, mutants: Sequence[Mutant], jobs: int) -> list[int]
     session = json.loads(answer)
     order = session["order"]
     left = [(index, _importing(target, mutants[index], order)) for index in session["left"]]
-    survived = [index for index, verdict in _in_forks(left, jobs) if verdict == SURVIVED]
-    return sorted([*session["survived"], *survived])
+    return sorted(index for index, verdict in _in_forks(left, jobs) if verdict == SURVIVED)
 
 
 def _keep_hypothesis_short() -> None:
@@ -124,8 +122,7 @@ def _in_one_session(target: Target, mutants: Sequence[Mutant], jobs: int) -> str
 class _Session:
     """A plugin of pytest that tries the mutants instead of running the tests once.
 
-    `answer` has in JSON the indexes of those that survived and of those that have to be imported,
-    and the order of the tests.
+    `answer` has in JSON the indexes of those that are left, and the order of the tests.
     """
 
     def __init__(self, target: Target, mutants: Sequence[Mutant], jobs: int) -> None:
@@ -148,21 +145,19 @@ class _Session:
 
         def trial(mutant: Mutant) -> Callable[[], str]:
             def run() -> str:
-                return _first_failure(session.items, order) if apply(mutant) else _LEFT
+                return _first_failure(session.items, order) if apply(mutant) else SURVIVED
 
             return run
 
         trials = ((index, trial(mutant)) for index, mutant in enumerate(self._mutants))
-        left, survived = [], []
+        left = []
         for index, verdict in _in_forks(trials, self._jobs):
-            if verdict == SURVIVED and self._mutants[index].in_body:
-                survived.append(index)
-            elif verdict in {SURVIVED, _LEFT}:
+            if verdict == SURVIVED:
                 left.append(index)
             elif verdict in order:
                 # What noticed a mutant is likely to notice the next.
                 order[verdict] /= 2
-        self.answer = json.dumps({"survived": survived, "left": left, "order": order})
+        self.answer = json.dumps({"left": left, "order": order})
         return True
 
 

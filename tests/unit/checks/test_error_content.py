@@ -220,6 +220,7 @@ def test_a_number_of_a_provider_needs_a_mark_beside_it() -> None:
 def test_a_number_of_microsoft_entra_counts_before_names() -> None:
     found = read({"error_description": "AADSTS7000222: The client secret keys are expired."})
     assert found.numbered == EXPIRED
+    assert read({"messages": ["AADSTS7000222: no", "something else"]}).numbered == EXPIRED
 
 
 def test_what_happened_to_a_token_is_a_hint_of_its_description_only() -> None:

@@ -458,6 +458,19 @@ def test_a_state_is_stored_without_its_defaults_and_with_times_as_text() -> None
     assert HealthState.decode({}) == HealthState()
 
 
+def test_a_success_forgets_the_failures_of_our_address() -> None:
+    # given two failures that may be about our address, the second one after a success
+    state, code = HealthState(), min(OF_OUR_ADDRESS)
+    counts = []
+    for number, outcome in enumerate("x.xx"):
+        seen = replace(observe(number, outcome), error_code=None if outcome == "." else code)
+        step = next_state(state, seen, monitored=True)
+        assert step is not None
+        state = step.state
+        counts.append(state.of_our_address)
+    assert counts == [1, 0, 1, 2]
+
+
 def test_announcements_are_named_as_on_the_bus() -> None:
     assert {kind.name: kind.value for kind in AnnouncementType} == {
         "FAILING": "connection.failing",

@@ -124,6 +124,7 @@ def test_one_answer_of_a_name_server_in_two_looks_is_enough(
         ([*lost(8), *connected(2)], True),
         ([*lost(8), *connected(3)], False),
         ([*lost(7), *connected(2)], False),
+        ([*lost(23), *connected(6)], False),
         # No test, and none that failed.
         ([], False),
         (connected(20), False),
@@ -263,7 +264,8 @@ def test_an_organization_alone_does_not_hide_that_we_are_offline(seed: int) -> N
 
 def test_a_test_that_could_not_leave_our_network_blames_the_platform_and_keeps_its_steps() -> None:
     # given
-    report = failed("connection_refused")
+    report = failed("auth_invalid")
+    assert not report.retryable
 
     # when
     offline = offline_report(report)

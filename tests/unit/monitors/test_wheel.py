@@ -130,6 +130,14 @@ def test_a_part_of_a_sweep_keeps_its_minute_and_slot() -> None:
     assert sweep.only(first, last) == Sweep(NOON, sweep.slot, first, last)
 
 
+def test_a_sweep_may_be_of_one_organization_alone() -> None:
+    sweep = Sweep.of(Slot("1h", 38, 1, 3), NOON)
+    own = sweep.of_organization("org_1")
+    assert own == Sweep(NOON, sweep.slot, sweep.low, sweep.high, "org_1")
+    assert own.encode() == {**sweep.encode(), "organization_id": "org_1"}
+    assert Sweep.decode(own.encode()) == own
+
+
 def test_one_phase_of_each_interval_is_due_at_a_minute() -> None:
     assert [*due_phases(NOON)] == [("1m", 0), ("5m", 0), ("15m", 0), ("1h", 0), ("24h", 720)]
     assert [*due_phases(NOON + 67 * MINUTE)] == [
