@@ -24,7 +24,7 @@ from typing import Final
 from patchbay.alerts.keys import LANES
 from patchbay.alerts.model import AlertResolution
 from patchbay.alerts.rule_model import AlertRule
-from patchbay.alerts.rule_store import START, EvaluationPosition, RuleStore
+from patchbay.alerts.rule_store import EvaluationPosition, RuleStore
 from patchbay.alerts.space_snapshot import SpaceSnapshot
 from patchbay.alerts.state_machine import (
     AlertPhase,
@@ -106,9 +106,7 @@ class Evaluator:
         function may still run."""
         done = failed = notifications = 0
         kept = self._rules.position()
-        start = kept
-        if kept == START:
-            start = EvaluationPosition(int(now.timestamp()) // 60 % LANES, "")
+        start = kept or EvaluationPosition(int(now.timestamp()) // 60 % LANES, "")
         slices = _Slices()
 
         def in_time() -> bool:
@@ -124,7 +122,7 @@ class Evaluator:
                 done += 1
                 failed += keys is None
                 notifications += len(keys or ())
-        if kept != START:
+        if kept:
             self._rules.forget_position()
         return EvaluationReport(
             done, failed, notifications, finished=in_time(), put_off=slices.put_off

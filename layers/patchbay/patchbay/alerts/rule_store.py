@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from patchbay.alerts.keys import (
     INDEX,
@@ -52,9 +52,6 @@ class EvaluationPosition(NamedTuple):
 
     lane: int
     space_id: str
-
-
-START: Final = EvaluationPosition(0, "")
 
 
 class RuleStore:
@@ -220,10 +217,10 @@ class RuleStore:
             ]
         )
 
-    def position(self) -> EvaluationPosition:
-        """Where the last evaluation ran out of time; `START` if it did not."""
+    def position(self) -> EvaluationPosition | None:
+        """Where the last evaluation ran out of time; None if it did not."""
         item = self._table.get(POSITION)
-        return EvaluationPosition(item["lane"], item["space_id"]) if item else START
+        return EvaluationPosition(item["lane"], item["space_id"]) if item else None
 
     def keep_position(self, position: EvaluationPosition) -> None:
         self._table.write(Put({**POSITION._asdict(), **position._asdict()}))
