@@ -16,7 +16,7 @@ from patchbay.tenancy.authentication import Authenticator
 from patchbay.tenancy.authorizer_context import principal_of
 from patchbay.tenancy.model import NewApiKey
 from patchbay.tenancy.store import TenancyStore
-from tests.integration.api import sample_event
+from tests.integration.api import sample_event, start_cold
 from tests.integration.conftest import Tenant
 
 
@@ -86,17 +86,36 @@ def test_a_key_ends_at_its_expiry(tenant: Tenant) -> None:
     assert seen.context(f"Bearer {key.key}", until) == {}
 
 
+def unavailable(*_: object) -> None:
+    raise TemporarilyUnavailable
+
+
 def test_during_an_outage_of_the_store_the_caller_gets_a_503(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def out(*_: object) -> None:
-        raise TemporarilyUnavailable
-
-    monkeypatch.setattr(Table, "get", out)
+    monkeypatch.setattr(Table, "get", unavailable)
     answer = tenant.client.get(f"/spaces/{tenant.space_slug}")
     assert answer.status == 503
     assert answer.code == "TEMPORARILY_UNAVAILABLE"
     assert answer.headers["retry-after"] == "1"
+
+
+def test_an_outage_takes_no_turn_of_callers_without_a_key(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given one unauthenticated request a minute
+    monkeypatch.setenv("UNAUTHENTICATED_REQUESTS_PER_MINUTE", "1")
+    start_cold("authorizer")
+    path = f"/spaces/{tenant.space_slug}"
+    # When the store of keys does not respond
+    with monkeypatch.context() as out:
+        out.setattr(Table, "get", unavailable)
+        answers = [tenant.client.get(path) for _ in range(3)]
+    # Then each of the tenant's requests is a 503: to try again soon, not when there is a turn
+    assert [answer.code for answer in answers] == ["TEMPORARILY_UNAVAILABLE"] * 3
+    # And one without a key still has its turn
+    nobody = tenant.client.with_key(None)
+    assert [nobody.get(path).status for _ in range(2)] == [401, 429]
 
 
 def test_a_key_above_its_rate_gets_a_429_with_the_time_to_wait(

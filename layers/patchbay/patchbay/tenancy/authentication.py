@@ -50,7 +50,12 @@ class Authenticator:
 
     def context(self, header: str | None, now: datetime) -> dict[str, str]:
         """The authorizer context of a request with this `Authorization` header."""
-        context = self._identified(header, now)
+        try:
+            context = self._identified(header, now)
+        except TemporarilyUnavailable:
+            # The caller may be anyone, so this takes nobody's turn.
+            logger.error("the caller can't be identified")
+            return outage_context()
         # The caller is found first: a flood of requests without a key takes no tenant's turn.
         owner = context.get("organization_id")
         rates = self._rates if owner else self._unauthenticated
@@ -59,17 +64,14 @@ class Authenticator:
         return context
 
     def _identified(self, header: str | None, now: datetime) -> dict[str, str]:
+        """Raises `TemporarilyUnavailable` if the store of keys does not respond."""
         token = bearer_token(header) if header else None
         if token is None:
             return anonymous_context()
         hashed = hashlib.sha256(token.encode()).digest()
         if known := self._cached.get(hashed, now):
             return known[1]
-        try:
-            holder = self._holder(token, now)
-        except TemporarilyUnavailable:
-            logger.error("the caller can't be identified")
-            return outage_context()
+        holder = self._holder(token, now)
         if holder is None:
             return anonymous_context()
         context = principal_context(holder.principal)
