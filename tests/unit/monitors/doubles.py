@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 
 from patchbay.checks.codes import Code, describe
@@ -111,7 +111,7 @@ class World:
     history: dict[tuple[str, datetime], CheckReport] = field(default_factory=dict)
     dialed: Counter[tuple[str, datetime]] = field(default_factory=Counter)
     mark: datetime | None = None
-    queue: list[tuple[Sweep, timedelta]] = field(default_factory=list)
+    queue: list[SweepOrder] = field(default_factory=list)
     answers: dict[str, Callable[[], CheckReport]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     target_of: Callable[[str], str] = lambda connection_id: f"https://{connection_id}:443"
@@ -124,6 +124,10 @@ class World:
     """How many records from now one ends the process, with half of its page recorded."""
     lost_records: int = 0
     """How many of the next records fail before anything is stored."""
+    lost_reads: int = 0
+    """How many of the next reads of the index fail."""
+    lost_sends: int = 0
+    """How many of the next sends fail before anything is sent."""
     failing_before: set[str] = field(default_factory=set)
     evidence: OwnEvidence = field(default_factory=OwnEvidence)
     looks: int = 0
@@ -141,11 +145,18 @@ class World:
         return [Slot(interval, phase, lane, lanes) for lane in sorted(found)]
 
     def send(self, orders: Iterable[SweepOrder]) -> None:
-        self.queue += [(order.sweep, order.delay) for order in orders]
+        orders = list(orders)
+        if self.lost_sends and orders:
+            self.lost_sends -= 1
+            raise TemporarilyUnavailable
+        self.queue += orders
 
     # ------------------------------------------------------------------ the sweeper's ports
 
     def read_page(self, sweep: Sweep, limit: int) -> WheelPage:
+        if self.lost_reads:
+            self.lost_reads -= 1
+            raise TemporarilyUnavailable
         found = sorted(sk for sk in self.index(sweep.pk) if sweep.low <= sk <= sweep.high)
         taken = found[:limit]
         rest = sweep.after(taken[-1]) if len(found) > limit else None
@@ -180,7 +191,10 @@ class World:
     def delivery(self, size: int = 10) -> list[SweepMessage]:
         """The next messages of the queue, delivered for the first time."""
         taken, self.queue = self.queue[:size], self.queue[size:]
-        return [SweepMessage(str(number), sweep, 1) for number, (sweep, _) in enumerate(taken)]
+        return [
+            SweepMessage(str(number), order.sweep, 1 + order.attempts)
+            for number, order in enumerate(taken)
+        ]
 
     def expected(self, minutes: Iterable[datetime]) -> set[tuple[str, datetime]]:
         return {

@@ -26,7 +26,7 @@ def asked_for(world: World) -> Counter[tuple[str, datetime]]:
     """How often each test is asked for by the queue."""
     return Counter(
         (sk.partition("#")[2], sweep.minute)
-        for sweep, _ in world.queue
+        for sweep in (order.sweep for order in world.queue)
         for sk in world.index(sweep.pk)
         if sweep.low <= sk <= sweep.high
     )
@@ -36,8 +36,8 @@ def test_a_minute_asks_for_every_due_test_once_and_for_no_empty_slot() -> None:
     here = world()
     done = Dispatcher(here, here, lanes=4).dispatch(NOON + timedelta(seconds=42))
     assert asked_for(here) == dict.fromkeys(here.expected([NOON]), 1)
-    assert all(here.read_page(sweep, 1).keys for sweep, _ in here.queue)
-    assert {delay for _, delay in here.queue} == {timedelta(0)}
+    assert all(here.read_page(order.sweep, 1).keys for order in here.queue)
+    assert {order.delay for order in here.queue} == {timedelta(0)}
     assert (done.minutes, done.sweeps, done.skipped, done.lag) == (
         1,
         len(here.queue),
@@ -68,11 +68,11 @@ def test_a_missed_hour_is_caught_up_minute_by_minute_the_newest_first() -> None:
     done = Dispatcher(here, here, lanes=4).dispatch(NOON)
     missed = [NOON - number * MINUTE for number in range(60)]
     assert asked_for(here) == dict.fromkeys(here.expected(missed), 1)
-    assert {(sweep.minute, delay) for sweep, delay in here.queue} == {
+    assert {(order.sweep.minute, order.delay) for order in here.queue} == {
         (minute, number * CATCH_UP_PAUSE) for number, minute in enumerate(missed)
     }
     # SQS allows a delay of up to 15 minutes.
-    assert max(delay for _, delay in here.queue) <= timedelta(minutes=15)
+    assert max(order.delay for order in here.queue) <= timedelta(minutes=15)
     assert (done.minutes, done.skipped, done.lag) == (60, 0, 59 * MINUTE)
 
 
@@ -124,5 +124,5 @@ def test_changing_the_lanes_between_minutes_loses_and_doubles_nothing(lanes: lis
 def test_a_message_keeps_its_meaning_under_another_number_of_lanes() -> None:
     here = world()
     Dispatcher(here, here, lanes=3).dispatch(NOON)
-    again = [Sweep.decode(sweep.encode()) for sweep, _ in here.queue]
-    assert again == [sweep for sweep, _ in here.queue]
+    again = [Sweep.decode(order.encode()) for order in here.queue]
+    assert again == [order.sweep for order in here.queue]

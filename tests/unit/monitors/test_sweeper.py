@@ -13,8 +13,9 @@ from patchbay.connection_tests.preparation import PreparationLimits
 from patchbay.connections.wheel import MonitorInterval
 from patchbay.monitors.dispatcher import Dispatcher
 from patchbay.monitors.own_network import OwnEvidence
-from patchbay.monitors.sweep_queue import SweepMessage
-from patchbay.monitors.sweeper import PUT_OFF, SMALL_SWEEP, Sweeper, SweepLimits, SweepResult
+from patchbay.monitors.store import WheelPage
+from patchbay.monitors.sweep_queue import SweepMessage, SweepOrder
+from patchbay.monitors.sweeper import AGAIN, PUT_OFF, SMALL_SWEEP, Sweeper, SweepLimits, SweepResult
 from patchbay.monitors.wheel import Slot, Sweep
 from patchbay.platform.errors import TemporarilyUnavailable
 from tests.unit.monitors.doubles import Killed, World, every_interval, failed, passed
@@ -122,16 +123,14 @@ def test_a_page_whose_recording_ends_the_process_is_finished_by_the_next_deliver
         assert set(here.history) == here.expected([NOON])
 
 
-def test_an_outage_of_the_store_fails_one_message_and_no_other() -> None:
+def test_an_outage_of_the_store_sends_one_page_again_and_no_other() -> None:
     here = minutely(20)
     here.join(connection_ids(60)[40:], MonitorInterval.FIVE_MINUTES)
     here.lost_records = 1
     phases = [Sweep.of(Slot("5m", phase, 0, 1), NOON + phase * MINUTE) for phase in range(5)]
     messages = [SweepMessage(str(n), one, 1) for n, one in enumerate([WHOLE, *phases])]
     swept = sweep(here, messages)
-    assert len(swept.failed) == 1
-    again = next(m for m in messages if m.message_id == swept.failed[0])
-    sweep(here, [replace(again, attempts=2)])
+    assert (swept.failed, swept.sent_again) == ([], 1)
     drain(here)
     due = {one for phase in phases for one in here.expected([phase.minute])}
     assert {one for one in due if here.intervals[one[0]] == "5m"} <= set(here.history)
@@ -198,15 +197,16 @@ def test_an_organization_whose_preparation_is_costly_keeps_no_other_from_its_tes
     # And the organization got its slice; the rest of its tests is a sweep of its own, for later
     tested = {one for one in costly if (one, NOON) in here.history}
     assert 0 < len(tested) < 20
-    [(rest, delay)] = here.queue
-    assert (rest.organization_id, rest.minute, delay) == ("costly", NOON, PUT_OFF)
+    [order] = here.queue
+    rest = order.sweep
+    assert (rest.organization_id, rest.minute, order.delay) == ("costly", NOON, PUT_OFF)
     left = {key.sk.removeprefix("CON#") for key in here.read_page(rest, 100).keys}
     assert costly - tested <= left <= costly
 
 
 def test_tests_that_were_put_off_are_all_done_in_the_end() -> None:
     here, _, _ = two_organizations(40, lambda: compute(0.1))
-    here.queue.append((WHOLE, timedelta(0)))
+    here.queue.append(SweepOrder(WHOLE))
     patient = replace(HASTY, deadline_seconds=30.0)
     drain(here, replace(QUICK, page=100, preparation=patient, test_ms=5000))
     assert set(here.history) == here.expected([NOON])
@@ -222,16 +222,82 @@ def test_a_preparation_that_hangs_is_our_fault_and_not_the_connections() -> None
     assert here.dialed.total() == 1
 
 
-def test_a_preparation_that_fails_fails_the_message_and_no_other_test() -> None:
+def unavailable() -> None:
+    raise TemporarilyUnavailable
+
+
+def again(world: World) -> SweepMessage:
+    """The one message that was sent again; it comes within a quarter of the minute."""
+    [order] = world.queue
+    assert timedelta(0) < order.delay <= AGAIN
+    [message] = world.delivery()
+    assert message.attempts == 2
+    return message
+
+
+def test_a_test_whose_items_are_throttled_has_a_second_attempt_within_the_minute() -> None:
+    # Given a page of two organizations, where the items of one can't be read
+    here, throttled, others = two_organizations(20, unavailable)
+    swept = sweep(here, [first()])
+    # Then all the others are tested, and these come again, by themselves
+    assert (swept.failed, swept.sent_again) == ([], 1)
+    assert {one for one, _ in here.history} == others
+    message = again(here)
+    assert message.sweep.organization_id == "costly"
+    # And then one by one
+    assert sweep(here, [message]).failed == []
+    sizes = [len(here.read_page(part.sweep, 1000).keys) for part in here.queue]
+    assert sizes == [1] * len(throttled)
+    here.preparing.clear()
+    drain(here)
+    assert set(here.history) == here.expected([NOON])
+    assert set(here.dialed.values()) == {1}
+
+
+def test_what_always_fails_is_left_to_the_queue_at_its_second_attempt() -> None:
+    here, [broken], _ = two_organizations(2, unavailable)
+    sweep(here, [first()])
+    message = again(here)
+    assert sweep(here, [message]).failed == [message.message_id]
+    assert here.queue == []
+    # Each further delivery fails too, until the dead letters
+    assert sweep(here, [replace(message, attempts=3)]).failed == [message.message_id]
+    assert {one for one, _ in here.expected([NOON]) - set(here.history)} == {broken}
+
+
+def test_an_index_that_is_throttled_is_read_again_within_the_minute() -> None:
+    here = minutely(40)
+    here.lost_reads = 1
+    assert sweep(here, [first()]).failed == []
+    assert sweep(here, [again(here)]).failed == []
+    drain(here)
+    assert set(here.history) == here.expected([NOON])
+
+
+def test_a_page_that_can_not_be_read_does_not_end_the_pages_before_it() -> None:
+    here = minutely(60)
+    here.seconds = dict.fromkeys(here.intervals, 0.2)
+    read, reads = here.read_page, []
+
+    def second_fails(part: Sweep, limit: int) -> WheelPage:
+        reads.append(part)
+        if len(reads) == 2:
+            raise TemporarilyUnavailable
+        return read(part, limit)
+
+    here.read_page = second_fails  # type: ignore[method-assign]
+    sweep(here, [first()])
+    assert len(here.history) == 20
+    drain(here)
+    assert set(here.history) == here.expected([NOON])
+    assert set(here.dialed.values()) == {1}
+
+
+def test_what_can_not_be_sent_again_is_left_to_the_queue() -> None:
     here = minutely(20)
-    refused = next(iter(here.intervals))
-
-    def unavailable() -> None:
-        raise TemporarilyUnavailable
-
-    here.preparing[refused] = unavailable
-    assert sweep(here, [first()]).failed == ["m"]
-    assert {one for one, _ in here.expected([NOON]) - set(here.history)} == {refused}
+    here.lost_records = here.lost_sends = 1
+    swept = sweep(here, [first()])
+    assert (swept.failed, swept.sent_again, here.queue) == (["m"], 0, [])
 
 
 def test_what_does_not_fit_in_the_remaining_time_goes_back_to_the_queue() -> None:
@@ -240,8 +306,9 @@ def test_what_does_not_fit_in_the_remaining_time_goes_back_to_the_queue() -> Non
     swept = sweep(here, [first()], remaining=lambda: next(left))
     # The remaining time is read when the message starts, and before each page.
     assert (len(here.history), swept.handed_back, swept.failed) == (40, 1, [])
-    [(rest, delay)] = here.queue
-    assert (rest.minute, delay) == (NOON, timedelta(0))
+    [order] = here.queue
+    rest = order.sweep
+    assert (rest.minute, order.delay) == (NOON, timedelta(0))
     assert len(here.read_page(rest, 1000).keys) == 63
     drain(here)
     assert set(here.history) == here.expected([NOON])
@@ -269,7 +336,8 @@ def test_a_slot_whose_every_target_hangs_is_handed_back_in_time() -> None:
     tested = {one for one, _ in here.history}
     assert set(here.dialed) == set(here.history)
     assert len(tested) >= 15
-    [(rest, _)] = here.queue
+    [order] = here.queue
+    rest = order.sweep
     assert len(here.read_page(rest, 1000).keys) == 80 - len(tested)
 
 
@@ -287,7 +355,7 @@ def test_a_connection_that_always_ends_the_process_is_isolated_in_the_end() -> N
         if deliveries:
             message, attempts = deliveries.popitem()
         elif here.queue:
-            (message, attempts) = (SweepMessage("m", here.queue.pop(0)[0], 1), 1)
+            (message, attempts) = (SweepMessage("m", here.queue.pop(0).sweep, 1), 1)
         else:
             break
         if undone(here, [replace(message, attempts=attempts)]):
@@ -302,13 +370,13 @@ def test_a_connection_that_always_ends_the_process_is_isolated_in_the_end() -> N
 def test_a_redelivered_sweep_is_split_into_small_ones_and_those_into_single_connections() -> None:
     here = minutely(60)
     assert sweep(here, [first(attempts=2)]).reports == []
-    sizes = [len(here.read_page(part, 1000).keys) for part, _ in here.queue]
+    sizes = [len(here.read_page(part.sweep, 1000).keys) for part in here.queue]
     assert sizes == [SMALL_SWEEP, SMALL_SWEEP, 10]
-    small = here.queue[-1][0]
+    small = here.queue[-1].sweep
     here.queue.clear()
     sweep(here, [first(small, attempts=2)])
-    assert [len(here.read_page(part, 1000).keys) for part, _ in here.queue] == [1] * 10
-    single = here.queue[0][0]
+    assert [len(here.read_page(part.sweep, 1000).keys) for part in here.queue] == [1] * 10
+    single = here.queue[0].sweep
     here.queue.clear()
     sweep(here, [first(single, attempts=3)])
     assert (len(here.history), here.queue) == (1, [])
@@ -450,9 +518,9 @@ def test_a_page_that_fails_does_not_keep_the_pages_after_it_from_their_tests() -
     here = minutely(100)
     here.lost_records = 1
     swept = sweep(here, [first()], replace(QUICK, pages_at_once=1))
-    # Then the other four are tested at once, and only the first one has to come again
-    assert (swept.failed, len(here.history)) == (["m"], 80)
-    sweep(here, [first(attempts=2)])
+    # Then the other four are tested at once, and only the first one comes again
+    assert (swept.failed, len(here.history)) == ([], 80)
+    assert len(here.read_page(here.queue[0].sweep, 1000).keys) == 20
     drain(here)
     assert set(here.history) == here.expected([NOON])
     assert max(here.dialed.values()) == 2

@@ -20,7 +20,8 @@ def emit_sweep_metrics(
     result: SweepResult, messages: Iterable[SweepMessage], started_at: datetime
 ) -> None:
     """`test_lag` in seconds, of the oldest of the sweeps' minutes; `tests_run`, `tests_in_flight`,
-    `tests_offline`, `sweeps_handed_back`, `tests_put_off`, and `test_failures` by category.
+    `tests_offline`, `sweeps_handed_back`, `sweeps_sent_again`, `tests_put_off`, and
+    `test_failures` by category.
 
     A sweep of tests that were put off has no lag: it is late because of its organization.
     """
@@ -34,6 +35,7 @@ def emit_sweep_metrics(
             "tests_in_flight": result.most_in_flight,
             "tests_offline": sum(report.code == "monitor_offline" for report in result.reports),
             "sweeps_handed_back": result.handed_back,
+            "sweeps_sent_again": result.sent_again,
             "tests_put_off": result.put_off,
         }
     )

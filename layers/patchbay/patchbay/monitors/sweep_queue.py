@@ -24,15 +24,20 @@ _SENDERS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class SweepOrder:
-    """A sweep to send, which is delivered after `delay`."""
+    """A sweep to send, which is delivered after `delay`. `attempts` counts those before it."""
 
     sweep: Sweep
     delay: timedelta = timedelta(0)
+    attempts: int = 0
+
+    def encode(self) -> dict[str, Any]:
+        return {**self.sweep.encode(), "attempts": self.attempts}
 
 
 @dataclass(frozen=True, slots=True)
 class SweepMessage:
-    """A sweep as the queue delivered it. `attempts` counts its deliveries, this one included."""
+    """A sweep as the queue delivered it. `attempts` counts this one, and all before it: earlier
+    deliveries, and attempts at the message that this one replaced."""
 
     message_id: str
     sweep: Sweep
@@ -41,11 +46,9 @@ class SweepMessage:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
         """Reads a record of an SQS event."""
-        return cls(
-            record["messageId"],
-            Sweep.decode(loads(record["body"].encode())),
-            int(record["attributes"]["ApproximateReceiveCount"]),
-        )
+        body = loads(record["body"].encode())
+        deliveries = int(record["attributes"]["ApproximateReceiveCount"])
+        return cls(record["messageId"], Sweep.decode(body), deliveries + body.get("attempts", 0))
 
 
 class SendsSweeps(Protocol):
@@ -77,7 +80,7 @@ class SweepQueue:
             Entries=[
                 {
                     "Id": str(number),
-                    "MessageBody": compact(order.sweep.encode()).decode(),
+                    "MessageBody": compact(order.encode()).decode(),
                     "DelaySeconds": int(order.delay.total_seconds()),
                 }
                 for number, order in enumerate(orders)

@@ -7,9 +7,11 @@
 2. When the tests of a page have ended, the page is judged (is our own network down?) and recorded.
 3. A page starts only if it can end before the function does, even if every target of it and of the
    pages before it hangs. Otherwise the rest of the sweep goes back to the queue as a new sweep.
-4. A sweep that is delivered again has a connection that ended the process, or was not recorded. It
-   is not retried as a whole: it is split into small sweeps, and those, if they come again, into
-   single connections, so that in the end the cause stands alone.
+4. What fails at its first attempt (a test that could not be prepared, a page that could not be
+   read or recorded) goes back to the queue by itself, for a second attempt some seconds later.
+5. A second attempt does not retry a sweep as a whole, because a connection of it may have ended the
+   process. It is split into small sweeps, and those, if they fail too, into single connections, so
+   that in the end the cause stands alone. The queue delivers that one again, much later.
 
 Nothing here has to happen exactly once: a test is recorded under its identity, and a test that is
 in the history does not run again.
@@ -37,10 +39,15 @@ from patchbay.monitors.store import WheelPage
 from patchbay.monitors.sweep_queue import SendsSweeps, SweepMessage, SweepOrder
 from patchbay.monitors.wheel import Sweep
 from patchbay.platform.dynamodb import Key
+from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.logging import log_exception
 
 PUT_OFF: Final = timedelta(seconds=5)
 """How much later the tests are done for which an organization's time was not enough."""
+
+AGAIN: Final = timedelta(seconds=15)
+"""How much later the second attempt is made at what failed. With both splits, a single connection
+has its second attempt within the minute."""
 
 SMALL_SWEEP: Final = 25
 """The connections of a small sweep."""
@@ -112,6 +119,8 @@ class SweepResult:
     handed_back: int = 0
     put_off: int = 0
     """Tests of organizations that had used their time to prepare."""
+    sent_again: int = 0
+    """Sweeps, or parts of them, that failed and have a second attempt."""
     most_in_flight: int = 0
 
 
@@ -196,20 +205,34 @@ class _Invocation:
         self._fewer = asyncio.Event()
 
     async def handle(self, message: SweepMessage) -> None:
-        """Handles a message to its end; any failure adds it to `result.failed`."""
+        """Handles a message to its end. What fails is sent again, or adds it to `result.failed`."""
+        again: list[Sweep] = []
         try:
             async with asyncio.timeout(max(0.0, self._remaining() - _LAST_SECONDS)):
-                if message.attempts == 1 or not await self._split(message.sweep):
-                    await self._sweep(message.sweep)
+                try:
+                    if message.attempts == 1 or not await self._split(message.sweep):
+                        await self._sweep(message.sweep, again)
+                except TemporarilyUnavailable as error:
+                    self._log(message, error)
+                    again.append(message.sweep)
+                if again and message.attempts > 1:
+                    self.result.failed.append(message.message_id)
+                elif again:
+                    orders = [SweepOrder(part, AGAIN, attempts=1) for part in again]
+                    await asyncio.to_thread(self._queue.send, orders)
+                    self.result.sent_again += len(again)
         except Exception as error:
             self.result.failed.append(message.message_id)
-            log_exception(
-                "sweep failed",
-                error,
-                message_id=message.message_id,
-                slot=message.sweep.slot,
-                attempts=message.attempts,
-            )
+            self._log(message, error)
+
+    def _log(self, message: SweepMessage, error: Exception) -> None:
+        log_exception(
+            "sweep failed",
+            error,
+            message_id=message.message_id,
+            slot=message.sweep.slot,
+            attempts=message.attempts,
+        )
 
     async def _split(self, sweep: Sweep) -> bool:
         """Splits a sweep into smaller ones; False if it has at most one connection."""
@@ -225,24 +248,27 @@ class _Invocation:
         await asyncio.to_thread(self._queue.send, orders)
         return True
 
-    async def _sweep(self, sweep: Sweep) -> None:
+    async def _sweep(self, sweep: Sweep, again: list[Sweep]) -> None:
+        """Adds to `again` the parts that failed."""
         rest: Sweep | None = sweep
-        failures: list[Exception] = []
         async with asyncio.TaskGroup() as pages:
             while rest:
                 await self._pages.acquire()
                 if not await self._has_time_for_page():
                     self._pages.release()
                     break
-                found = await self._read(rest)
+                try:
+                    found = await self._read(rest)
+                except TemporarilyUnavailable as error:
+                    log_exception("sweep not readable", error, slot=sweep.slot)
+                    again.append(rest)
+                    return  # the pages before it go on
                 self._unfinished += len(found.keys)
-                pages.create_task(self._page(found, rest, failures))
+                pages.create_task(self._page(found, rest, again))
                 rest = found.rest
         if rest:
             await asyncio.to_thread(self._queue.send, [SweepOrder(rest)])
             self.result.handed_back += 1
-        if failures:
-            raise failures[0]
 
     async def _has_time_for_page(self) -> bool:
         """Whether a page that starts now ends in time. Waits while that may become true, as earlier
@@ -268,24 +294,29 @@ class _Invocation:
             self._pages.release()
             raise
 
-    async def _page(self, found: WheelPage, sweep: Sweep, failures: list[Exception]) -> None:
+    async def _page(self, found: WheelPage, sweep: Sweep, again: list[Sweep]) -> None:
         """Tests, judges, and records a page. If it fails, the pages beside it go on."""
         try:
             page = await self._read_due(found, sweep.minute)
             network = PageNetwork(self._network)
             put_off: list[DueTest[Any]] = []
+            failed: list[DueTest[Any]] = []
             tested = await asyncio.gather(
-                *(self._test(one, network, put_off, failures) for one in page.due)
+                *(self._test(one, network, put_off, failed) for one in page.due)
             )
             results = await network.judged([one for one in tested if one])
             async with self._recording:
                 await asyncio.to_thread(page.record, results)
             self.result.reports += [result.report for _, result in results]
+            again += _sweeps_of(failed, found, sweep)
             if put_off:
-                await asyncio.to_thread(self._queue.send, _sweeps_of(put_off, found, sweep))
+                orders = [SweepOrder(own, PUT_OFF) for own in _sweeps_of(put_off, found, sweep)]
+                await asyncio.to_thread(self._queue.send, orders)
                 self.result.put_off += len(put_off)
         except Exception as error:
-            failures.append(error)
+            log_exception("page failed", error, slot=sweep.slot)
+            if keys := found.sort_keys:
+                again.append(sweep.only(keys[0], keys[-1]))
         finally:
             self._pages.release()
 
@@ -303,7 +334,7 @@ class _Invocation:
         due: DueTest[Any],
         network: PageNetwork,
         put_off: list[DueTest[Any]],
-        failures: list[Exception],
+        failed: list[DueTest[Any]],
     ) -> tuple[MonitoredTest, FinishedTest] | None:
         """None if the test did not run: it is put off, gone, or its preparation failed."""
         try:
@@ -312,7 +343,8 @@ class _Invocation:
         except SliceUsed:
             put_off.append(due)
         except Exception as error:
-            failures.append(error)
+            log_exception("test not prepared", error, connection=due.key.sk)
+            failed.append(due)
         finally:
             self._count_finished()
         return None
@@ -338,13 +370,13 @@ class _Invocation:
                 self._in_flight -= 1
 
 
-def _sweeps_of(put_off: Sequence[DueTest[Any]], found: WheelPage, sweep: Sweep) -> list[SweepOrder]:
-    """A sweep for each organization whose tests were put off."""
+def _sweeps_of(tests: Sequence[DueTest[Any]], found: WheelPage, sweep: Sweep) -> list[Sweep]:
+    """A sweep for each organization of these tests."""
     places = dict(zip(found.keys, found.sort_keys, strict=True))
     of_organization: dict[str, list[str]] = defaultdict(list)
-    for one in put_off:
+    for one in tests:
         of_organization[one.organization_id].append(places[one.key])
     return [
-        SweepOrder(sweep.only(min(own), max(own)).of_organization(organization_id), PUT_OFF)
+        sweep.only(min(own), max(own)).of_organization(organization_id)
         for organization_id, own in of_organization.items()
     ]
