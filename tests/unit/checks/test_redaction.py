@@ -51,6 +51,15 @@ def test_a_short_secret_is_looked_for_as_it_is_spelt() -> None:
     assert Redactor(["Host"])("The host of Host") == "The host of [redacted]"
 
 
+def test_the_lines_around_a_pem_text_are_no_secret() -> None:
+    body = "MIIBszCCAVmgAwIBAgIUYeXq"
+    redact = Redactor([f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"])
+
+    ours = "The server does not accept the client certificate."
+    assert redact(ours) == ours
+    assert redact(f"it was {body}.") == "it was [redacted]."
+
+
 def test_without_secrets_a_text_stays_as_it_is() -> None:
     assert Redactor([""])("plain") == "plain"
 

@@ -10,7 +10,14 @@ import pytest
 from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
-from tests.unit.checks.doubles import answering, guard_for, handshaking, http_response, serving
+from tests.unit.checks.doubles import (
+    Handler,
+    answering,
+    guard_for,
+    handshaking,
+    http_response,
+    serving,
+)
 from tests.unit.egress.certificates import Authority
 
 pytestmark = pytest.mark.enable_socket
@@ -25,10 +32,12 @@ STEP = {
 
 
 def recipe(step: dict[str, Any], port: int = 443) -> Recipe:
-    url = {"url": f"https://127.0.0.1:{port}/"}
+    where: dict[str, Any] = {"request": {"url": f"https://127.0.0.1:{port}/"}}
+    if step["kind"] == "tls":
+        where = {"port": port}
     secrets: dict[str, Any] = {"properties": {"certificate": {}, "key": {}}}
     return Recipe(
-        {"secretsSchema": secrets, "checks": {"steps": [{"request": url, **step}]}},
+        {"secretsSchema": secrets, "checks": {"steps": [{**where, **step}]}},
         {"type": "none"},
         {"properties": {"ca": {"type": "string"}}},
     )
@@ -76,23 +85,105 @@ def test_a_server_gets_the_client_certificate_that_it_asks_for(
     assert report.passed, report.message
 
 
-def test_a_server_that_asks_for_a_client_certificate_says_so(authority: Authority) -> None:
-    # given
+async def _hang_up_without_a_word(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """A server of asyncio does not get here: it sends no alert, and ends the connection."""
+
+
+def asking(authority: Authority, version: ssl.TLSVersion) -> ssl.SSLContext:
     server = authority.server_context("127.0.0.1")
     server.verify_mode = ssl.CERT_REQUIRED
-    server.minimum_version = ssl.TLSVersion.TLSv1_3
+    server.load_verify_locations(cadata=authority.pem)
+    server.minimum_version = server.maximum_version = version
+    return server
 
-    async def test() -> CheckReport:
-        async with serving(handshaking(server)) as port:
-            plan = recipe(STEP, port).plan({"ca": authority.pem}, {})
-            return await run(plan, guard_for(port), total_ms=20_000)
+
+HTTP = STEP
+TLS = {**STEP, "kind": "tls", "host": "127.0.0.1"}
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.mark.parametrize("step", [HTTP, TLS], ids=["http", "tls"])
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("has_certificate", "code", "words"),
+    [
+        (False, "client_certificate_required", "asks for a client certificate"),
+        (True, "client_certificate_refused", "does not accept the client certificate"),
+    ],
+)
+def test_a_server_without_a_certificate_that_it_accepts_says_so(
+    authority: Authority,
+    tmp_path: Path,
+    version: ssl.TLSVersion,
+    step: dict[str, Any],
+    has_certificate: bool,
+    code: str,
+    words: str,
+) -> None:
+    # given a server that asks for one, and one of an authority that it does not know
+    certificate, key = Authority(tmp_path, "Another").issue("client.example.com")
+    secrets = {"certificate": certificate, "key": key} if has_certificate else {}
 
     # when
-    report = asyncio.run(test())
+    report = certificate_report(step, handshaking(asking(authority, version)), authority, secrets)
+
+    # then
+    assert report.code == code, report.message
+    assert words in report.message
+    failed = next(one for one in report.steps if one.status == "failed")
+    assert failed.field_pointer == "/secrets/certificate"
+
+
+def certificate_report(
+    step: dict[str, Any],
+    handler: Handler,
+    authority: Authority,
+    secrets: dict[str, str],
+    tls: ssl.SSLContext | None = None,
+) -> CheckReport:
+    async def test() -> CheckReport:
+        async with serving(handler, tls=tls) as port:
+            plan = recipe(step, port).plan({"ca": authority.pem}, secrets)
+            return await run(plan, guard_for(port), total_ms=20_000)
+
+    return asyncio.run(test())
+
+
+def test_a_server_that_ends_the_connection_because_it_gets_no_certificate(
+    authority: Authority,
+) -> None:
+    # given one that sends no alert
+    server = asking(authority, ssl.TLSVersion.TLSv1_2)
+
+    # when
+    report = certificate_report(HTTP, _hang_up_without_a_word, authority, {}, tls=server)
 
     # then
     assert report.code == "client_certificate_required"
-    assert "asks for a client certificate" in report.message
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_certificate_that_is_asked_for_and_not_needed_fails_nothing(
+    authority: Authority, version: ssl.TLSVersion
+) -> None:
+    server = asking(authority, version)
+    server.verify_mode = ssl.CERT_OPTIONAL
+
+    assert certificate_report(TLS, handshaking(server), authority, {}).passed
+
+
+def test_a_fault_before_the_server_asks_is_none_of_the_certificate(authority: Authority) -> None:
+    # given a server with which no cipher is shared
+    server = asking(authority, ssl.TLSVersion.TLSv1_2)
+    server.set_ciphers("AES128-SHA")
+
+    # when
+    report = certificate_report(HTTP, handshaking(server), authority, {})
+
+    # then
+    assert report.code == "tls_error"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Final, Self
 
 from patchbay.checks.codes import Code
 from patchbay.egress.failures import BlockDetail, DialFailure, DialPhase
+from patchbay.egress.tls import TlsOptions, session_failure
 
 
 class CheckFailure(Exception):
@@ -49,10 +50,10 @@ LOST: Final = (TimeoutError, ssl.SSLError, ConnectionError, EOFError)
 """What ends a session with a server from outside: `lost_session` has the words."""
 
 
-def lost_session(error: Exception) -> CheckFailure:
-    """The failure of a step whose session ended with one of `LOST`."""
+def lost_session(error: Exception, tls: TlsOptions | None = None) -> CheckFailure:
+    """The failure of a step whose session ended with one of `LOST`. `tls` is how it is secured."""
     if isinstance(error, TimeoutError):
         return CheckFailure("provider_timeout", "The server did not answer in time.")
     if isinstance(error, ssl.SSLError):
-        return CheckFailure("tls_error", "The TLS connection broke.")
+        return CheckFailure.of(session_failure(error, tls))
     return CheckFailure("connection_reset", "The server cut the connection.")

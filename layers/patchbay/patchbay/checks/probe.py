@@ -23,6 +23,10 @@ _CREDENTIAL_CATEGORIES: Final = frozenset({"auth", "permission"})
 # The host is most likely right: what answered stands before it.
 _OF_NO_FIELD: Final[frozenset[Code]] = frozenset({"blocked_by_intermediary"})
 
+_OF_CERTIFICATE: Final[frozenset[Code]] = frozenset(
+    {"client_certificate_required", "client_certificate_refused"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -76,6 +80,7 @@ class Compiled:
     proves_access: bool
     host_pointer: str | None = None
     credential_pointer: str | None = None
+    certificate_pointer: str | None = None
     secret_values: tuple[str, ...] = field(default=(), repr=False)
 
     def field_pointer(self, failure: CheckFailure) -> str | None:
@@ -84,6 +89,8 @@ class Compiled:
             return failure.field_pointer
         if failure.code in _OF_NO_FIELD:
             return None
+        if failure.code in _OF_CERTIFICATE:
+            return self.certificate_pointer
         category = describe(failure.code).category
         if category in _HOST_CATEGORIES:
             return self.host_pointer

@@ -7,6 +7,7 @@ it would reveal it. So if there is such a secret, a server's own words are withh
 is a text that is encoded in more layers than are undone.
 """
 
+import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -22,6 +23,9 @@ PIECE: Final = 8
 MAX_TEXT: Final = 16 * 1024
 """Characters of a text that are looked at. The rest is left out."""
 
+_ARMOR: Final = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]{1,40}-----")
+"""The lines around a PEM text (RFC 7468 §2). Their words are ours, too: "client certificate"."""
+
 _KEPT_LENGTH: Final = 200
 _WORD: Final = 4
 """Bytes that are compared at once, to find out where a piece of a secret may be."""
@@ -35,7 +39,7 @@ class Redactor:
     """Replaces secrets by `[redacted]`, plain or encoded, whole or in pieces of 8 characters."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted({secret for secret in secrets if secret})
+        known = sorted({bare for secret in secrets if (bare := _ARMOR.sub("", secret))})
         self._long = [secret for secret in known if len(secret) >= PIECE]
         self._short = [secret for secret in known if MIN_SECRET <= len(secret) < PIECE]
         self._has_unfindable = any(len(secret) < MIN_SECRET for secret in known)

@@ -56,6 +56,11 @@ class TlsMembers:
                 reader.report(f"/{other}", f"is required with {given}")
         return cls(authorities, certificate, key)
 
+    @property
+    def certificate_pointer(self) -> str | None:
+        """The field of the endpoint that has the client's certificate."""
+        return self.certificate.pointer if self.certificate else None
+
     def report_unused(self, reader: StepReader) -> None:
         """Reports the members of a step that has no TLS."""
         for name in sorted(TLS_KEYS & reader.step.keys()):

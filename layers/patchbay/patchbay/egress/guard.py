@@ -185,7 +185,12 @@ class EgressGuard:
             sent: Sequence[bytes] = ()
             if ask_for_tls is None and is_about_the_chain(error):
                 sent = await self._certificates(vetted, tls, deadline)
-            failure = failure_of(error, chain=sent, has_client_certificate=tls.client is not None)
+            failure = failure_of(
+                error,
+                chain=sent,
+                has_client_certificate=tls.client is not None,
+                was_asked=stream.was_asked_for_certificate,
+            )
             if failure is None:
                 raise
             raise failure from error

@@ -11,7 +11,7 @@ deadline is absolute, so answering a byte at a time gains nothing.
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,7 +38,7 @@ from patchbay.egress.http1 import (
 from patchbay.egress.request import HttpRequest
 from patchbay.egress.stream import Stream
 from patchbay.egress.timings import DialTimings
-from patchbay.egress.tls import VERIFIED, failure_of
+from patchbay.egress.tls import VERIFIED, session_failure
 from patchbay.platform.clock import utc_now
 
 MAX_WIRE: Final = MAX_HEAD + 4 * MAX_CONTENT
@@ -138,7 +138,9 @@ async def exchange(
         receiver = _Receiver(stream, request, timings)
         try:
             async with asyncio.timeout_at(deadline):
-                await stream.send(_message(request, guard.cookies if request.cookies else None))
+                # Servers that refuse by the head of a request end before they have read all of it.
+                with suppress(ConnectionError):
+                    await stream.send(_message(request, guard.cookies if request.cookies else None))
                 head = await receiver.head()
         except (TimeoutError, OSError) as error:
             raise _failure(error, request) from error
@@ -248,12 +250,7 @@ def _failure(error: Exception, request: HttpRequest) -> DialFailure:
     if isinstance(error, TimeoutError):
         return DialFailure("provider_timeout", "The provider did not answer in time.")
     if isinstance(error, ssl.SSLError):
-        has_certificate = request.tls is not None and request.tls.client is not None
-        failure = failure_of(error, has_client_certificate=has_certificate)
-        if failure and failure.code != "tls_error":
-            failure.phase = None  # the handshake was good for this side: the request was not
-            return failure
-        return DialFailure("tls_error", "The TLS connection broke.")
+        return session_failure(error, request.tls)
     if isinstance(error, ConnectionError):
         return DialFailure("connection_reset", "The provider closed the connection.")
     raise error

@@ -8,7 +8,10 @@ short exchange about as much as everything else in it.
 import asyncio
 import socket
 import ssl
+from contextlib import suppress
 from typing import Final
+
+from patchbay.egress.tls_records import MAX_HEARD, asks_for_certificate
 
 CHUNK: Final = 16 * 1024
 """Bytes that are taken from the socket at once; a TLS record is at most as long."""
@@ -21,7 +24,10 @@ class Stream:
     `asyncio.timeout_at`. Reading raises `OSError` (`ssl.SSLError` within TLS).
     """
 
-    __slots__ = ("_incoming", "_loop", "_outgoing", "_received", "_sock", "_tls")
+    __slots__ = (
+        *("_heard", "_incoming", "_loop", "_outgoing", "_received", "_sock", "_tls"),
+        "was_asked_for_certificate",
+    )
 
     def __init__(self, sock: socket.socket) -> None:
         """`sock` is connected and non-blocking; the stream owns it from here on."""
@@ -29,6 +35,10 @@ class Stream:
         self._loop = asyncio.get_running_loop()
         self._received = b""
         self._tls: ssl.SSLObject | None = None
+        self._heard: bytearray | None = None
+        self.was_asked_for_certificate = False
+        """Of a handshake of TLS 1.2 that failed: whether the server had asked for a client
+        certificate. In TLS 1.3 its alert says so."""
         self._incoming: ssl.MemoryBIO
         self._outgoing: ssl.MemoryBIO
 
@@ -55,6 +65,17 @@ class Stream:
         """
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._heard = bytearray()
+        try:
+            await self._shake_hands(tls)
+        except OSError:
+            self.was_asked_for_certificate = asks_for_certificate(bytes(self._heard))
+            raise
+        finally:
+            self._heard = None
+        self._tls = tls
+
+    async def _shake_hands(self, tls: ssl.SSLObject) -> None:
         while True:
             try:
                 tls.do_handshake()
@@ -70,7 +91,6 @@ class Stream:
             else:
                 break
         await self._flush()
-        self._tls = tls
 
     async def send(self, data: bytes) -> None:
         if self._tls is None:
@@ -86,6 +106,18 @@ class Stream:
             data, self._received = self._received, b""
             return data
         return await self._next()
+
+    async def hear(self) -> None:
+        """Waits until anything arrives, such as the alert or the tickets that a server of TLS 1.3
+        sends once it has judged the client's part of the handshake. What it says is kept."""
+        if self._received or self._tls is None:
+            return
+        try:
+            self._received = self._tls.read(CHUNK)
+        except ssl.SSLWantReadError:
+            await self._fill()
+            with suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                self._received = self._tls.read(CHUNK)
 
     async def receive_exactly(self, count: int) -> bytes:
         """Raises `asyncio.IncompleteReadError` if the other side ends before."""
@@ -140,6 +172,8 @@ class Stream:
         data = await self._loop.sock_recv(self._sock, CHUNK)
         if data:
             self._incoming.write(data)
+            if self._heard is not None and len(self._heard) < MAX_HEARD:
+                self._heard += data
         else:
             self._incoming.write_eof()
         return bool(data)

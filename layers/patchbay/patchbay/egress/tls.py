@@ -43,15 +43,19 @@ _CLIENT_CERTIFICATE: Final = frozenset(
 )
 _CLIENT_CERTIFICATE_REFUSED: Final = frozenset(
     {
+        "TLSV1_ALERT_DECRYPT_ERROR",
         "SSLV3_ALERT_BAD_CERTIFICATE",
         "SSLV3_ALERT_CERTIFICATE_EXPIRED",
         "SSLV3_ALERT_CERTIFICATE_REVOKED",
         "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
         "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
-        "TLSV1_ALERT_ACCESS_DENIED",
         "TLSV1_ALERT_UNKNOWN_CA",
     }
 )
+_GENERAL: Final = frozenset(
+    {"SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_ACCESS_DENIED", "UNEXPECTED_EOF_WHILE_READING"}
+)
+"""How a handshake ends if the server does not say that it is about a certificate."""
 _NAME_UNKNOWN: Final = frozenset({"TLSV1_UNRECOGNIZED_NAME"})
 
 
@@ -186,19 +190,30 @@ def is_about_the_chain(error: BaseException) -> bool:
 
 
 def failure_of(
-    error: BaseException, *, chain: Sequence[bytes] = (), has_client_certificate: bool = False
+    error: BaseException,
+    *,
+    chain: Sequence[bytes] = (),
+    has_client_certificate: bool = False,
+    was_asked: bool = False,
 ) -> DialFailure | None:
     """What a failed handshake, or the end of a TLS session, means; None if it was something else.
 
     `chain` are the certificates that the server sent, its own first, as far as they are known.
+    `was_asked`: the server had asked for a client certificate when the handshake failed. In TLS
+    1.2, servers that get none, or one that they do not accept, end with a general alert
+    (`handshake_failure`, RFC 5246 §7.4.6) or without a word.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return _of_certificate(error, [_parsed(one) for one in chain])
     if isinstance(error, ssl.SSLError):
-        code, summary = _of_session(error, has_client_certificate=has_client_certificate)
+        code, summary = _of_session(
+            error, has_client_certificate=has_client_certificate, was_asked=was_asked
+        )
         return DialFailure(code, summary, phase="tls")
     if isinstance(error, TimeoutError):
         return DialFailure("provider_timeout", "The TLS handshake timed out.", phase="tls")
+    if isinstance(error, ConnectionError | EOFError) and was_asked:
+        return DialFailure(*_of_client(has_certificate=has_client_certificate), phase="tls")
     if isinstance(error, ConnectionError | EOFError):
         return DialFailure(
             "connection_reset", "The server closed the connection during TLS.", phase="tls"
@@ -206,12 +221,31 @@ def failure_of(
     return None
 
 
-def _of_session(error: ssl.SSLError, *, has_client_certificate: bool) -> tuple[DialCode, str]:
+def session_failure(error: ssl.SSLError, tls: TlsOptions | None) -> DialFailure:
+    """What ended a session after its handshake: servers of TLS 1.3 judge the client's certificate
+    only then."""
+    failure = failure_of(error, has_client_certificate=tls is not None and tls.client is not None)
+    if failure is None or failure.code == "tls_error":
+        return DialFailure("tls_error", "The TLS connection broke.")
+    failure.phase = None  # the handshake was good for this side
+    return failure
+
+
+def _of_client(*, has_certificate: bool) -> tuple[DialCode, str]:
+    if has_certificate:
+        return "client_certificate_refused", "The server does not accept the client certificate."
+    return "client_certificate_required", "The server asks for a client certificate."
+
+
+def _of_session(
+    error: ssl.SSLError, *, has_client_certificate: bool, was_asked: bool
+) -> tuple[DialCode, str]:
     reason = error.reason or ""
     if reason in _CLIENT_CERTIFICATE:
-        return "client_certificate_required", "The server asks for a client certificate."
-    if has_client_certificate and reason in _CLIENT_CERTIFICATE_REFUSED:
-        return "client_certificate_refused", "The server does not accept the client certificate."
+        return _of_client(has_certificate=False)
+    is_asked = was_asked or has_client_certificate
+    if reason in _CLIENT_CERTIFICATE_REFUSED or (is_asked and reason in _GENERAL):
+        return _of_client(has_certificate=has_client_certificate)
     if reason in _OLD_VERSION:
         return "tls_version_unsupported", "The server does not support TLS 1.2 or later."
     if reason in _NO_TLS:

@@ -99,6 +99,7 @@ class AnyOfTemplate:
             proves_access=any(one.proves_access for one in compiled),
             host_pointer=compiled[0].host_pointer,
             credential_pointer=compiled[0].credential_pointer,
+            certificate_pointer=compiled[0].certificate_pointer,
             secret_values=sum((one.secret_values for one in compiled), ()),
         )
 

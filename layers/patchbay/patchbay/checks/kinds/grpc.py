@@ -19,13 +19,12 @@ says `"auth": false`.
 
 import asyncio
 import json
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from patchbay.checks.credentials import Credential
-from patchbay.checks.failures import CheckFailure
+from patchbay.checks.failures import LOST, CheckFailure, lost_session
 from patchbay.checks.probe import Compiled, Kind, Outcome
 from patchbay.checks.request_context import RequestContext
 from patchbay.checks.request_fields import RequestField, filled, read_headers
@@ -78,12 +77,8 @@ class GrpcProbe:
         try:
             async with asyncio.timeout_at(deadline):
                 answer = await self._call(stream, timings, deadline)
-        except TimeoutError as error:
-            raise CheckFailure("provider_timeout", "The server did not answer in time.") from error
-        except ssl.SSLError as error:
-            raise CheckFailure("tls_error", "The TLS connection broke.") from error
-        except ConnectionError as error:
-            raise CheckFailure("connection_reset", "The server cut the connection.") from error
+        except LOST as error:
+            raise lost_session(error, self.tls) from error
         finally:
             stream.close()
         return self._judge(answer)
@@ -249,6 +244,7 @@ class GrpcTemplate:
             proves_access=bool(secrets) or not self.needs_credential,
             host_pointer=self.server.host.pointer,
             credential_pointer=secrets[-1].pointer if secrets else None,
+            certificate_pointer=self.tls.certificate_pointer,
         )
 
 

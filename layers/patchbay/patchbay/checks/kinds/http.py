@@ -418,6 +418,7 @@ class HttpTemplate:
             and self.expect.status <= DEFAULT_STATUS | self.meanings.proving,
             host_pointer=self.url.host_pointer,
             credential_pointer=secrets[-1].pointer if secrets else None,
+            certificate_pointer=self.tls.certificate_pointer,
             secret_values=made,
         )
 

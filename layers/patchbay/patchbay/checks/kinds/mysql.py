@@ -148,7 +148,7 @@ class MysqlProbe:
             case Malformed():
                 return protocol.not_mysql()
             case _:
-                return lost_session(error)
+                return lost_session(error, self.tls)
 
 
 class _ServerError(Exception):
@@ -377,6 +377,7 @@ class MysqlTemplate:
             proves_access=True,
             host_pointer=self.server.host.pointer,
             credential_pointer=self.password.pointer,
+            certificate_pointer=self.tls_members.certificate_pointer,
         )
 
 

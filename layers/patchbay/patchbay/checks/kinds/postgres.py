@@ -127,7 +127,7 @@ class PostgresProbe:
             async with asyncio.timeout_at(deadline):
                 return await _Session(self, stream, timings, deadline).run()
         except LOST as error:
-            raise lost_session(error) from error
+            raise lost_session(error, self.tls) from error
         except (struct.error, IndexError) as error:
             raise protocol.not_postgres() from error
         finally:
@@ -361,6 +361,7 @@ class PostgresTemplate:
             proves_access=True,
             host_pointer=self.server.host.pointer,
             credential_pointer=self.password.pointer,
+            certificate_pointer=self.tls.certificate_pointer,
         )
 
     def _mode(self, values: Values) -> TlsMode:

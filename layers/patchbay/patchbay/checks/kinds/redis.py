@@ -125,7 +125,7 @@ class RedisProbe:
         except Malformed as error:
             raise protocol.not_redis(error.beginning) from error
         except LOST as error:
-            failure = lost_session(error)
+            failure = lost_session(error, self.tls)
             if self.tls is None and not session.is_greeted and failure.code == "connection_reset":
                 failure = CheckFailure(
                     failure.code,
@@ -371,6 +371,7 @@ class RedisTemplate:
             proves_access=self.password is not None,
             host_pointer=self.server.host.pointer,
             credential_pointer=self.password.pointer if self.password else None,
+            certificate_pointer=self.tls_members.certificate_pointer,
         )
 
     def _user(self, values: Values) -> str:

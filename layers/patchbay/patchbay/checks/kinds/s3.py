@@ -234,6 +234,7 @@ class S3Template:
             proves_access=True,
             host_pointer=host_pointer or pointer_of(self.region),
             credential_pointer=self.secret.pointer,
+            certificate_pointer=self.tls.certificate_pointer,
         )
 
     def _target(self, values: Values) -> HttpUrl:

@@ -20,12 +20,11 @@ Passing proves access if it logged in. The account is the user.
 
 import asyncio
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from patchbay.checks.failures import CheckFailure
+from patchbay.checks.failures import LOST, CheckFailure, lost_session
 from patchbay.checks.probe import Compiled, Kind, Outcome
 from patchbay.checks.protocols import smtp as protocol
 from patchbay.checks.server_address import ServerAddress, ServerTemplate
@@ -84,12 +83,8 @@ class SmtpProbe:
         try:
             async with asyncio.timeout_at(deadline):
                 return await session.run(stream)
-        except TimeoutError as error:
-            raise CheckFailure("provider_timeout", "The server did not answer in time.") from error
-        except ssl.SSLError as error:
-            raise CheckFailure("tls_error", "The TLS connection broke.") from error
-        except (ConnectionError, asyncio.IncompleteReadError) as error:
-            raise CheckFailure("connection_reset", "The server cut the connection.") from error
+        except LOST as error:
+            raise lost_session(error, self.tls) from error
         except asyncio.LimitOverrunError as error:
             raise protocol.not_smtp() from error
         finally:
@@ -258,6 +253,7 @@ class SmtpTemplate:
             proves_access=login is not None,
             host_pointer=self.server.host.pointer,
             credential_pointer=self.secret.pointer if self.secret else None,
+            certificate_pointer=self.tls.certificate_pointer,
             secret_values=_made(login, server),
         )
 

@@ -13,11 +13,13 @@ than 21 days left the step is a warning. Nothing is sent inside TLS: passing nev
 credential works.
 """
 
+import asyncio
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from patchbay.checks.failures import CheckFailure
+from patchbay.checks.failures import CheckFailure, lost_session
 from patchbay.checks.probe import Compiled, Kind, Outcome
 from patchbay.checks.server_address import ServerAddress, ServerTemplate
 from patchbay.checks.step_reader import StepReader
@@ -28,8 +30,11 @@ from patchbay.egress.tls import TlsOptions
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
+    from patchbay.egress.stream import Stream
 
 DEFAULT_PORT: Final = 443
+VERDICT_SECONDS: Final = 0.5
+"""How long a server of TLS 1.3 is waited for after the handshake: most send tickets at once."""
 VERSIONS: Final = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}
 
 
@@ -46,7 +51,11 @@ class TlsProbe:
         vetted = await guard.vet(host, port, "tls", deadline=deadline, timings=timings)
         stream = await guard.connect(vetted, tls=self.tls, deadline=deadline, timings=timings)
         version = (stream.tls and stream.tls.version()) or ""
-        stream.close()
+        try:
+            if version == "TLSv1.3":
+                await self._hear_the_verdict(stream, deadline)
+        finally:
+            stream.close()
         # Both sides take the highest version that both know, so a lower one is the server's best.
         if version < VERSIONS[self.minimum_version]:
             raise CheckFailure(
@@ -55,6 +64,18 @@ class TlsProbe:
             )
         spoken = version.removeprefix("TLSv")
         return Outcome(summary=f"TLS {spoken}, with a certificate that is valid for the host.")
+
+    async def _hear_the_verdict(self, stream: "Stream", deadline: float) -> None:
+        """In TLS 1.3 the server judges the client's certificate, or that there is none, only when
+        this side believes the handshake to be over (RFC 8446 §4.4.2.4). Raises CheckFailure."""
+        limit = asyncio.get_running_loop().time() + VERDICT_SECONDS
+        try:
+            async with asyncio.timeout_at(min(deadline, limit)):
+                await stream.hear()
+        except (TimeoutError, ConnectionError):
+            return
+        except ssl.SSLError as error:
+            raise lost_session(error, self.tls) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +107,7 @@ class TlsTemplate:
             probe=TlsProbe(self.server.fill(values), self.minimum_version, self.tls.fill(values)),
             proves_access=False,
             host_pointer=self.server.host.pointer,
+            certificate_pointer=self.tls.certificate_pointer,
         )
 
 

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Final
 from patchbay.checks.codes import describe
 from patchbay.checks.credentials import Credential
 from patchbay.checks.expectations import Expectation, read_expectation
-from patchbay.checks.failures import CheckFailure
+from patchbay.checks.failures import CheckFailure, lost_session
 from patchbay.checks.probe import Compiled, Kind, Outcome
 from patchbay.checks.protocols import websocket as protocol
 from patchbay.checks.protocols.websocket import Opcode
@@ -115,7 +115,7 @@ class WebSocketProbe:
                     "provider_timeout", "The server sent no message as expected in time."
                 ) from error
             except ssl.SSLError as error:
-                raise CheckFailure("tls_error", "The TLS connection broke.") from error
+                raise lost_session(error, self.request.tls) from error
             except ConnectionError as error:
                 raise _cut() from error
 
@@ -280,6 +280,7 @@ class WebSocketTemplate:
             or not self.needs_credential,
             host_pointer=self.url.host_pointer,
             credential_pointer=secrets[-1].pointer if secrets else None,
+            certificate_pointer=self.tls.certificate_pointer,
         )
 
     def _sent(self, values: Values) -> Iterator[Placeholder]:
