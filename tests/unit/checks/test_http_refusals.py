@@ -1,7 +1,9 @@
 """An http step that is refused: who is to act, on which field, and what a status means here."""
 
 import asyncio
+import gzip
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -358,3 +360,103 @@ def test_publishing_says_what_a_status_can_not_mean(
     found = Recipe(manifest, {"type": "api_key"}, {}).problems
     at = "/manifest/checks/steps/0"
     assert {p.pointer.removeprefix(at): p.message for p in found} == problems
+
+
+# A head that is not whole
+
+
+def cut(head: bytes, *, hangs: bool = False) -> Handler:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head)
+        await writer.drain()
+        if hangs:
+            await reader.read()
+
+    return handler
+
+
+LONG_COOKIE = b"Set-Cookie: a=" + b"x" * 9000 + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [
+        (b"HTTP/1.1 401 Unauthorized\r\n" + LONG_COOKIE + b"\r\n", "auth_invalid"),
+        (b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\n" + LONG_COOKIE * 9, "rate_limited"),
+        (b"HTTP/1.1 401 Unauthorized\r\nWWW-Authent", "auth_invalid"),
+        (b"HTTP/1.1 200 OK\r\nContent-Ty", "connection_reset"),
+        (b"HTTP/1.1 200 O", "connection_reset"),
+        (b"HTTP/1.1 200 OK\r\n" + LONG_COOKIE + b"\r\n", None),
+        (b"HTTP/1.1 200 OK\r\n" + LONG_COOKIE * 9, None),
+    ],
+)
+def test_a_status_counts_whatever_is_wrong_with_the_rest_of_its_head(
+    head: bytes, code: str | None
+) -> None:
+    report = report_on(cut(head))
+
+    assert (report.code, report.passed) == (code, code is None), report.message
+    if code is None:
+        assert whoami(report).status == "warning"
+        assert "larger than a check reads" in whoami(report).summary
+    if code == "rate_limited":
+        assert report.retry_after_seconds == 7
+
+
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nX-", "permission_denied"),
+        (b"HTTP/1.1 200 OK\r\nX-", "provider_timeout"),
+    ],
+)
+def test_a_refusal_counts_if_its_head_stalls(head: bytes, code: str) -> None:
+    assert report_on(cut(head, hangs=True), timeoutMs=300).code == code
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"expect": {"headers": {"x-version": {"exists": False}}}}, {"expect": {"json": {"/a": 1}}}],
+)
+def test_what_is_beyond_a_head_that_is_too_long_is_not_guessed(extra: dict[str, Any]) -> None:
+    head = b"HTTP/1.1 200 OK\r\n" + LONG_COOKIE * 9
+    assert report_on(cut(head), **extra).code == "response_too_large"
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip, chunked", gzip.compress(b'{"ok": true}')),
+        ("deflate, chunked", zlib.compress(b'{"ok": true}')),
+        ("chunked", b'{"ok": true}'),
+    ],
+)
+def test_a_body_is_read_without_its_transfer_codings(coding: str, body: bytes) -> None:
+    head = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\n{len(body):x}\r\n"
+    answer = head.encode() + body + b"\r\n0\r\n\r\n"
+
+    report = report_on(answering(answer), expect={"json": {"/ok": True}})
+
+    assert report.passed, report.message
+    assert whoami(report).status == "passed"
+
+
+def test_a_server_that_refuses_before_it_has_read_the_request_is_heard() -> None:
+    # given one that answers a large body by its head and hangs up
+    step = {
+        "request": {
+            "method": "POST",
+            "safe": True,
+            "body": {"text": "x" * 16_000},
+        }
+    }
+
+    async def test() -> CheckReport:
+        async with serving(cut(http_response("401 Unauthorized"))) as port:
+            given = step_for(port) | {
+                "request": {"url": f"http://127.0.0.1:{port}/", **step["request"]}
+            }
+            return await run_test(target_for(given), guard_for(port))
+
+    assert asyncio.run(test()).code == "auth_invalid"

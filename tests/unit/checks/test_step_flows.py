@@ -4,10 +4,12 @@ import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from patchbay.checks.codes import Code
+from patchbay.checks.kinds.any_of import TELLING
 from patchbay.checks.recipe import Recipe
 from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
@@ -327,6 +329,50 @@ def test_a_secret_is_obtained_from_a_header_or_a_cookie(obtain: dict[str, Any]) 
     assert f"\r\nX-Session: {SESSION}\r\n" in site.heads[1]
 
 
+def test_a_cookie_of_a_redirect_is_obtained_at_its_end() -> None:
+    # given a login that sets its cookie and sends the browser on, as most do
+    to = "Location: /home"
+    site = Recorder(
+        {
+            "/login": http_response("302 Found", b"", to, f"Set-Cookie: sid={SESSION}; Path=/"),
+            "/home": http_response("200 OK", b"", "Set-Cookie: theme=dark"),
+            "/me": http_response("200 OK"),
+        }
+    )
+    obtain = {"session": {"cookie": "sid"}}
+
+    # when
+    report = report_on(
+        site.handle,
+        lambda url: [
+            log_in(url, obtain=obtain) | {"request": {**log_in(url)["request"], "redirects": 1}},
+            who_am_i(url),
+        ],
+    )
+
+    # then
+    assert report.passed, report.message
+    assert f"\r\nX-Session: {SESSION}\r\n" in site.heads[2]
+
+
+def test_a_cookie_that_a_later_redirect_ends_is_not_obtained() -> None:
+    site = Recorder(
+        {
+            "/login": http_response(
+                "302 Found", b"", "Location: /home", f"Set-Cookie: sid={SESSION}; Path=/"
+            ),
+            "/home": http_response("200 OK", b"", "Set-Cookie: sid=; Path=/; Max-Age=0"),
+        }
+    )
+    step = call("", "log in") | {"obtain": {"session": {"cookie": "sid"}}}
+
+    report = report_on(
+        site.handle, lambda url: [step | {"request": {"url": f"{url}/login", "redirects": 1}}]
+    )
+
+    assert report.code == "unexpected_response"
+
+
 def test_what_is_optional_is_sent_only_if_it_has_a_value() -> None:
     # given parameters and headers of which an endpoint fills in some
     site = Recorder({"/me": http_response("200 OK")})
@@ -414,7 +460,13 @@ REFUSED = http_response("401 Unauthorized")
         (REFUSED, DOWN, "provider_error", 2),
         (DOWN, REFUSED, "provider_error", 2),
         (REFUSED, http_response("429 Slow"), "rate_limited", 2),
-        (http_response("404 Not Found"), REFUSED, "request_rejected", 2),
+        # a wrong address says less than an API that judged the key
+        (http_response("404 Not Found"), REFUSED, "auth_invalid", 2),
+        (http_response("302 Found"), REFUSED, "auth_invalid", 2),
+        (http_response("302 Found"), http_response("404 Not Found"), "unexpected_response", 2),
+        # the account is there, so the key does not belong to the other
+        (REFUSED, http_response("402 Payment Required"), "payment_required", 2),
+        (DOWN, http_response("402 Payment Required"), "payment_required", 2),
     ],
 )
 def test_one_of_several_steps_has_to_pass(
@@ -433,6 +485,14 @@ def test_one_of_several_steps_has_to_pass(
     )
     paths = [head.split(" ")[1] for head in site.heads]
     assert paths[:asked] == ["/a", "/b"][:asked]
+
+
+def test_how_telling_a_failure_is_is_said_of_each_once() -> None:
+    known = [code for _, codes in TELLING for code in codes]
+    of_the_platform = {"secret_store_unavailable", "internal_error", "monitor_offline"}
+
+    assert sorted(known) == sorted(set(get_args(Code.__value__)) - of_the_platform)
+    assert all(reason for reason, _ in TELLING)
 
 
 def test_an_alternative_that_hangs_leaves_time_for_the_next() -> None:

@@ -136,7 +136,7 @@ NOT_HTTP = [
     CHUNKED + b"nothing\r\n",
     CHUNKED + b"1\r\nmore\r\n",
     b"HTTP/1.1 100 Continue\r\n\r\n" * (MAX_INTERIM + 1),
-    b"HTTP/1.1 200 OK\r\nX: " + b"a" * (MAX_LINE + 1),
+    b"a" * (MAX_LINE + 1),
     CHUNKED + b"1;" + b"a" * (MAX_LINE + 1),
 ]
 
@@ -148,8 +148,63 @@ def test_what_is_not_http_is_refused(raw: bytes, at_once: int) -> None:
         read(raw, at_once=at_once)
 
 
+LONG = b"X: " + b"a" * (MAX_LINE + 1) + b"\r\n"
+UNAUTHORIZED = b"HTTP/1.1 401 Unauthorized\r\nRetry-After: 5\r\n"
+
+
+@pytest.mark.parametrize("at_once", [1, 509, 1_000_000])
+@pytest.mark.parametrize(
+    ("raw", "quirk", "is_cut"),
+    [
+        (UNAUTHORIZED + LONG + b"\r\n", "a header line is too long", False),
+        (UNAUTHORIZED + b"X: aaaaaaaaaaaaaa\r\n" * 9999, "its headers are too long", True),
+        (UNAUTHORIZED + LONG[:-2] * 9, "a header line is too long", True),
+        (UNAUTHORIZED + b"WWW-Authent", "its headers are cut off", True),
+        (UNAUTHORIZED, "its headers are cut off", True),
+        (
+            b"HTTP/1.1 401 " + b"a" * MAX_LINE + b"\r\nRetry-After: 5\r\n\r\n",
+            "its status line is not valid",
+            False,
+        ),
+    ],
+    ids=["a long line", "many lines", "long lines", "cut in a line", "cut", "long reason"],
+)
+def test_a_status_is_not_lost_over_the_rest_of_its_head(
+    raw: bytes, quirk: str, is_cut: bool, at_once: int
+) -> None:
+    reader, body = read(raw, at_once=at_once)
+
+    assert reader.head is not None
+    assert (reader.head.status, reader.head.is_cut, body) == (401, is_cut, b"")
+    assert reader.head.headers["retry-after"] == "5"
+    assert quirk in reader.head.quirks
+    assert reader.is_complete is not is_cut
+
+
+def test_a_status_line_that_is_cut_is_none() -> None:
+    reader, _ = read(b"HTTP/1.1 401 Unauth")
+    assert reader.head is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "codings"),
+    [
+        (b"Transfer-Encoding: gzip, chunked", ",gzip"),
+        (b"Transfer-Encoding: GZIP\r\nTransfer-Encoding: chunked", ",gzip"),
+        (b"Transfer-Encoding: deflate", ",deflate"),
+        (b"Content-Encoding: br\r\nTransfer-Encoding: gzip, chunked", "br,gzip"),
+        (b"Transfer-Encoding: chunked", ""),
+    ],
+)
+def test_transfer_codings_come_after_those_of_the_content(headers: bytes, codings: str) -> None:
+    reader, _ = read(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n\r\n0\r\n\r\n")
+
+    assert reader.head is not None
+    assert (reader.head.codings, reader.head.quirks) == (codings, ())
+
+
 TOO_LARGE = [
-    b"HTTP/1.1 200 OK\r\n" + b"X: aaaaaaaaaaaaaa\r\n" * (MAX_HEAD // 16),
+    b"HTTP/1.1 100 Continue\r\n" + b"X: aaaaaaaaaaaaaa\r\n" * (MAX_HEAD // 16),
     CHUNKED + b"1\r\na\r\n" * (MAX_CHUNKS + 1),
     CHUNKED + b"0\r\n" + b"T: aaaa\r\n" * (MAX_HEAD // 6),
 ]

@@ -10,7 +10,6 @@ A string is a JSON Pointer into the body.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Literal
 
 from patchbay.checks.auth_config import PLACEHOLDER_NAME_PATTERN
@@ -18,7 +17,6 @@ from patchbay.checks.json_pointer import is_pointer, resolve
 from patchbay.checks.step_reader import StepReader
 from patchbay.egress.cookies import CookieJar
 from patchbay.egress.headers import is_header_name
-from patchbay.egress.url import HttpUrl
 from patchbay.platform.validation import pointer
 
 type Place = Literal["body", "header", "cookie"]
@@ -37,11 +35,9 @@ class ObtainedSecret:
     place: Place
     at: str
 
-    def found(
-        self, document: object, headers: Mapping[str, str], url: HttpUrl, now: datetime
-    ) -> str | None:
-        """The secret in an answer from `url`, None if it is not there. `document` is the body;
-        `headers` are by lower-case name; `now` is aware."""
+    def found(self, document: object, headers: Mapping[str, str], cookies: CookieJar) -> str | None:
+        """The secret in an answer, None if it is not there. `document` is the body; `headers` are
+        by lower-case name; `cookies` are those of the redirects before it, too."""
         value: object
         match self.place:
             case "body":
@@ -49,9 +45,7 @@ class ObtainedSecret:
             case "header":
                 value = headers.get(self.at.lower())
             case "cookie":
-                jar = CookieJar()
-                jar.keep(url, headers.get("set-cookie", ""), now)
-                value = jar.value(self.at)
+                value = cookies.value(self.at)
         return value if isinstance(value, str) and 0 < len(value) <= MAX_LENGTH else None
 
     def __str__(self) -> str:

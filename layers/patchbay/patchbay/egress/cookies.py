@@ -61,8 +61,9 @@ class CookieJar:
         return "; ".join(pair for _, pair in found) or None
 
     def value(self, name: str) -> str | None:
-        """The value of the first cookie of this name, None if there is none."""
-        return next((v for (_, _, known), v in self._cookies.items() if known == name), None)
+        """The value of the cookie of this name that was set last, None if there is none."""
+        found = [v for (_, _, known), v in self._cookies.items() if known == name]
+        return found[-1] if found else None
 
     def values(self) -> tuple[str, ...]:
         """The values of all cookies, which may be as good as a password."""

@@ -8,7 +8,7 @@ connection carries one answer and is then closed, so nothing can be smuggled int
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 MAX_HEAD: Final = 32 * 1024
@@ -26,9 +26,12 @@ type Quirk = Literal[
     "a header value has control characters",
     "its Content-Length is not valid",
     "it has an unknown Transfer-Encoding",
+    "a header line is too long",
+    "its headers are too long",
+    "its headers are cut off",
     "its chunks are not valid",
 ]
-"""Why an answer is not valid HTTP. Continues "The server's answer is not valid HTTP: …"."""
+"""What is odd about an answer. Continues "The answer is not valid HTTP: …"."""
 
 _STATUS_LINE: Final = re.compile(
     rb"(HTTP/[0-9](?:\.[0-9])?|HTTP|ICY)[ \t]+([1-9][0-9]{2})(?:[ \t].*)?"
@@ -41,6 +44,9 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _CHUNK_SIZE: Final = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,20})[ \t]*(?:;.*)?")
 _BODILESS: Final = frozenset({204, 304})
+_FRAMINGS: Final = frozenset({"chunked", "identity", ""})
+_COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "deflate"})
+"""Transfer codings (RFC 9112 §7.2) that are undone. Nobody sends `compress`."""
 
 
 class NotHttp(ValueError):
@@ -53,11 +59,23 @@ class TooLarge(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`headers` are by lower-case name, repeated ones joined by `, `."""
+    """`headers` are by lower-case name, repeated ones joined by `, `.
+
+    `is_cut`: the status is known, and not all of the headers are. The body is lost then.
+    """
 
     status: int
     headers: Mapping[str, str]
     quirks: tuple[Quirk, ...] = ()
+    is_cut: bool = False
+
+    @property
+    def codings(self) -> str:
+        """The codings of the body in the order in which they were applied, separated by commas:
+        those of the content, then those of the transfer, without the framing."""
+        names = (name.strip().lower() for name in _split(self.headers, "transfer-encoding"))
+        transfer = (name for name in names if name not in _FRAMINGS)
+        return ",".join((self.headers.get("content-encoding", ""), *transfer))
 
 
 def request_bytes(
@@ -96,6 +114,8 @@ class AnswerReader:
             if self.head is None:
                 return b""
             data, self._data = bytes(self._data), bytearray()
+        if self.head.is_cut:
+            return b""
         if self.head.status == 101:
             self.after_upgrade += data
         if self.is_complete:
@@ -107,14 +127,34 @@ class AnswerReader:
     def end(self) -> bool:
         """The other side has ended; returns whether the answer is whole. Raises NotHttp."""
         if self.head is None:
+            self.cut()
+            return False
+        if self.head.is_cut:
             return False
         self.is_complete = self.is_complete or isinstance(self._body, _UntilClose)
         return self.is_complete
+
+    def cut(self) -> None:
+        """No more of the head will come: what is there of it is `head`, if its status line is
+        whole."""
+        if self.head is None and b"\n" in self._data:
+            self._keep_beginning("its headers are cut off")
+
+    def _keep_beginning(self, quirk: Quirk) -> bool:
+        """Whether what is there has a status."""
+        lines = bytes(self._data[:MAX_HEAD]).replace(b"\r\n", b"\n").split(b"\n")
+        # The last line is not whole, unless it is the only one.
+        head = _read_head(lines[:-1] or lines, quirk)
+        if head.status < 200:
+            return False
+        self.head, self._data = replace(head, is_cut=True), bytearray()
+        return True
 
     def _read_head(self) -> None:
         while self.head is None:
             head = self._take_head()
             if head is None:
+                # Not all there, or cut.
                 return
             if head.status >= 200 or head.status == 101:
                 self.head = head
@@ -135,11 +175,14 @@ class AnswerReader:
         ends = [end for mark in (b"\r\n\r\n", b"\n\n") if (end := self._data.find(mark)) >= 0]
         size = min(ends, default=len(self._data))
         if size > MAX_HEAD:
-            raise TooLarge("the head is too long")
+            has_long_line = MAX_HEAD - self._data.rfind(b"\n", 0, MAX_HEAD) > MAX_LINE
+            quirk: Quirk = (
+                "a header line is too long" if has_long_line else "its headers are too long"
+            )
+            if not self._keep_beginning(quirk):
+                raise TooLarge("the head is too long")
+            return None
         if not ends:
-            last = self._data.rfind(b"\n")
-            if len(self._data) - last > MAX_LINE:
-                raise NotHttp("a line is too long")
             return None
         after = size + (4 if self._data.startswith(b"\r\n\r\n", size) else 2)
         lines = bytes(self._data[:size]).replace(b"\r\n", b"\n").split(b"\n")
@@ -250,18 +293,20 @@ class _Chunked:
 type _Framing = _UntilClose | _OfLength | _Chunked
 
 
-def _read_head(lines: list[bytes]) -> Head:
-    quirks: dict[Quirk, None] = {}
-    if max(map(len, lines)) > MAX_LINE:
-        raise NotHttp("a line is too long")
-    status_line = _STATUS_LINE.fullmatch(lines[0])
+def _read_head(lines: list[bytes], quirk: Quirk | None = None) -> Head:
+    quirks: dict[Quirk, None] = {} if quirk is None else {quirk: None}
+    status_line = _STATUS_LINE.fullmatch(lines[0][:MAX_LINE])
     if status_line is None:
         raise NotHttp("no status line")
-    if not _STRICT_STATUS_LINE.fullmatch(lines[0]):
+    if len(lines[0]) > MAX_LINE or not _STRICT_STATUS_LINE.fullmatch(lines[0]):
         quirks["its status line is not valid"] = None
     headers: dict[str, str] = {}
     last = ""
     for line in lines[1:]:
+        if len(line) > MAX_LINE:
+            quirks["a header line is too long"] = None
+            last = ""
+            continue
         if line[:1] in (b" ", b"\t"):
             # Folding is obsolete, and to be read as a space (RFC 9112 §5.2).
             if last:
@@ -286,7 +331,7 @@ def _read_head(lines: list[bytes]) -> Head:
 
 def _judge_framing(headers: Mapping[str, str], quirks: dict[Quirk, None]) -> None:
     codings = [name.strip().lower() for name in _split(headers, "transfer-encoding")]
-    if codings and codings[-1] != "chunked":
+    if codings[-1:] == ["identity"] or not _COMPRESSIONS.union({"chunked"}).issuperset(codings):
         quirks["it has an unknown Transfer-Encoding"] = None
     lengths = {text.strip() for text in _split(headers, "content-length")}
     if lengths and (len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths))):

@@ -92,6 +92,11 @@ class HttpResponse:
         return self._head.quirks
 
     @property
+    def head_problem(self) -> DialFailure | None:
+        """Why only a part of the headers is known; None if they all are."""
+        return self._receiver.problem
+
+    @property
     def content_type(self) -> str:
         """The media type in lower case, without parameters; empty if there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -143,7 +148,7 @@ async def exchange(
                     await stream.send(_message(request, guard.cookies if request.cookies else None))
                 head = await receiver.head()
         except (TimeoutError, OSError) as error:
-            raise _failure(error, request) from error
+            head = receiver.beginning(_failure(error, request))
         if request.cookies and "set-cookie" in head.headers:
             guard.cookies.keep(url, head.headers["set-cookie"], utc_now())
         yield HttpResponse(head, receiver)
@@ -197,8 +202,30 @@ class _Receiver:
                 self._problem = failure
         return head
 
+    def beginning(self, failure: DialFailure) -> Head:
+        """What has arrived of the head when the connection failed so; raises the failure if that
+        has no status."""
+        try:
+            self._reader.cut()
+        except NotHttp:
+            raise failure from None
+        if self._reader.head is None:
+            raise failure
+        self._problem = failure
+        return self._reader.head
+
+    @property
+    def problem(self) -> DialFailure | None:
+        """Why the rest of the head is missing, if its head is cut."""
+        head = self._reader.head
+        if head is None or not head.is_cut:
+            return None
+        if head.quirks[0] == "a header line is too long":
+            return DialFailure("unexpected_response", "A header line of the answer is too long.")
+        return self._problem or _too_large()
+
     async def body(self, head: Head, deadline: float) -> HttpBody:
-        problem = self._problem
+        problem = self.problem or self._problem
         try:
             async with asyncio.timeout_at(deadline):
                 while (
@@ -237,7 +264,7 @@ class _Receiver:
 def _read(data: bytes, head: Head, problem: DialFailure | None) -> HttpBody:
     content_type = head.headers.get("content-type", "")
     try:
-        data = decoded(data, head.headers.get("content-encoding", ""))
+        data = decoded(data, head.codings)
     except ContentTooLarge as error:
         data, problem = error.data, problem or _too_large()
     except CodingError as error:

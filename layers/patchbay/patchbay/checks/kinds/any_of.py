@@ -10,17 +10,16 @@ For a key that belongs to one region, plan, or version of an API, which the cust
 alternatives are tried in order, and the first that passes is the step's outcome. Each gets an equal
 share of the time that is left.
 
-If none passes, the step fails with the failure that leaves the question open (a provider that
-cannot be reached, a limit), because the key may be good there; otherwise with the first. An
-alternative has the members of its kind, and neither a name nor a category. It is never an `any_of`.
+If none passes, the step fails with the most telling failure (`TELLING`). An alternative has the
+members of its kind, and neither a name nor a category. It is never an `any_of`.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from patchbay.checks.codes import describe
+from patchbay.checks.codes import Code
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.kinds import KINDS, kind_of
 from patchbay.checks.probe import Compiled, Kind, Outcome, StepTemplate
@@ -37,6 +36,60 @@ if TYPE_CHECKING:
 LEAST: Final = 2
 MOST: Final = 4
 ALTERNATIVES: Final = tuple(name for name in KINDS if name != "any_of")
+
+TELLING: Final[tuple[tuple[str, tuple[Code, ...]], ...]] = (
+    (
+        "the server knows the credential: it belongs there, and the others can't say more",
+        (
+            *("account_locked", "payment_required", "address_not_allowed", "scope_missing"),
+            *("auth_revoked", "auth_expired"),
+        ),
+    ),
+    (
+        "the server limits calls: the credential may be good there, and waiting will show it",
+        ("rate_limited",),
+    ),
+    (
+        "there was no answer: the credential may be good there",
+        (
+            *("provider_timeout", "provider_error", "connect_timeout", "connection_reset"),
+            *("connection_refused", "network_unreachable", "dns_error", "budget_exhausted"),
+        ),
+    ),
+    (
+        "the credential is good and may not do this, unless the server says so of a wrong one",
+        ("permission_denied",),
+    ),
+    (
+        "the server asks for a client certificate: nothing else was judged",
+        ("client_certificate_required", "client_certificate_refused"),
+    ),
+    ("the API judged the credential, which is what the step asks", ("auth_invalid",)),
+    (
+        "the server was not trusted or not asked: the credential was not judged",
+        (
+            *("certificate_expired", "certificate_not_yet_valid", "certificate_untrusted"),
+            *("certificate_self_signed", "certificate_chain_incomplete"),
+            *("certificate_name_mismatch", "tls_version_unsupported", "tls_error"),
+            *("authentication_too_weak", "authentication_unsupported", "egress_blocked"),
+            "blocked_by_intermediary",
+        ),
+    ),
+    ("a setting of the endpoint is not right there", ("config_invalid", "config_missing_field")),
+    ("a secret of the endpoint is missing there", ("secret_not_found", "secret_not_permitted")),
+    (
+        "something answered, and not as this API does",
+        ("unexpected_response", "redirect_loop", "response_too_large"),
+    ),
+    ("the account or path is not known there, as at any wrong address", ("not_found",)),
+    ("the request is not one of this API", ("request_rejected",)),
+)
+"""Which failure says most if no alternative passes: each row with its reason, the most telling row
+first. Of failures in the same row the first alternative's counts."""
+
+_RANKS: Final[Mapping[Code, int]] = {
+    code: rank for rank, (_, codes) in enumerate(TELLING) for code in codes
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +115,7 @@ class AnyOfProbe:
                 continue
             timings.take(own)
             return replace(outcome, proves=outcome.proves and alternative.proves_access)
-        failure, own = next(filter(_is_open, failures), failures[0])
+        failure, own = min(failures, key=lambda failed: _RANKS.get(failed[0].code, len(TELLING)))
         timings.take(own)
         raise failure
 
@@ -143,11 +196,6 @@ def _failure(
     failure = CheckFailure.of(error) if isinstance(error, DialFailure) else error
     failure.field_pointer = alternative.field_pointer(failure)
     return failure
-
-
-def _is_open(failed: tuple[CheckFailure, DialTimings]) -> bool:
-    """Whether the credential may be good where this failure was met."""
-    return describe(failed[0].code).retryable
 
 
 def _provides(template: StepTemplate) -> frozenset[str]:

@@ -66,6 +66,7 @@ from patchbay.checks.templates import (
     pointer_of,
 )
 from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
+from patchbay.egress.cookies import CookieJar
 from patchbay.egress.failures import DialFailure, EgressBlocked
 from patchbay.egress.redirects import MAX_REDIRECTS, REDIRECTS, after_redirect
 from patchbay.egress.redirects import resolve as resolve_reference
@@ -112,24 +113,26 @@ class HttpProbe:
         # Publishing and compiling need this module too, without an event loop.
         from patchbay.egress.http_exchange import exchange
 
-        request = self.request
+        request, cookies = self.request, CookieJar()
         async with exchange(guard, request, deadline=deadline, timings=timings) as response:
+            self._keep_cookies(cookies, request, response)
             if not self._is_redirect(response):
-                return await self._judged(guard, request, response, deadline)
+                return await self._judged(guard, request, response, cookies, deadline)
             next_request = _redirected(request, response)
         asked = {(request.target, "")}
         try:
             for _ in range(self.redirects):
                 request, hop = next_request, DialTimings()
                 # With a new cookie the same address may answer otherwise.
-                cookies = guard.cookies.header(request.target) if request.cookies else None
-                if (request.target, cookies or "") in asked:
+                sent = (guard.cookies.header(request.target) or "") if request.cookies else ""
+                if (request.target, sent) in asked:
                     raise _loop("The provider redirects in a circle.")
-                asked.add((request.target, cookies or ""))
+                asked.add((request.target, sent))
                 async with exchange(guard, request, deadline=deadline, timings=hop) as response:
                     timings.note_certificate(hop.certificate_expires_at)
+                    self._keep_cookies(cookies, request, response)
                     if not self._is_redirect(response):
-                        return await self._judged(guard, request, response, deadline)
+                        return await self._judged(guard, request, response, cookies, deadline)
                     next_request = _redirected(request, response)
         except DialFailure as failure:
             # The first dial succeeded: the step failed, not a gate before it.
@@ -141,14 +144,26 @@ class HttpProbe:
         guard: "EgressGuard",
         request: HttpRequest,
         response: "HttpResponse",
+        cookies: CookieJar,
         deadline: float,
     ) -> Outcome:
-        outcome = await self._judge(request, response, deadline)
+        outcome = await self._judge(request, response, cookies, deadline)
         # Anything may be a session.
         return replace(outcome, secret_values=guard.cookies.values())
 
+    def _keep_cookies(
+        self, cookies: CookieJar, request: HttpRequest, response: "HttpResponse"
+    ) -> None:
+        """Keeps what an answer sets, for `obtain`: a login sets its cookie and then redirects."""
+        if self.obtain and "set-cookie" in response.headers:
+            cookies.keep(request.target, response.headers["set-cookie"], utc_now())
+
     async def _judge(
-        self, request: HttpRequest, response: "HttpResponse", deadline: float
+        self,
+        request: HttpRequest,
+        response: "HttpResponse",
+        cookies: CookieJar,
+        deadline: float,
     ) -> Outcome:
         """Judges the status first, and reads the body only if the step asks for it.
 
@@ -158,6 +173,8 @@ class HttpProbe:
         from patchbay.checks.intermediaries import intermediary_by_headers
 
         is_expected = response.status in self.expect.status
+        if is_expected and response.head_problem:
+            self._judge_cut_head(response, response.head_problem)
         is_proof = response.status in self.meanings.proving
         if is_proof or not is_expected or intermediary_by_headers(response.headers):
             from patchbay.checks.refusals import accepts_credential
@@ -181,7 +198,7 @@ class HttpProbe:
             body = await response.body(deadline=deadline)
             self._judge_text(response, body)
             account = self._account(response, body)
-            obtained = dict(self._obtained(request, response, body))
+            obtained = dict(self._obtained(response, body, cookies))
         has_credential = request.credentialed or not self.request.credentialed
         # Sites that don't know the caller send a browser to their page to log in.
         is_page = request is not self.request and response.content_type in _WEB_PAGES
@@ -193,8 +210,14 @@ class HttpProbe:
             obtained=obtained,
         )
 
+    def _judge_cut_head(self, response: "HttpResponse", problem: DialFailure) -> None:
+        """A good status is enough if the rest of the head is only too long. Raises CheckFailure."""
+        needs_headers = self.expect.headers or any(one.place != "body" for one in self.obtain)
+        if needs_headers or "its headers are cut off" in response.quirks:
+            raise CheckFailure.after_dial(problem)
+
     def _obtained(
-        self, request: HttpRequest, response: "HttpResponse", body: "HttpBody"
+        self, response: "HttpResponse", body: "HttpBody", cookies: CookieJar
     ) -> Iterator[tuple[str, str]]:
         """The secrets that the answer issues. Raises CheckFailure if one is not there."""
         document: object = None
@@ -205,7 +228,7 @@ class HttpProbe:
                 answer = _answer(response, body)
                 raise self._unexpected_content(answer, "The answer is not JSON.") from error
         for secret in self.obtain:
-            value = secret.found(document, response.headers, request.target, utc_now())
+            value = secret.found(document, response.headers, cookies)
             if value is None:
                 summary = f"The answer has no secret at {secret} to go on with."
                 raise self._unexpected_content(_answer(response, body), summary)
@@ -595,6 +618,13 @@ def _loop(summary: str) -> CheckFailure:
 
 
 def _notice(response: "HttpResponse", *, is_page: bool) -> Notice | None:
+    if response.quirks and "too long" in response.quirks[0]:
+        return Notice(
+            summary=f"The answer is larger than a check reads: {response.quirks[0]}.",
+            title="The server's headers are very long",
+            remediation="The step counts. Most clients refuse headers of this size: ask the "
+            "provider to shorten them.",
+        )
     if response.quirks:
         return Notice(
             summary=f"The answer is not valid HTTP: {response.quirks[0]}.",
