@@ -1,5 +1,6 @@
 """The strict URL parser."""
 
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from patchbay.egress.failures import EgressBlocked
-from patchbay.egress.url import HttpUrl, literal_address, parse_host, parse_url
+from patchbay.egress.url import MAX_URL, HttpUrl, literal_address, parse_host, parse_url
 
 # Characters that parsers are known to disagree about, and enough others to make URLs of them.
 _TEXT = st.text(
@@ -125,3 +126,28 @@ def test_only_addresses_are_literal() -> None:
     assert str(literal_address("1.2.3.4")) == "1.2.3.4"
     assert str(literal_address("2600::1")) == "2600::1"
     assert literal_address("example.com") is None
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/me", "/a%20b?filter[x]=1&y", "/?", "/a?b?c"])
+def test_another_url_of_an_origin_is_the_one_that_parsing_gives(path: str) -> None:
+    origin = parse_url("https://Example.com:443/elsewhere")
+
+    assert origin.at(path) == parse_url(f"https://example.com{path}")
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a#b", "/%", "/\n", "/é", "/" + "a" * MAX_URL])
+def test_another_url_of_an_origin_is_as_strict(path: str) -> None:
+    with pytest.raises(EgressBlocked) as refused:
+        parse_url("https://example.com/").at(path)
+
+    assert refused.value.detail == "parse"
+
+
+def test_a_long_url_that_is_not_valid_is_refused_in_linear_time() -> None:
+    started = time.process_time()
+
+    for _ in range(100):
+        with pytest.raises(EgressBlocked):
+            parse_url("https://example.com/" + "a" * 1000 + "?" + "b" * 1000 + "#")
+
+    assert time.process_time() - started < 0.5

@@ -13,6 +13,7 @@ sends. The author of the integration may take a variable of the second kind out 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from patchbay.checks.credentials import Credential
@@ -100,6 +101,7 @@ class BindingRule:
             if _member(rule, MARK) == FREE and not self._is_destination(name)
         )
         """The variables that may change while the secrets are kept."""
+        self._bound_as_sent = self._sent - self.free
 
     def binding(self, integration_id: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """What the secrets of an endpoint are bound to, by name, in canonical form. Pure.
@@ -192,7 +194,7 @@ class BindingRule:
         """The variables of the binding by name; a value inside another one by its path."""
         bound = {name: value for name, value in variables.items() if name not in self.free}
         yield from _deciding(bound, self._schema, "")
-        for name in self._sent - self.free:
+        for name in self._bound_as_sent:
             value = variables.get(name)
             yield name, _canonical(value) if _is_place(self._properties.get(name)) else value
 
@@ -225,6 +227,7 @@ def _is_place(rule: object) -> bool:
     return isinstance(named, str) and named in _PLACES
 
 
+@lru_cache(maxsize=1024)
 def _is_deciding(name: str) -> bool:
     words = _NEXT_WORD.sub("_", name).lower()
     last = words.rpartition("_")[2]

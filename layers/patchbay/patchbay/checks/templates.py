@@ -24,6 +24,7 @@ scheme, its port, and a base path of any number of segments. A scheme (`http` or
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite
 from typing import Final, Literal
 from urllib.parse import quote, unquote
@@ -193,9 +194,15 @@ def plain(parts: Parts, values: Values) -> str:
 def fill(parts: Parts, values: Values, place: ValuePlace) -> str:
     """The text of a template with its values, each encoded for `place`. Raises ValueRefused."""
     require_room(placeholders_of(parts), values, MAX_FILLED)
+    return _encoded(parts, values, place)
+
+
+def _encoded(parts: Parts, values: Values, place: ValuePlace) -> str:
     return "".join(
-        part if isinstance(part, str) else encode(values.text(part), place, part.pointer)
-        for part in parts
+        [
+            part if isinstance(part, str) else encode(values.text(part), place, part.pointer)
+            for part in parts
+        ]
     )
 
 
@@ -369,7 +376,7 @@ class BaseTemplate:
         return "https://x.example.com/x"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, to keep what every test would find out again
 class UrlTemplate:
     """An http(s) URL of a manifest, taken apart before anything is filled in.
 
@@ -421,12 +428,12 @@ class UrlTemplate:
         """The field of the endpoint that decides the host, None if the author did."""
         return self.start.pointer
 
-    @property
+    @cached_property
     def path_pointer(self) -> str | None:
         """The field of the path that most likely has to change if nothing is found there."""
         return last_pointer(part for segment in self.path for part in placeholders_of(segment))
 
-    @property
+    @cached_property
     def query_pointer(self) -> str | None:
         """The same for the query."""
         return last_pointer(part for _, value in self.query for part in placeholders_of(value))
@@ -448,27 +455,28 @@ class UrlTemplate:
         Raises ValueRefused.
         """
         require_room(self.placeholders(), values, MAX_URL)
-        start = self.start.fill(values)
-        segments = []
-        for parts in self.path:
-            segment = fill(parts, values, "path")
-            pointer = pointer_of(parts)
-            # As a server may read it that decodes first, and takes a backslash for a slash.
-            if pointer and _DOT_SEGMENTS.intersection(_SLASH.split(unquote(segment))):
-                raise ValueRefused(pointer, "may not lead to another path with dots (./ or ../)")
-            segments.append(segment)
-        query = "&".join(name + fill(value, values, "query") for name, value in self.query)
-        path = "/".join(segments)
-        return f"{start}/{path}" + (f"?{query}" if self.query else "")
+        return self.start.fill(values) + self._filled_path(values)
+
+    def _filled_path(self, values: Values) -> str:
+        """The path and the query. There is room for the values."""
+        path = "".join([f"/{_segment(parts, values)}" for parts in self.path])
+        if not self.query:
+            return path
+        return f"{path}?" + "&".join(
+            [name + _encoded(value, values, "query") for name, value in self.query]
+        )
 
     def target(self, values: Values, query: Iterable[tuple[str, str]] = ()) -> HttpUrl:
         """The URL with its values and these parameters, which are encoded. Raises ValueRefused."""
-        url = self.fill(values)
-        added = "&".join(f"{name}={value}" for name, value in query)
+        require_room(self.placeholders(), values, MAX_URL)
+        fixed = self._fixed_origin
+        start = "" if fixed else self.start.fill(values)
+        path = self._filled_path(values)
+        added = "&".join([f"{name}={value}" for name, value in query])
         if added:
-            url += ("&" if self.query else "?") + added
+            path += ("&" if self.query else "?") + added
         try:
-            return parse_url(url)
+            return fixed.at(path) if fixed else parse_url(start + path)
         except EgressBlocked as error:
             # Each value was encoded for its place: together they are too long.
             pointer = last_pointer(self.placeholders()) or "/variables"
@@ -476,13 +484,31 @@ class UrlTemplate:
 
     def origin(self, values: Values) -> tuple[str, str, int]:
         """The scheme, canonical host and port that it leads to. Raises ValueRefused."""
-        return parse_url(f"{self.start.fill(values)}/").origin
+        return (self._fixed_origin or parse_url(f"{self.start.fill(values)}/")).origin
+
+    @cached_property
+    def _fixed_origin(self) -> HttpUrl | None:
+        """The origin that the author wrote, parsed once for all tests; None if a variable decides
+        it."""
+        if any(self.start.placeholders()):
+            return None
+        return parse_url(f"{self.start.fill(Values({}, {}))}/")
 
     def _sample(self) -> str:
         """The URL with a harmless value in each place, to see whether the rest of it is valid."""
         path = "/".join(_sample(segment, "x") for segment in self.path)
         query = "&".join(name + _sample(value, "x") for name, value in self.query)
         return f"{self.start.sample()}/{path}?{query}"
+
+
+def _segment(parts: Parts, values: Values) -> str:
+    """One segment of a path. Raises ValueRefused."""
+    segment = _encoded(parts, values, "path")
+    pointer = pointer_of(parts)
+    # As a server may read it that decodes first, and takes a backslash for a slash.
+    if pointer and _DOT_SEGMENTS.intersection(_SLASH.split(unquote(segment))):
+        raise ValueRefused(pointer, "may not lead to another path with dots (./ or ../)")
+    return segment
 
 
 def _sample(parts: Parts, value: str) -> str:

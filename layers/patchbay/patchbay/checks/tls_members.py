@@ -24,7 +24,7 @@ from patchbay.checks.templates import (
     Values,
     split_template,
 )
-from patchbay.egress.tls import ClientCertificate, TlsOptions, Verify
+from patchbay.egress.tls import VERIFIED, ClientCertificate, TlsOptions, Verify
 
 type Verification = Literal["verify-full", "verify-ca"]
 """How a database verifies its server, in the words of libpq: the authority and the name, or the
@@ -68,6 +68,8 @@ class TlsMembers:
 
     def fill(self, values: Values, verify: Verify = "full") -> TlsOptions:
         """Raises ValueRefused at the field whose PEM text can't be used."""
+        if self == _NONE:
+            return VERIFIED if verify == "full" else TlsOptions(verify)
         authorities = _text(self.authorities, values)
         if authorities and self.authorities:
             _require(self.authorities, TlsOptions(authorities=authorities))
@@ -110,6 +112,9 @@ class TlsMembers:
         those of the system."""
         authorities = _text(self.authorities, values)
         return hashlib.sha256(authorities.encode()).hexdigest() if authorities else ""
+
+
+_NONE: Final = TlsMembers()
 
 
 def _read(reader: StepReader, name: str, sources: tuple[Source, ...]) -> Placeholder | None:

@@ -29,6 +29,7 @@ authentication) and only 2xx statuses and those that prove access are expected.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.credentials import Credential, basic_value
@@ -332,7 +333,7 @@ class HttpProbe:
         return _failure(refused) if refused else CheckFailure("unexpected_response", summary)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, to keep what every test would find out again
 class HttpTemplate:
     method: str
     url: UrlTemplate
@@ -390,12 +391,31 @@ class HttpTemplate:
         trust = self.tls.trust(values)
         return f"{scheme}://{user}@{host}:{port}" + (f" {trust}" if trust else "")
 
-    def _sent(self, values: Values) -> Iterator[Placeholder]:
-        """The placeholders of what is sent with these values."""
+    def _secrets(self, values: Values) -> Iterator[Placeholder]:
+        """The secrets that are sent with these values."""
         for one in (*self.headers, *self.query):
             if one.is_optional and all(map(values.has, one.placeholders())):
-                yield from one.placeholders()
-        yield from self.placeholders()
+                yield from (p for p in one.placeholders() if p.source == "secrets")
+        yield from self._required_secrets
+
+    @cached_property
+    def _required_secrets(self) -> tuple[Placeholder, ...]:
+        return tuple(p for p in self.placeholders() if p.source == "secrets")
+
+    @cached_property
+    def _expects_success(self) -> bool:
+        """Whether only statuses are expected that a wrong credential does not get."""
+        return self.expect.status <= DEFAULT_STATUS | self.meanings.proving
+
+    @cached_property
+    def _context(self) -> RequestContext:
+        return RequestContext(
+            self.scopes,
+            path=self.url.path_pointer,
+            query=self.url.query_pointer,
+            body=last_pointer(self.body.placeholders()) if self.body else None,
+            host=self.url.host_pointer,
+        )
 
     def compile(self, values: Values) -> Compiled:
         target = self.url.target(values, filled(self.query, values, "query"))
@@ -412,7 +432,7 @@ class HttpTemplate:
         if self.body:
             headers.append(("Content-Type", self.body.content_type))
             body = self.body.fill(values)
-        secrets = [p for p in self._sent(values) if p.source == "secrets"]
+        secrets = list(self._secrets(values))
         return Compiled(
             probe=HttpProbe(
                 request=HttpRequest(
@@ -427,18 +447,11 @@ class HttpTemplate:
                 redirects=self.redirects,
                 expect=self.expect,
                 account=self.account,
-                context=RequestContext(
-                    self.scopes,
-                    path=self.url.path_pointer,
-                    query=self.url.query_pointer,
-                    body=last_pointer(self.body.placeholders()) if self.body else None,
-                    host=self.url.host_pointer,
-                ),
+                context=self._context,
                 meanings=self.meanings,
                 obtain=self.obtain,
             ),
-            proves_access=(bool(secrets) or not self.needs_credential)
-            and self.expect.status <= DEFAULT_STATUS | self.meanings.proving,
+            proves_access=(bool(secrets) or not self.needs_credential) and self._expects_success,
             host_pointer=self.url.host_pointer,
             credential_pointer=secrets[-1].pointer if secrets else None,
             certificate_pointer=self.tls.certificate_pointer,
