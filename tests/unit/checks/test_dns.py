@@ -264,6 +264,8 @@ ZONE: Records = {
     "acme.com NS": [["acme.com. 0 NS ns1.example.net."]],
     "acme.com A": [["acme.com. 0 A 10.0.0.7"]],
     "acme.com AAAA": [["acme.com. 0 AAAA 2001:db8::7"]],
+    "_imaps._tcp.acme.com SRV": [["_imaps._tcp.acme.com. 0 SRV 10 1 993 Mail.example.net."]],
+    "_pop3s._tcp.acme.com SRV": [["_pop3s._tcp.acme.com. 0 SRV 0 0 0 ."]],
     "www.acme.com CNAME": [["www.acme.com. 0 CNAME edge.example.net."]],
 }
 
@@ -298,6 +300,13 @@ def dns_report(record: dict[str, Any], domain: str = "acme.com", token: str = TO
         {"name": "acme.com", "type": "A", "equals": "10.0.0.7"},
         {"name": "acme.com", "type": "AAAA", "equals": "2001:0db8:0::7"},
         {"name": "www.{{variables.domain}}", "type": "CNAME", "equals": "edge.example.net"},
+        {"name": "_imaps._tcp.{{variables.domain}}", "type": "SRV"},
+        {
+            "name": "_imaps._tcp.{{variables.domain}}",
+            "type": "SRV",
+            "equals": "mail.EXAMPLE.net.:993",
+        },
+        {"name": "_imaps._tcp.acme.com", "type": "SRV", "contains": "mail.Example.net:"},
     ],
 )
 def test_a_record_that_is_there_passes_and_is_not_dialed(record: dict[str, Any]) -> None:
@@ -317,6 +326,13 @@ def test_a_record_that_is_there_passes_and_is_not_dialed(record: dict[str, Any])
     [
         {"name": "missing.{{variables.domain}}", "type": "A"},
         {"name": "{{variables.domain}}", "type": "CNAME"},
+        # a service that is said not to be there
+        {"name": "_pop3s._tcp.{{variables.domain}}", "type": "SRV"},
+        {
+            "name": "_imaps._tcp.{{variables.domain}}",
+            "type": "SRV",
+            "equals": "mail.example.net:143",
+        },
         {"name": "{{variables.domain}}", "type": "TXT", "equals": "v=spf1"},
         {"name": "{{variables.domain}}", "type": "TXT", "contains": "include:other.example.net"},
     ],
@@ -379,6 +395,14 @@ def test_not_even_where_an_operator_lets_it_be_dialed() -> None:
         ({"name": "example.com", "type": "TXT", "equals": ""}, "/equals"),
         ({"name": "example.com", "type": "TXT", "contains": 1}, "/contains"),
         ({"name": "example.com", "type": "TXT", "equals": "a", "contains": "a"}, "/contains"),
+        # what no record can have
+        ({"name": "example.com", "type": "A", "equals": "2001:db8::7"}, "/equals"),
+        ({"name": "example.com", "type": "AAAA", "equals": "10.0.0.7"}, "/equals"),
+        ({"name": "example.com", "type": "A", "equals": "example.com"}, "/equals"),
+        ({"name": "example.com", "type": "MX", "equals": "10 mail.example.com"}, "/equals"),
+        ({"name": "example.com", "type": "SRV", "equals": "mail.example.com"}, "/equals"),
+        ({"name": "example.com", "type": "SRV", "equals": "mail.example.com:99999"}, "/equals"),
+        ({"name": "example.com", "type": "TXT", "contains": "a" * 1025}, "/contains"),
     ],
 )
 def test_what_is_wrong_with_a_step_is_pointed_at(record: object, pointer: str) -> None:

@@ -28,6 +28,8 @@ def data_of(kind: str, target: str, text: str) -> tuple[object, str]:
         return dnslib.TXT([text[:200].encode(), text[200:].encode()]), text
     if kind == "MX":
         return dnslib.MX(target, 10), target
+    if kind == "SRV":
+        return dnslib.SRV(10, 5, 5061, target), f"{target}:5061"
     value = {"A": "192.0.2.7", "AAAA": "2001:db8::7"}.get(kind, target)
     return getattr(dnslib, kind)(value), value
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, Literal, get_args
 
-type RecordType = Literal["A", "AAAA", "CNAME", "MX", "NS", "TXT"]
+type RecordType = Literal["A", "AAAA", "CNAME", "MX", "NS", "SRV", "TXT"]
 
 RECORD_TYPES: Final[tuple[RecordType, ...]] = get_args(RecordType.__value__)
 MAX_RECORDS: Final = 100
@@ -29,6 +29,7 @@ _NUMBERS: Final[dict[RecordType, int]] = {
     "MX": 15,
     "TXT": 16,
     "AAAA": 28,
+    "SRV": 33,
 }
 _TYPES: Final = {number: name for name, number in _NUMBERS.items()}
 _HEADER: Final = struct.Struct("!6H")
@@ -50,9 +51,9 @@ class NotAnAnswer(ValueError):
 class DnsAnswer:
     """What a server knows of a name. `values` are of the type that was asked for, in order.
 
-    Addresses are canonical, names lower case without the trailing dot, an MX is its host, a TXT its
-    strings joined. `code` is the DNS response code: 0 success, 2 server failure, 3 no such name,
-    5 refused. `is_truncated`: the whole answer needs TCP.
+    Addresses are canonical, names lower case without the trailing dot, an MX is its host, an SRV
+    its `host:port`, a TXT its strings joined. `code` is the DNS response code: 0 success, 2 server
+    failure, 3 no such name, 5 refused. `is_truncated`: the whole answer needs TCP.
     """
 
     code: int
@@ -105,8 +106,9 @@ def _read(message: bytes, name: str, kind: RecordType, number: int) -> DnsAnswer
     final = name
     for _ in range(MAX_CHAIN if kind != "CNAME" else 0):
         final = aliases.get(final, final)
-    values = (value for owner, found, value in records if (owner, found) == (final, kind))
-    return DnsAnswer(flags & 0xF, tuple(dict.fromkeys(values)))
+    values = dict.fromkeys(v for owner, found, v in records if (owner, found) == (final, kind))
+    # An SRV without a host says that there is no such service.
+    return DnsAnswer(flags & 0xF, tuple(v for v in values if v or kind != "SRV"))
 
 
 def _records(message: bytes, offset: int, count: int) -> Iterator[tuple[str, str, str]]:
@@ -131,6 +133,12 @@ def _value(message: bytes, kind: RecordType, start: int, end: int) -> str:
         return str(IPv6Address(data))
     if kind == "TXT":
         return _text(data)
+    if kind == "SRV":
+        # RFC 2782: priority, weight, port, and a name that is the root if there is no such service.
+        (port,) = struct.unpack_from("!H", data, 4)
+        host, after = _name(message, start + 6)
+        if after == end:
+            return f"{host}:{port}" if host else ""
     if kind in ("CNAME", "NS", "MX"):
         value, after = _name(message, start + (2 if kind == "MX" else 0))
         if after == end:

@@ -183,8 +183,8 @@ class EgressGuard:
         except BaseException as error:
             stream.close()
             sent: Sequence[bytes] = ()
-            if ask_for_tls is None and is_about_the_chain(error):
-                sent = await self._certificates(vetted, tls, deadline)
+            if is_about_the_chain(error):
+                sent = await self._certificates(vetted, tls, ask_for_tls, deadline)
             failure = failure_of(
                 error,
                 chain=sent,
@@ -228,7 +228,7 @@ class EgressGuard:
         self._memory.dials += 1
 
     async def _certificates(
-        self, vetted: Vetted, tls: TlsOptions, deadline: float
+        self, vetted: Vetted, tls: TlsOptions, ask_for_tls: AskForTls | None, deadline: float
     ) -> Sequence[bytes]:
         """The certificates that a server sends, for the words on why they are not trusted.
 
@@ -239,11 +239,14 @@ class EgressGuard:
             async with asyncio.timeout_at(deadline):
                 stream = await self._dial(vetted, deadline, DialTimings())
                 try:
+                    if ask_for_tls:
+                        await ask_for_tls(stream)
                     await stream.start_tls(without_verification(tls).context(), vetted.host)
                     return stream.tls.get_unverified_chain() if stream.tls else ()
                 finally:
                     stream.close()
-        except (DialFailure, OSError):
+        except Exception:
+            # Whatever goes wrong here is not why the step fails.
             return ()
 
     def _context(self, tls: TlsOptions) -> ssl.SSLContext:

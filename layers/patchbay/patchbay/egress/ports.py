@@ -75,6 +75,7 @@ _SMTP: Final = (
     _row(2587, "Amazon SES", "https://docs.aws.amazon.com/ses/latest/dg/smtp-connect.html"),
 )
 _IMAP: Final = (_row(143, "IMAP"), _row(993, "IMAP within TLS"))
+_FTP: Final = (_row(21, "FTP"), _row(990, "FTP within TLS"))
 _POP3: Final = (_row(110, "POP3"), _row(995, "POP3 within TLS"))
 _LDAP: Final = (
     _row(389, "LDAP"),
@@ -178,7 +179,7 @@ PORTS: Final[Mapping[str, tuple[PortRow, ...]]] = {
     ),
     "tls": (
         *(*_DATABASES, *_CASSANDRA, _NEO4J, *_WEB, *_WITHIN_TLS),
-        *(*_SMTP, *_IMAP, *_POP3, *_LDAP, *_MQTT, *_AMQP),
+        *(*_SMTP, *_IMAP, *_POP3, *_FTP, *_LDAP, *_MQTT, *_AMQP),
     ),
 }
 

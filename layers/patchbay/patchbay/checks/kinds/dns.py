@@ -8,9 +8,10 @@
 
 - `name` is a host name with placeholders for labels, or ends in one placeholder of a variable of
   `"format": "hostname"`, as here.
-- `type` is A, AAAA, CNAME, MX, NS or TXT.
+- `type` is A, AAAA, CNAME, MX, NS, SRV, or TXT.
 - By default any record of this type passes. `equals` requires one with this value (names and
-  addresses in any spelling; for an MX its host, for a TXT its strings joined), `contains` one that
+  addresses in any spelling; for an MX its host, for an SRV its
+  `host:port`, for a TXT its strings joined), `contains` one that
   contains this text, as for an SPF record.
 
 The question goes to the operator's name servers, whatever a manifest says: never to the resolver
@@ -21,7 +22,7 @@ compared; it is neither shown nor dialed.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from patchbay.checks.failures import CheckFailure
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 MAX_VALUE: Final = 1024
 _KEYS: Final = frozenset({"name", "type", "equals", "contains"})
+_PORT: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
 _BELOW: Final = re.compile(r"(?P<labels>(?:[A-Za-z0-9_-]{1,63}\.)+)(?P<domain>\{\{[^{}]+\}\})")
 
 type Comparison = Literal["equals", "contains"]
@@ -135,7 +137,9 @@ class DnsTemplate:
         pointer = pointer_of(self.value) or "/variables"
         if len(text) > MAX_VALUE:
             raise ValueRefused(pointer, f"forms a value of more than {MAX_VALUE} characters")
-        return _canonical(text, self.kind, pointer) if self.comparison == "equals" else text
+        if self.comparison == "equals":
+            return _canonical(text, self.kind, pointer)
+        return text if self.kind == "TXT" else text.lower()
 
 
 def read(reader: StepReader) -> DnsTemplate:
@@ -155,6 +159,8 @@ def read(reader: StepReader) -> DnsTemplate:
         value = reader.attempt(
             f"/record/{comparison}", lambda: _read_value(record[comparison], reader.declared)
         )
+    if comparison and value and kind:
+        _report_impossible(reader, f"/record/{comparison}", comparison, value, kind)
     if reader.problems or kind is None or name is None or value is None:
         raise reader.refused()
     return DnsTemplate(*name, kind, comparison, value)
@@ -181,11 +187,30 @@ def _read_value(text: object, declared: Declarations) -> Parts:
     )
 
 
+def _report_impossible(
+    reader: StepReader, at: str, comparison: Comparison, value: Parts, kind: RecordType
+) -> None:
+    """Reports a value without placeholders that no record can have."""
+    text = "".join(part for part in value if isinstance(part, str))
+    if len(text) > MAX_VALUE:
+        reader.report(at, f"has more than {MAX_VALUE} characters")
+    elif comparison == "equals" and pointer_of(value) is None:
+        try:
+            _canonical(text, kind, at)
+        except ValueRefused as refused:
+            reader.report(at, f"can never hold: it {refused.problem.message}")
+
+
 def _canonical(text: str, kind: RecordType, pointer: str) -> str:
     """An expected value as the decoder spells it. Raises ValueRefused."""
     try:
         if kind in ("A", "AAAA"):
-            return str(ip_address(text))
+            return str(IPv4Address(text) if kind == "A" else IPv6Address(text))
+        if kind == "SRV":
+            host, _, port = text.rpartition(":")
+            if not _PORT.fullmatch(port) or int(port) > 65_535:
+                raise ValueError("no port")
+            return f"{parse_host(host)}:{int(port)}"
         return text if kind == "TXT" else parse_host(text)
     except (ValueError, EgressBlocked) as error:
         raise ValueRefused(pointer, f"does not form a valid value of {kind} records") from error

@@ -6,6 +6,9 @@
 ```
 
 - `port` (default 443) is a number, or one placeholder of an integer variable.
+- `starttls` is the protocol of a server that begins in the clear and is asked to go on in TLS:
+  `smtp`, `imap`, `pop3`, `ftp`, `ldap`, `postgres`, or `mysql`. `port` defaults to that of the
+  protocol then.
 - `minimumVersion` is `"1.2"` (the default) or `"1.3"`. Older versions are never accepted.
 
 The certificate must be signed by a public authority, for this host, and not be expired; with fewer
@@ -15,9 +18,9 @@ credential works.
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from patchbay.checks.failures import CheckFailure, lost_session
 from patchbay.checks.probe import Compiled, Kind, Outcome
@@ -25,14 +28,27 @@ from patchbay.checks.server_address import ServerAddress, ServerTemplate
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import Placeholder, Values
 from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
+from patchbay.egress.failures import DialFailure
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.tls import TlsOptions
 
 if TYPE_CHECKING:
+    from patchbay.checks.protocols.starttls import Turn
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.stream import Stream
 
+type Starttls = Literal["smtp", "imap", "pop3", "ftp", "ldap", "postgres", "mysql"]
+
 DEFAULT_PORT: Final = 443
+STARTTLS_PORTS: Final[Mapping[Starttls, int]] = {
+    "smtp": 587,
+    "imap": 143,
+    "pop3": 110,
+    "ftp": 21,
+    "ldap": 389,
+    "postgres": 5432,
+    "mysql": 3306,
+}
 VERDICT_SECONDS: Final = 0.5
 """How long a server of TLS 1.3 is waited for after the handshake: most send tickets at once."""
 VERSIONS: Final = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}
@@ -45,11 +61,26 @@ class TlsProbe:
     server: ServerAddress
     minimum_version: str
     tls: TlsOptions
+    starttls: Starttls | None = None
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
         host, port = self.server.host, self.server.port
         vetted = await guard.vet(host, port, "tls", deadline=deadline, timings=timings)
-        stream = await guard.connect(vetted, tls=self.tls, deadline=deadline, timings=timings)
+        asking = _Asking(self.starttls) if self.starttls else None
+        try:
+            stream = await guard.connect(
+                vetted,
+                tls=self.tls,
+                ask_for_tls=asking.ask if asking else None,
+                deadline=deadline,
+                timings=timings,
+            )
+        except (CheckFailure, DialFailure) as failure:
+            if asking is None or asking.is_done or failure.phase not in (None, "tls"):
+                raise
+            # What was agreed or not before the handshake was not TLS.
+            timings.tls_ms = None if failure.code != "tls_error" else timings.tls_ms
+            raise asking.failure(failure) from failure
         version = (stream.tls and stream.tls.version()) or ""
         try:
             if version == "TLSv1.3":
@@ -78,11 +109,57 @@ class TlsProbe:
             raise lost_session(error, self.tls) from error
 
 
+class _Asking:
+    """Asks a server that begins in the clear for TLS."""
+
+    def __init__(self, protocol: Starttls) -> None:
+        self.is_done = False
+        self._protocol = protocol
+
+    async def ask(self, stream: "Stream") -> None:
+        """Raises CheckFailure, DialFailure, `OSError`, `EOFError`."""
+        # Publishing and compiling need this module too, without the protocols.
+        from patchbay.checks.protocols.starttls import DIALOGS, MAX_LINE, foreign
+
+        dialog = DIALOGS[self._protocol]()
+        try:
+            turn = next(dialog)
+            while True:
+                turn = dialog.send(await _take(stream, turn, MAX_LINE))
+        except StopIteration:
+            self.is_done = True
+        except asyncio.LimitOverrunError as error:
+            raise foreign(self._protocol.upper(), b"") from error
+
+    def failure(self, error: CheckFailure | DialFailure) -> CheckFailure | DialFailure:
+        """The failure in the words of what was going on."""
+        match error.code:
+            case "provider_timeout":
+                summary = "The server accepted the connection, but did not answer in the clear."
+            case "connection_reset":
+                summary = "The server closed the connection before TLS was agreed."
+            case _:
+                return error
+        return CheckFailure(error.code, summary)
+
+
+async def _take(stream: "Stream", turn: "Turn", longest: int) -> bytes:
+    """What is received in a turn of a dialog; nothing if something is sent."""
+    match turn:
+        case bytes():
+            await stream.send(turn)
+            return b""
+        case int():
+            return await stream.receive_exactly(turn)
+    return await stream.receive_line(longest)
+
+
 @dataclass(frozen=True, slots=True)
 class TlsTemplate:
     server: ServerTemplate
     minimum_version: str
     tls: TlsMembers
+    starttls: Starttls | None = None
 
     def placeholders(self) -> Iterator[Placeholder]:
         return self.server.placeholders()
@@ -104,7 +181,12 @@ class TlsTemplate:
 
     def compile(self, values: Values) -> Compiled:
         return Compiled(
-            probe=TlsProbe(self.server.fill(values), self.minimum_version, self.tls.fill(values)),
+            probe=TlsProbe(
+                self.server.fill(values),
+                self.minimum_version,
+                self.tls.fill(values),
+                self.starttls,
+            ),
             proves_access=False,
             host_pointer=self.server.host.pointer,
             certificate_pointer=self.tls.certificate_pointer,
@@ -114,11 +196,15 @@ class TlsTemplate:
 def read(reader: StepReader) -> TlsTemplate:
     """Raises ManifestProblems."""
     version = reader.choice("minimumVersion", tuple(VERSIONS), default="1.2")
-    server = ServerTemplate.read(reader, default_port=DEFAULT_PORT)
+    starttls = (
+        reader.choice("starttls", tuple(STARTTLS_PORTS)) if "starttls" in reader.step else None
+    )
+    default_port = STARTTLS_PORTS[starttls] if starttls else DEFAULT_PORT
+    server = ServerTemplate.read(reader, default_port=default_port)
     tls = TlsMembers.read(reader)
     if reader.problems or version is None or server is None:
         raise reader.refused()
-    return TlsTemplate(server, version, tls)
+    return TlsTemplate(server, version, tls, starttls)
 
 
-KIND: Final = Kind(read, keys=frozenset({"host", "port", "minimumVersion"}) | TLS_KEYS)
+KIND: Final = Kind(read, keys=frozenset({"host", "port", "minimumVersion", "starttls"}) | TLS_KEYS)
