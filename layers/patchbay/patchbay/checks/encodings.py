@@ -42,6 +42,7 @@ _ESCAPE: Final = re.compile(
     rb"|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31};)"
     rb"|~(?P<token>[01])"
 )
+_BEGINS_ESCAPE: Final = re.compile(rb"[%\\&~]")
 _PREFIX: Final = re.compile(rb"0[Xx](?=[0-9A-Fa-f]{2})")
 """Before each byte of a list: `0x73, 0x6b`."""
 _LETTERS: Final = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f", b"0": b"\0"}
@@ -52,7 +53,9 @@ _BLANKS: Final = bytes([*range(0x21), 0x7F])
 _SIGNS: Final = bytes(
     byte for byte in range(0x80) if not bytes([byte]).isalnum() and byte not in _BLANKS
 )
+_NOT_ALPHANUMERIC: Final = _BLANKS + _SIGNS
 _NOT_IN_BASE64: Final = _BLANKS + bytes(byte for byte in _SIGNS if byte not in b"+/-_")
+_NOT_HEX: Final = bytes(byte for byte in range(256) if byte not in b"0123456789ABCDEFabcdef")
 _BASE64_RUN: Final = re.compile(rb"[A-Za-z0-9+/_-]{%d,}" % _LEAST_BASE64)
 _HEX_RUN: Final = re.compile(rb"[0-9A-Fa-f]{%d,}" % _LEAST_HEX)
 _ONE_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
@@ -111,7 +114,7 @@ class Reading:
 
     def without_signs(self) -> "Reading":
         """Letters and digits only: for what is separated by anything."""
-        return self.without(_BLANKS + _SIGNS)
+        return self.without(_NOT_ALPHANUMERIC)
 
 
 def whole(text: str) -> Reading:
@@ -153,6 +156,8 @@ def readings(text: str) -> Iterator[Reading]:
 def _without_escapes(reading: Reading) -> Iterator[Reading]:
     """The text without escapes, even if they are broken over lines, or backward."""
     yield unescaped(reading)
+    if not _BEGINS_ESCAPE.search(reading.data):
+        return
     unbroken = reading.without_blanks()
     for way in (unbroken, reading.backward(), unbroken.backward()):
         if (plain := unescaped(way)) is not way:
@@ -164,6 +169,8 @@ def unescaped(reading: Reading) -> Reading:
 
     Raises TooIntricate.
     """
+    if not _BEGINS_ESCAPE.search(reading.data):
+        return reading
     for _ in range(MAX_PASSES):
         before, reading = reading, _replaced(reading, _ESCAPE, _value)
         if reading is before:
@@ -232,15 +239,22 @@ def _decoded(reading: Reading) -> Iterator[Reading]:
     Where a run begins is not known, because what stands before it may look alike; so each run is
     read from each of the places where one of its bytes may begin.
     """
+    # Most texts have no run, and to see that takes a fraction of the time of reading one.
+    has_base64 = _BASE64_RUN.search(reading.data.translate(None, _NOT_IN_BASE64)) is not None
+    has_hex = len(reading.data.translate(None, _NOT_HEX)) >= _LEAST_HEX
+    if not has_base64 and not has_hex:
+        return
     for way in (reading, reading.backward()):
-        unbroken = way.without(_NOT_IN_BASE64)
-        for found in _BASE64_RUN.finditer(unbroken.data):
-            run = unbroken.part(*found.span())
-            yield from (_from_base64(run, offset) for offset in range(4))
-        bare = _replaced(way.without_blanks(), _PREFIX, lambda _: b"").without_signs()
-        for found in _HEX_RUN.finditer(bare.data):
-            run = bare.part(*found.span())
-            yield from (_from_hex(run, offset) for offset in range(2))
+        if has_base64:
+            unbroken = way.without(_NOT_IN_BASE64)
+            for found in _BASE64_RUN.finditer(unbroken.data):
+                run = unbroken.part(*found.span())
+                yield from (_from_base64(run, offset) for offset in range(4))
+        if has_hex:
+            bare = _replaced(way.without_blanks(), _PREFIX, lambda _: b"").without_signs()
+            for found in _HEX_RUN.finditer(bare.data):
+                run = bare.part(*found.span())
+                yield from (_from_hex(run, offset) for offset in range(2))
 
 
 def _from_base64(run: Reading, offset: int) -> Reading:

@@ -132,7 +132,8 @@ class _Text:
     """A text as it is read, whatever the secrets are. Raises TooIntricate."""
 
     def __init__(self, text: str) -> None:
-        self.readings = list(readings(text))
+        # What has no encoding in it is read as it is, twice.
+        self.readings = list(dict.fromkeys(readings(text)))
 
     @cached_property
     def spelled(self) -> list[tuple[bytes, Reading]]:
@@ -173,9 +174,11 @@ def _plain(form: bytes) -> Iterator[Reading]:
     reading = Reading(form, lambda: ((), ()))
     yield reading
     try:
-        yield unescaped(reading)
+        plain = unescaped(reading)
     except TooIntricate:
         return
+    if plain is not reading:
+        yield plain
 
 
 def _base64_in_lower_case(secret: str) -> Iterator[bytes]:

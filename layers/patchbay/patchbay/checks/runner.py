@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Required, TypedDict
 
 from patchbay.checks.certificate_expiry import expiry_notice
@@ -62,6 +63,8 @@ _SKIPPED: Final[dict[SkipReason, str]] = {
     "budget_exhausted": "There was no time left for it.",
     "not_applicable": "Not needed for this target.",
 }
+# Steps are immutable, and of the gates of most tests there are the same few: they are shared.
+_gate: Final = lru_cache(maxsize=512)(Step)
 # Pointers to secrets, and to the reference to them.
 _OF_SECRETS: Final = ("/secrets/", "/secret_ref")
 
@@ -130,7 +133,7 @@ class _Test:
                 failure = CheckFailure(first.code, summary, detail=first.detail)
                 self._add_failed(name, failure, field_pointer=first.pointer)
             else:
-                self._add(Step(name=name, status="passed", summary=passed))
+                self._add(_gate(name=name, status="passed", summary=passed))
 
     def skip(self, step: PlannedStep, reason: SkipReason) -> None:
         self._add_skipped(step.name, reason, category=step.category, mandatory=step.mandatory)
@@ -194,12 +197,12 @@ class _Test:
             called=bool(self._plan.steps),
             latency_ms=latency_ms,
             account=self._account,
+            certificate_expires_at=datetime.fromtimestamp(min(self._certificates), UTC)
+            if self._certificates
+            else None,
             retry_after=self._retry_after,
             fault=self._fault,
         )
-        if self._certificates:
-            end = datetime.fromtimestamp(min(self._certificates), UTC)
-            report = report.model_copy(update={"certificate_expires_at": end})
         if report.passed:
             return report
         return report.model_copy(update={"message": self._redact(report.message)})
@@ -227,7 +230,7 @@ class _Test:
             else:
                 notice = self._expiry_notice(timings) if phase == "tls" else None
                 self._add(
-                    Step(
+                    _gate(
                         name=phase,
                         mandatory=step.mandatory,
                         duration_ms=duration_ms,
@@ -333,7 +336,7 @@ class _Test:
         mandatory: bool = True,
     ) -> None:
         self._add(
-            Step(
+            _gate(
                 name=name,
                 category=category,
                 mandatory=mandatory,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from patchbay.checks.codes import Code, describe
@@ -23,6 +24,7 @@ def verdict(
     called: bool,
     latency_ms: int,
     account: str | None = None,
+    certificate_expires_at: datetime | None = None,
     retry_after: Mapping[str, int] | None = None,
     fault: Fault | None = None,
 ) -> CheckReport:
@@ -40,6 +42,7 @@ def verdict(
             latency_ms=latency_ms,
             message=message,
             account=account,
+            certificate_expires_at=certificate_expires_at,
             steps=tuple(steps),
             fault=fault,
         )
@@ -57,6 +60,7 @@ def verdict(
         latency_ms=latency_ms,
         message=f'Step "{decisive.name}" {manner}: {_continued(decisive.summary)}',
         account=account,
+        certificate_expires_at=certificate_expires_at,
         steps=tuple(steps),
         fault=fault,
     )
