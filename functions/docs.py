@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from patchbay.platform.api_reference import document, methods_of, page
-from patchbay.platform.errors import MethodNotAllowed, NotFound
+from patchbay.platform.api_reference import document, page, unrouted
 from patchbay.platform.http import HttpApi
 from patchbay.platform.lambda_entry import entry_point
 
@@ -22,12 +21,7 @@ def docs() -> Any:
     return page()
 
 
-@api.otherwise
-def unknown(path: str) -> None:
-    """404, or 405 if the path has other methods."""
-    if allowed := methods_of(path):
-        raise MethodNotAllowed(allowed)
-    raise NotFound
+api.otherwise(unrouted)
 
 
 @entry_point

@@ -162,6 +162,7 @@ def _failures(declared: RouteDeclaration) -> dict[int, str]:
         failures[409] = "It conflicts with the current state"
     if declared.body:
         failures |= {409: "It conflicts with the current state", 413: "The body is too large"}
+        failures[415] = "The body is not JSON in UTF-8 by its headers, or is compressed"
     if "if_match" in declared.takes:
         failures |= {
             409: "It conflicts with the current state",

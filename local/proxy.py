@@ -1,22 +1,39 @@
 """Serves the API at its own paths, by passing each request on to the emulator.
 
 The emulator answers for an API under `/_aws/execute-api/<api>/<stage>/…`. This is what a client of
-AWS sees of API Gateway: the paths of the template, the body limit, no headers of anyone between.
+AWS sees of API Gateway: the paths of the template, its limits, no headers of anyone between. Only
+what goes wrong on the way differs: it has the error envelope of the API, which an HTTP API of AWS
+can't be given for its own errors.
 """
 
 import contextlib
 import errno
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from local.problems import Problem
+from patchbay.platform.api_reference import unrouted
+from patchbay.platform.clock import utc_now
+from patchbay.platform.errors import (
+    InternalError,
+    PatchbayError,
+    PayloadTooLarge,
+    TemporarilyUnavailable,
+)
+from patchbay.platform.http import error_response
 
 _HOST = "127.0.0.1"
 _HTTP_PORT = 80
 _BODY_LIMIT = 10 * 1024 * 1024
+_HEAD_LIMIT = 10_240
+"""Bytes of the request line and all headers.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"""
+_READ_LIMIT = 1024 * 1024
+"""What is read of a line of the head, so that a longer one than allowed has its own answer."""
 # The functions' own time limits end a request long before this.
 _TIMEOUT = ClientTimeout(total=60)
 _HOP_BY_HOP = frozenset(
@@ -40,6 +57,39 @@ _OF_A_CONNECTION = _HOP_BY_HOP | {
     _API_TOKEN.lower(),
 }
 _NAMES = (_HOST, "localhost", "[::1]")
+
+
+class _ForeignRequest(PatchbayError):
+    """A page of another site has sent it, or under the name of another machine."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The local cloud takes no requests from pages of other sites.", "FOREIGN_REQUEST"
+        )
+
+
+class _UriTooLong(PatchbayError):
+    status = 414
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The URL is too long: with all headers it may have {_HEAD_LIMIT} bytes.",
+            "URI_TOO_LONG",
+            {"limit_bytes": _HEAD_LIMIT},
+        )
+
+
+class _HeadersTooLarge(PatchbayError):
+    status = 431
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The URL and the headers have more than {_HEAD_LIMIT} bytes.",
+            "HEADERS_TOO_LARGE",
+            {"limit_bytes": _HEAD_LIMIT},
+        )
 
 
 class Proxy:
@@ -73,7 +123,14 @@ class Proxy:
             app.router.add_route("*", "/{path:(?s:.*)}", forward)
             app.on_response_prepare.append(_drop_server_header)
             # Bodies pass through as they are, compressed ones too.
-            runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
+            runner = web.AppRunner(
+                app,
+                access_log=None,
+                auto_decompress=False,
+                shutdown_timeout=1,
+                max_line_size=_READ_LIMIT,
+                max_field_size=_READ_LIMIT,
+            )
             await runner.setup()
             try:
                 await self._listen(runner)
@@ -90,14 +147,25 @@ class Proxy:
             raise Problem(f"port {self._port} is taken; choose another: make run PORT=…") from None
 
     async def _forward(self, session: ClientSession, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._passed_on(session, request)
+        except PatchbayError as error:
+            return _envelope(error)
+
+    async def _passed_on(self, session: ClientSession, request: web.Request) -> web.Response:
         if not _is_for_us(request.headers, self._port):
-            return _gateway_answer(403, "Forbidden")
+            raise _ForeignRequest
+        _require_small_head(request)
         if self._upstream is None:
-            return _gateway_answer(503, "Service Unavailable")
+            raise TemporarilyUnavailable
+        if request.method == "OPTIONS":
+            # The emulator answers it by itself, as if the API had a configuration of CORS.
+            answered = unrouted("OPTIONS", request.rel_url.raw_path)
+            return web.Response(status=answered.status_code, headers=_single(answered.headers))
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
-            return _gateway_answer(413, "Request Entity Too Large")
+            raise PayloadTooLarge(_BODY_LIMIT) from None
         try:
             async with session.request(
                 request.method,
@@ -108,13 +176,25 @@ class Proxy:
                 data=body or None,
                 allow_redirects=False,
             ) as answer:
+                answered_body = await answer.read()
+                if answer.status >= 500 and b'"success":false' not in answered_body:
+                    raise InternalError  # the emulator's own: a function crashed or ran too long
                 return web.Response(
                     status=answer.status,
                     headers=_end_to_end(answer.headers),
-                    body=await answer.read(),
+                    body=answered_body,
                 )
         except (ClientError, TimeoutError):
-            return _gateway_answer(503, "Service Unavailable")
+            raise TemporarilyUnavailable from None
+
+
+def _require_small_head(request: web.Request) -> None:
+    """Raises 414 or 431 for what API Gateway would not read."""
+    line = len(f"{request.method} {request.raw_path} HTTP/1.1\r\n".encode())
+    if line > _HEAD_LIMIT:
+        raise _UriTooLong
+    if line + sum(len(name) + len(value) + 4 for name, value in request.raw_headers) > _HEAD_LIMIT:
+        raise _HeadersTooLarge
 
 
 def _is_for_us(headers: CIMultiDictProxy[str], port: int) -> bool:
@@ -163,5 +243,15 @@ async def _drop_server_header(_request: web.Request, response: web.StreamRespons
     response.headers.pop("Server", None)
 
 
-def _gateway_answer(status: int, message: str) -> web.Response:
-    return web.json_response({"message": message}, status=status)
+def _envelope(error: PatchbayError) -> web.Response:
+    answered = error_response(error, str(uuid.uuid4()), utc_now())
+    return web.Response(
+        status=answered.status_code,
+        headers=_single(answered.headers),
+        text=str(answered.body),
+        content_type=answered.content_type,
+    )
+
+
+def _single(headers: Mapping[str, str | list[str]]) -> dict[str, str]:
+    return {name: str(value) for name, value in headers.items() if name != "Content-Type"}

@@ -148,7 +148,8 @@ def test_configurations_are_validated_by_the_schema_of_the_release(
     assert answer.pointers == ["/configurations/depth"]
     assert dry_run(tenant, source["id"], configurations={"depth": 1}).json["status"] == "succeeded"
     assert dry_run(tenant, "src_01K0Z3NDEKTSV4RRFFQ69G5FAV").code == "SOURCE_NOT_FOUND"
-    assert dry_run(tenant, "nonsense").pointers == ["/source_id"]
+    assert dry_run(tenant, "nonsense").code == "SOURCE_NOT_FOUND"
+    assert dry_run(tenant, source["id"], destination_id="src_x").code == "DESTINATION_NOT_FOUND"
     assert tenant.client.post(f"{tenant.connectors}/connections/test", {}).pointers == [
         "/source_id"
     ]

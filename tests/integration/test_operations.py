@@ -136,6 +136,9 @@ def test_a_client_of_the_family_creates_lists_tests_updates_and_deletes(
     assert [item["id"] for item in left] == [holder["id"]]
     assert call(tenant, "delete", connectionId=created["id"]).code == "CONNECTION_NOT_FOUND"
     assert call(tenant, "test", connectionId=created["id"]).code == "CONNECTION_NOT_FOUND"
+    # What can't be an id is not found either
+    for operation in ("test", "update", "delete"):
+        assert call(tenant, operation, connectionId="x").code == "CONNECTION_NOT_FOUND"
 
 
 @pytest.mark.parametrize(
@@ -383,7 +386,7 @@ def test_an_update_replaces_the_config_and_keeps_secrets_for_the_same_place_only
         ({"config": {}}, "/config/path"),
         ({"secretProvider": "aws-secrets-manager"}, "/secretRef"),
         ({"secretRef": "patchbay://x"}, "/secretRef"),
-        ({"connectionId": "x"}, "/connectionId"),
+        ({"connectionId": 7}, "/connectionId"),
         ({"environment": "live"}, "/environment"),
         ({"tenantId": "x"}, "/tenantId"),
     ],

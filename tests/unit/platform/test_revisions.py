@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.platform.dynamodb import ConditionFailed
-from patchbay.platform.errors import Conflict, PreconditionFailed
+from patchbay.platform.errors import Conflict, InvalidInput, PreconditionFailed
 from patchbay.platform.revisions import etag, merge_patch, require_match, serially
 
 NULL_FREE = st.recursive(
@@ -22,10 +22,17 @@ def test_a_header_that_allows_the_revision(header: str | None) -> None:
     require_match(header, 7)
 
 
-@pytest.mark.parametrize("header", ['"6"', "7", 'W/"7"', "", '"77"', '"x"', '"7'])
+@pytest.mark.parametrize("header", ['"6"', 'W/"7"', '"77"', '"x"', '""'])
 def test_a_header_that_does_not(header: str) -> None:
     with pytest.raises(PreconditionFailed):
         require_match(header, 7)
+
+
+@pytest.mark.parametrize("header", ["7", "", " ", ",", '"7', '7"', "W/7", '"6", 7', '"7", *'])
+def test_a_header_that_is_no_list_of_entity_tags(header: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        require_match(header, 7)
+    assert refused.value.problems[0].pointer == "/headers/If-Match"
 
 
 def test_an_etag_matches_itself() -> None:

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, mod
 from pydantic.config import JsonDict, JsonValue
 
 from patchbay.health.model import IntegrationType
-from patchbay.platform.ids import ConnectionId
+from patchbay.platform.ids import NamedConnectionId
 from patchbay.platform.model import Model
 from patchbay.platform.validation import KIND, Documented
 
@@ -73,7 +73,7 @@ class _Scoped(StrictInput):
 
     per: SubjectKind = SubjectKind.SPACE
     integration_type: IntegrationType | None = None
-    connection_id: ConnectionId | None = None
+    connection_id: NamedConnectionId | None = None
 
     @model_validator(mode="after")
     def _one_scope(self) -> "_Scoped":
@@ -184,7 +184,7 @@ class ConnectionDown(StrictInput):
     """
 
     kind: Literal["connection_down"]
-    connection_id: ConnectionId | None = None
+    connection_id: NamedConnectionId | None = None
 
 
 def kind_tag(value: Any) -> str:

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag, f
 
 from patchbay.alerts.conditions import DAY_SECONDS, AlertCondition, StrictInput, kind_tag
 from patchbay.platform.clock import UtcTime
-from patchbay.platform.ids import pattern
+from patchbay.platform.ids import named_id, spelled_id
 from patchbay.platform.model import Model
 from patchbay.platform.validation import KIND, DisplayName, Documented, NotNull
 
@@ -17,8 +17,8 @@ MAX_RULES: Final = 50
 MAX_CHANNELS: Final = 5
 MIN_REMINDER_SECONDS: Final = 300
 
-RuleId = Annotated[str, StringConstraints(pattern=pattern("rul"))]
-ChannelId = Annotated[str, StringConstraints(pattern=pattern("chn"))]
+RuleId = Annotated[str, spelled_id("rul", "alert rule")]
+ChannelId = Annotated[str, named_id("chn")]
 
 
 class Severity(StrEnum):

@@ -14,8 +14,9 @@ from patchbay.connections.config_values import Values
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.health_status import HealthStatus
 from patchbay.platform.clock import UtcTime
-from patchbay.platform.ids import ConnectionId, DestinationId, SourceId
+from patchbay.platform.ids import NamedConnectionId, NamedDestinationId, NamedSourceId
 from patchbay.platform.model import Model
+from patchbay.platform.validation import NullIs
 
 type TestTrigger = Literal["manual", "monitor"]
 """What started a test: a call, or a connection's monitor."""
@@ -34,9 +35,9 @@ class DryRun(Model):
         "destination_id": "dst_01ARZ3NDEKTSV4RRFFQ69G5FAV",
     }
 
-    source_id: SourceId
-    destination_id: DestinationId | None = None
-    configurations: Values = Field(default_factory=dict)
+    source_id: NamedSourceId
+    destination_id: NamedDestinationId | None = None
+    configurations: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
 
 
 class ModeQuery(Model):
@@ -172,7 +173,7 @@ class TestConnection(Model):
 
     EXAMPLE: ClassVar = {"connectionId": "con_01ARZ3NDEKTSV4RRFFQ69G5FAV"}
 
-    connection_id: ConnectionId
+    connection_id: NamedConnectionId
 
 
 def _is_none(value: object) -> bool:

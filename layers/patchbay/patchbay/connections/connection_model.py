@@ -9,10 +9,16 @@ from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.wheel import MonitorInterval
 from patchbay.platform.clock import UtcTime
-from patchbay.platform.ids import DestinationId, Slug, SourceId
+from patchbay.platform.ids import (
+    DestinationId,
+    NamedDestinationId,
+    NamedSourceId,
+    Slug,
+    SourceId,
+)
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
-from patchbay.platform.validation import DisplayName, NotNull
+from patchbay.platform.validation import DisplayName, NotNull, NullIs
 from patchbay.registry.naming import Category
 
 
@@ -50,12 +56,14 @@ class NewConnection(_Input):
     }
 
     name: DisplayName
-    source_id: SourceId
-    destination_id: DestinationId | None = None
-    configurations: Values = Field(default_factory=dict)
+    source_id: NamedSourceId
+    destination_id: NamedDestinationId | None = None
+    configurations: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
     space: Slug
-    monitor: Monitor = Field(default_factory=Monitor)
-    status: Literal[Lifecycle.DRAFT, Lifecycle.ACTIVE] = Lifecycle.ACTIVE
+    monitor: Annotated[Monitor, NullIs(Monitor)] = Field(default_factory=Monitor)
+    status: Annotated[
+        Literal[Lifecycle.DRAFT, Lifecycle.ACTIVE], NullIs(lambda: Lifecycle.ACTIVE)
+    ] = Lifecycle.ACTIVE
 
 
 class ConnectionPatch(_Input):
@@ -67,7 +75,7 @@ class ConnectionPatch(_Input):
     EXAMPLE: ClassVar = {"monitor": {"enabled": True, "interval": "1h"}}
 
     name: Annotated[DisplayName | None, NotNull()] = None
-    destination_id: DestinationId | None = None
+    destination_id: NamedDestinationId | None = None
     configurations: Values | None = None
     monitor: MonitorPatch | None = None
     status: Annotated[Lifecycle | None, NotNull()] = None

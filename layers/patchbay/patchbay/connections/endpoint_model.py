@@ -20,7 +20,7 @@ from patchbay.connections.config_values import Values
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.model import Model
 from patchbay.platform.problem_messages import at_most
-from patchbay.platform.validation import DisplayName, Documented, FieldError, NotNull
+from patchbay.platform.validation import DisplayName, Documented, FieldError, NotNull, NullIs
 from patchbay.registry.naming import IntegrationKey
 from patchbay.registry.versions import MAX_RANGE, RANGE_PATTERN
 
@@ -111,12 +111,16 @@ class NewEndpoint(_Input):
     version: Version | None = Field(
         default=None, description="a release or a range of releases; by default the current one"
     )
-    variables: Values = Field(default_factory=dict)
-    secrets: Secrets = Field(default_factory=dict, description="write-only")
+    variables: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
+    secrets: Annotated[Secrets, NullIs(dict)] = Field(
+        default_factory=dict, description="write-only"
+    )
     secret_ref: OwnReference | None = Field(default=None, description=_REFERENCE_MEANING)
     environment: Environment | None = None
     external_account_id: ExternalAccountId | None = None
-    ownership_mode: OwnershipMode = OwnershipMode.MANAGED
+    ownership_mode: Annotated[OwnershipMode, NullIs(lambda: OwnershipMode.MANAGED)] = (
+        OwnershipMode.MANAGED
+    )
 
 
 class InstalledMember(Model):

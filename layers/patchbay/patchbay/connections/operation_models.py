@@ -21,7 +21,7 @@ from patchbay.connections.endpoint_model import (
 )
 from patchbay.connections.health_status import HealthStatus
 from patchbay.platform.clock import UtcTime
-from patchbay.platform.ids import ConnectionId, Slug
+from patchbay.platform.ids import NamedConnectionId, Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
 from patchbay.platform.validation import DisplayName, WholeNumber
@@ -78,7 +78,7 @@ class UpdateConnection(_Input):
         "label": "Tracker, Europe",
     }
 
-    connection_id: ConnectionId
+    connection_id: NamedConnectionId
     label: DisplayName | None = None
     status: HealthStatus | None = Field(
         default=None,
@@ -94,7 +94,7 @@ class UpdateConnection(_Input):
 class DeleteConnection(_Input):
     EXAMPLE: ClassVar = {"connectionId": "con_01ARZ3NDEKTSV4RRFFQ69G5FAV"}
 
-    connection_id: ConnectionId
+    connection_id: NamedConnectionId
 
 
 class Deleted(Model):

@@ -12,7 +12,7 @@ from patchbay.platform.clock import UtcTime, to_text
 from patchbay.platform.errors import InvalidInput, Problem
 from patchbay.platform.ids import ConnectionId, Stamp, new_id
 from patchbay.platform.model import Model
-from patchbay.platform.validation import READABLE_PATTERN, Documented, Readable, within
+from patchbay.platform.validation import READABLE_PATTERN, Documented, Readable, Spelled, within
 
 MAX_EVENTS_PER_CALL: Final = 100
 MAX_AHEAD: Final = timedelta(minutes=5)
@@ -40,8 +40,18 @@ class EventStatus(StrEnum):
 
 
 # No '#': it separates the fields of a key.
-EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
-ErrorCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+EventId = Annotated[
+    str,
+    Spelled(
+        r"^[A-Za-z0-9_.:-]{1,128}$", "must have 1 to 128 letters, digits, and characters of _.:-"
+    ),
+]
+ErrorCode = Annotated[
+    str,
+    Spelled(
+        r"^[A-Za-z0-9_.-]{1,100}$", "must have 1 to 100 letters, digits, and characters of _.-"
+    ),
+]
 Message = Annotated[
     str, StringConstraints(max_length=1000), Readable, Documented({"pattern": READABLE_PATTERN})
 ]

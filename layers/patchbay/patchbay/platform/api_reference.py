@@ -4,12 +4,14 @@ import base64
 import hashlib
 import itertools
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 
+from patchbay.platform.errors import MethodNotAllowed, NotFound
 from patchbay.platform.http import JSON_TYPE
 from patchbay.platform.strict_json import loads
 
@@ -49,8 +51,25 @@ def page() -> Response[str]:
     return Response(200, "text/html; charset=utf-8", html, headers, compress=True)
 
 
+def unrouted(method: str, path: str) -> Response[str]:
+    """The answer for what no route takes: OPTIONS, and the way from `/` to the reference.
+
+    Raises `NotFound`, or `MethodNotAllowed` if the path has other methods.
+    """
+    allowed = methods_of(path)
+    if not allowed:
+        raise NotFound(
+            hint=": leave out the slash at the end" if methods_of(path.rstrip("/")) else ""
+        )
+    if method == "OPTIONS":
+        return Response(204, body="", headers={"Allow": ", ".join([*allowed, "OPTIONS"])})
+    if path == "/" and method in allowed:
+        return Response(307, body="", headers={"Location": "/docs"})
+    raise MethodNotAllowed(allowed)
+
+
 def methods_of(path: str) -> list[str]:
-    """The methods that the document has for a path; none if there is no such path."""
+    """The methods that a path has; none if there is no such path."""
     found = [methods for pattern, methods in _paths() if pattern.fullmatch(path)]
     return sorted(itertools.chain.from_iterable(found))
 
@@ -63,13 +82,19 @@ def _document_text() -> str:
 @cache
 def _paths() -> list[tuple[re.Pattern[str], list[str]]]:
     paths: dict[str, Any] = loads(_document_text().encode())["paths"]
-    return [
+    documented = [
         (
             re.compile(re.sub(r"\\\{[^}]*\}", "[^/]+", re.escape(template))),
-            [name.upper() for name in operations],
+            [m for name, operation in operations.items() for m in _methods(name, operation)],
         )
         for template, operations in paths.items()
     ]
+    return [(re.compile("/"), ["GET", "HEAD"]), *documented]
+
+
+def _methods(name: str, operation: Mapping[str, Any]) -> list[str]:
+    """What an operation of the document takes: HEAD like GET where it is open to everybody."""
+    return ["GET", "HEAD"] if name == "get" and not operation.get("security") else [name.upper()]
 
 
 def _hash(script: str) -> str:

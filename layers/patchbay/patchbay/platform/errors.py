@@ -15,6 +15,7 @@
     ├── QuotaExceeded           409  QUOTA_EXCEEDED
     ├── PreconditionFailed      412  PRECONDITION_FAILED
     ├── PayloadTooLarge         413  PAYLOAD_TOO_LARGE
+    ├── UnsupportedMediaType    415  UNSUPPORTED_MEDIA_TYPE
     ├── NotPublishable          422  NOT_PUBLISHABLE
     ├── SecretReentryRequired   422  SECRET_REENTRY_REQUIRED
     │   └── SecretsLost         422  SECRET_REENTRY_REQUIRED
@@ -138,10 +139,10 @@ class NotFound(PatchbayError):
 
     status = 404
 
-    def __init__(self, thing: str | None = None) -> None:
+    def __init__(self, thing: str | None = None, hint: str = "") -> None:
         name = thing or "resource"
         code = f"{name.upper().replace(' ', '_')}_NOT_FOUND" if thing else "NOT_FOUND"
-        super().__init__(message=f"There is no such {name}.", code=code)
+        super().__init__(message=f"There is no such {name}{hint}.", code=code)
 
 
 class MethodNotAllowed(PatchbayError):
@@ -198,6 +199,24 @@ class PayloadTooLarge(PatchbayError):
             message=f"The request body is larger than {limit_bytes} bytes.",
             code="PAYLOAD_TOO_LARGE",
             details={"limit_bytes": limit_bytes},
+        )
+
+
+class UnsupportedMediaType(PatchbayError):
+    """The body is not JSON in UTF-8, or is compressed, by what its headers say.
+
+    `headers` are those of the response, such as Accept for the types that the route takes
+    (RFC 9110, section 15.5.16).
+    """
+
+    status = 415
+
+    def __init__(self, header: str, message: str, headers: Mapping[str, str]) -> None:
+        self.headers = dict(headers)
+        super().__init__(
+            message="The request body has a type or encoding that this route does not accept.",
+            code="UNSUPPORTED_MEDIA_TYPE",
+            details={"errors": [{"pointer": f"/headers/{header}", "message": message}]},
         )
 
 

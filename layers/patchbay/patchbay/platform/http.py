@@ -17,7 +17,8 @@ parameter of that name. A route that takes a `stamp` creates something and honor
 A request goes through these steps:
 
 1. the caller may do this (401, 403), in the organization of the path (404);
-2. the body is small enough (413), strict JSON (400) and exactly the model (400 with pointers);
+2. the body is JSON by its headers (415), small enough (413), strict JSON (400) and exactly the
+   model (400 with pointers); a route without a body takes none, `{}`, or `null`;
 3. a repetition under the same Idempotency-Key gets the first answer;
 4. the space of the path is the caller's (404);
 5. the route runs; what it returns is sent with its status and ETag;
@@ -62,6 +63,7 @@ from patchbay.platform.errors import (
     PatchbayError,
     PayloadTooLarge,
     Problem,
+    UnsupportedMediaType,
 )
 from patchbay.platform.idempotency import Idempotency, IdempotentRequest, KeptAnswer
 from patchbay.platform.ids import Stamp
@@ -73,6 +75,13 @@ from patchbay.platform.validation import pointer, problems_of
 
 MAX_BODY_BYTES: Final = 256 * 1024
 JSON_TYPE: Final = "application/json"
+MERGE_PATCH_TYPE: Final = "application/merge-patch+json"
+"""Of a PATCH, beside JSON_TYPE (RFC 7396)."""
+
+_UTF_8: Final = frozenset({"utf-8", "utf8"})
+_PLAIN: Final = {"Accept-Encoding": "identity"}
+"""Of the response to a compressed body (RFC 7694, section 3)."""
+_REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 
 _PATH_PARAMETER: Final = re.compile("<([a-z_]+)>")
 
@@ -112,6 +121,12 @@ class RouteOptions(TypedDict):
 
 class NoQuery(Model):
     """The query string of a route that takes none: what is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoBody(Model):
+    """The body of a route that takes none."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -166,7 +181,7 @@ class HttpApi:
         self._resolver.exception_handler(Exception)(self._failed)
         # What the resolver raises by itself when no route matches.
         self._resolver.exception_handler(NotFoundError)(self._unrouted)
-        self._fallback: Callable[[str], None] | None = None
+        self._fallback: Callable[[str, str], Response[Any]] | None = None
 
     def get(self, rule: str, **options: Unpack[RouteOptions]) -> Declaring:
         return self._route("GET", rule, options)
@@ -184,13 +199,19 @@ class HttpApi:
         def declare[H: Callable[..., Any]](handler: H) -> H:
             declared = _declare(handler, rule, method, self._tag, options)
             self.routes.append(declared)
-            self._resolver.route(rule, method)(self._serving(declared))
+            # The gateway has no routes for HEAD: one reaches only the function of the default
+            # route, whose routes are open.
+            methods = ["GET", "HEAD"] if method == "GET" else method
+            self._resolver.route(rule, methods)(self._serving(declared))
             return handler
 
         return declare
 
-    def otherwise(self, handler: Callable[[str], None]) -> Callable[[str], None]:
-        """Declares what raises the answer for a path that no route takes."""
+    def otherwise(
+        self, handler: Callable[[str, str], Response[Any]]
+    ) -> Callable[[str, str], Response[Any]]:
+        """Declares what answers, or raises the answer, for a method and a path that no route
+        takes."""
         self._fallback = handler
         return handler
 
@@ -200,6 +221,8 @@ class HttpApi:
         request = event["requestContext"]
         logger.set_correlation_id(request["requestId"])
         answer = self._resolver.resolve(event, context)
+        if request["http"]["method"] == "HEAD":
+            answer |= {"body": "", "isBase64Encoded": False}
         logger.info(
             "request",
             method=request["http"]["method"],
@@ -223,13 +246,15 @@ class HttpApi:
             event = self._resolver.current_event.raw_event
             headers = self._resolver.current_event.headers
             arguments: dict[str, Any] = dict(path)
-            raw = _raw_body(event) if declared.body else b""
+            raw = _raw_body(event, declared.method)
             if declared.permission is not None or declared.query:
                 query = _query(event, declared.query or NoQuery)
                 if declared.query:
                     arguments["query"] = query
             if declared.body:
                 arguments["body"] = _body(raw, declared.body)
+            elif raw.strip() not in (b"", b"null"):
+                _body(raw, NoBody)
             if "caller" in declared.takes:
                 arguments["caller"] = caller
             if "if_match" in declared.takes:
@@ -282,7 +307,7 @@ class HttpApi:
         event = self._resolver.current_event
         try:
             if self._fallback:
-                self._fallback(event.path)
+                return self._fallback(event.http_method, event.path)
         except PatchbayError as error:
             return self._failed(error)
         return self._failed(NotFound())
@@ -308,6 +333,8 @@ def error_response(error: PatchbayError, trace_id: str, now: datetime) -> Respon
         headers["WWW-Authenticate"] = "Bearer"
     if allowed := error.details.get("allowed"):
         headers["Allow"] = ", ".join(allowed)
+    if isinstance(error, UnsupportedMediaType):
+        headers |= error.headers
     envelope = {
         "success": False,
         "error": {
@@ -373,20 +400,54 @@ def _once(
     return Response(kept.status, JSON_TYPE, kept.text, headers)
 
 
-def _raw_body(event: Mapping[str, Any]) -> bytes:
+def _raw_body(event: Mapping[str, Any], method: str) -> bytes:
+    """The body, empty if there is none. Raises 400 for what is not text in UTF-8, 413, and 415."""
     text: str = event.get("body") or ""
+    if not text:
+        return b""
+    _require_json(event.get("headers") or {}, method)
     try:
         raw = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
     except ValueError:
         raise InvalidJson([Problem("", "the body can't be decoded")]) from None
     if len(raw) > MAX_BODY_BYTES:
         raise PayloadTooLarge(MAX_BODY_BYTES)
-    if not raw.strip():
-        raise InvalidJson([Problem("", "a JSON body is required")])
+    if _REPLACED in text:
+        # The gateway has put it in place of bytes that are not UTF-8, and does not tell.
+        message = "the text is not UTF-8, or has the character U+FFFD, which must be escaped"
+        raise InvalidJson([Problem("", message)])
     return raw
 
 
+def _require_json(headers: Mapping[str, str], method: str) -> None:
+    """Raises `UnsupportedMediaType` if the headers say that the body is not plain JSON in UTF-8.
+
+    A body without a Content-Type is read as JSON.
+    """
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):
+        raise UnsupportedMediaType(
+            "Content-Encoding", "must be left out: send the body as it is", _PLAIN
+        )
+    if not (said := headers.get("content-type", "").strip()):
+        return
+    taken = (JSON_TYPE, MERGE_PATCH_TYPE) if method == "PATCH" else (JSON_TYPE,)
+    kind, *parameters = (part.strip() for part in said.split(";"))
+    if kind.lower() not in taken:
+        raise UnsupportedMediaType(
+            "Content-Type", f"must be {' or '.join(taken)}", {"Accept": ", ".join(taken)}
+        )
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip(' "').lower() not in _UTF_8:
+            raise UnsupportedMediaType(
+                "Content-Type", "must have the charset utf-8, or none", {"Accept": ", ".join(taken)}
+            )
+
+
 def _body(raw: bytes, model: type[BaseModel]) -> BaseModel:
+    if not raw.strip():
+        raise InvalidJson([Problem("", "a JSON body is required")])
     loads(raw)
     try:
         # Strict in pydantic's JSON mode: no "1" for 1, but texts for times and enumerations.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Self
 from uuid import UUID
 
-from pydantic import StringConstraints
+from patchbay.platform.validation import Documented, Spelled
 
 _ULID: Final = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -96,10 +96,30 @@ def is_id(prefix: str, text: str) -> bool:
     return re.fullmatch(pattern(prefix).removeprefix("^").removesuffix("$"), text) is not None
 
 
-SourceId = Annotated[str, StringConstraints(pattern=pattern("src"))]
-DestinationId = Annotated[str, StringConstraints(pattern=pattern("dst"))]
-ConnectionId = Annotated[str, StringConstraints(pattern=pattern("con"))]
+def spelled_id(prefix: str, thing: str) -> Spelled:
+    """For an id that is not looked up, as in a filter of a list."""
+    return Spelled(pattern(prefix), f"must be the id of a {thing}: {prefix}_ and 26 characters")
+
+
+def named_id(prefix: str) -> Documented:
+    """For the id of something that is looked up: what can't be an id is not found either."""
+    return Documented({"pattern": pattern(prefix)})
+
+
+SourceId = Annotated[str, spelled_id("src", "source")]
+DestinationId = Annotated[str, spelled_id("dst", "destination")]
+ConnectionId = Annotated[str, spelled_id("con", "connection")]
+
+NamedSourceId = Annotated[str, named_id("src")]
+NamedDestinationId = Annotated[str, named_id("dst")]
+NamedConnectionId = Annotated[str, named_id("con")]
 
 SLUG_PATTERN: Final = "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
-Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
+Slug = Annotated[
+    str,
+    Spelled(
+        SLUG_PATTERN,
+        "must have 1 to 63 lower-case letters, digits, and hyphens, without a hyphen at the ends",
+    ),
+]
 """1–63 characters, lower-case letters, digits and inner hyphens: fit for a DNS label."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from patchbay.platform.dynamodb import ConditionFailed, TransactionRefused, pause_seconds
-from patchbay.platform.errors import Conflict, PreconditionFailed
+from patchbay.platform.errors import Conflict, InvalidInput, PreconditionFailed
 
 _ATTEMPTS: Final = 12
 _ENTITY_TAG: Final = re.compile(r'(W/)?"([!#-~\x80-\xff]*)"')
@@ -24,13 +24,19 @@ def etag(revision: int) -> str:
 
 
 def require_match(if_match: IfMatch, revision: int) -> None:
-    """Raises `PreconditionFailed` unless the header allows this revision.
+    """Raises `PreconditionFailed` unless the header allows this revision, and `InvalidInput` for a
+    header that is not a list of entity tags.
 
     RFC 9110, section 13.1.1: strong comparison, so a weak tag never matches; `*` matches anything.
     """
     if if_match is None or if_match.strip() == "*":
         return
-    strong = {tag for weak, tag in _ENTITY_TAG.findall(if_match) if not weak}
+    tags = _ENTITY_TAG.findall(if_match)
+    if not tags or _ENTITY_TAG.sub("", if_match).strip(" \t,"):
+        raise InvalidInput.at(
+            "/headers/If-Match", 'must be an ETag with its double quotes, such as "3", or *'
+        )
+    strong = {tag for weak, tag in tags if not weak}
     if str(revision) not in strong:
         raise PreconditionFailed
 

@@ -1,7 +1,7 @@
 """The rules of our models beyond pydantic's own, and what is wrong with an input as problems."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, Final
@@ -9,12 +9,13 @@ from typing import Annotated, Any, Final
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
     ValidationError,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from patchbay.platform.errors import Problem
 from patchbay.platform.model import Model
@@ -99,6 +100,49 @@ class Documented:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return handler(schema) | dict(self.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """For a string that must match a pattern. `rule` says in words how it is spelled: a caller
+    should not have to read a regular expression."""
+
+    pattern: str
+    rule: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        form = re.compile(self.pattern.removeprefix("^").removesuffix("$"))
+
+        def check(text: str) -> str:
+            if form.fullmatch(text) is None:
+                raise ValueError(self.rule)
+            return text
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(schema) | {"pattern": self.pattern}
+
+
+@dataclass(frozen=True, slots=True)
+class NullIs:
+    """For a field of a create that has a default: null is the same as leaving it out, since many
+    clients send null for what their caller did not give."""
+
+    default: Callable[[], Any]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        def filled(value: Any) -> Any:
+            return self.default() if value is None else value
+
+        nullable = core_schema.nullable_schema(handler(source))
+        return core_schema.no_info_after_validator_function(filled, nullable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,9 @@ from patchbay.platform.validation import (
     Documented,
     FieldError,
     NotNull,
+    NullIs,
     Readable,
+    Spelled,
     within,
 )
 from patchbay.registry.naming import Publisher
@@ -64,7 +66,13 @@ Document = Annotated[dict[str, Any], within(MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEP
 Description = Annotated[
     str, StringConstraints(max_length=2000), Readable, Documented({"pattern": READABLE_PATTERN})
 ]
-IconUrl = Annotated[str, StringConstraints(pattern=HTTPS_PATTERN)]
+IconUrl = Annotated[
+    str, Spelled(HTTPS_PATTERN, "must be an https URL, without a user name or a password")
+]
+
+
+def _no_auth() -> dict[str, Any]:
+    return {"type": "none"}
 
 
 class _CamelCase(Model):
@@ -77,11 +85,11 @@ class Editable(_CamelCase):
     name: DisplayName
     description: Description | None = None
     icon_url: IconUrl | None = None
-    trust_tier: TrustTier = TrustTier.COMMUNITY
-    manifest: Document = Field(default_factory=dict)
-    variables_schema: Document = Field(default_factory=dict)
-    auth_config: Document = Field(default_factory=lambda: {"type": "none"})
-    visibility: Visibility = Visibility.PRIVATE
+    trust_tier: Annotated[TrustTier, NullIs(lambda: TrustTier.COMMUNITY)] = TrustTier.COMMUNITY
+    manifest: Annotated[Document, NullIs(dict)] = Field(default_factory=dict)
+    variables_schema: Annotated[Document, NullIs(dict)] = Field(default_factory=dict)
+    auth_config: Annotated[Document, NullIs(_no_auth)] = Field(default_factory=_no_auth)
+    visibility: Annotated[Visibility, NullIs(lambda: Visibility.PRIVATE)] = Visibility.PRIVATE
     retention_tier: RetentionTier | None = None
 
 
