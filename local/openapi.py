@@ -18,11 +18,15 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
-from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
+from aws_lambda_powertools.event_handler.openapi.models import Contact, HTTPBearer, License
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from pydantic import BaseModel, Field, StringConstraints
 
+from local.openapi_failures import share_failures
+from local.openapi_schemas import drop_unused, tidy
+from local.openapi_words import Wordless, explain
 from local.template_routes import TEMPLATE, template
+from patchbay.platform.clock import UtcTime
 from patchbay.platform.http import JSON_TYPE, HttpApi, RouteDeclaration
 from patchbay.platform.idempotency import KEY_PATTERN
 
@@ -53,7 +57,7 @@ class ErrorBody(BaseModel):
     status: int
     details: ErrorDetails
     trace_id: str
-    timestamp: str
+    timestamp: UtcTime
 
 
 class ErrorEnvelope(BaseModel):
@@ -76,14 +80,29 @@ def document() -> dict[str, Any]:
         title="Patchbay",
         version=_version(),
         description="Integration control plane: registry, connections, tests, events and health.",
+        license_info=License(name="MIT", identifier="MIT"),
+        contact=Contact(name="The operator of this deployment"),
         security_schemes={"apiKey": HTTPBearer(bearerFormat="pb_<prefix>_<secret>")},
     )
     for api in apis().values():
         merge.add_schema(_schema_of(api))
     made: dict[str, Any] = json.loads(merge.get_openapi_json_schema())
     made["paths"] = dict(sorted(made["paths"].items()))
+    made["servers"] = [{"url": "/", "description": "This deployment"}]
     _link(made["paths"])
+    tidy(made)
+    share_failures(made)
+    drop_unused(made)
+    explain(made, _bodies())
     return made
+
+
+def _bodies() -> dict[str, Any]:
+    """The example of each body, by the name of its model."""
+    routes = [declared for api in apis().values() for declared in api.routes]
+    return {
+        declared.body.__name__: example_of(declared.body) for declared in routes if declared.body
+    }
 
 
 def _link(paths: dict[str, Any]) -> None:
@@ -131,8 +150,11 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
         if declared.body:
             content = operation["requestBody"]["content"][JSON_TYPE]
             content["example"] = example_of(declared.body)
-        if declared.permission:
-            operation["description"] = f"Permission: `{declared.permission}`."
+        operation["description"] = (
+            f"Permission: `{declared.permission}`." if declared.permission else "Open to everybody."
+        )
+        # Powertools leaves out an empty list, which says that there is no need of a key.
+        operation.setdefault("security", [])
     return paths
 
 
@@ -150,10 +172,10 @@ def _say_bounds(schema: dict[str, Any]) -> None:
 
 
 def _failures(declared: RouteDeclaration) -> dict[int, str]:
-    failures = {500: "A fault of ours", 503: "Try again in a moment"}
+    # What a route does not know in the query string or the body is refused on every one.
+    failures = {400: "The request is invalid"}
+    failures |= {500: "A fault of ours", 503: "Try again in a moment"}
     if declared.permission:
-        # What a route does not know in the query string is refused on every one.
-        failures |= {400: "The request is invalid"}
         failures |= {401: "No valid key", 403: "The key lacks the permission"}
         failures[429] = "Too many requests: see Retry-After"
     if declared.path_parameters or declared.body:
@@ -183,7 +205,7 @@ def _responses(declared: RouteDeclaration) -> dict[int, Any]:
         return {204: {"description": "Done"}, **failures}
     answers = {declared.status: declared.returns, **declared.answers()}
     successes = {
-        status: {"description": "Success", "content": {"application/json": {"model": model}}}
+        status: {"description": "Success", "content": {declared.media_type: {"model": model}}}
         for status, model in sorted(answers.items())
     }
     return {**successes, **failures}
@@ -234,8 +256,13 @@ def _version() -> str:
 
 
 def main() -> int:
+    try:
+        made = document()
+    except Wordless as error:
+        print(error, file=sys.stderr)
+        return 1
     wanted = {
-        DOCUMENT: json.dumps(document(), indent=1, ensure_ascii=False) + "\n",
+        DOCUMENT: json.dumps(made, indent=1, ensure_ascii=False) + "\n",
         TEMPLATE: template(apis()),
     }
     stale = [path for path, text in wanted.items() if path.read_text() != text]

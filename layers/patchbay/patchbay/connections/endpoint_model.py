@@ -63,8 +63,7 @@ SecretValue = Annotated[
     AfterValidator(_not_masked),
     Documented({"minLength": 1, "maxLength": MAX_SECRET, "pattern": r"[^\s*•]"}),
 ]
-_NO_OTHER_NAMES: Final = Documented({"additionalProperties": False})
-Secrets = Annotated[dict[SecretName, SecretValue], Field(max_length=20), _NO_OTHER_NAMES]
+Secrets = Annotated[dict[SecretName, SecretValue], Field(max_length=20)]
 
 SecretRef = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 _REFERENCE: Final = Documented(
@@ -192,10 +191,7 @@ class EndpointPatch(_Input):
     name: Annotated[DisplayName | None, NotNull()] = None
     version: Version | None = None
     variables: Values | None = None
-    secrets: (
-        Annotated[dict[SecretName, SecretValue | None], Field(max_length=20), _NO_OTHER_NAMES]
-        | None
-    ) = None
+    secrets: Annotated[dict[SecretName, SecretValue | None], Field(max_length=20)] | None = None
     secret_ref: OwnReference | None = Field(default=None, description=_REFERENCE_MEANING)
     environment: Environment | None = None
     external_account_id: ExternalAccountId | None = None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 _RFC_3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
@@ -80,5 +80,6 @@ UtcTime = Annotated[
     BeforeValidator(_read),
     AfterValidator(_in_utc),
     PlainSerializer(to_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """A moment in a model: aware on the way in, whole milliseconds, UTC with a `Z` on the way out."""

@@ -110,13 +110,15 @@ class RouteOptions(TypedDict):
     `permission` is what the caller must hold, None opens the route to everybody. `failures` are
     the error statuses that do not follow from the declaration, `answers` the models of the body
     by status, where the annotation does not say all or is a text: they are for the document, which
-    alone calls it, so that a function imports no model that it only describes.
+    alone calls it, so that a function imports no model that it only describes. `media_type` is
+    that of the success, JSON if it is left out.
     """
 
     permission: str | None
     status: NotRequired[int]
     failures: NotRequired[tuple[int, ...]]
     answers: NotRequired[Callable[[], dict[int, Any]]]
+    media_type: NotRequired[str]
 
 
 class NoQuery(Model):
@@ -164,6 +166,7 @@ class RouteDeclaration(NamedTuple):
     failures: tuple[int, ...]
     answers: Callable[[], dict[int, Any]]
     takes: frozenset[str] = frozenset()
+    media_type: str = JSON_TYPE
 
 
 class HttpApi:
@@ -375,6 +378,7 @@ def _declare(
         failures=options.get("failures", ()),
         answers=options.get("answers", dict),
         takes=frozenset(kinds),
+        media_type=options.get("media_type", JSON_TYPE),
     )
 
 
