@@ -21,7 +21,21 @@ def draft(maker: Tenant, publisher: str, workspace: Tenant, slug: str = "payment
     return maker.client.post("/v1/integrations", body)
 
 
-@pytest.mark.parametrize("publisher", ["stripe", "str1pe", "stripe-official", "git-hub"])
+@pytest.mark.parametrize(
+    "publisher",
+    [
+        "stripe",
+        "str1pe",
+        "stripes",
+        "stripe-inc",
+        "stripe-official",
+        "stripe-payments",
+        "acme-stripe",
+        "mystripepay",
+        "strripe",
+        "git-hub",
+    ],
+)
 def test_a_well_known_name_is_the_operators_to_use(
     tenant: Tenant, operator: Tenant, publisher: str
 ) -> None:
@@ -31,6 +45,33 @@ def test_a_well_known_name_is_the_operators_to_use(
     assert draft(operator, publisher, operator).status == 201
     # Nor is it a tenant's after the operator has used it
     assert draft(tenant, publisher, tenant).status == 409
+
+
+@pytest.mark.parametrize(
+    "publisher",
+    [
+        "Stripe",
+        "stripe_official",
+        "stripe.com",
+        "stripe ",
+        "stripe\n",
+        "str\u200bipe",  # a space of no width
+        "str\u0456pe",  # a Cyrillic i
+        "\uff53tripe",  # a letter of full width
+        "stripe\u0301",
+        "\u202eepirts",  # from right to left
+        "-stripe",
+        "stripe-",
+        "",
+    ],
+)
+def test_what_is_no_plain_name_is_no_publisher(
+    tenant: Tenant, operator: Tenant, publisher: str
+) -> None:
+    for maker in (tenant, operator):
+        refused = draft(maker, publisher, maker)
+        assert (refused.status, refused.code) == (400, "VALIDATION_ERROR")
+        assert refused.json["error"]["details"]["errors"][0]["pointer"] == "/publisher"
 
 
 def test_the_operator_assigns_a_name_to_its_owner(

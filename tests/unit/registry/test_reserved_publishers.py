@@ -2,12 +2,13 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
 
 from patchbay.registry.naming import PUBLISHER_PATTERN
-from patchbay.registry.reserved_publishers import NAMES, is_reserved
+from patchbay.registry.reserved_publishers import _SAYS_NOTHING, NAMES, is_reserved
 
 CATALOG = Path(__file__).parents[3] / "catalog"
 
@@ -51,6 +52,32 @@ def test_the_names_are_publishers() -> None:
         "auth0",
         "autho",
         "micros0ft365",
+        "stripes",
+        "githubbers",
+        "stripe-payments",
+        "acme-stripe",
+        "my-stripe-pay",
+        "mystripepay",
+        "git-hub-tools",
+        "sap-hana",
+        "for-g-i-t-hub",
+        "getslack-billing",
+        "2slack2-x",
+        "24slack",
+        "appplaid",
+        "the-redis-com",
+        "gogle",
+        "gooogle",
+        "6it1a6",
+        "9it1ab",
+        "qitlab",
+        "zoom2",
+        "xeros",
+        "s1ack-sso",
+        "paypai",
+        "paypa1-security",
+        "clisc0rd",
+        "cIisc0rd".lower(),
     ],
 )
 def test_what_looks_like_a_reserved_name_is_reserved(name: str) -> None:
@@ -63,8 +90,17 @@ def test_what_looks_like_a_reserved_name_is_reserved(name: str) -> None:
         "acme",
         "globex",
         "slackline",
-        "stripes",
-        "githubbers",
+        "slacker",
+        "sapphire",
+        "zoomers-inc",
+        "redistribute",
+        "awesome",
+        "kafkaesque",
+        "lira",
+        "git",
+        "gitea",
+        "monday",
+        "pay-pool",
         "app",
         "api",
         "the-team",
@@ -75,3 +111,16 @@ def test_what_looks_like_a_reserved_name_is_reserved(name: str) -> None:
 )
 def test_other_names_are_free(name: str) -> None:
     assert not is_reserved(name)
+
+
+@pytest.mark.parametrize("name", ["ai" * 32, "s" * 64, "-".join("a" * 32), "1" * 64, "io-" * 21])
+def test_a_name_that_says_nothing_is_judged_at_once(name: str) -> None:
+    began = time.thread_time()
+    assert not is_reserved(name)
+    assert time.thread_time() - began < 0.25
+
+
+def test_every_word_that_says_nothing_is_looked_through_on_both_sides() -> None:
+    for word in _SAYS_NOTHING.split():
+        for name in (f"{word}-zoom", f"zoom{word}", f"the{word}zoom", f"zoom-{word}-inc"):
+            assert is_reserved(name), name
