@@ -19,6 +19,7 @@ from patchbay.tenancy.model import (
     NewSpace,
     Organization,
     OrganizationPatch,
+    OrganizationQuota,
     Space,
     SpacePatch,
 )
@@ -53,6 +54,13 @@ def change_organization(
     """Rename an organization, or pause all its monitors (JSON merge patch)."""
     changed = deployment.tenants.change_organization(organization_id, body, if_match)
     return Reply(changed, changed.revision)
+
+
+@api.get("/v1/organizations/<organization_id>/quotas", permission=Permission.READ)
+def list_quotas(organization_id: str) -> Listing[OrganizationQuota]:
+    """List how many things of each kind an organization may have, and how many it has."""
+    deployment.tenants.organization(organization_id)
+    return Listing(items=deployment.quotas.of(organization_id), next_cursor=None)
 
 
 @api.post("/v1/organizations/<organization_id>/spaces", permission=Permission.MANAGE, status=201)

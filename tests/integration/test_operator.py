@@ -59,8 +59,9 @@ def test_without_a_table_it_says_so_in_one_line(
 
 
 def test_the_quotas_of_an_organization_are_shown_recounted_and_raised(
-    tenant: Tenant, capsys: pytest.CaptureFixture[str]
+    tenant: Tenant, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
     named = ["--table", "IntegrationsTable", "--organization", tenant.organization_id]
 
     def said(*arguments: str) -> dict[str, dict[str, int | None]]:

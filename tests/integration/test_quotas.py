@@ -30,7 +30,7 @@ from patchbay.quota_operator import ALL
 from patchbay.tenancy.keys import quotas_key
 from patchbay.tenancy.quotas import NAMES, Count, Quota, Quotas
 from tests.integration.alerting import RATE
-from tests.integration.api import ROOT
+from tests.integration.api import ENVIRONMENTS, ROOT
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.faults import LostReplies
 from tests.integration.story import SECRET, operation_input, publish_integration
@@ -207,6 +207,29 @@ def test_a_recount_is_exact_although_things_are_created_and_deleted_meanwhile(
     assert used(integrations_table) == 1
 
 
+def test_a_count_by_an_index_waits_until_the_index_has_what_was_created(
+    integrations_table: Table,
+) -> None:
+    # Given an index that has things some time after the table
+    indexed: list[int] = []
+    things = Quota("things", lambda *_: len(indexed), behind_seconds=2.0)
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 1:
+            create(limited(integrations_table, 100), 2)
+        else:
+            indexed.extend([1, 2])
+
+    create(limited(integrations_table, 100), 1)
+    # When one more is created while a recount waits
+    assert Quotas(integrations_table, lambda _: 100, wait).recount(ORGANIZATION, things) == 2
+    # Then the recount has begun again: nothing changed during its last wait
+    assert waits == [2.0, 2.0]
+    assert used(integrations_table) == 2
+
+
 def test_what_is_deleted_while_the_first_count_is_made_is_not_counted(
     integrations_table: Table,
 ) -> None:
@@ -223,6 +246,40 @@ def test_deleting_needs_no_count(integrations_table: Table) -> None:
     integrations_table.write(Put({**thing(1)._asdict()}))
     delete(limited(integrations_table, 0), 1)
     assert used(integrations_table) is None
+
+
+def test_a_tenant_can_read_its_quotas(
+    tenant: Tenant, stranger: Tenant, operator: Tenant, integrations_table: Table
+) -> None:
+    path = f"/v1/organizations/{tenant.organization_id}/quotas"
+
+    def told() -> dict[str, tuple[int, int | None]]:
+        answer = tenant.client.get(path)
+        assert (answer.status, answer.json["next_cursor"]) == (200, None), answer.text
+        return {one["name"]: (one["limit"], one["used"]) for one in answer.json["items"]}
+
+    most = Deployment(ENVIRONMENTS["tenancy"]).settings.most
+    before = told()
+    assert before == {name: (most(name), before[name][1]) for name in NAMES}
+    # What is created and deleted counts at once
+    spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
+    slug = f"{tenant.space_slug}-more"
+    assert tenant.client.post(spaces, {"slug": slug, "name": "More"}).status == 201
+    assert told()["spaces"] == (most("spaces"), 2)
+    assert tenant.client.delete(f"/spaces/{slug}").status == 204
+    assert told() == before
+    # A limit of its own goes before the deployment's, and what was never counted is null
+    quotas = limited(integrations_table, 0)
+    quotas.set_limit(tenant.organization_id, ALL["spaces"], 7)
+    key = quotas_key(tenant.organization_id)
+    integrations_table.write(Update(key, remove=["releases"]))
+    assert told()["spaces"] == (7, 1)
+    assert told()["releases"] == (most("releases"), None)
+    # It is nobody else's to read, but the operator's
+    assert stranger.client.get(path).code == "ORGANIZATION_NOT_FOUND"
+    assert operator.client.get(path).json == tenant.client.get(path).json
+    nobody = f"/v1/organizations/{ORGANIZATION}/quotas"
+    assert operator.client.get(nobody).code == "ORGANIZATION_NOT_FOUND"
 
 
 def counts_of(table: Table, organization_id: str) -> dict[str, int | None]:
@@ -387,6 +444,5 @@ def test_the_counts_are_what_there_is_after_any_changes(
     owner = tenant.organization_id
     kept = counts_of(integrations_table, owner)
     assert kept == recounted(integrations_table, owner), steps
-    assert all(
-        Deployment().quotas.recount(owner, quota) == kept[quota.name] for quota in ALL.values()
-    )
+    quotas = Quotas(integrations_table, lambda _: None, wait=lambda _: None)
+    assert all(quotas.recount(owner, quota) == kept[quota.name] for quota in ALL.values())

@@ -285,7 +285,7 @@ def test_a_page_that_can_not_be_read_does_not_end_the_pages_before_it() -> None:
             raise TemporarilyUnavailable
         return read(part, limit)
 
-    here.read_page = second_fails  # type: ignore[method-assign]
+    here.read_page = second_fails  # type: ignore[method-assign, assignment]
     sweep(here, [first()])
     assert len(here.history) == 20
     drain(here)

@@ -12,6 +12,10 @@ from patchbay.tenancy.quotas import Quota
 
 _INDEX: Final = "by_owner"
 
+INDEX_SECONDS: Final = 2.0
+"""AWS: an index follows the table "within a fraction of a second, under normal conditions"
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html)."""
+
 
 def _integrations(table: Table, organization_id: str) -> int:
     return table.count(owned_integrations_pk(organization_id), index=_INDEX)
@@ -27,5 +31,5 @@ def releases_of(table: Table, integration_id: str) -> int:
     return table.count(integration_pk(integration_id), RELEASES)
 
 
-INTEGRATION_QUOTA: Final = Quota("integrations", _integrations)
-RELEASE_QUOTA: Final = Quota("releases", _releases)
+INTEGRATION_QUOTA: Final = Quota("integrations", _integrations, INDEX_SECONDS)
+RELEASE_QUOTA: Final = Quota("releases", _releases, INDEX_SECONDS)

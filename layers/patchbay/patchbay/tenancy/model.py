@@ -34,6 +34,17 @@ class Organization(Model):
     revision: int = Field(default=FIRST_REVISION, exclude=True)
 
 
+class OrganizationQuota(Model):
+    """How many things of a kind an organization may have, and how many it has."""
+
+    name: str
+    """As in the `details` of a 409 `QUOTA_EXCEEDED`: `spaces`, `alert_rules`, …"""
+    limit: int
+    """The deployment's, unless the operator has given the organization one of its own."""
+    used: int | None
+    """Null until the first one is created, in an organization that is older than the quota."""
+
+
 class OrganizationPatch(_Input):
     """JSON merge patch of an organization. Only the operator may change one."""
 

@@ -10,7 +10,8 @@ that there is room.
   organization is older than the quota, is counted by a query when the first create needs it. Until
   then no create succeeds, and a delete only adds to `<name>_changes`.
 - **A recount** reads `<name>_changes`, queries, and writes the count on the condition that
-  `<name>_changes` is what it was. So it is exact even while things are created and deleted.
+  `<name>_changes` is what it was. So it is exact even while things are created and deleted. Where
+  it queries an index, which is behind the table, it waits before it queries.
 - **The limit** is the deployment's, unless the operator has set `<name>_limit`.
 
 Cost: 2 WRU for each transaction that counts, however many kinds. ADR 45 has the reasons.
@@ -40,16 +41,19 @@ from patchbay.platform.dynamodb import (
 )
 from patchbay.platform.errors import QuotaExceeded, TemporarilyUnavailable
 from patchbay.tenancy.keys import API_KEYS, SPACES, organization_pk, quotas_key
+from patchbay.tenancy.model import OrganizationQuota
 
 _ATTEMPTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A kind of thing that is limited. `count` queries how many an organization has now."""
+    """A kind of thing that is limited. `count` queries how many an organization has now, or had
+    `behind_seconds` ago."""
 
     name: str
     count: Callable[[Table, str], int]
+    behind_seconds: float = 0.0
 
 
 class Count(NamedTuple):
@@ -101,11 +105,17 @@ API_KEY_QUOTA: Final = Quota(
 
 class Quotas:
     """The counts of organizations. `limit_of` returns the deployment's limit of a kind by its
-    name, and None for no limit."""
+    name, and None for no limit; `wait` waits for indexes, so many seconds."""
 
-    def __init__(self, table: Table, limit_of: Callable[[str], int | None]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        limit_of: Callable[[str], int | None],
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._table = table
         self._limit_of = limit_of
+        self._wait = wait
 
     @classmethod
     def without_limits(cls, table: Table) -> "Quotas":
@@ -145,6 +155,7 @@ class Quotas:
         for attempt in range(_ATTEMPTS):
             time.sleep(pause_seconds(attempt) if attempt else 0)
             changes = (self._table.reread(key) or {}).get(_changes_of(name))
+            self._wait(quota.behind_seconds)
             used = quota.count(self._table, organization_id)
             unchanged = _is(_changes_of(name), changes)
             try:
@@ -157,6 +168,18 @@ class Quotas:
     def use(self, organization_id: str, quota: Quota) -> QuotaUse:
         item = self._table.get(quotas_key(organization_id)) or {}
         return QuotaUse(item.get(quota.name), item.get(_limit_name(quota.name)))
+
+    def of(self, organization_id: str) -> list[OrganizationQuota]:
+        """All quotas of an organization, under a deployment that limits every kind."""
+        item = self._table.get(quotas_key(organization_id)) or {}
+        return [
+            OrganizationQuota(
+                name=name,
+                limit=item.get(_limit_name(name), self._limit_of(name)),
+                used=item.get(name),
+            )
+            for name in NAMES
+        ]
 
     def set_limit(self, organization_id: str, quota: Quota, limit: int | None) -> None:
         """Gives an organization a limit of its own; None takes it away."""
