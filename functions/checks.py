@@ -2,16 +2,19 @@
 
 from typing import Any
 
+from patchbay.checks.roles import Role
 from patchbay.connection_tests.identity import TestSubject, TestSubjectKind
 from patchbay.connection_tests.model import (
     DryRun,
     DryRunResult,
+    EndpointDryRun,
     ModeQuery,
     RecordedTest,
     TestConnection,
     TestConnectionOutput,
 )
 from patchbay.deployment import Deployment
+from patchbay.platform.clock import utc_now
 from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
@@ -33,6 +36,20 @@ def _of_queued() -> dict[int, Any]:
 def dry_run(organization_id: str, body: DryRun, domain_name: str) -> DryRunResult:
     """Test whether a source, and a destination, can connect; nothing is stored."""
     return deployment.on_demand_tests(domain_name).dry_run(organization_id, body)
+
+
+@api.post(f"{BASE}/sources/test", permission=Permission.MANAGE, failures=(422, 429))
+def dry_run_source(organization_id: str, body: EndpointDryRun, domain_name: str) -> DryRunResult:
+    """Test a source that is not stored, of a release or of a draft."""
+    return _dry_run(organization_id, Role.SOURCE, body, domain_name)
+
+
+@api.post(f"{BASE}/destinations/test", permission=Permission.MANAGE, failures=(422, 429))
+def dry_run_destination(
+    organization_id: str, body: EndpointDryRun, domain_name: str
+) -> DryRunResult:
+    """Test a destination that is not stored, of a release or of a draft."""
+    return _dry_run(organization_id, Role.DESTINATION, body, domain_name)
 
 
 @api.post(
@@ -136,6 +153,13 @@ def integrations_connection_test(
     return TestConnectionOutput.of(
         deployment.on_demand_tests(domain_name).start(subject, "sync", stamp)
     )
+
+
+def _dry_run(
+    organization_id: str, role: Role, body: EndpointDryRun, domain_name: str
+) -> DryRunResult:
+    dry_runs = deployment.endpoint_dry_runs(domain_name)
+    return dry_runs.run(organization_id, role, body, utc_now())
 
 
 def _started(

@@ -17,6 +17,7 @@ from patchbay.connections.data_key_model import (
     Resealed,
 )
 from patchbay.connections.endpoint_model import (
+    CreateQuery,
     EditQuery,
     EditReport,
     Endpoint,
@@ -60,16 +61,30 @@ def _of_change() -> dict[int, Any]:
     return {200: Endpoint | TestedEndpoint | EditReport}
 
 
+def _of_create() -> dict[int, Any]:
+    from patchbay.connection_tests.model import TestedEndpoint
+
+    return {201: Endpoint | TestedEndpoint}
+
+
 def _of_release() -> dict[int, Any]:
     from patchbay.registry.model import Release
 
     return {200: Release}
 
 
-@api.post(f"{BASE}/sources", permission=Permission.MANAGE, status=201)
-def create_source(organization_id: str, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:
-    """Create a source from a release, with variables and secrets."""
-    return _created(organization_id, Role.SOURCE, body, stamp)
+@api.post(
+    f"{BASE}/sources",
+    permission=Permission.MANAGE,
+    status=201,
+    failures=(422, 429),
+    answers=_of_create,
+)
+def create_source(
+    organization_id: str, query: CreateQuery, body: NewEndpoint, stamp: Stamp, domain_name: str
+) -> "Reply[Endpoint] | Reply[TestedEndpoint]":
+    """Create a source from a release, with variables and secrets; `test` tests it first."""
+    return _created(organization_id, Role.SOURCE, query, body, stamp, domain_name)
 
 
 @api.get(f"{BASE}/sources", permission=Permission.READ)
@@ -118,10 +133,18 @@ def delete_source(organization_id: str, source_id: str, if_match: str | None) ->
     _delete(organization_id, Role.SOURCE, source_id, if_match)
 
 
-@api.post(f"{BASE}/destinations", permission=Permission.MANAGE, status=201)
-def create_destination(organization_id: str, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:
-    """Create a destination from a release, with variables and secrets."""
-    return _created(organization_id, Role.DESTINATION, body, stamp)
+@api.post(
+    f"{BASE}/destinations",
+    permission=Permission.MANAGE,
+    status=201,
+    failures=(422, 429),
+    answers=_of_create,
+)
+def create_destination(
+    organization_id: str, query: CreateQuery, body: NewEndpoint, stamp: Stamp, domain_name: str
+) -> "Reply[Endpoint] | Reply[TestedEndpoint]":
+    """Create a destination from a release, with variables and secrets; `test` tests it first."""
+    return _created(organization_id, Role.DESTINATION, query, body, stamp, domain_name)
 
 
 @api.get(f"{BASE}/destinations", permission=Permission.READ)
@@ -282,8 +305,19 @@ def delete_data_keys(organization_id: str, query: DeletionQuery) -> DeletedDataK
     return deployment.vault.delete_keys(organization_id, query, utc_now())
 
 
-def _created(organization_id: str, role: Role, body: NewEndpoint, stamp: Stamp) -> Reply[Endpoint]:
-    endpoint = deployment.endpoint_creator.create(organization_id, role, body, stamp)
+def _created(
+    organization_id: str,
+    role: Role,
+    query: CreateQuery,
+    body: NewEndpoint,
+    stamp: Stamp,
+    domain_name: str,
+) -> "Reply[Endpoint] | Reply[TestedEndpoint]":
+    new = (organization_id, role, body, stamp)
+    if query.test:
+        tested = deployment.tested_edits(domain_name).create(*new)
+        return Reply(tested, tested.revision)
+    endpoint = deployment.endpoint_creator.create(*new)
     return Reply(endpoint, endpoint.revision)
 
 

@@ -358,6 +358,15 @@ def a_dry_run(tenant: Tenant) -> Sent:
     return Sent("POST", f"{tenant.connectors}/connections/test", body, 200, is_audited=False)
 
 
+def a_dry_run_of_a_source(tenant: Tenant) -> Sent:
+    body = {"integration": "acme/crm", "variables": {"path": "me"}, "secrets": {"api_key": "key"}}
+    return Sent("POST", f"{tenant.connectors}/sources/test", body, 200, is_audited=False)
+
+
+def a_tested_source(tenant: Tenant) -> Sent:
+    return Sent("POST", f"{tenant.connectors}/sources?test=true", a_source(tenant).body, 201)
+
+
 def a_tested_change(tenant: Tenant) -> Sent:
     source = create_source(tenant)
     path = f"{tenant.connectors}/sources/{source['id']}?test=true"
@@ -482,6 +491,8 @@ BY_HAND: dict[Case, str] = {
     a_test_at_once: "check_connection",
     a_test_by_operation: "integrations_connection_test",
     a_dry_run: "dry_run",
+    a_dry_run_of_a_source: "dry_run_source",
+    a_tested_source: "create_source",
     a_tested_change: "change_source",
     an_alert_rule: "create_alert_rule",
     a_changed_alert_rule: "change_alert_rule",
@@ -492,8 +503,8 @@ BY_HAND: dict[Case, str] = {
 }
 """The operation that each case calls."""
 
-WRITES_NOTHING_NEW = {"backtest_alert_rule", "check_destination"}
-"""The first writes nothing; the second writes the same as the test of a source."""
+WRITES_NOTHING_NEW = {"backtest_alert_rule", "check_destination", "dry_run_destination"}
+"""The first writes nothing; the others write the same as those of a source."""
 
 
 def documented(operation: str) -> Case:
@@ -530,11 +541,16 @@ SAME_STORE = {
     "create_organization",
     "change_organization",
     "a_test_by_operation",
+    "a_dry_run_of_a_source",
+    "a_tested_source",
     "a_tested_change",
 }
 """Cases that write the same way as others, which meet every fault: these meet `FEW`."""
 
-AT_ONCE = {"a_test_at_once", "a_test_by_operation", "a_dry_run", "a_tested_change"}
+AT_ONCE = {
+    *("a_test_at_once", "a_test_by_operation"),
+    *("a_dry_run", "a_dry_run_of_a_source", "a_tested_source", "a_tested_change"),
+}
 """A lease that could not be returned expires."""
 
 DONE_AGAIN = {"an_api_key", "a_connection_changed_by_operation"}

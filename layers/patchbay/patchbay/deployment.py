@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from patchbay.alerts.rule_store import RuleStore
     from patchbay.alerts.store import AlertStore
     from patchbay.alerts.webhook_secrets import WebhookVault
+    from patchbay.connection_tests.endpoint_dry_runs import EndpointDryRuns
     from patchbay.connection_tests.history import TestHistory
     from patchbay.connection_tests.on_demand import OnDemandTests
     from patchbay.connection_tests.queued_test_runner import QueuedTestRunner
@@ -414,11 +415,26 @@ class Deployment:
             self.clock,
         )
 
+    def endpoint_dry_runs(self, domain_name: str) -> EndpointDryRuns:
+        """For one request, as `on_demand_tests`."""
+        from patchbay.connection_tests.endpoint_dry_runs import EndpointDryRuns
+        from patchbay.connections.release_finder import ReleaseFinder
+
+        return EndpointDryRuns(
+            self.endpoint_creator,
+            ReleaseFinder(self.registry),
+            self.authoring,
+            self.test_limiter,
+            self.test_limit,
+            self.guard.excluding([domain_name]),
+        )
+
     def tested_edits(self, domain_name: str) -> TestedEdits:
         """For one request, as `on_demand_tests`."""
         from patchbay.connection_tests.tested_edits import TestedEdits
 
         return TestedEdits(
+            self.endpoint_creator,
             self.endpoint_editor,
             self.test_limiter,
             self.test_limit,

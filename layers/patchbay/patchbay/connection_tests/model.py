@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 from patchbay.checks.capabilities import CapabilityReport
@@ -11,12 +11,15 @@ from patchbay.checks.codes import Blame, Code, CodeCategory
 from patchbay.checks.report import CheckReport, Step
 from patchbay.connection_tests.changes import WhatChanged
 from patchbay.connections.config_values import Values
-from patchbay.connections.endpoint_model import Endpoint
+from patchbay.connections.endpoint_model import Endpoint, EndpointValues, Version
 from patchbay.connections.health_status import HealthStatus
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import NamedConnectionId, NamedDestinationId, NamedSourceId
 from patchbay.platform.model import Model
 from patchbay.platform.validation import NullIs
+from patchbay.registry.naming import IntegrationKey
+
+DraftId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 type TestTrigger = Literal["manual", "monitor"]
 """What started a test: a call, or a connection's monitor."""
@@ -38,6 +41,49 @@ class DryRun(Model):
     source_id: NamedSourceId
     destination_id: NamedDestinationId | None = None
     configurations: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
+
+
+class EndpointDryRun(EndpointValues):
+    """The body of a test of an endpoint that is not stored.
+
+    It tries a release, by `integration`, or the draft of an integration of the organization's own,
+    by `integration_id`. `configurations` are those of a connection of the source.
+    """
+
+    EXAMPLE: ClassVar = {
+        "integration": "acme/tracker",
+        "variables": {"path": "me"},
+        "secrets": {"api_key": "an API key of the provider"},
+    }
+
+    integration: IntegrationKey | None = Field(
+        default=None, description="publisher/slug of the registry or the catalog"
+    )
+    integration_id: DraftId | None = Field(
+        default=None,
+        description="instead of integration: one of your own, as its draft is now",
+        validate_default=True,
+    )
+    version: Version | None = Field(
+        default=None, description="a release or a range of releases; by default the current one"
+    )
+    configurations: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
+
+    @field_validator("integration_id")
+    @classmethod
+    def _either(cls, integration_id: str | None, info: ValidationInfo) -> str | None:
+        if "integration" in info.data and (integration_id is None) == (
+            info.data["integration"] is None
+        ):
+            raise ValueError("is required, unless integration is given, and not with it")
+        return integration_id
+
+    @field_validator("version")
+    @classmethod
+    def _of_a_release(cls, version: str | None, info: ValidationInfo) -> str | None:
+        if version is not None and info.data.get("integration_id") is not None:
+            raise ValueError("can't be combined with integration_id: a draft has no version")
+        return version
 
 
 class ModeQuery(Model):

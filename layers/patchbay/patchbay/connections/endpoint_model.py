@@ -94,7 +94,17 @@ class _Input(Model):
     model_config = ConfigDict(extra="forbid")
 
 
-class NewEndpoint(_Input):
+class EndpointValues(_Input):
+    """The values of an endpoint that its release judges."""
+
+    variables: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
+    secrets: Annotated[Secrets, NullIs(dict)] = Field(
+        default_factory=dict, description="write-only"
+    )
+    secret_ref: OwnReference | None = Field(default=None, description=_REFERENCE_MEANING)
+
+
+class NewEndpoint(EndpointValues):
     """The body of a create: an integration with variables and secrets."""
 
     EXAMPLE: ClassVar = {
@@ -110,11 +120,6 @@ class NewEndpoint(_Input):
     version: Version | None = Field(
         default=None, description="a release or a range of releases; by default the current one"
     )
-    variables: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
-    secrets: Annotated[Secrets, NullIs(dict)] = Field(
-        default_factory=dict, description="write-only"
-    )
-    secret_ref: OwnReference | None = Field(default=None, description=_REFERENCE_MEANING)
     environment: Environment | None = None
     external_account_id: ExternalAccountId | None = None
     ownership_mode: Annotated[OwnershipMode, NullIs(lambda: OwnershipMode.MANAGED)] = (
@@ -196,6 +201,12 @@ class EndpointPatch(_Input):
     environment: Environment | None = None
     external_account_id: ExternalAccountId | None = None
     ownership_mode: OwnershipMode | None = None
+
+
+class CreateQuery(Model):
+    model_config = ConfigDict(extra="forbid")
+
+    test: bool = Field(default=False, description="store the endpoint only if a test of it passes")
 
 
 class EditQuery(Model):

@@ -19,7 +19,7 @@
     ├── NotPublishable          422  NOT_PUBLISHABLE
     ├── SecretReentryRequired   422  SECRET_REENTRY_REQUIRED
     │   └── SecretsLost         422  SECRET_REENTRY_REQUIRED
-    ├── EditFailedTest          422  TEST_FAILED
+    ├── FailedTest              422  TEST_FAILED
     ├── RateLimited             429  RATE_LIMITED
     ├── InternalError           500  INTERNAL_ERROR
     └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
@@ -272,8 +272,8 @@ class SecretsLost(SecretReentryRequired):
         super().__init__([f"/secrets/{name}" for name in self.names], changed=[])
 
 
-class EditFailedTest(PatchbayError):
-    """The edit was tested before it was stored, and the test failed: nothing was changed.
+class FailedTest(PatchbayError):
+    """What was to be stored was tested first, and the test failed: nothing was stored.
 
     `details.test` is the report.
     """
@@ -282,7 +282,7 @@ class EditFailedTest(PatchbayError):
 
     def __init__(self, report: Mapping[str, Any]) -> None:
         super().__init__(
-            message="The test of this edit failed: nothing was changed.",
+            message="The test failed: nothing was stored.",
             code="TEST_FAILED",
             details={"test": dict(report)},
         )

@@ -1,8 +1,16 @@
 """What an organization does with its own integrations, and the operator with everybody's."""
 
 from datetime import datetime
+from typing import Final
 
-from patchbay.platform.errors import Conflict, InvalidInput, PermissionDenied, Problem
+from patchbay.platform.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    NotPublishable,
+    PermissionDenied,
+    Problem,
+)
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import IfMatch
@@ -20,6 +28,9 @@ from patchbay.registry.reserved_publishers import is_reserved
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal, authorize
 from patchbay.tenancy.store import TenancyStore
+
+DRAFT_VERSION: Final = "0.0.0-draft"
+"""What a draft is called where a release has its version."""
 
 
 class IntegrationAuthoring:
@@ -118,6 +129,21 @@ class IntegrationAuthoring:
             now,
         )
         return PublishReport.of(publication.version, problems, draft_notices(owned))
+
+    def release_of_draft(self, organization_id: str, integration_id: str, now: datetime) -> Release:
+        """The draft of an organization's own integration, as a publish would release it. Nothing is
+        stored. Raises `NotFound`, also for a deleted one, and `NotPublishable`."""
+        draft = self._registry.integration(integration_id, now)
+        if draft.organization_id != organization_id or draft.deleted_at:
+            raise NotFound("integration")
+        if problems := self._problems_of(draft, organization_id, now):
+            raise NotPublishable(problems)
+        return Release(
+            **dict(draft),
+            version=DRAFT_VERSION,
+            published_at=draft.updated_at,
+            published_by=draft.created_by,
+        )
 
     def releases(
         self, caller: Principal, integration_id: str, query: ListQuery, now: datetime
