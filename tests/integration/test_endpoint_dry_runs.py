@@ -18,7 +18,7 @@ from tests.integration.story import PATIENT_MS, SECRET, calling, publish_integra
 
 pytestmark = pytest.mark.enable_socket
 
-RIGHT = {"variables": {"path": "me"}, "secrets": {"api_key": SECRET}}
+RIGHT: dict[str, Any] = {"variables": {"path": "me"}, "secrets": {"api_key": SECRET}}
 CONFIGURED = {"type": "object", "properties": {"depth": {"type": "integer", "minimum": 1}}}
 
 
