@@ -1,6 +1,7 @@
 """The registry over the API: the Integration entity, its releases and the catalog."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -8,6 +9,7 @@ import registry
 from patchbay.registry.store import RegistryStore
 from tests.integration.api import Answer, sample_event
 from tests.integration.conftest import Tenant
+from tests.integration.story import create_source, publish_integration
 
 FIELDS = [
     *("id", "workspaceId", "slug", "name", "description", "iconUrl", "publisher", "trustTier"),
@@ -66,7 +68,7 @@ def test_the_sample_event_lists_the_integrations_of_its_organization(deployed: o
 
 def test_an_integration_has_all_18_fields_of_the_contract(tenant: Tenant) -> None:
     created = create(tenant)
-    assert list(created) == FIELDS
+    assert list(created) == [*FIELDS, "key"]
     assert created["currentVersion"] is None
     assert created["deletedAt"] is None
     assert created["retentionTier"] is None
@@ -91,7 +93,7 @@ def test_each_field_has_its_rule(tenant: Tenant) -> None:
         deep = {"a": deep}
     for name, value in {
         "slug": "-crm",
-        "publisher": "Acme",
+        "publisher": "!!",
         "name": "",
         "description": "x" * 2001,
         "iconUrl": "http://example.com/icon.png",
@@ -642,3 +644,67 @@ def test_an_unchanged_trust_tier_may_be_sent_back(tenant: Tenant, operator: Tena
     echoed = tenant.client.patch(path, {"trustTier": "verified_partner", "name": "New"})
     assert echoed.status == 200
     assert tenant.client.patch(path, {"trustTier": "first_party"}).status == 403
+
+
+@pytest.mark.parametrize(
+    ("publisher", "key"), [("Acme, Inc.", "acme-inc"), ("my_co", "my-co"), ("Aeontel", "aeontel")]
+)
+def test_a_publisher_is_free_text_with_a_key(
+    tenant: Tenant, stranger: Tenant, publisher: str, key: str
+) -> None:
+    # Given an integration under the name as it is written
+    made = publish_integration(tenant, publisher=publisher, visibility="public")
+    assert (made["publisher"], made["key"]) == (publisher, f"{key}/crm")
+    # Then its address, and the bodies that name it, have the key
+    entry = stranger.client.get(f"/v1/catalog/{key}/crm").json
+    assert (entry["publisher"], entry["key"]) == (publisher, f"{key}/crm")
+    [found] = stranger.client.get(f"/v1/catalog?publisher={quote(publisher)}").json["items"]
+    assert (found["publisher"], found["key"]) == (publisher, f"{key}/crm")
+    source = create_source(tenant, integration=f"{key}/crm")
+    assert source["integration"] == f"{key}/crm"
+    # And other spellings are the same publisher
+    for spelling in (key, publisher.upper(), f" {publisher} "):
+        body = {"publisher": spelling, "slug": "crm", "name": "x"}
+        taken = stranger.client.post("/v1/integrations", {**body, "workspaceId": stranger.space_id})
+        assert taken.code == "PUBLISHER_TAKEN", spelling
+        again = tenant.client.post("/v1/integrations", {**body, "workspaceId": tenant.space_id})
+        assert again.code == "SLUG_TAKEN"
+
+
+def test_a_reserved_publisher_is_reserved_in_every_spelling(tenant: Tenant) -> None:
+    for publisher in ("Stripe, Inc.", "Stripe™", "STRIPE", "Git_Hub"):
+        body = {"publisher": publisher, "slug": "x", "name": "x", "workspaceId": tenant.space_id}
+        assert tenant.client.post("/v1/integrations", body).code == "PUBLISHER_RESERVED", publisher
+
+
+def test_a_variable_that_its_schema_calls_secret_is_not_published(tenant: Tenant) -> None:
+    secret = {"type": "string", "writeOnly": True}
+    password = {"type": "string", "format": "password"}
+    made = create(
+        tenant,
+        variablesSchema={
+            "properties": {
+                "region": {"type": "string"},
+                "dsn": secret,
+                "inner": {"properties": {"token": password}},
+                "either": {"oneOf": [{"type": "integer"}, secret]},
+                "many": {"items": {"$ref": "#/$defs/login"}},
+                "format": {"enum": [{"writeOnly": True, "format": "password"}]},
+                "writeOnly": {"default": True, "type": "boolean"},
+                "shown": {"type": "string", "writeOnly": False},
+            },
+            "$defs": {"login": password},
+        },
+        manifest=MANIFEST | {"configurationSchema": {"properties": {"hook_key": password}}},
+    )
+    refused = tenant.client.post(f"/v1/integrations/{made['id']}/publish", {"version": "1.0.0"})
+    assert refused.code == "NOT_PUBLISHABLE"
+    assert refused.pointers == [
+        "/manifest/configurationSchema/properties/hook_key",
+        "/variablesSchema/$defs/login",
+        "/variablesSchema/properties/dsn",
+        "/variablesSchema/properties/either/oneOf/1",
+        "/variablesSchema/properties/inner/properties/token",
+    ]
+    for problem in refused.json["error"]["details"]["errors"]:
+        assert "declare it in manifest.secretsSchema" in problem["message"]

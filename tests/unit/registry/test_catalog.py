@@ -201,7 +201,7 @@ def test_every_category_has_a_provider() -> None:
 @each_entry
 def test_an_entry_is_the_body_of_a_create(entry: Entry) -> None:
     new = new_integration(entry)
-    assert (new.trust_tier, new.visibility) == (TrustTier.FIRST_PARTY, Visibility.PUBLIC)
+    assert (new.trust_tier, new.visibility) == (TrustTier.COMMUNITY, Visibility.PUBLIC)
     assert new.description
 
 

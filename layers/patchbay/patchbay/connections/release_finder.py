@@ -62,7 +62,7 @@ class ReleaseFinder:
             ) from None
         return [
             InstalledDependency(
-                integration=f"{dependency.publisher}/{dependency.slug}",
+                integration=dependency.key,
                 integration_id=dependency.id,
                 version=dependency.version,
             )

@@ -50,6 +50,18 @@ _UNUSABLE: Final = (
 )
 _INVALID: Final = "is not valid in a JSON Schema (2020-12)"
 _OTHER_PROBLEM: Final = "does not match its schema"
+_SCHEMA: Final = frozenset(
+    {
+        *("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"),
+        *("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
+    }
+)
+_SCHEMAS_BY_NAME: Final = frozenset(
+    {"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"}
+)
+_SCHEMAS_IN_ORDER: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+"""The keywords whose value is a schema, an object of schemas, or an array of them.
+https://json-schema.org/draft/2020-12/json-schema-core#section-10"""
 _OF_WHOLE_RESOURCES: Final = frozenset({"$schema", "$id"})
 
 
@@ -75,6 +87,36 @@ def object_schema_problems(schema: Any, at: str) -> list[Problem]:
     if not problems and schema.get("type", "object") != "object":
         problems = [Problem(f"{at}/type", "must be object")]
     return problems
+
+
+def secret_problems(schema: Any, at: str) -> list[Problem]:
+    """Where a schema of values that everybody may read says that a value is secret."""
+    return [
+        Problem(
+            place,
+            "is a secret by its schema, but these values are shown: "
+            "declare it in manifest.secretsSchema and use it as {{secrets.<name>}}",
+        )
+        for place, part in _subschemas(schema, at)
+        if part.get("writeOnly") is True or part.get("format") == "password"
+    ]
+
+
+def _subschemas(schema: Any, at: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A schema and all schemas in it, with pointers: not what only looks like one, in an enum."""
+    if not isinstance(schema, dict):
+        return
+    yield at, schema
+    for keyword, value in schema.items():
+        place = at + pointer([keyword])
+        if keyword in _SCHEMA:
+            yield from _subschemas(value, place)
+        elif keyword in _SCHEMAS_BY_NAME and isinstance(value, dict):
+            for name, part in value.items():
+                yield from _subschemas(part, place + pointer([name]))
+        elif keyword in _SCHEMAS_IN_ORDER and isinstance(value, list):
+            for position, part in enumerate(value):
+                yield from _subschemas(part, place + pointer([position]))
 
 
 def default_problems(schema: Any, at: str) -> list[Problem]:

@@ -24,6 +24,7 @@ from patchbay.registry.model import (
     ReleaseSummary,
     TrustTier,
 )
+from patchbay.registry.naming import key_of
 from patchbay.registry.reserved_publishers import is_reserved
 from patchbay.registry.store import RegistryStore
 from patchbay.tenancy.access import Permission, Principal, authorize
@@ -56,7 +57,7 @@ class IntegrationAuthoring:
             raise InvalidInput.at("/workspaceId", "is not a space of your organization")
         if (
             not caller.is_operator
-            and is_reserved(new.publisher)
+            and is_reserved(key_of(new.publisher))
             and self._registry.publisher_owner(new.publisher) != workspace.organization_id
         ):
             raise Conflict(

@@ -13,6 +13,7 @@ from patchbay.checks.auth_config import auth_type
 from patchbay.platform.dynamodb import Item, Key
 from patchbay.registry.manifest import Manifest
 from patchbay.registry.model import CatalogEntry, CatalogQuery, Release, TrustTier
+from patchbay.registry.naming import integration_key, key_of
 
 _ORDERS: Final = ("PUBLISHER", "NAME")
 _SHOWN: Final = ("id", "publisher", "slug", "name", "description", "icon_url", "current_version")
@@ -33,7 +34,7 @@ def entry_items(release: Release, trust_tier: TrustTier) -> list[Item]:
         capabilities=manifest.capabilities,
         roles=manifest.roles,
     ).model_dump(mode="json")
-    name = f"{release.publisher}/{release.slug}"
+    name = integration_key(release.publisher, release.slug)
     # NUL sorts before any other character that a longer name may have next.
     sort_keys = {"PUBLISHER": name, "NAME": f"{release.name.casefold()}\0{name}"}
     return [
@@ -51,7 +52,7 @@ def searched_partition(query: CatalogQuery) -> tuple[str, str]:
     """The partition of the index for a search, and the prefix of its sort keys."""
     if query.name:
         return _partition("NAME"), query.name.casefold()
-    return _partition("PUBLISHER"), query.publisher or ""
+    return _partition("PUBLISHER"), key_of(query.publisher or "")
 
 
 def is_filtered(query: CatalogQuery) -> bool:
@@ -63,7 +64,7 @@ def is_filtered(query: CatalogQuery) -> bool:
 def is_searched_for(entry: Item, query: CatalogQuery) -> bool:
     """Whether an entry meets the other conditions of a search."""
     return (
-        entry["publisher"].startswith(query.publisher or "")
+        key_of(entry["publisher"]).startswith(key_of(query.publisher or ""))
         and query.trust_tier in (None, entry["trust_tier"])
         and query.auth_type in (None, entry["auth_type"])
         and (query.capability is None or query.capability in entry["capabilities"])

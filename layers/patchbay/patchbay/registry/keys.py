@@ -4,6 +4,7 @@ packages, which need not import the store."""
 from typing import Final
 
 from patchbay.platform.dynamodb import PRESENT, Check, Key, Update, without
+from patchbay.registry.naming import key_of
 from patchbay.registry.versions import sort_key
 
 RELEASES: Final = "REL#"
@@ -22,11 +23,12 @@ def release_key(integration_id: str, version: str) -> Key:
 
 
 def publisher_key(publisher: str) -> Key:
-    return Key(f"PUB#{publisher}", "OWNER")
+    """Of a publisher by its name or by its key."""
+    return Key(f"PUB#{key_of(publisher)}", "OWNER")
 
 
 def slug_key(publisher: str, slug: str) -> Key:
-    return Key(f"PUB#{publisher}", f"SLUG#{slug}")
+    return Key(f"PUB#{key_of(publisher)}", f"SLUG#{slug}")
 
 
 def owned_integrations_pk(organization_id: str) -> str:

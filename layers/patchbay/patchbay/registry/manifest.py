@@ -20,7 +20,7 @@ from patchbay.checks.auth_config import PLACEHOLDER_NAME_PATTERN
 from patchbay.checks.roles import Capability, Role
 from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
-from patchbay.platform.json_schema import DocumentSchema, object_schema_problems
+from patchbay.platform.json_schema import DocumentSchema, object_schema_problems, secret_problems
 from patchbay.platform.model import Model
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import pointer, problems_of
@@ -97,6 +97,7 @@ def manifest_problems(manifest: dict[str, Any], variables_schema: dict[str, Any]
         return problems_of(error, "/manifest")
     return [
         *object_schema_problems(read.configuration_schema, "/manifest/configurationSchema"),
+        *secret_problems(read.configuration_schema, "/manifest/configurationSchema"),
         *object_schema_problems(read.secrets_schema, "/manifest/secretsSchema"),
         *_secret_name_problems(read.secrets_schema),
         *_repeated("members", [member.name for member in read.members]),

@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, computed_field
 from pydantic.alias_generators import to_camel
 
 from patchbay.checks.roles import Capability, Role
@@ -26,7 +26,7 @@ from patchbay.platform.validation import (
     Spelled,
     within,
 )
-from patchbay.registry.naming import Publisher
+from patchbay.registry.naming import Publisher, PublisherPrefix, integration_key
 from patchbay.registry.versions import SEMVER_PATTERN
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024
@@ -174,6 +174,12 @@ class Integration(_CamelCase):
     organization_id: str = Field(exclude=True)
     revision: int = Field(exclude=True)
 
+    @computed_field  # type: ignore[prop-decorator]  # mypy does not support decorated properties
+    @property
+    def key(self) -> str:
+        """How bodies and addresses name it: the key of its publisher, a slash, and its slug."""
+        return integration_key(self.publisher, self.slug)
+
 
 RETENTION: Final = {
     RetentionTier.NONE: timedelta(0),
@@ -276,15 +282,22 @@ class CatalogEntry(_CamelCase):
     capabilities: list[Capability]
     roles: list[Role]
 
+    @computed_field  # type: ignore[prop-decorator]  # mypy does not support decorated properties
+    @property
+    def key(self) -> str:
+        """How bodies and addresses name it: the key of its publisher, a slash, and its slug."""
+        return integration_key(self.publisher, self.slug)
+
 
 class IntegrationQuery(ListQuery):
     workspace_id: str | None = Field(default=None, alias="workspaceId", max_length=64)
 
 
 class CatalogQuery(ListQuery):
-    """`publisher` and `name` are prefixes; the others must match exactly."""
+    """`publisher` and `name` are prefixes, of the publisher's key and of the name; the others must
+    match exactly."""
 
-    publisher: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    publisher: PublisherPrefix | None = None
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)] | None = None
     trust_tier: TrustTier | None = Field(default=None, alias="trustTier")
     capability: Capability | None = None

@@ -1,18 +1,99 @@
-"""How integrations are named and grouped: publishers, keys, categories."""
+"""How integrations are named and grouped: publishers, keys, categories.
 
+A publisher's name is free text, and is shown as it was given. Its key is what ownership, reserved
+names, uniqueness, and addresses go by: `Stripe, Inc.` has the key `stripe-inc`.
+"""
+
+import re
+import unicodedata
 from typing import Annotated, Final
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from patchbay.platform.ids import SLUG_PATTERN
-from patchbay.platform.validation import Spelled
+from patchbay.platform.validation import DisplayName, Spelled
 
 PUBLISHER_PATTERN: Final = "^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"
+"""Of the key of a publisher."""
 KEY_PATTERN: Final = f"^{PUBLISHER_PATTERN.strip('^$')}/{SLUG_PATTERN.strip('^$')}$"
 
-Publisher = Annotated[str, StringConstraints(pattern=PUBLISHER_PATTERN)]
-IntegrationKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
-"""The name of an integration: `publisher/slug`."""
+_KEY: Final = re.compile(PUBLISHER_PATTERN.strip("^$"))
+_WORD: Final = re.compile(r"[^\W_]+")
+_MARKS_OF_TRADE: Final = re.compile("[\N{TRADE MARK SIGN}\N{SERVICE MARK}]")
+_LETTERS: Final = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ħ": "h"}
+)
+"""Latin letters that Unicode does not decompose."""
+
+_LOOKS_LATIN: Final = str.maketrans(
+    "авеѕіјкмнорстухԁһԛԝӏгпαβεικνορτυχηγωօսոհց",
+    "abesijkmhopctyxdhqwlrnabeikvoptuxnywounhg",
+)
+"""Letters of the Cyrillic, Greek, and Armenian scripts that look like Latin ones. From
+https://www.unicode.org/Public/security/latest/confusables.txt"""
+
+
+def key_of(publisher: str) -> str:
+    """The key of a publisher's name; empty if the name has no letter and no digit.
+
+    A key is its own key. Case, accents, and what stands between words do not count, nor does it
+    whether a letter only looks like a Latin one. A word of another script is written as a domain
+    name writes it, in Punycode (RFC 3492).
+    """
+    if _KEY.fullmatch(publisher):
+        return publisher
+    plain = unicodedata.normalize("NFKD", _MARKS_OF_TRADE.sub(" ", publisher)).casefold()
+    letters = "".join(c for c in plain if not unicodedata.combining(c)).translate(_LETTERS)
+    return "-".join(map(_ascii, _WORD.findall(unicodedata.normalize("NFC", letters))))
+
+
+def _ascii(word: str) -> str:
+    looks = word.translate(_LOOKS_LATIN)
+    if looks.isascii():
+        return looks
+    return f"xn--{word.encode('punycode').decode()}".lower()
+
+
+def integration_key(publisher: str, slug: str) -> str:
+    """How bodies and addresses name an integration: the key of its publisher, and its slug."""
+    return f"{key_of(publisher)}/{slug}"
+
+
+def _with_key(publisher: str) -> str:
+    key = key_of(publisher)
+    if not key:
+        raise ValueError("must have a letter or a digit")
+    if _KEY.fullmatch(key) is None:
+        raise ValueError("is too long: its key must have at most 64 characters")
+    if any(_mixes_scripts(word) for word in _WORD.findall(publisher)):
+        raise ValueError("must not mix Latin letters with Cyrillic or Greek ones in a word")
+    return publisher
+
+
+def _mixes_scripts(word: str) -> bool:
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in word}
+    return "LATIN" in scripts and bool(scripts & {"CYRILLIC", "GREEK", "COPTIC", "ARMENIAN"})
+
+
+Publisher = Annotated[DisplayName, AfterValidator(_with_key)]
+"""The name of a publisher, free text of one line."""
+
+
+def _with_letters(prefix: str) -> str:
+    if not key_of(prefix):
+        raise ValueError("must have a letter or a digit")
+    return prefix
+
+
+PublisherPrefix = Annotated[
+    str, StringConstraints(min_length=1, max_length=120), AfterValidator(_with_letters)
+]
+"""How the name of a publisher begins, for a search."""
+
+IntegrationKey = Annotated[
+    str, Spelled(KEY_PATTERN, "must be the key of a publisher and a slug, such as acme/tracker")
+]
+"""The name of an integration: `publisher/slug`, by the publisher's key."""
 
 
 Category = Annotated[

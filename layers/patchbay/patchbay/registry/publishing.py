@@ -2,7 +2,7 @@
 
 from patchbay.checks.auth_config import auth_config_problems
 from patchbay.platform.errors import Problem
-from patchbay.platform.json_schema import default_problems, object_schema_problems
+from patchbay.platform.json_schema import default_problems, object_schema_problems, secret_problems
 from patchbay.platform.validation import MAX_PROBLEMS
 from patchbay.registry.manifest import manifest_problems
 from patchbay.registry.model import Integration
@@ -18,6 +18,7 @@ def draft_problems(draft: Integration) -> list[Problem]:
     problems = [
         *object_schema_problems(draft.variables_schema, "/variablesSchema"),
         *default_problems(draft.variables_schema, "/variablesSchema"),
+        *secret_problems(draft.variables_schema, "/variablesSchema"),
         *manifest_problems(draft.manifest, draft.variables_schema),
         *auth_config_problems(draft.auth_config),
         *recipe.problems,

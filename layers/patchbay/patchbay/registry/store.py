@@ -3,8 +3,11 @@
     integration         INT#<id>          META             in by_owner under its organization
     release             INT#<id>          REL#<sort key>   `uses` counts the endpoints made of it
     catalog entries     INT#<id>          CAT#PUBLISHER, CAT#NAME   in the index of the catalog
-    publisher claim     PUB#<publisher>   OWNER            the first organization that used it
-    slug claim          PUB#<publisher>   SLUG#<slug>      integration id
+    publisher claim     PUB#<key>         OWNER            the first organization that used it
+    slug claim          PUB#<key>         SLUG#<slug>      integration id
+
+The key is that of the publisher's name (`naming.key_of`). Names that were stored before they were
+free text are their own keys.
 
 The documents of a draft are stored as JSON text: exactly what was sent, and with no nesting limit
 except ours.
@@ -628,7 +631,7 @@ def _is_purged(item: Item, now: datetime) -> bool:
 
 
 def _attributes(integration: Integration) -> Item:
-    item = integration.model_dump(mode="json", exclude=set(_DOCUMENTS))
+    item = integration.model_dump(mode="json", exclude={*_DOCUMENTS, "key"})
     texts = {name: compact(getattr(integration, name)).decode() for name in _DOCUMENTS}
     return {
         **item,
