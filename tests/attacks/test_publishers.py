@@ -51,21 +51,34 @@ def test_a_well_known_name_is_the_operators_to_use(
     "publisher",
     [
         "Stripe",
+        "Stripe, Inc.",
+        "Stripe™",
         "stripe_official",
         "stripe.com",
         "stripe ",
         "stripe\n",
         "str\u200bipe",  # a space of no width
-        "str\u0456pe",  # a Cyrillic i
         "\uff53tripe",  # a letter of full width
         "stripe\u0301",
-        "\u202eepirts",  # from right to left
         "-stripe",
         "stripe-",
-        "",
+        "\u0405\u04cf\u0430\u0441\u043a",  # Slack, all of it Cyrillic
     ],
 )
-def test_what_is_no_plain_name_is_no_publisher(
+def test_a_well_known_name_is_reserved_in_every_spelling(tenant: Tenant, publisher: str) -> None:
+    assert draft(tenant, publisher, tenant).code == "PUBLISHER_RESERVED"
+
+
+@pytest.mark.parametrize(
+    "publisher",
+    [
+        "str\u0456pe",  # a Cyrillic i
+        "\u202eepirts",  # from right to left
+        "",
+        "!!",
+    ],
+)
+def test_what_no_one_can_read_is_no_publisher(
     tenant: Tenant, operator: Tenant, publisher: str
 ) -> None:
     for maker in (tenant, operator):
