@@ -1,9 +1,13 @@
 """What an answer is compared with."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from patchbay.checks.contradictions import conflicts, contradiction
 from patchbay.checks.expectations import Expectation, read_expectation
 from patchbay.checks.json_pointer import MISSING, is_pointer, resolve
+from patchbay.checks.matchers import TYPES, Matcher
 from patchbay.checks.patterns import is_found
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import Declarations
@@ -150,12 +154,142 @@ def test_operators_hold_together(
         ({"json": {"/a": {"matches": "(?=a)"}}}, "/expect/json/~1a/matches must be a regular"),
         ({"json": {"/a": {"contains": ""}}}, "/expect/json/~1a/contains must be a string of 1"),
         ({"status": [204], "json": {"/a": 1}}, "/expect/json can never hold: the answer has no"),
+        # one value
+        ({"json": {"/a": {"equals": 3, "enum": [1, 2]}}}, "/expect/json/~1a can never hold"),
+        (
+            {"json": {"/a": {"type": "integer", "above": 5, "below": 6}}},
+            "/expect/json/~1a can never hold: its least",
+        ),
+        (
+            {"json": {"/a": {"anyOf": [{"type": "string"}, {"above": 3}], "type": "boolean"}}},
+            "/expect/json/~1a can never hold",
+        ),
+        (
+            {"json": {"/a": {"anyOf": [{"exists": False}, 1], "type": "string"}}},
+            "/expect/json/~1a can never hold",
+        ),
+        ({"json": {"/a": {"contains": "abc", "length": 2}}}, "/expect/json/~1a can never hold"),
+        ({"json": {"/a": {"length": 70_000}}}, "/expect/json/~1a can never hold"),
+        ({"json": {"/a": {"length": {"below": 0}}}}, "/expect/json/~1a/length can never"),
+        ({"json": {"/a": {"length": {"above": 2, "below": 3}}}}, "/expect/json/~1a/length can"),
+        (
+            {"json": {"/a": {"matches": "^x-", "startsWith": "y"}}},
+            "/expect/json/~1a can never hold: it can't begin in two ways",
+        ),
+        ({"json": {"/a": {"matches": "^x", "enum": ["y", 1]}}}, "/expect/json/~1a can never"),
+        # two values, one below the other
+        *(
+            (
+                {"json": {"/a": above, below: 1}},
+                f"/expect/json/{below.replace('/', '~1')} can never",
+            )
+            for above, below in (
+                ({"type": "string"}, "/a/b"),
+                ("x", "/a/b"),
+                (None, "/a/b/c"),
+                ({"exists": False}, "/a/b"),
+                ({"above": 1}, "/a/b"),
+                ({"type": "array"}, "/a/b"),
+                ({"type": "array"}, "/a/01"),
+                ({"type": "array", "length": {"atMost": 1}}, "/a/1"),
+                ({"type": "object", "length": 0}, "/a/b"),
+                ({"equals": {"b": 2}}, "/a/b"),
+                ({"enum": [{"b": 2}, "x"]}, "/a/b"),
+                ({"anyOf": [{"type": "string"}, {"equals": [5]}]}, "/a/0"),
+            )
+        ),
+        ({"json": {"": {"type": "array"}, "/a": 1}}, "/expect/json/~1a can never hold"),
+        # the text and its JSON
+        ({"text": "hello", "json": {"/a": 1}}, "/expect/text can never hold"),
+        ({"text": {"startsWith": "<html"}, "json": {"/a": 1}}, "/expect/text can never hold"),
+        ({"text": '{"a": 2}', "json": {"/a": 1}}, "/expect/text can never hold"),
+        # headers
+        ({"headers": {"X": "a", "x": "b"}}, "/expect/headers has a header twice"),
+        ({"headers": {"x": "a\nb"}}, "/expect/headers/x can never hold"),
+        ({"headers": {"x": " a"}}, "/expect/headers/x can never hold"),
+        ({"headers": {"x": {"contains": "日"}}}, "/expect/headers/x/contains can never hold"),
     ],
 )
 def test_what_can_never_hold_is_refused(expect: object, problem: str) -> None:
     [first, *_] = problems_with(expect)
 
     assert first.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "expect",
+    [
+        {"json": {"/a": {"type": "object"}, "/a/b": 1}},
+        {"json": {"/a": {"type": "array", "length": {"atLeast": 1}}, "/a/0": 1}},
+        {"json": {"/a": {"anyOf": [{"type": "string"}, {"type": "object"}]}, "/a/b": 1}},
+        {"json": {"/a": {"type": "string"}, "/a/b": {"exists": False}}},
+        {"json": {"/a": {"enum": [{"b": 1}, {"b": 2}]}, "/a/b": 2}},
+        {"json": {"/a": "x", "/ab": 1}},
+        {"json": {"/a": {"anyOf": [{"exists": False}, {"equals": 1}]}}},
+        {"json": {"/a": {"matches": "^x|^y", "startsWith": "y"}}},
+        {"json": {"/a": {"matches": "^xy?z", "startsWith": "xz"}}},
+        {"json": {"/a": {"atLeast": 5, "atMost": 5, "type": "integer"}}},
+        {"json": {"/a": {"above": 5, "below": 6}}},
+        {"text": {"startsWith": ' {"'}, "json": {"/a": 1}},
+        {"text": {"contains": "pong"}, "json": {"/a": 1}},
+        {"headers": {"x": "a b", "y": {"startsWith": "a "}, "z": ""}},
+    ],
+)
+def test_what_can_hold_is_not_refused(expect: object) -> None:
+    assert problems_with(expect) == []
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 3) | st.sampled_from([0.5, "", "a", "ab", "b"]),
+    lambda below: (
+        st.lists(below, max_size=2)
+        | st.dictionaries(st.sampled_from(["a", "b", "0"]), below, max_size=2)
+    ),
+    max_leaves=4,
+)
+LIMITS = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("above", "atLeast", "below", "atMost"), st.integers(-1, 3))
+)
+PLAIN = st.fixed_dictionaries(
+    {},
+    optional={
+        "equals": VALUES,
+        "enum": st.lists(VALUES, min_size=1, max_size=3),
+        "type": st.sampled_from(sorted(TYPES)),
+        "contains": st.sampled_from(["a", "b", "ab"]),
+        "startsWith": st.sampled_from(["a", "b", "ab"]),
+        "matches": st.sampled_from(["^a", "b$", "^ab", "^a*b"]),
+        "length": st.integers(0, 3) | LIMITS.filter(bool),
+        "exists": st.booleans(),
+    },
+)
+MATCHERS = st.builds(
+    lambda own, limits, others: Matcher(
+        {**own, **limits, **({"anyOf": others} if others else {})} or {"exists": True}
+    ),
+    PLAIN,
+    LIMITS,
+    st.lists(PLAIN.filter(bool), max_size=2),
+)
+
+
+@given(MATCHERS, VALUES)
+def test_no_value_is_accepted_where_a_contradiction_is_reported(
+    matcher: Matcher, value: object
+) -> None:
+    if contradiction(matcher):
+        assert not matcher.accepts(value)
+
+
+@given(MATCHERS, MATCHERS, VALUES)
+def test_no_document_is_accepted_where_a_conflict_is_reported(
+    above: Matcher, below: Matcher, value: object
+) -> None:
+    for name in ("b", "0"):
+        expected = [("/a", above), (f"/a/{name}", below)]
+        if list(conflicts(expected)):
+            document = {"a": value}
+            assert not all(m.accepts(resolve(document, at)) for at, m in expected)
 
 
 def test_the_answer_to_a_head_request_has_no_body_to_expect_anything_of() -> None:

@@ -201,7 +201,7 @@ def test_a_good_manifest_has_no_problems() -> None:
             "json": {"/a": {"type": "array"}, "/b": 1, "/c": {"exists": False}},
             "headers": {"X-B": {"equals": "c"}},
         },
-        account="/a/b",
+        account="/d/name",
     )
     assert problems_of(http_step(name="first"), step, capabilities=["reads"]) == []
 
@@ -337,3 +337,111 @@ def test_a_base_url_decides_where_secrets_go_with_its_path() -> None:
     # then
     assert recipe.problems == ()
     assert len({str(binding) for binding in bindings}) == 4
+
+
+# Manifests that could be published and never pass
+
+
+TYPED: dict[str, Any] = {
+    "host": {"type": "string", "format": "hostname"},
+    "port": {"type": "string"},
+    "number": {"type": "integer"},
+    "tags": {"type": "array"},
+}
+
+
+def first_problem(step: dict[str, Any]) -> str | None:
+    secrets = {
+        "properties": {key: {"type": "string"} for key in ("password", "certificate", "key")}
+    }
+    recipe = Recipe(
+        {"secretsSchema": secrets, "checks": {"steps": [{"name": "a", **step}]}},
+        {"type": "none"},
+        {"properties": TYPED},
+    )
+    found = [f"{p.pointer} {p.message}" for p in recipe.problems]
+    return found[0].removeprefix("/manifest/checks/steps/0") if found else None
+
+
+def an_http(request: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+    url = "https://api.example.com/v1/me"
+    return {"kind": "http", "request": {"url": url, **(request or {})}, **members}
+
+
+def a_redis(command: list[str], **expect: Any) -> dict[str, Any]:
+    given = {"host": "{{variables.host}}", "password": "{{secrets.password}}"}
+    return {"kind": "redis", "command": command, "expect": expect, **given}
+
+
+def a_grpc(**metadata: str) -> dict[str, Any]:
+    return {"kind": "grpc", "host": "{{variables.host}}", "metadata": metadata}
+
+
+@pytest.mark.parametrize(
+    ("step", "problem"),
+    [
+        # taken from where nothing is
+        (
+            an_http(expect={"json": {"/a": "x"}}, account="/a/b"),
+            "/account can't be read: an answer that is as expected has nothing like it there",
+        ),
+        (an_http(expect={"json": {"/a": {"type": "array"}}}, account="/a"), "/account can't be"),
+        (an_http(expect={"json": {"/a": 1}}, obtain={"s": "/a"}), "/obtain/s can't be read"),
+        (an_http(expect={"json": {"/a": ""}}, obtain={"s": "/a"}), "/obtain/s can't be read"),
+        (an_http({"method": "HEAD"}, account="/a"), "/account can't be read: the answer has no"),
+        (an_http(expect={"status": [204]}, account="/a"), "/account can't be read"),
+        # replies that a command does not have
+        (a_redis(["PING"], reply="OK"), "/expect/reply can never hold"),
+        (a_redis(["DBSIZE"], reply="5"), "/expect/reply can never hold"),
+        (a_redis(["LLEN", "q"], reply={"below": 0}), "/expect/reply can never hold"),
+        (a_redis(["TYPE", "q"], reply=1), "/expect/reply can never hold"),
+        (a_redis(["SISMEMBER", "q", "a"], reply=2), "/expect/reply can never hold"),
+        (a_redis(["INFO", "clients"], info={"n": "1"}), "/expect/info/n can never hold"),
+        # bytes of gRPC
+        (a_grpc(**{"x-bin": "not base64!"}), "/metadata/x-bin must be Base64"),
+        (a_grpc(**{"x-bin": "AAECA"}), "/metadata/x-bin must be Base64"),
+        # values of the wrong type
+        (
+            {"kind": "tcp", "host": "{{variables.host}}", "port": "{{variables.port}}"},
+            "/port {{variables.port}} has values that can't be used here",
+        ),
+        (a_redis(["PING"]) | {"database": "{{variables.port}}"}, "/database {{variables.port}}"),
+        (an_http(authorities="{{variables.number}}"), "/authorities {{variables.number}} has"),
+        (an_http({"query": {"t": "{{variables.tags}}"}}), "/request/query/t {{variables.tags}}"),
+        # others
+        (an_http({"url": "https://intranet/"}), "/request/url can never be dialed"),
+        ({"kind": "tcp", "host": "db-{{variables.port}}", "port": 5432}, "/host can never be"),
+        (
+            {"kind": "any_of", "anyOf": [an_http(), an_http({"method": "HEAD"}), an_http()]},
+            "/anyOf/2 is the same as an alternative before it",
+        ),
+        (
+            {"kind": "websocket", "url": "wss://a.example.com", "subprotocols": ["a", "a"]},
+            "/subprotocols must be a list of up to 5 different names",
+        ),
+    ],
+)
+def test_what_can_never_pass_is_refused(step: dict[str, Any], problem: str) -> None:
+    found = first_problem(step)
+    assert found is not None
+    assert found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        an_http(expect={"json": {"/a": {"type": "object"}}}, account="/a/b"),
+        an_http(expect={"json": {"/a": {"exists": True}}}, obtain={"s": "/a"}),
+        an_http({"query": {"n": "{{variables.number}}"}}),
+        an_http({"method": "POST", "safe": True, "body": {"json": {"tags": "{{variables.tags}}"}}}),
+        a_redis(["PING"], reply="PONG"),
+        a_redis(["TTL", "q"], reply={"atLeast": -1}),
+        a_redis(["INFO", "server"], info={"redis_version": {"startsWith": "7"}, "n": 1}),
+        a_redis(["INFO", "server"], info={"redis_version": "7.2.1"}),
+        a_grpc(**{"x-bin": "AAEC"}),
+        a_grpc(**{"x-bin": "{{variables.port}}"}),
+        {"kind": "tcp", "host": "10.0.0.1", "port": "{{variables.number}}"},
+    ],
+)
+def test_what_can_pass_is_not_refused(step: dict[str, Any]) -> None:
+    assert first_problem(step) is None

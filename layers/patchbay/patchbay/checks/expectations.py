@@ -26,12 +26,21 @@ What no answer can meet is refused when the integration is published: a header i
 and the answer to a HEAD request has no body.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
+from patchbay.checks.contradictions import (
+    conflicts,
+    contradiction,
+    interval_contradiction,
+    text_conflict,
+)
 from patchbay.checks.json_pointer import MISSING, is_pointer, resolve
-from patchbay.checks.patterns import is_found, pattern_problem
+from patchbay.checks.matchers import COMPARISONS, TYPES, Matcher, operators_of
+from patchbay.checks.patterns import pattern_problem
 from patchbay.checks.step_reader import StepReader
 from patchbay.egress.headers import is_header_name
 from patchbay.platform.validation import pointer
@@ -44,46 +53,20 @@ MAX_VALUES: Final = 200
 MAX_TEXT: Final = 500
 _VALUES: Final = frozenset({"equals", "enum"})
 _KEYS: Final = frozenset({"status", "headers", "json", "text"})
+_NO_HEADER: Final = (
+    "can never hold: a header is of Latin-1, without control characters and spaces around it"
+)
+_HEADER_VALUE: Final = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
 BODILESS: Final = frozenset({204, 205, 304})
-_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-    "null": (type(None),),
-}
-_COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
-    "above": lambda value, limit: value > limit,
-    "atLeast": lambda value, limit: value >= limit,
-    "below": lambda value, limit: value < limit,
-    "atMost": lambda value, limit: value <= limit,
-}
 _OF_STRINGS: Final = frozenset({"equals", "enum", "contains", "startsWith", "matches", "anyOf"})
 _OF_HEADERS: Final = _OF_STRINGS | {"exists", "length"}
-_OPERATORS: Final = _OF_HEADERS | {"type"} | _COMPARISONS.keys()
+_OPERATORS: Final = _OF_HEADERS | {"type"} | COMPARISONS.keys()
 
 
 _KINDS_OF_KEYS: Final[Mapping[Callable[[str], bool], str]] = {
     is_header_name: "header name",
     is_pointer: "JSON Pointer",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """An object of operators, as it stands in the manifest, without problems."""
-
-    operators: Mapping[str, object]
-
-    def accepts(self, value: object) -> bool:
-        """Whether `value` (MISSING if there is none) is what is expected."""
-        if value is MISSING:
-            return self.operators.get("exists") is False or _any_accepts(
-                self.operators.get("anyOf"), MISSING
-            )
-        return all(_holds(name, operand, value) for name, operand in self.operators.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +96,6 @@ class Expectation:
         )
 
 
-def equal(left: object, right: object) -> bool:
-    """Equality of JSON values: 1 and 1.0 are equal, 1 and true are not."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(equal, left, right))
-    return left == right
-
-
 def read_expectation(
     reader: StepReader, at: str, *, has_body: bool = True, keys: frozenset[str] = _KEYS
 ) -> Expectation | None:
@@ -147,6 +119,13 @@ def read_expectation(
     text = None
     if "text" in spec:
         text = matchers.one(f"{at}/text", spec["text"], _OF_STRINGS | {"length"})
+    if len({name.lower() for name, _ in headers}) < len(headers):
+        reader.report(f"{at}/headers", "has a header twice")
+    if len(reader.problems) == before:
+        for key, message in conflicts(json):
+            reader.report(f"{at}/json{pointer([key])}", message)
+        if text and json and text_conflict(text, json):
+            reader.report(f"{at}/text", "can never hold: such a text is not JSON as expected")
     if len(reader.problems) > before:
         return None
     return Expectation(
@@ -205,7 +184,7 @@ class _MatcherReader:
             self._reader.report(at, f"is one matcher too many: a step has at most {MAX_MATCHERS}")
         if self._count > MAX_MATCHERS:
             return None
-        operators = _operators(value)
+        operators = operators_of(value)
         if not operators:
             self._reader.report(at, "must have an operator, such as equals")
             return None
@@ -216,16 +195,21 @@ class _MatcherReader:
                 self._reader.report(here, f"must be one of {', '.join(sorted(known))}")
             elif problem := self._problem(here, name, operand, known):
                 self._reader.report(here, problem)
-        if len(self._reader.problems) == before and (problem := _contradiction(operators)):
-            self._reader.report(at, problem)
+        if len(self._reader.problems) == before:
+            if operators.get("exists") is False and len(operators) > 1:
+                self._reader.report(at, "can never hold: what is not there has no value")
+            elif problem := contradiction(Matcher(operators)):
+                self._reader.report(at, problem)
         return Matcher(operators) if len(self._reader.problems) == before else None
 
     def _problem(self, at: str, name: str, operand: object, known: frozenset[str]) -> str | None:
-        strings_only = "type" not in known
+        strings_only, is_header = "type" not in known, known == _OF_HEADERS
         match name:
             case "equals":
                 if strings_only and not isinstance(operand, str):
                     return "can never hold: what is compared is a string"
+                if is_header and not _is_header_value(operand):
+                    return _NO_HEADER
             case "enum":
                 if not isinstance(operand, list) or not operand:
                     return "must be a list of values"
@@ -234,14 +218,19 @@ class _MatcherReader:
                     return f"has too many values: those of a step are at most {MAX_VALUES}"
                 if strings_only and not all(isinstance(one, str) for one in operand):
                     return "can never hold: what is compared is a string"
+                if is_header and not any(map(_is_header_value, operand)):
+                    return _NO_HEADER
             case "exists":
                 return None if isinstance(operand, bool) else "must be true or false"
             case "type":
-                if not isinstance(operand, str) or operand not in _TYPES:
-                    return f"must be one of {', '.join(_TYPES)}"
+                if not isinstance(operand, str) or operand not in TYPES:
+                    return f"must be one of {', '.join(TYPES)}"
             case "contains" | "startsWith":
                 if not isinstance(operand, str) or not 0 < len(operand) <= MAX_TEXT:
                     return f"must be a string of 1 to {MAX_TEXT} characters"
+                beginning = operand.rstrip(" \t") if name == "startsWith" else operand.strip(" \t")
+                if is_header and not _is_header_value(beginning):
+                    return _NO_HEADER
             case "matches":
                 return pattern_problem(operand) if isinstance(operand, str) else "must be a string"
             case "length":
@@ -261,107 +250,16 @@ class _MatcherReader:
         if (
             isinstance(operand, dict)
             and operand
-            and operand.keys() <= _COMPARISONS.keys()
+            and operand.keys() <= COMPARISONS.keys()
             and all(map(_is_number, operand.values()))
         ):
-            return _contradiction(operand)
-        return f"must be a number, or an object of {', '.join(_COMPARISONS)}"
-
-
-_OF_TYPE: Final[Mapping[str, frozenset[str]]] = {
-    **dict.fromkeys(("contains", "startsWith", "matches"), frozenset({"string"})),
-    **dict.fromkeys(_COMPARISONS, frozenset({"number"})),
-    "length": frozenset({"string", "array", "object"}),
-}
-"""The types of the values that an operator can hold for."""
-
-
-def _contradiction(operators: Mapping[str, object]) -> str | None:
-    """Why no value could meet all of the operators, or None."""
-    types = [_OF_TYPE[name] for name in operators.keys() & _OF_TYPE.keys()]
-    if isinstance(named := operators.get("type"), str):
-        types.append(frozenset({"number" if named == "integer" else named}))
-    if types and not frozenset.intersection(*types):
-        return "can never hold: its operators are for values of different types"
-    if operators.get("exists") is False and len(operators) > 1:
-        return "can never hold: what is not there has no value"
-    others = {name: operand for name, operand in operators.items() if name not in _VALUES}
-    given = [operators[name] for name in ("equals",) if name in operators]
-    enum = operators.get("enum")
-    given += enum if isinstance(enum, list) else []
-    if given and not any(Matcher(others).accepts(value) for value in given):
-        return "can never hold: the value that it asks for is refused by the other operators"
-    low, high = _numbers(operators, "above", "atLeast"), _numbers(operators, "below", "atMost")
-    if (
-        low
-        and high
-        and (
-            max(low) > min(high)
-            or (max(low) == min(high) and max(low) in _numbers(operators, "above", "below"))
-        )
-    ):
-        return "can never hold: its least is above its most"
-    return None
-
-
-def _numbers(operators: Mapping[str, object], *names: str) -> list[float]:
-    return [n for name in names if isinstance(n := operators.get(name), int | float)]
-
-
-def _holds(name: str, operand: object, value: object) -> bool:
-    match name:
-        case "equals":
-            return equal(value, operand)
-        case "enum":
-            return isinstance(operand, list) and any(equal(value, one) for one in operand)
-        case "exists":
-            return operand is True
-        case "type":
-            return _is_of_type(value, str(operand))
-        case "contains":
-            return isinstance(value, str) and str(operand) in value
-        case "startsWith":
-            return isinstance(value, str) and value.startswith(str(operand))
-        case "matches":
-            return isinstance(value, str) and is_found(str(operand), value)
-        case "length":
-            return isinstance(value, str | list | dict) and _is_long(len(value), operand)
-        case "anyOf":
-            return _any_accepts(operand, value)
-    return _compares(name, operand, value)
-
-
-def _any_accepts(matchers: object, value: object) -> bool:
-    return isinstance(matchers, list) and any(
-        Matcher(_operators(one)).accepts(value) for one in matchers
-    )
-
-
-def _operators(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {"equals": value}
-
-
-def _is_of_type(value: object, name: str) -> bool:
-    # JSON has a type of its own for true and false; Python counts them among the integers.
-    if isinstance(value, bool) or name == "boolean":
-        return isinstance(value, bool) and name == "boolean"
-    # To JSON Schema, 1.0 is an integer.
-    if name == "integer" and isinstance(value, float):
-        return value.is_integer()
-    return isinstance(value, _TYPES[name])
-
-
-def _is_long(length: int, operand: object) -> bool:
-    if isinstance(operand, dict):
-        return all(_compares(name, limit, length) for name, limit in operand.items())
-    return length == operand
-
-
-def _compares(name: str, limit: object, value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return isinstance(limit, int | float) and _COMPARISONS[name](value, limit)
+            return interval_contradiction(operand)
+        return f"must be a number, or an object of {', '.join(COMPARISONS)}"
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _is_header_value(value: object) -> bool:
+    return isinstance(value, str) and _HEADER_VALUE.fullmatch(value) is not None

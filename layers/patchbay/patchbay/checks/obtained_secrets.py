@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from patchbay.checks.auth_config import PLACEHOLDER_NAME_PATTERN
 from patchbay.checks.json_pointer import is_pointer, resolve
+from patchbay.checks.matchers import Matcher
 from patchbay.checks.step_reader import StepReader
 from patchbay.egress.cookies import CookieJar
 from patchbay.egress.headers import is_header_name
@@ -23,6 +24,8 @@ type Place = Literal["body", "header", "cookie"]
 
 MAX_SECRETS: Final = 5
 MAX_LENGTH: Final = 8192
+SECRET: Final = Matcher({"type": "string", "length": {"atLeast": 1, "atMost": MAX_LENGTH}})
+"""What a secret may be in an answer."""
 _NAME: Final = re.compile(PLACEHOLDER_NAME_PATTERN.strip("^$"))
 
 

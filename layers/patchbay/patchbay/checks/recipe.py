@@ -3,7 +3,7 @@
 Everything here is pure: nothing is dialed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -195,6 +195,7 @@ class Recipe:
             urls=_of_format("uri", variables),
             scopes=_strings(self._auth_config.get("scopes")),
             token_url=token_url if isinstance(token_url, str) else None,
+            types=dict(_types(variables)),
         )
 
 
@@ -216,6 +217,16 @@ def _required(schema: Mapping[str, object]) -> tuple[str, ...]:
 
 def _of_format(name: str, variables: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(n for n, schema in variables.items() if _object(schema).get("format") == name)
+
+
+def _types(variables: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
+    """The types of JSON of the variables whose schema names them."""
+    for name, schema in variables.items():
+        named = _object(schema).get("type")
+        if isinstance(named, str):
+            yield name, frozenset({named})
+        elif isinstance(named, list) and named:
+            yield name, frozenset(_strings(named))
 
 
 def _strings(value: object) -> tuple[str, ...]:

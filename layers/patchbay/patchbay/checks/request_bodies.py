@@ -25,6 +25,7 @@ from xml.sax.saxutils import escape
 
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
+    ANY,
     Parts,
     Placeholder,
     TemplateError,
@@ -206,7 +207,7 @@ def _tree(reader: StepReader, value: object) -> Tree:
     """A JSON value with its strings read as templates. Raises TemplateError."""
     match value:
         case str():
-            return Template(split_template(value, reader.declared))
+            return Template(split_template(value, reader.declared, types=ANY))
         case dict():
             if any(_PLACEHOLDER.search(str(name)) for name in value):
                 raise TemplateError("has a placeholder in a name: only values may have one")

@@ -6,6 +6,7 @@ from typing import TypeIs
 
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
+    INTEGER,
     Declarations,
     HostTemplate,
     Placeholder,
@@ -74,7 +75,7 @@ def _host(text: object, declared: Declarations) -> HostTemplate:
 def _port(value: object, declared: Declarations) -> int | Placeholder:
     if _is_port(value):
         return value
-    parts = split_template(value, declared) if isinstance(value, str) else ()
+    parts = split_template(value, declared, types=INTEGER) if isinstance(value, str) else ()
     if len(parts) == 1 and isinstance(parts[0], Placeholder) and parts[0].source == "variables":
         return parts[0]
     raise TemplateError("must be a port number or one {{variables.name}}")

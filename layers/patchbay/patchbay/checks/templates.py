@@ -22,7 +22,7 @@ scheme, its port, and a base path of any number of segments. A scheme (`http` or
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
@@ -33,13 +33,26 @@ from patchbay.checks.codes import Code
 from patchbay.checks.problems import PlanProblem
 from patchbay.egress.failures import BlockDetail, EgressBlocked
 from patchbay.egress.headers import value_problem
-from patchbay.egress.url import DEFAULT_PORTS, MAX_URL, HttpUrl, parse_host, parse_url
+from patchbay.egress.host_names import is_self
+from patchbay.egress.url import (
+    DEFAULT_PORTS,
+    MAX_URL,
+    HttpUrl,
+    literal_address,
+    parse_host,
+    parse_url,
+)
 
 type Source = Literal["variables", "secrets"]
 type ValuePlace = Literal["label", "hostname", "path", "query", "header"]
 
 MAX_FILLED: Final = 16 * 1024
 """Characters of the values of one text; what they form has limits of its own."""
+
+SCALARS: Final = frozenset({"string", "number", "integer", "boolean"})
+"""The types of JSON that can be a part of a text."""
+INTEGER: Final = frozenset({"integer", "number"})
+ANY: Final = SCALARS | {"array", "object", "null"}
 
 _PLACEHOLDER: Final = re.compile(r"\{\{(variables|secrets)\.([A-Za-z_][A-Za-z0-9_-]{0,63})\}\}")
 _URL: Final = re.compile(
@@ -97,7 +110,8 @@ class Declarations:
     """The names that placeholders may use; `hostnames` and `urls` are the
     variables of format hostname and uri.
 
-    `scopes` and `token_url` are those of `authConfig`.
+    `scopes` and `token_url` are those of `authConfig`. `types` are the types of JSON that a
+    variable's value may have, by its name, where the schema says so.
     """
 
     variables: frozenset[str]
@@ -106,6 +120,14 @@ class Declarations:
     urls: frozenset[str] = frozenset()
     scopes: tuple[str, ...] = ()
     token_url: str | None = None
+    types: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def may_be(self, placeholder: "Placeholder", types: Collection[str]) -> bool:
+        """Whether a value of the placeholder can be of one of these types."""
+        if placeholder.source == "secrets":
+            return "string" in types
+        known = self.types.get(placeholder.name)
+        return known is None or not known.isdisjoint(types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +162,11 @@ class Values:
         raise ValueRefused(placeholder.pointer, "must be a string, a number, or a boolean")
 
 
-def split_template(text: str, declared: Declarations) -> Parts:
+def split_template(text: str, declared: Declarations, *, types: Collection[str] = SCALARS) -> Parts:
     """The literals and placeholders of `text` in order.
 
-    Raises TemplateError for stray double braces, or a name that is not declared.
+    Raises TemplateError for stray double braces, a name that is not declared, or a variable whose
+    values are of none of these types of JSON.
     """
     parts: list[Part] = []
     end = 0
@@ -153,7 +176,10 @@ def split_template(text: str, declared: Declarations) -> Parts:
         names = declared.variables if source == "variables" else declared.secrets
         if match[2] not in names:
             raise TemplateError(f"{match[0]} is not declared")
-        parts.append(Placeholder(source, match[2]))
+        placeholder = Placeholder(source, match[2])
+        if not declared.may_be(placeholder, types):
+            raise TemplateError(f"{match[0]} has values that can't be used here")
+        parts.append(placeholder)
         end = match.end()
     parts.append(text[end:])
     if any(isinstance(part, str) and ("{{" in part or "}}" in part) for part in parts):
@@ -265,7 +291,9 @@ class HostTemplate:
         parts = without_secrets(split_template(text, declared), "has a secret in its host")
         whole = parts[0] if len(parts) == 1 else None
         if not isinstance(whole, Placeholder):
-            return cls(parts, "label")
+            template = cls(parts, "label")
+            _require_dialable(template.sample())
+            return template
         if whole.name not in declared.hostnames:
             raise TemplateError(
                 f'takes its whole host from "{whole.name}", which is not declared with '
@@ -291,6 +319,17 @@ class HostTemplate:
     def sample(self) -> str:
         """The host with a harmless value in each place, to see whether the rest of it is valid."""
         return _sample(self.parts, "x.example.com" if self.place == "hostname" else "x")
+
+
+def _require_dialable(host: str) -> None:
+    """Raises TemplateError for a single label, which is dialed under no circumstances; other rules
+    judge whether it is a name at all."""
+    try:
+        name = parse_host(host)
+    except EgressBlocked:
+        return
+    if "." not in name and literal_address(name) is None and not is_self(name):
+        raise TemplateError("can never be dialed: it is not a full domain name")
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,9 @@ def _read(reader: StepReader, name: str, sources: tuple[Source, ...]) -> Placeho
 
     def placeholder() -> Placeholder:
         text = reader.step[name]
-        parts = split_template(text, reader.declared) if isinstance(text, str) else ()
+        parts = (
+            split_template(text, reader.declared, types={"string"}) if isinstance(text, str) else ()
+        )
         if len(parts) == 1 and isinstance(parts[0], Placeholder) and parts[0].source in sources:
             return parts[0]
         raise TemplateError(

@@ -170,6 +170,9 @@ def read(reader: StepReader) -> AnyOfTemplate:
         name = str((members or {}).get("kind"))
         if members is None:
             continue
+        if spec in specs[:index]:
+            reader.report(f"/anyOf/{index}", "is the same as an alternative before it")
+            continue
         if name not in ALTERNATIVES:
             reader.report(f"/anyOf/{index}/kind", f"must be one of {', '.join(ALTERNATIVES)}")
             continue

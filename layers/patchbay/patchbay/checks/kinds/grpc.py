@@ -19,6 +19,7 @@ says `"auth": false`.
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, get_args
@@ -56,6 +57,7 @@ type GrpcSecurity = Literal["tls", "none"]
 SECURITIES: Final[tuple[GrpcSecurity, ...]] = get_args(GrpcSecurity.__value__)
 DEFAULT_PORT: Final = 443
 MAX_SERVICE: Final = 127
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
 _OWN_HEADERS: Final = frozenset({"content-type", "te", "user-agent", "grpc-timeout", "cookie"})
 
 
@@ -271,6 +273,10 @@ def read(reader: StepReader) -> GrpcTemplate:
     for one in metadata:
         if one.name.lower().startswith("grpc-"):
             reader.report(f"/metadata{pointer([one.name])}", "is a name that gRPC keeps for itself")
+        if one.name.lower().endswith("-bin") and not _may_be_base64(one.value):
+            reader.report(
+                f"/metadata{pointer([one.name])}", "must be Base64: gRPC has bytes in this header"
+            )
     if service and pointer_of(service) is None and len("".join(map(str, service))) > MAX_SERVICE:
         reader.report("/service", f"is longer than {MAX_SERVICE} bytes")
     if reader.problems or server is None or security is None or service is None:
@@ -285,6 +291,15 @@ def read(reader: StepReader) -> GrpcTemplate:
         reader.declared.scopes,
         tls,
     )
+
+
+def _may_be_base64(value: Parts) -> bool:
+    """Whether a value of a header `-bin` can be one, whatever fills its placeholders
+    (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md)."""
+    own = "".join(part for part in value if isinstance(part, str))
+    if not _BASE64.fullmatch(own):
+        return False
+    return pointer_of(value) is not None or len(own.rstrip("=")) % 4 != 1
 
 
 KIND: Final = Kind(

@@ -32,6 +32,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from patchbay.checks.contradictions import extraction_problem
 from patchbay.checks.credentials import Credential, basic_value
 from patchbay.checks.expectations import (
     BODILESS,
@@ -41,7 +42,8 @@ from patchbay.checks.expectations import (
 )
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.json_pointer import is_pointer, resolve
-from patchbay.checks.obtained_secrets import ObtainedSecret, read_obtain
+from patchbay.checks.matchers import Matcher
+from patchbay.checks.obtained_secrets import SECRET, ObtainedSecret, read_obtain
 from patchbay.checks.probe import Compiled, Kind, Notice, Outcome, StepTemplate
 from patchbay.checks.request_bodies import BodyTemplate, read_body
 from patchbay.checks.request_context import RequestContext
@@ -86,6 +88,8 @@ _WEB_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _LOGIN_PATH: Final = re.compile(
     r"[/_.-](?:log[_-]?(?:in|on)|sign[_-]?(?:in|on)|sso|saml2?|authorize)(?:[/_.-]|$)"
 )
+ACCOUNT: Final = Matcher({"anyOf": [{"type": "string"}, {"type": "integer"}]})
+"""What an account may be in an answer."""
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _SAFE_METHODS: Final = _METHODS | {"POST", "OPTIONS"}
 _REQUEST_KEYS: Final = frozenset(
@@ -493,12 +497,8 @@ def read(reader: StepReader) -> HttpTemplate:
     expect = read_expectation(reader, "/expect", has_body=method != "HEAD")
     tls = TlsMembers.read(reader)
     obtain = read_obtain(reader)
-    if expect and (method == "HEAD" or expect.status <= BODILESS):
-        for secret in obtain:
-            if secret.place == "body":
-                reader.report(
-                    f"/obtain{pointer_to([secret.name])}", "can't be read: the answer has no body"
-                )
+    if expect:
+        _report_unreadable(reader, method, expect, obtain, account)
     if url and url.scheme == "http":
         tls.report_unused(reader)
     if reader.problems or url is None or expect is None:
@@ -530,6 +530,28 @@ def read(reader: StepReader) -> HttpTemplate:
     if reader.problems:
         raise reader.refused()
     return replace(template, meanings=meanings)
+
+
+def _report_unreadable(
+    reader: StepReader,
+    method: str,
+    expect: Expectation,
+    obtain: tuple[ObtainedSecret, ...],
+    account: str | None,
+) -> None:
+    """Reports what is to be taken from a place that an answer as expected does not have."""
+    places = [
+        (f"/obtain{pointer_to([secret.name])}", secret.at, SECRET)
+        for secret in obtain
+        if secret.place == "body"
+    ]
+    if account is not None:
+        places.append(("/account", account, ACCOUNT))
+    for at, pointer, matcher in places:
+        if method == "HEAD" or expect.status <= BODILESS:
+            reader.report(at, "can't be read: the answer has no body")
+        elif problem := extraction_problem(expect.json, pointer, matcher):
+            reader.report(at, problem)
 
 
 def _read_account(reader: StepReader) -> str | None:

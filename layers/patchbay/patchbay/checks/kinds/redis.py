@@ -28,9 +28,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeIs, get_args
 
-from patchbay.checks.expectations import Matcher, read_matcher, read_matchers
+from patchbay.checks.contradictions import contradiction
+from patchbay.checks.expectations import read_matcher, read_matchers
 from patchbay.checks.failures import LOST, CheckFailure, lost_session
 from patchbay.checks.json_pointer import MISSING
+from patchbay.checks.matchers import Matcher
 from patchbay.checks.probe import Compiled, Kind, Notice, Outcome
 from patchbay.checks.protocols import redis as protocol
 from patchbay.checks.protocols.error_meaning import Field
@@ -48,6 +50,7 @@ from patchbay.checks.server_login import (
 )
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
+    INTEGER,
     Declarations,
     Parts,
     Placeholder,
@@ -62,6 +65,7 @@ from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.tls import TlsOptions
+from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard, Vetted
@@ -95,6 +99,18 @@ COMMANDS: Final[Mapping[str, tuple[int, int]]] = {
     "ZCARD": (1, 1),
 }
 """Commands that only read, in constant time, and the least and most arguments of each."""
+_COUNT: Final = Matcher({"type": "integer", "atLeast": 0})
+_FLAG: Final = Matcher({"enum": [0, 1]})
+REPLIES: Final[Mapping[str, Matcher]] = {
+    **dict.fromkeys(("DBSIZE", "EXISTS", "HLEN", "LLEN", "SCARD", "STRLEN"), _COUNT),
+    **dict.fromkeys(("XLEN", "ZCARD"), _COUNT),
+    **dict.fromkeys(("HEXISTS", "SISMEMBER"), _FLAG),
+    **dict.fromkeys(("ACL WHOAMI", "TYPE"), Matcher({"type": "string"})),
+    "PING": Matcher({"equals": "PONG"}),
+    "TTL": Matcher({"type": "integer", "atLeast": -2}),
+}
+"""What each command can reply (https://redis.io/docs/latest/commands/)."""
+_OF_INFO: Final = Matcher({"anyOf": [{"type": "number"}, {"matches": "[^0-9.-]|^$|[.-].*[.-]"}]})
 _ELSEWHERE: Final = frozenset({"MOVED", "ASK"})
 _NOT_IN_YET: Final = frozenset({"NOAUTH", "NOPERM"})
 
@@ -446,13 +462,23 @@ def _read_expectations(
     if "reply" in spec and is_info:
         reader.report("/expect/reply", "can't be compared with the reply of INFO: use info")
     reply = read_matcher(reader, "/expect/reply", spec["reply"]) if "reply" in spec else None
-    return reply, read_matchers(reader, "/expect/info", spec.get("info", {}))
+    known = REPLIES.get(" ".join(command))
+    if reply and known and (problem := contradiction(reply, known)):
+        reader.report("/expect/reply", problem)
+    info = read_matchers(reader, "/expect/info", spec.get("info", {}))
+    for name, matcher in info:
+        if contradiction(matcher, _OF_INFO):
+            reader.report(
+                f"/expect/info{pointer([name])}",
+                "can never hold: numbers of INFO are compared as numbers, not as strings",
+            )
+    return reply, info
 
 
 def _database(value: object, declared: Declarations) -> int | Placeholder:
     if _is_database(value):
         return value
-    parts = split_template(value, declared) if isinstance(value, str) else ()
+    parts = split_template(value, declared, types=INTEGER) if isinstance(value, str) else ()
     if len(parts) == 1 and isinstance(parts[0], Placeholder) and parts[0].source == "variables":
         return parts[0]
     raise TemplateError(f"must be a number from 0 to {MAX_DATABASE} or one {{{{variables.name}}}}")

@@ -309,8 +309,12 @@ def read(reader: StepReader) -> WebSocketTemplate:
         not isinstance(subprotocols, list)
         or len(subprotocols) > MAX_SUBPROTOCOLS
         or not all(isinstance(name, str) and is_header_name(name) for name in subprotocols)
+        # RFC 6455 §4.1: all of them are different.
+        or len(set(subprotocols)) < len(subprotocols)
     ):
-        reader.report("/subprotocols", f"must be a list of up to {MAX_SUBPROTOCOLS} names")
+        reader.report(
+            "/subprotocols", f"must be a list of up to {MAX_SUBPROTOCOLS} different names"
+        )
         subprotocols = []
     message = None
     if "send" in step:

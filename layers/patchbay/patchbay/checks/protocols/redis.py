@@ -17,6 +17,7 @@ from patchbay.checks.protocols.foreign import Malformed, spoken
 MAX_WIRE: Final = 64 * 1024
 MAX_TEXT: Final = 32 * 1024
 MAX_ELEMENTS: Final = 4096
+_NUMBER_OF_INFO: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 MAX_DEPTH: Final = 8
 MAX_LINE: Final = 1024
 LINE: Final = 0
@@ -126,14 +127,16 @@ def _read_single(kind: bytes, text: bytes) -> Generator[int, bytes, RedisValue]:
 _KINDS: Final = frozenset(_NESTED) | {b"+", b"-", b":", b"_", b"#", b",", b"(", b"$", b"!", b"="}
 
 
-def info_of(reply: str) -> dict[str, str | int]:
+def info_of(reply: str) -> dict[str, str | float]:
     """The fields of a reply to INFO; those that are numbers as numbers."""
     pairs = (line.partition(":") for line in reply.splitlines() if not line.startswith("#"))
-    return {
-        name: int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else value
-        for name, colon, value in pairs
-        if colon
-    }
+    return {name: _number_or_text(value) for name, colon, value in pairs if colon}
+
+
+def _number_or_text(value: str) -> str | float:
+    if not _NUMBER_OF_INFO.fullmatch(value):
+        return value
+    return float(value) if "." in value else int(value)
 
 
 def fields_of(reply: RedisValue) -> dict[str, RedisValue]:
