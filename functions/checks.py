@@ -149,10 +149,8 @@ def integrations_connection_test(
     caller: Principal, body: TestConnection, stamp: Stamp, domain_name: str
 ) -> TestConnectionOutput:
     """Run the health check of a connection (operation integrations.connection.test)."""
-    subject = TestSubject(caller.organization_id, TestSubjectKind.CONNECTION, body.connection_id)
-    return TestConnectionOutput.of(
-        deployment.on_demand_tests(domain_name).start(subject, "sync", stamp)
-    )
+    tests = deployment.on_demand_tests(domain_name)
+    return tests.operate(caller.organization_id, body.connection_id, stamp)
 
 
 def _dry_run(

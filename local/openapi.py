@@ -153,6 +153,11 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
         operation["description"] = (
             f"Permission: `{declared.permission}`." if declared.permission else "Open to everybody."
         )
+        if declared.path.startswith("/integrations/connection/"):
+            operation["x-policy"] = {
+                "auth": "admin",
+                "policies": [{"key": str(declared.permission), "version": "1.0.0"}],
+            }
         # Powertools leaves out an empty list, which says that there is no need of a key.
         operation.setdefault("security", [])
     return paths

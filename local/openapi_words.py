@@ -17,6 +17,15 @@ WORDS: Final = Path(__file__).with_suffix(".toml")
 GUIDES: Final = "/docs#/guides/"
 
 
+_OF_ALL_OPERATIONS: Final = {
+    "version": "1.0.0",
+    "stability": "experimental",
+    "owners": ["@platform.integrations"],
+    "tags": ["integration", "connections"],
+}
+"""What the published contract says of `integrations.connection.test`, and so of its family."""
+
+
 class Wordless(Exception):
     """A name that `openapi_words.toml` has no words for."""
 
@@ -49,6 +58,9 @@ class _Explaining:
             for parameter in operation.get("parameters", []):
                 self._explain_parameter(operation["operationId"], parameter)
             self._explain_answers(operation)
+            if contract := words()["contracts"].get(operation["operationId"]):
+                policy = operation.pop("x-policy")
+                operation["x-contract"] = {**contract, **_OF_ALL_OPERATIONS, "policy": policy}
         if self._wordless:
             names = ", ".join(sorted(set(self._wordless)))
             raise Wordless(f"{WORDS.name} has no words, or no example, for: {names}")

@@ -122,3 +122,33 @@ def test_the_page_loads_nothing_from_elsewhere(deployed: object) -> None:
 def test_the_committed_document_is_the_one_that_is_served(deployed: object) -> None:
     committed = ROOT / "layers/patchbay/patchbay/platform/openapi.json"
     assert ANYBODY.get("/openapi.json").text == committed.read_text()
+
+
+def test_the_operations_say_what_their_contract_says_of_them() -> None:
+    """`integrations.connection.test` as it is published; its family is alike."""
+    paths = json.loads(DOCUMENT.read_text())["paths"]
+    contract = paths["/integrations/connection/test/v1.0.0"]["post"]["x-contract"]
+    assert contract == {
+        "key": "integrations.connection.test",
+        "type": "operation (command)",
+        "title": "Test Integration Connection",
+        "goal": "Validate credentials and connectivity for external providers.",
+        "context": "Triggered manually or by background monitors to confirm provider availability.",
+        "version": "1.0.0",
+        "stability": "experimental",
+        "owners": ["@platform.integrations"],
+        "tags": ["integration", "connections"],
+        "policy": {
+            "auth": "admin",
+            "policies": [{"key": "platform.integration.manage", "version": "1.0.0"}],
+        },
+    }
+    operations = [one for methods in paths.values() for one in methods.values()]
+    others = {one["x-contract"]["key"]: one for one in operations if "x-contract" in one}
+    assert len(others) == 5
+    for key, operation in others.items():
+        [policy] = operation["x-contract"]["policy"]["policies"]
+        assert f"`{policy['key']}`" in operation["description"]
+        assert operation["operationId"] == key.replace(".", "_")
+    reading = others["integrations.connection.list"]["x-contract"]["policy"]["policies"]
+    assert reading == [{"key": "platform.integration.read", "version": "1.0.0"}]

@@ -33,9 +33,10 @@ from tests.integration.test_connections import everything_in
 ALWAYS = {
     *("id", "tenantId", "integrationKey", "integrationVersion", "label", "ownershipMode"),
     *("secretProvider", "secretRef", "status", "createdAt", "updatedAt"),
+    *("usageRequestCount", "usageSuccessCount", "usageErrorCount"),
 }
-TESTED = {"healthStatus", "healthCheckedAt", "healthLatencyMs"}
-FAILED = {"healthErrorCode", "healthErrorMessage"}
+TESTED = {"healthStatus", "healthCheckedAt", "healthLatencyMs", "usageLastUsedAt"}
+FAILED = {"healthErrorCode", "healthErrorMessage", "usageLastErrorAt", "usageLastErrorCode"}
 NOBODY = "con_01K0Z3NDEKTSV4RRFFQ69G5FAV"
 
 
@@ -457,6 +458,58 @@ def test_a_stated_status_stays_until_the_next_test(tenant: Tenant, server: Provi
     tenant.client.patch(path, {"status": "paused"})
     assert listed(tenant)[0]["status"] == "disconnected"
     assert listed(tenant)[0]["healthStatus"] == "connected"
+
+
+@pytest.mark.enable_socket
+def test_a_test_and_a_list_agree_about_the_status(tenant: Tenant, server: Provider) -> None:
+    publish_integration(tenant, manifest=calling(server.port))
+    holder = create_source(tenant)
+    record = create(tenant, secretRef=f"patchbay://{holder['id']}")
+    connection = f"{tenant.connectors}/connections/{record['id']}"
+
+    def agreed() -> tuple[bool, str]:
+        tested = call(tenant, "test", connectionId=record["id"]).json
+        [now] = listed(tenant)
+        assert tested["status"] == now["status"]
+        return tested["success"], tested["status"]
+
+    assert agreed() == (True, "connected")
+    # What its owner disconnected stays so, although its test passes
+    call(tenant, "update", connectionId=record["id"], status="disconnected")
+    assert agreed() == (True, "disconnected")
+    assert listed(tenant)[0]["healthStatus"] == "connected"
+    call(tenant, "update", connectionId=record["id"], status="connected")
+    assert agreed() == (True, "connected")
+    # And one failure is not yet the end of a monitored connection
+    tenant.client.patch(connection, {"monitor": {"enabled": True}})
+    call(tenant, "update", connectionId=record["id"], config={"path": "500"})
+    assert agreed() == (False, "connected")
+
+
+@pytest.mark.enable_socket
+def test_a_record_counts_how_the_connection_was_used(tenant: Tenant, server: Provider) -> None:
+    publish_integration(tenant, manifest=calling(server.port))
+    holder = create_source(tenant)
+    record = create(tenant, secretRef=f"patchbay://{holder['id']}", environment="production")
+
+    def usage() -> dict[str, Any]:
+        return {name: value for name, value in listed(tenant)[0].items() if "usage" in name}
+
+    assert record["environment"] == "production"
+    assert usage() == {"usageRequestCount": 0, "usageSuccessCount": 0, "usageErrorCount": 0}
+    call(tenant, "update", connectionId=record["id"], config={"path": "500"})
+    call(tenant, "test", connectionId=record["id"])
+    failed = usage()
+    assert failed["usageLastErrorCode"] == "provider_error"
+    assert failed["usageLastErrorAt"] == failed["usageLastUsedAt"]
+    call(tenant, "update", connectionId=record["id"], config={"path": "me"})
+    for _ in range(2):
+        call(tenant, "test", connectionId=record["id"])
+    last = usage()
+    counts = [last[f"usage{what}Count"] for what in ("Request", "Success", "Error")]
+    assert counts == [3, 2, 1]
+    assert last["usageLastUsedAt"] > last["usageLastErrorAt"] == failed["usageLastErrorAt"]
+    assert last["usageLastErrorCode"] == "provider_error"
 
 
 def test_a_list_is_filtered_and_has_pages(tenant: Tenant) -> None:

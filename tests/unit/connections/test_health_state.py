@@ -479,3 +479,25 @@ def test_announcements_are_named_as_on_the_bus() -> None:
         "DISABLED": "connection.disabled",
         "EXPIRING": "connection.expiring",
     }
+
+
+def test_all_tests_are_counted_and_the_last_failure_is_kept() -> None:
+    failed = HealthObservation(
+        NOON, BAD, latency_ms=5, finished_at=NOON + MINUTE / 2, error_code="auth_invalid"
+    )
+    first = next_state(HealthState(), failed, monitored=True)
+    assert first is not None
+    state, _ = run("..d.", replace(first.state, at=NOON - MINUTE))
+    assert (state.tests, state.failed) == (5, 2)
+    assert (state.failed_at, state.failed_code) == (NOON + 2 * MINUTE, None)
+    assert (first.state.failed_at, first.state.failed_code) == (NOON + MINUTE / 2, "auth_invalid")
+    assert HealthState.decode(first.state.encode()) == first.state
+
+
+def test_a_disabling_does_not_reset_what_was_counted() -> None:
+    before = HealthState(
+        tests=7, failed=6, failed_at=NOON - MINUTE, failed_code="auth_invalid", disabled=True
+    )
+    state, _ = run(".", before)
+    assert (state.tests, state.failed) == (8, 6)
+    assert (state.failed_at, state.failed_code) == (NOON - MINUTE, "auth_invalid")

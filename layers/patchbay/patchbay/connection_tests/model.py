@@ -11,6 +11,7 @@ from patchbay.checks.codes import Blame, Code, CodeCategory
 from patchbay.checks.report import CheckReport, Step
 from patchbay.connection_tests.changes import WhatChanged
 from patchbay.connections.config_values import Values
+from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_model import Endpoint, EndpointValues, Version
 from patchbay.connections.health_status import HealthStatus
 from patchbay.platform.clock import UtcTime
@@ -227,7 +228,11 @@ def _is_none(value: object) -> bool:
 
 
 class TestConnectionOutput(Model):
-    """The output of `integrations.connection.test`; fields without a value are left out."""
+    """The output of `integrations.connection.test`; fields without a value are left out.
+
+    `status` is that of the connection's record after the test, as a list has it: one failure does
+    not yet make a monitored connection fail, and a success does not resume a paused one.
+    """
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
@@ -238,11 +243,11 @@ class TestConnectionOutput(Model):
     error_code: Annotated[str | None, Field(exclude_if=_is_none)] = None
 
     @classmethod
-    def of(cls, test: TestFindings) -> Self:
-        """The output for a finished test."""
+    def of(cls, test: TestFindings, connection: Connection) -> Self:
+        """The output for a finished test of a connection, as it is after the test."""
         return cls(
             success=test.status == "succeeded",
-            status=health_status(test),
+            status=connection.word,
             latency_ms=test.latency_ms or 0,
             error=None if test.status == "succeeded" else test.message,
             error_code=test.code,

@@ -7,8 +7,14 @@ from datetime import timedelta
 from typing import Final
 
 from patchbay.connection_tests.history import TO_FINISH, TestHistory
-from patchbay.connection_tests.identity import TestIdentity, TestSubject
-from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestMode
+from patchbay.connection_tests.identity import TestIdentity, TestSubject, TestSubjectKind
+from patchbay.connection_tests.model import (
+    DryRun,
+    DryRunResult,
+    RecordedTest,
+    TestConnectionOutput,
+    TestMode,
+)
 from patchbay.connection_tests.queue import QueuedTest, TestQueue
 from patchbay.connection_tests.subjects import TestSubjects
 from patchbay.connection_tests.tester import Tester
@@ -69,6 +75,14 @@ class OnDemandTests:
         organization_id, now = subject.organization_id, self._clock()
         with self._limiter.held(organization_id, identity.test_id, self._limit, now, TO_RESPOND):
             return self._tester.test(identity, self._guard)
+
+    def operate(
+        self, organization_id: str, connection_id: str, stamp: Stamp
+    ) -> TestConnectionOutput:
+        """The operation `integrations.connection.test`. Raises as `start`."""
+        subject = TestSubject(organization_id, TestSubjectKind.CONNECTION, connection_id)
+        test = self.start(subject, "sync", stamp)
+        return TestConnectionOutput.of(test, self._subjects.connection(subject))
 
     def _enqueue(self, identity: TestIdentity) -> RecordedTest:
         """1. Take a lease. 2. Store the queued test. 3. Send its message, whose runner finds it.

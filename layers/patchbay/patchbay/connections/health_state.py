@@ -102,6 +102,9 @@ class HealthState:
     `disabled` is set by a disabling; a test after that means that the connection was enabled again.
     `expiry_told` is the last warning about a certificate: its end, and the days before.
     `of_our_address` is how many of the failures in a row had a code of `OF_OUR_ADDRESS`.
+
+    `tests` is how many there were, `failed` how many of them failed, `failed_at` and `failed_code`
+    are of the last that did. Nothing resets them.
     """
 
     status: HealthStatus = HealthStatus.UNKNOWN
@@ -116,6 +119,10 @@ class HealthState:
     disabled: bool = False
     expiry_told: str | None = None
     of_our_address: int = 0
+    tests: int = 0
+    failed: int = 0
+    failed_at: datetime | None = None
+    failed_code: str | None = None
 
     @property
     def is_failing(self) -> bool:
@@ -137,7 +144,7 @@ class HealthState:
 
 
 _FRESH: Final = HealthState()
-_TIMES: Final = ("since", "at", "failing_from", "warned_at")
+_TIMES: Final = ("since", "at", "failing_from", "warned_at", "failed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +174,13 @@ def next_state(
     if state.at is not None and seen.at <= state.at:
         return None
     if state.disabled:
-        state = HealthState(expiry_told=state.expiry_told)
+        state = HealthState(
+            expiry_told=state.expiry_told,
+            tests=state.tests,
+            failed=state.failed,
+            failed_at=state.failed_at,
+            failed_code=state.failed_code,
+        )
     counted = _counted(state, seen)
     if not monitored:
         return HealthUpdate(_settled(counted, seen, seen.status))
@@ -201,6 +214,10 @@ def _counted(state: HealthState, seen: HealthObservation) -> HealthState:
         of_our_address=0 if seen.passed else state.of_our_address + (not _is_own(seen)),
         outcomes=(state.outcomes << 1 | (not seen.passed)) & (1 << WINDOW) - 1,
         seen=min(state.seen + 1, WINDOW),
+        tests=state.tests + 1,
+        failed=state.failed + (not seen.passed),
+        failed_at=state.failed_at if seen.passed else seen.ended,
+        failed_code=state.failed_code if seen.passed else seen.error_code,
     )
 
 

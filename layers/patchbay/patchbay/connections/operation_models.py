@@ -19,6 +19,7 @@ from patchbay.connections.endpoint_model import (
     SecretProvider,
     SecretRef,
 )
+from patchbay.connections.health_state import HealthState
 from patchbay.connections.health_status import HealthStatus
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import NamedConnectionId, Slug
@@ -120,7 +121,11 @@ _LEFT_OUT: Final = Field(exclude_if=_is_none)
 
 
 class ConnectionRecord(Model):
-    """A connection and its source, as one."""
+    """A connection and its source, as one.
+
+    Patchbay uses the credentials of a connection to test it, so `usage…` are of its tests. Those
+    that failed because of Patchbay do not count.
+    """
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
@@ -140,12 +145,19 @@ class ConnectionRecord(Model):
     health_latency_ms: Annotated[int | None, _LEFT_OUT] = None
     health_error_code: Annotated[str | None, _LEFT_OUT] = None
     health_error_message: Annotated[str | None, _LEFT_OUT] = None
+    usage_request_count: int
+    usage_success_count: int
+    usage_error_count: int
+    usage_last_used_at: Annotated[UtcTime | None, _LEFT_OUT] = None
+    usage_last_error_at: Annotated[UtcTime | None, _LEFT_OUT] = None
+    usage_last_error_code: Annotated[str | None, _LEFT_OUT] = None
     created_at: UtcTime
     updated_at: UtcTime
 
     @classmethod
     def of(cls, connection: Connection, source: Endpoint) -> Self:
         health, (provider, reference) = connection.health, secrets_of(source)
+        used = HealthState.decode(connection.state)
         return cls(
             id=connection.id,
             tenant_id=connection.organization_id,
@@ -163,6 +175,12 @@ class ConnectionRecord(Model):
             health_latency_ms=health.latency_ms,
             health_error_code=health.error_code,
             health_error_message=health.error_message,
+            usage_request_count=used.tests,
+            usage_success_count=used.tests - used.failed,
+            usage_error_count=used.failed,
+            usage_last_used_at=health.checked_at,
+            usage_last_error_at=used.failed_at,
+            usage_last_error_code=used.failed_code,
             created_at=connection.created_at,
             updated_at=max(connection.updated_at, source.updated_at),
         )
