@@ -135,12 +135,11 @@ class Provider:
     def with_failing_dial(self, error: OSError) -> CheckReport:
         """With a dial that fails in a way that the loopback can't."""
 
-        async def sock_connect(*_: object) -> None:
+        async def connect(*_: object) -> None:
             raise error
 
         with pytest.MonkeyPatch.context() as patched:
-            loop = "asyncio.selector_events.BaseSelectorEventLoop"
-            patched.setattr(f"{loop}.sock_connect", sock_connect)
+            patched.setattr("patchbay.egress.dialing.connect", connect)
             return self.report()
 
 

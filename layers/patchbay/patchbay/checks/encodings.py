@@ -64,6 +64,21 @@ type Places = tuple[Sequence[int], Sequence[int]]
 """For each byte of a reading, where in the text it begins, and where it ends."""
 
 
+def has_escape(data: bytes) -> bool:
+    """Whether anything in it may be an escape."""
+    return _BEGINS_ESCAPE.search(data) is not None
+
+
+def without_blanks(data: bytes) -> bytes:
+    """What is left of a text that is broken over lines, or spaced out."""
+    return data.translate(None, _BLANKS)
+
+
+def without_signs(data: bytes) -> bytes:
+    """Letters and digits only: for what is separated by anything."""
+    return data.translate(None, _NOT_ALPHANUMERIC)
+
+
 class TooIntricate(Exception):
     """A text has more layers of encodings than are undone."""
 
@@ -156,7 +171,7 @@ def readings(text: str) -> Iterator[Reading]:
 def _without_escapes(reading: Reading) -> Iterator[Reading]:
     """The text without escapes, even if they are broken over lines, or backward."""
     yield unescaped(reading)
-    if not _BEGINS_ESCAPE.search(reading.data):
+    if not has_escape(reading.data):
         return
     unbroken = reading.without_blanks()
     for way in (unbroken, reading.backward(), unbroken.backward()):
@@ -169,7 +184,7 @@ def unescaped(reading: Reading) -> Reading:
 
     Raises TooIntricate.
     """
-    if not _BEGINS_ESCAPE.search(reading.data):
+    if not has_escape(reading.data):
         return reading
     for _ in range(MAX_PASSES):
         before, reading = reading, _replaced(reading, _ESCAPE, _value)

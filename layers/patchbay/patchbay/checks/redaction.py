@@ -13,7 +13,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Final
 
-from patchbay.checks.encodings import Reading, TooIntricate, readings, unescaped
+from patchbay.checks.encodings import (
+    Reading,
+    TooIntricate,
+    has_escape,
+    readings,
+    unescaped,
+    without_blanks,
+    without_signs,
+)
 
 REDACTED: Final = "[redacted]"
 MIN_SECRET: Final = 4
@@ -112,16 +120,13 @@ class Redactor:
     @cached_property
     def _haystack(self) -> bytes:
         """All that the long secrets may be spelled as, in a text that was read."""
-        variants = {
-            variant.data.lower()
-            for secret in self._long
-            for form in _forms(secret)
-            for reading in _plain(form)
-            for variant in _variants(reading)
-            if len(variant.data) >= PIECE
-        }
-        variants.update(form for secret in self._long for form in _base64_in_lower_case(secret))
-        return _BETWEEN.join(sorted(variants))
+        spelled = set[bytes]()
+        for secret in self._long:
+            for form in _forms(secret):
+                for plain in _plain(form):
+                    spelled |= {plain, without_blanks(plain), without_signs(plain)}
+            spelled.update(_base64_in_lower_case(secret))
+        return _BETWEEN.join(sorted({form.lower() for form in spelled if len(form) >= PIECE}))
 
     @cached_property
     def _short_forms(self) -> list[bytes]:
@@ -168,17 +173,15 @@ def _forms(secret: str) -> Iterator[bytes]:
                 yield way.encode("utf-16-be", "surrogatepass")
 
 
-def _plain(form: bytes) -> Iterator[Reading]:
+def _plain(form: bytes) -> Iterator[bytes]:
     """A form as it is, and as it is read if it looks like escapes itself."""
-    # Where a form would be in a text is never asked.
-    reading = Reading(form, lambda: ((), ()))
-    yield reading
-    try:
-        plain = unescaped(reading)
-    except TooIntricate:
-        return
-    if plain is not reading:
-        yield plain
+    yield form
+    if has_escape(form):
+        try:
+            # Where a form would be in a text is never asked.
+            yield unescaped(Reading(form, lambda: ((), ()))).data
+        except TooIntricate:
+            return
 
 
 def _base64_in_lower_case(secret: str) -> Iterator[bytes]:

@@ -195,7 +195,10 @@ def placeholders_of(parts: Parts) -> Iterator[Placeholder]:
 
 def pointer_of(parts: Parts) -> str | None:
     """The first field of the endpoint that fills the template; None for a template without any."""
-    return next((placeholder.pointer for placeholder in placeholders_of(parts)), None)
+    for part in parts:
+        if isinstance(part, Placeholder):
+            return part.pointer
+    return None
 
 
 def last_pointer(placeholders: Iterable[Placeholder]) -> str | None:
@@ -462,7 +465,7 @@ class UrlTemplate:
             return start.scheme
         return None
 
-    @property
+    @cached_property
     def host_pointer(self) -> str | None:
         """The field of the endpoint that decides the host, None if the author did."""
         return self.start.pointer
@@ -507,7 +510,7 @@ class UrlTemplate:
 
     def target(self, values: Values, query: Iterable[tuple[str, str]] = ()) -> HttpUrl:
         """The URL with its values and these parameters, which are encoded. Raises ValueRefused."""
-        require_room(self.placeholders(), values, MAX_URL)
+        require_room(self._placeholders, values, MAX_URL)
         fixed = self._fixed_origin
         start = "" if fixed else self.start.fill(values)
         path = self._filled_path(values)
@@ -524,6 +527,10 @@ class UrlTemplate:
     def origin(self, values: Values) -> tuple[str, str, int]:
         """The scheme, canonical host and port that it leads to. Raises ValueRefused."""
         return (self._fixed_origin or parse_url(f"{self.start.fill(values)}/")).origin
+
+    @cached_property
+    def _placeholders(self) -> tuple[Placeholder, ...]:
+        return tuple(self.placeholders())
 
     @cached_property
     def _fixed_origin(self) -> HttpUrl | None:
@@ -543,9 +550,10 @@ class UrlTemplate:
 def _segment(parts: Parts, values: Values) -> str:
     """One segment of a path. Raises ValueRefused."""
     segment = _encoded(parts, values, "path")
-    pointer = pointer_of(parts)
+    if (pointer := pointer_of(parts)) is None:
+        return segment
     # As a server may read it that decodes first, and takes a backslash for a slash.
-    if pointer and _DOT_SEGMENTS.intersection(_SLASH.split(unquote(segment))):
+    if _DOT_SEGMENTS.intersection(_SLASH.split(unquote(segment))):
         raise ValueRefused(pointer, "may not lead to another path with dots (./ or ../)")
     return segment
 

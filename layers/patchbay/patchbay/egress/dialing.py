@@ -14,6 +14,7 @@ from typing import Final
 
 from patchbay.egress.addresses import Address
 from patchbay.egress.failures import DialFailure, EgressBlocked
+from patchbay.egress.sockets import connect
 
 ATTEMPT_DELAY: Final = 0.25
 """Seconds before the next address is tried: RFC 8305 §8 recommends 250 ms."""
@@ -165,7 +166,7 @@ async def _dial_one(address: Address, port: int, deadline: float) -> socket.sock
     try:
         sock.setblocking(False)
         async with asyncio.timeout_at(deadline):
-            await asyncio.get_running_loop().sock_connect(sock, (text, port))
+            await connect(sock, text, port)
         # Messages are short and each is waited for: none is held back to be sent with the next.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = sock.getpeername()[0]

@@ -11,6 +11,7 @@ import ssl
 from contextlib import suppress
 from typing import Final
 
+from patchbay.egress.sockets import receive, send_all
 from patchbay.egress.tls_records import MAX_HEARD, asks_for_certificate
 
 CHUNK: Final = 16 * 1024
@@ -25,14 +26,13 @@ class Stream:
     """
 
     __slots__ = (
-        *("_heard", "_incoming", "_loop", "_outgoing", "_received", "_sock", "_tls"),
+        *("_heard", "_incoming", "_outgoing", "_received", "_sock", "_tls"),
         "was_asked_for_certificate",
     )
 
     def __init__(self, sock: socket.socket) -> None:
         """`sock` is connected and non-blocking; the stream owns it from here on."""
         self._sock = sock
-        self._loop = asyncio.get_running_loop()
         self._received = b""
         self._tls: ssl.SSLObject | None = None
         self._heard: bytearray | None = None
@@ -94,7 +94,7 @@ class Stream:
 
     async def send(self, data: bytes) -> None:
         if self._tls is None:
-            await self._loop.sock_sendall(self._sock, data)
+            await send_all(self._sock, data)
             return
         # The outgoing buffer has no limit, so OpenSSL takes everything at once.
         self._tls.write(data)
@@ -155,7 +155,7 @@ class Stream:
 
     async def _next(self) -> bytes:
         if self._tls is None:
-            return await self._loop.sock_recv(self._sock, CHUNK)
+            return await receive(self._sock, CHUNK)
         while True:
             try:
                 return self._tls.read(CHUNK)
@@ -169,7 +169,7 @@ class Stream:
 
     async def _fill(self) -> bool:
         """Takes what has arrived; False once the other side has ended."""
-        data = await self._loop.sock_recv(self._sock, CHUNK)
+        data = await receive(self._sock, CHUNK)
         if data:
             self._incoming.write(data)
             if self._heard is not None and len(self._heard) < MAX_HEARD:
@@ -180,7 +180,7 @@ class Stream:
 
     async def _flush(self) -> None:
         if self._outgoing.pending:
-            await self._loop.sock_sendall(self._sock, self._outgoing.read())
+            await send_all(self._sock, self._outgoing.read())
 
     async def _say_why(self) -> None:
         """Sends the alert of a handshake that failed, if the other side still listens."""
