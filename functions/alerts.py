@@ -82,7 +82,11 @@ def list_alert_rule_subjects(space: Space, rule_id: str, query: ListQuery) -> Li
     )
 
 
-@api.post(f"{RULES}/<rule_id>/channels/<channel_id>/rotate-secret", permission=Permission.MANAGE)
+@api.post(
+    f"{RULES}/<rule_id>/channels/<channel_id>/rotate-secret",
+    permission=Permission.MANAGE,
+    failures=(409,),
+)
 def rotate_webhook_secret(
     space: Space, rule_id: str, channel_id: str, stamp: Stamp
 ) -> IssuedWebhookSecret:

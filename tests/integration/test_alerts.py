@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 import alerts as function
+from patchbay.alerts.rule_model import STORED
 from patchbay.connections.vault import Vault
+from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.platform.clock import floor_to_hour, utc_now
-from patchbay.platform.dynamodb import Item, Table
+from patchbay.platform.dynamodb import Item, Put, Table
 from tests.integration.alerting import (
     RATE,
     alerts,
@@ -261,6 +263,88 @@ def test_a_secret_is_rotated_once_for_a_repeated_request(tenant: Tenant) -> None
     assert tenant.client.post(path, {}, idempotency_key="k").json == first.json
     other = f"{RULES}/{made['id']}/channels/{bus['id']}/rotate-secret"
     assert tenant.client.post(other, {}).code == "CHANNEL_NOT_FOUND"
+
+
+SECRET_HOOK = "https://hooks.example.com/services/T0/B0/s3cr3t?token=s3cr3t"
+
+
+def test_the_address_of_a_webhook_is_shown_to_nobody(tenant: Tenant) -> None:
+    # Given a rule with two webhooks whose addresses are credentials
+    made = create_rule(tenant, channels=[webhook(SECRET_HOOK), webhook(SECRET_HOOK)])
+    path = f"{RULES}/{made['id']}"
+    moved = [made["channels"][0], webhook(f"{SECRET_HOOK}2")]
+    assert tenant.client.patch(path, {"channels": moved}).status == 200
+    # When it is read, listed, changed, rotated, and looked up in the audit trail
+    answers = [
+        tenant.client.get(path),
+        tenant.client.get(RULES),
+        tenant.client.patch(path, {"name": "Another"}),
+        tenant.client.get(f"/v1/organizations/{tenant.organization_id}/audit-events?limit=100"),
+    ]
+    # Then each shows the host, and no more of the address
+    for answer in answers:
+        assert "https://hooks.example.com/****-" in answer.text
+        assert "s3cr3t" not in answer.text + str(made)
+    # And the change of an address is seen in the trail
+    [changed] = [
+        event
+        for event in answers[-1].json["items"]
+        if event["entity"] == "alert_rule" and "channels" in (event["before"] or {})
+    ]
+    before, after = ([c["url"] for c in changed[side]["channels"]] for side in ("before", "after"))
+    assert before[0] == after[0]
+    assert before[1] != after[1]
+
+
+def test_a_channel_that_is_sent_back_with_its_mask_keeps_its_address(tenant: Tenant) -> None:
+    made = create_rule(tenant, channels=[webhook(SECRET_HOOK), webhook("https://b.example.com/x")])
+    [one, two] = made["channels"]
+    path = f"{RULES}/{made['id']}"
+    kept = tenant.client.patch(path, {"channels": [one, two]})
+    assert (kept.status, kept.json["secrets"], kept.json["channels"]) == (200, {}, [one, two])
+    stored = Deployment().alert_rules.rule(tenant.space_id, made["id"])
+    assert [channel.model_dump(context=STORED)["url"] for channel in stored.channels] == [
+        SECRET_HOOK,
+        "https://b.example.com/x",
+    ]
+    # The mask of another channel, or of no channel, is no address
+    for channels in (
+        [one, {**two, "url": one["url"]}],
+        [one, {"kind": "webhook", "url": one["url"]}],
+        [{**one, "url": one["url"].replace("hooks.", "evil.")}],
+    ):
+        refused = tenant.client.patch(path, {"channels": channels})
+        assert refused.status == 400
+        [problem] = refused.json["error"]["details"]["errors"]
+        assert problem["pointer"] == f"/channels/{len(channels) - 1}/url"
+        assert "masked address" in problem["message"]
+    copied = tenant.client.post(RULES, rule(channels=[webhook(one["url"])]))
+    assert copied.status == 400
+
+
+def test_an_address_in_an_older_audit_event_is_masked_when_it_is_read(tenant: Tenant) -> None:
+    made = create_rule(tenant, channels=[webhook(SECRET_HOOK)])
+    table = Table("IntegrationsTable")
+    pk = f"AUDIT#{tenant.organization_id}"
+    [event] = [one for one in table.query(pk).items if one["entity"] == "alert_rule"]
+    [channel] = made["channels"]
+    table.write(Put({**event, "after": event["after"].replace(channel["url"], SECRET_HOOK)}))
+    trail = tenant.client.get(f"/v1/organizations/{tenant.organization_id}/audit-events")
+    assert "s3cr3t" not in trail.text
+    assert channel["url"] in trail.text
+
+
+def test_more_secrets_than_can_be_kept_are_not_promised(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patchbay.alerts.webhook_secrets.MAX_ROTATED", 2)
+    made = create_rule(tenant, channels=[webhook(HOOK)])
+    path = f"{RULES}/{made['id']}/channels/{made['channels'][0]['id']}/rotate-secret"
+    first, *_ = [tenant.client.call("POST", path, None) for _ in range(2)]
+    refused = tenant.client.call("POST", path, None)
+    assert (refused.status, refused.code) == (409, "ROTATION_LIMIT")
+    details = refused.json["error"]["details"]
+    assert details == {"limit": 2, "free_at": first.json["previous_valid_until"]}
 
 
 def test_a_space_has_a_limit_of_rules_and_cannot_be_deleted_while_it_has_one(

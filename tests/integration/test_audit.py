@@ -29,6 +29,8 @@ NO_CHANGE = {
     "check_destination",
     "check_source",
     "dry_run",
+    "dry_run_destination",
+    "dry_run_source",
     "integrations_connection_test",
 }
 """Routes other than GET that change nothing: tests, previews, and events of health."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -30,6 +31,7 @@ from patchbay.egress.policy import EgressPolicy
 from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound, Problem, SecretsLost
 from patchbay.platform.ids import Stamp
+from patchbay.platform.masked_url import is_masked
 from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import problems_of
@@ -102,6 +104,8 @@ class RuleEditor:
             require_match(if_match, old.revision)
             new = _patched(old, patch)
             known = {channel.id: channel for channel in old.channels}
+            channels = [_with_address(channel, known) for channel in new.channels]
+            new = new.model_copy(update={"channels": channels})
             self._require_valid(space, new, known)
             # The revision is part of the id: two edits at once must not make channels of one id.
             part = f"{rule_id}#{old.revision}"
@@ -137,9 +141,10 @@ class RuleEditor:
         self, space: Space, rule_id: str, channel_id: str, stamp: Stamp
     ) -> IssuedWebhookSecret:
         """Makes a new secret for a webhook. The previous one also signs for 24 hours, unless it is
-        lost.
+        lost, and so does each one before it until its own time.
 
-        Raises `NotFound` if the rule has no such channel or the channel is not a webhook.
+        Raises `NotFound` if the rule has no such channel or the channel is not a webhook, and as
+        `WebhookVault.rotated`.
         """
 
         def attempt() -> IssuedWebhookSecret:
@@ -195,6 +200,9 @@ class RuleEditor:
                 problem = "this deployment does not allow this topic"
                 problems.append(Problem(f"{place}/topic_arn", problem))
             if isinstance(channel, NewWebhookChannel):
+                if is_masked(channel.url):
+                    problems.append(Problem(f"{place}/url", _MASKED))
+                    continue
                 try:
                     judge_webhook_url(self._policy, channel.url)
                 except EgressBlocked as blocked:
@@ -227,6 +235,9 @@ class RuleEditor:
         return self._webhook_vault.open(rule.organization_id, rule.id, channel, now)
 
 
+_MASKED: Final = (
+    "is a masked address, of another channel or of what the channel had before: enter the address"
+)
 _EDITABLE = (
     "name",
     "enabled",
@@ -249,6 +260,14 @@ def _patched(old: AlertRule, patch: AlertRulePatch) -> NewAlertRule:
         return NewAlertRule.model_validate_json(compact(after), strict=True)
     except ValidationError as error:
         raise InvalidInput(problems_of(error)) from None
+
+
+def _with_address(channel: NewChannel, known: Mapping[str, Channel]) -> NewChannel:
+    """A webhook that was sent back as it was shown, with its address."""
+    old = known.get(channel.id or "")
+    if not isinstance(channel, NewWebhookChannel) or not isinstance(old, WebhookChannel):
+        return channel
+    return channel.model_copy(update={"url": old.url}) if channel.url == old.shown_url else channel
 
 
 def _channel(new: NewChannel, channel_id: str) -> Channel:

@@ -3,11 +3,21 @@
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag, field_validator
+from pydantic import (
+    ConfigDict,
+    Discriminator,
+    Field,
+    FieldSerializationInfo,
+    StringConstraints,
+    Tag,
+    field_serializer,
+    field_validator,
+)
 
 from patchbay.alerts.conditions import DAY_SECONDS, AlertCondition, StrictInput, kind_tag
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import named_id, spelled_id
+from patchbay.platform.masked_url import masked_url
 from patchbay.platform.model import Model
 from patchbay.platform.validation import KIND, DisplayName, Documented, NotNull
 
@@ -16,6 +26,9 @@ MAX_RULES: Final = 50
 
 MAX_CHANNELS: Final = 5
 MIN_REMINDER_SECONDS: Final = 300
+
+STORED: Final = {"for": "the table"}
+"""The context of a dump that has addresses as they are."""
 
 RuleId = Annotated[str, spelled_id("rul", "alert rule")]
 ChannelId = Annotated[str, named_id("chn")]
@@ -130,7 +143,18 @@ class AlertRulePatch(StrictInput):
 
 
 class WebhookChannel(NewWebhookChannel):
+    """The address is shown masked. A caller that sends the mask back keeps the address."""
+
     id: str
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2048)] = Field(repr=False)
+
+    @property
+    def shown_url(self) -> str:
+        return masked_url(self.url, self.id)
+
+    @field_serializer("url")
+    def _url(self, url: str, info: FieldSerializationInfo) -> str:
+        return url if info.context == STORED else self.shown_url
 
 
 class SnsChannel(NewSnsChannel):

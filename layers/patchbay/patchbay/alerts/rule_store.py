@@ -18,7 +18,7 @@ from patchbay.alerts.keys import (
     space_pk,
 )
 from patchbay.alerts.quotas import CHANNEL_QUOTA, RULE_QUOTA
-from patchbay.alerts.rule_model import MAX_RULES, AlertRule
+from patchbay.alerts.rule_model import MAX_RULES, STORED, AlertRule
 from patchbay.alerts.store import AlertStore
 from patchbay.connections.keys import key_of_all, secret_key
 from patchbay.platform.audit import Action, Entity, recorded
@@ -237,7 +237,7 @@ class RuleStore:
 
 
 def _rule_item(rule: AlertRule) -> Item:
-    document = rule.model_dump(mode="json") | {
+    document = rule.model_dump(mode="json", context=STORED) | {
         "watching_since": to_text(rule.watching_since),
         "deleting": rule.deleting,
     }

@@ -26,6 +26,7 @@ from patchbay.platform.dynamodb import AFTER_ALL, Item, Put, Table
 from patchbay.platform.errors import InvalidInput
 from patchbay.platform.ids import first_id, new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
+from patchbay.platform.masked_url import is_masked, masked_url
 from patchbay.platform.model import Model
 from patchbay.platform.strict_json import canonical, compact
 
@@ -236,4 +237,14 @@ def _event(item: Item) -> AuditEvent:
     documents = {
         name: None if item[name] is None else json.loads(item[name]) for name in ("before", "after")
     }
+    for document in filter(None, documents.values()):
+        _mask_channels(document)
     return AuditEvent.model_validate({**item, **documents, "id": item["sk"].removeprefix(_SK)})
+
+
+def _mask_channels(document: dict[str, Any]) -> None:
+    """Addresses of webhooks were recorded as they are until answers began to mask them."""
+    channels = document.get("channels")
+    for channel in channels if isinstance(channels, list) else []:
+        if "url" in channel and not is_masked(channel["url"]):
+            channel["url"] = masked_url(channel["url"], channel["id"])
