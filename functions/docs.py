@@ -1,8 +1,8 @@
-"""The OpenAPI document, a page that shows it, and every path that no route has."""
+"""The OpenAPI document, the page that shows it, the guides, and every path that no route has."""
 
 from typing import Any
 
-from patchbay.platform.api_reference import document, page, unrouted
+from patchbay.platform import api_reference
 from patchbay.platform.http import HttpApi
 from patchbay.platform.lambda_entry import entry_point
 
@@ -12,16 +12,22 @@ api = HttpApi("Documentation")
 @api.get("/openapi.json", permission=None)
 def get_openapi_document() -> dict[str, Any]:
     """Read the whole API as one OpenAPI 3.1 document."""
-    return document()  # type: ignore[return-value]  # of Powertools, with headers of its own
+    return api_reference.document()  # type: ignore[return-value]  # of Powertools
 
 
 @api.get("/docs", permission=None, media_type="text/html")
 def get_docs() -> str:
     """Show the API reference and the guides as a page."""
-    return page()  # type: ignore[return-value]  # of Powertools, with headers of its own
+    return api_reference.page()  # type: ignore[return-value]  # of Powertools
 
 
-api.otherwise(unrouted)
+@api.get("/docs/guides/<guide>", permission=None, media_type="text/markdown", failures=(404,))
+def get_guide(guide: str) -> str:
+    """Read a guide, as Markdown."""
+    return api_reference.guide(guide)  # type: ignore[return-value]  # of Powertools
+
+
+api.otherwise(api_reference.unrouted)
 
 
 @entry_point

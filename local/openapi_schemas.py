@@ -57,7 +57,7 @@ def _schemas(document: Json) -> Iterator[Json]:
         if not isinstance(schema, dict):
             return
         yield schema
-        for word in ("items", "additionalProperties", "propertyNames"):
+        for word in ("items", "additionalProperties", "propertyNames", "if", "then", "not"):
             yield from inner(schema.get(word))
         for word in ("anyOf", "oneOf", "allOf"):
             for one in schema.get(word, []):
@@ -103,7 +103,7 @@ def _write_as_map(schema: Json) -> None:
 
 def _write_whole_numbers(schema: Json) -> None:
     """`86400`, where the merge writes `86400.0`."""
-    for word in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
+    for word in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"):
         bound = schema.get(word)
         if isinstance(bound, float) and bound.is_integer():
             schema[word] = int(bound)

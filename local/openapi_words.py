@@ -75,7 +75,8 @@ class _Explaining:
             schema["description"] = _paragraphs(text)
         for field, of in schema.get("properties", {}).items():
             entry = self._entry("fields", field, name)
-            of["description"] = _sentence(of.get("description") or entry.get("says", ""))
+            text = _sentence(of.get("description") or entry.get("says", ""))
+            of["description"] = text + _said_default(of.pop("default", None))
             of["examples"] = [self._field(name, field, of)]
 
     def _explain_parameter(self, operation: str, parameter: Json) -> None:
@@ -151,6 +152,11 @@ def words() -> Json:
 
 def _may_be_null(schema: Json) -> bool:
     return any(one.get("type") == "null" for one in variants(schema))
+
+
+def _said_default(value: Any) -> str:
+    """In words: of a `default`, openapi-typescript makes a member that a body must have."""
+    return f" Default: `{json.dumps(value)}`." if value or value is False or value == 0 else ""
 
 
 def _sentence(text: str) -> str:

@@ -22,7 +22,7 @@ _TOGETHER = {"test_monitors.py": "test_documents.py"}
 _FIRST = [
     *("test_documents.py", "test_monitors.py", "test_local_cloud.py", "test_fuzz.py"),
     *("test_mysql.py", "test_redis.py", "test_postgres.py"),
-    "test_ingest_bus.py",
+    *("test_clients.py", "test_ingest_bus.py"),
 ]
 
 

@@ -98,12 +98,27 @@ def test_a_map_is_written_as_generators_know_it() -> None:
     assert secrets["propertyNames"] == {"pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"}
 
 
+def test_a_rule_beside_a_type_is_not_written_as_a_union() -> None:
+    """Generators make a type of each member; `if` and `not` say the same and are left alone."""
+    for schema in nodes(_SCHEMAS):
+        if "anyOf" in schema or "oneOf" in schema:
+            assert not {"type", "properties"} & set(schema)
+
+
 def test_a_union_says_which_member_it_is() -> None:
     unions = [schema for schema in _SCHEMAS.values() if "oneOf" in schema]
     assert unions
     for union in unions:
         names = [one["$ref"] for one in union["oneOf"]]
         assert sorted(union["discriminator"]["mapping"].values()) == sorted(names)
+
+
+def test_a_field_with_a_default_may_be_left_out() -> None:
+    """openapi-typescript makes a member that must be there of each `default`."""
+    assert not [name for _, name, field in _fields() if "default" in field]
+    enabled = _SCHEMAS["NewAlertRule"]["properties"]["enabled"]
+    assert enabled["description"].endswith("Default: `true`.")
+    assert "enabled" not in _SCHEMAS["NewAlertRule"]["required"]
 
 
 def test_no_schema_has_a_title_that_would_name_a_class() -> None:

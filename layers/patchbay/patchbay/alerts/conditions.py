@@ -91,7 +91,7 @@ class _Scoped(StrictInput):
 
 
 _WHOLE_HOURS: Final = Documented(
-    {"anyOf": [{"maximum": HOUR_SECONDS - 1}, {"multipleOf": HOUR_SECONDS}]}
+    {"if": {"minimum": HOUR_SECONDS}, "then": {"multipleOf": HOUR_SECONDS}}
 )
 _TWO_DECIMALS: Final = Documented({"multipleOf": 0.01})
 

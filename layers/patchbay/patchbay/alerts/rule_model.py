@@ -81,7 +81,7 @@ _SecondsUpToADay = Annotated[int, Field(ge=0, le=DAY_SECONDS)]
 _ReminderSeconds = Annotated[
     int,
     Field(ge=0, le=7 * DAY_SECONDS),
-    Documented({"anyOf": [{"const": 0}, {"minimum": MIN_REMINDER_SECONDS}]}),
+    Documented({"not": {"exclusiveMinimum": 0, "exclusiveMaximum": MIN_REMINDER_SECONDS}}),
 ]
 
 

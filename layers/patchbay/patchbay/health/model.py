@@ -66,10 +66,10 @@ class EventDraft(Model):
         extra="forbid",
         frozen=True,
         json_schema_extra={
-            "anyOf": [
-                {"properties": {"id": {"type": "null"}}},
-                {"properties": {"occurred_at": {"type": "string"}}, "required": ["occurred_at"]},
-            ]
+            "not": {
+                "properties": {"id": {"type": "string"}, "occurred_at": {"type": "null"}},
+                "required": ["id"],
+            }
         },
     )
 

@@ -1,4 +1,5 @@
-"""The API reference that ships with the code: the OpenAPI document and a page that shows it."""
+"""The API reference that ships with the code: the OpenAPI document, the guides, and a page that
+shows both."""
 
 import base64
 import hashlib
@@ -13,42 +14,49 @@ from aws_lambda_powertools.event_handler import Response
 
 from patchbay.platform.errors import MethodNotAllowed, NotFound
 from patchbay.platform.http import JSON_TYPE
-from patchbay.platform.strict_json import loads
+from patchbay.platform.strict_json import compact, loads
 
 DOCUMENT: Final = files("patchbay.platform") / "openapi.json"
 """Made from the route declarations by `make openapi`; `make test` checks that it is current."""
 
-_SWAGGER_UI: Final = files("aws_lambda_powertools") / "event_handler" / "openapi" / "swagger_ui"
-_START: Final = "SwaggerUIBundle({url: '/openapi.json', dom_id: '#ui', deepLinking: true});"
+GUIDES: Final = files("patchbay.platform") / "guides"
+"""The pages of docs/: a link in the source, which the build of the layer follows."""
+
+_PAGE: Final = files("patchbay.platform") / "reference"
+_HEADING: Final = re.compile("^#+ (.+)$", re.MULTILINE)
+_CACHED: Final = "public, max-age=300"
 
 
 def document() -> Response[str]:
     """The document as it was built, byte for byte."""
-    return Response(
-        200, JSON_TYPE, _document_text(), {"Cache-Control": "public, max-age=300"}, compress=True
-    )
+    return Response(200, JSON_TYPE, _document_text(), {"Cache-Control": _CACHED}, compress=True)
 
 
 def page() -> Response[str]:
-    """Swagger UI (it comes with Powertools) on our document. Nothing is loaded from elsewhere."""
-    script = (_SWAGGER_UI / "swagger-ui-bundle.min.js").read_text()
-    style = (_SWAGGER_UI / "swagger-ui.min.css").read_text()
-    html = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Patchbay API</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<style>{style}</style></head><body><div id="ui"></div>'
-        f"<script>{script}</script><script>{_START}</script></body></html>"
-    )
+    """A page that shows the document and the guides. Nothing is loaded from elsewhere."""
+    html, script = _page_text()
     headers: dict[str, str | list[str]] = {
-        "Cache-Control": "public, max-age=300",
+        "Cache-Control": _CACHED,
         "Content-Security-Policy": (
             "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
-            f"style-src 'unsafe-inline'; script-src {_hash(script)} {_hash(_START)}; "
+            f"style-src 'unsafe-inline'; script-src {_hash(script)}; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         ),
         "X-Content-Type-Options": "nosniff",
     }
     return Response(200, "text/html; charset=utf-8", html, headers, compress=True)
+
+
+def guide(name: str) -> Response[str]:
+    """A guide as Markdown. Raises `NotFound`."""
+    if name not in _guide_names():
+        raise NotFound("guide")
+    text = (GUIDES / f"{name}.md").read_text()
+    headers: dict[str, str | list[str]] = {
+        "Cache-Control": _CACHED,
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(200, "text/markdown; charset=utf-8", text, headers, compress=True)
 
 
 def unrouted(method: str, path: str) -> Response[str]:
@@ -77,6 +85,37 @@ def methods_of(path: str) -> list[str]:
 @cache
 def _document_text() -> str:
     return DOCUMENT.read_text()
+
+
+@cache
+def _page_text() -> tuple[str, str]:
+    """The page, and the script in it."""
+    script = (_PAGE / "page.js").read_text()
+    parts = {
+        "{style}": (_PAGE / "page.css").read_text(),
+        # No text of a guide may end the element that it is in.
+        "{guides}": compact(_index()).decode().replace("<", "\\u003c"),
+        "{script}": script,
+    }
+    html = (_PAGE / "page.html").read_text()
+    for mark, text in parts.items():
+        html = html.replace(mark, text)
+    return html, script
+
+
+def _index() -> list[dict[str, str]]:
+    """The guides by title, with what the search looks at: their headings."""
+    index = []
+    for name in _guide_names():
+        headings = _HEADING.findall((GUIDES / f"{name}.md").read_text())
+        index.append({"name": name, "title": headings[0], "text": " ".join(headings).lower()})
+    return sorted(index, key=lambda guide: guide["title"])
+
+
+@cache
+def _guide_names() -> frozenset[str]:
+    names = [entry.name for entry in GUIDES.iterdir()]
+    return frozenset(name.removesuffix(".md") for name in names if name.endswith(".md"))
 
 
 @cache
