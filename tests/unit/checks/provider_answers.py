@@ -56,6 +56,10 @@ def page(title: str, body: str = "") -> str:
     return f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{body}</body></html>"
 
 
+def apollo(code: str) -> dict[str, Any]:
+    return {"errors": [{"message": "x", "extensions": {"code": code}}]}
+
+
 HTML: Final = {"content-type": "text/html; charset=UTF-8"}
 SALESFORCE: Final = (
     "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/errorcodes.htm"
@@ -85,6 +89,31 @@ CLOUDFLARE_1XXX: Final = (
     "https://developers.cloudflare.com/support/troubleshooting/http-status-codes/"
     "cloudflare-1xxx-errors/"
 )
+MARKETO: Final = (
+    "https://experienceleague.adobe.com/en/docs/marketo-developer/marketo/rest/error-codes"
+)
+ZOHO: Final = "https://www.zoho.com/crm/developer/docs/api/v6/status-codes.html"
+XERO: Final = "https://developer.xero.com/documentation/guides/oauth2/limits/"
+GOCARDLESS: Final = "https://developer.gocardless.com/bank-account-data/statuses"
+ELEVENLABS: Final = (
+    "https://help.elevenlabs.io/hc/en-us/articles/19572237925521-API-Error-Code-400-or-401"
+)
+LINEAR: Final = "https://linear.app/developers/graphql#errors"
+FRESHDESK: Final = "https://developers.freshdesk.com/api/#error"
+HUBSPOT: Final = "https://developers.hubspot.com/docs/api-reference/error-handling"
+SLACK: Final = "https://docs.slack.dev/reference/methods/auth.test"
+SAP: Final = "https://help.sap.com/docs/SAP_NETWEAVER_750"
+TELEGRAM: Final = "https://core.telegram.org/bots/api#making-requests"
+ZENDESK: Final = "https://developer.zendesk.com/api-reference/introduction/requests/"
+ATLASSIAN: Final = "https://developer.atlassian.com/cloud/jira/platform/basic-auth-for-rest-apis/"
+SERVICENOW: Final = (
+    "https://developer.servicenow.com/dev.do#!/guides/yokohama/pdi-guide/hibernation"
+)
+IIS: Final = (
+    "https://learn.microsoft.com/troubleshoot/developer/webapps/iis/www-administration-management/"
+    "http-status-code"
+)
+IN_FRONT: Final = "the rows of checks/intermediaries.py"
 WAFW00F: Final = "https://github.com/EnableSecurity/wafw00f/tree/master/wafw00f/plugins"
 
 PROVIDERS: Final = (
@@ -1465,4 +1494,252 @@ PROVIDERS: Final = (
         {"stat": "fail", "code": 100, "message": "Invalid API Key (Key has invalid format)"},
         "auth_invalid",
     ),
+    # Marketo refuses with a 200 and `success: false`, Zoho with words of its own.
+    *(
+        Case(MARKETO, 200, {}, {"success": False, "errors": [{"code": n, "message": m}]}, code)
+        for n, m, code in (
+            ("601", "Access token invalid", "auth_invalid"),
+            ("602", "Access token expired", "auth_expired"),
+            ("603", "Access denied", "permission_denied"),
+            ("604", "Request time-out", "provider_error"),
+            ("606", "Max rate limit '100' exceeded with in '20' secs", "rate_limited"),
+            ("607", "Daily quota reached", "rate_limited"),
+            ("608", "API Temporarily Unavailable", "provider_error"),
+            ("611", "System error", "provider_error"),
+            ("614", "Invalid subscription", "not_found"),
+            ("615", "Concurrent access limit reached", "rate_limited"),
+        )
+    ),
+    Case(ZOHO, 400, {}, {"code": "LIMIT_EXCEEDED", "status": "error"}, "rate_limited"),
+    Case(ZOHO, 401, {}, {"code": "OAUTH_SCOPE_MISMATCH", "status": "error"}, "scope_missing"),
+    # Xero's limit, in a 503 too, with its reason in a header or a form.
+    Case(XERO, 503, {"x-rate-limit-problem": "day", "retry-after": "60"}, "", "rate_limited", 60),
+    Case(
+        XERO,
+        503,
+        {"content-type": "text/plain"},
+        "oauth_problem=rate%20limit%20exceeded&oauth_problem_advice=please%20wait",
+        "rate_limited",
+    ),
+    # A consent of a bank ends after 90 days: the customer connects the account again.
+    Case(
+        GOCARDLESS,
+        401,
+        {},
+        {"summary": "End User Agreement (EUA) 1 has expired", "type": "AccessExpiredError"},
+        "auth_expired",
+    ),
+    Case(
+        GOCARDLESS,
+        401,
+        {},
+        {
+            "summary": "End User Agreement (EUA) 1 has expired",
+            "detail": "EUA was valid for 90 days",
+        },
+        "auth_expired",
+    ),
+    Case(
+        GOCARDLESS,
+        403,
+        {},
+        {"summary": "IP address access denied", "detail": "Your IP 192.0.2.1 isn't whitelisted"},
+        "address_not_allowed",
+    ),
+    Case(
+        ELEVENLABS,
+        401,
+        {},
+        {
+            "detail": {
+                "status": "detected_unusual_activity",
+                "message": "Unusual activity detected.",
+            }
+        },
+        "account_locked",
+    ),
+    Case(
+        ELEVENLABS,
+        401,
+        {},
+        {"detail": {"status": "quota_exceeded", "message": "You have 5 credits remaining"}},
+        "payment_required",
+    ),
+    Case(LINEAR, 400, {}, apollo("AUTHENTICATION_ERROR"), "auth_invalid"),
+    Case(LINEAR, 400, {}, apollo("FEATURE_NOT_ACCESSIBLE"), "permission_denied"),
+    Case(LINEAR, 400, {}, apollo("RATELIMITED"), "rate_limited"),
+    Case(FRESHDESK, 403, {}, {"code": "password_lockout"}, "account_locked"),
+    Case(FRESHDESK, 403, {}, {"code": "require_feature"}, "payment_required"),
+    Case(FRESHDESK, 403, {}, {"code": "ssl_required"}, "request_rejected"),
+    Case(HUBSPOT, 403, {}, {"status": "error", "category": "BANNED"}, "account_locked"),
+    Case(
+        HUBSPOT, 401, {}, {"status": "error", "category": "REVOKED_AUTHENTICATION"}, "auth_revoked"
+    ),
+    *(
+        Case(SALESFORCE, status, {}, [{"errorCode": word}], code)
+        for word, status, code in (
+            ("PASSWORD_LOCKOUT", 403, "account_locked"),
+            ("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", 403, "auth_expired"),
+            ("LICENSE_LIMIT_EXCEEDED", 400, "payment_required"),
+            ("STORAGE_LIMIT_EXCEEDED", 400, "payment_required"),
+            ("QUERY_TIMEOUT", 400, "provider_error"),
+            ("MUTUAL_AUTHENTICATION_FAILED", 403, "client_certificate_required"),
+        )
+    ),
+    *(
+        Case(SLACK, 200, {}, {"ok": False, "error": word}, code)
+        for word, code in (
+            ("is_bot", "permission_denied"),
+            ("user_is_restricted", "permission_denied"),
+            ("restricted_action", "permission_denied"),
+            ("paid_teams_only", "payment_required"),
+            ("message_limit_exceeded", "rate_limited"),
+            ("team_added_to_org", "provider_error"),
+        )
+    ),
+    *(
+        Case(ENTRA, 400, {}, entra(number), code)
+        for number, code in (
+            (50059, "not_found"),
+            (50074, "permission_denied"),
+            (50128, "not_found"),
+            (50142, "auth_expired"),
+            (50144, "auth_expired"),
+            (50158, "permission_denied"),
+            (500133, "auth_expired"),
+            (51004, "auth_invalid"),
+            (53000, "permission_denied"),
+            (53011, "account_locked"),
+            (70001, "account_locked"),
+            (1000502, "auth_expired"),
+        )
+    ),
+    # A clock that is wrong, and a request without what the API wants, are not about the key.
+    Case(S3, 403, {}, "<Error><Code>RequestTimeTooSkewed</Code></Error>", "request_rejected"),
+    Case(
+        GITHUB_TROUBLE,
+        403,
+        {"content-type": "text/plain"},
+        "Request forbidden by administrative rules. Please make sure your request has a User-Agent "
+        "header",
+        "request_rejected",
+    ),
+    Case(
+        SAP, 403, {"content-type": "text/plain"}, "CSRF token validation failed", "request_rejected"
+    ),
+    Case(AWS, 403, {}, "<Error><Code>RegionDisabledException</Code></Error>", "account_locked"),
+    Case(GITHUB, 403, {}, {"message": "This installation has been suspended"}, "account_locked"),
+    Case(
+        GITHUB,
+        403,
+        {},
+        {"message": "Maximum number of login attempts exceeded. Please try again later."},
+        "rate_limited",
+    ),
+    Case(
+        GITHUB,
+        403,
+        {},
+        {"message": "Upgrade to GitHub Pro or make this repository public to enable this feature."},
+        "payment_required",
+    ),
+    Case(
+        SHOPIFY,
+        403,
+        {},
+        {"errors": "[API] This action requires merchant approval for read_orders scope."},
+        "scope_missing",
+    ),
+    Case(
+        GOOGLE_CLOUD,
+        403,
+        {},
+        {"error": {"message": "Your API key was reported as leaked. Please use another API key."}},
+        "auth_revoked",
+    ),
+    Case(
+        GOOGLE_CLOUD,
+        400,
+        {},
+        {"error": {"message": "User location is not supported for the API use."}},
+        "address_not_allowed",
+    ),
+    Case(
+        TELEGRAM, 400, {}, {"ok": False, "description": "Bad Request: chat not found"}, "not_found"
+    ),
+    Case(
+        ZENDESK,
+        403,
+        {},
+        {"error": "This account is restricted by IP address"},
+        "address_not_allowed",
+    ),
+    Case(
+        ATLASSIAN, 403, {}, {"error": "Failed to parse Connect Session Auth Token"}, "auth_invalid"
+    ),
+    Case(SERVICENOW, 403, HTML, page("Instance Hibernating page"), "account_locked"),
+    # Servers that want a client certificate after the handshake
+    Case(
+        "https://httpd.apache.org/docs/2.4/ssl/ssl_howto.html",
+        403,
+        HTML,
+        page("403 Forbidden", "<p>Reason: Cannot perform Post-Handshake Authentication.<br></p>"),
+        "client_certificate_required",
+    ),
+    Case(IIS, 403, HTML, page("IIS 10.0 Detailed Error - 403.7"), "client_certificate_required"),
+    Case(IIS, 403, HTML, page("IIS 10.0 Detailed Error - 403.16"), "client_certificate_refused"),
+    Case(IIS, 403, HTML, page("IIS 10.0 Detailed Error - 403.6"), "address_not_allowed"),
+    # Bot walls, firewalls, and proxies in front
+    *(
+        Case(IN_FRONT, status, {**HTML, **headers}, body, "blocked_by_intermediary")
+        for status, headers, body in (
+            (429, {"x-kpsdk-ct": "0a"}, page("")),
+            (429, {}, page("", "<script>window.KPSDK={};</script>")),
+            (403, {}, '{"appId": "PX1", "jsClientSrc": "/i.js", "vid": "", "hostUrl": "/x"}'),
+            (403, {}, page("Challenge", "<div id='sec-if-cpt-container'>")),
+            (428, {}, '{"sec-cp-challenge": "true", "provider": "crypto"}'),
+            (403, {"x-iinfo": "1-2-3"}, page("Error")),
+            (403, {"x-sucuri-id": "11"}, page("Error")),
+            (429, {}, page("Vercel Security Checkpoint")),
+            (403, {}, page("Client Challenge")),
+            (
+                429,
+                {},
+                page(
+                    "Sorry...",
+                    "Our systems have detected unusual traffic from your computer network.",
+                ),
+            ),
+            (503, {}, page("x", "your computer or network may be sending automated queries.")),
+            (403, {}, "<!doctype html><meta charset=utf-8><title>403</title>403 Forbidden"),
+            (403, {}, page("x", "Zscaler to protect you from internet threats")),
+            (403, {}, page("Attack Detected", "Attack ID: 20000051")),
+            (403, {}, page("x", "denied because of its content categorization")),
+            (403, {}, page("Access Denied", "Access Denied (policy_denied)")),
+            (503, {}, page("Application Blocked", "blocked in accordance with company policy")),
+            (403, {}, page("UserCheck", "Access to this site is blocked")),
+            (403, {}, page("Response denied by WatchGuard HTTP Proxy")),
+            (403, {"server": "Cisco Umbrella"}, page("x")),
+            (403, {}, page("x", "Sophos: this website has been blocked")),
+            (403, {}, page("x", "The Websense category is filtered")),
+            (403, {}, page("Access Blocked", "The Barracuda Web Filter")),
+            (403, {}, page("Access blocked", "Cloudflare Gateway blocked this page")),
+            (403, {}, page("McAfee Web Gateway", "URL Blocked")),
+            (403, {}, page("Unauthorized Request Blocked")),
+            (403, {}, page("x", "NS Transaction id: 1")),
+            (403, {"server": "Reblaze Secure Web Gateway"}, page("x")),
+            (405, {}, page("Pardon Our Interruption")),
+            (
+                403,
+                {},
+                page(
+                    "x", "Please enable JavaScript to view the page content. Your support ID is: 1"
+                ),
+            ),
+        )
+    ),
+    # The same headers and words of an API are its own.
+    Case(IN_FRONT, 403, {"x-iinfo": "1-2-3"}, {"error": "forbidden"}, "permission_denied"),
+    Case(IN_FRONT, 401, {"x-kpsdk-ct": "0a"}, {"error": "invalid_token"}, "auth_invalid"),
+    Case(IN_FRONT, 403, {}, {"error": "Zscaler: policy blocked"}, "permission_denied"),
 )

@@ -517,4 +517,6 @@ def test_the_parameters_of_each_challenge_are_read(
 
 def test_nothing_is_read_of_nothing() -> None:
     assert read("") == ErrorContent()
-    assert ErrorContent() == ErrorContent(set(), set(), set(), set(), set(), set(), None, False, 0)
+    assert ErrorContent() == ErrorContent(
+        set(), set(), set(), set(), set(), set(), None, False, set(), 0
+    )

@@ -27,6 +27,7 @@ from patchbay.checks.word_meanings import (
     codes_of_number,
     codes_of_numbered_sentence,
     codes_of_sentence,
+    firm_codes,
     hints_of_sentence,
 )
 from patchbay.egress.content import MAX_CONTENT
@@ -62,6 +63,7 @@ _NAMES: Final = frozenset(
         *("errortype", "errorkey", "errorname", "oerrorcode", "statuscode", "httpstatus"),
         *("subcode", "errorsubcode", "faultcode", "exceptioncode", "exceptiontype", "exception"),
         *("err", "errcode", "errno", "errorcategory", "tag", "documentationurl", "retcode"),
+        "oauthproblem",
     }
 )
 _NAMES_OF_ERRORS: Final = _NAMES | {"name", "title", "message", "detail", "value", "key"}
@@ -70,7 +72,8 @@ _SENTENCES: Final = frozenset(
         *("message", "errormessage", "errordescription", "description", "detail", "details"),
         *("title", "msg", "errormsg", "errmsg", "reason", "error", "errors", "faultstring"),
         *("statusmessage", "messages", "errormessages", "usermessage", "developermessage"),
-        *("errorsummary", "text", "value", "data", "retmsg"),
+        *("errorsummary", "text", "value", "data", "retmsg", "summary"),
+        *("oauthproblem", "oauthproblemadvice"),
     }
 )
 _SCOPES: Final = frozenset(
@@ -122,7 +125,9 @@ _ATTRIBUTES: Final = re.compile(
 _XML_RPC_FAULT: Final = re.compile(
     r"<name>\s{0,9}faultString\s{0,9}</name>\s{0,99}<value>\s{0,99}(?:<string>)?([^<>]{1,500})"
 )
-_HEADING: Final = re.compile(r"<(?:title|h1|h2)\b[^<>]{0,200}>([^<>]{1,300})<", re.I)
+_HEADING: Final = re.compile(r"<(?:title|h[1-4])\b[^<>]{0,200}>([^<>]{1,300})<", re.I)
+# Apache has the reason behind its text (`ap_get_status_line`, server/protocol.c).
+_REASON: Final = re.compile(r"\bReason: ([^<>]{1,200})<")
 # A string that is cut off is one to the end.
 _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.S)
 
@@ -131,7 +136,7 @@ _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.S)
 class ErrorContent:
     """The codes of an error by their source: `numbered` are from numbers with one meaning, `names`
     from names, `sentences` from sentences, `statuses` from an HTTP status in the body, and `hints`
-    from the description of an OAuth error.
+    from the description of an OAuth error. `firm` are those that count with any status.
 
     `scopes` are those that the error asks for. `is_fault`: it is a SOAP fault, which is always sent
     with status 500.
@@ -145,6 +150,7 @@ class ErrorContent:
     scopes: set[str] = field(default_factory=set)
     wait_seconds: float | None = None
     is_fault: bool = False
+    firm: set[Code] = field(default_factory=set)
     _kept: int = 0
 
     def add_place(self, place: Mapping[str, object], *, is_error: bool) -> None:
@@ -182,6 +188,7 @@ class ErrorContent:
         elif isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:
             self._add_number(int(value), marks)
         elif isinstance(value, str) and _NAME.fullmatch(value):
+            self.firm |= set(firm_codes(value))
             code = code_of_word(value)
             if code:
                 self.names.add(code)
@@ -199,6 +206,7 @@ class ErrorContent:
             sentence = " ".join(sentence[:_MAX_SENTENCE].split())
             self.numbered |= set(codes_of_numbered_sentence(sentence))
             self.sentences |= set(codes_of_sentence(sentence))
+            self.firm |= set(firm_codes(sentence))
             wait = _WAIT_IN_SENTENCE.search(sentence.lower())
             if wait and self.wait_seconds is None:
                 self.wait_seconds = float(wait[1]) * _SECONDS.get(wait[2], 1.0)
@@ -245,11 +253,13 @@ def _add_body(result: ErrorContent, content_type: str, text: str, *, is_error: b
             result.add_place(place, is_error=is_place_of_error)
     elif is_html(content_type, text):
         if is_error:
-            for heading in _HEADING.findall(text)[:5]:
+            for heading in (*_HEADING.findall(text)[:5], *_REASON.findall(text)[:1]):
                 result.add_text(heading)
     elif start == "<":
         _add_xml(result, text, is_error=is_error)
-    elif "x-www-form-urlencoded" in content_type or re.match(r"error(?:_\w+)?=\S", text):
+    elif "x-www-form-urlencoded" in content_type or re.match(
+        r"(?:error|oauth_problem)(?:_\w+)?=\S", text
+    ):
         pairs = parse_qsl(text[:4096]) if text.count("&") < 50 else []
         result.add_place(dict(pairs), is_error=is_error)
     elif is_error and start:

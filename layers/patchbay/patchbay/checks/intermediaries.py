@@ -26,6 +26,11 @@ class Intermediary:
     pages: bool = True
 
 
+BLOCK_PAGES: Final = (
+    "https://github.com/censoredplanet/assets-censoredplanet/blob/master/blockpage_signatures.json"
+)
+"""Pages of firewalls and web filters, collected by the Censored Planet project."""
+
 INTERMEDIARIES: Final = (
     Intermediary(
         "Cloudflare",
@@ -70,13 +75,144 @@ INTERMEDIARIES: Final = (
         headers={"x-vercel-mitigated": ("challenge", "deny")},
     ),
     Intermediary(
+        "Vercel",
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/vercel.py",
+        bodies=(("<title>vercel security checkpoint</title>",),),
+    ),
+    Intermediary(
+        "Fastly",
+        "https://www.fastly.com/documentation/guides/security/client-challenges/embedding-dynamic-challenges-in-pages/",
+        bodies=(("<title>client challenge</title>",), ("/_fs-ch-",)),
+    ),
+    Intermediary(
+        "Google's bot wall",
+        "https://support.google.com/websearch/answer/86640",
+        bodies=(
+            ("our systems have detected unusual traffic from your computer network",),
+            ("your computer or network may be sending automated queries",),
+        ),
+    ),
+    Intermediary(
+        "Google Cloud Armor",
+        "https://cloud.google.com/armor/docs/security-policy-overview",
+        bodies=(("<title>403</title>403 forbidden",),),
+        statuses=frozenset({403}),
+    ),
+    Intermediary(
+        "Cloudflare Gateway",
+        "https://developers.cloudflare.com/cloudflare-one/traffic-policies/block-page/",
+        bodies=(("cloudflare gateway", "blocked"),),
+    ),
+    Intermediary(
+        "Radware",
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/radware.py",
+        bodies=(("cloudwebsec.radware.com",), ("<title>unauthorized request blocked",)),
+    ),
+    Intermediary(
+        "NetScaler",
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/netscaler.py",
+        bodies=(("ns transaction id",), ("appfw session id",), ("citrix|netscaler",)),
+    ),
+    Intermediary(
+        "Reblaze",
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/reblaze.py",
+        headers={"server": ("reblaze secure web gateway",)},
+        statuses=frozenset({403, 503}),
+    ),
+    Intermediary(
+        "Imperva",
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/distil.py",
+        bodies=(
+            ("pardon our interruption",),
+            ("distilcaptchaform",),
+            ("distilnetworks.com/images/anomaly",),
+        ),
+    ),
+    Intermediary(
+        "F5",
+        "https://infrarunbook.com/article/f5-asm-waf-blocking-legitimate-traffic",
+        bodies=(("please enable javascript to view the page content", "your support id is"),),
+    ),
+    Intermediary(
+        "FortiWeb",
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/fortiweb.py",
+        bodies=(
+            (".fgd_icon",),
+            ("fgd_icon", "attack id"),
+            ("attack id: 20000",),
+            ("<title>attack detected", "attack id"),
+        ),
+    ),
+    Intermediary(
+        "Sophos",
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/sophos.py",
+        bodies=(("<title>access to the requested url was blocked",), ("sophos", "blocked")),
+    ),
+    Intermediary(
+        "Barracuda",
+        "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/barracuda.py",
+        bodies=(("barracuda", "blocked"), ("barracuda networks", "denied")),
+    ),
+    Intermediary(
+        "Symantec (Blue Coat)",
+        "https://knowledge.broadcom.com/external/article/167688/",
+        bodies=(
+            ("denied because of its content categorization",),
+            ("(policy_denied)",),
+            ("(content_filter_denied)",),
+            ("(tcp_denied)",),
+        ),
+    ),
+    Intermediary(
+        "Palo Alto Networks",
+        BLOCK_PAGES,
+        bodies=(
+            ("blocked in accordance with company policy",),
+            ("palo alto next generation security platform",),
+        ),
+    ),
+    Intermediary(
+        "a web filter",
+        BLOCK_PAGES,
+        headers={"server": ("cisco umbrella", "barracuda/ngfirewall")},
+        bodies=(
+            ("denied by watchguard http proxy",),
+            ("umbrella cloud security gateway",),
+            ("barracuda nextgen firewall",),
+            ("juniper web filtering",),
+            ("www.securly.com/broker",),
+            ("according to your company policy", "blocked"),
+        ),
+        statuses=frozenset({403, 503}),
+    ),
+    Intermediary(
+        "Skyhigh (McAfee)",
+        BLOCK_PAGES,
+        bodies=(("mcafee web gateway", "blocked"), ("skyhigh secure web gateway", "blocked")),
+    ),
+    Intermediary(
         "Akamai",
         "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/kona.py",
         bodies=(
             ("<title>access denied</title>", "reference #"),
+            ("sec-if-cpt-container",),
             ("errors.edgesuite.net",),
             ("access denied", "reference&#32;&#35;"),
         ),
+    ),
+    Intermediary(
+        "Akamai",
+        "https://gist.github.com/justhyped/5c28e785642fccdf13265bf5d09e551a",
+        bodies=(('"sec-cp-challenge"', '"provider"'),),
+        statuses=frozenset({428, 429}),
+        pages=False,
+    ),
+    Intermediary(
+        "Kasada",
+        "https://scrappey.com/qa/web-automation/how-kasada-detects-bots",
+        headers={"x-kpsdk-ct": ("",), "x-kpsdk-r": ("",)},
+        bodies=(("window.kpsdk",), ("/ips.js?",)),
+        statuses=frozenset({403, 428, 429}),
     ),
     Intermediary(
         "Imperva",
@@ -94,9 +230,12 @@ INTERMEDIARIES: Final = (
         "HUMAN (PerimeterX)",
         "https://github.com/EnableSecurity/wafw00f/blob/master/wafw00f/plugins/perimeterx.py",
         bodies=(
+            ("perimeterx.com/whywasiblocked",),
+            ("perimeterx.net/whywasiblocked",),
             ("captcha.px-cdn.net",),
             ("captcha.px-cloud.net",),
             ('"appid":"px', '"vid"'),
+            ('"appid"', '"jsclientsrc"', '"vid"'),
             ("px-captcha",),
             ("_pxappid",),
         ),
@@ -153,7 +292,12 @@ INTERMEDIARIES: Final = (
         "Zscaler",
         "https://help.zscaler.com/zia/configuring-end-user-notifications",
         headers={"server": ("zscaler",)},
-        bodies=(("zscaler", "blocked"), ("zscaler", "not allowed")),
+        bodies=(
+            ("zscaler", "blocked"),
+            ("zscaler", "not allowed"),
+            ("zscaler to protect you from internet threats",),
+            ("internet security by zscaler",),
+        ),
     ),
     Intermediary(
         "Squid",
@@ -191,6 +335,10 @@ INTERMEDIARIES: Final = (
             ("cisco umbrella", "blocked"),
             ("blue coat", "denied"),
             ("netskope", "blocked"),
+            ("usercheck", "blocked"),
+            ("forcepoint", "blocked"),
+            ("websense", "blocked"),
+            ("websense", "filtered"),
         ),
     ),
     Intermediary(
@@ -230,6 +378,8 @@ _SERVERS: Final = {
     "squid": "Squid",
     "imperva": "Imperva",
 }
+# Of these the status says more than the header, which good answers have, too.
+_PASSED_BY: Final = {"x-iinfo": "Imperva", "x-sucuri-id": "Sucuri"}
 _OF_ANY_STATUS: Final = tuple(
     row
     for row in INTERMEDIARIES
@@ -257,8 +407,11 @@ def intermediary(status: int, headers: Mapping[str, str], text: str) -> str | No
         ):
             return row.name
     server = headers.get("server", "").strip().lower().partition("/")[0]
-    if is_page and status == 403 and server in _SERVERS:
-        return _SERVERS[server]
+    if is_page and status == 403:
+        if server in _SERVERS:
+            return _SERVERS[server]
+        if passed := next((name for mark, name in _PASSED_BY.items() if mark in headers), None):
+            return passed
     proxy_status = headers.get("proxy-status", "").lower()
     if 400 <= status < 500 and any(f"error={error}" in proxy_status for error in _PROXY_ERRORS):
         return "a proxy"

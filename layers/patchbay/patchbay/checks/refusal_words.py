@@ -116,13 +116,12 @@ VOCABULARIES: Final = (
             "permission_denied": "AccessDenied AccessDeniedException UnauthorizedOperation "
             "AuthorizationError ForbiddenException NotAuthorized",
             "account_locked": "OptInRequired AccountProblem PendingVerification "
-            "SubscriptionRequiredException",
+            "SubscriptionRequiredException RegionDisabledException",
             "rate_limited": "Throttling ThrottlingException ThrottledException RequestThrottled "
             "RequestThrottledException RequestLimitExceeded TooManyRequestsException "
             "ProvisionedThroughputExceededException BandwidthLimitExceeded",
             "provider_error": "InternalFailure ServiceUnavailable ServiceUnavailableException",
-            "request_rejected": "InvalidAction ValidationException UnknownOperationException "
-            "RequestTimeTooSkewed",
+            "request_rejected": "InvalidAction ValidationException UnknownOperationException",
         },
     ),
     Vocabulary(
@@ -234,14 +233,16 @@ VOCABULARIES: Final = (
         "https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes",
         {
             "auth_invalid": "AADSTS700016 AADSTS7000215 AADSTS50034 AADSTS50126 AADSTS50012 "
-            "AADSTS700027 AADSTS50013 AADSTS70000 AADSTS50020",
+            "AADSTS700027 AADSTS50013 AADSTS70000 AADSTS50020 AADSTS51004 AADSTS50056 AADSTS50058",
             "auth_expired": "AADSTS7000222 AADSTS700082 AADSTS70008 AADSTS700084 AADSTS50055 "
-            "AADSTS50089 AADSTS700024 AADSTS70043",
+            "AADSTS50089 AADSTS700024 AADSTS70043 AADSTS500133 AADSTS50142 AADSTS50144 "
+            "AADSTS1000502",
             "auth_revoked": "AADSTS50173",
-            "account_locked": "AADSTS50053 AADSTS50057 AADSTS7000112",
+            "account_locked": "AADSTS50053 AADSTS50057 AADSTS7000112 AADSTS53011 AADSTS70001",
             "permission_denied": "AADSTS65001 AADSTS65004 AADSTS90094 AADSTS50105 AADSTS53003 "
-            "AADSTS50076 AADSTS50079 AADSTS501051",
-            "not_found": "AADSTS90002 AADSTS900023 AADSTS500011",
+            "AADSTS50076 AADSTS50079 AADSTS501051 AADSTS50074 AADSTS50097 AADSTS50131 AADSTS50158 "
+            "AADSTS53000 AADSTS53001 AADSTS530003 AADSTS530032",
+            "not_found": "AADSTS90002 AADSTS900023 AADSTS500011 AADSTS50059 AADSTS50128",
             "request_rejected": "AADSTS900144 AADSTS70003 AADSTS90014 AADSTS900561 AADSTS70011 "
             "AADSTS650053 AADSTS9002313",
             "rate_limited": "AADSTS50196 AADSTS90055",
@@ -330,16 +331,19 @@ VOCABULARIES: Final = (
         {
             "auth_invalid": "INVALID_SESSION_ID INVALID_LOGIN INVALID_AUTH_HEADER "
             "INVALID_AUTH_PROTOCOL",
-            "auth_expired": "PASSWORD_EXPIRED",
+            "auth_expired": "PASSWORD_EXPIRED INVALID_OPERATION_WITH_EXPIRED_PASSWORD",
+            "client_certificate_required": "MUTUAL_AUTHENTICATION_FAILED",
             "permission_denied": "API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED "
             "INSUFFICIENT_ACCESS INSUFFICIENT_ACCESS_OR_READONLY FUNCTIONALITY_NOT_ENABLED "
             "LOGIN_DURING_RESTRICTED_TIME",
-            "account_locked": "ORG_LOCKED INACTIVE_OWNER_OR_USER",
-            "payment_required": "TRIAL_EXPIRED",
+            "account_locked": "ORG_LOCKED INACTIVE_OWNER_OR_USER PASSWORD_LOCKOUT "
+            "ORGANIZATION_SUSPENDED",
+            "payment_required": "TRIAL_EXPIRED LICENSE_LIMIT_EXCEEDED STORAGE_LIMIT_EXCEEDED",
             "address_not_allowed": "LOGIN_DURING_RESTRICTED_DOMAIN RESTRICTED_IP",
             "rate_limited": "REQUEST_LIMIT_EXCEEDED TOO_MANY_APEX_REQUESTS",
             "not_found": "NOT_FOUND",
-            "provider_error": "SERVER_UNAVAILABLE REQUEST_RUNNING_TOO_LONG UNKNOWN_EXCEPTION",
+            "provider_error": "SERVER_UNAVAILABLE REQUEST_RUNNING_TOO_LONG UNKNOWN_EXCEPTION "
+            "QUERY_TIMEOUT",
         },
     ),
     Vocabulary(
@@ -391,10 +395,12 @@ VOCABULARIES: Final = (
             "scope_missing": "missing_scope",
             "permission_denied": "no_permission not_allowed_token_type team_access_not_granted "
             "ekm_access_denied enterprise_is_restricted access_denied org_login_required "
-            "two_factor_setup_required",
+            "two_factor_setup_required is_bot user_is_restricted restricted_action",
+            "payment_required": "paid_teams_only",
             "address_not_allowed": "accesslimited",
-            "rate_limited": "ratelimited",
-            "provider_error": "fatal_error internal_error service_unavailable request_timeout",
+            "rate_limited": "ratelimited message_limit_exceeded",
+            "provider_error": "fatal_error internal_error service_unavailable request_timeout "
+            "team_added_to_org",
             "request_rejected": "deprecated_endpoint method_deprecated invalid_arguments",
         },
     ),
@@ -405,6 +411,9 @@ VOCABULARIES: Final = (
             "auth_invalid": "INVALID_AUTHENTICATION",
             "auth_expired": "EXPIRED_AUTHENTICATION",
             "scope_missing": "MISSING_SCOPES",
+            "account_locked": "BANNED",
+            "auth_revoked": "REVOKED_AUTHENTICATION",
+            "permission_denied": "USER_DOES_NOT_HAVE_PERMISSIONS",
             "rate_limited": "RATE_LIMITS RATE_LIMIT",
         },
     ),
@@ -584,6 +593,43 @@ VOCABULARIES: Final = (
         },
     ),
     Vocabulary(
+        "GoCardless Bank Account Data",
+        "https://developer.gocardless.com/bank-account-data/statuses",
+        {
+            "auth_expired": "AccessExpiredError",
+            "account_locked": "AccountInactiveError",
+            "permission_denied": "AccountAccessForbidden",
+            "rate_limited": "RateLimitError",
+            "provider_error": "ConnectionError ServiceError UnknownRequestError",
+        },
+    ),
+    Vocabulary(
+        "ElevenLabs",
+        "https://help.elevenlabs.io/hc/en-us/articles/19572237925521-API-Error-Code-400-or-401",
+        {
+            "account_locked": "detected_unusual_activity",
+            "rate_limited": "too_many_concurrent_requests system_busy",
+        },
+    ),
+    Vocabulary(
+        "Linear",
+        "https://linear.app/developers/graphql#errors",
+        {
+            "auth_invalid": "AUTHENTICATION_ERROR",
+            "permission_denied": "FEATURE_NOT_ACCESSIBLE",
+            "rate_limited": "RATELIMITED USAGE_LIMIT_EXCEEDED",
+        },
+    ),
+    Vocabulary(
+        "Freshdesk",
+        "https://developers.freshdesk.com/api/#error",
+        {
+            "auth_invalid": "invalid_credentials",
+            "account_locked": "account_suspended password_lockout",
+            "payment_required": "require_feature",
+        },
+    ),
+    Vocabulary(
         "LinkedIn",
         "https://learn.microsoft.com/en-us/linkedin/shared/api-guide/concepts/error-handling",
         {
@@ -632,6 +678,7 @@ VOCABULARIES: Final = (
             "auth_invalid": "INVALID_TOKEN AUTHENTICATION_FAILURE INVALID_OAUTHTOKEN invalid_code",
             "scope_missing": "OAUTH_SCOPE_MISMATCH",
             "permission_denied": "NO_PERMISSION AUTHORIZATION_FAILED",
+            "rate_limited": "LIMIT_EXCEEDED TOO_MANY_REQUESTS",
             "request_rejected": "INVALID_URL_PATTERN INVALID_REQUEST_METHOD",
         },
     ),
@@ -842,13 +889,20 @@ _OWNED: Final = (
 
 SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
     # nginx: http://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors
-    ("client_certificate_required", r"no required ssl certificate was sent"),
-    ("client_certificate_refused", r"the ssl certificate error"),
+    # IIS: https://learn.microsoft.com/troubleshoot/developer/webapps/iis/www-administration-management/http-status-code
+    # Apache: https://httpd.apache.org/docs/2.4/ssl/ssl_howto.html
+    (
+        "client_certificate_required",
+        r"no required ssl certificate was sent|\b403\.7\b"
+        r"|cannot perform post-handshake authentication",
+    ),
+    ("client_certificate_refused", r"the ssl certificate error|\b403\.1[367]\b"),
     (
         "payment_required",
         r"credit balance is too low|(?:\b0|\bno|not have enough) credits?\b|out of credits?"
         r"|insufficient (?:funds|credits?|balance)"
-        r"|credits? (?:exhausted|depleted|exceeded)|payment required|billing problem"
+        r"|credits? (?:exhausted|depleted|exceeded|remaining)|payment required|billing problem"
+        r"|upgrade to [^.]{1,60}\bto (?:enable|use)\b"
         r"|billing (?:has not been|is not|must be|to be) (?:enabled|active)"
         r"|(?:past due|unpaid|overdue) inv"
         r"|(?:trial|subscription|plan|license)\b(?: period)? (?:has |is |was )?(?:expired|ended"
@@ -862,7 +916,8 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         rf"(?<! or )\b{_OWNED}\b(?: \S{{1,40}})? (?:has been |is |was |is currently )?"
         r"(?:temporarily )?(?:suspended|locked|disabled|deactivated|closed|frozen|inactive"
         r"|banned|not active)"
-        r"|\baccount inactive\b",
+        r"|\baccount inactive\b|\binstance (?:is )?hibernating|\bunusual activity detected"
+        r"|\binstallation has been suspended",
     ),
     (
         "address_not_allowed",
@@ -870,15 +925,20 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r"|whitelisted|allowlisted|on)|blocked|restricted)|ip (?:allow|white|access)[- ]?list"
         r"|(?:blocked|denied) by [^.]{0,30}\bip acl\b"
         r"|not (?:allowed|authorized) from (?:your|this) ip|\bfrom location: \d"
-        r"|\bip\b[^.]{0,20}(?:\d[^ ]*)? not in (?:the )?whitelist",
+        r"|\bip\b[^.]{0,20}(?:\d[^ ]*)? not in (?:the )?whitelist"
+        r"|\bip\b[\d. ]{0,20}isn't (?:allowed|authorized|permitted|whitelisted|allowlisted)"
+        r"|\bip address (?:access )?(?:denied|has been rejected)|restricted by ip\b|\b403\.6\b"
+        r"|\blocation is not supported",
     ),
     (
         "auth_revoked",
-        rf"\b{_NAMED}s?\b[^.]{{0,40}}\brevoked\b|\brevoked (?:access |api )?{_NAMED}",
+        rf"\b{_NAMED}s?\b[^.]{{0,40}}\brevoked\b|\brevoked (?:access |api )?{_NAMED}"
+        rf"|\b{_NAMED}\b[^.]{{0,20}}\breported as leaked",
     ),
     (
         "auth_expired",
-        rf"\b{_NAMED}s?\b[^.]{{0,40}}\bexpired\b|\bexpired (?:\w+ )?{_NAMED}",
+        rf"\b{_NAMED}s?\b[^.]{{0,40}}\bexpired\b|\bexpired (?:\w+ )?{_NAMED}"
+        r"|\b(?:agreement|consent|access)\b(?: \(\w+\))?(?: \S{1,40})? has expired",
     ),
     (
         "scope_missing",
@@ -888,7 +948,8 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r"|granted all required scopes|requires? (?:one of )?(?:the )?(?:following )?scopes?\b"
         r"|\black(?:s|ing)?\b[^.]{0,40}\bscopes?\b"
         r"|(?:does|do)(?: not|n't) have (?:\w+ ){0,3}scopes?\b|is missing the permission\b"
-        r"|scope and url mismatch|(?:following|required) scopes? (?:is|are) required",
+        r"|merchant approval for \w+ scope|scope and url mismatch"
+        r"|(?:following|required) scopes? (?:is|are) required",
     ),
     (
         "rate_limited",
@@ -899,7 +960,8 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r"|(?:exceeded|out of|reached) (?:\w+ ){0,4}(?:quota|call volume|rate)\b|\bslow down\b"
         r"|\bfrequency limit|\bqps limit"
         r"|(?:reach|exceed)\w* (?:the )?max \w+ (?:\w+ )?(?:quota|limit)"
-        r"|secondary rate|abuse detection|number of allowed api requests|^limit exceeded\.?$",
+        r"|number of login attempts exceeded|secondary rate"
+        r"|abuse detection|number of allowed api requests|^limit exceeded\.?$",
     ),
     (
         "permission_denied",
@@ -921,16 +983,34 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r"|(?:not|un)[- ]?authenticated"
         r"|(?:could not|couldn't|unable to) (?:authenticate|validate cred)"
         r"|\bunauthorized\b|not logged in|login required|re-?login|authentication credentials"
-        r"|(?:invalid|incorrect|wrong) user ?name",
+        r"|(?:invalid|incorrect|wrong) user ?name|failed to parse [\w ]{0,30}auth token",
     ),
     (
         "not_found",
         rf"\b{_OWNED}\b[^.]{{0,60}}(?:not found|does not exist|doesn't exist|could not be found)"
         r"|\b(?:account|organi[sz]ation|workspace|tenant|site|shop|store|company)(?: id)?"
-        r" is (?:invalid|unknown)|no help desk",
+        r" is (?:invalid|unknown)|no help desk|\bchat not found|^invalid subscription\b",
+    ),
+    # Marketo: https://experienceleague.adobe.com/en/docs/marketo-developer/marketo/rest/error-codes
+    (
+        "provider_error",
+        r"^system error\b|^request time-?out\b|^transient error\b|api temporarily unavailable",
     ),
 )
 """Patterns of sentences in lower case. Every match counts."""
+
+FIRM: Final[tuple[tuple[Code, str], ...]] = (
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html: a clock, not the key
+    ("request_rejected", r"^request_?time_?too_?skewed$"),
+    # https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
+    ("request_rejected", r"make sure your request has a user-agent header"),
+    # https://help.sap.com/docs/SAP_NETWEAVER_750: a write without the token of a read
+    ("request_rejected", r"^csrf token (?:validation failed|required)"),
+    # https://developers.freshdesk.com/api/#error
+    ("request_rejected", r"^ssl_required$"),
+)
+"""Words and sentences in lower case that mean the same with any status, even 403, which otherwise
+is not about the request."""
 
 ONE_OF_MANY: Final = (
     r"(?:invalid|malformed|incorrect|missing)[\w ,]{0,20}(?:or|,) ?(?:has |is )?expired"

@@ -149,8 +149,10 @@ def refusal(
     codes = _possible(answer.status, content) | _codes_of_headers(answer, now)
     if _is_unknown_route(answer):
         codes = {"not_found"}
+    elif content.firm and answer.status < 500:
+        codes = set(content.firm)
     if means:
-        codes -= _GENERAL
+        codes -= _GENERAL - content.firm
     code = _most_specific(codes) or means or _of_status(answer.status)
     pointer = _not_found_pointer(answer.status, context) if code == "not_found" else None
     if code == "not_found" and code != means and pointer is None:
@@ -218,6 +220,9 @@ def _possible(status: int, content: ErrorContent) -> set[Code]:
 def _codes_of_headers(answer: Answer, now: datetime) -> set[Code]:
     status, headers = answer.status, answer.headers
     codes: set[Code] = set()
+    # https://developer.xero.com/documentation/guides/oauth2/limits/: with a 429, earlier with a 503
+    if status >= 400 and headers.get("x-rate-limit-problem"):
+        codes.add("rate_limited")
     # A 401 or 404 may be the last call of an allowance, and still be a 401 or 404.
     if status == 403 and is_used_up(headers):
         codes.add("rate_limited")

@@ -7,6 +7,7 @@ from typing import Final
 
 from patchbay.checks.codes import Code
 from patchbay.checks.refusal_words import (
+    FIRM,
     ONE_OF_MANY,
     OTHER_TOKENS,
     SENTENCES,
@@ -68,6 +69,12 @@ def codes_of_numbered_sentence(sentence: str) -> Iterator[Code]:
     return filter(None, map(_code_of_row, _AADSTS.findall(sentence)))
 
 
+def firm_codes(text: str) -> Iterator[Code]:
+    """The codes of a word or sentence that mean the same with any status."""
+    text = text.strip().lower()
+    return (code for code, pattern in _firm() if pattern.search(text))
+
+
 def hints_of_sentence(sentence: str) -> Iterator[Code]:
     """The codes of a sentence that is known to be about a token."""
     sentence = sentence.lower()
@@ -124,6 +131,11 @@ def _numbers() -> Mapping[int, list[tuple[Code, tuple[str, ...]]]]:
 @cache
 def _shapes() -> tuple[tuple[Code, re.Pattern[str]], ...]:
     return tuple((code, re.compile(pattern)) for code, pattern in SHAPES)
+
+
+@cache
+def _firm() -> tuple[tuple[Code, re.Pattern[str]], ...]:
+    return tuple((code, re.compile(pattern)) for code, pattern in FIRM)
 
 
 @cache
