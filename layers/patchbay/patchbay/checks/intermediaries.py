@@ -180,7 +180,6 @@ INTERMEDIARIES: Final = (
             ("umbrella cloud security gateway",),
             ("barracuda nextgen firewall",),
             ("juniper web filtering",),
-            ("www.securly.com/broker",),
             ("according to your company policy", "blocked"),
         ),
         statuses=frozenset({403, 503}),
