@@ -11,7 +11,7 @@ from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.platform.errors import InvalidConfig, InvalidInput, NotFound
 from patchbay.platform.ids import Stamp
-from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.platform.revisions import IfMatch, changes_nothing, require_match, serially
 from patchbay.platform.strict_json import same
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
@@ -64,6 +64,8 @@ class ConnectionEditor:
             old = self._connections.get(organization_id, connection_id)
             require_match(if_match, old.revision)
             new = changed_connection(old, patch, now)
+            if changes_nothing(old, new):
+                return old
             if new.destination_id and new.destination_id != old.destination_id:
                 self._named(organization_id, Role.DESTINATION, new.destination_id)
             version = self.judging_version(old, new)

@@ -14,7 +14,7 @@ from patchbay.connections.endpoint_values import (
 )
 from patchbay.connections.installed_members import upgraded_members
 from patchbay.platform.errors import InvalidConfig, InvalidInput, Problem, SecretReentryRequired
-from patchbay.platform.revisions import merge_patch
+from patchbay.platform.revisions import changes_nothing, merge_patch
 from patchbay.platform.strict_json import same
 from patchbay.registry.manifest import Manifest
 from patchbay.registry.model import Release
@@ -59,6 +59,17 @@ class EndpointEdit:
         """Whether the patch keeps the reference although it changes where its secrets are sent."""
         kept = self.endpoint.secret_ref is not None and not self.reference_entered
         return kept and bool(self.changed)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether there is nothing to store. A secret that is entered is stored, even if it may be
+        the one that is stored already: nobody learns whether it is."""
+        return not self.changes_secrets and changes_nothing(self.old, self.endpoint)
+
+    @property
+    def stored(self) -> Endpoint:
+        """What is stored when the edit is."""
+        return self.old if self.changes_nothing else self.endpoint
 
     @property
     def changes_secrets(self) -> bool:

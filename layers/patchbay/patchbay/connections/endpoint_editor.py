@@ -85,12 +85,13 @@ class EndpointEditor:
 
         def attempt() -> EndpointEdit:
             edit = self.accept_stored(organization_id, role, endpoint_id, patch, if_match, now)
-            self._endpoints.replace(edit.old, edit.endpoint, self.secret_change(edit, now))
+            if not edit.changes_nothing:
+                self._endpoints.replace(edit.old, edit.endpoint, self.secret_change(edit, now))
             return edit
 
         edit = serially(attempt)
         self._release_old(edit, now)
-        return edit.endpoint
+        return edit.stored
 
     def preview(
         self,
@@ -188,12 +189,13 @@ class EndpointEditor:
                 raise PreconditionFailed if if_match else _changed_since()
             if invalid := self._invalid_connections(current, edit.release):
                 raise InvalidConfig(upgrade_problems(invalid))
-            secrets = self.secret_change(edit, now)
-            self._endpoints.replace(current, edit.endpoint, secrets)
+            if not edit.changes_nothing:
+                secrets = self.secret_change(edit, now)
+                self._endpoints.replace(current, edit.endpoint, secrets)
 
         serially(attempt)
         self._release_old(edit, now)
-        return edit.endpoint
+        return edit.stored
 
     def secrets_after(self, edit: EndpointEdit, now: datetime) -> dict[str, str]:
         """The secrets that the endpoint would have: those that are kept and entered, or those that

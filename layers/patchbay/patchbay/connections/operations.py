@@ -46,7 +46,7 @@ from patchbay.platform.errors import (
     SecretReentryRequired,
 )
 from patchbay.platform.ids import Stamp
-from patchbay.platform.revisions import serially
+from patchbay.platform.revisions import changes_nothing, serially
 from patchbay.platform.validation import problems_of
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
@@ -134,16 +134,19 @@ class ConnectionOperations:
             source = self._endpoints.get(organization_id, Role.SOURCE, old.source_id)
             new = _changed_connection(old, change, now)
             version = self._connection_editor.judging_version(old, new)
+            if changes_nothing(old, new):
+                new = old
             fields, given = self._changes_of_source(old, source, change, now)
             if not fields and change.config is None:
-                self._connections.change(old, new, version)
+                if new is not old:
+                    self._connections.change(old, new, version)
                 return ConnectionRecord.of(new, source)
             patch = EndpointPatch.model_validate(fields)
             edit = self._endpoint_editor.accept(source, patch, now, change.config)
             secrets = self._endpoint_editor.secret_change(edit, now)
             given.require_scope(edit.endpoint)
-            self._records.change((source, edit.endpoint), secrets, (old, new))
-            return ConnectionRecord.of(new, edit.endpoint)
+            self._records.change((source, edit.stored), secrets, (old, new))
+            return ConnectionRecord.of(new, edit.stored)
 
         with _named_as_the_operations_do():
             return serially(attempt)

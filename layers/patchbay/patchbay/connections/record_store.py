@@ -29,7 +29,7 @@ from patchbay.platform.revisions import serially
 from patchbay.platform.strict_json import compact
 from patchbay.tenancy.keys import organization_pk, use_of_space
 from patchbay.tenancy.model import Space
-from patchbay.tenancy.quotas import Quotas
+from patchbay.tenancy.quotas import Counted, Quotas
 
 _MAX_READS: Final = 100
 _AT_ONCE: Final = 100
@@ -77,11 +77,18 @@ class RecordStore:
         secrets: SecretChange,
         connection: tuple[Connection, Connection],
     ) -> None:
-        """Writes new revisions. Each pair is the old and the new one.
+        """Writes new revisions. Each pair is the old and the new one, or twice the same object if
+        it stays as it is.
 
-        Raises `TransactionRefused` if either was changed in between.
+        Raises `TransactionRefused` if one that changes was changed in between.
         """
-        self._quotas.transact([*endpoint_change(*source, secrets), *connection_change(*connection)])
+        writes: list[Counted] = []
+        if source[0] is not source[1]:
+            writes += endpoint_change(*source, secrets)
+        if connection[0] is not connection[1]:
+            writes += connection_change(*connection)
+        if writes:
+            self._quotas.transact(writes)
 
     def delete(self, organization_id: str, connection_id: str, space: Space) -> Endpoint | None:
         """Deletes a connection; with its source, if that was created with it and no other

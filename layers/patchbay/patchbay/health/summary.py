@@ -84,10 +84,14 @@ def summarize(buckets: Iterable[Bucket], days: int, space_id: str) -> HealthSumm
 def success_rate(success: int, total: int) -> float:
     """A percentage rounded to 2 decimals, half up, and 0.0 without events.
 
-    The arithmetic is in integers, so a half is exact. 99.996% is 100.0 even though there was an
-    error; `error_count` shows it.
+    100.0 means that there was no error, and 0.0 that there was no success: what would round to one
+    of them otherwise is 99.99 or 0.01. The arithmetic is in integers, so a half is exact.
     """
     if total == 0:
         return 0.0
     hundredths = (success * 20_000 + total) // (2 * total)
+    if success < total:
+        hundredths = min(hundredths, 9_999)
+    if success > 0:
+        hundredths = max(hundredths, 1)
     return hundredths / 100

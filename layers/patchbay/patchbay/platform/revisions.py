@@ -5,11 +5,17 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from patchbay.platform.dynamodb import ConditionFailed, TransactionRefused, pause_seconds
 from patchbay.platform.errors import Conflict, InvalidInput, PreconditionFailed
+from patchbay.platform.strict_json import same
 
 _ATTEMPTS: Final = 12
 _ENTITY_TAG: Final = re.compile(r'(W/)?"([!#-~\x80-\xff]*)"')
+
+_OF_EDITS: Final = ("updated_at", "revision")
+"""What each edit changes."""
 
 FIRST_REVISION: Final = 1
 """Of what never changes after it is made."""
@@ -39,6 +45,19 @@ def require_match(if_match: IfMatch, revision: int) -> None:
     strong = {tag for weak, tag in tags if not weak}
     if str(revision) not in strong:
         raise PreconditionFailed
+
+
+def changes_nothing(old: BaseModel, new: BaseModel) -> bool:
+    """Whether an edit leaves an entity as it is, whatever its time and revision are.
+
+    Then nothing is written: the ETags that others hold stay good. Values are compared as JSON,
+    where true is not 1, and fields that no answer shows are compared, too.
+    """
+    kept: dict[str, Any] = {
+        name: getattr(old, name) for name in _OF_EDITS if name in type(old).model_fields
+    }
+    edited = new.model_copy(update=kept)
+    return edited == old and same(edited.model_dump(mode="json"), old.model_dump(mode="json"))
 
 
 def serially[T](attempt: Callable[[], T]) -> T:

@@ -51,7 +51,13 @@ from patchbay.platform.errors import (
 )
 from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
-from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
+from patchbay.platform.revisions import (
+    IfMatch,
+    changes_nothing,
+    merge_patch,
+    require_match,
+    serially,
+)
 from patchbay.platform.strict_json import canonical, compact
 from patchbay.platform.validation import problems_of as problems_of_model
 from patchbay.registry.catalog import (
@@ -218,6 +224,8 @@ class RegistryStore:
             new = old.model_copy(
                 update={**dict(edited), "updated_at": now, "revision": old.revision + 1}
             )
+            if changes_nothing(old, new):
+                return old
             self._replace(Action.CHANGED, old, new)
             return new
 

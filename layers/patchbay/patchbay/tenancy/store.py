@@ -36,7 +36,13 @@ from patchbay.platform.errors import (
 )
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import Listing, ListQuery, Lists
-from patchbay.platform.revisions import FIRST_REVISION, IfMatch, require_match, serially
+from patchbay.platform.revisions import (
+    FIRST_REVISION,
+    IfMatch,
+    changes_nothing,
+    require_match,
+    serially,
+)
 from patchbay.tenancy.access import Permission, Principal, authorize
 from patchbay.tenancy.keys import (
     ALL_ORGANIZATIONS,
@@ -114,6 +120,8 @@ class TenancyStore:
                 condition=PRESENT & unchanged,
             )
             new = old.model_copy(update={**given, "revision": revision})
+            if changes_nothing(old, new):
+                return old
             event = recorded(
                 old.id, Entity.ORGANIZATION, old.id, Action.CHANGED, before=old, after=new
             )
@@ -226,6 +234,8 @@ class TenancyStore:
             require_match(if_match, old.revision)
             given = changes(patch)
             new = old.model_copy(update={**given, "updated_at": now, "revision": old.revision + 1})
+            if changes_nothing(old, new):
+                return old
             change = Update(
                 space_key(old.organization_id, slug),
                 values={**given, "updated_at": to_text(now), "revision": new.revision},
