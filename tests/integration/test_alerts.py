@@ -197,8 +197,8 @@ def test_a_new_url_gets_a_new_secret_and_a_kept_channel_keeps_its_own(tenant: Te
     assert [c["id"] for c in moved.json["channels"]] == [one["id"], two["id"]]
     assert set(moved.json["secrets"]) == {two["id"]}
     assert moved.json["secrets"][two["id"]] != made["secrets"][two["id"]]
-    # A channel without an id is new; secrets of removed channels are deleted
-    replaced = tenant.client.patch(path, {"channels": [webhook(HOOK)]}).json
+    # A channel with another address is new; secrets of removed channels are deleted
+    replaced = tenant.client.patch(path, {"channels": [webhook(f"{HOOK}&c=1")]}).json
     assert replaced["channels"][0]["id"] not in (one["id"], two["id"])
     sealed = Table("IntegrationsTable").query(f"ORG#{tenant.organization_id}", prefix="SECRET#chn_")
     assert [item["sk"] for item in sealed.items] == [f"SECRET#{replaced['channels'][0]['id']}"]
@@ -238,7 +238,7 @@ def test_no_webhook_secret_is_sealed_under_a_key_that_was_just_rotated(
     path = f"{RULES}/{made['id']}"
     assert data_keys_of_webhooks(tenant) == [2, 2]
     rotating()
-    changed = tenant.client.patch(path, {"channels": [kept, webhook(HOOK)]})
+    changed = tenant.client.patch(path, {"channels": [kept, webhook(f"{HOOK}&c=1")]})
     assert changed.status == 200, changed.text
     assert data_keys_of_webhooks(tenant) == [2, 3]
     rotating()
@@ -345,6 +345,19 @@ def test_more_secrets_than_can_be_kept_are_not_promised(
     assert (refused.status, refused.code) == (409, "ROTATION_LIMIT")
     details = refused.json["error"]["details"]
     assert details == {"limit": 2, "free_at": first.json["previous_valid_until"]}
+
+
+def test_channels_that_are_written_again_without_their_ids_stay(tenant: Tenant) -> None:
+    channels = [webhook(HOOK), {"kind": "eventbridge"}, webhook(HOOK)]
+    made = create_rule(tenant, channels=channels)
+    path = f"{RULES}/{made['id']}"
+    again = tenant.client.patch(path, {"channels": channels})
+    assert (again.json["channels"], again.json["secrets"]) == (made["channels"], {})
+    assert again.json["updated_at"] == made["updated_at"]
+    # When one is written with its id, another that is alike is not taken for it
+    second = tenant.client.patch(path, {"channels": [webhook(HOOK), made["channels"][0]]})
+    ids = [channel["id"] for channel in second.json["channels"]]
+    assert ids == [made["channels"][2]["id"], made["channels"][0]["id"]]
 
 
 def test_a_space_has_a_limit_of_rules_and_cannot_be_deleted_while_it_has_one(

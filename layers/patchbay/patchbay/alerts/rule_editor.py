@@ -32,7 +32,13 @@ from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound, Problem, SecretsLost
 from patchbay.platform.ids import Stamp
 from patchbay.platform.masked_url import is_masked
-from patchbay.platform.revisions import IfMatch, merge_patch, require_match, serially
+from patchbay.platform.revisions import (
+    IfMatch,
+    changes_nothing,
+    merge_patch,
+    require_match,
+    serially,
+)
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import problems_of
 from patchbay.tenancy.model import Space
@@ -105,7 +111,7 @@ class RuleEditor:
             new = _patched(old, patch)
             known = {channel.id: channel for channel in old.channels}
             channels = [_with_address(channel, known) for channel in new.channels]
-            new = new.model_copy(update={"channels": channels})
+            new = new.model_copy(update={"channels": _with_ids(channels, old.channels)})
             self._require_valid(space, new, known)
             # The revision is part of the id: two edits at once must not make channels of one id.
             part = f"{rule_id}#{old.revision}"
@@ -120,6 +126,8 @@ class RuleEditor:
                     "revision": old.revision + 1,
                 }
             )
+            if changes_nothing(old, rule):
+                return _issued_rule(old, {})
             if rule.condition != old.condition or (rule.enabled and not old.enabled):
                 rule = rule.model_copy(update={"watching_since": stamp.now})
             fresh = [c for c in rule.channels if known.get(c.id) != c]
@@ -268,6 +276,34 @@ def _with_address(channel: NewChannel, known: Mapping[str, Channel]) -> NewChann
     if not isinstance(channel, NewWebhookChannel) or not isinstance(old, WebhookChannel):
         return channel
     return channel.model_copy(update={"url": old.url}) if channel.url == old.shown_url else channel
+
+
+def _with_ids(channels: Iterable[NewChannel], known: Iterable[Channel]) -> list[NewChannel]:
+    """The channels of an edit. One without an id is the rule's channel with the same address, if
+    there is one: writing the same list again makes no new channels, and no new secrets."""
+    channels = list(channels)
+    named = {channel.id for channel in channels}
+    free = [channel for channel in known if channel.id not in named]
+    found: list[NewChannel] = []
+    for channel in channels:
+        own = next((one for one in free if channel.id is None and _alike(one, channel)), None)
+        if own is not None:
+            free.remove(own)
+            found.append(channel.model_copy(update={"id": own.id}))
+        else:
+            found.append(channel)
+    return found
+
+
+def _alike(one: NewChannel, other: NewChannel) -> bool:
+    """Whether two channels send to the same place."""
+    match one, other:
+        case NewWebhookChannel(), NewWebhookChannel():
+            return one.url == other.url
+        case NewSnsChannel(), NewSnsChannel():
+            return one.topic_arn == other.topic_arn
+        case _:
+            return one.kind == other.kind == "eventbridge"
 
 
 def _channel(new: NewChannel, channel_id: str) -> Channel:
