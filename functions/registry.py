@@ -8,7 +8,6 @@ from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
-from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.registry.model import (
     CatalogEntry,
     CatalogQuery,
@@ -20,6 +19,7 @@ from patchbay.registry.model import (
     PublishQuery,
     PublishReport,
     Release,
+    ReleasePatch,
     ReleaseSummary,
 )
 from patchbay.tenancy.access import Permission, Principal
@@ -93,7 +93,7 @@ def publish_integration(
         report = deployment.authoring.preview(caller, integration_id, body, stamp.now)
         return Reply(report, status=200)
     release, made = deployment.authoring.publish(caller, integration_id, body, stamp.now)
-    return Reply(release, FIRST_REVISION, status=201 if made else 200)
+    return Reply(release, release.remarks_revision, status=201 if made else 200)
 
 
 @api.get("/v1/integrations/<integration_id>/versions", permission=Permission.READ)
@@ -108,7 +108,22 @@ def list_releases(
 def get_release(caller: Principal, integration_id: str, version: str) -> Reply[Release]:
     """Read a release."""
     release = deployment.authoring.release(caller, integration_id, version, utc_now())
-    return Reply(release, FIRST_REVISION)
+    return Reply(release, release.remarks_revision)
+
+
+@api.patch("/v1/integrations/<integration_id>/versions/<version>", permission=Permission.MANAGE)
+def change_release(
+    caller: Principal,
+    integration_id: str,
+    version: str,
+    body: ReleasePatch,
+    if_match: str | None,
+) -> Reply[Release]:
+    """Deprecate or yank a release, or change its changelog (JSON merge patch)."""
+    release = deployment.authoring.remark(
+        caller, integration_id, version, body, if_match, utc_now()
+    )
+    return Reply(release, release.remarks_revision)
 
 
 @api.get("/v1/catalog", permission=Permission.READ)

@@ -34,7 +34,7 @@ class Unsaid:
 
 NOT_THERE = (
     "is not a space of your organization|is not a (space|source|destination) of this organization"
-    "|no release matches this version|has no release|is not an integration that you can use"
+    "|no release matches .*|has no release that is .*|is not an integration that you can use"
     "|does not name a source of this organization"
     "|no connection of this space has this id|the rule has no channel of this kind .*"
     "|this deployment does not allow this topic"

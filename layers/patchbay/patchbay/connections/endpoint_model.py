@@ -22,6 +22,7 @@ from patchbay.platform.model import Model
 from patchbay.platform.problem_messages import at_most
 from patchbay.platform.validation import DisplayName, Documented, FieldError, NotNull, NullIs
 from patchbay.registry.naming import IntegrationKey
+from patchbay.registry.version_ranges import RangeText
 from patchbay.registry.versions import MAX_RANGE, RANGE_PATTERN
 
 MAX_SECRET: Final = 8192
@@ -84,6 +85,7 @@ _REFERENCE_MEANING: Final = (
 Version = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_RANGE),
+    RangeText,
     Documented({"pattern": RANGE_PATTERN}),
 ]
 Environment = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -118,7 +120,9 @@ class NewEndpoint(EndpointValues):
     name: DisplayName
     integration: IntegrationKey = Field(description="publisher/slug of the registry or the catalog")
     version: Version | None = Field(
-        default=None, description="a release or a range of releases; by default the current one"
+        default=None,
+        description="a version or a range of npm, such as ^1.2.0, 1.x, or ^1 || ^2; by default the "
+        "current release",
     )
     environment: Environment | None = None
     external_account_id: ExternalAccountId | None = None

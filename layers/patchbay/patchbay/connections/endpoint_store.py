@@ -81,7 +81,8 @@ class EndpointStore:
             if current := refused.failed.get(0):
                 return read_endpoint(current)
             if refused.failed.keys() & {1, 3}:
-                raise InvalidInput.at("/integration", "was just deleted") from None
+                why = "was just deleted, or this release yanked"
+                raise InvalidInput.at("/integration", why) from None
             raise
         return endpoint
 

@@ -284,13 +284,11 @@ class _Credentials:
 
 
 def _new_source(new: CreateConnection, credentials: dict[str, Any]) -> NewEndpoint:
-    number = new.integration_version
     return NewEndpoint.model_validate(
         {
             "name": new.label,
             "integration": new.integration_key.replace(".", "/"),
-            # `-0` excludes the pre-releases of the next major version.
-            "version": f">={number}.0.0 <{number + 1}.0.0-0",
+            "version": f"{new.integration_version}.x",
             "variables": new.config,
             "environment": new.environment,
             "external_account_id": new.external_account_id,

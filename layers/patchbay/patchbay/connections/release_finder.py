@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Final
 
 from patchbay.connections.endpoint_model import Endpoint, InstalledDependency
-from patchbay.platform.errors import InvalidInput, NotFound
+from patchbay.platform.errors import InvalidInput, NoSuchRelease, NotFound
 from patchbay.registry.dependencies import Dependencies
 from patchbay.registry.model import Release
 from patchbay.registry.store import RegistryStore
 
-_NO_RELEASE: Final = "no release matches this version"
+_GONE: Final = "can't be used: the integration is deleted, or is no longer yours to use"
 
 
 class ReleaseFinder:
@@ -28,13 +28,12 @@ class ReleaseFinder:
         publisher, _, slug = integration.partition("/")
         try:
             return self._registry.installable(publisher, slug, version, organization_id, now)
-        except NotFound as missing:
-            if missing.code != "RELEASE_NOT_FOUND":
-                message = "is not an integration that you can use"
-                raise InvalidInput.at("/integration", message) from None
-            if version is None:
-                raise InvalidInput.at("/integration", "has no release") from None
-            raise InvalidInput.at("/version", _NO_RELEASE) from None
+        except NoSuchRelease as missing:
+            at = "/integration" if version is None else "/version"
+            raise InvalidInput.at(at, missing.why) from None
+        except NotFound:
+            message = "is not an integration that you can use"
+            raise InvalidInput.at("/integration", message) from None
 
     def upgrade(self, endpoint: Endpoint, version: str, now: datetime) -> Release:
         """Another release of an endpoint's integration. Raises `InvalidInput` at /version."""
@@ -43,23 +42,20 @@ class ReleaseFinder:
             found = self._registry.installable(
                 publisher, slug, version, endpoint.organization_id, now
             )
+        except NoSuchRelease as missing:
+            raise InvalidInput.at("/version", missing.why) from None
         except NotFound:
-            found = None
+            raise InvalidInput.at("/version", _GONE) from None
         # After a purge, publisher and slug may be those of another integration.
-        if found is None or found.id != endpoint.integration_id:
-            raise InvalidInput.at("/version", _NO_RELEASE)
+        if found.id != endpoint.integration_id:
+            raise InvalidInput.at("/version", _GONE)
         return found
 
     def dependencies(
         self, organization_id: str, release: Release, now: datetime
     ) -> list[InstalledDependency]:
         """The releases that a release depends on. Raises `InvalidInput` at /integration."""
-        try:
-            found = Dependencies(self._registry, organization_id, now).all_resolved(release)
-        except NotFound:
-            raise InvalidInput.at(
-                "/integration", "depends on an integration that you can't use"
-            ) from None
+        found = Dependencies(self._registry, organization_id, now).all_resolved(release)
         return [
             InstalledDependency(
                 integration=dependency.key,

@@ -64,6 +64,7 @@ class Action(StrEnum):
     DELETED = "deleted"
     RESTORED = "restored"
     PUBLISHED = "published"
+    REMARKED = "remarked"
     RESEALED = "resealed"
     MADE_CURRENT = "made_current"
     ACKNOWLEDGED = "acknowledged"

@@ -9,6 +9,7 @@
     ├── PermissionDenied        403  PERMISSION_DENIED
     ├── ReferenceDenied         403  PERMISSION_DENIED
     ├── NotFound                404  NOT_FOUND, <THING>_NOT_FOUND
+    │   └── NoSuchRelease       404  RELEASE_NOT_FOUND
     ├── MethodNotAllowed        405  METHOD_NOT_ALLOWED
     ├── Conflict                409  CONFLICT, SLUG_TAKEN, PUBLISHER_TAKEN, PUBLISHER_RESERVED,
     │                                VERSION_EXISTS, IN_USE
@@ -143,6 +144,14 @@ class NotFound(PatchbayError):
         name = thing or "resource"
         code = f"{name.upper().replace(' ', '_')}_NOT_FOUND" if thing else "NOT_FOUND"
         super().__init__(message=f"There is no such {name}{hint}.", code=code)
+
+
+class NoSuchRelease(NotFound):
+    """No release is what was asked for; `why` is for the one who asked."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__("release")
 
 
 class MethodNotAllowed(PatchbayError):

@@ -160,12 +160,14 @@ OneLine = AfterValidator(_printable)
 """For names: no control characters, line breaks or marks that turn the direction of the text."""
 
 _ONE_LINE: Final = _BREAKS_A_LINE.pattern.strip("[]")
+ONE_LINE_PATTERN: Final = rf"^[^{_ONE_LINE}]*[^\s{_ONE_LINE}][^{_ONE_LINE}]*$"
+"""For the API document: one line that is not blank."""
 
 DisplayName = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
     OneLine,
-    Documented({"pattern": rf"^[^{_ONE_LINE}]*[^\s{_ONE_LINE}][^{_ONE_LINE}]*$"}),
+    Documented({"pattern": ONE_LINE_PATTERN}),
 ]
 """How something is called: one line of at most 120 characters, without blanks around it."""
 

@@ -21,6 +21,7 @@ from patchbay.registry.model import (
     Publication,
     PublishReport,
     Release,
+    ReleasePatch,
     ReleaseSummary,
     TrustTier,
 )
@@ -113,6 +114,7 @@ class IntegrationAuthoring:
             caller.subject_in(owned.organization_id),
             lambda draft: self._problems_of(draft, owned.organization_id, now),
             now,
+            publication.changelog,
         )
 
     def preview(
@@ -158,6 +160,19 @@ class IntegrationAuthoring:
     ) -> Release:
         self._owned(caller, Permission.READ, integration_id, now)
         return self._registry.release(integration_id, version)
+
+    def remark(
+        self,
+        caller: Principal,
+        integration_id: str,
+        version: str,
+        patch: ReleasePatch,
+        if_match: IfMatch,
+        now: datetime,
+    ) -> Release:
+        """Raises as `RegistryStore.remark`."""
+        self._owned(caller, Permission.MANAGE, integration_id, now)
+        return self._registry.remark(integration_id, version, patch, if_match, now)
 
     def _owned(
         self, caller: Principal, permission: Permission, integration_id: str, now: datetime

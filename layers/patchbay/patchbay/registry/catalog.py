@@ -16,7 +16,7 @@ from patchbay.registry.model import CatalogEntry, CatalogQuery, Release, TrustTi
 from patchbay.registry.naming import integration_key, key_of
 
 _ORDERS: Final = ("PUBLISHER", "NAME")
-_SHOWN: Final = ("id", "publisher", "slug", "name", "description", "icon_url", "current_version")
+_SHOWN: Final = ("id", "publisher", "slug", "name", "description", "icon_url", "deprecated")
 
 
 def entry_keys(integration_id: str) -> list[Key]:
@@ -29,6 +29,7 @@ def entry_items(release: Release, trust_tier: TrustTier) -> list[Item]:
     manifest = Manifest.of(release.manifest)
     entry = CatalogEntry(
         **{name: getattr(release, name) for name in _SHOWN},
+        current_version=release.version,
         trust_tier=trust_tier,
         auth_type=auth_type(release.auth_config),
         capabilities=manifest.capabilities,

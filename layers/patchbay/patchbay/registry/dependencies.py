@@ -5,11 +5,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from patchbay.platform.errors import NotFound, Problem
+from patchbay.platform.errors import InvalidInput, NoSuchRelease, NotFound, Problem
 from patchbay.registry.manifest import Dependency, Manifest
 from patchbay.registry.model import Integration, Release, Visibility
 from patchbay.registry.store import RegistryStore
-from patchbay.registry.version_ranges import VersionRange
 
 MAX_GRAPH: Final = 100
 """The most dependencies that are looked up to follow them to their end; more are refused."""
@@ -22,8 +21,8 @@ class Dependencies:
         self._registry = registry
         self._organization_id = organization_id
         self._now = now
-        self._known: dict[tuple[str, str], Release | None] = {}
-        self._versions: dict[str, tuple[Integration, list[str]]] = {}
+        self._known: dict[tuple[str, str], Release | NoSuchRelease] = {}
+        self._versions: dict[str, tuple[Integration, dict[str, str | None]]] = {}
 
     def problems_of(self, draft: Integration) -> list[Problem]:
         """Dependencies that do not exist, whose ranges match no release, or that lead back here."""
@@ -33,8 +32,8 @@ class Dependencies:
             try:
                 found = self.resolved(dependency)
             except NotFound as missing:
-                if missing.code == "RELEASE_NOT_FOUND":
-                    problems.append(Problem(f"{at}/version", "does not match a release"))
+                if isinstance(missing, NoSuchRelease):
+                    problems.append(Problem(f"{at}/version", missing.why))
                 else:
                     message = "is not an integration that you can use"
                     problems.append(Problem(f"{at}/integration", message))
@@ -51,37 +50,46 @@ class Dependencies:
         return problems
 
     def resolved(self, dependency: Dependency) -> Release:
-        """The highest release that matches a dependency, looked up once. Raises `NotFound`."""
+        """The highest release that matches a dependency, looked up once.
+
+        Raises `NotFound` for the integration, `NoSuchRelease` for the version.
+        """
         key = (dependency.integration, dependency.version)
         if key not in self._known:
+            integration, versions = self._released(dependency.integration)
             try:
-                self._known[key] = self._looked_up(dependency)
-            except NotFound as missing:
-                if missing.code != "RELEASE_NOT_FOUND":
-                    raise
-                self._known[key] = None
+                self._known[key] = self._registry.best_release(
+                    integration, dependency.version, self._now, versions
+                )
+            except NoSuchRelease as missing:
+                self._known[key] = missing
         found = self._known[key]
-        if found is None:
-            raise NotFound("release")
+        if isinstance(found, NoSuchRelease):
+            raise NoSuchRelease(found.why)
         return found
 
-    def _looked_up(self, dependency: Dependency) -> Release:
-        integration, versions = self._released(dependency.integration)
-        best = VersionRange.parse(dependency.version).best(versions)
-        if best is None:
-            raise NotFound("release")
-        return self._registry.release(integration.id, best)
-
     def all_resolved(self, release: Release) -> list[Release]:
-        """The releases that match the dependencies of a release. Raises `NotFound`."""
-        return [self.resolved(dependency) for dependency in _declared(release.manifest)]
+        """The releases that match the dependencies of a release.
 
-    def _released(self, key: str) -> tuple[Integration, list[str]]:
+        Raises `InvalidInput` at /integration with what can't be used, and why.
+        """
+        found = []
+        for dependency in _declared(release.manifest):
+            named = f"depends on {dependency.integration} {dependency.version}"
+            try:
+                found.append(self.resolved(dependency))
+            except NoSuchRelease as missing:
+                raise InvalidInput.at("/integration", f"{named}: {missing.why}") from None
+            except NotFound:
+                raise InvalidInput.at("/integration", f"{named}, which you can't use") from None
+        return found
+
+    def _released(self, key: str) -> tuple[Integration, dict[str, str | None]]:
         """An integration and its versions, read once. Raises `NotFound`."""
         if key not in self._versions:
             publisher, _, slug = key.partition("/")
             found = self._registry.usable(publisher, slug, self._organization_id, self._now)
-            self._versions[key] = found, self._registry.versions(found.id, self._now)
+            self._versions[key] = found, self._registry.all_versions(found.id, self._now)
         return self._versions[key]
 
     def _is_private(self, dependency: Dependency) -> bool:

@@ -42,6 +42,7 @@ def still_installable(integration_id: str) -> Check:
 
 
 def use_of_release(integration_id: str, version: str, change: int) -> Update:
-    """Counts one endpoint of a release more (+1) or less (-1); part of its transaction."""
-    held = PRESENT & without("expires_at") if change > 0 else PRESENT
+    """Counts one endpoint of a release more (+1) or less (-1); part of its transaction. A release
+    that is yanked, or about to be purged, gets no more."""
+    held = PRESENT & without("expires_at") & without("yanked") if change > 0 else PRESENT
     return Update(release_key(integration_id, version), add={"uses": change}, condition=held)

@@ -25,7 +25,7 @@ from patchbay.platform.model import Model
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import pointer, problems_of
 from patchbay.registry.naming import UNCATEGORIZED, Category, IntegrationKey
-from patchbay.registry.version_ranges import VersionRange
+from patchbay.registry.version_ranges import RangeText
 
 MAX_MEMBERS: Final = 50
 MAX_DEPENDENCIES: Final = 20
@@ -35,11 +35,6 @@ def _unique[T](names: list[T]) -> list[T]:
     if len(set(names)) < len(names):
         raise ValueError("has a duplicate")
     return names
-
-
-def _range(text: str) -> str:
-    VersionRange.parse(text)
-    return text
 
 
 class _Part(Model):
@@ -63,7 +58,7 @@ class Dependency(_Part):
     """Another integration that is required, in a version of the range."""
 
     integration: IntegrationKey
-    version: Annotated[str, AfterValidator(_range)] = "*"
+    version: Annotated[str, RangeText] = "*"
 
 
 class Manifest(_Part):

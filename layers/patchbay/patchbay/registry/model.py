@@ -14,14 +14,17 @@ from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
+from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.platform.validation import (
     HTTPS_PATTERN,
+    ONE_LINE_PATTERN,
     READABLE_PATTERN,
     DisplayName,
     Documented,
     FieldError,
     NotNull,
     NullIs,
+    OneLine,
     Readable,
     Spelled,
     within,
@@ -31,6 +34,10 @@ from patchbay.registry.versions import SEMVER_PATTERN
 
 MAX_DOCUMENT_BYTES: Final = 64 * 1024
 MAX_DOCUMENT_DEPTH: Final = 20
+MAX_CHANGELOG: Final = 4000
+"""Characters."""
+MAX_REASON: Final = 500
+"""Characters of why a release is deprecated or yanked."""
 
 
 AuthType = Literal["oauth2", "api_key", "none"]
@@ -227,18 +234,66 @@ def _field_errors(problems: Sequence[Problem]) -> list[FieldError]:
     return [FieldError(pointer=p.pointer, message=p.message) for p in problems]
 
 
+Changelog = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_CHANGELOG),
+    Readable,
+    Documented({"pattern": READABLE_PATTERN}),
+]
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_REASON),
+    OneLine,
+    Documented({"pattern": ONE_LINE_PATTERN}),
+]
+
+
 class Publication(_CamelCase):
     """The body of a publish."""
 
-    EXAMPLE: ClassVar = {"version": "1.1.0"}
+    EXAMPLE: ClassVar = {"version": "1.1.0", "changelog": "Comments can be read, too."}
 
     version: Annotated[
         str, StringConstraints(min_length=1, max_length=64), Documented({"pattern": SEMVER_PATTERN})
     ]
+    changelog: Changelog | None = Field(
+        default=None, description="what is new for those who upgrade; Markdown, if you like"
+    )
 
 
-class Release(Integration):
-    """An integration as it was published under a semantic version. It never changes.
+class ReleasePatch(_CamelCase):
+    """A JSON merge patch of what an author says about a release: its content never changes.
+
+    A field that is left out stays, null removes it.
+    """
+
+    EXAMPLE: ClassVar = {"deprecated": "Use 2.0.0: version 1 of the API is switched off in May."}
+
+    changelog: Changelog | None = None
+    deprecated: Reason | None = Field(
+        default=None, description="why this release should not be used any more; it still can be"
+    )
+    yanked: Reason | None = Field(
+        default=None,
+        description="why this release must not be used: no new source or destination can be made "
+        "of it or upgraded to it, and those that have it keep it",
+    )
+
+
+class ReleaseRemarks(_CamelCase):
+    """What an author says about a release. This is all of a release that can change."""
+
+    changelog: str | None = None
+    deprecated: str | None = Field(
+        default=None, description="why it should not be used any more, if so"
+    )
+    yanked: str | None = Field(
+        default=None, description="why it can't be used for anything new, if so"
+    )
+
+
+class Release(ReleaseRemarks, Integration):
+    """An integration as it was published under a semantic version. Its content never changes.
 
     `currentVersion` is that of the integration at the time of this release.
     """
@@ -246,6 +301,8 @@ class Release(Integration):
     version: str
     published_at: UtcTime
     published_by: str
+    remarks_revision: int = Field(default=FIRST_REVISION, exclude=True)
+    """Changes with the remarks."""
 
     def shown_to(self, organization_id: str) -> Self:
         """The release as an organization sees it: who made it, and in which space, is blank for
@@ -255,7 +312,7 @@ class Release(Integration):
         return self.model_copy(update={"workspace_id": "", "created_by": "", "published_by": ""})
 
 
-class ReleaseSummary(_CamelCase):
+class ReleaseSummary(ReleaseRemarks):
     """A release in a list, without its documents."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore")
@@ -278,6 +335,9 @@ class CatalogEntry(_CamelCase):
     icon_url: str | None
     trust_tier: TrustTier
     current_version: str
+    deprecated: str | None = Field(
+        default=None, description="why the current release should not be used any more, if so"
+    )
     auth_type: AuthType
     capabilities: list[Capability]
     roles: list[Role]

@@ -1,7 +1,8 @@
 """Integrations and releases in the integrations table.
 
     integration         INT#<id>          META             in by_owner under its organization
-    release             INT#<id>          REL#<sort key>   `uses` counts the endpoints made of it
+    release             INT#<id>          REL#<sort key>   `uses` counts the endpoints made of it;
+                                                           `yanked` is there if it is
     catalog entries     INT#<id>          CAT#PUBLISHER, CAT#NAME   in the index of the catalog
     publisher claim     PUB#<key>         OWNER            the first organization that used it
     slug claim          PUB#<key>         SLUG#<slug>      integration id
@@ -17,7 +18,7 @@ its unused releases. DynamoDB removes them some time later; from that time on th
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -45,6 +46,7 @@ from patchbay.platform.dynamodb import (
 from patchbay.platform.errors import (
     Conflict,
     InvalidInput,
+    NoSuchRelease,
     NotFound,
     NotPublishable,
     Problem,
@@ -85,19 +87,28 @@ from patchbay.registry.model import (
     IntegrationQuery,
     NewIntegration,
     Release,
+    ReleasePatch,
+    ReleaseRemarks,
     ReleaseSummary,
     Visibility,
     retention_of,
 )
 from patchbay.registry.quotas import INTEGRATION_QUOTA, RELEASE_QUOTA, releases_of
 from patchbay.registry.version_ranges import VersionRange
-from patchbay.registry.versions import is_prerelease, is_semver, require_semver
+from patchbay.registry.versions import (
+    highest_stable,
+    is_semver,
+    line,
+    require_semver,
+    standing_in_the_way,
+)
 from patchbay.tenancy.access import Principal
 from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.quotas import Count, Counted, Quotas
 
 _CONTENT: Final = ("name", "description", "icon_url", "manifest", "variables_schema", "auth_config")
+_REMARKS: Final = frozenset(ReleaseRemarks.model_fields)
 _DOCUMENTS = ("manifest", "variables_schema", "auth_config")
 
 
@@ -356,12 +367,13 @@ class RegistryStore:
         published_by: str,
         problems_of: Callable[[Integration], list[Problem]],
         now: datetime,
+        changelog: str | None = None,
     ) -> tuple[Release, bool]:
         """The release, and whether this call made it: the same content again is the same release.
 
         Raises `NotFound`; `NotPublishable` with every problem; `InvalidInput` for a version that is
-        not semver; `Conflict` VERSION_EXISTS unless it is higher than every earlier one;
-        `QuotaExceeded`.
+        not semver; `Conflict` VERSION_EXISTS unless it is higher than every earlier one of its
+        line; `QuotaExceeded`.
         """
         require_semver(version, "/version")
 
@@ -372,15 +384,20 @@ class RegistryStore:
                 return standing, False
             if problems := problems_of(draft):
                 raise NotPublishable(problems)
+            known = [version, *([draft.current_version] if draft.current_version else [])]
             new = draft.model_copy(
                 update={
-                    "current_version": draft.current_version if is_prerelease(version) else version,
+                    "current_version": highest_stable(known),
                     "updated_at": now,
                     "revision": draft.revision + 1,
                 }
             )
             release = Release(
-                **dict(new), version=version, published_at=now, published_by=published_by
+                **dict(new),
+                version=version,
+                published_at=now,
+                published_by=published_by,
+                changelog=changelog,
             )
             fresh = Put(_release_item(release), ABSENT)
             current = release if new.current_version == version else None
@@ -392,12 +409,72 @@ class RegistryStore:
 
         return serially(attempt)
 
+    def remark(
+        self,
+        integration_id: str,
+        version: str,
+        patch: ReleasePatch,
+        if_match: IfMatch,
+        now: datetime,
+    ) -> Release:
+        """Changes what the author says about a release. A yanked release is nobody's current one:
+        the highest that is left takes its place.
+
+        Raises `NotFound`, `PreconditionFailed`, `Conflict` if the integration is deleted.
+        """
+
+        def attempt() -> Release:
+            old = self.integration(integration_id, now)
+            before = self.release(integration_id, version)
+            require_match(if_match, before.remarks_revision)
+            _require_undeleted(old)
+            said = patch.model_dump(exclude_unset=True)
+            if all(getattr(before, name) == value for name, value in said.items()):
+                return before
+            revision = before.remarks_revision + 1
+            after = before.model_copy(update={**said, "remarks_revision": revision})
+            versions = {**self.all_versions(integration_id, now), version: after.yanked}
+            highest = highest_stable(v for v, yanked in versions.items() if yanked is None)
+            new = old.model_copy(
+                update={
+                    "current_version": highest,
+                    "updated_at": now,
+                    "revision": old.revision + 1,
+                }
+            )
+            gone = [name for name, value in said.items() if value is None]
+            # Each of these writes changes the integration's revision, so no two of them, and no
+            # publish, can disagree on the current release.
+            change = Update(
+                release_key(integration_id, version),
+                values={
+                    **{name: value for name, value in said.items() if value is not None},
+                    "remarks_revision": revision,
+                },
+                remove=gone,
+                condition=PRESENT,
+            )
+            current = None
+            if highest is not None and (highest != old.current_version or highest == version):
+                current = after if highest == version else self.release(integration_id, highest)
+            self._replace_with_remarks(old, new, before, after, change, current)
+            return after
+
+        return serially(attempt)
+
     def versions(self, integration_id: str, now: datetime) -> list[str]:
-        """All released versions, lowest first."""
+        """All released versions that are not yanked, lowest first."""
+        found = self.all_versions(integration_id, now)
+        return [version for version, yanked in found.items() if yanked is None]
+
+    def all_versions(self, integration_id: str, now: datetime) -> dict[str, str | None]:
+        """All released versions, lowest first, with the reason why one is yanked."""
         items = self._table.query_all(
-            integration_pk(integration_id), prefix=RELEASES, attributes=("version", "expires_at")
+            integration_pk(integration_id),
+            prefix=RELEASES,
+            attributes=("version", "expires_at", "yanked"),
         )
-        return [item["version"] for item in items if not _is_purged(item, now)]
+        return {item["version"]: item.get("yanked") for item in items if not _is_purged(item, now)}
 
     def publish_problems(
         self,
@@ -437,15 +514,17 @@ class RegistryStore:
             if _same_content(existing, draft):
                 return _release(existing)
             raise _version_exists(version)
-        newest = self._table.query(
-            integration_pk(draft.id), prefix=RELEASES, limit=1, newest_first=True
-        ).items
-        if newest and newest[0]["sk"] > release_key(draft.id, version).sk:
+        if draft.current_version and highest_stable([draft.current_version, version]) == version:
+            return None  # higher than all: the others need not be read
+        released = self._table.query_all(
+            integration_pk(draft.id), prefix=RELEASES, attributes=("version",)
+        )
+        if highest := standing_in_the_way(version, [item["version"] for item in released]):
             raise Conflict(
-                f"Version {newest[0]['version']} is already released; "
-                "a new version must be higher.",
+                f"Version {highest} is already released; a new version must be higher than every "
+                f"earlier one of its line, which is {line(version)}.",
                 "VERSION_EXISTS",
-                highest=newest[0]["version"],
+                highest=highest,
             )
         return None
 
@@ -464,14 +543,10 @@ class RegistryStore:
         )
 
     def release(self, integration_id: str, version: str) -> Release:
-        """One release, even of a deleted integration. Raises `NotFound`."""
-        try:
-            require_semver(version, "/version")
-        except InvalidInput:
-            raise NotFound("release") from None
-        item = self._release_item(integration_id, version)
+        """One release, even of a deleted integration. Raises `NoSuchRelease`."""
+        item = self._release_item(integration_id, version) if is_semver(version) else None
         if item is None or item["version"] != version:
-            raise NotFound("release")
+            raise NoSuchRelease("is not a release of this integration")
         return _release(item)
 
     def installable(
@@ -480,17 +555,11 @@ class RegistryStore:
         """The release for a new endpoint of an organization.
 
         It is the current release, or that of `version`; if that is a range, the highest that
-        matches. Raises `NotFound` for what does not exist, is deleted, was never published, or is
-        private to another organization.
+        matches. A yanked release never is it. Raises `NotFound` for what does not exist, is
+        deleted, or is private to another organization, and `NoSuchRelease`.
         """
         integration = self.usable(publisher, slug, organization_id, now)
-        chosen = integration.current_version
-        if version is not None:
-            chosen = self._best(integration.id, version, now)
-        if chosen is None:
-            raise NotFound("release")
-        release = self.release(integration.id, chosen)
-        return release.model_copy(
+        return self.best_release(integration, version, now).model_copy(
             update={
                 "visibility": integration.visibility,
                 "trust_tier": integration.trust_tier,
@@ -525,13 +594,40 @@ class RegistryStore:
             raise NotFound("integration")
         return integration
 
-    def _best(self, integration_id: str, wanted: str, now: datetime) -> str | None:
+    def best_release(
+        self,
+        integration: Integration,
+        wanted: str | None,
+        now: datetime,
+        versions: Mapping[str, str | None] | None = None,
+    ) -> Release:
+        """The current release, that of a version, or the highest of a range; build metadata of a
+        version counts for nothing.
+
+        `versions`, if given, is what `all_versions` has. Raises `NoSuchRelease`.
+        """
+        if wanted is None:
+            if integration.current_version is None:
+                raise NoSuchRelease("has no release that is not a pre-release or yanked")
+            return self.release(integration.id, integration.current_version)
         if is_semver(wanted):
-            return wanted
+            item = self._release_item(integration.id, wanted)
+            if item is None:
+                raise NoSuchRelease(_no_match(integration, wanted))
+            if reason := item.get("yanked"):
+                raise NoSuchRelease(f"{item['version']} is yanked: {reason}")
+            return _release(item)
         try:
-            return VersionRange.parse(wanted).best(self.versions(integration_id, now))
-        except ValueError:
-            return None
+            wanted_range = VersionRange.parse(wanted)
+        except ValueError as error:
+            raise NoSuchRelease(str(error)) from None
+        versions = versions or self.all_versions(integration.id, now)
+        best = wanted_range.best(v for v, yanked in versions.items() if yanked is None)
+        if best is None:
+            yanked = wanted_range.best(versions)
+            why = f": {yanked} is yanked" if yanked else ""
+            raise NoSuchRelease(_no_match(integration, wanted) + why)
+        return self.release(integration.id, best)
 
     def _claimed(self, publisher: str, slug: str, now: datetime) -> Item | None:
         claim = self._table.get(slug_key(publisher, slug))
@@ -565,6 +661,40 @@ class RegistryStore:
             after=shown if release is None else {**shown, "version": release.version},
         )
         self._quotas.transact([Put(_item(new), standing), *entries, *more, audit])
+
+    def _replace_with_remarks(
+        self,
+        old: Integration,
+        new: Integration,
+        before: Release,
+        after: Release,
+        change: Update,
+        current: Release | None,
+    ) -> None:
+        """Writes new remarks on a release, and what follows from them for the integration.
+
+        `current` is the current release if it is another one now, or has other remarks.
+        """
+
+        def shown(integration: Integration, release: Release) -> dict[str, Any]:
+            remarks = ReleaseRemarks.model_validate(release, from_attributes=True)
+            return {
+                **remarks.model_dump(mode="json", by_alias=True),
+                "currentVersion": integration.current_version,
+                "version": release.version,
+            }
+
+        audit = recorded(
+            old.organization_id,
+            Entity.INTEGRATION,
+            old.id,
+            Action.REMARKED,
+            before={**shown(old, before), "version": None},
+            after=shown(new, after),
+        )
+        standing = equals("revision", old.revision)
+        entries = self._entry_writes(old, new, current)
+        self._table.transact([Put(_item(new), standing), change, *entries, audit])
 
     def _entry_writes(
         self, old: Integration, new: Integration, current: Release | None
@@ -607,6 +737,12 @@ def _slug_taken(slug: str) -> Conflict:
     return Conflict(
         "The publisher already has an integration with this slug.", "SLUG_TAKEN", slug=slug
     )
+
+
+def _no_match(integration: Integration, wanted: str) -> str:
+    current = integration.current_version
+    hint = f" (the current one is {current})" if current else ""
+    return f"no release matches {wanted}{hint}"
 
 
 def _version_exists(version: str) -> Conflict:
@@ -660,8 +796,10 @@ def _item(integration: Integration) -> Item:
 
 
 def _release_item(release: Release) -> Item:
+    attributes = _attributes(release)
     return {
-        **_attributes(release),
+        # Conditions ask whether `yanked` is there.
+        **{name: value for name, value in attributes.items() if name not in _REMARKS or value},
         **release_key(release.id, release.version)._asdict(),
         "uses": 0,
     }

@@ -1,20 +1,49 @@
-"""Version ranges of dependencies, as npm writes them: `^1.2.0`, `~1.2.0`, `>=1.0.0 <2.0.0`, `*`.
+"""Version ranges, as npm writes them: `^1.2.0`, `~1.2`, `1.x`, `>=1.0.0 <2.0.0`, `1.2 - 2.3 || ^3`.
 
-Comparators separated by spaces must all hold. As in npm, a prerelease only matches a range with a
-prerelease of the same version: `^1.0.0` does not match `1.1.0-beta`.
+The grammar and the meaning are those of node-semver (README, "Ranges" and "Range Grammar":
+https://github.com/npm/node-semver#ranges):
+
+- `||` joins alternatives, blanks join comparators that must all hold.
+- `x`, `X`, `*`, and numbers that are left out stand for any number: `1.x` and `1` are one range.
+- `~1.2.3` allows patches, `^1.2.3` what keeps the leftmost number that is not zero.
+- `1.2 - 2.3` has both ends; a partial upper end allows everything that begins with it.
+- A pre-release only matches a comparator with a pre-release of the same version: `^1.0.0` does not
+  match `1.1.0-beta`.
+- Build metadata is ignored.
+
+Tags of npm such as `latest` are not ranges.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from patchbay.registry.versions import MAX_RANGE
+from pydantic import AfterValidator
+
+from patchbay.registry.versions import (
+    ANY_NUMBER,
+    MAX_RANGE,
+    OPERATOR_PATTERN,
+    PARTIAL_PATTERN,
+    RANGE_PATTERN,
+)
 
 if TYPE_CHECKING:
     from semver import Version
 
-_COMPARATOR: Final = re.compile(r"(\^|~|>=|<=|>|<|=)?(\S+)")
+NO_RANGE: Final = "is not a range of versions such as ^1.2.0, 1.x, or >=1.0.0 <2.0.0"
+
+_HYPHEN: Final = f"({PARTIAL_PATTERN}) +- +({PARTIAL_PATTERN})"
+_SIMPLE: Final = f"(?:({OPERATOR_PATTERN}) *)?({PARTIAL_PATTERN})"
+_CORE: Final = "v?([^-+]*)(?:-([^+]*))?"
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compiled when it is first used: it takes 10 ms, which a cold start has no use for."""
+    return re.compile(pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +67,57 @@ class _Comparator:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionRange:
-    """A parsed range."""
+class _Partial:
+    """A version whose last numbers may be open; `bottom` has zeros for these."""
 
-    _comparators: tuple[_Comparator, ...]
+    fixed: int
+    """How many of the three numbers are given."""
+    bottom: "Version"
+
+    @classmethod
+    def of(cls, text: str) -> "_Partial":
+        from semver import Version
+
+        [(core, pre)] = re.findall(f"^{_CORE}", text)
+        numbers: list[int] = []
+        for word in core.split("."):
+            if word in ANY_NUMBER:
+                break
+            numbers.append(int(word))
+        fixed = len(numbers)
+        # With an open number, node-semver ignores what stands after it.
+        bottom = Version(*numbers, *[0] * (3 - fixed))
+        return cls(fixed, bottom.replace(prerelease=pre) if pre and fixed == 3 else bottom)
+
+    def above(self, keeping: int) -> "Version":
+        """The first version with another of the first `keeping` numbers. It ends with `-0`: its
+        own pre-releases are above, too."""
+        bump = (self.bottom.bump_major, self.bottom.bump_minor, self.bottom.bump_patch)
+        return bump[keeping - 1]().replace(prerelease="0")
+
+    @property
+    def is_any(self) -> bool:
+        return self.fixed == 0
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRange:
+    """A parsed range: alternatives of comparators that must all hold."""
+
+    _alternatives: tuple[tuple[_Comparator, ...], ...]
 
     @classmethod
     def parse(cls, text: str) -> "VersionRange":
         """Raises ValueError for a text that is not a range."""
-        from semver import Version
-
-        if text.strip() == "*":
-            return cls(())
-        if len(text) > MAX_RANGE or not text.isascii() or not text.split():
-            raise ValueError("is not a version range")
-        comparators: list[_Comparator] = []
-        for word in text.split():
-            found = _COMPARATOR.fullmatch(word)
-            if found is None or not Version.is_valid(found[2]):
-                raise ValueError("is not a version range such as ^1.2.0 or >=1.0.0 <2.0.0")
-            comparators += _bounds(found[1] or "=", Version.parse(found[2]))
-        return cls(tuple(comparators))
+        if len(text) > MAX_RANGE or _compiled(RANGE_PATTERN.strip("^$")).fullmatch(text) is None:
+            raise ValueError(NO_RANGE)
+        return cls(tuple(tuple(_comparators(part.strip())) for part in text.split("||")))
 
     def matches(self, version: str) -> bool:
         from semver import Version
 
         parsed = Version.parse(version)
-        if not all(comparator.holds(parsed) for comparator in self._comparators):
-            return False
-        return parsed.prerelease is None or any(
-            comparator.version.prerelease and _core(comparator.version) == _core(parsed)
-            for comparator in self._comparators
-        )
+        return any(_all_hold(comparators, parsed) for comparators in self._alternatives)
 
     def best(self, versions: Iterable[str]) -> str | None:
         """The highest of the versions that match; None if none does."""
@@ -78,22 +126,70 @@ class VersionRange:
         return max(filter(self.matches, versions), key=Version.parse, default=None)
 
 
-def _bounds(sign: str, version: "Version") -> list[_Comparator]:
-    if sign == "~":
-        above = version.bump_minor()
-    elif sign == "^":
-        # The leftmost number that is not zero must not change.
-        above = (
-            version.bump_major()
-            if version.major
-            else version.bump_minor()
-            if version.minor
-            else version.bump_patch()
-        )
-    else:
-        return [_Comparator(sign, version)]
-    # `<2.0.0-0` instead of `<2.0.0`: prereleases of the next version do not match either.
-    return [_Comparator(">=", version), _Comparator("<", above.replace(prerelease="0"))]
+def _a_range(text: str) -> str:
+    VersionRange.parse(text)
+    return text
+
+
+RangeText: Final = AfterValidator(_a_range)
+"""For a field of a model: a range that is kept as it is written."""
+
+
+def _all_hold(comparators: Iterable[_Comparator], version: "Version") -> bool:
+    if not all(comparator.holds(version) for comparator in comparators):
+        return False
+    return version.prerelease is None or any(
+        comparator.version.prerelease and _core(comparator.version) == _core(version)
+        for comparator in comparators
+    )
+
+
+def _comparators(alternative: str) -> list[_Comparator]:
+    if ends := _compiled(_HYPHEN).fullmatch(alternative):
+        return _between(_Partial.of(ends[1]), _Partial.of(ends[2]))
+    return [
+        comparator
+        for found in _compiled(_SIMPLE).finditer(alternative)
+        for comparator in _bounds(found[1] or "=", _Partial.of(found[2]))
+    ]
+
+
+def _between(low: _Partial, high: _Partial) -> list[_Comparator]:
+    below = [] if low.is_any else [_Comparator(">=", low.bottom)]
+    return below if high.is_any else [*below, *_at_most(high)]
+
+
+def _at_most(partial: _Partial) -> list[_Comparator]:
+    if partial.fixed == 3:
+        return [_Comparator("<=", partial.bottom)]
+    return [_Comparator("<", partial.above(partial.fixed))]
+
+
+def _bounds(sign: str, partial: _Partial) -> list[_Comparator]:
+    bottom = partial.bottom
+    if partial.is_any:
+        # Nothing is above or below any version.
+        return [_Comparator("<", bottom.replace(prerelease="0"))] if sign in {"<", ">"} else []
+    match sign:
+        case "<=":
+            return _at_most(partial)
+        case "<" if partial.fixed < 3:
+            return [_Comparator("<", bottom.replace(prerelease="0"))]
+        case ">" if partial.fixed < 3:
+            return [_Comparator(">=", partial.above(partial.fixed).replace(prerelease=None))]
+        case "<" | ">" | ">=":
+            return [_Comparator(sign, bottom)]
+        case "=" if partial.fixed == 3:
+            return [_Comparator("=", bottom)]
+        case "~" | "~>":
+            kept = min(partial.fixed, 2)
+        case "^":
+            numbers = _core(bottom)[: partial.fixed]
+            # The leftmost number that is not zero must not change, or else the last that is given.
+            kept = next((n for n, number in enumerate(numbers, 1) if number), partial.fixed)
+        case _:
+            kept = partial.fixed
+    return [_Comparator(">=", bottom), _Comparator("<", partial.above(kept))]
 
 
 def _core(version: "Version") -> tuple[int, int, int]:
