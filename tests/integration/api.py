@@ -84,7 +84,13 @@ class Answer:
 
     @property
     def pointers(self) -> list[str]:
-        return [problem["pointer"] for problem in self.json["error"]["details"]["errors"]]
+        return [pointer for pointer, _ in self.problems]
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """Each pointer with its message."""
+        errors = self.json["error"]["details"]["errors"]
+        return [(problem["pointer"], problem["message"]) for problem in errors]
 
 
 @dataclass(frozen=True, slots=True)

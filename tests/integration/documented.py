@@ -210,6 +210,9 @@ def with_what_it_needs(names: Names, route: Route, call: Callable[[Route, Names]
         if parameter in wanted and parameter not in names.names and parameter not in _NEW:
             names = with_what_it_needs(names, create, call)
             names = names.and_({parameter: str(call(create, names)[member])})
+            if parameter == "integration_id" and "version" in route.parameters:
+                [publish] = [one for one in ROUTES if one.name == "publish_integration"]
+                names = names.and_({"version": call(publish, names)["version"]})
     return names
 
 

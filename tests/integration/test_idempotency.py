@@ -265,3 +265,21 @@ def test_a_half_finished_create_is_found_and_not_doubled(tenant: Tenant) -> None
     assert found.id == lost.id
     assert keys.holder(found.key, utc_now()) is not None
     assert keys.holder(lost.key, utc_now()) is None
+
+
+def test_the_same_request_in_another_spelling_gets_the_first_answer(tenant: Tenant) -> None:
+    path = f"/spaces/{tenant.space_slug}/integration-events"
+    spellings = [
+        '{"events":[{"integration_type":"webhook","status":"SUCCESS","duration_ms":1}]}',
+        '{"events":[{"duration_ms":1,"status":"SUCCESS","integration_type":"webhook"}]}',
+        '{ "events": [{"integration_type": "webhook", "status": "SUCCESS", "duration_ms": 1.0}]}',
+        '{"events":[{"integration_type":"webhook","status":"\\u0053UCCESS","duration_ms":1e0}]}',
+    ]
+    answers = [
+        tenant.client.call("POST", path, text, {"idempotency_key": "k"}) for text in spellings
+    ]
+    assert [answer.status for answer in answers] == [200] * len(spellings), answers[-1].text
+    assert [answer.headers.get("idempotent-replayed") for answer in answers[1:]] == ["true"] * 3
+    other = spellings[0].replace("1}", "2}")
+    answer = tenant.client.call("POST", path, other, {"idempotency_key": "k"})
+    assert answer.code == "IDEMPOTENCY_CONFLICT"

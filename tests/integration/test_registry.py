@@ -646,6 +646,7 @@ def test_an_unchanged_trust_tier_may_be_sent_back(tenant: Tenant, operator: Tena
     assert tenant.client.patch(path, {"trustTier": "first_party"}).status == 403
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("publisher", "key"), [("Acme, Inc.", "acme-inc"), ("my_co", "my-co"), ("Aeontel", "aeontel")]
 )
@@ -708,3 +709,170 @@ def test_a_variable_that_its_schema_calls_secret_is_not_published(tenant: Tenant
     ]
     for problem in refused.json["error"]["details"]["errors"]:
         assert "declare it in manifest.secretsSchema" in problem["message"]
+=======
+def edited_and_published(
+    tenant: Tenant, integration: dict[str, Any], version: str, **more: Any
+) -> Answer:
+    """A publish of a draft that differs from all that was published before."""
+    path = f"/v1/integrations/{integration['id']}"
+    tenant.client.patch(path, {"description": version})
+    return tenant.client.post(f"{path}/publish", {"version": version, **more})
+
+
+def test_a_fix_follows_a_newer_major_version_and_a_beta(tenant: Tenant) -> None:
+    integration = create(tenant, visibility="public")
+    path = f"/v1/integrations/{integration['id']}"
+    # Given 1.0.0 and a beta of 2.0.0, then 2.0.0 itself
+    for version in ("1.0.0", "2.0.0-beta.1", "1.0.1", "2.0.0", "1.0.2", "1.1.0-beta.1", "1.0.3"):
+        answer = edited_and_published(tenant, integration, version)
+        # Then each fix of 1 is taken
+        assert answer.status == 201, (version, answer.text)
+    # And the current version is the highest that is no pre-release
+    assert tenant.client.get(path).json["currentVersion"] == "2.0.0"
+    assert tenant.client.get("/v1/catalog/acme/crm").json["version"] == "2.0.0"
+    # But within a line nothing goes back, and no line begins below the others
+    for version in ("1.0.2-rc.1", "1.0.0-rc.1", "2.0.0-rc.1", "2.0.0-beta.0", "0.9.0"):
+        refused = edited_and_published(tenant, integration, version)
+        assert refused.code == "VERSION_EXISTS", version
+    assert refused.json["error"]["message"] == (
+        "Version 2.0.0 is already released; a new version must be higher than every earlier one "
+        "of its line, which is 0.9.x."
+    )
+
+
+def test_a_range_has_npms_grammar_and_an_error_names_it(tenant: Tenant) -> None:
+    integration = create(tenant, variablesSchema={}, manifest={}, authConfig={"type": "none"})
+    for version in ("1.0.0", "1.4.0", "2.1.0"):
+        edited_and_published(tenant, integration, version)
+
+    def made(version: str) -> Answer:
+        body = {"name": "s", "integration": "acme/crm", "version": version}
+        return tenant.client.post(f"{tenant.connectors}/sources", body)
+
+    for text, best in {
+        "^1.0": "1.4.0",
+        "1.x": "1.4.0",
+        ">= 1.0.0": "2.1.0",
+        "~1.0.0 || ^2.0.0": "2.1.0",
+        "1.0 - 1.4": "1.4.0",
+        "v1.0.0": "1.0.0",
+        "1.0.0+any": "1.0.0",
+    }.items():
+        assert made(text).json["version"] == best, text
+    assert made("latest").problems == [
+        ("/version", "is not a range of versions such as ^1.2.0, 1.x, or ^1.0.0 || ^2.0.0")
+    ]
+    assert made("^3").problems == [("/version", "no release matches ^3 (the current one is 2.1.0)")]
+    operation = {
+        "tenantId": tenant.organization_id,
+        "integrationKey": "acme.crm",
+        "integrationVersion": 7,
+        "label": "CRM",
+        "ownershipMode": "managed",
+        "secretProvider": "patchbay",
+        "secretRef": "patchbay://none",
+        "config": {},
+    }
+    answer = tenant.client.post("/integrations/connection/create/v1.0.0", operation)
+    assert answer.problems == [
+        ("/integrationVersion", "no release matches 7.x (the current one is 2.1.0)")
+    ]
+    path = f"{tenant.connectors}/sources/{made('1.0.0').json['id']}"
+    for version, why in (("^9", "no release matches ^9"), ("next", "is not a range of versions")):
+        [(pointer, message)] = tenant.client.patch(path, {"version": version}).problems
+        assert pointer == "/version"
+        assert message.startswith(why)
+    needing = {"dependencies": [{"integration": "acme/crm", "version": "^5 || ^6"}]}
+    refused = publish(tenant, create(tenant, slug="more", manifest=needing), "1.0.0")
+    assert refused.problems == [
+        (
+            "/manifest/dependencies/0/version",
+            "no release matches ^5 || ^6 (the current one is 2.1.0)",
+        )
+    ]
+
+
+def test_a_release_has_a_changelog_and_can_be_deprecated(tenant: Tenant, stranger: Tenant) -> None:
+    integration = create(tenant, visibility="public")
+    path = f"/v1/integrations/{integration['id']}/versions/1.0.0"
+    first = edited_and_published(tenant, integration, "1.0.0", changelog="First.\nFor all.")
+    assert first.json["changelog"] == "First.\nFor all."
+    # When the author deprecates it
+    read = tenant.client.get(path)
+    reason = "Use acme/crm2: this API ends in May."
+    changed = tenant.client.patch(path, {"deprecated": reason}, if_match=read.headers["etag"])
+    # Then everybody who looks for it is told, and can still use it
+    assert (changed.status, changed.json["deprecated"]) == (200, reason)
+    assert changed.json["changelog"] == "First.\nFor all."
+    [summary] = tenant.client.get(f"/v1/integrations/{integration['id']}/versions").json["items"]
+    assert (summary["deprecated"], summary["yanked"]) == (reason, None)
+    [entry] = stranger.client.get("/v1/catalog").json["items"]
+    assert (entry["deprecated"], entry["currentVersion"]) == (reason, "1.0.0")
+    assert stranger.client.get("/v1/catalog/acme/crm").json["deprecated"] == reason
+    # And the ETag is another one; the same again changes nothing
+    assert (
+        tenant.client.patch(path, {"changelog": "x"}, if_match=read.headers["etag"]).status == 412
+    )
+    again = tenant.client.patch(path, {"deprecated": reason})
+    assert again.headers["etag"] == changed.headers["etag"]
+    # And null takes it back
+    assert tenant.client.patch(path, {"deprecated": None}).json["deprecated"] is None
+    [entry] = stranger.client.get("/v1/catalog").json["items"]
+    assert entry["deprecated"] is None
+    # And the audit trail has it all
+    trail = f"/v1/organizations/{tenant.organization_id}/audit-events?entity=integration"
+    events = [e for e in tenant.client.get(trail).json["items"] if e["action"] == "remarked"]
+    assert [event["after"]["deprecated"] for event in events] == [None, reason]
+    assert events[0]["after"]["version"] == "1.0.0"
+
+
+def test_nothing_new_is_made_of_a_yanked_release(tenant: Tenant, stranger: Tenant) -> None:
+    # Given two releases, and sources of both
+    content: dict[str, Any] = {
+        "variablesSchema": {},
+        "manifest": {},
+        "authConfig": {"type": "none"},
+    }
+    integration = create(tenant, visibility="public", **content)
+    path = f"/v1/integrations/{integration['id']}"
+    for version in ("1.0.0", "1.1.0"):
+        edited_and_published(tenant, integration, version)
+    sources = f"{tenant.connectors}/sources"
+
+    def made(**changes: Any) -> Answer:
+        return tenant.client.post(sources, {"name": "s", "integration": "acme/crm", **changes})
+
+    old, new = made(version="1.0.0").json, made().json
+    # When the newer one is yanked
+    yanked = tenant.client.patch(f"{path}/versions/1.1.0", {"yanked": "It deletes invoices."})
+    assert yanked.json["yanked"] == "It deletes invoices."
+    # Then the older one is the current one again, everywhere
+    assert tenant.client.get(path).json["currentVersion"] == "1.0.0"
+    assert stranger.client.get("/v1/catalog").json["items"][0]["currentVersion"] == "1.0.0"
+    assert made().json["version"] == made(version="^1.0.0").json["version"] == "1.0.0"
+    # And by its version it can't be used either: why is told
+    assert made(version="1.1.0").problems == [("/version", "1.1.0 is yanked: It deletes invoices.")]
+    assert made(version="~1.1.0").problems == [
+        ("/version", "no release matches ~1.1.0 (the current one is 1.0.0): 1.1.0 is yanked")
+    ]
+    upgrade = tenant.client.patch(f"{sources}/{old['id']}", {"version": "1.1.0"})
+    assert upgrade.pointers == ["/version"]
+    # And what has it keeps it, can be edited, and is told
+    kept = f"{sources}/{new['id']}"
+    assert tenant.client.patch(kept, {"name": "renamed"}).json["version"] == "1.1.0"
+    assert tenant.client.get(f"{kept}/release").json["yanked"] == "It deletes invoices."
+    # And a fix of it is the current one
+    assert edited_and_published(tenant, integration, "1.1.1").json["currentVersion"] == "1.1.1"
+    # And without any release left, nothing can be made, until one is back
+    for version in ("1.0.0", "1.1.1"):
+        tenant.client.patch(f"{path}/versions/{version}", {"yanked": "All of it is broken."})
+    assert tenant.client.get(path).json["currentVersion"] is None
+    assert stranger.client.get("/v1/catalog").json["items"] == []
+    assert made().problems == [
+        ("/integration", "has no release that is not a pre-release or yanked")
+    ]
+    assert tenant.client.patch(f"{path}/versions/1.0.0", {"yanked": None}).status == 200
+    assert made().json["version"] == "1.0.0"
+    # And a stranger can do none of that
+    assert stranger.client.patch(f"{path}/versions/1.0.0", {"yanked": "x"}).status == 404
+>>>>>>> 615d1d5 (feat(api): errors of the branch that fits, and data that is data)

@@ -77,3 +77,34 @@ def test_slugs(slug: str) -> None:
 @pytest.mark.parametrize("slug", ["", "-a", "a-", "A", "a_b", "x" * 64, "a b", "ä"])
 def test_no_slugs(slug: str) -> None:
     assert not re.match(SLUG_PATTERN, slug)
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("2026-02-17t10:00:00z", "2026-02-17T10:00:00Z"),
+        ("2026-02-17T10:00:00.5Z", "2026-02-17T10:00:00.500Z"),
+        ("2026-02-17T10:00:00.1234567890123Z", "2026-02-17T10:00:00.123Z"),
+        ("2026-02-17T10:00:00-00:00", "2026-02-17T10:00:00Z"),
+        ("2026-02-17T11:30:00+01:30", "2026-02-17T10:00:00Z"),
+        # A leap second stays in its day.
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999Z"),
+        ("1990-12-31T15:59:60.7-08:00", "1990-12-31T23:59:59.999Z"),
+    ],
+)
+def test_every_spelling_of_rfc_3339_is_read(text: str, printed: str) -> None:
+    assert to_text(TypeAdapter(UtcTime).validate_python(text)) == printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026-02-17 10:00:00Z", "2026-02-17T24:00:00Z", "2026-02-17T10:00Z", "20260217T100000Z"),
+        *("2026-02-17T10:00:60Z", "2026-02-17T23:59:60Z", "2026-02-30T10:00:00Z", "1771322400"),
+        *("2026-02-17T10:00:00+24:00", "2026-02-17T10:00:00+01:60", "2026-02-17T10:00:00.Z"),
+        *("2026-02-17T10:00:00,5Z", "2026-02-17T10:00:00+0100", "0000-01-01T00:00:00Z"),
+    ],
+)
+def test_what_rfc_3339_does_not_allow_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(UtcTime).validate_python(text)

@@ -41,7 +41,7 @@ def test_a_good_schema_has_no_problems() -> None:
         ([], "/s"),
         ({"type": "objekt"}, "/s/type"),
         ({"properties": {"a": {"minimum": "1"}}}, "/s/properties/a/minimum"),
-        ({"pattern": "("}, "/s"),
+        ({"pattern": "("}, "/s/pattern"),
         ({"$ref": "#/$defs/none"}, "/s/$ref"),
         ({"$ref": "https://example.com/schema"}, "/s/$ref"),
         ({"$ref": "file:///etc/passwd"}, "/s/$ref"),
@@ -90,14 +90,19 @@ def test_a_document_is_pointed_at_where_it_is_wrong() -> None:
         ({"unevaluatedItems": False}, ["x"], "must not have more items"),
         ({"minProperties": 1}, {}, "must have at least 1 member"),
         ({"maxProperties": 0}, {"x": 1}, "must have at most 0 members"),
-        ({"propertyNames": {"maxLength": 1}}, {"xx": 1}, "has a member whose name is not valid"),
+        ({"anyOf": [{"type": "null"}, {"minimum": 9}]}, 1, "must be at least 9"),
         (
-            {"anyOf": [{"type": "null"}, {"minimum": 9}]},
+            {"anyOf": [{"minimum": 8}, {"minimum": 9}]},
             1,
             "does not match any of the allowed schemas",
         ),
-        ({"oneOf": [{}, {}]}, 1, "must match exactly one of the allowed schemas"),
-        ({"oneOf": [False]}, 1, "must match exactly one of the allowed schemas"),
+        ({"anyOf": [{"type": "null"}, {"type": "array"}]}, 1, "must be an array or null"),
+        (
+            {"oneOf": [{}, {}]},
+            1,
+            "must match exactly one of the allowed schemas, and matches several",
+        ),
+        ({"oneOf": [False]}, 1, "is not allowed"),
         ({"not": {}}, 1, "is not allowed"),
         (False, 1, "is not allowed"),
     ],
@@ -105,6 +110,77 @@ def test_a_document_is_pointed_at_where_it_is_wrong() -> None:
 def test_a_message_is_in_the_words_of_the_api(schema: Any, value: Any, message: str) -> None:
     [problem] = document_problems({"v": value}, {"properties": {"v": schema}}, "")
     assert (problem.pointer, problem.message) == ("/v", message)
+
+
+AUTH: dict[str, Any] = {
+    "oneOf": [
+        {
+            "type": "object",
+            "required": ["kind", "client_id"],
+            "properties": {"kind": {"const": "oauth"}, "client_id": {"type": "string"}},
+        },
+        {
+            "type": "object",
+            "required": ["kind", "key_name"],
+            "properties": {
+                "kind": {"const": "key"},
+                "key_name": {"type": "string", "minLength": 3},
+                "place": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/place"}]},
+            },
+        },
+        {"type": "string", "format": "uri"},
+    ]
+}
+PLACE: dict[str, Any] = {"type": "object", "properties": {"port": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        # The branch is known by its constant.
+        ({"kind": "key", "key_name": "a"}, [("/key_name", "must have at least 3 characters")]),
+        ({"kind": "oauth", "key_name": "abc"}, [("/client_id", "is required")]),
+        # No branch has this constant.
+        ({"kind": "basic"}, [("/kind", "must be one of oauth, key")]),
+        # What all branches need.
+        ({}, [("/kind", "is required")]),
+        # As wrong in both branches, but deeper in one.
+        (
+            {"key_name": "a"},
+            [("/kind", "is required"), ("/key_name", "must have at least 3 characters")],
+        ),
+        # A branch within a branch.
+        (
+            {"kind": "key", "key_name": "abc", "place": {"port": "x"}},
+            [("/place/port", "must be an integer")],
+        ),
+        (
+            {"kind": "key", "key_name": "abc", "place": 5},
+            [("/place", "must be a string or an object")],
+        ),
+        # Branches for other types of value don't count.
+        ("no uri", [("", "must have the format uri")]),
+    ],
+)
+def test_of_several_branches_the_one_that_fits_best_is_reported(
+    value: Any, expected: list[tuple[str, str]]
+) -> None:
+    schema = {"properties": {"auth": AUTH}, "$defs": {"place": PLACE}}
+    problems = document_problems({"auth": value}, schema, "/v")
+    assert [(p.pointer, p.message) for p in problems] == [
+        (f"/v/auth{pointer}", message) for pointer, message in expected
+    ]
+
+
+def test_a_choice_of_required_members_names_them() -> None:
+    schema = {"anyOf": [{"required": ["token"]}, {"required": ["user"]}]}
+    assert document_problems({}, schema, "/v") == [Problem("/v", "must have one of token, user")]
+
+
+def test_a_member_with_a_bad_name_is_pointed_at() -> None:
+    schema = {"properties": {"tags": {"propertyNames": {"pattern": "^[a-z]+$"}}}}
+    [problem] = document_problems({"tags": {"ok": 1, "Not": 2}}, schema, "")
+    assert problem == Problem("/tags/Not", "is not a valid name: it must match ^[a-z]+$")
 
 
 @pytest.mark.parametrize("keyword", ["additionalProperties", "unevaluatedProperties"])

@@ -18,6 +18,7 @@ from patchbay.platform.regular_expressions import (
     is_pattern,
     linear_time,
     reading_effort,
+    refusal,
 )
 
 if TYPE_CHECKING:
@@ -34,11 +35,7 @@ def pattern_problem(pattern: str) -> str | None:
     """Why this may not be a pattern, or None."""
     if not 0 < len(pattern) <= MAX_PATTERN:
         return f"must be a pattern of 1 to {MAX_PATTERN} characters"
-    if compiled_bytes(pattern, MAX_ALL_BYTES) is None:
-        return (
-            "must be a regular expression, not too large, without look-around and back references"
-        )
-    return None
+    return refusal(pattern, MAX_ALL_BYTES)
 
 
 def patterns_problem(steps: object) -> str | None:

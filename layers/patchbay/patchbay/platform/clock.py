@@ -8,9 +8,12 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 _RFC_3339: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
-    r"(Z|[+-][0-9]{2}:[0-9]{2})?"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:)([0-5][0-9]|60)"
+    r"([.][0-9]+)?([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
+"""RFC 3339, section 5.6: `t` and `z` may be lower case, a fraction has any number of digits, a
+second may be the 60th. An offset that is missing is reported by its own message."""
+_LAST_MOMENT: Final = "59.999"
 
 type Clock = Callable[[], datetime]
 
@@ -64,15 +67,36 @@ def _in_whole_milliseconds(moment: datetime) -> datetime:
 
 
 def _read(value: object) -> object:
-    """A text of RFC 3339 and nothing else: pydantic would take `"1700000000"` for a time too."""
+    """A text of RFC 3339 and nothing else: pydantic would take `"1700000000"` for a time too.
+
+    A leap second, which `datetime` does not know, is the last moment of its minute, so that it
+    stays in its hour and its day.
+    """
     if not isinstance(value, str):
         return value
-    if _RFC_3339.fullmatch(value) is None:
+    parts = _RFC_3339.fullmatch(value)
+    if parts is None:
         raise ValueError("must be a timestamp such as 2026-02-17T10:00:00Z")
+    begin, second, fraction, offset = parts.groups("")
+    is_leap = second == "60"
+    moment = _LAST_MOMENT if is_leap else second + fraction[:7]
     try:
-        return datetime.fromisoformat(value)
+        read = datetime.fromisoformat((begin + moment + offset).upper())
     except ValueError:
         raise ValueError("is not a valid timestamp") from None
+    if is_leap and read.tzinfo is not None and not _may_be_leap(read):
+        raise ValueError("is not a valid timestamp: a leap second ends a month, at 23:59:60 UTC")
+    return read
+
+
+def _may_be_leap(moment: datetime) -> bool:
+    """Whether a minute may have 61 seconds: the last one of a month, in UTC (RFC 3339, appendix D;
+    ITU-R TF.460-6)."""
+    try:
+        after = moment.astimezone(UTC) + timedelta(seconds=1)
+    except OverflowError:
+        return False
+    return (after.day, after.hour, after.minute) == (1, 0, 0)
 
 
 UtcTime = Annotated[

@@ -70,8 +70,8 @@ from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
 from patchbay.platform.model import Model
 from patchbay.platform.revisions import etag
-from patchbay.platform.strict_json import compact, loads
-from patchbay.platform.validation import pointer, problems_of
+from patchbay.platform.strict_json import compact, loads, meaning
+from patchbay.platform.validation import pointer, problems_of, with_integers_where_asked
 
 MAX_BODY_BYTES: Final = 256 * 1024
 JSON_TYPE: Final = "application/json"
@@ -282,9 +282,9 @@ class HttpApi:
                 organization_id=caller.organization_id,
                 # How the scheme is spelled does not change the caller.
                 credential=headers["authorization"].rpartition(" ")[2],
-                route=f"{declared.method} {event['rawPath']}?{event.get('rawQueryString', '')}",
+                route=f"{declared.method} {event['rawPath']}?{_sorted_query(event)}",
                 key=key,
-                body=raw,
+                body=meaning(loads(raw)) if raw.strip() else b"",
             )
             return _once(self._deployment.idempotency, request, lambda stamp: run(stamp=stamp))
 
@@ -452,12 +452,18 @@ def _require_json(headers: Mapping[str, str], method: str) -> None:
 def _body(raw: bytes, model: type[BaseModel]) -> BaseModel:
     if not raw.strip():
         raise InvalidJson([Problem("", "a JSON body is required")])
-    loads(raw)
+    value = loads(raw)
     try:
         # Strict in pydantic's JSON mode: no "1" for 1, but texts for times and enumerations.
         return model.model_validate_json(raw, strict=True)
     except ValidationError as error:
-        raise InvalidInput(problems_of(error)) from None
+        problem = error
+    if with_integers_where_asked(value, problem):
+        try:
+            return model.model_validate_json(compact(value), strict=True)
+        except ValidationError as error:
+            problem = error
+    raise InvalidInput(problems_of(problem))
 
 
 def _query(event: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
@@ -481,6 +487,11 @@ def _query(event: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
         return model.model_validate(values)
     except ValidationError as error:
         raise InvalidInput(problems_of(error, "/query")) from None
+
+
+def _sorted_query(event: Mapping[str, Any]) -> str:
+    """The query string with its parameters in one order."""
+    return "&".join(sorted((event.get("rawQueryString") or "").split("&")))
 
 
 def _response(answer: Any, status: int) -> Response[Any]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from patchbay.platform.bounded_cache import BoundedCache
 from patchbay.platform.errors import Problem
-from patchbay.platform.problem_messages import schema_message
 from patchbay.platform.regular_expressions import (
     MAX_COMPILED,
     fetch_nothing,
@@ -21,6 +20,7 @@ from patchbay.platform.regular_expressions import (
     search_limit,
 )
 from patchbay.platform.schema_costs import ERROR_BYTES, SchemaCost
+from patchbay.platform.schema_problems import problems_of
 from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
@@ -295,20 +295,6 @@ def _compiled_bytes(cost: SchemaCost) -> int:
 
 def _all_problems(validator: "Draft202012Validator", document: Any, at: str) -> list[Problem]:
     found = (
-        problem for error in validator.iter_errors(document) for problem in _problems_of(error, at)
+        problem for error in validator.iter_errors(document) for problem in problems_of(error, at)
     )
     return list(islice(found, _MAX_PROBLEMS))
-
-
-def _problems_of(error: Any, at: str) -> list[Problem]:
-    """The problems of one error; a missing or unknown member is pointed at itself."""
-    place = at + pointer(error.instance_path)
-    kind, facts = error.kind.name, error.kind.as_dict()
-    match kind:
-        case "required":
-            return [Problem(place + pointer([facts["property"]]), "is required")]
-        case "additionalProperties" | "unevaluatedProperties":
-            names = facts["unexpected"][:_MAX_PROBLEMS]
-            return [Problem(place + pointer([name]), "is not a known field") for name in names]
-        case _:
-            return [Problem(place, schema_message(kind, facts))]

@@ -24,10 +24,26 @@ character, whatever it compiles to."""
 MAX_READING: Final = 100_000
 """`reading_effort` of all different patterns of one document: 20 ms each time it is compiled."""
 
-UNUSABLE: Final = (
-    "is too large as a pattern, or has look-around or back references: "
-    "shorten repetitions such as {1,500}"
+TOO_LARGE: Final = "is too large as a pattern: shorten repetitions such as {1,500}"
+
+_UNSUPPORTED: Final = {
+    "(?=": "a look-ahead (?=",
+    "(?!": "a look-ahead (?!",
+    "(?<=": "a look-behind (?<=",
+    "(?<!": "a look-behind (?<!",
+    "(?>": "an atomic group (?>",
+    "(?(": "a condition (?(",
+    "(?P=": "a back reference (?P=",
+    "\\k": "a back reference \\k",
+    **{f"\\{digit}": f"a back reference \\{digit}" for digit in "123456789"},
+}
+"""Constructs that need backtracking, by how they begin."""
+_PIECE: Final = re.compile(
+    r"(?P<begins>" + "|".join(map(re.escape, sorted(_UNSUPPORTED, key=len, reverse=True))) + ")"
+    r"|(?P<class>\[\^?\]?(?:\\.|[^\]\\])*\])|\\.|.",
+    re.DOTALL,
 )
+"""A piece of a pattern: a construct, a class of characters, an escape, or a character."""
 
 _SMALLEST_BITS: Final = 10
 _CLASS: Final = re.compile(r"\\[wWdDsSc]")
@@ -57,6 +73,34 @@ def is_pattern(text: str) -> bool:
     return jsonschema_rs.Draft202012Validator(
         {"format": "regex"}, validate_formats=True, retriever=fetch_nothing
     ).is_valid(text)
+
+
+def refusal(text: str, limit: int) -> str | None:
+    """Why this can't be a pattern that compiles to at most `limit` bytes, and at which character;
+    None if it can. It may not be longer than `MAX_TEXT`."""
+    if compiled_bytes(text, limit) is not None:
+        return None
+    for piece in _PIECE.finditer(text):
+        if begins := piece["begins"]:
+            place = piece.start() + 1
+            return f"has {_UNSUPPORTED[begins]} at character {place}, which is not supported"
+    if not is_pattern(text):
+        return f"is not a regular expression{_syntax_error(text)}"
+    if found := re.search(r"\\[pP]", text):
+        return f"{TOO_LARGE}, or use a known property at character {found.start() + 1}"
+    return TOO_LARGE
+
+
+def _syntax_error(text: str) -> str:
+    """Where a pattern breaks the syntax, if Python says so: its own is almost the same."""
+    try:
+        re.compile(text)
+    except re.PatternError as error:
+        place = "" if error.pos is None else f" at character {error.pos + 1}"
+        return f": {error.msg}{place}"
+    except (RecursionError, OverflowError):
+        pass
+    return " (ECMA 262)"
 
 
 def reading_effort(pattern: str) -> int:

@@ -8,6 +8,7 @@ document at most once, and the cost is at most the sum of *parts × values*. A r
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum, auto
 from functools import reduce
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
@@ -18,10 +19,10 @@ from patchbay.platform.regular_expressions import (
     MAX_COUNT,
     MAX_READING,
     MAX_TEXT,
-    UNUSABLE,
+    TOO_LARGE,
     compiled_bytes,
-    is_pattern,
     reading_effort,
+    refusal,
 )
 from patchbay.platform.validation import pointer
 
@@ -35,6 +36,39 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,5}")
 _FOREIGN: Final = frozenset({"$id", "$schema"})
 _DEFINITIONS: Final = frozenset({"$defs", "definitions"})
 """What stands there is applied by reference only."""
+_SCHEMAS: Final = frozenset(
+    {
+        *("additionalProperties", "unevaluatedProperties", "propertyNames", "contentSchema"),
+        *("items", "prefixItems", "additionalItems", "unevaluatedItems", "contains"),
+        *("allOf", "anyOf", "oneOf", "not", "if", "then", "else"),
+    }
+)
+"""Keywords that have a schema, or a list of schemas."""
+_MAPS: Final = frozenset(
+    {"properties", "patternProperties", "dependentSchemas", "dependencies", *_DEFINITIONS}
+)
+"""Keywords that have schemas by name: the names are data, whatever they look like."""
+
+
+class _Role(Enum):
+    """What a value within a schema is. Data is compared or ignored, whatever it looks like: the
+    values of `const`, `enum`, `default`, and of every keyword that has no schema."""
+
+    SCHEMA = auto()
+    SCHEMAS = auto()
+    MAP = auto()
+    DATA = auto()
+
+    def of_member(self, name: str | int, value: Any) -> "_Role":
+        if self is _Role.MAP or self is _Role.SCHEMAS:
+            return _Role.SCHEMA
+        if self is _Role.SCHEMA and name in _MAPS:
+            return _Role.MAP
+        if self is _Role.SCHEMA and name in _SCHEMAS:
+            return _Role.SCHEMAS if isinstance(value, list) else _Role.SCHEMA
+        return _Role.DATA
+
+
 _EFFORT: Final[Mapping[str, int]] = {
     "uniqueItems": 10,
     "minimum": 10,
@@ -168,11 +202,12 @@ class SchemaCost:
             here = at + pointer([keyword])
             if keyword == "properties" and isinstance(inner, dict):
                 for name, rule in inner.items():
-                    self.rules[name] = self._keyword(name, rule, here).within(keyword)
+                    self.rules[name] = self._member(name, rule, here, _Role.MAP).within(keyword)
             elif keyword in _DEFINITIONS:
-                definitions = definitions.plus(self._keyword(keyword, inner, at))
+                definitions = definitions.plus(self._member(keyword, inner, at, _Role.SCHEMA))
             else:
-                self.rest = self.rest.plus(self._keyword(keyword, inner, at, is_root=True))
+                size = self._member(keyword, inner, at, _Role.SCHEMA, is_root=True)
+                self.rest = self.rest.plus(size)
         if _REPEATING & root.keys():
             self.rest = self.rest.times(_REPEATED)
         self.total = reduce(SchemaSize.plus, self.rules.values(), self.rest.plus(definitions))
@@ -192,25 +227,30 @@ class SchemaCost:
         rules = ((self.rules[name], size) for name, size in sizes.items() if name in self.rules)
         return _sum([(self.rest, whole), *rules])
 
-    def _size(self, value: Any, at: str) -> SchemaSize:
+    def _size(self, value: Any, at: str, role: _Role) -> SchemaSize:
         total = SchemaSize(1, 1)
         if not isinstance(value, list | dict) or not self._bound(total, at):
             return total
         self._level += 1
         for name, inner in _members(value):
-            total = total.plus(self._keyword(name, inner, at))
+            total = total.plus(self._member(name, inner, at, role))
             if not self._bound(total, at):
                 break
         self._level -= 1
-        if isinstance(value, dict) and _REPEATING & value.keys():
+        if role is _Role.SCHEMA and isinstance(value, dict) and _REPEATING & value.keys():
             total = total.times(_REPEATED)
             self._bound(total, at)
         return total
 
-    def _keyword(self, name: str | int, inner: Any, at: str, is_root: bool = False) -> SchemaSize:
+    def _member(
+        self, name: str | int, inner: Any, at: str, role: _Role, is_root: bool = False
+    ) -> SchemaSize:
+        """The size of a member of a value that has this role."""
         here = at + pointer([name])
         if self.problems:
             return SchemaSize()
+        if role is not _Role.SCHEMA:
+            return self._size(inner, here, role.of_member(name, inner)).within(name)
         if isinstance(inner, str):
             if name in _FOREIGN and not is_root:
                 return self._refuse(here, "is not supported inside a schema")
@@ -222,7 +262,7 @@ class SchemaCost:
                 return SchemaSize(1, 1, self._pattern_bytes(inner, here))
             if name == "format":
                 return SchemaSize(1, _EFFORT_OF_FORMAT.get(inner, _EFFORT["format"]))
-        size = self._size(inner, here).within(name)
+        size = self._size(inner, here, role.of_member(name, inner)).within(name)
         searched = 0
         if name == "patternProperties" and isinstance(inner, dict):
             for pattern in inner:
@@ -240,13 +280,11 @@ class SchemaCost:
                 )
             elif sum(map(reading_effort, texts)) > MAX_READING:
                 self._refuse(at, r"is one too many: use [...] for most of \w, \d, \s, and \c")
-            elif not is_pattern(pattern):
-                self.patterns[pattern] = 0  # if it is used as one, the validator reports it
-            elif (size := compiled_bytes(pattern, MAX_COMPILED)) is not None:
-                self.patterns[pattern] = size
-                self._bound(SchemaSize(pattern_bytes=sum(self.patterns.values())), at)
+            elif why := refusal(pattern, MAX_COMPILED):
+                self._refuse(at, why)
             else:
-                self._refuse(at, UNUSABLE)
+                self.patterns[pattern] = compiled_bytes(pattern, MAX_COMPILED) or MAX_COMPILED
+                self._bound(SchemaSize(pattern_bytes=sum(self.patterns.values())), at)
         return self.patterns.get(pattern, 0)
 
     def _target_size(self, reference: str, at: str) -> SchemaSize:
@@ -261,7 +299,7 @@ class SchemaCost:
                 # The validator may read it otherwise: then its cost would not be known.
                 return self._refuse(at, "must point at a part of the same schema")
             self._open.add(reference)
-            self._sizes[reference] = self._size(target, at)
+            self._sizes[reference] = self._size(target, at, _Role.SCHEMA)
             self._open.discard(reference)
         return self._sizes[reference]
 
@@ -283,7 +321,7 @@ class SchemaCost:
         if size.parts > MAX_PARTS:
             self._refuse(at, f"must have at most {MAX_PARTS} parts in all")
         elif size.pattern_bytes > MAX_PATTERN_BYTES:
-            self._refuse(at, UNUSABLE)
+            self._refuse(at, TOO_LARGE)
         elif size.paths > MAX_PATHS:
             self._refuse(
                 at, f"must have at most {MAX_PATHS} characters in the pointers of all parts"

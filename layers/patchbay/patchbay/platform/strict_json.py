@@ -63,6 +63,27 @@ def canonical(value: Any) -> bytes:
     ).encode()
 
 
+def meaning(value: Any) -> bytes:
+    """One text for what means the same in JSON: names sorted, and `1.0` and `1e0` as `1`.
+
+    JSON Schema (2020-12, section 6.3 of the core) and RFC 8785 know one kind of number. For hashes.
+    """
+    return canonical(with_whole_numbers(value))
+
+
+def with_whole_numbers(value: Any) -> Any:
+    """The value with an integer for each number that has no fraction, however it is written."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [with_whole_numbers(item) for item in value]
+        case dict():
+            return {name: with_whole_numbers(item) for name, item in value.items()}
+        case _:
+            return value
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether two values are one in JSON: Python takes `1`, `1.0` and `true` for equal."""
     return canonical(one) == canonical(other)

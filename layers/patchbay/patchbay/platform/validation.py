@@ -186,6 +186,38 @@ def problems_of(error: ValidationError, at: str = "") -> list[Problem]:
     ]
 
 
+def with_integers_where_asked(value: Any, error: ValidationError) -> bool:
+    """Whether a body failed for want of integers that it has as `1.0` or `1e0`; these are replaced
+    in place. To JSON Schema they are integers (2020-12, validation 6.1.1), to pydantic they are
+    not."""
+    replaced = False
+    for found in error.errors(include_url=False, include_input=True, include_context=False):
+        number = found["input"]
+        path = [part for part in found["loc"] if not _is_mark(part)]
+        if found["type"] != "int_type" or not isinstance(number, float) or not path:
+            continue
+        if number.is_integer() and (place := _place_of(value, path[:-1], path[-1])) is not None:
+            place[path[-1]] = int(number)
+            replaced = True
+    return replaced
+
+
+def _place_of(value: Any, path: Iterable[str | int], last: str | int) -> Any:
+    """The object or array that has the last part of a path; None if the path leads nowhere."""
+    for part in path:
+        value = _part(value, part)
+    return value if isinstance(_part(value, last), float) else None
+
+
+def _part(value: Any, name: str | int) -> Any:
+    match value:
+        case dict():
+            return value.get(name)
+        case list() if isinstance(name, int) and name < len(value):
+            return value[name]
+    return None
+
+
 def pointer(path: Iterable[str | int]) -> str:
     """A JSON Pointer (RFC 6901) of its reference tokens."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)

@@ -256,9 +256,7 @@ class Publication(_CamelCase):
     version: Annotated[
         str, StringConstraints(min_length=1, max_length=64), Documented({"pattern": SEMVER_PATTERN})
     ]
-    changelog: Changelog | None = Field(
-        default=None, description="what is new for those who upgrade; Markdown, if you like"
-    )
+    changelog: Changelog | None = None
 
 
 class ReleasePatch(_CamelCase):
@@ -270,26 +268,16 @@ class ReleasePatch(_CamelCase):
     EXAMPLE: ClassVar = {"deprecated": "Use 2.0.0: version 1 of the API is switched off in May."}
 
     changelog: Changelog | None = None
-    deprecated: Reason | None = Field(
-        default=None, description="why this release should not be used any more; it still can be"
-    )
-    yanked: Reason | None = Field(
-        default=None,
-        description="why this release must not be used: no new source or destination can be made "
-        "of it or upgraded to it, and those that have it keep it",
-    )
+    deprecated: Reason | None = None
+    yanked: Reason | None = None
 
 
 class ReleaseRemarks(_CamelCase):
     """What an author says about a release. This is all of a release that can change."""
 
     changelog: str | None = None
-    deprecated: str | None = Field(
-        default=None, description="why it should not be used any more, if so"
-    )
-    yanked: str | None = Field(
-        default=None, description="why it can't be used for anything new, if so"
-    )
+    deprecated: str | None = None
+    yanked: str | None = None
 
 
 class Release(ReleaseRemarks, Integration):
@@ -335,9 +323,7 @@ class CatalogEntry(_CamelCase):
     icon_url: str | None
     trust_tier: TrustTier
     current_version: str
-    deprecated: str | None = Field(
-        default=None, description="why the current release should not be used any more, if so"
-    )
+    deprecated: str | None = None
     auth_type: AuthType
     capabilities: list[Capability]
     roles: list[Role]

@@ -33,7 +33,7 @@ from patchbay.registry.versions import (
 if TYPE_CHECKING:
     from semver import Version
 
-NO_RANGE: Final = "is not a range of versions such as ^1.2.0, 1.x, or >=1.0.0 <2.0.0"
+NO_RANGE: Final = "is not a range of versions such as ^1.2.0, 1.x, or ^1.0.0 || ^2.0.0"
 
 _HYPHEN: Final = f"({PARTIAL_PATTERN}) +- +({PARTIAL_PATTERN})"
 _SIMPLE: Final = f"(?:({OPERATOR_PATTERN}) *)?({PARTIAL_PATTERN})"
