@@ -646,7 +646,6 @@ def test_an_unchanged_trust_tier_may_be_sent_back(tenant: Tenant, operator: Tena
     assert tenant.client.patch(path, {"trustTier": "first_party"}).status == 403
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("publisher", "key"), [("Acme, Inc.", "acme-inc"), ("my_co", "my-co"), ("Aeontel", "aeontel")]
 )
@@ -709,7 +708,8 @@ def test_a_variable_that_its_schema_calls_secret_is_not_published(tenant: Tenant
     ]
     for problem in refused.json["error"]["details"]["errors"]:
         assert "declare it in manifest.secretsSchema" in problem["message"]
-=======
+
+
 def edited_and_published(
     tenant: Tenant, integration: dict[str, Any], version: str, **more: Any
 ) -> Answer:
@@ -875,4 +875,3 @@ def test_nothing_new_is_made_of_a_yanked_release(tenant: Tenant, stranger: Tenan
     assert made().json["version"] == "1.0.0"
     # And a stranger can do none of that
     assert stranger.client.patch(f"{path}/versions/1.0.0", {"yanked": "x"}).status == 404
->>>>>>> 615d1d5 (feat(api): errors of the branch that fits, and data that is data)
