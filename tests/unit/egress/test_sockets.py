@@ -8,6 +8,8 @@ import pytest
 
 from patchbay.egress.sockets import connect, receive, send_all
 
+pytestmark = pytest.mark.enable_socket
+
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:

@@ -33,6 +33,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_BYTE_ORDER_MARKS: Final = tuple(mark for mark, _ in _MARKS)
 
 
 class CodingError(ValueError):
@@ -188,7 +189,7 @@ def json_of(data: bytes, content_type: str) -> object:
 
     Without a mark and a charset it is of UTF-8, UTF-16, or UTF-32, as its first bytes show.
     """
-    if any(data.startswith(mark) for mark, _ in _MARKS) or _CHARSET.search(content_type):
+    if data.startswith(_BYTE_ORDER_MARKS) or _CHARSET.search(content_type):
         return json.loads(text_of(data, content_type))
     try:
         return json.loads(data)

@@ -80,7 +80,6 @@ class Stream:
             try:
                 tls.do_handshake()
             except ssl.SSLWantReadError:
-                await self._flush()
                 if not await self._fill():
                     raise ConnectionResetError(
                         "the connection ended during the handshake"
@@ -89,8 +88,8 @@ class Stream:
                 await self._say_why()
                 raise
             else:
-                break
-        await self._flush()
+                # The last message of TLS 1.3 is this side's, and goes out with what it says next.
+                return
 
     async def send(self, data: bytes) -> None:
         if self._tls is None:
@@ -160,7 +159,6 @@ class Stream:
             try:
                 return self._tls.read(CHUNK)
             except ssl.SSLWantReadError:
-                await self._flush()
                 await self._fill()
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 # Many servers end without the goodbye of TLS. What must not be cut short says
@@ -168,7 +166,9 @@ class Stream:
                 return b""
 
     async def _fill(self) -> bool:
-        """Takes what has arrived; False once the other side has ended."""
+        """Sends what the other side may wait for, and takes what has arrived; False once it has
+        ended."""
+        await self._flush()
         data = await receive(self._sock, CHUNK)
         if data:
             self._incoming.write(data)
