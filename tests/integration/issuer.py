@@ -15,9 +15,9 @@ from typing import Any, Self
 
 import jwt
 import trustme
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-type PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+type PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
 @dataclass
@@ -26,18 +26,20 @@ class SigningKey:
 
     key_id: str
     private: PrivateKey
+    algorithm: str
 
     @classmethod
-    def rsa(cls, key_id: str, bits: int = 2048) -> Self:
-        return cls(key_id, rsa.generate_private_key(65537, bits))
+    def rsa(cls, key_id: str, bits: int = 2048, algorithm: str = "RS256") -> Self:
+        return cls(key_id, rsa.generate_private_key(65537, bits), algorithm)
 
     @classmethod
-    def ec(cls, key_id: str) -> Self:
-        return cls(key_id, ec.generate_private_key(ec.SECP256R1()))
+    def ec(cls, key_id: str, algorithm: str = "ES256") -> Self:
+        curves = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
+        return cls(key_id, ec.generate_private_key(curves[algorithm]), algorithm)
 
-    @property
-    def algorithm(self) -> str:
-        return "RS256" if isinstance(self.private, rsa.RSAPrivateKey) else "ES256"
+    @classmethod
+    def ed25519(cls, key_id: str) -> Self:
+        return cls(key_id, ed25519.Ed25519PrivateKey.generate(), "EdDSA")
 
     def public(self) -> dict[str, Any]:
         """Its entry in the key set."""

@@ -18,6 +18,7 @@ from patchbay.tenancy import authentication_jwks
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.authentication import Authenticator
 from patchbay.tenancy.authentication_jwks import KeySetUnavailable, fetched, keys_of
+from patchbay.tenancy.authentication_jwt import TrustedIssuer, holder_of
 from patchbay.tenancy.authorizer_context import principal_of
 from tests.integration.conftest import Tenant
 from tests.integration.issuer import Issuer, SigningKey, issuer, part
@@ -28,13 +29,20 @@ NOBODY: dict[str, str] = {}
 OUTAGE = {"outcome": "unavailable"}
 RSA = SigningKey.rsa("rsa-1")
 EC = SigningKey.ec("ec-1")
+OTHERS = [
+    SigningKey.rsa("rsa-2", algorithm="PS256"),
+    SigningKey.rsa("rsa-3", algorithm="RS512"),
+    SigningKey.ec("ec-2", "ES384"),
+    SigningKey.ec("ec-3", "ES512"),
+    SigningKey.ed25519("ed-1"),
+]
 
 
 @pytest.fixture
 def idp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
     """An issuer with a key of each kind, trusted by the authorizer of this process."""
     with issuer(tmp_path, monkeypatch) as served:
-        served.keys = [RSA.public(), EC.public()]
+        served.keys = [key.public() for key in (RSA, EC, *OTHERS)]
         monkeypatch.setenv("JWT_ISSUER", served.url)
         monkeypatch.setenv("JWT_AUDIENCE", "patchbay")
         # Only the test that sets its own limit is about the limit.
@@ -57,7 +65,7 @@ def fresh_authenticator() -> Authenticator:
     return Deployment().authenticator
 
 
-@pytest.mark.parametrize("key", [RSA, EC], ids=["RS256", "ES256"])
+@pytest.mark.parametrize("key", [RSA, EC, *OTHERS], ids=lambda key: key.algorithm)
 def test_a_token_becomes_its_organization_subject_and_permissions(
     tenant: Tenant, idp: Issuer, key: SigningKey
 ) -> None:
@@ -304,7 +312,7 @@ def test_keys_for_other_purposes_are_left_out() -> None:
     entries: list[Any] = [
         weak,
         RSA.public() | {"use": "enc"},
-        RSA.public() | {"alg": "RS512"},
+        RSA.public() | {"alg": "RSA-OAEP"},
         RSA.public() | {"kid": 7},
         RSA.public() | {"n": "%%%"},
         RSA.public() | {"n": "AA"},
@@ -323,7 +331,7 @@ def test_keys_for_other_purposes_are_left_out() -> None:
     plain = {name: RSA.public()[name] for name in ("kty", "n", "e", "kid")}
     [(name, key)] = keys_of(json.dumps({"keys": [plain, second]}).encode()).items()
     assert name == ("rsa-1", "RS256")
-    assert key.key.public_numbers() == RSA.private.public_key().public_numbers()
+    assert key.key == RSA.private.public_key()
     with pytest.raises(KeySetUnavailable):
         keys_of(json.dumps({"keys": [plain] * 51}).encode())
 
@@ -383,3 +391,72 @@ def signed_hs256(secret: bytes, claims: dict[str, Any], kid: str) -> str:
     text = f"{part({'alg': 'HS256', 'typ': 'JWT', 'kid': kid})}.{part(claims)}"
     digest = hmac.digest(secret, text.encode(), hashlib.sha256)
     return f"{text}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+
+def test_tokens_of_identity_providers_are_read_as_they_come(
+    tenant: Tenant,
+) -> None:
+    """The claims of access tokens, as their documentation has them."""
+    now = utc_now()
+    claims = {
+        "iss": "https://idp.example/",
+        "sub": "u",
+        "iat": now.timestamp(),
+        "exp": now.timestamp() + 600,
+        "organization_id": tenant.organization_id,
+    }
+    read = {Permission.READ}
+
+    def permissions(more: dict[str, Any], *names: str) -> set[Permission] | None:
+        trusted = TrustedIssuer("https://idp.example/", "app", "organization_id", *names)
+        holder = holder_of(claims | more, trusted, now)
+        return set(holder.principal.permissions) if holder else None
+
+    # Cognito: no aud; scopes begin with the identifier of the resource server
+    cognito = {"client_id": "app", "token_use": "access"}
+    scope = {"scope": "patchbay/platform.integration.read openid"}
+    assert permissions(cognito | scope, "scope") == read
+    prefixed = {"scope": "https://api.acme.example/platform.integration.read"}
+    assert permissions(cognito | prefixed, "scope", "https://api.acme.example/") == read
+    assert permissions(cognito | prefixed, "scope") == set()
+    assert permissions(cognito | {"cognito:groups": [*read]}, "cognito:groups") == read
+    # An aud, if there is one, is what counts
+    assert permissions(cognito | scope | {"aud": "other"}, "scope") is None
+    assert permissions({"client_id": "other"} | scope, "scope") is None
+    # Keycloak: roles of the realm, and of a client whose id has a dot
+    realm = {"aud": "app", "realm_access": {"roles": ["platform.integration.read", "admin"]}}
+    assert permissions(realm, "realm_access.roles") == read
+    client = {"aud": ["app"], "resource_access": {"my.app": {"roles": [*read]}}}
+    assert permissions(client, "/resource_access/my.app/roles") == read
+    assert permissions(client, "resource_access.roles") == set()
+    # Auth0: permissions of the API; a claim of its own is a URL
+    assert permissions({"aud": ["app", "x"], "permissions": [*read]}, "permissions") == read
+    assert (
+        permissions({"aud": "app", "https://a.example/p": [*read]}, "https://a.example/p") == read
+    )
+    # Entra ID: roles of an application, scopes of a user
+    for entra in ({"roles": [*read]}, {"scp": "platform.integration.read User.Read"}):
+        assert permissions({"aud": "app", **entra}, "roles,scp") == read
+    # None of them makes an operator
+    admin = {"aud": "app", "scope": "patchbay/platform.admin"}
+    assert permissions(admin, "scope") == set()
+
+
+def test_a_key_is_for_one_algorithm(tenant: Tenant, idp: Issuer) -> None:
+    # An RSA key whose entry says nothing is for RS256, one on a curve for that of its curve
+    entries = [{k: v for k, v in key.public().items() if k != "alg"} for key in (RSA, *OTHERS)]
+    found = {
+        name.key_id: name.algorithm for name in keys_of(json.dumps({"keys": entries}).encode())
+    }
+    assert found == {
+        "rsa-1": "RS256",
+        "rsa-2": "RS256",
+        "rsa-3": "RS256",
+        "ec-2": "ES384",
+        "ec-3": "ES512",
+        "ed-1": "EdDSA",
+    }
+    # An entry that says another is for none
+    for key, wrong in ((EC, "ES384"), (OTHERS[-1], "ES256"), (RSA, "HS256"), (RSA, ["RS256"])):
+        entry = key.public() | {"alg": wrong}
+        assert keys_of(json.dumps({"keys": [entry]}).encode()) == {}

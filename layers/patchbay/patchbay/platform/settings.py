@@ -63,6 +63,8 @@ class Settings:
     """Empty: the issuer's `/.well-known/jwks.json`."""
     jwt_organization_claim = Setting(str)
     jwt_permissions_claim = Setting(str)
+    jwt_permissions_prefix = Setting(str)
+    """What may stand before each permission."""
     requests_per_minute = Setting(int)
     """Of one organization; 0 for no limit, as for the next."""
     unauthenticated_requests_per_minute = Setting(int)

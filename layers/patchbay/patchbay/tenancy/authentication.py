@@ -109,6 +109,7 @@ def token_reader(settings: Settings) -> "TokenReader | None":
         audience=settings.jwt_audience,
         organization_claim=settings.jwt_organization_claim,
         permissions_claim=settings.jwt_permissions_claim,
+        permissions_prefix=settings.jwt_permissions_prefix,
     )
     well_known = f"{settings.jwt_issuer.rstrip('/')}/.well-known/jwks.json"
     return TokenReader(trusted, KeySet(settings.jwt_jwks_url or well_known))

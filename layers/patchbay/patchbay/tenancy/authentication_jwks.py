@@ -36,6 +36,26 @@ _RSA_BITS: Final = range(2048, 8193)
 """At least what RFC 7518 (section 3.3) requires; at most what is quick to verify."""
 
 
+_CURVES: Final = {
+    ("EC", "P-256"): "ES256",
+    ("EC", "P-384"): "ES384",
+    ("EC", "P-521"): "ES512",
+    ("OKP", "Ed25519"): "EdDSA",
+}
+"""The one algorithm of a key on a curve (RFC 7518, section 3.4; RFC 8037, section 3.1)."""
+_OF_RSA: Final = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
+_USUAL: Final = "RS256"
+"""Of an RSA key whose entry names no algorithm, as those of Entra ID do."""
+ALGORITHMS: Final = _OF_RSA | frozenset(_CURVES.values())
+"""All of them asymmetric: a public key can't pass as a secret."""
+_PUBLIC: Final = {
+    "RSA": ("kty", "n", "e"),
+    "EC": ("kty", "crv", "x", "y"),
+    "OKP": ("kty", "crv", "x"),
+}
+"""The members of a public key, by its type."""
+
+
 class KeyName(NamedTuple):
     """How a token names its key. A key serves one algorithm, so that is part of its name."""
 
@@ -86,7 +106,7 @@ class KeySet:
 
 
 def keys_of(document: bytes) -> dict[KeyName, Any]:
-    """The keys of a key set that can verify RS256 or ES256; others are left out.
+    """The keys of a key set that can verify one of `ALGORITHMS`; others are left out.
 
     Of two keys with the same name, the first counts. Raises `KeySetUnavailable` if it is not a key
     set.
@@ -105,28 +125,30 @@ def keys_of(document: bytes) -> dict[KeyName, Any]:
 
 
 def _named_key(entry: Mapping[str, Any]) -> tuple[KeyName, Any] | None:
-    match entry:
-        case {"kty": "RSA", "n": str(), "e": str()}:
-            algorithm, members = "RS256", {"kty", "n", "e"}
-        case {"kty": "EC", "crv": "P-256", "x": str(), "y": str()}:
-            algorithm, members = "ES256", {"kty", "crv", "x", "y"}
-        case _:
-            return None
-    key_id = entry.get("kid")
-    if (
-        not isinstance(key_id, str)
-        or entry.get("use", "sig") != "sig"
-        or entry.get("alg", algorithm) != algorithm
-    ):
+    key_id, algorithm = entry.get("kid"), _algorithm_of(entry)
+    if not isinstance(key_id, str) or algorithm is None or entry.get("use", "sig") != "sig":
         return None
     import jwt
 
-    public = {member: entry[member] for member in members}
-    with suppress(jwt.PyJWTError, ValueError):
+    with suppress(jwt.PyJWTError, ValueError, KeyError, TypeError):
+        public = {member: entry[member] for member in _PUBLIC[entry["kty"]]}
         key = jwt.PyJWK(public, algorithm)
-        if algorithm != "RS256" or key.key.key_size in _RSA_BITS:
+        if algorithm not in _OF_RSA or key.key.key_size in _RSA_BITS:
             return KeyName(key_id, algorithm), key
     return None
+
+
+def _algorithm_of(entry: Mapping[str, Any]) -> str | None:
+    """The one algorithm that a key is for; None if it is for none of `ALGORITHMS`."""
+    kind, said = entry.get("kty"), entry.get("alg")
+    if kind == "RSA":
+        algorithm = _USUAL if said is None else str(said)
+        return algorithm if algorithm in _OF_RSA else None
+    curve = entry.get("crv")
+    of_curve = (
+        _CURVES.get((kind, curve)) if isinstance(kind, str) and isinstance(curve, str) else None
+    )
+    return of_curve if said in (None, of_curve) else None
 
 
 def fetched(url: str) -> bytes:

@@ -2,11 +2,14 @@
 
 A token is accepted if all of this is true:
 
-1. It is small enough and has three parts. Its header says RS256 or ES256, names a key, and has no
-   critical extension (`crit`).
+1. It is small enough and has three parts. Its header says one of `ALGORITHMS`, names a key, and has
+   no critical extension (`crit`).
 2. The issuer has a key of that name for that algorithm. No other key is tried.
 3. The signature is valid.
-4. Issuer and audience match, the token is valid now (give or take 30 s), and it has a subject.
+4. Issuer and audience match, the token is valid now (give or take 30 s), and it has a subject. A
+   token without `aud` has its audience in `client_id`, as access tokens of Cognito do; so does
+   API Gateway read them:
+   https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
 5. The claims name an organization. The caller of this module looks it up.
 
 A token never gets the operator's permission (`platform.admin`), whatever its claims say: anyone who
@@ -25,7 +28,7 @@ from patchbay.platform.ids import is_id
 from patchbay.platform.strict_json import loads
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.api_key_store import Holder
-from patchbay.tenancy.authentication_jwks import KeyName, KeySet
+from patchbay.tenancy.authentication_jwks import ALGORITHMS, KeyName, KeySet
 
 MAX_BYTES: Final = 8 * 1024
 """API Gateway accepts at most 10 KiB of headers."""
@@ -33,7 +36,6 @@ MAX_BYTES: Final = 8 * 1024
 LEEWAY: Final = timedelta(seconds=30)
 """How far the issuer's clock may be off."""
 
-ALGORITHMS: Final = frozenset({"RS256", "ES256"})
 SUBJECT_PREFIX: Final = "jwt:"
 """Distinguishes the subject of a token from the id of an API key."""
 
@@ -49,12 +51,19 @@ _SUBJECT: Final = re.compile(r"[ -~]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class TrustedIssuer:
-    """Whose tokens are accepted, for which audience, and which claims name the caller."""
+    """Whose tokens are accepted, for which audience, and which claims name the caller.
+
+    A claim is its name; or, if the token has none of this name, a path of names with dots in
+    between (`realm_access.roles`) or a JSON Pointer (`/resource_access/my.app/roles`). The claims
+    with permissions may be several, with commas in between.
+    """
 
     issuer: str
     audience: str
     organization_claim: str
     permissions_claim: str
+    permissions_prefix: str = "patchbay/"
+    """What may stand before a permission: the identifier of a resource server at Cognito."""
 
 
 class TokenReader:
@@ -103,7 +112,8 @@ def key_name(text: str) -> KeyName | None:
 
 def holder_of(claims: Mapping[str, Any], trusted: TrustedIssuer, now: datetime) -> Holder | None:
     """The holder that the claims of a signed token name; None for claims that are not valid."""
-    if claims.get("iss") != trusted.issuer or trusted.audience not in _texts(claims.get("aud")):
+    audience = claims["aud"] if "aud" in claims else claims.get("client_id")
+    if claims.get("iss") != trusted.issuer or trusted.audience not in _texts(audience):
         return None
     expires_at, issued_at = _moment(claims.get("exp")), _moment(claims.get("iat"))
     begins_at = _moment(claims["nbf"]) if "nbf" in claims else issued_at
@@ -112,20 +122,40 @@ def holder_of(claims: Mapping[str, Any], trusted: TrustedIssuer, now: datetime) 
     until = expires_at + LEEWAY
     if not max(issued_at, begins_at) - LEEWAY <= now < until:
         return None
-    subject, organization_id = claims.get("sub"), claims.get(trusted.organization_claim)
+    subject, organization_id = claims.get("sub"), _claim(claims, trusted.organization_claim)
     if not (isinstance(subject, str) and _SUBJECT.fullmatch(subject)):
         return None
     if not (isinstance(organization_id, str) and is_id("org", organization_id)):
         return None
-    named = claims.get(trusted.permissions_claim)
-    # A list (`permissions`) or one string with spaces in between (`scope`, RFC 8693 section 4.2).
-    names = named.split() if isinstance(named, str) else _texts(named)
+    names = {
+        name.removeprefix(trusted.permissions_prefix)
+        for claim in trusted.permissions_claim.split(",")
+        for name in _names(_claim(claims, claim.strip()))
+    }
     principal = Principal(
         organization_id=organization_id,
         subject=f"{SUBJECT_PREFIX}{subject}",
         permissions=frozenset(permission for permission in GRANTED if permission in names),
     )
     return Holder(principal, until)
+
+
+def _claim(claims: Mapping[str, Any], name: str) -> Any:
+    """The value of a claim by its name or path; None if there is none."""
+    if name in claims:
+        return claims[name]
+    path = name.split(".")
+    if name.startswith("/"):
+        path = [part.replace("~1", "/").replace("~0", "~") for part in name.split("/")[1:]]
+    value: Any = claims
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _names(value: Any) -> list[str]:
+    """A list (`permissions`) or one string with spaces in between (`scope`, RFC 8693 4.2)."""
+    return value.split() if isinstance(value, str) else _texts(value)
 
 
 def _texts(value: Any) -> list[str]:
