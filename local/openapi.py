@@ -23,12 +23,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Pat
 from pydantic import BaseModel, Field, StringConstraints
 
 from local.openapi_failures import share_failures
-from local.openapi_schemas import drop_unused, tidy
+from local.openapi_schemas import describe_answers, drop_unused, tidy
 from local.openapi_words import Wordless, explain
 from local.template_routes import TEMPLATE, template
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.http import JSON_TYPE, HttpApi, RouteDeclaration
 from patchbay.platform.idempotency import KEY_PATTERN
+from patchbay.platform.model import Model
 
 ROOT = pathlib.Path(__file__).parent.parent
 DOCUMENT = ROOT / "layers/patchbay/patchbay/platform/openapi.json"
@@ -91,6 +92,7 @@ def document() -> dict[str, Any]:
     made["servers"] = [{"url": "/", "description": "This deployment"}]
     _link(made["paths"])
     tidy(made)
+    describe_answers(made, _always_sent())
     share_failures(made)
     drop_unused(made)
     explain(made, _bodies())
@@ -102,6 +104,21 @@ def _bodies() -> dict[str, Any]:
     routes = [declared for api in apis().values() for declared in api.routes]
     return {
         declared.body.__name__: example_of(declared.body) for declared in routes if declared.body
+    }
+
+
+def _always_sent() -> dict[str, list[str]]:
+    """The fields of each model that no answer leaves out, by the names that they have there."""
+    models = {Model}
+    while more := {kind for model in models for kind in model.__subclasses__()} - models:
+        models |= more
+    return {
+        model.__name__: [
+            field.serialization_alias or field.alias or name
+            for name, field in model.model_fields.items()
+            if field.exclude_if is None
+        ]
+        for model in models
     }
 
 

@@ -4,7 +4,7 @@ Each function changes the document in place. None of them changes what it means.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 type Json = dict[str, Any]
@@ -48,6 +48,24 @@ def variants(schema: Json) -> list[Json]:
     """The schemas of a union, or the schema itself."""
     found: list[Json] = schema.get("anyOf") or schema.get("oneOf") or [schema]
     return found
+
+
+def describe_answers(document: Json, always: Mapping[str, Collection[str]]) -> None:
+    """What holds for models that only answers have: a field that is always sent is always there,
+    and there may be more fields than a client knows.
+
+    `always` are the fields that a model is never sent without, by its name.
+    """
+    schemas: Json = document["components"]["schemas"]
+    sent = [operation["responses"] for operation in operations(document)]
+    taken = [[one.get("requestBody"), one.get("parameters")] for one in operations(document)]
+    for name in _reachable(schemas, sent) - _reachable(schemas, taken):
+        schema = schemas[name]
+        if schema.get("additionalProperties") is False:
+            del schema["additionalProperties"]
+        if "properties" in schema:
+            required = {*schema.get("required", []), *always.get(name, [])}
+            schema["required"] = [field for field in schema["properties"] if field in required]
 
 
 def _schemas(document: Json) -> Iterator[Json]:
@@ -134,8 +152,13 @@ def _without_null(schema: Json) -> Json:
 def drop_unused(document: Json) -> None:
     """Powertools adds schemas of errors that our routes never answer."""
     schemas: Json = document["components"]["schemas"]
+    used = _reachable(schemas, [document["paths"], document["components"]["responses"]])
+    document["components"]["schemas"] = {n: s for n, s in schemas.items() if n in used}
+
+
+def _reachable(schemas: Json, found: list[Any]) -> set[str]:
+    """The names of the schemas that something refers to, or that one of those refers to."""
     used: set[str] = set()
-    found = [document["paths"], document["components"]["responses"]]
     while found:
         names = {
             node["$ref"].removeprefix(_COMPONENT)
@@ -144,4 +167,4 @@ def drop_unused(document: Json) -> None:
         }
         found = [schemas[name] for name in sorted(names - used)]
         used |= names
-    document["components"]["schemas"] = {n: s for n, s in schemas.items() if n in used}
+    return used

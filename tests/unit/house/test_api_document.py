@@ -121,6 +121,16 @@ def test_a_field_with_a_default_may_be_left_out() -> None:
     assert "enabled" not in _SCHEMAS["NewAlertRule"]["required"]
 
 
+def test_an_answer_has_every_field_that_is_always_sent_and_may_have_more() -> None:
+    assert "paused" in _SCHEMAS["Organization"]["required"]
+    assert "resolved_at" in _SCHEMAS["Alert"]["required"]
+    assert "errorCode" not in _SCHEMAS["TestConnectionOutput"]["required"]
+    assert "additionalProperties" not in _SCHEMAS["Event"]
+    # What is also part of a body can be left out there, and takes nothing else
+    assert "enabled" not in _SCHEMAS["Monitor"].get("required", [])
+    assert _SCHEMAS["Monitor"]["additionalProperties"] is False
+
+
 def test_no_schema_has_a_title_that_would_name_a_class() -> None:
     names = [name for name, schema in _SCHEMAS.items() if isinstance(schema.get("title"), str)]
     assert not names

@@ -221,6 +221,14 @@ function tryIt(operation) {
     el("button", { type: "button", onclick: send }, "Send"), answer);
 }
 
+function contract(operation) {
+  const said = operation["x-contract"];
+  if (!said) return null;
+  const policies = (said.policy?.policies ?? []).map((one) => `${one.key} v${one.version}`);
+  const facts = [said.stability, ...(said.owners ?? []), ...policies].filter(Boolean).join(", ");
+  return el("p", {}, "Contract: ", el("code", {}, said.key ?? operation.operationId), ` v${said.version}, ${facts}`);
+}
+
 function operationPage(id) {
   const one = operations.find((each) => each.operationId === id);
   if (!one) return missing();
@@ -238,6 +246,7 @@ function operationPage(id) {
     el("p", { class: "path" }, el("span", { class: `method ${one.method}` }, one.method.toUpperCase()), ` ${one.path}`),
     markdown(one.description),
     el("p", {}, "Operation id: ", el("code", {}, one.operationId)),
+    contract(one),
     el("pre", { tabindex: 0 }, el("code", {}, curl(one))),
     tryIt(one),
     parameters.length ? [el("h2", {}, "Parameters"), el("dl", {}, parameters)] : null,
