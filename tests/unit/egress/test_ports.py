@@ -5,9 +5,23 @@ import pytest
 from patchbay.egress.ports import PORTS, PortRow, may_dial
 
 VENDORS = {
-    "postgres": {25060: "DigitalOcean", 26257: "CockroachDB", 12691: "Aiven", 38124: "Railway"},
+    "postgres": {
+        25060: "DigitalOcean",
+        26257: "CockroachDB",
+        12691: "Aiven",
+        38124: "Railway",
+        5450: "Redshift",
+    },
     "http": {9243: "Elastic", 9200: "Elasticsearch", 6333: "Qdrant", 8123: "ClickHouse"},
-    "tcp": {587: "SMTP", 22: "SFTP", 3306: "MySQL", 27017: "MongoDB", 6379: "Redis", 9092: "Kafka"},
+    "tcp": {
+        587: "SMTP",
+        22: "SFTP",
+        3306: "MySQL",
+        27017: "MongoDB",
+        6379: "Redis",
+        9092: "Kafka",
+        9196: "MSK",
+    },
     "tls": {6380: "Azure", 9093: "Kafka", 27017: "MongoDB", 6443: "Kubernetes", 5432: "PostgreSQL"},
 }
 

@@ -44,6 +44,15 @@ _POSTGRES: Final = (
     _row(25_060, "DigitalOcean", _DIGITALOCEAN, last=25_061),
     _row(26_257, "CockroachDB", "https://www.cockroachlabs.com/docs/stable/connection-parameters"),
 )
+_REDSHIFT_PORTS: Final = (
+    "https://docs.aws.amazon.com/sdk-for-kotlin/api/latest/redshift/"
+    "aws.sdk.kotlin.services.redshift.model/-modify-cluster-request/port.html"
+)
+_REDSHIFT: Final = (
+    _row(5431, "Amazon Redshift", _REDSHIFT_PORTS, last=5455),
+    _row(8191, "Amazon Redshift", _REDSHIFT_PORTS, last=8215),
+)
+"""Those that a cluster may be given. Only the kind that proves the protocol may dial them all."""
 _MYSQL: Final = (
     _row(3306, "MySQL"),
     _row(
@@ -88,10 +97,10 @@ _SSH: Final = (
     _row(22, "SSH and SFTP"),
     _row(2222, "SFTP of hosting vendors", "https://docs.couchdrop.io/"),
 )
+_MSK: Final = "https://docs.aws.amazon.com/msk/latest/developerguide/port-info.html"
 _KAFKA: Final = (
     _row(9092, "Apache Kafka, Confluent", "https://kafka.apache.org/documentation", last=9094),
-    _row(9096, "Amazon MSK", "https://docs.aws.amazon.com/msk/latest/developerguide/"),
-    _row(9098, "Amazon MSK", "https://docs.aws.amazon.com/msk/latest/developerguide/"),
+    *(_row(port, "Amazon MSK", _MSK) for port in (9096, 9098, 9194, 9196, 9198)),
 )
 _MQTT: Final = (_row(1883, "MQTT"), _row(8883, "MQTT within TLS"))
 _AMQP: Final = (_row(5671, "AMQP within TLS"), _row(5672, "AMQP"))
@@ -110,7 +119,7 @@ _WEB: Final = (
     _row(5601, "Kibana", "https://www.elastic.co/docs/reference/kibana"),
     _row(5678, "n8n", "https://docs.n8n.io/hosting/"),
     _row(5984, "CouchDB", "https://docs.couchdb.org/en/stable/config/http.html"),
-    _row(6333, "Qdrant", "https://qdrant.tech/documentation/cloud/", last=6334),
+    _row(6333, "Qdrant", "https://qdrant.tech/documentation/cloud/cluster-access/", last=6334),
     _row(
         6443, "Kubernetes", "https://kubernetes.io/docs/reference/networking/ports-and-protocols/"
     ),
@@ -134,7 +143,11 @@ _WEB: Final = (
     _row(9090, "Prometheus", "https://prometheus.io/docs/prometheus/latest/"),
     _row(9091, "Milvus", "https://milvus.io/docs/"),
     _row(9200, "Elasticsearch, OpenSearch", "https://www.elastic.co/docs/reference/elasticsearch"),
-    _row(9243, "Elastic Cloud", "https://www.elastic.co/docs/deploy-manage/"),
+    _row(
+        9243,
+        "Elastic Cloud",
+        "https://www.elastic.co/guide/en/cloud-enterprise/current/ece-administering-endpoints.html",
+    ),
     _row(9443, "Portainer, Keycloak, WSO2", "https://docs.portainer.io/"),
     _row(15_671, "RabbitMQ", "https://www.rabbitmq.com/docs/management", last=15_672),
     _row(
@@ -146,7 +159,7 @@ _WEB: Final = (
 _GRPC: Final = (
     _row(443, "HTTPS"),
     _row(50_051, "gRPC's own examples", "https://grpc.io/docs/"),
-    _row(6334, "Qdrant", "https://qdrant.tech/documentation/cloud/"),
+    _row(6334, "Qdrant", "https://qdrant.tech/documentation/cloud/cluster-access/"),
     _row(7233, "Temporal", "https://docs.temporal.io/cloud/"),
     _row(19_530, "Milvus", "https://milvus.io/docs/"),
 )
@@ -157,12 +170,13 @@ _WITHIN_TLS: Final = (
 )
 
 _DATABASES: Final = (*_POSTGRES, *_MYSQL, *_REDIS, *_MONGODB, *_KAFKA)
-_REDIS_CLOUD: Final = _row(10_000, "Redis Cloud", "https://redis.io/docs/latest/", last=65_535)
+_REDIS_PORTS: Final = "https://redis.io/docs/latest/operate/rs/networking/port-configurations/"
+_REDIS_CLOUD: Final = _row(10_000, "Redis Cloud", _REDIS_PORTS, last=19_999)
 
 PORTS: Final[Mapping[str, tuple[PortRow, ...]]] = {
     "http": _WEB,
     "grpc": (*_GRPC, *_WEB),
-    "postgres": (*_POSTGRES, *_RANDOM),
+    "postgres": (*_POSTGRES, *_REDSHIFT, *_RANDOM),
     "mysql": (*_MYSQL, *_RANDOM),
     "redis": (*_REDIS, _REDIS_CLOUD, *_RANDOM),
     "mongodb": (*_MONGODB, *_RANDOM),
