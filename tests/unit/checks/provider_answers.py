@@ -113,6 +113,8 @@ IIS: Final = (
     "https://learn.microsoft.com/troubleshoot/developer/webapps/iis/www-administration-management/"
     "http-status-code"
 )
+RFC_7235: Final = "https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1"
+DISCORD: Final = "https://discord.com/developers/docs/topics/rate-limits"
 IN_FRONT: Final = "the rows of checks/intermediaries.py"
 WAFW00F: Final = "https://github.com/EnableSecurity/wafw00f/tree/master/wafw00f/plugins"
 
@@ -1689,6 +1691,20 @@ PROVIDERS: Final = (
     Case(IIS, 403, HTML, page("IIS 10.0 Detailed Error - 403.7"), "client_certificate_required"),
     Case(IIS, 403, HTML, page("IIS 10.0 Detailed Error - 403.16"), "client_certificate_refused"),
     Case(IIS, 403, HTML, page("IIS 10.0 Detailed Error - 403.6"), "address_not_allowed"),
+    # Ways to log in that no check uses: the password may be right.
+    *(
+        Case(RFC_7235, 401, {"www-authenticate": challenges}, "", code)
+        for challenges, code in (
+            ("Negotiate, NTLM", "authentication_unsupported"),
+            ('Digest realm="a, Basic b", qop="auth", nonce="x"', "authentication_unsupported"),
+            ('Digest realm="a", Basic realm="b"', "auth_invalid"),
+            ("Bearer", "auth_invalid"),
+            ("Negotiate oYH1==", "authentication_unsupported"),
+        )
+    ),
+    # Discord says only when.
+    Case(DISCORD, 429, {"x-ratelimit-reset-after": "12.5"}, "", "rate_limited", 13),
+    Case(DISCORD, 429, {"x-ratelimit-reset": IN_A_MINUTE}, "", "rate_limited", 60),
     # Bot walls, firewalls, and proxies in front
     *(
         Case(IN_FRONT, status, {**HTML, **headers}, body, "blocked_by_intermediary")

@@ -63,6 +63,7 @@ def test_the_answers_that_the_page_has_for_a_code_mean_it(
 def test_every_code_that_an_answer_can_mean_has_an_example_on_the_page() -> None:
     shown = {code for code, _, _ in EXAMPLES}
     of_no_meaning = {code for code in shown if code.startswith("client_certificate_")}
+    of_no_meaning.add("authentication_unsupported")
     assert shown == CODES | {"blocked_by_intermediary", "unexpected_response"} | of_no_meaning
 
 

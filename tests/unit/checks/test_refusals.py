@@ -513,7 +513,8 @@ def test_waiting_does_not_help_where_the_status_has_one_meaning(status: int) -> 
         ({"retry-after": "999999999"}, 86_400),
         ({"retry-after": "9" * 30}, None),
         ({"retry-after-ms": "250"}, 1),
-        ({"x-ratelimit-reset": IN_A_MINUTE}, None),
+        ({"x-ratelimit-reset": IN_A_MINUTE}, 60),
+        ({"x-ratelimit-remaining": "5", "x-ratelimit-reset": IN_A_MINUTE}, None),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": IN_A_MINUTE}, 60),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": IN_A_MINUTE + "000"}, 60),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "41"}, 41),
@@ -863,3 +864,18 @@ def test_of_a_long_list_a_bounded_number_of_places_is_looked_at() -> None:
     # The document and its list are places too.
     assert listed(MAX_PLACES - 3).code == "auth_expired"
     assert listed(MAX_PLACES - 2).code == "request_rejected"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<html><title>400 The plain HTTP request was sent to HTTPS port</title></html>",
+        "Client sent an HTTP request to an HTTPS server.\n",
+        "<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.</p>",
+    ],
+)
+def test_http_to_a_port_of_https_is_the_address_to_correct(said: str) -> None:
+    found = refusal(Answer(400, {}, said), RequestContext(host="/variables/host"), NOW)
+
+    assert (found.code, found.field_pointer) == ("config_invalid", "/variables/host")
+    assert refusal(Answer(400, {}, said), RequestContext(), NOW).code == "request_rejected"

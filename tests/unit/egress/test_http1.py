@@ -87,6 +87,7 @@ ODD = {
     b"HTTP/1.1 200\r\n\r\n": (200, ()),
     b"HTTP/1.1  200 OK\r\n\r\n": (200, ("its status line is not valid",)),
     b"HTTP/2 200 OK\r\n\r\n": (200, ("its status line is not valid",)),
+    b"http/1.1 200 ok\r\n\r\n": (200, ("its status line is not valid",)),
     b"ICY 200 OK\r\n\r\n": (200, ("its status line is not valid",)),
     b"HTTP/1.1 999 Request denied\r\n\r\n": (999, ()),
     b"\r\n\r\nHTTP/1.1 401 No\r\n\r\n": (401, ()),

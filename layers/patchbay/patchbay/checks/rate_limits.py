@@ -17,6 +17,7 @@ from patchbay.egress.retry_after import MAX_SECONDS, retry_after_seconds
 _REMAINING: Final = re.compile(
     r"(?:limit|quota|requests|calls)[a-z0-9-]*remaining|remaining-(?:requests|calls|quota|limit)"
 )
+_RESET: Final = re.compile(r"limit[a-z0-9-]*-reset(?:-after)?$")
 _ZERO: Final = re.compile(r"\s*0+(?:\.0+)?\s*")
 _USED_OF_ALL: Final = re.compile(r"\b(\d{1,12})/(\d{1,12})\b")
 _USED_OF_ALL_IN: Final = ("sforce-limit-info", "x-shopify-shop-api-call-limit")
@@ -37,12 +38,17 @@ def is_used_up(headers: Mapping[str, str]) -> bool:
 
 
 def wait_seconds(headers: Mapping[str, str], now: datetime) -> int | None:
-    """Seconds to wait from `now` (aware): by `Retry-After`, or else until every used-up allowance
-    is reset. At most a day; None if no header has it."""
+    """Seconds to wait from `now` (aware): by `Retry-After`, or else until every used-up allowance,
+    or every one whose rest is not said, is reset. At most a day; None if no header has it."""
     asked = asked_wait(headers, now)
     if asked is not None:
         return asked
     waits = [wait for wait in _resets(headers, now) if wait is not None]
+    if not waits and not any(map(_REMAINING.search, headers)):
+        # Discord and others say only when, not how many are left.
+        resets = (headers[name] for name in headers if _RESET.search(name))
+        found = (_seconds_until(value.partition(",")[0].strip(), now) for value in resets)
+        waits = [wait for wait in found if wait is not None]
     return max(waits, default=None)
 
 

@@ -9,6 +9,7 @@ The words of a server decide the code and are never repeated. The one exception 
 scopes that the integration itself asks for.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,6 +54,7 @@ _MEANINGS: Final[Mapping[Code, str]] = {
     "address_not_allowed": "calls from this address are not allowed",
     "not_found": "nothing was found under this name",
     "request_rejected": "the API does not accept this request",
+    "authentication_unsupported": "the server asks for a way to log in that no check uses",
     "client_certificate_required": "the server asks for a client certificate",
     "client_certificate_refused": "the server does not accept the client certificate",
     "blocked_by_intermediary": "something in front of the API refused the request",
@@ -72,6 +74,7 @@ _MOST_SPECIFIC_FIRST: Final[tuple[Code, ...]] = (
     "auth_expired",
     "scope_missing",
     "rate_limited",
+    "authentication_unsupported",
     "permission_denied",
     "auth_invalid",
     "not_found",
@@ -107,6 +110,14 @@ _NOTHING_TO_WAIT_FOR: Final = frozenset(
 """The 4xx with one meaning. With any other, `Retry-After` says that waiting helps."""
 
 _REDIRECTS: Final = range(300, 400)
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_SCHEME: Final = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9_-]{0,40})(?=\s*(?:,|$)|\s+[^\s=,])")
+_OTHER_WAYS: Final = frozenset({"negotiate", "ntlm", "kerberos", "digest"})
+# Of nginx (ngx_http_special_response.c), Go (net/http/server.go), and Apache (ssl_engine_kernel.c).
+_PLAIN_HTTP: Final = re.compile(
+    r"plain http request was sent to https port|sent an http request to an https server"
+    r"|speaking plain http to an ssl-enabled server port"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +156,11 @@ def refusal(
     name = intermediary(answer.status, answer.headers, answer.text)
     if name:
         return _blocked(answer.status, name)
+    if answer.status == 400 and _PLAIN_HTTP.search(answer.text[:2000].lower()):
+        meaning = "its port speaks TLS, and the address begins with http"
+        code: Code = "config_invalid" if context.host else "request_rejected"
+        summary = f"The provider answered 400: {meaning}."
+        return Refusal(code, summary, meaning, field_pointer=context.host)
     content = read_error(answer.headers, answer.text, is_error=answer.status >= 400)
     codes = _possible(answer.status, content) | _codes_of_headers(answer, now)
     if _is_unknown_route(answer):
@@ -220,6 +236,8 @@ def _possible(status: int, content: ErrorContent) -> set[Code]:
 def _codes_of_headers(answer: Answer, now: datetime) -> set[Code]:
     status, headers = answer.status, answer.headers
     codes: set[Code] = set()
+    if status == 401 and _asks_for_another_way(headers.get("www-authenticate", "")):
+        codes.add("authentication_unsupported")
     # https://developer.xero.com/documentation/guides/oauth2/limits/: with a 429, earlier with a 503
     if status >= 400 and headers.get("x-rate-limit-problem"):
         codes.add("rate_limited")
@@ -236,6 +254,13 @@ def _codes_of_headers(answer: Answer, now: datetime) -> set[Code]:
     if status in {403, 404} and _missing_scopes(headers):
         codes.add("scope_missing")
     return codes
+
+
+def _asks_for_another_way(challenges: str) -> bool:
+    """Whether the server offers only ways to log in that no check uses (RFC 4559, RFC 7616)."""
+    bare = _QUOTED.sub('""', challenges[:8192])
+    schemes = {scheme.lower() for scheme in _SCHEME.findall(bare)}
+    return bool(schemes) and schemes <= _OTHER_WAYS
 
 
 def _is_unknown_route(answer: Answer) -> bool:

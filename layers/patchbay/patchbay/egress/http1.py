@@ -34,7 +34,7 @@ type Quirk = Literal[
 """What is odd about an answer. Continues "The answer is not valid HTTP: …"."""
 
 _STATUS_LINE: Final = re.compile(
-    rb"(HTTP/[0-9](?:\.[0-9])?|HTTP|ICY)[ \t]+([1-9][0-9]{2})(?:[ \t].*)?"
+    rb"(HTTP/[0-9](?:\.[0-9])?|HTTP|ICY)[ \t]+([1-9][0-9]{2})(?:[ \t].*)?", re.IGNORECASE
 )
 _STRICT_STATUS_LINE: Final = re.compile(
     rb"HTTP/1\.[01] [1-9][0-9]{2}(?: [^\x00-\x08\x0a-\x1f\x7f]*)?"
@@ -170,7 +170,8 @@ class AnswerReader:
         start = len(self._data) - len(self._data.lstrip(b"\r\n"))
         if start:
             del self._data[:start]
-        if not b"HTTP".startswith(self._data[:4]) and not b"ICY ".startswith(self._data[:4]):
+        beginning = bytes(self._data[:4]).upper()
+        if not b"HTTP".startswith(beginning) and not b"ICY ".startswith(beginning):
             raise NotHttp("no status line")
         ends = [end for mark in (b"\r\n\r\n", b"\n\n") if (end := self._data.find(mark)) >= 0]
         size = min(ends, default=len(self._data))
