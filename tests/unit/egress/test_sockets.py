@@ -19,24 +19,40 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
+def dial(sock: socket.socket, port: int, seconds: float = 5.0) -> None:
+    async def dialed() -> None:
+        deadline = asyncio.get_running_loop().time() + seconds
+        await connect(sock, "127.0.0.1", port, deadline)
+
+    sock.setblocking(False)
+    asyncio.run(dialed())
+
+
 def test_a_dial_that_is_refused_says_so() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    with socket.socket() as sock:
-        sock.setblocking(False)
-
-        with pytest.raises(ConnectionRefusedError):
-            asyncio.run(connect(sock, "127.0.0.1", port))
+    with socket.socket() as sock, pytest.raises(ConnectionRefusedError):
+        dial(sock, port)
 
 
 def test_a_dial_succeeds_once_the_other_side_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as sock:
-        sock.setblocking(False)
-
-        asyncio.run(connect(sock, "127.0.0.1", server.getsockname()[1]))
+        dial(sock, server.getsockname()[1])
 
         assert sock.getpeername() == server.getsockname()
+
+
+def test_a_dial_that_nobody_answers_ends_at_its_deadline() -> None:
+    # A server that accepts nothing answers no more dials than it has room for.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port = server.getsockname()[1]
+        with (
+            socket.create_connection(("127.0.0.1", port)),
+            socket.socket() as sock,
+            pytest.raises(TimeoutError),
+        ):
+            dial(sock, port, seconds=0.05)
 
 
 def test_what_does_not_fit_at_once_is_sent_in_full(

@@ -165,8 +165,7 @@ async def _dial_one(address: Address, port: int, deadline: float) -> socket.sock
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        async with asyncio.timeout_at(deadline):
-            await connect(sock, text, port)
+        await connect(sock, text, port, deadline)
         # Messages are short and each is waited for: none is held back to be sent with the next.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = sock.getpeername()[0]

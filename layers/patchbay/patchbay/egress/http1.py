@@ -47,6 +47,7 @@ _BODILESS: Final = frozenset({204, 304})
 _FRAMINGS: Final = frozenset({"chunked", "identity", ""})
 _COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "deflate"})
 """Transfer codings (RFC 9112 §7.2) that are undone. Nobody sends `compress`."""
+_KNOWN_CODINGS: Final = _COMPRESSIONS | {"chunked"}
 
 
 class NotHttp(ValueError):
@@ -332,7 +333,7 @@ def _read_head(lines: list[bytes], quirk: Quirk | None = None) -> Head:
 
 def _judge_framing(headers: Mapping[str, str], quirks: dict[Quirk, None]) -> None:
     codings = [name.strip().lower() for name in _split(headers, "transfer-encoding")]
-    if codings[-1:] == ["identity"] or not _COMPRESSIONS.union({"chunked"}).issuperset(codings):
+    if codings[-1:] == ["identity"] or not _KNOWN_CODINGS.issuperset(codings):
         quirks["it has an unknown Transfer-Encoding"] = None
     lengths = {text.strip() for text in _split(headers, "content-length")}
     if lengths and (len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths))):

@@ -226,21 +226,24 @@ class _Receiver:
 
     async def body(self, head: Head, deadline: float) -> HttpBody:
         problem = self.problem or self._problem
-        try:
-            async with asyncio.timeout_at(deadline):
-                while (
-                    not problem
-                    and not self._reader.is_complete
-                    and len(self._content) <= MAX_CONTENT
-                ):
-                    await self._receive()
-        except DialFailure as failure:
-            problem = failure
-        except (TimeoutError, OSError) as error:
-            problem = _failure(error, self._request)
+        # Most bodies have come with their head.
+        if not problem and not self._reader.is_complete:
+            problem = await self._rest(deadline)
         if len(self._content) > MAX_CONTENT:
             problem = _too_large()
         return _read(bytes(self._content[:MAX_CONTENT]), head, problem)
+
+    async def _rest(self, deadline: float) -> DialFailure | None:
+        """Reads the body to its end, or a little more than is kept of it."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                while not self._reader.is_complete and len(self._content) <= MAX_CONTENT:
+                    await self._receive()
+        except DialFailure as failure:
+            return failure
+        except (TimeoutError, OSError) as error:
+            return _failure(error, self._request)
+        return None
 
     async def _receive(self) -> None:
         data = await self._stream.receive()

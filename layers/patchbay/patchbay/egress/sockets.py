@@ -10,16 +10,18 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 
 _UNDER_WAY = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR)
 
 
-async def connect(sock: socket.socket, address: str, port: int) -> None:
-    """`address` is an IP address. Raises OSError."""
+async def connect(sock: socket.socket, address: str, port: int, deadline: float) -> None:
+    """`address` is an IP address, `deadline` a time of the event loop. Raises OSError: TimeoutError
+    at the deadline."""
     error = sock.connect_ex((address, port))
     if error in _UNDER_WAY:
         loop = asyncio.get_running_loop()
-        await _ready(sock, loop.add_writer, loop.remove_writer)
+        await _ready(sock, loop.add_writer, loop.remove_writer, deadline)
         error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if error:
         raise OSError(error, os.strerror(error))
@@ -51,19 +53,27 @@ async def _ready(
     sock: socket.socket,
     add: Callable[..., object],
     remove: Callable[[int], object],
+    deadline: float | None = None,
 ) -> None:
-    """Waits until the socket can go on, and takes it from the loop at once."""
+    """Waits until the socket can go on, and takes it from the loop at once. Raises TimeoutError."""
+    loop = asyncio.get_running_loop()
     descriptor = sock.fileno()
-    ready = asyncio.get_running_loop().create_future()
+    ready = loop.create_future()
 
-    def wake() -> None:
+    def end(*, is_ready: bool) -> None:
         remove(descriptor)
         if not ready.done():
-            ready.set_result(None)
+            ready.set_result(is_ready)
 
-    add(descriptor, wake)
+    add(descriptor, partial(end, is_ready=True))
+    # asyncio's timeouts, which cancel a task, cost more than the rest of a wait.
+    timer = loop.call_at(deadline, partial(end, is_ready=False)) if deadline else None
     try:
-        await ready
+        if not await ready:
+            raise TimeoutError
     except asyncio.CancelledError:
         remove(descriptor)
         raise
+    finally:
+        if timer:
+            timer.cancel()

@@ -16,6 +16,7 @@ The canonical host is lower case without a trailing dot.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
@@ -111,6 +112,7 @@ def parse_url(text: str) -> HttpUrl:
     )
 
 
+@lru_cache(maxsize=1024)  # a test asks for the same host at each of its dials, and more than once
 def parse_host(text: str) -> str:
     """The canonical form of a host: a lower-case name without trailing dot, or an IP address.
 
@@ -133,6 +135,7 @@ def parse_host(text: str) -> str:
     return host
 
 
+@lru_cache(maxsize=1024)
 def literal_address(host: str) -> Address | None:
     """The address if a canonical host is one, None for a name."""
     if ":" in host:

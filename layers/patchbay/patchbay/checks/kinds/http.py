@@ -154,7 +154,8 @@ class HttpProbe:
     ) -> Outcome:
         outcome = await self._judge(request, response, cookies, deadline)
         # Anything may be a session.
-        return replace(outcome, secret_values=guard.cookies.values())
+        sessions = guard.cookies.values()
+        return replace(outcome, secret_values=sessions) if sessions else outcome
 
     def _keep_cookies(
         self, cookies: CookieJar, request: HttpRequest, response: "HttpResponse"
