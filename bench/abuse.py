@@ -33,6 +33,7 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.ids import new_id
 from patchbay.platform.logging import logger
+from tests.attacks.costly_schemas import STEPS, VALIDATIONS
 from tests.integration.cloudformation import read_template
 from tests.integration.conftest import (
     TENANT_PERMISSIONS,
@@ -395,6 +396,7 @@ def special(here: World) -> Iterator[Attack]:
         f"/v1/integrations/{names.names['hub_id']}/publish",
         {"version": "1.0.0"},
     )
+    yield from _costly_drafts(here)
     yield _post(
         "create_source",
         "a range over many versions",
@@ -434,6 +436,38 @@ def special(here: World) -> Iterator[Attack]:
                 f"{tenant.connectors}/sources/{_source(here, status, kind)}/test",
                 None,
             )
+
+
+def _costly_drafts(here: World) -> Iterator[Attack]:
+    """Drafts whose cost is in what is stored: they are created, published, and used, as far as
+    that is allowed."""
+    drafts = {
+        label: ({"variablesSchema": schema, "manifest": {"defaults": document}}, document)
+        for label, (schema, document) in VALIDATIONS.items()
+    } | {
+        label: (
+            {
+                "variablesSchema": {"properties": {"v": {"type": "string"}}},
+                "manifest": {"checks": {"steps": steps}},
+            },
+            {"v": "x" * 30_000},
+        )
+        for label, steps in STEPS.items()
+    }
+    for number, (label, (members, variables)) in enumerate(drafts.items()):
+        slug = f"costly-{number}"
+        body = {"workspaceId": here.tenant.space_id, "publisher": "acme", "name": slug, **members}
+        attack = _post("create_integration", label, "/v1/integrations", {**body, "slug": slug})
+        yield attack
+        made = here.tenant.client.call(attack.method, attack.target, attack.body)
+        if made.status != 201:
+            continue
+        publish = f"/v1/integrations/{made.json['id']}/publish"
+        version = {"version": "1.0.0"}
+        yield _post("publish_integration", label, f"{publish}?dry_run=true", version)
+        if here.tenant.client.post(publish, version).status == 201:
+            source = {"name": "s", "integration": f"acme/{slug}", "variables": variables}
+            yield _post("create_source", label, f"{here.tenant.connectors}/sources", source)
 
 
 def _source(here: World, status: str, kind: str) -> str:
