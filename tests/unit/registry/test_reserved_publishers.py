@@ -77,7 +77,15 @@ def test_the_names_are_publishers() -> None:
         "paypai",
         "paypa1-security",
         "clisc0rd",
-        "cIisc0rd".lower(),
+        # Some words of several, and words with something around them
+        "acme-zo-om-club",
+        "zo-om-club",
+        "acme-zo-om2-club",
+        "acme-2getzoom-club",
+        "2getzoom",
+        "acme-getzoom-club",
+        "ge-tzoom",
+        "my-g-et-zoom",
     ],
 )
 def test_what_looks_like_a_reserved_name_is_reserved(name: str) -> None:

@@ -9,7 +9,7 @@ The names are the publishers of `catalog/`, which a test compares, and services 
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import Final
 
 _CATALOG_AND_ALIKE: Final = """
@@ -78,11 +78,10 @@ def _once(look: str) -> str:
 
 def _runs(words: Sequence[str]) -> Iterator[str]:
     """Words that follow each other, written as one, with and without the numbers around them."""
-    for first in range(len(words)):
-        for last in range(first, len(words)):
-            run = "".join(words[first : last + 1])
-            yield run
-            yield run.strip(_DIGITS)
+    for first, end in combinations(range(len(words) + 1), 2):
+        run = "".join(words[first:end])
+        yield run
+        yield run.strip(_DIGITS)
 
 
 def _has_reserved(text: str) -> bool:
