@@ -12,6 +12,8 @@ import pytest
 
 from patchbay.egress.guard import MAX_DIALS
 from patchbay.outbound import Limits, main, outbound, table
+from patchbay.platform.dynamodb import Delete, Table
+from patchbay.registry.keys import deleted_key
 from patchbay.tenancy.quotas import NAMES
 from tests.integration.alerting import RATE
 from tests.integration.api import ROOT, Answer, start_cold
@@ -143,6 +145,32 @@ def test_releases_are_counted_over_all_integrations_and_restores(
     assert publish(second, "3.0.0").status == 201
     restore = f"/v1/integrations/{first}/restore"
     assert refused(tenant.client.call("POST", restore, None), "releases")
+
+
+def test_deleting_does_not_fill_the_table(
+    three_of_each: None, tenant: Tenant, integrations_table: Table
+) -> None:
+    def delete(integration_id: str) -> Answer:
+        return tenant.client.delete(f"/v1/integrations/{integration_id}")
+
+    # Given a deleted integration with one release, which counts as two until its purge
+    first = publish_integration(tenant)["id"]
+    assert delete(first).status == 204
+    assert delete(first).status == 204
+    drafts = [draft(tenant, number).json["id"] for number in range(3)]
+    # When one more is deleted, and another
+    assert delete(drafts[0]).status == 204
+    assert refused(delete(drafts[1]), "deleted_releases")
+    # Then that one is still there, and can be worked with
+    assert tenant.client.get(f"/v1/integrations/{drafts[1]}").json["deletedAt"] is None
+    # A restore makes room for one
+    restore = f"/v1/integrations/{drafts[0]}/restore"
+    assert tenant.client.call("POST", restore, None).status == 200
+    assert delete(drafts[0]).status == 204
+    assert refused(delete(drafts[1]), "deleted_releases")
+    # And so does the purge, in which DynamoDB removes what has expired
+    integrations_table.write(Delete(deleted_key(tenant.organization_id, first)))
+    assert delete(drafts[1]).status == 204
 
 
 def test_sources_destinations_and_operations_share_one_quota(

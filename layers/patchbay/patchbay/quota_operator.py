@@ -26,7 +26,7 @@ from patchbay.connections.quotas import (
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.strict_json import compact
-from patchbay.registry.quotas import INTEGRATION_QUOTA, RELEASE_QUOTA
+from patchbay.registry.quotas import DELETED_QUOTA, INTEGRATION_QUOTA, RELEASE_QUOTA
 from patchbay.tenancy.quotas import API_KEY_QUOTA, SPACE_QUOTA, Quotas
 from patchbay.tenancy.store import TenancyStore
 
@@ -37,6 +37,7 @@ ALL: Final = {
         API_KEY_QUOTA,
         INTEGRATION_QUOTA,
         RELEASE_QUOTA,
+        DELETED_QUOTA,
         ENDPOINT_QUOTA,
         CONNECTION_QUOTA,
         MONITOR_QUOTA,

@@ -132,7 +132,13 @@ def test_a_new_organization_has_none_of_each_kind() -> None:
     assert first_counts(ORG) == Put({"pk": KEY.pk, "sk": KEY.sk, **dict.fromkeys(NAMES, 0)}, ABSENT)
     names = {
         *("spaces", "api_keys", "integrations", "releases", "endpoints", "connections"),
-        *("monitored_connections", "monitored_tests_per_day", "alert_rules", "alert_channels"),
+        *(
+            "deleted_releases",
+            "monitored_connections",
+            "monitored_tests_per_day",
+            "alert_rules",
+            "alert_channels",
+        ),
     }
     assert names <= set(NAMES)
     assert (SPACE_QUOTA.name, API_KEY_QUOTA.name) == ("spaces", "api_keys")
@@ -262,6 +268,29 @@ def test_an_organization_that_is_older_is_counted_before_its_first_create() -> N
     neither = OneItem(there=3)
     quotas(neither).transact([one(-1), one(quota=PARTS)])
     assert neither.item == {"things_changes": 1, "parts": 4, "parts_changes": 1}
+
+
+def test_what_lapses_is_counted_again_before_a_create_is_refused() -> None:
+    notes = Quota("things", THINGS.count, lapse=True)
+    table = OneItem(there=9, things=10)
+    quotas(table).transact([one(quota=notes)])
+    assert table.item == {"things": 10, "things_changes": 1}
+    # Not if there is room for it
+    table = OneItem(there=3, things=9)
+    quotas(table).transact([one(quota=notes)])
+    assert table.item["things"] == 10
+    # It is refused if nothing has lapsed, or not enough
+    for there, change in ((10, 1), (9, 2)):
+        table = OneItem(there=there, things=10)
+        with pytest.raises(QuotaExceeded) as refused:
+            quotas(table).transact([one(change, notes)])
+        assert refused.value.details == {"quota": "things", "limit": 10, "used": there}
+        assert table.item == {"things": there}
+    # Others are what their count says
+    table = OneItem(there=3, things=10)
+    with pytest.raises(QuotaExceeded):
+        quotas(table).transact([one()])
+    assert table.item == {"things": 10}
 
 
 def test_who_meets_others_on_and_on_is_told_to_come_again() -> None:

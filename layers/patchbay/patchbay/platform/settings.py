@@ -75,6 +75,7 @@ class Settings:
     max_api_keys = Setting(int)
     max_integrations = Setting(int)
     max_releases = Setting(int)
+    max_deleted_releases = Setting(int)
     max_endpoints = Setting(int)
     max_connections = Setting(int)
     max_monitored_connections = Setting(int)

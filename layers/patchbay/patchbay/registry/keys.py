@@ -6,8 +6,10 @@ from typing import Final
 from patchbay.platform.dynamodb import PRESENT, Check, Key, Update, without
 from patchbay.registry.naming import key_of
 from patchbay.registry.versions import sort_key
+from patchbay.tenancy.keys import organization_pk
 
 RELEASES: Final = "REL#"
+DELETED: Final = "DELETED#"
 
 
 def integration_pk(integration_id: str) -> str:
@@ -34,6 +36,11 @@ def slug_key(publisher: str, slug: str) -> Key:
 def owned_integrations_pk(organization_id: str) -> str:
     """The partition in by_owner; its sort keys are `<workspace id>#<integration id>`."""
     return f"ORG#{organization_id}#INT"
+
+
+def deleted_key(organization_id: str, integration_id: str) -> Key:
+    """The note that an integration of this organization is deleted."""
+    return Key(organization_pk(organization_id), f"{DELETED}{integration_id}")
 
 
 def still_installable(integration_id: str) -> Check:

@@ -6,6 +6,7 @@
     catalog entries     INT#<id>          CAT#PUBLISHER, CAT#NAME   in the index of the catalog
     publisher claim     PUB#<key>         OWNER            the first organization that used it
     slug claim          PUB#<key>         SLUG#<slug>      integration id
+    note of a delete    ORG#<id>          DELETED#<integration id>   what is kept until the purge
 
 The key is that of the publisher's name (`naming.key_of`). Names that were stored before they were
 free text are their own keys.
@@ -71,6 +72,7 @@ from patchbay.registry.catalog import (
 )
 from patchbay.registry.keys import (
     RELEASES,
+    deleted_key,
     integration_key,
     integration_pk,
     owned_integrations_pk,
@@ -93,7 +95,12 @@ from patchbay.registry.model import (
     Visibility,
     retention_of,
 )
-from patchbay.registry.quotas import INTEGRATION_QUOTA, RELEASE_QUOTA, releases_of
+from patchbay.registry.quotas import (
+    DELETED_QUOTA,
+    INTEGRATION_QUOTA,
+    RELEASE_QUOTA,
+    releases_of,
+)
 from patchbay.registry.version_ranges import VersionRange
 from patchbay.registry.versions import (
     highest_stable,
@@ -246,7 +253,8 @@ class RegistryStore:
         """Deletes softly: it leaves lists and the catalog now and is purged after its retention.
 
         Until then it can be restored and keeps its slug. Releases that endpoints use stay, even
-        after the purge. Raises `NotFound`, `PreconditionFailed`.
+        after the purge. Raises `NotFound`, `PreconditionFailed`, and `QuotaExceeded` if too much
+        that is deleted is still kept.
         """
 
         def attempt() -> Integration:
@@ -263,7 +271,8 @@ class RegistryStore:
                 condition=equals("integration_id", old.id),
             )
             counts = self._counts(old, -1)
-            self._replace(Action.DELETED, old, new, claim, use_of_space(space, -1), *counts)
+            note = self._deletion(new)
+            self._replace(Action.DELETED, old, new, claim, use_of_space(space, -1), *counts, *note)
             return new
 
         deleted = serially(attempt)
@@ -290,7 +299,7 @@ class RegistryStore:
                 remove=["expires_at"],
                 condition=equals("integration_id", old.id),
             )
-            counts = self._counts(old, +1)
+            counts = [*self._counts(old, +1), *self._end_of_deletion(old)]
             self._replace(Action.RESTORED, old, new, claim, use_of_space(space, +1), *counts)
             return new
 
@@ -307,6 +316,22 @@ class RegistryStore:
             Count(owner, INTEGRATION_QUOTA, sign),
             Count(owner, RELEASE_QUOTA, sign * releases),
         ]
+
+    def _deletion(self, deleted: Integration) -> list[Counted]:
+        """What a delete leaves until the purge, and counts: the draft, and each release."""
+        owner, kept = deleted.organization_id, 1 + releases_of(self._table, deleted.id)
+        note = {"releases": kept, "expires_at": _purge_at(deleted)}
+        key = deleted_key(owner, deleted.id)
+        return [Put({**key._asdict(), **note}), Count(owner, DELETED_QUOTA, kept)]
+
+    def _end_of_deletion(self, deleted: Integration) -> list[Counted]:
+        """What a restore takes back; nothing of a delete that left no note, as earlier ones did."""
+        key = deleted_key(deleted.organization_id, deleted.id)
+        note = self._table.get(key)
+        if note is None:
+            return []
+        gone = Count(deleted.organization_id, DELETED_QUOTA, -note["releases"])
+        return [Delete(key, PRESENT), gone]
 
     def _keep_releases(self, integration: Integration) -> None:
         """Raises `TransactionRefused` if the integration has changed."""

@@ -49,11 +49,13 @@ _ATTEMPTS: Final = 8
 @dataclass(frozen=True, slots=True)
 class Quota:
     """A kind of thing that is limited. `count` queries how many an organization has now, or had
-    `behind_seconds` ago."""
+    `behind_seconds` ago. Things that lapse also go by themselves, when DynamoDB removes what has
+    expired: they are counted again before a create is refused."""
 
     name: str
     count: Callable[[Table, str], int]
     behind_seconds: float = 0.0
+    lapse: bool = False
 
 
 class Count(NamedTuple):
@@ -80,6 +82,7 @@ NAMES: Final = (
     "api_keys",
     "integrations",
     "releases",
+    "deleted_releases",
     "endpoints",
     "connections",
     "monitored_connections",
@@ -224,11 +227,11 @@ class Quotas:
             if change < 0:
                 continue
             used = known.get(quota.name)
-            if used is None:
-                used = known[quota.name] = self.recount(organization_id, quota)
             own = known.get(_limit_name(quota.name))
             limit = self._limit_of(quota.name) if own is None else own
-            if limit is not None and used + change > limit:
+            if used is None or (quota.lapse and _is_full(used + change, limit)):
+                used = known[quota.name] = self.recount(organization_id, quota)
+            if limit is not None and _is_full(used + change, limit):
                 raise QuotaExceeded(quota.name, limit, used)
         return known
 
@@ -240,6 +243,10 @@ def _changes(counts: Sequence[Count]) -> tuple[Counter[Quota], str]:
         changes[count.quota] += count.change
     organization_id = counts[0].organization_id if counts else ""
     return Counter({q: n for q, n in changes.items() if n}), organization_id
+
+
+def _is_full(wanted: int, limit: int | None) -> bool:
+    return limit is not None and wanted > limit
 
 
 def _changes_of(name: str) -> str:
