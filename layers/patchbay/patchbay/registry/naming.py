@@ -20,10 +20,15 @@ KEY_PATTERN: Final = f"^{PUBLISHER_PATTERN.strip('^$')}/{SLUG_PATTERN.strip('^$'
 _KEY: Final = re.compile(PUBLISHER_PATTERN.strip("^$"))
 _WORD: Final = re.compile(r"[^\W_]+")
 _MARKS_OF_TRADE: Final = re.compile("[\N{TRADE MARK SIGN}\N{SERVICE MARK}]")
+_BLANK_LETTERS: Final = re.compile("[\u115f\u1160]")
+"""The fillers of Hangul, which Unicode has among the letters and nobody sees."""
 _LETTERS: Final = str.maketrans(
-    {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ħ": "h"}
+    {"æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ı": "i", "ɑ": "a", "ɩ": "i"}
 )
-"""Latin letters that Unicode does not decompose."""
+"""Latin letters that neither Unicode decomposes nor their names."""
+
+_LATIN_LETTER: Final = re.compile(r"LATIN .*?LETTER (?:[A-Z]{2,} )*([A-Z])\b")
+"""The names of variants: LATIN LETTER SMALL CAPITAL S, LATIN SMALL LETTER O WITH STROKE."""
 
 _LOOKS_LATIN: Final = str.maketrans(
     "авеѕіјкмнорстухԁһԛԝӏгпαβεικνορτυχηγωօսոհց",
@@ -43,8 +48,15 @@ def key_of(publisher: str) -> str:
     if _KEY.fullmatch(publisher):
         return publisher
     plain = unicodedata.normalize("NFKD", _MARKS_OF_TRADE.sub(" ", publisher)).casefold()
-    letters = "".join(c for c in plain if not unicodedata.combining(c)).translate(_LETTERS)
-    return "-".join(map(_ascii, _WORD.findall(unicodedata.normalize("NFC", letters))))
+    bare = "".join(c for c in plain if not unicodedata.combining(c)).translate(_LETTERS)
+    letters = "".join(c if c.isascii() else _without_variants(c) for c in bare)
+    seen = _BLANK_LETTERS.sub(" ", unicodedata.normalize("NFC", letters))
+    return "-".join(map(_ascii, _WORD.findall(seen)))
+
+
+def _without_variants(letter: str) -> str:
+    found = _LATIN_LETTER.match(unicodedata.name(letter, ""))
+    return found[1].lower() if found else letter
 
 
 def _ascii(word: str) -> str:

@@ -8,6 +8,8 @@ operator can assign. An organization that already owns a name keeps it.
 The names are the publishers of `catalog/`, which a test compares, and services of the same kind.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import combinations, groupby
 from typing import Final
@@ -50,17 +52,37 @@ _ALIKE: Final = str.maketrans("0123456789giq", "olzeasbtbbblb")
 capitals, no accents, no other scripts. 6 looks like b, and 9 like g, so b and g are one."""
 
 _ALIKE_PAIRS: Final = (("rn", "m"), ("vv", "w"), ("cl", "d"))
+_LIKE_CAPITALS: Final = re.compile("CHEROKEE|LISU|DESERET|OLD ITALIC|CARIAN|LYCIAN|LYDIAN")
+_PUNYCODE: Final = re.compile("xn--([a-z0-9]+(?:-[a-z0-9]+)*)")
 _DIGITS: Final = "0123456789"
 
 
 def is_reserved(publisher: str) -> bool:
-    """Whether a name of the pattern of publishers is one of these, or looks like one."""
+    """Whether the key of a publisher is one of these, or looks like one."""
     words = publisher.split("-")
     return (
-        _has_reserved("".join(words))
+        _looks_like_capitals(publisher)
+        or _has_reserved("".join(words))
         or any(map(_has_reserved, words))
         or any(_once(_look(run)) in _RESERVED for run in _runs(words))
     )
+
+
+def _looks_like_capitals(publisher: str) -> bool:
+    """Whether a word of it is in a script that can write any name in what look like Latin capitals.
+    Whose name that is can't be seen."""
+    return any(
+        _LIKE_CAPITALS.match(unicodedata.name(letter, ""))
+        for word in _PUNYCODE.findall(publisher)
+        for letter in _decoded(word)
+    )
+
+
+def _decoded(word: str) -> str:
+    try:
+        return word.encode().decode("punycode")
+    except UnicodeError:
+        return ""
 
 
 def _look(name: str) -> str:
