@@ -52,7 +52,7 @@ def change_organization(
     organization_id: str, body: OrganizationPatch, if_match: str | None
 ) -> Reply[Organization]:
     """Rename an organization, or pause all its monitors (JSON merge patch)."""
-    changed = deployment.tenants.change_organization(organization_id, body, if_match)
+    changed = deployment.tenants.change_organization(organization_id, body, if_match, utc_now())
     return Reply(changed, changed.revision)
 
 

@@ -21,8 +21,8 @@ from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAc
 from patchbay.connections.keys import connection_key
 from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus, IntegrationType
-from patchbay.platform.clock import floor_to_hour, utc_now
-from patchbay.platform.dynamodb import Key, Table, TransactionRefused, Update, connect
+from patchbay.platform.clock import floor_to_hour, to_text, utc_now
+from patchbay.platform.dynamodb import Key, Put, Table, TransactionRefused, Update, connect
 from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration.alerting import (
     RATE,
@@ -450,8 +450,9 @@ def test_an_index_that_lags_behind_notifies_no_outage_twice_and_ends_none(
     assert evaluated(failing, times=3) == ["firing", "resolved", *again]
 
 
-def test_a_connection_that_is_paused_or_deleted_ends_its_alert(
-    tenant: Tenant, connection: dict[str, Any]
+@pytest.mark.parametrize("lifecycle", ["paused", "disabled"])
+def test_a_connection_that_is_paused_disabled_or_deleted_ends_its_alert(
+    tenant: Tenant, connection: dict[str, Any], lifecycle: str
 ) -> None:
     now = utc_now() + MINUTE
     # Given two alerts of one connection: of a rule on all connections, and of one on it alone
@@ -461,16 +462,13 @@ def test_a_connection_that_is_paused_or_deleted_ends_its_alert(
     be(tenant, connection["id"], HealthStatus.ERROR, now)
     evaluate(now)
     assert states(tenant) == ["firing", "firing"]
-    # When it is disabled, its health is unknown, which is not a recovery
     key = connection_key(tenant.organization_id, connection["id"])
     table = Table("IntegrationsTable")
-    table.write(Update(key, values={"status": "disabled"}))
-    evaluate(now + MINUTE)
-    assert states(tenant) == ["firing", "firing"]
-    # When it is paused, both alerts end
-    table.write(Update(key, values={"status": "paused"}))
+    # When it is out of service, both alerts end, and say why
+    table.write(Update(key, values={"status": lifecycle}))
     evaluate(now + 2 * MINUTE)
-    assert {(a["state"], a["resolution"]) for a in alerts(tenant)} == {("resolved", "subject_gone")}
+    ended = {("resolved", f"subject_{lifecycle}")}
+    assert {(a["state"], a["resolution"]) for a in alerts(tenant)} == ended
     assert sorted(notices(tenant)) == ["firing", "firing", "resolved", "resolved"]
     # And the same when it is deleted
     table.write(Update(key, values={"status": "active"}))
@@ -569,6 +567,19 @@ def test_a_paused_space_or_organization_is_not_evaluated(
     assert states(tenant) == ["firing"]
 
 
+def test_in_a_paused_space_a_disabled_rule_ends_its_alert(tenant: Tenant, now: datetime) -> None:
+    made = create_rule(tenant, channels=[BUS])
+    report(tenant, EventStatus.ERROR, now)
+    evaluate(now)
+    assert tenant.client.patch("/spaces/acme", {"paused": True}).status == 200
+    evaluate(now + MINUTE)
+    assert states(tenant) == ["firing"]
+    assert tenant.client.patch(f"{RULES}/{made['id']}", {"enabled": False}).status == 200
+    evaluate(now + 2 * MINUTE)
+    assert [a["resolution"] for a in alerts(tenant)] == ["rule_disabled"]
+    assert notices(tenant) == ["firing", "resolved"]
+
+
 def test_after_a_pause_staleness_starts_over(tenant: Tenant) -> None:
     now = utc_now()
     create_rule(tenant, condition={"kind": "stale", "after_seconds": 3600}, channels=[BUS])
@@ -579,6 +590,136 @@ def test_after_a_pause_staleness_starts_over(tenant: Tenant) -> None:
     assert alerts(tenant) == []
     evaluate(now + 62 * MINUTE)
     assert states(tenant) == ["firing"]
+
+
+def resume(tenant: Tenant, operator: Tenant, what: str, connection_id: str) -> None:
+    path, client, pause, go_on = {
+        "space": ("/spaces/acme", tenant.client, {"paused": True}, {"paused": False}),
+        "organization": (
+            f"/v1/organizations/{tenant.organization_id}",
+            operator.client,
+            {"paused": True},
+            {"paused": False},
+        ),
+        "connection": (
+            f"{tenant.connectors}/connections/{connection_id}",
+            tenant.client,
+            {"status": "paused"},
+            {"status": "active"},
+        ),
+        "monitor": (
+            f"{tenant.connectors}/connections/{connection_id}",
+            tenant.client,
+            {"monitor": {"enabled": False}},
+            {"monitor": {"enabled": True}},
+        ),
+        "interval": (
+            f"{tenant.connectors}/connections/{connection_id}",
+            tenant.client,
+            {"monitor": {"enabled": True, "interval": "24h"}},
+            {"monitor": {"interval": "1h"}},
+        ),
+    }[what]
+    for change in (pause, go_on):
+        assert client.patch(path, change).status == 200
+
+
+@pytest.mark.parametrize("what", ["space", "organization", "connection", "monitor", "interval"])
+def test_silence_before_it_is_resumed_does_not_count(
+    tenant: Tenant, operator: Tenant, connection: dict[str, Any], what: str
+) -> None:
+    # Given a connection whose last success was an hour ago, when nothing had to test it until now
+    now = utc_now()
+    stale = {"kind": "stale", "after_seconds": 1800, "connection_id": connection["id"]}
+    create_rule(tenant, condition=stale, channels=[BUS])
+    be(tenant, connection["id"], HealthStatus.CONNECTED, now - timedelta(hours=1))
+    resume(tenant, operator, what, connection["id"])
+    # Then it is stale only after its time, counted from then
+    evaluate(now + 29 * MINUTE)
+    assert alerts(tenant) == []
+    evaluate(now + 31 * MINUTE)
+    assert states(tenant) == ["firing"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("/spaces/acme", {"name": "Renamed"}),
+        ("/spaces/acme", {"paused": False}),
+        ("connection", {"name": "Renamed"}),
+        ("connection", {"status": "active"}),
+        ("connection", {"monitor": {"enabled": False}}),
+    ],
+    ids=str,
+)
+def test_an_edit_that_is_no_resumption_silences_nothing(
+    tenant: Tenant, connection: dict[str, Any], edit: tuple[str, dict[str, Any]]
+) -> None:
+    now = utc_now()
+    stale = {"kind": "stale", "after_seconds": 1800, "connection_id": connection["id"]}
+    create_rule(tenant, condition=stale, channels=[BUS])
+    make_older(connection["id"], tenant, timedelta(hours=2))
+    be(tenant, connection["id"], HealthStatus.CONNECTED, now - timedelta(hours=1))
+    path, change = edit
+    path = path.replace("connection", f"{tenant.connectors}/connections/{connection['id']}")
+    assert tenant.client.patch(path, change).status == 200
+    evaluate(now)
+    assert states(tenant) == ["firing"]
+
+
+def make_older(connection_id: str, tenant: Tenant, by: timedelta) -> None:
+    """As if the connection had been created so much earlier."""
+    at = to_text(utc_now() - by)
+    key = connection_key(tenant.organization_id, connection_id)
+    Table("IntegrationsTable").write(Update(key, values={"created_at": at, "watched_since": at}))
+
+
+def test_a_new_connection_is_not_stale_before_its_time(tenant: Tenant) -> None:
+    # Given a rule that is older than the connection
+    now = utc_now()
+    create_rule(tenant, condition={"kind": "stale", "per": "connection", "after_seconds": 3600})
+    table = Table("IntegrationsTable")
+    [item] = table.query(f"SPACE#{tenant.space_id}", prefix="RULE#").items
+    text = item["rule"].replace(to_text(now)[:10], to_text(now - timedelta(days=3))[:10])
+    table.write(Put({**item, "rule": text}))
+    publish_integration(tenant)
+    create_connection(tenant, create_source(tenant))
+    evaluate(now + 59 * MINUTE)
+    assert alerts(tenant) == []
+    evaluate(now + 61 * MINUTE)
+    assert states(tenant) == ["firing"]
+
+
+def test_a_busy_space_hides_no_silent_connection(
+    tenant: Tenant, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given more events of others than an evaluation reads
+    monkeypatch.setattr("patchbay.alerts.space_snapshot.MAX_EVENTS_READ", 20)
+    now = utc_now()
+    stale = {"kind": "stale", "after_seconds": 3600}
+    create_rule(tenant, condition={**stale, "per": "connection"}, channels=[BUS])
+    create_rule(tenant, condition={**stale, "connection_id": connection["id"]}, channels=[BUS])
+    be(tenant, connection["id"], HealthStatus.CONNECTED, now)
+    for minute in (30, 59, 61):
+        report(tenant, EventStatus.SUCCESS, now + minute * MINUTE, 25)
+        evaluate(now + minute * MINUTE)
+        # Then its own last success decides
+        assert states(tenant) == (["firing", "firing"] if minute == 61 else [])
+
+
+def test_a_type_that_is_silent_for_months_fires_on(tenant: Tenant) -> None:
+    now = utc_now()
+    stale = {"kind": "stale", "after_seconds": 86_400}
+    create_rule(tenant, condition={**stale, "per": "integration_type"}, channels=[BUS])
+    create_rule(tenant, condition={**stale, "integration_type": "profiling"}, channels=[BUS])
+    report(tenant, EventStatus.SUCCESS, now, kind=IntegrationType.PROFILING)
+    for days in (2, 29, 31.5, 90):
+        evaluate(now + timedelta(days=days))
+        assert states(tenant) == ["firing", "firing"]
+    # Until it works again
+    report(tenant, EventStatus.SUCCESS, now + timedelta(days=91), kind=IntegrationType.PROFILING)
+    evaluate(now + timedelta(days=91))
+    assert [a["resolution"] for a in alerts(tenant)] == ["recovered", "recovered"]
 
 
 def test_an_interrupted_deletion_is_finished_by_the_next_evaluation(

@@ -207,6 +207,34 @@ def test_connections_are_listed_worst_first(tenant: Tenant) -> None:
     )
 
 
+def test_a_connection_is_stale_after_two_intervals_of_being_monitored(
+    tenant: Tenant, operator: Tenant
+) -> None:
+    now = utc_now()
+    minute: dict[str, Any] = {"monitor": {"enabled": True, "interval": "1m"}}
+
+    def since(minutes: int) -> dict[str, Any]:
+        return {"watched_since": to_text(now - timedelta(minutes=minutes))}
+
+    put_connection(tenant, "just enabled", "unknown", **minute, **since(1))
+    put_connection(tenant, "just resumed", "connected", ago=500, **minute, **since(1))
+    put_connection(tenant, "silent", "connected", ago=500, **minute, **since(3))
+
+    def stale() -> list[str]:
+        items = tenant.client.get(f"{HEALTH}/connections").json["items"]
+        return [one["name"] for one in items if one["stale"]]
+
+    assert stale() == ["silent"]
+    # In a pause nothing is tested, so nothing is stale, and after it the time starts over
+    organization = f"/v1/organizations/{tenant.organization_id}"
+    for client, path in ((tenant.client, "/spaces/acme"), (operator.client, organization)):
+        assert client.patch(path, {"paused": True}).status == 200
+        items = tenant.client.get(f"{HEALTH}/connections").json["items"]
+        assert [(one["stale"], one["interval_seconds"]) for one in items] == [(False, None)] * 3
+        assert client.patch(path, {"paused": False}).status == 200
+        assert stale() == []
+
+
 def test_within_a_rank_the_longest_is_first_to_the_millisecond(tenant: Tenant) -> None:
     for name, since in (
         ("later", "2026-02-17T10:00:00.500Z"),

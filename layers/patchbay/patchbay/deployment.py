@@ -305,7 +305,7 @@ class Deployment:
     def connection_overview(self) -> ConnectionOverview:
         from patchbay.health.connection_overview import ConnectionOverview
 
-        return ConnectionOverview(self.connection_summaries)
+        return ConnectionOverview(self.connection_summaries, self.tenants)
 
     @cached_property
     def organization_overview(self) -> OrganizationOverview:

@@ -51,10 +51,9 @@ class LastSuccess:
 
 @dataclass(frozen=True, slots=True)
 class WatchTimes:
-    """Since when a rule watches, and since when its space is active, for it may have been paused.
-
-    The space's last change stands for the latter, so every edit of the space restarts the wait.
-    """
+    """Since when a rule watches, and since when a success may be expected: the end of the last
+    pause of the subject, its space, or its organization, or when the subject's monitor was enabled
+    or got another interval."""
 
     since: datetime
     active_since: datetime

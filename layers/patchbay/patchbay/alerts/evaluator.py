@@ -138,8 +138,9 @@ class Evaluator:
         """Evaluates the rules of one space and returns the keys of the new deliveries.
 
         1. Finishes the deletion of marked rules.
-        2. Stops if the space or its organization is paused: there, silence is intended.
-        3. Evaluates each enabled rule. Ends the open alerts of each disabled rule, and takes a
+        2. Evaluates each enabled rule, unless the space or its organization is paused: there,
+           silence is intended.
+        3. Ends the open alerts of each disabled rule, and takes a
            disabled rule without open alerts out of the index.
         4. Wakes the notifier if there are new deliveries.
 
@@ -159,14 +160,17 @@ class Evaluator:
                 self._rules.finish_deletion(space, rule, now)
             else:
                 rules.append(rule)
-        if space.paused or self._tenants.organization(space.organization_id).paused:
-            return []
+        organization = self._tenants.organization(space.organization_id)
+        paused = space.paused or organization.paused
+        resumed = [at for at in (space.resumed_at, organization.resumed_at) if at]
         tracked = self._alerts.tracked_subjects(space_id)
         active = [rule for rule in rules if rule.enabled]
-        snapshot = SpaceSnapshot(self._connections, self._events, space, active, now)
+        snapshot = SpaceSnapshot(self._connections, self._events, space, active, now, resumed)
         deliveries: list[Key] = []
         for rule in rules:
             own = {key: one for (rule_id, key), one in tracked.items() if rule_id == rule.id}
+            if rule.enabled and paused:
+                continue
             if rule.enabled:
                 deliveries += self._evaluate(rule, own, snapshot, now, in_time)
             elif any(one.state.is_open for one in own.values()):
@@ -202,8 +206,11 @@ class Evaluator:
             transition = decide(timing, state, result.status, now)
             if transition.state != state or transition.notice:
                 deliveries += self._alerts.advance(rule, before, transition, result.summary, now)
-        gone = [one for key, one in tracked.items() if key not in subjects]
-        return deliveries + self._end_alerts(rule, gone, AlertResolution.SUBJECT_GONE, now, in_time)
+        for key, one in tracked.items():
+            if key not in subjects and one.state.is_open:
+                why = snapshot.why_gone(rule, one.subject)
+                deliveries += self._end_alerts(rule, [one], why, now, in_time)
+        return deliveries
 
     def _end_alerts(
         self,
@@ -285,5 +292,7 @@ class _Slices:
 _SUMMARIES: Final = {
     AlertResolution.RULE_CHANGED: "The rule was changed and no longer watches this subject.",
     AlertResolution.RULE_DISABLED: "The rule was disabled.",
-    AlertResolution.SUBJECT_GONE: "The subject of the alert is gone or paused.",
+    AlertResolution.SUBJECT_GONE: "The subject of the alert is gone.",
+    AlertResolution.SUBJECT_PAUSED: "The connection was paused: nothing tests it.",
+    AlertResolution.SUBJECT_DISABLED: "The connection was disabled: nothing tests it.",
 }

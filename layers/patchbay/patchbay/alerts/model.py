@@ -39,6 +39,8 @@ class AlertResolution(StrEnum):
     RULE_DISABLED = "rule_disabled"
     RULE_DELETED = "rule_deleted"
     SUBJECT_GONE = "subject_gone"
+    SUBJECT_PAUSED = "subject_paused"
+    SUBJECT_DISABLED = "subject_disabled"
 
 
 class Alert(Model):

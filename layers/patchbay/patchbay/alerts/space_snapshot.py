@@ -5,7 +5,7 @@ and everything about one connection come from single events, of which the newest
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from patchbay.alerts.condition_results import (
@@ -24,6 +24,7 @@ from patchbay.alerts.conditions import (
     SubjectKind,
     SuccessRate,
 )
+from patchbay.alerts.model import AlertResolution
 from patchbay.alerts.rule_model import AlertRule
 from patchbay.alerts.state_machine import AlertPhase, TrackedSubject
 from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
@@ -41,8 +42,16 @@ MAX_EVENTS_READ: Final = 2000
 LOOK_BACK: Final = timedelta(days=30)
 """How far back the last success of a space or type, and the types of a space, are searched."""
 
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+"""Since when a space has been active that never paused."""
+
 ONE_HOUR: Final = timedelta(hours=1)
-_UNWATCHED: Final = frozenset({Lifecycle.DRAFT, Lifecycle.PAUSED})
+_WHY_UNWATCHED: Final = {
+    Lifecycle.DRAFT: AlertResolution.SUBJECT_PAUSED,
+    Lifecycle.PAUSED: AlertResolution.SUBJECT_PAUSED,
+    Lifecycle.DISABLED: AlertResolution.SUBJECT_DISABLED,
+}
+"""Connections that no rule watches, and why an alert about one ends."""
 
 
 class SpaceSnapshot:
@@ -55,17 +64,18 @@ class SpaceSnapshot:
         space: Space,
         rules: Sequence[AlertRule],
         now: datetime,
+        resumed: Sequence[datetime],
     ) -> None:
+        """`resumed` has the ends of the last pauses of the space and its organization."""
         self._connection_reader = connections
         self._events = events
         self._space_id = space.id
-        self._active_since = space.updated_at
+        self._active_since = max(resumed, default=_ALWAYS)
         self._now = now
         self._event_window = max(map(_event_window, rules), default=timedelta(0))
         self._merged: dict[datetime, Bucket] = {}
         self._recent: list[EventOutline] | None = None
         self._recent_of: dict[str, list[EventOutline]] = {}
-        self._recent_since = now
         self._connections: dict[str, ConnectionStatus] | None = None
         self._failing: dict[str, ConnectionStatus] | None = None
         self._read: dict[str, ConnectionStatus | None] = {}
@@ -88,7 +98,10 @@ class SpaceSnapshot:
         if condition.integration_type is not None:
             return [_type_subject(condition.integration_type)]
         if condition.per is SubjectKind.INTEGRATION_TYPE:
-            return [_type_subject(kind) for kind in sorted(self._since(LOOK_BACK).by_type)]
+            # One that has been silent for longer than that is not gone while its alert is open.
+            named = {subject.id for subject in _open_types(tracked)}
+            kinds = {*self._since(LOOK_BACK).by_type, *map(IntegrationType, named)}
+            return [_type_subject(kind) for kind in sorted(kinds)]
         return [AlertSubject(kind=SubjectKind.SPACE, id=self._space_id)]
 
     def evaluate(self, rule: AlertRule, subject: AlertSubject, *, firing: bool) -> ConditionResult:
@@ -100,19 +113,35 @@ class SpaceSnapshot:
                 return evaluate_success_rate(condition, short, long, firing=firing)
             case Stale() as condition:
                 success = self._last_success(rule, subject, condition.after)
-                watch = WatchTimes(rule.watching_since, self._active_since)
+                watch = WatchTimes(rule.watching_since, self._expected_since(rule, subject))
                 return evaluate_staleness(condition, success, watch, self._now)
             case ConnectionDown():
                 return evaluate_connection(self._health(rule, subject))
+
+    def why_gone(self, rule: AlertRule, subject: AlertSubject) -> AlertResolution:
+        """Why a rule no longer has a subject that it tracks."""
+        if subject.kind is not SubjectKind.CONNECTION:
+            return AlertResolution.SUBJECT_GONE
+        found = self._connection_reader.one(rule.organization_id, self._space_id, subject.id)
+        if found is None:
+            return AlertResolution.SUBJECT_GONE
+        return _WHY_UNWATCHED.get(found.lifecycle, AlertResolution.SUBJECT_GONE)
 
     def _health(self, rule: AlertRule, subject: AlertSubject) -> HealthStatus:
         found = None
         if rule.condition.connection_id is None and subject.id not in self._read:
             found = self._failing_connections().get(subject.id)
         found = found or self._connection(rule, subject.id)
-        if found is None or found.lifecycle is Lifecycle.DISABLED:
-            return HealthStatus.UNKNOWN
-        return found.status
+        return found.status if found else HealthStatus.UNKNOWN
+
+    def _expected_since(self, rule: AlertRule, subject: AlertSubject) -> datetime:
+        """Since when a success of the subject may be expected."""
+        found = None
+        if subject.kind is SubjectKind.CONNECTION:
+            found = self._connection(rule, subject.id)
+        if found is None or found.watched_since is None:
+            return self._active_since
+        return max(self._active_since, found.watched_since)
 
     def _maybe_down(
         self, rule: AlertRule, tracked: Iterable[TrackedSubject]
@@ -125,11 +154,7 @@ class SpaceSnapshot:
         """
         failing = self._failing_connections()
         opened = {one.subject.id: one.state.phase for one in tracked if one.state.is_open}
-        known = {
-            id_: one
-            for id_, one in failing.items()
-            if opened.get(id_) is AlertPhase.FIRING or one.lifecycle is Lifecycle.DISABLED
-        }
+        known = {id_: one for id_, one in failing.items() if opened.get(id_) is AlertPhase.FIRING}
         return known | self._looked_up(rule, [id_ for id_ in failing | opened if id_ not in known])
 
     def _counts(self, subject: AlertSubject, window: timedelta) -> WindowCounts:
@@ -164,11 +189,10 @@ class SpaceSnapshot:
             if event.status is EventStatus.SUCCESS and not event.platform_fault
         ]
         found = self._connection(rule, subject.id)
-        if found and found.status is HealthStatus.CONNECTED and found.checked_at:
-            successes.append(found.checked_at)
+        if found and found.last_success_at:
+            successes.append(found.last_success_at)
         faultless = not any(event.platform_fault for event in own)
-        all_read = self._recent_since <= start
-        return LastSuccess(max(successes, default=None), complete=faultless and all_read)
+        return LastSuccess(max(successes, default=None), complete=faultless)
 
     def _since(self, window: timedelta) -> Bucket:
         """All counts of the window, which begins on the hour."""
@@ -183,7 +207,6 @@ class SpaceSnapshot:
             since = self._now - self._event_window
             read = self._events.newest_outlines(self._space_id, since, self._now, MAX_EVENTS_READ)
             self._recent = read.items
-            self._recent_since = read.cut_at or since
         return self._recent
 
     def _newest_events_of(self, subject: AlertSubject) -> list[EventOutline]:
@@ -201,13 +224,13 @@ class SpaceSnapshot:
     def _all_connections(self) -> dict[str, ConnectionStatus]:
         if self._connections is None:
             found = self._connection_reader.of_space(self._space_id)
-            self._connections = {c.id: c for c in found if c.lifecycle not in _UNWATCHED}
+            self._connections = {c.id: c for c in found if c.lifecycle not in _WHY_UNWATCHED}
         return self._connections
 
     def _failing_connections(self) -> dict[str, ConnectionStatus]:
         if self._failing is None:
             found = self._connection_reader.failing(self._space_id)
-            self._failing = {c.id: c for c in found if c.lifecycle not in _UNWATCHED}
+            self._failing = {c.id: c for c in found if c.lifecycle not in _WHY_UNWATCHED}
         return self._failing
 
     def _connection(self, rule: AlertRule, connection_id: str) -> ConnectionStatus | None:
@@ -223,9 +246,17 @@ class SpaceSnapshot:
             found = self._connection_reader.by_id(rule.organization_id, self._space_id, unread)
             for one in unread:
                 connection = found.get(one)
-                watched = connection is not None and connection.lifecycle not in _UNWATCHED
+                watched = connection is not None and connection.lifecycle not in _WHY_UNWATCHED
                 self._read[one] = connection if watched else None
         return {one: connection for one in ids if (connection := self._read[one])}
+
+
+def _open_types(tracked: Iterable[TrackedSubject]) -> Iterable[AlertSubject]:
+    return (
+        one.subject
+        for one in tracked
+        if one.state.is_open and one.subject.kind is SubjectKind.INTEGRATION_TYPE
+    )
 
 
 def counted(events: Iterable[EventOutline]) -> WindowCounts:

@@ -41,6 +41,7 @@ def new_connection(
         created_at=stamp.now,
         updated_at=stamp.now,
         owns_source=owns_source,
+        watched_since=stamp.now,
         stated_status=None,
         revision=1,
     )
@@ -72,7 +73,20 @@ def changed_connection(old: Connection, patch: ConnectionPatch, now: datetime) -
         changes["monitor"] = _changed_monitor(old.monitor, patch.monitor)
     if patch.status is not None:
         changes |= {"status": next_lifecycle(old, patch.status), "stated_status": None}
-    return old.model_copy(update=changes)
+    return watched_anew(old, old.model_copy(update=changes), now)
+
+
+def watched_anew(old: Connection, new: Connection, now: datetime) -> Connection:
+    """An edited connection, watched since `now` if the edit resumes it, enables its monitor, or
+    changes the interval. Only then does the wait for its next success start over: before that,
+    nothing had to test it, or not as often.
+    """
+    resumed = new.status is Lifecycle.ACTIVE is not old.status
+    enabled = new.is_monitored and not old.is_monitored
+    other_interval = new.is_monitored and new.monitor.interval is not old.monitor.interval
+    if resumed or enabled or other_interval:
+        return new.model_copy(update={"watched_since": now})
+    return new
 
 
 def next_lifecycle(old: Connection, status: Lifecycle) -> Lifecycle:

@@ -29,7 +29,7 @@ from patchbay.connections.quotas import (
 )
 from patchbay.connections.wheel import on_the_wheel
 from patchbay.platform.audit import Action
-from patchbay.platform.clock import to_sortable
+from patchbay.platform.clock import to_sortable, to_text
 from patchbay.platform.dynamodb import Delete, Item, Update, equals
 from patchbay.platform.strict_json import compact
 from patchbay.tenancy.keys import use_of_space
@@ -51,6 +51,7 @@ def connection_item(connection: Connection) -> Item:
         "owns_source": connection.owns_source,
         "state": connection.state,
         "stated_status": connection.stated_status,
+        "watched_since": to_text(connection.watched_since) if connection.watched_since else None,
         "revision": connection.revision,
         f"{BY_SPACE}_pk": connections_of_space_pk(connection.space_id),
         f"{BY_SPACE}_sk": connection.id,

@@ -129,6 +129,8 @@ class Connection(Model):
     """Whether it was created together with its source, and is deleted together with it."""
     stated_status: HealthStatus | None = Field(exclude=True)
     """The status that a caller of the operations set, until the next test."""
+    watched_since: UtcTime | None = Field(default=None, exclude=True)
+    """Since when a success is waited for: see `connection_changes.watched_anew`."""
     state: dict[str, Any] = Field(default_factory=dict, exclude=True)
     """The stored `HealthState`, which its health follows from."""
     revision: int = Field(exclude=True)

@@ -25,15 +25,22 @@ from patchbay.platform.dynamodb import Item, Table
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
-    """Whether a connection is in service, and how it is doing. `checked_at` is its last test; it is
-    None for one that was never tested, and in the index of failing connections, which lacks it."""
+    """Whether a connection is in service, and how it is doing.
 
-    ATTRIBUTES = ("id", "status", "health", "space_id")
+    `last_success_at` is of its tests, None if there was none. `watched_since` is since when a
+    success is waited for. Both are None in the index of failing connections, which lacks them.
+    """
+
+    ATTRIBUTES = (
+        *("id", "status", "health", "space_id"),
+        *("last_success_at", "watched_since", "created_at"),
+    )
 
     id: str
     lifecycle: Lifecycle
     status: HealthStatus
-    checked_at: datetime | None
+    last_success_at: datetime | None = None
+    watched_since: datetime | None = None
 
     @classmethod
     def of_item(cls, item: Item) -> Self:
@@ -42,14 +49,15 @@ class ConnectionStatus:
             id=item["id"],
             lifecycle=Lifecycle(item["status"]),
             status=HealthStatus(health["status"]),
-            checked_at=_time(health.get("checked_at")),
+            last_success_at=_time(item.get("last_success_at")),
+            watched_since=_watched_since(item),
         )
 
     @classmethod
     def of_failing(cls, item: Item) -> Self:
         """Of an item of the index of failing connections."""
         connection_id, _, status = item[f"{FAILING_INDEX}_sk"].partition("#")
-        return cls(connection_id, Lifecycle(item["status"]), HealthStatus(status), None)
+        return cls(connection_id, Lifecycle(item["status"]), HealthStatus(status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +65,12 @@ class ConnectionSummary:
     """A connection in a list of how connections are doing.
 
     `since` is when its status began. `interval` is None unless it is monitored. `last_success_at`
-    and `error_code` are of its tests.
+    and `error_code` are of its tests. `watched_since` is since when a success is waited for.
     """
 
     ATTRIBUTES = (
         *("id", "name", "status", "health", "required_action", "monitor"),
-        *("last_success_at", "created_at"),
+        *("last_success_at", "watched_since", "created_at"),
     )
 
     id: str
@@ -72,7 +80,7 @@ class ConnectionSummary:
     since: datetime | None
     checked_at: datetime | None
     last_success_at: datetime | None
-    created_at: datetime
+    watched_since: datetime
     interval: MonitorInterval | None
     required_action: RequiredAction
     error_code: str | None
@@ -90,7 +98,7 @@ class ConnectionSummary:
             since=_time(health["since"]),
             checked_at=_time(health["checked_at"]),
             last_success_at=_time(item.get("last_success_at")),
-            created_at=from_text(item["created_at"]),
+            watched_since=_watched_since(item),
             interval=MonitorInterval(monitor["interval"]) if monitored else None,
             required_action=RequiredAction(item["required_action"]),
             error_code=health["error_code"],
@@ -176,6 +184,11 @@ class ConnectionSummaries:
         if item is None or item["space_id"] != space_id:
             return None
         return ConnectionStatus.of_item(item)
+
+
+def _watched_since(item: Item) -> datetime:
+    # Connections from before this was stored have only the time of their creation.
+    return from_text(item.get("watched_since") or item["created_at"])
 
 
 def _time(text: str | None) -> datetime | None:

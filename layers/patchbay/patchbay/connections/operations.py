@@ -16,7 +16,11 @@ from pydantic import ValidationError
 
 from patchbay.checks.roles import Role
 from patchbay.connections.bindings import binding_before
-from patchbay.connections.connection_changes import new_connection, next_lifecycle
+from patchbay.connections.connection_changes import (
+    new_connection,
+    next_lifecycle,
+    watched_anew,
+)
 from patchbay.connections.connection_editor import ConnectionEditor
 from patchbay.connections.connection_model import Connection, NewConnection
 from patchbay.connections.connection_store import ConnectionStore
@@ -306,7 +310,7 @@ def _changed_connection(old: Connection, change: UpdateConnection, now: datetime
     if change.status is not None:
         changes["stated_status"] = change.status
         changes["status"] = next_lifecycle(old, _meant(old.status, change.status))
-    return old.model_copy(update=changes)
+    return watched_anew(old, old.model_copy(update=changes), now)
 
 
 def _meant(status: Lifecycle, word: HealthStatus) -> Lifecycle:

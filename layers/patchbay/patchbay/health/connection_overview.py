@@ -8,7 +8,7 @@ is bounded: up to `BLOCK` connections are ranked together. If there are more, th
 the next block.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +19,7 @@ from patchbay.connections.lifecycle import Lifecycle
 from patchbay.platform.clock import UtcTime, to_sortable
 from patchbay.platform.model import Model
 from patchbay.tenancy.model import Space
+from patchbay.tenancy.store import TenancyStore
 
 BLOCK: Final = 1000
 
@@ -41,7 +42,9 @@ class ConnectionHealth(Model):
     """One connection. `lifecycle` is set by its owner, `status` by its tests.
 
     `last_success_at` and `error_code` are of its tests. `stale` is true for a monitored connection
-    without a success for two of its intervals.
+    without a success for two of its intervals of being monitored: the time before its monitor was
+    enabled, resumed, or given another interval does not count. `interval_seconds` is null while
+    nothing is tested in the background, also because the space or the organization is paused.
     """
 
     connection_id: str
@@ -73,8 +76,9 @@ class ConnectionPage:
 class ConnectionOverview:
     """Ranks the connections of spaces, as the integrations table has them."""
 
-    def __init__(self, connections: ConnectionSummaries) -> None:
+    def __init__(self, connections: ConnectionSummaries, tenants: TenancyStore) -> None:
         self._connections = connections
+        self._tenants = tenants
 
     def page(
         self, space: Space, *, now: datetime, limit: int, start: Mapping[str, Any] | None
@@ -90,8 +94,12 @@ class ConnectionOverview:
             after = (rank, since, connection_id)
         items = self._block(space, block, BLOCK)
         last_id = items[-1].id if len(items) == BLOCK else None
+        organization = self._tenants.organization(space.organization_id)
+        paused = space.paused or organization.paused
+        resumed = [at for at in (space.resumed_at, organization.resumed_at) if at]
+        shown_items = (_health(item, now, resumed, paused=paused) for item in items)
         ranked = sorted(
-            ((_position(one), one) for one in (_health(item, now) for item in items)),
+            ((_position(one), one) for one in shown_items),
             key=lambda placed: placed[0],
         )
         left = [(at, one) for at, one in ranked if at > after]
@@ -107,10 +115,14 @@ class ConnectionOverview:
         return self._connections.block(space.organization_id, space.id, after_id, limit)
 
 
-def _health(one: ConnectionSummary, now: datetime) -> ConnectionHealth:
-    interval = one.interval.duration if one.interval else None
+def _health(
+    one: ConnectionSummary, now: datetime, resumed: Sequence[datetime], *, paused: bool
+) -> ConnectionHealth:
+    """`resumed` has the ends of the last pauses of its space and its organization; `paused` is
+    whether one of them is paused."""
+    interval = one.interval.duration if one.interval and not paused else None
     last_success = one.last_success_at
-    quiet_since = last_success or one.created_at
+    quiet_since = max(one.watched_since, last_success or one.watched_since, *resumed)
     return ConnectionHealth(
         connection_id=one.id,
         name=one.name,

@@ -31,6 +31,8 @@ class Organization(Model):
     paused: bool = False
     """While it is paused, none of its monitors run; it can be tested on demand."""
     created_at: UtcTime
+    resumed_at: UtcTime | None = Field(default=None, exclude=True)
+    """The end of its last pause."""
     revision: int = Field(default=FIRST_REVISION, exclude=True)
 
 
@@ -81,6 +83,8 @@ class Space(Model):
     """While it is paused, no monitor of its connections runs; they can be tested on demand."""
     created_at: UtcTime
     updated_at: UtcTime
+    resumed_at: UtcTime | None = Field(default=None, exclude=True)
+    """The end of its last pause."""
     revision: int = Field(exclude=True)
 
 

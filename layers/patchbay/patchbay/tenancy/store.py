@@ -10,6 +10,7 @@ A space counts what is in it (`uses`): each write that puts something into a spa
 same transaction, so a space in use is never deleted.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -102,21 +103,21 @@ class TenancyStore:
         return Organization.model_validate(item)
 
     def change_organization(
-        self, organization_id: str, patch: OrganizationPatch, if_match: IfMatch
+        self, organization_id: str, patch: OrganizationPatch, if_match: IfMatch, now: datetime
     ) -> Organization:
         """Raises `NotFound`, `PreconditionFailed`."""
 
         def attempt() -> Organization:
             old = self.organization(organization_id)
             require_match(if_match, old.revision)
-            given = changes(patch)
+            given = changes(patch) | _resumption(old, patch, now)
             revision = old.revision + 1
             unchanged = equals("revision", old.revision)
             if old.revision == FIRST_REVISION:
                 unchanged |= without("revision")  # from before organizations could be changed
             change = Update(
                 organization_key(organization_id),
-                values={**given, "revision": revision},
+                values={**_stored(given), "revision": revision},
                 condition=PRESENT & unchanged,
             )
             new = old.model_copy(update={**given, "revision": revision})
@@ -232,13 +233,13 @@ class TenancyStore:
         def attempt() -> Space:
             old = self.space(slug)
             require_match(if_match, old.revision)
-            given = changes(patch)
+            given = changes(patch) | _resumption(old, patch, now)
             new = old.model_copy(update={**given, "updated_at": now, "revision": old.revision + 1})
             if changes_nothing(old, new):
                 return old
             change = Update(
                 space_key(old.organization_id, slug),
-                values={**given, "updated_at": to_text(now), "revision": new.revision},
+                values={**_stored(given), "updated_at": to_text(now), "revision": new.revision},
                 condition=equals("id", old.id) & equals("revision", old.revision),
             )
             event = recorded(
@@ -286,6 +287,20 @@ class TenancyStore:
                 raise
 
         serially(attempt)
+
+
+def _resumption(
+    old: Organization | Space, patch: OrganizationPatch | SpacePatch, now: datetime
+) -> dict[str, Any]:
+    """The end of a pause: nothing else restarts the wait for successes."""
+    return {"resumed_at": now} if old.paused and patch.paused is False else {}
+
+
+def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: to_text(value) if isinstance(value, datetime) else value
+        for name, value in fields.items()
+    }
 
 
 def _slug_taken(slug: str) -> Conflict:
