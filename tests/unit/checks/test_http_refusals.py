@@ -460,3 +460,15 @@ def test_a_server_that_refuses_before_it_has_read_the_request_is_heard() -> None
             return await run_test(target_for(given), guard_for(port))
 
     assert asyncio.run(test()).code == "auth_invalid"
+
+
+def test_a_404_points_at_the_variable_of_a_parameter() -> None:
+    async def test() -> CheckReport:
+        async with serving(answering(http_response("404 Not Found"))) as port:
+            request = {"url": f"http://127.0.0.1:{port}/me", "query": {"r": "{{variables.region}}"}}
+            return await run_test(
+                target_for(step_for(port) | {"request": request}), guard_for(port)
+            )
+
+    report = asyncio.run(test())
+    assert (report.code, whoami(report).field_pointer) == ("not_found", REGION)

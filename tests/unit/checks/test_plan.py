@@ -409,6 +409,7 @@ def a_grpc(**metadata: str) -> dict[str, Any]:
         (an_http(authorities="{{variables.number}}"), "/authorities {{variables.number}} has"),
         (an_http({"query": {"t": "{{variables.tags}}"}}), "/request/query/t {{variables.tags}}"),
         # others
+        (an_http({"query": {"a": "x" * 2100}}), "/request/query makes the URL longer than 2048"),
         (an_http({"url": "https://intranet/"}), "/request/url can never be dialed"),
         ({"kind": "tcp", "host": "db-{{variables.port}}", "port": 5432}, "/host can never be"),
         (
@@ -445,3 +446,28 @@ def test_what_can_never_pass_is_refused(step: dict[str, Any], problem: str) -> N
 )
 def test_what_can_pass_is_not_refused(step: dict[str, Any]) -> None:
     assert first_problem(step) is None
+
+
+def refused_values(
+    step: dict[str, Any], variables: dict[str, Any], auth: dict[str, Any] | None = None
+) -> list[str]:
+    """The pointers of a plan's problems."""
+    schema = {"properties": {name: {"type": "string"} for name in variables}}
+    recipe = Recipe(
+        {"checks": {"steps": [{"name": "a", **step}]}}, auth or {"type": "none"}, schema
+    )
+    assert recipe.problems == ()
+    secrets = {"client_id": "id-1", "client_secret": "secret-1"}
+    return [problem.pointer for problem in recipe.plan(variables, secrets).problems]
+
+
+def test_each_problem_of_values_is_at_a_field_of_the_form() -> None:
+    too_long = an_http({"query": {"account": "{{variables.account}}"}})
+    token = {
+        "kind": "oauth2_token",
+        "grant": "client_credentials",
+        "tokenUrl": "{{variables.scheme}}://auth.example.com/token",
+    }
+
+    assert refused_values(too_long, {"account": "x" * 2100}) == ["/variables/account"]
+    assert refused_values(token, {"scheme": "http"}, {"type": "oauth2"}) == ["/variables/scheme"]

@@ -4,6 +4,7 @@ A value is a template, or `{"optional": template}`: such a field is left out if 
 or secrets has no value.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -16,13 +17,16 @@ from patchbay.checks.templates import (
     TemplateError,
     Values,
     fill,
+    last_pointer,
     placeholders_of,
     split_template,
 )
 from patchbay.egress.headers import name_problem, value_problem
+from patchbay.egress.url import MAX_URL
 from patchbay.platform.validation import pointer
 
 MAX_PARAMETERS: Final = 30
+_PLACEHOLDER: Final = re.compile(r"\{\{[^{}]*\}\}")
 _MAX_NAME: Final = 128
 
 
@@ -92,6 +96,29 @@ def read_query(reader: StepReader, at: str, parameters: object) -> tuple[Request
         )
         for field in fields
     )
+
+
+def pointer_of_fields(fields: Sequence[RequestField]) -> str | None:
+    """The field of the endpoint that fills the last of these; None if none has a placeholder."""
+    return last_pointer(placeholder for field in fields for placeholder in field.placeholders())
+
+
+def variable_pointer(fields: Sequence[RequestField]) -> str | None:
+    """The variable that fills the last of these, as far as there is one."""
+    placeholders = [one for field in fields for one in field.placeholders()]
+    return last_pointer(one for one in placeholders if one.source == "variables")
+
+
+def report_too_long(
+    reader: StepReader, at: str, url: object, query: Sequence[RequestField]
+) -> None:
+    """Reports parameters that are too long for a URL, whatever their values are."""
+    size = len(_PLACEHOLDER.sub("x", url)) if isinstance(url, str) else 0
+    for field in query:
+        if not field.is_optional:
+            size += len(field.name) + sum(len(p) for p in field.value if isinstance(p, str)) + 2
+    if query and size > MAX_URL:
+        reader.report(at, f"makes the URL longer than {MAX_URL} characters")
 
 
 def read_template(reader: StepReader, at: str, text: object) -> Parts:

@@ -508,8 +508,14 @@ class UrlTemplate:
             [name + _encoded(value, values, "query") for name, value in self.query]
         )
 
-    def target(self, values: Values, query: Iterable[tuple[str, str]] = ()) -> HttpUrl:
-        """The URL with its values and these parameters, which are encoded. Raises ValueRefused."""
+    def target(
+        self,
+        values: Values,
+        query: Iterable[tuple[str, str]] = (),
+        query_pointer: str | None = None,
+    ) -> HttpUrl:
+        """The URL with its values and these parameters, which are encoded. Raises ValueRefused, at
+        the `query_pointer` if the URL itself has no placeholder."""
         require_room(self._placeholders, values, MAX_URL)
         fixed = self._fixed_origin
         start = "" if fixed else self.start.fill(values)
@@ -521,7 +527,7 @@ class UrlTemplate:
             return fixed.at(path) if fixed else parse_url(start + path)
         except EgressBlocked as error:
             # Each value was encoded for its place: together they are too long.
-            pointer = last_pointer(self.placeholders()) or "/variables"
+            pointer = last_pointer(self.placeholders()) or query_pointer or "/variables"
             raise ValueRefused(pointer, "makes the URL too long") from error
 
     def origin(self, values: Values) -> tuple[str, str, int]:

@@ -35,6 +35,7 @@ from patchbay.checks.templates import (
     UrlTemplate,
     ValueRefused,
     Values,
+    last_pointer,
 )
 from patchbay.checks.token_subjects import TokenPlaces
 from patchbay.egress.failures import EgressBlocked
@@ -115,7 +116,8 @@ class TokenRequest:
         """The request, and the secrets that were made for it. Raises ValueRefused."""
         target = self.url.target(values)
         if target.scheme != "https":
-            raise ValueRefused(self.url.host_pointer or "/variables", "must be an https URL")
+            pointer = self.url.host_pointer or last_pointer(self.url.placeholders())
+            raise ValueRefused(pointer or "/variables", "must be an https URL")
         headers = [("Accept", "application/json")]
         headers += filled(self.settings.headers, values, "header")
         made: tuple[str, ...] = ()
@@ -141,8 +143,8 @@ class TokenRequest:
         try:
             return parse_url(f"{target.url}{joiner}{query}")
         except EgressBlocked as error:
-            pointer = self.secrets()[-1].pointer if self.secrets() else "/variables"
-            raise ValueRefused(pointer, "is too long for a URL") from error
+            field = last_pointer(self.placeholders()) or "/variables"
+            raise ValueRefused(field, "is too long for a URL") from error
 
     @property
     def _is_query(self) -> bool:

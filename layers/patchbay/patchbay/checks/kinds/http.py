@@ -50,9 +50,12 @@ from patchbay.checks.request_context import RequestContext
 from patchbay.checks.request_fields import (
     RequestField,
     filled,
+    pointer_of_fields,
     read_headers,
     read_query,
     read_template,
+    report_too_long,
+    variable_pointer,
 )
 from patchbay.checks.status_meanings import StatusMeanings, read_meanings
 from patchbay.checks.step_reader import StepReader
@@ -417,13 +420,15 @@ class HttpTemplate:
         return RequestContext(
             self.scopes,
             path=self.url.path_pointer,
-            query=self.url.query_pointer,
+            query=self.url.query_pointer or variable_pointer(self.query),
             body=last_pointer(self.body.placeholders()) if self.body else None,
             host=self.url.host_pointer,
         )
 
     def compile(self, values: Values) -> Compiled:
-        target = self.url.target(values, filled(self.query, values, "query"))
+        target = self.url.target(
+            values, filled(self.query, values, "query"), pointer_of_fields(self.query)
+        )
         headers = list(filled(self.headers, values, "header"))
         made: tuple[str, ...] = ()
         if self.basic:
@@ -491,6 +496,7 @@ def read(reader: StepReader) -> HttpTemplate:
     query = read_query(reader, "/request/query", request.get("query", {}))
     headers = read_headers(reader, "/request/headers", request.get("headers", {}), taken)
     url = reader.attempt("/request/url", lambda: _read_url(request.get("url"), reader.declared))
+    report_too_long(reader, "/request/query", request.get("url"), query)
     redirects = request.get("redirects", 0)
     if type(redirects) is not int or not 0 <= redirects <= MAX_REDIRECTS:
         reader.report("/request/redirects", f"must be an integer from 0 to {MAX_REDIRECTS}")

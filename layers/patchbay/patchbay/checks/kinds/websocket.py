@@ -37,7 +37,15 @@ from patchbay.checks.protocols import websocket as protocol
 from patchbay.checks.protocols.websocket import Opcode
 from patchbay.checks.request_bodies import BodyTemplate, read_body
 from patchbay.checks.request_context import RequestContext
-from patchbay.checks.request_fields import RequestField, filled, read_headers, read_query
+from patchbay.checks.request_fields import (
+    RequestField,
+    filled,
+    pointer_of_fields,
+    read_headers,
+    read_query,
+    report_too_long,
+    variable_pointer,
+)
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
     Declarations,
@@ -256,7 +264,9 @@ class WebSocketTemplate:
         )
         request = HttpRequest(
             "GET",
-            self.url.target(values, filled(self.query, values, "query")),
+            self.url.target(
+                values, filled(self.query, values, "query"), pointer_of_fields(self.query)
+            ),
             tuple(headers),
             credentialed=bool(sent),
             tls=self.tls.fill(values),
@@ -271,7 +281,7 @@ class WebSocketTemplate:
                 RequestContext(
                     self.scopes,
                     path=self.url.path_pointer,
-                    query=self.url.query_pointer,
+                    query=self.url.query_pointer or variable_pointer(self.query),
                     host=self.url.host_pointer,
                 ),
             ),
@@ -302,6 +312,7 @@ def read(reader: StepReader) -> WebSocketTemplate:
     credential = reader.credential if auth else None
     url = reader.attempt("/url", lambda: _read_url(step.get("url"), reader.declared))
     query = read_query(reader, "/query", step.get("query", {}))
+    report_too_long(reader, "/query", step.get("url"), query)
     taken = _OWN_HEADERS | ({credential.header.lower()} if credential else set())
     headers = read_headers(reader, "/headers", step.get("headers", {}), taken)
     subprotocols = step.get("subprotocols", [])
