@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from patchbay.registry.naming import PUBLISHER_PATTERN
+from patchbay.registry.naming import PUBLISHER_PATTERN, key_of
 from patchbay.registry.reserved_publishers import _SAYS_NOTHING, NAMES, is_reserved
 
 CATALOG = Path(__file__).parents[3] / "catalog"
@@ -132,3 +132,21 @@ def test_every_word_that_says_nothing_is_looked_through_on_both_sides() -> None:
     for word in _SAYS_NOTHING.split():
         for name in (f"{word}-zoom", f"zoom{word}", f"the{word}zoom", f"zoom-{word}-inc"):
             assert is_reserved(name), name
+
+
+@pytest.mark.parametrize(
+    "name", ["\u13da\u13a2", "Acme \ua4e2\ua4d4", "\u13da acme-2", "\U00010404\U00010405"]
+)
+def test_scripts_that_look_like_capitals_are_reserved(name: str) -> None:
+    assert is_reserved(key_of(name))
+
+
+@pytest.mark.parametrize(
+    "name", ["日本", "Ελλάς ждать", "xn--", "xn--99999999", "xn---", "xn--a-0e"]
+)
+def test_other_scripts_and_words_that_are_no_punycode_are_free(name: str) -> None:
+    assert not is_reserved(key_of(name))
+
+
+def test_a_letter_without_a_name_is_no_script() -> None:
+    assert not is_reserved("xn--" + "\U000e0fff".encode("punycode").decode())

@@ -53,7 +53,8 @@ capitals, no accents, no other scripts. 6 looks like b, and 9 like g, so b and g
 
 _ALIKE_PAIRS: Final = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 _LIKE_CAPITALS: Final = re.compile("CHEROKEE|LISU|DESERET|OLD ITALIC|CARIAN|LYCIAN|LYDIAN")
-_PUNYCODE: Final = re.compile("xn--([a-z0-9]+(?:-[a-z0-9]+)*)")
+_PUNYCODE: Final = re.compile("xn--(([a-z0-9]+)(?:-[a-z0-9]+)?)")
+"""With the ASCII letters that a word may begin with, or with the next word, and without."""
 _DIGITS: Final = "0123456789"
 
 
@@ -73,7 +74,8 @@ def _looks_like_capitals(publisher: str) -> bool:
     Whose name that is can't be seen."""
     return any(
         _LIKE_CAPITALS.match(unicodedata.name(letter, ""))
-        for word in _PUNYCODE.findall(publisher)
+        for readings in _PUNYCODE.findall(publisher)
+        for word in readings
         for letter in _decoded(word)
     )
 
