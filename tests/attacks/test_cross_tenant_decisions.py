@@ -151,6 +151,23 @@ def test_colluding_organizations_never_outweigh_what_we_have_seen_ourselves(
         assert health(tenant, connection)["status"] == "connected"
 
 
+def test_colluding_organizations_whose_targets_never_worked_do_not_hide_an_outage(
+    tenant: Tenant,
+) -> None:
+    # Given six organizations of one attacker, each with a target of its own that was always dead
+    now = this_minute() - 20 * MINUTE
+    with serving() as served:
+        [connection] = monitored(tenant, served.port, ["me"]).values()
+        for number in range(6):
+            monitor_each(new_tenant(f"dead-{number}", TENANT_PERMISSIONS), [closed_port()])
+        tick(now)
+    # When the victim's provider stops, and nothing is known of our own network
+    for minute in range(1, 4):
+        tick(now + minute * MINUTE)
+    # Then they say nothing new: the outage is told
+    assert_outage_is_told(tenant, connection)
+
+
 def test_a_tenant_does_not_hide_that_the_deployment_is_offline(
     tenant: Tenant, stranger: Tenant, evidence: dict[str, bool | None]
 ) -> None:

@@ -6,6 +6,7 @@ Whatever it does, no 8 characters of a secret in a row may be shown, in any of t
 import html
 import json
 import random
+import re
 import string
 import time
 from base64 import b64decode, b64encode, urlsafe_b64encode
@@ -39,9 +40,20 @@ def in_base64(before: str = "", after: str = "") -> Callable[[str], str]:
     return lambda text: b64encode(f"{before}{text}{after}".encode()).decode()
 
 
+def listed(pattern: str) -> Callable[[str], str]:
+    return lambda text: ", ".join(pattern.format(byte) for byte in text.encode())
+
+
+def between(character: str) -> Callable[[str], str]:
+    return lambda text: character.join(text)
+
+
 def utf16(text: str) -> str:
     return text.encode("utf-16-le").decode("latin-1")
 
+
+INVISIBLE = "\u00a0\u00ad\u0301\u034f\u115f\u180e\u200b\u200f\u2060\u3164\ufe0f\ufeff\U000e0100"
+"""Characters that nobody sees, or that only change the one before them."""
 
 FORMS: dict[str, Callable[[str], str]] = {
     "plain": str,
@@ -82,6 +94,31 @@ FORMS: dict[str, Callable[[str], str]] = {
         f"\\u{unit:04x}" for unit in memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")
     ),
     "escapes of each byte": lambda text: "".join(f"\\x{byte:02x}" for byte in text.encode()),
+    "escapes in octal": lambda text: "".join(f"\\{byte:o}" for byte in text.encode()),
+    "escapes in octal of three digits": lambda text: "".join(f"\\{b:03o}" for b in text.encode()),
+    "escapes in octal behind a zero": lambda text: "".join(f"\\0{b:03o}" for b in text.encode()),
+    "escapes in octal as of Perl": lambda text: "".join(f"\\o{{{b:o}}}" for b in text.encode()),
+    "numbers": lambda text: str(list(text.encode())),
+    "numbers between blanks": lambda text: " ".join(map(str, text.encode())),
+    "numbers between commas": lambda text: ",".join(map(str, text.encode())),
+    "numbers of three digits": listed("{:03d}"),
+    "numbers in octal": listed("0o{:o}"),
+    "numbers in binary": listed("{:08b}"),
+    "calls of chr": lambda text: "+".join(f"chr({byte})" for byte in text.encode()),
+    "an object of bytes": lambda text: json.dumps(dict(enumerate(text.encode()))),
+    "full width": lambda text: "".join(
+        chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text
+    ),
+    "an invisible character here and there": lambda text: "\u200b".join(
+        text[start : start + 5] for start in range(0, len(text), 5)
+    ),
+    **{f"U+{ord(c):04X} between": between(c) for c in INVISIBLE},
+    "Base64 of invisible characters between": lambda text: in_base64("k=")("\u200b".join(text)),
+    "invisible characters in Base64": lambda text: "\u200b".join(in_base64()(text).rstrip("=")),
+    "invisible characters in entities": lambda text: "\u200b".join(
+        "".join(f"&#x{ord(c):X};" for c in text)
+    ),
+    "invisible entities between": between("&ZeroWidthSpace;"),
     "HTML": lambda text: html.escape(text),
     "entities of each character": lambda text: "".join(f"&#{ord(c)};" for c in text),
     "entities in hexadecimal": lambda text: "".join(f"&#x{ord(c):X};" for c in text),
@@ -91,7 +128,20 @@ FORMS: dict[str, Callable[[str], str]] = {
 }
 """What a server, a proxy, or a library may make of a text."""
 
-LAYERS = sorted(FORMS.keys() - {"UTF-16 taken for Latin-1", "spaced", "between bars"})
+ALONE = {
+    "UTF-16 taken for Latin-1",
+    "spaced",
+    "between bars",
+    "calls of chr",
+    "full width",
+    "Base64 of invisible characters between",
+} | {
+    name
+    for name in FORMS
+    if name.endswith((" between", "here and there"))
+    or re.match("numbers (of|in|between c)|an object|escapes in octal |invisible", name)
+}
+LAYERS = sorted(FORMS.keys() - ALONE)
 """Those that are tried on top of each other."""
 
 CASES = {"upper case", "lower case", "swapped case"}

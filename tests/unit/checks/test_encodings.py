@@ -41,13 +41,17 @@ def plain(text: str) -> str:
         (r"\U0001f600", "😀"),
         ("&#x10FFFF;", chr(0x10FFFF)),
         ("&nosuch; %41", "&nosuch; A"),
+        (r"\163\0163\0057\57\o{163}\o{57}", "ss//s/"),
+        (r"\303\244\377x", None),
+        (r"\574 \1234", "/4 S4"),
+        (r"\8\9", "89"),
         # What is no escape stays
         ("%4 %zz &nosuch; &#x110000; ~2", "%4 %zz &nosuch; &#x110000; ~2"),
         ("no escapes", "no escapes"),
     ],
 )
-def test_escapes_are_undone(text: str, said: str) -> None:
-    assert plain(text) == said
+def test_escapes_are_undone(text: str, said: str | None) -> None:
+    assert unescaped(whole(text)).data == (said.encode() if said else "ä".encode() + b"\xffx")
 
 
 def test_every_byte_knows_its_part_of_the_text() -> None:
@@ -152,3 +156,64 @@ def test_a_megabyte_of_readings_is_made() -> None:
     assert len(list(readings("!" * (MAX_READ // 2)))) == 2
     with pytest.raises(TooIntricate):
         list(readings("!" * (MAX_READ // 2 + 1)))
+
+
+def decoded(text: str, expected: bytes) -> str:
+    """The part of the text that says so."""
+    reading = next(one for one in readings(text) if expected in one.data)
+    starts, ends = reading.places
+    at = reading.data.index(expected)
+    return text[min(starts[at : at + len(expected)]) : max(ends[at : at + len(expected)])]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("[33, 126, 255, 100]", "33, 126, 255, 100"),
+        ("033 126 255 100", "033 126 255 100"),
+        ("041 176 377 144", "041 176 377 144"),
+        ("0o41, 0o176, 0o377, 0o144", "41, 0o176, 0o377, 0o144"),
+        ("00100001 1111110 11111111 1100100", "00100001 1111110 11111111 1100100"),
+        ("31 7 32), chr_____________(126;255;100", "32), chr_____________(126;255;100"),
+    ],
+)
+def test_numbers_are_read_as_bytes(text: str, part: str) -> None:
+    if "_" in text:
+        assert not any(b"~\xff" in one.data for one in readings(text))
+    else:
+        assert decoded(text, b"!~\xffd") in (part, part.removeprefix("0o"))
+
+
+def test_numbers_are_read_in_lists_of_four_that_stand_together() -> None:
+    for text in ("99 111 114", "99 111 114 256 9", "99 111 114" + "-" * 17 + "114"):
+        assert not any(b"cor" in one.data for one in readings(text)), text
+    assert decoded("99 111 114" + "-" * 16 + "114", b"corr").startswith("99 ")
+    # Each list by itself
+    both = "99 111 114 114" + "-" * 17 + "103 104 116 33"
+    assert decoded(both, b"corr") == "99 111 114 114"
+    assert decoded(both, b"ght!") == "103 104 116 33"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("a\u200bb\u00adc\ufe0fd", "abcd"),
+        ("ａｂ１ ①", "ab1 1"),
+        ("ä§ß–ж\u3164x", "aßжx"),
+        ("plain", "plain"),
+        ("\ud83d", "\ud83d"),
+    ],
+)
+def test_what_is_seen_of_a_text(text: str, seen: str) -> None:
+    assert whole(text).visible.data == seen.encode("utf-8", "surrogatepass")
+
+
+def test_what_is_seen_knows_its_part_of_the_text() -> None:
+    reading = whole("-a\u200bbｃ½").visible
+    assert reading.data == b"-abc12"
+    assert tuple(map(list, reading.places)) == ([0, 1, 3, 4, 5, 5], [1, 2, 4, 5, 6, 6])
+    assert whole("abc").visible.places == (range(3), range(1, 4))
+    # Behind bytes that are no characters as well, but not if there are too few characters
+    for count, expected in ((6, b"a" * 6), (5, "a\u200b".encode() * 5)):
+        escaped = unescaped(whole("%FF" + "a\u200b" * count)).visible
+        assert escaped.data == b"\xff" + expected

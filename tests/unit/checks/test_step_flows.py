@@ -268,6 +268,28 @@ def test_a_session_is_carried_by_cookies_within_one_test() -> None:
     assert report.account == "user of [redacted]"
 
 
+def test_a_short_value_of_a_cookie_stays_a_word_of_ordinary_texts() -> None:
+    # given a site that sets cookies for preferences
+    site = Recorder(
+        {
+            "/login": http_response("200 OK", b"", "Set-Cookie: seen=true", "Set-Cookie: n=12345"),
+            "/me": http_response("200 OK", b'{"name": "true user 12345"}'),
+        }
+    )
+
+    # when
+    report = report_on(
+        site.handle,
+        lambda url: [
+            call(f"{url}/login", "log in", cookies=True),
+            call(f"{url}/me", "me", cookies=True) | {"account": "/name"},
+        ],
+    )
+
+    # then
+    assert report.account == "true user 12345"
+
+
 def test_a_redirect_to_itself_with_a_cookie_is_not_a_circle() -> None:
     # given a site that asks whether cookies are kept before it answers
     class Site(Recorder):

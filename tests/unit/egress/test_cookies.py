@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from patchbay.egress.cookies import MAX_COOKIES, CookieJar
+from patchbay.egress.cookies import MAX_COOKIES, MIN_SECRET, CookieJar
 from patchbay.egress.url import parse_url
 
 NOW = datetime(2026, 2, 17, 10, tzinfo=UTC)
@@ -85,4 +85,10 @@ def test_cookies_are_replaced_ended_and_bounded() -> None:
     header = jar.header(url) or ""
     assert header.startswith("a=2; c0=x")
     assert len(header.split("; ")) == MAX_COOKIES
-    assert set(jar.values()) == {"2", "x"}
+
+
+def test_values_of_8_characters_may_be_a_session_and_shorter_ones_are_ordinary_words() -> None:
+    jar = CookieJar()
+    jar.keep(parse_url(LOGIN), "a=true, b=12345, c=1234567, d=12345678, e=session-4242, f=", NOW)
+    assert MIN_SECRET == 8
+    assert set(jar.secret_values()) == {"12345678", "session-4242"}

@@ -1,22 +1,24 @@
 """What a text says once its encodings are undone, with where in the text each byte comes from.
 
 A server, a proxy, or a library may repeat a secret in a form of its own: percent-encoded, escaped
-as in JSON, JavaScript, or HTML, in Base64 or hexadecimal, twice over, in pieces. Nothing here knows
-a secret: `readings` undoes what it can, and `redaction` searches what comes out.
+as in JSON, JavaScript, C, or HTML, in Base64 or hexadecimal, as a list of numbers, twice over, in
+pieces, or with characters in it that nobody sees. Nothing here knows a secret: `readings` undoes
+what it can, and `redaction` searches what comes out.
 
 Texts are handled as the bytes of their UTF-8.
 """
 
 import re
+import unicodedata
 from binascii import a2b_base64, unhexlify
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html.entities import html5
 from itertools import compress
 from typing import Final
 
 MAX_DEPTH: Final = 3
-"""How many layers of Base64 and hexadecimal are undone."""
+"""How many layers of Base64, hexadecimal, and numbers are undone."""
 
 MAX_PASSES: Final = 10
 """How many layers of escapes are undone."""
@@ -36,6 +38,9 @@ _ESCAPE: Final = re.compile(
     rb"|\\[Uu](?P<u3>[0-9A-Fa-f]{4})"
     rb"|\\[Uu]\{(?P<u4>[0-9A-Fa-f]{1,6})\}"
     rb"|\\[Xx](?P<byte2>[0-9A-Fa-f]{2})"
+    rb"|\\o\{0*(?P<octal1>[0-3]?[0-7]{1,2})\}"
+    # As C has it, and with the zero before it that `echo` and `printf %b` take.
+    rb"|\\(?P<octal2>0?[0-3][0-7]{2}|[0-7]{2})"
     rb"|\\(?P<letter>[^\x80-\xff])"
     rb"|&\#(?P<decimal>[0-9]{1,7});?"
     rb"|&\#[Xx](?P<u5>[0-9A-Fa-f]{1,6});?"
@@ -45,6 +50,8 @@ _ESCAPE: Final = re.compile(
 _BEGINS_ESCAPE: Final = re.compile(rb"[%\\&~]")
 _PREFIX: Final = re.compile(rb"0[Xx](?=[0-9A-Fa-f]{2})")
 """Before each byte of a list: `0x73, 0x6b`."""
+_SHORT_OCTAL: Final = re.compile(rb"\\[0-7]{2}(?![0-7])")
+"""An octal escape that CSS would read as hexadecimal."""
 _LETTERS: Final = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f", b"0": b"\0"}
 _TOKENS: Final = {b"0": b"~", b"1": b"/"}
 
@@ -56,9 +63,33 @@ _SIGNS: Final = bytes(
 _NOT_ALPHANUMERIC: Final = _BLANKS + _SIGNS
 _NOT_IN_BASE64: Final = _BLANKS + bytes(byte for byte in _SIGNS if byte not in b"+/-_")
 _NOT_HEX: Final = bytes(byte for byte in range(256) if byte not in b"0123456789ABCDEFabcdef")
+_NOT_DIGITS: Final = bytes(byte for byte in range(256) if byte not in b"0123456789")
 _BASE64_RUN: Final = re.compile(rb"[A-Za-z0-9+/_-]{%d,}" % _LEAST_BASE64)
 _HEX_RUN: Final = re.compile(rb"[0-9A-Fa-f]{%d,}" % _LEAST_HEX)
+_NUMBER: Final = re.compile(rb"[0-9]{2,}")
+"""One of a list of bytes. Printable characters have two digits or more, and are 32 or more, as few
+parts of dates are."""
+_LEAST_NUMBERS: Final = 4
+_MOST_BETWEEN: Final = 16
+"""Bytes between two numbers of a list: `), chr(`, or a number of another base."""
+_WITHIN_NUMBERS: Final = b"\r\n\0"
+"""What a list that is broken over lines, or in UTF-16, has anywhere."""
+_BASES: Final = (
+    (10, re.compile(rb"0?3[2-9]|0?[4-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5]")),
+    (8, re.compile(rb"0?[4-7][0-7]|[1-3][0-7]{2}")),
+    (2, re.compile(rb"[01]{7,8}")),
+)
 _ONE_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
+
+_CHARACTER: Final = (
+    rb"(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})"
+)
+_CHARACTERS: Final = re.compile(
+    rb"[\xc2-\xf4][\x80-\xbf]{1,3}(?:[\x21-\x7e]{0,7}" + _CHARACTER + rb"){5}"
+)
+"""Several characters that are not ASCII close together, which are rarely there by chance."""
+_FILLERS: Final = frozenset("\u115f\u1160")
+"""Letters by their category, and nothing to the eye."""
 
 type Places = tuple[Sequence[int], Sequence[int]]
 """For each byte of a reading, where in the text it begins, and where it ends."""
@@ -127,6 +158,43 @@ class Reading:
         """For what is broken over lines, or spaced out."""
         return self.without(_BLANKS)
 
+    @cached_property
+    def visible(self) -> "Reading":
+        """The reading without characters that are not seen, such as zero-width spaces, without
+        accents and signs that are not ASCII, and with the letters that others look like
+        (Unicode's compatibility decomposition); itself if it has none of them."""
+        if self.data.isascii():
+            return self
+        try:
+            text = self.data.decode()
+        except UnicodeDecodeError:
+            # Decoded at the wrong place, most bytes are no characters.
+            if not _CHARACTERS.search(self.data):
+                return self
+            text = self.data.decode("utf-8", "surrogateescape")
+        table = {ord(c): seen for c in set(text) if (seen := _seen(c)) != c}
+        if not table:
+            return self
+        data = text.translate(table).encode("utf-8", "surrogateescape")
+
+        def locate() -> Places:
+            starts, ends = self.places
+            new_starts, new_ends, at = list[int](), list[int](), 0
+            for character in text:
+                end = at + len(character.encode("utf-8", "surrogateescape"))
+                seen = table.get(ord(character), character)
+                length = len(seen.encode("utf-8", "surrogateescape"))
+                if seen == character:
+                    new_starts += starts[at:end]
+                    new_ends += ends[at:end]
+                else:
+                    new_starts += [min(starts[at], starts[end - 1])] * length
+                    new_ends += [max(ends[at], ends[end - 1])] * length
+                at = end
+            return new_starts, new_ends
+
+        return Reading(data, locate, padded=self.padded)
+
     def without_signs(self) -> "Reading":
         """Letters and digits only: for what is separated by anything."""
         return self.without(_NOT_ALPHANUMERIC)
@@ -155,22 +223,36 @@ def readings(text: str) -> Iterator[Reading]:
     yield outermost
     read = len(outermost.data)
     todo = [(way, 0) for way in _without_escapes(outermost)]
+    if _SHORT_OCTAL.search(outermost.data):
+        todo.append((outermost, 0))
     while todo:
         reading, depth = todo.pop()
         yield reading
         read += len(reading.data)
         if read > MAX_READ:
             raise TooIntricate
-        for inner in _decoded(reading):
+        seen = reading.visible
+        if seen is not reading and (plain := unescaped(seen)) is not seen and depth < MAX_DEPTH:
+            todo.append((plain, depth + 1))
+        for inner in _decoded(seen):
             if depth == MAX_DEPTH:
                 raise TooIntricate
             # Inside of another encoding, blanks say nothing, and most of them are by chance.
-            todo.append((unescaped(inner.without_blanks()), depth + 1))
+            unbroken = inner.without_blanks()
+            todo.append((unescaped(unbroken), depth + 1))
+            # But between numbers they do.
+            if unbroken is not inner:
+                todo += [(numbers, depth + 1) for numbers in _from_numbers(inner)]
 
 
 def _without_escapes(reading: Reading) -> Iterator[Reading]:
     """The text without escapes, even if they are broken over lines, or backward."""
-    yield unescaped(reading)
+    plain = unescaped(reading)
+    yield plain
+    if reading.visible is not reading:
+        seen = unescaped(reading.visible)
+        if seen.data not in (plain.data, plain.visible.data):
+            yield seen
     if not has_escape(reading.data):
         return
     unbroken = reading.without_blanks()
@@ -234,6 +316,8 @@ def _value(found: re.Match[bytes]) -> bytes | None:
     digits = found[kind]
     if kind.startswith("byte"):
         return unhexlify(digits)
+    if kind.startswith("octal"):
+        return bytes([int(digits, 8)])
     if kind == "letter":
         return _LETTERS.get(digits, digits)
     if kind == "token":
@@ -249,7 +333,7 @@ def _value(found: re.Match[bytes]) -> bytes | None:
 
 
 def _decoded(reading: Reading) -> Iterator[Reading]:
-    """What its runs of Base64 and hexadecimal say, read from either end.
+    """What its runs of Base64 and hexadecimal and its numbers say, read from either end.
 
     Where a run begins is not known, because what stands before it may look alike; so each run is
     read from each of the places where one of its bytes may begin.
@@ -257,7 +341,8 @@ def _decoded(reading: Reading) -> Iterator[Reading]:
     # Most texts have no run, and to see that takes a fraction of the time of reading one.
     has_base64 = _BASE64_RUN.search(reading.data.translate(None, _NOT_IN_BASE64)) is not None
     has_hex = len(reading.data.translate(None, _NOT_HEX)) >= _LEAST_HEX
-    if not has_base64 and not has_hex:
+    has_numbers = len(reading.data.translate(None, _NOT_DIGITS)) >= 2 * _LEAST_NUMBERS
+    if not (has_base64 or has_hex or has_numbers):
         return
     for way in (reading, reading.backward()):
         if has_base64:
@@ -270,6 +355,56 @@ def _decoded(reading: Reading) -> Iterator[Reading]:
             for found in _HEX_RUN.finditer(bare.data):
                 run = bare.part(*found.span())
                 yield from (_from_hex(run, offset) for offset in range(2))
+        if has_numbers:
+            yield from _from_numbers(way)
+
+
+def _from_numbers(reading: Reading) -> Iterator[Reading]:
+    """The numbers of a reading as bytes, whatever stands between them, in each base."""
+    yield from _from_digits(reading)
+    joined = reading.without(_WITHIN_NUMBERS)
+    if joined is not reading:
+        yield from _from_digits(joined)
+
+
+def _from_digits(reading: Reading) -> Iterator[Reading]:
+    numbers = list(_NUMBER.finditer(reading.data))
+    if len(numbers) < _LEAST_NUMBERS:
+        return
+    for base, pattern in _BASES:
+        run: list[re.Match[bytes]] = []
+        for number in (one for one in numbers if pattern.fullmatch(one[0])):
+            if run and number.start() - run[-1].end() > _MOST_BETWEEN:
+                if len(run) >= _LEAST_NUMBERS:
+                    yield _of_numbers(reading, run, base)
+                run = []
+            run.append(number)
+        if len(run) >= _LEAST_NUMBERS:
+            yield _of_numbers(reading, run, base)
+
+
+def _of_numbers(reading: Reading, found: Sequence[re.Match[bytes]], base: int) -> Reading:
+    def locate() -> Places:
+        starts, ends = reading.places
+        spans = [number.span() for number in found]
+        return (
+            [min(starts[start], starts[end - 1]) for start, end in spans],
+            [max(ends[start], ends[end - 1]) for start, end in spans],
+        )
+
+    return Reading(bytes(int(number[0], base) for number in found), locate)
+
+
+@lru_cache(maxsize=4096)
+def _seen(character: str) -> str:
+    """The letters and digits that a character shows; itself if it is ASCII, or no character."""
+    if character.isascii() or unicodedata.category(character) == "Cs":
+        return character
+    return "".join(
+        one
+        for one in unicodedata.normalize("NFKD", character)
+        if one not in _FILLERS and (one.isascii() or unicodedata.category(one)[0] in "LN")
+    )
 
 
 def _from_base64(run: Reading, offset: int) -> Reading:

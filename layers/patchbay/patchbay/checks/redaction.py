@@ -54,11 +54,11 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """A text of ours, which may quote a server."""
-        return self._redacted(text, _read_again if len(text) <= _KEPT_LENGTH else _Text)
+        return self._redacted(text, _read_again if len(text) <= _KEPT_LENGTH else _LongText)
 
     def of_server(self, text: str) -> str:
         """A text of a server's."""
-        return REDACTED if self._has_unfindable and text else self._redacted(text, _Text)
+        return REDACTED if self._has_unfindable and text else self._redacted(text, _LongText)
 
     def _redacted(self, text: str, read: "Callable[[str], _Text]") -> str:
         text = text[:MAX_TEXT]
@@ -72,12 +72,12 @@ class Redactor:
 
     def _spans(self, text: str, read: "_Text") -> Iterator[tuple[int, int]]:
         """Where the text says a secret. Raises TooIntricate."""
-        for reading in read.readings:
+        for reading in read.seen:
             for start, end in self._short_pieces(reading.data):
                 yield _span(reading, start, end, text)
         if not self._long:
             return
-        places = _places(self._haystack, read.words.intersection(_words(self._haystack, 0)))
+        places = _places(self._haystack, read.words_of(self._words))
         if not places:
             return
         compared = 0
@@ -129,6 +129,10 @@ class Redactor:
         return _BETWEEN.join(sorted({form.lower() for form in spelled if len(form) >= PIECE}))
 
     @cached_property
+    def _words(self) -> frozenset[int]:
+        return frozenset(_words(self._haystack, 0))
+
+    @cached_property
     def _short_forms(self) -> list[bytes]:
         return sorted({form for secret in self._short for form in _short_forms(secret)})
 
@@ -141,13 +145,32 @@ class _Text:
         self.readings = list(dict.fromkeys(readings(text)))
 
     @cached_property
-    def spelled(self) -> list[tuple[bytes, Reading]]:
-        """What is compared with the secrets, in lower case."""
-        return [(v.data.lower(), v) for reading in self.readings for v in _variants(reading)]
+    def seen(self) -> list[Reading]:
+        """The readings, and what is seen of those that have characters that are not."""
+        return [one for r in self.readings for one in _distinct(r, r.visible)]
 
     @cached_property
-    def words(self) -> set[int]:
-        return set[int]().union(*(w for data, _ in self.spelled for w in _all_words(data)))
+    def spelled(self) -> list[tuple[bytes, Reading]]:
+        """What is compared with the secrets, in lower case."""
+        return [(v.data.lower(), v) for reading in self.seen for v in _variants(reading)]
+
+    def words_of(self, secrets: frozenset[int]) -> frozenset[int]:
+        """The words of the secrets that the text has too."""
+        return secrets.intersection(self._few_words)
+
+    @cached_property
+    def _few_words(self) -> set[int]:
+        return set[int]().union(*self._words())
+
+    def _words(self) -> Iterator[memoryview]:
+        return (words for data, _ in self.spelled for words in _all_words(data))
+
+
+class _LongText(_Text):
+    """A text that is compared once, so a set of all of its words would not pay."""
+
+    def words_of(self, secrets: frozenset[int]) -> frozenset[int]:
+        return frozenset().union(*map(secrets.intersection, self._words()))
 
 
 @lru_cache(maxsize=256)
@@ -173,15 +196,23 @@ def _forms(secret: str) -> Iterator[bytes]:
                 yield way.encode("utf-16-be", "surrogatepass")
 
 
+def _distinct(reading: Reading, other: Reading) -> tuple[Reading, ...]:
+    return (reading,) if other is reading else (reading, other)
+
+
 def _plain(form: bytes) -> Iterator[bytes]:
-    """A form as it is, and as it is read if it looks like escapes itself."""
+    """A form as it is, as it is read if it looks like escapes itself, and what is seen of both."""
+    # Where a form would be in a text is never asked.
+    reading = Reading(form, lambda: ((), ()))
     yield form
+    yield reading.visible.data
     if has_escape(form):
         try:
-            # Where a form would be in a text is never asked.
-            yield unescaped(Reading(form, lambda: ((), ()))).data
+            plain = unescaped(reading)
         except TooIntricate:
             return
+        yield plain.data
+        yield plain.visible.data
 
 
 def _base64_in_lower_case(secret: str) -> Iterator[bytes]:
@@ -220,7 +251,7 @@ def _all_words(data: bytes) -> Iterator[memoryview]:
     return (_words(data, shift) for shift in range(min(_WORD, len(data))))
 
 
-def _places(haystack: bytes, words: set[int]) -> dict[int, list[int]]:
+def _places(haystack: bytes, words: frozenset[int]) -> dict[int, list[int]]:
     """Where the secrets have these words."""
     if not words:
         return {}

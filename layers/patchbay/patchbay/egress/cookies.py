@@ -19,6 +19,11 @@ MAX_COOKIES: Final = 20
 MAX_COOKIE: Final = 4096
 """Characters of a name and its value (RFC 6265 §6.1)."""
 
+MIN_SECRET: Final = 8
+"""Characters of a value that is kept secret. A session id has at least 64 random bits
+(https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html), 11 characters
+of Base64. A shorter value is `true`, `en-US`, or a number, which ordinary texts have too."""
+
 # Repeated headers are joined by commas, and a date has one too.
 _NEXT: Final = re.compile(r",[ \t]*(?=[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}=)", re.ASCII)
 
@@ -65,9 +70,9 @@ class CookieJar:
         found = [v for (_, _, known), v in self._cookies.items() if known == name]
         return found[-1] if found else None
 
-    def values(self) -> tuple[str, ...]:
-        """The values of all cookies, which may be as good as a password."""
-        return tuple(value for value in self._cookies.values() if value)
+    def secret_values(self) -> tuple[str, ...]:
+        """The values that may be as good as a password."""
+        return tuple(value for value in self._cookies.values() if len(value) >= MIN_SECRET)
 
 
 def _attributes(text: str) -> Iterator[tuple[str, str]]:

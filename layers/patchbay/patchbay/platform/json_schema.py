@@ -270,7 +270,9 @@ def _schema_of_schemas() -> "Draft202012Validator":
 def _compiled(schema: Mapping[str, Any], cost: SchemaCost) -> "Draft202012Validator":
     """The validator of a schema. Raises ValueError.
 
-    Releases that name another dialect were once stored: they are read as if they named none.
+    Releases that name another dialect were once stored: they are read as if they named none, and
+    so with `$id`. With them the retriever would be asked and would refuse, and every document with
+    it. It stands behind all other references.
     """
     import jsonschema_rs
 

@@ -156,8 +156,8 @@ class HttpProbe:
         deadline: float,
     ) -> Outcome:
         outcome = await self._judge(request, response, cookies, deadline)
-        # Anything may be a session.
-        sessions = guard.cookies.values()
+        # Anything that is long enough may be a session.
+        sessions = guard.cookies.secret_values()
         return replace(outcome, secret_values=sessions) if sessions else outcome
 
     def _keep_cookies(
