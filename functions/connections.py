@@ -40,7 +40,7 @@ from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing, ListQuery
 from patchbay.platform.revisions import FIRST_REVISION
-from patchbay.tenancy.access import Permission, Principal, authorize
+from patchbay.tenancy.access import Permission, Principal
 
 if TYPE_CHECKING:
     from patchbay.connection_tests.model import TestedEndpoint
@@ -246,7 +246,7 @@ def integrations_connection_create(
     caller: Principal, body: CreateConnection, stamp: Stamp
 ) -> ConnectionRecord:
     """Create a source and a connection (operation integrations.connection.create)."""
-    authorize(caller, Permission.MANAGE, body.tenant_id, "organization")
+    deployment.authorize_tenant(caller, Permission.MANAGE, body.tenant_id)
     return deployment.operations.create(body, stamp)
 
 
@@ -271,7 +271,7 @@ def integrations_connection_delete(
 @api.get(f"{OPERATIONS}/list/v1.0.0", permission=Permission.READ, failures=(404,))
 def integrations_connection_list(caller: Principal, query: ListConnections) -> ConnectionRecords:
     """List the connections of a tenant (operation integrations.connection.list)."""
-    authorize(caller, Permission.READ, query.tenant_id, "organization")
+    deployment.authorize_tenant(caller, Permission.READ, query.tenant_id)
     return deployment.operations.list_records(query, utc_now())
 
 

@@ -22,7 +22,8 @@ from patchbay.alerts.model import DeliveryStatus
 from patchbay.alerts.outbox import Outbox
 from patchbay.connections.keys import secret_key
 from patchbay.deployment import Deployment
-from patchbay.health.model import EventStatus
+from patchbay.health.model import EventStatus, IntegrationType
+from patchbay.health.store import EventStore
 from patchbay.platform.aws import client
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Key, Put, Table
@@ -726,3 +727,80 @@ def test_notifiers_at_once_send_no_more_than_the_limit(
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: watch.minutes_later(0), range(4)))
     assert len(receiver.requests) <= 2
+
+
+def test_deliveries_are_events_of_a_space_that_asks_for_it(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    # Given a space that asks, with a webhook that works, one that refuses, and the bus
+    asked = tenant.client.patch("/spaces/acme", {"record_deliveries": True})
+    assert asked.json["record_deliveries"] is True
+    with receiving() as refusing:
+        refusing.answer = 410
+        channels = [webhook(receiver.url), webhook(refusing.url), {"kind": "eventbridge"}]
+        create_rule(tenant, channels=channels)
+        report(tenant, EventStatus.ERROR, now, kind=IntegrationType.PROFILING)
+        evaluate(now)
+        # When its alert is delivered, and messages come twice
+        messages = queued()
+        for _ in range(2):
+            deliver_notifications.handler({"Records": messages}, None)
+    # Then each delivery that ended is one event, at the time when it was to be sent
+    found = tenant.client.get("/spaces/acme/integration-events?limit=100").json["items"]
+    ours = [one for one in found if one["integration_type"] in ("alert", "webhook")]
+    assert sorted((one["integration_type"], one["status"], one["error_code"]) for one in ours) == [
+        ("alert", "SUCCESS", None),
+        ("webhook", "ERROR", "gone"),
+        ("webhook", "SUCCESS", None),
+    ]
+    [alert] = alerts(tenant)
+    sent = deliveries(tenant, alert["id"])
+    assert {one["occurred_at"] for one in ours} == {one["created_at"] for one in sent}
+    assert {one["id"].partition(".")[0] for one in ours} == {one["id"] for one in sent}
+    # And it counts as any other
+    health = tenant.client.get("/spaces/acme/integration-health").json
+    counts = {one["integration_type"]: one["total"] for one in health["by_integration_type"]}
+    assert counts == {"profiling": 10, "webhook": 2, "alert": 1}
+
+
+def test_deliveries_are_no_events_unless_the_space_asks(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    assert tenant.client.get("/spaces/acme").json["record_deliveries"] is False
+    fire(tenant, now, receiver.url)
+    deliver_notifications.handler({"Records": queued()}, None)
+    assert only_delivery(tenant)["status"] == "delivered"
+    assert tenant.client.get("/spaces/acme/integration-health").json["total_events"] == 10
+
+
+def test_a_delivery_that_is_sent_again_is_another_event(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    tenant.client.patch("/spaces/acme", {"record_deliveries": True})
+    receiver.answer = 410
+    fire(tenant, now, receiver.url)
+    deliver_notifications.handler({"Records": queued()}, None)
+    delivery, [alert] = only_delivery(tenant), alerts(tenant)
+    receiver.answer = 204
+    path = f"/spaces/acme/alerts/{alert['id']}/deliveries/{delivery['id']}/resend"
+    assert tenant.client.post(path, {}).status == 202
+    deliver_notifications.handler({"Records": queued()}, None)
+    found = tenant.client.get("/spaces/acme/integration-events?limit=100").json["items"]
+    ours = [one for one in found if one["id"].startswith(delivery["id"])]
+    assert sorted(one["status"] for one in ours) == ["ERROR", "SUCCESS"]
+    assert len({one["occurred_at"] for one in ours}) == 2
+
+
+def test_a_delivery_does_not_wait_for_its_event(
+    tenant: Tenant, receiver: Receiver, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant.client.patch("/spaces/acme", {"record_deliveries": True})
+    fire(tenant, now, receiver.url)
+
+    def out(*_: object) -> None:
+        raise TemporarilyUnavailable
+
+    monkeypatch.setattr(EventStore, "add", out)
+    assert deliver_notifications.handler({"Records": queued()}, None) == {"batchItemFailures": []}
+    assert only_delivery(tenant)["status"] == "delivered"
+    assert len(receiver.requests) == 1

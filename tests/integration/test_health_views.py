@@ -62,7 +62,8 @@ def test_platform_faults_are_counted_as_errors_only_on_request(tenant: Tenant) -
     # And on request it is an error of its type at its time
     answer = tenant.client.get(f"{HEALTH}?exclude_blame=none").json
     assert (answer["total_events"], answer["error_count"], answer["success_rate"]) == (2, 1, 50.0)
-    assert answer["last_error_at"] == to_text(now - timedelta(hours=1))
+    # By the contract in whole seconds
+    assert answer["last_error_at"] == to_text((now - timedelta(hours=1)).replace(microsecond=0))
     [of_type] = answer["by_integration_type"]
     assert (of_type["integration_type"], of_type["errors"]) == ("connection_test", 1)
     assert of_type["last_event_at"] == answer["last_error_at"]
@@ -73,6 +74,40 @@ def test_platform_faults_are_counted_as_errors_only_on_request(tenant: Tenant) -
         assert sum(point["errors"] for point in points) == errors
         assert sum(point["platform_faults"] for point in points) == 1
         assert sum(point["latency"]["count"] for point in points) == 0
+
+
+def test_types_that_are_excluded_do_not_count(tenant: Tenant) -> None:
+    # Given events of three types, one of which is a platform fault of a test
+    now = utc_now()
+    send(
+        tenant,
+        "acme",
+        event("SUCCESS", now),
+        event("ERROR", now, "alert"),
+        event("ERROR", now, "connection_test"),
+    )
+
+    def totals(path: str, *of: str) -> list[Any]:
+        answer = tenant.client.get(path)
+        assert answer.status == 200, answer.text
+        return [answer.json[name] for name in of]
+
+    # Then all of them count by default, and without tests those of the contract
+    counts = ("total_events", "error_count", "success_rate")
+    assert totals(HEALTH, *counts) == [3, 2, 33.33]
+    assert totals(f"{HEALTH}?exclude_type=connection_test", *counts) == [2, 1, 50.0]
+    assert totals(f"{HEALTH}?exclude_type=connection_test,alert", *counts) == [1, 0, 100.0]
+    [types] = totals(f"{HEALTH}?exclude_type=alert&exclude_blame=none", "by_integration_type")
+    assert "alert" not in {one["integration_type"] for one in types}
+    # And the same in the series, and in the comparison of spaces
+    [points] = totals(f"{HEALTH}/series?exclude_type=connection_test", "points")
+    assert sum(point["total"] for point in points) == 2
+    spaces = f"/v1/organizations/{tenant.organization_id}/integration-health"
+    [[space]] = totals(f"{spaces}?exclude_type=connection_test", "items")
+    assert space["total_events"] == 2
+    for wrong in ("fax", "", "alert,", "alert;webhook"):
+        refused = tenant.client.get(f"{HEALTH}?exclude_type={wrong}")
+        assert refused.pointers == ["/query/exclude_type"]
 
 
 # ---------------------------------------------------------------- series

@@ -10,7 +10,7 @@ from botocore.exceptions import ConnectTimeoutError
 
 import ingest_events
 from patchbay.health.store import EventStore
-from patchbay.platform.clock import to_text, utc_now
+from patchbay.platform.clock import from_text, to_text, utc_now
 from patchbay.platform.dynamodb import Table, connect
 from patchbay.platform.errors import NotFound
 from patchbay.tenancy.store import TenancyStore
@@ -90,7 +90,8 @@ def test_an_event_without_id_and_time_gets_both_from_the_envelope(tenant: Tenant
     assert delivered(message) == []
 
     first, second = listed(tenant)
-    assert first["occurred_at"] == second["occurred_at"] == message["time"]
+    assert first["occurred_at"] == second["occurred_at"]
+    assert from_text(first["occurred_at"]) == from_text(message["time"])
     assert first["id"] != second["id"]
     assert first["received_at"] > first["occurred_at"]
 

@@ -274,7 +274,9 @@ def run_in_the_background(
         fold_counts.deployment.clock = lambda: utc_now() + timedelta(hours=1)
     # An organization whose first secret is a webhook's
     create_rule(new_tenant("fresh", TENANT_PERMISSIONS), channels=RULE["channels"])
-    # Alerts of all kinds, to all kinds of channels
+    # Alerts of all kinds, to all kinds of channels, whose deliveries are events
+    asked = {"record_deliveries": True}
+    assert tenant.client.patch(f"/spaces/{tenant.space_slug}", asked).status == 200
     topic = {"kind": "sns", "topic_arn": os.environ["ALERT_TOPIC_ARNS"]}
     create_rule(tenant, channels=[topic])
     gone = create_rule(tenant, condition={"kind": "connection_down"}, channels=[topic])

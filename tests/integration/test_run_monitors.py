@@ -12,7 +12,7 @@ from patchbay.connection_tests import tester as testing
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import AutoDisable
 from patchbay.health.store import EventStore
-from patchbay.platform.clock import to_text
+from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import Table
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
@@ -98,7 +98,7 @@ def test_an_outage_and_its_end_are_each_announced_once(tenant: Tenant, server: P
     assert set(announced) == {"connection.failing", "connection.recovered"}
     failing_event = announced["connection.failing"]
     assert failing_event["connection_id"] == connection["id"]
-    assert failing_event["occurred_at"] == to_text(now + 3 * MINUTE)
+    assert failing_event["occurred_at"] == to_sortable(now + 3 * MINUTE)
     assert (failing_event["status"], failing_event["error_code"]) == ("error", "auth_invalid")
     assert SECRET not in json.dumps(announced)
     # And nothing is left in the outbox

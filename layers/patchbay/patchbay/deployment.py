@@ -145,10 +145,29 @@ class Deployment:
     def admit(
         self, context: Mapping[str, Any], permission: str, organization_id: str | None
     ) -> Principal:
-        """Who calls, by the authorizer's context; see `authorizer_context.admit`."""
+        """Who calls, by the authorizer's context; see `authorizer_context.admit`.
+
+        Raises `NotFound` also for an organization that does not exist, which an operator may name.
+        """
         from patchbay.tenancy.authorizer_context import admit
 
-        return admit(context, permission, organization_id)
+        caller = admit(context, permission, organization_id)
+        if organization_id is not None:
+            self._require_organization(caller, organization_id)
+        return caller
+
+    def authorize_tenant(
+        self, caller: Principal, permission: Permission, organization_id: str
+    ) -> None:
+        """The same for an organization that is not named by the path."""
+        from patchbay.tenancy.access import authorize
+
+        authorize(caller, permission, organization_id, "organization")
+        self._require_organization(caller, organization_id)
+
+    def _require_organization(self, caller: Principal, organization_id: str) -> None:
+        if organization_id != caller.organization_id:
+            self.tenants.organization(organization_id)
 
     def space_for(self, caller: Principal, permission: Permission, slug: str) -> Space:
         """The space of a slug, if the caller may do this to it; see `TenancyStore.space_for`."""
@@ -577,6 +596,7 @@ class Deployment:
 
     @cached_property
     def notifier(self) -> Notifier:
+        from patchbay.alerts.delivery_events import DeliveryEvents
         from patchbay.alerts.notifier import Notifier
         from patchbay.platform.pacing import Turns
 
@@ -586,6 +606,7 @@ class Deployment:
             self.channel_sender,
             Turns(self.integrations, "deliveries", self.settings.deliveries_per_minute),
             self.clock,
+            DeliveryEvents(self.tenants, self.event_store),
         )
 
 

@@ -386,3 +386,11 @@ def test_the_counts_of_a_type_are_those_of_its_events(events: list[Event]) -> No
     for kind in IntegrationType:
         of_kind = [event for event in events if event.integration_type is kind]
         assert count(events).of_type(kind) == count(of_kind)
+
+
+@given(events_of_a_day, st.sets(st.sampled_from(IntegrationType)))
+def test_the_counts_without_some_types_are_those_of_the_others(
+    events: list[Event], kinds: set[IntegrationType]
+) -> None:
+    others = [event for event in events if event.integration_type not in kinds]
+    assert count(events).without_types(kinds) == count(others)

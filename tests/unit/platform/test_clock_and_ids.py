@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from patchbay.platform.clock import UtcTime, floor_to_hour, from_text, to_sortable, to_text
+from patchbay.platform.clock import (
+    UtcSecond,
+    UtcTime,
+    floor_to_hour,
+    from_text,
+    to_sortable,
+    to_text,
+)
 from patchbay.platform.ids import SLUG_PATTERN, is_id, new_id
 
 MOMENTS = st.integers(0, 2 * 10**14).map(
@@ -31,6 +38,22 @@ def test_a_time_is_printed_in_utc_without_needless_milliseconds() -> None:
     cet = timezone(timedelta(hours=1))
     assert to_text(datetime(2026, 2, 17, 11, tzinfo=cet)) == "2026-02-17T10:00:00Z"
     assert to_text(datetime(2026, 2, 17, 10, 0, 0, 7000, UTC)) == "2026-02-17T10:00:00.007Z"
+
+
+@given(MOMENTS, MOMENTS)
+def test_times_in_responses_sort_as_their_texts_do(one: datetime, other: datetime) -> None:
+    texts = [TypeAdapter(UtcTime).dump_json(moment) for moment in (one, other)]
+    assert (texts[0] < texts[1]) == (one < other)
+    seconds = [TypeAdapter(UtcSecond).dump_json(moment) for moment in (one, other)]
+    assert (seconds[0] <= seconds[1]) or one > other
+
+
+def test_a_time_in_a_response_has_milliseconds_or_whole_seconds() -> None:
+    for micro in (0, 7000, 999_000):
+        moment = datetime(2026, 2, 17, 10, 0, 0, micro, UTC)
+        printed = TypeAdapter(UtcTime).dump_python(moment)
+        assert printed == f"2026-02-17T10:00:00.{micro // 1000:03}Z"
+        assert TypeAdapter(UtcSecond).dump_python(moment) == "2026-02-17T10:00:00Z"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from patchbay.alerts.channel_sender import ATTEMPT_SECONDS, AttemptOutcome, ChannelSender
+from patchbay.alerts.delivery_events import DeliveryEvents
 from patchbay.alerts.keys import LANES, space_of
 from patchbay.alerts.model import DeliveryAttempt, DeliveryStatus, NoticeKind
 from patchbay.alerts.outbox import Outbox, OutgoingDelivery
@@ -68,7 +69,9 @@ class Notifier:
         channels: ChannelSender,
         turns: Turns,
         clock: Clock,
+        events: DeliveryEvents,
     ) -> None:
+        self._events = events
         self._turns = turns
         self._rules = rules
         self._outbox = outbox
@@ -243,6 +246,8 @@ class Notifier:
             again = now + pause(claimed.tries + 1, outcome.wait, random.random)
             if again < claimed.give_up_at:
                 status, next_at = DeliveryStatus.PENDING, again
+        if next_at is None:
+            self._events.record(space_of(claimed.key), claimed, attempt, status, now)
         self._outbox.settle(claimed, status, attempt, next_at)
         word = "retried" if next_at else status.value
         logger.info(

@@ -74,6 +74,11 @@ class Recipe:
         declared = _object(self.secrets_schema.get("properties"))
         return tuple(dict.fromkeys([*SECRETS_OF_TYPE[auth_type(self._auth_config)], *declared]))
 
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The secrets that the type of `authConfig` asks for."""
+        return SECRETS_OF_TYPE[auth_type(self._auth_config)]
+
     def plan(self, variables: Mapping[str, object], secrets: Mapping[str, str]) -> Plan:
         """The plan of a test with these values. Never raises for what tenants or manifests contain.
 

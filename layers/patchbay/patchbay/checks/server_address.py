@@ -68,7 +68,7 @@ def _host(text: object, declared: Declarations) -> HostTemplate:
     try:
         parse_host(template.sample())
     except EgressBlocked as error:
-        raise TemplateError("is not a valid host") from error
+        raise TemplateError(f"is not a valid host: {error.summary}") from error
     return template
 
 

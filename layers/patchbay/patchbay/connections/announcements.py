@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.health_state import AnnouncementType, HealthObservation, HealthState
-from patchbay.platform.clock import to_sortable, to_text
+from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import Item, Key
 from patchbay.platform.ids import Stamp
 
@@ -66,15 +66,15 @@ def _detail(
     end = seen.certificate_expires_at
     return {
         "id": event_id,
-        "occurred_at": to_text(seen.at),
+        "occurred_at": to_sortable(seen.at),
         "organization_id": connection.organization_id,
         "space_id": connection.space_id,
         "space": connection.space,
         "connection_id": connection.id,
         "connection_name": connection.name,
         "status": state.status.value,
-        "since": to_text(state.since) if state.since else None,
+        "since": to_sortable(state.since) if state.since else None,
         "consecutive_failures": state.failures,
         "error_code": seen.error_code,
-        "certificate_expires_at": to_text(end) if end else None,
+        "certificate_expires_at": to_sortable(end) if end else None,
     }

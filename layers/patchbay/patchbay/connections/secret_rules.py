@@ -13,7 +13,8 @@ def secret_problems(
 ) -> list[Problem]:
     """Secrets that the release does not know, or whose schema refuses them; none is quoted.
 
-    One that is missing may come later: a test of the endpoint says so.
+    One that is missing may come later: a test of the endpoint says so. Keys and tokens have no
+    white space at their ends; what an author declares, such as a password, may.
     """
     recipe = recipe_of(release)
     known = recipe.secret_names
@@ -22,4 +23,16 @@ def secret_problems(
         Problem(f"/secrets/{name}", f"is not a secret of this integration (it has: {listed})")
         for name in names
         if name not in known
-    ] + recipe.secret_problems(entered, "/secrets")
+    ] + [
+        *recipe.secret_problems(entered, "/secrets"),
+        *(
+            Problem(f"/secrets/{name}", "must not begin or end with white space")
+            for name, secret in entered.items()
+            if name in recipe.credentials and _is_padded(secret)
+        ),
+    ]
+
+
+def _is_padded(secret: str) -> bool:
+    """Whether a secret of one line was copied with the white space around it."""
+    return secret != secret.strip() and len(secret.strip().splitlines()) == 1

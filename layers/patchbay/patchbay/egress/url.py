@@ -91,6 +91,8 @@ def parse_url(text: str) -> HttpUrl:
     """
     if not 0 < len(text) <= MAX_URL:
         raise _too_long()
+    if text != text.strip():
+        raise EgressBlocked("parse", "The URL has white space around it.")
     shape = _SHAPE.fullmatch(text)
     if not shape:
         raise EgressBlocked("parse", "The URL is not an absolute http or https URL.")
@@ -98,6 +100,10 @@ def parse_url(text: str) -> HttpUrl:
     if scheme not in DEFAULT_PORTS:
         raise EgressBlocked("scheme", "The URL's scheme is neither http nor https.")
     path = shape["path"]
+    if "@" in shape["authority"]:
+        raise EgressBlocked(
+            "parse", "The URL has a user name or a password: leave them out of the URL."
+        )
     authority = _AUTHORITY.fullmatch(shape["authority"])
     if not authority or not _PATH.fullmatch(path):
         raise _not_allowed()
@@ -119,6 +125,10 @@ def parse_host(text: str) -> str:
     IPv6 addresses are accepted with or without brackets and returned without. Raises EgressBlocked
     (`parse`).
     """
+    if text != text.strip():
+        raise EgressBlocked("parse", "The host has white space around it.")
+    if "://" in text or "/" in text:
+        raise EgressBlocked("parse", "The host has parts of a URL: give the name alone.")
     if text.startswith("[") and text.endswith("]"):
         return str(_ipv6(text[1:-1]))
     if ":" in text:

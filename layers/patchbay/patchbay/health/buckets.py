@@ -5,7 +5,7 @@ other. Merged, in any order, they are the counts of the period.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
@@ -104,6 +104,13 @@ class Bucket:
         return Bucket(
             {known: tally for known, tally in self.by_type.items() if known is kind},
             {known: faults for known, faults in self.faults.items() if known is kind},
+        )
+
+    def without_types(self, kinds: Collection[str]) -> "Bucket":
+        """The counts of all other types."""
+        return Bucket(
+            {kind: tally for kind, tally in self.by_type.items() if kind not in kinds},
+            {kind: faults for kind, faults in self.faults.items() if kind not in kinds},
         )
 
     def with_faults_as_errors(self) -> "Bucket":

@@ -23,7 +23,7 @@ from patchbay.health.series import SeriesInterval, points_of
 from patchbay.health.shards import BUCKETS_KEPT
 from patchbay.health.store import EventStore
 from patchbay.health.summary import success_rate, window_start
-from patchbay.platform.clock import UtcTime
+from patchbay.platform.clock import UtcSecond
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
 from patchbay.tenancy.model import Space
@@ -58,7 +58,7 @@ class PeriodDifference(Model):
 
 
 class DayPoint(Model):
-    starts_at: UtcTime
+    starts_at: UtcSecond
     total: int
     errors: int
     success_rate: float

@@ -1,7 +1,7 @@
 """The query strings of events and health."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import ConfigDict, Field
 
@@ -14,6 +14,7 @@ from patchbay.platform.errors import InvalidInput
 from patchbay.platform.ids import ConnectionId
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
+from patchbay.platform.validation import Spelled
 
 
 class ExcludeBlame(StrEnum):
@@ -21,6 +22,17 @@ class ExcludeBlame(StrEnum):
 
     PLATFORM = "platform"
     NONE = "none"
+
+
+_TYPE: Final = f"(?:{'|'.join(IntegrationType)})"
+TypeNames = Annotated[
+    str,
+    Spelled(
+        f"^{_TYPE}(?:,{_TYPE}){{0,{len(IntegrationType) - 1}}}$",
+        f"must be one or more of {', '.join(IntegrationType)}, separated by commas",
+    ),
+]
+"""Integration types in a query string."""
 
 
 class EventQuery(ListQuery):
@@ -42,8 +54,15 @@ class HealthQuery(Model):
         Field(description="`none` counts platform faults as errors"),
     ] = ExcludeBlame.PLATFORM
 
+    exclude_type: Annotated[
+        TypeNames | None,
+        Field(description="types that do not count, separated by commas; by default all count"),
+    ] = None
+
     def counted(self, bucket: Bucket) -> Bucket:
         """The bucket with its events counted as the query asks."""
+        if self.exclude_type:
+            bucket = bucket.without_types(self.exclude_type.split(","))
         if self.exclude_blame is ExcludeBlame.NONE:
             return bucket.with_faults_as_errors()
         return bucket

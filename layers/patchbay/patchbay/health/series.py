@@ -10,7 +10,7 @@ from patchbay.health.latency import Latency, latency_of
 from patchbay.health.model import IntegrationType
 from patchbay.health.periods import Period, Span
 from patchbay.health.summary import success_rate
-from patchbay.platform.clock import UtcTime
+from patchbay.platform.clock import UtcSecond
 from patchbay.platform.model import Model
 
 MAX_HOURLY_DAYS: Final = 31
@@ -25,7 +25,7 @@ class SeriesInterval(StrEnum):
 class SeriesPoint(Model):
     """One hour or day. The first day starts where the window does, which may be after midnight."""
 
-    starts_at: UtcTime
+    starts_at: UtcSecond
     total: int
     success: int
     errors: int

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from patchbay.health.buckets import Bucket, merge_all, total_of
 from patchbay.health.model import IntegrationType
-from patchbay.platform.clock import UtcTime, floor_to_hour
+from patchbay.platform.clock import UtcSecond, floor_to_hour
 from patchbay.platform.model import Model
 from patchbay.platform.validation import WholeNumber
 
@@ -24,7 +24,7 @@ class TypeHealth(Model):
     total: int
     success: int
     errors: int
-    last_event_at: UtcTime
+    last_event_at: UtcSecond
 
 
 class HealthSummary(Model):
@@ -36,8 +36,8 @@ class HealthSummary(Model):
     success_count: int
     error_count: int
     success_rate: float
-    last_success_at: UtcTime | None
-    last_error_at: UtcTime | None
+    last_success_at: UtcSecond | None
+    last_error_at: UtcSecond | None
     by_integration_type: list[TypeHealth]
     no_data: bool
     platform_faults: int

@@ -1,4 +1,8 @@
-"""Time as Patchbay speaks of it: aware UTC, printed as `2026-02-17T10:00:00Z`."""
+"""Time as Patchbay speaks of it: aware UTC, printed as `2026-02-17T10:00:00.000Z`.
+
+All times of one response have the same form, so that their texts sort as they do. The published
+health contract, and the error envelope, have whole seconds: `2026-02-17T10:00:00Z`.
+"""
 
 import re
 from collections.abc import Callable
@@ -34,8 +38,12 @@ def to_text(moment: datetime) -> str:
 
 
 def to_sortable(moment: datetime) -> str:
-    """Fixed width, always with milliseconds, so that text order is time order: for keys."""
+    """Fixed width, always with milliseconds, so that text order is time order."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _to_second(moment: datetime) -> str:
+    return to_text(moment.replace(microsecond=0))
 
 
 def from_text(text: str) -> datetime:
@@ -103,7 +111,10 @@ UtcTime = Annotated[
     datetime,
     BeforeValidator(_read),
     AfterValidator(_in_utc),
-    PlainSerializer(to_text, return_type=str),
+    PlainSerializer(to_sortable, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-"""A moment in a model: aware on the way in, whole milliseconds, UTC with a `Z` on the way out."""
+"""A moment in a model: aware on the way in, UTC with milliseconds and a `Z` on the way out."""
+
+UtcSecond = Annotated[UtcTime, PlainSerializer(_to_second, return_type=str)]
+"""As `UtcTime`, in whole seconds on the way out."""

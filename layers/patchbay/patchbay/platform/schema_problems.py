@@ -20,6 +20,7 @@ from patchbay.platform.validation import pointer
 MAX_NAMES: Final = 50
 """Unknown members of one object that are named."""
 
+_HOSTS: Final = frozenset({"hostname", "idn-hostname"})
 _UNIONS: Final = frozenset({"anyOf", "oneOf"})
 _CONSTANTS: Final = frozenset({"const", "enum"})
 _SEVERAL: Final = "must match exactly one of the allowed schemas, and matches several"
@@ -70,7 +71,10 @@ def _found(error: Any, at: str) -> list[_Found]:
 
 
 def _message(error: Any) -> str:
-    return schema_message(error.kind.name, error.kind.as_dict())
+    kind, facts = error.kind.name, error.kind.as_dict()
+    if kind == "format" and facts["format"] in _HOSTS and "/" in error.instance:
+        return "must be a host name alone, without a scheme and a path"
+    return schema_message(kind, facts)
 
 
 def _wanted(kind: str, facts: Any) -> tuple[Any, ...]:

@@ -6,12 +6,17 @@ are read here first, so that what is accepted means one thing only.
 """
 
 import json
+import re
+from collections import Counter
 from typing import Any, Final
 
 from patchbay.platform.errors import InvalidJson, Problem
 
 MAX_DEPTH: Final = 40
 """Nesting of a whole body; documents inside it have tighter limits of their own."""
+
+
+_NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.-]{0,31}")
 
 
 class _Ambiguous(ValueError):
@@ -103,7 +108,11 @@ def depth(value: Any) -> int:
 def _object_of_unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise _Ambiguous("an object has the same name twice")
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
+        # What does not look like a name may be a value, and a secret.
+        which = f": {twice}" if _NAME.fullmatch(twice) else ""
+        raise _Ambiguous(f"an object has the same name twice{which}")
     return result
 
 

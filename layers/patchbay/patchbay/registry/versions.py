@@ -33,6 +33,8 @@ _END: Final = " "  # sorts before every character of an identifier
 
 def require_semver(text: str, pointer: str) -> None:
     """Raises `InvalidInput` unless the text is a semantic version."""
+    if text[:1] in ("v", "V", "=") and is_semver(text[1:]):
+        raise InvalidInput.at(pointer, f"must be the number alone: {text[1:]}")
     if not is_semver(text):
         raise InvalidInput.at(pointer, "is not a semantic version such as 1.4.0 or 2.0.0-beta.1")
 

@@ -70,6 +70,7 @@ class SpacePatch(_Input):
 
     name: Annotated[DisplayName | None, NotNull()] = None
     paused: Annotated[bool | None, NotNull()] = None
+    record_deliveries: Annotated[bool | None, NotNull()] = None
 
 
 class Space(Model):
@@ -81,6 +82,8 @@ class Space(Model):
     name: str
     paused: bool = False
     """While it is paused, no monitor of its connections runs; they can be tested on demand."""
+    record_deliveries: bool = False
+    """Whether deliveries of its alerts are events of it, of the types webhook and alert."""
     created_at: UtcTime
     updated_at: UtcTime
     resumed_at: UtcTime | None = Field(default=None, exclude=True)

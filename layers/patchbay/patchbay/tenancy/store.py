@@ -280,7 +280,8 @@ class TenancyStore:
                 current = refused.failed.get(0)
                 if current and current["uses"] > 0:
                     raise Conflict(
-                        "The space still holds integrations or connections.",
+                        "The space still has connections, integrations, or alert rules: "
+                        "delete them first.",
                         "IN_USE",
                         uses=current["uses"],
                     ) from None

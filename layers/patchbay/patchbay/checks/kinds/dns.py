@@ -175,7 +175,7 @@ def _read_name(text: object, declared: Declarations) -> tuple[str, HostTemplate]
     try:
         parse_host(labels + template.sample())
     except EgressBlocked as error:
-        raise TemplateError("is not a valid host name") from error
+        raise TemplateError(f"is not a valid host name: {error.summary}") from error
     return labels, template
 
 
