@@ -115,6 +115,7 @@ IIS: Final = (
 )
 RFC_7235: Final = "https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1"
 DISCORD: Final = "https://discord.com/developers/docs/topics/rate-limits"
+PLAID: Final = "https://plaid.com/docs/errors/"
 IN_FRONT: Final = "the rows of checks/intermediaries.py"
 WAFW00F: Final = "https://github.com/EnableSecurity/wafw00f/tree/master/wafw00f/plugins"
 
@@ -1705,6 +1706,69 @@ PROVIDERS: Final = (
     # Discord says only when.
     Case(DISCORD, 429, {"x-ratelimit-reset-after": "12.5"}, "", "rate_limited", 13),
     Case(DISCORD, 429, {"x-ratelimit-reset": IN_A_MINUTE}, "", "rate_limited", 60),
+    Case(PLAID, 400, {}, {"error_code": "INSTITUTION_DOWN"}, "provider_error"),
+    Case(PLAID, 400, {}, {"error_code": "ITEM_LOGIN_REQUIRED"}, "auth_invalid"),
+    Case(
+        "https://business-api.tiktok.com/portal/docs?id=1737172488964097",
+        200,
+        {},
+        {"code": 40100, "message": "Requests made too frequently", "request_id": "1"},
+        "rate_limited",
+    ),
+    Case(
+        "https://docs.gitlab.com/user/account/",
+        403,
+        {},
+        {"message": "403 Forbidden - Your account has been blocked."},
+        "account_locked",
+    ),
+    Case(
+        "https://www.elastic.co/docs/deploy-manage/license",
+        403,
+        {},
+        {"error": {"reason": "current license is non-compliant for [x]"}},
+        "payment_required",
+    ),
+    Case(
+        "https://learn.microsoft.com/azure/ai-services/cognitive-services-virtual-networks",
+        403,
+        {},
+        {
+            "error": {
+                "code": "403",
+                "message": "Access denied due to Virtual Network/Firewall rules.",
+            }
+        },
+        "address_not_allowed",
+    ),
+    Case(
+        "https://learn.microsoft.com/azure/key-vault/general/rest-error-codes",
+        403,
+        {},
+        {"error": {"code": "Forbidden", "innererror": {"code": "ForbiddenByFirewall"}}},
+        "address_not_allowed",
+    ),
+    Case(
+        "https://console.groq.com/docs/errors",
+        400,
+        {},
+        {"error": {"message": "x", "code": "organization_restricted"}},
+        "account_locked",
+    ),
+    Case(
+        "https://developers.deepl.com/docs/best-practices/error-handling",
+        456,
+        {},
+        {"message": "Quota exceeded"},
+        "payment_required",
+    ),
+    Case(
+        "https://mailchimp.com/developer/transactional/docs/error-glossary/",
+        500,
+        {},
+        {"status": "error", "code": -1, "name": "Invalid_Key", "message": "Invalid API key"},
+        "auth_invalid",
+    ),
     # Bot walls, firewalls, and proxies in front
     *(
         Case(IN_FRONT, status, {**HTML, **headers}, body, "blocked_by_intermediary")

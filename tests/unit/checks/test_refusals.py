@@ -149,6 +149,7 @@ OF_STATUS: dict[int, Code] = {
     430: "blocked_by_intermediary",
     440: "auth_expired",
     451: "blocked_by_intermediary",
+    456: "payment_required",
     498: "auth_invalid",
     499: "auth_invalid",
     511: "blocked_by_intermediary",

@@ -593,6 +593,26 @@ VOCABULARIES: Final = (
         },
     ),
     Vocabulary(
+        "Plaid",
+        "https://plaid.com/docs/errors/",
+        {
+            "auth_invalid": "ITEM_LOGIN_REQUIRED INVALID_API_KEYS INVALID_ACCESS_TOKEN",
+            "account_locked": "ITEM_LOCKED",
+            "provider_error": "INSTITUTION_DOWN INSTITUTION_NOT_RESPONDING "
+            "INSTITUTION_NOT_AVAILABLE",
+        },
+    ),
+    Vocabulary(
+        "Groq",
+        "https://console.groq.com/docs/errors",
+        {"account_locked": "organization_restricted"},
+    ),
+    Vocabulary(
+        "Azure Key Vault",
+        "https://learn.microsoft.com/azure/key-vault/general/rest-error-codes",
+        {"address_not_allowed": "ForbiddenByFirewall ForbiddenByPolicy"},
+    ),
+    Vocabulary(
         "GoCardless Bank Account Data",
         "https://developer.gocardless.com/bank-account-data/statuses",
         {
@@ -902,7 +922,7 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r"credit balance is too low|(?:\b0|\bno|not have enough) credits?\b|out of credits?"
         r"|insufficient (?:funds|credits?|balance)"
         r"|credits? (?:exhausted|depleted|exceeded|remaining)|payment required|billing problem"
-        r"|upgrade to [^.]{1,60}\bto (?:enable|use)\b"
+        r"|\blicense is non-compliant|upgrade to [^.]{1,60}\bto (?:enable|use)\b"
         r"|billing (?:has not been|is not|must be|to be) (?:enabled|active)"
         r"|(?:past due|unpaid|overdue) inv"
         r"|(?:trial|subscription|plan|license)\b(?: period)? (?:has |is |was )?(?:expired|ended"
@@ -917,7 +937,7 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r"(?:temporarily )?(?:suspended|locked|disabled|deactivated|closed|frozen|inactive"
         r"|banned|not active)"
         r"|\baccount inactive\b|\binstance (?:is )?hibernating|\bunusual activity detected"
-        r"|\binstallation has been suspended",
+        r"|\binstallation has been suspended|\baccount has been blocked",
     ),
     (
         "address_not_allowed",
@@ -928,7 +948,8 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r"|\bip\b[^.]{0,20}(?:\d[^ ]*)? not in (?:the )?whitelist"
         r"|\bip\b[\d. ]{0,20}isn't (?:allowed|authorized|permitted|whitelisted|allowlisted)"
         r"|\bip address (?:access )?(?:denied|has been rejected)|restricted by ip\b|\b403\.6\b"
-        r"|\blocation is not supported",
+        r"|\blocation is not supported|denied due to virtual network/firewall"
+        r"|blocked by your [\w ]{1,40} firewall",
     ),
     (
         "auth_revoked",
@@ -958,7 +979,7 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r" limits? (?:has been |was |is )?(?:exceeded|reached)|over queries per second limit"
         r"|quota (?:limit )?(?:has been |was |is )?(?:exceeded|exhausted|reached|violation)"
         r"|(?:exceeded|out of|reached) (?:\w+ ){0,4}(?:quota|call volume|rate)\b|\bslow down\b"
-        r"|\bfrequency limit|\bqps limit"
+        r"|\bfrequency limit|\btoo frequently\b|\bqps limit"
         r"|(?:reach|exceed)\w* (?:the )?max \w+ (?:\w+ )?(?:quota|limit)"
         r"|number of login attempts exceeded|secondary rate"
         r"|abuse detection|number of allowed api requests|^limit exceeded\.?$",
@@ -966,7 +987,7 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
     (
         "permission_denied",
         r"(?:does|do)(?: not|n't) have (?:\w+ ){0,4}(?:permissions?|access|privileges?|rights)"
-        r"|permission denied|access (?:is |was |has been )?denied"
+        r"|permission denied|\bno permission to\b|access (?:is |was |has been )?denied"
         r"|access to [^.]{1,60} (?:is |has been )?(?:denied|disallowed|forbidden)"
         r"|(?:not (?:authorized|permitted|allowed)|unauthorized) (?:to|for)\b"
         r"|insufficient (?:permissions?|privileges?|rights|access)|\bforbidden\b"
@@ -1008,6 +1029,8 @@ FIRM: Final[tuple[tuple[Code, str], ...]] = (
     ("request_rejected", r"^csrf token (?:validation failed|required)"),
     # https://developers.freshdesk.com/api/#error
     ("request_rejected", r"^ssl_required$"),
+    # https://mailchimp.com/developer/transactional/docs/error-glossary/: with a 500
+    ("auth_invalid", r"^invalid_key$"),
 )
 """Words and sentences in lower case that mean the same with any status, even 403, which otherwise
 is not about the request."""

@@ -36,6 +36,7 @@ _OF_STATUS: Final[Mapping[int, Code]] = {
     429: "rate_limited",
     440: "auth_expired",  # IIS: the session has ended
     451: "blocked_by_intermediary",
+    456: "payment_required",  # DeepL: https://developers.deepl.com/docs/best-practices/error-handling
     498: "auth_invalid",  # Esri: invalid token
     499: "auth_invalid",  # Esri: token required
 }
@@ -101,6 +102,7 @@ _ONLY: Final[Mapping[int, frozenset[Code]]] = {
     408: frozenset(),
     429: frozenset({"payment_required", "rate_limited"}),
     451: frozenset(),
+    456: frozenset({"account_locked"}),
 }
 """The only codes that an answer with this status can have, apart from the status's own."""
 
@@ -165,7 +167,7 @@ def refusal(
     codes = _possible(answer.status, content) | _codes_of_headers(answer, now)
     if _is_unknown_route(answer):
         codes = {"not_found"}
-    elif content.firm and answer.status < 500:
+    elif content.firm:
         codes = set(content.firm)
     if means:
         codes -= _GENERAL - content.firm
