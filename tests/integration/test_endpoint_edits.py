@@ -415,3 +415,94 @@ def test_values_that_only_python_considers_equal_are_a_change(
     edit = {"variables": {"port": after}, "secrets": {"api_key": SECRET}}
     assert tenant.client.patch(path, edit).status == 200
     assert stored_secrets(tenant, path) == {"api_key": SECRET}
+
+
+WITH_DEFAULTS: dict[str, Any] = {
+    "authConfig": {"type": "none"},
+    "variablesSchema": {
+        "type": "object",
+        "required": ["region"],
+        "properties": {
+            "region": {"type": "string"},
+            "port": {"type": "integer", "default": 1},
+            "server": {"$ref": "#/$defs/server"},
+        },
+        "$defs": {
+            "server": {
+                "type": "object",
+                "properties": {"tls": {"type": "boolean", "default": True}},
+            }
+        },
+    },
+    "manifest": {
+        "defaults": {"region": "eu", "port": 2},
+        "configurationSchema": {
+            "required": ["depth"],
+            "properties": {"depth": {"type": "integer", "default": 3}},
+        },
+    },
+}
+
+
+def test_defaults_are_applied_alike_by_create_patch_operation_and_upgrade(tenant: Tenant) -> None:
+    publish(tenant, "1.0.0", **WITH_DEFAULTS)
+    plain = {"region": "eu", "port": 2}
+    # Created without variables, or with null, a source has the defaults
+    sources = f"{tenant.connectors}/sources"
+    body = {"name": "CRM", "integration": "acme/crm"}
+    assert tenant.client.post(sources, body).json["variables"] == plain
+    nulls = {"region": None, "port": None}
+    assert tenant.client.post(sources, {**body, "variables": nulls}).json["variables"] == plain
+    # Null takes away what was given: the same is left
+    path = create(tenant, secrets={}, variables={"region": "us", "port": 9.0, "server": {}})
+    given = {"region": "us", "port": 9, "server": {"tls": True}}
+    assert tenant.client.get(path).json["variables"] == given
+
+    def patched(variables: Any) -> Any:
+        answer = tenant.client.patch(path, {"variables": variables})
+        assert answer.status == 200, answer.text
+        return answer.json["variables"]
+
+    assert patched({"port": None}) == {**given, "port": 2}
+    assert patched({"region": None}) == {**given, **plain}
+    assert patched({"server": {"tls": None}}) == {**given, **plain}
+    assert patched(None) == plain
+    # So does an operation
+    record = tenant.client.post(
+        "/integrations/connection/create/v1.0.0",
+        {
+            "tenantId": tenant.organization_id,
+            "integrationKey": "acme.crm",
+            "integrationVersion": 1,
+            "label": "CRM",
+            "ownershipMode": "managed",
+            "secretProvider": "patchbay",
+            "secretRef": "patchbay://none",
+            "config": {},
+        },
+    ).json
+    source = f"{sources}/{record['secretRef'].removeprefix('patchbay://')}"
+    assert tenant.client.get(source).json["variables"] == plain
+    update = {"connectionId": record["id"], "config": {"region": "us", "server": {}}}
+    assert tenant.client.post("/integrations/connection/update/v1.0.0", update).status == 200
+    assert tenant.client.get(source).json["variables"] == {
+        **plain,
+        "region": "us",
+        "server": {"tls": True},
+    }
+    # And configurations have those of their schema: the connection is no draft
+    connection = f"{tenant.connectors}/connections/{record['id']}"
+    read = tenant.client.get(connection).json
+    assert (read["status"], read["configurations"]) == ("active", {"depth": 3})
+    etag = tenant.client.get(connection).headers["etag"]
+    same = tenant.client.patch(connection, {"configurations": {"depth": None}})
+    assert (same.json["configurations"], same.headers["etag"]) == ({"depth": 3}, etag)
+    # And an upgrade has those of its release
+    schema = {"properties": {"zone": {"type": "string", "default": "a"}}}
+    more = {"defaults": {"team": "core"}, "configurationSchema": {"required": ["depth", "new"]}}
+    more["configurationSchema"]["properties"] = {"new": {"default": 1}}  # type: ignore[index]
+    schema["properties"]["team"] = {"type": "string"}
+    publish(tenant, "1.1.0", **{**WITH_DEFAULTS, "variablesSchema": schema, "manifest": more})
+    upgraded = tenant.client.patch(source, {"version": "1.1.0"})
+    assert upgraded.status == 200, upgraded.text
+    assert upgraded.json["variables"].items() >= {"zone": "a", "team": "core"}.items()

@@ -11,7 +11,6 @@ from patchbay.platform.json_schema import (
     DocumentSchema,
     default_problems,
     schema_problems,
-    with_defaults,
 )
 
 SCHEMA = {
@@ -245,12 +244,6 @@ def test_definitions_may_be_shared() -> None:
 def test_a_default_is_held_to_its_own_schema() -> None:
     schema = {"properties": {"a": {"type": "string", "default": 7}, "b": {"default": None}}}
     assert [p.pointer for p in default_problems(schema, "/s")] == ["/s/properties/a/default"]
-
-
-def test_defaults_fill_what_is_left_out() -> None:
-    assert with_defaults({"region": "eu"}, SCHEMA) == {"region": "eu", "size": 50}
-    assert with_defaults({"size": 7}, SCHEMA) == {"size": 7}
-    assert with_defaults({"a": 1}, {}) == {"a": 1}
 
 
 @pytest.mark.enable_socket

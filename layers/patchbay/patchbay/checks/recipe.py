@@ -23,7 +23,8 @@ from patchbay.checks.roles import Capability
 from patchbay.checks.templates import Declarations, Placeholder, ValueRefused, Values
 from patchbay.checks.token_requests import settings_problems
 from patchbay.platform.errors import Problem
-from patchbay.platform.json_schema import document_schema, with_defaults
+from patchbay.platform.json_schema import document_schema
+from patchbay.platform.schema_defaults import TooManyDefaults, with_defaults
 
 _CAPABILITIES: Final = frozenset(Capability)
 _CLOSING: Final = frozenset({"required", "additionalProperties", "unevaluatedProperties"})
@@ -134,13 +135,22 @@ class Recipe:
         return list(self._binding_rule.notices())
 
     def configuration_problems(self, configurations: object) -> list[Problem]:
-        """What `configurationSchema` refuses of a connection's configurations; without a schema
-        anything goes. Pointers begin with `/configurations`."""
+        """What `configurationSchema` refuses of a connection's configurations with their defaults;
+        without a schema anything goes. Pointers begin with `/configurations`."""
         if not self.configuration_schema:
             return []
+        if isinstance(configurations, Mapping):
+            try:
+                configurations = self.with_configuration_defaults(configurations)
+            except TooManyDefaults as error:
+                return [Problem("/configurations", str(error))]
         return document_schema(self.configuration_schema).problems(
             configurations, "/configurations"
         )
+
+    def with_configuration_defaults(self, configurations: Mapping[str, Any]) -> dict[str, Any]:
+        """Configurations with the defaults of `configurationSchema`. Raises `TooManyDefaults`."""
+        return with_defaults(configurations, self.configuration_schema)
 
     def variable_problems(self, variables: Mapping[str, Any]) -> list[Problem]:
         """What `variablesSchema` refuses of an endpoint's variables. Pointers begin with
@@ -170,7 +180,10 @@ class Recipe:
 
     @cached_property
     def _defaults(self) -> dict[str, Any]:
-        return with_defaults({}, self._variables_schema)
+        try:
+            return with_defaults({}, self._variables_schema)
+        except TooManyDefaults:
+            return {}
 
     @cached_property
     def _required(self) -> Sequence[Placeholder]:

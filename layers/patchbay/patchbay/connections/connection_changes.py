@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from patchbay.checks.recipe import Recipe
 from patchbay.connections.connection_model import (
     UNTESTED,
     Connection,
@@ -17,6 +18,7 @@ from patchbay.connections.lifecycle import Lifecycle, may_become
 from patchbay.platform.errors import Conflict, InvalidInput
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import merge_patch
+from patchbay.platform.schema_defaults import TooManyDefaults
 from patchbay.tenancy.model import Space
 
 
@@ -87,6 +89,20 @@ def watched_anew(old: Connection, new: Connection, now: datetime) -> Connection:
     if resumed or enabled or other_interval:
         return new.model_copy(update={"watched_since": now})
     return new
+
+
+def settled_connection(connection: Connection, recipe: Recipe) -> Connection:
+    """A connection with the defaults of its configurations: every create and edit goes through
+    here. What has too many of them, which only a draft may, stays as it is."""
+    if not recipe.configuration_schema:
+        return connection
+    try:
+        configurations = recipe.with_configuration_defaults(connection.configurations)
+    except TooManyDefaults:
+        return connection
+    if size_problems(configurations, ""):
+        return connection
+    return connection.model_copy(update={"configurations": configurations})
 
 
 def next_lifecycle(old: Connection, status: Lifecycle) -> Lifecycle:

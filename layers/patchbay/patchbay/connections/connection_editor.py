@@ -3,7 +3,11 @@
 from datetime import datetime
 
 from patchbay.checks.roles import Role
-from patchbay.connections.connection_changes import changed_connection, new_connection
+from patchbay.connections.connection_changes import (
+    changed_connection,
+    new_connection,
+    settled_connection,
+)
 from patchbay.connections.connection_model import Connection, ConnectionPatch, NewConnection
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_model import Endpoint
@@ -43,7 +47,7 @@ class ConnectionEditor:
                 self._named(organization_id, Role.DESTINATION, new.destination_id)
             space = self._tenants.own_space(organization_id, new.space, "/space")
             connection = new_connection(organization_id, new, space, stamp)
-            self._require_valid(connection, source)
+            connection = self._judged(connection, source)
             return self._connections.create(connection, space, source.version)
 
         return serially(attempt)
@@ -68,7 +72,9 @@ class ConnectionEditor:
                 return old
             if new.destination_id and new.destination_id != old.destination_id:
                 self._named(organization_id, Role.DESTINATION, new.destination_id)
-            version = self.judging_version(old, new)
+            new, version = self.judged(old, new)
+            if changes_nothing(old, new):
+                return old  # null took a value away, and the default is the same
             self._connections.change(old, new, version)
             return new
 
@@ -83,24 +89,27 @@ class ConnectionEditor:
         space = self._tenants.own_space(organization_id, connection.space, "/space")
         self._connections.delete(organization_id, connection_id, space, if_match)
 
-    def judging_version(self, old: Connection, new: Connection) -> str | None:
-        """The release of the source that judged the new configurations; None if they are as they
-        were. A connection that stops being a draft is judged, too. Raises `InvalidConfig`.
+    def judged(self, old: Connection, new: Connection) -> tuple[Connection, str | None]:
+        """A changed connection with the defaults of its configurations, and the release of the
+        source that judged them; None if they are as they were. A connection that stops being a
+        draft is judged, too. Raises `InvalidConfig`.
         """
         finished = old.status is Lifecycle.DRAFT is not new.status
         if same(new.configurations, old.configurations) and not finished:
-            return None
+            return new, None
         source = self._named(new.organization_id, Role.SOURCE, new.source_id)
-        self._require_valid(new, source)
-        return source.version
+        return self._judged(new, source), source.version
 
-    def _require_valid(self, connection: Connection, source: Endpoint) -> None:
-        """A draft may be unfinished. Raises `InvalidConfig`."""
-        if connection.status is Lifecycle.DRAFT:
-            return
-        release = self._registry.release(source.integration_id, source.version)
-        if problems := recipe_of(release).configuration_problems(connection.configurations):
+    def _judged(self, connection: Connection, source: Endpoint) -> Connection:
+        """The connection with the defaults of its configurations. A draft may be unfinished.
+
+        Raises `InvalidConfig`.
+        """
+        recipe = recipe_of(self._registry.release(source.integration_id, source.version))
+        problems = recipe.configuration_problems(connection.configurations)
+        if problems and connection.status is not Lifecycle.DRAFT:
             raise InvalidConfig(problems)
+        return settled_connection(connection, recipe)
 
     def _named(self, organization_id: str, role: Role, endpoint_id: str) -> Endpoint:
         try:

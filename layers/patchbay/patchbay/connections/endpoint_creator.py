@@ -6,7 +6,7 @@ from typing import Any
 from patchbay.checks.roles import Role
 from patchbay.connections.endpoint_model import Endpoint, EndpointValues, NewEndpoint, id_prefix
 from patchbay.connections.endpoint_store import EndpointStore
-from patchbay.connections.endpoint_values import normalized, revealed, value_problems
+from patchbay.connections.endpoint_values import revealed, settled_variables, value_problems
 from patchbay.connections.installed_members import installed_members
 from patchbay.connections.release_finder import ReleaseFinder
 from patchbay.connections.vault import SecretScope, Vault
@@ -90,7 +90,7 @@ class EndpointCreator:
         manifest = Manifest.of(release.manifest)
         if role not in manifest.roles:
             raise InvalidInput.at(named_at, f"does not support the role {role.value}")
-        variables = normalized({**manifest.defaults, **values.variables}, release.variables_schema)
+        variables = settled_variables(values.variables, release)
         secrets, secret_ref = revealed(values.secrets), values.secret_ref
         if problems := value_problems(release, variables, secrets, (), secret_ref):
             raise InvalidConfig(problems)

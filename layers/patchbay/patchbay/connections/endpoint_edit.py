@@ -8,8 +8,8 @@ from typing import Any
 from patchbay.connections.endpoint_model import Endpoint, EndpointPatch, OwnershipMode
 from patchbay.connections.endpoint_values import (
     changed_parts,
-    normalized,
     revealed,
+    settled_variables,
     value_problems,
 )
 from patchbay.connections.installed_members import upgraded_members
@@ -109,10 +109,10 @@ def edited(
     """
     upgrades = release.version != old.version
     manifest = Manifest.of(release.manifest)
-    merged = _merged_variables(old, patch) if variables is None else variables
-    if upgrades or variables is not None:
-        merged = {**manifest.defaults, **merged}
-    merged = normalized(merged, release.variables_schema)
+    merged: Mapping[str, Any] = old.variables
+    if upgrades or variables is not None or "variables" in patch.model_fields_set:
+        given = _merged_variables(old, patch) if variables is None else variables
+        merged = settled_variables(given, release)
     entered, kept = revealed(patch.secrets or {}), _kept_secrets(old, patch)
     reference_entered = "secret_ref" in patch.model_fields_set
     secret_ref = patch.secret_ref if reference_entered else old.secret_ref
@@ -125,7 +125,7 @@ def edited(
             **_plain_changes(patch),
             "version": release.version,
             "category": manifest.category,
-            "variables": merged,
+            "variables": dict(merged),
             "secrets_set": sorted([*kept, *entered]),
             "secret_ref": secret_ref,
             "secrets_entered_at": _entered_at(old, secret_ref, kept, entered, now),

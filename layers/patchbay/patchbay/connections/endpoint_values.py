@@ -7,17 +7,27 @@ from pydantic import SecretStr
 
 from patchbay.connections.config_values import MAX_VALUES_BYTES
 from patchbay.connections.secret_rules import secret_problems
-from patchbay.platform.errors import Problem
-from patchbay.platform.json_schema import with_defaults
+from patchbay.platform.errors import InvalidConfig, Problem
+from patchbay.platform.schema_defaults import TooManyDefaults, with_defaults
 from patchbay.platform.strict_json import same
 from patchbay.platform.validation import excess
+from patchbay.registry.manifest import Manifest
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
 
 
-def normalized(variables: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Variables with the defaults of their schema, and host names in one spelling: lower case,
-    without the dot of the root."""
+def settled_variables(given: Mapping[str, Any], release: Release) -> dict[str, Any]:
+    """The variables of an endpoint: what is given, then `defaults` of the manifest, then those of
+    the schema. Every create, edit, and upgrade goes through here.
+
+    Host names get one spelling: lower case, without the dot of the root. Raises `InvalidConfig` if
+    there are too many defaults.
+    """
+    schema = release.variables_schema
+    try:
+        filled = with_defaults(given, schema, Manifest.of(release.manifest).defaults)
+    except TooManyDefaults as error:
+        raise InvalidConfig([Problem("/variables", str(error))]) from None
     hosts = {
         name
         for name, rule in schema.get("properties", {}).items()
@@ -25,7 +35,7 @@ def normalized(variables: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[
     }
     return {
         name: value.lower().removesuffix(".") if name in hosts and isinstance(value, str) else value
-        for name, value in with_defaults(variables, schema).items()
+        for name, value in filled.items()
     }
 
 

@@ -20,6 +20,7 @@ from patchbay.connections.connection_changes import (
     new_connection,
     next_lifecycle,
     watched_anew,
+    settled_connection,
 )
 from patchbay.connections.connection_editor import ConnectionEditor
 from patchbay.connections.connection_model import Connection, NewConnection
@@ -137,7 +138,7 @@ class ConnectionOperations:
             old = self._connections.get(organization_id, change.connection_id)
             source = self._endpoints.get(organization_id, Role.SOURCE, old.source_id)
             new = _changed_connection(old, change, now)
-            version = self._connection_editor.judging_version(old, new)
+            new, version = self._connection_editor.judged(old, new)
             if changes_nothing(old, new):
                 new = old
             fields, given = self._changes_of_source(old, source, change, now)
@@ -209,6 +210,7 @@ class ConnectionOperations:
             status=Lifecycle.ACTIVE if finished else Lifecycle.DRAFT,
         )
         connection = new_connection(new.tenant_id, body, space, stamp, owns_source=True)
+        connection = settled_connection(connection, recipe)
         return connection.model_copy(update={"required_action": action})
 
     def _changes_of_source(

@@ -20,6 +20,7 @@ from patchbay.platform.regular_expressions import (
     search_limit,
 )
 from patchbay.platform.schema_costs import ERROR_BYTES, SchemaCost
+from patchbay.platform.schema_defaults import TooManyDefaults, with_defaults
 from patchbay.platform.schema_problems import problems_of
 from patchbay.platform.validation import pointer
 
@@ -124,7 +125,11 @@ def default_problems(schema: Any, at: str) -> list[Problem]:
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict):
         return []
-    found = DocumentSchema(schema).member_problems(with_defaults({}, schema), "")
+    try:
+        defaults = with_defaults({}, schema)
+    except TooManyDefaults as error:
+        return [Problem(at, str(error))]
+    found = DocumentSchema(schema).member_problems(defaults, "")
     if [problem for problem in found if not problem.pointer]:
         return [Problem(at, "has defaults that are too large to be validated by it")]
     # A default may have several problems: it is told once.
@@ -225,17 +230,6 @@ def document_schema(schema: Mapping[str, Any]) -> DocumentSchema:
 
 
 _KEPT: Final = BoundedCache[int, tuple[Mapping[str, Any], DocumentSchema]](MAX_KEPT_BYTES)
-
-
-def with_defaults(document: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with the `default` of each property of the schema that it leaves out."""
-    properties = schema.get("properties")
-    defaults = {
-        name: rule["default"]
-        for name, rule in (properties.items() if isinstance(properties, dict) else ())
-        if isinstance(rule, dict) and "default" in rule
-    }
-    return {**defaults, **document}
 
 
 def _invalid_places(schema: dict[str, Any], cost: SchemaCost, at: str) -> list[Problem]:
