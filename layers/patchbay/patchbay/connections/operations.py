@@ -19,8 +19,8 @@ from patchbay.connections.bindings import binding_before
 from patchbay.connections.connection_changes import (
     new_connection,
     next_lifecycle,
-    watched_anew,
     settled_connection,
+    watched_anew,
 )
 from patchbay.connections.connection_editor import ConnectionEditor
 from patchbay.connections.connection_model import Connection, NewConnection
