@@ -1,5 +1,5 @@
-"""Addresses that are credentials: whoever knows the path and query of a webhook may post there, as
-with those of Slack, Teams, and PagerDuty. Only the origin is shown."""
+"""Addresses that are credentials: anyone who knows the path and query of a webhook may post there,
+as with those of Slack, Teams, and PagerDuty. Only the origin is shown."""
 
 import hashlib
 import re

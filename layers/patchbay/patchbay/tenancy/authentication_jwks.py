@@ -45,7 +45,7 @@ _CURVES: Final = {
 """The one algorithm of a key on a curve (RFC 7518, section 3.4; RFC 8037, section 3.1)."""
 _OF_RSA: Final = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 _USUAL: Final = "RS256"
-"""Of an RSA key whose entry names no algorithm, as those of Entra ID do."""
+"""Of an RSA key whose entry has no algorithm, as with those of Entra ID."""
 ALGORITHMS: Final = _OF_RSA | frozenset(_CURVES.values())
 """All of them asymmetric: a public key can't pass as a secret."""
 _PUBLIC: Final = {
