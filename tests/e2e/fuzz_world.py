@@ -78,6 +78,7 @@ class World:
             "integration_slug": integration["slug"],
             "integration_id": integration["id"],
             "version": "1.0.0",
+            "guide": "health",
         }
         self.stay = names
         names |= self._endpoint("source") | self._endpoint("destination")
@@ -141,6 +142,10 @@ class World:
 
     def integration(self) -> Names:
         return {"integration_id": self._integration(_slug(), publish=False)["id"]}
+
+    def released_integration(self) -> Names:
+        made = self._integration(_slug(), publish=True)
+        return {"integration_id": made["id"], "version": "1.0.0"}
 
     def deleted_integration(self) -> Names:
         names = self.integration()
@@ -240,6 +245,7 @@ FRESH: Mapping[Operation, Callable[[World], Names]] = {
     "DELETE /v1/integrations/{integration_id}": World.integration,
     "POST /v1/integrations/{integration_id}/restore": World.deleted_integration,
     "POST /v1/integrations/{integration_id}/publish": World.integration,
+    "PATCH /v1/integrations/{integration_id}/versions/{version}": World.released_integration,
     "DELETE /v1/organizations/{organization_id}/api-keys/{key_id}": World.api_key,
     "DELETE /v1/organizations/{organization_id}/data-keys/{number}": World.unused_data_key,
     "DELETE /v1/organizations/{organization_id}/data-keys": World.doomed_organization,
