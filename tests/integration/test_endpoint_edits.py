@@ -506,3 +506,75 @@ def test_defaults_are_applied_alike_by_create_patch_operation_and_upgrade(tenant
     upgraded = tenant.client.patch(source, {"version": "1.1.0"})
     assert upgraded.status == 200, upgraded.text
     assert upgraded.json["variables"].items() >= {"zone": "a", "team": "core"}.items()
+
+
+def test_an_upgrade_applies_members_again_unless_they_are_detached(tenant: Tenant) -> None:
+    def members(**contents: Any) -> dict[str, Any]:
+        return {
+            "manifest": {
+                "members": [
+                    {"name": n, "kind": "mapping", "content": {"a": v}, "forkOnInstall": n != "ref"}
+                    for n, v in contents.items()
+                ]
+            },
+            "authConfig": {"type": "none"},
+            "variablesSchema": {},
+        }
+
+    def installed(answer: Answer) -> dict[str, Any]:
+        assert answer.status == 200, answer.text
+        return {
+            m["name"]: (m["content"] and m["content"]["a"], m["detached"])
+            for m in answer.json["members"]
+        }
+
+    # Given a source with copies of its own, and a reference
+    publish(tenant, "1.0.0", **members(edited=1, kept=1, plain=1, gone=1, mine=1, ref=1))
+    path = create(tenant, secrets={}, variables={})
+    # When some are edited, and one is detached as it is
+    edits = [
+        {"name": "edited", "content": {"a": 7}},
+        {"name": "mine", "content": {"a": 8}},
+        {"name": "kept", "detached": True},
+    ]
+    changed = installed(tenant.client.patch(path, {"members": edits}))
+    assert changed["edited"] == (7, True)
+    assert (changed["kept"], changed["plain"], changed["ref"]) == (
+        (1, True),
+        (1, False),
+        (None, False),
+    )
+    # Then an upgrade leaves these alone, even what the release has no more, and says so before
+    publish(tenant, "1.1.0", **members(edited=2, kept=2, plain=2, new=2, ref=2))
+    report = tenant.client.patch(f"{path}?dry_run=true", {"version": "1.1.0"}).json
+    assert {m["name"]: m["outcome"] for m in report["members"]} == {
+        "edited": "kept",
+        "kept": "kept",
+        "mine": "kept",
+        "plain": "replaced",
+        "ref": "replaced",
+        "gone": "removed",
+        "new": "added",
+    }
+    upgraded = installed(tenant.client.patch(path, {"version": "1.1.0"}))
+    assert upgraded == {
+        "edited": (7, True),
+        "kept": (1, True),
+        "mine": (8, True),
+        "plain": (2, False),
+        "new": (2, False),
+        "ref": (None, False),
+    }
+    # And who attaches a copy again has the release's content, if it has any
+    again = [{"name": "edited", "detached": False}, {"name": "mine", "detached": False}]
+    attached = installed(tenant.client.patch(path, {"members": again}))
+    assert attached["edited"] == (2, False)
+    assert "mine" not in attached
+    # And what is no copy can't be edited
+    for wrong, pointer in (
+        ({"name": "ref", "content": {}}, "/members/0/name"),
+        ({"name": "nobody", "detached": True}, "/members/0/name"),
+        ({"name": "plain", "content": {}, "detached": False}, "/members/0/detached"),
+        ({"name": "plain", "content": {"x": "y" * 70_000}}, "/members/0/content"),
+    ):
+        assert tenant.client.patch(path, {"members": [wrong]}).pointers == [pointer], wrong

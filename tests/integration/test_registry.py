@@ -483,8 +483,14 @@ def test_defaults_members_and_dependencies_are_honoured_when_an_endpoint_is_made
     assert source["variables"] == {"region": "eu", "size": 10, "team": "sales"}
     # And forked members are copies, others are references
     assert source["members"] == [
-        {"name": "map", "kind": "mapping", "forked": True, "content": {"a": 1}},
-        {"name": "board", "kind": "dashboard", "forked": False, "content": None},
+        {"name": "map", "kind": "mapping", "forked": True, "detached": False, "content": {"a": 1}},
+        {
+            "name": "board",
+            "kind": "dashboard",
+            "forked": False,
+            "detached": False,
+            "content": None,
+        },
     ]
     [dependency] = source["dependencies"]
     assert (dependency["integration"], dependency["version"]) == ("acme/base", "1.2.0")

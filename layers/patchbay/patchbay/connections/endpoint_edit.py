@@ -5,14 +5,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from patchbay.connections.endpoint_model import Endpoint, EndpointPatch, OwnershipMode
+from patchbay.connections.endpoint_model import (
+    Endpoint,
+    EndpointPatch,
+    MemberChange,
+    OwnershipMode,
+)
 from patchbay.connections.endpoint_values import (
     changed_parts,
     revealed,
     settled_variables,
     value_problems,
 )
-from patchbay.connections.installed_members import upgraded_members
+from patchbay.connections.installed_members import (
+    edited_members,
+    members_problems,
+    upgraded_members,
+)
 from patchbay.platform.errors import InvalidConfig, InvalidInput, Problem, SecretReentryRequired
 from patchbay.platform.revisions import changes_nothing, merge_patch
 from patchbay.platform.strict_json import same
@@ -42,6 +51,8 @@ class EndpointEdit:
     """The names of stored secrets that stay."""
     reference_entered: bool
     """Whether the patch gives the reference to the secrets, or removes it."""
+    members: Sequence[MemberChange] = ()
+    """What happens to each member."""
     invalid_connections: Mapping[str, list[Problem]] = field(default_factory=dict)
     """By their ids, the connections whose configurations the new release refuses."""
 
@@ -117,6 +128,9 @@ def edited(
     reference_entered = "secret_ref" in patch.model_fields_set
     secret_ref = patch.secret_ref if reference_entered else old.secret_ref
     problems = value_problems(release, merged, entered, kept, secret_ref)
+    members = upgraded_members(old.members, manifest.members) if upgrades else old.members
+    members, refused = edited_members(members, patch.members or [], manifest.members)
+    problems += refused or members_problems(members)
     if old.role not in manifest.roles:
         problems.insert(0, Problem("/version", "does not support this role"))
     binding = dict(before) if problems else recipe_of(release).binding(release.id, merged)
@@ -129,7 +143,7 @@ def edited(
             "secrets_set": sorted([*kept, *entered]),
             "secret_ref": secret_ref,
             "secrets_entered_at": _entered_at(old, secret_ref, kept, entered, now),
-            "members": upgraded_members(old.members, manifest.members) if upgrades else old.members,
+            "members": members,
             "binding": binding,
             "updated_at": now,
             "revision": old.revision + 1,

@@ -27,6 +27,7 @@ from patchbay.connections.endpoint_model import (
     InvalidConnection,
 )
 from patchbay.connections.endpoint_store import EndpointStore
+from patchbay.connections.installed_members import member_changes
 from patchbay.connections.keys import key_of, secret_key
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.release_finder import ReleaseFinder
@@ -41,6 +42,7 @@ from patchbay.platform.errors import (
 )
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.platform.validation import FieldError
+from patchbay.registry.manifest import Manifest
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
@@ -117,6 +119,7 @@ class EndpointEditor:
                 InvalidConnection(id=connection_id, errors=_field_errors(problems))
                 for connection_id, problems in list(invalid.items())[:MAX_NAMED_CONNECTIONS]
             ],
+            members=list(edit.members),
         )
 
     def prepare(
@@ -132,7 +135,7 @@ class EndpointEditor:
         another organization.
         """
         release = self._registry.release(old.integration_id, old.version)
-        before = binding_before(old, release)
+        before, old_release = binding_before(old, release), release
         if patch.version is not None:
             release = self._releases.upgrade(old, patch.version, now)
         if patch.secret_ref is not None:
@@ -142,7 +145,14 @@ class EndpointEditor:
             organization_id = old.organization_id
             dependencies = self._releases.dependencies(organization_id, release, now)
             edit.endpoint.dependencies = dependencies
-        return replace(edit, invalid_connections=self._invalid_connections(old, release))
+        changes = member_changes(
+            old.members,
+            edit.endpoint.members,
+            Manifest.of(old_release.manifest).members,
+            Manifest.of(release.manifest).members,
+        )
+        invalid = self._invalid_connections(old, release)
+        return replace(edit, members=changes, invalid_connections=invalid)
 
     def accept(
         self,

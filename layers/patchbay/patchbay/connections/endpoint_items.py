@@ -57,6 +57,9 @@ def endpoint_item(endpoint: Endpoint, uses: int = 0) -> Item:
 
 def read_endpoint(item: Item) -> Endpoint:
     documents = {name: json.loads(item[name]) for name in _DOCUMENTS}
+    for member in documents["members"]:
+        # Copies of earlier versions were promised to stay as they are.
+        member.setdefault("detached", member["forked"])
     return Endpoint.model_validate({**item, **documents})
 
 

@@ -18,15 +18,27 @@ from patchbay.checks.auth_config import SecretName
 from patchbay.checks.roles import Role
 from patchbay.connections.config_values import Values
 from patchbay.platform.clock import UtcTime
+from patchbay.platform.ids import Slug
 from patchbay.platform.model import Model
 from patchbay.platform.problem_messages import at_most
-from patchbay.platform.validation import DisplayName, Documented, FieldError, NotNull, NullIs
+from patchbay.platform.validation import (
+    DisplayName,
+    Documented,
+    FieldError,
+    NotNull,
+    NullIs,
+    within,
+)
+from patchbay.registry.manifest import MAX_MEMBERS
 from patchbay.registry.naming import IntegrationKey
 from patchbay.registry.version_ranges import RangeText
 from patchbay.registry.versions import MAX_RANGE, RANGE_PATTERN
 
 MAX_SECRET: Final = 8192
 """Characters of one secret."""
+MAX_MEMBERS_BYTES: Final = 64 * 1024
+"""Of the contents of all copies of an endpoint, as JSON: as much as a release may have."""
+MAX_MEMBER_DEPTH: Final = 20
 
 
 def id_prefix(role: Role) -> str:
@@ -134,13 +146,46 @@ class NewEndpoint(EndpointValues):
 class InstalledMember(Model):
     """A member of the release: the endpoint's own copy (`forked`), or a reference to the release's.
 
-    `content` is null for a reference.
+    `content` is null for a reference. A copy that is `detached` is never changed by an upgrade;
+    editing one detaches it.
     """
 
     name: str
     kind: str
     forked: bool
+    detached: bool = False
     content: dict[str, Any] | None
+
+
+class MemberPatch(_Input):
+    """An edit of the endpoint's own copy of a member.
+
+    New content detaches it from the release. `detached` keeps it as it is from now on or, if
+    false, takes the release's content again.
+    """
+
+    name: Slug
+    content: Annotated[dict[str, Any], within(MAX_MEMBERS_BYTES, MAX_MEMBER_DEPTH)] | None = None
+    detached: bool | None = None
+
+
+class MemberOutcome(StrEnum):
+    """What an edit does to a member of an endpoint."""
+
+    ADDED = "added"
+    REPLACED = "replaced"
+    REMOVED = "removed"
+    KEPT = "kept"
+    """A detached copy: the release has other content, or no such member any more."""
+    UNCHANGED = "unchanged"
+
+
+class MemberChange(Model):
+    """What an edit does to one member."""
+
+    name: str
+    kind: str
+    outcome: MemberOutcome
 
 
 class InstalledDependency(Model):
@@ -200,6 +245,7 @@ class EndpointPatch(_Input):
     name: Annotated[DisplayName | None, NotNull()] = None
     version: Version | None = None
     variables: Values | None = None
+    members: Annotated[list[MemberPatch], Field(max_length=MAX_MEMBERS)] | None = None
     secrets: Annotated[dict[SecretName, SecretValue | None], Field(max_length=20)] | None = None
     secret_ref: OwnReference | None = Field(default=None, description=_REFERENCE_MEANING)
     environment: Environment | None = None
@@ -245,3 +291,4 @@ class EditReport(Model):
     secrets_to_enter: list[str]
     secret_ref_to_enter: bool
     connections: list[InvalidConnection]
+    members: list[MemberChange] = Field(default=[], exclude_if=lambda members: not members)
