@@ -445,16 +445,18 @@ def test_the_credentials_of_the_last_start_are_worth_nothing(tmp_path: Path) -> 
     assert last.api_token != now.api_token
 
 
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Of our proxy, on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    with proxied(port) as url:
+        yield url
+
+
 class TestTheApi:
     """The API's own port has keys, but a browser's user should not even be asked."""
-
-    @pytest.fixture
-    def url(self) -> Iterator[str]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        with proxied(port) as url:
-            yield url
 
     @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
     def test_this_machine_is_served(self, url: str, name: str) -> None:
@@ -533,12 +535,50 @@ class TestTheApi:
         assert json.loads(answer.body)["tokens"] == ["the-token"]
 
 
+class TestItsOwnErrors:
+    """They have the envelope of the API, as if they were the API's."""
+
+    @pytest.mark.parametrize(
+        ("method", "target", "headers", "status", "code"),
+        [
+            ("GET", "/v1/catalog", [("Origin", "https://evil.example")], 403, "FOREIGN_REQUEST"),
+            ("GET", "/" + "a" * 12_000, [], 414, "URI_TOO_LONG"),
+            ("GET", "/v1/catalog?q=" + "a" * 200_000, [], 414, "URI_TOO_LONG"),
+            ("GET", "/v1/catalog", [("X-Long", "a" * 12_000)], 431, "HEADERS_TOO_LARGE"),
+            ("GET", "/crash", [], 500, "INTERNAL_ERROR"),
+            ("OPTIONS", "/nowhere", [], 404, "NOT_FOUND"),
+        ],
+    )
+    def test_they_are_envelopes(
+        self,
+        url: str,
+        method: str,
+        target: str,
+        headers: list[tuple[str, str]],
+        status: int,
+        code: str,
+    ) -> None:
+        answer = send(url, method, target, headers)
+        assert answer.status == status
+        error = json.loads(answer.body)["error"]
+        assert (error["code"], error["status"]) == (code, status)
+        assert error["trace_id"]
+        assert error["timestamp"]
+
+    def test_options_lists_the_methods_of_a_path(self, url: str) -> None:
+        answer = send(url, "OPTIONS", "/v1/integrations", [])
+        assert (answer.status, answer.body) == (204, "")
+        assert answer.headers["allow"] == "GET, POST, OPTIONS"
+
+
 @contextmanager
 def proxied(port: int) -> Iterator[str]:
     """Our proxy on this port, before a server that tells the tokens it was shown."""
 
     async def told(request: web.Request) -> web.Response:
         tokens = request.headers.getall("X-Patchbay-Api-Token", [])
+        if request.path.endswith("/crash"):
+            return web.json_response({"message": "Internal Server Error"}, status=500)
         return web.json_response({"upstream": True, "tokens": tokens})
 
     proxy = Proxy(port)
