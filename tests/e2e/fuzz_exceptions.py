@@ -33,7 +33,8 @@ class Unsaid:
 
 
 NOT_THERE = (
-    "is not a space of your organization|is not a (space|source|destination) of this organization"
+    "is not the id of a space of your organization|is not the slug of a space of this organization"
+    "|is not a (source|destination) of this organization"
     "|no release matches .*|has no release that is .*|is not an integration that you can use"
     "|does not name a source of this organization"
     "|no connection of this space has this id|the rule has no channel of this kind .*"

@@ -160,3 +160,97 @@ def test_a_mistyped_organization_is_not_found_by_the_operator_either(operator: T
 def test_an_operator_reads_another_organization(operator: Tenant, tenant: Tenant) -> None:
     spaces = operator.client.get(f"/v1/organizations/{tenant.organization_id}/spaces")
     assert [space["slug"] for space in spaces.json["items"]] == [tenant.space_slug]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("/v1/integrations", {"workspace_id": "x"}, "is not a known field; workspaceId is"),
+        ("/integrations/connection/test/v1.0.0", {"connection_id": "x"}, "; connectionId is"),
+        ("{connectors}/connections", {"sourceId": "x"}, "is not a known field; source_id is"),
+        ("{connectors}/connections", {"organization": "x"}, "is not a known field"),
+    ],
+)
+def test_a_field_in_another_spelling_is_named(
+    tenant: Tenant, path: str, body: dict[str, Any], message: str
+) -> None:
+    refused = tenant.client.post(path.format(connectors=tenant.connectors), body)
+    [name] = body
+    found = {one["pointer"]: one["message"] for one in refused.json["error"]["details"]["errors"]}
+    assert found[f"/{name}"].endswith(message)
+
+
+def test_a_query_parameter_in_another_spelling_is_named(tenant: Tenant) -> None:
+    answer = tenant.client.get(f"/v1/integrations?workspace_id={tenant.space_id}")
+    assert problem(answer) == ("/query/workspace_id", "is not a known field; workspaceId is")
+
+
+def test_a_secret_in_the_place_of_a_variable_and_the_other_way_around(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    body = {"name": "s", "integration": "acme/crm"}
+    sources = f"{tenant.connectors}/sources"
+    refused = tenant.client.post(sources, body | {"variables": {"path": "me", "api_key": "k"}})
+    assert problem(refused) == (
+        "/variables/api_key",
+        "is a secret of this integration: give it in secrets",
+    )
+    refused = tenant.client.post(
+        sources, body | {"variables": {"path": "me"}, "secrets": {"page_size": "5"}}
+    )
+    assert problem(refused) == (
+        "/secrets/page_size",
+        "is a variable of this integration: give it in variables",
+    )
+
+
+def test_a_space_has_an_id_and_a_slug(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    definition = {"publisher": "acme", "slug": "x", "name": "x", "workspaceId": tenant.space_slug}
+    refused = tenant.client.post("/v1/integrations", definition)
+    assert problem(refused)[1] == "is not the id of a space of your organization"
+    source = create_source(tenant)
+    connection = {"name": "c", "source_id": source["id"], "space": tenant.space_id}
+    refused = tenant.client.post(f"{tenant.connectors}/connections", connection)
+    assert problem(refused)[1] == "is not the slug of a space of this organization"
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/organizations/x/spaces", "begins with /v1"),
+        ("/v1/spaces/acme", "does not begin with /v1"),
+        ("/integrations/connection/test", "ends with the version of the operation, /v1.0.0"),
+        ("/integrations/connection/test/v1", "ends with the version of the operation, /v1.0.0"),
+        ("/nowhere", "There is no such resource."),
+    ],
+)
+def test_a_path_that_nearly_is_one(tenant: Tenant, path: str, hint: str) -> None:
+    refused = tenant.client.get(path)
+    assert refused.code == "NOT_FOUND"
+    assert hint in refused.json["error"]["message"]
+
+
+def test_a_plus_in_a_query_is_a_space(tenant: Tenant) -> None:
+    events = f"/spaces/{tenant.space_slug}/integration-events"
+    refused = tenant.client.get(f"{events}?since=2026-02-17T10:00:00+01:00")
+    assert problem(refused) == (
+        "/query/since",
+        "has a space before its UTC offset: a + in a URL is written %2B",
+    )
+    assert tenant.client.get(f"{events}?since=2026-11-27T10:00:00%2B01:00").status == 200
+
+
+def test_a_byte_order_mark_and_a_dotted_key(tenant: Tenant) -> None:
+    spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
+    marked = tenant.client.call("POST", spaces, "\ufeff{}")
+    assert problem(marked) == ("", "the text begins with a byte order mark")
+    keyed = {"integrationKey": "acme/crm"}
+    refused = tenant.client.post("/integrations/connection/create/v1.0.0", keyed)
+    found = {one["pointer"]: one["message"] for one in refused.json["error"]["details"]["errors"]}
+    assert "such as acme.tracker" in found["/integrationKey"]
+
+
+def test_a_threshold_is_a_percentage_and_no_ratio(tenant: Tenant) -> None:
+    rule = {"name": "r", "condition": {"kind": "success_rate", "threshold": 0.95}}
+    refused = tenant.client.post(f"/spaces/{tenant.space_slug}/alert-rules", rule)
+    assert problem(refused) == ("/condition/threshold", "must be at least 1")

@@ -105,8 +105,8 @@ class SuccessRate(_Scoped):
     """
 
     kind: Literal["success_rate"]
-    threshold: Annotated[float, Field(gt=0, le=100, description="percent"), _TWO_DECIMALS]
-    recovery_threshold: Annotated[float, Field(gt=0, le=100), _TWO_DECIMALS] | None = Field(
+    threshold: Annotated[float, Field(ge=1, le=100, description="percent"), _TWO_DECIMALS]
+    recovery_threshold: Annotated[float, Field(ge=1, le=100), _TWO_DECIMALS] | None = Field(
         default=None, description="percent; `threshold` if absent"
     )
     short_window_seconds: Annotated[int, Field(ge=300, le=DAY_SECONDS), _WHOLE_HOURS] = HOUR_SECONDS

@@ -24,6 +24,7 @@ from patchbay.checks.templates import Declarations, Placeholder, ValueRefused, V
 from patchbay.checks.token_requests import settings_problems
 from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import document_schema
+from patchbay.platform.problem_messages import UNKNOWN
 from patchbay.platform.schema_defaults import TooManyDefaults, with_defaults
 
 _CAPABILITIES: Final = frozenset(Capability)
@@ -74,6 +75,12 @@ class Recipe:
         """The secrets that an endpoint may have: those of the auth type and those declared."""
         declared = _object(self.secrets_schema.get("properties"))
         return tuple(dict.fromkeys([*SECRETS_OF_TYPE[auth_type(self._auth_config)], *declared]))
+
+    @property
+    def variable_names(self) -> frozenset[str]:
+        """The variables that `variablesSchema` declares."""
+        properties = self._variables_schema.get("properties")
+        return frozenset(properties if isinstance(properties, dict) else ())
 
     @property
     def credentials(self) -> tuple[str, ...]:
@@ -155,7 +162,13 @@ class Recipe:
     def variable_problems(self, variables: Mapping[str, Any]) -> list[Problem]:
         """What `variablesSchema` refuses of an endpoint's variables. Pointers begin with
         `/variables`."""
-        return document_schema(self._variables_schema).problems(variables, "/variables")
+        misplaced = {f"/variables/{name}" for name in variables if name in self.secret_names}
+        return [
+            Problem(problem.pointer, "is a secret of this integration: give it in secrets")
+            if problem.pointer in misplaced and problem.message == UNKNOWN
+            else problem
+            for problem in document_schema(self._variables_schema).problems(variables, "/variables")
+        ]
 
     def secret_problems(self, secrets: Mapping[str, str], at: str) -> list[Problem]:
         """What `secretsSchema` refuses of these secrets; others may come later. Pointers begin with

@@ -25,13 +25,19 @@ from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import NamedConnectionId, Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
-from patchbay.platform.validation import DisplayName, WholeNumber
+from patchbay.platform.validation import DisplayName, Spelled, WholeNumber
 from patchbay.registry.naming import KEY_PATTERN
 from patchbay.registry.versions import major
 
 MAX_RECORDS: Final = 1000
 
-DottedKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN.replace("/", r"\."))]
+DottedKey = Annotated[
+    str,
+    Spelled(
+        KEY_PATTERN.replace("/", r"\."),
+        "must be the key of a publisher, a dot, and a slug, such as acme.tracker",
+    ),
+]
 """`publisher.slug`. Neither has a dot, so it is unambiguous."""
 
 

@@ -20,7 +20,12 @@ def secret_problems(
     known = recipe.secret_names
     listed = listing(known) or "none"
     return [
-        Problem(f"/secrets/{name}", f"is not a secret of this integration (it has: {listed})")
+        Problem(
+            f"/secrets/{name}",
+            "is a variable of this integration: give it in variables"
+            if name in recipe.variable_names
+            else f"is not a secret of this integration (it has: {listed})",
+        )
         for name in names
         if name not in known
     ] + [

@@ -66,14 +66,25 @@ def unrouted(method: str, path: str) -> Response[str]:
     """
     allowed = methods_of(path)
     if not allowed:
-        raise NotFound(
-            hint=": leave out the slash at the end" if methods_of(path.rstrip("/")) else ""
-        )
+        raise NotFound(hint=_hint(path))
     if method == "OPTIONS":
         return Response(204, body="", headers={"Allow": ", ".join([*allowed, "OPTIONS"])})
     if path == "/" and method in allowed:
         return Response(307, body="", headers={"Location": "/docs"})
     raise MethodNotAllowed(allowed)
+
+
+def _hint(path: str) -> str:
+    """What to change about a path that nearly is one."""
+    if methods_of(path.rstrip("/")):
+        return ": leave out the slash at the end"
+    if methods_of(f"/v1{path}"):
+        return ": the path begins with /v1"
+    if path.startswith("/v1/") and methods_of(path.removeprefix("/v1")):
+        return ": the path does not begin with /v1"
+    if methods_of(f"{path.removesuffix('/v1')}/v1.0.0"):
+        return ": the path ends with the version of the operation, /v1.0.0"
+    return ""
 
 
 def methods_of(path: str) -> list[str]:

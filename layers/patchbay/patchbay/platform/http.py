@@ -71,7 +71,12 @@ from patchbay.platform.logging import logger
 from patchbay.platform.model import Model
 from patchbay.platform.revisions import etag
 from patchbay.platform.strict_json import compact, loads, meaning
-from patchbay.platform.validation import pointer, problems_of, with_integers_where_asked
+from patchbay.platform.validation import (
+    pointer,
+    problems_of,
+    with_integers_where_asked,
+    with_known_fields,
+)
 
 MAX_BODY_BYTES: Final = 256 * 1024
 JSON_TYPE: Final = "application/json"
@@ -463,7 +468,7 @@ def _body(raw: bytes, model: type[BaseModel]) -> BaseModel:
             return model.model_validate_json(compact(value), strict=True)
         except ValidationError as error:
             problem = error
-    raise InvalidInput(problems_of(problem))
+    raise InvalidInput(with_known_fields(problems_of(problem), model))
 
 
 def _query(event: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
@@ -486,7 +491,8 @@ def _query(event: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise InvalidInput(problems_of(error, "/query")) from None
+        found = problems_of(error, "/query")
+        raise InvalidInput(with_known_fields(found, model, "/query")) from None
 
 
 def _sorted_query(event: Mapping[str, Any]) -> str:

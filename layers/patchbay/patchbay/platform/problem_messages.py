@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from patchbay.platform.strict_json import compact
 
+UNKNOWN: Final = "is not a known field"
 A_STRING: Final = "must be a string"
 AN_INTEGER: Final = "must be an integer"
 A_NUMBER: Final = "must be a number"
@@ -27,7 +28,7 @@ _BRACED: Final = re.compile(r"\{(\w+)\}")
 
 _PYDANTIC_TYPES: Final[Mapping[str, str]] = {
     "is required": "missing",
-    "is not a known field": "extra_forbidden",
+    UNKNOWN: "extra_forbidden",
     A_STRING: "string_type string_unicode",
     "must match {pattern}": "string_pattern_mismatch",
     "must contain only ASCII characters": "string_not_ascii",

@@ -5,6 +5,7 @@ let the last of two equal names win, and pass on lone surrogates that no store c
 are read here first, so that what is accepted means one thing only.
 """
 
+import codecs
 import json
 import re
 from collections import Counter
@@ -35,6 +36,8 @@ def loads(raw: bytes) -> Any:
             parse_constant=_refuse_constant,
         )
     except json.JSONDecodeError as error:
+        if raw.startswith(codecs.BOM_UTF8):
+            raise InvalidJson([Problem("", "the text begins with a byte order mark")]) from None
         place = f"line {error.lineno}, column {error.colno}"
         raise InvalidJson([Problem("", f"{error.msg} at {place}")]) from None
     except UnicodeDecodeError:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -19,7 +20,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from patchbay.platform.errors import Problem
 from patchbay.platform.model import Model
-from patchbay.platform.problem_messages import AN_INTEGER, pydantic_message
+from patchbay.platform.problem_messages import AN_INTEGER, UNKNOWN, pydantic_message
 from patchbay.platform.strict_json import compact, depth
 
 MAX_PROBLEMS: Final = 100
@@ -216,6 +217,28 @@ def _part(value: Any, name: str | int) -> Any:
         case list() if isinstance(name, int) and name < len(value):
             return value[name]
     return None
+
+
+def with_known_fields(
+    problems: Iterable[Problem], model: type[BaseModel], at: str = ""
+) -> list[Problem]:
+    """Adds the name of the field that is meant to what is wrong with an unknown one: another
+    spelling of a field of the model, such as `source_id` for `sourceId`."""
+    known = {
+        (field.alias or name).replace("_", "").lower(): field.alias or name
+        for name, field in model.model_fields.items()
+    }
+    return [
+        replace(problem, message=f"{UNKNOWN}; {meant} is")
+        if problem.message == UNKNOWN
+        and (meant := known.get(_as_one_word(problem.pointer.removeprefix(f"{at}/"))))
+        else problem
+        for problem in problems
+    ]
+
+
+def _as_one_word(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
 
 
 def pointer(path: Iterable[str | int]) -> str:

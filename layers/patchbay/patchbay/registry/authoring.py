@@ -55,7 +55,7 @@ class IntegrationAuthoring:
         if workspace is None or (
             workspace.organization_id != caller.organization_id and not caller.is_operator
         ):
-            raise InvalidInput.at("/workspaceId", "is not a space of your organization")
+            raise InvalidInput.at("/workspaceId", "is not the id of a space of your organization")
         if (
             not caller.is_operator
             and is_reserved(key_of(new.publisher))

@@ -188,7 +188,9 @@ class RegistryStore:
                 ) from None
             if claim:
                 raise _slug_taken(new.slug) from None
-            raise InvalidInput.at("/workspaceId", "is not a space of your organization") from None
+            raise InvalidInput.at(
+                "/workspaceId", "is not the id of a space of your organization"
+            ) from None
         except Contended:
             # Many requests want this slug: the one that got it decides the answer to the others.
             claim = self._claimed(new.publisher, new.slug, stamp.now)

@@ -207,7 +207,7 @@ class TenancyStore:
         except NotFound:
             space = None
         if space is None or space.organization_id != organization_id:
-            raise InvalidInput.at(pointer, "is not a space of this organization")
+            raise InvalidInput.at(pointer, "is not the slug of a space of this organization")
         return space
 
     def space_for(self, caller: Principal, permission: Permission, slug: str) -> Space:
