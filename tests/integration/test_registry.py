@@ -254,6 +254,46 @@ def test_a_deleted_integration_leaves_lists_and_catalog_and_can_not_change(
     assert tenant.client.get(f"{path}/versions/1.0.0").status == 200
 
 
+def test_a_list_of_integrations_is_filtered_and_finds_deleted_ones(tenant: Tenant) -> None:
+    crm = create(tenant, name="Customer Relations", visibility="public")
+    mail = create(tenant, slug="mail", publisher="Acme Labs", description="Sends LETTERS.")
+
+    def found(query: str) -> list[str]:
+        listed = tenant.client.get(f"/v1/integrations?{query}").json["items"]
+        return [integration["id"] for integration in listed]
+
+    for query, expected in {
+        "slug=crm": [crm],
+        "publisher=acme": [crm],
+        "publisher=Acme%20Labs": [mail],
+        "publisher=acme-labs": [mail],
+        "visibility=public": [crm],
+        "visibility=private&q=letters": [mail],
+        "q=relations": [crm],
+        "q=MAI": [mail],
+        "q=nothing": [],
+        f"workspaceId={tenant.space_id}&slug=mail": [mail],
+        "deleted=true": [],
+    }.items():
+        assert found(query) == [integration["id"] for integration in expected], query
+    # When one is deleted, it is in a list of its own until it is restored
+    path = f"/v1/integrations/{mail['id']}"
+    tenant.client.delete(path)
+    assert found("") == [crm["id"]]
+    assert found("deleted=true") == found("deleted=true&q=letters") == [mail["id"]]
+    assert found("deleted=true&slug=crm") == []
+    tenant.client.post(f"{path}/restore", {})
+    assert (found("deleted=true"), len(found("deleted=false"))) == ([], 2)
+    # And what can't be restored any more is in none
+    tenant.client.patch(path, {"retentionTier": "none"})
+    tenant.client.delete(path)
+    assert found("deleted=true") == []
+    # And the catalog has `q` and `slug`, too
+    publish(tenant, crm, "1.0.0")
+    for query, count in {"q=RELATIONS": 1, "q=x": 0, "slug=crm": 1, "slug=mail&q=a": 0}.items():
+        assert len(tenant.client.get(f"/v1/catalog?{query}").json["items"]) == count, query
+
+
 def test_another_tenant_finds_nothing_of_an_integration(tenant: Tenant, stranger: Tenant) -> None:
     integration = create(tenant, visibility="public")
     publish(tenant, integration, "1.0.0")

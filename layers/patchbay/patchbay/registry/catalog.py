@@ -70,7 +70,18 @@ def is_searched_for(entry: Item, query: CatalogQuery) -> bool:
         and query.auth_type in (None, entry["auth_type"])
         and (query.capability is None or query.capability in entry["capabilities"])
         and (query.role is None or query.role in entry["roles"])
+        and query.slug in (None, entry["slug"])
+        and mentions(entry, query.q)
     )
+
+
+def mentions(item: Item, text: str | None) -> bool:
+    """Whether the name, the slug, or the description of an integration has this text, in any
+    case; None is in all of them."""
+    if text is None:
+        return True
+    said = (item["name"], item["slug"], item["description"] or "")
+    return any(text.casefold() in one.casefold() for one in said)
 
 
 def _partition(order: str) -> str:

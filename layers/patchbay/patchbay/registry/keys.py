@@ -43,6 +43,11 @@ def deleted_key(organization_id: str, integration_id: str) -> Key:
     return Key(organization_pk(organization_id), f"{DELETED}{integration_id}")
 
 
+def deleted_integrations_pk(organization_id: str) -> str:
+    """The same, of those that are deleted and not yet purged."""
+    return f"ORG#{organization_id}#INT#DELETED"
+
+
 def still_installable(integration_id: str) -> Check:
     """That an integration is not deleted; part of the transaction that creates an endpoint."""
     return Check(integration_key(integration_id), PRESENT & without("expires_at"))

@@ -335,15 +335,28 @@ class CatalogEntry(_CamelCase):
         return integration_key(self.publisher, self.slug)
 
 
+SearchText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+
+
 class IntegrationQuery(ListQuery):
+    """`publisher` is the whole name or its key. `q` is part of the name, the slug, or the
+    description, in any case."""
+
     workspace_id: str | None = Field(default=None, alias="workspaceId", max_length=64)
+    slug: Slug | None = None
+    publisher: PublisherPrefix | None = None
+    visibility: Visibility | None = None
+    q: SearchText | None = None
+    deleted: bool = False
 
 
 class CatalogQuery(ListQuery):
-    """`publisher` and `name` are prefixes, of the publisher's key and of the name; the others must
-    match exactly."""
+    """`publisher` and `name` are prefixes, of the publisher's key and of the name. `q` is part of
+    the name, the slug, or the description, in any case. The others must match exactly."""
 
     publisher: PublisherPrefix | None = None
+    slug: Slug | None = None
+    q: SearchText | None = None
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)] | None = None
     trust_tier: TrustTier | None = Field(default=None, alias="trustTier")
     capability: Capability | None = None

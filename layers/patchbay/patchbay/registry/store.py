@@ -1,6 +1,7 @@
 """Integrations and releases in the integrations table.
 
-    integration         INT#<id>          META             in by_owner under its organization
+    integration         INT#<id>          META             in by_owner under its organization,
+                                                           apart if it is deleted
     release             INT#<id>          REL#<sort key>   `uses` counts the endpoints made of it;
                                                            `yanked` is there if it is
     catalog entries     INT#<id>          CAT#PUBLISHER, CAT#NAME   in the index of the catalog
@@ -68,10 +69,12 @@ from patchbay.registry.catalog import (
     entry_keys,
     is_filtered,
     is_searched_for,
+    mentions,
     searched_partition,
 )
 from patchbay.registry.keys import (
     RELEASES,
+    deleted_integrations_pk,
     deleted_key,
     integration_key,
     integration_pk,
@@ -95,6 +98,7 @@ from patchbay.registry.model import (
     Visibility,
     retention_of,
 )
+from patchbay.registry.naming import key_of
 from patchbay.registry.quotas import (
     DELETED_QUOTA,
     INTEGRATION_QUOTA,
@@ -220,15 +224,30 @@ class RegistryStore:
     def integrations(
         self, organization_id: str, query: IntegrationQuery, now: datetime
     ) -> Listing[Integration]:
-        """Those of an organization that are not deleted, by workspace and age."""
+        """Those of an organization that are not deleted, or those that are and can be restored, by
+        workspace and age."""
+        partition = deleted_integrations_pk if query.deleted else owned_integrations_pk
+        publisher = None if query.publisher is None else key_of(query.publisher)
+        is_filtered = query.deleted or bool(query.filters().keys() - {"deleted", "workspace_id"})
+
+        def is_asked_for(item: Item) -> bool:
+            return (
+                not _is_purged(item, now)
+                and query.slug in (None, item["slug"])
+                and query.visibility in (None, item["visibility"])
+                and publisher in (None, key_of(item["publisher"]))
+                and mentions(item, query.q)
+            )
+
         return self._lists.page(
             organization_id,
             query,
             now,
             _integration,
-            pk=owned_integrations_pk(organization_id),
+            pk=partition(organization_id),
             prefix=f"{query.workspace_id}#" if query.workspace_id else "",
             index="by_owner",
+            keep=is_asked_for if is_filtered else None,
         )
 
     def change(
@@ -816,10 +835,11 @@ def _attributes(integration: Integration) -> Item:
 
 def _item(integration: Integration) -> Item:
     item = {**integration_key(integration.id)._asdict(), **_attributes(integration)}
+    item["by_owner_sk"] = f"{integration.workspace_id}#{integration.id}"
     if integration.deleted_at is None:
         item["by_owner_pk"] = owned_integrations_pk(integration.organization_id)
-        item["by_owner_sk"] = f"{integration.workspace_id}#{integration.id}"
     else:
+        item["by_owner_pk"] = deleted_integrations_pk(integration.organization_id)
         item["expires_at"] = _purge_at(integration)
     return item
 
