@@ -113,3 +113,20 @@ def test_a_wait_that_is_called_off_as_data_arrives_is_harmless(
         return await receive(ours, 100)
 
     assert asyncio.run(cancel_at_once()) == b"data"
+
+
+def test_a_byte_at_a_time_gains_nothing(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+
+    async def drip(deadline: float) -> None:
+        while True:
+            asyncio.get_running_loop().call_soon(theirs.send, b"x")
+            assert await receive(ours, 100, deadline)
+
+    async def timed() -> float:
+        deadline = asyncio.get_running_loop().time() + 0.05
+        with pytest.raises(TimeoutError):
+            await drip(deadline)
+        return asyncio.get_running_loop().time() - deadline
+
+    assert 0 <= asyncio.run(timed()) < 1

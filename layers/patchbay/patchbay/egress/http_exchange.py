@@ -142,11 +142,11 @@ async def exchange(
     try:
         receiver = _Receiver(stream, request, timings)
         try:
-            async with asyncio.timeout_at(deadline):
-                # Servers that refuse by the head of a request end before they have read all of it.
-                with suppress(ConnectionError):
-                    await stream.send(_message(request, guard.cookies if request.cookies else None))
-                head = await receiver.head()
+            stream.deadline = deadline
+            # Servers that refuse by the head of a request end before they have read all of it.
+            with suppress(ConnectionError):
+                await stream.send(_message(request, guard.cookies if request.cookies else None))
+            head = await receiver.head()
         except (TimeoutError, OSError) as error:
             head = receiver.beginning(_failure(error, request))
         if request.cookies and "set-cookie" in head.headers:
@@ -236,9 +236,9 @@ class _Receiver:
     async def _rest(self, deadline: float) -> DialFailure | None:
         """Reads the body to its end, or a little more than is kept of it."""
         try:
-            async with asyncio.timeout_at(deadline):
-                while not self._reader.is_complete and len(self._content) <= MAX_CONTENT:
-                    await self._receive()
+            self._stream.deadline = deadline
+            while not self._reader.is_complete and len(self._content) <= MAX_CONTENT:
+                await self._receive()
         except DialFailure as failure:
             return failure
         except (TimeoutError, OSError) as error:

@@ -3,6 +3,8 @@
 The event loop's own `sock_connect`, `sock_recv`, and `sock_sendall` do the same. They judge each
 address again, and once a socket is ready they leave it registered for one more turn of the loop,
 which is then woken again. Most of the CPU of a short exchange goes into such waits.
+
+A `deadline` is a time of the event loop, at which a wait ends with TimeoutError.
 """
 
 import asyncio
@@ -16,8 +18,7 @@ _UNDER_WAY = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR)
 
 
 async def connect(sock: socket.socket, address: str, port: int, deadline: float) -> None:
-    """`address` is an IP address, `deadline` a time of the event loop. Raises OSError: TimeoutError
-    at the deadline."""
+    """`address` is an IP address. Raises OSError."""
     error = sock.connect_ex((address, port))
     if error in _UNDER_WAY:
         loop = asyncio.get_running_loop()
@@ -27,7 +28,7 @@ async def connect(sock: socket.socket, address: str, port: int, deadline: float)
         raise OSError(error, os.strerror(error))
 
 
-async def receive(sock: socket.socket, most: int) -> bytes:
+async def receive(sock: socket.socket, most: int, deadline: float | None = None) -> bytes:
     """What has arrived, at most `most` bytes; empty once the other side has ended. Raises
     OSError."""
     loop = asyncio.get_running_loop()
@@ -35,10 +36,10 @@ async def receive(sock: socket.socket, most: int) -> bytes:
         try:
             return sock.recv(most)
         except BlockingIOError:
-            await _ready(sock, loop.add_reader, loop.remove_reader)
+            await _ready(sock, loop.add_reader, loop.remove_reader, deadline)
 
 
-async def send_all(sock: socket.socket, data: bytes) -> None:
+async def send_all(sock: socket.socket, data: bytes, deadline: float | None = None) -> None:
     """Raises OSError."""
     loop = asyncio.get_running_loop()
     left = memoryview(data)
@@ -46,7 +47,7 @@ async def send_all(sock: socket.socket, data: bytes) -> None:
         try:
             left = left[sock.send(left) :]
         except BlockingIOError:
-            await _ready(sock, loop.add_writer, loop.remove_writer)
+            await _ready(sock, loop.add_writer, loop.remove_writer, deadline)
 
 
 async def _ready(
@@ -57,6 +58,8 @@ async def _ready(
 ) -> None:
     """Waits until the socket can go on, and takes it from the loop at once. Raises TimeoutError."""
     loop = asyncio.get_running_loop()
+    if deadline is not None and loop.time() >= deadline:
+        raise TimeoutError
     descriptor = sock.fileno()
     ready = loop.create_future()
 
@@ -67,7 +70,7 @@ async def _ready(
 
     add(descriptor, partial(end, is_ready=True))
     # asyncio's timeouts, which cancel a task, cost more than the rest of a wait.
-    timer = loop.call_at(deadline, partial(end, is_ready=False)) if deadline else None
+    timer = None if deadline is None else loop.call_at(deadline, partial(end, is_ready=False))
     try:
         if not await ready:
             raise TimeoutError

@@ -21,18 +21,20 @@ CHUNK: Final = 16 * 1024
 class Stream:
     """An open connection of one test. The one who opened it closes it.
 
-    One reader and one writer at a time. Nothing here has a time limit of its own: callers use
-    `asyncio.timeout_at`. Reading raises `OSError` (`ssl.SSLError` within TLS).
+    One reader and one writer at a time. Reading raises `OSError` (`ssl.SSLError` within TLS).
     """
 
     __slots__ = (
         *("_heard", "_incoming", "_outgoing", "_received", "_sock", "_tls"),
-        "was_asked_for_certificate",
+        *("deadline", "was_asked_for_certificate"),
     )
 
     def __init__(self, sock: socket.socket) -> None:
         """`sock` is connected and non-blocking; the stream owns it from here on."""
         self._sock = sock
+        self.deadline: float | None = None
+        """A time of the event loop, at which waits end with TimeoutError. Without one, callers use
+        `asyncio.timeout_at`."""
         self._received = b""
         self._tls: ssl.SSLObject | None = None
         self._heard: bytearray | None = None
@@ -93,7 +95,7 @@ class Stream:
 
     async def send(self, data: bytes) -> None:
         if self._tls is None:
-            await send_all(self._sock, data)
+            await send_all(self._sock, data, self.deadline)
             return
         # The outgoing buffer has no limit, so OpenSSL takes everything at once.
         self._tls.write(data)
@@ -154,7 +156,7 @@ class Stream:
 
     async def _next(self) -> bytes:
         if self._tls is None:
-            return await receive(self._sock, CHUNK)
+            return await receive(self._sock, CHUNK, self.deadline)
         while True:
             try:
                 return self._tls.read(CHUNK)
@@ -169,7 +171,7 @@ class Stream:
         """Sends what the other side may wait for, and takes what has arrived; False once it has
         ended."""
         await self._flush()
-        data = await receive(self._sock, CHUNK)
+        data = await receive(self._sock, CHUNK, self.deadline)
         if data:
             self._incoming.write(data)
             if self._heard is not None and len(self._heard) < MAX_HEARD:
@@ -180,7 +182,7 @@ class Stream:
 
     async def _flush(self) -> None:
         if self._outgoing.pending:
-            await send_all(self._sock, self._outgoing.read())
+            await send_all(self._sock, self._outgoing.read(), self.deadline)
 
     async def _say_why(self) -> None:
         """Sends the alert of a handshake that failed, if the other side still listens."""
