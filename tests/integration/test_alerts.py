@@ -386,7 +386,8 @@ def test_an_alert_is_listed_filtered_and_acknowledged_once(tenant: Tenant) -> No
     [pending] = alerts(tenant, "?state=pending")
     assert alerts(tenant) == [pending, firing] or alerts(tenant) == [firing, pending]
     assert alerts(tenant, f"?rule_id={pending['rule_id']}") == [pending]
-    assert firing["subject"] == {"kind": "space", "id": tenant.space_id}
+    subject = {"kind": "space", "id": tenant.space_id, "name": "acme", "external_account_id": None}
+    assert firing["subject"] == subject
     assert "0.0% of 10 events" in firing["summary"]
     # When it is acknowledged, twice
     path = f"/spaces/acme/alerts/{firing['id']}"

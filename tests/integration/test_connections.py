@@ -2,12 +2,15 @@
 
 import io
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import connections
 from patchbay.checks.roles import Role
+from patchbay.connections.health_state import HealthObservation
+from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.keys import secret_key
 from patchbay.connections.vault import SecretScope
 from patchbay.deployment import Deployment
@@ -253,3 +256,36 @@ def test_secrets_must_match_their_schema_and_are_never_quoted(tenant: Tenant) ->
     assert tenant.client.post(sources, {**body, "secrets": {"a b": "x"}}).pointers == [
         "/secrets/a b"
     ]
+
+
+def test_the_error_and_the_action_of_a_connection_agree_with_its_status(tenant: Tenant) -> None:
+    publish_integration(tenant)
+    made = create_connection(
+        tenant, create_source(tenant), monitor={"enabled": True, "interval": "1m"}
+    )
+    path = f"{tenant.connectors}/connections/{made['id']}"
+    here, start = Deployment(), utc_now()
+    seen = []
+    # When a monitored connection works, fails three times, and works again, twice
+    for minute, passed in enumerate([True, False, False, False, True, True]):
+        now = start + timedelta(minutes=minute)
+        stored = here.connections.get(tenant.organization_id, made["id"])
+        if passed:
+            found, action = HealthObservation(now, HealthStatus.CONNECTED, 1), RequiredAction.NONE
+        else:
+            found = HealthObservation(
+                now, HealthStatus.ERROR, 1, error_code="auth_invalid", error_message="No."
+            )
+            action = RequiredAction.REAUTHORIZE
+        here.health_recorder.record(stored, found, action)
+        one = tenant.client.get(path).json
+        overview = f"/spaces/{tenant.space_slug}/integration-health/connections"
+        [shown] = tenant.client.get(overview).json["items"]
+        assert shown["error_code"] == one["health"]["error_code"]
+        assert shown["required_action"] == one["required_action"]
+        health = one["health"]
+        assert (health["error_code"] is None) == (health["error_message"] is None)
+        seen.append((health["status"], health["error_code"], one["required_action"]))
+    # Then there is an error and something to do exactly while it fails
+    fine, broken = ("connected", None, "none"), ("error", "auth_invalid", "reauthorize")
+    assert seen == [fine, fine, fine, broken, broken, fine]

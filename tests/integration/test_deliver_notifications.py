@@ -139,8 +139,15 @@ def test_a_webhook_gets_a_message_that_the_library_verifies(
             "severity": "critical",
             "condition": "success_rate",
         },
-        "subject": {"kind": "space", "id": tenant.space_id},
+        "subject": {
+            "kind": "space",
+            "id": tenant.space_id,
+            "name": "acme",
+            "external_account_id": None,
+        },
+        "connection": None,
         "summary": alert["summary"],
+        "link": f"https://api.example.com/spaces/acme/alerts/{alert['id']}",
         "reminder": None,
         "resolution": None,
     }
@@ -383,18 +390,108 @@ def test_a_recovery_waits_for_the_first_message_and_is_skipped_without_it(
     assert types == ["alert.firing", "alert.firing", "alert.resolved"]
 
 
-def test_reminders_of_an_alert_that_did_not_arrive_are_skipped(
+def test_a_reminder_reaches_a_channel_that_the_first_message_did_not(
     tenant: Tenant, receiver: Receiver, now: datetime
 ) -> None:
-    fire(tenant, now, receiver.url, reminder_seconds=300)
-    receiver.answer = 500
-    deliver()
-    evaluate(now + 6 * MINUTE)
-    make_due(timedelta(hours=1))
-    deliver()
+    start = now - 7 * MINUTE
+    # Given a receiver that refused the first message for good, and one that was down
+    with receiving() as refusing:
+        refusing.answer, receiver.answer = 410, 500
+        fire(tenant, start, receiver.url, refusing.url, reminder_seconds=300)
+        deliver()
+        refusing.answer = receiver.answer = 200
+        # When a reminder is due
+        evaluate(start + 6 * MINUTE)
+        deliver()
+        # Then both hear of the outage, and the first message is not sent any more
+        make_due(timedelta(hours=1))
+        deliver()
+        assert [json.loads(r.body)["type"] for r in refusing.requests][1:] == ["alert.reminder"]
+        assert [json.loads(r.body)["type"] for r in receiver.requests][1:] == ["alert.reminder"]
+        [alert] = alerts(tenant)
+        sent = [(d["notice"], d["status"]) for d in deliveries(tenant, alert["id"])]
+        assert sorted(sent) == [
+            *[("firing", "failed"), ("firing", "skipped")],
+            *[("reminder", "delivered")] * 2,
+        ]
+        # And of its end
+        recover(tenant, start + 7 * MINUTE)
+        deliver()
+        for one in (refusing, receiver):
+            assert json.loads(one.requests[-1].body)["type"] == "alert.resolved"
+
+
+def test_a_reminder_waits_for_a_first_message_that_was_not_tried_yet(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    start = now - 7 * MINUTE
+    fire(tenant, start, receiver.url, reminder_seconds=300)
+    evaluate(start + 6 * MINUTE)
     [alert] = alerts(tenant)
-    sent = [(d["notice"], d["status"]) for d in deliveries(tenant, alert["id"])]
-    assert sent == [("firing", "pending"), ("reminder", "skipped")]
+    [first, reminder] = deliveries(tenant, alert["id"])
+    at = f"SPACE#{tenant.space_id}"
+    keys = [Key(at, f"OUT#{alert['id']}#{one['id']}") for one in (first, reminder)]
+    outcomes = [dict(Deployment().notifier.send([key])) for key in (keys[1], keys[0])]
+    assert outcomes == [{"waiting": 1}, {"delivered": 1}]
+    make_due(timedelta(minutes=2))
+    deliver()
+    types = [json.loads(request.body)["type"] for request in receiver.requests]
+    assert types == ["alert.firing", "alert.reminder"]
+
+
+@pytest.mark.parametrize("reminder_seconds", [0, 300])
+def test_a_channel_that_is_added_in_an_outage_hears_of_it_and_of_its_end(
+    tenant: Tenant, receiver: Receiver, now: datetime, reminder_seconds: int
+) -> None:
+    start = now - 7 * MINUTE
+    with receiving() as second:
+        made = fire(tenant, start, receiver.url, reminder_seconds=reminder_seconds)
+        deliver()
+        added = {"channels": [*made["channels"], webhook(second.url)]}
+        path = f"{RULES}/{made['id']}"
+        assert tenant.client.patch(path, added).status == 200
+        for minute in (1, 2, 3):
+            evaluate(start + minute * MINUTE)
+            deliver()
+        assert [json.loads(r.body)["type"] for r in second.requests] == ["alert.firing"]
+        recover(tenant, start + 4 * MINUTE)
+        deliver()
+        for one in (second, receiver):
+            types = [json.loads(request.body)["type"] for request in one.requests]
+            assert types == ["alert.firing", "alert.resolved"]
+
+
+def test_a_reminder_of_an_alert_that_has_ended_is_not_sent(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    start = now - 7 * MINUTE
+    fire(tenant, start, receiver.url, reminder_seconds=300)
+    deliver()
+    receiver.answer = 500
+    evaluate(start + 6 * MINUTE)
+    deliver()
+    recover(tenant, start + 7 * MINUTE)
+    receiver.answer = 200
+    for _ in range(3):
+        make_due(timedelta(minutes=2))
+        deliver()
+    types = [json.loads(request.body)["type"] for request in receiver.requests]
+    assert types == ["alert.firing", "alert.reminder", "alert.resolved"]
+
+
+def test_the_end_of_a_long_outage_is_told_when_its_first_message_has_expired(
+    tenant: Tenant, receiver: Receiver, now: datetime
+) -> None:
+    start = now - 7 * MINUTE
+    fire(tenant, start, receiver.url)
+    deliver()
+    table = Table("IntegrationsTable")
+    for item in table.query(f"SPACE#{tenant.space_id}", prefix="OUT#").items:
+        table.write(Delete(Key(item["pk"], item["sk"])))
+    recover(tenant, start + MINUTE)
+    deliver()
+    types = [json.loads(request.body)["type"] for request in receiver.requests]
+    assert types == ["alert.firing", "alert.resolved"]
 
 
 def test_a_removed_channel_or_rule_gets_nothing(

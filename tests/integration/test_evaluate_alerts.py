@@ -1,5 +1,6 @@
 """The evaluation of rules on the tables, under concurrency, lost replies, and crashes."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -62,6 +63,7 @@ def evaluator(
         here.event_store,
         here.tenants,
         (lambda _: None) if woken_for is None else woken_for.extend,
+        "https://api.example.com",
     )
 
 
@@ -223,7 +225,9 @@ def test_types_are_judged_separately(tenant: Tenant, now: datetime) -> None:
     report(tenant, EventStatus.SUCCESS, now, kind=IntegrationType.WEBHOOK)
     evaluate(now)
     [alert] = alerts(tenant)
-    assert alert["subject"] == {"kind": "integration_type", "id": "profiling"}
+    subject = alert["subject"]
+    assert (subject["kind"], subject["id"]) == ("integration_type", "profiling")
+    assert subject["name"] == "profiling"
 
 
 def test_a_subject_without_a_success_for_too_long_is_stale(tenant: Tenant) -> None:
@@ -272,10 +276,62 @@ def test_a_connection_that_is_down_is_notified_and_so_is_its_recovery(
     be(tenant, connection["id"], HealthStatus.DISCONNECTED, now + MINUTE)
     evaluate(now + MINUTE)
     [alert] = alerts(tenant)
-    assert alert["subject"] == {"kind": "connection", "id": connection["id"]}
+    assert alert["subject"]["id"] == connection["id"]
     be(tenant, connection["id"], HealthStatus.CONNECTED, now + 2 * MINUTE)
     evaluate(now + 2 * MINUTE)
     assert notices(tenant) == ["firing", "resolved"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"kind": "connection_down"},
+        {"kind": "stale", "per": "connection", "after_seconds": 300},
+    ],
+    ids=lambda condition: condition["kind"],
+)
+def test_an_alert_says_in_words_what_is_down(
+    tenant: Tenant, now: datetime, condition: dict[str, Any]
+) -> None:
+    # Given a connection that fails with a code and a sentence
+    publish_integration(tenant)
+    source = create_source(tenant, external_account_id="acct-42")
+    connection = create_connection(tenant, source, name="Payroll to the warehouse")
+    make_older(connection["id"], tenant, timedelta(hours=2))
+    create_rule(tenant, condition=condition, channels=[BUS])
+    here = Deployment()
+    stored = here.connections.get(tenant.organization_id, connection["id"])
+    sentence = "The provider refused the credential."
+    seen = HealthObservation(
+        now, HealthStatus.ERROR, 1, error_code="auth_invalid", error_message=sentence
+    )
+    here.health_recorder.record(stored, seen, RequiredAction.REAUTHORIZE)
+    evaluate(utc_now())
+    evaluate(utc_now() + 6 * MINUTE)
+    # Then the alert names it, and says what its last failure was and what to do
+    [alert] = alerts(tenant)
+    assert alert["subject"] == {
+        "kind": "connection",
+        "id": connection["id"],
+        "name": "Payroll to the warehouse",
+        "external_account_id": "acct-42",
+    }
+    assert alert["connection"] == {
+        "status": "error",
+        "error_code": "auth_invalid",
+        "error_message": sentence,
+        "required_action": "reauthorize",
+    }
+    assert alert["summary"].startswith("Payroll to the warehouse: ")
+    assert alert["summary"].endswith(f" auth_invalid: {sentence}")
+    # And so does the message
+    table = Table("IntegrationsTable")
+    [sent] = table.query(f"SPACE#{tenant.space_id}", prefix="OUT#").items
+    data = json.loads(sent["payload"])["data"]
+    assert {name: data[name] for name in ("subject", "connection", "summary")} == {
+        name: alert[name] for name in ("subject", "connection", "summary")
+    }
+    assert data["link"] == f"https://api.example.com/spaces/acme/alerts/{alert['id']}"
 
 
 @contextmanager

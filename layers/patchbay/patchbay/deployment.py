@@ -579,6 +579,7 @@ class Deployment:
             self.event_store,
             self.tenants,
             self.notification_queue.wake,
+            f"https://{self.settings.api_host}",
         )
 
     @cached_property

@@ -52,7 +52,7 @@ def test_a_space_that_never_ends_holds_up_no_other_space(monkeypatch: pytest.Mon
 
     rules = Rules([f"attacker-{n:03}" for n in range(40)] + [f"victim-{n:03}" for n in range(40)])
     nothing = cast(Any, None)
-    here = Evaluator(cast(Any, rules), nothing, nothing, nothing, nothing, nothing)
+    here = Evaluator(cast(Any, rules), nothing, nothing, nothing, nothing, nothing, "")
     monkeypatch.setattr(here, "evaluate_space", evaluate_space)
     until = time.monotonic() + 6.0
     # When they are evaluated in a minute of six seconds
@@ -68,7 +68,7 @@ def test_an_evaluation_goes_on_where_the_last_one_stopped(monkeypatch: pytest.Mo
     rules = Rules([])
     monkeypatch.setattr(rules, "watched_spaces", lambda lane, _: iter(spaces[lane : lane + 1]))
     nothing = cast(Any, None)
-    here = Evaluator(cast(Any, rules), nothing, nothing, nothing, nothing, nothing)
+    here = Evaluator(cast(Any, rules), nothing, nothing, nothing, nothing, nothing, "")
     seen: list[str] = []
 
     def evaluate_space(space_id: str, *_: object) -> list[Key]:

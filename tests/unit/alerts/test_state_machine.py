@@ -222,7 +222,7 @@ def test_the_times_of_a_rule_are_its_own_and_no_reminder_is_none(
 def test_a_subject_that_was_never_met_is_quiet() -> None:
     assert SubjectState(AlertPhase.OK, None, None, None, 0, False) == QUIET
     assert TrackedSubject(AlertSubject(kind=SubjectKind.SPACE, id="spc")) == TrackedSubject(
-        AlertSubject(kind=SubjectKind.SPACE, id="spc"), QUIET, 0, "", 0
+        AlertSubject(kind=SubjectKind.SPACE, id="spc"), QUIET, 0, "", {}
     )
 
 

@@ -23,11 +23,12 @@ from typing import Final
 
 from patchbay.alerts.keys import LANES
 from patchbay.alerts.model import AlertResolution
-from patchbay.alerts.rule_model import AlertRule
+from patchbay.alerts.rule_model import AlertRule, Channel
 from patchbay.alerts.rule_store import EvaluationPosition, RuleStore
 from patchbay.alerts.space_snapshot import SpaceSnapshot
 from patchbay.alerts.state_machine import (
     AlertPhase,
+    AlertTransition,
     RuleTiming,
     TrackedSubject,
     close,
@@ -83,7 +84,7 @@ class EvaluationReport:
 
 
 class Evaluator:
-    """Evaluates the rules of all spaces."""
+    """Evaluates the rules of all spaces. `api_url` is what the links of messages begin with."""
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class Evaluator:
         events: EventStore,
         tenants: TenancyStore,
         wake: Wake,
+        api_url: str,
     ) -> None:
         self._rules = rules
         self._alerts = alerts
@@ -100,6 +102,7 @@ class Evaluator:
         self._events = events
         self._tenants = tenants
         self._wake = wake
+        self._api_url = api_url
 
     def run(self, now: datetime, seconds_left: Callable[[], float]) -> EvaluationReport:
         """Evaluates all spaces. `now` is the scheduled minute; `seconds_left` returns how long the
@@ -165,7 +168,9 @@ class Evaluator:
         resumed = [at for at in (space.resumed_at, organization.resumed_at) if at]
         tracked = self._alerts.tracked_subjects(space_id)
         active = [rule for rule in rules if rule.enabled]
-        snapshot = SpaceSnapshot(self._connections, self._events, space, active, now, resumed)
+        snapshot = SpaceSnapshot(
+            self._connections, self._events, space, active, now, resumed, self._api_url
+        )
         deliveries: list[Key] = []
         for rule in rules:
             own = {key: one for (rule_id, key), one in tracked.items() if rule_id == rule.id}
@@ -175,7 +180,7 @@ class Evaluator:
                 deliveries += self._evaluate(rule, own, snapshot, now, in_time)
             elif any(one.state.is_open for one in own.values()):
                 disabled = AlertResolution.RULE_DISABLED
-                deliveries += self._end_alerts(rule, own.values(), disabled, now, in_time)
+                deliveries += self._end_alerts(rule, own.values(), disabled, snapshot, now, in_time)
             else:
                 self._rules.stop_watching(rule)
         if deliveries:
@@ -204,12 +209,17 @@ class Evaluator:
             firing = state.phase is AlertPhase.FIRING
             result = snapshot.evaluate(rule, subject, firing=firing)
             transition = decide(timing, state, result.status, now)
+            new_channels = _channels_to_tell(rule, before, transition)
             if transition.state != state or transition.notice:
-                deliveries += self._alerts.advance(rule, before, transition, result.summary, now)
+                words = snapshot.in_words(rule, subject, result.summary)
+                deliveries += self._alerts.advance(rule, before, transition, words, now)
+            elif new_channels:
+                words = snapshot.in_words(rule, subject, result.summary)
+                deliveries += self._alerts.tell(rule, before, new_channels, words, now)
         for key, one in tracked.items():
             if key not in subjects and one.state.is_open:
                 why = snapshot.why_gone(rule, one.subject)
-                deliveries += self._end_alerts(rule, [one], why, now, in_time)
+                deliveries += self._end_alerts(rule, [one], why, snapshot, now, in_time)
         return deliveries
 
     def _end_alerts(
@@ -217,6 +227,7 @@ class Evaluator:
         rule: AlertRule,
         tracked: Iterable[TrackedSubject],
         resolution: AlertResolution,
+        snapshot: SpaceSnapshot,
         now: datetime,
         in_time: InTime,
     ) -> list[Key]:
@@ -230,7 +241,8 @@ class Evaluator:
             changed = since is not None and rule.watching_since > since
             why = AlertResolution.RULE_CHANGED if changed and rule.enabled else resolution
             transition = close(one.state, now)
-            deliveries += self._alerts.advance(rule, one, transition, _SUMMARIES[why], now, why)
+            words = snapshot.in_words(rule, one.subject, _SUMMARIES[why], ended=True)
+            deliveries += self._alerts.advance(rule, one, transition, words, now, why)
         return deliveries
 
     def _batches(self, start: EvaluationPosition) -> Iterator[tuple[EvaluationPosition, list[str]]]:
@@ -268,6 +280,17 @@ class Evaluator:
 
         with ThreadPoolExecutor(_WORKERS) as pool:
             yield from pool.map(guarded, spaces)
+
+
+def _channels_to_tell(
+    rule: AlertRule, before: TrackedSubject, transition: AlertTransition
+) -> list[Channel]:
+    """The channels of a rule that have no message yet of an alert that goes on firing: they were
+    added after it began."""
+    state = transition.state
+    if before.first is None or state.acknowledged or state.phase is not AlertPhase.FIRING:
+        return []
+    return [channel for channel in rule.channels if channel.id not in before.first]
 
 
 class _Slices:

@@ -4,6 +4,7 @@ An **alert** is one outage of one subject. It is opened when the condition of it
 and ends when it is resolved.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -11,6 +12,7 @@ from pydantic import ConfigDict, Field
 
 from patchbay.alerts.conditions import AlertSubject, StrictInput
 from patchbay.alerts.rule_model import NewAlertRule, RuleId, Severity
+from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
@@ -23,6 +25,37 @@ class RuleSubject(Model):
     state: Literal["ok", "no_data", "pending", "firing"]
     since: UtcTime | None
     alert_id: str | None
+
+
+class AlertedSubject(AlertSubject):
+    """A subject in words. `name` is that of the space, the type, or the connection;
+    `external_account_id` is that of the connection's source."""
+
+    name: str | None = None
+    external_account_id: str | None = None
+
+
+class AlertedConnection(Model):
+    """How the connection of an alert was doing: its status, what its last failure was, and what its
+    owner has to do."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: HealthStatus
+    error_code: str | None
+    error_message: str | None
+    required_action: RequiredAction
+
+
+@dataclass(frozen=True, slots=True)
+class AlertWords:
+    """What a message says: which subject, why in a sentence, and how its connection is doing.
+    `alerts_url` is where the alerts of its space are read."""
+
+    subject: AlertedSubject
+    summary: str
+    alerts_url: str
+    connection: AlertedConnection | None = None
 
 
 class AlertState(StrEnum):
@@ -53,9 +86,10 @@ class Alert(Model):
     rule_name: str
     severity: Severity
     condition: str
-    subject: AlertSubject
+    subject: AlertedSubject
     state: AlertState
     summary: str
+    connection: AlertedConnection | None = None
     opened_at: UtcTime
     fired_at: UtcTime | None = None
     resolved_at: UtcTime | None = None
@@ -89,7 +123,8 @@ class NoticeKind(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """`skipped`: a recovery or reminder of an alert that never reached the channel."""
+    """`skipped`: a message that a later one made needless, or the recovery of an alert that never
+    reached the channel."""
 
     PENDING = "pending"
     DELIVERED = "delivered"

@@ -2,9 +2,10 @@
 
 1. A delivery that is due is claimed: it becomes due again only when the claim has expired. So there
    is one attempt at a time, and an attempt whose process died is made again.
-2. A recovery waits for the first message of its alert to the same channel, and is skipped if that
-   one failed: a receiver should not learn the end of an outage that it never heard of. A reminder
-   is skipped unless the first message was delivered.
+2. A recovery waits for messages of its alert that are on their way to the same channel, and is
+   skipped if none arrived: a receiver should not learn the end of an outage that it never heard of.
+   A reminder is sent to every channel, also to one that the first message did not reach, and is
+   skipped if the alert has ended. Once it arrives, the first message need not.
 3. Each attempt is one of the turns of its organization in a minute. Above the limit, a delivery is
    put off to the next minute with room, in the order in which they are due. One whose turn would
    come after its 24 hours has failed, and says so.
@@ -16,7 +17,7 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from patchbay.alerts.channel_sender import ATTEMPT_SECONDS, AttemptOutcome, ChannelSender
 from patchbay.alerts.delivery_events import DeliveryEvents
@@ -150,18 +151,41 @@ class Notifier:
             return "not_due"
         if outgoing.after is None:
             return outgoing
-        first = self._outbox.outgoing(Key(key.pk, outgoing.after))
-        status = first.delivery.status if first else DeliveryStatus.FAILED
-        if status is DeliveryStatus.DELIVERED:
+        verdict = self._turn_of(outgoing, now)
+        if verdict == "send":
             return outgoing
         claimed = self._outbox.claim(outgoing, now + LEASE)
         if claimed is None:
             return "not_due"
-        if status is DeliveryStatus.PENDING and claimed.delivery.notice is NoticeKind.RESOLVED:
+        if verdict == "wait":
             self._outbox.postpone(claimed, now + WAIT_FOR_FIRST)
             return "waiting"
         self._outbox.settle(claimed, DeliveryStatus.SKIPPED, None, None)
         return "skipped"
+
+    def _turn_of(
+        self, outgoing: OutgoingDelivery, now: datetime
+    ) -> Literal["send", "wait", "skip"]:
+        """Whether a message that is not the first of its alert to the channel is sent now."""
+        first = self._first_of(outgoing)
+        first_pending = first is not None and first.delivery.status is DeliveryStatus.PENDING
+        standing = self._outbox.standing(outgoing)
+        if outgoing.delivery.notice is NoticeKind.RESOLVED:
+            arrived = first is not None and first.delivery.status is DeliveryStatus.DELIVERED
+            if first_pending or self._outbox.pending_for(outgoing):
+                return "wait"
+            return "send" if standing.told or arrived else "skip"
+        if not standing.fires:
+            return "skip"
+        if first is not None and first_pending and first.tries == 0:
+            # It is about to be sent, or waits for its turn.
+            return "wait" if now < outgoing.give_up_at else "skip"
+        return "send"
+
+    def _first_of(self, outgoing: OutgoingDelivery) -> OutgoingDelivery | None:
+        """The first message of the alert to the channel, None if it is this one or has expired."""
+        after = outgoing.after
+        return self._outbox.outgoing(Key(outgoing.key.pk, after)) if after else None
 
     def _turns_of(self, ready: Sequence[OutgoingDelivery]) -> dict[Key, int | None]:
         """The minute of each delivery's turn, None if none comes in time. A delivery is missing if
@@ -230,6 +254,16 @@ class Notifier:
             return AttemptOutcome(delivered=False, error="channel_removed", final=True)
         return await self._channels.send(rule, channel, claimed, now)
 
+    def _note_arrival(self, claimed: OutgoingDelivery, now: datetime) -> None:
+        """The channel has heard of the alert. A first message that a reminder overtook is not sent
+        any more."""
+        if claimed.delivery.notice is NoticeKind.RESOLVED:
+            return
+        self._outbox.mark_told(claimed, now)
+        first = self._first_of(claimed)
+        if first is not None and first.delivery.status is DeliveryStatus.PENDING:
+            self._outbox.settle(first, DeliveryStatus.SKIPPED, None, None)
+
     def _settle(self, claimed: OutgoingDelivery, outcome: AttemptOutcome, started: datetime) -> str:
         """Writes the outcome of an attempt: delivered, failed, or due again later."""
         now = self._clock()
@@ -248,6 +282,8 @@ class Notifier:
                 status, next_at = DeliveryStatus.PENDING, again
         if next_at is None:
             self._events.record(space_of(claimed.key), claimed, attempt, status, now)
+        if status is DeliveryStatus.DELIVERED:
+            self._note_arrival(claimed, now)
         self._outbox.settle(claimed, status, attempt, next_at)
         word = "retried" if next_at else status.value
         logger.info(

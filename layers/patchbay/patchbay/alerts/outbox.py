@@ -7,6 +7,7 @@ time.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,6 +16,7 @@ from patchbay.alerts.keys import (
     INDEX,
     INDEX_PK,
     INDEX_SK,
+    alert_key,
     deliveries_of,
     deliveries_of_lane_pk,
     delivery_index,
@@ -25,17 +27,28 @@ from patchbay.alerts.keys import (
 from patchbay.alerts.model import (
     Alert,
     AlertResolution,
+    AlertState,
+    AlertWords,
     Delivery,
     DeliveryAttempt,
     DeliveryStatus,
     NoticeKind,
 )
-from patchbay.alerts.rule_model import AlertRule, Channel
+from patchbay.alerts.rule_model import MAX_CHANNELS, AlertRule, Channel
 from patchbay.alerts.state_machine import TrackedSubject
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable, to_text
 from patchbay.platform.cursor import CursorSeal
-from patchbay.platform.dynamodb import AFTER_ALL, ConditionFailed, Item, Key, Table, Update, equals
+from patchbay.platform.dynamodb import (
+    AFTER_ALL,
+    PRESENT,
+    ConditionFailed,
+    Item,
+    Key,
+    Table,
+    Update,
+    equals,
+)
 from patchbay.platform.errors import Conflict, NotFound
 from patchbay.platform.ids import Stamp, is_id, new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
@@ -46,6 +59,8 @@ from patchbay.tenancy.model import Space
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 _DELIVERIES_KEPT: Final = timedelta(days=30)
 _ATTEMPTS_KEPT: Final = 50
+_NEWEST: Final = 4 * MAX_CHANNELS
+"""The recoveries of an alert, its last reminders, and those before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,14 @@ class OutgoingDelivery:
     tries: int
     version: int
     turn: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether an alert fires, and whether the channel of a delivery has heard of it."""
+
+    fires: bool
+    told: bool
 
 
 class Outbox:
@@ -135,6 +158,40 @@ class Outbox:
             )
 
         return serially(attempt)
+
+    def standing(self, outgoing: OutgoingDelivery) -> Standing:
+        """How the alert of a delivery stands."""
+        delivery = outgoing.delivery
+        item = self._table.get(alert_key(space_of(outgoing.key), delivery.alert_id))
+        return Standing(
+            fires=item is not None and item["state"] == AlertState.FIRING,
+            told=item is not None and _told(delivery.channel_id) in item,
+        )
+
+    def mark_told(self, outgoing: OutgoingDelivery, now: datetime) -> None:
+        """Writes that the alert has reached the channel: its end will be told, too."""
+        delivery = outgoing.delivery
+        key = alert_key(space_of(outgoing.key), delivery.alert_id)
+        with suppress(ConditionFailed):  # its rule was deleted, or it has expired
+            self._table.write(
+                Update(key, values={_told(delivery.channel_id): to_text(now)}, condition=PRESENT)
+            )
+
+    def pending_for(self, outgoing: OutgoingDelivery) -> bool:
+        """Whether one of the newest messages of the alert is still on its way to the channel."""
+        delivery = outgoing.delivery
+        page = self._table.query(
+            outgoing.key.pk,
+            prefix=deliveries_of(delivery.alert_id),
+            newest_first=True,
+            limit=_NEWEST,
+        )
+        return any(
+            item["status"] == DeliveryStatus.PENDING
+            and item["channel_id"] == delivery.channel_id
+            and item["notice"] != NoticeKind.RESOLVED
+            for item in page.items
+        )
 
     def due(self, lane: int, now: datetime, limit: int) -> list[Key]:
         """Up to `limit` deliveries of a lane that are due, the longest overdue first."""
@@ -214,21 +271,64 @@ class Outbox:
             return  # our own write, repeated by botocore after a lost reply, or another claim
 
 
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A notification about the alert of a subject, as its transition leaves it."""
+
+    rule: AlertRule
+    tracked: TrackedSubject
+    notice: NoticeKind
+    words: AlertWords
+    resolution: AlertResolution = AlertResolution.RECOVERED
+
+    @property
+    def notification_id(self) -> str:
+        return notification_id(self.tracked.alert_id, self.tracked.generation)
+
+    def payload(self, now: datetime) -> str:
+        """The message as text, so that every attempt sends the same bytes."""
+        rule, tracked, notice = self.rule, self.tracked, self.notice
+        connection = self.words.connection
+        message = {
+            "type": f"alert.{notice}",
+            "timestamp": to_text(now),
+            "data": {
+                "notification_id": self.notification_id,
+                "alert_id": tracked.alert_id,
+                "organization_id": rule.organization_id,
+                "space_id": rule.space_id,
+                "space": rule.space,
+                "rule": {
+                    "id": rule.id,
+                    "name": rule.name,
+                    "severity": rule.severity.value,
+                    "condition": rule.condition.kind,
+                },
+                "subject": self.words.subject.model_dump(mode="json"),
+                "connection": connection.model_dump(mode="json") if connection else None,
+                "summary": self.words.summary,
+                "link": f"{self.words.alerts_url}/{tracked.alert_id}",
+                "reminder": tracked.state.reminders if notice is NoticeKind.REMINDER else None,
+                "resolution": self.resolution.value if notice is NoticeKind.RESOLVED else None,
+            },
+        }
+        return compact(message).decode()
+
+
 def new_deliveries(
-    rule: AlertRule,
-    before: TrackedSubject,
-    after: TrackedSubject,
-    notice: NoticeKind,
-    summary: str,
-    now: datetime,
-    resolution: AlertResolution,
-) -> list[Item]:
-    """The items of a notification, one for each channel, for the transaction of the transition."""
-    payload = _payload(rule, after, notice, summary, now, resolution)
-    return [
-        _new_delivery(rule, before, after, notice, channel, payload, now)
-        for channel in rule.channels
-    ]
+    message: Notification, channels: Sequence[Channel], now: datetime
+) -> tuple[list[Item], TrackedSubject]:
+    """The items of a message, one for each channel, for the transaction of the transition; and the
+    subject with what is the first message of its alert to each channel."""
+    tracked, payload = message.tracked, message.payload(now)
+    first = dict(tracked.first or {})
+    items = []
+    for channel in channels:
+        delivery_id = _delivery_id(tracked.alert_id, tracked.generation, channel.id, now)
+        earlier = first.setdefault(channel.id, delivery_id)
+        after = None if earlier == delivery_id else earlier
+        items.append(_new_delivery(message, channel, payload, delivery_id, after, now))
+    return items, tracked if tracked.first is None else replace(tracked, first=first)
 
 
 def notification_id(alert_id: str, generation: int) -> str:
@@ -242,62 +342,28 @@ def _delivery_id(alert_id: str, generation: int, channel_id: str, at: datetime) 
     return Stamp(at, seed).id("dlv", channel_id)
 
 
-def _payload(
-    rule: AlertRule,
-    after: TrackedSubject,
-    notice: NoticeKind,
-    summary: str,
-    now: datetime,
-    resolution: AlertResolution,
-) -> str:
-    """The message as text, so that every attempt sends the same bytes."""
-    message = {
-        "type": f"alert.{notice}",
-        "timestamp": to_text(now),
-        "data": {
-            "notification_id": notification_id(after.alert_id, after.generation),
-            "alert_id": after.alert_id,
-            "organization_id": rule.organization_id,
-            "space_id": rule.space_id,
-            "space": rule.space,
-            "rule": {
-                "id": rule.id,
-                "name": rule.name,
-                "severity": rule.severity.value,
-                "condition": rule.condition.kind,
-            },
-            "subject": after.subject.model_dump(mode="json"),
-            "summary": summary,
-            "reminder": after.state.reminders if notice is NoticeKind.REMINDER else None,
-            "resolution": resolution.value if notice is NoticeKind.RESOLVED else None,
-        },
-    }
-    return compact(message).decode()
-
-
 def _new_delivery(
-    rule: AlertRule,
-    before: TrackedSubject,
-    after: TrackedSubject,
-    notice: NoticeKind,
+    message: Notification,
     channel: Channel,
     payload: str,
+    delivery_id: str,
+    first: str | None,
     now: datetime,
 ) -> Item:
-    delivery_id = _delivery_id(after.alert_id, after.generation, channel.id, now)
+    rule, tracked = message.rule, message.tracked
     give_up_at = now + GIVE_UP_AFTER
-    if notice is NoticeKind.REMINDER:
+    if message.notice is NoticeKind.REMINDER:
         give_up_at = min(give_up_at, now + timedelta(seconds=rule.reminder_seconds))
     item: Item = {
-        **delivery_key(rule.space_id, after.alert_id, delivery_id)._asdict(),
+        **delivery_key(rule.space_id, tracked.alert_id, delivery_id)._asdict(),
         "id": delivery_id,
         "organization_id": rule.organization_id,
-        "notification_id": notification_id(after.alert_id, after.generation),
-        "alert_id": after.alert_id,
+        "notification_id": message.notification_id,
+        "alert_id": tracked.alert_id,
         "rule_id": rule.id,
         "channel_id": channel.id,
         "channel": channel.kind,
-        "notice": notice.value,
+        "notice": message.notice.value,
         "status": DeliveryStatus.PENDING.value,
         "created_at": to_text(now),
         "give_up_at": to_text(give_up_at),
@@ -308,11 +374,14 @@ def _new_delivery(
         "expires_at": epoch_seconds(now, _DELIVERIES_KEPT),
         **_due(rule.space_id, delivery_id, now),
     }
-    if notice is not NoticeKind.FIRING and before.state.since is not None:
-        fired_at = before.state.since
-        first = _delivery_id(after.alert_id, after.fired_generation, channel.id, fired_at)
-        item["after"] = delivery_key(rule.space_id, after.alert_id, first).sk
+    if first is not None:
+        item["after"] = delivery_key(rule.space_id, tracked.alert_id, first).sk
     return item
+
+
+def _told(channel_id: str) -> str:
+    """The attribute of an alert that says when it reached a channel."""
+    return f"told_{channel_id}"
 
 
 def _due(space_id: str, delivery_id: str, at: datetime) -> dict[str, str]:

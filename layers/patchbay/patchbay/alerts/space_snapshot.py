@@ -24,7 +24,12 @@ from patchbay.alerts.conditions import (
     SubjectKind,
     SuccessRate,
 )
-from patchbay.alerts.model import AlertResolution
+from patchbay.alerts.model import (
+    AlertedConnection,
+    AlertedSubject,
+    AlertResolution,
+    AlertWords,
+)
 from patchbay.alerts.rule_model import AlertRule
 from patchbay.alerts.state_machine import AlertPhase, TrackedSubject
 from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
@@ -65,11 +70,14 @@ class SpaceSnapshot:
         rules: Sequence[AlertRule],
         now: datetime,
         resumed: Sequence[datetime],
+        api_url: str,
     ) -> None:
         """`resumed` has the ends of the last pauses of the space and its organization."""
         self._connection_reader = connections
         self._events = events
         self._space_id = space.id
+        self._space_name = space.name
+        self._alerts_url = f"{api_url}/spaces/{space.slug}/alerts"
         self._active_since = max(resumed, default=_ALWAYS)
         self._now = now
         self._event_window = max(map(_event_window, rules), default=timedelta(0))
@@ -117,6 +125,38 @@ class SpaceSnapshot:
                 return evaluate_staleness(condition, success, watch, self._now)
             case ConnectionDown():
                 return evaluate_connection(self._health(rule, subject))
+
+    def in_words(
+        self, rule: AlertRule, subject: AlertSubject, summary: str, *, ended: bool = False
+    ) -> AlertWords:
+        """What a message says of a subject. `ended` is for the end of an alert without a recovery.
+
+        Of a connection it reads the item and that of its source, so it is called for what is sent.
+        """
+        if subject.kind is not SubjectKind.CONNECTION:
+            name = self._space_name if subject.kind is SubjectKind.SPACE else subject.id
+            named = AlertedSubject(kind=subject.kind, id=subject.id, name=name)
+            return AlertWords(named, summary, self._alerts_url)
+        found = self._connection_reader.described(rule.organization_id, self._space_id, subject.id)
+        if found is None:
+            named = AlertedSubject(kind=subject.kind, id=subject.id)
+            return AlertWords(named, summary, self._alerts_url)
+        named = AlertedSubject(
+            kind=subject.kind,
+            id=subject.id,
+            name=found.name,
+            external_account_id=found.external_account_id,
+        )
+        connection = AlertedConnection(
+            status=found.status,
+            error_code=found.error_code,
+            error_message=found.error_message,
+            required_action=found.required_action,
+        )
+        said = f"{found.name}: {summary}"
+        if found.error_code and not ended:
+            said += f" {found.error_code}: {found.error_message or 'no message'}"
+        return AlertWords(named, said, self._alerts_url, connection)
 
     def why_gone(self, rule: AlertRule, subject: AlertSubject) -> AlertResolution:
         """Why a rule no longer has a subject that it tracks."""

@@ -7,7 +7,8 @@
 A state changes only at these edges, so a minute without news writes nothing.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -81,14 +82,15 @@ class TrackedSubject:
     """A subject of a rule and its state, as stored.
 
     `generation` counts the writes. `alert_id` is the open alert, or the last one; it is empty if
-    there was none. `fired_generation` is the write that made the alert fire.
+    there was none. `first` has the delivery of its first message to each channel, by channel id;
+    None for an alert from before this was stored.
     """
 
     subject: AlertSubject
     state: SubjectState = QUIET
     generation: int = 0
     alert_id: str = ""
-    fired_generation: int = 0
+    first: Mapping[str, str] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

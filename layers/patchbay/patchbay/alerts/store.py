@@ -6,7 +6,8 @@ same time, one is written and the others change nothing. So a notification is ne
 made twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -26,11 +27,12 @@ from patchbay.alerts.model import (
     AlertQuery,
     AlertResolution,
     AlertState,
+    AlertWords,
     NoticeKind,
     RuleSubject,
 )
-from patchbay.alerts.outbox import new_deliveries
-from patchbay.alerts.rule_model import AlertRule
+from patchbay.alerts.outbox import Notification, new_deliveries
+from patchbay.alerts.rule_model import AlertRule, Channel
 from patchbay.alerts.state_machine import (
     AlertPhase,
     AlertTransition,
@@ -97,7 +99,7 @@ class AlertStore:
         rule: AlertRule,
         before: TrackedSubject,
         transition: AlertTransition,
-        summary: str,
+        words: AlertWords,
         now: datetime,
         resolution: AlertResolution = AlertResolution.RECOVERED,
     ) -> list[Key]:
@@ -105,28 +107,56 @@ class AlertStore:
 
         Writes and returns nothing if the rule or the state has changed in the meantime.
         """
-        generation = before.generation + 1
         opens = transition.state.is_open and not before.state.is_open
-        fires = transition.notice is NoticeKind.FIRING
         after = TrackedSubject(
             before.subject,
             transition.state,
-            generation,
+            before.generation + 1,
             alert_id=new_id("alr", now) if opens else before.alert_id,
-            fired_generation=generation if fires else before.fired_generation,
+            first={} if opens else before.first,
         )
         deliveries: list[Item] = []
-        if transition.notice is not None:
-            deliveries = new_deliveries(
-                rule, before, after, transition.notice, summary, now, resolution
-            )
+        if notice := transition.notice:
+            channels: Sequence[Channel] = rule.channels
+            if notice is NoticeKind.RESOLVED and before.first is not None:
+                channels = [channel for channel in channels if channel.id in before.first]
+            message = Notification(rule, after, notice, words, resolution)
+            deliveries, after = new_deliveries(message, channels, now)
+        alert = list(_alert_writes(rule, before, after, transition, words, now, resolution))
+        return self._write(rule, before, after, alert, deliveries)
+
+    def tell(
+        self,
+        rule: AlertRule,
+        before: TrackedSubject,
+        channels: Sequence[Channel],
+        words: AlertWords,
+        now: datetime,
+    ) -> list[Key]:
+        """Writes the first message of a firing alert to channels that were added since it began.
+
+        Returns the keys of the new deliveries, as `advance`.
+        """
+        after = replace(before, generation=before.generation + 1)
+        message = Notification(rule, after, NoticeKind.FIRING, words)
+        deliveries, after = new_deliveries(message, channels, now)
+        return self._write(rule, before, after, (), deliveries)
+
+    def _write(
+        self,
+        rule: AlertRule,
+        before: TrackedSubject,
+        after: TrackedSubject,
+        alert: Sequence[Write],
+        deliveries: Sequence[Item],
+    ) -> list[Key]:
         unchanged = equals("generation", before.generation) if before.generation else ABSENT
         try:
             self._table.transact(
                 [
                     Put(_state_item(rule, after), unchanged),
                     Check(rule_key(rule.space_id, rule.id), equals("revision", rule.revision)),
-                    *_alert_writes(rule, before, after, transition, summary, now, resolution),
+                    *alert,
                     *(Put(item, ABSENT) for item in deliveries),
                 ]
             )
@@ -234,7 +264,7 @@ def _state_item(rule: AlertRule, tracked: TrackedSubject) -> Item:
         "acknowledged": state.acknowledged,
         "generation": tracked.generation,
         "alert_id": tracked.alert_id,
-        "fired_generation": tracked.fired_generation,
+        "first": None if tracked.first is None else dict(tracked.first),
     }
 
 
@@ -250,7 +280,7 @@ def _tracked(item: Item) -> TrackedSubject:
         ),
         generation=item["generation"],
         alert_id=item["alert_id"],
-        fired_generation=item["fired_generation"],
+        first=item.get("first"),
     )
 
 
@@ -269,12 +299,17 @@ def _alert_writes(
     before: TrackedSubject,
     after: TrackedSubject,
     transition: AlertTransition,
-    summary: str,
+    words: AlertWords,
     now: datetime,
     resolution: AlertResolution,
 ) -> Iterator[Write]:
     """What a transition writes to the alert."""
     key = alert_key(rule.space_id, after.alert_id)
+    said = {
+        "subject": words.subject.model_dump(mode="json"),
+        "connection": words.connection.model_dump(mode="json") if words.connection else None,
+        "summary": words.summary,
+    }
     state, notice = transition.state, transition.notice
     if state.is_open and not before.state.is_open:
         firing = state.phase is AlertPhase.FIRING
@@ -284,9 +319,10 @@ def _alert_writes(
             rule_name=rule.name,
             severity=rule.severity,
             condition=rule.condition.kind,
-            subject=after.subject,
+            subject=words.subject,
+            connection=words.connection,
             state=AlertState.FIRING if firing else AlertState.PENDING,
-            summary=summary,
+            summary=words.summary,
             opened_at=now,
             fired_at=now if firing else None,
             last_notified_at=now if firing else None,
@@ -295,10 +331,11 @@ def _alert_writes(
     elif before.state.phase is AlertPhase.PENDING and notice is None:
         yield Delete(key)  # it never fired, so it does not appear in the history
     elif notice is NoticeKind.FIRING:
-        fired = {"state": AlertState.FIRING.value, "fired_at": to_text(now), "summary": summary}
-        yield Update(key, values=fired | {"last_notified_at": to_text(now)})
+        fired = {"state": AlertState.FIRING.value, "fired_at": to_text(now)}
+        yield Update(key, values=fired | said | {"last_notified_at": to_text(now)})
     elif notice is NoticeKind.REMINDER:
-        yield Update(key, values={"last_notified_at": to_text(now), "reminders": state.reminders})
+        reminded = {"last_notified_at": to_text(now), "reminders": state.reminders}
+        yield Update(key, values=said | reminded)
     elif notice is NoticeKind.RESOLVED:
         yield Update(key, values=_ended(now, resolution) | {"last_notified_at": to_text(now)})
 

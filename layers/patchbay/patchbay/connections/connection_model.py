@@ -82,10 +82,12 @@ class ConnectionPatch(_Input):
 
 
 class Health(Model):
-    """How a connection is doing. `status` follows from the last tests, the rest from the very last.
+    """How a connection is doing, according to its last tests.
 
     `since` is when the status began. With a monitor, one failure does not make a connection fail
-    yet. The consecutive counts are of the newest tests.
+    yet, and one success does not end its failing. The error goes with the status: there is none
+    while it is connected, and while it fails it is that of its last failure. `checked_at`,
+    `latency_ms`, and the consecutive counts are of the newest tests.
     """
 
     status: HealthStatus

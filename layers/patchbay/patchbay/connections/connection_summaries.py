@@ -15,6 +15,7 @@ from patchbay.connections.keys import (
     FAILING_INDEX,
     connection_key,
     connections_of_space_pk,
+    endpoint_key,
     failing_of_space_pk,
 )
 from patchbay.connections.lifecycle import Lifecycle
@@ -105,6 +106,18 @@ class ConnectionSummary:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionDescription:
+    """A connection in words, for notifications about it."""
+
+    name: str
+    status: HealthStatus
+    error_code: str | None
+    error_message: str | None
+    required_action: RequiredAction
+    external_account_id: str | None
+
+
 class ConnectionSummaries:
     """Reads summaries of the connections of spaces from the integrations table."""
 
@@ -175,6 +188,24 @@ class ConnectionSummaries:
         keys = [connection_key(organization_id, connection_id) for connection_id in connection_ids]
         items = self._table.get_all(keys).values()
         return {i["id"]: ConnectionStatus.of_item(i) for i in items if i["space_id"] == space_id}
+
+    def described(
+        self, organization_id: str, space_id: str, connection_id: str
+    ) -> ConnectionDescription | None:
+        """Reads the connection and its source. None if it does not exist or is in another space."""
+        item = self._table.get(connection_key(organization_id, connection_id))
+        if item is None or item["space_id"] != space_id:
+            return None
+        source = self._table.get(endpoint_key(organization_id, item["source_id"])) or {}
+        health = item["health"]
+        return ConnectionDescription(
+            name=item["name"],
+            status=HealthStatus(health["status"]),
+            error_code=health["error_code"],
+            error_message=health["error_message"],
+            required_action=RequiredAction(item["required_action"]),
+            external_account_id=source.get("external_account_id"),
+        )
 
     def one(
         self, organization_id: str, space_id: str, connection_id: str

@@ -118,14 +118,25 @@ def _health_write(
     connection: Connection, update: HealthUpdate, seen: HealthObservation, action: RequiredAction
 ) -> Update:
     """The write of a state after an observation, which ends what a caller stated before."""
-    state = update.state
+    state, before = update.state, connection.health
+    code, message = seen.error_code, seen.error_message
+    if state.status is HealthStatus.CONNECTED:
+        # Whatever a single test found: what is connected has no error and nothing to do.
+        code, message, action = None, None, RequiredAction.NONE
+    elif state.is_failing and seen.passed:
+        # Not recovered yet: what it fails of is what it failed of.
+        code, message, action = (
+            before.error_code,
+            before.error_message,
+            connection.required_action,
+        )
     health = Health(
         status=state.status,
         since=state.since,
         checked_at=seen.ended,
         latency_ms=seen.latency_ms,
-        error_code=seen.error_code,
-        error_message=seen.error_message,
+        error_code=code,
+        error_message=message,
         consecutive_failures=state.failures,
         consecutive_successes=state.successes,
     )

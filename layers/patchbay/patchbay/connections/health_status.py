@@ -15,7 +15,7 @@ FAILING: Final = frozenset({HealthStatus.DISCONNECTED, HealthStatus.ERROR})
 
 
 class RequiredAction(StrEnum):
-    """What the owner of a connection has to do, according to its last test."""
+    """What the owner of a connection has to do about its status: nothing while it is connected."""
 
     NONE = "none"
     REAUTHORIZE = "reauthorize"

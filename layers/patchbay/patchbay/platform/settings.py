@@ -54,7 +54,7 @@ class Settings:
     dns_resolver = Setting(str)
     """Addresses of name servers, joined by commas."""
     api_host = Setting(str)
-    """The API's own host name, which nothing may dial."""
+    """The API's own host name, which nothing may dial, and which links lead to."""
 
     jwt_issuer = Setting(str)
     """Empty: only API keys are recognized."""
