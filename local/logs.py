@@ -2,11 +2,17 @@
 
 import json
 import os
+import re
 import sys
 
 from local.emulator import Account
 from local.paths import ROOT, SAM_VENV, StateDir
 from local.sam import STACK_NAME
+
+
+def functions(template: str) -> list[str]:
+    """The functions of a template, by their modules, which their log groups are named after."""
+    return re.findall(r"^    \w+: \{Module: (\w+)\}$", template, re.MULTILINE)
 
 
 def main() -> None:
@@ -16,8 +22,8 @@ def main() -> None:
     except FileNotFoundError:
         sys.exit("patchbay: no local cloud runs; start one: make run")
     sam = str(SAM_VENV / "bin" / "sam")
-    functions = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
-    groups = [f"--cw-log-group=/patchbay/{STACK_NAME}/{name}" for name in functions]
+    names = functions((ROOT / "template.yaml").read_text())
+    groups = [f"--cw-log-group=/patchbay/{STACK_NAME}/{name}" for name in names]
     account = Account(
         stack["aws_endpoint_url"], stack["aws_access_key_id"], stack["aws_secret_access_key"]
     )

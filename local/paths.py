@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOG = ROOT / "catalog"
+LAYER = ROOT / "layers" / "patchbay"
 PACKAGE_PATH = ROOT / "layers" / "patchbay"
 SAM_BUILD = ROOT / ".aws-sam"
 

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import pytest
 import trustme
 from semver import Version
 
+from local import catalog
+from local.client import Answer, Client
+from local.logs import functions
 from patchbay.checks.kinds.http import HttpProbe
 from patchbay.checks.plan import Plan
 from patchbay.egress.ports import may_dial
@@ -291,3 +294,84 @@ def test_requests_only_read(entry: Entry) -> None:
         if step.get("request", {}).get("method", "GET") not in ("GET", "HEAD")
     }
     assert posts <= {"https://slack.com/api/auth.test"}
+
+
+FILE: Final[dict[str, Any]] = {
+    "version": "1.0.0",
+    "documentation": ["https://docs.example.com"],
+    "publisher": "acme",
+    "slug": "crm",
+    "name": "CRM",
+    "visibility": "public",
+    "authConfig": {"type": "none"},
+    "manifest": {},
+}
+
+
+class Api:
+    """A deployment that has one release of `FILE`."""
+
+    def __init__(self) -> None:
+        self.release = {"id": "int_1", "description": None, "iconUrl": None} | {
+            name: FILE.get(name, default)
+            for name, default in {"trustTier": "community", "variablesSchema": {}, **FILE}.items()
+        }
+        self.calls: list[tuple[str, str, Any]] = []
+
+    def call(self, method: str, path: str, body: Any = None, **_: Any) -> Answer:
+        if method != "GET":
+            self.calls.append((method, path, body))
+        exists = not path.endswith("versions/1.1.0")
+        shown = self.release | {"currentVersion": "1.0.0", "retentionTier": None}
+        return Answer(200, shown) if exists else Answer(404, {})
+
+
+@pytest.mark.parametrize(
+    ("edit", "calls", "refused"),
+    [
+        ({}, [], False),
+        ({"name": "CRM 2"}, [], True),
+        ({"manifest": {"roles": ["source"]}}, [], True),
+        ({"name": "CRM 2", "version": "1.1.0"}, ["PATCH", "POST"], False),
+        ({"visibility": "unlisted"}, ["PATCH"], False),
+        ({"retentionTier": "long"}, ["PATCH"], False),
+    ],
+)
+def test_publishing_the_catalog_sees_edits(
+    tmp_path: Path, edit: dict[str, Any], calls: list[str], refused: bool
+) -> None:
+    api = Api()
+    (tmp_path / "crm.json").write_text(json.dumps(FILE | edit))
+    report = catalog.publish(cast(Client, api), "a-space", catalog.read(tmp_path))
+    assert [method for method, *_ in api.calls] == calls
+    assert bool(report.refused) is refused
+    assert bool(report.published) is bool(calls)
+    if refused:
+        assert "changed since 1.0.0 was published: raise its version" in report.refused[0]
+
+
+def test_lint_finds_what_publishing_would(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = ["--lint", "--folder", str(tmp_path)]
+    (tmp_path / "crm.json").write_text(json.dumps(FILE))
+    assert catalog.main(good) == 0
+    wrong = {"version": "1", "documentation": [], "manifest": {"roles": ["x"]}, "slug": "crm2"}
+    (tmp_path / "bad.json").write_text(json.dumps(FILE | wrong))
+    (tmp_path / "copy.json").write_text(json.dumps(FILE | {"colour": "red"}))
+    capsys.readouterr()
+    assert catalog.main(good) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(" ")[0] + " " + line.split()[1] for line in lines] == [
+        "bad.json: /version",
+        "bad.json: /documentation",
+        "bad.json: /manifest/roles/0",
+        "copy.json: /colour",
+        "crm.json: /slug",
+    ]
+
+
+def test_make_logs_knows_every_function() -> None:
+    root = FILES[0].parents[1]
+    files = {path.stem for path in (root / "functions").glob("*.py")}
+    assert set(functions((root / "template.yaml").read_text())) == files
