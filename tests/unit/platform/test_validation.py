@@ -23,7 +23,7 @@ from pydantic_core._pydantic_core import list_all_errors
 from patchbay.alerts.rule_model import NewAlertRule
 from patchbay.connections.connection_model import NewConnection
 from patchbay.platform.errors import Problem
-from patchbay.platform.validation import problems_of
+from patchbay.platform.validation import ONE_LINE_PATTERN, DisplayName, problems_of
 from patchbay.registry.manifest import Manifest
 
 PYTHON = re.compile(
@@ -169,3 +169,23 @@ def test_no_request_is_refused_in_the_words_of_python(name: str) -> None:
                 found |= {(p.pointer, p.message) for p in problems_of(error)}
     spoken = {(at, text) for at, text in found if PYTHON.search(text) or "[kind]" in at}
     assert spoken == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a\x00b", "a\u202eb", "a\u200bb", "\ufeffa", "a\u2066b", "a\u00adb", "\u3164", "a\x85b"),
+        *("a\u2060b", "a\U000e0041b", "a\u200f", "a\nb", "\u200d", "\ufe0f", " "),
+    ],
+)
+def test_a_name_has_nothing_invisible(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(DisplayName).validate_python(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Ünïcode & Co.", "中文", "می\u200cخواهم", "👩\u200d🔧", "❤\ufe0f", "עברית", "a b"]
+)
+def test_a_name_of_any_script_is_taken(text: str) -> None:
+    assert TypeAdapter(DisplayName).validate_python(text) == text
+    assert re.search(ONE_LINE_PATTERN, text)

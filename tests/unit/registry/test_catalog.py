@@ -358,7 +358,7 @@ def test_lint_finds_what_publishing_would(
     assert catalog.main(good) == 0
     wrong = {"version": "1", "documentation": [], "manifest": {"roles": ["x"]}, "slug": "crm2"}
     (tmp_path / "bad.json").write_text(json.dumps(FILE | wrong))
-    (tmp_path / "copy.json").write_text(json.dumps(FILE | {"colour": "red"}))
+    (tmp_path / "copy.json").write_text(json.dumps(FILE | {"hue": "red"}))
     capsys.readouterr()
     assert catalog.main(good) == 1
     lines = capsys.readouterr().out.splitlines()
@@ -366,7 +366,7 @@ def test_lint_finds_what_publishing_would(
         "bad.json: /version",
         "bad.json: /documentation",
         "bad.json: /manifest/roles/0",
-        "copy.json: /colour",
+        "copy.json: /hue",
         "crm.json: /slug",
     ]
 

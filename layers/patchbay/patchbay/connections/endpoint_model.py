@@ -22,11 +22,13 @@ from patchbay.platform.ids import Slug
 from patchbay.platform.model import Model
 from patchbay.platform.problem_messages import at_most
 from patchbay.platform.validation import (
+    ONE_LINE_PATTERN,
     DisplayName,
     Documented,
     FieldError,
     NotNull,
     NullIs,
+    OneLine,
     within,
 )
 from patchbay.registry.manifest import MAX_MEMBERS
@@ -100,8 +102,11 @@ Version = Annotated[
     RangeText,
     Documented({"pattern": RANGE_PATTERN}),
 ]
-Environment = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-ExternalAccountId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+_ONE_LINE: Final = Documented({"pattern": ONE_LINE_PATTERN})
+Environment = Annotated[str, StringConstraints(min_length=1, max_length=64), OneLine, _ONE_LINE]
+ExternalAccountId = Annotated[
+    str, StringConstraints(min_length=1, max_length=255), OneLine, _ONE_LINE
+]
 
 
 class _Input(Model):

@@ -49,20 +49,36 @@ WholeNumber = Annotated[int, BeforeValidator(_plain_digits)]
 """A number in a query string: digits, where pydantic would also take `1.0`, `+5` and `5_0`."""
 
 
-# Controls; line and paragraph separators; marks that turn the direction of what follows.
-_BREAKS_A_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_UNREADABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_INVISIBLE: Final = (
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u3164\ufeff\uffa0\ufff9-\ufffb"
+)
+"""What shows nothing, or turns the direction of what follows, so that two texts look alike or one
+reads as another: Unicode's Default_Ignorable_Code_Point and Bidi_Control (UAX #44), without the
+joiners U+200C and U+200D and the variation selectors, which scripts and emoji need."""
+_CONTROLS: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+_BREAKS_A_LINE: Final = re.compile(rf"[{_CONTROLS}\t\n\r\u2028\u2029{_INVISIBLE}]")
+_UNREADABLE: Final = re.compile(rf"[{_CONTROLS}{_INVISIBLE}]")
+# Tags (U+E0000 to U+E007F) can carry a hidden text. A pattern of the API document can't have them:
+# ECMAScript reads characters beyond U+FFFF in two ways.
+_TAGS: Final = re.compile("[\U000e0000-\U000e007f]")
+_JOINERS: Final = r"\u200c\u200d\ufe00-\ufe0f"
+_VISIBLE: Final = re.compile(rf"[^\s{_JOINERS}]")
 
 
 def _printable(text: str) -> str:
-    if _BREAKS_A_LINE.search(text):
-        raise ValueError("must not contain control characters or line breaks")
+    if _BREAKS_A_LINE.search(text) or _TAGS.search(text):
+        raise ValueError(
+            "must not contain control characters, line breaks, or invisible characters"
+        )
+    if text and _VISIBLE.search(text) is None:
+        raise ValueError("must have a visible character")
     return text
 
 
 def _readable(text: str) -> str:
-    if _UNREADABLE.search(text):
-        raise ValueError("must not contain control characters")
+    if _UNREADABLE.search(text) or _TAGS.search(text):
+        raise ValueError("must not contain control or invisible characters")
     return text
 
 
@@ -158,10 +174,10 @@ class NotNull:
 
 
 OneLine = AfterValidator(_printable)
-"""For names: no control characters, line breaks or marks that turn the direction of the text."""
+"""For names: no control characters, line breaks, or invisible characters, and one that is seen."""
 
 _ONE_LINE: Final = _BREAKS_A_LINE.pattern.strip("[]")
-ONE_LINE_PATTERN: Final = rf"^[^{_ONE_LINE}]*[^\s{_ONE_LINE}][^{_ONE_LINE}]*$"
+ONE_LINE_PATTERN: Final = rf"^[^{_ONE_LINE}]*[^\s{_JOINERS}{_ONE_LINE}][^{_ONE_LINE}]*$"
 """For the API document: one line that is not blank."""
 
 DisplayName = Annotated[
