@@ -130,7 +130,8 @@ class Caller:
             self._world.keyless.add(operation)
         if answer.status_code == 200 and reported(operation, case.query):
             left_out.append(negative_data_rejection)
-        if answer.status_code == 200 and kept(operation, answer.json()):
+        is_json = "json" in answer.headers.get("content-type", ["json"])[0]
+        if answer.status_code == 200 and is_json and kept(operation, answer.json()):
             left_out.append(use_after_free)
         if answer.status_code >= 400:
             error = answer.json()["error"]
