@@ -44,7 +44,8 @@ def to_sortable(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _to_second(moment: datetime) -> str:
+def to_second(moment: datetime) -> str:
+    """In whole seconds, as the published health contract and the error envelope have it."""
     return to_text(moment.replace(microsecond=0))
 
 
@@ -120,5 +121,5 @@ UtcTime = Annotated[
 ]
 """A moment in a model: aware on the way in, UTC with milliseconds and a `Z` on the way out."""
 
-UtcSecond = Annotated[UtcTime, PlainSerializer(_to_second, return_type=str)]
+UtcSecond = Annotated[UtcTime, PlainSerializer(to_second, return_type=str)]
 """As `UtcTime`, in whole seconds on the way out."""

@@ -54,7 +54,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from patchbay.platform.actor import Actor, acting
-from patchbay.platform.clock import to_text, utc_now
+from patchbay.platform.clock import to_second, utc_now
 from patchbay.platform.errors import (
     InternalError,
     InvalidInput,
@@ -352,7 +352,7 @@ def error_response(error: PatchbayError, trace_id: str, now: datetime) -> Respon
             "status": error.status,
             "details": error.details,
             "trace_id": trace_id,
-            "timestamp": to_text(now.replace(microsecond=0)),
+            "timestamp": to_second(now),
         },
     }
     return Response(error.status, JSON_TYPE, compact(envelope).decode(), headers)

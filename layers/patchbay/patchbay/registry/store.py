@@ -27,7 +27,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from patchbay.platform.audit import Action, Entity, recorded
-from patchbay.platform.clock import epoch_seconds, to_sortable
+from patchbay.platform.clock import epoch_seconds, to_second
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
     ABSENT,
@@ -776,9 +776,7 @@ def _edited(old: Integration, patch: IntegrationPatch) -> Editable:
 
 def _require_undeleted(integration: Integration) -> None:
     if integration.deleted_at:
-        raise Conflict(
-            "The integration is deleted.", deleted_at=to_sortable(integration.deleted_at)
-        )
+        raise Conflict("The integration is deleted.", deleted_at=to_second(integration.deleted_at))
 
 
 def _slug_taken(slug: str) -> Conflict:
