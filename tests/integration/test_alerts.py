@@ -485,7 +485,7 @@ def test_a_backtest_finds_when_a_rule_would_have_fired(tenant: Tenant) -> None:
     result = answer.json
     # Then the rule would have fired once, from the end of the first bad hour to that of a good hour
     [firing] = result["firings"]
-    stamp = "%Y-%m-%dT%H:%M:%SZ"
+    stamp = "%Y-%m-%dT%H:%M:%S.000Z"
     assert firing["fired_at"] == (end - timedelta(hours=39)).strftime(stamp)
     assert firing["resolved_at"] == (end - timedelta(hours=37)).strftime(stamp)
     assert result["resolution_seconds"] == 3600
@@ -509,6 +509,6 @@ def test_a_backtest_of_connections_reads_single_events(tenant: Tenant) -> None:
         result = tenant.client.post(f"{RULES}/backtest", body).json
         [firing] = result["firings"]
         assert firing["subject"] == {"kind": "connection", "id": connection["id"]}
-        stamp = "%Y-%m-%dT%H:%M:%SZ"
+        stamp = "%Y-%m-%dT%H:%M:%S.000Z"
         assert firing["fired_at"] == (end - timedelta(hours=19)).strftime(stamp)
         assert firing["resolved_at"] == (end - timedelta(hours=9)).strftime(stamp)
