@@ -11,7 +11,7 @@ from patchbay.health import connection_overview as connections
 from patchbay.health import organization_overview as organization
 from patchbay.health.model import Event, event_of_test
 from patchbay.health.summary import window_start
-from patchbay.platform.clock import from_text, to_text, utc_now
+from patchbay.platform.clock import floor_to_hour, from_text, to_text, utc_now
 from patchbay.platform.dynamodb import Key, Put, Table
 from patchbay.platform.ids import new_id
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
@@ -333,8 +333,9 @@ def test_spaces_are_compared_worst_first(tenant: Tenant) -> None:
     add_space(tenant, "worse")
     add_space(tenant, "quiet")
     before = window_start(now, 7) - timedelta(milliseconds=1)
-    send(tenant, "acme", event("SUCCESS", now), event("ERROR", before), event("SUCCESS", before))
-    send(tenant, "worse", event("ERROR", now), event("SUCCESS", window_start(now, 7)))
+    recent = floor_to_hour(now) - timedelta(milliseconds=1)
+    send(tenant, "acme", event("SUCCESS", recent), event("ERROR", before), event("SUCCESS", before))
+    send(tenant, "worse", event("ERROR", recent), event("SUCCESS", window_start(now, 7)))
     send(tenant, "worse", event("SUCCESS", before), event("SUCCESS", before))
     store = Deployment().event_store
     store.add([platform_fault(tenant.space_id, now)], now)
@@ -366,6 +367,21 @@ def test_spaces_are_compared_worst_first(tenant: Tenant) -> None:
         assert len(one["series"]) in (7, 8)
         assert sum(point["total"] for point in one["series"]) == one["total_events"]
     assert set(worse["series"][0]) == {"starts_at", "total", "errors", "success_rate", "no_data"}
+
+
+def test_spans_that_are_compared_are_equally_long(tenant: Tenant) -> None:
+    # Given an event in each hour of two days, and more in the hour that is not over
+    now = utc_now()
+    start = floor_to_hour(now) - timedelta(days=2)
+    hours = [start + timedelta(hours=number, minutes=1) for number in range(48)]
+    send(tenant, "acme", *(event("SUCCESS", at) for at in hours), event("ERROR", now))
+    path = f"/v1/organizations/{tenant.organization_id}/integration-health"
+    [one] = tenant.client.get(f"{path}?days=1").json["items"]
+    # Then the period has them, and the comparison has not
+    assert (one["total_events"], one["error_count"]) == (25, 1)
+    assert one["previous"] == one["compared"]
+    assert one["compared"]["total_events"] == 24
+    assert one["difference"] == {"total_events": 0, "success_rate": 0.0}
 
 
 def test_spaces_are_compared_with_platform_faults_as_errors_on_request(tenant: Tenant) -> None:

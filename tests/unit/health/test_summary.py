@@ -243,6 +243,9 @@ def test_types_are_sorted_by_total_and_then_by_name() -> None:
         (201, 20_000, 1.01),  # 1.005, which no float holds
         (99_996, 100_000, 99.99),
         (99_994, 100_000, 99.99),
+        (1, 1_000_000, 0.01),  # not 0.0: there was a success
+        (2, 1_000_000, 0.01),
+        (999_999, 1_000_000, 99.99),
     ],
 )
 def test_a_rate_is_rounded_half_up_to_two_decimals(success: int, total: int, rate: float) -> None:

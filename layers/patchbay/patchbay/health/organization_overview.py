@@ -18,12 +18,12 @@ from patchbay.health.buckets import (
     merge_all,
     total_of,
 )
-from patchbay.health.periods import Period, hours_of_day, sort_keys_since
+from patchbay.health.periods import Period, Span, hours_of_day, hours_since, sort_keys_since
 from patchbay.health.series import SeriesInterval, points_of
 from patchbay.health.shards import BUCKETS_KEPT
 from patchbay.health.store import EventStore
 from patchbay.health.summary import success_rate, window_start
-from patchbay.platform.clock import UtcSecond
+from patchbay.platform.clock import UtcSecond, floor_to_hour
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
 from patchbay.tenancy.model import Space
@@ -50,8 +50,8 @@ class PeriodTotals(Model):
 
 
 class PeriodDifference(Model):
-    """This period minus the previous one. `success_rate` is in percentage points; null if a period
-    has no data."""
+    """`compared` minus `previous`. `success_rate` is in percentage points; null if one of them has
+    no data."""
 
     total_events: int
     success_rate: float | None
@@ -68,8 +68,9 @@ class DayPoint(Model):
 class SpaceHealth(Model):
     """The summary of a space without its types, compared with the previous period.
 
-    `previous` is as long as the period and ends where it begins. It is null if counts are no longer
-    stored for all of it.
+    `previous` ends where the period begins and has its length in whole hours. `compared` has the
+    period without the present hour, which is not over: both are equally long. They are null if
+    counts are no longer stored for all of `previous`.
     """
 
     space_id: str
@@ -83,6 +84,7 @@ class SpaceHealth(Model):
     no_data: bool
     platform_faults: int
     previous: PeriodTotals | None
+    compared: PeriodTotals | None
     difference: PeriodDifference | None
     series: list[DayPoint]
 
@@ -150,17 +152,26 @@ class OrganizationOverview:
         start = window_start(now, days)
         before = start - timedelta(days=days)
         comparable = before >= now - BUCKETS_KEPT + timedelta(days=1)
-        ranges = _ranges(before, start) if comparable else sort_keys_since(start)
+        present_hour = floor_to_hour(now)
+        ranges = sort_keys_since(start)
+        if comparable:
+            ranges = [*_ranges(before, start), hours_since(present_hour)]
         read = self._events.counts_between(space.id, ranges)
         counts = {period: counted(bucket) for period, bucket in read.items()}
         split_day = Period.day_of(start)
         if split_day.start != start:
             # The day in which the window begins is counted by hours, for both periods.
             counts.pop(split_day, None)
+        # They are in the counts of their days, too.
+        present = [
+            bucket for period, bucket in counts.items() if _is_hour_since(period, present_hour)
+        ]
+        counts = {p: b for p, b in counts.items() if not _is_hour_since(p, present_hour)}
         within = {period: bucket for period, bucket in counts.items() if period.start >= start}
         earlier = [bucket for period, bucket in counts.items() if period.start < start]
         totals = _totals(within.values())
         previous = _totals(earlier) if comparable else None
+        compared = _without(totals, _totals(present)) if comparable else None
         return SpaceHealth(
             **totals.model_dump(),
             space_id=space.id,
@@ -169,7 +180,8 @@ class OrganizationOverview:
             period_days=days,
             platform_faults=sum(bucket.platform_faults for bucket in within.values()),
             previous=previous,
-            difference=_difference(totals, previous) if previous else None,
+            compared=compared,
+            difference=_difference(compared, previous) if compared and previous else None,
             series=[
                 DayPoint.model_validate(point, from_attributes=True)
                 for point in points_of(within, start, now, SeriesInterval.DAY)
@@ -178,11 +190,27 @@ class OrganizationOverview:
 
 
 def _ranges(before: datetime, start: datetime) -> list[tuple[str, str]]:
-    """All from `before`, and the hours of the day of `start`: at most three queries."""
+    """All from `before`, and the hours of the day of `start`: at most three ranges."""
     ranges = sort_keys_since(before)
     if Period.day_of(start).start != start:
         ranges.append(hours_of_day(Period.day_of(start).start))
     return ranges
+
+
+def _is_hour_since(period: Period, start: datetime) -> bool:
+    return period.span is Span.HOUR and period.start >= start
+
+
+def _without(totals: PeriodTotals, part: PeriodTotals) -> PeriodTotals:
+    success = totals.success_count - part.success_count
+    total = totals.total_events - part.total_events
+    return PeriodTotals(
+        total_events=total,
+        success_count=success,
+        error_count=totals.error_count - part.error_count,
+        success_rate=success_rate(success, total),
+        no_data=total == 0,
+    )
 
 
 def _totals(buckets: Iterable[Bucket]) -> PeriodTotals:
