@@ -21,7 +21,6 @@ class Named(BaseModel):
         ("E\u0301clair", "eclair"),
         ("Straße Ørsted", "strasse-orsted"),
         ("C++", "c"),
-        ("Str\u200bipe", "str-ipe"),
         ("Stripe™", "stripe"),
         ("Ｓｔｒｉｐｅ", "stripe"),
         ("株式会社", "xn--6oqv20b1zgzxr"),
@@ -44,7 +43,9 @@ def test_letters_that_look_latin_are_the_latin_ones(name: str) -> None:
     assert key_of(name) == "stripe"
 
 
-@pytest.mark.parametrize("name", ["", " ", "!!", "🦄", "x" * 65, "a\nb", "a\u202eb", "paypаl"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "!!", "🦄", "x" * 65, "a\nb", "a\u202eb", "Str\u200bipe", "paypаl"]
+)
 def test_names_that_are_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         Named(publisher=name)

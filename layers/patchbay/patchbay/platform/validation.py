@@ -68,9 +68,7 @@ _VISIBLE: Final = re.compile(rf"[^\s{_JOINERS}]")
 
 def _printable(text: str) -> str:
     if _BREAKS_A_LINE.search(text) or _TAGS.search(text):
-        raise ValueError(
-            "must not contain control characters, line breaks, or invisible characters"
-        )
+        raise ValueError("must not contain control or invisible characters, or line breaks")
     if text and _VISIBLE.search(text) is None:
         raise ValueError("must have a visible character")
     return text
