@@ -175,6 +175,9 @@ def decoded(text: str, expected: bytes) -> str:
         ("0o41, 0o176, 0o377, 0o144", "41, 0o176, 0o377, 0o144"),
         ("00100001 1111110 11111111 1100100", "00100001 1111110 11111111 1100100"),
         ("31 7 32), chr_____________(126;255;100", "32), chr_____________(126;255;100"),
+        ("001 552 621 33", "001 552 621 33"),
+        ("3\n3 1\r\n26 25\x005 100", "3\n3 1\r\n26 25\x005 100"),
+        ("33ж126ж255ж100", "33ж126ж255ж100"),
     ],
 )
 def test_numbers_are_read_as_bytes(text: str, part: str) -> None:
@@ -185,9 +188,12 @@ def test_numbers_are_read_as_bytes(text: str, part: str) -> None:
 
 
 def test_numbers_are_read_in_lists_of_four_that_stand_together() -> None:
-    for text in ("99 111 114", "99 111 114 256 9", "99 111 114" + "-" * 17 + "114"):
+    apart = "99 111 114" + "-" * 17 + "114"
+    for text in ("99 111 114", "99 111 114 256 9", "9X9 111 114 114", apart):
         assert not any(b"cor" in one.data for one in readings(text)), text
     assert decoded("99 111 114" + "-" * 16 + "114", b"corr").startswith("99 ")
+    # The shortest
+    assert decoded("67 79 47 49", b"CO/1") == "67 79 47 49"
     # Each list by itself
     both = "99 111 114 114" + "-" * 17 + "103 104 116 33"
     assert decoded(both, b"corr") == "99 111 114 114"
@@ -200,6 +206,7 @@ def test_numbers_are_read_in_lists_of_four_that_stand_together() -> None:
         ("a\u200bb\u00adc\ufe0fd", "abcd"),
         ("ａｂ１ ①", "ab1 1"),
         ("ä§ß–ж\u3164x", "aßжx"),
+        ("\uff38", "X"),
         ("plain", "plain"),
         ("\ud83d", "\ud83d"),
     ],
@@ -213,7 +220,67 @@ def test_what_is_seen_knows_its_part_of_the_text() -> None:
     assert reading.data == b"-abc12"
     assert tuple(map(list, reading.places)) == ([0, 1, 3, 4, 5, 5], [1, 2, 4, 5, 6, 6])
     assert whole("abc").visible.places == (range(3), range(1, 4))
+    # Of all bytes of a character, also backward
+    letter = unescaped(whole("-%EF%BD%83")).visible
+    assert (letter.data, *map(list, letter.places)) == (b"-c", [0, 1], [1, 10])
+    letter = unescaped(whole("38%DB%FE%").backward()).visible
+    assert (letter.data, *map(list, letter.places)) == (b"c", [0], [9])
     # Behind bytes that are no characters as well, but not if there are too few characters
     for count, expected in ((6, b"a" * 6), (5, "a\u200b".encode() * 5)):
         escaped = unescaped(whole("%FF" + "a\u200b" * count)).visible
         assert escaped.data == b"\xff" + expected
+        assert escaped.places[0][:2] == [0, 3]
+    [padded] = {
+        r.visible.padded
+        for r in readings(b64encode("ｃorrect-horse".encode()).decode())
+        if b"correct-horse" in r.visible.data
+    }
+    assert padded
+
+
+@pytest.mark.parametrize(
+    "escaped",
+    [
+        "&\u200b#x63;orrect!",
+        "&#x6\u200b3;orrect!",
+        "&amp;\u200b#x63;orrect!",
+        r"&\u200b#x63;orrect!",
+    ],
+)
+def test_escapes_with_something_unseen_in_them_are_undone(escaped: str) -> None:
+    for layers in range(MAX_DEPTH + 1):
+        text = escaped
+        for _ in range(layers):
+            text = b64encode(text.encode()).decode()
+        assert any(b"correct!" in one.visible.data for one in readings(text)), layers
+
+
+def test_escapes_of_css_are_hexadecimal_even_if_octal_ones_look_alike() -> None:
+    text = "".join(f"\\{byte:x}" for byte in b"correct-7")
+    assert any(b"correct-7" in one.data for one in readings(text))
+    # They are one layer
+    text = "correct-horse"
+    for _ in range(MAX_DEPTH - 1):
+        text = b64encode(text.encode()).decode()
+    text = "".join(f"\\{byte:x}" for byte in text.encode())
+    assert any(b"correct-horse" in one.data for one in readings(text))
+
+
+def test_numbers_within_base64_are_read_with_their_escapes() -> None:
+    numbered = " ".join(map(str, b"&#x63;orrect!"))
+    text = b64encode(numbered.encode()).decode()
+    assert any(b"correct!" in one.data for one in readings(text))
+
+
+def test_base64_of_numbers_is_one_layer() -> None:
+    text = b64encode(b"correct!").decode()
+    for _ in range(MAX_DEPTH - 1):
+        text = b64encode(" ".join(map(str, text.encode())).encode()).decode()
+    assert any(b"correct!" in one.data for one in readings(text))
+    text = b64encode(" ".join(map(str, text.encode())).encode()).decode()
+    with pytest.raises(TooIntricate):
+        list(readings(text))
+
+
+def test_hexadecimal_may_have_few_digits_below_ten() -> None:
+    assert any(b"JZjzJZjz" in one.data for one in readings("4A5A6A7A4A5A6A7A"))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from patchbay.checks.encodings import MAX_DEPTH, MAX_PASSES
 from patchbay.checks.redaction import MAX_TEXT, MIN_SECRET, PIECE, REDACTED, Redactor
+from patchbay.platform.sentences import Sentence
 
 SECRET = "pä§$ w0rd/+?>~"
 
@@ -165,6 +166,7 @@ def base64(text: str, before: str = "") -> str:
         *[(UMLAUTS, UMLAUTS), (UMLAUTS, UMLAUTS.lower()), (UMLAUTS, UMLAUTS.upper())],
         *[(MIXED, MIXED), (MIXED, MIXED.upper()), (SHARP, SHARP.lower())],
         *[(SIGNS, " ".join(SIGNS)), (" ".join(SIGNS), "+".join(SIGNS))],
+        (" ".join(SIGNS), SIGNS),
         *[("~~?>>W", "fn4/Pj5X"), ("~~?>>W", "fn4_Pj5X")],
         *[("a b c d e", "a b c d e".encode("utf-16-le").decode("latin-1")), ("fn4/", "fn4/"[::-1])],
         *[("~~?>", "fn4/Pg"), ("~~?>", "fn4_Pg"), ("~~?>", "fn4/Pg=="), ("~~?>", "%7E%7E%3F%3E")],
@@ -242,3 +244,88 @@ def test_a_text_that_takes_too_many_comparisons_is_withheld() -> None:
 
 def test_the_bounds_are_as_documented() -> None:
     assert (MAX_TEXT, PIECE, MIN_SECRET, MAX_DEPTH, MAX_PASSES) == (16_384, 8, 4, 3, 10)
+
+
+REFUSED = "The password was refused, as the connection is invalid."
+
+
+@pytest.mark.parametrize("secret", ["password", "invalid", "connection", "The", "was refused, as"])
+def test_our_own_words_stay_readable_whatever_the_secret_is(secret: str) -> None:
+    redact = Redactor([secret])
+    assert redact.sentence(REFUSED) == REFUSED
+    of_name = Sentence("The password of {} was refused, as the connection is invalid.", "Ann")
+    assert redact.sentence(of_name).endswith(" was refused, as the connection is invalid.")
+
+
+@pytest.mark.parametrize(
+    ("secret", "quoted", "shown"),
+    [
+        ("redirects", "https://redirects.example.com", "https://[redacted].example.com"),
+        ("origin", "https://origin.example.com", "https://[redacted].example.com"),
+        ("origin, https", "https://a.example.com", "[redacted]://a.example.com"),
+        ("example.com. Use", "https://a.example.com", "https://a.[redacted]"),
+        ("origin, http://example.com. Use", "http://example.com", "[redacted]"),
+        ("Use that address", "https://a.example.com", "https://a.example.com"),
+        ("abc", "https://a.example.com", "[redacted]"),
+        ("abc", "", ""),
+    ],
+)
+def test_in_a_sentence_what_others_wrote_is_searched(secret: str, quoted: str, shown: str) -> None:
+    sentence = Sentence("It redirects to another origin, {}. Use that address.", quoted)
+    assert Redactor([secret]).sentence(sentence) == (
+        f"It redirects to another origin, {shown}. Use that address."
+    )
+
+
+def test_each_of_several_quotes_is_searched() -> None:
+    sentence = Sentence("{} and the quoted {} are of {}.", "quoted", "quotes", "a quoted one")
+    assert Redactor(["quoted"]).sentence(sentence) == (
+        "[redacted] and the quoted quotes are of a [redacted] one."
+    )
+    assert Redactor(["x"]).sentence(sentence) == (
+        "[redacted] and the quoted [redacted] are of [redacted]."
+    )
+
+
+def test_to_be_safe_our_words_are_searched_for_what_is_not_only_letters() -> None:
+    redact = Redactor(["sk_live_4eC39Hq", "Größenordnung", "99zz"])
+    assert redact.sentence("It said sk_live_4eC39Hq.") == "It said [redacted]."
+    assert redact.sentence("It said Größenordnung.") == "It said [redacted]."
+    assert redact.sentence("It said sk_live_ and 99zz.") == "It said sk_live_ and [redacted]."
+    quoted = Sentence("It said 99zz to {} of sk_live_4eC39Hq, 99zz.", "Ann")
+    assert redact.sentence(quoted) == "It said [redacted] to Ann of [redacted], [redacted]."
+
+
+def test_a_sentence_that_is_too_intricate_keeps_our_words() -> None:
+    text = "correct-horse-battery"
+    for _ in range(MAX_DEPTH + 2):
+        text = base64(text)
+    redact = Redactor([KEY])
+    assert redact.sentence(Sentence("It redirects to {}.", text)) == "It redirects to [redacted]."
+    assert redact.sentence(f"It redirects to {text}.") == REDACTED
+    assert redact(f"It redirects to {text}.") == REDACTED
+
+
+def test_a_long_sentence_is_cut() -> None:
+    sentence = Sentence("{} {}", "a b " * 5000, "c")
+    assert Redactor([KEY]).sentence(sentence) == ("a b " * 5000)[:MAX_TEXT]
+    assert Redactor([]).sentence(sentence) == ("a b " * 5000)[:MAX_TEXT]
+
+
+@pytest.mark.parametrize(
+    ("pointer", "declared", "other"),
+    [
+        (None, None, None),
+        ("/variables/region", "/variables/region", "/variables/region"),
+        ("/secrets/password", "/secrets/password", "/secrets"),
+        (f"/variables/{KEY.replace('/', '~1')}", "/variables", "/variables"),
+        (f"/variables/a/{KEY.replace('/', '~1')}/b", "/variables/a", "/variables/a"),
+        ("/sk_live~14eC39Hq/b", None, None),
+    ],
+)
+def test_a_pointer_leads_to_what_is_around_a_secret(
+    pointer: str | None, declared: str | None, other: str | None
+) -> None:
+    redact = Redactor([KEY, "password"])
+    assert redact.pointer(pointer) == declared
+    assert redact.pointer(pointer, is_declared=False) == other

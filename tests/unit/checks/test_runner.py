@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from patchbay.checks.failures import CheckFailure
 from patchbay.checks.plan import Plan, PlannedStep
-from patchbay.checks.probe import Compiled, Outcome
+from patchbay.checks.probe import Compiled, Notice, Outcome
+from patchbay.checks.problems import PlanProblem
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.runner import run
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
+from patchbay.platform.sentences import Sentence
 from tests.unit.checks.doubles import (
     KEY,
     Handler,
@@ -445,3 +448,39 @@ def test_two_hundred_tests_at_once_all_end_within_their_deadline(scheme: str) ->
 
     # when, then
     in_time(1500, slowest)
+
+
+async def warn() -> Outcome:
+    pasted = f"/variables/{KEY}"
+    return Outcome("It is up.", notice=Notice("It is old.", "Old", "Renew.", field_pointer=pasted))
+
+
+async def refuse() -> Outcome:
+    summary = Sentence("The password was refused by {}.", f"password of {KEY}")
+    raise CheckFailure("auth_invalid", summary, field_pointer="/secrets/password")
+
+
+def test_our_own_words_stay_whatever_the_secret_is() -> None:
+    plan = replace(plan_of(refuse), secret_values=(KEY, "password"))
+    report = asyncio.run(run(plan, guard_for(), total_ms=1000))
+    assert report.message == (
+        'Step "step 0" failed: the password was refused by [redacted] of [redacted].'
+    )
+    assert step(report, "step 0").field_pointer == "/secrets/password"
+
+
+def test_a_secret_in_place_of_a_name_is_not_shown() -> None:
+    # given what was pasted where a name belongs
+    problems = (PlanProblem(f"/variables/{KEY}", "is missing"),)
+
+    # when
+    report = asyncio.run(
+        run(Plan(1000, problems=problems, secret_values=(KEY,)), guard_for(), total_ms=1000)
+    )
+    warned = asyncio.run(run(plan_of(warn), guard_for(), total_ms=1000))
+
+    # then
+    assert step(report, "config").summary == "/variables/[redacted] is missing."
+    assert step(report, "config").field_pointer == "/variables"
+    assert KEY not in report.model_dump_json()
+    assert step(warned, "step 0").field_pointer == "/variables"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from patchbay.checks.recipe import Recipe
+from patchbay.checks.redaction import Redactor
 from patchbay.checks.report import Step
 from patchbay.platform.errors import Problem
 
@@ -11,10 +12,11 @@ CONFIGURATIONS: Final = "configurations"
 CAPABILITIES: Final = "capabilities"
 
 
-def configurations_step(problems: Sequence[Problem]) -> Step:
+def configurations_step(problems: Sequence[Problem], redact: Redactor) -> Step:
     """The step that holds the connection's configurations to the source's release.
 
-    They were valid when they were stored; an upgrade of the source may have changed that.
+    They were valid when they were stored; an upgrade of the source may have changed that. Their
+    names may be anything.
     """
     if not problems:
         return Step(
@@ -23,8 +25,8 @@ def configurations_step(problems: Sequence[Problem]) -> Step:
     return Step.failed(
         CONFIGURATIONS,
         "config_invalid",
-        "; ".join(f"{p.pointer} {p.message}" for p in problems) + ".",
-        field_pointer=problems[0].pointer,
+        "; ".join(f"{redact(p.pointer)} {p.message}" for p in problems) + ".",
+        field_pointer=redact.pointer(problems[0].pointer, is_declared=False),
     )
 
 

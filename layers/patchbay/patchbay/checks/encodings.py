@@ -232,33 +232,39 @@ def readings(text: str) -> Iterator[Reading]:
         if read > MAX_READ:
             raise TooIntricate
         seen = reading.visible
-        if seen is not reading and (plain := unescaped(seen)) is not seen and depth < MAX_DEPTH:
-            todo.append((plain, depth + 1))
+        if seen is not reading and (plain := unescaped(seen)) is not seen:
+            todo.append((plain, depth))
         for inner in _decoded(seen):
-            if depth == MAX_DEPTH:
+            if depth >= MAX_DEPTH:
                 raise TooIntricate
             # Inside of another encoding, blanks say nothing, and most of them are by chance.
             unbroken = inner.without_blanks()
-            todo.append((unescaped(unbroken), depth + 1))
+            inside = [unbroken]
             # But between numbers they do.
             if unbroken is not inner:
-                todo += [(numbers, depth + 1) for numbers in _from_numbers(inner)]
+                inside += _from_numbers(inner)
+            todo += [(plain, depth + 1) for one in inside for plain in _plain(one)]
 
 
 def _without_escapes(reading: Reading) -> Iterator[Reading]:
     """The text without escapes, even if they are broken over lines, or backward."""
-    plain = unescaped(reading)
-    yield plain
-    if reading.visible is not reading:
-        seen = unescaped(reading.visible)
-        if seen.data not in (plain.data, plain.visible.data):
-            yield seen
+    yield from _plain(reading)
     if not has_escape(reading.data):
         return
     unbroken = reading.without_blanks()
     for way in (unbroken, reading.backward(), unbroken.backward()):
         if (plain := unescaped(way)) is not way:
             yield plain
+
+
+def _plain(reading: Reading) -> Iterator[Reading]:
+    """The reading without escapes, even if there is something in them that nobody sees."""
+    plain = unescaped(reading)
+    yield plain
+    if reading.visible is not reading:
+        seen = unescaped(reading.visible)
+        if seen.data not in (plain.data, plain.visible.data):
+            yield seen
 
 
 def unescaped(reading: Reading) -> Reading:
@@ -300,8 +306,8 @@ def _replaced(
         for start, end, length in moves:
             starts += old_starts[last:start]
             ends += old_ends[last:start]
-            starts += [old_starts[start]] * length
-            ends += [old_ends[end - 1]] * length
+            starts += [min(old_starts[start], old_starts[end - 1])] * length
+            ends += [max(old_ends[start], old_ends[end - 1])] * length
             last = end
         starts += old_starts[last:]
         ends += old_ends[last:]

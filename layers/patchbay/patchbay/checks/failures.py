@@ -13,8 +13,8 @@ class CheckFailure(Exception):
 
     `phase` is the part of the dial that failed, None after the dial. `detail` says why the guard
     refused to dial. `field_pointer` is the field of the endpoint to change, if the failure itself
-    determines it; otherwise the category of the code does. The summary is ours: it may have the
-    host, a status, or a limit, never what a server sent.
+    determines it; otherwise the category of the code does. The summary is ours: it may have a
+    status or a limit. The text of others in it, such as a host, is a value of a `Sentence`.
     """
 
     def __init__(

@@ -42,6 +42,7 @@ class Notice:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a probe that passed returns. `account` is raw text of the server: the runner cleans it.
+    The text of others in the `summary` is a value of a `Sentence`.
 
     `proves` is False if this run showed less than the step is meant to (a redirect to another
     origin drops the credential). With a `notice` the step is a warning. `obtained` are secrets, by

@@ -1,5 +1,8 @@
 """Removes known secrets from text that leaves the runner.
 
+In a sentence of ours, only what others wrote is searched, as long as our own words have nothing
+but letters and signs: with a secret like `password`, what we say must stay readable.
+
 A secret of 8 characters or more is found in pieces of 8, in any case, backward, and in what
 `encodings` undoes. One of 4 to 7 characters is found as a whole and as it is spelled, because in
 another case it may be a part of our own words. A shorter one is a part of ordinary words: replacing
@@ -22,6 +25,7 @@ from patchbay.checks.encodings import (
     without_blanks,
     without_signs,
 )
+from patchbay.platform.sentences import Sentence
 
 REDACTED: Final = "[redacted]"
 MIN_SECRET: Final = 4
@@ -33,6 +37,9 @@ MAX_TEXT: Final = 16 * 1024
 
 _ARMOR: Final = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]{1,40}-----")
 """The lines around a PEM text (RFC 7468 §2). Their words are ours, too: "client certificate"."""
+
+_WORDS_ONLY: Final = re.compile(r"[^0-9\x80-\U0010ffff]*")
+"""What fixed wording consists of. What else is in a sentence of ours is looked at: to be safe."""
 
 _KEPT_LENGTH: Final = 200
 _WORD: Final = 4
@@ -53,22 +60,42 @@ class Redactor:
         self._has_unfindable = any(len(secret) < MIN_SECRET for secret in known)
 
     def __call__(self, text: str) -> str:
-        """A text of ours, which may quote a server."""
-        return self._redacted(text, _read_again if len(text) <= _KEPT_LENGTH else _LongText)
+        """A text that may quote anything, such as an exception's."""
+        text = text[:MAX_TEXT]
+        try:
+            return _replaced(text, sorted(self._found(text, _LongText)))
+        except TooIntricate:
+            return REDACTED
 
     def of_server(self, text: str) -> str:
         """A text of a server's."""
-        return REDACTED if self._has_unfindable and text else self._redacted(text, _LongText)
+        return REDACTED if self._has_unfindable and text else self(text)
 
-    def _redacted(self, text: str, read: "Callable[[str], _Text]") -> str:
-        text = text[:MAX_TEXT]
-        if not self._long and not self._short:
+    def sentence(self, text: str) -> str:
+        """A sentence of ours. What it quotes is a value of a `Sentence`."""
+        foreign = text.foreign if isinstance(text, Sentence) else ()
+        if not foreign and _WORDS_ONLY.fullmatch(text):
             return text
+        text = text[:MAX_TEXT]
+        hidden = list(foreign) if self._has_unfindable else []
         try:
-            spans = sorted(self._spans(text, read(text)))
+            found = self._found(text, _read_again if len(text) <= _KEPT_LENGTH else _LongText)
+            hidden += (part for span in found for part in _to_hide(text, span, foreign))
         except TooIntricate:
-            return REDACTED
-        return _replaced(text, spans)
+            hidden = list(foreign) or [(0, len(text))]
+        return _replaced(text, sorted(hidden))
+
+    def pointer(self, pointer: str | None, *, is_declared: bool = True) -> str | None:
+        """A JSON Pointer to a field, or to what is around a name that says a secret; None if that
+        is all. `is_declared`: the integration has all of its names."""
+        show = self.sentence if is_declared else self
+        while pointer and show(pointer) != pointer:
+            pointer = pointer.rpartition("/")[0]
+        return pointer or None
+
+    def _found(self, text: str, read: "Callable[[str], _Text]") -> Iterator[tuple[int, int]]:
+        """Where the text says a secret. Raises TooIntricate."""
+        return self._spans(text, read(text)) if self._long or self._short else iter(())
 
     def _spans(self, text: str, read: "_Text") -> Iterator[tuple[int, int]]:
         """Where the text says a secret. Raises TooIntricate."""
@@ -285,6 +312,22 @@ def _alike(data: bytes, at: int, haystack: bytes, place: int) -> tuple[int, int]
     while end < last and data[end] == haystack[place - at + end]:
         end += 1
     return at - before, end
+
+
+def _to_hide(
+    text: str, span: tuple[int, int], foreign: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """The parts of a span that are hidden in a sentence: what others wrote, and what of ours is not
+    only words."""
+    begun, end = span
+    for start, stop in (*foreign, (end, end)):
+        own = (begun, min(start, end))
+        if own[0] < own[1] and not _WORDS_ONLY.fullmatch(text, *own):
+            yield own
+        quoted = (max(start, begun), min(stop, end))
+        if quoted[0] < quoted[1]:
+            yield quoted
+        begun = max(begun, stop)
 
 
 def _span(reading: Reading, start: int, end: int, text: str) -> tuple[int, int]:

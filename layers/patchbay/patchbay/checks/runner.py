@@ -191,7 +191,7 @@ class _Test:
             )
 
     def report(self, latency_ms: int) -> CheckReport:
-        report = verdict(
+        return verdict(
             self._steps,
             proven=self._proven,
             called=bool(self._plan.steps),
@@ -203,9 +203,6 @@ class _Test:
             retry_after=self._retry_after,
             fault=self._fault,
         )
-        if report.passed:
-            return report
-        return report.model_copy(update={"message": self._redact(report.message)})
 
     def _add_dial_gates(
         self, step: PlannedStep, timings: DialTimings, failure: CheckFailure | None
@@ -234,7 +231,7 @@ class _Test:
                         name=phase,
                         mandatory=step.mandatory,
                         duration_ms=duration_ms,
-                        **_passed(_PHASE_PASSED[phase], notice),
+                        **self._passed(_PHASE_PASSED[phase], notice),
                     )
                 )
 
@@ -317,13 +314,13 @@ class _Test:
             Step.failed(
                 name,
                 failure.code,
-                self._redact(failure.summary),
+                self._redact.sentence(failure.summary),
                 category=category,
                 mandatory=mandatory,
                 detail=failure.detail,
                 duration_ms=duration_ms,
                 first_byte_ms=first_byte_ms,
-                field_pointer=field_pointer,
+                field_pointer=self._redact.pointer(field_pointer),
             )
         )
 
@@ -357,8 +354,16 @@ class _Test:
         return self._redact.of_server(printable)[:MAX_ACCOUNT]
 
     def _passed(self, summary: str, notice: Notice | None) -> _Passed:
-        passed = _passed(summary, notice)
-        return passed | {"summary": self._redact(passed["summary"])}
+        summary = self._redact.sentence(summary)
+        if notice is None:
+            return {"status": "passed", "summary": summary}
+        return {
+            "status": "warning",
+            "summary": f"{summary} {self._redact.sentence(notice.summary)}",
+            "code": notice.code,
+            "field_pointer": self._redact.pointer(notice.field_pointer),
+            "diagnosis": Diagnosis(title=notice.title, remediation=notice.remediation),
+        }
 
     def _describe(self, step: str, error: Exception) -> Fault:
         trace = self._redact(trace_of(error))
@@ -382,18 +387,6 @@ def _may_pass(failure: CheckFailure | DialFailure, seconds_left: float) -> bool:
     """
     info = describe(failure.code)
     return info.retryable and info.category != "rate_limit" and seconds_left > RETRY_LEAST_SECONDS
-
-
-def _passed(summary: str, notice: Notice | None) -> _Passed:
-    if notice is None:
-        return {"status": "passed", "summary": summary}
-    return {
-        "status": "warning",
-        "summary": f"{summary} {notice.summary}",
-        "code": notice.code,
-        "field_pointer": notice.field_pointer,
-        "diagnosis": Diagnosis(title=notice.title, remediation=notice.remediation),
-    }
 
 
 def _ms(seconds: float) -> int:

@@ -24,6 +24,7 @@ from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
 from patchbay.checks.plan import Plan
 from patchbay.checks.problems import PlanProblem
 from patchbay.checks.recipe import Recipe
+from patchbay.checks.redaction import Redactor
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.roles import Role
 from patchbay.checks.runner import run
@@ -144,8 +145,7 @@ class Tester:
         source = recipe_of(releases[Role.SOURCE])
         if problems := source.configuration_problems(request.configurations):
             raise InvalidConfig(problems)
-        judged = _judged(releases, problems)
-        prepared = self._prepared(endpoints, releases, request.configurations, judged)
+        prepared = self._prepared_connection(endpoints, releases, request.configurations, problems)
         finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS.since(started)))
         return DryRunResult.of(finished.report, finished.capabilities)
 
@@ -159,7 +159,7 @@ class Tester:
         if subject.role:
             endpoint = self._endpoint_store.get(subject.organization_id, subject.role, subject.id)
             endpoints = {subject.role: endpoint}
-            return self._prepared(endpoints, self._releases(endpoints), {}, ())
+            return self._prepared(endpoints, self._releases(endpoints), {})
         return self.prepare_connection(self._connections.get(subject.organization_id, subject.id))
 
     def prepare_connection(self, connection: Connection) -> PreparedTest:
@@ -171,8 +171,9 @@ class Tester:
         releases = self._releases(endpoints)
         source = recipe_of(releases[Role.SOURCE])
         problems = source.configuration_problems(connection.configurations)
-        judged = _judged(releases, problems)
-        prepared = self._prepared(endpoints, releases, connection.configurations, judged)
+        prepared = self._prepared_connection(
+            endpoints, releases, connection.configurations, problems
+        )
         return replace(prepared, connection=connection)
 
     async def run(
@@ -218,12 +219,22 @@ class Tester:
             for role, endpoint in endpoints.items()
         }
 
+    def _prepared_connection(
+        self,
+        endpoints: Mapping[Role, Endpoint],
+        releases: Mapping[Role, Release],
+        configurations: Mapping[str, Any],
+        problems: list[Problem],
+    ) -> PreparedTest:
+        prepared = self._prepared(endpoints, releases, configurations)
+        secrets = (s for part in prepared.parts.values() for s in part.plan.secret_values)
+        return replace(prepared, judged=_judged(releases, problems, Redactor(secrets)))
+
     def _prepared(
         self,
         endpoints: Mapping[Role, Endpoint],
         releases: Mapping[Role, Release],
         configurations: Mapping[str, Any],
-        judged: tuple[Step, ...],
     ) -> PreparedTest:
         try:
             parts = {
@@ -231,9 +242,9 @@ class Tester:
                 for role, endpoint in endpoints.items()
             }
         except (TemporarilyUnavailable, InternalError):
-            return PreparedTest({}, judged)
+            return PreparedTest({})
         tested = {role: EndpointFingerprint.of(endpoint) for role, endpoint in endpoints.items()}
-        return PreparedTest(parts, judged, fingerprint=Fingerprint.of(tested, configurations))
+        return PreparedTest(parts, fingerprint=Fingerprint.of(tested, configurations))
 
     def _stored_part(self, endpoint: Endpoint, release: Release) -> EndpointPart:
         def open_secrets() -> dict[str, str]:
@@ -270,9 +281,11 @@ def try_endpoint(
     return DryRunResult.of(report, tuple(capabilities))
 
 
-def _judged(releases: Mapping[Role, Release], problems: list[Problem]) -> tuple[Step, ...]:
+def _judged(
+    releases: Mapping[Role, Release], problems: list[Problem], redact: Redactor
+) -> tuple[Step, ...]:
     """The steps of a connection's test that dial nothing."""
-    configurations = configurations_step(problems)
+    configurations = configurations_step(problems, redact)
     if Role.DESTINATION not in releases:
         return (configurations,)
     source, destination = recipe_of(releases[Role.SOURCE]), recipe_of(releases[Role.DESTINATION])

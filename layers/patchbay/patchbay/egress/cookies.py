@@ -25,7 +25,9 @@ MIN_SECRET: Final = 8
 of Base64. A shorter value is `true`, `en-US`, or a number, which ordinary texts have too."""
 
 # Repeated headers are joined by commas, and a date has one too.
-_NEXT: Final = re.compile(r",[ \t]*(?=[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}=)", re.ASCII)
+_NEXT: Final = re.compile(r",[ \t]*(?=[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}=)")
+_AGE: Final = re.compile(r"(-[0-9]+|0+)|[0-9]+")
+"""Seconds. The first group has those that have ended the cookie."""
 
 
 class CookieJar:
@@ -82,11 +84,10 @@ def _attributes(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _has_ended(attributes: dict[str, str], now: datetime) -> bool:
-    age = attributes.get("max-age", "")
-    if age.lstrip("-").isdigit() and age.isascii():
-        return age.startswith("-") or not age.strip("0")
+    if age := _AGE.fullmatch(attributes.get("max-age", "")):
+        return age[1] is not None
     try:
-        expires = parsedate_to_datetime(attributes.get("expires", "").replace("-", " "))
+        expires = parsedate_to_datetime(attributes.get("expires", ""))
     except (ValueError, OverflowError):
         return False
     if expires.tzinfo is None:

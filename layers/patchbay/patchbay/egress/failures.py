@@ -3,7 +3,8 @@
 DialFailure           the dial, or the exchange on it, failed; its code says how
 └── EgressBlocked     the guard refused to dial: code `egress_blocked` with a detail
 
-Messages are ours: they may name the host, a status, or a limit, never what a server said.
+Summaries are ours: they may have a status or a limit. The text of others in them, such as a name
+of a certificate, is a value of a `Sentence`.
 """
 
 import errno

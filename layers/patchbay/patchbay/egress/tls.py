@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 from patchbay.egress.failures import DialCode, DialFailure
+from patchbay.platform.sentences import Sentence
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -265,6 +266,7 @@ def _of_certificate(
     error: ssl.SSLCertVerificationError, chain: Sequence["Certificate"]
 ) -> DialFailure:
     code: DialCode = "certificate_untrusted"
+    summary: str
     if error.verify_code == _EXPIRED:
         code, summary = "certificate_expired", _expired(chain)
     elif error.verify_code == _NOT_YET_VALID:
@@ -276,13 +278,18 @@ def _of_certificate(
         code, summary = "certificate_self_signed", "The server's certificate is self-signed."
     elif error.verify_code in _ISSUER_UNKNOWN and len(chain) == 1:
         code = "certificate_chain_incomplete"
-        summary = (
+        summary = Sentence(
             "The server sends its own certificate only: the intermediate certificate of its "
-            f"issuer, {_issuer(chain[0])}, is missing."
+            "issuer, {}, is missing.",
+            _issuer(chain[0]),
         )
     elif error.verify_code == _ROOT_UNKNOWN or error.verify_code in _ISSUER_UNKNOWN:
-        by = f" ({_issuer(chain[-1])})" if chain else ""
-        summary = f"The server's certificate is signed by an authority that is not trusted{by}."
+        summary = "The server's certificate is signed by an authority that is not trusted."
+        if chain:
+            summary = Sentence(
+                "The server's certificate is signed by an authority that is not trusted ({}).",
+                _issuer(chain[-1]),
+            )
     else:
         code, summary = "tls_error", "The server's certificate does not follow the standard."
     return DialFailure(code, summary, phase="tls")
@@ -293,7 +300,9 @@ def _expired(chain: Sequence["Certificate"]) -> str:
     for certificate in chain[1:]:
         if certificate.not_valid_after_utc < now <= chain[0].not_valid_after_utc:
             name = _name(certificate.subject.rfc4514_string())
-            return f"The intermediate certificate of {name} that the server sends has expired."
+            return Sentence(
+                "The intermediate certificate of {} that the server sends has expired.", name
+            )
     return "The server's certificate has expired."
 
 

@@ -46,6 +46,7 @@ from patchbay.egress.dns_message import RECORD_TYPES, RecordType
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import literal_address, parse_host
+from patchbay.platform.sentences import Sentence
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -72,15 +73,14 @@ class DnsProbe:
         answer = await guard.records(self.name, self.kind, deadline=deadline)
         timings.egress_ms = 0
         if not answer.values:
-            raise CheckFailure(
-                "dns_error", f"{self.name} has no {self.kind} record in the public DNS."
-            )
+            summary = Sentence(f"{{}} has no {self.kind} record in the public DNS.", self.name)
+            raise CheckFailure("dns_error", summary)
         if not any(map(self._is_expected, answer.values)):
-            raise CheckFailure(
-                "dns_error",
-                f"{self.name} has {self.kind} records, but none with the expected value.",
+            summary = Sentence(
+                f"{{}} has {self.kind} records, but none with the expected value.", self.name
             )
-        return Outcome(summary=f"{self.name} has the {self.kind} record.")
+            raise CheckFailure("dns_error", summary)
+        return Outcome(Sentence(f"{{}} has the {self.kind} record.", self.name))
 
     def _is_expected(self, found: str) -> bool:
         if self.comparison == "contains":

@@ -80,6 +80,7 @@ from patchbay.egress.request import HttpRequest
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.url import parse_url
 from patchbay.platform.clock import utc_now
+from patchbay.platform.sentences import Sentence
 from patchbay.platform.validation import pointer as pointer_to
 
 if TYPE_CHECKING:
@@ -297,8 +298,11 @@ class HttpProbe:
         if self.request.credentialed and not request.credentialed and status in (401, 403):
             return CheckFailure(
                 "config_invalid",
-                f"The provider redirects to another origin, {request.target.address}, to which no "
-                f"credential is sent; it answered {status}. Use that address.",
+                Sentence(
+                    "The provider redirects to another origin, {}, to which no credential is sent; "
+                    f"it answered {status}. Use that address.",
+                    request.target.address,
+                ),
                 field_pointer=self.context.host,
             )
         if elsewhere := self._elsewhere(request, answer):
@@ -328,8 +332,11 @@ class HttpProbe:
             return None
         return CheckFailure(
             "config_invalid",
-            f"The provider answered {answer.status} with a redirect to another origin, "
-            f"{target.address}. Use that address.",
+            Sentence(
+                f"The provider answered {answer.status} with a redirect to another origin, "
+                "{}. Use that address.",
+                target.address,
+            ),
             field_pointer=self.context.host,
         )
 

@@ -61,6 +61,7 @@ from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.tls import TlsOptions
+from patchbay.platform.sentences import Sentence
 from patchbay.platform.validation import pointer
 
 if TYPE_CHECKING:
@@ -271,7 +272,7 @@ class _Session:
     def _failure(self, state: str, words: str) -> CheckFailure:
         meaning = protocol.meaning_of(state, words)
         pointer = self._probe.pointers.get(meaning.field) if meaning.field else None
-        summary = f"{meaning.text} (SQLSTATE {state})."
+        summary = Sentence(f"{meaning.text} (SQLSTATE {{}}).", state)
         return CheckFailure(meaning.code, summary, field_pointer=pointer)
 
 

@@ -51,6 +51,7 @@ from patchbay.egress.timings import DialTimings
 from patchbay.egress.tls import TlsOptions
 from patchbay.egress.url import HttpUrl, parse_url
 from patchbay.platform.clock import utc_now
+from patchbay.platform.sentences import Sentence
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -136,10 +137,11 @@ class S3Probe:
             right = response.headers.get("x-amz-bucket-region", "")
             in_body = _RIGHT_REGION.search(text)
             region = in_body[1] if in_body else right if _REGION.fullmatch(right) else ""
-            where = f": {region}" if region else ""
             return CheckFailure(
                 "config_invalid",
-                f"The bucket is in another region{where}.",
+                Sentence("The bucket is in another region: {}.", region)
+                if region
+                else "The bucket is in another region.",
                 field_pointer=pointers.region or pointers.bucket,
             )
         answer = Answer(response.status, response.headers, text)

@@ -43,6 +43,7 @@ from patchbay.checks.tls_members import TLS_KEYS, TlsMembers
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.timings import DialTimings
 from patchbay.egress.tls import TlsOptions
+from patchbay.platform.sentences import Sentence
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -185,8 +186,9 @@ class _Session:
             return
         meaning = protocol.meaning_of(stage, reply)
         number = f"{reply.code} {reply.enhanced}".strip()
+        summary = Sentence(f"{meaning.text} ({{}}).", number)
         pointer = self._probe.pointers.get(meaning.subject) if meaning.subject else None
-        raise CheckFailure(meaning.code, f"{meaning.text} ({number}).", field_pointer=pointer)
+        raise CheckFailure(meaning.code, summary, field_pointer=pointer)
 
 
 @dataclass(frozen=True, slots=True)
