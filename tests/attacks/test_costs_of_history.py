@@ -113,7 +113,7 @@ def test_what_was_cut_off_is_not_decided(tenant: Tenant, monkeypatch: pytest.Mon
         report(tenant, EventStatus.ERROR, at, 10, kind, mine["id"])
     answer = try_rule(tenant, DOWN).json
     # Then the hours are judged of which everything was read, and the answer says so
-    assert answer["since"] == f"{end - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
+    assert answer["since"] == f"{end - timedelta(hours=2):%Y-%m-%dT%H:%M:%S}.000Z"
     assert any("too many events" in note for note in answer["notes"])
 
 

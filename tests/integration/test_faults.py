@@ -228,6 +228,19 @@ def an_api_key(tenant: Tenant) -> Sent:
     return Sent("POST", f"/v1/organizations/{tenant.organization_id}/api-keys", body, 201)
 
 
+def a_paused_organization(_: Tenant) -> Sent:
+    """Another one each time: one that is paused already is not changed."""
+    operator = an_operator().client
+    made_now = operator.post("/v1/organizations", {"name": "Acme"}).json
+    path = f"/v1/organizations/{made_now['id']}"
+    return Sent("PATCH", path, {"paused": True}, 200, by=operator)
+
+
+def a_paused_space(tenant: Tenant) -> Sent:
+    space = made(tenant, a_space(tenant))
+    return Sent("PATCH", f"/spaces/{space['slug']}", {"paused": True}, 200)
+
+
 def an_integration(tenant: Tenant) -> Sent:
     body = {
         "workspaceId": tenant.space_id,
@@ -494,6 +507,8 @@ BY_HAND: dict[Case, str] = {
     a_dry_run_of_a_source: "dry_run_source",
     a_tested_source: "create_source",
     a_tested_change: "change_source",
+    a_paused_organization: "change_organization",
+    a_paused_space: "change_space",
     an_alert_rule: "create_alert_rule",
     a_changed_alert_rule: "change_alert_rule",
     a_deleted_alert_rule: "delete_alert_rule",
@@ -539,7 +554,7 @@ SAME_STORE = {
     "change_destination",
     "delete_destination",
     "create_organization",
-    "change_organization",
+    "a_paused_organization",
     "a_test_by_operation",
     "a_dry_run_of_a_source",
     "a_tested_source",
