@@ -48,13 +48,23 @@ def test_a_secret_too_short_to_be_one_does_not_tear_words_apart() -> None:
     assert Redactor(["e", "tep"])("Step whoami failed") == "Step whoami failed"
 
 
-def test_a_short_secret_is_looked_for_as_it_is_spelt() -> None:
-    assert Redactor(["Host"])("The host of Host") == "The host of [redacted]"
+def test_a_short_secret_is_looked_for_in_any_case() -> None:
+    redact = Redactor(["Zq1xY"])
+    address = Sentence("It redirects to {}.", "https://zq1xy.example.com")
+    assert redact.sentence(address) == "It redirects to https://[redacted].example.com."
+    assert redact.of_server("of ZQ1XY and yx1qz") == "of [redacted] and [redacted]"
+    assert redact(f"of {b64encode(b'Zq1xY').decode().lower()}") == "of [redacted]="
+    assert Redactor(["Käse"]).of_server("KÄSE, käse") == "[redacted], [redacted]"
+    # But our own words are no secret
+    assert Redactor(["Host"]).sentence("The host of Host") == "The host of Host"
 
 
 def test_the_lines_around_a_pem_text_are_no_secret() -> None:
     body = "MIIBszCCAVmgAwIBAgIUYeXq"
     redact = Redactor([f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"])
+
+    # A secret with nothing else in it is none
+    assert Redactor(["-----BEGIN X-----"]).of_server("of XXXX") == "of XXXX"
 
     ours = "The server does not accept the client certificate."
     assert redact(ours) == ours
@@ -136,6 +146,7 @@ PHRASE = "correct horse battery"
 NAMED = "Größe-Straße-Übermut"
 UMLAUTS = "ÜberGRöße-Ärgernis"
 MIXED, SHARP = "äÖüÉäÖüÉ", "ÄÖÜßÄÖÜßÄÖÜß"
+CYRILLIC, GREEK = "ПаРоЛьКлЮч", "ΣΟΦΟΣΛΟΓΟΣ"
 SIGNS = "!@#$%^&*()"
 
 
@@ -165,6 +176,9 @@ def base64(text: str, before: str = "") -> str:
         *[(NAMED, NAMED.encode("utf-16-le").hex()), (NAMED, NAMED.encode("utf-16-be").hex())],
         *[(UMLAUTS, UMLAUTS), (UMLAUTS, UMLAUTS.lower()), (UMLAUTS, UMLAUTS.upper())],
         *[(MIXED, MIXED), (MIXED, MIXED.upper()), (SHARP, SHARP.lower())],
+        *[(CYRILLIC, CYRILLIC), (CYRILLIC, CYRILLIC.upper()), (CYRILLIC, CYRILLIC.swapcase())],
+        *[(GREEK, GREEK.lower()), (GREEK.lower(), GREEK), (GREEK, GREEK.casefold())],
+        *[(KEY, "\u200b".join(KEY)), (KEY, "".join(chr(ord(c) + 0xFEE0) for c in KEY))],
         *[(SIGNS, " ".join(SIGNS)), (" ".join(SIGNS), "+".join(SIGNS))],
         (" ".join(SIGNS), SIGNS),
         *[("~~?>>W", "fn4/Pj5X"), ("~~?>>W", "fn4_Pj5X")],
@@ -304,6 +318,8 @@ def test_a_sentence_that_is_too_intricate_keeps_our_words() -> None:
     assert redact.sentence(Sentence("It redirects to {}.", text)) == "It redirects to [redacted]."
     assert redact.sentence(f"It redirects to {text}.") == REDACTED
     assert redact(f"It redirects to {text}.") == REDACTED
+    # Without secrets, nothing is
+    assert Redactor([]).of_server(text) == text
 
 
 def test_a_long_sentence_is_cut() -> None:

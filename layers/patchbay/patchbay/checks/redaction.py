@@ -4,10 +4,10 @@ In a sentence of ours, only what others wrote is searched, as long as our own wo
 but letters and signs: with a secret like `password`, what we say must stay readable.
 
 A secret of 8 characters or more is found in pieces of 8, in any case, backward, and in what
-`encodings` undoes. One of 4 to 7 characters is found as a whole and as it is spelled, because in
-another case it may be a part of our own words. A shorter one is a part of ordinary words: replacing
-it would reveal it. So if there is such a secret, a server's own words are withheld altogether. So
-is a text that is encoded in more layers than are undone.
+`encodings` undoes. One of 4 to 7 characters is found as a whole, in any case: the name of a host is
+always in lower case. A shorter one is a part of ordinary words: replacing it would reveal it. So if
+there is such a secret, a server's own words are withheld altogether. So is a text that is encoded
+in more layers than are undone.
 """
 
 import re
@@ -100,7 +100,7 @@ class Redactor:
     def _spans(self, text: str, read: "_Text") -> Iterator[tuple[int, int]]:
         """Where the text says a secret. Raises TooIntricate."""
         for reading in read.seen:
-            for start, end in self._short_pieces(reading.data):
+            for start, end in self._short_pieces(reading.data.lower()):
                 yield _span(reading, start, end, text)
         if not self._long:
             return
@@ -161,7 +161,7 @@ class Redactor:
 
     @cached_property
     def _short_forms(self) -> list[bytes]:
-        return sorted({form for secret in self._short for form in _short_forms(secret)})
+        return sorted({form.lower() for secret in self._short for form in _short_forms(secret)})
 
 
 class _Text:
@@ -248,7 +248,7 @@ def _base64_in_lower_case(secret: str) -> Iterator[bytes]:
     raw = secret.encode("utf-8", "surrogatepass")
     for before, shared in enumerate((0, 2, 3)):
         digits = b64encode(bytes(before) + raw).rstrip(b"=")[shared:]
-        yield digits.translate(None, b"+/").lower()
+        yield digits.translate(None, b"+/")
 
 
 def _variants(reading: Reading) -> Iterator[Reading]:
@@ -265,8 +265,8 @@ def _variants(reading: Reading) -> Iterator[Reading]:
 def _short_forms(secret: str) -> set[bytes]:
     raw = secret.encode("utf-8", "surrogatepass")
     encoded = {b64encode(raw).rstrip(b"="), urlsafe_b64encode(raw).rstrip(b"=")}
-    digits = raw.hex().encode()
-    return {raw, raw[::-1], digits, digits.upper(), *encoded}
+    cased = {c.encode("utf-8", "surrogatepass") for c in (secret.lower(), secret.upper())}
+    return {raw, raw[::-1], raw.hex().encode(), *encoded, *cased}
 
 
 def _words(data: bytes, shift: int) -> memoryview:
