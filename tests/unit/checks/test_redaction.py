@@ -101,6 +101,10 @@ def test_eight_characters_of_a_secret_are_not_shown_and_seven_are() -> None:
     assert redact("x cdefghij y") == "x [redacted] y"
     for start in range(9):
         assert redact("!" + "abcdefghijklmnop"[start : start + 8]) == "![redacted]"
+    for length in range(8, 20):
+        secret = "abcdefghijklmnopqrstuvwxyz"[:length]
+        for seven in (secret[:7], secret[-7:]):
+            assert Redactor([secret, "0123456789"])(seven) == seven
     # The longest of several is found, whatever is behind a shorter one
     other = Redactor(["abcdefghXX", "abcdefghij123", "__abcdefgh"])
     assert other("-abcdefghij123-") == "-[redacted]-"

@@ -11,9 +11,12 @@ in more layers than are undone.
 """
 
 import re
+import sys
 from base64 import b64encode, urlsafe_b64encode
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Final
 
 from patchbay.checks.encodings import (
@@ -44,8 +47,12 @@ _WORDS_ONLY: Final = re.compile(r"[^0-9\x80-\U0010ffff]*")
 _KEPT_LENGTH: Final = 200
 _WORD: Final = 4
 """Bytes that are compared at once, to find out where a piece of a secret may be."""
-_MAX_COMPARED: Final = 100_000
-"""Comparisons of a text's words with places of secrets. They take some 0.1 s."""
+_MAX_ALIKE: Final = 500_000
+"""Bytes of a text that are like those at places of secrets, one by one. They take some 0.1 s."""
+_MAX_CANDIDATES: Final = 100_000
+"""Words of all readings of a text that secrets have, too."""
+_FEW: Final = 16
+"""Words that are searched one by one, which is faster than a look at every word of a text."""
 _BETWEEN: Final = b"\xff\xff"
 """Between the secrets: no bytes of a text."""
 
@@ -107,40 +114,42 @@ class Redactor:
         places = _places(self._haystack, read.words_of(self._words))
         if not places:
             return
-        compared = 0
-        for data, reading in read.spelled:
-            for start, end, tried in self._pieces(data, places):
-                compared += tried
-                if compared > _MAX_COMPARED:
+        alike = 0
+        for data, reading, candidates in read.with_words(places):
+            for start, end, tried in self._pieces(data, candidates, places):
+                alike += tried
+                if alike > _MAX_ALIKE:
                     raise TooIntricate
                 if end:
                     yield _span(reading, start, end, text)
 
     def _short_pieces(self, data: bytes) -> Iterator[tuple[int, int]]:
         for form in self._short_forms:
-            start = data.find(form)
-            while start >= 0:
+            for start in _all_of(form, data):
                 yield start, start + len(form)
-                start = data.find(form, start + 1)
 
     def _pieces(
-        self, data: bytes, places: Mapping[int, Sequence[int]]
+        self,
+        data: bytes,
+        candidates: Sequence[tuple[int, int]],
+        places: Mapping[int, Sequence[int]],
     ) -> Iterator[tuple[int, int, int]]:
-        """The pieces of secrets in what a text says, each as long as it goes on, with how many
-        comparisons it took. Without a piece the end is 0.
+        """The pieces of secrets in what a text says, each as long as it goes on, and the bytes that
+        were alike. Without a piece the end is 0.
 
         A piece of 8 bytes has a whole word of the haystack in it, wherever it begins.
         """
         begun = 0
-        for at, word in _candidates(data, places):
+        for at, word in candidates:
             if at < begun:
                 continue
             longest = (0, 0)
             for place in places[word]:
                 start, end = _alike(data, at, self._haystack, place)
+                yield 0, 0, end - start
                 if end - start >= max(PIECE, longest[1] - longest[0] + 1):
                     longest = (start, end)
-            yield *longest, len(places[word])
+            yield *longest, 0
             # A piece that goes on beyond this one has a word of its own behind these bytes.
             begun = longest[1] - PIECE + 1
 
@@ -185,19 +194,34 @@ class _Text:
         """The words of the secrets that the text has too."""
         return secrets.intersection(self._few_words)
 
+    def with_words(
+        self, places: Mapping[int, object]
+    ) -> Iterator[tuple[bytes, Reading, list[tuple[int, int]]]]:
+        """What has words that secrets have too, with where they are, and the words."""
+        found = _candidates(self._joined, places)
+        begun = 0
+        for data, reading in self.spelled:
+            end = begun + len(data)
+            inside = found[bisect_left(found, (begun,)) : bisect_left(found, (end - _WORD + 1,))]
+            if inside:
+                yield data, reading, [(at - begun, word) for at, word in inside]
+            begun = end + len(_BETWEEN)
+
+    @cached_property
+    def _joined(self) -> bytes:
+        """Most readings are short, and to look at each by itself takes longer."""
+        return _BETWEEN.join(data for data, _ in self.spelled)
+
     @cached_property
     def _few_words(self) -> set[int]:
-        return set[int]().union(*self._words())
-
-    def _words(self) -> Iterator[memoryview]:
-        return (words for data, _ in self.spelled for words in _all_words(data))
+        return set[int]().union(*_all_words(self._joined))
 
 
 class _LongText(_Text):
     """A text that is compared once, so a set of all of its words would not pay."""
 
     def words_of(self, secrets: frozenset[int]) -> frozenset[int]:
-        return frozenset().union(*map(secrets.intersection, self._words()))
+        return frozenset().union(*map(secrets.intersection, _all_words(self._joined)))
 
 
 @lru_cache(maxsize=256)
@@ -290,14 +314,32 @@ def _places(haystack: bytes, words: frozenset[int]) -> dict[int, list[int]]:
 
 
 def _candidates(data: bytes, places: Mapping[int, object]) -> list[tuple[int, int]]:
-    """Where a text has words that secrets have too, with the words."""
-    return sorted(
-        (shift + _WORD * index, word)
-        for shift, words in enumerate(_all_words(data))
-        if not places.keys().isdisjoint(words)
-        for index, word in enumerate(words)
-        if word in places
-    )
+    """Where a text has words that secrets have too, with the words. Raises TooIntricate."""
+    if len(places) <= _FEW:
+        found = (
+            (at, word)
+            for word in places
+            for at in _all_of(word.to_bytes(_WORD, sys.byteorder), data)
+        )
+    else:
+        found = (
+            (shift + _WORD * index, word)
+            for shift, words in enumerate(_all_words(data))
+            for index, word in enumerate(words)
+            if word in places
+        )
+    candidates = sorted(islice(found, _MAX_CANDIDATES))
+    if len(candidates) == _MAX_CANDIDATES:
+        raise TooIntricate
+    return candidates
+
+
+def _all_of(part: bytes, data: bytes) -> Iterator[int]:
+    """Each place where the data has this part, also within another."""
+    at = data.find(part)
+    while at >= 0:
+        yield at
+        at = data.find(part, at + 1)
 
 
 def _alike(data: bytes, at: int, haystack: bytes, place: int) -> tuple[int, int]:
