@@ -60,6 +60,15 @@ def many_patterns_of_a_manifest() -> None:
     assert [problem.pointer for problem in recipe.problems] == ["/manifest/checks/steps"]
 
 
+def broken_patterns_of_all_characters() -> None:
+    # Its comment is Python's syntax alone, so the place of the error is looked for there
+    text = "(?i)" + "[\x01-\U0010fff0]" * 800 + "(?#c)"
+    escaped = "(?i)" + r"[\x01-\uffff]" * 250 + "(?#c)"
+    for pattern in (text, escaped):
+        [refused] = schema_problems({"pattern": pattern}, "/s")
+        assert "is not a regular expression" in refused.message
+
+
 def classes_of_patterns_of_a_manifest() -> None:
     assert recipe_of(*STEPS["classes of patterns"]).problems
 
@@ -114,6 +123,7 @@ OTHERS: dict[str, Callable[[], object]] = {
     for f in (
         many_defaults,
         many_patterns_of_a_manifest,
+        broken_patterns_of_all_characters,
         classes_of_patterns_of_a_manifest,
         one_long_value_in_a_thousand_places,
         many_values_by_many_operators,
