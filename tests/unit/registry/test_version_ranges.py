@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchbay.registry.version_ranges import VersionRange
-from patchbay.registry.versions import MAX_RANGE, RANGE_PATTERN
+from patchbay.registry.versions import MAX_RANGE, RANGE_PATTERN, sort_key
 
 VERSIONS = [
     f"{major}.{minor}.{patch}{pre}"
@@ -167,3 +167,45 @@ def test_the_best_is_the_highest_that_matches() -> None:
     versions = ["1.9.0", "1.10.0", "2.0.0", "1.11.0-rc.1"]
     assert VersionRange.parse("^1.0.0").best(versions) == "1.10.0"
     assert VersionRange.parse("^3.0.0").best(versions) is None
+
+
+NUMBERS = st.integers(0, 2).map(str)
+IDENTIFIERS = st.lists(st.sampled_from(["a", "A", "b", "a-1", "0", "2", "10"]), max_size=3)
+
+
+@st.composite
+def some_version(draw: st.DrawFn) -> str:
+    core = ".".join(draw(NUMBERS) for _ in range(3))
+    return "-".join([core, *filter(None, [".".join(draw(IDENTIFIERS))])])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["", ">", ">=", "<", "<=", "~", "^"]), some_version())),
+    st.sampled_from([" ", "||"]),
+    st.lists(some_version()),
+)
+def test_the_best_is_the_highest_of_those_that_match_one_by_one(
+    comparators: list[tuple[str, str]], joined: str, versions: list[str]
+) -> None:
+    wanted = VersionRange.parse(joined.join(sign + text for sign, text in comparators[:5]))
+    matching = [version for version in versions if wanted.matches(version)]
+    best = wanted.best(versions)
+    assert (best is None) is (not matching)
+    assert best is None or (
+        best in matching and sort_key(best) == max(sort_key(one) for one in matching)
+    )
+
+
+@pytest.mark.parametrize("text", ["||".join(["9"] * 42), "<9 " * 42, "<9||" * 31 + "<9"])
+@pytest.mark.parametrize("tail", ["", "-" + ".".join(["a1"] * 18)])
+def test_the_best_of_many_does_not_cost_the_product_of_range_and_versions(
+    text: str, tail: str
+) -> None:
+    versions = [f"1.0.{number}{tail}" for number in range(2000)]
+    VersionRange.parse("*").best(versions)
+    wanted = VersionRange.parse(text.strip())
+    began = time.thread_time()
+    for _ in range(10):
+        wanted.best(versions)
+    assert time.thread_time() - began < 0.3

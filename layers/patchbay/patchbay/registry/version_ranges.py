@@ -15,9 +15,10 @@ Tags of npm such as `latest` are not ranges.
 """
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pydantic import AfterValidator
@@ -28,6 +29,8 @@ from patchbay.registry.versions import (
     OPERATOR_PATTERN,
     PARTIAL_PATTERN,
     RANGE_PATTERN,
+    STABLE,
+    sort_key,
 )
 
 if TYPE_CHECKING:
@@ -120,10 +123,55 @@ class VersionRange:
         return any(_all_hold(comparators, parsed) for comparators in self._alternatives)
 
     def best(self, versions: Iterable[str]) -> str | None:
-        """The highest of the versions that match; None if none does."""
-        from semver import Version
+        """The highest of the versions that match; None if none does.
 
-        return max(filter(self.matches, versions), key=Version.parse, default=None)
+        The bounds are searched for among the sorted versions: an author chooses how many versions
+        there are, and a caller how many alternatives, so their product must not be paid for.
+        """
+        by_key: dict[str, str] = {}
+        for version in versions:
+            by_key.setdefault(_key(version), version)
+        keys = sorted(by_key)
+        stable = [key for key in keys if key.endswith(STABLE)]
+        previews = [key for key in keys if not key.endswith(STABLE)]
+        found = [
+            key
+            for comparators in dict.fromkeys(self._alternatives)
+            for key in _highest(comparators, stable, previews)
+        ]
+        return by_key[max(found)] if found else None
+
+
+_key: Final = lru_cache(maxsize=4096)(sort_key)
+
+
+def _highest(
+    comparators: Sequence[_Comparator], stable: Sequence[str], previews: Sequence[str]
+) -> Iterator[str]:
+    """Of sorted keys, the highest that all comparators allow, and the highest pre-release of each
+    version that one of them has a pre-release of."""
+    yield from _last(comparators, stable, 0, len(stable))
+    for core in {_core(one.version) for one in comparators if one.version.prerelease}:
+        end_key = sort_key(".".join(map(str, core)))
+        begin = bisect_left(previews, end_key.removesuffix(STABLE))
+        yield from _last(comparators, previews, begin, bisect_left(previews, end_key))
+
+
+def _last(
+    comparators: Iterable[_Comparator], keys: Sequence[str], begin: int, end: int
+) -> Sequence[str]:
+    """The last of `keys[begin:end]` that all comparators allow, or nothing."""
+    for comparator in comparators:
+        key = sort_key(str(comparator.version))
+        if comparator.sign in {">=", "="}:
+            begin = max(begin, bisect_left(keys, key))
+        if comparator.sign == ">":
+            begin = max(begin, bisect_right(keys, key))
+        if comparator.sign in {"<=", "="}:
+            end = min(end, bisect_right(keys, key))
+        if comparator.sign == "<":
+            end = min(end, bisect_left(keys, key))
+    return keys[end - 1 : end] if begin < end else ()
 
 
 def _a_range(text: str) -> str:

@@ -28,6 +28,8 @@ _SIMPLE: Final = f"(?:{OPERATOR_PATTERN} *)?{PARTIAL_PATTERN}"
 _ALTERNATIVE: Final = f"(?:(?:{_HYPHEN}|{_SIMPLE}(?: +{_SIMPLE})*) *)?"
 RANGE_PATTERN: Final = rf"^ *{_ALTERNATIVE}(?:[|][|] *{_ALTERNATIVE})*$"
 """A version range, for the API document and for `VersionRange.parse`."""
+STABLE: Final = "~"
+"""How the sort key of a version ends that is not a pre-release; sorts after `-`."""
 _END: Final = " "  # sorts before every character of an identifier
 
 
@@ -104,7 +106,7 @@ def sort_key(version: str) -> str:
     parsed = Version.parse(version)
     core = ".".join(_number(str(n)) for n in (parsed.major, parsed.minor, parsed.patch))
     if parsed.prerelease is None:
-        return core + "~"
+        return core + STABLE
     identifiers = parsed.prerelease.split(".")
     return (
         core
