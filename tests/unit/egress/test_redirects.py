@@ -163,6 +163,41 @@ def test_a_redirect_that_may_not_be_followed(
     assert blocked.value.detail == detail
 
 
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("/x?f=a|b", "/x?f=a%7Cb"),
+        ("/items[0]?q[]=1", "/items%5B0%5D?q[]=1"),
+        ('/say"hi"', "/say%22hi%22"),
+        ("/{id}^`<>", "/%7Bid%7D%5E%60%3C%3E"),
+        ("/same, /same", "/same"),
+        ("/a, b", "/a,%20b"),
+    ],
+)
+def test_a_location_is_read_as_browsers_read_it(location: str, path: str) -> None:
+    request = HttpRequest("GET", parse_url("https://a.example.net/start"))
+    assert after_redirect(request, 302, location).target.path == path
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    "location", ["javascript:alert(1)", "http://user:pass@b.example.net/", "http:///x", "/a%zz"]
+)
+def test_a_location_that_is_no_address_is_the_providers_fault(location: str) -> None:
+    report = asyncio.run(report_on(location, 0))
+    assert (report.code, report.blame) == ("redirect_loop", "provider")
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("location", ["http://10.0.0.1/", "gopher://b.example.net/x"])
+def test_a_forbidden_address_is_said_to_be_the_providers(location: str) -> None:
+    report = asyncio.run(report_on(location, 0))
+    failed = report.steps[-1]
+    assert report.code == "egress_blocked"
+    assert failed.summary.startswith("The provider redirects to an address that is not called.")
+    assert failed.field_pointer is None
+
+
 # RFC 3986 §5.4: what each reference means beside http://a/b/c/d;p?q, but for other schemes.
 REFERENCES = {
     "g": "http://a/b/c/g",

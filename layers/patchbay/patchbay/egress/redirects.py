@@ -23,6 +23,10 @@ _REFERENCE: Final = re.compile(
 )
 """RFC 3986, appendix B."""
 _UNSAFE: Final = re.compile(r"[^!-~]")
+_UNSAFE_IN_PATH: Final = re.compile(r'["<>\[\]^`{|}]')
+_UNSAFE_IN_QUERY: Final = re.compile(r'["<>^`{|}]')
+"""Characters that RFC 3986 does not allow and that clients send encoded or as they are. A backslash
+is not one of them: to browsers it is a slash, which may begin another host."""
 
 
 def after_redirect(request: HttpRequest, status: int, location: str) -> HttpRequest:
@@ -52,14 +56,19 @@ def after_redirect(request: HttpRequest, status: int, location: str) -> HttpRequ
 def resolve(base: HttpUrl, location: str) -> str:
     """The absolute URL that `location`, a URI reference, means beside `base` (RFC 3986 §5.2).
 
-    Its fragment is for browsers, and dropped. Spaces and characters beyond ASCII are encoded, as
-    browsers and curl do. The result is not judged here: it is parsed like any other URL.
+    Its fragment is for browsers, and dropped. Spaces, characters beyond ASCII, and such as `|` are
+    encoded, as browsers do. A header that is there twice with the same value counts once. The
+    result is not judged here: it is parsed like any other URL.
     """
+    first, _, rest = location.partition(", ")
+    if rest and all(other == first for other in rest.split(", ")):
+        location = first
     reference = _REFERENCE.fullmatch(_encoded(location.strip()))
     if reference is None:
         return location
     scheme, authority = reference["scheme"], reference["authority"]
-    path, query = reference["path"], reference["query"] or ""
+    path = _UNSAFE_IN_PATH.sub(lambda match: _percent(match[0]), reference["path"])
+    query = _UNSAFE_IN_QUERY.sub(lambda match: _percent(match[0]), reference["query"] or "")
     if scheme is not None:
         if authority is None:
             return location

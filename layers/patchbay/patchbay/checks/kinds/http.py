@@ -143,6 +143,8 @@ class HttpProbe:
                     if not self._is_redirect(response):
                         return await self._judged(guard, request, response, cookies, deadline)
                     next_request = _redirected(request, response)
+        except EgressBlocked as blocked:
+            raise _forbidden(blocked) from blocked
         except DialFailure as failure:
             # The first dial succeeded: the step failed, not a gate before it.
             raise CheckFailure.after_dial(failure) from failure
@@ -644,7 +646,20 @@ def _redirected(request: HttpRequest, response: "HttpResponse") -> HttpRequest:
     try:
         return after_redirect(request, response.status, location)
     except EgressBlocked as blocked:
-        raise CheckFailure.after_dial(blocked) from blocked
+        if blocked.detail == "parse":
+            # Nobody but the provider wrote it, and nothing was refused.
+            raise _loop("The provider redirects to what is not a web address.") from blocked
+        raise _forbidden(blocked) from blocked
+
+
+def _forbidden(blocked: EgressBlocked) -> CheckFailure:
+    """The failure of a redirect to an address that may not be dialed. No field of the endpoint has
+    that address, so the summary says where it comes from."""
+    return CheckFailure(
+        blocked.code,
+        f"The provider redirects to an address that is not called. {blocked.summary}",
+        detail=blocked.detail,
+    )
 
 
 def _answer(response: "HttpResponse", body: "HttpBody") -> "Answer":
