@@ -411,6 +411,7 @@ def a_grpc(**metadata: str) -> dict[str, Any]:
         # others
         (an_http({"query": {"a": "x" * 2100}}), "/request/query makes the URL longer than 2048"),
         (an_http({"url": "https://intranet/"}), "/request/url can never be dialed"),
+        (an_http({"url": "https://api.example.com:0/"}), "/request/url can never be dialed"),
         ({"kind": "tcp", "host": "db-{{variables.port}}", "port": 5432}, "/host can never be"),
         (
             {"kind": "any_of", "anyOf": [an_http(), an_http({"method": "HEAD"}), an_http()]},

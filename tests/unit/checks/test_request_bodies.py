@@ -77,7 +77,25 @@ def test_no_value_changes_the_structure_of_a_form(value: str) -> None:
     assert parse_qsl(body, keep_blank_values=True) == [("a", value), ("b", "1")]
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\r")))
+@pytest.mark.parametrize("form", ["json", "form", "xml", "text"])
+def test_half_a_character_is_refused_at_its_field(form: str) -> None:
+    spec = {"json": {"a": "{{variables.name}}"}, "form": {"a": "{{variables.name}}"}}
+    content = spec.get(form, "<a>{{variables.name}}</a>")
+
+    with pytest.raises(ValueRefused) as refused:
+        filled({form: content}, name="a\ud800")
+
+    assert refused.value.problem.pointer == "/variables/name"
+
+
+def test_lines_of_a_value_are_kept_in_an_attribute() -> None:
+    body = filled({"xml": "<a b='{{variables.name}}'/>"}, name="one\r\ntwo\tthree")
+
+    root = fromstring(body.decode())  # noqa: S314 - written here
+    assert root.get("b") == "one\r\ntwo\tthree"
+
+
+@given(st.text(st.characters(codec="utf-8")))
 def test_no_value_changes_the_structure_of_xml(value: str) -> None:
     try:
         body = filled({"xml": "<a>{{variables.name}}<b/></a>"}, name=value)
@@ -138,6 +156,22 @@ BAD = {
     "a query that is too long": (
         {"graphql": {"query": "{" + "a " * MAX_QUERY + "}"}},
         f"/body/graphql must have a query, a string of at most {MAX_QUERY} characters",
+    ),
+    "a value in a comment of XML": (
+        {"xml": "<a><!-- {{variables.name}}> --></a>"},
+        "/body/xml has a placeholder in a comment or a processing instruction",
+    ),
+    "a value in a processing instruction": (
+        {"xml": "<?style {{variables.name}}?><a/>"},
+        "/body/xml has a placeholder in a comment or a processing instruction",
+    ),
+    "a query that does not end": (
+        {"graphql": {"query": "{ shop { name }"}},
+        "/body/graphql has a brace without its counterpart in its query",
+    ),
+    "a query that ends twice": (
+        {"graphql": {"query": "{ shop } }"}},
+        "/body/graphql has a brace without its counterpart in its query",
     ),
     "a content type that ends its line": (
         {"text": "a", "contentType": "text/plain\r\nX: y"},

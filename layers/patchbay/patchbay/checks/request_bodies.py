@@ -69,7 +69,17 @@ _COMMENT_OR_STRING: Final = re.compile(
 )
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*(?:variables|secrets)\.")
 _OPERATION: Final = re.compile(r"[A-Za-z_]\w*|[{}]")
-_XML_ENTITIES: Final = {'"': "&quot;", "'": "&apos;"}
+_XML_ENTITIES: Final = {
+    '"': "&quot;",
+    "'": "&apos;",
+    # A reader makes a space of these in an attribute, and a line feed of a carriage return.
+    "\t": "&#9;",
+    "\n": "&#10;",
+    "\r": "&#13;",
+}
+_XML_ASIDE: Final = re.compile(r"<!--.*?-->|<\?.*?\?>", re.DOTALL)
+"""A comment or a processing instruction, in which nothing can be escaped."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -87,6 +97,9 @@ class BodyTemplate:
     def fill(self, values: Values) -> bytes:
         """Raises ValueRefused."""
         require_room(self.placeholders(), values, MAX_BODY)
+        for placeholder in self.placeholders():
+            if _SURROGATE.search(values.text(placeholder)):
+                raise ValueRefused(placeholder.pointer, "is not valid Unicode text")
         match self.form, _filled(self.content, values, self.form):
             case "form", dict() as fields:
                 body = "&".join(f"{quote_plus(k)}={quote_plus(v)}" for k, v in fields.items())
@@ -186,8 +199,12 @@ def _require_query(text: str) -> None:
             depth += 1
         elif word == "}":
             depth -= 1
+            if depth < 0:
+                break
         elif depth == 0 and word in {"mutation", "subscription"}:
             raise TemplateError(f"must be a query: a {word} changes or keeps something")
+    if depth:
+        raise TemplateError("has a brace without its counterpart in its query")
 
 
 def _require_xml(parts: Parts) -> None:
@@ -195,6 +212,9 @@ def _require_xml(parts: Parts) -> None:
     from xml.etree.ElementTree import ParseError, fromstring
 
     sample = "".join(part if isinstance(part, str) else "x" for part in parts)
+    text = "".join(part if isinstance(part, str) else "{{variables.x}}" for part in parts)
+    if any(_PLACEHOLDER.search(aside) for aside in _XML_ASIDE.findall(text)):
+        raise TemplateError("has a placeholder in a comment or a processing instruction")
     if "<!" in sample.replace("<!--", ""):
         raise TemplateError("has a document type or a CDATA section, which are not allowed")
     try:

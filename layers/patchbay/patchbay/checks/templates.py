@@ -585,6 +585,8 @@ def _port(text: str | None, declared: Declarations) -> int | Placeholder | None:
     if text is None:
         return None
     if text.isascii() and text.isdecimal() and len(text) <= 5:
+        if not 1 <= int(text) <= 65535:
+            raise TemplateError("can never be dialed: its port is not a number from 1 to 65535")
         return int(text)
     return _variable(text, declared, "must have a port that is a number or {{variables.name}}")
 
