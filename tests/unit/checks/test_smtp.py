@@ -356,6 +356,7 @@ def test_the_examples_of_the_rfcs_are_reproduced() -> None:
         ),
         ("sender", "450 4.1.8 Sender address rejected: Domain not found", "config_invalid", "from"),
         ("sender", "530 5.7.0 Authentication required", "auth_invalid", None),
+        ("sender", "530 5.7.0 Must issue a STARTTLS command first", "tls_error", None),
         (
             "sender",
             "554 Message rejected: Email address is not verified.",

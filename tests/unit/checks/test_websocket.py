@@ -98,6 +98,31 @@ def test_a_session_opens_and_answers_as_expected() -> None:
 
 
 @pytest.mark.enable_socket
+@pytest.mark.parametrize("then", ["silence", "an end", "others"])
+def test_an_error_in_a_message_says_why_nothing_else_came(then: str) -> None:
+    async def refuse(connection: ServerConnection) -> None:
+        await connection.send(json.dumps({"type": "error", "error": {"code": "token_expired"}}))
+        for _ in range(12 if then == "others" else 0):
+            await connection.send(json.dumps({"type": "ping"}))
+        if then == "silence":
+            await connection.wait_closed()
+
+    report = report_on(refuse, timeoutMs=300 if then == "silence" else PATIENT_MS, **ASK)
+
+    assert (report.code, report.blame) == ("auth_expired", "customer"), report.message
+
+
+@pytest.mark.enable_socket
+def test_an_error_before_the_expected_message_does_not_count() -> None:
+    async def recover(connection: ServerConnection) -> None:
+        await connection.send(json.dumps({"type": "error", "error": {"code": "token_expired"}}))
+        await connection.send(json.dumps({"type": "connection_ack"}))
+        await connection.wait_closed()
+
+    assert report_on(recover, **ASK).passed
+
+
+@pytest.mark.enable_socket
 def test_a_handshake_alone_may_be_all() -> None:
     async def nothing(connection: ServerConnection) -> None:
         await connection.wait_closed()

@@ -69,6 +69,7 @@ MAX_MESSAGES: Final = 10
 MAX_SUBPROTOCOLS: Final = 5
 _SCHEMES: Final = {"wss://": "https://", "ws://": "http://"}
 _SENT: Final = frozenset({"json", "text"})
+_VAGUE: Final = frozenset({"unexpected_response", "connection_reset"})
 _OWN_HEADERS: Final = frozenset(
     {
         *("sec-websocket-key", "sec-websocket-version", "sec-websocket-protocol"),
@@ -115,19 +116,28 @@ class WebSocketProbe:
                 raise await self._refused(response, deadline)
             self._judge_handshake(response, key)
             stream, first = response.upgraded()
+            refused: list[CheckFailure] = []
             try:
                 async with asyncio.timeout_at(deadline):
-                    return await self._talk(stream, first)
+                    return await self._talk(stream, first, refused)
+            except CheckFailure as failure:
+                # The end of the session often says less than the error before it.
+                if refused and failure.code in _VAGUE:
+                    raise refused[0] from failure
+                raise
             except TimeoutError as error:
+                if refused:
+                    raise refused[0] from error
                 raise CheckFailure(
                     "provider_timeout", "The server sent no message as expected in time."
                 ) from error
             except ssl.SSLError as error:
                 raise lost_session(error, self.request.tls) from error
             except ConnectionError as error:
-                raise _cut() from error
+                raise (refused[0] if refused else _cut()) from error
 
-    async def _talk(self, stream: "Stream", first: bytes) -> Outcome:
+    async def _talk(self, stream: "Stream", first: bytes, refused: list[CheckFailure]) -> Outcome:
+        """`refused` gets the errors among the messages: a server may send one, and stay silent."""
         if self.message is not None:
             await stream.send(protocol.frame(Opcode.TEXT, self.message))
         if not self.expect.needs_body:
@@ -139,6 +149,7 @@ class WebSocketProbe:
             if self._is_expected(message):
                 await stream.send(protocol.frame(Opcode.CLOSE, b"\x03\xe8"))
                 return Outcome("The server answered as expected.")
+            refused.extend(self._errors_of(message))
             if seen >= MAX_MESSAGES:
                 break
         raise CheckFailure(
@@ -155,6 +166,19 @@ class WebSocketProbe:
         except (ValueError, RecursionError):
             return False
         return self.expect.json_mismatch(document) is None
+
+    def _errors_of(self, message: protocol.Message) -> Iterator[CheckFailure]:
+        """What a message says if it is an error, such as that the token has expired."""
+        from patchbay.checks.refusals import Answer, refusal_within
+
+        judged = refusal_within(Answer(101, {}, message.text()), self.context, utc_now())
+        if judged:
+            yield CheckFailure(
+                judged.code,
+                f"The server sent an error: {judged.meaning}.",
+                retry_after_seconds=judged.retry_after_seconds,
+                field_pointer=judged.field_pointer,
+            )
 
     def _judge_handshake(self, response: "HttpResponse", key: str) -> None:
         """Raises CheckFailure if the server did not agree to this session."""

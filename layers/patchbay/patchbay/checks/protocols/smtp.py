@@ -211,6 +211,12 @@ _ROWS: Final = (
     ),
     _Row(SmtpMeaning("auth_invalid", "The server did not accept the login"), codes=(535, 534)),
     _Row(
+        SmtpMeaning("tls_error", "The server wants TLS first"),
+        words=("starttls",),
+        stages=("sender",),
+        source="https://www.rfc-editor.org/rfc/rfc3207#section-4",
+    ),
+    _Row(
         SmtpMeaning("auth_invalid", "The server wants a login first"),
         codes=(530, "5.7.0"),
         stages=("sender",),
