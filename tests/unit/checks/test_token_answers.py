@@ -98,6 +98,28 @@ def entra(number: str, text: str = "…", error: str = "invalid_client") -> dict
             "auth_invalid",
             SECRET,
         ),
+        (
+            400,
+            {"error": "invalid_client: Invalid client_id or client_secret"},
+            "auth_invalid",
+            SECRET,
+        ),
+        (401, {"message": 'The passed in client_id is invalid "x"'}, "auth_invalid", ID),
+        # the tenant in the address
+        (400, entra("90002", "Tenant 'x' not found."), "not_found", "/variables/tenant"),
+        (
+            400,
+            entra("900023", "Specified tenant 'x' is no domain."),
+            "not_found",
+            "/variables/tenant",
+        ),
+        # the server's own address list
+        (
+            200,
+            {"errcode": 40164, "errmsg": "invalid ip 192.0.2.1 ipv6 ::1, not in whitelist"},
+            "address_not_allowed",
+            None,
+        ),
         # the request is what the author of the integration wrote
         (400, {"error": "invalid_request"}, "request_rejected", None),
         (400, {"error": "unsupported_grant_type"}, "request_rejected", None),
@@ -239,3 +261,14 @@ def test_a_token_beside_an_empty_error_is_a_token() -> None:
     assert TokenAnswer({"access_token": "x", "error": None}).access_token == "x"
     assert TokenAnswer({"access_token": ""}).access_token is None
     assert TokenAnswer({"access_token": 7}).access_token is None
+
+
+def test_an_error_that_leaves_open_what_ended_a_token_does_not_say_revoked() -> None:
+    # the one sentence that Doorkeeper has, and so GitLab and Mastodon
+    text = "The provided authorization grant is invalid, expired, revoked, or of another client."
+    failure = judge(400, {"error": "invalid_grant", "error_description": text}, refresh=True)
+    assert (failure.code, failure.field_pointer) == ("auth_expired", GRANT)
+
+    text = "Token has been revoked."
+    failure = judge(400, {"error": "invalid_grant", "error_description": text}, refresh=True)
+    assert failure.code == "auth_revoked"

@@ -36,6 +36,7 @@ _MAX_WORDS: Final = 20
 _MAX_SENTENCE: Final = 500
 _SQUEEZED: Final = re.compile(r"[^a-z0-9]+")
 _AADSTS: Final = re.compile(r"\bAADSTS\d{4,9}\b")
+_INVALID: Final = re.compile(r"\binvalid\b")  # and not `invalid_grant`
 _SEPARATORS: Final = re.compile(r"[\s,]+")
 _FORM: Final = re.compile(r"[\w.~%+*-]+=[^&\s]*(?:&[\w.~%+*-]+=[^&\s]*)*", re.ASCII)
 _WORD_KEYS: Final = ("error", "error_code", "errorCode", "code", "type", "status", "err")
@@ -64,6 +65,7 @@ _MEANINGS: Final[Mapping[tuple[Code, About], str]] = {
     ("request_rejected", "scopes"): "does not grant the scopes that the integration asks for",
     ("provider_error", "request"): "has a fault",
     ("rate_limited", "request"): "limits how often tokens are issued",
+    ("not_found", "request"): "has no tenant of this name",
 }
 
 
@@ -140,7 +142,11 @@ def refused(
         pointer = subjects.pointer(about)
         if words & {"invalidtarget", "invalidresource"}:
             pointer = subjects.audience
-        summary = f"The provider {_MEANINGS[code, about]}."
+        if code == "not_found":
+            # The tenant is a part of the address.
+            pointer = context.path or context.host
+            code = code if pointer else "request_rejected"
+        summary = f"The provider {_MEANINGS[meaning]}."
         if (code, about) == ("auth_expired", "grant") and subjects.is_refresh:
             summary = "The provider says that the refresh token is no longer valid."
         elif (code, about) == ("auth_revoked", "grant") and subjects.is_refresh:
@@ -186,14 +192,16 @@ def _meaning(
     text = sentence.lower()
     if subjects.is_refresh:
         for code, pattern in _grant_sentences():
-            if pattern.search(text):
+            # "Invalid, expired, revoked, or issued to another client" leaves open which.
+            if pattern.search(text) and not (code == "auth_revoked" and _leaves_open(text)):
                 return code, "grant"
     for code, about, pattern in _sentences():
         if pattern.search(text):
             return code, about
     if "invalidgrant" in words:
         if subjects.is_refresh:
-            return "auth_revoked" if "revoked" in text else "auth_expired", "grant"
+            is_revoked = "revoked" in text and not _leaves_open(text)
+            return "auth_revoked" if is_revoked else "auth_expired", "grant"
         return "auth_invalid", "client" if subjects.grant == subjects.client_secret else "grant"
     if "accessdenied" in words and text.startswith("unauthorized"):
         # Auth0 says so of a wrong secret (https://community.auth0.com/t/access-denied/10246).
@@ -204,10 +212,16 @@ def _meaning(
     return known[0] if known else None
 
 
+def _leaves_open(text: str) -> bool:
+    """Whether a description has all reasons at once, as the one of Doorkeeper does."""
+    return "expired" in text and _INVALID.search(text) is not None
+
+
 def _words(document: object) -> frozenset[str]:
     """The words of an error at the usual places, squeezed."""
     found = _strings(document, _WORD_KEYS)
-    words = (word for word in found if len(word) <= 100)
+    # Dropbox has the description behind the word: `invalid_client: Invalid client_id or …`.
+    words = (word.partition(": ")[0] for word in found if len(word) <= 100)
     return frozenset(_squeezed(word) for word in islice(words, _MAX_WORDS))
 
 

@@ -140,6 +140,7 @@ TOKEN_VOCABULARIES: Final = (
             "AADSTS7000218",
             ("auth_expired", "client_secret"): "AADSTS7000222 AADSTS700024",
             ("account_locked", "client_id"): "AADSTS7000112",
+            ("not_found", "request"): "AADSTS90002 AADSTS900023",
             ("auth_invalid", "grant"): "AADSTS50126 AADSTS50034 AADSTS50020 AADSTS9002313",
             ("auth_expired", "grant"): "AADSTS700082 AADSTS70008 AADSTS700084 AADSTS50055 "
             "AADSTS50089 AADSTS70043 AADSTS70000",
@@ -169,7 +170,7 @@ TOKEN_SENTENCES: Final[tuple[tuple[Code, About, str], ...]] = (
         r"|\b(?:client|(?:app|application)|consumer)(?: ?id(?:entifier)?)?\b.{0,120}"
         r"(?:not (?:be )?found|(?:does not|doesn't) exist|not registered|is unknown|not recognized)"
         r"|\b(?:invalid|bad|wrong|incorrect|missing) ['\"]?client[ _]?id['\"]?(?! (?:or|and)\b)"
-        r"|invalid value for '?client_id"
+        r"|invalid value for '?client_id|\bclient_?id is (?:invalid|wrong|incorrect)\b"
         r"|cannot get application info",
     ),
     (
