@@ -1818,7 +1818,38 @@ PROVIDERS: Final = (
             ),
         )
     ),
+    Case(
+        "https://learn.microsoft.com/azure/web-application-firewall/afds/waf-front-door-configure-custom-response-code",
+        403,
+        {"x-azure-ref": "20260217T100000Z-0a"},
+        page("x", "The request is blocked."),
+        "blocked_by_intermediary",
+    ),
+    Case(
+        "https://developers.docusign.com/docs/esign-rest-api/esign101/error-codes/troubleshooting-common-errors/",
+        400,
+        {},
+        {"errorCode": "USER_LACKS_MEMBERSHIP", "message": "The UserID is no member."},
+        "permission_denied",
+    ),
+    Case(
+        "https://developers.brevo.com/docs/ip-security",
+        401,
+        {},
+        {
+            "code": "unauthorized",
+            "message": "We have detected you are using an unrecognized IP address 192.0.2.1.",
+        },
+        "address_not_allowed",
+    ),
     # The same headers and words of an API are its own.
+    Case(
+        IN_FRONT,
+        403,
+        {"x-azure-ref": "0a"},
+        {"message": "The request is blocked."},
+        "permission_denied",
+    ),
     Case(IN_FRONT, 403, {"x-iinfo": "1-2-3"}, {"error": "forbidden"}, "permission_denied"),
     Case(IN_FRONT, 401, {"x-kpsdk-ct": "0a"}, {"error": "invalid_token"}, "auth_invalid"),
     Case(IN_FRONT, 403, {}, {"error": "Zscaler: policy blocked"}, "permission_denied"),

@@ -291,6 +291,7 @@ def test_a_server_that_names_accepted_scopes_without_the_tokens_is_not_github() 
     [
         (300, "The provider answered 300: a redirect, which this step does not follow."),
         (399, "The provider answered 399: a redirect, which this step does not follow."),
+        (304, "The provider answered 304: not what the step expects."),
         (299, "The provider answered 299: not what the step expects."),
         (600, "The provider answered 600: not what the step expects."),
         (408, "The provider answered 408: the provider gave up waiting."),
@@ -663,6 +664,8 @@ def test_other_places_are_data_and_say_nothing(body: Any) -> None:
         ("The page size limit exceeded 100", "request_rejected"),
         ("The account ID is invalid", "not_found"),
         ("Calls from IP 203.0.113.9 are not allowed", "address_not_allowed"),
+        ("We have detected you are using an unrecognized IP address", "address_not_allowed"),
+        ("Please upgrade your Acme account to Standard", "payment_required"),
         ("You have exceeded your daily quota", "rate_limited"),
         ("Too many requests, slow down", "rate_limited"),
         ("Workspace acme not found", "not_found"),

@@ -59,6 +59,15 @@ def test_a_body_ends_where_its_framing_says(name: str, at_once: int) -> None:
     assert (body, reader.is_complete, reader.head.quirks) == (expected, True, ())
 
 
+@pytest.mark.parametrize("codings", [b"chunked, identity", b"identity, chunked"])
+def test_identity_is_no_coding_wherever_it_stands(codings: bytes) -> None:
+    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + codings + b"\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+
+    reader, body = read(raw)
+
+    assert (body, reader.is_complete) == (b"ok", True)
+
+
 def test_the_answer_to_a_head_request_has_no_body() -> None:
     raw = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
 

@@ -384,6 +384,9 @@ _OF_ANY_STATUS: Final = tuple(
     for row in INTERMEDIARIES
     if row.headers and not row.statuses and "server" not in row.headers
 )
+_AZURE_BLOCKS: Final = "the request is blocked."
+"""What Azure Front Door answers on a matched rule, with its reference in the header
+(https://learn.microsoft.com/azure/web-application-firewall/afds/waf-front-door-configure-custom-response-code)."""
 _PROXY_ERRORS: Final = ("http_request_denied", "destination_ip_prohibited", "http_request_error")
 
 
@@ -405,6 +408,8 @@ def intermediary(status: int, headers: Mapping[str, str], text: str) -> str | No
             all(part in body for part in parts) for parts in row.bodies
         ):
             return row.name
+    if is_page and "x-azure-ref" in headers and _AZURE_BLOCKS in body:
+        return "Azure Front Door"
     server = headers.get("server", "").strip().lower().partition("/")[0]
     if is_page and status == 403:
         if server in _SERVERS:

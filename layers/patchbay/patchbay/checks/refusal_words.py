@@ -683,6 +683,14 @@ VOCABULARIES: Final = (
         {"rate_limited": "HOURLY_APIINVOCATION_LIMIT_EXCEEDED BURST_APIINVOCATION_LIMIT_EXCEEDED"},
     ),
     Vocabulary(
+        "Docusign",
+        "https://developers.docusign.com/docs/esign-rest-api/esign101/error-codes/troubleshooting-common-errors/",
+        {
+            "permission_denied": "ACCOUNT_LACKS_PERMISSIONS USER_LACKS_PERMISSIONS "
+            "USER_LACKS_MEMBERSHIP ACCOUNT_NOT_AUTHORIZED_FOR_ENVELOPE",
+        },
+    ),
+    Vocabulary(
         "Kraken",
         "https://docs.kraken.com/exchange/guides/general/errors",
         {
@@ -928,7 +936,9 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r"|(?:trial|subscription|plan|license)\b(?: period)? (?:has |is |was )?(?:expired|ended"
         r"|cancel\w*ed|inactive)|not (?:available|included|supported) (?:on|in|for|with) your"
         r" (?:current )?(?:plan|subscription)|only available (?:for|on|to|in) (?:a )?paid"
-        r"|plan does not (?:include|allow|support)",
+        r"|plan does not (?:include|allow|support)"
+        # Calendly: https://docs.opennous.cloud/webhooks/calendly
+        r"|\bupgrade your [^.]{0,30}\b(?:account|plan|subscription)\b",
     ),
     (
         "account_locked",
@@ -945,11 +955,13 @@ SENTENCES: Final[tuple[tuple[Code, str], ...]] = (
         r"|whitelisted|allowlisted|on)|blocked|restricted)|ip (?:allow|white|access)[- ]?list"
         r"|(?:blocked|denied) by [^.]{0,30}\bip acl\b"
         r"|not (?:allowed|authorized) from (?:your|this) ip|\bfrom location: \d"
-        r"|\bip\b[^.]{0,20}(?:\d[^ ]*)? not in (?:the )?whitelist"
+        r"|\bip\b.{0,80}? not in (?:the )?whitelist"
         r"|\bip\b[\d. ]{0,20}isn't (?:allowed|authorized|permitted|whitelisted|allowlisted)"
         r"|\bip address (?:access )?(?:denied|has been rejected)|restricted by ip\b|\b403\.6\b"
         r"|\blocation is not supported|denied due to virtual network/firewall"
-        r"|blocked by your [\w ]{1,40} firewall",
+        r"|blocked by your [\w ]{1,40} firewall"
+        # Brevo: https://developers.brevo.com/docs/ip-security
+        r"|\bunrecogni[sz]ed ip address",
     ),
     (
         "auth_revoked",

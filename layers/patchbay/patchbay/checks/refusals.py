@@ -111,7 +111,8 @@ _NOTHING_TO_WAIT_FOR: Final = frozenset(
 )
 """The 4xx with one meaning. With any other, `Retry-After` says that waiting helps."""
 
-_REDIRECTS: Final = range(300, 400)
+_REDIRECTS: Final = frozenset(range(300, 400)) - {304}
+"""A 304 says that nothing has changed, to a client that did not ask."""
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _SCHEME: Final = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9_-]{0,40})(?=\s*(?:,|$)|\s+[^\s=,])")
 _OTHER_WAYS: Final = frozenset({"negotiate", "ntlm", "kerberos", "digest"})

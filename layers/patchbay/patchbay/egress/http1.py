@@ -195,11 +195,13 @@ class AnswerReader:
         """How the body ends (RFC 9112 §6.3)."""
         if self._method == "HEAD" or head.status in _BODILESS or head.status == 101:
             return _OfLength(0)
-        codings = [name.strip().lower() for name in _split(head.headers, "transfer-encoding")]
+        names = (name.strip().lower() for name in _split(head.headers, "transfer-encoding"))
+        # `identity` is no coding, wherever it stands.
+        codings = [name for name in names if name != "identity"]
         if codings and codings[-1] == "chunked":
             return _Chunked()
         length = head.headers.get("content-length")
-        if length is None or (codings and codings != ["identity"]):
+        if length is None or codings:
             return _UntilClose()
         lengths = {text.strip() for text in length.split(",")}
         [only, *others] = lengths
