@@ -31,7 +31,7 @@ OURS = {
     "checks/kinds/redis.py": {"meaning.text", "name"},
     "checks/kinds/smtp.py": {"meaning.text"},
     "checks/kinds/tls.py": {"self.minimum_version", "spoken"},
-    "checks/kinds/websocket.py": {"meaning", "number", "response.status"},
+    "checks/kinds/websocket.py": {"judged.meaning", "meaning", "number", "response.status"},
     "checks/protocols/mysql.py": {"other"},
     "checks/protocols/postgres.py": {"what"},
     "checks/protocols/redis.py": {"other"},

@@ -146,7 +146,7 @@ def refused(
             # The tenant is a part of the address.
             pointer = context.path or context.host
             code = code if pointer else "request_rejected"
-        summary = f"The provider {_MEANINGS[meaning]}."
+        summary = f"The provider {_MEANINGS[code, about]}."
         if (code, about) == ("auth_expired", "grant") and subjects.is_refresh:
             summary = "The provider says that the refresh token is no longer valid."
         elif (code, about) == ("auth_revoked", "grant") and subjects.is_refresh:

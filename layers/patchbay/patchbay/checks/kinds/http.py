@@ -657,7 +657,7 @@ def _forbidden(blocked: EgressBlocked) -> CheckFailure:
     that address, so the summary says where it comes from."""
     return CheckFailure(
         blocked.code,
-        f"The provider redirects to an address that is not called. {blocked.summary}",
+        Sentence("The provider redirects to an address that is not called. {}", blocked.summary),
         detail=blocked.detail,
     )
 
