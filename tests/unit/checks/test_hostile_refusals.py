@@ -102,6 +102,7 @@ def test_what_a_hostile_body_costs_is_bounded(status: int, body: str) -> None:
 @pytest.mark.parametrize(
     "headers",
     [
+        {"www-authenticate": repeated('&\\"')},
         {"www-authenticate": repeated('Bearer error="invalid_token" ')},
         {"www-authenticate": repeated("a" + " " * 50)},
         {"www-authenticate": 'error="' + repeated('\\"')},
@@ -113,5 +114,6 @@ def test_what_a_hostile_body_costs_is_bounded(status: int, body: str) -> None:
 )
 def test_what_hostile_headers_cost_is_bounded(headers: dict[str, str]) -> None:
     began = time.process_time()
-    refusal(Answer(403, headers), CONTEXT, NOW)
-    assert time.process_time() - began < 0.5
+    for status in (401, 403):
+        refusal(Answer(status, headers), CONTEXT, NOW)
+    assert time.process_time() - began < 0.15

@@ -113,7 +113,8 @@ _NOTHING_TO_WAIT_FOR: Final = frozenset(
 
 _REDIRECTS: Final = frozenset(range(300, 400)) - {304}
 """A 304 says that nothing has changed, to a client that did not ask."""
-_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+"')
+# One without an end runs to the end of the text: else each quote in it would be read to the end.
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)')
 _SCHEME: Final = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9_-]{0,40})(?=\s*(?:,|$)|\s+[^\s=,])")
 _OTHER_WAYS: Final = frozenset({"negotiate", "ntlm", "kerberos", "digest"})
 # Of nginx (ngx_http_special_response.c), Go (net/http/server.go), and Apache (ssl_engine_kernel.c).
