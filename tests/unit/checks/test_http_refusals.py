@@ -427,7 +427,7 @@ def test_what_is_beyond_a_head_that_is_too_long_is_not_guessed(extra: dict[str, 
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip, chunked", gzip.compress(b'{"ok": true}')),
+        ("gzip, chunked", gzip.compress(b'{"ok": true}', mtime=0)),
         ("deflate, chunked", zlib.compress(b'{"ok": true}')),
         ("chunked", b'{"ok": true}'),
     ],
