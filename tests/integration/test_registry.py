@@ -777,12 +777,19 @@ def test_a_fix_follows_a_newer_major_version_and_a_beta(tenant: Tenant) -> None:
     assert tenant.client.get(path).json["currentVersion"] == "2.0.0"
     assert tenant.client.get("/v1/catalog/acme/crm").json["version"] == "2.0.0"
     # But within a line nothing goes back, and no line begins below the others
+    said = {}
     for version in ("1.0.2-rc.1", "1.0.0-rc.1", "2.0.0-rc.1", "2.0.0-beta.0", "0.9.0"):
         refused = edited_and_published(tenant, integration, version)
         assert refused.code == "VERSION_EXISTS", version
-    assert refused.json["error"]["message"] == (
-        "Version 2.0.0 is already released; a new version must be higher than every earlier one "
-        "of its line, which is 0.9.x."
+        said[version] = refused.json["error"]["message"]
+    # And the message says which of both it was
+    assert said["1.0.0-rc.1"] == (
+        "Version 1.0.3 is already released; a new version must be higher than every earlier one "
+        "of its line, which is 1.x."
+    )
+    assert said["0.9.0"] == (
+        "Version 2.0.0 is already released; a new line, here 0.9.x, must begin above every "
+        "earlier version."
     )
 
 

@@ -566,9 +566,14 @@ class RegistryStore:
             integration_pk(draft.id), prefix=RELEASES, attributes=("version",)
         )
         if highest := standing_in_the_way(version, [item["version"] for item in released]):
+            own = line(version)
+            rule = (
+                f"a new version must be higher than every earlier one of its line, which is {own}."
+                if line(highest) == own
+                else f"a new line, here {own}, must begin above every earlier version."
+            )
             raise Conflict(
-                f"Version {highest} is already released; a new version must be higher than every "
-                f"earlier one of its line, which is {line(version)}.",
+                f"Version {highest} is already released; {rule}",
                 "VERSION_EXISTS",
                 highest=highest,
             )
