@@ -512,3 +512,17 @@ def test_a_backtest_of_connections_reads_single_events(tenant: Tenant) -> None:
         stamp = "%Y-%m-%dT%H:%M:%S.000Z"
         assert firing["fired_at"] == (end - timedelta(hours=19)).strftime(stamp)
         assert firing["resolved_at"] == (end - timedelta(hours=9)).strftime(stamp)
+
+
+def test_an_integer_may_be_written_with_a_zero_fraction_in_an_edit(tenant: Tenant) -> None:
+    rule = create_rule(tenant, condition={"kind": "stale", "after_seconds": 300.0})
+    path = f"{RULES}/{rule['id']}"
+    edited = tenant.client.patch(path, {"condition": {"after_seconds": 600.0}})
+    assert edited.status == 200, edited.text
+    assert edited.json["condition"]["after_seconds"] == 600
+    # But a fraction is none, and it is told where
+    refused = tenant.client.patch(path, {"condition": {"after_seconds": 600.5}})
+    assert refused.status == 400
+    assert refused.json["error"]["details"]["errors"] == [
+        {"pointer": "/condition/after_seconds", "message": "must be an integer"}
+    ]

@@ -39,8 +39,7 @@ from patchbay.platform.revisions import (
     require_match,
     serially,
 )
-from patchbay.platform.strict_json import compact
-from patchbay.platform.validation import problems_of
+from patchbay.platform.validation import problems_of, read_strictly
 from patchbay.tenancy.model import Space
 
 
@@ -265,7 +264,7 @@ def _patched(old: AlertRule, patch: AlertRulePatch) -> NewAlertRule:
     }
     after = merge_patch(before, patch.model_dump(mode="json", exclude_unset=True))
     try:
-        return NewAlertRule.model_validate_json(compact(after), strict=True)
+        return read_strictly(NewAlertRule, after)
     except ValidationError as error:
         raise InvalidInput(problems_of(error)) from None
 

@@ -201,6 +201,20 @@ def problems_of(error: ValidationError, at: str = "") -> list[Problem]:
     ]
 
 
+def read_strictly[M: BaseModel](model: type[M], value: Any) -> M:
+    """A JSON value as a model, strict in pydantic's JSON mode: no "1" for 1, but texts for times
+    and enumerations, and `1.0` where an integer is asked.
+
+    Raises pydantic's `ValidationError`.
+    """
+    try:
+        return model.model_validate_json(compact(value), strict=True)
+    except ValidationError as error:
+        if not with_integers_where_asked(value, error):
+            raise
+    return model.model_validate_json(compact(value), strict=True)
+
+
 def with_integers_where_asked(value: Any, error: ValidationError) -> bool:
     """Whether a body failed for want of integers that it has as `1.0` or `1e0`; these are replaced
     in place. To JSON Schema they are integers (2020-12, validation 6.1.1), to pydantic they are
