@@ -253,9 +253,11 @@ def _distinct(reading: Reading, other: Reading) -> tuple[Reading, ...]:
 
 def _plain(form: bytes) -> Iterator[bytes]:
     """A form as it is, as it is read if it looks like escapes itself, and what is seen of both."""
+    yield form
+    if form.isascii() and not has_escape(form):
+        return
     # Where a form would be in a text is never asked.
     reading = Reading(form, lambda: ((), ()))
-    yield form
     yield reading.visible.data
     if has_escape(form):
         try:
