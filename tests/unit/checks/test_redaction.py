@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from patchbay.checks import redaction
 from patchbay.checks.encodings import MAX_DEPTH, MAX_PASSES
 from patchbay.checks.redaction import MAX_TEXT, MIN_SECRET, PIECE, REDACTED, Redactor
 from patchbay.platform.sentences import Sentence
@@ -54,7 +55,7 @@ def test_a_short_secret_is_looked_for_in_any_case() -> None:
     assert redact.sentence(address) == "It redirects to https://[redacted].example.com."
     assert redact.of_server("of ZQ1XY and yx1qz") == "of [redacted] and [redacted]"
     assert redact(f"of {b64encode(b'Zq1xY').decode().lower()}") == "of [redacted]="
-    assert Redactor(["KÄSe"]).of_server("KÄSE-KÄSe-käse") == "[redacted]-[redacted]-[redacted]"
+    assert Redactor(["kÄsé"]).of_server("KÄSÉ-kÄsé-käsé") == "[redacted]-[redacted]-[redacted]"
     # But our own words are no secret
     assert Redactor(["Host"]).sentence("The host of Host") == "The host of Host"
 
@@ -265,7 +266,14 @@ def test_a_text_that_takes_too_many_comparisons_is_withheld() -> None:
     assert Redactor([secret])("abababA!" * 2000) == REDACTED
 
 
+def test_a_secret_may_look_like_escapes() -> None:
+    redact = Redactor(["ab%41cdefgh"])
+    assert redact("abAcdefgh ab%41cdefgh") == "[redacted] [redacted]"
+
+
 def test_the_bounds_are_as_documented() -> None:
+    assert (redaction._MAX_ALIKE, redaction._MAX_CANDIDATES) == (500_000, 100_000)
+    assert (redaction._FEW, redaction._KEPT_LENGTH) == (16, 200)
     assert (MAX_TEXT, PIECE, MIN_SECRET, MAX_DEPTH, MAX_PASSES) == (16_384, 8, 4, 3, 10)
 
 

@@ -116,11 +116,11 @@ class Redactor:
             return
         alike = 0
         for data, reading, candidates in read.with_words(places):
-            for start, end, tried in self._pieces(data, candidates, places):
-                alike += tried
+            for start, end in self._pieces(data, candidates, places):
+                alike += end - start
                 if alike > _MAX_ALIKE:
                     raise TooIntricate
-                if end:
+                if end - start >= PIECE:
                     yield _span(reading, start, end, text)
 
     def _short_pieces(self, data: bytes) -> Iterator[tuple[int, int]]:
@@ -133,9 +133,8 @@ class Redactor:
         data: bytes,
         candidates: Sequence[tuple[int, int]],
         places: Mapping[int, Sequence[int]],
-    ) -> Iterator[tuple[int, int, int]]:
-        """The pieces of secrets in what a text says, each as long as it goes on, and the bytes that
-        were alike. Without a piece the end is 0.
+    ) -> Iterator[tuple[int, int]]:
+        """What is like a part of a secret in what a text says, each as long as it goes on.
 
         A piece of 8 bytes has a whole word of the haystack in it, wherever it begins.
         """
@@ -143,15 +142,11 @@ class Redactor:
         for at, word in candidates:
             if at < begun:
                 continue
-            longest = (0, 0)
             for place in places[word]:
                 start, end = _alike(data, at, self._haystack, place)
-                yield 0, 0, end - start
-                if end - start >= max(PIECE, longest[1] - longest[0] + 1):
-                    longest = (start, end)
-            yield *longest, 0
-            # A piece that goes on beyond this one has a word of its own behind these bytes.
-            begun = longest[1] - PIECE + 1
+                yield start, end
+                # A piece that goes on beyond this one has a word of its own behind these bytes.
+                begun = max(begun, end - PIECE + 1)
 
     @cached_property
     def _haystack(self) -> bytes:
@@ -183,7 +178,7 @@ class _Text:
     @cached_property
     def seen(self) -> list[Reading]:
         """The readings, and what is seen of those that have characters that are not."""
-        return [one for r in self.readings for one in _distinct(r, r.visible)]
+        return [one for r in self.readings for one in dict.fromkeys((r, r.visible))]
 
     @cached_property
     def spelled(self) -> list[tuple[bytes, Reading]]:
@@ -245,10 +240,6 @@ def _forms(secret: str) -> Iterator[bytes]:
             if not way.isascii() or len("".join(way.split())) < PIECE:
                 yield way.encode("utf-16-le", "surrogatepass")
                 yield way.encode("utf-16-be", "surrogatepass")
-
-
-def _distinct(reading: Reading, other: Reading) -> tuple[Reading, ...]:
-    return (reading,) if other is reading else (reading, other)
 
 
 def _plain(form: bytes) -> Iterator[bytes]:
@@ -365,9 +356,9 @@ def _to_hide(
     only words."""
     begun, end = span
     for start, stop in (*foreign, (end, end)):
-        own = (begun, min(start, end))
-        if own[0] < own[1] and not _WORDS_ONLY.fullmatch(text, *own):
-            yield own
+        own = min(start, end)
+        if not _WORDS_ONLY.fullmatch(text[begun:own]):
+            yield begun, own
         quoted = (max(start, begun), min(stop, end))
         if quoted[0] < quoted[1]:
             yield quoted
