@@ -250,6 +250,7 @@ def test_no_piece_of_any_secret_is_shown_as_it_is(secret: str, before: str, afte
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(KEYS, st.lists(st.sampled_from(sorted(LAYERS)), min_size=1, max_size=3), AROUND, AROUND)
+@example("0" * 9, ["entities in hexadecimal", "over lines", "JSON"], "", "")
 def test_no_piece_of_a_key_is_shown_in_any_chain_of_forms(
     secret: str, chain: list[str], before: str, after: str
 ) -> None:

@@ -255,6 +255,11 @@ def _without_escapes(reading: Reading) -> Iterator[Reading]:
     for way in (unbroken, reading.backward(), unbroken.backward()):
         if (plain := unescaped(way)) is not way:
             yield plain
+    # The line breaks themselves may be escaped.
+    for layer in _layers(reading):
+        unbroken = layer.without_blanks()
+        if unbroken is not layer and (plain := unescaped(unbroken)) is not unbroken:
+            yield plain
 
 
 def _plain(reading: Reading) -> Iterator[Reading]:
@@ -272,12 +277,20 @@ def unescaped(reading: Reading) -> Reading:
 
     Raises TooIntricate.
     """
+    for layer in _layers(reading):
+        reading = layer
+    return reading
+
+
+def _layers(reading: Reading) -> Iterator[Reading]:
+    """The reading with one layer of escapes undone, with two, and so on. Raises TooIntricate."""
     if not has_escape(reading.data):
-        return reading
+        return
     for _ in range(MAX_PASSES):
         before, reading = reading, _replaced(reading, _ESCAPE, _value)
         if reading is before:
-            return reading
+            return
+        yield reading
     raise TooIntricate
 
 
