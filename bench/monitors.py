@@ -40,6 +40,7 @@ from patchbay.platform.dynamodb import Put, connect
 from patchbay.platform.ids import Stamp, new_id
 from patchbay.registry.model import NewIntegration
 from patchbay.tenancy.model import NewOrganization, NewSpace
+from tests.integration.cloudformation import read_template
 
 CONNECTIONS = 1000
 SPACES = 20
@@ -136,7 +137,7 @@ class StandIn:
         values = {name: value["S"] for name, value in asked["ExpressionAttributeValues"].items()}
         under = self._index.get(values[":pk"], {})
         found = sorted(sk for sk in under if values[":low"] <= sk <= values[":high"])
-        taken = found[: asked["Limit"]]
+        taken = found[: asked.get("Limit")]
         items = [self._items[under[sk]] for sk in taken]
         # An index of keys only, read without strong consistency: half a unit for 4 KB.
         keys = [{k: v for k, v in item.items() if k.endswith(("pk", "sk"))} for item in items]
@@ -280,7 +281,7 @@ def occupy(deployment: Deployment, minute: datetime) -> None:
 
 def measure(port: int) -> tuple[list[Row], Counter[str]]:
     aws = StandIn()
-    deployment = MonitorDeployment(ENVIRONMENT)
+    deployment = MonitorDeployment(ENVIRONMENT | _quotas())
     # Nothing outside this machine is asked.
     deployment.own_network = OwnNetwork(None, None, deployment.monitors, utc_now)
     seed(deployment, port)
@@ -329,6 +330,17 @@ def measured() -> tuple[list[Row], Counter[str]]:
     }
     with slow_server() as port:
         return measure(port)
+
+
+def _quotas() -> dict[str, str]:
+    """The quotas of a deployment with the template's defaults."""
+    template = read_template()
+    variables = template["Resources"]["TenancyFunction"]["Properties"]["Environment"]["Variables"]
+    return {
+        name: str(template["Parameters"][value["!Ref"]]["Default"])
+        for name, value in variables.items()
+        if name.startswith("MAX_")
+    }
 
 
 def rows() -> list[Row]:
