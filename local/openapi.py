@@ -175,7 +175,7 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
                 "auth": "admin",
                 "policies": [{"key": str(declared.permission), "version": "1.0.0"}],
             }
-        # Powertools leaves out an empty list, which says that there is no need of a key.
+        # Powertools leaves out an empty list, which says that the operation needs no key.
         operation.setdefault("security", [])
     return paths
 
