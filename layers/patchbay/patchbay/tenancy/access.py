@@ -9,10 +9,14 @@ from patchbay.platform.errors import NotFound, PermissionDenied, Unauthenticated
 
 
 class Permission(StrEnum):
-    """What a caller may do. ADMIN implies all permissions; no other implies any."""
+    """What a caller may do. ADMIN implies all permissions but USE, and MANAGE implies TEST."""
 
     READ = "platform.integration.read"
+    TEST = "platform.integration.test"
+    """For support: to test what is connected, and what is not stored."""
     MANAGE = "platform.integration.manage"
+    USE = "platform.credential.use"
+    """To have credentials, or use them through the proxy. No other permission implies it."""
     WRITE_EVENTS = "platform.events.write"
     ADMIN = "platform.admin"
     """The operator of the deployment: crosses organizations."""
@@ -35,12 +39,19 @@ class Principal(NamedTuple):
         return self.subject if organization_id == self.organization_id else OPERATOR
 
     def holds(self, permission: Permission) -> bool:
-        return permission in self.permissions or self.is_operator
+        if permission in self.permissions:
+            return True
+        if permission is Permission.TEST and Permission.MANAGE in self.permissions:
+            return True
+        return self.is_operator and permission is not Permission.USE
 
     def require_all(self, permissions: Iterable[Permission]) -> None:
-        """For permissions to grant or revoke. Raises `PermissionDenied` for one it lacks."""
+        """For permissions to grant or revoke. Raises `PermissionDenied` for one it lacks.
+
+        The operator may grant USE without having it: somebody has to be the first.
+        """
         for permission in permissions:
-            if not self.holds(permission):
+            if not self.holds(permission) and not self.is_operator:
                 raise PermissionDenied(permission)
 
 

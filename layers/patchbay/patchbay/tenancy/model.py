@@ -108,7 +108,7 @@ class NewApiKey(_Input):
     }
 
     name: DisplayName
-    permissions: Annotated[list[Permission], Field(min_length=1, max_length=4)]
+    permissions: Annotated[list[Permission], Field(min_length=1, max_length=len(Permission))]
     expires_at: UtcTime | None = None
 
 

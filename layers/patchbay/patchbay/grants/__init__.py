@@ -1,0 +1,1 @@
+"""OAuth applications, the code flow, and what it grants: tokens, their refresh, and their use."""

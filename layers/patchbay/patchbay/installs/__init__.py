@@ -1,0 +1,1 @@
+"""Install sessions: a short-lived permission to connect, or repair, one integration."""
