@@ -203,6 +203,7 @@ ENVIRONMENT = {
     "VAULT_KEY_ID": "key",
     "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
     "OWN_HOST_NAMES": "",
+    "PUBLIC_URL": "",
     "DNS_RESOLVER": "1.1.1.1",
     "API_HOST": "api.example.com",
     "AUTO_DISABLE_FAILURES": "0",

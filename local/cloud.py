@@ -30,7 +30,7 @@ async def serve(port: int, state: StateDir, egress_allow: str) -> None:
     proxy = Proxy(port)
     with taken(state):
         async with proxy.serving(), emulator.running(state) as running:
-            parameters = {"EgressAllow": egress_allow}
+            parameters = {"EgressAllow": egress_allow, "PublicUrl": proxy.url}
             stack = await build_and_deploy(running, state, parameters, progress)
             api_id = await asyncio.to_thread(gateway.configure, running, stack)
             proxy.open(running.account.url, running.api_token, api_id)

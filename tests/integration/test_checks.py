@@ -366,7 +366,8 @@ def test_a_blocked_target_reveals_nothing_about_its_ports(
 
 
 @pytest.mark.parametrize(
-    "called", ["api.patchbay.example.net", "patchbay.acme.com", "eu.connect.acme.com"]
+    "called",
+    ["api.patchbay.example.net", "patchbay.acme.com", "eu.connect.acme.com", "go.acme.com"],
 )
 def test_a_test_must_not_call_its_own_api(tenant: Tenant, called: str) -> None:
     manifest = calling(1024)

@@ -147,7 +147,7 @@ def test_a_webhook_gets_a_message_that_the_library_verifies(
         },
         "connection": None,
         "summary": alert["summary"],
-        "link": f"https://api.example.com/spaces/acme/alerts/{alert['id']}",
+        "link": f"https://go.acme.com/spaces/acme/alerts/{alert['id']}",
         "reminder": None,
         "resolution": None,
     }
@@ -348,13 +348,14 @@ def test_a_target_that_is_refused_later_is_not_dialed(
     assert only_delivery(tenant)["attempts"][0]["error"] == "egress_blocked"
 
 
-@pytest.mark.parametrize("host", ["api.example.com", "eu.connect.acme.com"])
+@pytest.mark.parametrize("host", ["api.example.com", "eu.connect.acme.com", "go.acme.com"])
 def test_our_own_api_cannot_be_a_receiver(
     tenant: Tenant, now: datetime, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a rule that is older than the domain
     with monkeypatch.context() as before:
         before.setenv("OWN_HOST_NAMES", "")
+        before.setenv("PUBLIC_URL", "")
         fire(tenant, now, f"https://{host}/spaces/acme/integration-events")
     deliver()
     assert only_delivery(tenant)["attempts"][0]["error"] == "egress_blocked"

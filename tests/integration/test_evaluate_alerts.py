@@ -331,7 +331,7 @@ def test_an_alert_says_in_words_what_is_down(
     assert {name: data[name] for name in ("subject", "connection", "summary")} == {
         name: alert[name] for name in ("subject", "connection", "summary")
     }
-    assert data["link"] == f"https://api.example.com/spaces/acme/alerts/{alert['id']}"
+    assert data["link"] == f"https://go.acme.com/spaces/acme/alerts/{alert['id']}"
 
 
 @contextmanager

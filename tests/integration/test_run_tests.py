@@ -348,7 +348,7 @@ def test_an_endpoint_that_is_replaced_between_two_reads_is_read_again(
 def test_a_queued_test_must_not_dial_its_own_api(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for host in ("api.example.com", "gateway.example.net", "connect.acme.com"):
+    for host in ("api.example.com", "gateway.example.net", "connect.acme.com", "go.acme.com"):
         manifest = calling(1024)
         manifest["checks"]["steps"][0]["request"]["url"] = f"https://{host}/v1/catalog"
         slug = host.partition(".")[0]

@@ -14,6 +14,7 @@ from patchbay.egress.policy import EgressPolicy
 from patchbay.monitors.sweeper import SweepLimits
 from patchbay.monitors.wheel import MAX_LANES
 from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
+from patchbay.platform.public_url import read_origin
 from patchbay.platform.settings import Setting, Settings
 from tests.integration.api import FUNCTIONS, ROOT
 
@@ -204,6 +205,31 @@ def test_the_pattern_of_egress_rules_is_what_the_guard_reads(template: dict[str,
         assert not re.fullmatch(pattern, text)
         with pytest.raises(ValueError, match="cidr"):
             EgressPolicy.parse(text)
+
+
+def test_the_pattern_of_the_public_url_is_what_the_setting_reads(template: dict[str, Any]) -> None:
+    pattern = template["Parameters"]["PublicUrl"]["AllowedPattern"]
+    for text in (
+        *("", "https://connect.acme.com", "https://connect.acme.com:8443"),
+        *("http://127.0.0.1:3000", "http://localhost", "http://[::1]:3000"),
+        *("https://127.0.0.1:3000", "https://localhost:3000"),
+    ):
+        assert re.fullmatch(pattern, text)
+        assert read_origin(text) == text
+    for text in (
+        *("https://connect.acme.com/", "https://connect.acme.com/api", "https://Connect.acme.com"),
+        *("http://connect.acme.com", "connect.acme.com", "https://acme", "https://a@acme.com"),
+        *("https://acme.com:0", "https://acme.com?", "https://acme.com#", "https://acme.com "),
+        *(
+            "https://-acme.com",
+            "https://acme..com",
+            "http://127.0.0.1:3000\n",
+            "javascript:alert(1)",
+        ),
+    ):
+        assert not re.fullmatch(pattern, text)
+        with pytest.raises(ValueError, match="origin"):
+            read_origin(text)
 
 
 def test_the_pattern_of_name_servers_is_what_the_guard_reads(template: dict[str, Any]) -> None:

@@ -140,6 +140,11 @@ class Deployment:
 
         return AuditTrail(self.integrations)
 
+    def public_url(self, domain_name: str) -> str:
+        """The origin that browsers reach the API at; `domain_name` is the API's host name that a
+        request was called by."""
+        return self.settings.public_url or f"https://{domain_name}"
+
     # ---------------------------------------------------------------- tenancy
 
     def admit(
@@ -209,8 +214,11 @@ class Deployment:
     @cached_property
     def egress_policy(self) -> EgressPolicy:
         from patchbay.egress.policy import EgressPolicy
+        from patchbay.platform.public_url import own_name
 
-        return EgressPolicy.parse(self.settings.egress_allow, self.settings.own_host_names)
+        settings = self.settings
+        policy = EgressPolicy.parse(settings.egress_allow, settings.own_host_names)
+        return policy.excluding([own_name(settings.public_url)])
 
     @cached_property
     def guard(self) -> EgressGuard:
@@ -579,7 +587,7 @@ class Deployment:
             self.event_store,
             self.tenants,
             self.notification_queue.wake,
-            f"https://{self.settings.api_host}",
+            self.public_url(self.settings.api_host),
         )
 
     @cached_property

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Never
 
 from patchbay.platform.logging import logger
+from patchbay.platform.public_url import read_origin
 
 
 class SettingError(Exception):
@@ -51,10 +52,12 @@ class Settings:
     """Rules for private targets, `cidr:ports`, joined by commas."""
     own_host_names = Setting(str)
     """More host names of the API, joined by commas, that nothing may dial."""
+    public_url = Setting(read_origin)
+    """The origin that browsers reach the API at; empty for the address of a request."""
     dns_resolver = Setting(str)
     """Addresses of name servers, joined by commas."""
     api_host = Setting(str)
-    """The API's own host name, which nothing may dial, and which links lead to."""
+    """The API's own host name, which nothing may dial."""
 
     jwt_issuer = Setting(str)
     """Empty: only API keys are recognized."""
