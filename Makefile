@@ -76,7 +76,7 @@ bench: build ## Measure what is promised in figures and write docs/benchmarks.md
 
 .PHONY: clean
 clean: ## Remove what was built and the local cloud's data; tools stay
-	rm -rf .aws-sam .local/state .local/stack.json .local/stack.env .local/logs \
+	rm -rf .aws-sam .local/state .local/tls .local/stack.json .local/stack.env .local/logs \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 ##@ Check

@@ -202,6 +202,7 @@ ENVIRONMENT = {
     "RAW_EVENT_DAYS": "35",
     "VAULT_KEY_ID": "key",
     "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
+    "EGRESS_AUTHORITIES": "",
     "OWN_HOST_NAMES": "",
     "PUBLIC_URL": "",
     "DNS_RESOLVER": "1.1.1.1",

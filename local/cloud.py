@@ -5,8 +5,9 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
-from local import catalog, emulator, gateway, tenant
+from local import catalog, certificates, emulator, gateway, tenant
 from local.client import Client
 from local.paths import StateDir
 from local.problems import Problem
@@ -20,7 +21,8 @@ READY = "Patchbay is ready"
 async def serve(port: int, state: StateDir, egress_allow: str) -> None:
     """Bring up a local cloud and serve it until canceled.
 
-    1. Take the state folder and the port: what can fail at once, fails at once.
+    1. Take the state folder and the port: what can fail at once, fails at once. Have a certificate
+       for servers on this machine.
     2. Start the emulator with the data of the last time.
     3. Build and deploy the template; give the API its routes.
     4. Find the organization and key of the last time, or make them; publish the catalog.
@@ -30,7 +32,11 @@ async def serve(port: int, state: StateDir, egress_allow: str) -> None:
     proxy = Proxy(port)
     with taken(state):
         async with proxy.serving(), emulator.running(state) as running:
-            parameters = {"EgressAllow": egress_allow, "PublicUrl": proxy.url}
+            parameters = {
+                "EgressAllow": egress_allow,
+                "EgressAuthorities": certificates.prepare(state, datetime.now(UTC)),
+                "PublicUrl": proxy.url,
+            }
             stack = await build_and_deploy(running, state, parameters, progress)
             api_id = await asyncio.to_thread(gateway.configure, running, stack)
             proxy.open(running.account.url, running.api_token, api_id)

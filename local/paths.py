@@ -31,6 +31,21 @@ class StateDir:
         return self.root / "state"
 
     @property
+    def tls(self) -> Path:
+        """The certificates of servers on this machine."""
+        return self.root / "tls"
+
+    @property
+    def authority_certificate(self) -> Path:
+        """PEM. The functions of this cloud trust it."""
+        return self.tls / "authority.pem"
+
+    @property
+    def server_certificate(self) -> Path:
+        """PEM, with its key: what a server on loopback shows to be trusted by this cloud."""
+        return self.tls / "server.pem"
+
+    @property
     def logs(self) -> Path:
         """One log file for each tool."""
         return self.root / "logs"

@@ -145,6 +145,7 @@ def deploy(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         "JWT_PERMISSIONS_CLAIM": "permissions",
         "JWT_PERMISSIONS_PREFIX": "patchbay/",
         "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
+        "EGRESS_AUTHORITIES": "",
         "OWN_HOST_NAMES": "patchbay.acme.com, Connect.Acme.com.",
         "PUBLIC_URL": "https://go.acme.com",
         "DNS_RESOLVER": "1.1.1.1,9.9.9.9",

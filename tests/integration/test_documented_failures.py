@@ -31,7 +31,7 @@ TOLD = ("status", "message", "code", "blame", "retryable", "retry_after_seconds"
 def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """An HTTPS server with an expired certificate of an authority that this process trusts."""
     authority = Authority(tmp_path)
-    monkeypatch.setattr(TlsOptions, "context", lambda _: authority.client_context())
+    monkeypatch.setattr(TlsOptions, "context", lambda *_: authority.client_context())
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.daemon_threads = True
     context = authority.server_context("127.0.0.1", valid_for=timedelta(days=-1))

@@ -2,7 +2,10 @@
 
 import importlib
 import re
+import ssl
+from base64 import b64encode
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +14,14 @@ from patchbay.connection_tests import history
 from patchbay.connection_tests import tester as engine
 from patchbay.egress.nameservers import PUBLIC, Nameservers
 from patchbay.egress.policy import EgressPolicy
+from patchbay.egress.tls import read_authorities
 from patchbay.monitors.sweeper import SweepLimits
 from patchbay.monitors.wheel import MAX_LANES
 from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
 from patchbay.platform.public_url import read_origin
 from patchbay.platform.settings import Setting, Settings
 from tests.integration.api import FUNCTIONS, ROOT
+from tests.unit.egress.certificates import Authority
 
 type Resource = dict[str, Any]
 
@@ -230,6 +235,38 @@ def test_the_pattern_of_the_public_url_is_what_the_setting_reads(template: dict[
         assert not re.fullmatch(pattern, text)
         with pytest.raises(ValueError, match="origin"):
             read_origin(text)
+
+
+def test_the_pattern_of_authorities_is_what_the_guard_reads(
+    template: dict[str, Any], tmp_path: Path
+) -> None:
+    pattern = template["Parameters"]["EgressAuthorities"]["AllowedPattern"]
+    der = ssl.PEM_cert_to_DER_cert(Authority(tmp_path).pem)
+    authority = b64encode(der).decode()
+    for text, count in (("", 0), (authority, 1), (f"{authority}, {authority}", 2)):
+        assert re.fullmatch(pattern, text)
+        assert read_authorities(text) == der * count
+    for text in (f"{authority},", f"{authority} {authority}", "-----BEGIN CERTIFICATE-----"):
+        assert not re.fullmatch(pattern, text)
+        with pytest.raises(ValueError, match="certificate"):
+            read_authorities(text)
+
+
+def test_the_variables_of_a_function_have_room_for_authorities(template: dict[str, Any]) -> None:
+    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    most_bytes = 4096
+    parameters = template["Parameters"]
+    longest_name = 128  # of a table, a queue, a key
+    for function in functions(template).values():
+        size = 0
+        for name, value in function["Properties"]["Environment"]["Variables"].items():
+            parameter = parameters.get(value.get("Ref")) if isinstance(value, dict) else None
+            if parameter:
+                size += len(name) + parameter.get("MaxLength", len(str(parameter.get("Default"))))
+            else:
+                size += len(name) + longest_name
+        # What else an operator enters, such as rules of egress
+        assert size <= most_bytes - 512
 
 
 def test_the_pattern_of_name_servers_is_what_the_guard_reads(template: dict[str, Any]) -> None:

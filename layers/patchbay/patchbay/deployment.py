@@ -225,8 +225,13 @@ class Deployment:
         """For requests, which exclude the host name that they were called by."""
         from patchbay.egress.guard import EgressGuard
         from patchbay.egress.nameservers import Nameservers
+        from patchbay.egress.tls import read_authorities
 
-        return EgressGuard(self.egress_policy, nameservers=Nameservers(self.settings.dns_resolver))
+        return EgressGuard(
+            self.egress_policy,
+            operator_authorities=read_authorities(self.settings.egress_authorities),
+            nameservers=Nameservers(self.settings.dns_resolver),
+        )
 
     # ---------------------------------------------------------------- registry
 

@@ -39,7 +39,9 @@ class StalledResolver:
 
 
 @asynccontextmanager
-async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def serving(
+    handler: Handler, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[int]:
     """A server on the loopback for as long as the block lasts; gives its port."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -50,7 +52,7 @@ async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Asy
             writer.close()
 
     # Room for all that a test dials at once: what does not fit is dialed again a second later.
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls, backlog=1024)
+    server = await asyncio.start_server(handle, host, 0, ssl=tls, backlog=1024)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.stream import Stream
 from patchbay.egress.timings import DialTimings
-from patchbay.egress.tls import VERIFIED, ClientCertificate, TlsOptions
+from patchbay.egress.tls import VERIFIED, ClientCertificate, TlsOptions, read_authorities
 from tests.unit.checks.doubles import FakeResolver, Handler, serving
 from tests.unit.egress.certificates import Authority
 
@@ -28,12 +29,17 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 async def connected(
-    port: int, options: TlsOptions, context: ssl.SSLContext | None, timings: DialTimings
+    port: int,
+    options: TlsOptions,
+    context: ssl.SSLContext | None,
+    timings: DialTimings,
+    operator_authorities: bytes,
 ) -> Stream:
     guard = EgressGuard(
         EgressPolicy.parse(f"127.0.0.1/32:{port}"),
         resolver=FakeResolver({HOST: [["127.0.0.1"]]}),
         tls_context=context,
+        operator_authorities=operator_authorities,
     )
     deadline = asyncio.get_running_loop().time() + 20
     vetted = await guard.vet(HOST, port, "tls", deadline=deadline)
@@ -47,13 +53,14 @@ def dialed(
     *,
     handler: Handler = echo,
     message: bytes = b"hello",
+    operator_authorities: bytes = b"",
 ) -> DialTimings:
     """Dials, and has one message echoed. Raises what the guard and the stream raise."""
     timings = DialTimings()
 
     async def test() -> None:
         async with serving(handler, tls=server) as port:
-            stream = await connected(port, options, context, timings)
+            stream = await connected(port, options, context, timings, operator_authorities)
             try:
                 await stream.send(message)
                 assert await stream.receive_exactly(len(message)) == message
@@ -75,6 +82,67 @@ def failure(
 @pytest.fixture
 def root(tmp_path: Path) -> Authority:
     return Authority(tmp_path, "Test root")
+
+
+def in_setting(*authorities: Authority) -> str:
+    """As an operator enters them."""
+    return ", ".join(
+        b64encode(ssl.PEM_cert_to_DER_cert(authority.pem)).decode() for authority in authorities
+    )
+
+
+def test_the_operators_authorities_are_trusted_beside_the_systems(
+    root: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a system that trusts one authority, and an operator who trusts two more
+    system, other = Authority(tmp_path, "System"), Authority(tmp_path, "Other root")
+    (tmp_path / "system.pem").write_text(system.pem)
+    paths = ssl.get_default_verify_paths()._replace(cafile=str(tmp_path / "system.pem"))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    trusted = read_authorities(in_setting(root, other))
+    client = ClientCertificate(*Authority(tmp_path, "Clients").issue("client"))
+
+    # when, then
+    for options in (VERIFIED, TlsOptions(protocols=("h2",)), TlsOptions(client=client)):
+        for authority in (system, root, other):
+            dialed(authority.server_context(HOST), options, operator_authorities=trusted)
+
+
+def test_a_server_of_an_operators_authority_is_judged_as_any_other(root: Authority) -> None:
+    trusted = read_authorities(in_setting(root))
+    for server, code in (
+        (root.server_context("elsewhere.example.com"), "certificate_name_mismatch"),
+        (root.server_context(HOST, valid_for=timedelta(days=-1)), "certificate_expired"),
+        (root.server_context(HOST, self_signed=True), "certificate_self_signed"),
+    ):
+        with pytest.raises(DialFailure) as failed:
+            dialed(server, operator_authorities=trusted)
+        assert failed.value.code == code
+
+
+def test_nobody_trusts_an_authority_that_the_operator_does_not_name(root: Authority) -> None:
+    with pytest.raises(DialFailure) as failed:
+        dialed(root.server_context(HOST))
+    assert failed.value.code.startswith("certificate_")
+
+
+def test_a_step_that_names_its_authorities_trusts_no_others(
+    root: Authority, tmp_path: Path
+) -> None:
+    named = TlsOptions(authorities=Authority(tmp_path, "Named by the step").pem)
+    with pytest.raises(DialFailure) as failed:
+        dialed(
+            root.server_context(HOST),
+            named,
+            operator_authorities=read_authorities(in_setting(root)),
+        )
+    assert failed.value.code.startswith("certificate_")
+
+
+@pytest.mark.parametrize("text", ["?", "AAAA", "{},", "{},AAAA", "{} {}"])
+def test_what_is_no_certificate_is_refused_as_an_authority(root: Authority, text: str) -> None:
+    with pytest.raises(ValueError, match=r"certificate \d is not one"):
+        read_authorities(text.format(*[in_setting(root)] * 2))
 
 
 def test_large_messages_go_through_both_ways(root: Authority) -> None:

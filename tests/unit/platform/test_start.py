@@ -14,7 +14,12 @@ from patchbay.platform.settings import Settings
 
 FUNCTIONS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
 
-SETTINGS = {"egress_allow": "", "dns_resolver": "1.1.1.1", "jwt_issuer": ""}
+SETTINGS = {
+    "egress_allow": "",
+    "egress_authorities": "",
+    "dns_resolver": "1.1.1.1",
+    "jwt_issuer": "",
+}
 """Of settings whose values are parsed."""
 
 CLIENTS = """

@@ -72,12 +72,15 @@ class EgressGuard:
         *,
         resolver: Resolver | None = None,
         tls_context: ssl.SSLContext | None = None,
+        operator_authorities: bytes = b"",
         nameservers: Nameservers | None = None,
     ) -> None:
-        """`tls_context` replaces the one that verifies servers against the system's authorities."""
+        """`operator_authorities` (of `read_authorities`) are trusted beside the system's.
+        `tls_context` replaces the one that verifies servers against both."""
         self._policy = policy
         self._resolver = resolver or SystemResolver()
         self._tls_context = tls_context
+        self._operator_authorities = operator_authorities
         self._nameservers = nameservers or Nameservers()
         self._memory: _Memory | None = None
 
@@ -100,6 +103,7 @@ class EgressGuard:
             policy,
             resolver=self._resolver,
             tls_context=self._tls_context,
+            operator_authorities=self._operator_authorities,
             nameservers=self._nameservers,
         )
 
@@ -252,7 +256,7 @@ class EgressGuard:
     def _context(self, tls: TlsOptions) -> ssl.SSLContext:
         if self._tls_context and tls == VERIFIED:
             return self._tls_context
-        return tls.context()
+        return tls.context(self._operator_authorities)
 
     async def _look_up(
         self, host: str, deadline: float | None, timings: DialTimings

@@ -4,6 +4,7 @@ TLS 1.2 or later. No key log of the environment, no revocation lists: what Pytho
 and nothing that would dial on its own.
 """
 
+import binascii
 import os
 import ssl
 import tempfile
@@ -72,8 +73,9 @@ class ClientCertificate:
 class TlsOptions:
     """How one connection is secured.
 
-    `authorities` are PEM certificates; with them nothing else is trusted, without them the
-    system's authorities are. `protocols` are offered by ALPN.
+    `authorities` are PEM certificates; with them nothing else is trusted. Without them the
+    system's authorities are, and those of the deployment's operator. `protocols` are offered by
+    ALPN.
     """
 
     verify: Verify = "full"
@@ -81,17 +83,34 @@ class TlsOptions:
     client: ClientCertificate | None = None
     protocols: tuple[str, ...] = ()
 
-    def context(self) -> ssl.SSLContext:
-        """Raises ValueError if a PEM text can't be used."""
+    def context(self, operator_authorities: bytes = b"") -> ssl.SSLContext:
+        """`operator_authorities` is what `read_authorities` returns. Raises ValueError if a PEM
+        text can't be used."""
         if not self.authorities and self.client is None:
-            return _shared_context(self.verify, self.protocols)
-        return new_context(self)
+            return _shared_context(self.verify, self.protocols, operator_authorities)
+        return new_context(self, operator_authorities)
 
 
 VERIFIED: Final = TlsOptions()
 
 
-def new_context(options: TlsOptions) -> ssl.SSLContext:
+def read_authorities(text: str) -> bytes:
+    """The certificates of private authorities in DER form, one after the other, as a context loads
+    them. `text` has each in base64 (RFC 4648 §4), joined by commas; "" is none.
+
+    Raises ValueError if one is not a certificate.
+    """
+    certificates = [part.strip() for part in text.split(",")] if text else []
+    for number, certificate in enumerate(certificates, start=1):
+        try:
+            der = binascii.a2b_base64(certificate, strict_mode=True)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=der)
+        except (ssl.SSLError, ValueError) as error:
+            raise ValueError(f"certificate {number} is not one in DER form and base64") from error
+    return b"".join(map(binascii.a2b_base64, certificates))
+
+
+def new_context(options: TlsOptions, operator_authorities: bytes = b"") -> ssl.SSLContext:
     """A context of one's own. Raises ValueError if a PEM text can't be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -109,6 +128,8 @@ def new_context(options: TlsOptions) -> ssl.SSLContext:
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     else:
         _load_system_authorities(context)
+        if operator_authorities:
+            context.load_verify_locations(cadata=operator_authorities)
     if options.protocols:
         context.set_alpn_protocols(list(options.protocols))
     if options.client:
@@ -126,9 +147,11 @@ def _load_system_authorities(context: ssl.SSLContext) -> None:
 
 
 @cache
-def _shared_context(verify: Verify, protocols: tuple[str, ...]) -> ssl.SSLContext:
+def _shared_context(
+    verify: Verify, protocols: tuple[str, ...], operator_authorities: bytes
+) -> ssl.SSLContext:
     """Made once: loading the system's authorities takes tens of milliseconds."""
-    return new_context(TlsOptions(verify, protocols=protocols))
+    return new_context(TlsOptions(verify, protocols=protocols), operator_authorities)
 
 
 def _load(context: ssl.SSLContext, client: ClientCertificate) -> None:

@@ -50,6 +50,8 @@ class Settings:
 
     egress_allow = Setting(str)
     """Rules for private targets, `cidr:ports`, joined by commas."""
+    egress_authorities = Setting(str)
+    """Certificates of private authorities, in base64, joined by commas."""
     own_host_names = Setting(str)
     """More host names of the API, joined by commas, that nothing may dial."""
     public_url = Setting(read_origin)

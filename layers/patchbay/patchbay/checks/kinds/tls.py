@@ -11,8 +11,9 @@
   protocol then.
 - `minimumVersion` is `"1.2"` (the default) or `"1.3"`. Older versions are never accepted.
 
-The certificate must be signed by a public authority, for this host, and not be expired; with fewer
-than 21 days left the step is a warning. Nothing is sent inside TLS: passing never shows that a
+The certificate must be signed by a public authority or one that the operator trusts
+(`EgressAuthorities`), for this host, and not be expired; with fewer than 21 days left the step is a
+warning. Nothing is sent inside TLS: passing never shows that a
 credential works.
 """
 
