@@ -32,19 +32,19 @@ def _of_queued() -> dict[int, Any]:
     return {202: RecordedTest}
 
 
-@api.post(f"{BASE}/connections/test", permission=Permission.MANAGE, failures=(429,))
+@api.post(f"{BASE}/connections/test", permission=Permission.TEST, failures=(429,))
 def dry_run(organization_id: str, body: DryRun, domain_name: str) -> DryRunResult:
     """Test whether a source, and a destination, can connect; nothing is stored."""
     return deployment.on_demand_tests(domain_name).dry_run(organization_id, body)
 
 
-@api.post(f"{BASE}/sources/test", permission=Permission.MANAGE, failures=(422, 429))
+@api.post(f"{BASE}/sources/test", permission=Permission.TEST, failures=(422, 429))
 def dry_run_source(organization_id: str, body: EndpointDryRun, domain_name: str) -> DryRunResult:
     """Test a source that is not stored, of a release or of a draft."""
     return _dry_run(organization_id, Role.SOURCE, body, domain_name)
 
 
-@api.post(f"{BASE}/destinations/test", permission=Permission.MANAGE, failures=(422, 429))
+@api.post(f"{BASE}/destinations/test", permission=Permission.TEST, failures=(422, 429))
 def dry_run_destination(
     organization_id: str, body: EndpointDryRun, domain_name: str
 ) -> DryRunResult:
@@ -54,7 +54,7 @@ def dry_run_destination(
 
 @api.post(
     f"{BASE}/sources/<source_id>/test",
-    permission=Permission.MANAGE,
+    permission=Permission.TEST,
     failures=(429,),
     answers=_of_queued,
 )
@@ -69,7 +69,7 @@ def check_source(
 
 @api.post(
     f"{BASE}/destinations/<destination_id>/test",
-    permission=Permission.MANAGE,
+    permission=Permission.TEST,
     failures=(429,),
     answers=_of_queued,
 )
@@ -83,7 +83,7 @@ def check_destination(
 
 @api.post(
     f"{BASE}/connections/<connection_id>/test",
-    permission=Permission.MANAGE,
+    permission=Permission.TEST,
     failures=(429,),
     answers=_of_queued,
 )

@@ -19,6 +19,7 @@ from patchbay.tenancy.model import (
     NewSpace,
     Organization,
     OrganizationPatch,
+    OrganizationQuery,
     OrganizationQuota,
     Space,
     SpacePatch,
@@ -35,8 +36,8 @@ def create_organization(body: NewOrganization, stamp: Stamp) -> Organization:
 
 
 @api.get("/v1/organizations", permission=Permission.ADMIN)
-def list_organizations(caller: Principal, query: ListQuery) -> Listing[Organization]:
-    """List the organizations of the deployment."""
+def list_organizations(caller: Principal, query: OrganizationQuery) -> Listing[Organization]:
+    """List the organizations of the deployment, or find one by its external id."""
     return deployment.tenants.organizations(caller, query, utc_now())
 
 
@@ -51,7 +52,7 @@ def get_organization(organization_id: str) -> Reply[Organization]:
 def change_organization(
     organization_id: str, body: OrganizationPatch, if_match: str | None
 ) -> Reply[Organization]:
-    """Rename an organization, or pause all its monitors (JSON merge patch)."""
+    """Change an organization, or pause all its monitors (JSON merge patch)."""
     changed = deployment.tenants.change_organization(organization_id, body, if_match, utc_now())
     return Reply(changed, changed.revision)
 

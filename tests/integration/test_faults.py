@@ -236,6 +236,18 @@ def a_paused_organization(_: Tenant) -> Sent:
     return Sent("PATCH", path, {"paused": True}, 200, by=operator)
 
 
+def an_organization_with_an_external_id(_: Tenant) -> Sent:
+    body = {"name": "Acme", "external_id": f"customer-{next(NAMES)}"}
+    return Sent("POST", "/v1/organizations", body, 201, by=an_operator().client)
+
+
+def another_external_id(tenant: Tenant) -> Sent:
+    """The old one is free again."""
+    sent = an_organization_with_an_external_id(tenant)
+    path = f"{sent.path}/{made(tenant, sent)['id']}"
+    return Sent("PATCH", path, {"external_id": f"customer-{next(NAMES)}"}, 200, by=sent.by)
+
+
 def a_paused_space(tenant: Tenant) -> Sent:
     space = made(tenant, a_space(tenant))
     return Sent("PATCH", f"/spaces/{space['slug']}", {"paused": True}, 200)
@@ -259,7 +271,7 @@ def a_first_integration_of_a_publisher(tenant: Tenant) -> Sent:
 
 
 def made(tenant: Tenant, sent: Sent) -> Any:
-    answer = tenant.client.post(sent.path, sent.body)
+    answer = (sent.by or tenant.client).post(sent.path, sent.body)
     assert answer.status == sent.status, answer.text
     return answer.json
 
@@ -507,7 +519,9 @@ BY_HAND: dict[Case, str] = {
     a_dry_run_of_a_source: "dry_run_source",
     a_tested_source: "create_source",
     a_tested_change: "change_source",
+    an_organization_with_an_external_id: "create_organization",
     a_paused_organization: "change_organization",
+    another_external_id: "change_organization",
     a_paused_space: "change_space",
     an_alert_rule: "create_alert_rule",
     a_changed_alert_rule: "change_alert_rule",
@@ -553,7 +567,6 @@ SAME_STORE = {
     "a_destination",
     "change_destination",
     "delete_destination",
-    "create_organization",
     "a_paused_organization",
     "a_test_by_operation",
     "a_dry_run_of_a_source",

@@ -1,22 +1,31 @@
 """Organizations, spaces, and API keys over the API."""
 
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 import tenancy
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import to_text, utc_now
+from patchbay.platform.dynamodb import Delete, Put, Table
 from patchbay.platform.errors import Unauthenticated
 from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.api_key_store import ApiKeyStore
+from patchbay.tenancy.keys import external_id_key
 from patchbay.tenancy.model import NewApiKey
 from tests.integration.api import Client, sample_event, start_cold
 from tests.integration.conftest import Tenant
+from tests.integration.documented import NEVER_MADE, ROUTES, names_of
 
 READ, MANAGE = "platform.integration.read", "platform.integration.manage"
 ADMIN, WRITE_EVENTS = "platform.admin", "platform.events.write"
+TEST = "platform.integration.test"
 
 
 def issue(tenant: Tenant, *permissions: str) -> str:
@@ -324,3 +333,156 @@ def test_only_the_operator_pauses_an_organization(operator: Tenant, tenant: Tena
     assert tenant.client.get(path).json == renamed.json
     nowhere = f"/v1/organizations/org_{'0' * 26}"
     assert operator.client.patch(nowhere, {"paused": True}).code == "ORGANIZATION_NOT_FOUND"
+
+
+def test_a_customer_is_found_by_its_external_id(operator: Tenant, tenant: Tenant) -> None:
+    organizations = "/v1/organizations"
+    # Given two customers with the ids of the operator's own system
+    made = [
+        operator.client.post(organizations, {"name": name, "external_id": external_id}).json
+        for name, external_id in (("Initech", "customer/47 11"), ("Globex", "Kunde é"))
+    ]
+    assert [one["external_id"] for one in made] == ["customer/47 11", "Kunde é"]
+    # Then each is found by its own, exactly
+    for one in made:
+        found = operator.client.get(f"{organizations}?external_id={quote(one['external_id'])}")
+        assert found.json == {"items": [one], "next_cursor": None}
+        assert operator.client.get(f"{organizations}/{one['id']}").json == one
+    for other in ("Customer/47 11", "customer/47", "KUNDE É", "x" * 255):
+        found = operator.client.get(f"{organizations}?external_id={quote(other)}")
+        assert found.json["items"] == [], other
+    both = f"{organizations}?external_id={quote('Kunde é')}&q="
+    assert operator.client.get(f"{both}GLOB").json["items"] == [made[1]]
+    assert operator.client.get(f"{both}tech").json["items"] == []
+    # And who is not the operator finds nobody
+    assert tenant.client.get(f"{organizations}?external_id=x").code == "PERMISSION_DENIED"
+    own = tenant.client.get(f"{organizations}/{tenant.organization_id}").json
+    assert own["external_id"] is None
+
+
+def test_an_external_id_belongs_to_one_organization_until_it_is_given_up(operator: Tenant) -> None:
+    organizations = "/v1/organizations"
+    one, two = (
+        operator.client.post(organizations, {"name": name, "external_id": name}).json
+        for name in ("one", "two")
+    )
+    path = f"{organizations}/{two['id']}"
+    # Neither a create nor a change takes one that is taken
+    again = operator.client.post(organizations, {"name": "again", "external_id": "one"})
+    taken = operator.client.patch(path, {"external_id": "one", "name": "Two"})
+    for refused in (again, taken):
+        assert (refused.status, refused.code) == (409, "EXTERNAL_ID_TAKEN")
+        assert refused.json["error"]["details"] == {"organization_id": one["id"]}
+    assert operator.client.get(path).json == two
+    # An edit that leaves it as it is changes nothing
+    unchanged = operator.client.patch(path, {"external_id": "two"})
+    assert (unchanged.json, unchanged.headers["etag"]) == (two, '"1"')
+    # A changed one frees the old one, and so does null
+    assert operator.client.patch(path, {"external_id": "zwei"}).json["external_id"] == "zwei"
+    assert operator.client.get(f"{organizations}?external_id=two").json["items"] == []
+    assert operator.client.patch(path, {"external_id": None}).json["external_id"] is None
+    for free in ("two", "zwei"):
+        assert operator.client.post(organizations, {"name": "n", "external_id": free}).status == 201
+    assert operator.client.patch(path, {"external_id": None, "name": None}).pointers == ["/name"]
+
+
+def test_external_ids_are_bounded_lines(operator: Tenant) -> None:
+    for bad in ("", " ", "x" * 256, "a\nb", "a\u202eb", 4711, ["a"]):
+        refused = operator.client.post("/v1/organizations", {"name": "n", "external_id": bad})
+        assert refused.pointers == ["/external_id"], bad
+    for bad in ("", "%20", "x" * 256, "a%0Ab"):
+        refused = operator.client.get(f"/v1/organizations?external_id={bad}")
+        assert refused.pointers == ["/query/external_id"], bad
+    longest = "\U0001f600" * 255
+    made = operator.client.post("/v1/organizations", {"name": "n", "external_id": longest})
+    found = operator.client.get(f"/v1/organizations?external_id={quote(longest)}")
+    assert found.json["items"] == [made.json]
+
+
+def test_of_many_who_want_one_external_id_at_once_one_gets_it(operator: Tenant) -> None:
+    organizations = "/v1/organizations"
+    mine = [operator.client.post(organizations, {"name": f"n{n}"}).json for n in range(4)]
+
+    def take(number: int) -> int:
+        patch = {"external_id": "wanted"}
+        if number < len(mine):
+            return operator.client.patch(f"{organizations}/{mine[number]['id']}", patch).status
+        return operator.client.post(organizations, {"name": "new", **patch}).status
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = sorted(threads.map(take, range(8)))
+    assert statuses.count(409) == 7, statuses
+    [holder] = operator.client.get(f"{organizations}?external_id=wanted").json["items"]
+    listed = operator.client.get(f"{organizations}?limit=100").json["items"]
+    assert [one for one in listed if one["external_id"] == "wanted"] == [holder]
+
+
+def test_a_claim_that_a_restore_left_behind_finds_nobody(
+    operator: Tenant, deployed: dict[str, Table]
+) -> None:
+    organizations = "/v1/organizations"
+    made = operator.client.post(organizations, {"name": "n", "external_id": "old"}).json
+    # Given that its claim was lost, and another one names it that is not its own
+    table = deployed["IntegrationsTable"]
+    table.write(Delete(external_id_key("old")))
+    stale = {**external_id_key("stale")._asdict(), "organization_id": made["id"]}
+    table.write(Put(stale))
+    assert operator.client.get(f"{organizations}?external_id=stale").json["items"] == []
+    # Then it can have either, and give it up
+    path = f"{organizations}/{made['id']}"
+    for external_id in ("stale", "old", None):
+        assert operator.client.patch(path, {"external_id": external_id}).status == 200
+    assert table.get(external_id_key("stale")) is table.get(external_id_key("old")) is None
+
+
+def test_organizations_are_searched_by_a_part_of_the_name(operator: Tenant) -> None:
+    for name in ("Acme Ltd", "acme GmbH", "Globex"):
+        operator.client.post("/v1/organizations", {"name": name})
+    found = operator.client.get("/v1/organizations?q=ACME").json
+    assert [one["name"] for one in found["items"]] == ["Acme Ltd", "acme GmbH"]
+    # A cursor continues only the search that it is of
+    first = operator.client.get("/v1/organizations?q=acme&limit=1").json
+    cursor = f"cursor={first['next_cursor']}"
+    second = operator.client.get(f"/v1/organizations?q=acme&limit=1&{cursor}").json
+    assert [one["name"] for one in second["items"]] == ["acme GmbH"]
+    for other in ("q=globex", "external_id=a", "limit=2"):
+        refused = operator.client.get(f"/v1/organizations?{other}&{cursor}")
+        assert refused.code == "INVALID_CURSOR", other
+    refused = operator.client.get("/v1/organizations?name=Acme")
+    assert refused.problems == [("/query/name", "is not a known field")]
+
+
+@pytest.mark.enable_socket
+def test_support_reads_and_tests_and_changes_nothing(
+    tenant: Tenant, connection: dict[str, Any]
+) -> None:
+    # Given a key for support
+    support = tenant.client.with_key(issue(tenant, READ, TEST))
+    names = names_of(tenant, "acme/crm").and_(
+        {
+            "source_id": connection["source_id"],
+            "destination_id": f"dst_{NEVER_MADE}",
+            "connection_id": connection["id"],
+        }
+    )
+    tests = [route for route in ROUTES if f"`{TEST}`" in route.operation["description"]]
+    assert {route.name for route in tests} == {
+        *("check_source", "check_destination", "check_connection"),
+        *("dry_run", "dry_run_source", "dry_run_destination"),
+    }
+    for route in tests:
+        # Then it may test what is connected, and what is not stored
+        body = names.body(route)
+        text = None if body is None else json.dumps(body)
+        answer = support.call(route.method, names.path(route), text)
+        assert answer.status in (200, 400, 404), (route, answer.text)
+        # Which reading alone does not allow
+        reader = tenant.client.with_key(issue(tenant, READ))
+        refused = reader.call(route.method, names.path(route), text)
+        assert refused.json["error"]["details"] == {"permission": TEST}, route
+    # And nothing that changes anything, nor the operation of the contract
+    for route in ROUTES:
+        if route.method != "GET" and route not in tests:
+            answer = support.call(route.method, re.sub(r"{\w+}", "x", route.path), None)
+            reads = f"`{READ}`" in route.operation["description"]
+            assert reads or answer.code == "PERMISSION_DENIED", route

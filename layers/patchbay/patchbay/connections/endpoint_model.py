@@ -25,6 +25,7 @@ from patchbay.platform.validation import (
     ONE_LINE_PATTERN,
     DisplayName,
     Documented,
+    ExternalId,
     FieldError,
     NotNull,
     NullIs,
@@ -104,9 +105,6 @@ Version = Annotated[
 ]
 _ONE_LINE: Final = Documented({"pattern": ONE_LINE_PATTERN})
 Environment = Annotated[str, StringConstraints(min_length=1, max_length=64), OneLine, _ONE_LINE]
-ExternalAccountId = Annotated[
-    str, StringConstraints(min_length=1, max_length=255), OneLine, _ONE_LINE
-]
 
 
 class _Input(Model):
@@ -142,7 +140,7 @@ class NewEndpoint(EndpointValues):
         "current release",
     )
     environment: Environment | None = None
-    external_account_id: ExternalAccountId | None = None
+    external_account_id: ExternalId | None = None
     ownership_mode: Annotated[OwnershipMode, NullIs(lambda: OwnershipMode.MANAGED)] = (
         OwnershipMode.MANAGED
     )
@@ -254,7 +252,7 @@ class EndpointPatch(_Input):
     secrets: Annotated[dict[SecretName, SecretValue | None], Field(max_length=20)] | None = None
     secret_ref: OwnReference | None = Field(default=None, description=_REFERENCE_MEANING)
     environment: Environment | None = None
-    external_account_id: ExternalAccountId | None = None
+    external_account_id: ExternalId | None = None
     ownership_mode: OwnershipMode | None = None
 
 

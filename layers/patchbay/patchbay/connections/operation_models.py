@@ -14,7 +14,6 @@ from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_model import (
     Endpoint,
     Environment,
-    ExternalAccountId,
     OwnershipMode,
     SecretProvider,
     SecretRef,
@@ -25,7 +24,7 @@ from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import NamedConnectionId, Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
-from patchbay.platform.validation import DisplayName, Spelled, WholeNumber
+from patchbay.platform.validation import DisplayName, ExternalId, Spelled, WholeNumber
 from patchbay.registry.naming import KEY_PATTERN
 from patchbay.registry.versions import major
 
@@ -64,7 +63,7 @@ class CreateConnection(_Input):
     integration_version: Annotated[int, Field(ge=0, le=999_999_999)]
     label: DisplayName
     ownership_mode: OwnershipMode
-    external_account_id: ExternalAccountId | None = None
+    external_account_id: ExternalId | None = None
     secret_provider: SecretProvider
     secret_ref: SecretRef = Field(
         description="patchbay://none, patchbay://<id of a source whose stored secrets to copy>, "
@@ -92,7 +91,7 @@ class UpdateConnection(_Input):
         description="connected resumes, disconnected pauses, the others are recorded",
     )
     ownership_mode: OwnershipMode | None = None
-    external_account_id: ExternalAccountId | None = None
+    external_account_id: ExternalId | None = None
     secret_provider: SecretProvider | None = None
     secret_ref: SecretRef | None = None
     config: Values | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Protocol
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StringConstraints
 
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import Item, Table
@@ -13,6 +13,15 @@ from patchbay.platform.validation import WholeNumber
 
 FILTERED_READ: Final = 1000
 """Items that one query of a filtered list reads; of small ones about a page of DynamoDB's."""
+
+
+SearchText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+"""What a search looks for, see `has_text`."""
+
+
+def has_text(searched: str | None, *texts: str) -> bool:
+    """Whether one of the texts has what is searched for, in any case. None matches everything."""
+    return searched is None or any(searched.casefold() in text.casefold() for text in texts)
 
 
 class ListQuery(Model):

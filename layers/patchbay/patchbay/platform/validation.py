@@ -186,6 +186,14 @@ DisplayName = Annotated[
 ]
 """How something is called: one line of at most 120 characters, without blanks around it."""
 
+ExternalId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=255),
+    OneLine,
+    Documented({"pattern": ONE_LINE_PATTERN}),
+]
+"""What a thing is called in another system: one line of at most 255 characters, kept as it is."""
+
 Readable = AfterValidator(_readable)
 """For texts of several lines: no control characters but breaks and tabs."""
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from patchbay.checks.auth_config import auth_type
 from patchbay.platform.dynamodb import Item, Key
+from patchbay.platform.lists import has_text
 from patchbay.registry.manifest import Manifest
 from patchbay.registry.model import CatalogEntry, CatalogQuery, Release, TrustTier
 from patchbay.registry.naming import integration_key, key_of
@@ -78,10 +79,7 @@ def is_searched_for(entry: Item, query: CatalogQuery) -> bool:
 def mentions(item: Item, text: str | None) -> bool:
     """Whether the name, the slug, or the description of an integration has this text, in any
     case; None is in all of them."""
-    if text is None:
-        return True
-    said = (item["name"], item["slug"], item["description"] or "")
-    return any(text.casefold() in one.casefold() for one in said)
+    return has_text(text, item["name"], item["slug"], item["description"] or "")
 
 
 def _partition(order: str) -> str:

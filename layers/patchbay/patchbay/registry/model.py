@@ -12,7 +12,7 @@ from patchbay.checks.roles import Capability, Role
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import Problem
 from patchbay.platform.ids import Slug
-from patchbay.platform.lists import ListQuery
+from patchbay.platform.lists import ListQuery, SearchText
 from patchbay.platform.model import Model
 from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.platform.validation import (
@@ -333,9 +333,6 @@ class CatalogEntry(_CamelCase):
     def key(self) -> str:
         """How bodies and addresses name it: the key of its publisher, a slash, and its slug."""
         return integration_key(self.publisher, self.slug)
-
-
-SearchText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 
 
 class IntegrationQuery(ListQuery):

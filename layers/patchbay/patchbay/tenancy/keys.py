@@ -39,6 +39,11 @@ def slug_claim_key(slug: str) -> Key:
     return Key(f"SLUG#{slug}", "CLAIM")
 
 
+def external_id_key(external_id: str) -> Key:
+    """The claim of the id that an organization has in another system."""
+    return Key(f"EXTERNAL#{external_id}", "CLAIM")
+
+
 def space_by_id_key(space_id: str) -> Key:
     return Key(f"SPACE#{space_id}", "META")
 

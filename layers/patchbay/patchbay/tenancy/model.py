@@ -7,9 +7,10 @@ from pydantic import ConfigDict, Field
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import InvalidInput
 from patchbay.platform.ids import Slug
+from patchbay.platform.lists import ListQuery, SearchText
 from patchbay.platform.model import Model
 from patchbay.platform.revisions import FIRST_REVISION
-from patchbay.platform.validation import DisplayName, NotNull
+from patchbay.platform.validation import DisplayName, ExternalId, NotNull
 from patchbay.tenancy.access import Permission
 
 
@@ -21,6 +22,15 @@ class NewOrganization(_Input):
     EXAMPLE: ClassVar = {"name": "Acme"}
 
     name: DisplayName
+    external_id: ExternalId | None = None
+
+
+class OrganizationQuery(ListQuery):
+    """`q` is part of the name, in any case. `external_id` finds the one organization that has it,
+    by its key: no list is read."""
+
+    external_id: ExternalId | None = None
+    q: SearchText | None = None
 
 
 class Organization(Model):
@@ -28,6 +38,8 @@ class Organization(Model):
 
     id: str
     name: str
+    external_id: str | None = None
+    """What the customer is called in the operator's own system; unique in the deployment."""
     paused: bool = False
     """While it is paused, none of its monitors run; it can be tested on demand."""
     created_at: UtcTime
@@ -53,6 +65,7 @@ class OrganizationPatch(_Input):
     EXAMPLE: ClassVar = {"paused": True}
 
     name: Annotated[DisplayName | None, NotNull()] = None
+    external_id: ExternalId | None = None
     paused: Annotated[bool | None, NotNull()] = None
 
 
@@ -92,10 +105,11 @@ class Space(Model):
 
 
 def changes(patch: OrganizationPatch | SpacePatch) -> dict[str, Any]:
-    """The fields that a merge patch changes. Raises `InvalidInput` for null: none has a default."""
+    """The fields that a merge patch changes. Raises `InvalidInput` for null, which only takes an
+    `external_id` away."""
     given = {name: getattr(patch, name) for name in patch.model_fields_set}
     for name, value in given.items():
-        if value is None:
+        if value is None and name != "external_id":
             raise InvalidInput.at(f"/{name}", "is required")
     return given
 

@@ -2,6 +2,7 @@
 
     organization         ORG#<id>          META           in by_owner under ORGANIZATIONS
     space                ORG#<org>         SPACE#<slug>
+    external id claim    EXTERNAL#<id>     CLAIM          organization
     slug claim           SLUG#<slug>       CLAIM          organization, space id
     space by its id      SPACE#<id>        META           organization, slug
     counts               ORG#<org>         QUOTAS         see `patchbay.tenancy.quotas`
@@ -11,7 +12,6 @@ same transaction, so a space in use is never deleted.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from patchbay.platform.dynamodb import (
     Table,
     TransactionRefused,
     Update,
+    Write,
     equals,
     without,
 )
@@ -36,7 +37,7 @@ from patchbay.platform.errors import (
     NotFound,
 )
 from patchbay.platform.ids import Stamp
-from patchbay.platform.lists import Listing, ListQuery, Lists
+from patchbay.platform.lists import Listing, ListQuery, Lists, has_text
 from patchbay.platform.revisions import (
     FIRST_REVISION,
     IfMatch,
@@ -49,6 +50,7 @@ from patchbay.tenancy.keys import (
     ALL_ORGANIZATIONS,
     BY_OWNER,
     SPACES,
+    external_id_key,
     organization_key,
     organization_pk,
     slug_claim_key,
@@ -60,6 +62,7 @@ from patchbay.tenancy.model import (
     NewSpace,
     Organization,
     OrganizationPatch,
+    OrganizationQuery,
     Space,
     SpacePatch,
     changes,
@@ -76,7 +79,13 @@ class TenancyStore:
         self._lists = Lists(table, CursorSeal(table))
 
     def create_organization(self, new: NewOrganization, stamp: Stamp) -> Organization:
-        organization = Organization(id=stamp.id("org"), name=new.name, created_at=stamp.now)
+        """Raises `Conflict` EXTERNAL_ID_TAKEN."""
+        organization = Organization(
+            id=stamp.id("org"),
+            name=new.name,
+            external_id=new.external_id,
+            created_at=stamp.now,
+        )
         item = {
             **organization_key(organization.id)._asdict(),
             **organization.model_dump(mode="json"),
@@ -90,9 +99,13 @@ class TenancyStore:
             Action.CREATED,
             after=organization,
         )
-        # This id can only exist already if this request repeats another.
-        with suppress(TransactionRefused):
-            self._table.transact([Put(item, ABSENT), first_counts(organization.id), made])
+        claims = _claims(organization, None)
+        try:
+            self._table.transact([Put(item, ABSENT), *claims, first_counts(organization.id), made])
+        except TransactionRefused as refused:
+            # This id can only exist already if this request repeats another.
+            if claims and 0 not in refused.failed:
+                raise _external_id_taken(refused.failed[1]) from None
         return organization
 
     def organization(self, organization_id: str) -> Organization:
@@ -105,7 +118,7 @@ class TenancyStore:
     def change_organization(
         self, organization_id: str, patch: OrganizationPatch, if_match: IfMatch, now: datetime
     ) -> Organization:
-        """Raises `NotFound`, `PreconditionFailed`."""
+        """Raises `NotFound`, `PreconditionFailed`, `Conflict` EXTERNAL_ID_TAKEN."""
 
         def attempt() -> Organization:
             old = self.organization(organization_id)
@@ -126,14 +139,34 @@ class TenancyStore:
             event = recorded(
                 old.id, Entity.ORGANIZATION, old.id, Action.CHANGED, before=old, after=new
             )
-            self._table.transact([change, event])
+            claims = _claims(new, old.external_id)
+            try:
+                self._table.transact([change, *claims, event])
+            except TransactionRefused as refused:
+                if 0 in refused.failed or new.external_id is None:
+                    raise
+                raise _external_id_taken(refused.failed[1]) from None
             return new
 
         return serially(attempt)
 
+    def organization_called(self, external_id: str) -> Organization | None:
+        """The organization with this external id: two reads, whatever the number of all."""
+        claim = self._table.get(external_id_key(external_id))
+        item = self._table.get(organization_key(claim["organization_id"])) if claim else None
+        found = Organization.model_validate(item) if item else None
+        return found if found and found.external_id == external_id else None
+
     def organizations(
-        self, caller: Principal, query: ListQuery, now: datetime
+        self, caller: Principal, query: OrganizationQuery, now: datetime
     ) -> Listing[Organization]:
+        """Oldest first. Raises `InvalidCursor`."""
+        if query.external_id is not None:
+            scope = Lists.scope(caller.organization_id, "EXTERNAL#", "", query)
+            self._lists.position(query, scope, now)  # such a list has no second page
+            found = self.organization_called(query.external_id)
+            items = [found] if found and has_text(query.q, found.name) else []
+            return Listing(items=items, next_cursor=None)
         return self._lists.page(
             caller.organization_id,
             query,
@@ -141,6 +174,7 @@ class TenancyStore:
             Organization.model_validate,
             pk=ALL_ORGANIZATIONS,
             index=BY_OWNER,
+            keep=(lambda item: has_text(query.q, item["name"])) if query.q else None,
         )
 
     def create_space(self, organization_id: str, new: NewSpace, stamp: Stamp) -> Space:
@@ -302,6 +336,30 @@ def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
         name: to_text(value) if isinstance(value, datetime) else value
         for name, value in fields.items()
     }
+
+
+def _claims(organization: Organization, before: str | None) -> list[Write]:
+    """The writes that claim the external id of an organization, and free the one it had before;
+    the claim comes first. A claim of its own is never in the way, nor is one that is missing."""
+    wanted, own = organization.external_id, equals("organization_id", organization.id)
+    if wanted == before:
+        return []
+    writes: list[Write] = []
+    if wanted is not None:
+        item = {**external_id_key(wanted)._asdict(), "organization_id": organization.id}
+        writes.append(Put(item, ABSENT | own))
+    if before is not None:
+        writes.append(Delete(external_id_key(before), ABSENT | own))
+    return writes
+
+
+def _external_id_taken(claim: Item | None) -> Conflict:
+    """Who has it is for the operator to know, who alone names organizations."""
+    return Conflict(
+        "Another organization has this external_id: change it there first, or choose another.",
+        "EXTERNAL_ID_TAKEN",
+        organization_id=claim["organization_id"] if claim else None,
+    )
 
 
 def _slug_taken(slug: str) -> Conflict:
