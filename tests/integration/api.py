@@ -57,6 +57,8 @@ class Answer:
     status: int
     headers: dict[str, str]
     text: str
+    cookies: tuple[str, ...] = ()
+    """Each that is set, as the text of its header."""
 
     @property
     def json(self) -> Any:
@@ -140,7 +142,8 @@ class Client:
             event["requestContext"]["authorizer"] = {"lambda": said["context"]}
         answer = importlib.import_module(function).handler(event, None)
         flat = {name.lower(): value for name, value in answer["headers"].items()}
-        return Answer(answer["statusCode"], flat, answer["body"] or "")
+        cookies = tuple(answer.get("cookies", ()))
+        return Answer(answer["statusCode"], flat, answer["body"] or "", cookies)
 
 
 def _route(method: str, path: str) -> tuple[str, str]:

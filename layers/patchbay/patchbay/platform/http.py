@@ -11,8 +11,9 @@ A function declares its routes on an `HttpApi`:
 
 The name of a parameter says what it gets: `caller` the principal, `space` the space of the path's
 `<slug>`, `body` the JSON body as that model, `query` the query string as that model, `if_match` the
-header's value, `domain_name` the host name that the gateway was called by, any other name the path
-parameter of that name. A route that takes a `stamp` creates something and honors Idempotency-Key.
+header's value, `domain_name` the host name that the gateway was called by, `cookies` those of the
+browser by name, `raw_query` the query string as it came, any other name the path parameter of that
+name. A route that takes a `stamp` creates something and honors Idempotency-Key.
 
 A request goes through these steps:
 
@@ -55,6 +56,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from patchbay.platform.actor import Actor, acting
 from patchbay.platform.clock import to_second, utc_now
+from patchbay.platform.cookies import HostCookie, cookies_of
 from patchbay.platform.errors import (
     InternalError,
     InvalidInput,
@@ -147,12 +149,14 @@ class Declaring(Protocol):
 @dataclass(frozen=True, slots=True)
 class Reply[T]:
     """What a route answers: the body, for a single entity its revision (sent as ETag), a status
-    where it differs from the declared one, and the path of what was made (sent as Location)."""
+    where it differs from the declared one, the path of what was made (sent as Location), and
+    cookies, which a repetition under an Idempotency-Key does not get."""
 
     body: T
     revision: int | None = None
     status: int | None = None
     location: str | None = None
+    cookies: tuple[HostCookie, ...] = ()
 
 
 class RouteDeclaration(NamedTuple):
@@ -270,6 +274,10 @@ class HttpApi:
             if "domain_name" in declared.takes:
                 # The gateway's word, not the Host header's, which is the caller's to choose.
                 arguments["domain_name"] = event["requestContext"]["domainName"]
+            if "cookies" in declared.takes:
+                arguments["cookies"] = cookies_of(event)
+            if "raw_query" in declared.takes:
+                arguments["raw_query"] = event.get("rawQueryString") or ""
 
             def run(**stamp: Stamp) -> Response[Any]:
                 given = {**arguments, **stamp}
@@ -504,19 +512,21 @@ def _response(answer: Any, status: int) -> Response[Any]:
     if isinstance(answer, Response):
         return answer
     headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+    cookies: list[Any] = []
     if isinstance(answer, Reply):
+        cookies.extend(answer.cookies)
         if answer.revision is not None:
             headers["ETag"] = etag(answer.revision)
         if answer.location is not None:
             headers["Location"] = answer.location
         status, answer = answer.status or status, answer.body
     if answer is None:
-        return Response(204, body="", headers=headers)
+        return Response(204, body="", headers=headers, cookies=cookies)
     if isinstance(answer, BaseModel):
         text = answer.model_dump_json(by_alias=True)
     else:
         text = compact(answer).decode()
-    return Response(status, JSON_TYPE, text, headers)
+    return Response(status, JSON_TYPE, text, headers, cookies)
 
 
 def _place(error: BaseException) -> list[str]:
