@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
-from aws_lambda_powertools.event_handler.openapi.models import Contact, HTTPBearer, License
+from aws_lambda_powertools.event_handler.openapi.models import Contact, HTTPBearer, License, SecurityScheme
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -30,6 +30,7 @@ from patchbay.platform.clock import UtcTime
 from patchbay.platform.http import JSON_TYPE, HttpApi, RouteDeclaration
 from patchbay.platform.idempotency import KEY_PATTERN
 from patchbay.platform.model import Model
+from patchbay.tenancy.access import INSTALL_SESSION
 
 ROOT = pathlib.Path(__file__).parent.parent
 DOCUMENT = ROOT / "layers/patchbay/patchbay/platform/openapi.json"
@@ -83,7 +84,10 @@ def document() -> dict[str, Any]:
         description="Integration control plane: registry, connections, tests, events and health.",
         license_info=License(name="MIT", identifier="MIT"),
         contact=Contact(name="The operator of this deployment"),
-        security_schemes={"apiKey": HTTPBearer(bearerFormat="pb_<prefix>_<secret>")},
+        security_schemes={
+            "apiKey": HTTPBearer(bearerFormat="pb_<prefix>_<secret>"),
+            "installToken": HTTPBearer(bearerFormat="pbi_<secret>"),
+        },
     )
     for api in apis().values():
         merge.add_schema(_schema_of(api))
@@ -155,9 +159,10 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
             tags=[declared.tag],
             operation_id=declared.handler.__name__,
             responses=_responses(declared),
-            security=[{"apiKey": []}] if declared.permission else [],
+            security=_security(declared),
         )(_stub(declared))
-    schema = resolver.get_openapi_schema(security_schemes={"apiKey": HTTPBearer()})
+    schemes: dict[str, SecurityScheme] = {"apiKey": HTTPBearer(), "installToken": HTTPBearer()}
+    schema = resolver.get_openapi_schema(security_schemes=schemes)
     paths: dict[str, Any] = json.loads(schema.model_dump_json(by_alias=True, exclude_none=True))
     for declared in api.routes:
         operation = paths["paths"][declared.path][declared.method.lower()]
@@ -167,9 +172,7 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
         if declared.body:
             content = operation["requestBody"]["content"][JSON_TYPE]
             content["example"] = example_of(declared.body)
-        operation["description"] = (
-            f"Permission: `{declared.permission}`." if declared.permission else "Open to everybody."
-        )
+        operation["description"] = _who_may(declared)
         if declared.path.startswith("/integrations/connection/"):
             operation["x-policy"] = {
                 "auth": "admin",
@@ -178,6 +181,20 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
         # Powertools leaves out an empty list, which says that the operation needs no key.
         operation.setdefault("security", [])
     return paths
+
+
+def _security(declared: RouteDeclaration) -> list[dict[str, list[str]]]:
+    if declared.permission is None:
+        return []
+    return [{"installToken" if declared.permission == INSTALL_SESSION else "apiKey": []}]
+
+
+def _who_may(declared: RouteDeclaration) -> str:
+    if declared.permission is None:
+        return "Open to everybody."
+    if declared.permission == INSTALL_SESSION:
+        return "For the token of an install session alone."
+    return f"Permission: `{declared.permission}`."
 
 
 def example_of(body: type[BaseModel]) -> dict[str, Any]:

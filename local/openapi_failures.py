@@ -19,6 +19,7 @@ _ERRORS: Final = [
     errors.PermissionDenied("platform.integration.manage"),
     errors.NotFound("connection"),
     errors.Conflict("The slug is taken.", "SLUG_TAKEN"),
+    errors.SessionEnded("expired"),
     errors.PreconditionFailed(),
     errors.PayloadTooLarge(MAX_BODY_BYTES),
     errors.UnsupportedMediaType("Content-Type", f"must be {JSON_TYPE}", {"Accept": JSON_TYPE}),

@@ -578,6 +578,7 @@ SAME_STORE = {
 AT_ONCE = {
     *("a_test_at_once", "a_test_by_operation"),
     *("a_dry_run", "a_dry_run_of_a_source", "a_tested_source", "a_tested_change"),
+    "create_install_session",
 }
 """A lease that could not be returned expires."""
 

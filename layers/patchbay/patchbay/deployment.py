@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from patchbay.health.organization_overview import OrganizationOverview
     from patchbay.health.reader import HealthReader
     from patchbay.health.store import EventStore
+    from patchbay.installs.session_creator import InstallSessionCreator
+    from patchbay.installs.session_store import InstallSessionStore
     from patchbay.monitors.announcer import Announcer
     from patchbay.monitors.canary import OwnNetwork
     from patchbay.monitors.dispatcher import Dispatcher
@@ -73,7 +75,7 @@ if TYPE_CHECKING:
     from patchbay.platform.lists import Lists
     from patchbay.registry.authoring import IntegrationAuthoring
     from patchbay.registry.store import RegistryStore
-    from patchbay.tenancy.access import Permission, Principal
+    from patchbay.tenancy.access import Permission, Principal, SessionCaller
     from patchbay.tenancy.api_key_store import ApiKeyStore
     from patchbay.tenancy.authentication import Authenticator
     from patchbay.tenancy.model import Space
@@ -149,13 +151,16 @@ class Deployment:
 
     def admit(
         self, context: Mapping[str, Any], permission: str, organization_id: str | None
-    ) -> Principal:
+    ) -> Principal | SessionCaller:
         """Who calls, by the authorizer's context; see `authorizer_context.admit`.
 
         Raises `NotFound` also for an organization that does not exist, which an operator may name.
         """
-        from patchbay.tenancy.authorizer_context import admit
+        from patchbay.tenancy.access import INSTALL_SESSION
+        from patchbay.tenancy.authorizer_context import admit, admit_session
 
+        if permission == INSTALL_SESSION:
+            return admit_session(context)
         caller = admit(context, permission, organization_id)
         if organization_id is not None:
             self._require_organization(caller, organization_id)
@@ -199,6 +204,7 @@ class Deployment:
     @cached_property
     def authenticator(self) -> Authenticator:
         from patchbay.tenancy.authentication import Authenticator, token_reader
+        from patchbay.tenancy.install_tokens import InstallTokens
         from patchbay.tenancy.request_rates import RequestRates
 
         return Authenticator(
@@ -207,6 +213,7 @@ class Deployment:
             token_reader(self.settings),
             RequestRates(self.settings.requests_per_minute),
             RequestRates(self.settings.unauthenticated_requests_per_minute),
+            InstallTokens(self.integrations),
         )
 
     # ---------------------------------------------------------------- egress
@@ -485,6 +492,28 @@ class Deployment:
             self.test_limiter,
             lambda domain_name: guard.excluding([domain_name, api_host]),
             self.clock,
+        )
+
+    # ---------------------------------------------------------------- installs
+
+    @cached_property
+    def install_sessions(self) -> InstallSessionStore:
+        from patchbay.installs.session_store import InstallSessionStore
+
+        return InstallSessionStore(self.integrations, self.quotas)
+
+    @cached_property
+    def install_session_creator(self) -> InstallSessionCreator:
+        from patchbay.installs.session_creator import InstallSessionCreator
+        from patchbay.platform.limits import Limiter
+
+        return InstallSessionCreator(
+            self.tenants,
+            self.registry,
+            self.endpoints,
+            self.connections,
+            self.install_sessions,
+            Limiter(self.integrations, "install_sessions"),
         )
 
     # ---------------------------------------------------------------- monitors

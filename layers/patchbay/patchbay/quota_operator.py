@@ -23,6 +23,7 @@ from patchbay.connections.quotas import (
     MONITOR_QUOTA,
     MONITORED_TEST_QUOTA,
 )
+from patchbay.installs.quotas import SESSION_QUOTA
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.strict_json import compact
@@ -44,6 +45,7 @@ ALL: Final = {
         MONITORED_TEST_QUOTA,
         RULE_QUOTA,
         CHANNEL_QUOTA,
+        SESSION_QUOTA,
     )
 }
 """Every kind of thing that is counted, by its name."""

@@ -138,6 +138,7 @@ def test_a_new_organization_has_none_of_each_kind() -> None:
             "monitored_tests_per_day",
             "alert_rules",
             "alert_channels",
+            "install_sessions",
         ),
     }
     assert names <= set(NAMES)

@@ -54,6 +54,7 @@ class Entity(StrEnum):
     DATA_KEY = "data_key"
     ALERT_RULE = "alert_rule"
     ALERT = "alert"
+    INSTALL_SESSION = "install_session"
 
 
 class Action(StrEnum):
@@ -69,6 +70,11 @@ class Action(StrEnum):
     MADE_CURRENT = "made_current"
     ACKNOWLEDGED = "acknowledged"
     RESENT = "resent"
+    OPENED = "opened"
+    TESTED = "tested"
+    COMPLETED = "completed"
+    REVOKED = "revoked"
+    REFUSED = "refused"
 
 
 class AuditEvent(Model):

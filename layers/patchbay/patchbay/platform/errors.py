@@ -7,6 +7,7 @@
     │   └── InvalidConfig       400  CONNECTOR_INVALID_CONFIG
     ├── Unauthenticated         401  UNAUTHENTICATED
     ├── PermissionDenied        403  PERMISSION_DENIED
+    ├── InstallTokenRequired    403  PERMISSION_DENIED
     ├── ReferenceDenied         403  PERMISSION_DENIED
     ├── NotFound                404  NOT_FOUND, <THING>_NOT_FOUND
     │   └── NoSuchRelease       404  RELEASE_NOT_FOUND
@@ -14,6 +15,7 @@
     ├── Conflict                409  CONFLICT, SLUG_TAKEN, PUBLISHER_TAKEN, PUBLISHER_RESERVED,
     │                                VERSION_EXISTS, IN_USE
     ├── QuotaExceeded           409  QUOTA_EXCEEDED
+    ├── SessionEnded            410  INSTALL_SESSION_ENDED
     ├── PreconditionFailed      412  PRECONDITION_FAILED
     ├── PayloadTooLarge         413  PAYLOAD_TOO_LARGE
     ├── UnsupportedMediaType    415  UNSUPPORTED_MEDIA_TYPE
@@ -31,7 +33,7 @@ text of another system.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,15 @@ class InvalidConfig(InvalidInput):
 class Unauthenticated(PatchbayError):
     status = 401
 
-    def __init__(self) -> None:
-        super().__init__(
-            message="A valid API key is required: Authorization: Bearer pb_...",
-            code="UNAUTHENTICATED",
-        )
+    def __init__(
+        self, message: str = "A valid API key is required: Authorization: Bearer pb_..."
+    ) -> None:
+        super().__init__(message=message, code="UNAUTHENTICATED")
+
+    @classmethod
+    def by_install_token(cls) -> Self:
+        """For the routes of install sessions."""
+        return cls("A valid install token is required: Authorization: Bearer pbi_...")
 
 
 class PermissionDenied(PatchbayError):
@@ -118,6 +124,18 @@ class PermissionDenied(PatchbayError):
             message=f"This needs the permission {permission}.",
             code="PERMISSION_DENIED",
             details={"permission": permission},
+        )
+
+
+class InstallTokenRequired(PatchbayError):
+    """An API key, on a route of install sessions."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            message="This route is for the token of an install session, not for an API key.",
+            code="PERMISSION_DENIED",
         )
 
 
@@ -187,6 +205,25 @@ class QuotaExceeded(PatchbayError):
             "Delete what is not needed, or ask the operator for a higher limit.",
             code="QUOTA_EXCEEDED",
             details={"quota": quota, "limit": limit, "used": used},
+        )
+
+
+class SessionEnded(PatchbayError):
+    """An install session that expired, was revoked, or was completed; `how` says which.
+
+    The message is for an end user, who has a browser in front of them.
+    """
+
+    status = 410
+    sentences: ClassVar[Mapping[str, str]] = {
+        "expired": "This link has expired. Go back to the app that sent you, and start again.",
+        "revoked": "This link was withdrawn. Go back to the app that sent you, and start again.",
+        "completed": "This link was used already: what it is for is done.",
+    }
+
+    def __init__(self, how: str) -> None:
+        super().__init__(
+            message=self.sentences[how], code="INSTALL_SESSION_ENDED", details={"status": how}
         )
 
 

@@ -241,7 +241,8 @@ class HttpApi:
             route=event.get("routeKey"),
             status=answer["statusCode"],
             duration_ms=round((time.perf_counter() - started) * 1000, 1),
-            subject=_authorizer_context(request).get("subject"),
+            subject=_authorizer_context(request).get("subject")
+            or _authorizer_context(request).get("session_id"),
         )
         return answer
 

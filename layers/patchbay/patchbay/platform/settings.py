@@ -87,6 +87,7 @@ class Settings:
     max_monitored_tests_per_day = Setting(int)
     max_alert_rules = Setting(int)
     max_alert_channels = Setting(int)
+    max_install_sessions = Setting(int)
 
     tests_per_minute = Setting(int)
     """Of one organization, as is the next."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from patchbay.platform.actor import OPERATOR
 from patchbay.platform.errors import NotFound, PermissionDenied, Unauthenticated
@@ -20,6 +20,19 @@ class Permission(StrEnum):
     WRITE_EVENTS = "platform.events.write"
     ADMIN = "platform.admin"
     """The operator of the deployment: crosses organizations."""
+
+
+INSTALL_SESSION: Final = "install-session"
+"""What a route declares instead of a permission, if its callers are install sessions alone."""
+
+
+class SessionCaller(NamedTuple):
+    """An end user, by the token of an install session. It has no permission of the API."""
+
+    organization_id: str
+    session_id: str
+    subject: str
+    """For the audit trail: the session, and the id of the end user if the session has one."""
 
 
 class Principal(NamedTuple):

@@ -14,8 +14,14 @@ from patchbay.tenancy.authorizer_context import (
     outage_context,
     principal_context,
     rate_limited_context,
+    session_context,
 )
 from patchbay.tenancy.fair_cache import FairCache
+from patchbay.tenancy.install_tokens import (
+    MAX_REQUESTS_PER_MINUTE,
+    InstallTokens,
+    is_install_token,
+)
 from patchbay.tenancy.request_rates import RequestRates
 from patchbay.tenancy.store import TenancyStore
 
@@ -36,16 +42,20 @@ class Authenticator:
         tokens: "TokenReader | None" = None,
         rates: RequestRates | None = None,
         unauthenticated: RequestRates | None = None,
+        installs: InstallTokens | None = None,
     ) -> None:
-        """Without a `TokenReader`, only API keys are accepted.
+        """Without a `TokenReader`, only API keys are accepted, and tokens of `installs`.
 
         `rates` are the limits of organizations, `unauthenticated` is the one of everybody else.
+        Each install session has a limit of its own.
         """
         self._tenants = tenants
         self._keys = keys
         self._tokens = tokens
         self._rates = rates or RequestRates(0)
         self._unauthenticated = unauthenticated or RequestRates(0)
+        self._installs = installs
+        self._sessions = RequestRates(MAX_REQUESTS_PER_MINUTE)
         self._cached: FairCache[bytes, dict[str, str]] = FairCache(MAX_CACHED)
 
     def context(self, header: str | None, now: datetime) -> dict[str, str]:
@@ -57,8 +67,10 @@ class Authenticator:
             logger.error("the caller can't be identified")
             return outage_context()
         # The caller is found first: a flood of requests without a key takes no tenant's turn.
-        owner = context.get("organization_id")
+        owner = context.get("organization_id") or context.get("session_id")
         rates = self._rates if owner else self._unauthenticated
+        if "session_id" in context:
+            rates = self._sessions
         if wait := rates.seconds_to_wait(owner or "", now):
             return rate_limited_context(context, wait, rates.per_minute)
         return context
@@ -68,6 +80,9 @@ class Authenticator:
         token = bearer_token(header) if header else None
         if token is None:
             return anonymous_context()
+        if self._installs and is_install_token(token):
+            session = self._installs.holder(token)
+            return session_context(session) if session else anonymous_context()
         hashed = hashlib.sha256(token.encode()).digest()
         if known := self._cached.get(hashed, now):
             return known[1]

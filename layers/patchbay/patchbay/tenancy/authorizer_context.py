@@ -3,6 +3,7 @@
 It is a dictionary of strings, as API Gateway passes it on:
 
     a principal       organization_id, subject, permissions
+    an end user       session_organization_id, session_id, session_subject
     no principal      nothing
     an outage         outcome: unavailable
     over its rate     `retry_after` and `limit` in addition
@@ -11,8 +12,18 @@ It is a dictionary of strings, as API Gateway passes it on:
 from collections.abc import Mapping
 from typing import Any, Final
 
-from patchbay.platform.errors import RateLimited, TemporarilyUnavailable, Unauthenticated
-from patchbay.tenancy.access import Permission, Principal, authorize
+from patchbay.platform.errors import (
+    InstallTokenRequired,
+    RateLimited,
+    TemporarilyUnavailable,
+    Unauthenticated,
+)
+from patchbay.tenancy.access import (
+    Permission,
+    Principal,
+    SessionCaller,
+    authorize,
+)
 
 _UNAVAILABLE: Final = "unavailable"
 
@@ -23,6 +34,11 @@ def principal_context(principal: Principal) -> dict[str, str]:
         "subject": principal.subject,
         "permissions": " ".join(sorted(principal.permissions)),
     }
+
+
+def session_context(caller: SessionCaller) -> dict[str, str]:
+    """The context of an end user. It has no organization_id, so every other route sees nobody."""
+    return {f"session_{name.removeprefix('session_')}": v for name, v in caller._asdict().items()}
 
 
 def rate_limited_context(
@@ -61,16 +77,51 @@ def principal_of(context: Mapping[str, Any]) -> Principal | None:
     )
 
 
+def session_of(context: Mapping[str, Any]) -> SessionCaller | None:
+    """The end user that the authorizer attached, if any."""
+    values = (context.get(f"session_{name}") for name in ("organization_id", "id", "subject"))
+    organization_id, session_id, subject = values
+    if not organization_id or not session_id or not subject:
+        return None
+    return SessionCaller(organization_id, session_id, subject)
+
+
 def admit(context: Mapping[str, Any], permission: str, organization_id: str | None) -> Principal:
-    """The principal, if it may do this in the organization of the path. Every route calls this.
+    """The principal, if it may do this in the organization of the path. Every route calls this, or
+    `admit_session`.
 
     A route without an organization in its path is admitted by its permission alone, and calls
     `authorize` again with the owner of what it found. Raises `RateLimited`, and as `authorize`.
     """
+    _require_turn(context)
+    principal = principal_of(context)
+    if principal is None:
+        raise Unauthenticated
+    owner = organization_id or principal.organization_id
+    authorize(principal, Permission(permission), owner, "organization")
+    return principal
+
+
+def admit_session(context: Mapping[str, Any]) -> SessionCaller:
+    """The end user, on a route that is for install sessions alone.
+
+    Raises `RateLimited`, `Unauthenticated`, and `InstallTokenRequired` for an API key.
+    """
+    _require_turn(context)
+    session = session_of(context)
+    if session is None:
+        raise InstallTokenRequired if principal_of(context) else Unauthenticated.by_install_token()
+    return session
+
+
+def _require_turn(context: Mapping[str, Any]) -> None:
+    """Raises `RateLimited`, and `TemporarilyUnavailable` for an outage."""
     principal = principal_of(context)
     if wait := context.get("retry_after"):
         limit = int(context["limit"])
         known = "requests" if principal else "unauthenticated_requests"
+        if session_of(context):
+            known = "install_requests"
         raise RateLimited(
             f"Too many requests: try again in {wait} s.",
             int(wait),
@@ -78,8 +129,3 @@ def admit(context: Mapping[str, Any], permission: str, organization_id: str | No
             limit=limit,
             used=limit,
         )
-    if principal is None:
-        raise Unauthenticated
-    owner = organization_id or principal.organization_id
-    authorize(principal, Permission(permission), owner, "organization")
-    return principal

@@ -56,6 +56,11 @@ def lookup_key(prefix: str) -> Key:
     return Key(f"APIKEY#{prefix}", "META")
 
 
+def install_token_key(digest: str) -> Key:
+    """The session of an install token, by the SHA-256 of the token."""
+    return Key(f"INSTALL#{digest}", "META")
+
+
 def use_of_space(space: "Space", change: int) -> Update:
     """Counts one more (+1) or one less (-1) thing in a space, in the transaction of the thing."""
     return Update(

@@ -89,6 +89,7 @@ NAMES: Final = (
     "monitored_tests_per_day",
     "alert_rules",
     "alert_channels",
+    "install_sessions",
 )
 """The kinds that a new organization has none of. Each package has the `Quota` of its own kinds."""
 

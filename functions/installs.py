@@ -1,0 +1,63 @@
+"""Install sessions: an end user connects an integration, or repairs one."""
+
+from typing import Any
+
+from patchbay.deployment import Deployment
+from patchbay.installs.model import (
+    InstallSession,
+    InstallSessionQuery,
+    IssuedInstallSession,
+    NewInstallSession,
+)
+from patchbay.platform.clock import utc_now
+from patchbay.platform.http import HttpApi, Reply
+from patchbay.platform.ids import Stamp
+from patchbay.platform.lambda_entry import entry_point
+from patchbay.platform.lists import Listing
+from patchbay.tenancy.access import Permission, Principal
+
+deployment = Deployment(at_start=("install_sessions",))
+api = HttpApi("Installs", lambda: deployment)
+
+SESSIONS = "/v1/organizations/<organization_id>/install-sessions"
+
+
+@api.post(SESSIONS, permission=Permission.MANAGE, status=201, failures=(429,))
+def create_install_session(
+    caller: Principal,
+    organization_id: str,
+    body: NewInstallSession,
+    stamp: Stamp,
+    domain_name: str,
+) -> Reply[IssuedInstallSession]:
+    """Create a session for an end user; only this answer has its token and its address."""
+    session = deployment.install_session_creator.create(
+        caller, organization_id, body, stamp, deployment.public_url(domain_name)
+    )
+    return Reply(session, session.revision)
+
+
+@api.get(SESSIONS, permission=Permission.MANAGE)
+def list_install_sessions(
+    organization_id: str, query: InstallSessionQuery
+) -> Listing[InstallSession]:
+    """List the install sessions of the last weeks, newest first, without their tokens."""
+    return deployment.install_sessions.page(organization_id, query, utc_now())
+
+
+@api.get(f"{SESSIONS}/<session_id>", permission=Permission.MANAGE)
+def get_install_session(organization_id: str, session_id: str) -> Reply[InstallSession]:
+    """Read an install session: its status, and what it made."""
+    session = deployment.install_sessions.get(organization_id, session_id).at(utc_now())
+    return Reply(session, session.revision)
+
+
+@api.delete(f"{SESSIONS}/<session_id>", permission=Permission.MANAGE, status=204)
+def revoke_install_session(organization_id: str, session_id: str, if_match: str | None) -> None:
+    """Revoke an install session: its token can't be used any more, at once."""
+    deployment.install_sessions.revoke(organization_id, session_id, if_match, utc_now())
+
+
+@entry_point
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return api.resolve(event, context)
