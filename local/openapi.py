@@ -18,7 +18,12 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
-from aws_lambda_powertools.event_handler.openapi.models import Contact, HTTPBearer, License, SecurityScheme
+from aws_lambda_powertools.event_handler.openapi.models import (
+    Contact,
+    HTTPBearer,
+    License,
+    SecurityScheme,
+)
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from pydantic import BaseModel, Field, StringConstraints
 

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from patchbay.connections.config_values import Values
 from patchbay.connections.connection_model import Monitor
-from patchbay.connections.endpoint_model import ExternalAccountId, Version
+from patchbay.connections.endpoint_model import Version
 from patchbay.installs.web_addresses import Origin, ReturnAddress
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import NamedConnectionId, Slug
@@ -18,6 +18,7 @@ from patchbay.platform.validation import (
     ONE_LINE_PATTERN,
     DisplayName,
     Documented,
+    ExternalId,
     NullIs,
     OneLine,
     Spelled,
@@ -86,7 +87,7 @@ class NewInstallSession(Model):
         default=None, description="of the new connection; by default the oldest space"
     )
     end_user: EndUser | None = None
-    external_account_id: ExternalAccountId | None = None
+    external_account_id: ExternalId | None = None
     variables: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
     locked: Annotated[list[Pointer], Field(max_length=MAX_LOCKED), NullIs(list)] = Field(
         default_factory=list,
