@@ -1,7 +1,7 @@
 """What an account's owner does at an authorization server, without a browser: reads the page, ticks
 scopes, allows or denies."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -11,31 +11,34 @@ from local.authorization_server import AuthorizationServer, Request
 BASE: Final = "https://127.0.0.1:8099"
 
 
-class ConsentForm(HTMLParser):
-    """The form of a page: where it goes, its hidden fields, and its ticked boxes."""
+class Form(HTMLParser):
+    """The first form of a page: where it goes, and what a browser sends with it.
+
+    `fields` are its inputs as they stand, boxes only if they are ticked. `buttons` are left out.
+    """
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.action = ""
-        self.hidden: list[tuple[str, str]] = []
-        self.ticked: list[tuple[str, str]] = []
+        self.fields: list[tuple[str, str]] = []
+        self._forms = 0
         self.feed(page)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        found = dict(attributes)
+        found = {name: value or "" for name, value in attributes}
+        self._forms += tag == "form"
+        if self._forms != 1:
+            return
         if tag == "form":
-            self.action = found.get("action") or ""
-        if tag == "input":
-            field = (found.get("name") or "", found.get("value") or "")
-            if found.get("type") == "hidden":
-                self.hidden.append(field)
-            elif "checked" in found:
-                self.ticked.append(field)
+            self.action = found.get("action", "")
+        if tag == "input" and (found.get("type") != "checkbox" or "checked" in found):
+            self.fields.append((found.get("name", ""), found.get("value", "")))
 
-    def sent(self, decision: str, without: Collection[str] = ()) -> bytes:
-        """The body of the form, with this button and without these boxes."""
-        boxes = [box for box in self.ticked if box[1] not in without]
-        return urlencode([*self.hidden, *boxes, ("decision", decision)]).encode()
+    def filled(self, typed: Mapping[str, str], without: Collection[str] = ()) -> bytes:
+        """The body of the form: with these values typed in or of the button that is pressed, and
+        without the boxes of these values."""
+        kept = [field for field in self.fields if field[1] not in without and field[0] not in typed]
+        return urlencode([*kept, *typed.items()]).encode()
 
 
 def consented(
@@ -49,10 +52,9 @@ def consented(
     page = server.answer(Request("GET", url.path, dict(parse_qsl(url.query)), base=BASE))
     assert page is not None
     if page.status == 200:
-        form = ConsentForm(page.body.decode())
-        page = server.answer(
-            Request("POST", form.action, body=form.sent(decision, without), base=BASE)
-        )
+        form = Form(page.body.decode())
+        body = form.filled({"decision": decision}, without)
+        page = server.answer(Request("POST", form.action, body=body, base=BASE))
     assert page is not None
     assert page.status == 303, page.body
     return dict(parse_qsl(urlsplit(page.headers["Location"]).query))

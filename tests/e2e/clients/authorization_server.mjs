@@ -1,0 +1,23 @@
+// node authorization_server.mjs <PEM file with certificate and key> <client as JSON>
+// The npm package oidc-provider, which is certified by the OpenID Foundation, with its own pages
+// for login and consent. It prints its issuer once it listens.
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import Provider from 'oidc-provider';
+
+const pem = readFileSync(process.argv[2]);
+const server = createServer({ cert: pem, key: pem });
+server.listen(0, '127.0.0.1', () => {
+  const issuer = `https://127.0.0.1:${server.address().port}`;
+  const provider = new Provider(issuer, {
+    clients: [JSON.parse(process.argv[3])],
+    claims: { openid: ['sub'] },
+    features: { revocation: { enabled: true } },
+    pkce: { required: () => true },
+    // Always, and one that is used twice ends the grant.
+    rotateRefreshToken: () => true,
+    cookies: { keys: ['of-tests'] },
+  });
+  server.on('request', provider.callback());
+  console.log(issuer);
+});
