@@ -1,6 +1,6 @@
 # What can be done here: `make help`. Tools live under .local/ and .venv/, nothing is installed
-# outside the checkout (except the servers that `make e2e` tests against, if missing), and each step
-# runs only if what it depends on has changed.
+# outside the checkout (except servers and a browser for `make e2e`, if missing), and each step runs
+# only if what it depends on has changed.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
@@ -135,8 +135,9 @@ e2e: tools servers $(CLIENTS)/npm/.stamp ## End-to-end tests against a local clo
 	@# Four workers on any machine: most of the time they wait.
 	$(BIN)/pytest -n 4 --durations=20 tests/e2e
 
-# Real servers for the tests of the kinds, as program:package; installed only if they are missing.
-SERVERS := initdb:postgresql mariadbd:mariadb-server redis-server:redis-server
+# Real servers for the tests of the kinds and a browser for pages, as program:package; installed only
+# if they are missing.
+SERVERS := initdb:postgresql mariadbd:mariadb-server redis-server:redis-server chromium:chromium
 
 .PHONY: servers
 servers:
@@ -146,7 +147,7 @@ servers:
 	done; \
 	[ -z "$$missing" ] || { \
 		command -v apt-get >/dev/null || \
-			{ echo "patchbay: make e2e needs these servers: $$missing" >&2; exit 1; }; \
+			{ echo "patchbay: make e2e needs these packages: $$missing" >&2; exit 1; }; \
 		if [ "$$(id -u)" = 0 ]; then as=; else as="sudo -n"; fi; \
 		$(call install,$$missing,setup-servers,{ $$as apt-get update && \
 			$$as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
