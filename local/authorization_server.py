@@ -476,17 +476,19 @@ class AuthorizationServer:
         return client
 
     def _asserted(self, request: Request, assertion: str) -> Client:
-        """The client that signed this JWT (RFC 7523 §3): by RS256, for this server, now, once."""
+        """The client that signed this JWT (RFC 7523 §3): by RS256, for this server, now, once. The
+        audience is the issuer, the token endpoint, or the endpoint that is called."""
         try:
             head, payload, signature = assertion.split(".")
             header, claims = json.loads(_bytes(head)), json.loads(_bytes(payload))
             client = self._clients[claims["sub"]]
+            here = {request.base, f"{request.base}/oauth/token", request.base + request.path}
             audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
             is_good = (
                 header["alg"] == "RS256"
                 and client.method == "private_key_jwt"
                 and claims["iss"] == client.id
-                and bool({request.base, f"{request.base}/oauth/token"} & set(audiences))
+                and not here.isdisjoint(audiences)
                 and self._time() < claims["exp"]
                 and claims["jti"] not in self._assertions
                 and any(

@@ -45,9 +45,16 @@ class Browser:
         self.headers: dict[str, str] = {}
         self.visited: list[str] = []
 
-    def open(self, url: str, body: bytes | None = None, until: str | None = None) -> None:
+    def open(
+        self,
+        url: str,
+        body: bytes | None = None,
+        until: str | None = None,
+        bearer: str | None = None,
+    ) -> None:
         """Loads a page and follows redirects; not to an address that begins with `until`, which is
-        `url` then."""
+        `url` then. `bearer` is a token that a script would add."""
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         for _ in range(20):
             self.url = urljoin(self.url, url)
             self.visited.append(self.url)
@@ -55,7 +62,7 @@ class Browser:
                 return
             answer: Any
             try:
-                answer = self._opener.open(Request(self.url, body), timeout=35)  # noqa: S310 - http
+                answer = self._opener.open(Request(self.url, body, headers), timeout=35)  # noqa: S310 - http
             except HTTPError as error:
                 answer = error
             with answer:

@@ -1,14 +1,28 @@
 """What an account's owner does at an authorization server, without a browser: reads the page, ticks
 scopes, allows or denies."""
 
+import base64
 from collections.abc import Collection, Mapping
 from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from local.authorization_server import AuthorizationServer, Request
 
 BASE: Final = "https://127.0.0.1:8099"
+
+
+def jwk(key: RSAPublicKey) -> dict[str, str]:
+    """A public key in JSON (RFC 7517)."""
+    numbers = key.public_numbers()
+    modulus = numbers.n.to_bytes(key.key_size // 8)
+    return {
+        "kty": "RSA",
+        "n": base64.urlsafe_b64encode(modulus).rstrip(b"=").decode(),
+        "e": "AQAB",  # 65537, as always
+    }
 
 
 class Form(HTMLParser):

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local.authorization_server import AuthorizationServer, Client, Request, Response
-from tests.unit.local.consenting import BASE, consented
+from tests.unit.local.consenting import BASE, consented, jwk
 
 REDIRECT = "http://127.0.0.1:3000/oauth/callback"
 VERIFIER = "v" * 43
@@ -239,11 +239,6 @@ def test_a_fault_after_the_token_was_issued(server: AuthorizationServer, fault: 
 
 def test_clients_prove_themselves_by_their_own_method(server: AuthorizationServer) -> None:
     key = rsa.generate_private_key(65537, 2048)
-    numbers = key.public_key().public_numbers()
-    jwk = {
-        "n": base64.urlsafe_b64encode(numbers.n.to_bytes(256)).rstrip(b"=").decode(),
-        "e": "AQAB",
-    }
 
     def registered(method: str, **more: Any) -> dict[str, Any]:
         body = {"redirect_uris": [REDIRECT], "token_endpoint_auth_method": method, **more}
@@ -271,7 +266,10 @@ def test_clients_prove_themselves_by_their_own_method(server: AuthorizationServe
         return "Basic " + base64.b64encode(pair.encode()).decode()
 
     by_basic, by_body = registered("client_secret_basic"), registered("client_secret_post")
-    by_none, by_key = registered("none"), registered("private_key_jwt", jwks={"keys": [jwk]})
+    by_none, by_key = (
+        registered("none"),
+        registered("private_key_jwt", jwks={"keys": [jwk(key.public_key())]}),
+    )
     in_body = {"client_id": by_body["client_id"], "client_secret": by_body["client_secret"]}
     assert status({}, basic(by_basic)) == 200
     assert status(in_body) == status(in_body, as_json=True) == 200
