@@ -9,12 +9,14 @@ import pytest
 from patchbay.checks.binding import BindingRule
 from patchbay.checks.credentials import credential
 from patchbay.checks.recipe import Recipe
+from patchbay.checks.templates import Declarations
 from patchbay.platform.errors import Problem
 
 STRING = {"type": "string"}
 HOST = {"type": "string", "format": "hostname"}
 FREE = {"type": "string", "x-binding": "free"}
 API_KEY = {"type": "api_key"}
+NOTHING = Declarations(frozenset(), frozenset(), frozenset())
 Schema = dict[str, Any]
 
 
@@ -30,7 +32,7 @@ def rule(
     recipe = Recipe({"checks": {"steps": [*steps]}}, auth, schema)
     assert recipe.problems == ()
     templates = [step.template for step in recipe.steps]
-    return BindingRule(templates, credential(auth), auth.get("tokenUrl"), schema)
+    return BindingRule(templates, credential(auth, NOTHING), auth.get("tokenUrl"), schema)
 
 
 def bound(made: BindingRule, **variables: Any) -> dict[str, Any]:

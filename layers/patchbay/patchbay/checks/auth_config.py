@@ -12,9 +12,11 @@ from patchbay.platform.validation import HTTPS_PATTERN, pointer
 SECRETS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "api_key": ("api_key",),
     "oauth2": ("access_token", "refresh_token", "client_id", "client_secret"),
+    "basic": ("username", "password"),
     "none": (),
 }
-"""The secrets that each type may ask for. The first is the one that is sent."""
+"""The secrets that each type has by default. The first is the one that is sent; `basic` sends
+both."""
 
 PLACEHOLDER_NAME_PATTERN: Final = "^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 SecretName = Annotated[str, StringConstraints(pattern=PLACEHOLDER_NAME_PATTERN)]
@@ -22,24 +24,44 @@ SecretName = Annotated[str, StringConstraints(pattern=PLACEHOLDER_NAME_PATTERN)]
 
 TOKEN_KEYS: Final = frozenset(
     {
-        *("clientAuth", "scopeSeparator", "tokenMethod", "tokenBodyFormat", "tokenParams"),
-        *("tokenHeaders", "parameterNames", "tokenResponse"),
+        *("clientAuth", "clientAssertion", "scopeSeparator", "tokenMethod", "tokenBodyFormat"),
+        *("tokenParams", "tokenHeaders", "parameterNames", "tokenResponse"),
     }
 )
 """How a token is requested: members of `authConfig`, and of a step that does it differently."""
 
-AUTH_CONFIG_KEYS: Final = TOKEN_KEYS | {
+OAUTH_KEYS: Final = TOKEN_KEYS | {
+    *("grantType", "tokenUrl", "authorizationUrl", "refreshUrl", "revocationUrl", "revocation"),
+    *("authorizationParams", "refreshParams", "pkce", "capture", "lookup", "callbackHmac"),
+    *("expiresInUnit", "defaultExpiresIn"),
+}
+"""The members that only `oauth2` uses."""
+
+AUTH_CONFIG_KEYS: Final = OAUTH_KEYS | {
     *("type", "scopes", "authHeaderName", "authValuePrefix", "callbackUrl"),
-    *("grantType", "tokenUrl", "authorizationUrl"),
+    *("username", "password"),
 }
 AUTHORIZATION_CODE: Final = "authorization_code"
 _GRANT: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}|(?:urn:|https://)[!-~]{1,200}", re.ASCII)
 _HTTPS: Final = re.compile(HTTPS_PATTERN.strip("^$"))
+_AT_A_BROWSER: Final = frozenset(
+    {
+        AUTHORIZATION_CODE,
+        "implicit",
+        "device_code",
+        "urn:ietf:params:oauth:grant-type:device_code",
+    }
+)
 
 
 def is_grant(name: object) -> bool:
     """Whether it can be a grant type: a name, or a URI for an extension (RFC 6749 §4.5)."""
     return isinstance(name, str) and _GRANT.fullmatch(name) is not None
+
+
+def needs_a_person(grant: object) -> bool:
+    """Whether someone at a browser has to agree before the first token."""
+    return grant in _AT_A_BROWSER
 
 
 def auth_type(auth_config: Mapping[str, object]) -> str:
@@ -70,9 +92,9 @@ def auth_config_problems(auth_config: Mapping[str, Any]) -> Iterator[Problem]:
                 "/authConfig/grantType", "must be a grant type, such as client_credentials"
             )
         required = {"tokenUrl"} | ({"authorizationUrl"} if grant == AUTHORIZATION_CODE else set())
-    for name in ("tokenUrl", "authorizationUrl", "callbackUrl"):
-        url = auth_config.get(name)
-        if url is None and name in required:
+    for name in sorted(required):
+        if auth_config.get(name) is None:
             yield Problem(f"/authConfig{pointer([name])}", "is required")
-        elif url is not None and not (isinstance(url, str) and _HTTPS.fullmatch(url)):
-            yield Problem(f"/authConfig{pointer([name])}", "must be an https URL")
+    url = auth_config.get("callbackUrl")
+    if url is not None and not (isinstance(url, str) and _HTTPS.fullmatch(url)):
+        yield Problem("/authConfig/callbackUrl", "must be an https URL")

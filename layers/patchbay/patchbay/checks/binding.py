@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from patchbay.checks.credentials import Credential
 from patchbay.checks.probe import StepTemplate
-from patchbay.checks.templates import ValueRefused, Values
+from patchbay.checks.templates import UrlTemplate, ValueRefused, Values
+from patchbay.checks.url_members import url_place
 from patchbay.platform.errors import Problem
 from patchbay.platform.validation import pointer
 
@@ -80,9 +81,11 @@ class BindingRule:
         credential: Credential | None,
         token_url: object,
         variables_schema: Mapping[str, object],
+        urls: Mapping[str, UrlTemplate] | None = None,
     ) -> None:
         self._steps = [_Step.of(step) for step in steps]
-        self._placement = [credential.header.lower(), credential.prefix] if credential else []
+        self._placement = credential.placement if credential else []
+        self._urls = urls or {}
         self._token_url = token_url
         self._schema = variables_schema
         self._properties = _object(_member(variables_schema, "properties"))
@@ -92,6 +95,8 @@ class BindingRule:
             for p in step.destination_placeholders()
             if p.source == "variables"
         )
+        reached = (p for url in self._urls.values() for p in url.placeholders())
+        self._reached_by |= {p.name for p in reached if p.source == "variables"}
         self._sent = frozenset(
             p.name for step in steps for p in step.request_placeholders() if p.source == "variables"
         )
@@ -108,12 +113,15 @@ class BindingRule:
 
         The integration; the destinations (scheme, user, host, port, and what is trusted) of every
         step, and if there are several, which secrets go to which; the header that carries the
-        credential; the token URL; and variables: those that a step sends, and those that by their
-        format or name are a place, a user, or a matter of trust, even if no step uses them: the
-        product that reads the endpoint will. Free variables are not in it.
+        credential; the token URL; the other URLs that get secrets, as far as the release has them;
+        and variables: those that a step sends, and those that by their format or name are a place,
+        a user, or a matter of trust, even if no step uses them: the product that reads the endpoint
+        will. Free variables are not in it.
         """
         values = Values(variables, {})
+        places = {name: url_place(url, values) for name, url in self._urls.items()}
         return {
+            **({"urls": places} if places else {}),
             "version": VERSION,
             **self._parts([(step.destination(values), step.secrets) for step in self._steps]),
             "integration": integration_id,

@@ -15,6 +15,8 @@ class CheckFailure(Exception):
     refused to dial. `field_pointer` is the field of the endpoint to change, if the failure itself
     determines it; otherwise the category of the code does. The summary is ours: it may have a
     status or a limit. The text of others in it, such as a host, is a value of a `Sentence`.
+    `is_grant_gone`: the provider no longer honors the refresh token that was sent, so that a person
+    has to connect the account again.
     """
 
     def __init__(
@@ -26,6 +28,7 @@ class CheckFailure(Exception):
         detail: BlockDetail | None = None,
         retry_after_seconds: int | None = None,
         field_pointer: str | None = None,
+        is_grant_gone: bool = False,
     ) -> None:
         super().__init__(summary)
         self.code: Code = code
@@ -34,6 +37,7 @@ class CheckFailure(Exception):
         self.detail: BlockDetail | None = detail
         self.retry_after_seconds = retry_after_seconds
         self.field_pointer = field_pointer
+        self.is_grant_gone = is_grant_gone
 
     @classmethod
     def of(cls, failure: DialFailure) -> Self:

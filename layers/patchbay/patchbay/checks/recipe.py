@@ -5,11 +5,17 @@ Everything here is pure: nothing is dialed.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from patchbay.checks.auth_config import SECRETS_OF_TYPE, auth_type
+from patchbay.checks.auth_config import auth_type
 from patchbay.checks.binding import BindingRule
-from patchbay.checks.credentials import credential, credential_problems
+from patchbay.checks.captures import place_problem
+from patchbay.checks.credentials import (
+    Credential,
+    credential,
+    credential_problems,
+    secrets_of_type,
+)
 from patchbay.checks.manifest_steps import (
     DEFAULT_TIMEOUT_MS,
     ManifestStep,
@@ -17,15 +23,29 @@ from patchbay.checks.manifest_steps import (
     read_steps,
     read_timeout,
 )
+from patchbay.checks.oauth_client import OAuthClient
+from patchbay.checks.oauth_recipe import OAuthRecipe, read_oauth
 from patchbay.checks.plan import Plan, PlannedStep
 from patchbay.checks.problems import PlanProblem
 from patchbay.checks.roles import Capability
-from patchbay.checks.templates import Declarations, Placeholder, ValueRefused, Values
-from patchbay.checks.token_requests import settings_problems
+from patchbay.checks.templates import (
+    Declarations,
+    Placeholder,
+    TemplateError,
+    UrlTemplate,
+    ValueRefused,
+    Values,
+)
+from patchbay.checks.token_revocation import RevocationCall, TokenHint
+from patchbay.checks.url_members import read_base_url
 from patchbay.platform.errors import Problem
 from patchbay.platform.json_schema import document_schema
 from patchbay.platform.problem_messages import UNKNOWN
 from patchbay.platform.schema_defaults import TooManyDefaults, with_defaults
+
+if TYPE_CHECKING:
+    from patchbay.checks.authorization_code import AuthorizationRecipe
+    from patchbay.checks.token_renewal import RenewalRecipe
 
 _CAPABILITIES: Final = frozenset(Capability)
 _CLOSING: Final = frozenset({"required", "additionalProperties", "unevaluatedProperties"})
@@ -58,23 +78,35 @@ class Recipe:
         self.secrets_schema = _object(manifest.get("secretsSchema"))
         self.configuration_schema = _object(manifest.get("configurationSchema"))
 
-        problems = [*credential_problems(auth_config), *checks_problems(manifest)]
+        declared = self._declared()
+        self._declarations = declared
+        problems = [*credential_problems(auth_config, declared), *checks_problems(manifest)]
+        self._credential: Credential | None = None
+        self.oauth = OAuthRecipe()
+        """What the release can do with OAuth."""
         steps: list[ManifestStep] = []
-        if not problems:
-            declared = self._declared()
-            steps, problems = read_steps(manifest, declared, credential(auth_config), auth_config)
-            problems = [*settings_problems(auth_config, declared), *problems]
+        is_readable = not problems
+        if is_readable:
+            self._credential = credential(auth_config, declared)
+            steps, problems = read_steps(manifest, declared, self._credential, auth_config)
         self.steps: tuple[ManifestStep, ...] = tuple(steps)
         """The steps that have no problems."""
+        self._check_problems = tuple(problems)
+        self.base_url: UrlTemplate | None = None
+        """`manifest.baseUrl`: where the proxy sends what it forwards."""
+        if is_readable:
+            self.oauth = read_oauth(auth_config, declared, self._credential, self._defaults)
+            problems = [*self.oauth.problems, *problems, *self._read_base_url(manifest)]
+            problems += self._captured_place_problems()
         self.problems: tuple[Problem, ...] = tuple(problems)
-        """Why the checks can't be published, whatever values an endpoint will have. Pointers lead
-        into the integration (`/manifest/checks/steps/0/request/url`, `/authConfig/type`)."""
+        """Why this can't be published, whatever values an endpoint will have. Pointers lead into
+        the integration (`/manifest/checks/steps/0/request/url`, `/authConfig/type`)."""
 
     @cached_property
     def secret_names(self) -> tuple[str, ...]:
         """The secrets that an endpoint may have: those of the auth type and those declared."""
         declared = _object(self.secrets_schema.get("properties"))
-        return tuple(dict.fromkeys([*SECRETS_OF_TYPE[auth_type(self._auth_config)], *declared]))
+        return tuple(dict.fromkeys([*secrets_of_type(self._auth_config), *declared]))
 
     @property
     def variable_names(self) -> frozenset[str]:
@@ -84,8 +116,62 @@ class Recipe:
 
     @property
     def credentials(self) -> tuple[str, ...]:
-        """The secrets that the type of `authConfig` asks for."""
-        return SECRETS_OF_TYPE[auth_type(self._auth_config)]
+        """The secrets of the type of `authConfig`."""
+        return secrets_of_type(self._auth_config)
+
+    @cached_property
+    def asked_secrets(self) -> tuple[str, ...]:
+        """The secrets that a person enters to connect an account, if there is an OAuth application:
+        those that the schema declares, and those of the type, which are none for the code flow and
+        those of the client for a grant of the client's own. Others may be given all the same."""
+        declared = _object(self.secrets_schema.get("properties"))
+        return tuple(dict.fromkeys([*self._asked_credentials(), *declared]))
+
+    def _asked_credentials(self) -> tuple[str, ...]:
+        if auth_type(self._auth_config) != "oauth2":
+            return self.credentials
+        if self.authorization:
+            return ()
+        if self.renewal:
+            return tuple(secret.name for secret in self.renewal.request.secrets())
+        return self.credentials
+
+    @property
+    def captured_variables(self) -> frozenset[str]:
+        """The variables that the code flow fills in, so that nobody is asked for them."""
+        return self.authorization.captured if self.authorization else frozenset()
+
+    @property
+    def authorization(self) -> "AuthorizationRecipe | None":
+        """How an account is connected through a browser; None if it is not."""
+        return self.oauth.authorization
+
+    @property
+    def renewal(self) -> "RenewalRecipe | None":
+        """How a fresh access token is had without a person; None if it can't be."""
+        return self.oauth.renewal
+
+    def revocation(
+        self,
+        variables: Mapping[str, Any],
+        client: OAuthClient | None,
+        *,
+        token: str,
+        hint: TokenHint,
+        secrets: Mapping[str, str] | None = None,
+    ) -> RevocationCall | None:
+        """The call that takes a token back; None if the provider has none for it. `secrets` are
+        others that the provider's form uses, such as the other token. Raises ValueRefused."""
+        if self.oauth.revocation is None:
+            return None
+        return self.oauth.revocation.call(
+            variables, client, token=token, hint=hint, secrets=secrets
+        )
+
+    def credential(self, values: Values) -> list[tuple[str, str]]:
+        """The headers that carry the credential, as every step sends it by default. Raises
+        ValueRefused."""
+        return self._credential.headers(values) if self._credential else []
 
     def plan(self, variables: Mapping[str, object], secrets: Mapping[str, str]) -> Plan:
         """The plan of a test with these values. Never raises for what tenants or manifests contain.
@@ -96,8 +182,8 @@ class Recipe:
         """
         secret_values = tuple(value for value in secrets.values() if value)
         timeout_ms = self.timeout_ms or DEFAULT_TIMEOUT_MS
-        if self.problems:
-            unusable = tuple(PlanProblem(p.pointer, p.message) for p in self.problems)
+        if self._check_problems:
+            unusable = tuple(PlanProblem(p.pointer, p.message) for p in self._check_problems)
             return Plan(timeout_ms, problems=unusable, secret_values=secret_values)
         values = Values({**self._defaults, **variables}, secrets)
         problems = [
@@ -182,14 +268,47 @@ class Recipe:
 
     @cached_property
     def _binding_rule(self) -> BindingRule:
-        # A draft may have an authConfig that nothing can be sent by.
-        is_usable = not any(credential_problems(self._auth_config))
         return BindingRule(
             [part for step in self.steps for part in step.parts],
-            credential(self._auth_config) if is_usable else None,
+            self._bound_credential,
             self._auth_config.get("tokenUrl"),
             self._variables_schema,
+            {**self.oauth.urls, **({"baseUrl": self.base_url} if self.base_url else {})},
         )
+
+    @property
+    def _bound_credential(self) -> Credential | None:
+        """The credential even if the checks of a draft have problems; None if it has some."""
+        if self._credential or any(credential_problems(self._auth_config, self._declarations)):
+            return self._credential
+        return credential(self._auth_config, self._declarations)
+
+    def _read_base_url(self, manifest: Mapping[str, object]) -> Iterator[Problem]:
+        text = manifest.get("baseUrl")
+        if text is None:
+            return
+        try:
+            self.base_url = read_base_url(text, self._declarations)
+        except TemplateError as error:
+            yield Problem("/manifest/baseUrl", str(error))
+
+    def _captured_place_problems(self) -> Iterator[Problem]:
+        """Steps and a base URL whose place a captured variable decides that no list limits."""
+        names = self.authorization.open_captures if self.authorization else frozenset()
+        if not names:
+            return
+        places = [
+            (f"/manifest/checks/steps/{index}", part.place, part.destination_placeholders())
+            for index, step in enumerate(self.steps)
+            for part in step.parts
+        ]
+        if url := self.base_url:
+            places.append(("/manifest/baseUrl", url.place, url.start.placeholders()))
+        for at, place, placeholders in places:
+            if any(p.source == "variables" and p.name in names for p in placeholders):
+                problem = place_problem(place, names, self._declarations)
+                if problem:
+                    yield Problem(at, problem)
 
     @cached_property
     def _defaults(self) -> dict[str, Any]:
@@ -202,11 +321,13 @@ class Recipe:
     def _required(self) -> Sequence[Placeholder]:
         """What an endpoint has to give: what the schemas require, and what steps use.
 
-        The auth type `api_key` asks for the secret `api_key` even if no step sends it.
+        The auth types `api_key` and `basic` ask for their secrets even if no step sends them.
         """
         required = [Placeholder("variables", n) for n in _required(self._variables_schema)]
         if auth_type(self._auth_config) == "api_key":
             required.append(Placeholder("secrets", "api_key"))
+        if auth_type(self._auth_config) == "basic" and self._credential:
+            required += self._credential.required()
         required += [Placeholder("secrets", name) for name in _required(self.secrets_schema)]
         for step in self.steps:
             required += (
@@ -219,6 +340,7 @@ class Recipe:
     def _declared(self) -> Declarations:
         variables = _object(self._variables_schema.get("properties"))
         token_url = self._auth_config.get("tokenUrl")
+        refresh_url = self._auth_config.get("refreshUrl")
         return Declarations(
             variables=frozenset(variables),
             secrets=frozenset(self.secret_names),
@@ -226,6 +348,7 @@ class Recipe:
             urls=_of_format("uri", variables),
             scopes=_strings(self._auth_config.get("scopes")),
             token_url=token_url if isinstance(token_url, str) else None,
+            refresh_url=refresh_url if isinstance(refresh_url, str) else None,
             types=dict(_types(variables)),
         )
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from patchbay.checks.codes import Code
 from patchbay.checks.error_content import ErrorContent, read_error
+from patchbay.checks.failures import CheckFailure
 from patchbay.checks.intermediaries import intermediary
 from patchbay.checks.rate_limits import asked_wait, bounded, is_used_up, wait_seconds
 from patchbay.checks.request_context import RequestContext
@@ -147,6 +148,15 @@ class Refusal:
     retry_after_seconds: int | None = None
     scopes: tuple[str, ...] = ()
     field_pointer: str | None = None
+
+    def failure(self) -> CheckFailure:
+        """What a step fails with."""
+        return CheckFailure(
+            self.code,
+            self.summary,
+            retry_after_seconds=self.retry_after_seconds,
+            field_pointer=self.field_pointer,
+        )
 
 
 def refusal(

@@ -110,8 +110,8 @@ class Declarations:
     """The names that placeholders may use; `hostnames` and `urls` are the
     variables of format hostname and uri.
 
-    `scopes` and `token_url` are those of `authConfig`. `types` are the types of JSON that a
-    variable's value may have, by its name, where the schema says so.
+    `scopes`, `token_url`, and `refresh_url` are those of `authConfig`. `types` are the types of
+    JSON that a variable's value may have, by its name, where the schema says so.
     """
 
     variables: frozenset[str]
@@ -120,6 +120,7 @@ class Declarations:
     urls: frozenset[str] = frozenset()
     scopes: tuple[str, ...] = ()
     token_url: str | None = None
+    refresh_url: str | None = None
     types: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def may_be(self, placeholder: "Placeholder", types: Collection[str]) -> bool:
@@ -533,6 +534,11 @@ class UrlTemplate:
     def origin(self, values: Values) -> tuple[str, str, int]:
         """The scheme, canonical host and port that it leads to. Raises ValueRefused."""
         return (self._fixed_origin or parse_url(f"{self.start.fill(values)}/")).origin
+
+    def place(self, values: Values) -> str:
+        """The same as `scheme://host:port`. Raises ValueRefused."""
+        scheme, host, port = self.origin(values)
+        return f"{scheme}://{host}:{port}"
 
     @cached_property
     def _placeholders(self) -> tuple[Placeholder, ...]:

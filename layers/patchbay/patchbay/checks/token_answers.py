@@ -9,7 +9,7 @@ The words of a server decide the code and are never repeated.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -18,8 +18,9 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from patchbay.checks.codes import Code
+from patchbay.checks.expiry_times import ExpiryUnit, seconds_left
 from patchbay.checks.failures import CheckFailure
-from patchbay.checks.json_pointer import resolve
+from patchbay.checks.json_pointer import MISSING, resolve
 from patchbay.checks.refusals import Answer, refusal, refusal_within
 from patchbay.checks.request_context import RequestContext
 from patchbay.checks.token_errors import (
@@ -103,10 +104,31 @@ class TokenAnswer:
 
     def missing(self, asked: Sequence[str]) -> list[str]:
         """The scopes that were asked for and are not granted, as far as the answer says."""
-        granted = [scope.casefold() for scope in self.scopes]
-        if not granted:
-            return []
-        return [scope for scope in asked if not _is_granted(scope.casefold(), granted)]
+        return missing_scopes(asked, self.scopes)
+
+    def expires_in(self, unit: ExpiryUnit, now: datetime) -> int | None:
+        """The seconds that the access token still has; None if the answer does not say."""
+        return self._seconds(self.places.expires_in, unit, now)
+
+    def refresh_expires_in(self, unit: ExpiryUnit, now: datetime) -> int | None:
+        """The same for the refresh token."""
+        return self._seconds(self.places.refresh_expires_in, unit, now)
+
+    def _seconds(self, places: Sequence[str], unit: ExpiryUnit, now: datetime) -> int | None:
+        for place in places:
+            found = resolve(self.document, place)
+            if found is not MISSING and found is not None:
+                return seconds_left(found, unit, now)
+        return None
+
+
+def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> list[str]:
+    """The scopes that were asked for and are not among those granted; none if no scope is granted:
+    an answer without scopes grants what was asked for (RFC 6749 §5.1)."""
+    known = [scope.casefold() for scope in granted]
+    if not known:
+        return []
+    return [scope for scope in asked if not _is_granted(scope.casefold(), known)]
 
 
 def read_answer(text: str, document: object, places: TokenPlaces) -> TokenAnswer:
@@ -151,7 +173,14 @@ def refused(
             summary = "The provider says that the refresh token is no longer valid."
         elif (code, about) == ("auth_revoked", "grant") and subjects.is_refresh:
             summary = "The provider says that the refresh token was revoked."
-        return CheckFailure(code, summary, field_pointer=pointer)
+        return CheckFailure(
+            code,
+            summary,
+            field_pointer=pointer,
+            is_grant_gone=subjects.is_refresh
+            and about == "grant"
+            and code in {"auth_expired", "auth_revoked"},
+        )
     if judged:
         is_of_client = judged.code in {"auth_invalid", "auth_expired", "auth_revoked"}
         is_of_grant = subjects.is_refresh and judged.code != "auth_invalid"
@@ -161,6 +190,7 @@ def refused(
             judged.summary,
             retry_after_seconds=judged.retry_after_seconds,
             field_pointer=pointer if is_of_client else judged.field_pointer,
+            is_grant_gone=is_of_grant and is_of_client,
         )
     if is_success and is_error:
         # What it means is unknown, and yet it is a refusal: waiting does not help.

@@ -3,90 +3,152 @@
 | member | meaning | default |
 |---|---|---|
 | `clientAuth` | `basic` (both percent-encoded first, RFC 6749 §2.3.1), `basic_plain` (as they are),
-`body`, `none` (the id alone, in the body), or `omit` (only what `tokenParams` has) | `basic` |
+`body`, `none` (the id alone, in the body), `private_key_jwt` (RFC 7523), or `omit` (only what
+`tokenParams` has) | `basic` |
+| `clientAssertion` | of `private_key_jwt`: `audience` and `keyId` | the token URL, none |
 | `tokenMethod` | `POST`, or `GET` with everything in the query | `POST` |
 | `tokenBodyFormat` | `form`, `json`, or `query`: where the parameters of a POST are | `form` |
 | `tokenParams` | more parameters, templates with variables and secrets | |
 | `tokenHeaders` | more headers, templates with variables and secrets | |
-| `parameterNames` | other names of the parameters that are sent: `{"client_id": "client_key"}` | |
-| `scopeSeparator` | between scopes: a space or `,` | a space |
-| `tokenResponse` | JSON Pointers to `accessToken`, `refreshToken`, and `scope`, or lists | those
-of `token_subjects` |
+| `parameterNames` | other names of the parameters that are sent: `{"client_id": "client_key"}`, or
+another name in one place: `{"code": {"callback": "auth_code"}}` | |
+| `scopeSeparator` | between scopes: a space, `,`, or `+` | a space |
+| `tokenResponse` | JSON Pointers to `accessToken`, `refreshToken`, `scope`, `expiresIn`, and
+`refreshExpiresIn`, or lists | those of `token_subjects` |
 
 They are facts about a provider. So they stand in `authConfig`, and a step repeats only what is
 different for it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 from urllib.parse import quote_plus
 
-from patchbay.checks.auth_config import TOKEN_KEYS
+from patchbay.checks.captures import is_parameter_name
+from patchbay.checks.client_assertions import PRIVATE_KEY, AssertionSettings, client_assertion
+from patchbay.checks.client_assertions import TYPE as ASSERTION_TYPE
 from patchbay.checks.credentials import basic_value
 from patchbay.checks.json_pointer import is_pointer
 from patchbay.checks.request_bodies import BodyTemplate, Template, Tree, read_fields
-from patchbay.checks.request_fields import RequestField, filled, read_headers
+from patchbay.checks.request_fields import RequestField, filled, read_headers, read_template
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
-    Declarations,
     Parts,
     Placeholder,
     UrlTemplate,
     ValueRefused,
     Values,
     last_pointer,
+    placeholders_of,
 )
 from patchbay.checks.token_subjects import TokenPlaces
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.request import HttpRequest
 from patchbay.egress.url import HttpUrl, parse_url
-from patchbay.platform.errors import Problem
+from patchbay.platform.clock import utc_now
 from patchbay.platform.validation import pointer
 
-type ClientAuth = Literal["basic", "basic_plain", "body", "none", "omit"]
+type ClientAuth = Literal["basic", "basic_plain", "body", "none", "omit", "private_key_jwt"]
 type TokenMethod = Literal["POST", "GET"]
 type TokenBodyFormat = Literal["form", "json", "query"]
-type ScopeSeparator = Literal[" ", ","]
+type ScopeSeparator = Literal[" ", ",", "+"]
+type NamePlace = Literal["authorization", "callback", "token"]
 
 CLIENT_AUTHS: Final[tuple[ClientAuth, ...]] = get_args(ClientAuth.__value__)
 METHODS: Final[tuple[TokenMethod, ...]] = get_args(TokenMethod.__value__)
 BODY_FORMATS: Final[tuple[TokenBodyFormat, ...]] = get_args(TokenBodyFormat.__value__)
 SCOPE_SEPARATORS: Final[tuple[ScopeSeparator, ...]] = get_args(ScopeSeparator.__value__)
+NAME_PLACES: Final[tuple[NamePlace, ...]] = get_args(NamePlace.__value__)
 
 CLIENT_ID: Final = Placeholder("secrets", "client_id")
 CLIENT_SECRET: Final = Placeholder("secrets", "client_secret")
 REFRESH_TOKEN: Final = Placeholder("secrets", "refresh_token")
 
+_CLIENT_IN_BODY: Final[Mapping[ClientAuth, tuple[tuple[str, Placeholder], ...]]] = {
+    "body": (("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)),
+    "none": (("client_id", CLIENT_ID),),
+    "private_key_jwt": (("client_id", CLIENT_ID),),
+}
+
 MAX_PARAMETERS: Final = 20
-_OWN: Final = ("grant_type", "client_id", "client_secret", "refresh_token", "scope", "audience")
+_OWN: Final = frozenset(
+    {
+        *("grant_type", "client_id", "client_secret", "refresh_token", "scope", "audience"),
+        *("code", "redirect_uri", "code_verifier", "client_assertion", "client_assertion_type"),
+        *("response_type", "state", "code_challenge", "code_challenge_method"),
+        *("error", "error_description", "iss"),
+    }
+)
+_IN_PLACE: Final[Mapping[NamePlace, frozenset[str]]] = {
+    "authorization": frozenset(
+        {
+            *("response_type", "client_id", "redirect_uri", "scope", "state"),
+            *("code_challenge", "code_challenge_method"),
+        }
+    ),
+    "callback": frozenset({"code", "state", "error", "error_description", "iss"}),
+    "token": _OWN
+    - {
+        *("response_type", "state", "code_challenge", "code_challenge_method"),
+        *("error", "error_description", "iss"),
+    },
+}
+"""Which parameters are sent, or read, in which place."""
 MAX_PLACES: Final = 10
-_PLACES: Final = frozenset({"accessToken", "refreshToken", "scope"})
+_ASSERTION: Final = frozenset({"audience", "keyId"})
+_PLACES: Final = frozenset(
+    {"accessToken", "refreshToken", "scope", "expiresIn", "refreshExpiresIn"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterNames:
+    """The names that a provider has for the parameters of RFC 6749, where they are others."""
+
+    authorization: Mapping[str, str] = field(default_factory=dict)
+    callback: Mapping[str, str] = field(default_factory=dict)
+    token: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, place: NamePlace, name: str) -> str:
+        """What a parameter is called in the URL of the authorization, in the callback, or in a
+        request for a token."""
+        names: Mapping[str, str] = getattr(self, place)
+        return names.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSettings:
-    """How a provider wants to be asked for a token, and where its answer has it."""
+    """How a provider wants to be asked for a token, and where its answer has it.
+
+    `refresh_parameters` are sent in place of `parameters` with a refresh token.
+    """
 
     client_auth: ClientAuth = "basic"
     method: TokenMethod = "POST"
     body_format: TokenBodyFormat = "form"
     parameters: Mapping[str, Tree] = field(default_factory=dict)
     headers: tuple[RequestField, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: ParameterNames = field(default_factory=ParameterNames)
     scope_separator: ScopeSeparator = " "
     places: TokenPlaces = field(default_factory=TokenPlaces)
+    refresh_parameters: Mapping[str, Tree] | None = None
+    assertion: AssertionSettings = field(default_factory=AssertionSettings)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """A request for a token before its values are filled in."""
+    """A request for a token before its values are filled in.
+
+    `given` are parameters of this one request, such as the code, by their names in RFC 6749.
+    """
 
     grant: str
     url: UrlTemplate
     settings: TokenSettings
     scopes: tuple[str, ...] = ()
     audience: Parts = ()
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from self.url.placeholders()
@@ -106,11 +168,17 @@ class TokenRequest:
         if self.settings.client_auth in ("basic", "basic_plain"):
             yield CLIENT_ID
             yield CLIENT_SECRET
+        elif self.settings.client_auth == "private_key_jwt":
+            yield PRIVATE_KEY
+            yield from placeholders_of(self.settings.assertion.audience)
+            yield from placeholders_of(self.settings.assertion.key_id)
 
     def secrets(self) -> list[Placeholder]:
         """The secrets that are sent, those of the client first."""
         sent = dict.fromkeys(p for p in self.placeholders() if p.source == "secrets")
-        return sorted(sent, key=lambda secret: secret not in (CLIENT_ID, CLIENT_SECRET))
+        return sorted(
+            sent, key=lambda secret: secret not in (CLIENT_ID, CLIENT_SECRET, PRIVATE_KEY)
+        )
 
     def fill(self, values: Values) -> tuple[HttpRequest, tuple[str, ...]]:
         """The request, and the secrets that were made for it. Raises ValueRefused."""
@@ -120,15 +188,12 @@ class TokenRequest:
             raise ValueRefused(pointer or "/variables", "must be an https URL")
         headers = [("Accept", "application/json")]
         headers += filled(self.settings.headers, values, "header")
-        made: tuple[str, ...] = ()
-        if self.settings.client_auth in ("basic", "basic_plain"):
-            authorization = self._basic(values)
-            headers.append(("Authorization", authorization))
-            made = (authorization.removeprefix("Basic "),)
-        template = self._body()
+        more, in_body, made = client_credentials(self.settings, values, target.url)
+        headers += more
+        template = self._body(in_body)
         body = template.fill(values)
         if self._is_query:
-            target = self._with_query(target, body.decode())
+            target = with_query(target, body.decode(), self.placeholders())
             body = b""
         else:
             headers.append(("Content-Type", template.content_type))
@@ -138,26 +203,20 @@ class TokenRequest:
             made,
         )
 
-    def _with_query(self, target: HttpUrl, query: str) -> HttpUrl:
-        joiner = "&" if "?" in target.path else "?"
-        try:
-            return parse_url(f"{target.url}{joiner}{query}")
-        except EgressBlocked as error:
-            field = last_pointer(self.placeholders()) or "/variables"
-            raise ValueRefused(field, "is too long for a URL") from error
-
     @property
     def _is_query(self) -> bool:
         return self.settings.method == "GET" or self.settings.body_format == "query"
 
-    def _body(self) -> BodyTemplate:
-        """The parameters, in the order of RFC 6749, those of the integration last."""
+    def _body(self, client: Mapping[str, str] | None = None) -> BodyTemplate:
+        """The parameters, in the order of RFC 6749, those of the integration last. `client` are
+        those of `client_credentials`; without them the templates stand in."""
         settings = self.settings
         own: dict[str, Parts] = {"grant_type": (self.grant,)}
-        if settings.client_auth in ("body", "none"):
-            own["client_id"] = (CLIENT_ID,)
-        if settings.client_auth == "body":
-            own["client_secret"] = (CLIENT_SECRET,)
+        own |= {name: (value,) for name, value in self.given.items()}
+        if client is None:
+            own |= {name: (one,) for name, one in _CLIENT_IN_BODY.get(settings.client_auth, ())}
+        else:
+            own |= {name: (value,) for name, value in client.items()}
         if self.grant == "refresh_token":
             own["refresh_token"] = (REFRESH_TOKEN,)
         if self.scopes:
@@ -165,35 +224,64 @@ class TokenRequest:
         if self.audience:
             own["audience"] = self.audience
         content: dict[str, Tree] = {
-            settings.names.get(name, name): Template(parts) for name, parts in own.items()
+            settings.names.of("token", name): Template(parts) for name, parts in own.items()
         }
         is_json = settings.body_format == "json" and not self._is_query
         return BodyTemplate(
             "json" if is_json else "form",
-            {**content, **settings.parameters},
+            {**content, **self.parameters},
             "application/json" if is_json else "application/x-www-form-urlencoded",
         )
 
-    def _basic(self, values: Values) -> str:
-        client_id, secret = values.text(CLIENT_ID), values.text(CLIENT_SECRET)
-        if self.settings.client_auth == "basic":
-            # A colon in one of them does not move the border between the two.
-            client_id, secret = quote_plus(client_id), quote_plus(secret)
-        return basic_value(client_id, secret, pointer=CLIENT_ID.pointer)
+    @property
+    def parameters(self) -> Mapping[str, Tree]:
+        """Those that the integration adds."""
+        settings = self.settings
+        if self.grant == "refresh_token" and settings.refresh_parameters is not None:
+            return settings.refresh_parameters
+        return settings.parameters
 
 
-def settings_problems(auth_config: Mapping[str, object], declared: Declarations) -> list[Problem]:
-    """What is wrong with how `authConfig` says that a token is requested."""
-    if auth_config.keys().isdisjoint(TOKEN_KEYS):
-        return []
-    reader = StepReader(auth_config, "/authConfig", declared, None)
-    _read(reader, TokenSettings())
-    return reader.problems
+def client_credentials(
+    settings: TokenSettings, values: Values, url: str
+) -> tuple[list[tuple[str, str]], dict[str, str], tuple[str, ...]]:
+    """How a client shows who it is at `url`: headers, parameters by their names in RFC 6749, and
+    the secrets that were made for them. Raises ValueRefused."""
+    match settings.client_auth:
+        case "basic" | "basic_plain":
+            client_id, secret = values.text(CLIENT_ID), values.text(CLIENT_SECRET)
+            if settings.client_auth == "basic":
+                # A colon in one of them does not move the border between the two.
+                client_id, secret = quote_plus(client_id), quote_plus(secret)
+            value = basic_value(client_id, secret, pointer=CLIENT_ID.pointer)
+            return [("Authorization", value)], {}, (value.removeprefix("Basic "),)
+        case "private_key_jwt":
+            client_id = values.text(CLIENT_ID)
+            made = client_assertion(settings.assertion, client_id, url, values, utc_now())
+            parameters = {"client_id": client_id, "client_assertion_type": ASSERTION_TYPE}
+            return [], {**parameters, "client_assertion": made}, (made,)
+    sent = _CLIENT_IN_BODY.get(settings.client_auth, ())
+    return [], {name: values.text(one) for name, one in sent}, ()
+
+
+def with_query(target: HttpUrl, query: str, placeholders: Iterable[Placeholder]) -> HttpUrl:
+    """The URL with these parameters, too. Raises ValueRefused."""
+    joiner = "&" if "?" in target.path else "?"
+    try:
+        return parse_url(f"{target.url}{joiner}{query}")
+    except EgressBlocked as error:
+        field = last_pointer(placeholders) or "/variables"
+        raise ValueRefused(field, "is too long for a URL") from error
+
+
+def read_auth_settings(reader: StepReader) -> TokenSettings:
+    """How an `authConfig` says that a token is requested. Problems are reported."""
+    return _read(reader, TokenSettings())
 
 
 def read_settings(reader: StepReader) -> TokenSettings:
-    """The settings of a step; what it does not say is as in `authConfig`, whose own problems are
-    those of `settings_problems`. Problems of the step are reported."""
+    """The settings of a step; what it does not say is as in `authConfig`, whose own problems
+    `read_auth_settings` reports. Problems of the step are reported."""
     auth_config = StepReader(reader.auth_config, "/authConfig", reader.declared, None)
     return _read(reader, _read(auth_config, TokenSettings()))
 
@@ -208,14 +296,14 @@ def _read(reader: StepReader, base: TokenSettings) -> TokenSettings:
         and step.get("tokenBodyFormat") in ("form", "json")
     ):
         reader.report("/tokenBodyFormat", "can't be set for GET: everything is in the query")
-    parameters = base.parameters
+    form: Literal["json", "form"] = "json" if body_format == "json" and method == "POST" else "form"
+    parameters, refresh_parameters = base.parameters, base.refresh_parameters
     if "tokenParams" in step:
-        is_json = body_format == "json" and method == "POST"
-        parameters = read_fields(
-            reader, "/tokenParams", step["tokenParams"], "json" if is_json else "form"
-        )
-        if len(parameters) > MAX_PARAMETERS:
-            reader.report("/tokenParams", f"has more than {MAX_PARAMETERS} parameters")
+        parameters = _read_parameters(reader, "tokenParams", form)
+        # A step that has its own says what it sends, whatever its grant is.
+        refresh_parameters = None
+    if "refreshParams" in step:
+        refresh_parameters = _read_parameters(reader, "refreshParams", form)
     headers = base.headers
     if "tokenHeaders" in step:
         taken = {"content-type", "accept"}
@@ -229,16 +317,39 @@ def _read(reader: StepReader, base: TokenSettings) -> TokenSettings:
         names=_read_names(reader) if "parameterNames" in step else base.names,
         scope_separator=_choice(reader, "scopeSeparator", SCOPE_SEPARATORS, base.scope_separator),
         places=_read_places(reader) if "tokenResponse" in step else base.places,
+        refresh_parameters=refresh_parameters,
+        assertion=_read_assertion(reader) if "clientAssertion" in step else base.assertion,
     )
 
 
+def _read_parameters(
+    reader: StepReader, key: str, form: Literal["json", "form"]
+) -> Mapping[str, Tree]:
+    parameters = read_fields(reader, f"/{key}", reader.step[key], form)
+    if len(parameters) > MAX_PARAMETERS:
+        reader.report(f"/{key}", f"has more than {MAX_PARAMETERS} parameters")
+    return parameters
+
+
+def _read_assertion(reader: StepReader) -> AssertionSettings:
+    members = reader.members("/clientAssertion", reader.step["clientAssertion"], _ASSERTION) or {}
+    parts = {}
+    for name, value in members.items():
+        at = f"/clientAssertion/{name}"
+        parts[name] = read_template(reader, at, value)
+        if any(one.source == "secrets" for one in placeholders_of(parts[name])):
+            reader.report(at, "may not have a secret")
+    return AssertionSettings(parts.get("audience", ()), parts.get("keyId", ()))
+
+
 def report_clashes(reader: StepReader, request: TokenRequest) -> None:
-    """Reports parameters that the step sends by itself and that `tokenParams` has, too."""
+    """Reports parameters that the request sends by itself and that `tokenParams` (or
+    `refreshParams`) has, too."""
     settings = request.settings
-    sent = {settings.names.get(name, name) for name in ("grant_type", *_sent(request))}
-    for name in sorted(sent & settings.parameters.keys()):
-        reader.report("/tokenParams", f'has "{name}", which is sent without it')
-    names = [settings.names.get(name, name) for name in ("grant_type", *_sent(request))]
+    key = "refreshParams" if request.parameters is settings.refresh_parameters else "tokenParams"
+    names = [settings.names.of("token", name) for name in ("grant_type", *_sent(request))]
+    for name in sorted({*names} & request.parameters.keys()):
+        reader.report(f"/{key}", f'has "{name}", which is sent without it')
     if len(set(names)) < len(names):
         reader.report("/parameterNames", "has the name of another parameter that is sent")
     if settings.client_auth in ("basic", "basic_plain"):
@@ -249,8 +360,12 @@ def report_clashes(reader: StepReader, request: TokenRequest) -> None:
 
 
 def _sent(request: TokenRequest) -> Iterator[str]:
-    if request.settings.client_auth in ("body", "none"):
+    yield from request.given
+    if request.settings.client_auth in ("body", "none", "private_key_jwt"):
         yield "client_id"
+    if request.settings.client_auth == "private_key_jwt":
+        yield "client_assertion"
+        yield "client_assertion_type"
     if request.settings.client_auth == "body":
         yield "client_secret"
     if request.grant == "refresh_token":
@@ -267,14 +382,25 @@ def _choice[T: str](reader: StepReader, key: str, known: tuple[T, ...], default:
     return reader.choice(key, known) or default
 
 
-def _read_names(reader: StepReader) -> Mapping[str, str]:
-    names = reader.members("/parameterNames", reader.step["parameterNames"], frozenset(_OWN)) or {}
-    if not all(isinstance(name, str) and 0 < len(name) <= 64 for name in names.values()):
-        reader.report("/parameterNames", "must be an object of names")
-        return {}
-    if len({*names.values()}) < len(names):
-        reader.report("/parameterNames", "has a name twice")
-    return names
+def _read_names(reader: StepReader) -> ParameterNames:
+    members = reader.members("/parameterNames", reader.step["parameterNames"], _OWN) or {}
+    names: dict[NamePlace, dict[str, str]] = {place: {} for place in NAME_PLACES}
+    for own, given in members.items():
+        at = f"/parameterNames{pointer([own])}"
+        in_places = {place for place, known in _IN_PLACE.items() if own in known}
+        by_place = dict.fromkeys(in_places, given) if isinstance(given, str) else given
+        if not isinstance(by_place, dict) or not all(map(is_parameter_name, by_place.values())):
+            reader.report(at, "must be a name of at most 64 visible characters, or one by place")
+        elif unknown := by_place.keys() - in_places:
+            reader.report(at, f"is not sent or read in: {', '.join(sorted(map(str, unknown)))}")
+        else:
+            for place, name in by_place.items():
+                names[place][own] = name
+    for renamed in names.values():
+        if len({*renamed.values()}) < len(renamed):
+            reader.report("/parameterNames", "has a name twice")
+            break
+    return ParameterNames(**names)
 
 
 def _read_places(reader: StepReader) -> TokenPlaces:
@@ -285,6 +411,8 @@ def _read_places(reader: StepReader) -> TokenPlaces:
         _read_pointers(reader, "accessToken", places, default.access_token),
         refresh[0] if refresh else default.refresh_token,
         _read_pointers(reader, "scope", places, default.scope),
+        _read_pointers(reader, "expiresIn", places, default.expires_in),
+        _read_pointers(reader, "refreshExpiresIn", places, default.refresh_expires_in),
     )
 
 

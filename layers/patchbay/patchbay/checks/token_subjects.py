@@ -13,15 +13,26 @@ ACCESS_TOKENS: Final = (
 Slack (`authed_user`, https://docs.slack.dev/reference/methods/oauth.v2.access) and APIs with an
 envelope put it."""
 
+EXPIRIES: Final = ("/expires_in", "/expiresIn", "/data/expires_in", "/authed_user/expires_in")
+REFRESH_EXPIRIES: Final = (
+    *("/refresh_token_expires_in", "/refresh_expires_in", "/x_refresh_token_expires_in"),
+    "/refreshTokenExpiresIn",
+)
+"""GitHub, Keycloak, and QuickBooks name it differently
+(https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/refreshing-user-access-tokens,
+https://developer.intuit.com/app/developer/qbo/docs/develop/authentication-and-authorization/oauth-2.0)."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenPlaces:
-    """JSON Pointers to the parts of an answer; of `access_token` and `scope` the first that
-    leads to a value of the right type counts."""
+    """JSON Pointers to the parts of an answer; of each but `refresh_token` the first that leads to
+    a value of the right type counts."""
 
     access_token: tuple[str, ...] = ACCESS_TOKENS
     refresh_token: str = "/refresh_token"  # noqa: S105 - a JSON Pointer
     scope: tuple[str, ...] = ("/scope", "/scopes")
+    expires_in: tuple[str, ...] = EXPIRIES
+    refresh_expires_in: tuple[str, ...] = REFRESH_EXPIRIES
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class Manifest(_Part):
     )
     capabilities: Annotated[list[Capability], AfterValidator(_unique)] = Field(default_factory=list)
     category: Category = UNCATEGORIZED
+    base_url: str | None = None
     configuration_schema: dict[str, Any] = Field(default_factory=dict)
     secrets_schema: dict[str, Any] = Field(default_factory=dict)
     members: Annotated[list[Member], Field(max_length=MAX_MEMBERS)] = Field(default_factory=list)

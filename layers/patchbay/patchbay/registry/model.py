@@ -40,7 +40,7 @@ MAX_REASON: Final = 500
 """Characters of why a release is deprecated or yanked."""
 
 
-AuthType = Literal["oauth2", "api_key", "none"]
+AuthType = Literal["oauth2", "api_key", "basic", "none"]
 
 
 class TrustTier(StrEnum):

@@ -191,10 +191,12 @@ class GrpcTemplate:
         for one in self.metadata:
             yield from one.required()
         if self.credential:
-            yield self.credential.secret
+            yield from self.credential.required()
 
     def destination_placeholders(self) -> Iterator[Placeholder]:
         yield from self.server.placeholders()
+        if self.credential:
+            yield from self.credential.users()
         yield from self.tls.destination_placeholders()
 
     def request_placeholders(self) -> Iterator[Placeholder]:
@@ -202,7 +204,7 @@ class GrpcTemplate:
         for one in self.metadata:
             yield from one.placeholders()
         if self.credential:
-            yield self.credential.secret
+            yield from self.credential.placeholders()
         yield from self.tls.request_placeholders()
 
     def place(self, values: Values) -> str:
@@ -224,10 +226,12 @@ class GrpcTemplate:
             for placeholder in one.placeholders()
             if placeholder.source == "secrets"
         ]
+        made: tuple[str, ...] = ()
         if self.credential:
-            secret = values.text(self.credential.secret)
-            metadata.append((self.credential.header, self.credential.header_value(secret)))
-            secrets.append(self.credential.secret)
+            carried = self.credential.headers(values)
+            made = self.credential.made(carried)
+            metadata += carried
+            secrets += (p for p in self.credential.sent(values) if p.source == "secrets")
         service = text_of(self.service, values) if self.service else ""
         if len(service.encode()) > MAX_SERVICE:
             raise ValueRefused(
@@ -247,6 +251,7 @@ class GrpcTemplate:
             host_pointer=self.server.host.pointer,
             credential_pointer=secrets[-1].pointer if secrets else None,
             certificate_pointer=self.tls.certificate_pointer,
+            secret_values=made,
         )
 
 

@@ -84,7 +84,7 @@ from patchbay.platform.sentences import Sentence
 from patchbay.platform.validation import pointer as pointer_to
 
 if TYPE_CHECKING:
-    from patchbay.checks.refusals import Answer, Refusal
+    from patchbay.checks.refusals import Answer
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.http_exchange import HttpBody, HttpResponse
 
@@ -312,7 +312,7 @@ class HttpProbe:
         from patchbay.checks.refusals import refusal
 
         means = self.meanings.codes.get(status)
-        return _failure(refusal(answer, self.context, utc_now(), means=means))
+        return refusal(answer, self.context, utc_now(), means=means).failure()
 
     def _elsewhere(self, request: HttpRequest, answer: "Answer") -> CheckFailure | None:
         """The failure of a redirect that is not followed and leads to a page to log in, or away
@@ -347,7 +347,7 @@ class HttpProbe:
         from patchbay.checks.refusals import refusal_within
 
         refused = refusal_within(answer, self.context, utc_now())
-        return _failure(refused) if refused else CheckFailure("unexpected_response", summary)
+        return refused.failure() if refused else CheckFailure("unexpected_response", summary)
 
 
 @dataclass(frozen=True)  # without slots, to keep what every test would find out again
@@ -376,7 +376,7 @@ class HttpTemplate:
         for part in self.basic or ():
             yield from placeholders_of(part)
         if self.credential:
-            yield self.credential.secret
+            yield from self.credential.required()
         if self.body:
             yield from self.body.placeholders()
 
@@ -384,6 +384,8 @@ class HttpTemplate:
         yield from self.url.start.placeholders()
         if self.basic:
             yield from placeholders_of(self.basic[0])
+        if self.credential:
+            yield from self.credential.users()
         yield from self.tls.destination_placeholders()
 
     def request_placeholders(self) -> Iterator[Placeholder]:
@@ -393,7 +395,7 @@ class HttpTemplate:
         if self.basic:
             yield from placeholders_of(self.basic[1])
         if self.credential:
-            yield self.credential.secret
+            yield from self.credential.placeholders()
         if self.body:
             yield from self.body.placeholders()
         yield from self.tls.request_placeholders()
@@ -414,6 +416,9 @@ class HttpTemplate:
             if one.is_optional and all(map(values.has, one.placeholders())):
                 yield from (p for p in one.placeholders() if p.source == "secrets")
         yield from self._required_secrets
+        if self.credential and self.credential.is_password_optional:
+            sent = (p for p in self.credential.sent(values) if p.source == "secrets")
+            yield from (p for p in sent if p not in self._required_secrets)
 
     @cached_property
     def _required_secrets(self) -> tuple[Placeholder, ...]:
@@ -445,8 +450,9 @@ class HttpTemplate:
             headers.append(("Authorization", authorization))
             made = (authorization.removeprefix("Basic "),)
         elif self.credential:
-            secret = values.text(self.credential.secret)
-            headers.append((self.credential.header, self.credential.header_value(secret)))
+            carried = self.credential.headers(values)
+            made = self.credential.made(carried)
+            headers += carried
         body = b""
         if self.body:
             headers.append(("Content-Type", self.body.content_type))
@@ -666,15 +672,6 @@ def _answer(response: "HttpResponse", body: "HttpBody") -> "Answer":
     from patchbay.checks.refusals import Answer
 
     return Answer(response.status, response.headers, body.text())
-
-
-def _failure(refused: "Refusal") -> CheckFailure:
-    return CheckFailure(
-        refused.code,
-        refused.summary,
-        retry_after_seconds=refused.retry_after_seconds,
-        field_pointer=refused.field_pointer,
-    )
 
 
 def _loop(summary: str) -> CheckFailure:

@@ -26,111 +26,60 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from patchbay.checks.auth_config import AUTHORIZATION_CODE, TOKEN_KEYS, is_grant
-from patchbay.checks.failures import CheckFailure
+from patchbay.checks.auth_config import TOKEN_KEYS, is_grant, needs_a_person
+from patchbay.checks.oauth_scopes import is_scope
 from patchbay.checks.probe import Compiled, Kind, Notice, Outcome
-from patchbay.checks.request_context import RequestContext
 from patchbay.checks.step_reader import StepReader
 from patchbay.checks.templates import (
     Declarations,
     Parts,
     Placeholder,
     TemplateError,
-    UrlTemplate,
     Values,
-    pointer_of,
     split_template,
     without_secrets,
 )
+from patchbay.checks.token_calls import IssuedTokens, TokenCall, token_call
 from patchbay.checks.token_requests import (
-    CLIENT_ID,
-    CLIENT_SECRET,
     REFRESH_TOKEN,
     TokenRequest,
     read_settings,
     report_clashes,
 )
-from patchbay.checks.token_subjects import TokenPlaces, TokenSubjects
-from patchbay.egress.headers import value_problem
-from patchbay.egress.request import HttpRequest
+from patchbay.checks.url_members import read_url
 from patchbay.egress.timings import DialTimings
-from patchbay.platform.clock import utc_now
 
 if TYPE_CHECKING:
-    from patchbay.checks.token_answers import TokenAnswer
     from patchbay.egress.guard import EgressGuard
-    from patchbay.egress.http_exchange import HttpBody
-
-_AT_A_BROWSER: Final = frozenset(
-    {
-        AUTHORIZATION_CODE,
-        "implicit",
-        "device_code",
-        "urn:ietf:params:oauth:grant-type:device_code",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenProbe:
-    """A request for a token, ready to be made. `refresh_token` is the one that is sent, if any."""
+    """A call for a token. `refresh_token` is the one that is sent, if any."""
 
-    request: HttpRequest
-    scopes: tuple[str, ...]
-    places: TokenPlaces
-    subjects: TokenSubjects
+    call: TokenCall
     refresh_token: str | None = field(default=None, repr=False)
-    context: RequestContext = field(default_factory=RequestContext)
 
     async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
-        # Publishing and compiling need this module too, without an event loop.
-        from patchbay.checks.refusals import Answer
-        from patchbay.checks.token_answers import refused
-        from patchbay.egress.http_exchange import exchange
-
-        # A redirect is an answer like others: credentials go to the token URL only.
-        async with exchange(guard, self.request, deadline=deadline, timings=timings) as response:
-            is_success = 200 <= response.status < 300
-            read = response.body if is_success else response.words
-            body = await read(deadline=deadline)
-        answer = self._read(body)
-        token = answer.access_token if is_success else None
-        if token is None:
-            if body.problem and answer.document is None and is_success:
-                raise CheckFailure.after_dial(body.problem)
-            refusal = Answer(response.status, response.headers, body.text())
-            raise refused(refusal, answer, self.subjects, self.context, utc_now())
-        if value_problem(token):
-            raise CheckFailure(
-                "unexpected_response", "The access token has characters that can't be sent."
-            )
-        obtained = {"access_token": token, "refresh_token": answer.refresh_token}
+        issued = await self.call.run(guard, deadline=deadline, timings=timings)
+        obtained = {"access_token": issued.access_token, "refresh_token": issued.refresh_token}
         return Outcome(
             summary="The provider issued an access token.",
-            notice=self._notice(answer),
+            notice=self._notice(issued),
             obtained={name: secret for name, secret in obtained.items() if secret},
         )
 
-    def _read(self, body: "HttpBody") -> "TokenAnswer":
-        from patchbay.checks.token_answers import read_answer
-
-        try:
-            document = body.json()
-        except (ValueError, RecursionError):
-            document = None
-        return read_answer(body.text(), document, self.places)
-
-    def _notice(self, answer: "TokenAnswer") -> Notice | None:
-        missing = answer.missing(self.scopes)
+    def _notice(self, issued: IssuedTokens) -> Notice | None:
+        missing = issued.missing(self.call.scopes)
         if missing:
             return Notice(
                 summary=f"It does not have the scope {', '.join(missing)}.",
                 title="The token has fewer scopes than requested",
                 remediation="Give the client the missing scopes at the provider.",
                 code="scope_missing",
-                field_pointer=self.subjects.client_secret,
+                field_pointer=self.call.subjects.client_secret,
             )
-        new = answer.refresh_token
+        new = issued.refresh_token
         if self.refresh_token and new and new != self.refresh_token:
             return Notice(
                 summary="It also issued a new refresh token, which a test does not keep.",
@@ -163,58 +112,22 @@ class TokenTemplate:
         return f"{scheme}://{host}:{port} token"
 
     def compile(self, values: Values) -> Compiled:
-        filled, made = self.request.fill(values)
-        url, grant = self.request.url, self._grant_secret()
-        context = RequestContext(
-            self.request.scopes,
-            path=url.path_pointer,
-            query=url.query_pointer,
-            host=url.host_pointer,
-        )
+        call = token_call(self.request, values)
         is_refresh = self.request.grant == "refresh_token"
         return Compiled(
-            probe=TokenProbe(
-                filled,
-                self.request.scopes,
-                self.request.settings.places,
-                TokenSubjects(
-                    client_id=CLIENT_ID.pointer,
-                    client_secret=self._client_secret().pointer,
-                    grant=grant.pointer,
-                    audience=pointer_of(self.request.audience),
-                    is_refresh=is_refresh,
-                ),
-                values.text(REFRESH_TOKEN) if is_refresh else None,
-                context,
-            ),
+            probe=TokenProbe(call, values.text(REFRESH_TOKEN) if is_refresh else None),
             proves_access=True,
-            host_pointer=url.host_pointer,
-            credential_pointer=grant.pointer,
-            secret_values=made,
+            host_pointer=self.request.url.host_pointer,
+            credential_pointer=call.subjects.grant,
+            secret_values=call.secret_values,
         )
-
-    def _client_secret(self) -> Placeholder:
-        """The secret by which the client shows who it is."""
-        secrets = self.request.secrets()
-        if CLIENT_SECRET in secrets:
-            return CLIENT_SECRET
-        return CLIENT_ID if CLIENT_ID in secrets or not secrets else secrets[-1]
-
-    def _grant_secret(self) -> Placeholder:
-        """The secret that the grant is about: a refresh token, a password, or the client's own."""
-        secrets = self.request.secrets()
-        if REFRESH_TOKEN in secrets and self.request.grant == "refresh_token":
-            return REFRESH_TOKEN
-        if self.request.grant == "client_credentials" or not secrets:
-            return self._client_secret()
-        return secrets[-1] if secrets[-1] != CLIENT_ID else self._client_secret()
 
 
 def read(reader: StepReader) -> TokenTemplate:
     """Raises ManifestProblems."""
     step, declared = reader.step, reader.declared
     grant = step.get("grant")
-    if not is_grant(grant) or grant in _AT_A_BROWSER:
+    if not is_grant(grant) or needs_a_person(grant):
         reader.report(
             "/grant",
             "must be a grant type that needs no one at a browser, such as client_credentials",
@@ -223,13 +136,16 @@ def read(reader: StepReader) -> TokenTemplate:
     settings = read_settings(reader)
     is_refresh = grant == "refresh_token"
     scopes = step.get("scopes", [] if is_refresh else list(declared.scopes))
-    if not isinstance(scopes, list) or not all(map(_is_scope, scopes)):
+    if not isinstance(scopes, list) or not all(map(is_scope, scopes)):
         reader.report("/scopes", "must be a list of scopes")
         scopes = []
     elif scopes and is_refresh:
         reader.report("/scopes", "can't be set for refresh_token: the token has its own")
-    given = step.get("tokenUrl", declared.token_url)
-    url = reader.attempt("/tokenUrl", lambda: _read_url(given, declared))
+    default_url = (
+        declared.refresh_url if is_refresh and declared.refresh_url else declared.token_url
+    )
+    given = step.get("tokenUrl", default_url)
+    url = reader.attempt("/tokenUrl", lambda: read_url(given, declared))
     audience = reader.attempt("/audience", lambda: _read_audience(step.get("audience"), declared))
     if grant == "client_credentials" and settings.client_auth == "none":
         reader.report("/clientAuth", "can't be none for client_credentials")
@@ -249,30 +165,12 @@ def read(reader: StepReader) -> TokenTemplate:
     return TokenTemplate(request)
 
 
-def _read_url(text: object, declared: Declarations) -> UrlTemplate:
-    if not isinstance(text, str):
-        raise TemplateError("must be a string, here or in authConfig")
-    template = UrlTemplate.parse(text, declared)
-    if template.scheme not in ("https", None):
-        raise TemplateError("must be an https URL")
-    return template
-
-
 def _read_audience(text: object, declared: Declarations) -> Parts:
     if text is None:
         return ()
     if not isinstance(text, str) or not text or not text.isprintable():
         raise TemplateError("must be a string of printable characters")
     return without_secrets(split_template(text, declared), "may not have a secret")
-
-
-def _is_scope(scope: object) -> bool:
-    """Whether it is one scope (RFC 6749 §3.3): visible ASCII without quotes and backslashes."""
-    return (
-        isinstance(scope, str)
-        and 0 < len(scope) <= 256
-        and all("!" <= character <= "~" and character not in '"\\' for character in scope)
-    )
 
 
 KIND: Final = Kind(

@@ -247,12 +247,14 @@ class WebSocketTemplate:
         for one in (*self.query, *self.headers):
             yield from one.required()
         if self.credential:
-            yield self.credential.secret
+            yield from self.credential.required()
         if self.message:
             yield from self.message.placeholders()
 
     def destination_placeholders(self) -> Iterator[Placeholder]:
         yield from self.url.start.placeholders()
+        if self.credential:
+            yield from self.credential.users()
         yield from self.tls.destination_placeholders()
 
     def request_placeholders(self) -> Iterator[Placeholder]:
@@ -260,7 +262,7 @@ class WebSocketTemplate:
         for one in (*self.query, *self.headers):
             yield from one.placeholders()
         if self.credential:
-            yield self.credential.secret
+            yield from self.credential.placeholders()
         if self.message:
             yield from self.message.placeholders()
         yield from self.tls.request_placeholders()
@@ -277,9 +279,11 @@ class WebSocketTemplate:
 
     def compile(self, values: Values) -> Compiled:
         headers = list(filled(self.headers, values, "header"))
+        made: tuple[str, ...] = ()
         if self.credential:
-            secret = values.text(self.credential.secret)
-            headers.append((self.credential.header, self.credential.header_value(secret)))
+            carried = self.credential.headers(values)
+            made = self.credential.made(carried)
+            headers += carried
         sent = [p for p in self._sent(values) if p.source == "secrets"]
         said = (
             [p for p in self.message.placeholders() if p.source == "secrets"]
@@ -315,6 +319,7 @@ class WebSocketTemplate:
             host_pointer=self.url.host_pointer,
             credential_pointer=secrets[-1].pointer if secrets else None,
             certificate_pointer=self.tls.certificate_pointer,
+            secret_values=made,
         )
 
     def _sent(self, values: Values) -> Iterator[Placeholder]:
@@ -324,7 +329,7 @@ class WebSocketTemplate:
             if all(map(values.has, one.placeholders())):
                 yield from one.placeholders()
         if self.credential:
-            yield self.credential.secret
+            yield from self.credential.sent(values)
 
 
 def read(reader: StepReader) -> WebSocketTemplate:

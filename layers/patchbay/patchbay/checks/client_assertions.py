@@ -1,0 +1,81 @@
+"""`private_key_jwt`: a client shows who it is by a JWT that its private key signed (RFC 7523 §2.2,
+https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication).
+
+The key decides the algorithm: RS256 for RSA, ES256 for P-256, ES384 for P-384.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from patchbay.checks.templates import Parts, Placeholder, ValueRefused, Values, plain
+
+TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+PRIVATE_KEY: Final = Placeholder("secrets", "private_key")
+
+LIFETIME: Final = timedelta(minutes=5)
+"""From when it is made until it is no longer accepted. Okta takes an hour at most, Microsoft
+recommends five to ten minutes
+(https://learn.microsoft.com/en-us/entra/identity-platform/certificate-credentials)."""
+MIN_KEY_BITS: Final = 2048
+MAX_KEY_BITS: Final = 4096
+"""Of an RSA key: a signature of 4,096 bits takes a few milliseconds, of 16,384 a hundred times
+that."""
+_CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384"}
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionSettings:
+    """`audience` is that of the JWT, the token URL if it is empty; `key_id` its `kid`."""
+
+    audience: Parts = ()
+    key_id: Parts = ()
+
+
+def client_assertion(
+    settings: AssertionSettings, client_id: str, token_url: str, values: Values, now: datetime
+) -> str:
+    """The JWT. Raises ValueRefused for a private key that can't be used."""
+    # Most integrations have no private key, and a cold start must not wait for cryptography.
+    from uuid import uuid4
+
+    import jwt
+
+    key, algorithm = _key(values.text(PRIVATE_KEY))
+    key_id = plain(settings.key_id, values)
+    return jwt.encode(
+        {
+            "iss": client_id,
+            "sub": client_id,
+            "aud": plain(settings.audience, values) or token_url,
+            "jti": str(uuid4()),
+            "iat": int(now.timestamp()),
+            "exp": int((now + LIFETIME).timestamp()),
+        },
+        key,
+        algorithm=algorithm,
+        headers={"kid": key_id} if key_id else None,
+    )
+
+
+def _key(pem: str):  # type: ignore[no-untyped-def]  # the types of cryptography are imported inside
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ValueRefused(
+            PRIVATE_KEY.pointer, "must be a private key in PEM without a password"
+        ) from error
+    if isinstance(key, RSAPrivateKey):
+        if not MIN_KEY_BITS <= key.key_size <= MAX_KEY_BITS:
+            raise ValueRefused(
+                PRIVATE_KEY.pointer, f"must have {MIN_KEY_BITS} to {MAX_KEY_BITS} bits"
+            )
+        return key, "RS256"
+    if isinstance(key, EllipticCurvePrivateKey) and key.curve.name in _CURVES:
+        return key, _CURVES[key.curve.name]
+    raise ValueRefused(PRIVATE_KEY.pointer, "must be a key of RSA, P-256, or P-384")

@@ -1,0 +1,264 @@
+"""The members of `authConfig` that are about OAuth 2.0, read once for a release. Pure.
+
+docs/auth-config.md says what each member means.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from patchbay.checks.account_lookup import LookupRecipe, read_lookup
+from patchbay.checks.auth_config import (
+    AUTHORIZATION_CODE,
+    OAUTH_KEYS,
+    TOKEN_KEYS,
+    auth_type,
+    needs_a_person,
+)
+from patchbay.checks.authorization_code import AuthorizationRecipe
+from patchbay.checks.captures import is_parameter_name, place_problem, read_captures, unlimited
+from patchbay.checks.credentials import Credential
+from patchbay.checks.expiry_times import MAX_SECONDS, UNITS
+from patchbay.checks.oauth_scopes import is_scope
+from patchbay.checks.request_fields import RequestField, read_query
+from patchbay.checks.step_reader import StepReader
+from patchbay.checks.templates import Declarations, Placeholder, UrlTemplate
+from patchbay.checks.token_calls import ExpirySettings
+from patchbay.checks.token_renewal import RenewalRecipe
+from patchbay.checks.token_requests import (
+    TokenRequest,
+    TokenSettings,
+    read_auth_settings,
+    report_clashes,
+)
+from patchbay.checks.token_revocation import RevocationRecipe, read_revocation
+from patchbay.checks.url_members import read_open_url, read_url
+from patchbay.platform.errors import Problem
+from patchbay.platform.validation import pointer
+
+_CAPTURE: Final = frozenset({"callback", "tokenResponse"})
+_PKCE: Final = ("S256", "none")
+_GIVEN: Final = {"code": "", "redirect_uri": "", "code_verifier": ""}
+_OWN: Final = (
+    *("client_id", "redirect_uri", "scope", "state"),
+    *("code_challenge", "code_challenge_method"),
+)
+_OLD_KEYS: Final = TOKEN_KEYS | {"grantType", "tokenUrl", "authorizationUrl"}
+"""Those that have no effect for other types, and were always allowed there."""
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthRecipe:
+    """What a release can do with OAuth. `authorization` is None unless its grant is the code flow;
+    `renewal` unless a fresh token can be had without a person; `revocation` without a
+    `revocationUrl`. `problems` keep a draft from being published; with any, all parts are None.
+    `urls` are those that get secrets, by the member that has them, apart from a `tokenUrl` without
+    placeholders: a part of the binding."""
+
+    authorization: AuthorizationRecipe | None = None
+    renewal: RenewalRecipe | None = None
+    revocation: RevocationRecipe | None = None
+    problems: tuple[Problem, ...] = ()
+    urls: Mapping[str, UrlTemplate] = field(default_factory=dict)
+
+
+def read_oauth(
+    auth_config: Mapping[str, object],
+    declared: Declarations,
+    credential: Credential | None,
+    defaults: Mapping[str, object],
+) -> OAuthRecipe:
+    """What an `authConfig` whose credential has no problems says about OAuth. Problems have
+    pointers that start with `/authConfig`."""
+    reader = StepReader(auth_config, "/authConfig", declared, credential)
+    settings = TokenSettings()
+    if not auth_config.keys().isdisjoint(OAUTH_KEYS):
+        settings = read_auth_settings(reader)
+    if auth_type(auth_config) != "oauth2":
+        for name in sorted(auth_config.keys() & (OAUTH_KEYS - _OLD_KEYS)):
+            reader.report(pointer([name]), "is only for the type oauth2")
+        return OAuthRecipe(problems=tuple(reader.problems))
+    return _Reading(reader, settings, defaults).recipe()
+
+
+class _Reading:
+    """Reads one `authConfig` of type oauth2."""
+
+    def __init__(
+        self, reader: StepReader, settings: TokenSettings, defaults: Mapping[str, object]
+    ) -> None:
+        self._reader = reader
+        self._settings = settings
+        self._defaults = defaults
+        self._declared = reader.declared
+        self._step = reader.step
+        self._grant = str(self._step.get("grantType", AUTHORIZATION_CODE))
+        self._scopes = self._read_scopes()
+        self._token_url = self._url("tokenUrl")
+        self._refresh_url = self._url("refreshUrl")
+        self._expiry = self._read_expiry()
+        capture = reader.members("/capture", self._step.get("capture", {}), _CAPTURE) or {}
+        self._from_callback = read_captures(
+            reader, "/capture/callback", capture.get("callback", {}), are_pointers=False
+        )
+        self._from_token = read_captures(
+            reader, "/capture/tokenResponse", capture.get("tokenResponse", {}), are_pointers=True
+        )
+
+    def recipe(self) -> OAuthRecipe:
+        lookup = None
+        if "lookup" in self._step:
+            lookup = read_lookup(self._reader, self._step["lookup"])
+        authorization = self._authorization(lookup)
+        renewal = self._renewal()
+        revocation = read_revocation(self._reader, self._settings, self._defaults)
+        urls = dict(self._bound_urls(lookup, revocation))
+        self._report_captured_places(urls, lookup)
+        if self._reader.problems:
+            return OAuthRecipe(problems=tuple(self._reader.problems))
+        return OAuthRecipe(authorization, renewal, revocation, urls=urls)
+
+    def _url(self, name: str) -> UrlTemplate | None:
+        text = self._step.get(name)
+        if text is None:
+            return None  # `auth_config_problems` says so if it is required
+        return self._reader.attempt(f"/{name}", lambda: read_url(text, self._declared))
+
+    def _read_scopes(self) -> tuple[str, ...]:
+        scopes = self._step.get("scopes", [])
+        if not isinstance(scopes, list):
+            return ()  # `auth_config_problems` says so
+        for index, scope in enumerate(scopes):
+            if not is_scope(scope):
+                self._reader.report(f"/scopes/{index}", "must be a scope: visible characters")
+        return tuple(scope for scope in scopes if isinstance(scope, str))
+
+    def _read_expiry(self) -> ExpirySettings:
+        unit = self._reader.choice("expiresInUnit", UNITS, default="seconds")
+        default = self._step.get("defaultExpiresIn")
+        if default is not None and (type(default) is not int or not 1 <= default <= MAX_SECONDS):
+            self._reader.report(
+                "/defaultExpiresIn", f"must be a number of seconds from 1 to {MAX_SECONDS}"
+            )
+            default = None
+        return ExpirySettings(unit or "seconds", default if type(default) is int else None)
+
+    def _authorization(self, lookup: LookupRecipe | None) -> AuthorizationRecipe | None:
+        reader = self._reader
+        if self._grant != AUTHORIZATION_CODE:
+            for name in ("authorizationParams", "pkce", "capture", "lookup", "callbackHmac"):
+                if name in self._step:
+                    reader.report(f"/{name}", "is only for the grant authorization_code")
+            return None
+        text = self._step.get("authorizationUrl")
+        url = None
+        if text is not None:
+            url = reader.attempt("/authorizationUrl", lambda: read_open_url(text, self._declared))
+        pkce = reader.choice("pkce", _PKCE, default="S256")
+        parameters = self._parameters()
+        hmac = self._step.get("callbackHmac")
+        if hmac is not None and not is_parameter_name(hmac):
+            reader.report("/callbackHmac", "must be the name of a parameter")
+        if url is None or self._token_url is None:
+            return None
+        request = TokenRequest(AUTHORIZATION_CODE, self._token_url, self._settings)
+        report_clashes(reader, replace(request, given=_GIVEN))
+        recipe = AuthorizationRecipe(
+            url,
+            request,
+            self._scopes,
+            pkce != "none",
+            parameters,
+            self._from_callback,
+            self._from_token,
+            lookup,
+            self._expiry,
+            hmac if isinstance(hmac, str) else None,
+            self._defaults,
+        )
+        self._report_order(recipe, lookup)
+        return recipe
+
+    def _parameters(self) -> tuple[RequestField, ...]:
+        """`authorizationParams`, which may not have what the flow itself sends."""
+        reader = self._reader
+        given = self._step.get("authorizationParams", {})
+        parameters = read_query(reader, "/authorizationParams", given)
+        names = self._settings.names
+        own = {names.of("authorization", name): name for name in _OWN}
+        response_type = names.of("authorization", "response_type")
+        for parameter in parameters:
+            at = f"/authorizationParams{pointer([parameter.name])}"
+            if parameter.name in own:
+                reader.report(at, "is sent without it")
+            elif parameter.name == response_type and (
+                parameter.is_optional or any(parameter.placeholders())
+            ):
+                reader.report(at, "must be a string without placeholders")
+            elif any(p.source == "secrets" for p in parameter.placeholders()):
+                reader.report(at, "may not have a secret: a browser shows it")
+        return parameters
+
+    def _renewal(self) -> RenewalRecipe | None:
+        is_refresh = needs_a_person(self._grant) or self._grant == "refresh_token"
+        url = (self._refresh_url if is_refresh else None) or self._token_url
+        if not is_refresh:
+            for name in ("refreshUrl", "refreshParams"):
+                if name in self._step:
+                    message = "is only for a grant with a refresh token"
+                    self._reader.report(f"/{name}", message)
+        if url is None:
+            return None
+        grant, scopes = ("refresh_token", ()) if is_refresh else (self._grant, self._scopes)
+        request = TokenRequest(grant, url, self._settings, scopes)
+        if not request.secrets():
+            return None
+        report_clashes(self._reader, request)
+        captures = self._from_token
+        return RenewalRecipe(request, captures, self._expiry, self._defaults)
+
+    def _report_order(self, recipe: AuthorizationRecipe, lookup: LookupRecipe | None) -> None:
+        """Reports variables that are needed before they are captured, and those captured twice."""
+        from_callback = {one.variable for one in self._from_callback}
+        from_token = {one.variable for one in self._from_token}
+        looked_up = {one.variable for one in lookup.captures} if lookup else set()
+        names = [*from_callback, *from_token, *looked_up]
+        captures = [*self._from_callback, *self._from_token, *(lookup.captures if lookup else ())]
+        if len({one.variable for one in captures}) < len(captures):
+            self._reader.report("/capture", "has a variable twice")
+        message = "uses a variable that is captured later"
+        if _uses(recipe.placeholders(), names):
+            self._reader.report("/authorizationUrl", message)
+        if _uses(recipe.request.placeholders(), from_token | looked_up):
+            self._reader.report("/tokenUrl", message)
+        if lookup and _uses(lookup.placeholders(), looked_up):
+            self._reader.report("/lookup/url", message)
+
+    def _bound_urls(
+        self, lookup: LookupRecipe | None, revocation: RevocationRecipe | None
+    ) -> Iterator[tuple[str, UrlTemplate]]:
+        """The URLs that get secrets: members that releases without them do not have, and a token
+        URL with placeholders, which was not possible before."""
+        if self._token_url and any(self._token_url.placeholders()):
+            yield "tokenUrl", self._token_url
+        if self._refresh_url:
+            yield "refreshUrl", self._refresh_url
+        if revocation:
+            yield "revocationUrl", revocation.url
+        if lookup:
+            yield "lookup/url", lookup.url
+
+    def _report_captured_places(
+        self, urls: Mapping[str, UrlTemplate], lookup: LookupRecipe | None
+    ) -> None:
+        captures = [*self._from_callback, *self._from_token, *(lookup.captures if lookup else ())]
+        names = unlimited(captures)
+        for name, url in urls.items():
+            if _uses(url.start.placeholders(), names):
+                problem = place_problem(url.place, names, self._declared)
+                if problem:
+                    self._reader.report(f"/{name}", problem)
+
+
+def _uses(placeholders: Iterator[Placeholder], names: Collection[str]) -> bool:
+    return any(p.source == "variables" and p.name in names for p in placeholders)
