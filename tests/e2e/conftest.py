@@ -22,7 +22,7 @@ _TOGETHER = {"test_monitors.py": "test_documents.py"}
 _FIRST = [
     *("test_documents.py", "test_monitors.py", "test_local_cloud.py", "test_fuzz.py"),
     *("test_mysql.py", "test_redis.py", "test_postgres.py"),
-    *("test_clients.py", "test_ingest_bus.py"),
+    *("test_authorization_servers.py", "test_clients.py", "test_ingest_bus.py"),
 ]
 
 
@@ -118,7 +118,7 @@ def tenant(stack: Stack) -> Tenant:
 
 
 @pytest.fixture
-def server() -> Iterator[Provider]:
-    """A provider's API on loopback."""
-    with provider() as served:
+def server(stack: Stack) -> Iterator[Provider]:
+    """A provider on loopback, which the local cloud trusts."""
+    with provider(certificate=stack.state.server_certificate) as served:
         yield served

@@ -47,6 +47,11 @@ class Stack:
         return cls(**json.loads(stack_file.read_text()), stack_file=stack_file)
 
     @property
+    def state(self) -> StateDir:
+        """Where its certificates are, among others."""
+        return StateDir(self.stack_file.parent)
+
+    @property
     def client(self) -> Client:
         """A client with the admin key."""
         return Client(self.api_url, self.api_key)

@@ -74,7 +74,8 @@ def settled(text: str) -> str:
 def told(steps: list[Step], stack: Stack, provider_port: int) -> list[str]:
     """What each step prints on this stack. Raises `AssertionError` if a command fails."""
     script = "".join(f"{step.commands}printf '\\n{_MARK}\\n'\n" for step in steps)
-    script = script.replace(".local/stack.env", str(stack.stack_file.with_suffix(".env")))
+    for file in (stack.stack_file.with_suffix(".env"), stack.state.authority_certificate):
+        script = script.replace(f".local/{file.relative_to(stack.state.root)}", str(file))
     script = script.replace(_PROVIDER, f"127.0.0.1:{provider_port}")
     shell = subprocess.run(
         ["bash", "-eu"],
@@ -116,11 +117,12 @@ def main() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder, provider() as served:
+    with tempfile.TemporaryDirectory() as folder:
         cloud = LocalCloud(Path(folder), port)
         try:
-            for document in chosen:
-                _paste(document, cloud.stack, served.port)
+            with provider(certificate=cloud.stack.state.server_certificate) as served:
+                for document in chosen:
+                    _paste(document, cloud.stack, served.port)
         finally:
             cloud.stop()
 
