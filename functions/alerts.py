@@ -33,33 +33,33 @@ RULES = "/spaces/<slug>/alert-rules"
 ALERTS = "/spaces/<slug>/alerts"
 
 
-@api.post(RULES, permission=Permission.MANAGE, status=201)
+@api.post(RULES, permission=Permission.MANAGE, in_space=True, status=201)
 def create_alert_rule(space: Space, body: NewAlertRule, stamp: Stamp) -> Reply[IssuedAlertRule]:
     """Create an alert rule; only this answer has the secrets of its webhooks."""
     rule = deployment.rule_editor.create(space, body, stamp)
     return Reply(rule, rule.revision)
 
 
-@api.get(RULES, permission=Permission.READ)
+@api.get(RULES, permission=Permission.READ, in_space=True)
 def list_alert_rules(space: Space, query: ListQuery) -> Listing[AlertRule]:
     """List the alert rules of a space."""
     return deployment.alert_rules.rules(space, query, utc_now())
 
 
-@api.post(f"{RULES}/backtest", permission=Permission.READ, failures=(429,))
+@api.post(f"{RULES}/backtest", permission=Permission.READ, in_space=True, failures=(429,))
 def backtest_alert_rule(space: Space, body: BacktestRequest) -> Backtest:
     """Find when a rule would have fired over the last days; nothing is stored."""
     return deployment.backtester.run(space, body, utc_now())
 
 
-@api.get(f"{RULES}/<rule_id>", permission=Permission.READ)
+@api.get(f"{RULES}/<rule_id>", permission=Permission.READ, in_space=True)
 def get_alert_rule(space: Space, rule_id: str) -> Reply[AlertRule]:
     """Read an alert rule, without the secrets of its webhooks."""
     rule = deployment.alert_rules.rule(space.id, rule_id)
     return Reply(rule, rule.revision)
 
 
-@api.patch(f"{RULES}/<rule_id>", permission=Permission.MANAGE)
+@api.patch(f"{RULES}/<rule_id>", permission=Permission.MANAGE, in_space=True)
 def change_alert_rule(
     space: Space, rule_id: str, body: AlertRulePatch, if_match: str | None, stamp: Stamp
 ) -> Reply[IssuedAlertRule]:
@@ -68,13 +68,13 @@ def change_alert_rule(
     return Reply(rule, rule.revision)
 
 
-@api.delete(f"{RULES}/<rule_id>", permission=Permission.MANAGE, status=204)
+@api.delete(f"{RULES}/<rule_id>", permission=Permission.MANAGE, in_space=True, status=204)
 def delete_alert_rule(space: Space, rule_id: str, if_match: str | None) -> None:
     """Delete an alert rule; its alerts end without a notification."""
     deployment.alert_rules.delete_rule(space, rule_id, if_match, utc_now())
 
 
-@api.get(f"{RULES}/<rule_id>/subjects", permission=Permission.READ)
+@api.get(f"{RULES}/<rule_id>/subjects", permission=Permission.READ, in_space=True)
 def list_alert_rule_subjects(space: Space, rule_id: str, query: ListQuery) -> Listing[RuleSubject]:
     """List the subjects of an alert rule, with the state of each."""
     return deployment.alerts.subjects(
@@ -85,6 +85,7 @@ def list_alert_rule_subjects(space: Space, rule_id: str, query: ListQuery) -> Li
 @api.post(
     f"{RULES}/<rule_id>/channels/<channel_id>/rotate-secret",
     permission=Permission.MANAGE,
+    in_space=True,
     failures=(409,),
 )
 def rotate_webhook_secret(
@@ -94,19 +95,21 @@ def rotate_webhook_secret(
     return deployment.rule_editor.rotate_secret(space, rule_id, channel_id, stamp)
 
 
-@api.get(ALERTS, permission=Permission.READ)
+@api.get(ALERTS, permission=Permission.READ, in_space=True)
 def list_alerts(space: Space, query: AlertQuery) -> Listing[Alert]:
     """List the alerts of a space, newest first."""
     return deployment.alerts.alerts(space, query, utc_now())
 
 
-@api.get(f"{ALERTS}/<alert_id>", permission=Permission.READ)
+@api.get(f"{ALERTS}/<alert_id>", permission=Permission.READ, in_space=True)
 def get_alert(space: Space, alert_id: str) -> Alert:
     """Read an alert."""
     return deployment.alerts.alert(space.id, alert_id, utc_now())
 
 
-@api.post(f"{ALERTS}/<alert_id>/acknowledge", permission=Permission.MANAGE, failures=(409,))
+@api.post(
+    f"{ALERTS}/<alert_id>/acknowledge", permission=Permission.MANAGE, in_space=True, failures=(409,)
+)
 def acknowledge_alert(caller: Principal, space: Space, alert_id: str) -> Alert:
     """Acknowledge a firing alert; no reminders are sent until it is resolved."""
     return deployment.alerts.acknowledge(
@@ -114,7 +117,7 @@ def acknowledge_alert(caller: Principal, space: Space, alert_id: str) -> Alert:
     )
 
 
-@api.get(f"{ALERTS}/<alert_id>/deliveries", permission=Permission.READ)
+@api.get(f"{ALERTS}/<alert_id>/deliveries", permission=Permission.READ, in_space=True)
 def list_deliveries(space: Space, alert_id: str, query: ListQuery) -> Listing[Delivery]:
     """List the deliveries of an alert, with every attempt."""
     now = utc_now()
@@ -126,6 +129,7 @@ def list_deliveries(space: Space, alert_id: str, query: ListQuery) -> Listing[De
 @api.post(
     f"{ALERTS}/<alert_id>/deliveries/<delivery_id>/resend",
     permission=Permission.MANAGE,
+    in_space=True,
     status=202,
     failures=(409,),
 )

@@ -84,6 +84,7 @@ def check_destination(
 @api.post(
     f"{BASE}/connections/<connection_id>/test",
     permission=Permission.TEST,
+    in_space=True,
     failures=(429,),
     answers=_of_queued,
 )
@@ -128,7 +129,7 @@ def get_destination_test(organization_id: str, destination_id: str, test_id: str
     return deployment.test_reader.test(subject, test_id)
 
 
-@api.get(f"{BASE}/connections/<connection_id>/tests", permission=Permission.READ)
+@api.get(f"{BASE}/connections/<connection_id>/tests", permission=Permission.READ, in_space=True)
 def list_connection_tests(
     organization_id: str, connection_id: str, query: ListQuery
 ) -> Listing[RecordedTest]:
@@ -137,7 +138,9 @@ def list_connection_tests(
     return deployment.test_reader.page(subject, query)
 
 
-@api.get(f"{BASE}/connections/<connection_id>/tests/<test_id>", permission=Permission.READ)
+@api.get(
+    f"{BASE}/connections/<connection_id>/tests/<test_id>", permission=Permission.READ, in_space=True
+)
 def get_connection_test(organization_id: str, connection_id: str, test_id: str) -> RecordedTest:
     """Read a test of a connection; poll this route for a queued test."""
     subject = TestSubject(organization_id, TestSubjectKind.CONNECTION, connection_id)

@@ -204,27 +204,38 @@ def create_connection(organization_id: str, body: NewConnection, stamp: Stamp) -
     return Reply(connection, connection.revision)
 
 
-@api.get(f"{BASE}/connections", permission=Permission.READ)
-def list_connections(organization_id: str, query: ConnectionQuery) -> Listing[Connection]:
+@api.get(f"{BASE}/connections", permission=Permission.READ, in_space=True)
+def list_connections(
+    caller: Principal, organization_id: str, query: ConnectionQuery
+) -> Listing[Connection]:
     """List the connections of an organization, by space, endpoint, or state."""
-    space = None
-    if query.space:
-        space = deployment.tenants.own_space(organization_id, query.space, "/query/space")
-    return deployment.connection_lists.page(organization_id, query, space, utc_now())
+    space = deployment.tenants.listed_space(caller, organization_id, query.space, "/query/space")
+    return deployment.connection_lists.page(organization_id, query.within(space), space, utc_now())
 
 
-@api.get(f"{BASE}/connections/<connection_id>", permission=Permission.READ)
+@api.get(f"{BASE}/connections/<connection_id>", permission=Permission.READ, in_space=True)
 def get_connection(organization_id: str, connection_id: str) -> Reply[Connection]:
     """Read a connection."""
     connection = deployment.connections.get(organization_id, connection_id)
     return Reply(connection, connection.revision)
 
 
-@api.patch(f"{BASE}/connections/<connection_id>", permission=Permission.MANAGE, failures=(409,))
+@api.patch(
+    f"{BASE}/connections/<connection_id>",
+    permission=Permission.MANAGE,
+    in_space=True,
+    failures=(409,),
+)
 def change_connection(
-    organization_id: str, connection_id: str, body: ConnectionPatch, if_match: str | None
+    caller: Principal,
+    organization_id: str,
+    connection_id: str,
+    body: ConnectionPatch,
+    if_match: str | None,
 ) -> Reply[Connection]:
     """Change a connection (JSON merge patch); its source and its space stay."""
+    if "destination_id" in body.model_fields_set:
+        caller.require_whole_organization()
     changed = deployment.connection_editor.change(
         organization_id, connection_id, body, if_match, utc_now()
     )
@@ -234,6 +245,7 @@ def change_connection(
 @api.delete(
     f"{BASE}/connections/<connection_id>",
     permission=Permission.MANAGE,
+    in_space=True,
     status=204,
 )
 def delete_connection(organization_id: str, connection_id: str, if_match: str | None) -> None:

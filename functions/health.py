@@ -26,31 +26,31 @@ deployment = Deployment(at_start=("tenants", "health_reader"))
 api = HttpApi("Health", lambda: deployment)
 
 
-@api.post("/spaces/<slug>/integration-events", permission=Permission.WRITE_EVENTS)
+@api.post("/spaces/<slug>/integration-events", permission=Permission.WRITE_EVENTS, in_space=True)
 def add_events(space: Space, body: EventBatch, stamp: Stamp) -> IngestResult:
     """Record 1 to 100 events of a space; if one is invalid, none is stored."""
     return deployment.event_store.add_batch(space.id, body, stamp)
 
 
-@api.get("/spaces/<slug>/integration-events", permission=Permission.READ)
+@api.get("/spaces/<slug>/integration-events", permission=Permission.READ, in_space=True)
 def list_events(caller: Principal, space: Space, query: EventQuery) -> Listing[Event]:
     """List the events of a space, newest first."""
     return deployment.health_reader.events(space, caller.organization_id, query, utc_now())
 
 
-@api.get("/spaces/<slug>/integration-health", permission=Permission.READ)
+@api.get("/spaces/<slug>/integration-health", permission=Permission.READ, in_space=True)
 def get_health(space: Space, query: HealthQuery) -> HealthSummary:
     """Summarize the health of a space over the last days: exact counts and rates."""
     return deployment.health_reader.summary(space, query, utc_now())
 
 
-@api.get("/spaces/<slug>/integration-health/series", permission=Permission.READ)
+@api.get("/spaces/<slug>/integration-health/series", permission=Permission.READ, in_space=True)
 def get_health_series(space: Space, query: SeriesQuery) -> HealthSeries:
     """Read the health of a space over time: a point for each hour or day, gaps included."""
     return deployment.health_reader.series(space, query, utc_now())
 
 
-@api.get("/spaces/<slug>/integration-health/connections", permission=Permission.READ)
+@api.get("/spaces/<slug>/integration-health/connections", permission=Permission.READ, in_space=True)
 def list_connection_health(
     caller: Principal, space: Space, query: ListQuery
 ) -> Listing[ConnectionHealth]:

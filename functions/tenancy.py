@@ -77,13 +77,13 @@ def list_spaces(organization_id: str, query: ListQuery) -> Listing[Space]:
     return deployment.tenants.spaces(organization_id, query, utc_now())
 
 
-@api.get("/spaces/<slug>", permission=Permission.READ)
+@api.get("/spaces/<slug>", permission=Permission.READ, in_space=True)
 def get_space(space: Space) -> Reply[Space]:
     """Read a space."""
     return Reply(space, space.revision)
 
 
-@api.patch("/spaces/<slug>", permission=Permission.MANAGE)
+@api.patch("/spaces/<slug>", permission=Permission.MANAGE, in_space=True)
 def change_space(space: Space, body: SpacePatch, if_match: str | None) -> Reply[Space]:
     """Change a space (JSON merge patch)."""
     changed = deployment.tenants.change_space(space.slug, body, if_match, utc_now())
@@ -92,8 +92,8 @@ def change_space(space: Space, body: SpacePatch, if_match: str | None) -> Reply[
 
 @api.delete("/spaces/<slug>", permission=Permission.MANAGE, status=204)
 def delete_space(space: Space, if_match: str | None) -> None:
-    """Delete an empty space."""
-    deployment.tenants.delete_space(space.slug, if_match)
+    """Delete an empty space, and revoke the keys that are for it alone."""
+    deployment.api_keys.delete_space(space.slug, if_match)
 
 
 @api.post("/v1/organizations/<organization_id>/api-keys", permission=Permission.MANAGE, status=201)

@@ -183,6 +183,8 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
                 "auth": "admin",
                 "policies": [{"key": str(declared.permission), "version": "1.0.0"}],
             }
+        if declared.in_space:
+            operation["description"] += " Keys of one space may call it."
         # Powertools leaves out an empty list, which says that the operation needs no key.
         operation.setdefault("security", [])
     return paths

@@ -20,6 +20,7 @@ from patchbay.tenancy.authentication import Authenticator
 from patchbay.tenancy.authentication_jwks import KeySetUnavailable, fetched, keys_of
 from patchbay.tenancy.authentication_jwt import TrustedIssuer, holder_of
 from patchbay.tenancy.authorizer_context import principal_of
+from tests.integration.api import Client, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.issuer import Issuer, SigningKey, issuer, part
 
@@ -123,6 +124,33 @@ def test_another_tenants_things_are_not_found(
     caller = tenant.client.with_key(RSA.sign(claims))
     assert caller.get(f"/spaces/{tenant.space_slug}").code == "SPACE_NOT_FOUND"
     assert caller.get(f"/v1/organizations/{tenant.organization_id}").status == 404
+
+
+def test_a_token_may_be_for_one_space(
+    tenant: Tenant, stranger: Tenant, idp: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a deployment that reads the space from a claim
+    monkeypatch.setenv("JWT_SPACE_CLAIM", "app.space")
+    start_cold("authorizer")
+    spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
+    tenant.client.post(spaces, {"slug": "sandbox", "name": "Sandbox"})
+
+    def caller(space: object) -> Client:
+        permissions = ["platform.integration.read"]
+        claims = idp.claims(tenant.organization_id, utc_now(), permissions=permissions)
+        return tenant.client.with_key(RSA.sign({**claims, "app": {"space": space}}))
+
+    # Then a token with it keeps to that space
+    scoped = caller("sandbox")
+    assert scoped.get("/spaces/sandbox").status == 200
+    assert scoped.get(f"/spaces/{tenant.space_slug}").code == "SPACE_NOT_FOUND"
+    assert scoped.get(spaces).code == "PERMISSION_DENIED"
+    # One without it is for the whole organization
+    assert caller(None).get(spaces).status == 200
+    # And one with anything but the slug of a space of the organization is not valid
+    wrong: list[object] = ["nowhere", stranger.space_slug, "", 7, ["sandbox"], {}, "Sandbox"]
+    for space in wrong:
+        assert caller(space).get("/spaces/sandbox").code == "UNAUTHENTICATED", space
 
 
 @pytest.mark.parametrize(

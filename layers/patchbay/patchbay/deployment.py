@@ -150,20 +150,31 @@ class Deployment:
     # ---------------------------------------------------------------- tenancy
 
     def admit(
-        self, context: Mapping[str, Any], permission: str, organization_id: str | None
+        self,
+        context: Mapping[str, Any],
+        permission: str,
+        path: Mapping[str, str],
+        *,
+        in_space: bool,
     ) -> Principal | SessionCaller:
         """Who calls, by the authorizer's context; see `authorizer_context.admit`.
 
-        Raises `NotFound` also for an organization that does not exist, which an operator may name.
+        Raises `NotFound` also for an organization that does not exist, which an operator may name,
+        and for a connection of another space, if the caller has only one.
         """
-        from patchbay.tenancy.access import INSTALL_SESSION
+        from patchbay.tenancy.access import INSTALL_SESSION, Permission, authorize
         from patchbay.tenancy.authorizer_context import admit, admit_session
 
         if permission == INSTALL_SESSION:
             return admit_session(context)
-        caller = admit(context, permission, organization_id)
-        if organization_id is not None:
-            self._require_organization(caller, organization_id)
+        organization_id = path.get("organization_id")
+        caller = admit(context, permission, organization_id, in_space=in_space)
+        if organization_id is None:
+            return caller
+        self._require_organization(caller, organization_id)
+        if caller.space and (connection_id := path.get("connection_id")):
+            space_id = self.connections.get(organization_id, connection_id).space_id
+            authorize(caller, Permission(permission), organization_id, "connection", space_id)
         return caller
 
     def authorize_tenant(

@@ -6,11 +6,12 @@ import pytest
 
 from patchbay.platform.errors import (
     NotFound,
+    OutsideOwnSpace,
     PermissionDenied,
     TemporarilyUnavailable,
     Unauthenticated,
 )
-from patchbay.tenancy.access import Permission, Principal, authorize
+from patchbay.tenancy.access import OwnSpace, Permission, Principal, authorize
 from patchbay.tenancy.authorizer_context import (
     admit,
     outage_context,
@@ -82,6 +83,31 @@ def test_only_the_operator_finds_another_tenants_things() -> None:
         authorize(holder(Permission.READ), Permission.READ, OTHER, "space")
     assert refused.value.code == "SPACE_NOT_FOUND"
     authorize(holder(Permission.ADMIN), Permission.READ, OTHER, "space")
+
+
+def test_a_principal_of_one_space_finds_that_space_and_nothing_of_the_organization() -> None:
+    confined = holder(Permission.READ)._replace(space=OwnSpace("uuid", "sandbox"))
+    authorize(confined, Permission.READ, OWN, "space", "uuid")
+    with pytest.raises(NotFound):
+        authorize(confined, Permission.READ, OWN, "space", "other")
+    with pytest.raises(NotFound):
+        authorize(confined, Permission.READ, OTHER, "space", "uuid")
+    with pytest.raises(PermissionDenied):
+        authorize(confined, Permission.MANAGE, OWN, "space", "uuid")
+    # What is not part of a space is the organization's
+    with pytest.raises(OutsideOwnSpace) as refused:
+        authorize(confined, Permission.READ, OWN, "organization")
+    assert (refused.value.status, refused.value.details) == (403, {"space": "sandbox"})
+
+
+def test_a_route_is_closed_to_a_principal_of_one_space_unless_it_says_otherwise() -> None:
+    confined = holder(Permission.READ)._replace(space=OwnSpace("uuid", "sandbox"))
+    context = principal_context(confined)
+    assert principal_of(context) == confined
+    for organization_id in (OWN, None):
+        with pytest.raises(OutsideOwnSpace):
+            admit(context, Permission.READ, organization_id)
+        assert admit(context, Permission.READ, organization_id, in_space=True) == confined
 
 
 def test_without_a_principal_nothing_is_allowed() -> None:

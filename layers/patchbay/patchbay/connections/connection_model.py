@@ -1,6 +1,6 @@
 """Connections, snake_case."""
 
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import ConfigDict, Field
 
@@ -20,6 +20,7 @@ from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
 from patchbay.platform.validation import DisplayName, NotNull, NullIs
 from patchbay.registry.naming import Category
+from patchbay.tenancy.model import Space
 
 
 class _Input(Model):
@@ -162,3 +163,7 @@ class ConnectionQuery(ListQuery):
     status: Lifecycle | None = None
     health: HealthStatus | None = None
     category: Category | None = None
+
+    def within(self, space: Space | None) -> Self:
+        """The same query, which names this space. None leaves it as it is."""
+        return self.model_copy(update={"space": space.slug}) if space else self

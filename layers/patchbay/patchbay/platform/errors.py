@@ -8,12 +8,13 @@
     ├── Unauthenticated         401  UNAUTHENTICATED
     ├── PermissionDenied        403  PERMISSION_DENIED
     ├── InstallTokenRequired    403  PERMISSION_DENIED
+    ├── OutsideOwnSpace         403  PERMISSION_DENIED
     ├── ReferenceDenied         403  PERMISSION_DENIED
     ├── NotFound                404  NOT_FOUND, <THING>_NOT_FOUND
     │   └── NoSuchRelease       404  RELEASE_NOT_FOUND
     ├── MethodNotAllowed        405  METHOD_NOT_ALLOWED
     ├── Conflict                409  CONFLICT, SLUG_TAKEN, PUBLISHER_TAKEN, PUBLISHER_RESERVED,
-    │                                VERSION_EXISTS, IN_USE
+    │                                VERSION_EXISTS, IN_USE, EXTERNAL_ID_TAKEN
     ├── QuotaExceeded           409  QUOTA_EXCEEDED
     ├── SessionEnded            410  INSTALL_SESSION_ENDED
     ├── PreconditionFailed      412  PRECONDITION_FAILED
@@ -136,6 +137,19 @@ class InstallTokenRequired(PatchbayError):
         super().__init__(
             message="This route is for the token of an install session, not for an API key.",
             code="PERMISSION_DENIED",
+        )
+
+
+class OutsideOwnSpace(PatchbayError):
+    """The caller has a key of one space, and asks for what is not of a space."""
+
+    status = 403
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(
+            message=f"Your key is for the space {slug} only, and this is not part of a space.",
+            code="PERMISSION_DENIED",
+            details={"space": slug},
         )
 
 

@@ -17,7 +17,8 @@ name. A route that takes a `stamp` creates something and honors Idempotency-Key.
 
 A request goes through these steps:
 
-1. the caller may do this (401, 403), in the organization of the path (404);
+1. the caller may do this (401, 403), in the organization of the path (404), and in its own space,
+   if it has only one (403, 404);
 2. the body is JSON by its headers (415), small enough (413), strict JSON (400) and exactly the
    model (400 with pointers); a route without a body takes none, `{}`, or `null`;
 3. a repetition under the same Idempotency-Key gets the first answer;
@@ -100,10 +101,15 @@ class Services(Protocol):
     def idempotency(self) -> Idempotency: ...
 
     def admit(
-        self, context: Mapping[str, Any], permission: str, organization_id: str | None
+        self,
+        context: Mapping[str, Any],
+        permission: str,
+        path: Mapping[str, str],
+        *,
+        in_space: bool,
     ) -> Any:
         """The principal, by the authorizer's context. Raises 401, 403, and 404 for another's
-        organization."""
+        organization, or a connection of another space than the caller's only one."""
         ...
 
     def space_for(self, caller: Any, permission: Any, slug: str) -> Any:
@@ -114,7 +120,9 @@ class Services(Protocol):
 class RouteOptions(TypedDict):
     """How a route is declared.
 
-    `permission` is what the caller must hold, None opens the route to everybody. `failures` are
+    `permission` is what the caller must hold, None opens the route to everybody. A route is closed
+    to callers of one space, unless it is `in_space`: it takes the `space` of its path, the path
+    names a connection, or it narrows what it returns to the caller's space itself. `failures` are
     the error statuses that do not follow from the declaration, `answers` the models of the body
     by status, where the annotation does not say all or is a text: they are for the document, which
     alone calls it, so that a function imports no model that it only describes. `media_type` is
@@ -122,6 +130,7 @@ class RouteOptions(TypedDict):
     """
 
     permission: str | None
+    in_space: NotRequired[bool]
     status: NotRequired[int]
     failures: NotRequired[tuple[int, ...]]
     answers: NotRequired[Callable[[], dict[int, Any]]]
@@ -176,6 +185,7 @@ class RouteDeclaration(NamedTuple):
     answers: Callable[[], dict[int, Any]]
     takes: frozenset[str] = frozenset()
     media_type: str = JSON_TYPE
+    in_space: bool = False
 
 
 class HttpApi:
@@ -311,7 +321,7 @@ class HttpApi:
             return None
         request = self._resolver.current_event.raw_event["requestContext"]
         return self._deployment.admit(
-            _authorizer_context(request), declared.permission, path.get("organization_id")
+            _authorizer_context(request), declared.permission, path, in_space=declared.in_space
         )
 
     @property
@@ -393,6 +403,7 @@ def _declare(
         answers=options.get("answers", dict),
         takes=frozenset(kinds),
         media_type=options.get("media_type", JSON_TYPE),
+        in_space=options.get("in_space", False),
     )
 
 

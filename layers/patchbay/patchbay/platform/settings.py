@@ -70,6 +70,8 @@ class Settings:
     jwt_permissions_claim = Setting(str)
     jwt_permissions_prefix = Setting(str)
     """What may stand before each permission."""
+    jwt_space_claim = Setting(str)
+    """Empty: a token is for its whole organization."""
     requests_per_minute = Setting(int)
     """Of one organization; 0 for no limit, as for the next."""
     unauthenticated_requests_per_minute = Setting(int)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from patchbay.platform.actor import OPERATOR
-from patchbay.platform.errors import NotFound, PermissionDenied, Unauthenticated
+from patchbay.platform.errors import NotFound, OutsideOwnSpace, PermissionDenied, Unauthenticated
 
 
 class Permission(StrEnum):
@@ -35,12 +35,21 @@ class SessionCaller(NamedTuple):
     """For the audit trail: the session, and the id of the end user if the session has one."""
 
 
+class OwnSpace(NamedTuple):
+    """The space that a principal is confined to. A slug may be another space's later."""
+
+    id: str
+    slug: str
+
+
 class Principal(NamedTuple):
     """Who calls. `subject` is the id of an API key, or `jwt:` and the subject of a token."""
 
     organization_id: str
     subject: str
     permissions: frozenset[Permission]
+    space: OwnSpace | None = None
+    """The only space that it may act in; None if it may act in the whole organization."""
 
     @property
     def is_operator(self) -> bool:
@@ -67,18 +76,35 @@ class Principal(NamedTuple):
             if not self.holds(permission) and not self.is_operator:
                 raise PermissionDenied(permission)
 
+    def require_whole_organization(self) -> None:
+        """For what is not part of a space. Raises `OutsideOwnSpace`."""
+        if self.space:
+            raise OutsideOwnSpace(self.space.slug)
+
 
 def authorize(
-    principal: Principal | None, permission: Permission, organization_id: str, thing: str
+    principal: Principal | None,
+    permission: Permission,
+    organization_id: str,
+    thing: str,
+    space_id: str | None = None,
 ) -> None:
     """Returns if the principal may do this to a thing of an organization.
 
+    `space_id` is the space that the thing is part of. Without it, the thing is the organization's,
+    and closed to a principal of one space.
+
     Raises `Unauthenticated` (401), `PermissionDenied` (403) for a permission that the principal
-    does not hold, and `NotFound` (404) for another tenant's thing, as for one that does not exist.
+    does not hold, `NotFound` (404) for another tenant's or another space's thing, as for one that
+    does not exist, and `OutsideOwnSpace` (403).
     """
     if principal is None:
         raise Unauthenticated
     if not principal.holds(permission):
         raise PermissionDenied(permission)
     if organization_id != principal.organization_id and not principal.is_operator:
+        raise NotFound(thing)
+    if space_id is None:
+        principal.require_whole_organization()
+    elif principal.space and principal.space.id != space_id:
         raise NotFound(thing)

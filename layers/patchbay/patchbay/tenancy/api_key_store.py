@@ -2,8 +2,11 @@
 
 API key, listed      ORG#<org>         KEY#<key id>
 API key, looked up   APIKEY#<prefix>   META           digest, permissions, expiry
+
+Both have the id and the slug of the space that a key is for, if it is for one.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -19,6 +22,7 @@ from patchbay.platform.dynamodb import (
     Put,
     Table,
     TransactionRefused,
+    equals,
 )
 from patchbay.platform.errors import (
     InvalidInput,
@@ -29,13 +33,19 @@ from patchbay.platform.errors import (
 from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
 from patchbay.platform.revisions import FIRST_REVISION, IfMatch, require_match
-from patchbay.tenancy.access import Permission, Principal
+from patchbay.tenancy.access import OwnSpace, Permission, Principal
 from patchbay.tenancy.api_keys import matches, mint, prefix_of
 from patchbay.tenancy.fair_cache import FairCache
-from patchbay.tenancy.keys import API_KEYS, listed_key_key, lookup_key, organization_pk
+from patchbay.tenancy.keys import (
+    API_KEYS,
+    listed_key_key,
+    lookup_key,
+    organization_pk,
+    space_key,
+)
 from patchbay.tenancy.model import ApiKey, IssuedApiKey, NewApiKey
 from patchbay.tenancy.quotas import API_KEY_QUOTA, Count, Quotas
-from patchbay.tenancy.store import TenancyStore
+from patchbay.tenancy.store import TenancyStore, not_own_space
 
 CACHED_FOR: Final = timedelta(seconds=60)
 """How long a revoked key may still work."""
@@ -44,10 +54,14 @@ MAX_KNOWN: Final = 1000
 
 
 class Holder(NamedTuple):
-    """Who holds a key or a token, and until when that is known: at most until it expires."""
+    """Who holds a key or a token, and until when that is known: at most until it expires.
+
+    `space` is the slug that a token confines its holder to, until the space is looked up.
+    """
 
     principal: Principal
     until: datetime | None
+    space: str | None = None
 
 
 class ApiKeyStore:
@@ -91,7 +105,8 @@ class ApiKeyStore:
         issuer: ApiKey | None = None,
     ) -> IssuedApiKey:
         """A new key with its secret. Raises `NotFound`; `InvalidInput` for a past expiry;
-        `QuotaExceeded`, for which a key counts until it is revoked, even if it has expired.
+        `InvalidInput` for a space that the organization doesn't have; `QuotaExceeded`, for which a
+        key counts until it is revoked, even if it has expired.
 
         An authorizer may accept a key for a while after it was revoked. With `issuer`, the new key
         is created only if that key still exists; otherwise raises `Unauthenticated`.
@@ -99,6 +114,7 @@ class ApiKeyStore:
         self._tenants.organization(organization_id)
         if new.expires_at is not None and new.expires_at <= stamp.now:
             raise InvalidInput.at("/expires_at", "must be in the future")
+        space = self._tenants.own_space(organization_id, new.space, "/space") if new.space else None
         minted = mint()
         key = ApiKey(
             id=stamp.id("key"),
@@ -106,6 +122,7 @@ class ApiKeyStore:
             name=new.name,
             prefix=minted.prefix,
             permissions=sorted(set(new.permissions)),
+            space=new.space,
             created_by=created_by,
             created_at=stamp.now,
             expires_at=new.expires_at,
@@ -122,24 +139,30 @@ class ApiKeyStore:
                 "valid_until": to_text(key.expires_at),
                 "expires_at": epoch_seconds(key.expires_at),
             }
+        of_space = {"space": space.slug, "space_id": space.id} if space else {}
         # The listed item calls its expiry `valid_until`, because DynamoDB deletes by `expires_at`.
         listed = key.model_dump(mode="json", exclude={"expires_at"})
         issuer_exists = (
             [Check(listed_key_key(issuer.organization_id, issuer.id), PRESENT)] if issuer else []
         )
+        space_exists = (
+            [Check(space_key(organization_id, space.slug), equals("id", space.id))] if space else []
+        )
         try:
             self._quotas.transact(
                 [
-                    Put(lookup, ABSENT),
+                    Put({**lookup, **of_space}, ABSENT),
                     Put(
                         {
                             **listed_key_key(organization_id, key.id)._asdict(),
                             **listed,
+                            **of_space,
                             "valid_until": lookup.get("valid_until"),
                         },
                         ABSENT,
                     ),
                     *issuer_exists,
+                    *space_exists,
                     recorded(organization_id, Entity.API_KEY, key.id, Action.CREATED, after=key),
                     Count(organization_id, API_KEY_QUOTA, +1),
                 ]
@@ -148,6 +171,8 @@ class ApiKeyStore:
             if issuer and 2 in refused.failed:
                 raise Unauthenticated from None
             current = refused.failed.get(1)
+            if current is None and new.space and 2 + len(issuer_exists) in refused.failed:
+                raise not_own_space("/space") from None
             if current is None:
                 raise TemporarilyUnavailable from None  # 36^8 prefixes: the next one is free
             if current["prefix"] != minted.prefix:
@@ -206,6 +231,19 @@ class ApiKeyStore:
         except TransactionRefused:
             raise NotFound("API key") from None
 
+    def delete_space(self, slug: str, if_match: IfMatch) -> None:
+        """Deletes an empty space, and revokes the keys that are for it alone.
+
+        No key of a space is accepted once the space is gone, even if this ends halfway. Raises as
+        `TenancyStore.delete_space`.
+        """
+        space = self._tenants.delete_space(slug, if_match)
+        pk = organization_pk(space.organization_id)
+        for item in self._table.query_all(pk, prefix=API_KEYS):
+            if item.get("space_id") == space.id:
+                with suppress(NotFound):
+                    self.revoke(_api_key(item))
+
     def holder(self, text: str, now: datetime) -> Holder | None:
         """Who holds this key, and until when; None if the key does not exist or has expired."""
         prefix = prefix_of(text)
@@ -219,10 +257,14 @@ class ApiKeyStore:
             until = min(until, from_text(item["valid_until"]))
             if until <= now:
                 return None
+        space = OwnSpace(item["space_id"], item["space"]) if "space_id" in item else None
+        if space and space != self._tenants.space_called(item["organization_id"], space.slug):
+            return None
         principal = Principal(
             organization_id=item["organization_id"],
             subject=item["key_id"],
             permissions=frozenset(Permission(name) for name in item["permissions"]),
+            space=space,
         )
         return Holder(principal, until)
 

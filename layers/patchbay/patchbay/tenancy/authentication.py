@@ -106,7 +106,11 @@ class Authenticator:
             self._tenants.organization(holder.principal.organization_id)
         except NotFound:
             return None
-        return holder
+        if holder.space is None:
+            return holder
+        principal = holder.principal
+        space = self._tenants.space_called(principal.organization_id, holder.space)
+        return holder._replace(principal=principal._replace(space=space)) if space else None
 
 
 def token_reader(settings: Settings) -> "TokenReader | None":
@@ -125,6 +129,7 @@ def token_reader(settings: Settings) -> "TokenReader | None":
         organization_claim=settings.jwt_organization_claim,
         permissions_claim=settings.jwt_permissions_claim,
         permissions_prefix=settings.jwt_permissions_prefix,
+        space_claim=settings.jwt_space_claim,
     )
     well_known = f"{settings.jwt_issuer.rstrip('/')}/.well-known/jwks.json"
     return TokenReader(trusted, KeySet(settings.jwt_jwks_url or well_known))

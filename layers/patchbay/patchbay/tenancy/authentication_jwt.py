@@ -10,7 +10,8 @@ A token is accepted if all of this is true:
    token without `aud` has its audience in `client_id`, as access tokens of Cognito do; so does
    API Gateway read them:
    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
-5. The claims name an organization. The caller of this module looks it up.
+5. The claims name an organization, and a space of it if they have one. The caller of this module
+   looks them up.
 
 A token never gets the operator's permission (`platform.admin`), whatever its claims say: anyone who
 can edit claims at the identity provider would cross all tenants.
@@ -24,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from patchbay.platform.errors import InvalidJson
-from patchbay.platform.ids import is_id
+from patchbay.platform.ids import SLUG_PATTERN, is_id
 from patchbay.platform.strict_json import loads
 from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.api_key_store import Holder
@@ -45,6 +46,7 @@ _FAR_AWAY: Final = 2**35
 """The year 3058: beyond it, times plus a leeway could exceed what `datetime` can represent."""
 
 _FORM: Final = re.compile(r"([A-Za-z0-9_-]+)[.]([A-Za-z0-9_-]+)[.][A-Za-z0-9_-]+")
+_SLUG: Final = re.compile(SLUG_PATTERN.strip("^$"))
 _SUBJECT: Final = re.compile(r"[ -~]{1,255}")
 """OpenID Connect Core 1.0, section 2: up to 255 ASCII characters."""
 
@@ -64,6 +66,8 @@ class TrustedIssuer:
     permissions_claim: str
     permissions_prefix: str = "patchbay/"
     """What may stand before a permission: the identifier of a resource server at Cognito."""
+    space_claim: str = ""
+    """Empty if no claim confines a token to a space."""
 
 
 class TokenReader:
@@ -127,6 +131,9 @@ def holder_of(claims: Mapping[str, Any], trusted: TrustedIssuer, now: datetime) 
         return None
     if not (isinstance(organization_id, str) and is_id("org", organization_id)):
         return None
+    space = _claim(claims, trusted.space_claim) if trusted.space_claim else None
+    if not (space is None or (isinstance(space, str) and _SLUG.fullmatch(space))):
+        return None
     names = {
         name.removeprefix(trusted.permissions_prefix)
         for claim in trusted.permissions_claim.split(",")
@@ -137,7 +144,7 @@ def holder_of(claims: Mapping[str, Any], trusted: TrustedIssuer, now: datetime) 
         subject=f"{SUBJECT_PREFIX}{subject}",
         permissions=frozenset(permission for permission in GRANTED if permission in names),
     )
-    return Holder(principal, until)
+    return Holder(principal, until, space)
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> Any:

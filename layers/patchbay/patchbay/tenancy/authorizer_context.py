@@ -2,7 +2,7 @@
 
 It is a dictionary of strings, as API Gateway passes it on:
 
-    a principal       organization_id, subject, permissions
+    a principal       organization_id, subject, permissions; of one space: space_id, space
     an end user       session_organization_id, session_id, session_subject
     no principal      nothing
     an outage         outcome: unavailable
@@ -19,6 +19,7 @@ from patchbay.platform.errors import (
     Unauthenticated,
 )
 from patchbay.tenancy.access import (
+    OwnSpace,
     Permission,
     Principal,
     SessionCaller,
@@ -29,11 +30,14 @@ _UNAVAILABLE: Final = "unavailable"
 
 
 def principal_context(principal: Principal) -> dict[str, str]:
-    return {
+    context = {
         "organization_id": principal.organization_id,
         "subject": principal.subject,
         "permissions": " ".join(sorted(principal.permissions)),
     }
+    if principal.space:
+        context |= {"space_id": principal.space.id, "space": principal.space.slug}
+    return context
 
 
 def session_context(caller: SessionCaller) -> dict[str, str]:
@@ -70,10 +74,12 @@ def principal_of(context: Mapping[str, Any]) -> Principal | None:
         return None
     known = {permission.value for permission in Permission}
     names = str(context.get("permissions", "")).split()
+    space_id = context.get("space_id")
     return Principal(
         organization_id=organization_id,
         subject=subject,
         permissions=frozenset(Permission(name) for name in names if name in known),
+        space=OwnSpace(space_id, context["space"]) if space_id else None,
     )
 
 
@@ -86,19 +92,27 @@ def session_of(context: Mapping[str, Any]) -> SessionCaller | None:
     return SessionCaller(organization_id, session_id, subject)
 
 
-def admit(context: Mapping[str, Any], permission: str, organization_id: str | None) -> Principal:
+def admit(
+    context: Mapping[str, Any],
+    permission: str,
+    organization_id: str | None,
+    *,
+    in_space: bool = False,
+) -> Principal:
     """The principal, if it may do this in the organization of the path. Every route calls this, or
     `admit_session`.
 
     A route without an organization in its path is admitted by its permission alone, and calls
-    `authorize` again with the owner of what it found. Raises `RateLimited`, and as `authorize`.
+    `authorize` again with the owner of what it found; so does one that is `in_space`, with the
+    space of what it found. Raises `RateLimited`, and as `authorize`.
     """
     _require_turn(context)
     principal = principal_of(context)
     if principal is None:
         raise Unauthenticated
     owner = organization_id or principal.organization_id
-    authorize(principal, Permission(permission), owner, "organization")
+    own_space = principal.space.id if in_space and principal.space else None
+    authorize(principal, Permission(permission), owner, "organization", own_space)
     return principal
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import InvalidInput
@@ -124,6 +124,14 @@ class NewApiKey(_Input):
     name: DisplayName
     permissions: Annotated[list[Permission], Field(min_length=1, max_length=len(Permission))]
     expires_at: UtcTime | None = None
+    space: Slug | None = None
+
+    @field_validator("space")
+    @classmethod
+    def _within_the_organization(cls, space: str | None, info: ValidationInfo) -> str | None:
+        if space is not None and Permission.ADMIN in info.data.get("permissions", ()):
+            raise ValueError(f"can't be combined with {Permission.ADMIN}")
+        return space
 
 
 class ApiKey(Model):
@@ -134,6 +142,8 @@ class ApiKey(Model):
     name: str
     prefix: str
     permissions: list[Permission]
+    space: str | None = None
+    """The slug of the only space that it may act in."""
     created_by: str
     created_at: UtcTime
     expires_at: UtcTime | None

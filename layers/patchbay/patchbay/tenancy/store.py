@@ -45,7 +45,7 @@ from patchbay.platform.revisions import (
     require_match,
     serially,
 )
-from patchbay.tenancy.access import Permission, Principal, authorize
+from patchbay.tenancy.access import OwnSpace, Permission, Principal, authorize
 from patchbay.tenancy.keys import (
     ALL_ORGANIZATIONS,
     BY_OWNER,
@@ -241,16 +241,35 @@ class TenancyStore:
         except NotFound:
             space = None
         if space is None or space.organization_id != organization_id:
-            raise InvalidInput.at(pointer, "is not the slug of a space of this organization")
+            raise not_own_space(pointer)
         return space
+
+    def listed_space(
+        self, caller: Principal, organization_id: str, slug: str | None, pointer: str
+    ) -> Space | None:
+        """The space that a list is narrowed to, by its filter or because the caller has only one.
+
+        Raises as `own_space`, and as `space_for`.
+        """
+        if caller.space is None:
+            return self.own_space(organization_id, slug, pointer) if slug else None
+        if slug not in (None, caller.space.slug):
+            raise not_own_space(pointer)
+        return self.space_for(caller, Permission.READ, caller.space.slug)
+
+    def space_called(self, organization_id: str, slug: str) -> OwnSpace | None:
+        """The space that has this slug now, if it is one of the organization."""
+        item = self._table.get(space_key(organization_id, slug))
+        return OwnSpace(item["id"], slug) if item else None
 
     def space_for(self, caller: Principal, permission: Permission, slug: str) -> Space:
         """The space of a slug, if the caller has the permission for it.
 
-        Raises `PermissionDenied`, and `NotFound` for another tenant's space, as for none.
+        Raises `PermissionDenied`, and `NotFound` for another tenant's space, as for none, and for
+        any but its own if the caller has only one.
         """
         space = self.space(slug)
-        authorize(caller, permission, space.organization_id, "space")
+        authorize(caller, permission, space.organization_id, "space", space.id)
         return space
 
     def space_by_id(self, space_id: str) -> Space | None:
@@ -284,10 +303,11 @@ class TenancyStore:
 
         return serially(attempt)
 
-    def delete_space(self, slug: str, if_match: IfMatch) -> None:
-        """Raises `NotFound`, `PreconditionFailed`, and `Conflict` IN_USE if it is not empty."""
+    def delete_space(self, slug: str, if_match: IfMatch) -> Space:
+        """Returns what it was. Raises `NotFound`, `PreconditionFailed`, and `Conflict` IN_USE if it
+        is not empty."""
 
-        def attempt() -> None:
+        def attempt() -> Space:
             space = self.space(slug)
             require_match(if_match, space.revision)
             of_space = equals("space_id", space.id)
@@ -320,8 +340,14 @@ class TenancyStore:
                         uses=current["uses"],
                     ) from None
                 raise
+            return space
 
-        serially(attempt)
+        return serially(attempt)
+
+
+def not_own_space(pointer: str) -> InvalidInput:
+    """For a slug of something else, or of nothing, at its pointer."""
+    return InvalidInput.at(pointer, "is not the slug of a space of this organization")
 
 
 def _resumption(
