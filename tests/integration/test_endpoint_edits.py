@@ -211,6 +211,7 @@ def test_an_upgrade_is_previewed_and_then_done(tenant: Tenant) -> None:
         "errors": [{"pointer": "/variables/region", "message": "is required"}],
         "secrets_to_enter": [],
         "secret_ref_to_enter": False,
+        "account_to_connect": False,
         "connections": [],
     }
     assert tenant.client.patch(path, {"version": "2.0.0"}).code == "CONNECTOR_INVALID_CONFIG"

@@ -18,7 +18,8 @@ from patchbay.platform.strict_json import canonical
 
 
 class EndpointFingerprint(Model):
-    """An endpoint as it was tested. `secrets` is when they were entered, None without any."""
+    """An endpoint as it was tested. `secrets` is when they were entered, or the account was
+    connected; None without any."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,7 +31,9 @@ class EndpointFingerprint(Model):
     def of(cls, endpoint: Endpoint) -> Self:
         return cls(
             release=endpoint.version,
-            secrets=endpoint.secrets_entered_at,
+            secrets=max(
+                filter(None, (endpoint.secrets_entered_at, endpoint.granted_at)), default=None
+            ),
             variables=_marks(endpoint.variables),
         )
 

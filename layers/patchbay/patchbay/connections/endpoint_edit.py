@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from patchbay.connections.endpoint_model import (
     Endpoint,
@@ -32,6 +33,23 @@ from patchbay.registry.recipes import recipe_of
 MAX_NAMED_CONNECTIONS = 20
 """Connections of an endpoint that a response names."""
 
+_TOKENS: Final = frozenset({"access_token", "refresh_token"})
+"""The secrets that a grant has newer ones of."""
+
+
+class GrantChange(Enum):
+    """What an edit does to the grant of an endpoint, if it has one."""
+
+    NONE = "none"
+    CLIENT_ENTERED = "client_entered"
+    """Secrets of its client were entered: what failed with the old ones is tried again."""
+    TOKEN_ENTERED = "token_entered"  # noqa: S105 - a name
+    """An access token was entered, which goes before that of the grant."""
+    DROPPED = "dropped"
+    """Its tokens were entered, or removed."""
+    REPLACED = "replaced"
+    """The account was connected again. The writer of the edit stores the new grant with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointEdit:
@@ -51,6 +69,7 @@ class EndpointEdit:
     """The names of stored secrets that stay."""
     reference_entered: bool
     """Whether the patch gives the reference to the secrets, or removes it."""
+    grant: GrantChange = GrantChange.NONE
     members: Sequence[MemberChange] = ()
     """What happens to each member."""
     invalid_connections: Mapping[str, list[Problem]] = field(default_factory=dict)
@@ -70,6 +89,12 @@ class EndpointEdit:
         """Whether the patch keeps the reference although it changes where its secrets are sent."""
         kept = self.endpoint.secret_ref is not None and not self.reference_entered
         return kept and bool(self.changed)
+
+    @property
+    def grant_to_renew(self) -> bool:
+        """Whether the patch keeps a grant although it changes where its tokens are sent."""
+        kept = self.grant not in (GrantChange.DROPPED, GrantChange.REPLACED)
+        return kept and self.old.granted_at is not None and bool(self.changed)
 
     @property
     def changes_nothing(self) -> bool:
@@ -100,6 +125,8 @@ class EndpointEdit:
         pointers = [f"/secrets/{name}" for name in self.secrets_to_enter]
         if self.reference_to_enter:
             pointers.append("/secret_ref")
+        if self.grant_to_renew:
+            pointers.append("/grant")
         if pointers:
             raise SecretReentryRequired(pointers, self.changed)
 
@@ -111,8 +138,11 @@ def edited(
     release: Release,
     now: datetime,
     variables: Mapping[str, Any] | None = None,
+    grant: GrantChange = GrantChange.NONE,
 ) -> EndpointEdit:
     """The edit that a patch comes to, with `release` as the endpoint's release.
+
+    `grant` is what else happens to the grant: what was done to its tokens follows from the patch.
 
     `before` is the binding of the old endpoint, as `binding_before` has it.
     `variables`, if given, replace the old ones instead of those of the patch. The dependencies stay
@@ -125,6 +155,10 @@ def edited(
         given = _merged_variables(old, patch) if variables is None else variables
         merged = settled_variables(given, release)
     entered, kept = revealed(patch.secrets or {}), _kept_secrets(old, patch)
+    if grant in (GrantChange.DROPPED, GrantChange.REPLACED):
+        kept = [name for name in kept if name not in _TOKENS]
+    else:
+        grant = _grant_change(old, entered, kept)
     reference_entered = "secret_ref" in patch.model_fields_set
     secret_ref = patch.secret_ref if reference_entered else old.secret_ref
     problems = value_problems(release, merged, entered, kept, secret_ref)
@@ -143,6 +177,7 @@ def edited(
             "secrets_set": sorted([*kept, *entered]),
             "secret_ref": secret_ref,
             "secrets_entered_at": _entered_at(old, secret_ref, kept, entered, now),
+            "granted_at": _granted_at(old, grant, now),
             "members": members,
             "binding": binding,
             "updated_at": now,
@@ -158,6 +193,7 @@ def edited(
         entered=entered,
         kept=kept,
         reference_entered=reference_entered,
+        grant=grant,
     )
 
 
@@ -182,6 +218,22 @@ def _kept_secrets(old: Endpoint, patch: EndpointPatch) -> list[str]:
     if "secrets" in patch.model_fields_set and patch.secrets is None:
         return []
     return [name for name in old.secrets_set if name not in (patch.secrets or {})]
+
+
+def _grant_change(old: Endpoint, entered: Mapping[str, str], kept: Sequence[str]) -> GrantChange:
+    changed = {*entered, *(name for name in old.secrets_set if name not in kept)}
+    if "refresh_token" in changed or (old.granted_at and changed & _TOKENS):
+        return GrantChange.DROPPED
+    if "access_token" in changed:
+        is_renewed = "refresh_token" in kept and "access_token" in entered
+        return GrantChange.TOKEN_ENTERED if is_renewed else GrantChange.DROPPED
+    return GrantChange.CLIENT_ENTERED if changed else GrantChange.NONE
+
+
+def _granted_at(old: Endpoint, grant: GrantChange, now: datetime) -> datetime | None:
+    if grant is GrantChange.REPLACED:
+        return now
+    return None if grant is GrantChange.DROPPED else old.granted_at
 
 
 def _entered_at(

@@ -5,7 +5,7 @@ between.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -16,6 +16,7 @@ from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_edit import (
     MAX_NAMED_CONNECTIONS,
     EndpointEdit,
+    GrantChange,
     edited,
     upgrade_problems,
 )
@@ -28,11 +29,11 @@ from patchbay.connections.endpoint_model import (
 )
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.installed_members import member_changes
-from patchbay.connections.keys import key_of, secret_key
+from patchbay.connections.keys import grant_key, key_of_all, secret_key
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.release_finder import ReleaseFinder
-from patchbay.connections.vault import SecretScope, Vault
-from patchbay.platform.dynamodb import Delete, Put
+from patchbay.connections.vault import GRANT_PURPOSE, SecretScope, Vault
+from patchbay.platform.dynamodb import PRESENT, Delete, Item, Put, Update, Write, equals
 from patchbay.platform.errors import (
     Conflict,
     InvalidConfig,
@@ -41,6 +42,7 @@ from patchbay.platform.errors import (
     SecretsLost,
 )
 from patchbay.platform.revisions import IfMatch, require_match, serially
+from patchbay.platform.strict_json import same
 from patchbay.platform.validation import FieldError
 from patchbay.registry.manifest import Manifest
 from patchbay.registry.model import Release
@@ -111,10 +113,17 @@ class EndpointEditor:
         invalid = edit.invalid_connections
         return EditReport(
             version=edit.endpoint.version,
-            valid=not (edit.problems or to_enter or edit.reference_to_enter or invalid),
+            valid=not (
+                edit.problems
+                or to_enter
+                or edit.reference_to_enter
+                or edit.grant_to_renew
+                or invalid
+            ),
             errors=_field_errors(edit.problems),
             secrets_to_enter=to_enter,
             secret_ref_to_enter=edit.reference_to_enter,
+            account_to_connect=edit.grant_to_renew,
             connections=[
                 InvalidConnection(id=connection_id, errors=_field_errors(problems))
                 for connection_id, problems in list(invalid.items())[:MAX_NAMED_CONNECTIONS]
@@ -128,8 +137,10 @@ class EndpointEditor:
         patch: EndpointPatch,
         now: datetime,
         variables: Mapping[str, Any] | None = None,
+        grant: GrantChange = GrantChange.NONE,
     ) -> EndpointEdit:
         """The edit that a patch comes to, valid or not. `variables` replace the old ones, if given.
+        `grant` is what else happens to the grant, such as that the account was connected again.
 
         Raises `InvalidInput` for a version that can't be used, `ReferenceDenied` for the secret of
         another organization.
@@ -140,7 +151,7 @@ class EndpointEditor:
             release = self._releases.upgrade(old, patch.version, now)
         if patch.secret_ref is not None:
             self._vault.require_own_reference(patch.secret_ref, old.organization_id)
-        edit = edited(old, patch, before, release, now, variables)
+        edit = edited(old, patch, before, release, now, variables, grant)
         if edit.upgrades:
             organization_id = old.organization_id
             dependencies = self._releases.dependencies(organization_id, release, now)
@@ -160,6 +171,7 @@ class EndpointEditor:
         patch: EndpointPatch,
         now: datetime,
         variables: Mapping[str, Any] | None = None,
+        grant: GrantChange = GrantChange.NONE,
     ) -> EndpointEdit:
         """An edit that may be stored.
 
@@ -167,7 +179,7 @@ class EndpointEditor:
         that makes configurations of connections invalid; `SecretReentryRequired` if secrets that
         are kept would be sent elsewhere.
         """
-        edit = self.prepare(old, patch, now, variables)
+        edit = self.prepare(old, patch, now, variables, grant)
         edit.require_valid()
         return edit
 
@@ -225,15 +237,47 @@ class EndpointEditor:
     def secret_change(self, edit: EndpointEdit, now: datetime) -> SecretChange:
         """The writes that seal the secrets of an accepted edit; none if they stay as they are.
 
-        Raises `SecretsLost`.
+        What happens to the grant is among them, unless another is stored with the edit. Raises
+        `SecretsLost`.
         """
         if not edit.changes_secrets:
             return SecretChange()
+        grant, sealed_items = self._grant_writes(edit, now)
         if not edit.entered and not edit.kept:
-            return SecretChange([Delete(secret_key(edit.old.organization_id, edit.old.id))])
+            gone = Delete(secret_key(edit.old.organization_id, edit.old.id))
+            return SecretChange([gone, *grant, *key_of_all(sealed_items)])
         scope = SecretScope.of(edit.endpoint, edit.endpoint.binding)
         sealed = self._vault.sealed(scope, self.secrets_after(edit, now), now)
-        return SecretChange([Put(sealed), key_of(sealed)], sorted(edit.entered))
+        keys = key_of_all([sealed, *sealed_items])
+        return SecretChange([Put(sealed), *grant, *keys], sorted(edit.entered))
+
+    def _grant_writes(
+        self, edit: EndpointEdit, now: datetime
+    ) -> tuple[Sequence[Write], Sequence[Item]]:
+        """The writes of the grant, and what of it was sealed for them."""
+        old = edit.old
+        key = grant_key(old.organization_id, old.id)
+        if edit.grant is GrantChange.REPLACED:
+            return [], []
+        if edit.grant is GrantChange.DROPPED:
+            return [Delete(key)], []
+        item = self._vault.item(key) if old.may_have_grant else None
+        if item is None:
+            return [], []
+        values: Item = {"failure": None}
+        if edit.grant is GrantChange.TOKEN_ENTERED:
+            values["entered_token"] = True
+        condition, sealed = PRESENT, []
+        if "sealed" in item and not same(old.binding, edit.endpoint.binding):
+            # The same destination, in a binding of another version.
+            before = SecretScope.of(old, old.binding, GRANT_PURPOSE)
+            after = SecretScope.of(edit.endpoint, edit.endpoint.binding, GRANT_PURPOSE)
+            tokens = self._vault.open_parts(before, item, now)
+            parts = self._vault.sealed_parts(after, tokens, now)
+            sealed.append(parts)
+            values |= {name: parts[name] for name in ("data_key", "binding", "nonce", "sealed")}
+            condition &= equals("nonce", item["nonce"])
+        return [Update(key, values=values, condition=condition)], sealed
 
     def delete(
         self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch, now: datetime

@@ -20,7 +20,7 @@ from typing import Final
 from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_model import Endpoint
-from patchbay.connections.keys import endpoint_key, secret_key, use_key
+from patchbay.connections.keys import endpoint_key, grant_key, secret_key, use_key
 from patchbay.connections.quotas import ENDPOINT_QUOTA
 from patchbay.platform.audit import Action
 from patchbay.platform.dynamodb import PRESENT, Delete, Item, Put, Update, Write, equals
@@ -85,7 +85,8 @@ def endpoint_change(old: Endpoint, new: Endpoint, secrets: SecretChange) -> list
 
 
 def endpoint_delete(endpoint: Endpoint, uses: int) -> list[Counted]:
-    """The writes that delete an endpoint, with its secrets, if it has this many connections.
+    """The writes that delete an endpoint, with its secrets and its grant, if it has this many
+    connections.
 
     The endpoint's own write comes first; the audit event is not among them.
     """
@@ -95,6 +96,7 @@ def endpoint_delete(endpoint: Endpoint, uses: int) -> list[Counted]:
             equals("revision", endpoint.revision) & equals("uses", uses),
         ),
         Delete(secret_key(endpoint.organization_id, endpoint.id)),
+        Delete(grant_key(endpoint.organization_id, endpoint.id)),
         use_of_release(endpoint.integration_id, endpoint.version, -1),
         Count(endpoint.organization_id, ENDPOINT_QUOTA, -1),
     ]

@@ -42,6 +42,8 @@ MAX_SECRET: Final = 8192
 MAX_MEMBERS_BYTES: Final = 64 * 1024
 """Of the contents of all copies of an endpoint, as JSON: as much as a release may have."""
 MAX_MEMBER_DEPTH: Final = 20
+_OF_GRANTS: Final = frozenset({"access_token", "refresh_token", "client_id"})
+"""The secrets of which endpoints have one that a grant begins with."""
 
 
 def id_prefix(role: Role) -> str:
@@ -217,6 +219,8 @@ class Endpoint(Model):
     secrets_set: list[str]
     secret_ref: str | None = None
     secrets_entered_at: UtcTime | None = None
+    granted_at: UtcTime | None = None
+    """When an account was last connected through a browser: then a grant has its tokens."""
     members: list[InstalledMember]
     dependencies: list[InstalledDependency]
     environment: str | None
@@ -228,6 +232,11 @@ class Endpoint(Model):
     revision: int = Field(exclude=True)
     users_revision: int = Field(default=0, exclude=True)
     """Changes whenever a connection of it is created or gets other configurations."""
+
+    @property
+    def may_have_grant(self) -> bool:
+        """Whether it can have a grant, by what is connected or stored: others need no look."""
+        return self.granted_at is not None or not _OF_GRANTS.isdisjoint(self.secrets_set)
 
     @computed_field  # type: ignore[prop-decorator]  # mypy does not support decorated properties
     @property
@@ -286,12 +295,17 @@ class InvalidConnection(Model):
 
 
 class EditReport(Model):
-    """What an edit would do. Nothing was stored. `connections` has at most 20."""
+    """What an edit would do. Nothing was stored. `connections` has at most 20.
+
+    `account_to_connect`: the account must be connected again, since its tokens would be sent
+    elsewhere.
+    """
 
     version: str
     valid: bool
     errors: list[FieldError]
     secrets_to_enter: list[str]
     secret_ref_to_enter: bool
+    account_to_connect: bool = False
     connections: list[InvalidConnection]
     members: list[MemberChange] = Field(default=[], exclude_if=lambda members: not members)

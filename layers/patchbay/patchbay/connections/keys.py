@@ -16,6 +16,7 @@ SOURCES: Final = "SRC#"
 DESTINATIONS: Final = "DST#"
 CONNECTIONS: Final = "CON#"
 SECRETS: Final = "SECRET#"
+GRANTS: Final = "GRANT#"
 DATA_KEYS: Final = "DATAKEY#"
 FIRST_DATA_KEY: Final = 1
 
@@ -45,6 +46,10 @@ def connections_of_space_pk(space_id: str) -> str:
 
 def secret_key(organization_id: str, endpoint_id: str) -> Key:
     return Key(organization_pk(organization_id), f"{SECRETS}{endpoint_id}")
+
+
+def grant_key(organization_id: str, endpoint_id: str) -> Key:
+    return Key(organization_pk(organization_id), f"{GRANTS}{endpoint_id}")
 
 
 def data_key_key(organization_id: str, number: int) -> Key:

@@ -17,14 +17,21 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from patchbay.connections.data_key_model import DeletedDataKeys, DeletionQuery, Resealed
 from patchbay.connections.data_keys import KeyRing
 from patchbay.connections.endpoint_model import Endpoint
-from patchbay.connections.keys import SECRETS, key_of, secret_key
+from patchbay.connections.keys import GRANTS, SECRETS, key_of, secret_key
 from patchbay.connections.secret_references import PermittingTag, SecretReference, read_reference
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_text
 from patchbay.platform.cursor import CursorSeal
-from patchbay.platform.dynamodb import Item, Key, Put, Table, TransactionRefused, equals
+from patchbay.platform.dynamodb import (
+    Item,
+    Key,
+    Table,
+    TransactionRefused,
+    Update,
+    equals,
+)
 from patchbay.platform.errors import Conflict, InternalError, InvalidInput, NotFound, SecretsLost
-from patchbay.platform.lists import ListQuery, Lists
+from patchbay.platform.lists import ListQuery, Lists, Position, position_of
 from patchbay.platform.logging import logger
 from patchbay.platform.revisions import serially
 from patchbay.platform.strict_json import canonical, compact, loads
@@ -39,28 +46,40 @@ _MAX_BYTES: Final = 256 * 1024
 """Of all secrets of an endpoint together. An item of DynamoDB has at most 400 KB."""
 _MAX_NAMED_USERS: Final = 20
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
+GRANT_PURPOSE: Final = "grant"
+_PURPOSES: Final[Mapping[str, str]] = {GRANTS: GRANT_PURPOSE, SECRETS: ""}
+"""The items that have something sealed, by the prefixes of their sort keys: what each is for."""
+_SEALED: Final = ("data_key", "nonce", "sealed")
+"""The attributes that another seal changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecretScope:
-    """What secrets are sealed for: their endpoint, and the hash of its binding."""
+    """What secrets are sealed for: their endpoint, and the hash of its binding.
+
+    `purpose` is empty for secrets that were entered, and `grant` for what a provider issued: the
+    one does not open as the other.
+    """
 
     organization_id: str
     endpoint_id: str
     binding: str
+    purpose: str = ""
 
     @classmethod
-    def of(cls, endpoint: Endpoint, binding: Mapping[str, Any]) -> Self:
+    def of(cls, endpoint: Endpoint, binding: Mapping[str, Any], purpose: str = "") -> Self:
         """The scope of an endpoint's secrets under a binding."""
         digest = hashlib.sha256(canonical(dict(binding))).hexdigest()
-        return cls(endpoint.organization_id, endpoint.id, digest)
+        return cls(endpoint.organization_id, endpoint.id, digest, purpose)
 
     def additional_data(self) -> bytes:
+        purpose = {"purpose": self.purpose} if self.purpose else {}
         return canonical(
             {
                 "organization": self.organization_id,
                 "endpoint": self.endpoint_id,
                 "binding": self.binding,
+                **purpose,
             }
         )
 
@@ -80,10 +99,19 @@ class Vault:
         `InvalidInput` if the secrets are too large for an item, and `TemporarilyUnavailable` if KMS
         or the table does not respond.
         """
+        key = secret_key(scope.organization_id, scope.endpoint_id)
+        return {
+            **key._asdict(),
+            **self.sealed_parts(scope, secrets, now),
+            "updated_at": to_text(now),
+        }
+
+    def sealed_parts(self, scope: SecretScope, secrets: Mapping[str, str], now: datetime) -> Item:
+        """The attributes of an item that holds these secrets beside others. Raises as `sealed`."""
         text = compact(dict(secrets))
         if len(text) > _MAX_BYTES:
             raise InvalidInput.at("/secrets", f"must have at most {_MAX_BYTES} bytes as JSON")
-        return self._sealed(scope, text, now) | {"updated_at": to_text(now)}
+        return self._sealed(scope, text, now)
 
     def open(self, scope: SecretScope, now: datetime, names: Iterable[str] = ()) -> dict[str, str]:
         """The sealed secrets of an endpoint; empty if it has none.
@@ -97,11 +125,20 @@ class Vault:
         if item is None:
             return {}
         try:
-            text = self._opened_by_now(key, scope, item, now)
+            return self.open_parts(scope, item, now)
         except SecretsLost:
             raise SecretsLost(names) from None
-        secrets: dict[str, str] = loads(text)
+
+    def open_parts(self, scope: SecretScope, item: Item, now: datetime) -> dict[str, str]:
+        """What `sealed_parts` sealed, in an item that was read. Raises as `open`."""
+        secrets: dict[str, str] = loads(
+            self._opened_by_now(Key(item["pk"], item["sk"]), scope, item, now)
+        )
         return secrets
+
+    def item(self, key: Key) -> Item | None:
+        """An item that may have something sealed, as it stands now."""
+        return self._table.reread(key)
 
     def secrets_of(
         self, endpoint: Endpoint, release: Release, binding: Mapping[str, Any], now: datetime
@@ -144,13 +181,12 @@ class Vault:
         already. This may be interrupted and repeated. Raises `InvalidCursor`, and
         `TemporarilyUnavailable`.
         """
-        page = self._lists.page(
+        page = self._lists.computed(
             organization_id,
+            "sealed",
             query,
             now,
-            lambda item: item,
-            pk=organization_pk(organization_id),
-            prefix=SECRETS,
+            lambda start: self._sealed_items(organization_id, query.limit, start),
         )
         resealed, unreadable = 0, []
         for item in page.items:
@@ -180,31 +216,38 @@ class Vault:
         if number == self.keys.current_number(organization_id):
             raise Conflict("This is the current data key: rotate first.", "IN_USE", used_by=[])
         # Nothing new is sealed under a key that is no longer current, so no user is missed.
-        users = [
+        users = dict.fromkeys(
             _endpoint_id(item)
+            for prefix in _PURPOSES
             for item in self._table.query_all(
-                organization_pk(organization_id), prefix=SECRETS, attributes=("sk", "data_key")
+                organization_pk(organization_id), prefix=prefix, attributes=("sk", "data_key")
             )
-            if item["data_key"] == number
-        ]
+            if item.get("data_key") == number
+        )
         if users:
             raise Conflict(
                 "Secrets are sealed under this data key: re-seal them first.",
                 "IN_USE",
-                used_by=users[:_MAX_NAMED_USERS],
+                used_by=list(users)[:_MAX_NAMED_USERS],
             )
         self.keys.delete(organization_id, number)
 
     def _resealed(self, organization_id: str, item: Item, now: datetime) -> bool:
         """Raises `TransactionRefused` if the keys were rotated in between."""
-        if item["data_key"] == self.keys.current_number(organization_id):
+        if item.get("data_key") in (None, self.keys.current_number(organization_id)):
             return False
-        scope = SecretScope(organization_id, _endpoint_id(item), item["binding"])
-        sealed = item | self._sealed(scope, self._opened(scope, item, now), now)
+        scope = _scope_of(organization_id, item)
+        sealed = self._sealed(scope, self._opened(scope, item, now), now)
+        # Nothing else of the item is written: others may change it at the same time.
+        values = {name: sealed[name] for name in _SEALED}
         try:
             self._table.transact(
                 [
-                    Put(sealed, equals("nonce", item["nonce"])),
+                    Update(
+                        Key(item["pk"], item["sk"]),
+                        values=values,
+                        condition=equals("nonce", item["nonce"]),
+                    ),
                     key_of(sealed),
                     recorded(
                         organization_id,
@@ -221,13 +264,36 @@ class Vault:
             raise
         return True
 
+    def _sealed_items(
+        self, organization_id: str, limit: int, start: Position | None
+    ) -> "_SealedItems":
+        """Items with something sealed: those of one prefix, then those of the next."""
+        prefixes, found = list(_PURPOSES), list[Item]()
+        place = dict(start or {"prefix": prefixes[0]})
+        for prefix in prefixes[prefixes.index(place["prefix"]) :]:
+            after = place.get("after") if prefix == place["prefix"] else None
+            # One more than requested shows whether there are others.
+            page = self._table.query(
+                organization_pk(organization_id),
+                prefix=prefix,
+                limit=limit - len(found) + 1,
+                start=after,
+            )
+            for item in page.items:
+                if len(found) == limit:
+                    return _SealedItems(found, {"prefix": prefix, "after": after})
+                found.append(item)
+                after = position_of(item, None)
+            if page.last_key:
+                return _SealedItems(found, {"prefix": prefix, "after": page.last_key})
+        return _SealedItems(found, None)
+
     def _sealed(self, scope: SecretScope, text: bytes, now: datetime) -> Item:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         number, key = self.keys.current(scope.organization_id, now)
         nonce = os.urandom(_NONCE_BYTES)
         return {
-            **secret_key(scope.organization_id, scope.endpoint_id)._asdict(),
             "organization_id": scope.organization_id,
             "data_key": number,
             "binding": scope.binding,
@@ -257,6 +323,23 @@ class Vault:
             raise InternalError from None
 
 
+@dataclass(frozen=True, slots=True)
+class _SealedItems:
+    """A page of items that have something sealed."""
+
+    items: list[Item]
+    next_start: Position | None
+
+
+def _scope_of(organization_id: str, item: Item) -> SecretScope:
+    purpose = _PURPOSES[_prefix(item)]
+    return SecretScope(organization_id, _endpoint_id(item), item["binding"], purpose)
+
+
 def _endpoint_id(item: Item) -> str:
-    endpoint_id: str = item["sk"].removeprefix(SECRETS)
+    endpoint_id: str = item["sk"].removeprefix(_prefix(item))
     return endpoint_id
+
+
+def _prefix(item: Item) -> str:
+    return str(item["sk"]).partition("#")[0] + "#"
