@@ -37,7 +37,12 @@ from tests.integration.story import (
     publish_integration,
 )
 
-TENANT_PERMISSIONS = [Permission.READ, Permission.MANAGE, Permission.WRITE_EVENTS]
+TENANT_PERMISSIONS = [
+    Permission.READ,
+    Permission.MANAGE,
+    Permission.USE,
+    Permission.WRITE_EVENTS,
+]
 
 
 @pytest.fixture(scope="session")
@@ -157,6 +162,10 @@ def deploy(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         "TESTS_PER_MINUTE": "120",
         "TESTS_IN_FLIGHT": "20",
         "TEST_QUEUE_URL": queues["TestQueue"],
+        "CREDENTIAL_USE": "enabled",
+        "USES_PER_MINUTE": "3000",
+        "CONNECTION_USES_PER_MINUTE": "600",
+        "USES_IN_FLIGHT": "50",
         "API_HOST": "api.example.com",
         "MONITOR_QUEUE_URL": queues["MonitorQueue"],
         "MONITOR_LANES": "4",

@@ -241,6 +241,9 @@ def run_in_the_background(
             assert tenant.client.call("POST", f"{path}/test?mode=async", None).status == 202
         run_queued()
     assert tenant.client.call("POST", f"{paths[0]}/test", None).status == 200
+    # Whose credentials are used
+    for path in paths:
+        assert tenant.client.get(f"{path}/credentials").status == 200
     # The monitors find that they work again; the dispatcher sends what was left unsent
     server.valid_key = SECRET
     monkeypatch.setattr(dispatch_monitors, "utc_now", lambda: utc_now() + timedelta(minutes=2))

@@ -87,6 +87,9 @@ REFERENCED_SECRETS = (
 """Secrets that tenants refer to: tenants choose their names, and AWS adds a random suffix."""
 
 
+OFF_WITH_THE_USE_OF_CREDENTIALS = {"!If": ["UsesCredentials", "Allow", "Deny"]}
+
+
 def statements(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, function in functions(template).items():
         for policy in function["Properties"].get("Policies", []):
@@ -99,7 +102,7 @@ def test_no_policy_has_a_wildcard_but_for_the_secrets_that_are_referred_to(
 ) -> None:
     readers = []
     for name, statement in statements(template):
-        assert statement["Effect"] == "Allow"
+        assert statement["Effect"] in ("Allow", OFF_WITH_THE_USE_OF_CREDENTIALS)
         if statement["Resource"] == {"!Sub": REFERENCED_SECRETS}:
             # Only reading them one by one is allowed
             assert statement["Action"] == [
@@ -114,6 +117,7 @@ def test_no_policy_has_a_wildcard_but_for_the_secrets_that_are_referred_to(
     # Only functions that send a secret somewhere
     assert readers == [
         "ConnectionsFunction",
+        "CredentialsFunction",
         "ChecksFunction",
         "RunTestsFunction",
         "RunMonitorsFunction",

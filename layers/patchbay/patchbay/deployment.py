@@ -49,9 +49,13 @@ if TYPE_CHECKING:
     from patchbay.connections.health_state import AutoDisable
     from patchbay.connections.operations import ConnectionOperations
     from patchbay.connections.record_store import RecordStore
+    from patchbay.connections.usage_store import UsageStore
     from patchbay.connections.vault import Vault
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.policy import EgressPolicy
+    from patchbay.grants.credential_reader import CredentialReader
+    from patchbay.grants.credential_uses import CredentialUses
+    from patchbay.grants.opened_endpoint import EndpointOpener
     from patchbay.health.bus_intake import BusIntake
     from patchbay.health.connection_overview import ConnectionOverview
     from patchbay.health.folding import CountFolder
@@ -298,6 +302,12 @@ class Deployment:
         return RecordStore(self.integrations, self.quotas, self.endpoints, self.connections)
 
     @cached_property
+    def usages(self) -> UsageStore:
+        from patchbay.connections.usage_store import UsageStore
+
+        return UsageStore(self.integrations)
+
+    @cached_property
     def health_recorder(self) -> HealthRecorder:
         from patchbay.connections.health_recorder import HealthRecorder
 
@@ -340,8 +350,39 @@ class Deployment:
             self.endpoints,
             self.connections,
             self.connection_records,
+            self.usages,
             self.vault,
         )
+
+    # ---------------------------------------------------------------- grants
+
+    @cached_property
+    def endpoint_opener(self) -> EndpointOpener:
+        from patchbay.grants.opened_endpoint import EndpointOpener
+
+        return EndpointOpener(self.registry, self.endpoints, self.vault)
+
+    @cached_property
+    def credential_uses(self) -> CredentialUses:
+        from patchbay.grants.credential_uses import CredentialUses
+        from patchbay.platform.limits import Limit, Limiter
+
+        settings = self.settings
+        return CredentialUses(
+            self.connections,
+            self.usages,
+            Limiter(self.integrations, "uses"),
+            Limit(settings.uses_per_minute, settings.uses_in_flight),
+            Limit(settings.connection_uses_per_minute, settings.uses_in_flight),
+            self.clock,
+            enabled=settings.credential_use,
+        )
+
+    @cached_property
+    def credential_reader(self) -> CredentialReader:
+        from patchbay.grants.credential_reader import CredentialReader
+
+        return CredentialReader(self.credential_uses, self.endpoint_opener, self.clock)
 
     # ---------------------------------------------------------------- health
 

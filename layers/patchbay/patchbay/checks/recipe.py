@@ -16,6 +16,7 @@ from patchbay.checks.credentials import (
     credential_problems,
     secrets_of_type,
 )
+from patchbay.checks.given_secrets import given_secrets, mark_problems
 from patchbay.checks.manifest_steps import (
     DEFAULT_TIMEOUT_MS,
     ManifestStep,
@@ -80,7 +81,11 @@ class Recipe:
 
         declared = self._declared()
         self._declarations = declared
-        problems = [*credential_problems(auth_config, declared), *checks_problems(manifest)]
+        problems = [
+            *credential_problems(auth_config, declared),
+            *mark_problems(self.secrets_schema, secrets_of_type(auth_config)),
+            *checks_problems(manifest),
+        ]
         self._credential: Credential | None = None
         self.oauth = OAuthRecipe()
         """What the release can do with OAuth."""
@@ -107,6 +112,16 @@ class Recipe:
         """The secrets that an endpoint may have: those of the auth type and those declared."""
         declared = _object(self.secrets_schema.get("properties"))
         return tuple(dict.fromkeys([*secrets_of_type(self._auth_config), *declared]))
+
+    @property
+    def auth_type(self) -> str:
+        """The type of `authConfig`."""
+        return auth_type(self._auth_config)
+
+    @cached_property
+    def given_secrets(self) -> tuple[str, ...]:
+        """The declared secrets that those who may use credentials may read."""
+        return given_secrets(self.secrets_schema, secrets_of_type(self._auth_config))
 
     @property
     def variable_names(self) -> frozenset[str]:
@@ -173,6 +188,10 @@ class Recipe:
         ValueRefused."""
         return self._credential.headers(values) if self._credential else []
 
+    def values(self, variables: Mapping[str, object], secrets: Mapping[str, str]) -> Values:
+        """What fills the placeholders: a variable that is not given takes its default."""
+        return Values({**self._defaults, **variables}, secrets)
+
     def plan(self, variables: Mapping[str, object], secrets: Mapping[str, str]) -> Plan:
         """The plan of a test with these values. Never raises for what tenants or manifests contain.
 
@@ -185,7 +204,7 @@ class Recipe:
         if self._check_problems:
             unusable = tuple(PlanProblem(p.pointer, p.message) for p in self._check_problems)
             return Plan(timeout_ms, problems=unusable, secret_values=secret_values)
-        values = Values({**self._defaults, **variables}, secrets)
+        values = self.values(variables, secrets)
         problems = [
             _missing(placeholder)
             for placeholder in self._required
@@ -208,8 +227,11 @@ class Recipe:
     def binding(self, integration_id: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """What the secrets of an endpoint with these variables are bound to, by name, in canonical
         form: see `BindingRule`."""
-        given = {**self._defaults, **variables}
-        return self._binding_rule.binding(integration_id, given)
+        values = {**self._defaults, **variables}
+        binding = self._binding_rule.binding(integration_id, values)
+        # Only where there are any: other bindings stay as they are.
+        given = {"given": sorted(self.given_secrets)} if self.given_secrets else {}
+        return {**binding, **given}
 
     def places(self, variables: Mapping[str, Any]) -> list[str]:
         """The hosts that a test with these variables dials, as `scheme://host:port`."""

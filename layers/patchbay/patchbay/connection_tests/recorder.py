@@ -27,12 +27,12 @@ from patchbay.connection_tests.model import (
     TestTrigger,
     health_status,
 )
-from patchbay.connection_tests.required_actions import required_action
 from patchbay.connection_tests.subjects import TestSubjects
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
+from patchbay.connections.required_actions import required_action
 from patchbay.health.model import Event, event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock

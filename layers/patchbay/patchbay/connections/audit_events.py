@@ -1,6 +1,7 @@
 """The audit events of sources, destinations, and connections."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_model import Endpoint
@@ -28,4 +29,11 @@ def audited(
         before=before,
         after=after,
         secrets_entered=secrets_entered,
+    )
+
+
+def used(connection: Connection, action: Action, described: Mapping[str, Any]) -> Put:
+    """The audit event of a use of a connection's credentials; `described` says which."""
+    return recorded(
+        connection.organization_id, Entity.CONNECTION, connection.id, action, after=described
     )

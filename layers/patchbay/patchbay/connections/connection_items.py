@@ -19,6 +19,7 @@ from patchbay.connections.keys import (
     connection_key,
     connections_of_space_pk,
     failing_of_space_pk,
+    usage_key,
     use_key,
 )
 from patchbay.connections.quotas import (
@@ -148,6 +149,7 @@ def connection_delete(
         use_of_space(space, -1),
         Count(organization_id, CONNECTION_QUOTA, -1),
         *monitoring(connection, None),
+        Delete(usage_key(organization_id, connection.id)),
     ]
     if own_source:
         writes.append(Delete(use_key(organization_id, own_source.id, connection.id)))

@@ -17,6 +17,7 @@ DESTINATIONS: Final = "DST#"
 CONNECTIONS: Final = "CON#"
 SECRETS: Final = "SECRET#"
 GRANTS: Final = "GRANT#"
+USAGE: Final = "USAGE#"
 DATA_KEYS: Final = "DATAKEY#"
 FIRST_DATA_KEY: Final = 1
 
@@ -50,6 +51,8 @@ def secret_key(organization_id: str, endpoint_id: str) -> Key:
 
 def grant_key(organization_id: str, endpoint_id: str) -> Key:
     return Key(organization_pk(organization_id), f"{GRANTS}{endpoint_id}")
+def usage_key(organization_id: str, connection_id: str) -> Key:
+    return Key(organization_pk(organization_id), f"{USAGE}{connection_id}")
 
 
 def data_key_key(organization_id: str, number: int) -> Key:

@@ -4,6 +4,7 @@ The shapes are those of the published operations; fields without a value are lef
 `limit`, `cursor`, and `nextCursor` are additions that callers may ignore.
 """
 
+from datetime import datetime
 from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -20,6 +21,7 @@ from patchbay.connections.endpoint_model import (
 )
 from patchbay.connections.health_state import HealthState
 from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.usage_model import ConnectionUsage
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import NamedConnectionId, Slug
 from patchbay.platform.lists import ListQuery
@@ -128,8 +130,8 @@ _LEFT_OUT: Final = Field(exclude_if=_is_none)
 class ConnectionRecord(Model):
     """A connection and its source, as one.
 
-    Patchbay uses the credentials of a connection to test it, so `usage…` are of its tests. Those
-    that failed because of Patchbay do not count.
+    `usage…` are of its tests and of the uses of its credentials, together. Those that failed
+    because of Patchbay do not count.
     """
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
@@ -160,9 +162,14 @@ class ConnectionRecord(Model):
     updated_at: UtcTime
 
     @classmethod
-    def of(cls, connection: Connection, source: Endpoint) -> Self:
+    def of(cls, connection: Connection, source: Endpoint, usage: ConnectionUsage) -> Self:
         health, (provider, reference) = connection.health, secrets_of(source)
         used = HealthState.decode(connection.state)
+        failed_at, failed_code = max(
+            (used.failed_at, used.failed_code),
+            (usage.last_error_at, usage.last_error_code),
+            key=lambda failure: (failure[0] is not None, failure[0]),
+        )
         return cls(
             id=connection.id,
             tenant_id=connection.organization_id,
@@ -180,12 +187,12 @@ class ConnectionRecord(Model):
             health_latency_ms=health.latency_ms,
             health_error_code=health.error_code,
             health_error_message=health.error_message,
-            usage_request_count=used.tests,
-            usage_success_count=used.tests - used.failed,
-            usage_error_count=used.failed,
-            usage_last_used_at=health.checked_at,
-            usage_last_error_at=used.failed_at,
-            usage_last_error_code=used.failed_code,
+            usage_request_count=used.tests + usage.requests,
+            usage_success_count=used.tests - used.failed + usage.requests - usage.errors,
+            usage_error_count=used.failed + usage.errors,
+            usage_last_used_at=_later(health.checked_at, usage.last_used_at),
+            usage_last_error_at=failed_at,
+            usage_last_error_code=failed_code,
             created_at=connection.created_at,
             updated_at=max(connection.updated_at, source.updated_at),
         )
@@ -198,6 +205,10 @@ class ConnectionRecords(Model):
 
     connections: list[ConnectionRecord]
     next_cursor: Annotated[str | None, _LEFT_OUT] = None
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(filter(None, (one, other)), default=None)
 
 
 def secrets_of(source: Endpoint) -> tuple[SecretProvider, str]:

@@ -41,6 +41,8 @@ from patchbay.connections.operation_models import (
     secrets_of,
 )
 from patchbay.connections.record_store import RecordStore
+from patchbay.connections.usage_model import NEVER_USED
+from patchbay.connections.usage_store import UsageStore
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.errors import (
     InvalidConfig,
@@ -94,6 +96,7 @@ class ConnectionOperations:
         endpoints: EndpointStore,
         connections: ConnectionStore,
         records: RecordStore,
+        usages: UsageStore,
         vault: Vault,
     ) -> None:
         self._creator = creator
@@ -104,6 +107,7 @@ class ConnectionOperations:
         self._endpoints = endpoints
         self._connections = connections
         self._records = records
+        self._usages = usages
         self._vault = vault
 
     def create(self, new: CreateConnection, stamp: Stamp) -> ConnectionRecord:
@@ -124,7 +128,7 @@ class ConnectionOperations:
             given.require_scope(source)
             connection = self._new_connection(new, source, space, stamp)
             stored, connected = self._records.create(source, sealed, connection, space)
-            return ConnectionRecord.of(connected, stored)
+            return self._record(connected, stored)
 
         with _named_as_the_operations_do():
             return serially(attempt)
@@ -145,13 +149,13 @@ class ConnectionOperations:
             if not fields and change.config is None:
                 if new is not old:
                     self._connections.change(old, new, version)
-                return ConnectionRecord.of(new, source)
+                return self._record(new, source)
             patch = EndpointPatch.model_validate(fields)
             edit = self._endpoint_editor.accept(source, patch, now, change.config)
             secrets = self._endpoint_editor.secret_change(edit, now)
             given.require_scope(edit.endpoint)
             self._records.change((source, edit.stored), secrets, (old, new))
-            return ConnectionRecord.of(new, edit.stored)
+            return self._record(new, edit.stored)
 
         with _named_as_the_operations_do():
             return serially(attempt)
@@ -178,10 +182,17 @@ class ConnectionOperations:
             )
 
         page = self._records.page(query.tenant_id, query, is_asked_for, now)
+        usages = self._usages.of_all(query.tenant_id, [connection for connection, _ in page.items])
         return ConnectionRecords(
-            connections=[ConnectionRecord.of(*found) for found in page.items],
+            connections=[
+                ConnectionRecord.of(connection, source, usages.get(connection.id, NEVER_USED))
+                for connection, source in page.items
+            ],
             next_cursor=page.next_cursor,
         )
+
+    def _record(self, connection: Connection, source: Endpoint) -> ConnectionRecord:
+        return ConnectionRecord.of(connection, source, self._usages.of(connection))
 
     def _space(self, new: CreateConnection) -> Space:
         if new.space is not None:

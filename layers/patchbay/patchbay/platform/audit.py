@@ -75,6 +75,9 @@ class Action(StrEnum):
     COMPLETED = "completed"
     REVOKED = "revoked"
     REFUSED = "refused"
+    CREDENTIALS_GIVEN = "credentials_given"
+    PROXIED = "proxied"
+    """The first request of a subject in an hour."""
 
 
 class AuditEvent(Model):

@@ -10,6 +10,7 @@
     ├── InstallTokenRequired    403  PERMISSION_DENIED
     ├── OutsideOwnSpace         403  PERMISSION_DENIED
     ├── ReferenceDenied         403  PERMISSION_DENIED
+    ├── CredentialUseDisabled   403  CREDENTIAL_USE_DISABLED
     ├── NotFound                404  NOT_FOUND, <THING>_NOT_FOUND
     │   └── NoSuchRelease       404  RELEASE_NOT_FOUND
     ├── MethodNotAllowed        405  METHOD_NOT_ALLOWED
@@ -24,6 +25,7 @@
     ├── SecretReentryRequired   422  SECRET_REENTRY_REQUIRED
     │   └── SecretsLost         422  SECRET_REENTRY_REQUIRED
     ├── FailedTest              422  TEST_FAILED
+    ├── CredentialUnusable      422  CREDENTIAL_UNUSABLE
     ├── RateLimited             429  RATE_LIMITED
     ├── InternalError           500  INTERNAL_ERROR
     └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
@@ -164,6 +166,18 @@ class ReferenceDenied(PatchbayError):
             message="The reference names a secret outside this organization.",
             code="PERMISSION_DENIED",
             details={"errors": [{"pointer": "/secret_ref", "message": message}]},
+        )
+
+
+class CredentialUseDisabled(PatchbayError):
+    """Nobody may read or use stored credentials in this deployment."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            message="The use of stored credentials is switched off in this deployment.",
+            code="CREDENTIAL_USE_DISABLED",
         )
 
 
@@ -345,6 +359,27 @@ class FailedTest(PatchbayError):
             message="The test failed: nothing was stored.",
             code="TEST_FAILED",
             details={"test": dict(report)},
+        )
+
+
+class CredentialUnusable(PatchbayError):
+    """The stored credential can't be used until its owner has acted.
+
+    `unusable_code` is one of the codes of tests, `action` a required action of connections.
+    """
+
+    status = 422
+
+    def __init__(self, pointer: str, message: str, unusable_code: str, action: str) -> None:
+        self.unusable_code = unusable_code
+        super().__init__(
+            message="The credential of this connection can't be used as it is.",
+            code="CREDENTIAL_UNUSABLE",
+            details={
+                "errors": [{"pointer": pointer, "message": message}],
+                "code": unusable_code,
+                "required_action": action,
+            },
         )
 
 

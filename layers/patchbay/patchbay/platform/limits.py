@@ -139,12 +139,13 @@ class Limiter:
         key = self._key(organization_id)
         item = self._table.get(key)
         for attempt in range(_ATTEMPTS):
-            before = _usage(item)
+            before = usage_in(item)
             after = before.entered(token, limit, now, lease, self._what)
             if token in before.at(now).leases:
                 return
             try:
-                self._table.write(_entering(key, item, before, after, now))
+                forgotten = {"expires_at": epoch_seconds(now, _KEPT)}
+                self._table.write(entering(key, item, before, after, forgotten))
             except ConditionFailed as standing:
                 # Also after our own write whose reply was lost: then the token is there.
                 item = standing.item
@@ -157,7 +158,7 @@ class Limiter:
         """Returns a lease. One that can't be returned now ends by itself: that is only logged."""
         key = self._key(organization_id)
         try:
-            self._table.write(Update(key, remove=[_LEASE + token], condition=PRESENT))
+            self._table.write(Update(key, remove=[lease_attribute(token)], condition=PRESENT))
         except ConditionFailed:
             return  # idle for so long that the item is gone, and the lease with it
         except TemporarilyUnavailable:
@@ -178,7 +179,8 @@ class Limiter:
         return Key(f"LIMIT#{organization_id}#{self._what}", "META")
 
 
-def _usage(item: Item | None) -> Usage:
+def usage_in(item: Item | None) -> Usage:
+    """What an item says of the use of a thing; nothing of one that was never used."""
     if item is None or "revision" not in item:
         return Usage()
     leases = {
@@ -187,8 +189,18 @@ def _usage(item: Item | None) -> Usage:
     return Usage(item["minute"], item["count"], item["before"], leases)
 
 
-def _entering(key: Key, item: Item | None, before: Usage, after: Usage, now: datetime) -> Update:
-    """Only what this caller changes: a lease that is returned at the same time stays returned."""
+def lease_attribute(token: str) -> str:
+    """The attribute that a lease is, to be removed when it is returned."""
+    return _LEASE + token
+
+
+def entering(
+    key: Key, item: Item | None, before: Usage, after: Usage, values: Mapping[str, Any]
+) -> Update:
+    """The write of `after`, of what was read as `item`, with more `values`.
+
+    Only what this caller changes: a lease that is returned at the same time stays returned.
+    """
     revision = item.get("revision") if item else None
     unchanged: Condition = without("revision") if revision is None else equals("revision", revision)
     taken: dict[str, Any] = {
@@ -203,7 +215,7 @@ def _entering(key: Key, item: Item | None, before: Usage, after: Usage, now: dat
             "count": after.count,
             "before": after.before,
             "revision": (revision or 0) + 1,
-            "expires_at": epoch_seconds(now, _KEPT),
+            **values,
             **taken,
         },
         remove=[_LEASE + token for token in before.leases if token not in after.leases],

@@ -15,6 +15,10 @@ class SettingError(Exception):
     """An environment variable is missing, or its value is not of the setting's type."""
 
 
+def _is_enabled(text: str) -> bool:
+    return {"enabled": True, "disabled": False}[text]
+
+
 class Setting[T]:
     """One environment variable, named as the attribute in capitals. `read` parses its text."""
 
@@ -95,6 +99,14 @@ class Settings:
     """Of one organization, as is the next."""
     tests_in_flight = Setting(int)
     test_queue_url = Setting(str)
+
+    credential_use = Setting(_is_enabled)
+    """Whether stored credentials may be used by callers at all."""
+    uses_per_minute = Setting(int)
+    """Uses of credentials of one organization, as is the one after the next."""
+    connection_uses_per_minute = Setting(int)
+    uses_in_flight = Setting(int)
+    """Of an organization, and of each of its connections."""
 
     monitor_queue_url = Setting(str)
     monitor_lanes = Setting(int)

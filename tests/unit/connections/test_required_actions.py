@@ -5,8 +5,8 @@ from typing import get_args
 import pytest
 
 from patchbay.checks.codes import Code, CodeCategory, describe
-from patchbay.connection_tests.required_actions import required_action
 from patchbay.connections.health_status import RequiredAction
+from patchbay.connections.required_actions import required_action
 
 CODES: tuple[Code, ...] = get_args(Code.__value__)
 
