@@ -1,6 +1,7 @@
 """Credentials that a back end may use: read, limited, counted, and audited."""
 
 import json
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any
 
@@ -116,6 +117,71 @@ def test_only_the_access_token_of_oauth2_is_given(tenant: Tenant) -> None:
     answer = read(tenant, connection)
     assert answer.json["access_token"] == secrets.pop("access_token")
     assert not [name for name, value in secrets.items() if value in answer.text]
+
+
+def test_basic_credentials_are_given_as_they_are_sent(tenant: Tenant) -> None:
+    auth = {
+        "type": "basic",
+        "username": "{{variables.email}}/token",
+        "password": "{{secrets.api_token}}",
+    }
+    schema = {"type": "object", "properties": {"email": {"type": "string"}}}
+    publish_integration(
+        tenant,
+        variablesSchema=schema,
+        authConfig=auth,
+        manifest={"roles": ["source"], "baseUrl": "https://desk.example.com/api/v2"},
+    )
+    variables, secrets = {"email": "ann@acme.com"}, {"api_token": "to:ken"}
+    source = create_source(tenant, variables=variables, secrets=secrets)
+    answer = read(tenant, create_connection(tenant, source))
+    assert answer.json["username"] == "ann@acme.com/token"
+    assert answer.json["password"] == "to:ken"
+    value = b64encode(b"ann@acme.com/token:to:ken").decode()
+    assert answer.json["header"] == {"name": "Authorization", "value": f"Basic {value}"}
+    assert answer.json["base_url"] == "https://desk.example.com/api/v2"
+
+
+def test_a_key_that_no_header_can_carry_is_given_without_one(tenant: Tenant) -> None:
+    connection = connected(tenant, {"api_key": "key\nof two lines"})
+    answer = read(tenant, connection)
+    assert (answer.json["api_key"], answer.json["header"]) == ("key\nof two lines", None)
+
+
+def test_a_secret_in_the_base_url_is_not_given_with_it(tenant: Tenant) -> None:
+    schema = {"type": "object", "properties": {"hidden": {"type": "string"}}}
+    manifest = {
+        "roles": ["source"],
+        "secretsSchema": schema,
+        "baseUrl": "https://api.example.com/bot{{secrets.hidden}}",
+    }
+    secrets = {"api_key": "a-key-to-give", "hidden": "never-to-be-given"}
+    answer = read(tenant, connected(tenant, secrets, manifest=manifest))
+    assert answer.json["base_url"] is None
+    assert "never-to-be-given" not in answer.text
+
+
+def test_an_upgrade_that_gives_more_secrets_needs_them_again(tenant: Tenant) -> None:
+    # Given a source of a release that gives nothing but the key
+    rule: dict[str, Any] = {"type": "string"}
+    manifest = {
+        "roles": ["source"],
+        "secretsSchema": {"type": "object", "properties": {"signing_key": rule}},
+    }
+    integration = publish_integration(tenant, manifest=manifest)
+    secrets = {"api_key": "a-key-to-give", "signing_key": "never-to-be-given"}
+    source = create_source(tenant, secrets=secrets)
+    # When the next release marks another one
+    rule["x-use"] = "given"
+    path = f"/v1/integrations/{integration['id']}"
+    assert tenant.client.patch(path, {"manifest": manifest}).status == 200
+    assert tenant.client.post(f"{path}/publish", {"version": "1.1.0"}).status == 201
+    # Then an upgrade does not make it readable
+    answer = tenant.client.patch(
+        f"{tenant.connectors}/sources/{source['id']}", {"version": "1.1.0"}
+    )
+    assert (answer.status, answer.code) == (422, "SECRET_REENTRY_REQUIRED")
+    assert answer.json["error"]["details"]["changed"] == ["given"]
 
 
 def test_a_declared_secret_is_given_if_its_author_says_so(tenant: Tenant) -> None:

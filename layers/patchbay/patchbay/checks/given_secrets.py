@@ -28,9 +28,7 @@ def given_secrets(secrets_schema: Mapping[str, Any], of_type: Collection[str]) -
     )
 
 
-def mark_problems(
-    secrets_schema: Mapping[str, Any], of_type: Collection[str]
-) -> Iterator[Problem]:
+def mark_problems(secrets_schema: Mapping[str, Any], of_type: Collection[str]) -> Iterator[Problem]:
     """Marks that can't be used, with pointers that start with `/manifest/secretsSchema`."""
     for name, rule in _properties(secrets_schema).items():
         if not isinstance(rule, dict) or MARK not in rule:

@@ -68,7 +68,9 @@ class GivenCredentials(Model):
                 "type": recipe.auth_type,
                 "endpoint_id": opened.endpoint.id,
                 **_credential(opened, header),
-                "secrets": {n: opened.secrets[n] for n in recipe.given_secrets if n in opened.secrets},
+                "secrets": {
+                    n: opened.secrets[n] for n in recipe.given_secrets if n in opened.secrets
+                },
                 "header": header,
                 "base_url": _base_url(opened),
                 "expires_at": None,
@@ -106,7 +108,9 @@ def _base_url(opened: OpenedEndpoint) -> str | None:
     """Null if a secret is a part of it that is not given."""
     url = opened.recipe.base_url
     given = {*opened.recipe.given_secrets, *_TOKENS.values()}
-    if url is None or any(p.source == "secrets" and p.name not in given for p in url.placeholders()):
+    if url is None or any(
+        p.source == "secrets" and p.name not in given for p in url.placeholders()
+    ):
         return None
     try:
         return url.target(opened.values).url

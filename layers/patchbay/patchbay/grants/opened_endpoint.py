@@ -77,13 +77,11 @@ class EndpointOpener:
         try:
             secrets = self._vault.secrets_of(endpoint, release, binding, now)
         except ReferenceUnusable as reference:
-            raise unusable(
-                PlanProblem("/secret_ref", reference.message, reference.code)
-            ) from None
+            raise unusable(PlanProblem("/secret_ref", reference.message, reference.code)) from None
         return OpenedEndpoint(endpoint, release, secrets)
 
 
 def unusable(problem: PlanProblem) -> CredentialUnusable:
-    """What a caller is told of a credential with this problem."""
+    """The error for a credential with this problem."""
     action = required_action(problem.code)
     return CredentialUnusable(problem.pointer, problem.message, problem.code, action.value)
