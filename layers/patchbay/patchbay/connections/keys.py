@@ -51,6 +51,8 @@ def secret_key(organization_id: str, endpoint_id: str) -> Key:
 
 def grant_key(organization_id: str, endpoint_id: str) -> Key:
     return Key(organization_pk(organization_id), f"{GRANTS}{endpoint_id}")
+
+
 def usage_key(organization_id: str, connection_id: str) -> Key:
     return Key(organization_pk(organization_id), f"{USAGE}{connection_id}")
 
