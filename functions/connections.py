@@ -22,6 +22,7 @@ from patchbay.connections.endpoint_model import (
     EditReport,
     Endpoint,
     EndpointPatch,
+    EndpointQuery,
     NewEndpoint,
 )
 from patchbay.connections.operation_models import (
@@ -88,8 +89,8 @@ def create_source(
 
 
 @api.get(f"{BASE}/sources", permission=Permission.READ)
-def list_sources(organization_id: str, query: ListQuery) -> Listing[Endpoint]:
-    """List the sources of an organization."""
+def list_sources(organization_id: str, query: EndpointQuery) -> Listing[Endpoint]:
+    """List the sources of an organization, by release, environment, account, or name."""
     return deployment.endpoints.page(organization_id, Role.SOURCE, query, utc_now())
 
 
@@ -148,8 +149,8 @@ def create_destination(
 
 
 @api.get(f"{BASE}/destinations", permission=Permission.READ)
-def list_destinations(organization_id: str, query: ListQuery) -> Listing[Endpoint]:
-    """List the destinations of an organization."""
+def list_destinations(organization_id: str, query: EndpointQuery) -> Listing[Endpoint]:
+    """List the destinations of an organization, by release, environment, account, or name."""
     return deployment.endpoints.page(organization_id, Role.DESTINATION, query, utc_now())
 
 
@@ -208,7 +209,7 @@ def create_connection(organization_id: str, body: NewConnection, stamp: Stamp) -
 def list_connections(
     caller: Principal, organization_id: str, query: ConnectionQuery
 ) -> Listing[Connection]:
-    """List the connections of an organization, by space, endpoint, or state."""
+    """List the connections of an organization, by space, endpoint, state, or their source."""
     space = deployment.tenants.listed_space(caller, organization_id, query.space, "/query/space")
     return deployment.connection_lists.page(organization_id, query.within(space), space, utc_now())
 

@@ -7,6 +7,8 @@ import pytest
 import connections
 from local.provider import Provider
 from patchbay.checks.roles import Role
+from patchbay.connections import connection_lists
+from patchbay.platform.dynamodb import Table
 from tests.integration.api import Answer
 from tests.integration.conftest import Tenant
 from tests.integration.story import (
@@ -375,6 +377,101 @@ def test_pages_of_every_filter_add_up_to_its_list(tenant: Tenant) -> None:
     # And a cursor works for its own list only
     first = tenant.client.get(f"{path}&status=draft").json["next_cursor"]
     assert tenant.client.get(f"{path}&cursor={first}").code == "INVALID_CURSOR"
+
+
+def test_endpoints_and_their_connections_are_found_by_release_environment_account_and_name(
+    tenant: Tenant,
+) -> None:
+    # Given sources that differ in all of these, each with a connection
+    integration = publish_integration(tenant, manifest={"roles": BOTH})
+    for version in ("1.2.0", "2.0.0-beta.1"):
+        path = f"/v1/integrations/{integration['id']}/publish"
+        assert tenant.client.post(path, {"version": version}).status in (200, 201)
+    publish_integration(tenant, slug="mail")
+    sources = [
+        create_source(tenant, name="Sales EU", version="1.0.0", environment="production"),
+        create_source(tenant, name="sales us", version="1.2.0", external_account_id="acct/1"),
+        create_source(tenant, name="Beta", version="2.0.0-beta.1", environment="sandbox"),
+        create_source(tenant, name="Mail", integration="acme/mail", environment="Production"),
+    ]
+    connections = [
+        create_connection(tenant, source, name=f"C {source['name']}") for source in sources
+    ]
+
+    def found(kind: str, query: str) -> list[int]:
+        made = {"sources": sources, "connections": connections}[kind]
+        answer = tenant.client.get(f"{tenant.connectors}/{kind}?{query}")
+        assert answer.status == 200, answer.text
+        ids = [one["id"] for one in made]
+        return [ids.index(item["id"]) for item in answer.json["items"]]
+
+    # Then either list is filtered by them
+    for query, expected in (
+        ("integration=acme/crm", [0, 1, 2]),
+        ("integration=acme%2Fmail", [3]),
+        ("integration=acme/none", []),
+        ("version=1.0.0", [0, 3]),
+        ("version=1.x", [0, 1, 3]),
+        ("version=^1.1.0 || 2.0.0-beta.1", [1, 2]),
+        ("version=2.x", []),
+        ("environment=production", [0]),
+        ("external_account_id=acct%2F1", [1]),
+        ("q=SALES", [0, 1]),
+        ("integration=acme/crm&version=1.x&environment=production&q=eu", [0]),
+    ):
+        for kind in ("sources", "connections"):
+            assert found(kind, query.replace(" ", "%20")) == expected, (kind, query)
+    # And the connections of a source that changes are found by what it has now
+    path = f"{tenant.connectors}/sources/{sources[0]['id']}"
+    assert tenant.client.patch(path, {"environment": "sandbox"}).status == 200
+    assert found("connections", "environment=sandbox") == [0, 2]
+    assert found("connections", f"environment=sandbox&source_id={sources[0]['id']}") == [0]
+    # And destinations are filtered alike
+    warehouse = create_destination(tenant)
+    for query, expected_ids in (("q=x", []), ("integration=acme/crm", [warehouse["id"]])):
+        answer = tenant.client.get(f"{tenant.connectors}/destinations?{query}")
+        assert [one["id"] for one in answer.json["items"]] == expected_ids
+    # What is no filter, or no value of one, is refused
+    for query in ("integration=crm", "version=new", "environment=", "external_account_id=a%0Ab"):
+        for kind in ("sources", "destinations", "connections"):
+            answer = tenant.client.get(f"{tenant.connectors}/{kind}?{query}")
+            assert answer.pointers == [f"/query/{query.partition('=')[0]}"], (kind, query)
+    for kind, query in (("sources", "space=acme"), ("connections", "external_id=a")):
+        answer = tenant.client.get(f"{tenant.connectors}/{kind}?{query}")
+        name = query.partition("=")[0]
+        assert answer.problems == [(f"/query/{name}", "is not a known field")]
+
+
+def test_a_page_of_connections_reads_a_bounded_number_of_them(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given connections of which the last are asked for, and pages that read four at most
+    publish_integration(tenant)
+    rare = create_source(tenant, external_account_id="rare")
+    often = create_source(tenant)
+    made = [create_connection(tenant, one) for one in (*[often] * 9, rare, often, rare)]
+    monkeypatch.setattr(connection_lists, "_AT_ONCE", 2)
+    monkeypatch.setattr(connection_lists, "_MAX_READS", 2)
+    queries = 0
+    query = Table.query
+
+    def counted(*arguments: Any, **narrowed: Any) -> Any:
+        nonlocal queries
+        queries += 1
+        return query(*arguments, **narrowed)
+
+    monkeypatch.setattr(Table, "query", counted)
+    # When they are listed
+    pages, cursor = [], ""
+    while cursor is not None:
+        path = f"{tenant.connectors}/connections?external_account_id=rare{cursor and '&cursor='}"
+        answer = tenant.client.get(f"{path}{cursor}")
+        pages.append([one["id"] for one in answer.json["items"]])
+        cursor = answer.json["next_cursor"]
+    # Then pages without any lead to the next, and all are found once
+    assert pages[:3] == [[], [], [made[9]["id"], made[11]["id"]]]
+    assert [one for page in pages[3:] for one in page] == []
+    assert queries <= 2 * len(pages)
 
 
 def test_connections_of_another_tenant_are_not_found(tenant: Tenant, stranger: Tenant) -> None:

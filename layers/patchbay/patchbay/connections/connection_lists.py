@@ -1,6 +1,5 @@
 """Lists of connections: of an organization, one of its spaces, or one of its endpoints."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -8,17 +7,21 @@ from typing import Final
 from patchbay.connections.connection_items import read_connection
 from patchbay.connections.connection_model import Connection, ConnectionQuery
 from patchbay.connections.connection_store import ConnectionStore
-from patchbay.connections.endpoint_model import Endpoint
+from patchbay.connections.endpoint_items import chosen_by
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.keys import BY_SPACE, CONNECTIONS, connections_of_space_pk, use_key
 from patchbay.platform.cursor import CursorSeal
-from patchbay.platform.dynamodb import Table
-from patchbay.platform.lists import FILTERED_READ, Listing, Lists, position_of
+from patchbay.platform.dynamodb import Item, Table
+from patchbay.platform.lists import FILTERED_READ, Listing, Lists, has_text, position_of
 from patchbay.tenancy.keys import organization_pk
 from patchbay.tenancy.model import Space
 
-_JOINED_READ: Final = 100
-"""Items that a filtered page reads where each leads to another one: a BatchGetItem."""
+_AT_ONCE: Final = 100
+"""Items that are read together where each leads to another one: a BatchGetItem."""
+_MAX_READS: Final = 10
+"""Of `_AT_ONCE` items, for a page: as many as any filtered list reads."""
+_MAX_BYTES: Final = 2 << 20
+"""Of the documents of sources that a page reads, give or take those of one read."""
 
 
 class ConnectionLists:
@@ -43,36 +46,53 @@ class ConnectionLists:
         scope = Lists.scope(organization_id, whole.pk, whole.prefix, query)
         start = self._lists.position(query, scope, now)
         filtered = query.filters().keys() - {whole.chosen_by}
-        joined = whole.of_uses or query.category is not None
-        page = self._table.query(
-            whole.pk,
-            prefix=whole.prefix,
-            index=whole.index,
-            # One more than asked for shows whether this page is the last.
-            limit=(_JOINED_READ if joined else FILTERED_READ) if filtered else query.limit + 1,
-            start=start,
-        )
-        connections = (
-            self._connections.of_uses(organization_id, page.items)
-            if whole.of_uses
-            else {item["sk"]: read_connection(item) for item in page.items}
-        )
-        sources = (
-            self._endpoints.sources_of(organization_id, connections.values())
-            if query.category
-            else {}
-        )
+        joined = bool(filtered) and (whole.of_uses or query.asks_about_sources)
         found: list[Connection] = []
-        for item in page.items:
-            if len(found) == query.limit:
+        left = _MAX_BYTES
+        for _ in range(_MAX_READS if joined else 1):
+            page = self._table.query(
+                whole.pk,
+                prefix=whole.prefix,
+                index=whole.index,
+                # One more than asked for shows whether this page is the last.
+                limit=(_AT_ONCE if joined else FILTERED_READ) if filtered else query.limit + 1,
+                start=start,
+            )
+            chosen, read = self._chosen(organization_id, query, whole, page.items)
+            for item in page.items:
+                if len(found) == query.limit:
+                    cursor = self._lists.next_cursor(start, scope, now)
+                    return Listing(items=found, next_cursor=cursor)
+                start = position_of(item, whole.index)
+                if item["sk"] in chosen:
+                    found.append(chosen[item["sk"]])
+            left -= read
+            if (start := page.last_key) is None or left < 0:
                 break
-            start = position_of(item, whole.index)
-            connection = connections.get(item["sk"])
-            if connection and _meets(connection, query, sources):
-                found.append(connection)
-        else:
-            start = page.last_key
         return Listing(items=found, next_cursor=self._lists.next_cursor(start, scope, now))
+
+    def _chosen(
+        self, organization_id: str, query: ConnectionQuery, whole: "_WholeList", items: list[Item]
+    ) -> tuple[dict[str, Connection], int]:
+        """Those of the items that meet all filters, by their sort keys, and how many bytes of
+        documents their sources have."""
+        connections = (
+            self._connections.of_uses(organization_id, items)
+            if whole.of_uses
+            else {item["sk"]: read_connection(item) for item in items}
+        )
+        met = {sk: one for sk, one in connections.items() if _meets(one, query)}
+        if not query.asks_about_sources:
+            return met, 0
+        sources = self._endpoints.source_items(organization_id, met.values())
+        is_chosen = chosen_by(query)
+        of_sources = {
+            source_id
+            for source_id, item in sources.items()
+            if query.category in (None, item["category"]) and is_chosen(item)
+        }
+        read = sum(len(item["variables"]) + len(item["members"]) for item in sources.values())
+        return {sk: one for sk, one in met.items() if one.source_id in of_sources}, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +119,14 @@ def _whole_list(organization_id: str, query: ConnectionQuery, space: Space | Non
     return _WholeList(organization_pk(organization_id), CONNECTIONS)
 
 
-def _meets(connection: Connection, query: ConnectionQuery, sources: Mapping[str, Endpoint]) -> bool:
-    """Whether a connection meets all filters of a query, even the one that chose the list."""
-    source = sources.get(connection.source_id)
+def _meets(connection: Connection, query: ConnectionQuery) -> bool:
+    """Whether a connection meets the filters of a query, even the one that chose the list; those
+    that are about its source aside."""
     return (
         query.space in (None, connection.space)
         and query.source_id in (None, connection.source_id)
         and query.destination_id in (None, connection.destination_id)
         and query.status in (None, connection.status)
         and query.health in (None, connection.health.status)
-        and (query.category is None or (source is not None and source.category == query.category))
+        and has_text(query.q, connection.name)
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import ConfigDict, Field
 
 from patchbay.connections.config_values import Values
+from patchbay.connections.endpoint_model import EndpointFilters
 from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.wheel import MonitorInterval
@@ -16,7 +17,7 @@ from patchbay.platform.ids import (
     Slug,
     SourceId,
 )
-from patchbay.platform.lists import ListQuery
+from patchbay.platform.lists import ListQuery, SearchText
 from patchbay.platform.model import Model
 from patchbay.platform.validation import DisplayName, NotNull, NullIs
 from patchbay.registry.naming import Category
@@ -153,9 +154,9 @@ class Connection(Model):
         return self.health.status
 
 
-class ConnectionQuery(ListQuery):
-    """`status` is the lifecycle, `health` that of the last tests, `category` that of the source's
-    integration."""
+class ConnectionQuery(EndpointFilters):
+    """`status` is the lifecycle, `health` that of the last tests, `q` part of the name, in any
+    case. The filters of endpoints, and `category`, are those of the source."""
 
     space: Slug | None = None
     source_id: SourceId | None = None
@@ -163,6 +164,13 @@ class ConnectionQuery(ListQuery):
     status: Lifecycle | None = None
     health: HealthStatus | None = None
     category: Category | None = None
+    q: SearchText | None = None
+
+    @property
+    def asks_about_sources(self) -> bool:
+        """Whether connections are chosen by their sources."""
+        of_sources = {*EndpointFilters.model_fields, "category"} - ListQuery.model_fields.keys()
+        return bool(self.filters().keys() & of_sources)
 
     def within(self, space: Space | None) -> Self:
         """The same query, which names this space. None leaves it as it is."""

@@ -13,19 +13,21 @@ connections were looked at.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_model import Connection
-from patchbay.connections.endpoint_model import Endpoint
+from patchbay.connections.endpoint_model import Endpoint, EndpointFilters
 from patchbay.connections.keys import endpoint_key, grant_key, secret_key, use_key
 from patchbay.connections.quotas import ENDPOINT_QUOTA
 from patchbay.platform.audit import Action
 from patchbay.platform.dynamodb import PRESENT, Delete, Item, Put, Update, Write, equals
 from patchbay.platform.strict_json import compact
 from patchbay.registry.keys import still_installable, use_of_release
+from patchbay.registry.version_ranges import VersionRange
 from patchbay.tenancy.quotas import Count, Counted
 
 _DOCUMENTS: Final = ("variables", "members", "binding")
@@ -61,6 +63,23 @@ def read_endpoint(item: Item) -> Endpoint:
         # Copies of earlier versions were promised to stay as they are.
         member.setdefault("detached", member["forked"])
     return Endpoint.model_validate({**item, **documents})
+
+
+def chosen_by(query: EndpointFilters) -> Callable[[Item], bool]:
+    """Whether the item of an endpoint meets the filters of a query."""
+    wanted = {
+        name: value
+        for name in ("integration", "environment", "external_account_id")
+        if (value := getattr(query, name)) is not None
+    }
+    matches = cache(VersionRange.parse(query.version).matches) if query.version else None
+
+    def is_chosen(item: Item) -> bool:
+        return all(item[name] == value for name, value in wanted.items()) and (
+            matches is None or matches(item["version"])
+        )
+
+    return is_chosen
 
 
 def endpoint_change(old: Endpoint, new: Endpoint, secrets: SecretChange) -> list[Write]:

@@ -19,6 +19,7 @@ from patchbay.checks.roles import Role
 from patchbay.connections.config_values import Values
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import Slug
+from patchbay.platform.lists import ListQuery, SearchText
 from patchbay.platform.model import Model
 from patchbay.platform.problem_messages import at_most
 from patchbay.platform.validation import (
@@ -285,6 +286,22 @@ class EditQuery(Model):
         if test and info.data.get("dry_run"):
             raise ValueError("can't be combined with dry_run")
         return test
+
+
+class EndpointFilters(ListQuery):
+    """What chooses endpoints, and connections by their sources. `version` is one or a range, the
+    others must match exactly."""
+
+    integration: IntegrationKey | None = None
+    version: Version | None = None
+    environment: Environment | None = None
+    external_account_id: ExternalId | None = None
+
+
+class EndpointQuery(EndpointFilters):
+    """`q` is part of the name, in any case."""
+
+    q: SearchText | None = None
 
 
 class InvalidConnection(Model):

@@ -10,13 +10,14 @@ from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import (
     SecretChange,
+    chosen_by,
     endpoint_change,
     endpoint_delete,
     endpoint_item,
     read_endpoint,
     user_of,
 )
-from patchbay.connections.endpoint_model import Endpoint, id_prefix
+from patchbay.connections.endpoint_model import Endpoint, EndpointQuery, id_prefix
 from patchbay.connections.keys import endpoint_key, key_of, use_key
 from patchbay.connections.quotas import ENDPOINT_QUOTA
 from patchbay.platform.audit import Action
@@ -32,7 +33,7 @@ from patchbay.platform.dynamodb import (
 )
 from patchbay.platform.errors import Conflict, InvalidInput, NotFound
 from patchbay.platform.ids import is_id
-from patchbay.platform.lists import Listing, ListQuery, Lists
+from patchbay.platform.lists import Listing, Lists, has_text
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.registry.keys import still_installable, use_of_release
 from patchbay.tenancy.keys import organization_key, organization_pk
@@ -105,9 +106,10 @@ class EndpointStore:
         return read_endpoint(item)
 
     def page(
-        self, organization_id: str, role: Role, query: ListQuery, now: datetime
+        self, organization_id: str, role: Role, query: EndpointQuery, now: datetime
     ) -> Listing[Endpoint]:
         """Oldest first. Raises `InvalidCursor`."""
+        is_chosen = chosen_by(query)
         return self._lists.page(
             organization_id,
             query,
@@ -115,14 +117,24 @@ class EndpointStore:
             read_endpoint,
             pk=organization_pk(organization_id),
             prefix=f"{id_prefix(role).upper()}#",
+            keep=(lambda item: is_chosen(item) and has_text(query.q, item["name"]))
+            if query.filters()
+            else None,
         )
 
     def sources_of(
         self, organization_id: str, connections: Iterable[Connection]
     ) -> dict[str, Endpoint]:
         """The sources of connections by their ids, in one call for 100."""
+        items = self.source_items(organization_id, connections)
+        return {source_id: read_endpoint(item) for source_id, item in items.items()}
+
+    def source_items(
+        self, organization_id: str, connections: Iterable[Connection]
+    ) -> dict[str, Item]:
+        """As `sources_of`, as they are stored: to look at few of their attributes."""
         keys = {endpoint_key(organization_id, c.source_id) for c in connections}
-        return {e.id: e for e in map(read_endpoint, self._table.get_all(keys).values())}
+        return {item["id"]: item for item in self._table.get_all(keys).values()}
 
     def delete(
         self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch
