@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from patchbay.egress.policy import EgressPolicy
     from patchbay.grants.credential_reader import CredentialReader
     from patchbay.grants.credential_uses import CredentialUses
+    from patchbay.grants.grants import Grants
     from patchbay.grants.opened_endpoint import EndpointOpener
     from patchbay.health.bus_intake import BusIntake
     from patchbay.health.connection_overview import ConnectionOverview
@@ -355,6 +356,14 @@ class Deployment:
         )
 
     # ---------------------------------------------------------------- grants
+
+    @cached_property
+    def grants(self) -> Grants:
+        from patchbay.grants.clients import NoApplications
+        from patchbay.grants.grant_store import GrantStore
+        from patchbay.grants.grants import Grants
+
+        return Grants(GrantStore(self.integrations), self.vault, NoApplications, self.clock)
 
     @cached_property
     def endpoint_opener(self) -> EndpointOpener:

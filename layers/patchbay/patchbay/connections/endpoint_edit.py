@@ -48,7 +48,8 @@ class GrantChange(Enum):
     DROPPED = "dropped"
     """Its tokens were entered, or removed."""
     REPLACED = "replaced"
-    """The account was connected again. The writer of the edit stores the new grant with it."""
+    """The account was connected again. The writer of the edit stores the new grant with it, and
+    sets `granted_by` of the endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,8 @@ class EndpointEdit:
     def changes_secrets(self) -> bool:
         """Whether the stored secrets are written or deleted."""
         is_sealed_alike = same(self.old.binding, self.endpoint.binding)
+        if self.grant is GrantChange.DROPPED:
+            return True
         return bool(self.entered) or self.kept != self.old.secrets_set or not is_sealed_alike
 
     @property
@@ -178,6 +181,7 @@ def edited(
             "secret_ref": secret_ref,
             "secrets_entered_at": _entered_at(old, secret_ref, kept, entered, now),
             "granted_at": _granted_at(old, grant, now),
+            "granted_by": None if grant is GrantChange.DROPPED else old.granted_by,
             "members": members,
             "binding": binding,
             "updated_at": now,

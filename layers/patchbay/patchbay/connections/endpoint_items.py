@@ -21,7 +21,13 @@ from typing import Final
 from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_model import Endpoint, EndpointFilters
-from patchbay.connections.keys import endpoint_key, grant_key, secret_key, use_key
+from patchbay.connections.keys import (
+    application_key,
+    endpoint_key,
+    grant_key,
+    secret_key,
+    use_key,
+)
 from patchbay.connections.quotas import ENDPOINT_QUOTA
 from patchbay.platform.audit import Action
 from patchbay.platform.dynamodb import PRESENT, Delete, Item, Put, Update, Write, equals
@@ -51,6 +57,7 @@ def endpoint_item(endpoint: Endpoint, uses: int = 0) -> Item:
         "variables": compact(endpoint.variables).decode(),
         "binding": compact(endpoint.binding).decode(),
         "members": compact([member.model_dump() for member in endpoint.members]).decode(),
+        "granted_by": endpoint.granted_by,
         "revision": endpoint.revision,
         "uses": uses,
         "users_revision": endpoint.users_revision,
@@ -96,6 +103,8 @@ def endpoint_change(old: Endpoint, new: Endpoint, secrets: SecretChange) -> list
         ),
         *secrets.writes,
     ]
+    if new.granted_by != old.granted_by:
+        writes += [*use_of_application(old, -1), *use_of_application(new, +1)]
     if new.version != old.version:
         writes.append(use_of_release(old.integration_id, old.version, -1))
         writes.append(use_of_release(new.integration_id, new.version, +1))
@@ -116,9 +125,19 @@ def endpoint_delete(endpoint: Endpoint, uses: int) -> list[Counted]:
         ),
         Delete(secret_key(endpoint.organization_id, endpoint.id)),
         Delete(grant_key(endpoint.organization_id, endpoint.id)),
+        *use_of_application(endpoint, -1),
         use_of_release(endpoint.integration_id, endpoint.version, -1),
         Count(endpoint.organization_id, ENDPOINT_QUOTA, -1),
     ]
+
+
+def use_of_application(endpoint: Endpoint, change: int) -> list[Write]:
+    """Counts the grant of an endpoint at the OAuth application that it was connected through, which
+    must exist; nothing for an endpoint without one."""
+    if endpoint.granted_by is None:
+        return []
+    key = application_key(endpoint.granted_by, endpoint.integration_id)
+    return [Update(key, add={"uses": change}, condition=PRESENT)]
 
 
 def begin_use(organization_id: str, endpoint_id: str, connection_id: str) -> list[Write]:

@@ -229,6 +229,8 @@ class Endpoint(Model):
     ownership_mode: OwnershipMode
     created_at: UtcTime
     updated_at: UtcTime
+    granted_by: str | None = Field(default=None, exclude=True)
+    """The organization whose OAuth application the account was connected through."""
     binding: dict[str, Any] = Field(exclude=True, repr=False)
     revision: int = Field(exclude=True)
     users_revision: int = Field(default=0, exclude=True)

@@ -15,6 +15,7 @@ from patchbay.connections.endpoint_items import (
     endpoint_delete,
     endpoint_item,
     read_endpoint,
+    use_of_application,
     user_of,
 )
 from patchbay.connections.endpoint_model import Endpoint, EndpointQuery, id_prefix
@@ -69,6 +70,7 @@ class EndpointStore:
         ]
         if sealed:
             writes += [Put(sealed, ABSENT), key_of(sealed)]
+        writes += use_of_application(endpoint, +1)
         event = audited(
             endpoint, Action.CREATED, after=endpoint, secrets_entered=endpoint.secrets_set
         )

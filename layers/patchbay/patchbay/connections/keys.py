@@ -18,6 +18,7 @@ CONNECTIONS: Final = "CON#"
 SECRETS: Final = "SECRET#"
 GRANTS: Final = "GRANT#"
 USAGE: Final = "USAGE#"
+APPLICATIONS: Final = "OAPP#"
 DATA_KEYS: Final = "DATAKEY#"
 FIRST_DATA_KEY: Final = 1
 
@@ -55,6 +56,11 @@ def grant_key(organization_id: str, endpoint_id: str) -> Key:
 
 def usage_key(organization_id: str, connection_id: str) -> Key:
     return Key(organization_pk(organization_id), f"{USAGE}{connection_id}")
+
+
+def application_key(organization_id: str, integration_id: str) -> Key:
+    """Of the OAuth application of an integration."""
+    return Key(organization_pk(organization_id), f"{APPLICATIONS}{integration_id}")
 
 
 def data_key_key(organization_id: str, number: int) -> Key:

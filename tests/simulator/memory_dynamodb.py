@@ -1,0 +1,180 @@
+"""A DynamoDB of one process: the calls that `Table` makes, without indexes, fast and exact.
+
+It is for models of many thousand runs, which moto is too slow for. `test_memory_dynamodb.py` holds
+it against moto.
+"""
+
+import copy
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+type Typed = dict[str, Any]
+
+_TOKEN = re.compile(r"\s*(\(|\)|,|<=|<|=|AND\b|OR\b|attribute_(?:not_)?exists|[#:]?\w+)")
+
+
+class _Refused(Exception):
+    """A condition did not hold."""
+
+
+class MemoryClient:
+    """As the client of botocore, for one table; a repeated `ClientRequestToken` changes nothing."""
+
+    class exceptions:  # noqa: N801 - as botocore names it
+        class ConditionalCheckFailedException(ClientError):
+            pass
+
+        class TransactionCanceledException(ClientError):
+            pass
+
+    def __init__(self) -> None:
+        self._items: dict[tuple[str, str], Typed] = {}
+        self._done: set[str] = set()
+
+    def get_item(self, **request: Any) -> Any:
+        item = self._items.get(_place(request["Key"]))
+        return {} if item is None else {"Item": copy.deepcopy(item)}
+
+    def put_item(self, **request: Any) -> Any:
+        return self._single("Put", request)
+
+    def update_item(self, **request: Any) -> Any:
+        return self._single("Update", request)
+
+    def delete_item(self, **request: Any) -> Any:
+        return self._single("Delete", request)
+
+    def transact_write_items(self, **whole: Any) -> Any:
+        token = whole["ClientRequestToken"]
+        if token in self._done:
+            return {}
+        actions = [next(iter(action.items())) for action in whole["TransactItems"]]
+        reasons = []
+        for _, request in actions:
+            held = self._holds(request)
+            standing = self._items.get(_place(request.get("Key") or request["Item"]))
+            item = {} if standing is None else {"Item": copy.deepcopy(standing)}
+            reasons.append({"Code": "None"} if held else {"Code": "ConditionalCheckFailed", **item})
+        if any(reason["Code"] != "None" for reason in reasons):
+            answer: Any = {"Error": {"Code": "TransactionCanceledException", "Message": ""}}
+            raise self.exceptions.TransactionCanceledException(
+                answer | {"CancellationReasons": reasons}, "TransactWriteItems"
+            )
+        for kind, request in actions:
+            self._apply(kind, request)
+        self._done.add(token)
+        return {}
+
+    def _single(self, kind: str, request: Mapping[str, Any]) -> Any:
+        if not self._holds(request):
+            standing = self._items.get(_place(request.get("Key") or request["Item"]))
+            answer: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": ""}}
+            if standing is not None:
+                answer["Item"] = copy.deepcopy(standing)
+            raise self.exceptions.ConditionalCheckFailedException(answer, kind)
+        self._apply(kind, request)
+        return {}
+
+    def _holds(self, request: Mapping[str, Any]) -> bool:
+        expression = request.get("ConditionExpression")
+        if expression is None:
+            return True
+        item = self._items.get(_place(request.get("Key") or request["Item"]), {})
+        return _Reader(expression, request, item).holds()
+
+    def _apply(self, kind: str, request: Mapping[str, Any]) -> None:
+        match kind:
+            case "Put":
+                self._items[_place(request["Item"])] = copy.deepcopy(dict(request["Item"]))
+            case "Delete":
+                self._items.pop(_place(request["Key"]), None)
+            case "Update":
+                item = self._items.setdefault(_place(request["Key"]), dict(request["Key"]))
+                _update(item, request)
+
+
+def _place(key: Typed) -> tuple[str, str]:
+    return key["pk"]["S"], key["sk"]["S"]
+
+
+def _update(item: Typed, request: Mapping[str, Any]) -> None:
+    names = request.get("ExpressionAttributeNames", {})
+    values = request.get("ExpressionAttributeValues", {})
+    parts = re.split(r"\b(SET|ADD|REMOVE)\b", request["UpdateExpression"])[1:]
+    for verb, clause in zip(parts[::2], parts[1::2], strict=True):
+        for part in clause.split(","):
+            words = part.replace("=", " ").split()
+            name = names[words[0]]
+            if verb == "SET":
+                item[name] = copy.deepcopy(values[words[1]])
+            elif verb == "REMOVE":
+                item.pop(name, None)
+            else:
+                before = int(item.get(name, {"N": "0"})["N"])
+                item[name] = {"N": str(before + int(values[words[1]]["N"]))}
+
+
+class _Reader:
+    """Reads a condition expression as it judges it; AND binds stronger than OR."""
+
+    def __init__(self, expression: str, request: Mapping[str, Any], item: Typed) -> None:
+        self._tokens: Iterator[str] = iter([*_TOKEN.findall(expression), ""])
+        self._names = request.get("ExpressionAttributeNames", {})
+        self._values = request.get("ExpressionAttributeValues", {})
+        self._item = item
+        self._token = next(self._tokens)
+
+    def holds(self) -> bool:
+        held = self._any()
+        assert self._token == "", f"not read: {self._token}"
+        return held
+
+    def _any(self) -> bool:
+        held = self._all()
+        while self._took("OR"):
+            held = self._all() or held
+        return held
+
+    def _all(self) -> bool:
+        held = self._one()
+        while self._took("AND"):
+            held = self._one() and held
+        return held
+
+    def _one(self) -> bool:
+        if self._took("("):
+            held = self._any()
+            assert self._took(")")
+            return held
+        word = self._next()
+        if word.startswith("attribute_"):
+            assert self._took("(")
+            name = self._next()
+            assert self._took(")")
+            return (self._names.get(name, name) in self._item) == (word == "attribute_exists")
+        left, comparison, right = self._operand(word), self._next(), self._operand(self._next())
+        if left is None or right is None or left.keys() != right.keys():
+            return False
+        if comparison == "=":
+            return bool(left == right)
+        [(kind, low)], [high] = left.items(), right.values()
+        low, high = (int(low), int(high)) if kind == "N" else (low, high)
+        return bool(low < high or (comparison == "<=" and low == high))
+
+    def _operand(self, word: str) -> Typed | None:
+        if word.startswith(":"):
+            return dict(self._values[word])
+        return self._item.get(self._names.get(word, word))
+
+    def _next(self) -> str:
+        word, self._token = self._token, next(self._tokens)
+        return word
+
+    def _took(self, word: str) -> bool:
+        if self._token != word:
+            return False
+        self._token = next(self._tokens, "")
+        return True
