@@ -70,6 +70,7 @@ class AuthorizationRecipe:
     expiry: ExpirySettings = field(default_factory=ExpirySettings)
     hmac_parameter: str | None = None
     defaults: Mapping[str, object] = field(default_factory=dict)
+    has_response_type: bool = True
 
     @property
     def captured(self) -> frozenset[str]:
@@ -114,13 +115,15 @@ class AuthorizationRecipe:
             if not is_scope(scope):
                 raise ValueRefused(f"/scopes/{index}", "is not a scope")
         own = {
-            "response_type": "code",
+            "response_type": "code" if self.has_response_type else "",
             "client_id": client_id,
             "redirect_uri": redirect_uri,
             "scope": separator.join(asked),
             "state": state,
         }
-        if self.uses_pkce and code_challenge:
+        if self.uses_pkce:
+            if not code_challenge:
+                raise ValueError("this provider takes PKCE: a code challenge is needed")
             own |= {"code_challenge": code_challenge, "code_challenge_method": "S256"}
         given = dict(filled(self.parameters, values, "query"))
         sent = [
@@ -214,7 +217,9 @@ class AuthorizationRecipe:
         """The call that turns a code into tokens. `secrets` are others that `tokenParams` uses.
         Raises ValueRefused."""
         given = {"code": code, "redirect_uri": redirect_uri}
-        if self.uses_pkce and code_verifier:
+        if self.uses_pkce:
+            if not code_verifier:
+                raise ValueError("this provider takes PKCE: a code verifier is needed")
             given["code_verifier"] = code_verifier
         values = self._values(variables, {**(secrets or {}), **client.secrets()})
         return token_call(

@@ -1,14 +1,20 @@
 """`private_key_jwt`: a client shows who it is by a JWT that its private key signed (RFC 7523 §2.2,
 https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication).
 
-The key decides the algorithm: RS256 for RSA, ES256 for P-256, ES384 for P-384.
+The key is in PEM, or a JWK in JSON, as Okta hands it out
+(https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/). It decides the
+algorithm: RS256 for RSA, ES256 for P-256, ES384 for P-384.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.templates import Parts, Placeholder, ValueRefused, Values, plain
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 PRIVATE_KEY: Final = Placeholder("secrets", "private_key")
@@ -41,8 +47,9 @@ def client_assertion(
 
     import jwt
 
-    key, algorithm = _key(values.text(PRIVATE_KEY))
-    key_id = plain(settings.key_id, values)
+    text = values.text(PRIVATE_KEY)
+    key, algorithm = _judged(_from_jwk(text) if text.lstrip().startswith("{") else _from_pem(text))
+    key_id = plain(settings.key_id, values) or _key_id(text)
     return jwt.encode(
         {
             "iss": client_id,
@@ -58,18 +65,38 @@ def client_assertion(
     )
 
 
-def _key(pem: str):  # type: ignore[no-untyped-def]  # the types of cryptography are imported inside
+def _from_pem(text: str) -> object:
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        key = load_pem_private_key(pem.encode(), password=None)
+        return load_pem_private_key(text.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise ValueRefused(
-            PRIVATE_KEY.pointer, "must be a private key in PEM without a password"
-        ) from error
+        raise _unusable() from error
+
+
+def _from_jwk(text: str) -> object:
+    from jwt import InvalidKeyError, PyJWK, PyJWKError
+
+    try:
+        return PyJWK.from_json(text).key
+    except (ValueError, TypeError, KeyError, InvalidKeyError, PyJWKError) as error:
+        raise _unusable() from error
+
+
+def _key_id(text: str) -> str:
+    """The `kid` of a JWK, empty if it has none."""
+    from json import loads
+
+    key_id = loads(text).get("kid") if text.lstrip().startswith("{") else None
+    return key_id if isinstance(key_id, str) else ""
+
+
+def _judged(key: object) -> "tuple[RSAPrivateKey | EllipticCurvePrivateKey, str]":
+    """The key and its algorithm. Raises ValueRefused."""
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
     if isinstance(key, RSAPrivateKey):
         if not MIN_KEY_BITS <= key.key_size <= MAX_KEY_BITS:
             raise ValueRefused(
@@ -78,4 +105,11 @@ def _key(pem: str):  # type: ignore[no-untyped-def]  # the types of cryptography
         return key, "RS256"
     if isinstance(key, EllipticCurvePrivateKey) and key.curve.name in _CURVES:
         return key, _CURVES[key.curve.name]
-    raise ValueRefused(PRIVATE_KEY.pointer, "must be a key of RSA, P-256, or P-384")
+    raise _unusable()
+
+
+def _unusable() -> ValueRefused:
+    return ValueRefused(
+        PRIVATE_KEY.pointer,
+        "must be a private key of RSA, P-256, or P-384, in PEM without a password or as a JWK",
+    )

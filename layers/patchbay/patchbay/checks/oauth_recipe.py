@@ -175,6 +175,7 @@ class _Reading:
             self._expiry,
             hmac if isinstance(hmac, str) else None,
             self._defaults,
+            self._has_response_type(),
         )
         self._report_order(recipe, lookup)
         return recipe
@@ -183,10 +184,12 @@ class _Reading:
         """`authorizationParams`, which may not have what the flow itself sends."""
         reader = self._reader
         given = self._step.get("authorizationParams", {})
-        parameters = read_query(reader, "/authorizationParams", given)
         names = self._settings.names
-        own = {names.of("authorization", name): name for name in _OWN}
+        own = {names.of("authorization", name) for name in _OWN}
         response_type = names.of("authorization", "response_type")
+        if isinstance(given, dict) and given.get(response_type, "") is None:
+            given = {name: value for name, value in given.items() if name != response_type}
+        parameters = read_query(reader, "/authorizationParams", given)
         for parameter in parameters:
             at = f"/authorizationParams{pointer([parameter.name])}"
             if parameter.name in own:
@@ -198,6 +201,12 @@ class _Reading:
             elif any(p.source == "secrets" for p in parameter.placeholders()):
                 reader.report(at, "may not have a secret: a browser shows it")
         return parameters
+
+    def _has_response_type(self) -> bool:
+        """Whether `response_type` is sent: null says that the provider does not take it."""
+        name = self._settings.names.of("authorization", "response_type")
+        given = self._step.get("authorizationParams")
+        return not isinstance(given, dict) or given.get(name, "") is not None
 
     def _renewal(self) -> RenewalRecipe | None:
         is_refresh = needs_a_person(self._grant) or self._grant == "refresh_token"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.captures import Capture, captured
 from patchbay.checks.client_assertions import PRIVATE_KEY
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from patchbay.checks.token_answers import TokenAnswer
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.http_exchange import HttpBody
+
+_SECRET: Final = ("code", "code_verifier")
+"""Of the parameters of one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,7 @@ def token_call(
         ),
         captures,
         expiry or ExpirySettings(),
-        made,
+        (*made, *(request.given[name] for name in _SECRET if name in request.given)),
     )
 
 
