@@ -334,7 +334,7 @@ def _read_parameters(
 def _read_assertion(reader: StepReader) -> AssertionSettings:
     members = reader.members("/clientAssertion", reader.step["clientAssertion"], _ASSERTION) or {}
     parts = {}
-    for name, value in members.items():
+    for name, value in ((n, v) for n, v in members.items() if n in _ASSERTION):
         at = f"/clientAssertion/{name}"
         parts[name] = read_template(reader, at, value)
         if any(one.source == "secrets" for one in placeholders_of(parts[name])):

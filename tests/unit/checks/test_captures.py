@@ -1,0 +1,201 @@
+"""What a code flow captures: where it comes from, and which hosts it may be."""
+
+from typing import Any
+
+import pytest
+
+from patchbay.checks.captures import MAX_CAPTURES, MAX_HOSTS, MAX_VALUE, Capture
+from patchbay.checks.templates import ValueRefused
+from tests.unit.checks.oauth_targets import HOSTNAME, STRING, URI, problems, recipe
+
+HOSTS = ("accounts.zoho.com", "*.salesforce.com")
+AT = "/authConfig/capture/callback/x"
+
+
+@pytest.mark.parametrize(
+    ("form", "raw", "value"),
+    [
+        ("text", "a b", "a b"),
+        ("text", 12, "12"),
+        ("text", 1.5, "1.5"),
+        ("text", "x" * MAX_VALUE, "x" * MAX_VALUE),
+        ("hostname", "accounts.zoho.com", "accounts.zoho.com"),
+        ("hostname", "Accounts.Zoho.Com.", "accounts.zoho.com"),
+        ("hostname", "https://accounts.zoho.com", "accounts.zoho.com"),
+        ("hostname", "https://accounts.zoho.com:443/", "accounts.zoho.com"),
+        ("hostname", "acme.my.salesforce.com", "acme.my.salesforce.com"),
+        ("uri", "https://acme.my.salesforce.com", "https://acme.my.salesforce.com"),
+        ("uri", "https://acme.my.salesforce.com/a/b/", "https://acme.my.salesforce.com/a/b"),
+    ],
+)
+def test_a_value_that_is_allowed(form: Any, raw: Any, value: str) -> None:
+    assert Capture("x", "v", form, HOSTS).value(raw) == value
+
+
+@pytest.mark.parametrize(
+    ("form", "raw"),
+    [
+        ("text", ""),
+        ("text", "x" * (MAX_VALUE + 1)),
+        ("text", "a\r\nb"),
+        ("text", True),
+        ("text", None),
+        ("text", ["a"]),
+        ("hostname", "evil.example.com"),
+        ("hostname", "salesforce.com"),
+        ("hostname", "evilsalesforce.com"),
+        ("hostname", "accounts.zoho.com.evil.example.com"),
+        ("hostname", "a.accounts.zoho.com"),
+        ("hostname", "accounts.zoho.com:8443"),
+        ("hostname", "https://accounts.zoho.com:8443"),
+        ("hostname", "http://accounts.zoho.com"),
+        ("hostname", "https://accounts.zoho.com@evil.example.com"),
+        ("hostname", "https://evil.example.com/accounts.zoho.com"),
+        ("hostname", "https://evil.example.com\\@accounts.zoho.com"),
+        ("hostname", "//accounts.zoho.com"),
+        ("hostname", "accounts.zoho.com/x"),
+        ("hostname", "127.0.0.1"),
+        ("hostname", "[::1]"),
+        ("hostname", "accounts。zoho.com"),
+        ("uri", "acme.my.salesforce.com"),
+        ("uri", "https://acme.my.salesforce.com?x=1"),
+        ("uri", "https://acme.my.salesforce.com#x"),
+        ("uri", "http://acme.my.salesforce.com"),
+        ("uri", "https://acme.my.salesforce.com:444"),
+        ("uri", "https://evil.example.com"),
+    ],
+)
+def test_a_value_that_is_not(form: Any, raw: Any) -> None:
+    with pytest.raises(ValueRefused) as refused:
+        Capture("x", "v", form, HOSTS).value(raw)
+
+    assert refused.value.problem.pointer == "/variables/v"
+    assert str(raw) not in refused.value.problem.message or raw == ""
+
+
+def captured(target: Any, variable: dict[str, Any], **more: Any) -> dict[str, str]:
+    return problems(capture={"callback": {"x": target}}, variables={"v": variable}, **more)
+
+
+def test_a_whole_host_needs_the_hosts_that_it_may_be() -> None:
+    for rule in (HOSTNAME, URI):
+        assert list(captured("v", rule)) == [AT]
+        assert captured({"variable": "v", "hosts": ["a.example.com"]}, rule) == {}
+        assert captured({"variable": "v", "hosts": ["*.example.com"]}, rule) == {}
+        assert captured({"variable": "v", "hosts": ["a.example.com"] * MAX_HOSTS}, rule) == {}
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        [],
+        "a.example.com",
+        ["a.example.com"] * (MAX_HOSTS + 1),
+        ["*"],
+        ["*.com"],
+        ["com"],
+        ["*.*.example.com"],
+        ["a.*.example.com"],
+        ["https://a.example.com"],
+        ["a.example.com:443"],
+        ["127.0.0.1"],
+        ["*.0.0.1"],
+        ["a.example.com."],
+        [1],
+        [""],
+    ],
+)
+def test_hosts_are_names_or_all_names_below_one(hosts: Any) -> None:
+    assert list(captured({"variable": "v", "hosts": hosts}, HOSTNAME)) == [f"{AT}/hosts"]
+
+
+def test_hosts_in_capitals_are_the_same_hosts() -> None:
+    of = recipe(
+        capture={"callback": {"x": {"variable": "v", "hosts": ["A.Example.COM"]}}},
+        variables={"v": HOSTNAME},
+    ).authorization
+    assert of
+    assert of.callback({"x": "a.example.com"}).captured == {"v": "a.example.com"}
+
+
+def test_other_problems_of_a_capture() -> None:
+    undeclared = "must name a variable that variablesSchema declares"
+    assert captured("other", STRING) == {AT: undeclared}
+    assert captured({"variable": 1}, STRING) == {AT: undeclared}
+    assert captured({"variable": "v", "hosts": ["a.example.com"]}, STRING) == {
+        f"{AT}/hosts": 'needs a variable of "format": "hostname" or "uri"'
+    }
+    assert captured({"variable": "v", "more": 1}, STRING) == {f"{AT}/more": "is not a known key"}
+    assert captured(1, STRING) == {AT: "must be an object"}
+    assert problems(capture={"callback": []}) == {
+        "/authConfig/capture/callback": "must be an object"
+    }
+    assert problems(capture={"tokenResponse": {"x": "v"}}, variables={"v": STRING}) == {
+        "/authConfig/capture/tokenResponse/x": "is not a JSON Pointer"
+    }
+    assert problems(capture={"tokenResponse": {"": "v"}}, variables={"v": STRING}) == {
+        "/authConfig/capture/tokenResponse/": "is not a JSON Pointer"
+    }
+    assert problems(capture={"callback": {"a b": "v"}}, variables={"v": STRING}) == {
+        "/authConfig/capture/callback/a b": "is not a name of a parameter"
+    }
+    many = {f"x{n}": f"v{n}" for n in range(MAX_CAPTURES + 1)}
+    variables = dict.fromkeys(many.values(), STRING)
+    assert problems(capture={"callback": many}, variables=variables) == {
+        "/authConfig/capture/callback": f"has more than {MAX_CAPTURES} variables"
+    }
+    del many["x0"]
+    assert problems(capture={"callback": many}, variables=variables) == {}
+
+
+OWN_DOMAIN = "has a captured variable in a host that does not end with a domain of your own"
+NO_PART = "has a captured variable as its scheme or port"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://{{variables.v}}.example.com/t", None),
+        ("https://a-{{variables.v}}.eu.example.com/t", None),
+        ("https://{{variables.v}}.{{variables.w}}.example.com/t", None),
+        ("https://{{variables.w}}.{{variables.v}}.example.com/t", None),
+        ("https://api.example.com/{{variables.v}}/t", None),
+        ("https://{{variables.v}}.com/t", OWN_DOMAIN),
+        ("https://api.{{variables.v}}/t", OWN_DOMAIN),
+        ("https://api.{{variables.v}}.{{variables.w}}/t", OWN_DOMAIN),
+        ("https://api.{{variables.v}}.co/t", OWN_DOMAIN),
+        ("{{variables.v}}://api.example.com/t", NO_PART),
+        ("https://api.example.com:{{variables.v}}/t", NO_PART),
+    ],
+)
+def test_a_part_of_a_host_stays_below_the_domain_of_the_author(
+    url: str, problem: str | None
+) -> None:
+    capture = {"callback": {"x": "v"}}
+    variables = {"v": STRING, "w": STRING}
+    found = problems(tokenUrl=url, capture=capture, variables=variables)
+
+    assert found == ({} if problem is None else {"/authConfig/tokenUrl": problem})
+    found = problems({"baseUrl": url}, capture=capture, variables=variables)
+    assert found == ({} if problem is None else {"/manifest/baseUrl": problem})
+    step = {"name": "a", "kind": "http", "request": {"url": url}}
+    found = problems({"checks": {"steps": [step]}}, capture=capture, variables=variables)
+    assert found == ({} if problem is None else {"/manifest/checks/steps/0": problem})
+
+
+def test_a_host_that_a_person_enters_is_not_limited() -> None:
+    variables = {"v": STRING, "h": HOSTNAME, "p": {"type": "integer"}}
+    capture = {"callback": {"x": "v"}}
+
+    for url in (
+        "https://{{variables.h}}/{{variables.v}}",
+        "https://a.example.com:{{variables.p}}/",
+    ):
+        assert problems(tokenUrl=url, capture=capture, variables=variables) == {}
+
+
+def test_an_allowed_host_may_be_the_whole_host_of_a_step() -> None:
+    step = {"name": "a", "kind": "http", "request": {"url": "https://{{variables.v}}/me"}}
+    capture = {"callback": {"x": {"variable": "v", "hosts": ["*.example.com"]}}}
+
+    assert problems({"checks": {"steps": [step]}}, capture=capture, variables={"v": HOSTNAME}) == {}
