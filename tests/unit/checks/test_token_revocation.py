@@ -125,7 +125,7 @@ def test_parameters_of_a_request_without_a_body_are_in_the_query(form: dict[str,
 
 
 def test_a_form_that_needs_both_tokens_gets_them_both() -> None:
-    more = {
+    more: dict[str, Any] = {
         "revocation": {
             "params": {"a": "{{secrets.access_token}}", "r": "{{secrets.refresh_token}}"}
         }
