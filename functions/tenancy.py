@@ -3,6 +3,7 @@
 from typing import Any
 
 from patchbay.deployment import Deployment
+from patchbay.erasure.model import Erasure, ErasureQuery
 from patchbay.platform.audit import AuditEvent, AuditQuery
 from patchbay.platform.clock import utc_now
 from patchbay.platform.http import HttpApi, Reply
@@ -55,6 +56,32 @@ def change_organization(
     """Change an organization, or pause all its monitors (JSON merge patch)."""
     changed = deployment.tenants.change_organization(organization_id, body, if_match, utc_now())
     return Reply(changed, changed.revision)
+
+
+@api.delete(
+    "/v1/organizations/<organization_id>",
+    permission=Permission.ADMIN,
+    status=202,
+    failures=(409,),
+    checks_owner=True,
+)
+def erase_organization(
+    caller: Principal, organization_id: str, query: ErasureQuery, if_match: str | None
+) -> Erasure:
+    """Close an organization, and erase it with everything that it has."""
+    return deployment.organization_closer.close(
+        caller, organization_id, query.confirm, if_match, utc_now()
+    )
+
+
+@api.get(
+    "/v1/organizations/<organization_id>/erasure",
+    permission=Permission.ADMIN,
+    checks_owner=True,
+)
+def get_erasure(organization_id: str) -> Erasure:
+    """Read how far the erasure of an organization is, and what it leaves."""
+    return deployment.erasures.erasure(organization_id)
 
 
 @api.get("/v1/organizations/<organization_id>/quotas", permission=Permission.READ)
@@ -128,11 +155,16 @@ def revoke_api_key(
     deployment.api_keys.revoke_for(caller, organization_id, key_id, if_match)
 
 
-@api.get("/v1/organizations/<organization_id>/audit-events", permission=Permission.MANAGE)
+@api.get(
+    "/v1/organizations/<organization_id>/audit-events",
+    permission=Permission.MANAGE,
+    checks_owner=True,
+)
 def list_audit_events(
     caller: Principal, organization_id: str, query: AuditQuery
 ) -> Listing[AuditEvent]:
     """List the changes in an organization in the last 400 days, newest first."""
+    deployment.authorize_trail(caller, organization_id)
     return deployment.audit_trail.events(
         organization_id, query, utc_now(), to_operator=caller.is_operator
     )

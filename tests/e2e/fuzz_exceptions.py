@@ -116,7 +116,7 @@ EXCEPTIONS = [
         "/query/confirm",
         "must be the id of the organization",
         "what confirms is the organization of the path",
-        operations="DELETE .*/data-keys",
+        operations="DELETE (.*/data-keys|/v1/organizations/.*)",
     ),
     Unsaid(
         "/query/through",
@@ -156,8 +156,10 @@ NAMED_BY_BODY = {(_DRY_RUN, "SOURCE_NOT_FOUND"), (_DRY_RUN, "DESTINATION_NOT_FOU
 KEPT = {
     "GET /v1/integrations/{integration_id}",
     "GET /v1/integrations/{integration_id}/versions",
+    "GET /v1/organizations/{organization_id}/audit-events",
+    "GET /v1/organizations/{organization_id}/erasure",
 }
-"""What can be read of a deleted thing as long as it can be restored."""
+"""What can be read of a deleted thing: as long as it can be restored, or of its erasure."""
 
 REPORTED = {"POST /v1/integrations/{integration_id}/publish"}
 """Their dry run reports the problems of a request in a 200 instead of refusing it."""

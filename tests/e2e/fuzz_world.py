@@ -249,6 +249,7 @@ FRESH: Mapping[Operation, Callable[[World], Names]] = {
     "DELETE /v1/organizations/{organization_id}/api-keys/{key_id}": World.api_key,
     "DELETE /v1/organizations/{organization_id}/data-keys/{number}": World.unused_data_key,
     "DELETE /v1/organizations/{organization_id}/data-keys": World.doomed_organization,
+    "DELETE /v1/organizations/{organization_id}": World.doomed_organization,
     f"DELETE {CONNECTORS}/sources/{{source_id}}": World.source,
     f"DELETE {CONNECTORS}/destinations/{{destination_id}}": World.destination,
     f"DELETE {CONNECTORS}/connections/{{connection_id}}": World.connection,

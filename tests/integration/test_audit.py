@@ -36,6 +36,10 @@ NO_CHANGE = {
 """Routes other than GET that change nothing: tests, previews, and events of health."""
 
 
+OF_ORGANIZATIONS = {"create_organization", "erase_organization"}
+"""Routes with which a trail begins and ends."""
+
+
 def trail(tenant: Tenant, query: str = "") -> list[dict[str, Any]]:
     """All of an organization's events, newest first."""
     path = f"/v1/organizations/{tenant.organization_id}/audit-events"
@@ -274,15 +278,21 @@ def test_each_route_that_changes_something_leaves_its_events_and_no_secret(
     # Any other route that changes something leaves one, too: it is called as the document says
     publish_integration(tenant, slug="documented")
     watch.fresh()
-    others = changing_routes() - watch.called - {"create_organization"} - NO_CHANGE
+    others = changing_routes() - watch.called - OF_ORGANIZATIONS - NO_CHANGE
     for route in ROUTES:
         if route.name in others:
             call_by_document(tenant, operator, watch, route)
-    assert watch.called | {"create_organization"} | NO_CHANGE == changing_routes()
+    assert watch.called | OF_ORGANIZATIONS | NO_CHANGE == changing_routes()
     # And no event has a secret, neither a value nor a key
     text = json.dumps(trail(tenant))
     for secret in (SECRET, SECRET[::-1], "pb_", "whsec_", '"digest"', '"sealed"', '"wrapped"'):
         assert secret not in text
+    # An organization that is erased leaves its trail
+    path = f"/v1/organizations/{tenant.organization_id}"
+    erased = operator.client.delete(f"{path}?confirm={tenant.organization_id}")
+    assert erased.status == 202, erased.text
+    last = operator.client.get(f"{path}/audit-events?limit=1").json["items"]
+    assert [(e["entity"], e["action"]) for e in last] == [("organization", "deleted")]
 
 
 def test_an_event_says_who_what_when_and_what_it_was_before(tenant: Tenant) -> None:

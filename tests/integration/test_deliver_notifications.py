@@ -803,7 +803,7 @@ def test_a_reminder_that_would_come_too_late_has_failed_and_says_why(
     watch = Watch()
     fire(tenant, watch.now, *[receiver.url] * 2)
     assert watch.minutes_later(0) == {"delivered": 2}
-    key = Key(f"LIMIT#{tenant.organization_id}#deliveries", "META")
+    key = Key(f"LIMIT#{tenant.organization_id}", "deliveries")
     table = Table("IntegrationsTable")
     # Given so many others that there is no room for a day
     later = table.get(key) or {}

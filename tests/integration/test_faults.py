@@ -248,6 +248,13 @@ def another_external_id(tenant: Tenant) -> Sent:
     return Sent("PATCH", path, {"external_id": f"customer-{next(NAMES)}"}, 200, by=sent.by)
 
 
+def an_erased_organization(_: Tenant) -> Sent:
+    operator = an_operator().client
+    made_now = operator.post("/v1/organizations", {"name": "Acme"}).json
+    path = f"/v1/organizations/{made_now['id']}?confirm={made_now['id']}"
+    return Sent("DELETE", path, None, 202, by=operator)
+
+
 def a_paused_space(tenant: Tenant) -> Sent:
     space = made(tenant, a_space(tenant))
     return Sent("PATCH", f"/spaces/{space['slug']}", {"paused": True}, 200)
@@ -522,6 +529,7 @@ BY_HAND: dict[Case, str] = {
     an_organization_with_an_external_id: "create_organization",
     a_paused_organization: "change_organization",
     another_external_id: "change_organization",
+    an_erased_organization: "erase_organization",
     a_paused_space: "change_space",
     an_alert_rule: "create_alert_rule",
     a_changed_alert_rule: "change_alert_rule",

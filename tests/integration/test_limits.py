@@ -63,7 +63,7 @@ def test_a_lease_returned_while_another_is_taken_stays_returned(
     # When another enters with it
     limiter.enter(ORGANIZATION, "b", Limit(100, 2), NOW, LEASE)
     # Then the other lease is not back
-    item = read(Key(f"LIMIT#{ORGANIZATION}#tests", "META"))
+    item = read(Key(f"LIMIT#{ORGANIZATION}", "tests"))
     assert item is not None
     assert [name for name in item if name.startswith("lease_")] == ["lease_b"]
 
@@ -77,7 +77,7 @@ def test_returning_what_was_never_taken_leaves_nothing_behind(
     limiter: Limiter, integrations_table: Table
 ) -> None:
     limiter.leave(ORGANIZATION, "a")
-    assert integrations_table.get(Key(f"LIMIT#{ORGANIZATION}#tests", "META")) is None
+    assert integrations_table.get(Key(f"LIMIT#{ORGANIZATION}", "tests")) is None
 
 
 def test_a_reply_that_is_lost_counts_once(limiter: Limiter, integrations_table: Table) -> None:
@@ -85,6 +85,6 @@ def test_a_reply_that_is_lost_counts_once(limiter: Limiter, integrations_table: 
     with LostReplies("PutItem", "UpdateItem"):
         limiter.enter(ORGANIZATION, "a", Limit(100, 2), NOW, LEASE)
     # Then it is counted once
-    item = integrations_table.get(Key(f"LIMIT#{ORGANIZATION}#tests", "META"))
+    item = integrations_table.get(Key(f"LIMIT#{ORGANIZATION}", "tests"))
     assert item is not None
     assert (item["count"], item["lease_a"] > 0) == (1, True)

@@ -27,6 +27,7 @@ from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table, connect
+from patchbay.tenancy.access import Permission
 from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate
 from tests.integration.alerting import queued as queued_notifications
@@ -40,6 +41,7 @@ from tests.integration.story import (
     create_source,
     publish_integration,
 )
+from tests.integration.test_erase_organizations import erased
 from tests.integration.test_fold_counts import write
 from tests.integration.test_ingest_events import delivered as messages_delivered
 from tests.integration.test_ingest_events import envelope
@@ -294,6 +296,8 @@ def run_in_the_background(
     evaluate(utc_now())
     deliver_notifications.handler({"Records": queued_notifications()}, Context())
     deliver()
+    # All of it is erased in the end
+    assert erased(new_tenant("eraser", [Permission.ADMIN]), tenant)["status"] == "erased"
 
 
 @pytest.mark.enable_socket
@@ -325,8 +329,15 @@ def test_each_function_may_do_what_it_does_and_no_more(
         assert environment.read == environment.names - {"POWERTOOLS_SERVICE_NAME"}, name
 
 
-def test_api_keys_are_written_by_the_function_that_issues_them_alone(
-    template: dict[str, Any],
+@pytest.mark.parametrize(
+    ("verbs", "functions"),
+    [
+        (("PutItem", "UpdateItem"), {"tenancy.handler"}),
+        (("DeleteItem",), {"tenancy.handler", "erase_organizations.handler"}),
+    ],
+)
+def test_api_keys_are_written_by_the_functions_that_issue_and_erase_them_alone(
+    verbs: tuple[str, ...], functions: set[str], template: dict[str, Any]
 ) -> None:
     writers = {
         resource["Properties"]["Handler"]
@@ -334,10 +345,10 @@ def test_api_keys_are_written_by_the_function_that_issues_them_alone(
         if resource["Type"] == "AWS::Serverless::Function"
         for policy in resource["Properties"].get("Policies", [])
         for statement in policy["Statement"]
-        for verb in ("PutItem", "UpdateItem", "DeleteItem")
+        for verb in verbs
         if allows(statement, Call("", f"dynamodb:{verb}", "IntegrationsTable", "APIKEY#12345678"))
     }
-    assert writers == {"tenancy.handler"}
+    assert writers == functions
 
 
 def allows(statement: Statement, call: Call) -> bool:

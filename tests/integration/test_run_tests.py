@@ -68,7 +68,7 @@ def events(tenant: Tenant) -> list[dict[str, Any]]:
 
 
 def leases(tenant: Tenant) -> list[str]:
-    item = Table("IntegrationsTable").get(Key(f"LIMIT#{tenant.organization_id}#tests", "META"))
+    item = Table("IntegrationsTable").get(Key(f"LIMIT#{tenant.organization_id}", "tests"))
     return [name for name in item or {} if name.startswith("lease_")]
 
 

@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from patchbay.connections.vault import Vault
     from patchbay.egress.guard import EgressGuard
     from patchbay.egress.policy import EgressPolicy
+    from patchbay.erasure.closing import OrganizationCloser
+    from patchbay.erasure.eraser import Eraser
+    from patchbay.erasure.store import ErasureStore
     from patchbay.grants.credential_reader import CredentialReader
     from patchbay.grants.credential_uses import CredentialUses
     from patchbay.grants.grants import Grants
@@ -194,6 +197,21 @@ class Deployment:
     def _require_organization(self, caller: Principal, organization_id: str) -> None:
         if organization_id != caller.organization_id:
             self.tenants.organization(organization_id)
+
+    def authorize_trail(self, caller: Principal, organization_id: str) -> None:
+        """For the audit trail, which outlives an organization that was erased.
+
+        Raises as `authorize_tenant`.
+        """
+        from patchbay.platform.errors import NotFound
+        from patchbay.tenancy.access import Permission
+
+        try:
+            self.authorize_tenant(caller, Permission.MANAGE, organization_id)
+        except NotFound:
+            if not caller.is_operator:
+                raise
+            self.erasures.erasure(organization_id)
 
     def space_for(self, caller: Principal, permission: Permission, slug: str) -> Space:
         """The space of a slug, if the caller may do this to it; see `TenancyStore.space_for`."""
@@ -712,6 +730,26 @@ class Deployment:
             self.clock,
             DeliveryEvents(self.tenants, self.event_store),
         )
+
+    # ---------------------------------------------------------------- erasure
+
+    @cached_property
+    def erasures(self) -> ErasureStore:
+        from patchbay.erasure.store import ErasureStore
+
+        return ErasureStore(self.integrations)
+
+    @cached_property
+    def organization_closer(self) -> OrganizationCloser:
+        from patchbay.erasure.closing import OrganizationCloser
+
+        return OrganizationCloser(self.integrations, self.tenants, self.erasures)
+
+    @cached_property
+    def eraser(self) -> Eraser:
+        from patchbay.erasure.eraser import Eraser
+
+        return Eraser(self.integrations, self.events, self.erasures, self.registry, self.clock)
 
 
 class MonitorDeployment(Deployment):

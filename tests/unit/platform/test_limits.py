@@ -214,11 +214,11 @@ class OneItem:
         self.writes: list[Update] = []
 
     def get(self, key: Key) -> dict[str, Any] | None:
-        assert key == Key("LIMIT#org_1#tests", "META")
+        assert key == Key("LIMIT#org_1", "tests")
         return self.item and dict(self.item)
 
     def write(self, update: Update) -> None:
-        assert update.key == Key("LIMIT#org_1#tests", "META")
+        assert update.key == Key("LIMIT#org_1", "tests")
         self.writes.append(update)
         if self.broken:
             raise TemporarilyUnavailable

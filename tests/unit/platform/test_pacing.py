@@ -64,7 +64,7 @@ def test_no_minute_has_more_turns_than_its_limit_and_none_is_wasted(
 
 NOW = datetime(2026, 2, 17, 10, 0, 30, tzinfo=UTC)
 THIS = int(NOW.timestamp()) // 60
-KEY = Key("LIMIT#org_1#deliveries", "META")
+KEY = Key("LIMIT#org_1", "deliveries")
 
 
 class OneItem:

@@ -146,7 +146,7 @@ class EventStore:
             # The retention moves on between two pages: the rest of the list may be gone.
             if low >= high or day < low.date() or (after and after < to_sortable(low)):
                 return EventPage(found, None)
-            pk = _events_pk(space_id, day)
+            pk = events_pk(space_id, day)
             page = self._table.query(
                 pk,
                 between=(to_sortable(low), to_sortable(high)),
@@ -184,7 +184,7 @@ class EventStore:
                 if len(found) >= most:
                     return EventOutlines(found, found[-1].occurred_at)
                 page = self._table.query(
-                    _events_pk(space_id, day),
+                    events_pk(space_id, day),
                     between=(to_sortable(low), to_sortable(high)),
                     limit=most - len(found),
                     start=start,
@@ -202,7 +202,7 @@ class EventStore:
         """All events of a period that are still stored, oldest first."""
         between = (to_sortable(period.start), to_sortable(period.end))
         for item in self._table.query_all(
-            _events_pk(space_id, period.start.date()), between=between
+            events_pk(space_id, period.start.date()), between=between
         ):
             yield _event(space_id, item)
 
@@ -317,13 +317,14 @@ def _another(shard: int) -> int:
     return random.choice([other for other in range(SHARDS) if other != shard])  # noqa: S311 - spreads load
 
 
-def _events_pk(space_id: str, day: date) -> str:
+def events_pk(space_id: str, day: date) -> str:
+    """The partition that has the events of a day."""
     return f"SPACE#{space_id}#{day.isoformat()}#0"
 
 
 def _event_key(event: Event) -> Key:
     return Key(
-        _events_pk(event.space_id, event.occurred_at.date()),
+        events_pk(event.space_id, event.occurred_at.date()),
         f"{to_sortable(event.occurred_at)}#{event.id}",
     )
 

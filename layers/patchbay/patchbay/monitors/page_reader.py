@@ -257,6 +257,7 @@ def _release_keys(items: Iterable[Item]) -> Iterator[Key]:
 
 
 def _is_paused(connection: Connection, items: dict[Key, Item]) -> bool:
-    organization = items.get(organization_key(connection.organization_id), {})
+    """Also for an organization that is being erased: it is gone before its connections are."""
+    organization = items.get(organization_key(connection.organization_id), {"paused": True})
     space = items.get(space_key(connection.organization_id, connection.space), {})
     return bool(organization.get("paused") or space.get("paused"))

@@ -19,10 +19,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from patchbay.platform.actor import OPERATOR, current_actor
+from patchbay.platform.actor import DEPLOYMENT, OPERATOR, current_actor
 from patchbay.platform.clock import UtcTime, epoch_seconds, to_text
 from patchbay.platform.cursor import CursorSeal
-from patchbay.platform.dynamodb import AFTER_ALL, Item, Put, Table
+from patchbay.platform.dynamodb import AFTER_ALL, PRESENT, Item, Key, Put, Table, Update
 from patchbay.platform.errors import InvalidInput
 from patchbay.platform.ids import first_id, new_id
 from patchbay.platform.lists import Listing, ListQuery, Lists
@@ -34,6 +34,9 @@ KEPT_FOR: Final = timedelta(days=400)
 
 MAX_VALUE_BYTES: Final = 1024
 """Of a longer value, such as a manifest, an event holds the size and the SHA-256."""
+
+ERASED_SUBJECT: Final = "erased"
+"""The subject in the trail of an organization that was erased."""
 
 _PREFIX: Final = "aud"
 _SK: Final = "EVENT#"
@@ -78,6 +81,7 @@ class Action(StrEnum):
     CREDENTIALS_GIVEN = "credentials_given"
     PROXIED = "proxied"
     """The first request of a subject in an hour."""
+    ERASED = "erased"
 
 
 class AuditEvent(Model):
@@ -91,8 +95,9 @@ class AuditEvent(Model):
     organization_id: str
     at: UtcTime
     subject: str
-    """An API key's id, `jwt:` with a token's subject, `operator` or `patchbay` itself. Only the
-    operator is shown which of its keys acted in another organization."""
+    """An API key's id, `jwt:` with a token's subject, `operator` or `patchbay` itself; `erased` of
+    an organization that was erased. Only the operator is shown which of its keys acted in another
+    organization."""
     trace_id: str | None
     """Of the request, as in its log lines; null for what no request did."""
     entity: Entity
@@ -152,6 +157,26 @@ def recorded(
             "secrets_entered": sorted(secrets_entered),
             "expires_at": epoch_seconds(actor.at, KEPT_FOR),
         }
+    )
+
+
+def stripped(item: Item) -> Update | None:
+    """The write that takes names, values, and subjects from an event of an organization that is
+    erased: what was done to which thing, and when, stays. None for one that was stripped."""
+    if "stripped" in item:
+        return None
+    ours = item["subject"] in (OPERATOR, DEPLOYMENT)
+    return Update(
+        Key(item["pk"], item["sk"]),
+        values={
+            "subject": item["subject"] if ours else ERASED_SUBJECT,
+            "by_stranger": False,
+            "before": None,
+            "after": None,
+            "secrets_entered": [],
+            "stripped": True,
+        },
+        condition=PRESENT,
     )
 
 

@@ -126,7 +126,8 @@ class RouteOptions(TypedDict):
     the error statuses that do not follow from the declaration, `answers` the models of the body
     by status, where the annotation does not say all or is a text: they are for the document, which
     alone calls it, so that a function imports no model that it only describes. `media_type` is
-    that of the success, JSON if it is left out.
+    that of the success, JSON if it is left out. A route that `checks_owner` itself is for what may
+    be gone: whether the organization of the path is the caller's, and exists, is for it to say.
     """
 
     permission: str | None
@@ -135,6 +136,7 @@ class RouteOptions(TypedDict):
     failures: NotRequired[tuple[int, ...]]
     answers: NotRequired[Callable[[], dict[int, Any]]]
     media_type: NotRequired[str]
+    checks_owner: NotRequired[bool]
 
 
 class NoQuery(Model):
@@ -186,6 +188,7 @@ class RouteDeclaration(NamedTuple):
     takes: frozenset[str] = frozenset()
     media_type: str = JSON_TYPE
     in_space: bool = False
+    checks_owner: bool = False
 
 
 class HttpApi:
@@ -320,8 +323,9 @@ class HttpApi:
         if declared.permission is None:
             return None
         request = self._resolver.current_event.raw_event["requestContext"]
+        known = {} if declared.checks_owner else path
         return self._deployment.admit(
-            _authorizer_context(request), declared.permission, path, in_space=declared.in_space
+            _authorizer_context(request), declared.permission, known, in_space=declared.in_space
         )
 
     @property
@@ -404,6 +408,7 @@ def _declare(
         takes=frozenset(kinds),
         media_type=options.get("media_type", JSON_TYPE),
         in_space=options.get("in_space", False),
+        checks_owner=options.get("checks_owner", False),
     )
 
 

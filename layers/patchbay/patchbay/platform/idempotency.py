@@ -1,6 +1,9 @@
 """Idempotency-Key: a create that is sent again gives the first answer again.
 
-    IDEM#<organization>#<hash of caller, route and key>   META   for 24 hours
+    IDEM#<organization>#<lane>   <hash of caller, route and key>   for 24 hours
+
+The lane is the first digit of the hash: the records of an organization can be listed, and its
+writes do not share one partition.
 
 1. The first request writes a record with its body's hash and its stamp, and does its work.
 2. Its answer is added to the record, sealed under the caller's own API key and Idempotency-Key:
@@ -45,6 +48,11 @@ _FORM: Final = re.compile(KEY_PATTERN.strip("^$"))
 _NONCE_BYTES: Final = 12
 
 
+def records_pks(organization_id: str) -> list[str]:
+    """The partitions that have the records of an organization."""
+    return [f"IDEM#{organization_id}#{lane:x}" for lane in range(16)]
+
+
 class IdempotentRequest(NamedTuple):
     """What makes a request the same: who sends it, where to, its key and its body.
 
@@ -63,7 +71,7 @@ class IdempotentRequest(NamedTuple):
 
     def record_key(self) -> Key:
         mark = _hash(self.credential, self.route, self.key)
-        return Key(f"IDEM#{self.organization_id}#{mark.hex()}", "META")
+        return Key(f"IDEM#{self.organization_id}#{mark.hex()[0]}", mark.hex())
 
 
 class KeptAnswer(NamedTuple):

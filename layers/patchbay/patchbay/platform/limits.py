@@ -1,6 +1,6 @@
 """How much a tenant may do at once and per minute.
 
-    LIMIT#<organization>#<what>   META   minute, count, before, revision, one attribute a lease
+    LIMIT#<organization>   <what>   minute, count, before, revision, one attribute a lease
 
 A caller who enters takes a **lease** and is counted in the current minute, in one conditional
 update of one item. A lease ends when it is returned, or by itself at its time: a function that is
@@ -42,6 +42,11 @@ _KEPT: Final = timedelta(hours=1)
 _LEASE: Final = "lease_"
 _ROOM_SOON_SECONDS: Final = 2
 """The `Retry-After` when all leases are taken: they become free when they are returned."""
+
+
+def limits_pk(organization_id: str) -> str:
+    """The partition that counts what an organization does."""
+    return f"LIMIT#{organization_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,7 @@ class Limiter:
             self.leave(organization_id, token)
 
     def _key(self, organization_id: str) -> Key:
-        return Key(f"LIMIT#{organization_id}#{self._what}", "META")
+        return Key(limits_pk(organization_id), self._what)
 
 
 def usage_in(item: Item | None) -> Usage:

@@ -1,6 +1,6 @@
 """Turns: at most so many a minute for each tenant, and later ones for what comes above that.
 
-    LIMIT#<organization>#<what>   META   minute, count, revision, taken_by
+    LIMIT#<organization>   <what>   minute, count, revision, taken_by
 
 Each time a tenant does the thing, it takes a **turn**, which is a minute: this one as long as there
 is room in it, else the first later one with room. So what is above the limit is put off, in order,
@@ -29,6 +29,7 @@ from patchbay.platform.dynamodb import (
     pause_seconds,
 )
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.limits import limits_pk
 
 _ATTEMPTS: Final = 20
 _KEPT: Final = timedelta(hours=1)
@@ -83,7 +84,7 @@ class Turns:
 
         Raises `TemporarilyUnavailable` if others come in between on and on.
         """
-        key = Key(f"LIMIT#{organization_id}#{self._what}", "META")
+        key = Key(limits_pk(organization_id), self._what)
         this, token = minute_of(now), uuid4().hex
         last = [minute_of(moment) for moment in latest]
         item = self._table.get(key)

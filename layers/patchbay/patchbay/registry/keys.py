@@ -10,6 +10,7 @@ from patchbay.tenancy.keys import organization_pk
 
 RELEASES: Final = "REL#"
 DELETED: Final = "DELETED#"
+PUBLISHERS: Final = "PUB#"
 
 
 def integration_pk(integration_id: str) -> str:
@@ -29,6 +30,11 @@ def publisher_key(publisher: str) -> Key:
     return Key(f"PUB#{key_of(publisher)}", "OWNER")
 
 
+def owned_publisher_key(organization_id: str, publisher: str) -> Key:
+    """Lists a publisher with its owner."""
+    return Key(organization_pk(organization_id), f"{PUBLISHERS}{key_of(publisher)}")
+
+
 def slug_key(publisher: str, slug: str) -> Key:
     return Key(f"PUB#{key_of(publisher)}", f"SLUG#{slug}")
 
@@ -46,6 +52,11 @@ def deleted_key(organization_id: str, integration_id: str) -> Key:
 def deleted_integrations_pk(organization_id: str) -> str:
     """The same, of those that are deleted and not yet purged."""
     return f"ORG#{organization_id}#INT#DELETED"
+
+
+def all_integrations_pks(organization_id: str) -> tuple[str, str]:
+    """Both partitions."""
+    return owned_integrations_pk(organization_id), deleted_integrations_pk(organization_id)
 
 
 def still_installable(integration_id: str) -> Check:

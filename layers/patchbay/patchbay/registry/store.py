@@ -5,7 +5,9 @@
     release             INT#<id>          REL#<sort key>   `uses` counts the endpoints made of it;
                                                            `yanked` is there if it is
     catalog entries     INT#<id>          CAT#PUBLISHER, CAT#NAME   in the index of the catalog
-    publisher claim     PUB#<key>         OWNER            the first organization that used it
+    publisher claim     PUB#<key>         OWNER            the first organization that used it;
+                                                           `retired` after that was erased
+    publisher, listed   ORG#<id>          PUB#<key>
     slug claim          PUB#<key>         SLUG#<slug>      integration id
     note of a delete    ORG#<id>          DELETED#<integration id>   what is kept until the purge
 
@@ -79,6 +81,7 @@ from patchbay.registry.keys import (
     integration_key,
     integration_pk,
     owned_integrations_pk,
+    owned_publisher_key,
     publisher_key,
     release_key,
     slug_key,
@@ -177,6 +180,7 @@ class RegistryStore:
                         Action.CREATED,
                         after=integration,
                     ),
+                    Put(owned_publisher_key(workspace.organization_id, new.publisher)._asdict()),
                     Count(integration.organization_id, INTEGRATION_QUOTA, +1),
                 ]
             )
@@ -205,9 +209,10 @@ class RegistryStore:
         return integration
 
     def publisher_owner(self, publisher: str) -> str | None:
-        """The organization that a publisher name belongs to, for good; None if nobody used it."""
+        """The organization that a publisher name belongs to, for good; None if nobody used it, and
+        for one that is taken by an organization that was erased."""
         item = self._table.get(publisher_key(publisher))
-        return item["organization_id"] if item else None
+        return item.get("organization_id") if item else None
 
     def integration(self, integration_id: str, now: datetime) -> Integration:
         """Of any organization: the caller authorizes. Raises `NotFound`, even before DynamoDB has

@@ -40,6 +40,7 @@ from patchbay.tenancy.keys import (
     API_KEYS,
     listed_key_key,
     lookup_key,
+    organization_key,
     organization_pk,
     space_key,
 )
@@ -245,7 +246,8 @@ class ApiKeyStore:
                     self.revoke(_api_key(item))
 
     def holder(self, text: str, now: datetime) -> Holder | None:
-        """Who holds this key, and until when; None if the key does not exist or has expired."""
+        """Who holds this key, and until when; None if the key or its organization does not exist,
+        or the key has expired."""
         prefix = prefix_of(text)
         known = self._look_up(prefix, now) if prefix else None
         if known is None:
@@ -279,6 +281,8 @@ class ApiKeyStore:
         item = self._table.get(lookup_key(prefix))
         if item is None:
             return None
+        if self._table.get(organization_key(item["organization_id"])) is None:
+            return None  # it is being erased
         until = now + CACHED_FOR
         self._known.put(prefix, item["organization_id"], until, item)
         return until, item

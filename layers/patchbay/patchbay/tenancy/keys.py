@@ -5,7 +5,7 @@ Others may name these items without what the stores need.
 
 from typing import TYPE_CHECKING, Final
 
-from patchbay.platform.dynamodb import PRESENT, Key, Update, equals
+from patchbay.platform.dynamodb import PRESENT, Condition, Key, Update, equals
 
 if TYPE_CHECKING:
     from patchbay.tenancy.model import Space
@@ -42,6 +42,17 @@ def slug_claim_key(slug: str) -> Key:
 def external_id_key(external_id: str) -> Key:
     """The claim of the id that an organization has in another system."""
     return Key(f"EXTERNAL#{external_id}", "CLAIM")
+
+
+def retired(key: Key, condition: Condition) -> Update:
+    """Takes the owner from a claim, for good. The name stays taken: what still leads to it must not
+    lead to a stranger."""
+    return Update(
+        key,
+        values={"retired": True},
+        remove=["organization_id", "space_id", "slug"],
+        condition=condition,
+    )
 
 
 def space_by_id_key(space_id: str) -> Key:

@@ -3,7 +3,8 @@
     organization         ORG#<id>          META           in by_owner under ORGANIZATIONS
     space                ORG#<org>         SPACE#<slug>
     external id claim    EXTERNAL#<id>     CLAIM          organization
-    slug claim           SLUG#<slug>       CLAIM          organization, space id
+    slug claim           SLUG#<slug>       CLAIM          organization, space id; `retired` after
+                                                          the organization was erased
     space by its id      SPACE#<id>        META           organization, slug
     counts               ORG#<org>         QUOTAS         see `patchbay.tenancy.quotas`
 
@@ -229,7 +230,8 @@ class TenancyStore:
     def space(self, slug: str) -> Space:
         """The space of a slug, of any organization: the caller authorizes. Raises `NotFound`."""
         claim = self._table.get(slug_claim_key(slug))
-        item = self._table.get(space_key(claim["organization_id"], slug)) if claim else None
+        owner = claim.get("organization_id") if claim else None
+        item = self._table.get(space_key(owner, slug)) if owner else None
         if item is None:
             raise NotFound("space")
         return _space(item)

@@ -1,0 +1,1 @@
+"""What becomes of a customer who leaves: the export of an organization, and its erasure."""

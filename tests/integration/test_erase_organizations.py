@@ -1,0 +1,474 @@
+"""An erasure leaves nothing of an organization, and everything of the others."""
+
+import json
+import random
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+from moto.core.models import botocore_stubber
+
+import erase_organizations
+from local.provider import Provider
+from patchbay.connection_tests import identity
+from patchbay.deployment import Deployment
+from patchbay.erasure.eraser import RESERVE_SECONDS
+from patchbay.erasure.families import FAMILIES, Family, Fate, TableName, family_of
+from patchbay.erasure.store import LEASE, SETTLED, ErasureStore
+from patchbay.health.model import EventStatus
+from patchbay.health.periods import periods_of
+from patchbay.health.shards import bucket_key, bucket_puts
+from patchbay.platform.clock import utc_now
+from patchbay.platform.dynamodb import Key, Put, Table, connect
+from patchbay.platform.ids import new_id
+from patchbay.tenancy.access import Permission
+from patchbay.tenancy.api_key_store import CACHED_FOR
+from tests.integration.account import stored_items
+from tests.integration.alerting import create_rule, evaluate
+from tests.integration.alerting import report as report_events
+from tests.integration.api import ENVIRONMENTS, sample_event, start_cold
+from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
+from tests.integration.documented import Names
+from tests.integration.monitoring import this_minute, tick
+from tests.integration.story import create_connection, create_source, publish_integration
+from tests.integration.test_ingest_events import delivered, envelope
+from tests.integration.test_isolation import everything_of
+
+pytestmark = pytest.mark.enable_socket
+
+EVERY_ROLE = {"roles": ["source", "destination"]}
+TABLES = {"IntegrationsTable": TableName.INTEGRATIONS, "EventsTable": TableName.EVENTS}
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+class Death:
+    """Within the block, the process dies at a write: before it, or after it was `applied`."""
+
+    def __init__(self, after: int, *, applied: bool) -> None:
+        self.came = False
+        self._left = after
+        self._applied = applied
+
+    def __enter__(self) -> Self:
+        connect().meta.events.register_first("before-send.dynamodb", self._meet)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        connect().meta.events.unregister("before-send.dynamodb", self._meet)
+        return kind is Killed
+
+    def _meet(self, request: Any, **_: Any) -> None:
+        if self.came:
+            raise Killed
+        if request.headers["X-Amz-Target"].decode().endswith(("Query", "GetItem")):
+            return
+        self._left -= 1
+        if self._left == 0:
+            self.came = True
+            if self._applied:
+                botocore_stubber("before-send", request)
+            raise Killed
+
+
+class Context:
+    """Of an invocation with this much time left, at each look one second less."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> float:
+        self.seconds -= 1
+        return self.seconds * 1000
+
+
+def erase(operator: Tenant, tenant: Tenant, **headers: str) -> Any:
+    path = f"/v1/organizations/{tenant.organization_id}?confirm={tenant.organization_id}"
+    answer = operator.client.delete(path, **headers)
+    assert answer.status == 202, answer.text
+    return answer.json
+
+
+def work(at: datetime, seconds: float = 100_000) -> dict[str, int]:
+    start_cold("erase_organizations")
+    erase_organizations.deployment.clock = lambda: at
+    done: dict[str, int] = erase_organizations.handler(
+        sample_event("erase_organizations"), Context(seconds)
+    )
+    return done
+
+
+def erased(operator: Tenant, tenant: Tenant) -> dict[str, Any]:
+    """The report of an erasure that was asked for and carried out."""
+    erase(operator, tenant)
+    work(utc_now())
+    work(utc_now() + SETTLED)
+    return report(operator, tenant)
+
+
+def report(operator: Tenant, tenant: Tenant) -> dict[str, Any]:
+    answer = operator.client.get(f"/v1/organizations/{tenant.organization_id}/erasure")
+    assert answer.status == 200, answer.text
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def items() -> dict[tuple[str, str, str], str]:
+    """All items of both tables, as text."""
+    return {
+        (name, item["pk"]["S"], item["sk"]["S"]): json.dumps(item, sort_keys=True, default=repr)
+        for name in TABLES
+        for item in stored_items(name)
+    }
+
+
+def family(place: tuple[str, str, str]) -> Family | None:
+    table, pk, sk = place
+    return family_of(TABLES[table], Key(pk, sk))
+
+
+def ids_of(names: Names) -> list[str]:
+    """Whatever of a tenant's names is an id."""
+    return [name for name in names.names.values() if len(name) > 20]
+
+
+def mentions(ids: list[str]) -> dict[tuple[str, str, str], str]:
+    """The items that have one of these ids."""
+    return {p: text for p, text in items().items() if any(one in text for one in ids)}
+
+
+def fate(place: tuple[str, str, str]) -> Fate:
+    one = family(place)
+    return one.fate if one else Fate.ERASED
+
+
+def is_lasting(place: tuple[str, str, str]) -> bool:
+    """Whether other requests do not change an item in passing."""
+    return not place[1].startswith(("LIMIT#", "IDEM#", "SYSTEM"))
+
+
+def world(tenant: Tenant, operator: Tenant) -> Names:
+    """Everything that a tenant may have, in every family of items, and what it had."""
+    publish_integration(
+        operator, publisher="shared", slug="crm", manifest=EVERY_ROLE, visibility="public"
+    )
+    names = everything_of(tenant)
+    client, tested = tenant.client, f"{tenant.connectors}/connections"
+    create_source(tenant, integration="shared/crm")
+    draft = {"workspaceId": tenant.space_id, "publisher": "acme", "slug": "old", "name": "Old"}
+    old = client.post("/v1/integrations", draft, idempotency_key="once").json
+    assert client.delete(f"/v1/integrations/{old['id']}").status == 204
+    connection = create_connection(tenant, create_source(tenant))
+    assert client.post(f"{tested}/{connection['id']}/test?mode=async", None).status == 202
+    assert client.delete(f"{tested}/{connection['id']}").status == 204
+    deployment = Deployment(ENVIRONMENTS["run_monitors"])
+    announced = {"organization_id": tenant.organization_id, "connection_id": connection["id"]}
+    waiting = {"what": "connection.failing", "detail": announced}
+    outbox = {"pk": "OUTBOX#CONNECTIONS", "sk": "2026-02-17T10:00:00.000Z#evt_1"}
+    deployment.integrations.write(Put(outbox | waiting))
+    count_on_a_side_shard(deployment.events, tenant)
+    return names.and_({"old_integration": old["id"], "old_connection": connection["id"]})
+
+
+def count_on_a_side_shard(table: Table, tenant: Tenant) -> None:
+    """As a writer that met others does, so that the day has to be folded."""
+    now = utc_now()
+    report_events(tenant, EventStatus.SUCCESS, now, number=1)
+    for period in periods_of(now):
+        key = bucket_key(tenant.space_id, period, 3)
+        table.transact(list(bucket_puts(key, period, table.get(key), ())))
+
+
+def test_every_item_is_of_a_family(operator: Tenant, tenant: Tenant) -> None:
+    """A family that is not listed is erased only if its partition is, and is not exported."""
+    world(tenant, operator)
+    places = items()
+    assert [place for place in places if family(place) is None] == []
+    there = {one for place in places if (one := family(place))}
+    assert [one for one in FAMILIES if one not in there and one.fate is not Fate.SHARED] == []
+
+
+def test_nothing_of_an_organization_is_left(operator: Tenant, tenant: Tenant) -> None:
+    """Of a tenant that has something in every family, and had what it deleted."""
+    ids = ids_of(world(tenant, operator))
+    assert len(mentions(ids)) > 50
+    found = erased(operator, tenant)
+    left = mentions(ids)
+    assert {place for place in left if fate(place) is Fate.ERASED} == set()
+    assert (found["status"], found["left"], found["failures"]) == ("erased", 0, 0)
+    assert found["removed"]["connections"] >= 1
+    assert found["removed"]["tests"] >= 1
+    # What stays says nothing of whom it was about
+    stays = [text for place, text in items().items() if place in left]
+    assert [text for text in stays if "Acme" in text or tenant.client.key in text] == []
+    trail = [text for place, text in left.items() if fate(place) is Fate.STRIPPED]
+    assert len(trail) > 10
+    assert [
+        text for text in trail if "CRM" in text or "key_" in json.loads(text)["subject"]["S"]
+    ] == []
+
+
+def test_what_others_have_is_byte_for_byte_the_same(operator: Tenant, stranger: Tenant) -> None:
+    """Even the counts of the releases that the tenant used."""
+    publish_integration(
+        operator, publisher="shared", slug="crm", manifest=EVERY_ROLE, visibility="public"
+    )
+    create_source(stranger, integration="shared/crm")
+    before = {place: text for place, text in items().items() if is_lasting(place)}
+    tenant = new_tenant("acme", TENANT_PERMISSIONS)
+    publish_integration(tenant, publisher="acme", manifest=EVERY_ROLE)
+    create_connection(tenant, create_source(tenant, integration="shared/crm"))
+    assert {p: t for p, t in items().items() if is_lasting(p)} != before
+    erased(operator, tenant)
+    after = {place: text for place, text in items().items() if is_lasting(place)}
+    assert {place: text for place, text in after.items() if place in before} == before
+    left = {place[1:] for place in after.keys() - before.keys() if place[1][:6] != "AUDIT#"}
+    assert left == {
+        (f"ORG#{tenant.organization_id}", "ERASURE"),
+        ("PUB#acme", "OWNER"),
+        ("SLUG#acme", "CLAIM"),
+    }
+
+
+def test_a_closed_organization_is_reached_by_nobody(
+    operator: Tenant, tenant: Tenant, connection: dict[str, Any], server: Provider
+) -> None:
+    """At once, but for the minute for which an authorizer may know a key."""
+    made = create_rule(tenant)
+    erase(operator, tenant)
+    start_cold()
+    assert tenant.client.get(f"/v1/organizations/{tenant.organization_id}").status == 401
+    for path in (
+        f"/v1/organizations/{tenant.organization_id}",
+        f"/v1/organizations/{tenant.organization_id}/spaces",
+        f"{tenant.connectors}/connections/{connection['id']}",
+        f"/spaces/{tenant.space_slug}/alert-rules/{made['id']}",
+    ):
+        assert operator.client.get(path).status == 404, path
+    listed = operator.client.get("/v1/organizations?limit=100").json["items"]
+    assert tenant.organization_id not in [one["id"] for one in listed]
+    # Events are refused, by the API and by the bus
+    event = {"events": [{"integration_type": "webhook", "status": "SUCCESS"}]}
+    events = f"/spaces/{tenant.space_slug}/integration-events"
+    assert operator.client.post(events, event).status == 404
+    assert delivered(envelope(tenant)) == [0]
+    # and neither monitors nor alerts run
+    assert evaluate(utc_now())["alert_notifications"] == 0
+
+
+def test_monitors_of_a_closed_organization_stop(
+    operator: Tenant, tenant: Tenant, connection: dict[str, Any], server: Provider
+) -> None:
+    interval = {"monitor": {"enabled": True, "interval": "1m"}}
+    path = f"{tenant.connectors}/connections/{connection['id']}"
+    assert tenant.client.patch(path, interval).status == 200
+    tick(this_minute())
+    seen = len(server.requests)
+    assert seen
+    erase(operator, tenant)
+    tick(this_minute() + timedelta(minutes=1))
+    assert len(server.requests) == seen
+
+
+def test_what_was_under_way_leaves_nothing(
+    operator: Tenant, tenant: Tenant, connection: dict[str, Any]
+) -> None:
+    """Processes that read before the organization was closed, and write after it was swept."""
+    erase(operator, tenant)
+    work(utc_now())
+    late = utc_now()
+    deployment = Deployment(ENVIRONMENTS["run_tests"], clock=lambda: late)
+    report_events(tenant, EventStatus.SUCCESS, late)
+    subject = identity.TestSubject.connection(tenant.organization_id, connection["id"])
+    deployment.test_history.enqueue(identity.TestIdentity(subject, new_id("tst", late)), late)
+    pk = f"ORG#{tenant.organization_id}"
+    for sk in ("SECRET#src_1", "DATAKEY#1", "QUOTAS", "NEWFAMILY#1"):
+        deployment.integrations.write(Put({"pk": pk, "sk": sk, "of": tenant.organization_id}))
+    ids = [tenant.organization_id, tenant.space_id, connection["id"]]
+    work(utc_now() + SETTLED)
+    found = report(operator, tenant)
+    assert {place for place in mentions(ids) if fate(place) is Fate.ERASED} == set()
+    assert (found["status"], found["left"]) == ("erased", 0)
+    assert found["removed"]["other"] == 1
+
+
+def test_no_function_works_longer_than_an_erasure_waits(template: dict[str, Any]) -> None:
+    default = template["Globals"]["Function"]["Timeout"]
+    longest = max(
+        resource["Properties"].get("Timeout", default)
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    )
+    assert CACHED_FOR + timedelta(seconds=longest) < SETTLED
+    own = template["Resources"]["EraseOrganizationsFunction"]["Properties"]["Timeout"]
+    assert timedelta(seconds=own) < LEASE
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_eraser_may_die_anywhere(
+    seed: int, operator: Tenant, tenant: Tenant, connection: dict[str, Any]
+) -> None:
+    """Before or after any write; another one goes on when the lease has ended."""
+    report_events(tenant, EventStatus.ERROR, utc_now())
+    ids = [tenant.organization_id, tenant.space_id, connection["id"], connection["source_id"]]
+    erase(operator, tenant)
+    dice = random.Random(seed)  # noqa: S311 - guards nothing
+    at, deaths = utc_now(), 0
+    while report(operator, tenant)["status"] != "erased":
+        at += LEASE + timedelta(seconds=1)
+        with Death(after=dice.randrange(1, 12 + deaths), applied=dice.random() < 0.5) as death:
+            work(at)
+        deaths += death.came
+        assert deaths < 200
+    assert deaths > 3
+    assert {place for place in mentions(ids) if fate(place) is Fate.ERASED} == set()
+    assert not list(Table("IntegrationsTable").query_all("ERASURES"))
+
+
+def test_a_run_ends_in_time_and_the_next_goes_on(
+    operator: Tenant, tenant: Tenant, connection: dict[str, Any]
+) -> None:
+    erase(operator, tenant)
+    at, runs = utc_now() + SETTLED, 0
+    while report(operator, tenant)["status"] != "erased":
+        runs += 1
+        assert runs < 100
+        work(at + timedelta(minutes=runs), RESERVE_SECONDS + 25)
+    assert runs > 3
+    ids = [tenant.organization_id, tenant.space_id, connection["id"]]
+    assert {place for place in mentions(ids) if fate(place) is Fate.ERASED} == set()
+
+
+def test_one_process_at_a_time_works_on_an_erasure(operator: Tenant, tenant: Tenant) -> None:
+    erase(operator, tenant)
+    store = ErasureStore(Table("IntegrationsTable"))
+    now = utc_now()
+    run = store.begin(tenant.organization_id, now)
+    assert run
+    assert store.begin(tenant.organization_id, now) is None
+    assert store.begin(tenant.organization_id, now + LEASE + timedelta(seconds=1))
+    store.finish(run, now)  # whose lease has ended
+    assert report(operator, tenant)["finished_at"] is None
+
+
+def test_a_failing_erasure_waits_and_holds_up_no_other(
+    operator: Tenant, tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: object, item: dict[str, Any]) -> None:
+        if item["pk"] == f"ORG#{tenant.organization_id}":
+            raise RuntimeError
+
+    monkeypatch.setattr("patchbay.erasure.eraser.close_key", fails)
+    erase(operator, tenant)
+    erase(operator, stranger)
+    at = utc_now()
+    assert work(at)["erasures_failed"] == 1
+    assert work(at + timedelta(seconds=59))["erasures_failed"] == 0
+    for hour in range(1, 6):
+        done = work(at + timedelta(hours=hour))
+    assert done["erasures_stuck"] == 1
+    found = report(operator, tenant)
+    assert (found["failures"], found["error_code"]) == (6, "INTERNAL_ERROR")
+    assert report(operator, stranger)["status"] == "erased"
+    # When the cause is gone, it goes on by itself
+    monkeypatch.undo()
+
+
+def test_names_stay_taken(operator: Tenant, tenant: Tenant, stranger: Tenant) -> None:
+    """A dashboard or a producer that still has the slug must not meet a stranger."""
+    publish_integration(tenant)
+    erased(operator, tenant)
+    body = {"slug": tenant.space_slug, "name": "Mine"}
+    taken = stranger.client.post(f"/v1/organizations/{stranger.organization_id}/spaces", body)
+    assert (taken.status, taken.code) == (409, "SLUG_TAKEN")
+    draft = {"workspaceId": stranger.space_id, "publisher": "Acme", "slug": "new", "name": "New"}
+    taken = stranger.client.post("/v1/integrations", draft)
+    assert (taken.status, taken.code) == (409, "PUBLISHER_TAKEN")
+
+
+def test_an_erasure_is_accepted_once(operator: Tenant, tenant: Tenant) -> None:
+    first = erase(operator, tenant)
+    assert first["status"] == "queued"
+    again = erase(operator, tenant, if_match='"7"')
+    assert again == first
+    work(utc_now())
+    assert report(operator, tenant)["status"] == "waiting"
+    work(utc_now() + SETTLED)
+    last = report(operator, tenant)
+    assert erase(operator, tenant) == last
+    assert {one["what"] for one in last["kept"]} == {"audit_trail", "backups", "names"}
+    trail = operator.client.get(f"/v1/organizations/{tenant.organization_id}/audit-events").json
+    assert [one["action"] for one in trail["items"]][:2] == ["erased", "deleted"]
+
+
+def test_an_erasure_needs_the_operator_and_a_confirmation(
+    operator: Tenant, tenant: Tenant, stranger: Tenant
+) -> None:
+    path = f"/v1/organizations/{tenant.organization_id}"
+    refused = operator.client.delete(path)
+    assert (refused.status, refused.pointers) == (400, ["/query/confirm"])
+    refused = operator.client.delete(f"{path}?confirm={stranger.organization_id}")
+    assert (refused.status, refused.pointers) == (400, ["/query/confirm"])
+    confirmed = f"{path}?confirm={tenant.organization_id}"
+    assert operator.client.delete(confirmed, if_match='"7"').status == 412
+    for caller in (tenant, stranger):
+        assert caller.client.delete(confirmed).status == 403
+        assert caller.client.get(f"{path}/erasure").status == 403
+    nobody = "org_01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    assert operator.client.delete(f"/v1/organizations/{nobody}?confirm={nobody}").status == 404
+    assert operator.client.get(f"/v1/organizations/{nobody}/erasure").status == 404
+    assert operator.client.get(f"{path}/erasure").status == 404
+    assert operator.client.get(path).status == 200
+
+
+def test_an_operator_is_not_erased(operator: Tenant) -> None:
+    path = f"/v1/organizations/{operator.organization_id}"
+    refused = operator.client.delete(f"{path}?confirm={operator.organization_id}")
+    assert (refused.status, refused.code) == (409, "OPERATOR_ORGANIZATION")
+    another = new_tenant("another", [Permission.ADMIN])
+    path = f"/v1/organizations/{another.organization_id}?confirm={another.organization_id}"
+    refused = operator.client.delete(path)
+    assert (refused.status, refused.code) == (409, "OPERATOR_ORGANIZATION")
+    assert refused.json["error"]["details"] == {"keys": 1}
+
+
+def test_what_others_use_is_not_erased(operator: Tenant, tenant: Tenant, stranger: Tenant) -> None:
+    integration = publish_integration(tenant, visibility="public")
+    create_source(tenant)
+    theirs = create_source(stranger)
+    path = f"/v1/organizations/{tenant.organization_id}?confirm={tenant.organization_id}"
+    refused = operator.client.delete(path)
+    assert (refused.status, refused.code) == (409, "IN_USE")
+    assert refused.json["error"]["details"] == {"integrations": [integration["id"]], "endpoints": 1}
+    assert stranger.organization_id not in refused.text
+    gone = stranger.client.delete(f"{stranger.connectors}/sources/{theirs['id']}")
+    assert gone.status == 204
+    assert operator.client.delete(path).status == 202
+
+
+def test_a_release_that_others_use_at_the_last_moment_stays_theirs(
+    operator: Tenant, tenant: Tenant, stranger: Tenant
+) -> None:
+    publish_integration(tenant, visibility="public")
+    erase(operator, tenant)
+    source = create_source(stranger)
+    work(utc_now())
+    work(utc_now() + SETTLED)
+    found = report(operator, tenant)
+    assert found["status"] == "erased"
+    assert "releases" in [one["what"] for one in found["kept"]]
+    path = f"{stranger.connectors}/sources/{source['id']}"
+    assert stranger.client.get(f"{path}/release").status == 200
+    refused = stranger.client.post(
+        f"{stranger.connectors}/sources",
+        {"name": "Another", "integration": "acme/crm", "variables": {"path": "me"}},
+    )
+    assert refused.status in (400, 404)
