@@ -24,6 +24,7 @@ from patchbay.platform.dynamodb import Key, Put, Table, connect
 from patchbay.platform.ids import new_id
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.api_key_store import CACHED_FOR
+from patchbay.tenancy.install_tokens import InstallTokens
 from tests.integration.account import stored_items
 from tests.integration.alerting import create_rule, evaluate
 from tests.integration.alerting import report as report_events
@@ -37,6 +38,7 @@ from tests.integration.test_isolation import everything_of
 
 pytestmark = pytest.mark.enable_socket
 
+EXTERNAL_ID = "customer-8123"
 EVERY_ROLE = {"roles": ["source", "destination"]}
 TABLES = {"IntegrationsTable": TableName.INTEGRATIONS, "EventsTable": TableName.EVENTS}
 
@@ -161,6 +163,8 @@ def world(tenant: Tenant, operator: Tenant) -> Names:
         operator, publisher="shared", slug="crm", manifest=EVERY_ROLE, visibility="public"
     )
     names = everything_of(tenant)
+    path = f"/v1/organizations/{tenant.organization_id}"
+    assert operator.client.patch(path, {"external_id": EXTERNAL_ID}).status == 200
     client, tested = tenant.client, f"{tenant.connectors}/connections"
     create_source(tenant, integration="shared/crm")
     draft = {"workspaceId": tenant.space_id, "publisher": "acme", "slug": "old", "name": "Old"}
@@ -208,7 +212,7 @@ def test_nothing_of_an_organization_is_left(operator: Tenant, tenant: Tenant) ->
     assert found["removed"]["tests"] >= 1
     # What stays says nothing of whom it was about
     stays = [text for place, text in items().items() if place in left]
-    assert [text for text in stays if "Acme" in text or tenant.client.key in text] == []
+    assert [text for text in stays if "Acme" in text or EXTERNAL_ID in text] == []
     trail = [text for place, text in left.items() if fate(place) is Fate.STRIPPED]
     assert len(trail) > 10
     assert [
@@ -392,6 +396,35 @@ def test_names_stay_taken(operator: Tenant, tenant: Tenant, stranger: Tenant) ->
     draft = {"workspaceId": stranger.space_id, "publisher": "Acme", "slug": "new", "name": "New"}
     taken = stranger.client.post("/v1/integrations", draft)
     assert (taken.status, taken.code) == (409, "PUBLISHER_TAKEN")
+
+
+def test_an_external_id_is_free_when_the_erasure_is_finished(
+    operator: Tenant, tenant: Tenant
+) -> None:
+    """A customer who comes back is another organization, and does not meet the old one."""
+    path = f"/v1/organizations/{tenant.organization_id}"
+    assert operator.client.patch(path, {"external_id": EXTERNAL_ID}).status == 200
+    erase(operator, tenant)
+    back = {"name": "Acme", "external_id": EXTERNAL_ID}
+    assert operator.client.post("/v1/organizations", back).status == 409
+    work(utc_now())
+    work(utc_now() + SETTLED)
+    made = operator.client.post("/v1/organizations", back)
+    assert made.status == 201
+    assert made.json["id"] != tenant.organization_id
+
+
+def test_an_install_session_of_a_closed_organization_is_refused(
+    operator: Tenant, tenant: Tenant
+) -> None:
+    publish_integration(tenant)
+    path = f"/v1/organizations/{tenant.organization_id}/install-sessions"
+    made = tenant.client.post(path, {"integration": "acme/crm", "space": tenant.space_slug})
+    assert made.status == 201, made.text
+    tokens = InstallTokens(Table("IntegrationsTable"))
+    assert tokens.holder(made.json["token"])
+    erase(operator, tenant)
+    assert tokens.holder(made.json["token"]) is None
 
 
 def test_an_erasure_is_accepted_once(operator: Tenant, tenant: Tenant) -> None:

@@ -57,7 +57,7 @@ from patchbay.registry.keys import (
     use_of_release,
 )
 from patchbay.registry.store import RegistryStore
-from patchbay.tenancy.keys import BY_OWNER, organization_pk, retired
+from patchbay.tenancy.keys import BY_OWNER, install_token_key, organization_pk, retired
 
 RESERVE_SECONDS: Final = 30.0
 """No page begins when less is left of the function's time: calls that hang take 9 s each."""
@@ -67,7 +67,7 @@ _WRITERS: Final = 10
 _STUCK_AFTER: Final = 5
 """Failures in a row."""
 
-_ATTRIBUTES: Final = ("pk", "sk", "id", "slug", "prefix", "integration_id", "version")
+_ATTRIBUTES: Final = ("pk", "sk", "id", "slug", "prefix", "integration_id", "version", "digest")
 
 type SecondsLeft = Callable[[], float]
 type Revoke = Callable[[Item, datetime], bool]
@@ -194,6 +194,9 @@ class Eraser:
                     case "KEY":
                         close_key(self._integrations, item)
                         plain.append(item)
+                    case "INS":
+                        token = install_token_key(item["digest"])
+                        self._remove(run, self._integrations, [token._asdict(), item])
                     case "PUB":
                         self._retire_publisher(run, item["sk"].removeprefix(PUBLISHERS))
                         plain.append(item)

@@ -26,6 +26,7 @@ from patchbay.platform.dynamodb import (
 )
 from patchbay.platform.errors import NotFound
 from patchbay.platform.ids import new_id
+from patchbay.tenancy.keys import external_id_key
 from patchbay.tenancy.model import Organization
 
 SETTLED: Final = timedelta(minutes=10)
@@ -61,6 +62,7 @@ class ErasureRun:
     not_revoked: int = 0
     used_releases: int = 0
     lease: str = ""
+    external_id: str | None = None
     failures: int = 0
 
     @property
@@ -89,7 +91,7 @@ class ErasureStore:
 
     def accept(self, organization: Organization, close: Write, now: datetime) -> Erasure:
         """Records and queues an erasure, in one transaction with the write that closes the
-        organization. Raises `TransactionRefused`."""
+        organization. Its external id stays taken until the end. Raises `TransactionRefused`."""
         organization_id = organization.id
         item: Item = {
             **erasure_key(organization_id)._asdict(),
@@ -104,6 +106,7 @@ class ErasureStore:
             "used_releases": 0,
             "failures": 0,
             "due_at": epoch_seconds(now),
+            "external_id": organization.external_id,
         }
         self._table.transact(
             [
@@ -160,6 +163,7 @@ class ErasureStore:
             used_releases=item["used_releases"],
             lease=lease,
             failures=item["failures"],
+            external_id=item["external_id"],
         )
         if "lease" in item:
             # A process died with it. What it had found and not counted calls for another pass.
@@ -185,8 +189,9 @@ class ErasureStore:
         }
         self._let_go(run, values, "lease")
 
-    def finish(self, run: ErasureRun, now: datetime, *with_it: Write) -> None:
-        """Ends an erasure, after a pass that found nothing. A repetition changes nothing."""
+    def finish(self, run: ErasureRun, now: datetime) -> None:
+        """Ends an erasure, after a pass that found nothing: only now is the external id free. A
+        repetition changes nothing."""
         values = {
             **_progress(run),
             "left": 0,
@@ -197,15 +202,19 @@ class ErasureStore:
         done = Update(
             erasure_key(run.organization_id),
             values,
-            remove=["lease", "error_code"],
+            remove=["lease", "error_code", "external_id"],
             condition=PRESENT & equals("lease", run.lease),
         )
+        freed: list[Write] = []
+        if run.external_id is not None:
+            own = equals("organization_id", run.organization_id)
+            freed.append(Delete(external_id_key(run.external_id), ABSENT | own))
         try:
             self._table.transact(
                 [
                     done,
                     Delete(queued_key(run.organization_id)),
-                    *with_it,
+                    *freed,
                     recorded(
                         run.organization_id,
                         Entity.ORGANIZATION,

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from patchbay.platform.dynamodb import Table
 from patchbay.tenancy.access import SessionCaller
-from patchbay.tenancy.keys import install_token_key
+from patchbay.tenancy.keys import install_token_key, organization_key
 
 PREFIX: Final = "pbi_"
 """For secret scanners: `pbi_[A-Za-z0-9_-]{43}`."""
@@ -57,10 +57,13 @@ class InstallTokens:
         self._table = table
 
     def holder(self, text: str) -> SessionCaller | None:
-        """The session of a token; None if there is none. Raises `TemporarilyUnavailable`."""
+        """The session of a token; None if there is none, or its organization is being erased.
+
+        Raises `TemporarilyUnavailable`.
+        """
         if not is_install_token(text):
             return None
         item = self._table.get(install_token_key(digest(text)))
-        if item is None:
+        if item is None or self._table.get(organization_key(item["organization_id"])) is None:
             return None
         return SessionCaller(item["organization_id"], item["session_id"], item["subject"])
