@@ -1,7 +1,7 @@
 """The keys of erasures in the integrations table.
 
     erasure   ORG#<organization>      ERASURE             for 400 days after it is finished
-    queue     ERASURES                <organization>      until it is finished
+    queue     ERASURES                ORG#<organization>  until it is finished
     mark      ERASED#<organization>   <kind>#<id>         until it is finished
 
 A mark is what is left of a thing that other partitions belong to: they are looked at again later.
@@ -21,7 +21,7 @@ def erasure_key(organization_id: str) -> Key:
 
 
 def queued_key(organization_id: str) -> Key:
-    return Key(QUEUE_PK, organization_id)
+    return Key(QUEUE_PK, organization_pk(organization_id))
 
 
 def marks_pk(organization_id: str) -> str:

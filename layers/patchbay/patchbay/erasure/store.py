@@ -127,7 +127,7 @@ class ErasureStore:
     def queued(self) -> Iterator[str]:
         """The organizations whose erasure is not finished."""
         for item in self._table.query_all(QUEUE_PK, attributes=("sk",)):
-            yield item["sk"]
+            yield item["sk"].partition("#")[2]
 
     def begin(self, organization_id: str, now: datetime) -> ErasureRun | None:
         """Takes over an erasure. None if another process works on it, or it is not due."""
