@@ -2,10 +2,15 @@
 
 from typing import Any
 
+from patchbay.connection_tests.model import DryRunResult
 from patchbay.deployment import Deployment
 from patchbay.installs.model import (
+    InstallCompletion,
+    InstallForm,
+    InstallRequest,
     InstallSession,
     InstallSessionQuery,
+    InstallValues,
     IssuedInstallSession,
     NewInstallSession,
 )
@@ -14,7 +19,7 @@ from patchbay.platform.http import HttpApi, Reply
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.lists import Listing
-from patchbay.tenancy.access import Permission, Principal
+from patchbay.tenancy.access import INSTALL_SESSION, Permission, Principal, SessionCaller
 
 deployment = Deployment(at_start=("install_sessions",))
 api = HttpApi("Installs", lambda: deployment)
@@ -56,6 +61,27 @@ def get_install_session(organization_id: str, session_id: str) -> Reply[InstallS
 def revoke_install_session(organization_id: str, session_id: str, if_match: str | None) -> None:
     """Revoke an install session: its token can't be used any more, at once."""
     deployment.install_sessions.revoke(organization_id, session_id, if_match, utc_now())
+
+
+@api.get("/v1/install", permission=INSTALL_SESSION, failures=(409, 410))
+def get_install(caller: SessionCaller, domain_name: str) -> InstallForm:
+    """Read what to ask an end user for: schemas, prefilled and locked values, what is wrong."""
+    return deployment.install_wizard(domain_name).form(caller, utc_now())
+
+
+@api.post("/v1/install/test", permission=INSTALL_SESSION, failures=(409, 410, 422))
+def test_install(caller: SessionCaller, body: InstallValues, domain_name: str) -> DryRunResult:
+    """Test what an end user entered; nothing is stored."""
+    return deployment.install_wizard(domain_name).test(caller, body, utc_now())
+
+
+@api.post("/v1/install/complete", permission=INSTALL_SESSION, failures=(409, 410, 422))
+def complete_install(
+    caller: SessionCaller, body: InstallRequest, domain_name: str
+) -> InstallCompletion:
+    """Connect, or repair, with what an end user entered, and test it; repeating changes nothing."""
+    stamp = Stamp.fresh(utc_now())
+    return deployment.install_wizard(domain_name).complete(caller, body, stamp)
 
 
 @entry_point

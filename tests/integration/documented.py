@@ -70,6 +70,11 @@ class Route:
         return "`platform.admin`" in self.operation["description"]
 
     @property
+    def is_of_sessions(self) -> bool:
+        """Whether it is for the tokens of install sessions alone."""
+        return "installToken" in self.operation["security"][0]
+
+    @property
     def status(self) -> int:
         """The status of its success."""
         return next(int(status) for status in self.operation["responses"] if status < "300")

@@ -16,10 +16,11 @@ from patchbay.platform.clock import from_text, to_text, utc_now
 from patchbay.platform.dynamodb import Put, Table, Update
 from patchbay.tenancy import operator as command
 from tests.integration.alerting import alerts, deliveries, evaluate, report, rule, webhook
-from tests.integration.api import Answer
+from tests.integration.api import Answer, Client
 from tests.integration.conftest import Tenant
 from tests.integration.documented import ROUTES, Names, Route, names_of, with_what_it_needs
 from tests.integration.faults import LostReplies
+from tests.integration.installing import RIGHT, sessions
 from tests.integration.story import SECRET, create_connection, create_source, publish_integration
 
 NO_CHANGE = {
@@ -93,7 +94,7 @@ class Watch:
         assert left if expected is None else sorted(left) == sorted(expected), operation
         for event in events:
             # Whose key it was is not told to another organization
-            assert event["subject"].startswith("key_") or event["subject"] == "operator", event
+            assert event["subject"].startswith(("key_", "install session ins_", "operator")), event
             assert event["organization_id"] == self.tenant.organization_id
             assert event["trace_id"]
             assert (
@@ -226,6 +227,27 @@ def everything_changed(tenant: Tenant, operator: Tenant, watch: Watch) -> None:
         shred,
     )
 
+    # Install sessions
+    links = sessions(tenant)
+    wanted = {"integration": "acme/crm", "end_user": {"id": "user-17"}}
+    made = watch("create_install_session", ["install_session created"], client.post, links, wanted)
+    user = Client(made["token"])
+    tried = "/v1/install/test"
+    watch("test_install", ["install_session tested"], user.post, tried, RIGHT)
+    done = ["source created", "connection created", "install_session completed"]
+    complete = "/v1/install/complete"
+    watch("complete_install", done, user.post, complete, RIGHT)
+    watch("complete_install", [], user.post, complete, RIGHT)
+    unused = client.post(links, wanted).json["id"]
+    watch.fresh()
+    watch(
+        "revoke_install_session",
+        ["install_session revoked"],
+        client.delete,
+        f"{links}/{unused}",
+    )
+    watch("revoke_install_session", [], client.delete, f"{links}/{unused}")
+
     # Alerts
     rules = f"/spaces/{tenant.space_slug}/alert-rules"
     hook = rule(channels=[webhook("https://hooks.example.com/patchbay"), {"kind": "eventbridge"}])
@@ -285,7 +307,16 @@ def test_each_route_that_changes_something_leaves_its_events_and_no_secret(
     assert watch.called | OF_ORGANIZATIONS | NO_CHANGE == changing_routes()
     # And no event has a secret, neither a value nor a key
     text = json.dumps(trail(tenant))
-    for secret in (SECRET, SECRET[::-1], "pb_", "whsec_", '"digest"', '"sealed"', '"wrapped"'):
+    for secret in (
+        SECRET,
+        SECRET[::-1],
+        "pb_",
+        "pbi_",
+        "whsec_",
+        '"digest"',
+        '"sealed"',
+        '"wrapped"',
+    ):
         assert secret not in text
     # An organization that is erased leaves its trail
     path = f"/v1/organizations/{tenant.organization_id}"

@@ -29,7 +29,9 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
 
+import installs
 from patchbay.alerts.keys import delivery_key
+from patchbay.connection_tests.history import TO_RUN
 from patchbay.health.model import EventStatus
 from patchbay.health.shards import counts_in
 from patchbay.platform import http
@@ -50,6 +52,7 @@ from tests.integration.alerting import (
 from tests.integration.api import Answer, Client
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.documented import ROUTES, Names, Route, names_of, with_what_it_needs
+from tests.integration.installing import RIGHT, end_user, sessions
 from tests.integration.story import (
     create_connection,
     create_source,
@@ -496,6 +499,36 @@ def a_delivery_sent_again(_: Tenant) -> Sent:
     return Sent("POST", path, None, 202, (409,), by=owner.client)
 
 
+def an_install_session(tenant: Tenant) -> Sent:
+    body = {"integration": "acme/crm", "end_user": {"id": "user-17"}}
+    return Sent("POST", sessions(tenant), body, 201)
+
+
+def a_test_by_an_end_user(tenant: Tenant) -> Sent:
+    return Sent("POST", "/v1/install/test", RIGHT, 200, by=end_user(tenant))
+
+
+def a_completed_install(tenant: Tenant) -> Sent:
+    return _completed(end_user(tenant))
+
+
+def a_completed_repair(tenant: Tenant) -> Sent:
+    connection = create_connection(tenant, create_source(tenant))
+    return _completed(end_user(tenant, connection_id=connection["id"]))
+
+
+def _completed(client: Client) -> Sent:
+    """If the first request ends within its test, another one runs that, once the first can't."""
+    path = "/v1/install/complete"
+
+    def later() -> None:
+        installs.deployment.clock = lambda: utc_now() + TO_RUN + timedelta(seconds=2)
+        assert client.post(path, RIGHT).json["test"]["status"] == "succeeded"
+        installs.deployment.clock = utc_now
+
+    return Sent("POST", path, RIGHT, 200, by=client, then=later)
+
+
 type Case = Callable[[Tenant], Sent]
 
 BY_HAND: dict[Case, str] = {
@@ -537,6 +570,10 @@ BY_HAND: dict[Case, str] = {
     a_rotated_webhook_secret: "rotate_webhook_secret",
     an_acknowledged_alert: "acknowledge_alert",
     a_delivery_sent_again: "resend_delivery",
+    an_install_session: "create_install_session",
+    a_test_by_an_end_user: "test_install",
+    a_completed_install: "complete_install",
+    a_completed_repair: "complete_install",
 }
 """The operation that each case calls."""
 
@@ -586,12 +623,13 @@ SAME_STORE = {
 AT_ONCE = {
     *("a_test_at_once", "a_test_by_operation"),
     *("a_dry_run", "a_dry_run_of_a_source", "a_tested_source", "a_tested_change"),
-    "create_install_session",
+    *("an_install_session", "a_test_by_an_end_user"),
 }
 """A lease that could not be returned expires."""
 
-DONE_AGAIN = {"an_api_key", "a_connection_changed_by_operation"}
-"""A key whose secret was lost is replaced, and the operation is a PATCH by another name."""
+DONE_AGAIN = {"an_api_key", "a_connection_changed_by_operation", "a_test_by_an_end_user"}
+"""A key whose secret was lost is replaced, the operation is a PATCH by another name, and each test
+of an end user counts."""
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)

@@ -1,25 +1,34 @@
 """Install sessions over the API: made by a back end, used by an end user's browser."""
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 import installs
+from local.provider import Provider
 from patchbay.platform.clock import from_text
 from patchbay.platform.dynamodb import Table
 from tests.integration.account import stored_items
-from tests.integration.api import Answer, sample_event
+from tests.integration.api import sample_event, start_cold
 from tests.integration.conftest import Tenant
-from tests.integration.story import create_connection, create_source, publish_integration
-
-
-def sessions(tenant: Tenant) -> str:
-    return f"/v1/organizations/{tenant.organization_id}/install-sessions"
-
-
-def opened(tenant: Tenant, **changes: Any) -> Answer:
-    body = {"integration": "acme/crm", "end_user": {"id": "user-17", "name": "Ada"}, **changes}
-    return tenant.client.post(sessions(tenant), body)
+from tests.integration.installing import (
+    RIGHT,
+    completed,
+    end_user,
+    latest,
+    opened,
+    sessions,
+)
+from tests.integration.story import (
+    SECRET,
+    calling,
+    create_connection,
+    create_source,
+    publish_integration,
+)
+from tests.integration.test_audit import trail
 
 
 @pytest.fixture
@@ -150,3 +159,182 @@ def test_a_repair_names_a_connection_and_changes_nothing_else(
     publish_integration(tenant, slug="erp")
     other = opened(tenant, connection_id=connection["id"], integration="acme/erp")
     assert other.problems == [("/integration", "is not the integration of this connection")]
+
+
+@pytest.fixture
+def served(tenant: Tenant, server: Provider) -> dict[str, Any]:
+    """A published integration whose tests call the server."""
+    return publish_integration(tenant, manifest=calling(server.port))
+
+
+def stored(tenant: Tenant) -> list[int]:
+    """How many sources and connections the tenant has."""
+    return [
+        len(tenant.client.get(f"{tenant.connectors}/{kind}").json["items"])
+        for kind in ("sources", "connections")
+    ]
+
+
+@pytest.mark.enable_socket
+def test_an_end_user_is_told_what_to_enter(tenant: Tenant, served: dict[str, Any]) -> None:
+    client = end_user(tenant, variables={"path": "me"}, locked=["/path"])
+    answer = client.get("/v1/install")
+    assert answer.status == 200, answer.text
+    form = answer.json
+    assert form["mode"] == "install"
+    assert form["end_user_name"] == "Ada"
+    assert form["integration"]["name"] == "CRM"
+    assert form["variables"] == {"path": "me", "page_size": 50}
+    assert form["locked"] == ["/path"]
+    assert form["secrets"] == [
+        {
+            "name": "api_key",
+            "value_schema": {"type": "string"},
+            "required": True,
+            "is_set": False,
+        }
+    ]
+    assert form["configurations_schema"]["properties"] == {
+        "depth": {"type": "integer", "minimum": 1}
+    }
+    assert form["repair"] is None
+    assert latest(tenant)["opened_at"]
+    # Opening it again changes nothing
+    assert client.get("/v1/install").json == form
+    assert [e["action"] for e in trail(tenant, "&entity=install_session")] == ["opened", "created"]
+
+
+@pytest.mark.enable_socket
+def test_an_end_user_tests_before_anything_is_stored(
+    tenant: Tenant, served: dict[str, Any]
+) -> None:
+    client = end_user(tenant)
+    wrong = client.post("/v1/install/test", RIGHT | {"secrets": {"api_key": "wrong"}})
+    assert (wrong.status, wrong.json["code"]) == (200, "auth_invalid")
+    right = client.post("/v1/install/test", RIGHT)
+    assert (right.status, right.json["account"]) == (200, "octocat")
+    assert client.post("/v1/install/test", {"variables": {"path": 1}}).pointers == [
+        "/variables/path"
+    ]
+    assert stored(tenant) == [0, 0]
+
+
+@pytest.mark.enable_socket
+def test_an_end_user_connects(tenant: Tenant, served: dict[str, Any], server: Provider) -> None:
+    client = end_user(
+        tenant,
+        external_account_id="acct-1",
+        monitor={"enabled": True, "interval": "15m"},
+        return_url="https://app.example.com/done",
+    )
+    done = completed(client, name="My CRM", configurations={"depth": 2})
+    assert done["test"]["status"] == "succeeded"
+    assert done["return_url"] == "https://app.example.com/done"
+    source = tenant.client.get(f"{tenant.connectors}/sources/{done['source']['id']}").json
+    assert source["name"] == "My CRM"
+    assert (source["external_account_id"], source["ownership_mode"]) == ("acct-1", "byok")
+    assert source["secrets_set"] == ["api_key"]
+    path = f"{tenant.connectors}/connections/{done['connection']['id']}"
+    connection = tenant.client.get(path).json
+    assert connection["monitor"] == {"enabled": True, "interval": "15m"}
+    assert connection["configurations"] == {"depth": 2}
+    assert connection["health"]["status"] == "connected"
+    history = tenant.client.get(f"{path}/tests").json["items"]
+    assert [one["id"] for one in history] == [done["test"]["id"]]
+    session = latest(tenant)
+    assert session["status"] == "completed"
+    assert session["outcome"] == {
+        "source_id": source["id"],
+        "connection_id": connection["id"],
+        "test_id": done["test"]["id"],
+    }
+    # When it is completed again, the outcome is the same, and nothing is dialed
+    calls = len(server.requests)
+    assert completed(client, name="Another") == done
+    assert (stored(tenant), len(server.requests)) == ([1, 1], calls)
+    # And the session does nothing else any more
+    for ended in (client.get("/v1/install"), client.post("/v1/install/test", RIGHT)):
+        assert (ended.status, ended.code) == (410, "INSTALL_SESSION_ENDED")
+        assert ended.json["error"]["details"] == {"status": "completed"}
+    assert tenant.client.delete(f"{sessions(tenant)}/{session['id']}").status == 409
+    # The trail says who did it, by the id alone
+    events = trail(tenant)
+    subject = f"install session {session['id']} of end user user-17"
+    by_them = [(e["entity"], e["action"]) for e in events if e["subject"] == subject]
+    assert sorted(by_them) == [
+        ("connection", "created"),
+        ("install_session", "completed"),
+        ("install_session", "refused"),
+        ("source", "created"),
+    ]
+    assert "Ada" not in json.dumps(events)
+    assert len(trail(tenant, f"&subject={quote(subject)}")) == 4
+
+
+def test_what_is_missing_is_asked_for(tenant: Tenant, published: dict[str, Any]) -> None:
+    client = end_user(tenant)
+    complete = "/v1/install/complete"
+    assert client.post(complete, {"variables": {"path": "me"}}).problems == [
+        ("/secrets/api_key", "is required")
+    ]
+    assert client.post(complete, {"secrets": {"api_key": SECRET}}).pointers == ["/variables/path"]
+    wrong = RIGHT | {"secrets": {"password": "x"}}
+    assert client.post(complete, wrong).pointers == ["/secrets/password"]
+    assert latest(tenant)["status"] == "pending"
+    assert stored(tenant) == [0, 0]
+
+
+@pytest.mark.enable_socket
+def test_a_repair_changes_the_source_of_its_connection_alone(
+    tenant: Tenant, served: dict[str, Any]
+) -> None:
+    # Given a connection that fails, whose source another one uses, too
+    source = create_source(tenant, secrets={"api_key": "wrong"})
+    connection = create_connection(tenant, source)
+    create_connection(tenant, source)
+    path = f"{tenant.connectors}/connections/{connection['id']}"
+    assert tenant.client.post(f"{path}/test", None).json["status"] == "failed"
+    client = end_user(tenant, connection_id=connection["id"])
+    # When the end user opens it
+    form = client.get("/v1/install").json
+    # Then it says what is wrong, and where
+    assert form["mode"] == "repair"
+    repair = form["repair"]
+    assert (repair["name"], repair["other_connections"]) == ("CRM", 1)
+    [problem] = repair["problems"]
+    assert (problem["code"], problem["field_pointer"]) == ("auth_invalid", "/secrets/api_key")
+    assert problem["remediation"]
+    assert form["secrets"][0]["is_set"] is True
+    assert form["variables"] == {"path": "me", "page_size": 50}
+    # And the new secret repairs it
+    new = {"secrets": {"api_key": SECRET}}
+    assert client.post("/v1/install/test", new).json["status"] == "succeeded"
+    refused = client.post("/v1/install/complete", new | {"name": "x", "configurations": {"a": 1}})
+    assert refused.pointers == ["/configurations", "/name"]
+    done = client.post("/v1/install/complete", new)
+    assert done.status == 200, done.text
+    assert done.json["test"]["status"] == "succeeded"
+    assert done.json["connection"]["id"] == connection["id"]
+    changed = tenant.client.get(f"{tenant.connectors}/sources/{source['id']}").json
+    kept = ("name", "version", "variables", "environment", "ownership_mode")
+    assert {n: changed[n] for n in kept} == {n: source[n] for n in kept}
+    after = tenant.client.get(path).json
+    assert (after["name"], after["health"]["status"]) == ("CRM", "connected")
+    assert stored(tenant) == [1, 2]
+
+
+def test_a_completed_session_makes_room_for_another(
+    tenant: Tenant, published: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_INSTALL_SESSIONS", "2")
+    start_cold()
+    client = end_user(tenant)
+    end_user(tenant)
+    full = opened(tenant)
+    assert (full.status, full.code) == (409, "QUOTA_EXCEEDED")
+    completed(client)
+    assert opened(tenant).status == 201
+    assert opened(tenant).code == "QUOTA_EXCEEDED"
+    [one, *_] = tenant.client.get(sessions(tenant)).json["items"]
+    assert tenant.client.delete(f"{sessions(tenant)}/{one['id']}").status == 204
+    assert opened(tenant).status == 201

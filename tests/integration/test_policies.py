@@ -33,6 +33,7 @@ from tests.integration.alerting import queued as queued_notifications
 from tests.integration.api import ENVIRONMENTS, FUNCTIONS, sample_event, start_cold
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.documented import ROUTES, Names, Route
+from tests.integration.installing import RIGHT, end_user
 from tests.integration.story import (
     SECRET,
     calling,
@@ -137,6 +138,30 @@ def recorder(deployed: dict[str, Table], monkeypatch: pytest.MonkeyPatch) -> Rec
     return recorder
 
 
+def installed_by_end_users() -> None:
+    """Calls the routes of install sessions: to connect, to repair, and after their end. The secret
+    of an end user is the first of its organization."""
+    tenant = new_tenant("installing", TENANT_PERMISSIONS)
+    roles = {"roles": ["source", "destination"]}
+    publish_integration(tenant, publisher="installing", manifest=roles)
+    given = {"integration": "installing/crm"}
+    assert end_user(tenant, **given).post("/v1/install/complete", RIGHT).status == 200
+    reference = keep(tenant, {"api_key": SECRET})
+    path = f"{tenant.connectors}/destinations"
+    body = {"name": "To", "variables": {"path": "me"}, "secret_ref": reference, **given}
+    destination = tenant.client.post(path, body).json
+    permit(tenant, destination)
+    joined = create_connection(
+        tenant, create_source(tenant, **given), destination_id=destination["id"]
+    )
+    for changes in (given, given | {"connection_id": joined["id"]}):
+        client = end_user(tenant, **changes)
+        for _ in range(2):
+            assert client.get("/v1/install").status < 500
+            for route in ("test", "complete"):
+                assert client.post(f"/v1/install/{route}", RIGHT).status < 500
+
+
 def called_by_owner(tenant: Tenant, names: Names, route: Route) -> None:
     """Calls one route in each way that may make other calls to AWS."""
     path, body = names.path(route), names.body(route)
@@ -189,6 +214,8 @@ def calls(
                     called_by_owner(caller, owned, route)
             start_cold()
         if 0 in turns:
+            installed_by_end_users()
+            start_cold()
             with provider() as server:
                 run_in_the_background(tenant, server, monkeypatch)
             start_cold()

@@ -120,6 +120,7 @@ def test_no_policy_has_a_wildcard_but_for_the_secrets_that_are_referred_to(
         "CredentialsFunction",
         "ChecksFunction",
         "RunTestsFunction",
+        "InstallsFunction",
         "RunMonitorsFunction",
     ]
 

@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from patchbay.health.store import EventStore
     from patchbay.installs.session_creator import InstallSessionCreator
     from patchbay.installs.session_store import InstallSessionStore
+    from patchbay.installs.session_subject import SessionSubjects
+    from patchbay.installs.wizard import InstallWizard
     from patchbay.monitors.announcer import Announcer
     from patchbay.monitors.canary import OwnNetwork
     from patchbay.monitors.dispatcher import Dispatcher
@@ -593,6 +595,37 @@ class Deployment:
             self.connections,
             self.install_sessions,
             Limiter(self.integrations, "install_sessions"),
+        )
+
+    @cached_property
+    def session_subjects(self) -> SessionSubjects:
+        from patchbay.installs.session_subject import SessionSubjects
+
+        return SessionSubjects(self.tenants, self.registry, self.endpoints, self.connections)
+
+    def install_wizard(self, domain_name: str) -> InstallWizard:
+        """For one request, as `on_demand_tests`."""
+        from patchbay.installs.first_test import FirstTests
+        from patchbay.installs.installer import Installer
+        from patchbay.installs.open_sessions import OpenSessions
+        from patchbay.installs.wizard import InstallWizard
+
+        guard = self.guard.excluding([domain_name])
+        return InstallWizard(
+            OpenSessions(self.install_sessions),
+            self.install_sessions,
+            self.session_subjects,
+            Installer(
+                self.session_subjects,
+                self.endpoint_creator,
+                self.endpoint_editor,
+                self.connection_records,
+            ),
+            self.test_history,
+            FirstTests(self.tester, self.test_recorder, self.test_history, guard, self.clock),
+            self.test_limiter,
+            self.test_limit,
+            guard,
         )
 
     # ---------------------------------------------------------------- monitors

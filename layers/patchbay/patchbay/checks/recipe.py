@@ -192,6 +192,11 @@ class Recipe:
         """What fills the placeholders: a variable that is not given takes its default."""
         return Values({**self._defaults, **variables}, secrets)
 
+    @property
+    def required_secrets(self) -> frozenset[str]:
+        """The secrets that no test can do without."""
+        return frozenset(p.name for p in self._required if p.source == "secrets")
+
     def plan(self, variables: Mapping[str, object], secrets: Mapping[str, str]) -> Plan:
         """The plan of a test with these values. Never raises for what tenants or manifests contain.
 

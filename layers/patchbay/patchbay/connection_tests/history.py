@@ -206,6 +206,13 @@ class TestHistory:
             raise NotFound("test")
         return _read(item, now)
 
+    def newest(self, subject: TestSubject, now: datetime) -> RecordedTest | None:
+        """The newest test of a subject that is finished; None if it has none among the last few."""
+        between = to_sortable(now - KEPT), _AFTER_ALL_TIMES
+        page = self._table.query(_pk(subject), between=between, limit=5, newest_first=True)
+        found = (_read(item, now) for item in page.items)
+        return next((test for test in found if test.finished), None)
+
     def tests(self, subject: TestSubject, query: ListQuery, now: datetime) -> Listing[RecordedTest]:
         """Newest first. Raises `InvalidCursor`."""
         return self._lists.page(

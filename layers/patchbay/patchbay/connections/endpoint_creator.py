@@ -56,7 +56,7 @@ class EndpointCreator:
         Raises as `accept`.
         """
         accepted = self.accept(organization_id, role, new, stamp)
-        return accepted.endpoint, self._sealed(accepted)
+        return accepted.endpoint, self.sealed(accepted)
 
     def accept(
         self, organization_id: str, role: Role, new: NewEndpoint, stamp: Stamp
@@ -128,9 +128,10 @@ class EndpointCreator:
 
     def store(self, accepted: AcceptedEndpoint) -> Endpoint:
         """Stores exactly what was accepted. Raises `InvalidInput` if its release is gone."""
-        return serially(lambda: self._endpoints.create(accepted.endpoint, self._sealed(accepted)))
+        return serially(lambda: self._endpoints.create(accepted.endpoint, self.sealed(accepted)))
 
-    def _sealed(self, accepted: AcceptedEndpoint) -> Item | None:
+    def sealed(self, accepted: AcceptedEndpoint) -> Item | None:
+        """The item of its sealed secrets; None if it has none. Raises as `Vault.sealed`."""
         endpoint, secrets = accepted.endpoint, accepted.secrets
         if not secrets:
             return None

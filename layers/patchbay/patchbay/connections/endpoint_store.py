@@ -107,6 +107,11 @@ class EndpointStore:
             raise NotFound(role.value)
         return read_endpoint(item)
 
+    def uses(self, organization_id: str, endpoint_id: str) -> int:
+        """How many connections an endpoint has; 0 if it does not exist."""
+        item = self._table.get(endpoint_key(organization_id, endpoint_id))
+        return int(item["uses"]) if item else 0
+
     def page(
         self, organization_id: str, role: Role, query: EndpointQuery, now: datetime
     ) -> Listing[Endpoint]:

@@ -3,7 +3,7 @@
 Nothing is stored but the two: each method writes both in one transaction, or neither.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -54,9 +54,17 @@ class RecordStore:
         self._lists = Lists(table, CursorSeal(table))
 
     def create(
-        self, source: Endpoint, sealed: Item | None, connection: Connection, space: Space
+        self,
+        source: Endpoint,
+        sealed: Item | None,
+        connection: Connection,
+        space: Space,
+        also: Sequence[Counted] = (),
     ) -> tuple[Endpoint, Connection]:
-        """Stores a source and a connection of it. Returns and raises as `EndpointStore.create`."""
+        """Stores a source and a connection of it, and `also` writes what belongs to them.
+
+        Returns and raises as `EndpointStore.create`.
+        """
         stored = self._endpoints.create(
             source,
             sealed,
@@ -65,6 +73,7 @@ class RecordStore:
             use(source.organization_id, source.id, connection.id),
             audited(connection, Action.CREATED, after=connection),
             *connection_counts(connection),
+            *also,
             uses=1,
         )
         if stored is source:
@@ -76,13 +85,14 @@ class RecordStore:
         source: tuple[Endpoint, Endpoint],
         secrets: SecretChange,
         connection: tuple[Connection, Connection],
+        also: Sequence[Counted] = (),
     ) -> None:
-        """Writes new revisions. Each pair is the old and the new one, or twice the same object if
-        it stays as it is.
+        """Writes new revisions, and `also` what belongs to them. Each pair is the old and the new
+        one, or twice the same object if it stays as it is.
 
         Raises `TransactionRefused` if one that changes was changed in between.
         """
-        writes: list[Counted] = []
+        writes: list[Counted] = [*also]
         if source[0] is not source[1]:
             writes += endpoint_change(*source, secrets)
         if connection[0] is not connection[1]:

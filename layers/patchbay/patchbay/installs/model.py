@@ -2,13 +2,16 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from patchbay.checks.codes import Code
+from patchbay.connection_tests.model import RecordedTest
 from patchbay.connections.config_values import Values
 from patchbay.connections.connection_model import Monitor
-from patchbay.connections.endpoint_model import Version
+from patchbay.connections.endpoint_model import Secrets, Version
+from patchbay.connections.health_status import HealthStatus
 from patchbay.installs.web_addresses import Origin, ReturnAddress
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import NamedConnectionId, Slug
@@ -23,6 +26,7 @@ from patchbay.platform.validation import (
     OneLine,
     Spelled,
 )
+from patchbay.registry.model import TrustTier
 from patchbay.registry.naming import IntegrationKey
 
 LEAST_SECONDS: Final = 300
@@ -147,12 +151,13 @@ class InstallSession(Model):
     completed_at: UtcTime | None = None
     revoked_at: UtcTime | None = None
     outcome: InstallOutcome | None = None
-    tests: int = Field(default=0, exclude=True)
-    """How many tests its end user has run."""
-    refused_at: UtcTime | None = Field(default=None, exclude=True)
-    """When it was first used after its end."""
+    tests: int = 0
+    refused_at: UtcTime | None = None
     digest: str = Field(exclude=True, repr=False)
     space_id: str = Field(exclude=True)
+    issued_by: tuple[str, str] | None = Field(default=None, exclude=True)
+    """The organization and the id of the API key that made it, if one did: when that is revoked,
+    so is the session."""
     revision: int = Field(exclude=True)
 
     @property
@@ -195,3 +200,119 @@ class InstallSessionQuery(ListQuery):
 
 KEPT_FOR: Final = timedelta(days=30)
 """How long a session can be read after it has expired."""
+
+
+class InstallValues(Model):
+    """What an end user enters. `variables` is a JSON merge patch of those that the session has."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "variables": {},
+        "secrets": {"api_key": "an API key of the provider"},
+    }
+
+    variables: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
+    secrets: Annotated[Secrets, NullIs(dict)] = Field(
+        default_factory=dict, description="write-only"
+    )
+    configurations: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
+
+
+class InstallRequest(InstallValues):
+    """What an end user enters at the end."""
+
+    EXAMPLE: ClassVar = {"name": "My tracker", **InstallValues.EXAMPLE}
+
+    name: DisplayName | None = Field(
+        default=None, description="of the connection; by default that of the integration"
+    )
+
+
+class InstalledIntegration(Model):
+    """What is installed, for people."""
+
+    integration: str
+    name: str
+    description: str | None
+    icon_url: str | None
+    publisher: str
+    trust_tier: TrustTier
+    version: str
+
+
+class SecretField(Model):
+    """A secret to ask for. `is_set` says that a repair keeps the stored one if none is entered;
+    its value is never shown."""
+
+    name: str
+    value_schema: dict[str, Any]
+    required: bool
+    is_set: bool
+
+
+class FoundProblem(Model):
+    """What the last test found wrong, and the field to change, if it is one."""
+
+    code: Code
+    summary: str
+    title: str
+    remediation: str
+    field_pointer: str | None
+
+
+class RepairedConnection(Model):
+    """The connection to repair. `other_connections` use the same source, so they change, too."""
+
+    name: str
+    status: HealthStatus
+    tested_at: UtcTime | None
+    problems: list[FoundProblem]
+    other_connections: int
+
+
+class InstallForm(Model):
+    """What to ask an end user for, as JSON Schemas, and what is known already."""
+
+    session_id: str
+    mode: Literal["install", "repair"]
+    expires_at: UtcTime
+    end_user_name: str | None
+    return_url: str | None
+    allowed_origins: list[str]
+    integration: InstalledIntegration
+    variables_schema: dict[str, Any]
+    variables: dict[str, Any]
+    locked: list[str]
+    secrets: list[SecretField]
+    configurations_schema: dict[str, Any]
+    monitor: Monitor
+    repair: RepairedConnection | None
+
+
+class CompletedSource(Model):
+    """A source that a session made or repaired."""
+
+    id: str
+    name: str
+    integration: str
+    version: str
+
+
+class CompletedConnection(Model):
+    """A connection that a session made or repaired."""
+
+    id: str
+    name: str
+    space: str
+    monitor: Monitor
+
+
+class InstallCompletion(Model):
+    """What a session made or repaired, and the first test of it."""
+
+    session_id: str
+    source: CompletedSource
+    connection: CompletedConnection
+    test: RecordedTest
+    return_url: str | None

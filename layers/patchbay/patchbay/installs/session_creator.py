@@ -19,7 +19,7 @@ from patchbay.installs.model import (
 )
 from patchbay.installs.session_store import InstallSessionStore
 from patchbay.platform.errors import InvalidInput, NotFound, Problem
-from patchbay.platform.ids import Stamp
+from patchbay.platform.ids import Stamp, is_id
 from patchbay.platform.limits import Limit, Limiter
 from patchbay.platform.revisions import merge_patch, serially
 from patchbay.registry.manifest import Manifest
@@ -100,6 +100,9 @@ class InstallSessionCreator:
                 created_at=stamp.now,
                 expires_at=stamp.now + timedelta(seconds=new.expires_in_seconds),
                 digest=minted.digest,
+                issued_by=(caller.organization_id, caller.subject)
+                if is_id("key", caller.subject)
+                else None,
                 revision=1,
             )
             serially(lambda: self._sessions.create(session))

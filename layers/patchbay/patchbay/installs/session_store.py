@@ -15,13 +15,14 @@ from typing import Any
 from patchbay.installs.keys import SESSIONS, session_key
 from patchbay.installs.model import (
     KEPT_FOR,
+    InstallOutcome,
     InstallSession,
     InstallSessionQuery,
     SessionStatus,
 )
 from patchbay.installs.quotas import SESSION_QUOTA
 from patchbay.platform.audit import Action, Entity, recorded
-from patchbay.platform.clock import epoch_seconds, to_sortable, to_text
+from patchbay.platform.clock import epoch_seconds, to_sortable
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
     ABSENT,
@@ -40,7 +41,12 @@ from patchbay.platform.ids import is_id
 from patchbay.platform.lists import Listing, Lists
 from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.platform.strict_json import compact
-from patchbay.tenancy.keys import install_token_key, organization_key, organization_pk
+from patchbay.tenancy.keys import (
+    install_token_key,
+    listed_key_key,
+    organization_key,
+    organization_pk,
+)
 from patchbay.tenancy.quotas import Count, Counted, Quotas
 
 _DOCUMENTS = ("variables", "end_user", "monitor", "outcome")
@@ -134,6 +140,12 @@ class InstallSessionStore:
 
         serially(attempt)
 
+    def is_withdrawn(self, session: InstallSession) -> bool:
+        """Whether the API key that made it was revoked."""
+        if session.issued_by is None:
+            return False
+        return self._table.get(listed_key_key(*session.issued_by)) is None
+
     @staticmethod
     def ending(
         session: InstallSession, changes: Mapping[str, Any], action: Action
@@ -143,6 +155,22 @@ class InstallSessionStore:
             *InstallSessionStore.changing(session, changes, action),
             Count(session.organization_id, SESSION_QUOTA, -1),
         ]
+
+    @staticmethod
+    def completing(
+        session: InstallSession, outcome: InstallOutcome, now: datetime
+    ) -> list[Counted]:
+        """The writes that complete a pending session, if the API key that made it is still there;
+        the session's own comes first."""
+        changes = {
+            "status": SessionStatus.COMPLETED,
+            "completed_at": now,
+            "outcome": outcome,
+        }
+        writes = InstallSessionStore.ending(session, changes, Action.COMPLETED)
+        if session.issued_by:
+            writes.append(Check(listed_key_key(*session.issued_by), PRESENT))
+        return writes
 
     @staticmethod
     def changing(
@@ -192,8 +220,7 @@ def _session_item(session: InstallSession) -> Item:
         "valid_until": to_sortable(session.expires_at),
         "digest": session.digest,
         "space_id": session.space_id,
-        "tests": session.tests,
-        "refused_at": to_text(session.refused_at) if session.refused_at else None,
+        "issued_by": list(session.issued_by) if session.issued_by else None,
         "revision": session.revision,
         "expires_at": _kept_until(session),
     }
@@ -215,7 +242,15 @@ def _kept_until(session: InstallSession) -> int:
 
 def _read(item: Item) -> InstallSession:
     documents = {name: json.loads(item[name]) for name in _DOCUMENTS}
-    return InstallSession.model_validate({**item, **documents, "expires_at": item["valid_until"]})
+    issued_by = item["issued_by"]
+    return InstallSession.model_validate(
+        {
+            **item,
+            **documents,
+            "issued_by": tuple(issued_by) if issued_by else None,
+            "expires_at": item["valid_until"],
+        }
+    )
 
 
 def _audited(

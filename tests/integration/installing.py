@@ -1,0 +1,40 @@
+"""Install sessions, as a back end makes them and an end user's browser uses them."""
+
+from typing import Any
+
+from tests.integration.api import Answer, Client
+from tests.integration.conftest import Tenant
+from tests.integration.story import SECRET
+
+RIGHT: dict[str, Any] = {"variables": {"path": "me"}, "secrets": {"api_key": SECRET}}
+"""What an end user enters for the integration of the stories."""
+
+
+def sessions(tenant: Tenant) -> str:
+    return f"/v1/organizations/{tenant.organization_id}/install-sessions"
+
+
+def opened(tenant: Tenant, **changes: Any) -> Answer:
+    """The answer of a create."""
+    body = {"integration": "acme/crm", "end_user": {"id": "user-17", "name": "Ada"}, **changes}
+    return tenant.client.post(sessions(tenant), body)
+
+
+def end_user(tenant: Tenant, **changes: Any) -> Client:
+    """A client with the token of a new session."""
+    made = opened(tenant, **changes)
+    assert made.status == 201, made.text
+    return Client(made.json["token"])
+
+
+def completed(client: Client, **changes: Any) -> dict[str, Any]:
+    answer = client.post("/v1/install/complete", RIGHT | changes)
+    assert answer.status == 200, answer.text
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def latest(tenant: Tenant) -> dict[str, Any]:
+    """The newest session."""
+    session: dict[str, Any] = tenant.client.get(sessions(tenant)).json["items"][0]
+    return session
