@@ -155,6 +155,7 @@ def installed_by_end_users() -> None:
         tenant, create_source(tenant, **given), destination_id=destination["id"]
     )
     for changes in (given, given | {"connection_id": joined["id"]}):
+        start_cold("installs")  # which then has to unwrap the data key
         client = end_user(tenant, **changes)
         for _ in range(2):
             assert client.get("/v1/install").status < 500
