@@ -14,7 +14,7 @@ api = HttpApi("Credentials", lambda: deployment)
 CONNECTION = "/v1/organizations/<organization_id>/knowledge/connectors/connections/<connection_id>"
 
 
-@api.get(f"{CONNECTION}/credentials", permission=Permission.USE, failures=(409, 422))
+@api.get(f"{CONNECTION}/credentials", permission=Permission.USE, in_space=True, failures=(409, 422))
 def get_credentials(
     organization_id: str, connection_id: str, query: CredentialsQuery
 ) -> GivenCredentials:

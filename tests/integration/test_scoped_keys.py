@@ -9,8 +9,10 @@ import pytest
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Table
+from patchbay.platform.ids import Stamp
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.keys import lookup_key, space_key
+from patchbay.tenancy.model import NewApiKey
 from tests.integration.api import FUNCTIONS, Client, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.documented import ROUTES, Names, Route
@@ -28,24 +30,18 @@ IN_SPACE = {
     *("rotate_webhook_secret", "list_alerts", "get_alert", "acknowledge_alert"),
     *("list_deliveries", "resend_delivery"),
     *("list_connections", "get_connection", "change_connection", "delete_connection"),
-    *("check_connection", "list_connection_tests", "get_connection_test"),
+    *("check_connection", "list_connection_tests", "get_connection_test", "get_credentials"),
 }
 """All that a key of one space may call. An author of a route decides whether it belongs here."""
 
-EVERYTHING = [
-    *(Permission.READ, Permission.TEST, Permission.MANAGE, Permission.WRITE_EVENTS),
-]
+EVERYTHING = [permission for permission in Permission if permission is not Permission.ADMIN]
 
 
 def key_of(tenant: Tenant, space: str, *permissions: Permission) -> Tenant:
     """The same tenant with a key of one space, with all permissions if none is named."""
-    answer = tenant.client.post(
-        f"/v1/organizations/{tenant.organization_id}/api-keys",
-        {"name": "scoped", "permissions": list(permissions or EVERYTHING), "space": space},
-    )
-    assert answer.status == 201, answer.text
-    assert answer.json["space"] == space
-    client = Client(answer.json["key"])
+    new = NewApiKey(name="scoped", permissions=list(permissions or EVERYTHING), space=space)
+    keys = Deployment().api_keys
+    client = Client(keys.issue(tenant.organization_id, new, "test", Stamp.fresh(utc_now())).key)
     return Tenant(tenant.organization_id, tenant.space_id, tenant.space_slug, client)
 
 
@@ -102,7 +98,7 @@ def test_a_key_of_the_space_does_all_that_belongs_to_it_and_no_more(
     tenant: Tenant, owned: Names, deployed: dict[str, Table]
 ) -> None:
     caller = key_of(tenant, tenant.space_slug)
-    expected = {"change_connection": 403, "resend_delivery": 409}
+    expected = {"change_connection": 403, "resend_delivery": 409, "get_credentials": 409}
 
     def turn(route: Route) -> tuple[bool, int]:
         return route.method == "DELETE", -len(route.path)
