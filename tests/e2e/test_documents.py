@@ -7,8 +7,9 @@ from tests.e2e.harness import Stack, Watched
 from tests.e2e.stories import documents, settled, story, told
 
 
-def test_the_readme_the_quickstart_and_the_page_on_the_registry_have_a_story() -> None:
-    assert {"README.md", "docs/quickstart.md", "docs/registry.md"} <= set(documents())
+def test_the_pages_that_lead_through_patchbay_have_a_story() -> None:
+    pages = {"docs/quickstart.md", "docs/registry.md", "docs/saas.md"}
+    assert {"README.md", *pages} <= set(documents())
 
 
 # The schedule ticks for docs/alerts.md first: by its next tick the others are done.
