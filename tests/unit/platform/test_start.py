@@ -19,6 +19,7 @@ SETTINGS = {
     "egress_authorities": "",
     "dns_resolver": "1.1.1.1",
     "jwt_issuer": "",
+    "public_url": "https://patchbay.example.com",
 }
 """Of settings whose values are parsed."""
 
