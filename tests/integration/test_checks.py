@@ -10,7 +10,7 @@ import pytest
 
 import checks
 from local.provider import Provider
-from patchbay.connection_tests import recorder
+from patchbay.connection_tests import recorder, time_budgets
 from patchbay.connection_tests import tester as engine
 from patchbay.connections.vault import Vault
 from patchbay.platform.errors import TemporarilyUnavailable
@@ -416,9 +416,9 @@ def test_a_step_without_time_is_skipped_and_says_so(
 
 
 def test_the_time_of_a_test_is_that_of_its_manifest_or_the_default_of_its_mode() -> None:
-    said = engine.TimeBudget(25_000, 10_000)
-    assert (engine.SYNCHRONOUS, engine.ASYNCHRONOUS.most_ms) == (said, 60_000)
-    assert engine.ASYNCHRONOUS.default_ms > engine.SYNCHRONOUS.default_ms
+    said = time_budgets.TimeBudget(25_000, 10_000)
+    assert (time_budgets.SYNCHRONOUS, time_budgets.ASYNCHRONOUS.most_ms) == (said, 60_000)
+    assert time_budgets.ASYNCHRONOUS.default_ms > time_budgets.SYNCHRONOUS.default_ms
 
 
 def test_a_manifest_may_ask_for_the_minute_that_only_a_queued_test_has(
@@ -426,7 +426,7 @@ def test_a_manifest_may_ask_for_the_minute_that_only_a_queued_test_has(
 ) -> None:
     # Given the total of the manifest below, and that of a synchronous test cut to a second
     publish_integration(tenant, manifest=slow_manifest(server, timeoutMs=60_000))
-    monkeypatch.setattr(engine, "SYNCHRONOUS", engine.TimeBudget(1000, 1000))
+    monkeypatch.setattr(engine, "SYNCHRONOUS", time_budgets.TimeBudget(1000, 1000))
     answer = check(tenant, "sources", create_source(tenant)).json
     skipped = [
         step["name"] for step in answer["steps"] if step["skip_reason"] == "budget_exhausted"

@@ -10,7 +10,7 @@ import connections
 from local.provider import Provider
 from patchbay.checks import runner
 from patchbay.checks.roles import Role
-from patchbay.connection_tests import tester as testing
+from patchbay.connection_tests import endpoint_part as testing
 from patchbay.connections.endpoint_editor import EndpointEditor
 from patchbay.connections.vault import SecretScope
 from patchbay.platform.clock import utc_now

@@ -501,7 +501,7 @@ class Deployment:
             self.registry,
             self.endpoints,
             self.connections,
-            self.vault,
+            self.grants,
             self.test_recorder,
             self.clock,
         )
@@ -544,6 +544,7 @@ class Deployment:
             self.endpoint_creator,
             ReleaseFinder(self.registry),
             self.authoring,
+            self.grants,
             self.test_limiter,
             self.test_limit,
             self.guard.excluding([domain_name]),
@@ -556,6 +557,7 @@ class Deployment:
         return TestedEdits(
             self.endpoint_creator,
             self.endpoint_editor,
+            self.grants,
             self.test_limiter,
             self.test_limit,
             self.guard.excluding([domain_name]),

@@ -39,7 +39,7 @@ class PlannedStep:
 
         def compiled(obtained: Mapping[str, str]) -> Compiled:
             secrets = {**values.secrets, **obtained}
-            return step.template.compile(Values(values.variables, secrets))
+            return step.template.compile(Values(values.variables, secrets, values.kept))
 
         return cls(
             step.name,

@@ -46,8 +46,11 @@ from patchbay.platform.schema_defaults import TooManyDefaults, with_defaults
 
 if TYPE_CHECKING:
     from patchbay.checks.authorization_code import AuthorizationRecipe
+    from patchbay.checks.kept_tokens import KeptToken
+    from patchbay.checks.probe import StepTemplate
     from patchbay.checks.token_renewal import RenewalRecipe
 
+_ACCESS_TOKEN: Final = Placeholder("secrets", "access_token")
 _CAPABILITIES: Final = frozenset(Capability)
 _CLOSING: Final = frozenset({"required", "additionalProperties", "unevaluatedProperties"})
 """Of a secretsSchema: the secrets of `authConfig` come beside those that it declares."""
@@ -188,17 +191,38 @@ class Recipe:
         ValueRefused."""
         return self._credential.headers(values) if self._credential else []
 
-    def values(self, variables: Mapping[str, object], secrets: Mapping[str, str]) -> Values:
+    def values(
+        self,
+        variables: Mapping[str, object],
+        secrets: Mapping[str, str],
+        kept: "KeptToken | None" = None,
+    ) -> Values:
         """What fills the placeholders: a variable that is not given takes its default."""
-        return Values({**self._defaults, **variables}, secrets)
+        return Values({**self._defaults, **variables}, secrets, kept)
 
     @property
     def required_secrets(self) -> frozenset[str]:
         """The secrets that no test can do without."""
         return frozenset(p.name for p in self._required if p.source == "secrets")
 
-    def plan(self, variables: Mapping[str, object], secrets: Mapping[str, str]) -> Plan:
+    @cached_property
+    def refreshes(self) -> bool:
+        """Whether a step sends the refresh token, which the provider may replace."""
+        return any(_refreshes(part) for step in self.steps for part in step.parts)
+
+    @cached_property
+    def needs_access_token(self) -> bool:
+        """Whether a step sends an access token that no step before it obtains."""
+        return _ACCESS_TOKEN in self._required
+
+    def plan(
+        self,
+        variables: Mapping[str, object],
+        secrets: Mapping[str, str],
+        kept: "KeptToken | None" = None,
+    ) -> Plan:
         """The plan of a test with these values. Never raises for what tenants or manifests contain.
+        With `kept`, no step sends the refresh token.
 
         Its problems have the code `config_missing_field` or `config_invalid` with a pointer like
         `/variables/region`, or `secret_not_found` with one like `/secrets/api_key`. A variable
@@ -209,10 +233,10 @@ class Recipe:
         if self._check_problems:
             unusable = tuple(PlanProblem(p.pointer, p.message) for p in self._check_problems)
             return Plan(timeout_ms, problems=unusable, secret_values=secret_values)
-        values = self.values(variables, secrets)
+        values = self.values(variables, secrets, kept)
         problems = [
             _missing(placeholder)
-            for placeholder in self._required
+            for placeholder in (self._required_with_kept if kept else self._required)
             if not _is_given(placeholder, values)
         ]
         steps: list[PlannedStep] = []
@@ -346,6 +370,16 @@ class Recipe:
 
     @cached_property
     def _required(self) -> Sequence[Placeholder]:
+        return self._required_by(self.steps)
+
+    @cached_property
+    def _required_with_kept(self) -> Sequence[Placeholder]:
+        """The same where a grant keeps the tokens: steps that refresh them send nothing."""
+        return self._required_by(
+            [step for step in self.steps if not all(map(_refreshes, step.parts))]
+        )
+
+    def _required_by(self, steps: Sequence[ManifestStep]) -> Sequence[Placeholder]:
         """What an endpoint has to give: what the schemas require, and what steps use.
 
         The auth types `api_key` and `basic` ask for their secrets even if no step sends them.
@@ -356,7 +390,7 @@ class Recipe:
         if auth_type(self._auth_config) == "basic" and self._credential:
             required += self._credential.required()
         required += [Placeholder("secrets", name) for name in _required(self.secrets_schema)]
-        for step in self.steps:
+        for step in steps:
             required += (
                 p
                 for p in step.template.placeholders()
@@ -378,6 +412,12 @@ class Recipe:
             refresh_url=refresh_url if isinstance(refresh_url, str) else None,
             types=dict(_types(variables)),
         )
+
+
+def _refreshes(part: "StepTemplate") -> bool:
+    from patchbay.checks.kinds.oauth2_token import TokenTemplate
+
+    return isinstance(part, TokenTemplate) and part.is_refresh
 
 
 def _is_given(placeholder: Placeholder, values: Values) -> bool:

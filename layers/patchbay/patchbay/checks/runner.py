@@ -65,8 +65,8 @@ _SKIPPED: Final[dict[SkipReason, str]] = {
 }
 # Steps are immutable, and of the gates of most tests there are the same few: they are shared.
 _gate: Final = lru_cache(maxsize=512)(Step)
-# Pointers to secrets, and to the reference to them.
-_OF_SECRETS: Final = ("/secrets/", "/secret_ref")
+# Pointers to secrets, to the reference to them, and to the grant.
+_OF_SECRETS: Final = ("/secrets/", "/secret_ref", "/grant")
 
 
 class _Passed(TypedDict, total=False):

@@ -26,7 +26,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote, unquote
 
 from patchbay.checks.codes import Code
@@ -42,6 +42,9 @@ from patchbay.egress.url import (
     parse_host,
     parse_url,
 )
+
+if TYPE_CHECKING:
+    from patchbay.checks.kept_tokens import KeptToken
 
 type Source = Literal["variables", "secrets"]
 type ValuePlace = Literal["label", "hostname", "path", "query", "header"]
@@ -133,10 +136,14 @@ class Declarations:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What fills the placeholders: the endpoint's variables (with defaults) and its secrets."""
+    """What fills the placeholders: the endpoint's variables (with defaults) and its secrets.
+
+    `kept` is the token that a step must not refresh by itself, because a grant keeps it.
+    """
 
     variables: Mapping[str, object]
     secrets: Mapping[str, str] = field(repr=False)
+    kept: "KeptToken | None" = None
 
     def has(self, placeholder: Placeholder) -> bool:
         """Whether it has a value; an empty string is none."""

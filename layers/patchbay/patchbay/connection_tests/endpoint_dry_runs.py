@@ -6,11 +6,12 @@ from datetime import datetime
 from patchbay.checks.roles import Role
 from patchbay.connection_tests.model import DryRunResult, EndpointDryRun
 from patchbay.connection_tests.on_demand import TO_RESPOND
-from patchbay.connection_tests.tester import try_endpoint
+from patchbay.connection_tests.tester import try_stored
 from patchbay.connections.endpoint_creator import EndpointCreator
 from patchbay.connections.endpoint_model import OwnershipMode
 from patchbay.connections.release_finder import ReleaseFinder
 from patchbay.egress.guard import EgressGuard
+from patchbay.grants.grants import Grants
 from patchbay.platform.errors import InvalidConfig, InvalidInput, NotFound
 from patchbay.platform.ids import Stamp
 from patchbay.platform.limits import Limit, Limiter
@@ -27,6 +28,7 @@ class EndpointDryRuns:
         creator: EndpointCreator,
         releases: ReleaseFinder,
         authoring: IntegrationAuthoring,
+        grants: Grants,
         limiter: Limiter,
         limit: Limit,
         guard: EgressGuard,
@@ -34,6 +36,7 @@ class EndpointDryRuns:
         self._creator = creator
         self._releases = releases
         self._authoring = authoring
+        self._grants = grants
         self._limiter = limiter
         self._limit = limit
         self._guard = guard
@@ -65,10 +68,13 @@ class EndpointDryRuns:
             raise InvalidConfig(problems)
         token = stamp.id("tst")
         with self._limiter.held(organization_id, token, self._limit, now, TO_RESPOND):
-            return try_endpoint(
+            return try_stored(
                 accepted.endpoint,
                 release,
-                lambda: self._creator.secrets_of(accepted),
+                lambda: self._grants.look_at_new(
+                    accepted.endpoint, release, self._creator.secrets_of(accepted), self._guard
+                ),
+                self._grants,
                 self._guard,
             )
 

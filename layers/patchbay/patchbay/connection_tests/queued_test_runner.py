@@ -18,7 +18,8 @@ from patchbay.connection_tests.identity import TestIdentity
 from patchbay.connection_tests.preparation import PreparationOverdue, prepared_in_time
 from patchbay.connection_tests.queue import QueuedTest
 from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
-from patchbay.connection_tests.tester import ASYNCHRONOUS, PreparedTest, Tester
+from patchbay.connection_tests.tester import PreparedTest, Tester
+from patchbay.connection_tests.time_budgets import ASYNCHRONOUS
 from patchbay.egress.guard import EgressGuard
 from patchbay.platform.clock import Clock
 from patchbay.platform.errors import Conflict, NotFound

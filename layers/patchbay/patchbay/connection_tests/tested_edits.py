@@ -1,16 +1,24 @@
-"""Creates and changes endpoints, but only if a test of what would be stored passes."""
+"""Creates and changes endpoints, but only if a test of what would be stored passes.
+
+A refresh token that was entered is refreshed by the test, if the test needs that, and may be
+replaced by the provider: then the new one is what is stored.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from patchbay.checks.roles import Role
 from patchbay.connection_tests.model import DryRunResult, TestedEndpoint
 from patchbay.connection_tests.on_demand import TO_RESPOND
-from patchbay.connection_tests.tester import try_endpoint
+from patchbay.connection_tests.tester import try_stored
 from patchbay.connections.endpoint_creator import EndpointCreator
+from patchbay.connections.endpoint_edit import GrantChange
 from patchbay.connections.endpoint_editor import EndpointEditor
 from patchbay.connections.endpoint_model import Endpoint, EndpointPatch, NewEndpoint
 from patchbay.egress.guard import EgressGuard
+from patchbay.grants.grants import Grants
+from patchbay.grants.usable_secrets import StoredSecrets
 from patchbay.platform.errors import FailedTest
 from patchbay.platform.ids import Stamp, new_id
 from patchbay.platform.limits import Limit, Limiter
@@ -25,12 +33,14 @@ class TestedEdits:
         self,
         creator: EndpointCreator,
         editor: EndpointEditor,
+        grants: Grants,
         limiter: Limiter,
         limit: Limit,
         guard: EgressGuard,
     ) -> None:
         self._creator = creator
         self._editor = editor
+        self._grants = grants
         self._limiter = limiter
         self._limit = limit
         self._guard = guard
@@ -46,13 +56,16 @@ class TestedEdits:
         3. Store exactly what was tested. Raises as `EndpointCreator.store`.
         """
         accepted = self._creator.accept(organization_id, role, new, stamp)
-        result = self._passed(
-            accepted.endpoint,
-            accepted.release,
-            lambda: self._creator.secrets_of(accepted),
-            stamp.now,
-        )
-        return TestedEndpoint.of(self._creator.store(accepted), result)
+        endpoint, release = accepted.endpoint, accepted.release
+        replaced: dict[str, str] = {}
+
+        def look() -> StoredSecrets:
+            secrets = self._creator.secrets_of(accepted)
+            return self._grants.look_at_new(endpoint, release, secrets, self._guard, replaced)
+
+        result = self._passed(endpoint, release, look, stamp.now)
+        tested = replace(accepted, secrets={**accepted.secrets, **replaced})
+        return TestedEndpoint.of(self._creator.store(tested), result)
 
     def change(
         self,
@@ -71,22 +84,35 @@ class TestedEdits:
         3. Store exactly what was tested. Raises as `EndpointEditor.store_accepted`.
         """
         edit = self._editor.accept_stored(organization_id, role, endpoint_id, patch, if_match, now)
-        result = self._passed(
-            edit.endpoint, edit.release, lambda: self._editor.secrets_after(edit, now), now
-        )
-        stored = self._editor.store_accepted(edit, if_match, now)
+        old, endpoint, release = edit.old, edit.endpoint, edit.release
+        replaced: dict[str, str] = {}
+
+        def look() -> StoredSecrets:
+            if old.may_have_grant and edit.grant is not GrantChange.DROPPED:
+                # Its tokens are sent where they always were, or it would not have been accepted.
+                gone = dict.fromkeys(set(old.secrets_set) - set(endpoint.secrets_set))
+                changed = {**gone, **edit.entered}
+                return self._grants.look(
+                    old, release, old.binding, now, for_test=True, entered_now=changed
+                )
+            secrets = self._editor.secrets_after(edit, now)
+            return self._grants.look_at_new(endpoint, release, secrets, self._guard, replaced)
+
+        result = self._passed(endpoint, release, look, now)
+        tested = replace(edit, entered={**edit.entered, **replaced})
+        stored = self._editor.store_accepted(tested, if_match, now)
         return TestedEndpoint.of(stored, result)
 
     def _passed(
         self,
         endpoint: Endpoint,
         release: Release,
-        open_secrets: Callable[[], dict[str, str]],
+        look: Callable[[], StoredSecrets],
         now: datetime,
     ) -> DryRunResult:
         organization_id, token = endpoint.organization_id, new_id("tst", now)
         with self._limiter.held(organization_id, token, self._limit, now, TO_RESPOND):
-            result = try_endpoint(endpoint, release, open_secrets, self._guard)
+            result = try_stored(endpoint, release, look, self._grants, self._guard)
         if not result.succeeded:
             raise FailedTest(result.model_dump(mode="json"))
         return result

@@ -3,7 +3,8 @@
 1. **Prepare** reads the endpoints, the releases that they were made of, and their secrets, which
    open only for the destination that this configuration leads to. It compiles a plan for each
    endpoint. It blocks.
-2. **Run** dials behind the egress guard, and does nothing else. It is async and raises nothing.
+2. **Run** dials behind the egress guard. An access token that has ended is renewed first
+   (`endpoint_part`). It is async and raises nothing.
 3. **Record** (`recorder.py`) writes the result to the history, and from there to the event, the
    health, and the mark of the last success. It blocks.
 
@@ -23,25 +24,25 @@ from patchbay.checks.connection_steps import capabilities_step, configurations_s
 from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
 from patchbay.checks.plan import Plan
 from patchbay.checks.problems import PlanProblem
-from patchbay.checks.recipe import Recipe
 from patchbay.checks.redaction import Redactor
-from patchbay.checks.report import CheckReport, Step
+from patchbay.checks.report import Step
 from patchbay.checks.roles import Role
-from patchbay.checks.runner import run
 from patchbay.checks.verdict import secrets_unavailable_report
 from patchbay.connection_tests.changes import EndpointFingerprint, Fingerprint
+from patchbay.connection_tests.endpoint_part import EndpointPart, part_of, run_part, unusable_report
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestTrigger
 from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
 from patchbay.connection_tests.subjects import require_enabled
+from patchbay.connection_tests.time_budgets import SYNCHRONOUS, TimeBudget
 from patchbay.connections.bindings import binding_to_dial
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.connection_store import ConnectionStore
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.endpoint_store import EndpointStore
-from patchbay.connections.secret_references import ReferenceUnusable
-from patchbay.connections.vault import Vault
 from patchbay.egress.guard import EgressGuard
+from patchbay.grants.grants import Grants
+from patchbay.grants.usable_secrets import GrantUnusable, StoredSecrets
 from patchbay.platform.clock import Clock
 from patchbay.platform.errors import (
     InternalError,
@@ -50,46 +51,11 @@ from patchbay.platform.errors import (
     SecretsLost,
     TemporarilyUnavailable,
 )
-from patchbay.platform.logging import logger
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
 
-
-@dataclass(frozen=True, slots=True)
-class TimeBudget:
-    """The time of a whole test: at most `most_ms`, and `default_ms` if the manifest has no
-    `timeoutMs`. Each step has its own limit as well."""
-
-    most_ms: int
-    default_ms: int
-
-    def since(self, started: float) -> "TimeBudget":
-        """What is left of it; `started` is a reading of `time.monotonic`."""
-        used_ms = int((time.monotonic() - started) * 1000)
-        most_ms = max(_LEAST_MS, self.most_ms - used_ms)
-        return TimeBudget(most_ms, min(most_ms, self.default_ms))
-
-
-SYNCHRONOUS: Final = TimeBudget(25_000, DEFAULT_TIMEOUT_MS)
-"""API Gateway ends an HTTP request after 30 s: the rest is for storing and responding. Preparing is
-part of it: reading a reference may take 12 s."""
-
-_LEAST_MS: Final = 1_000
-
-ASYNCHRONOUS: Final = TimeBudget(60_000, 60_000)
-"""No request waits for it; the function that runs queued tests has 90 s."""
-
 _LOST: Final = "can't be opened any more, because its data key was deleted: enter it again"
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointPart:
-    """One endpoint of a test: the recipe of its release, and the plan with its values."""
-
-    endpoint: Endpoint
-    recipe: Recipe
-    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +80,14 @@ class Tester:
         registry: RegistryStore,
         endpoints: EndpointStore,
         connections: ConnectionStore,
-        vault: Vault,
+        grants: Grants,
         recorder: TestRecorder,
         clock: Clock,
     ) -> None:
         self._registry = registry
         self._endpoint_store = endpoints
         self._connections = connections
-        self._vault = vault
+        self._grants = grants
         self._recorder = recorder
         self._clock = clock
 
@@ -182,7 +148,9 @@ class Tester:
         """Step 2: all endpoints at the same time. Hundreds of these may run in one event loop."""
         started_at = self._clock()
         parts = prepared.parts
-        done = await asyncio.gather(*(_run_part(part, guard, budget) for part in parts.values()))
+        done = await asyncio.gather(
+            *(run_part(part, self._grants, guard, budget) for part in parts.values())
+        )
         reports = dict(zip(parts, done, strict=True))
         # A test that could not read its secrets is a test too, and its failure is our fault.
         report = (
@@ -247,19 +215,18 @@ class Tester:
         return PreparedTest(parts, fingerprint=Fingerprint.of(tested, configurations))
 
     def _stored_part(self, endpoint: Endpoint, release: Release) -> EndpointPart:
-        def open_secrets() -> dict[str, str]:
+        def look() -> StoredSecrets:
             # For where this test would send them, not for where they belong. If the endpoint was
             # edited since it was read, they are sealed for another destination, and do not open.
             binding = binding_to_dial(endpoint, release)
-            return self._vault.secrets_of(endpoint, release, binding, self._clock())
+            return self._grants.look(endpoint, release, binding, self._clock(), for_test=True)
 
         try:
-            return _part(endpoint, release, open_secrets)
+            return part_of(endpoint, release, look)
         except SecretsLost as lost:
             # Only its owner has the secrets, so it is the owner's move, not ours.
-            problems = tuple(
-                PlanProblem(f"/secrets/{name}", _LOST, "secret_not_found") for name in lost.names
-            )
+            fields = [f"/secrets/{name}" for name in lost.names] or ["/grant"]
+            problems = tuple(PlanProblem(one, _LOST, "secret_not_found") for one in fields)
             plan = Plan(DEFAULT_TIMEOUT_MS, problems=problems)
             return EndpointPart(endpoint, recipe_of(release), plan)
 
@@ -274,9 +241,26 @@ def try_endpoint(
 
     Raises what `open_secrets` raises. A reference that leads to nothing usable is a result.
     """
+    return try_stored(
+        endpoint, release, lambda: StoredSecrets(endpoint, open_secrets()), None, guard
+    )
+
+
+def try_stored(
+    endpoint: Endpoint,
+    release: Release,
+    look: Callable[[], StoredSecrets],
+    grants: Grants | None,
+    guard: EgressGuard,
+) -> DryRunResult:
+    """Tests an endpoint as it would be with secrets of which some are stored. Their access token is
+    renewed as ever, and kept. Raises what `look` raises."""
     started = time.monotonic()
-    part = _part(endpoint, release, open_secrets)
-    report = asyncio.run(_run_part(part, guard, SYNCHRONOUS.since(started)))
+    try:
+        part = part_of(endpoint, release, look)
+    except GrantUnusable as unusable:
+        return DryRunResult.of(unusable_report(unusable), ())
+    report = asyncio.run(run_part(part, grants, guard, SYNCHRONOUS.since(started)))
     capabilities = capability_reports(endpoint.role, part.recipe, report.steps)
     return DryRunResult.of(report, tuple(capabilities))
 
@@ -290,32 +274,3 @@ def _judged(
         return (configurations,)
     source, destination = recipe_of(releases[Role.SOURCE]), recipe_of(releases[Role.DESTINATION])
     return (configurations, capabilities_step(source, destination))
-
-
-def _part(
-    endpoint: Endpoint, release: Release, open_secrets: Callable[[], dict[str, str]]
-) -> EndpointPart:
-    recipe = recipe_of(release)
-    try:
-        plan = recipe.plan(endpoint.variables, open_secrets())
-    except ReferenceUnusable as unusable:
-        problem = PlanProblem("/secret_ref", unusable.message, unusable.code)
-        plan = Plan(DEFAULT_TIMEOUT_MS, problems=(problem,))
-    return EndpointPart(endpoint, recipe, plan)
-
-
-async def _run_part(part: EndpointPart, guard: EgressGuard, budget: TimeBudget) -> CheckReport:
-    """Logs a crash. If secrets are referred to, the report points at the reference."""
-    plan = part.plan
-    if part.recipe.timeout_ms is None:
-        plan = replace(plan, timeout_ms=budget.default_ms)
-    report = await run(plan, guard, total_ms=budget.most_ms)
-    if fault := report.fault:
-        logger.error(
-            "check crashed",
-            role=part.endpoint.role,
-            step=fault.step,
-            error=fault.error,
-            trace=fault.trace,
-        )
-    return report.pointing_at_reference() if part.endpoint.secret_ref else report

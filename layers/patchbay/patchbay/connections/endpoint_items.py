@@ -20,7 +20,7 @@ from typing import Final
 
 from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_model import Connection
-from patchbay.connections.endpoint_model import Endpoint, EndpointFilters
+from patchbay.connections.endpoint_model import OF_GRANTS, Endpoint, EndpointFilters
 from patchbay.connections.keys import (
     application_key,
     endpoint_key,
@@ -30,7 +30,7 @@ from patchbay.connections.keys import (
 )
 from patchbay.connections.quotas import ENDPOINT_QUOTA
 from patchbay.platform.audit import Action
-from patchbay.platform.dynamodb import PRESENT, Delete, Item, Put, Update, Write, equals
+from patchbay.platform.dynamodb import PRESENT, Delete, Item, Key, Put, Update, Write, equals
 from patchbay.platform.strict_json import compact
 from patchbay.registry.keys import still_installable, use_of_release
 from patchbay.registry.version_ranges import VersionRange
@@ -87,6 +87,13 @@ def chosen_by(query: EndpointFilters) -> Callable[[Item], bool]:
         )
 
     return is_chosen
+
+
+def grant_key_of(item: Item) -> Key | None:
+    """The key of the grant of an endpoint that may have one, by the endpoint's item."""
+    if item.get("granted_at") is None and OF_GRANTS.isdisjoint(item["secrets_set"]):
+        return None
+    return grant_key(item["organization_id"], item["id"])
 
 
 def endpoint_change(old: Endpoint, new: Endpoint, secrets: SecretChange) -> list[Write]:

@@ -43,7 +43,7 @@ MAX_SECRET: Final = 8192
 MAX_MEMBERS_BYTES: Final = 64 * 1024
 """Of the contents of all copies of an endpoint, as JSON: as much as a release may have."""
 MAX_MEMBER_DEPTH: Final = 20
-_OF_GRANTS: Final = frozenset({"access_token", "refresh_token", "client_id"})
+OF_GRANTS: Final = frozenset({"access_token", "refresh_token", "client_id"})
 """The secrets of which endpoints have one that a grant begins with."""
 
 
@@ -239,7 +239,7 @@ class Endpoint(Model):
     @property
     def may_have_grant(self) -> bool:
         """Whether it can have a grant, by what is connected or stored: others need no look."""
-        return self.granted_at is not None or not _OF_GRANTS.isdisjoint(self.secrets_set)
+        return self.granted_at is not None or not OF_GRANTS.isdisjoint(self.secrets_set)
 
     @computed_field  # type: ignore[prop-decorator]  # mypy does not support decorated properties
     @property

@@ -47,6 +47,7 @@ class GrantWarning(Model):
     """What will keep a grant from working, or already limits it, and what to do."""
 
     code: Literal["scope_missing", "access_ends"]
+    title: str
     message: str
     remediation: str
 
@@ -149,6 +150,7 @@ def warnings_of(grant: Grant, missing: list[str], now: datetime) -> list[GrantWa
         warnings.append(
             GrantWarning(
                 code="scope_missing",
+                title="The account granted fewer scopes than requested",
                 message=f"The account did not grant the scope {', '.join(missing)}.",
                 remediation=f"{RECONNECT} All scopes must be granted at the provider.",
             )
@@ -158,6 +160,7 @@ def warnings_of(grant: Grant, missing: list[str], now: datetime) -> list[GrantWa
         warnings.append(
             GrantWarning(
                 code="access_ends",
+                title="The access to the account ends soon",
                 message=f"The access ends at {to_second(end)}, and nothing can renew it.",
                 remediation=RECONNECT,
             )

@@ -12,6 +12,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+from patchbay.checks.failures import CheckFailure
+from patchbay.checks.oauth_client import OAuthClient
+from patchbay.checks.redaction import Redactor
+from patchbay.checks.templates import ValueRefused
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.vault import GRANT_PURPOSE, SecretScope, Vault
 from patchbay.grants.client_origin import OF_ENDPOINT, ClientOrigin
@@ -25,7 +29,7 @@ from patchbay.grants.refresher import (
     Renewed,
     answered,
 )
-from patchbay.grants.timing import AFTER_REJECTION, is_due, is_expired
+from patchbay.grants.timing import AFTER_REJECTION, RECENT, is_due, is_expired
 from patchbay.grants.usable_secrets import (
     GrantUnusable,
     Need,
@@ -43,7 +47,6 @@ from patchbay.registry.recipes import recipe_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from patchbay.checks.oauth_client import OAuthClient
     from patchbay.checks.recipe import Recipe
     from patchbay.checks.token_calls import IssuedTokens, TokenCall
     from patchbay.checks.token_renewal import RenewalRecipe
@@ -112,11 +115,20 @@ class Grants:
         binding: Mapping[str, Any],
         now: datetime,
         *,
-        needs_token: bool = True,
+        for_test: bool = False,
+        entered_now: Mapping[str, str | None] | None = None,
     ) -> StoredSecrets:
         """What is stored, to be sent where `binding` says, and whether its access token is to be
-        renewed; never if nothing sends it (`needs_token`). Raises as `Vault.secrets_of`."""
+        renewed: if it has ended or will soon, and for a test also if a step shows that it can be.
+        A test of which no step sends a stored access token needs none.
+
+        `entered_now` are secrets in place of stored ones, and None for those that are gone. Raises
+        as `Vault.secrets_of`.
+        """
         entered = self._vault.secrets_of(endpoint, release, binding, now)
+        if entered_now:
+            changed = {**entered, **entered_now}
+            entered = {name: value for name, value in changed.items() if value is not None}
         recipe = recipe_of(release)
         renewal = recipe.renewal
         if renewal is None or endpoint.secret_ref is not None:
@@ -146,8 +158,57 @@ class Grants:
                 secrets=entered,
                 call=functools.partial(_call, renewal, endpoint, client),
             )
-        need = _need(grant, "access_token" in values, now) if needs_token else Need.NONE
+        need = _need(grant, values, now)
+        if for_test and not recipe.needs_access_token:
+            need = Need.NONE
+        if for_test and renewable and recipe.refreshes and not _is_recent(grant, now):
+            need = Need.NOW
         return StoredSecrets(endpoint, entered, grant, tokens, renewable, need, problem)
+
+    def look_at_new(
+        self,
+        endpoint: Endpoint,
+        release: Release,
+        secrets: Mapping[str, str],
+        guard: "EgressGuard",
+        replaced: dict[str, str] | None = None,
+        seconds: float = USE_SECONDS,
+    ) -> StoredSecrets:
+        """Secrets that are not stored yet, with an access token where a test needs one.
+
+        A provider may replace the refresh token then: the new one is put into `replaced`, and must
+        be stored in its place. Without `replaced` none is sent. It calls the provider, and raises
+        `GrantUnusable`.
+        """
+        recipe = recipe_of(release)
+        renewed_by = how_renewed(recipe, secrets)
+        missing = recipe.needs_access_token and "access_token" not in secrets
+        keeps = renewed_by == "client" or replaced is not None
+        if recipe.renewal is None or endpoint.secret_ref is not None or renewed_by is None:
+            return StoredSecrets(endpoint, secrets)
+        if not keeps or not (missing or (recipe.refreshes and replaced is not None)):
+            return StoredSecrets(endpoint, secrets)
+        client, _ = self._client(OF_ENDPOINT, endpoint, release, secrets, self._clock())
+        now = self._clock()
+        try:
+            call = recipe.renewal.refresh(
+                endpoint.variables, client or OAuthClient(""), secrets=secrets
+            )
+            issued = asyncio.run(_issued(call, guard, seconds))
+        except ValueRefused as refused:
+            raise _refused(refused) from None
+        except CheckFailure as failed:
+            redact = Redactor([*secrets.values()])
+            raise GrantUnusable(
+                failed.code,
+                str(redact.sentence(failed.summary)),
+                failed.field_pointer or "/secrets/refresh_token",
+                failed.retry_after_seconds,
+            ) from None
+        if replaced is not None and issued.refresh_token and "refresh_token" in secrets:
+            replaced["refresh_token"] = issued.refresh_token
+        tokens = {"access_token": issued.access_token}
+        return StoredSecrets(endpoint, {**secrets, **tokens, **(replaced or {})}, issued_at=now)
 
     async def usable(
         self, stored: StoredSecrets, guard: "EgressGuard", *, deadline: float
@@ -243,6 +304,8 @@ class Grants:
             )
         except RenewalFailed as failed:
             raise unusable(failed.grant, now) from None
+        except ValueRefused as refused:
+            raise _refused(refused) from None
         except NotInTime:
             raise GrantUnusable(
                 "budget_exhausted",
@@ -272,8 +335,6 @@ class Grants:
         now: datetime,
     ) -> tuple["OAuthClient | None", str]:
         """The client of the tokens, or None and what is wrong with its application."""
-        from patchbay.checks.oauth_client import OAuthClient
-
         if origin.is_application:
             try:
                 applications = self._applications()
@@ -316,8 +377,12 @@ def _first(endpoint: Endpoint, recipe: "Recipe", renewed_by: RenewedBy | None) -
     )
 
 
-def _need(grant: Grant | None, has_token: bool, now: datetime) -> Need:
-    if not has_token or (grant and grant.end):
+def _is_recent(grant: Grant | None, now: datetime) -> bool:
+    return bool(grant and grant.obtained_at and now < grant.obtained_at + RECENT)
+
+
+def _need(grant: Grant | None, values: Mapping[str, str], now: datetime) -> Need:
+    if "access_token" not in values or (grant and grant.end):
         return Need.NOW
     if grant is None or grant.entered_token or not is_due(grant, now):
         return Need.NONE
@@ -328,6 +393,17 @@ def _call(
     renewal: "RenewalRecipe", endpoint: Endpoint, client: "OAuthClient", secrets: Mapping[str, str]
 ) -> "TokenCall":
     return renewal.refresh(endpoint.variables, client, secrets=secrets)
+
+
+async def _issued(call: "TokenCall", guard: "EgressGuard", seconds: float) -> "IssuedTokens":
+    deadline = asyncio.get_running_loop().time() + seconds
+    return await call.run(guard.for_test(), deadline=deadline)
+
+
+def _refused(refused: ValueRefused) -> GrantUnusable:
+    problem = refused.problem
+    summary = f"{problem.pointer} {problem.message}."
+    return GrantUnusable(problem.code, summary, problem.pointer)
 
 
 def _missing(stored: StoredSecrets, now: datetime) -> GrantUnusable:

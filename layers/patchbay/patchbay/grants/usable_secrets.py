@@ -75,6 +75,8 @@ class StoredSecrets:
     renewable: Renewable | None = field(default=None, repr=False)
     need: Need = Need.NONE
     client_problem: str = ""
+    issued_at: datetime | None = None
+    """When an access token was issued for secrets that are not stored yet."""
 
     @property
     def generation(self) -> int:
@@ -89,7 +91,8 @@ class StoredSecrets:
             merged(self.entered, self.tokens, grant),
             generation=grant.generation if grant else None,
             expires_at=grant.expires_at if grant else None,
-            renewed_at=grant.obtained_at if grant else None,
+            renewed_at=grant.obtained_at if grant else self.issued_at,
+            renewed_here=self.issued_at is not None,
         )
 
 

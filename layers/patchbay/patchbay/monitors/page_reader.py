@@ -21,10 +21,12 @@ from patchbay.connection_tests.changes import PassedTest
 from patchbay.connection_tests.history import TestHistory, TestRecord
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.recorder import FinishedTest, TestRecorder, TestToRecord
-from patchbay.connection_tests.tester import PreparedTest, Tester, TimeBudget
+from patchbay.connection_tests.tester import PreparedTest, Tester
+from patchbay.connection_tests.time_budgets import TimeBudget
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.connection_items import read_connection
 from patchbay.connections.connection_model import Connection
+from patchbay.connections.endpoint_items import grant_key_of
 from patchbay.connections.health_state import HealthState, first_failure
 from patchbay.connections.keys import connection_key, endpoint_key, secret_key
 from patchbay.connections.wheel import is_due
@@ -197,7 +199,8 @@ class PageReader:
         with ExitStack() as ahead:
             items = ahead.enter_context(self._integrations.ahead(_keys_to_read(candidates)))
             ahead.enter_context(self._events.ahead(history_keys))
-            ahead.enter_context(self._integrations.ahead(_release_keys(items.values())))
+            more = [*_release_keys(items.values()), *_grant_keys(items.values())]
+            ahead.enter_context(self._integrations.ahead(more))
             recorded: list[tuple[TestRecord, Connection | None]] = []
             due: list[DueConnection] = []
             for connection, identity in zip(candidates, identities, strict=True):
@@ -254,6 +257,12 @@ def _release_keys(items: Iterable[Item]) -> Iterator[Key]:
             if len(releases) < MAX_RELEASES_AHEAD:
                 releases.add(key)
                 yield key
+
+
+def _grant_keys(items: Iterable[Item]) -> Iterator[Key]:
+    """The grants of the endpoints that may have one."""
+    endpoints = (item for item in items if "integration_id" in item and "secrets_set" in item)
+    yield from filter(None, map(grant_key_of, endpoints))
 
 
 def _is_paused(connection: Connection, items: dict[Key, Item]) -> bool:

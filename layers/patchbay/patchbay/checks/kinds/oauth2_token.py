@@ -16,8 +16,9 @@
 
 If the step is a mandatory gate, the steps after it use the new access token as
 `{{secrets.access_token}}`, so an endpoint needs no stored one. The token ends with the test: it is
-never stored or shown. Neither is a new refresh token: a provider that replaces it with every use
-can't be tested by a refresh, and the step warns of that.
+never stored or shown. A refresh token is different, since the provider may replace it with every
+use. Where a grant keeps the tokens of the endpoint, the step sends nothing and reports when the
+grant refreshed them (`kept_tokens`). In a dry run nothing is kept, and the step warns of that.
 
 Passing proves access: the provider accepted the credentials.
 """
@@ -27,6 +28,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.auth_config import TOKEN_KEYS, is_grant, needs_a_person
+from patchbay.checks.kept_tokens import KeptTokenProbe
 from patchbay.checks.oauth_scopes import is_scope
 from patchbay.checks.probe import Compiled, Kind, Notice, Outcome
 from patchbay.checks.step_reader import StepReader
@@ -111,11 +113,18 @@ class TokenTemplate:
         scheme, host, port = self.request.url.origin(values)
         return f"{scheme}://{host}:{port} token"
 
+    @property
+    def is_refresh(self) -> bool:
+        """Whether it sends a refresh token, which the provider may replace."""
+        return self.request.grant == "refresh_token"
+
     def compile(self, values: Values) -> Compiled:
+        if values.kept and self.is_refresh:
+            pointer = REFRESH_TOKEN.pointer
+            return Compiled(KeptTokenProbe(values.kept), True, credential_pointer=pointer)
         call = token_call(self.request, values)
-        is_refresh = self.request.grant == "refresh_token"
         return Compiled(
-            probe=TokenProbe(call, values.text(REFRESH_TOKEN) if is_refresh else None),
+            probe=TokenProbe(call, values.text(REFRESH_TOKEN) if self.is_refresh else None),
             proves_access=True,
             host_pointer=self.request.url.host_pointer,
             credential_pointer=call.subjects.grant,
