@@ -119,7 +119,7 @@ class Grants:
         entered_now: Mapping[str, str | None] | None = None,
     ) -> StoredSecrets:
         """What is stored, to be sent where `binding` says, and whether its access token is to be
-        renewed: if it has ended or will soon, and for a test also if a step shows that it can be.
+        renewed: if it has ended or will soon, and for a test if one of its steps refreshes it.
         A test of which no step sends a stored access token needs none.
 
         `entered_now` are secrets in place of stored ones, and None for those that are gone. Raises

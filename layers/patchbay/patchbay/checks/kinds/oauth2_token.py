@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.auth_config import TOKEN_KEYS, is_grant, needs_a_person
-from patchbay.checks.kept_tokens import KeptTokenProbe
+from patchbay.checks.kept_tokens import KeptToken
 from patchbay.checks.oauth_scopes import is_scope
 from patchbay.checks.probe import Compiled, Kind, Notice, Outcome
 from patchbay.checks.step_reader import StepReader
@@ -50,6 +50,8 @@ from patchbay.checks.token_requests import (
 )
 from patchbay.checks.url_members import read_url
 from patchbay.egress.timings import DialTimings
+from patchbay.platform.clock import to_second
+from patchbay.platform.sentences import Sentence
 
 if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
@@ -93,6 +95,22 @@ class TokenProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class _KeptTokenProbe:
+    token: KeptToken
+
+    async def run(self, guard: "EgressGuard", *, deadline: float, timings: DialTimings) -> Outcome:
+        del guard, deadline, timings  # nothing is dialed
+        summary = "The provider issued an access token."
+        if not self.token.here:
+            at = to_second(self.token.refreshed_at)
+            summary = Sentence("The provider issued an access token at {}.", at)
+        return Outcome(
+            summary=summary,
+            obtained={"access_token": self.token.access_token},
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class TokenTemplate:
     request: TokenRequest
 
@@ -121,7 +139,7 @@ class TokenTemplate:
     def compile(self, values: Values) -> Compiled:
         if values.kept and self.is_refresh:
             pointer = REFRESH_TOKEN.pointer
-            return Compiled(KeptTokenProbe(values.kept), True, credential_pointer=pointer)
+            return Compiled(_KeptTokenProbe(values.kept), True, credential_pointer=pointer)
         call = token_call(self.request, values)
         return Compiled(
             probe=TokenProbe(call, values.text(REFRESH_TOKEN) if self.is_refresh else None),
