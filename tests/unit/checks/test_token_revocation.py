@@ -67,10 +67,11 @@ def test_github() -> None:
         "revocation": {
             "method": "DELETE",
             "bodyFormat": "json",
+            "auth": "basic",
             "params": {"access_token": "{{secrets.access_token}}"},
             "headers": {"X-GitHub-Api-Version": "2022-11-28"},
         },
-        "clientAuth": "basic_plain",
+        "clientAuth": "body",
     }
     call = revocation("access_token", OAuthClient("Iv1.a", "s"), **more)
     assert call
@@ -98,6 +99,25 @@ def test_hubspot() -> None:
     assert call.request.body == b""
     assert "Content-Type" not in dict(call.request.headers)
     assert revocation("access_token", **more) is None
+
+
+def test_square() -> None:
+    # https://developer.squareup.com/reference/square/o-auth-api/revoke-token
+    call = revocation(
+        "access_token",
+        revocation={
+            "bodyFormat": "json",
+            "auth": "none",
+            "params": {
+                "client_id": "{{secrets.client_id}}",
+                "access_token": "{{secrets.access_token}}",
+            },
+            "headers": {"Authorization": "Client {{secrets.client_secret}}"},
+        },
+    )
+    assert call
+    assert ("Authorization", "Client s3cret/of+client") in call.request.headers
+    assert json.loads(call.request.body)["client_id"] == "client:1"
 
 
 def test_slack() -> None:

@@ -3,7 +3,7 @@
 ```json
 {"revocationUrl": "https://api.github.com/applications/{{secrets.client_id}}/grant",
  "revocation": {"method": "DELETE", "params": {"access_token": "{{secrets.access_token}}"},
-                "bodyFormat": "json", "auth": "client"}}
+                "bodyFormat": "json", "auth": "basic"}}
 ```
 
 Without `revocation` it is a POST of `token` and `token_type_hint` as a form, with the client's
@@ -11,7 +11,7 @@ credentials as `clientAuth` says.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from patchbay.checks.credentials import Credential
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 type TokenHint = Literal["access_token", "refresh_token"]
 type RevocationMethod = Literal["POST", "GET", "DELETE"]
 type RevocationFormat = Literal["form", "json", "query"]
-type RevocationAuth = Literal["client", "token", "none"]
+type RevocationAuth = Literal["client", "basic", "basic_plain", "body", "token", "none"]
 
 METHODS: Final[tuple[RevocationMethod, ...]] = get_args(RevocationMethod.__value__)
 FORMATS: Final[tuple[RevocationFormat, ...]] = get_args(RevocationFormat.__value__)
@@ -132,7 +132,7 @@ class RevocationRecipe:
         sent: dict[str, str] = {} if self.parameters is not None else own
         if self.auth == "token":
             headers += self.credential.headers(values)
-        elif self.auth == "client":
+        elif self.auth != "none":
             more, in_body, made = client_credentials(self.settings, values, target.url)
             headers += more
             sent |= in_body
@@ -188,7 +188,13 @@ def read_revocation(
         parameters = read_fields(own, "/params", members["params"], form)
         if len(parameters) > MAX_PARAMETERS:
             own.report("/params", f"has more than {MAX_PARAMETERS} parameters")
-    taken = {"accept", "content-type", "authorization", credential.header.lower()}
+    if auth in ("basic", "basic_plain", "body"):
+        settings = replace(settings, client_auth=auth)
+    taken = {"accept", "content-type"}
+    if auth == "token":
+        taken.add(credential.header.lower())
+    elif auth != "none" and settings.client_auth in ("basic", "basic_plain"):
+        taken.add("authorization")
     headers = read_headers(own, "/headers", members.get("headers", {}), taken)
     reader.problems += own.problems
     if len(reader.problems) > before or url is None:
