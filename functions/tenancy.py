@@ -3,7 +3,7 @@
 from typing import Any
 
 from patchbay.deployment import Deployment
-from patchbay.erasure.model import Erasure, ErasureQuery
+from patchbay.erasure.model import Erasure, ErasureQuery, ExportedThing
 from patchbay.platform.audit import AuditEvent, AuditQuery
 from patchbay.platform.clock import utc_now
 from patchbay.platform.http import HttpApi, Reply
@@ -56,6 +56,14 @@ def change_organization(
     """Change an organization, or pause all its monitors (JSON merge patch)."""
     changed = deployment.tenants.change_organization(organization_id, body, if_match, utc_now())
     return Reply(changed, changed.revision)
+
+
+@api.get("/v1/organizations/<organization_id>/export", permission=Permission.ADMIN)
+def export_organization(
+    caller: Principal, organization_id: str, query: ListQuery
+) -> Listing[ExportedThing]:
+    """List everything that an organization has, without secrets."""
+    return deployment.organization_export.page(caller, organization_id, query, utc_now())
 
 
 @api.delete(

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from patchbay.egress.policy import EgressPolicy
     from patchbay.erasure.closing import OrganizationCloser
     from patchbay.erasure.eraser import Eraser
+    from patchbay.erasure.export import OrganizationExport
     from patchbay.erasure.store import ErasureStore
     from patchbay.grants.credential_reader import CredentialReader
     from patchbay.grants.credential_uses import CredentialUses
@@ -779,6 +780,18 @@ class Deployment:
         from patchbay.erasure.closing import OrganizationCloser
 
         return OrganizationCloser(self.integrations, self.tenants, self.erasures)
+
+    @cached_property
+    def organization_export(self) -> OrganizationExport:
+        from patchbay.erasure.export import OrganizationExport
+
+        return OrganizationExport(
+            self.integrations,
+            self.events,
+            self.lists,
+            self.tenants,
+            self.settings.raw_event_days,
+        )
 
     @cached_property
     def eraser(self) -> Eraser:

@@ -105,7 +105,7 @@ class Outbox:
             space.organization_id,
             query,
             now,
-            _delivery,
+            read_delivery,
             pk=space_pk(space.id),
             prefix=deliveries_of(alert.id),
             newest_first=True,
@@ -388,13 +388,13 @@ def _due(space_id: str, delivery_id: str, at: datetime) -> dict[str, str]:
     return {"due_at": to_text(at), **delivery_index(space_id, delivery_id, to_sortable(at))}
 
 
-def _delivery(item: Item) -> Delivery:
+def read_delivery(item: Item) -> Delivery:
     return Delivery.model_validate({**item, "next_attempt_at": item.get("due_at")})
 
 
 def _outgoing(item: Item) -> OutgoingDelivery:
     return OutgoingDelivery(
-        delivery=_delivery(item),
+        delivery=read_delivery(item),
         key=Key(item["pk"], item["sk"]),
         organization_id=item["organization_id"],
         payload=item["payload"],

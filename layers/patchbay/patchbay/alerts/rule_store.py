@@ -111,7 +111,7 @@ class RuleStore:
     def rule(self, space_id: str, rule_id: str) -> AlertRule:
         """Raises `NotFound`."""
         item = self._table.get(rule_key(space_id, rule_id)) if is_id("rul", rule_id) else None
-        if item is None or (rule := _rule(item)).deleting:
+        if item is None or (rule := read_rule(item)).deleting:
             raise NotFound("alert rule")
         return rule
 
@@ -120,15 +120,15 @@ class RuleStore:
             space.organization_id,
             query,
             now,
-            _rule,
+            read_rule,
             pk=space_pk(space.id),
             prefix=RULES,
-            keep=lambda item: not _rule(item).deleting,
+            keep=lambda item: not read_rule(item).deleting,
         )
 
     def rules_of(self, space_id: str) -> list[AlertRule]:
         """All rules of a space, including disabled ones and those that are being deleted."""
-        return [_rule(item) for item in self._table.query_all(space_pk(space_id), prefix=RULES)]
+        return [read_rule(item) for item in self._table.query_all(space_pk(space_id), prefix=RULES)]
 
     def replace_rule(
         self,
@@ -250,5 +250,5 @@ def _rule_item(rule: AlertRule) -> Item:
     }
 
 
-def _rule(item: Item) -> AlertRule:
+def read_rule(item: Item) -> AlertRule:
     return AlertRule.model_validate({**loads(item["rule"].encode()), "revision": item["revision"]})

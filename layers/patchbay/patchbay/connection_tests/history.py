@@ -144,7 +144,7 @@ class TestHistory:
         except ConditionFailed as existing:
             if existing.item is None:
                 raise
-            return _read(existing.item, now)
+            return read_test(existing.item, now)
         return queued
 
     def take_back(self, identity: TestIdentity) -> None:
@@ -189,7 +189,7 @@ class TestHistory:
         item = self._table.get(_key(identity))
         if item is None:
             return None
-        return self.finish(identity, _read(item, now), None)
+        return self.finish(identity, read_test(item, now), None)
 
     def refuse(self, identity: TestIdentity, reason: str, now: datetime) -> TestRecord:
         """Ends a queued test that can't start because of how its subject is set up."""
@@ -204,13 +204,13 @@ class TestHistory:
         item = self._table.get(_key(identity)) if identity else None
         if item is None or item["expires_at"] <= epoch_seconds(now):
             raise NotFound("test")
-        return _read(item, now)
+        return read_test(item, now)
 
     def newest(self, subject: TestSubject, now: datetime) -> RecordedTest | None:
         """The newest test of a subject that is finished; None if it has none among the last few."""
         between = to_sortable(now - KEPT), _AFTER_ALL_TIMES
         page = self._table.query(_pk(subject), between=between, limit=5, newest_first=True)
-        found = (_read(item, now) for item in page.items)
+        found = (read_test(item, now) for item in page.items)
         return next((test for test in found if test.finished), None)
 
     def tests(self, subject: TestSubject, query: ListQuery, now: datetime) -> Listing[RecordedTest]:
@@ -219,7 +219,7 @@ class TestHistory:
             subject.organization_id,
             query,
             now,
-            functools.partial(_read, now=now),
+            functools.partial(read_test, now=now),
             pk=_pk(subject),
             between=(to_sortable(now - KEPT), _AFTER_ALL_TIMES),
             newest_first=True,
@@ -265,7 +265,7 @@ def _item(identity: TestIdentity, test: RecordedTest) -> Item:
     }
 
 
-def _read(item: Item, now: datetime) -> RecordedTest:
+def read_test(item: Item, now: datetime) -> RecordedTest:
     test = RecordedTest.model_validate_json(item["test"])
     if "finished_at" in item:
         return test

@@ -156,7 +156,7 @@ class EventStore:
             )
             for item in page.items:
                 if all(item.get(name) == value for name, value in filters.items()):
-                    found.append(_event(space_id, item))
+                    found.append(read_event(space_id, item))
                     if len(found) == limit:
                         return EventPage(found, _position(day, item["sk"]))
             if page.last_key:
@@ -204,7 +204,7 @@ class EventStore:
         for item in self._table.query_all(
             events_pk(space_id, period.start.date()), between=between
         ):
-            yield _event(space_id, item)
+            yield read_event(space_id, item)
 
     def buckets_since(self, space_id: str, start: datetime) -> list[Bucket]:
         """The buckets that cover all from `start`, a full hour, to the last event.
@@ -365,7 +365,7 @@ def _outline(item: Item) -> EventOutline:
     )
 
 
-def _event(space_id: str, item: Item) -> Event:
+def read_event(space_id: str, item: Item) -> Event:
     fields: dict[str, Any] = {
         name: value for name, value in item.items() if name in Event.model_fields
     }

@@ -85,7 +85,7 @@ class InstallSessionStore:
             if (current := refused.failed.get(0)) is None:
                 raise
             if current["digest"] != session.digest:
-                self._reissue(_read(current), session.digest)
+                self._reissue(read_session(current), session.digest)
 
     def get(self, organization_id: str, session_id: str) -> InstallSession:
         """As it is stored: see `InstallSession.at`. Raises `NotFound`."""
@@ -96,7 +96,7 @@ class InstallSessionStore:
         )
         if item is None:
             raise NotFound("install session")
-        return _read(item)
+        return read_session(item)
 
     def page(
         self, organization_id: str, query: InstallSessionQuery, now: datetime
@@ -104,13 +104,13 @@ class InstallSessionStore:
         """Newest first. Raises `InvalidCursor`."""
 
         def is_asked_for(item: Item) -> bool:
-            return _read(item).status_at(now) is query.status
+            return read_session(item).status_at(now) is query.status
 
         return self._lists.page(
             organization_id,
             query,
             now,
-            lambda item: _read(item).at(now),
+            lambda item: read_session(item).at(now),
             pk=organization_pk(organization_id),
             prefix=SESSIONS,
             newest_first=True,
@@ -240,7 +240,7 @@ def _kept_until(session: InstallSession) -> int:
     return epoch_seconds(session.expires_at, KEPT_FOR)
 
 
-def _read(item: Item) -> InstallSession:
+def read_session(item: Item) -> InstallSession:
     documents = {name: json.loads(item[name]) for name in _DOCUMENTS}
     issued_by = item["issued_by"]
     return InstallSession.model_validate(

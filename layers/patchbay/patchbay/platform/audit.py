@@ -254,7 +254,7 @@ class AuditTrail:
             organization_id,
             query,
             now,
-            lambda item: _event(shown(item)),
+            lambda item: read_audit_event(shown(item)),
             pk=audit_pk(organization_id),
             between=(
                 _SK + first_id(_PREFIX, query.since) if query.since else _SK,
@@ -268,7 +268,7 @@ class AuditTrail:
         return Listing(items=live, next_cursor=page.next_cursor)
 
 
-def _event(item: Item) -> AuditEvent:
+def read_audit_event(item: Item) -> AuditEvent:
     documents = {
         name: None if item[name] is None else json.loads(item[name]) for name in ("before", "after")
     }

@@ -224,7 +224,7 @@ class RegistryStore:
         )
         if item is None or _is_purged(item, now):
             raise NotFound("integration")
-        return _integration(item)
+        return read_integration(item)
 
     def integrations(
         self, organization_id: str, query: IntegrationQuery, now: datetime
@@ -248,7 +248,7 @@ class RegistryStore:
             organization_id,
             query,
             now,
-            _integration,
+            read_integration,
             pk=partition(organization_id),
             prefix=f"{query.workspace_id}#" if query.workspace_id else "",
             index="by_owner",
@@ -390,7 +390,7 @@ class RegistryStore:
                 )
             )
         elif "expires_at" in item:
-            self._expire_unused(release, _integration(item))
+            self._expire_unused(release, read_integration(item))
 
     def _expire_unused(self, release: Item, deleted: Integration) -> None:
         """Lets a release expire, unless an endpoint uses it or the integration was restored."""
@@ -563,7 +563,7 @@ class RegistryStore:
                     highest=existing["version"],
                 )
             if _same_content(existing, draft):
-                return _release(existing)
+                return read_release(existing)
             raise _version_exists(version)
         if draft.current_version and highest_stable([draft.current_version, version]) == version:
             return None  # higher than all: the others need not be read
@@ -603,7 +603,7 @@ class RegistryStore:
         item = self._release_item(integration_id, version) if is_semver(version) else None
         if item is None or item["version"] != version:
             raise NoSuchRelease("is not a release of this integration")
-        return _release(item)
+        return read_release(item)
 
     def installable(
         self, publisher: str, slug: str, version: str | None, organization_id: str, now: datetime
@@ -672,7 +672,7 @@ class RegistryStore:
                 raise NoSuchRelease(_no_match(integration, wanted))
             if reason := item.get("yanked"):
                 raise NoSuchRelease(f"{item['version']} is yanked: {reason}")
-            return _release(item)
+            return read_release(item)
         try:
             wanted_range = VersionRange.parse(wanted)
         except ValueError as error:
@@ -811,7 +811,7 @@ def _version_exists(version: str) -> Conflict:
 
 def _same_content(release: Item, draft: Integration) -> bool:
     """Compares as JSON, where true is not 1, and 1 is not 1.0."""
-    published = _release(release)
+    published = read_release(release)
 
     def content(integration: Integration) -> bytes:
         return canonical([getattr(integration, name) for name in _CONTENT])
@@ -866,9 +866,9 @@ def _documents(item: Item) -> dict[str, Any]:
     return {name: json.loads(item[name]) for name in _DOCUMENTS}
 
 
-def _integration(item: Item) -> Integration:
+def read_integration(item: Item) -> Integration:
     return Integration.model_validate({**item, **_documents(item)})
 
 
-def _release(item: Item) -> Release:
+def read_release(item: Item) -> Release:
     return Release.model_validate({**item, **_documents(item)})
