@@ -95,10 +95,12 @@ class _Explaining:
 
     def _explain_answers(self, operation: Json) -> None:
         for status, answer in operation["responses"].items():
-            for content in answer.get("content", {}).values() if status < "300" else ():
+            for content in answer.get("content", {}).values() if status < "400" else ():
                 name = operation["operationId"]
                 whole = words()["answers"].get(name)
-                content["example"] = whole or self._value(name, content["schema"])
+                if whole is None:
+                    whole = self._value(name, content["schema"])
+                content["example"] = whole
 
     def _field(self, model: str, field: str, of: Json) -> Any:
         entry = self._entry("fields", field, model)

@@ -113,6 +113,20 @@ EXCEPTIONS = [
         operations=".*/alert-rules(/.*)?",
     ),
     Unsaid(
+        "/(client_secret|private_key|shared|variables/.*)",
+        "is required: .*|must be a private key .*|must have .* bits|must be a key of .*"
+        "|does not decide which host .*|must not begin or end with white space",
+        "the release says which secret a client has, and which variables decide where it goes",
+        operations="(POST|PATCH) .*/oauth-applications(/.*)?",
+    ),
+    Unsaid(
+        "/(client_secret|private_key)",
+        "must be entered again",
+        "it depends on what the stored secrets are bound to",
+        (422,),
+        "PATCH .*/oauth-applications/.*",
+    ),
+    Unsaid(
         "/query/confirm",
         "must be the id of the organization",
         "what confirms is the organization of the path",

@@ -97,12 +97,14 @@ class World:
         names |= {"alert_id": alert["id"], "delivery_id": delivery["id"]}
         names["key_id"] = self._new_key(["platform.integration.read"])["id"]
         names["number"] = str(self._rotated() - 1)
-        return names
+        names["outcome"] = "connected"
+        return names | self.oauth_application()
 
     def _second(self) -> Names:
         names = self._endpoint("source") | self._endpoint("destination")
         names |= self._connection(self.stay | names) | self._rule() | self._space()
         names["space"] = self.stay["space"]
+        names |= self.oauth_application()
         return names | {"integration_id": self._integration(_slug(), publish=False)["id"]}
 
     def _space(self) -> Names:
@@ -151,6 +153,38 @@ class World:
         names = self.integration()
         self.call("DELETE", f"/v1/integrations/{names['integration_id']}")
         return names
+
+    def oauth_integration(self) -> Names:
+        """One that has no OAuth application yet."""
+        slug = _slug()
+        at = "https://provider.example.com/oauth"
+        made = self.call(
+            "POST",
+            "/v1/integrations",
+            {
+                "workspaceId": self.tenant.space_id,
+                "publisher": self.tenant.slug,
+                "slug": slug,
+                "name": "Tracker",
+                "authConfig": {
+                    "type": "oauth2",
+                    "authorizationUrl": f"{at}/authorize",
+                    "tokenUrl": f"{at}/token",
+                },
+                "manifest": {},
+            },
+        )
+        self.call("POST", f"/v1/integrations/{made['id']}/publish", {"version": "1.0.0"})
+        return {"integration_slug": slug}
+
+    def oauth_application(self) -> Names:
+        body = {
+            "integration": f"{self.tenant.slug}/{self.oauth_integration()['integration_slug']}",
+            "client_id": "client",
+            "client_secret": "a client secret",
+        }
+        made = self.call("POST", f"{self.tenant.organization}/oauth-applications", body)
+        return {"application_id": made["id"]}
 
     def _endpoint(self, role: str) -> Names:
         body = {
@@ -254,6 +288,10 @@ FRESH: Mapping[Operation, Callable[[World], Names]] = {
     f"DELETE {CONNECTORS}/destinations/{{destination_id}}": World.destination,
     f"DELETE {CONNECTORS}/connections/{{connection_id}}": World.connection,
     "POST /integrations/connection/delete/v1.0.0": World.connection,
+    "POST /v1/organizations/{organization_id}/oauth-applications": World.oauth_integration,
+    "DELETE /v1/organizations/{organization_id}/oauth-applications/{application_id}": (
+        World.oauth_application
+    ),
 }
 """What an operation uses up."""
 

@@ -29,6 +29,7 @@ _ALIASES = {
 """Other names of the same things."""
 _ID = re.compile(r"[a-z]{3}_[0-9A-Z]{26}")
 _NUMBERS = count(1)
+# `oauth_slug` is that of an integration that has an OAuth application.
 NEVER_MADE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
@@ -137,7 +138,10 @@ class Names:
         if not route.has_body:
             return None
         content = route.operation["requestBody"]["content"]["application/json"]
-        body: dict[str, Any] = self._filled(content["example"], content["schema"])
+        names = self
+        if route.name == "create_oauth_application" and "oauth_slug" in self.names:
+            names = self.and_({"integration_slug": self.names["oauth_slug"]})
+        body: dict[str, Any] = names._filled(content["example"], content["schema"])
         return body
 
     def fresh_body(self, route: Route) -> dict[str, Any] | None:
@@ -176,6 +180,7 @@ class Names:
                 "workspaceId": "5e0125fe-4699-4e36-9fcc-54330afd1709",
                 "publisher": "nobody",
                 "integration_slug": "nothing",
+                "oauth_slug": "nothing",
                 "version": "1.0.0",
                 "number": "7",
                 "through": "7",
@@ -193,6 +198,7 @@ def names_of(tenant: Tenant, integration: str) -> Names:
             "workspaceId": tenant.space_id,
             "publisher": publisher,
             "integration_slug": slug,
+            "oauth_slug": "tracker",
             "version": "1.0.0",
         }
     )

@@ -17,6 +17,7 @@ from patchbay.platform.dynamodb import Put, Table, Update
 from patchbay.tenancy import operator as command
 from tests.integration.alerting import alerts, deliveries, evaluate, report, rule, webhook
 from tests.integration.api import Answer, Client
+from tests.integration.authorizing import publish_tracker
 from tests.integration.conftest import Tenant
 from tests.integration.documented import ROUTES, Names, Route, names_of, with_what_it_needs
 from tests.integration.faults import LostReplies
@@ -247,6 +248,29 @@ def everything_changed(tenant: Tenant, operator: Tenant, watch: Watch) -> None:
         f"{links}/{unused}",
     )
     watch("revoke_install_session", [], client.delete, f"{links}/{unused}")
+
+    # OAuth applications
+    publish_tracker(tenant, 8443)
+    watch.fresh()
+    entered = {
+        "integration": "acme/tracker",
+        "client_id": "client",
+        "client_secret": SECRET,
+    }
+    path = f"{organization}/oauth-applications"
+    made = watch(
+        "create_oauth_application", ["oauth_application created"], client.post, path, entered
+    )
+    one = f"{path}/{made['id']}"
+    rotated = {"client_secret": SECRET[::-1]}
+    watch(
+        "change_oauth_application",
+        ["oauth_application changed"],
+        client.patch,
+        one,
+        rotated,
+    )
+    watch("delete_oauth_application", ["oauth_application deleted"], client.delete, one)
 
     # Alerts
     rules = f"/spaces/{tenant.space_slug}/alert-rules"

@@ -14,6 +14,7 @@ from moto.core.models import botocore_stubber
 import erase_organizations
 from local.provider import Provider
 from patchbay.connection_tests import identity
+from patchbay.connections.keys import flow_failure_key
 from patchbay.deployment import Deployment
 from patchbay.erasure.eraser import RESERVE_SECONDS
 from patchbay.erasure.families import FAMILIES, Family, Fate, TableName, family_of
@@ -195,6 +196,8 @@ def world(tenant: Tenant, operator: Tenant) -> Names:
         deployment.integrations.write(Put({"pk": f"ORG#{tenant.organization_id}", "sk": sk}))
     outbox = {"pk": "OUTBOX#CONNECTIONS", "sk": "2026-02-17T10:00:00.000Z#evt_1"}
     deployment.integrations.write(Put(outbox | waiting))
+    failed = flow_failure_key(tenant.organization_id, names.names["session_id"])
+    deployment.integrations.write(Put({**failed._asdict(), "outcome": "denied"}))
     count_on_a_side_shard(deployment.events, tenant)
     return names.and_({"old_integration": old["id"], "old_connection": connection["id"]})
 

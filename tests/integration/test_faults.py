@@ -50,6 +50,7 @@ from tests.integration.alerting import (
     webhook,
 )
 from tests.integration.api import Answer, Client
+from tests.integration.authorizing import publish_tracker
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.documented import ROUTES, Names, Route, names_of, with_what_it_needs
 from tests.integration.installing import RIGHT, end_user, sessions
@@ -531,7 +532,32 @@ def _completed(client: Client) -> Sent:
 
 type Case = Callable[[Tenant], Sent]
 
+
+def an_oauth_application(tenant: Tenant) -> Sent:
+    """Of another integration each time: an organization has one of each."""
+    slug = f"tracker-{next(NAMES)}"
+    publish_tracker(tenant, 8443, slug=slug)
+    body = {"integration": f"acme/{slug}", "client_id": "client", "client_secret": "a secret"}
+    path = f"/v1/organizations/{tenant.organization_id}/oauth-applications"
+    return Sent("POST", path, body, 201)
+
+
+def a_rotated_client_secret(tenant: Tenant) -> Sent:
+    sent = an_oauth_application(tenant)
+    path = f"{sent.path}/{made(tenant, sent)['id']}"
+    return Sent("PATCH", path, {"client_secret": "another secret"}, 200)
+
+
+def a_deleted_oauth_application(tenant: Tenant) -> Sent:
+    sent = an_oauth_application(tenant)
+    path = f"{sent.path}/{made(tenant, sent)['id']}"
+    return Sent("DELETE", path, None, 204, (404,))
+
+
 BY_HAND: dict[Case, str] = {
+    an_oauth_application: "create_oauth_application",
+    a_rotated_client_secret: "change_oauth_application",
+    a_deleted_oauth_application: "delete_oauth_application",
     a_space: "create_space",
     a_deleted_space: "delete_space",
     an_api_key: "issue_api_key",

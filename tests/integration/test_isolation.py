@@ -23,6 +23,7 @@ from tests.integration.alerting import (
     webhook,
 )
 from tests.integration.api import Answer
+from tests.integration.authorizing import publish_tracker
 from tests.integration.conftest import Tenant
 from tests.integration.documented import ROUTES, Names, Route, with_what_it_needs
 from tests.integration.story import create_connection, create_source, publish_integration
@@ -43,6 +44,7 @@ def everything_of(tenant: Tenant) -> Names:
     """Makes one of each thing that a tenant may have, through the API."""
     roles = {"roles": ["source", "destination"]}
     integration = publish_integration(tenant, manifest=roles)
+    publish_tracker(tenant, 8443)
     source = create_source(tenant)
     destination = tenant.client.post(
         f"{tenant.connectors}/destinations",
@@ -85,6 +87,7 @@ def everything_of(tenant: Tenant) -> Names:
             "workspaceId": tenant.space_id,
             "publisher": "acme",
             "integration_slug": "crm",
+            "oauth_slug": "tracker",
             "integration_id": integration["id"],
             "version": "1.0.0",
             "source_id": source["id"],

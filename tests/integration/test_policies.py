@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -31,6 +33,14 @@ from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate
 from tests.integration.alerting import queued as queued_notifications
 from tests.integration.api import ENVIRONMENTS, FUNCTIONS, sample_event, start_cold
+from tests.integration.authorizing import (
+    Journey,
+    authorization_server,
+    decided,
+    enter_application,
+    new_session,
+    publish_tracker,
+)
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.documented import ROUTES, Names, Route
 from tests.integration.installing import RIGHT, end_user
@@ -274,6 +284,14 @@ def run_in_the_background(
     # Whose credentials are used
     for path in paths:
         assert tenant.client.get(f"{path}/credentials").status == 200
+    # An account is connected
+    with TemporaryDirectory() as folder, authorization_server(Path(folder), monkeypatch) as served:
+        publish_tracker(tenant, served.port, slug="connected")
+        enter_application(tenant, served, integration="acme/connected")
+        for decision in ("allow", "deny"):
+            journey = Journey(tenant, new_session(tenant, "acme/connected"))
+            started = journey.start()
+            journey.browser.open(decided(started.authorization_url, decision))
     # The monitors find that they work again; the dispatcher sends what was left unsent
     server.valid_key = SECRET
     monkeypatch.setattr(dispatch_monitors, "utc_now", lambda: utc_now() + timedelta(minutes=2))
@@ -307,6 +325,13 @@ def run_in_the_background(
         fold_counts.deployment.clock = lambda: utc_now() + timedelta(hours=1)
     # An organization whose first secret is a webhook's
     create_rule(new_tenant("fresh", TENANT_PERMISSIONS), channels=RULE["channels"])
+    # And one whose first secret is a client's
+    fresh = new_tenant("first-client", TENANT_PERMISSIONS)
+    publish_tracker(fresh, 8443, publisher="first-client")
+    client = {"client_id": "client", "client_secret": SECRET}
+    path = f"/v1/organizations/{fresh.organization_id}/oauth-applications"
+    body = {"integration": "first-client/tracker", **client}
+    assert fresh.client.post(path, body).status == 201
     # Alerts of all kinds, to all kinds of channels, whose deliveries are events
     asked = {"record_deliveries": True}
     assert tenant.client.patch(f"/spaces/{tenant.space_slug}", asked).status == 200

@@ -147,7 +147,7 @@ def test_the_vault_key_is_kept_and_rotated(template: dict[str, Any]) -> None:
         assert key["Properties"]["EnableKeyRotation"] is True
 
 
-def test_every_route_but_the_documentation_has_the_authorizer(template: dict[str, Any]) -> None:
+def test_every_route_but_pages_has_the_authorizer(template: dict[str, Any]) -> None:
     [api] = resources(template, "AWS::Serverless::HttpApi").values()
     auth = api["Properties"]["Auth"]
     assert auth["DefaultAuthorizer"] in auth["Authorizers"]
@@ -157,7 +157,9 @@ def test_every_route_but_the_documentation_has_the_authorizer(template: dict[str
         for event in function["Properties"].get("Events", {}).values()
         if event["Properties"].get("Auth", {}).get("Authorizer") == "NONE"
     ]
-    assert set(opened) == {"DocsFunction"}
+    assert set(opened) == {"DocsFunction", "OauthFunction"}
+    # The redirect URI and the page after it: a browser comes without a key.
+    assert opened.count("OauthFunction") == 2
 
 
 def test_logs_expire(template: dict[str, Any]) -> None:

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from patchbay.erasure.eraser import Eraser
     from patchbay.erasure.export import OrganizationExport
     from patchbay.erasure.store import ErasureStore
+    from patchbay.grants.application_store import ApplicationStore
+    from patchbay.grants.applications import OAuthApplications
+    from patchbay.grants.code_flow import CodeFlow
     from patchbay.grants.credential_reader import CredentialReader
     from patchbay.grants.credential_uses import CredentialUses
     from patchbay.grants.grants import Grants
@@ -157,6 +160,10 @@ class Deployment:
         """The origin that browsers reach the API at; `domain_name` is the API's host name that a
         request was called by."""
         return self.settings.public_url or f"https://{domain_name}"
+
+    def redirect_uri(self, domain_name: str) -> str:
+        """The one redirect URI of all OAuth applications, as providers have to know it."""
+        return f"{self.public_url(domain_name)}/oauth/callback"
 
     # ---------------------------------------------------------------- tenancy
 
@@ -380,11 +387,15 @@ class Deployment:
 
     @cached_property
     def grants(self) -> Grants:
-        from patchbay.grants.clients import NoApplications
         from patchbay.grants.grant_store import GrantStore
         from patchbay.grants.grants import Grants
 
-        return Grants(GrantStore(self.integrations), self.vault, NoApplications, self.clock)
+        return Grants(
+            GrantStore(self.integrations),
+            self.vault,
+            lambda: self.oauth_applications,
+            self.clock,
+        )
 
     @cached_property
     def endpoint_opener(self) -> EndpointOpener:
@@ -413,6 +424,30 @@ class Deployment:
         from patchbay.grants.credential_reader import CredentialReader
 
         return CredentialReader(self.credential_uses, self.endpoint_opener, self.clock)
+
+    @cached_property
+    def application_store(self) -> ApplicationStore:
+        from patchbay.grants.application_store import ApplicationStore
+
+        return ApplicationStore(self.integrations, self.quotas)
+
+    @cached_property
+    def oauth_applications(self) -> OAuthApplications:
+        from patchbay.grants.applications import OAuthApplications
+
+        return OAuthApplications(self.application_store, self.registry, self.vault)
+
+    @cached_property
+    def code_flow(self) -> CodeFlow:
+        from patchbay.grants.code_flow import CodeFlow
+
+        return CodeFlow(
+            self.integrations,
+            self.registry,
+            self.oauth_applications,
+            self.vault,
+            self.install_sessions.acting,
+        )
 
     # ---------------------------------------------------------------- health
 

@@ -23,6 +23,7 @@ from patchbay.connections.quotas import (
     MONITOR_QUOTA,
     MONITORED_TEST_QUOTA,
 )
+from patchbay.grants.quotas import APPLICATION_QUOTA
 from patchbay.installs.quotas import SESSION_QUOTA
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import PatchbayError
@@ -46,6 +47,7 @@ ALL: Final = {
         RULE_QUOTA,
         CHANNEL_QUOTA,
         SESSION_QUOTA,
+        APPLICATION_QUOTA,
     )
 }
 """Every kind of thing that is counted, by its name."""

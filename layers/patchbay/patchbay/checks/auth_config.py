@@ -33,6 +33,7 @@ TOKEN_KEYS: Final = frozenset(
 OAUTH_KEYS: Final = TOKEN_KEYS | {
     *("grantType", "tokenUrl", "authorizationUrl", "refreshUrl", "revocationUrl", "revocation"),
     *("authorizationParams", "refreshParams", "pkce", "capture", "lookup", "callbackHmac"),
+    "issuer",
     *("expiresInUnit", "defaultExpiresIn"),
 }
 """The members that only `oauth2` uses."""

@@ -14,7 +14,7 @@ from patchbay.checks.captures import Capture, unlimited
 from patchbay.checks.oauth_client import OAuthClient
 from patchbay.checks.oauth_scopes import is_scope
 from patchbay.checks.request_fields import RequestField, filled
-from patchbay.checks.templates import Placeholder, UrlTemplate, ValueRefused, Values
+from patchbay.checks.templates import Parts, Placeholder, UrlTemplate, ValueRefused, Values, plain
 from patchbay.checks.token_calls import ExpirySettings, TokenCall, token_call
 from patchbay.checks.token_requests import ParameterNames, TokenRequest
 
@@ -71,6 +71,12 @@ class AuthorizationRecipe:
     hmac_parameter: str | None = None
     defaults: Mapping[str, object] = field(default_factory=dict)
     has_response_type: bool = True
+    issuer: Parts = ()
+
+    def expected_issuer(self, variables: Mapping[str, object]) -> str | None:
+        """The `iss` that a callback must have, exactly so (RFC 9207 §2.4); None without `issuer`.
+        Raises ValueRefused."""
+        return plain(self.issuer, self._values(variables)) if self.issuer else None
 
     @property
     def captured(self) -> frozenset[str]:

@@ -22,7 +22,13 @@ from patchbay.checks.expiry_times import MAX_SECONDS, UNITS
 from patchbay.checks.oauth_scopes import is_scope
 from patchbay.checks.request_fields import RequestField, read_query
 from patchbay.checks.step_reader import StepReader
-from patchbay.checks.templates import Declarations, Placeholder, UrlTemplate
+from patchbay.checks.templates import (
+    Declarations,
+    Parts,
+    Placeholder,
+    UrlTemplate,
+    split_template,
+)
 from patchbay.checks.token_calls import ExpirySettings
 from patchbay.checks.token_renewal import RenewalRecipe
 from patchbay.checks.token_requests import (
@@ -37,6 +43,9 @@ from patchbay.platform.errors import Problem
 from patchbay.platform.validation import pointer
 
 _CAPTURE: Final = frozenset({"callback", "tokenResponse"})
+_OF_THE_CODE_FLOW: Final = (
+    *("authorizationParams", "pkce", "capture", "lookup", "callbackHmac", "issuer"),
+)
 _PKCE: Final = ("S256", "none")
 _GIVEN: Final = {"code": "", "redirect_uri": "", "code_verifier": ""}
 _OWN: Final = (
@@ -146,7 +155,7 @@ class _Reading:
     def _authorization(self, lookup: LookupRecipe | None) -> AuthorizationRecipe | None:
         reader = self._reader
         if self._grant != AUTHORIZATION_CODE:
-            for name in ("authorizationParams", "pkce", "capture", "lookup", "callbackHmac"):
+            for name in _OF_THE_CODE_FLOW:
                 if name in self._step:
                     reader.report(f"/{name}", "is only for the grant authorization_code")
             return None
@@ -176,9 +185,20 @@ class _Reading:
             hmac if isinstance(hmac, str) else None,
             self._defaults,
             self._has_response_type(),
+            self._issuer(),
         )
         self._report_order(recipe, lookup)
         return recipe
+
+    def _issuer(self) -> Parts:
+        """`issuer`: the `iss` of a callback (RFC 9207), with placeholders of variables."""
+        text = self._step.get("issuer")
+        if text is None:
+            return ()
+        reader = self._reader
+        if reader.attempt("/issuer", lambda: read_open_url(text, self._declared)) is None:
+            return ()
+        return split_template(str(text), self._declared)
 
     def _parameters(self) -> tuple[RequestField, ...]:
         """`authorizationParams`, which may not have what the flow itself sends."""

@@ -63,6 +63,16 @@ def application_key(organization_id: str, integration_id: str) -> Key:
     return Key(organization_pk(organization_id), f"{APPLICATIONS}{integration_id}")
 
 
+def flow_key(state_hash: str) -> Key:
+    """Of a run of the code flow."""
+    return Key(f"FLOW#{state_hash}", "META")
+
+
+def flow_failure_key(organization_id: str, session_id: str) -> Key:
+    """Why the last run of the code flow of an install session failed."""
+    return Key(organization_pk(organization_id), f"FLOWFAIL#{session_id}")
+
+
 def data_key_key(organization_id: str, number: int) -> Key:
     return Key(organization_pk(organization_id), f"{DATA_KEYS}{number}")
 

@@ -5,18 +5,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from patchbay.grants.client_origin import ClientOrigin
-from patchbay.platform.errors import Conflict
 
 if TYPE_CHECKING:
     from patchbay.checks.oauth_client import OAuthClient
     from patchbay.registry.model import Release
-
-
-class NoApplications:
-    """Of a deployment that has no OAuth applications yet."""
-
-    def client(self, *_: object) -> "OAuthClient":
-        raise Conflict("There is no OAuth application for this integration.")
 
 
 class FindsClients(Protocol):

@@ -98,6 +98,15 @@ class InstallSessionStore:
             raise NotFound("install session")
         return read_session(item)
 
+    def acting(self, organization_id: str, session_id: str, now: datetime) -> str | None:
+        """Who acts in a session, as the audit trail names them; None if it is not pending."""
+        try:
+            session = self.get(organization_id, session_id)
+        except NotFound:
+            return None
+        is_pending = session.status_at(now) is SessionStatus.PENDING
+        return session.subject if is_pending else None
+
     def page(
         self, organization_id: str, query: InstallSessionQuery, now: datetime
     ) -> Listing[InstallSession]:

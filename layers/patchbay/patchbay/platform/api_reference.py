@@ -143,8 +143,10 @@ def _paths() -> list[tuple[re.Pattern[str], list[str]]]:
 
 
 def _methods(name: str, operation: Mapping[str, Any]) -> list[str]:
-    """What an operation of the document takes: HEAD like GET where it is open to everybody."""
-    return ["GET", "HEAD"] if name == "get" and not operation.get("security") else [name.upper()]
+    """What an operation of the document takes: HEAD like GET where this function has the route, for
+    the gateway has none for HEAD."""
+    is_ours = name == "get" and "Documentation" in operation.get("tags", ())
+    return ["GET", "HEAD"] if is_ours else [name.upper()]
 
 
 def _hash(script: str) -> str:

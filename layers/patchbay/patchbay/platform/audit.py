@@ -58,6 +58,7 @@ class Entity(StrEnum):
     ALERT_RULE = "alert_rule"
     ALERT = "alert"
     INSTALL_SESSION = "install_session"
+    OAUTH_APPLICATION = "oauth_application"
 
 
 class Action(StrEnum):
@@ -82,6 +83,7 @@ class Action(StrEnum):
     PROXIED = "proxied"
     """The first request of a subject in an hour."""
     ERASED = "erased"
+    AUTHORIZED = "authorized"
 
 
 class AuditEvent(Model):

@@ -16,6 +16,7 @@
     ├── MethodNotAllowed        405  METHOD_NOT_ALLOWED
     ├── Conflict                409  CONFLICT, SLUG_TAKEN, PUBLISHER_TAKEN, PUBLISHER_RESERVED,
     │                                VERSION_EXISTS, IN_USE, EXTERNAL_ID_TAKEN
+    │   └── ApplicationUnusable 409  OAUTH_APPLICATION_UNUSABLE
     ├── QuotaExceeded           409  QUOTA_EXCEEDED
     ├── SessionEnded            410  INSTALL_SESSION_ENDED
     ├── PreconditionFailed      412  PRECONDITION_FAILED
@@ -253,6 +254,16 @@ class SessionEnded(PatchbayError):
         super().__init__(
             message=self.sentences[how], code="INSTALL_SESSION_ENDED", details={"status": how}
         )
+
+
+class ApplicationUnusable(Conflict):
+    """The OAuth application of an integration is missing, or its secret may not be sent where it
+    would have to be; `reason` says which."""
+
+    def __init__(self, reason: str, message: str, problems: Sequence[Problem] = ()) -> None:
+        errors = [{"pointer": p.pointer, "message": p.message} for p in problems]
+        more = {"errors": errors} if errors else {}
+        super().__init__(message, "OAUTH_APPLICATION_UNUSABLE", reason=reason, **more)
 
 
 class PreconditionFailed(PatchbayError):

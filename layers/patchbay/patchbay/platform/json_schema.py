@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from patchbay.platform.bounded_cache import BoundedCache
 from patchbay.platform.errors import Problem
+from patchbay.platform.problem_messages import REQUIRED
 from patchbay.platform.regular_expressions import (
     MAX_COMPILED,
     fetch_nothing,
@@ -196,7 +197,7 @@ class DocumentSchema:
         if isinstance(document, dict):
             for name in self._schema.get("required", []):
                 if name not in document:
-                    return [Problem(at + pointer([name]), "is required")]
+                    return [Problem(at + pointer([name]), REQUIRED)]
             for problem in self._of_members(document, at):
                 return [problem]
         return [Problem(at, _OTHER_PROBLEM)]

@@ -11,6 +11,7 @@ from typing import Any, Final
 from patchbay.platform.strict_json import compact
 
 UNKNOWN: Final = "is not a known field"
+REQUIRED: Final = "is required"
 A_STRING: Final = "must be a string"
 AN_INTEGER: Final = "must be an integer"
 A_NUMBER: Final = "must be a number"
@@ -27,7 +28,7 @@ _OR: Final = re.compile(", | or ")
 _BRACED: Final = re.compile(r"\{(\w+)\}")
 
 _PYDANTIC_TYPES: Final[Mapping[str, str]] = {
-    "is required": "missing",
+    REQUIRED: "missing",
     UNKNOWN: "extra_forbidden",
     A_STRING: "string_type string_unicode",
     "must match {pattern}": "string_pattern_mismatch",

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from patchbay.platform.errors import Problem
-from patchbay.platform.problem_messages import listing, schema_message
+from patchbay.platform.problem_messages import REQUIRED, listing, schema_message
 from patchbay.platform.validation import pointer
 
 MAX_NAMES: Final = 50
@@ -47,7 +47,7 @@ def _found(error: Any, at: str) -> list[_Found]:
     match kind:
         case "required":
             name = facts["property"]
-            missing = Problem(place + pointer([name]), "is required")
+            missing = Problem(place + pointer([name]), REQUIRED)
             return [_Found(path, kind, (name,), missing)]
         case "additionalProperties" | "unevaluatedProperties":
             return [

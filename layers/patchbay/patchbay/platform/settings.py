@@ -94,6 +94,7 @@ class Settings:
     max_alert_rules = Setting(int)
     max_alert_channels = Setting(int)
     max_install_sessions = Setting(int)
+    max_oauth_applications = Setting(int)
 
     tests_per_minute = Setting(int)
     """Of one organization, as is the next."""

@@ -90,6 +90,7 @@ NAMES: Final = (
     "alert_rules",
     "alert_channels",
     "install_sessions",
+    "oauth_applications",
 )
 """The kinds that a new organization has none of. Each package has the `Quota` of its own kinds."""
 

@@ -1,0 +1,43 @@
+"""Who issued the answer of a callback (RFC 9207): against mix-up, where a hostile provider sends
+the browser to an honest one, so that the code of the honest one comes back in a flow of the hostile
+one (RFC 9700 §4.4). Pure.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from patchbay.checks.templates import UrlTemplate, ValueRefused, Values
+from patchbay.egress.failures import EgressBlocked
+from patchbay.egress.url import parse_url
+
+if TYPE_CHECKING:
+    from patchbay.checks.authorization_code import AuthorizationRecipe
+
+
+def is_issuer(
+    recipe: "AuthorizationRecipe", variables: Mapping[str, object], iss: str | None
+) -> bool:
+    """Whether an answer with this `iss` may be one of the flow's own provider.
+
+    With `issuer` in `authConfig`, it has to be exactly that (RFC 9207 §2.4), and has to be there.
+    Without, an `iss` has to be an https URL on the host of the authorization or token URL.
+    """
+    values = Values({**recipe.defaults, **variables}, {})
+    try:
+        if expected := recipe.expected_issuer(variables):
+            return iss == expected
+        urls = (recipe.authorization_url, recipe.request.url)
+        return iss is None or _host(iss) in _hosts(urls, values)
+    except (EgressBlocked, ValueRefused):
+        return False
+
+
+def _host(iss: str) -> str:
+    url = parse_url(iss)
+    if url.scheme != "https":
+        raise EgressBlocked("parse", "The issuer is not an https URL.")
+    return url.host
+
+
+def _hosts(urls: tuple[UrlTemplate, ...], values: Values) -> set[str]:
+    return {url.origin(values)[1] for url in urls}
