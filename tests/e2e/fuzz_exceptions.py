@@ -144,6 +144,19 @@ EXCEPTIONS = [
         "the egress policy judges addresses",
         operations=".*/alert-rules(/.*)?",
     ),
+    Unsaid(
+        "/space",
+        "can't be combined with platform.admin",
+        "no keyword compares two members",
+        operations="POST .*/api-keys",
+    ),
+    Unsaid(
+        "",
+        "EXTERNAL_ID_TAKEN",
+        "one organization of the deployment has an external id",
+        (409,),
+        "(POST|PATCH) /v1/organizations(/{organization_id})?",
+    ),
     Unsaid("", "PRECONDITION_FAILED", "the entity has another revision", (412,)),
     Unsaid(
         "",
