@@ -158,7 +158,7 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
     resolver = APIGatewayHttpResolver(enable_validation=True)
     for declared in api.routes:
         resolver.route(
-            declared.path.replace("{", "<").replace("}", ">"),
+            _documented_path(declared).replace("{", "<").replace("}", ">"),
             declared.method,
             summary=(declared.handler.__doc__ or "").splitlines()[0].rstrip("."),
             tags=[declared.tag],
@@ -170,7 +170,7 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
     schema = resolver.get_openapi_schema(security_schemes=schemes)
     paths: dict[str, Any] = json.loads(schema.model_dump_json(by_alias=True, exclude_none=True))
     for declared in api.routes:
-        operation = paths["paths"][declared.path][declared.method.lower()]
+        operation = paths["paths"][_documented_path(declared)][declared.method.lower()]
         operation["responses"].pop("422", None) if 422 not in _failures(declared) else None
         for parameter in operation.get("parameters", []):
             _say_bounds(parameter["schema"])
@@ -183,11 +183,46 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
                 "auth": "admin",
                 "policies": [{"key": str(declared.permission), "version": "1.0.0"}],
             }
+        if declared.is_raw:
+            _describe_raw(operation, declared.method)
         if declared.in_space:
             operation["description"] += " Keys of one space may call it."
         # Powertools leaves out an empty list, which says that the operation needs no key.
         operation.setdefault("security", [])
     return paths
+
+
+def _documented_path(declared: RouteDeclaration) -> str:
+    """The document has no sign for a parameter that is the rest of a path."""
+    return declared.path.replace("+}", "}")
+
+
+def _describe_raw(operation: dict[str, Any], method: str) -> None:
+    """What passes a raw route is what the other side says it is."""
+    anything = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+    operation["x-rest-of-path"] = "path"
+    if method not in ("GET", "HEAD"):
+        operation["requestBody"] = {
+            "description": "The body for the provider, as it is.",
+            "required": False,
+            "content": anything,
+        }
+    names = ("Patchbay-Role", "Patchbay-Path")
+    operation["parameters"] += [
+        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+        for name in names
+    ]
+    said = {
+        "Patchbay-Proxied": "`true`: this is an answer of the provider, whatever its status.",
+        "Patchbay-Location": "Where a redirect of the provider leads, if not below its base URL.",
+    }
+    operation["responses"]["200"] = {
+        "description": "What the provider answered: its status, its headers, and its body",
+        "headers": {
+            name: {"description": text, "schema": {"type": "string"}} for name, text in said.items()
+        },
+        **({} if method == "HEAD" else {"content": anything}),
+    }
 
 
 def _security(declared: RouteDeclaration) -> list[dict[str, list[str]]]:
@@ -250,6 +285,8 @@ def _responses(declared: RouteDeclaration) -> dict[int, Any]:
     if declared.status == 204:
         return {204: {"description": "Done"}, **failures}
     answers = {declared.status: declared.returns, **declared.answers()}
+    if declared.is_raw:
+        answers = {declared.status: str}
     successes = {
         status: {"description": "Success", "content": {declared.media_type: {"model": model}}}
         for status, model in sorted(answers.items())

@@ -26,6 +26,8 @@ _ERRORS: Final = [
     errors.SecretReentryRequired(["/secrets/api_key"], ["host"]),
     errors.RateLimited("Too many requests.", 1),
     errors.InternalError(),
+    errors.ProviderFailed("connection_refused", "The connection was refused."),
+    errors.ProviderTimedOut("provider_timeout", "The provider did not answer in time."),
     errors.TemporarilyUnavailable(),
 ]
 """An error of each status."""

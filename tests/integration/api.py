@@ -4,7 +4,9 @@ import importlib
 import json
 import os
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,8 @@ class Answer:
     text: str
     cookies: tuple[str, ...] = ()
     """Each that is set, as the text of its header."""
+    body: bytes = b""
+    """What the client gets. `text` is the same where it is text."""
 
     @property
     def json(self) -> Any:
@@ -117,9 +121,14 @@ class Client:
         return self.call("DELETE", path, None, headers)
 
     def call(
-        self, method: str, target: str, body: str | None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        target: str,
+        body: str | bytes | None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
-        """`headers` are spelt as Python names: `if_match` for If-Match."""
+        """`headers` are spelt as Python names: `if_match` for If-Match. The path of the target is
+        as the gateway decodes it; a body of bytes is one that is not text to the gateway."""
         path, _, query = target.partition("?")
         function, route = _route(method, path)
         event = sample_event("docs") | {
@@ -134,7 +143,9 @@ class Client:
         }
         if self.key is not None:
             event["headers"]["authorization"] = f"Bearer {self.key}"
-        if body is not None:
+        if isinstance(body, bytes):
+            event |= {"body": b64encode(body).decode(), "isBase64Encoded": True}
+        elif body is not None:
             event["body"] = body
         if function != "docs":
             said = importlib.import_module("authorizer").handler(event, None)
@@ -143,7 +154,11 @@ class Client:
         answer = importlib.import_module(function).handler(event, None)
         flat = {name.lower(): value for name, value in answer["headers"].items()}
         cookies = tuple(answer.get("cookies", ()))
-        return Answer(answer["statusCode"], flat, answer["body"] or "", cookies)
+        text = answer["body"] or ""
+        raw = b64decode(text) if answer["isBase64Encoded"] else text.encode()
+        with suppress(UnicodeError):
+            text = raw.decode()
+        return Answer(answer["statusCode"], flat, text, cookies, raw)
 
 
 def _route(method: str, path: str) -> tuple[str, str]:
@@ -151,7 +166,8 @@ def _route(method: str, path: str) -> tuple[str, str]:
         api = getattr(importlib.import_module(name), "api", None)
         # Literal paths come first, as in API Gateway.
         for declared in sorted(api.routes if api else (), key=lambda d: d.path.count("{")):
-            pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(declared.path))
-            if declared.method == method and re.fullmatch(pattern, path):
+            pattern = re.escape(declared.path).replace(r"\{path\+\}", ".+")
+            pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", pattern)
+            if declared.method == method and re.fullmatch(pattern, path, re.DOTALL):
                 return name, f"{method} {declared.path}"
     return "docs", "$default"

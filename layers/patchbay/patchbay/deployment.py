@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from patchbay.grants.credential_uses import CredentialUses
     from patchbay.grants.grants import Grants
     from patchbay.grants.opened_endpoint import EndpointOpener
+    from patchbay.grants.provider_proxy import ProviderProxy
     from patchbay.health.bus_intake import BusIntake
     from patchbay.health.connection_overview import ConnectionOverview
     from patchbay.health.folding import CountFolder
@@ -448,6 +449,12 @@ class Deployment:
             self.vault,
             self.install_sessions.acting,
         )
+    def provider_proxy(self, domain_name: str) -> ProviderProxy:
+        """For one request, as `on_demand_tests`."""
+        from patchbay.grants.provider_proxy import ProviderProxy
+
+        guard = self.guard.excluding([domain_name])
+        return ProviderProxy(self.credential_uses, self.endpoint_opener, guard, self.clock)
 
     # ---------------------------------------------------------------- health
 

@@ -109,13 +109,13 @@ class UsageStore:
         )
         return {item["sk"].removeprefix(USAGE): ConnectionUsage.of(item) for item in items}
 
-    def begin(self, use: Use, limit: Limit, *, told: bool = False) -> None:
+    def begin(self, use: Use, limit: Limit, *, proxied: bool = False) -> None:
         """Takes a lease for a use.
 
-        With `told` the first use by the present actor in an hour is in the audit trail, in the same
-        transaction. Raises `RateLimited` for too many uses, and for any while the provider is left
-        alone; `NotFound` if the connection was deleted in between; and `TemporarilyUnavailable` if
-        others come first on and on.
+        With `proxied` it is to send a request: the first by the present actor in an hour is in the
+        audit trail, in the same transaction. Raises `RateLimited` for too many uses, and for a
+        request while the provider is left alone; `NotFound` if the connection was deleted in
+        between; and `TemporarilyUnavailable` if others come first on and on.
         """
         key = _key(use)
         item = self._table.get(key)
@@ -123,9 +123,10 @@ class UsageStore:
             before = usage_in(item)
             if use.id in before.leases:
                 return  # our own write, whose reply was lost
-            _require_warm(item, use.at)
+            if proxied:
+                _require_warm(item, use.at)
             after = before.entered(use.id, limit, use.at, LEASE, "connection_uses")
-            values, events = _telling(item, use) if told else ({}, [])
+            values, events = _telling(item, use) if proxied else ({}, [])
             update = entering(key, item, before, after, values)
             try:
                 self._write(update, [*self._first(item, use), *events])

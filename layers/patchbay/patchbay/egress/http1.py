@@ -74,9 +74,13 @@ class Head:
     def codings(self) -> str:
         """The codings of the body in the order in which they were applied, separated by commas:
         those of the content, then those of the transfer, without the framing."""
+        return ",".join((self.headers.get("content-encoding", ""), *self.transfer_codings))
+
+    @property
+    def transfer_codings(self) -> tuple[str, ...]:
+        """Those of the transfer, without the framing."""
         names = (name.strip().lower() for name in _split(self.headers, "transfer-encoding"))
-        transfer = (name for name in names if name not in _FRAMINGS)
-        return ",".join((self.headers.get("content-encoding", ""), *transfer))
+        return tuple(name for name in names if name not in _FRAMINGS)
 
 
 def request_bytes(
@@ -96,8 +100,9 @@ def request_bytes(
 class AnswerReader:
     """Reads one answer: `feed` what arrives, take `head` and `body` as they become known."""
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, *, max_chunks: int = MAX_CHUNKS) -> None:
         self._method = method
+        self._max_chunks = max_chunks
         self._data = bytearray()
         self._interim = 0
         self.head: Head | None = None
@@ -199,7 +204,7 @@ class AnswerReader:
         # `identity` is no coding, wherever it stands.
         codings = [name for name in names if name != "identity"]
         if codings and codings[-1] == "chunked":
-            return _Chunked()
+            return _Chunked(self._max_chunks)
         length = head.headers.get("content-length")
         if length is None or codings:
             return _UntilClose()
@@ -234,10 +239,11 @@ class _OfLength:
 class _Chunked:
     """The chunked transfer coding (RFC 9112 §7.1)."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_chunks: int) -> None:
         self.is_complete = False
         self._data = bytearray()
         self._chunks = 0
+        self._max_chunks = max_chunks
         self._left = 0
         self._is_after_chunk = False
         self._is_in_trailers = False
@@ -288,7 +294,7 @@ class _Chunked:
         if size is None:
             raise NotHttp("a chunk has no size")
         self._chunks += 1
-        if self._chunks > MAX_CHUNKS:
+        if self._chunks > self._max_chunks:
             raise TooLarge("too many chunks")
         self._left = int(size[1], 16)
         self._is_in_trailers = not self._left

@@ -27,6 +27,7 @@ from patchbay.egress.cookies import CookieJar
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.guard import EgressGuard
 from patchbay.egress.http1 import (
+    MAX_CHUNKS,
     MAX_HEAD,
     AnswerReader,
     Head,
@@ -42,7 +43,11 @@ from patchbay.egress.tls import VERIFIED, session_failure
 from patchbay.platform.clock import utc_now
 
 MAX_WIRE: Final = MAX_HEAD + 4 * MAX_CONTENT
-"""Bytes received in all: room for a body in small chunks, not for framing without end."""
+"""Bytes received in all: room for a body in small chunks, not for framing without end. More in
+proportion, where more content is read."""
+
+LEAST_OF_A_CHUNK: Final = 64
+"""Bytes of a chunk, on average, where more content is read."""
 
 REFUSAL_SECONDS: Final = 1.0
 """How long the words of a refusal are waited for: its status is known, and says most of it."""
@@ -113,6 +118,11 @@ class HttpResponse:
             self._body = await self._receiver.body(self._head, deadline)
         return self._body
 
+    async def transferred(self, *, deadline: float) -> HttpBody:
+        """As `body`, with its content codings as they are: nothing is unpacked. A coding of the
+        transfer that is not `chunked` is a problem."""
+        return await self._receiver.transferred(self._head, deadline)
+
     async def words(self, *, deadline: float) -> HttpBody:
         """The body of a refusal, as far as it has arrived within a second or until `deadline`."""
         limit = asyncio.get_running_loop().time() + REFUSAL_SECONDS
@@ -126,13 +136,15 @@ async def exchange(
     *,
     deadline: float,
     timings: DialTimings | None = None,
+    most: int = MAX_CONTENT,
 ) -> AsyncIterator[HttpResponse]:
     """Sends `request`, and gives the answer as soon as its head is there; the connection is closed
     at the end of the block.
 
-    `deadline` is a time of the event loop. Redirects are answers like others. Raises DialFailure:
-    of the guard, or `provider_timeout`, `connection_reset`, `tls_error` and its kin,
-    `response_too_large` and `unexpected_response` (not HTTP).
+    `deadline` is a time of the event loop, `most` how many bytes of a body are read. Redirects are
+    answers like others. Raises DialFailure: of the guard, or `provider_timeout`,
+    `connection_reset`, `tls_error` and its kin, `response_too_large` and `unexpected_response` (not
+    HTTP).
     """
     timings = timings or DialTimings()
     url = request.target
@@ -140,7 +152,7 @@ async def exchange(
     tls = (request.tls or VERIFIED) if url.scheme == "https" else None
     stream = await guard.connect(vetted, tls=tls, deadline=deadline, timings=timings)
     try:
-        receiver = _Receiver(stream, request, timings)
+        receiver = _Receiver(stream, request, timings, most)
         try:
             stream.deadline = deadline
             # Servers that refuse by the head of a request end before they have read all of it.
@@ -177,12 +189,17 @@ def _message(request: HttpRequest, cookies: CookieJar | None) -> bytes:
 class _Receiver:
     """Reads one answer within the limits."""
 
-    def __init__(self, stream: Stream, request: HttpRequest, timings: DialTimings) -> None:
+    def __init__(
+        self, stream: Stream, request: HttpRequest, timings: DialTimings, most: int
+    ) -> None:
         self._stream = stream
         self._request = request
         self._timings = timings
+        self._most = most
         self._asked_at = asyncio.get_running_loop().time()
-        self._reader = AnswerReader(request.method)
+        self._reader = AnswerReader(
+            request.method, max_chunks=max(MAX_CHUNKS, most // LEAST_OF_A_CHUNK)
+        )
         self._received = 0
         self._content = bytearray()
         self._problem: DialFailure | None = None
@@ -225,19 +242,29 @@ class _Receiver:
         return self._problem or _too_large()
 
     async def body(self, head: Head, deadline: float) -> HttpBody:
+        data, problem = await self._received_body(deadline)
+        return _read(data, head, problem)
+
+    async def transferred(self, head: Head, deadline: float) -> HttpBody:
+        data, problem = await self._received_body(deadline)
+        if head.transfer_codings:
+            problem = problem or _unreadable()
+        return HttpBody(data, head.headers.get("content-type", ""), problem)
+
+    async def _received_body(self, deadline: float) -> tuple[bytes, DialFailure | None]:
         problem = self.problem or self._problem
         # Most bodies have come with their head.
         if not problem and not self._reader.is_complete:
             problem = await self._rest(deadline)
-        if len(self._content) > MAX_CONTENT:
+        if len(self._content) > self._most:
             problem = _too_large()
-        return _read(bytes(self._content[:MAX_CONTENT]), head, problem)
+        return bytes(self._content[: self._most]), problem
 
     async def _rest(self, deadline: float) -> DialFailure | None:
         """Reads the body to its end, or a little more than is kept of it."""
         try:
             self._stream.deadline = deadline
-            while not self._reader.is_complete and len(self._content) <= MAX_CONTENT:
+            while not self._reader.is_complete and len(self._content) <= self._most:
                 await self._receive()
         except DialFailure as failure:
             return failure
@@ -260,7 +287,8 @@ class _Receiver:
             raise _not_http() from error
         except TooLarge as error:
             raise _too_large() from error
-        if self._received > MAX_WIRE and not self._reader.is_complete:
+        most_on_the_wire = MAX_WIRE * self._most // MAX_CONTENT
+        if self._received > most_on_the_wire and not self._reader.is_complete:
             raise _too_large()
 
 

@@ -71,12 +71,12 @@ class HttpUrl:
     def origin(self) -> tuple[str, str, int]:
         return self.scheme, self.host, self.port
 
-    def at(self, path: str) -> "HttpUrl":
+    def at(self, path: str, *, longest: int = MAX_URL) -> "HttpUrl":
         """Another URL of this origin. `path` starts with `/` and includes the query.
 
         Raises EgressBlocked `parse`, as `parse_url` does.
         """
-        if len(self.address) + len(path) > MAX_URL:
+        if len(self.address) + len(path) > longest:
             raise _too_long()
         if not _PATH.fullmatch(path):
             raise _not_allowed()

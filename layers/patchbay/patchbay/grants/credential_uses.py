@@ -82,9 +82,9 @@ class CredentialUses:
         connection_id: str,
         described: Mapping[str, Any],
         *,
-        told: bool = False,
+        proxied: bool = False,
     ) -> Iterator[UseInProgress]:
-        """One use of a connection. `described` and `told` are for the audit trail.
+        """One use of a connection. `described` and `proxied` are for the audit trail.
 
         A credential that can't be used counts as an error; any other failure that is raised in the
         block counts as nothing. Raises `CredentialUseDisabled`, `NotFound`, `Conflict` for a
@@ -98,7 +98,7 @@ class CredentialUses:
         now = self._clock()
         use = Use(new_id("use", now), connection, now, described)
         with self._limiter.held(organization_id, use.id, self._limit, now, LEASE):
-            self._usages.begin(use, self._connection_limit, told=told)
+            self._usages.begin(use, self._connection_limit, proxied=proxied)
             progress = UseInProgress(use, self._usages, self._clock)
             try:
                 yield progress

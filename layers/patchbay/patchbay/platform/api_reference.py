@@ -134,12 +134,20 @@ def _paths() -> list[tuple[re.Pattern[str], list[str]]]:
     paths: dict[str, Any] = loads(_document_text().encode())["paths"]
     documented = [
         (
-            re.compile(re.sub(r"\\\{[^}]*\}", "[^/]+", re.escape(template))),
+            re.compile(_pattern(template, operations)),
             [m for name, operation in operations.items() for m in _methods(name, operation)],
         )
         for template, operations in paths.items()
     ]
     return [(re.compile("/"), ["GET", "HEAD"]), *documented]
+
+
+def _pattern(template: str, operations: Mapping[str, Any]) -> str:
+    """A parameter is one segment, or the rest of the path where an operation says so."""
+    pattern = re.sub(r"\\\{[^}]*\}", "[^/]+", re.escape(template))
+    if any("x-rest-of-path" in operation for operation in operations.values()):
+        return pattern.removesuffix("[^/]+") + "(?s:.+)"
+    return pattern
 
 
 def _methods(name: str, operation: Mapping[str, Any]) -> list[str]:

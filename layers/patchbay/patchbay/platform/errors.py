@@ -29,6 +29,8 @@
     ├── CredentialUnusable      422  CREDENTIAL_UNUSABLE
     ├── RateLimited             429  RATE_LIMITED
     ├── InternalError           500  INTERNAL_ERROR
+    ├── ProviderFailed          502  PROVIDER_FAILED
+    ├── ProviderTimedOut        504  PROVIDER_TIMED_OUT
     └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
 
 An error's message is written for the caller: it never contains a secret, a request body, or the
@@ -415,6 +417,28 @@ class InternalError(PatchbayError):
 
     def __init__(self) -> None:
         super().__init__(message="Something went wrong on our side.", code="INTERNAL_ERROR")
+
+
+class ProviderFailed(PatchbayError):
+    """A provider gave no answer that can be passed on. It may have done what it was asked.
+
+    `dial_code` is one of the codes of tests.
+    """
+
+    status = 502
+
+    def __init__(self, dial_code: str, message: str, code: str = "PROVIDER_FAILED") -> None:
+        self.dial_code = dial_code
+        super().__init__(message=message, code=code, details={"code": dial_code})
+
+
+class ProviderTimedOut(ProviderFailed):
+    """A provider did not answer in time."""
+
+    status = 504
+
+    def __init__(self, dial_code: str, message: str) -> None:
+        super().__init__(dial_code, message, "PROVIDER_TIMED_OUT")
 
 
 class TemporarilyUnavailable(PatchbayError):

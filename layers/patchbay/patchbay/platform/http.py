@@ -26,6 +26,10 @@ A request goes through these steps:
 5. the route runs; what it returns is sent with its status and ETag;
 6. whatever is raised on the way becomes the one error envelope.
 
+A **raw** route (`api.raw`) takes any body, any query, and, as its last path parameter, any rest of
+a path (`<path+>`): its function gets them as a `request`, as the gateway gives them, and returns a
+`RawReply`. Its steps are 1, 5, and 6, and of step 2 the size.
+
 `local/openapi.py` reads the same declarations, so the document can't differ from the code.
 """
 
@@ -34,7 +38,7 @@ import inspect
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import UnionType
 from typing import (
@@ -82,6 +86,9 @@ from patchbay.platform.validation import (
 )
 
 MAX_BODY_BYTES: Final = 256 * 1024
+MAX_RAW_BODY_BYTES: Final = 4 * 1024 * 1024
+"""In either direction. Lambda takes and gives 6 MB at a time, in which bytes are Base64.
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 JSON_TYPE: Final = "application/json"
 MERGE_PATCH_TYPE: Final = "application/merge-patch+json"
 """Of a PATCH, beside JSON_TYPE (RFC 7396)."""
@@ -91,7 +98,8 @@ _PLAIN: Final = {"Accept-Encoding": "identity"}
 """Of the response to a compressed body (RFC 7694, section 3)."""
 _REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 
-_PATH_PARAMETER: Final = re.compile("<([a-z_]+)>")
+_PATH_PARAMETER: Final = re.compile(r"<([a-z_]+\+?)>")
+_REST: Final = re.compile(r"<[a-z_]+\+>")
 
 
 class Services(Protocol):
@@ -170,6 +178,28 @@ class Reply[T]:
     cookies: tuple[HostCookie, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """What a raw route is asked. `rest` is what stands in place of `<path+>`, as the gateway has
+    decoded it: every escape but that of the percent sign. `query` is as it was sent. Header names
+    are in lower case."""
+
+    method: str
+    rest: str = field(repr=False)
+    query: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RawReply:
+    """What a raw route answers: no more is added."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
 class RouteDeclaration(NamedTuple):
     """A route as declared: what the resolver enforces and the OpenAPI document describes."""
 
@@ -189,6 +219,10 @@ class RouteDeclaration(NamedTuple):
     media_type: str = JSON_TYPE
     in_space: bool = False
     checks_owner: bool = False
+
+    @property
+    def is_raw(self) -> bool:
+        return "request" in self.takes
 
 
 class HttpApi:
@@ -220,14 +254,18 @@ class HttpApi:
     def delete(self, rule: str, **options: Unpack[RouteOptions]) -> Declaring:
         return self._route("DELETE", rule, options)
 
+    def raw(self, method: str, rule: str, **options: Unpack[RouteOptions]) -> Declaring:
+        """A raw route. `rule` ends with `<…+>`."""
+        return self._route(method, rule, options)
+
     def _route(self, method: str, rule: str, options: RouteOptions) -> Declaring:
         def declare[H: Callable[..., Any]](handler: H) -> H:
             declared = _declare(handler, rule, method, self._tag, options)
             self.routes.append(declared)
             # The gateway has no routes for HEAD: one reaches only the function of the default
             # route, whose routes are open.
-            methods = ["GET", "HEAD"] if method == "GET" else method
-            self._resolver.route(rule, methods)(self._serving(declared))
+            methods = ["GET", "HEAD"] if method == "GET" and not declared.is_raw else method
+            self._resolver.route(_REST.sub("(?s:.+)", rule), methods)(self._serving(declared))
             return handler
 
         return declare
@@ -272,6 +310,12 @@ class HttpApi:
             event = self._resolver.current_event.raw_event
             headers = self._resolver.current_event.headers
             arguments: dict[str, Any] = dict(path)
+            if "domain_name" in declared.takes:
+                # The gateway's word, not the Host header's, which is the caller's to choose.
+                arguments["domain_name"] = event["requestContext"]["domainName"]
+            if declared.is_raw:
+                arguments["request"] = _raw_request(event, declared, headers)
+                return _response(declared.handler(**arguments), declared.status)
             raw = _raw_body(event, declared.method)
             if declared.permission is not None or declared.query:
                 query = _query(event, declared.query or NoQuery)
@@ -285,9 +329,6 @@ class HttpApi:
                 arguments["caller"] = caller
             if "if_match" in declared.takes:
                 arguments["if_match"] = headers.get("if-match")
-            if "domain_name" in declared.takes:
-                # The gateway's word, not the Host header's, which is the caller's to choose.
-                arguments["domain_name"] = event["requestContext"]["domainName"]
             if "cookies" in declared.takes:
                 arguments["cookies"] = cookies_of(event)
             if "raw_query" in declared.takes:
@@ -402,7 +443,7 @@ def _declare(
         body=kinds.pop("body", None),
         query=kinds.pop("query", None),
         returns=returns,
-        path_parameters=tuple(_PATH_PARAMETER.findall(rule)),
+        path_parameters=tuple(name.rstrip("+") for name in _PATH_PARAMETER.findall(rule)),
         failures=options.get("failures", ()),
         answers=options.get("answers", dict),
         takes=frozenset(kinds),
@@ -434,18 +475,37 @@ def _once(
     return Response(kept.status, JSON_TYPE, kept.text, headers)
 
 
+def _raw_request(
+    event: Mapping[str, Any], declared: RouteDeclaration, headers: Mapping[str, str]
+) -> RawRequest:
+    """Raises 400 and 413."""
+    before = declared.path.count("/")
+    return RawRequest(
+        method=declared.method,
+        rest=event["rawPath"].split("/", before)[before],
+        query=event.get("rawQueryString") or "",
+        headers={name.lower(): value for name, value in headers.items()},
+        body=_bytes_of_body(event, MAX_RAW_BODY_BYTES),
+    )
+
+
 def _raw_body(event: Mapping[str, Any], method: str) -> bytes:
     """The body, empty if there is none. Raises 400 for what is not text in UTF-8, 413, and 415."""
-    text: str = event.get("body") or ""
-    if not text:
+    if not event.get("body"):
         return b""
     _require_json(event.get("headers") or {}, method)
+    return _bytes_of_body(event, MAX_BODY_BYTES)
+
+
+def _bytes_of_body(event: Mapping[str, Any], limit: int) -> bytes:
+    """Raises `InvalidJson` and `PayloadTooLarge`."""
+    text: str = event.get("body") or ""
     try:
         raw = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
     except ValueError:
         raise InvalidJson([Problem("", "the body can't be decoded")]) from None
-    if len(raw) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(MAX_BODY_BYTES)
+    if len(raw) > limit:
+        raise PayloadTooLarge(limit)
     if _REPLACED in text:
         # The gateway has put it in place of bytes that are not UTF-8, and does not tell.
         message = "the text is not UTF-8, or has the character U+FFFD, which must be escaped"
@@ -528,6 +588,8 @@ def _sorted_query(event: Mapping[str, Any]) -> str:
 def _response(answer: Any, status: int) -> Response[Any]:
     if isinstance(answer, Response):
         return answer
+    if isinstance(answer, RawReply):
+        return _raw_response(answer)
     headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
     cookies: list[Any] = []
     if isinstance(answer, Reply):
@@ -544,6 +606,14 @@ def _response(answer: Any, status: int) -> Response[Any]:
     else:
         text = compact(answer).decode()
     return Response(status, JSON_TYPE, text, headers, cookies)
+
+
+def _raw_response(answer: RawReply) -> Response[str]:
+    """As Base64: Powertools would read bytes of JSON as a value that is yet to be written."""
+    text = base64.b64encode(answer.body).decode()
+    response = Response(answer.status, body=text, headers=dict(answer.headers))
+    response.base64_encoded = True
+    return response
 
 
 def _place(error: BaseException) -> list[str]:
