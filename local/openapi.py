@@ -202,10 +202,11 @@ def _describe_raw(operation: dict[str, Any], method: str) -> None:
     anything = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     operation["x-rest-of-path"] = "path"
     if method not in ("GET", "HEAD"):
+        example = {"example": '{"title": "Login fails"}'}
         operation["requestBody"] = {
             "description": "The body for the provider, as it is.",
             "required": False,
-            "content": anything,
+            "content": {"*/*": {**anything["*/*"], **example}},
         }
     names = ("Patchbay-Role", "Patchbay-Path")
     operation["parameters"] += [

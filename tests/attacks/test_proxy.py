@@ -5,6 +5,7 @@ import asyncio
 import gzip
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -275,6 +276,10 @@ def test_an_answer_without_an_end_ends(
     assert proxied(tenant, connection, "x").status == 502
 
 
+def trickled(parts: list[bytes], _: Asked) -> Iterator[bytes]:
+    return slowly(*parts, seconds=0.1)
+
+
 def test_a_slow_answer_ends_at_the_deadline(
     tenant: Tenant,
     connection: dict[str, Any],
@@ -286,7 +291,7 @@ def test_a_slow_answer_ends_at_the_deadline(
         [bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"],
         [b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n", *[b"x"] * 39],
     ):
-        provider.answering = lambda _, parts=parts: slowly(*parts, seconds=0.1)
+        provider.answering = partial(trickled, parts)
         started = time.monotonic()
         back = proxied(tenant, connection, "x")
         assert (back.status, back.code) == (504, "PROVIDER_TIMED_OUT")

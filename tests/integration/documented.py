@@ -60,7 +60,8 @@ class Route:
 
     @property
     def has_body(self) -> bool:
-        return "requestBody" in self.operation
+        """One of our own: what goes to a provider is not described."""
+        return "application/json" in self.operation.get("requestBody", {}).get("content", {})
 
     @property
     def names_anything(self) -> bool:
@@ -125,7 +126,7 @@ class Names:
         """The route's path, with its required query parameters."""
         # `test_id` is another for each kind of subject.
         [*_, tested] = re.findall(r"/(source|destination|connection)s/", f"/sources/{route.path}")
-        names = {**self.names, "test_id": self.names.get(f"{tested}_test_id", "")}
+        names = {"path": "me", **self.names, "test_id": self.names.get(f"{tested}_test_id", "")}
         if "publisher" in route.parameters:
             names["slug"] = names["integration_slug"]
         unknown = {*route.parameters, *route.required} - set(names)

@@ -292,6 +292,7 @@ def run_in_the_background(
             journey = Journey(tenant, new_session(tenant, "acme/connected"))
             started = journey.start()
             journey.browser.open(decided(started.authorization_url, decision))
+        assert tenant.client.get(f"{path}/proxy/me").status == 409  # it has no base URL
     # The monitors find that they work again; the dispatcher sends what was left unsent
     server.valid_key = SECRET
     monkeypatch.setattr(dispatch_monitors, "utc_now", lambda: utc_now() + timedelta(minutes=2))

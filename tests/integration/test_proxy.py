@@ -14,6 +14,7 @@ from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET, create_connection, create_source, publish_integration
 from tests.integration.test_audit import trail
 from tests.integration.test_credentials import path_of, record, restarted
+from tests.integration.test_faults import FAULTS, Fault, Network
 from tests.integration.upstream import Upstream, answer, upstream
 
 pytestmark = pytest.mark.enable_socket
@@ -362,6 +363,30 @@ def test_the_first_request_of_a_caller_in_an_hour_is_in_the_audit_trail(
     events = [event for event in trail(tenant) if event["action"] == "proxied"]
     assert {event["subject"] for event in events} == {key["id"], events[-1]["subject"]}
     assert [event["after"] for event in events] == [{"role": "source"}] * 2
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_failed_write_sends_nothing_twice_and_counts_nothing_twice(
+    tenant: Tenant, connection: dict[str, Any], provider: Upstream, fault: Fault
+) -> None:
+    network = Network()
+    proxied(tenant, connection, "x")  # which makes the items, and the event of this hour
+    network.expect()
+    assert proxied(tenant, connection, "x", "POST", "{}").status == 200
+    # The lease of the organization, that of the connection, the end of the use, the first lease's
+    assert network.writes == 4
+    for at in range(1, 5):
+        counted, asked = record(tenant, connection)["usageRequestCount"], len(provider.asked)
+        network.expect(fault, at)
+        back = proxied(tenant, connection, "x", "POST", "{}")
+        network.expect()
+        # A lease that can't be had sends nothing. Afterwards the caller has the answer, whatever
+        # becomes of the count
+        assert len(provider.asked) - asked == (back.headers.get("patchbay-proxied") == "true")
+        assert back.status == 200 or (back.status == 503 and at < 3)
+        more = record(tenant, connection)["usageRequestCount"] - counted
+        assert more <= (back.status == 200)
+        assert more == (back.status == 200) or (at == 3 and not fault.applied)
 
 
 def test_the_proxy_can_be_switched_off(

@@ -35,6 +35,16 @@ IN_SPACE = {
 """All that a key of one space may call. An author of a route decides whether it belongs here."""
 
 EVERYTHING = [permission for permission in Permission if permission is not Permission.ADMIN]
+    *("check_connection", "list_connection_tests", "get_connection_test"),
+    *("get_credentials", "proxy_get", "proxy_head", "proxy_post", "proxy_put", "proxy_patch"),
+    "proxy_delete",
+}
+"""All that a key of one space may call. An author of a route decides whether it belongs here."""
+
+EVERYTHING = [
+    *(Permission.READ, Permission.TEST, Permission.MANAGE, Permission.WRITE_EVENTS),
+    Permission.USE,
+]
 
 
 def key_of(tenant: Tenant, space: str, *permissions: Permission) -> Tenant:

@@ -19,9 +19,11 @@ from patchbay.platform.errors import (
     CredentialUnusable,
     CredentialUseDisabled,
     SecretsLost,
+    TemporarilyUnavailable,
 )
 from patchbay.platform.ids import new_id
 from patchbay.platform.limits import Limit, Limiter
+from patchbay.platform.logging import logger
 
 
 class UseInProgress:
@@ -40,10 +42,16 @@ class UseInProgress:
     def ended(self, code: str | None = None, *, cool_seconds: int = 0, given: bool = False) -> None:
         """Counts it. `code` is why it failed. With `given`, call it before the credential leaves.
 
-        Raises `TemporarilyUnavailable`.
+        Raises `TemporarilyUnavailable` if a credential was to be given. Any other use has happened,
+        and its answer must not be lost with its count.
         """
         outcome = UseOutcome(self._clock(), code, cool_seconds)
-        self._usages.end(self._use, outcome, given=given)
+        try:
+            self._usages.end(self._use, outcome, given=given)
+        except TemporarilyUnavailable:
+            if given:
+                raise
+            logger.warning("use not counted", connection_id=self.connection.id)
         self._is_over = True
 
     def abandoned(self) -> None:

@@ -100,7 +100,7 @@ def _is_dots(segment: str) -> bool:
 
 
 def _escaped(text: str, safe: str) -> str:
-    """With what is no part of a URL percent-encoded. What is encoded stays as it is."""
+    """Percent-encodes what a URL can't have. What is encoded already stays as it is."""
     parts = _ESCAPE.split(text)
     return "".join(
         part if index % 2 else quote(part, safe=safe) for index, part in enumerate(parts)

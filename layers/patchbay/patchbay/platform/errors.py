@@ -30,7 +30,7 @@
     ├── RateLimited             429  RATE_LIMITED
     ├── InternalError           500  INTERNAL_ERROR
     ├── ProviderFailed          502  PROVIDER_FAILED
-    ├── ProviderTimedOut        504  PROVIDER_TIMED_OUT
+    │   └── ProviderTimedOut    504  PROVIDER_TIMED_OUT
     └── TemporarilyUnavailable  503  TEMPORARILY_UNAVAILABLE
 
 An error's message is written for the caller: it never contains a secret, a request body, or the
