@@ -8,7 +8,7 @@ from patchbay.platform.http import HttpApi, RawReply, RawRequest, RouteOptions
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.tenancy.access import Permission
 
-deployment = Deployment(at_start=("credential_reader",))
+deployment = Deployment(at_start=("connections", "endpoints"))
 api = HttpApi("Credentials", lambda: deployment)
 
 CONNECTION = "/v1/organizations/<organization_id>/knowledge/connectors/connections/<connection_id>"
@@ -23,10 +23,11 @@ PROXIED: RouteOptions = {
 
 @api.get(f"{CONNECTION}/credentials", permission=Permission.USE, in_space=True, failures=(409, 422))
 def get_credentials(
-    organization_id: str, connection_id: str, query: CredentialsQuery
+    organization_id: str, connection_id: str, query: CredentialsQuery, domain_name: str
 ) -> GivenCredentials:
     """Get usable credentials of a connection: a fresh access token, or its key."""
-    return deployment.credential_reader.credentials(organization_id, connection_id, query.role)
+    reader = deployment.credential_reader(domain_name)
+    return reader.credentials(organization_id, connection_id, query.role)
 
 
 @api.raw("GET", PROXY, **PROXIED)

@@ -235,6 +235,8 @@ def leaked_by(answer: Answer, owned: Names, said: str = "") -> list[str]:
 
 def settled(answer: Answer, names: Names) -> str:
     """An answer's error without what differs between calls, and without the names sent."""
+    if not answer.text:
+        return str(answer.status)  # to a HEAD
     error = answer.json["error"]
     text = json.dumps([error["message"], error["details"]])
     for name in sorted(names.names.values(), key=len, reverse=True):

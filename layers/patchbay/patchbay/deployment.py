@@ -402,7 +402,7 @@ class Deployment:
     def endpoint_opener(self) -> EndpointOpener:
         from patchbay.grants.opened_endpoint import EndpointOpener
 
-        return EndpointOpener(self.registry, self.endpoints, self.vault)
+        return EndpointOpener(self.registry, self.endpoints, self.grants)
 
     @cached_property
     def credential_uses(self) -> CredentialUses:
@@ -420,11 +420,12 @@ class Deployment:
             enabled=settings.credential_use,
         )
 
-    @cached_property
-    def credential_reader(self) -> CredentialReader:
+    def credential_reader(self, domain_name: str) -> CredentialReader:
+        """For one request, as `on_demand_tests`."""
         from patchbay.grants.credential_reader import CredentialReader
 
-        return CredentialReader(self.credential_uses, self.endpoint_opener, self.clock)
+        guard = self.guard.excluding([domain_name])
+        return CredentialReader(self.credential_uses, self.endpoint_opener, guard, self.clock)
 
     @cached_property
     def application_store(self) -> ApplicationStore:

@@ -15,6 +15,7 @@ from patchbay.platform.settings import Settings
 FUNCTIONS = sorted(path.stem for path in (ROOT / "functions").glob("*.py"))
 
 SETTINGS = {
+    "credential_use": "enabled",
     "egress_allow": "",
     "egress_authorities": "",
     "dns_resolver": "1.1.1.1",

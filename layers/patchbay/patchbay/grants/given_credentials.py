@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from patchbay.checks.problems import PlanProblem
 from patchbay.checks.roles import Role
 from patchbay.checks.templates import ValueRefused
-from patchbay.grants.opened_endpoint import OpenedEndpoint, unusable
+from patchbay.grants.opened_endpoint import OpenedEndpoint, unusable_credential
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.model import Model
 
@@ -73,8 +73,8 @@ class GivenCredentials(Model):
                 },
                 "header": header,
                 "base_url": _base_url(opened),
-                "expires_at": None,
-                "scopes": None,
+                "expires_at": opened.usable.expires_at,
+                "scopes": None if opened.scopes is None else list(opened.scopes),
             }
         )
 
@@ -89,7 +89,7 @@ def _credential(opened: OpenedEndpoint, header: GivenHeader | None) -> dict[str,
         return {}
     name = _TOKENS[kind]
     if not opened.secrets.get(name):
-        raise unusable(PlanProblem(f"/secrets/{name}", "is missing", "secret_not_found"))
+        raise unusable_credential(PlanProblem(f"/secrets/{name}", "is missing", "secret_not_found"))
     return {name: opened.secrets[name]}
 
 
@@ -100,7 +100,7 @@ def _header(opened: OpenedEndpoint) -> GivenHeader | None:
     except ValueRefused as refused:
         if refused.problem.code == "config_invalid" and opened.recipe.auth_type != "basic":
             return None
-        raise unusable(refused.problem) from None
+        raise unusable_credential(refused.problem) from None
     return GivenHeader(name=headers[0][0], value=headers[0][1]) if headers else None
 
 

@@ -1,6 +1,8 @@
 """An endpoint of a connection with its secrets opened, for the place that it leads to now."""
 
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from patchbay.checks.problems import PlanProblem
@@ -13,8 +15,10 @@ from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.required_actions import required_action
 from patchbay.connections.secret_references import ReferenceUnusable
-from patchbay.connections.vault import Vault
-from patchbay.platform.errors import CredentialUnusable, InternalError, NotFound
+from patchbay.egress.guard import EgressGuard
+from patchbay.grants.grants import USE_SECONDS, Grants
+from patchbay.grants.usable_secrets import GrantUnusable, StoredSecrets, UsableSecrets
+from patchbay.platform.errors import CredentialUnusable, InternalError, NotFound, PatchbayError
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
@@ -22,15 +26,21 @@ from patchbay.registry.store import RegistryStore
 
 @dataclass(frozen=True, slots=True)
 class OpenedEndpoint:
-    """It holds secrets: keep it out of messages and logs."""
+    """It holds secrets: keep it out of messages and logs. `scopes` are what the provider granted,
+    None if it did not say."""
 
     endpoint: Endpoint
     release: Release
-    secrets: dict[str, str] = field(repr=False)
+    usable: UsableSecrets
+    scopes: tuple[str, ...] | None = None
 
     @property
     def recipe(self) -> Recipe:
         return recipe_of(self.release)
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        return self.usable.values
 
     @property
     def values(self) -> Values:
@@ -39,30 +49,52 @@ class OpenedEndpoint:
 
 
 class EndpointOpener:
-    """Opens endpoints for use."""
+    """Opens endpoints for use, with an access token that has not ended."""
 
-    def __init__(self, registry: RegistryStore, endpoints: EndpointStore, vault: Vault) -> None:
+    def __init__(self, registry: RegistryStore, endpoints: EndpointStore, grants: Grants) -> None:
         self._registry = registry
         self._endpoints = endpoints
-        self._vault = vault
+        self._grants = grants
 
-    def opened(self, connection: Connection, role: Role, now: datetime) -> OpenedEndpoint:
+    def opened(
+        self,
+        connection: Connection,
+        role: Role,
+        guard: EgressGuard,
+        now: datetime,
+        seconds: float = USE_SECONDS,
+    ) -> OpenedEndpoint:
         """The endpoint, its release, and its secrets, which open only for the binding that the
         endpoint and the release have together: if the endpoint is edited meanwhile, all three are
-        those of after the edit.
+        those of after the edit. It takes at most `seconds`, if a token has to be renewed.
 
         Raises `NotFound` for a role that the connection does not have, `CredentialUnusable`,
         `SecretsLost`, and `TemporarilyUnavailable`.
         """
         endpoint = self._endpoint(connection, role)
         try:
-            return self._opened(endpoint, now)
+            return self._opened(endpoint, guard, now, seconds)
         except InternalError:
             # Sealed for another binding: was it edited since it was read?
             current = self._endpoint(connection, role)
             if current.revision == endpoint.revision:
                 raise
-            return self._opened(current, now)
+            return self._opened(current, guard, now, seconds)
+
+    def renewed(
+        self, opened: OpenedEndpoint, guard: EgressGuard, now: datetime, seconds: float
+    ) -> OpenedEndpoint | None:
+        """With another access token, after the provider answered 401; None if there is none to be
+        had, or the endpoint was edited."""
+        endpoint, release = opened.endpoint, opened.release
+        binding = binding_to_dial(endpoint, release)
+        try:
+            usable = self._grants.renew(
+                endpoint, release, binding, guard, now, because_401=opened.usable, seconds=seconds
+            )
+        except (GrantUnusable, ReferenceUnusable, PatchbayError):
+            return None
+        return replace(opened, usable=usable) if usable else None
 
     def _endpoint(self, connection: Connection, role: Role) -> Endpoint:
         ids = {Role.SOURCE: connection.source_id, Role.DESTINATION: connection.destination_id}
@@ -71,17 +103,37 @@ class EndpointOpener:
             raise NotFound(role.value, hint=" of this connection")
         return self._endpoints.get(connection.organization_id, role, endpoint_id)
 
-    def _opened(self, endpoint: Endpoint, now: datetime) -> OpenedEndpoint:
+    def _opened(
+        self, endpoint: Endpoint, guard: EgressGuard, now: datetime, seconds: float
+    ) -> OpenedEndpoint:
         release = self._registry.release(endpoint.integration_id, endpoint.version)
         binding = binding_to_dial(endpoint, release)
         try:
-            secrets = self._vault.secrets_of(endpoint, release, binding, now)
+            stored = self._grants.look(endpoint, release, binding, now)
+            usable = asyncio.run(self._usable(stored, guard, seconds))
         except ReferenceUnusable as reference:
-            raise unusable(PlanProblem("/secret_ref", reference.message, reference.code)) from None
-        return OpenedEndpoint(endpoint, release, secrets)
+            raise unusable_credential(
+                PlanProblem("/secret_ref", reference.message, reference.code)
+            ) from None
+        except GrantUnusable as ended:
+            raise unusable_credential(
+                PlanProblem(ended.pointer, ended.summary, ended.code), ended.retry_after_seconds
+            ) from None
+        scopes = stored.grant.scopes_granted if stored.grant else None
+        return OpenedEndpoint(endpoint, release, usable, scopes)
+
+    async def _usable(
+        self, stored: StoredSecrets, guard: EgressGuard, seconds: float
+    ) -> UsableSecrets:
+        deadline = asyncio.get_running_loop().time() + seconds
+        return await self._grants.usable(stored, guard.for_test(), deadline=deadline)
 
 
-def unusable(problem: PlanProblem) -> CredentialUnusable:
+def unusable_credential(
+    problem: PlanProblem, retry_after_seconds: int | None = None
+) -> CredentialUnusable:
     """The error for a credential with this problem."""
     action = required_action(problem.code)
-    return CredentialUnusable(problem.pointer, problem.message, problem.code, action.value)
+    error = CredentialUnusable(problem.pointer, problem.message, problem.code, action.value)
+    error.retry_after_seconds = retry_after_seconds
+    return error

@@ -27,7 +27,7 @@ from patchbay.egress.request import HttpRequest
 from patchbay.egress.retry_after import retry_after_seconds
 from patchbay.egress.url import HttpUrl
 from patchbay.grants.credential_uses import CredentialUses
-from patchbay.grants.opened_endpoint import EndpointOpener, OpenedEndpoint, unusable
+from patchbay.grants.opened_endpoint import EndpointOpener, OpenedEndpoint, unusable_credential
 from patchbay.grants.proxied_headers import printable, returned_headers, sent_headers
 from patchbay.grants.proxied_paths import location_within, target_of
 from patchbay.platform.clock import Clock
@@ -36,6 +36,12 @@ from patchbay.platform.http import MAX_RAW_BODY_BYTES, RawReply, RawRequest
 
 PROXY_SECONDS: Final = 25.0
 """For reading, renewing, and both requests. API Gateway ends an HTTP request after 30 s."""
+TO_OPEN_SECONDS: Final = 15.0
+"""Of these, at most, for a token that has to be renewed first."""
+LEAST_SECONDS: Final = 4.0
+"""With less left after a 401, nothing more is begun."""
+
+_UNAUTHORIZED: Final = 401
 
 _MARK: Final = {
     "Patchbay-Proxied": "true",
@@ -88,17 +94,31 @@ class ProviderProxy:
         with self._uses.one(
             organization_id, connection_id, {"role": role.value}, proxied=True
         ) as use:
-            opened = self._opener.opened(use.connection, role, self._clock())
+            opened = self._opener.opened(
+                use.connection, role, self._guard, self._clock(), TO_OPEN_SECONDS
+            )
             base = _base(opened)
             target = _target(base, request)
-            sent = _request(opened, target, request)
             try:
-                answer = asyncio.run(self._answer(sent, started))
+                answer = self._answered(opened, target, request, started)
             except ProviderFailed as failed:
                 use.ended(failed.dial_code)
                 raise
             use.ended(_code(answer.status), cool_seconds=self._cool_seconds(answer))
         return _reply(answer, base, _prefix(organization_id, connection_id))
+
+    def _answered(
+        self, opened: OpenedEndpoint, target: HttpUrl, request: RawRequest, started: float
+    ) -> _Answer:
+        """The answer; to the second request, if the first got a 401 and there is another token."""
+        answer = asyncio.run(self._answer(_request(opened, target, request), started))
+        left = PROXY_SECONDS - (time.monotonic() - started)
+        if answer.status != _UNAUTHORIZED or left < LEAST_SECONDS:
+            return answer
+        renewed = self._opener.renewed(opened, self._guard, self._clock(), left / 2)
+        if renewed is None:
+            return answer
+        return asyncio.run(self._answer(_request(renewed, target, request), started))
 
     async def _answer(self, request: HttpRequest, started: float) -> _Answer:
         left = PROXY_SECONDS - (time.monotonic() - started)
@@ -142,7 +162,7 @@ def _base(opened: OpenedEndpoint) -> HttpUrl:
     try:
         return url.target(opened.values)
     except ValueRefused as refused:
-        raise unusable(refused.problem) from None
+        raise unusable_credential(refused.problem) from None
 
 
 def _target(base: HttpUrl, request: RawRequest) -> HttpUrl:
@@ -157,7 +177,7 @@ def _request(opened: OpenedEndpoint, target: HttpUrl, request: RawRequest) -> Ht
     try:
         credential = opened.recipe.credential(opened.values)
     except ValueRefused as refused:
-        raise unusable(refused.problem) from None
+        raise unusable_credential(refused.problem) from None
     return HttpRequest(
         request.method,
         target,
