@@ -8,7 +8,7 @@ from patchbay.platform.http import HttpApi, RawReply, RawRequest, RouteOptions
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.tenancy.access import Permission
 
-deployment = Deployment(at_start=("connections", "endpoints"))
+deployment = Deployment(at_start=("credential_reader", "provider_proxy"))
 api = HttpApi("Credentials", lambda: deployment)
 
 CONNECTION = "/v1/organizations/<organization_id>/knowledge/connectors/connections/<connection_id>"
@@ -26,8 +26,9 @@ def get_credentials(
     organization_id: str, connection_id: str, query: CredentialsQuery, domain_name: str
 ) -> GivenCredentials:
     """Get usable credentials of a connection: a fresh access token, or its key."""
-    reader = deployment.credential_reader(domain_name)
-    return reader.credentials(organization_id, connection_id, query.role)
+    return deployment.credential_reader.credentials(
+        organization_id, connection_id, query.role, domain_name
+    )
 
 
 @api.raw("GET", PROXY, **PROXIED)
@@ -81,8 +82,7 @@ def proxy_delete(
 def _forwarded(
     organization_id: str, connection_id: str, request: RawRequest, domain_name: str
 ) -> RawReply:
-    proxy = deployment.provider_proxy(domain_name)
-    return proxy.forward(organization_id, connection_id, request)
+    return deployment.provider_proxy.forward(organization_id, connection_id, request, domain_name)
 
 
 @entry_point

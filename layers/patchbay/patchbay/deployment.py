@@ -420,12 +420,11 @@ class Deployment:
             enabled=settings.credential_use,
         )
 
-    def credential_reader(self, domain_name: str) -> CredentialReader:
-        """For one request, as `on_demand_tests`."""
+    @cached_property
+    def credential_reader(self) -> CredentialReader:
         from patchbay.grants.credential_reader import CredentialReader
 
-        guard = self.guard.excluding([domain_name])
-        return CredentialReader(self.credential_uses, self.endpoint_opener, guard, self.clock)
+        return CredentialReader(self.credential_uses, self.endpoint_opener, self.guard, self.clock)
 
     @cached_property
     def application_store(self) -> ApplicationStore:
@@ -450,12 +449,12 @@ class Deployment:
             self.vault,
             self.install_sessions.acting,
         )
-    def provider_proxy(self, domain_name: str) -> ProviderProxy:
-        """For one request, as `on_demand_tests`."""
+
+    @cached_property
+    def provider_proxy(self) -> ProviderProxy:
         from patchbay.grants.provider_proxy import ProviderProxy
 
-        guard = self.guard.excluding([domain_name])
-        return ProviderProxy(self.credential_uses, self.endpoint_opener, guard, self.clock)
+        return ProviderProxy(self.credential_uses, self.endpoint_opener, self.guard, self.clock)
 
     # ---------------------------------------------------------------- health
 

@@ -9,7 +9,7 @@ from patchbay.platform.clock import Clock
 
 
 class CredentialReader:
-    """The use case of reading, for one request: `guard` excludes the host that it was called by."""
+    """The use case of reading."""
 
     def __init__(
         self, uses: CredentialUses, opener: EndpointOpener, guard: EgressGuard, clock: Clock
@@ -19,13 +19,18 @@ class CredentialReader:
         self._guard = guard
         self._clock = clock
 
-    def credentials(self, organization_id: str, connection_id: str, role: Role) -> GivenCredentials:
+    def credentials(
+        self, organization_id: str, connection_id: str, role: Role, domain_name: str
+    ) -> GivenCredentials:
         """Fresh credentials of one end of a connection; that they were given is in the audit trail.
+
+        `domain_name` is the host of the API that was called, which nothing is sent to.
 
         Raises `CredentialUnusable`, `SecretsLost`, and as `CredentialUses.one`.
         """
+        guard = self._guard.excluding([domain_name])
         with self._uses.one(organization_id, connection_id, {"role": role.value}) as use:
-            opened = self._opener.opened(use.connection, role, self._guard, self._clock())
+            opened = self._opener.opened(use.connection, role, guard, self._clock())
             given = GivenCredentials.of(opened)
             use.ended(given=True)
             return given

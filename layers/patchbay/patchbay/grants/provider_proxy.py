@@ -72,7 +72,7 @@ class _Answer:
 
 
 class ProviderProxy:
-    """The use case, for one request: `guard` excludes the host that it was called by."""
+    """The use case of sending."""
 
     def __init__(
         self, uses: CredentialUses, opener: EndpointOpener, guard: EgressGuard, clock: Clock
@@ -82,25 +82,29 @@ class ProviderProxy:
         self._guard = guard
         self._clock = clock
 
-    def forward(self, organization_id: str, connection_id: str, request: RawRequest) -> RawReply:
-        """The provider's answer.
+    def forward(
+        self, organization_id: str, connection_id: str, request: RawRequest, domain_name: str
+    ) -> RawReply:
+        """The provider's answer. `domain_name` is the host of the API that was called, which
+        nothing is sent to.
 
         Raises `InvalidInput` for a path or a header that can't be sent, `Conflict` for a release
         without a base URL, `CredentialUnusable`, `SecretsLost`, `ProviderFailed` (502),
         `ProviderTimedOut` (504), and as `CredentialUses.one`.
         """
         started = time.monotonic()
+        guard = self._guard.excluding([domain_name])
         role = _role(request)
         with self._uses.one(
             organization_id, connection_id, {"role": role.value}, proxied=True
         ) as use:
             opened = self._opener.opened(
-                use.connection, role, self._guard, self._clock(), TO_OPEN_SECONDS
+                use.connection, role, guard, self._clock(), TO_OPEN_SECONDS
             )
             base = _base(opened)
             target = _target(base, request)
             try:
-                answer = self._answered(opened, target, request, started)
+                answer = self._answered(opened, target, request, guard, started)
             except ProviderFailed as failed:
                 use.ended(failed.dial_code)
                 raise
@@ -108,40 +112,46 @@ class ProviderProxy:
         return _reply(answer, base, _prefix(organization_id, connection_id))
 
     def _answered(
-        self, opened: OpenedEndpoint, target: HttpUrl, request: RawRequest, started: float
+        self,
+        opened: OpenedEndpoint,
+        target: HttpUrl,
+        request: RawRequest,
+        guard: EgressGuard,
+        started: float,
     ) -> _Answer:
         """The answer; to the second request, if the first got a 401 and there is another token."""
-        answer = asyncio.run(self._answer(_request(opened, target, request), started))
+        answer = asyncio.run(_answer(_request(opened, target, request), guard, started))
         left = PROXY_SECONDS - (time.monotonic() - started)
         if answer.status != _UNAUTHORIZED or left < LEAST_SECONDS:
             return answer
-        renewed = self._opener.renewed(opened, self._guard, self._clock(), left / 2)
+        renewed = self._opener.renewed(opened, guard, self._clock(), left / 2)
         if renewed is None:
             return answer
-        return asyncio.run(self._answer(_request(renewed, target, request), started))
-
-    async def _answer(self, request: HttpRequest, started: float) -> _Answer:
-        left = PROXY_SECONDS - (time.monotonic() - started)
-        deadline = asyncio.get_running_loop().time() + left
-        try:
-            async with exchange(
-                self._guard.for_test(), request, deadline=deadline, most=MAX_RAW_BODY_BYTES
-            ) as response:
-                body = await response.transferred(deadline=deadline)
-                problem = response.head_problem or body.problem
-                if problem:
-                    raise problem
-                if not 200 <= response.status <= _LAST_STATUS:
-                    raise _failed("unexpected_response", "The provider's answer has no status.")
-                return _Answer(request.target, response.status, response.headers, body.data)
-        except DialFailure as failure:
-            raise _provider_failed(failure) from None
+        return asyncio.run(_answer(_request(renewed, target, request), guard, started))
 
     def _cool_seconds(self, answer: _Answer) -> int:
         """How long the provider asks to be left alone."""
         if answer.status not in (429, 503):
             return 0
         return retry_after_seconds(answer.headers.get("retry-after", ""), self._clock()) or 0
+
+
+async def _answer(request: HttpRequest, guard: EgressGuard, started: float) -> _Answer:
+    left = PROXY_SECONDS - (time.monotonic() - started)
+    deadline = asyncio.get_running_loop().time() + left
+    try:
+        async with exchange(
+            guard.for_test(), request, deadline=deadline, most=MAX_RAW_BODY_BYTES
+        ) as response:
+            body = await response.transferred(deadline=deadline)
+            problem = response.head_problem or body.problem
+            if problem:
+                raise problem
+            if not 200 <= response.status <= _LAST_STATUS:
+                raise _failed("unexpected_response", "The provider's answer has no status.")
+            return _Answer(request.target, response.status, response.headers, body.data)
+    except DialFailure as failure:
+        raise _provider_failed(failure) from None
 
 
 def _role(request: RawRequest) -> Role:
