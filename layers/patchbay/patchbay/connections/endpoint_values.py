@@ -28,14 +28,19 @@ def settled_variables(given: Mapping[str, Any], release: Release) -> dict[str, A
         filled = with_defaults(given, schema, Manifest.of(release.manifest).defaults)
     except TooManyDefaults as error:
         raise InvalidConfig([Problem("/variables", str(error))]) from None
+    return in_one_spelling(filled, release)
+
+
+def in_one_spelling(variables: Mapping[str, Any], release: Release) -> dict[str, Any]:
+    """Variables whose host names are in lower case, without the dot of the root."""
     hosts = {
         name
-        for name, rule in schema.get("properties", {}).items()
+        for name, rule in release.variables_schema.get("properties", {}).items()
         if isinstance(rule, dict) and rule.get("format") == "hostname"
     }
     return {
         name: value.lower().removesuffix(".") if name in hosts and isinstance(value, str) else value
-        for name, value in filled.items()
+        for name, value in variables.items()
     }
 
 

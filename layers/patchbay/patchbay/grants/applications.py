@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from patchbay.connections.endpoint_values import revealed
+from patchbay.connections.endpoint_values import in_one_spelling, revealed
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.grants.application_model import (
     NewOAuthApplication,
@@ -75,6 +75,7 @@ class OAuthApplications:
         `ApplicationStore.create`."""
         release = self._release(organization_id, new.integration, stamp.now)
         places = client_places(release)
+        new = new.model_copy(update={"variables": in_one_spelling(new.variables, release)})
         secrets = _given(new)
         self._require_valid(
             release,
@@ -135,6 +136,11 @@ class OAuthApplications:
                 return old
             release = self._release(organization_id, old.integration, now, old.integration_id)
             places = client_places(release)
+            named_values = in_one_spelling(changed.variables, release)
+            changed = changed.model_copy(update={"variables": named_values})
+            differs = _differing(old, changed)
+            if not (entered or named or differs) and changes_nothing(old, changed):
+                return old
             self._require_valid(
                 release,
                 places,

@@ -6,7 +6,7 @@ one (RFC 9700 §4.4). Pure.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from patchbay.checks.templates import UrlTemplate, ValueRefused, Values
+from patchbay.checks.templates import ValueRefused, Values
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.url import parse_url
 
@@ -20,24 +20,20 @@ def is_issuer(
     """Whether an answer with this `iss` may be one of the flow's own provider.
 
     With `issuer` in `authConfig`, it has to be exactly that (RFC 9207 §2.4), and has to be there.
-    Without, an `iss` has to be an https URL on the host of the authorization or token URL.
+    Without, an `iss` has to be an https URL on the host and port of the authorization or token URL.
     """
     values = Values({**recipe.defaults, **variables}, {})
     try:
         if expected := recipe.expected_issuer(variables):
             return iss == expected
         urls = (recipe.authorization_url, recipe.request.url)
-        return iss is None or _host(iss) in _hosts(urls, values)
+        return iss is None or _origin(iss) in {url.origin(values) for url in urls}
     except (EgressBlocked, ValueRefused):
         return False
 
 
-def _host(iss: str) -> str:
+def _origin(iss: str) -> tuple[str, str, int]:
     url = parse_url(iss)
     if url.scheme != "https":
         raise EgressBlocked("parse", "The issuer is not an https URL.")
-    return url.host
-
-
-def _hosts(urls: tuple[UrlTemplate, ...], values: Values) -> set[str]:
-    return {url.origin(values)[1] for url in urls}
+    return url.origin
