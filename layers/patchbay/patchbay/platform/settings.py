@@ -16,7 +16,9 @@ class SettingError(Exception):
 
 
 def _is_enabled(text: str) -> bool:
-    return {"enabled": True, "disabled": False}[text]
+    if text not in ("enabled", "disabled"):
+        raise ValueError("neither enabled nor disabled")
+    return text == "enabled"
 
 
 class Setting[T]:
