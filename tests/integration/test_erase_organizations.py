@@ -14,7 +14,13 @@ from moto.core.models import botocore_stubber
 import erase_organizations
 from local.provider import Provider
 from patchbay.connection_tests import identity
-from patchbay.connections.keys import flow_failure_key
+from patchbay.connections.keys import (
+    application_key,
+    endpoint_key,
+    flow_failure_key,
+    flow_key,
+    listed_flow_key,
+)
 from patchbay.deployment import Deployment
 from patchbay.erasure.eraser import RESERVE_SECONDS
 from patchbay.erasure.families import FAMILIES, Family, Fate, TableName, family_of
@@ -23,7 +29,7 @@ from patchbay.health.model import EventStatus
 from patchbay.health.periods import periods_of
 from patchbay.health.shards import bucket_key, bucket_puts
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Key, Put, Table, connect
+from patchbay.platform.dynamodb import Key, Put, Table, Update, connect
 from patchbay.platform.ids import new_id
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.api_key_store import CACHED_FOR
@@ -192,8 +198,12 @@ def world(tenant: Tenant, operator: Tenant) -> Names:
     deployment = Deployment(ENVIRONMENTS["run_monitors"])
     announced = {"organization_id": tenant.organization_id, "connection_id": connection["id"]}
     waiting = {"what": "connection.failing", "detail": announced}
-    for sk in (f"GRANT#{connection['source_id']}", f"USAGE#{connection['id']}", "OAPP#int_1"):
+    for sk in (f"GRANT#{connection['source_id']}", f"USAGE#{connection['id']}"):
         deployment.integrations.write(Put({"pk": f"ORG#{tenant.organization_id}", "sk": sk}))
+    flow = {"organization_id": tenant.organization_id, "variables": "{}"}
+    deployment.integrations.write(Put({**flow_key("hash")._asdict(), **flow}))
+    listed = listed_flow_key(tenant.organization_id, "hash")
+    deployment.integrations.write(Put(listed._asdict()))
     outbox = {"pk": "OUTBOX#CONNECTIONS", "sk": "2026-02-17T10:00:00.000Z#evt_1"}
     deployment.integrations.write(Put(outbox | waiting))
     failed = flow_failure_key(tenant.organization_id, names.names["session_id"])
@@ -241,15 +251,22 @@ def test_nothing_of_an_organization_is_left(operator: Tenant, tenant: Tenant) ->
 
 
 def test_what_others_have_is_byte_for_byte_the_same(operator: Tenant, stranger: Tenant) -> None:
-    """Even the counts of the releases that the tenant used."""
+    """Even the counts of the releases and the OAuth applications that the tenant used."""
     publish_integration(
         operator, publisher="shared", slug="crm", manifest=EVERY_ROLE, visibility="public"
     )
-    create_source(stranger, integration="shared/crm")
+    theirs = create_source(stranger, integration="shared/crm")
+    table = Table("IntegrationsTable")
+    shared = application_key(operator.organization_id, theirs["integration_id"])
+    table.write(Put({**shared._asdict(), "uses": 3}))
     before = {place: text for place, text in items().items() if is_lasting(place)}
     tenant = new_tenant("acme", TENANT_PERMISSIONS)
     publish_integration(tenant, publisher="acme", manifest=EVERY_ROLE)
-    create_connection(tenant, create_source(tenant, integration="shared/crm"))
+    source = create_source(tenant, integration="shared/crm")
+    create_connection(tenant, source)
+    granted = {"granted_by": operator.organization_id}
+    table.write(Update(endpoint_key(tenant.organization_id, source["id"]), values=granted))
+    table.write(Update(shared, add={"uses": 1}))
     assert {p: t for p, t in items().items() if is_lasting(p)} != before
     erased(operator, tenant)
     after = {place: text for place, text in items().items() if is_lasting(place)}
@@ -436,6 +453,7 @@ def test_an_export_has_everything_but_secrets(
         "grant",
         "usage",
         "install_session",
+        "oauth_application",
         "data_key",
         "integration",
         "release",

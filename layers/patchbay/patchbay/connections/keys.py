@@ -68,6 +68,11 @@ def flow_key(state_hash: str) -> Key:
     return Key(f"FLOW#{state_hash}", "META")
 
 
+def listed_flow_key(organization_id: str, state_hash: str) -> Key:
+    """Lists a run of the code flow with its organization."""
+    return Key(organization_pk(organization_id), f"FLOW#{state_hash}")
+
+
 def flow_failure_key(organization_id: str, session_id: str) -> Key:
     """Why the last run of the code flow of an install session failed."""
     return Key(organization_pk(organization_id), f"FLOWFAIL#{session_id}")

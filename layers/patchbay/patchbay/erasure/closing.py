@@ -148,7 +148,7 @@ class OrganizationCloser:
             pk, prefix=SPACES, limit=CLOSED_AT_ONCE, attributes=("id", "slug")
         )
         for item in spaces.items:
-            close_space(self._table, organization_id, item)
+            close_space(self._table, item)
 
 
 def close_key(table: Table, item: Item) -> None:
@@ -156,9 +156,9 @@ def close_key(table: Table, item: Item) -> None:
     table.write(Delete(lookup_key(item["prefix"])))
 
 
-def close_space(table: Table, organization_id: str, item: Item) -> None:
+def close_space(table: Table, item: Item) -> None:
     """Nobody finds the space by its slug or its id any more; the slug stays taken."""
-    own = equals("organization_id", organization_id)
+    own = equals("space_id", item["id"])
     with suppress(ConditionFailed):  # it is retired
         table.write(retired(slug_claim_key(item["slug"]), own))
     table.write(Delete(space_by_id_key(item["id"])))

@@ -19,7 +19,7 @@ from datetime import date, datetime
 from typing import Final
 
 from patchbay.connections.announcements import OUTBOX_PK
-from patchbay.connections.keys import DATA_KEYS
+from patchbay.connections.keys import DATA_KEYS, application_key, flow_key
 from patchbay.erasure.closing import close_key, close_space
 from patchbay.erasure.families import TableName, kind_of
 from patchbay.erasure.keys import ERASURE_SK, marks_pk
@@ -57,7 +57,14 @@ from patchbay.registry.keys import (
     use_of_release,
 )
 from patchbay.registry.store import RegistryStore
-from patchbay.tenancy.keys import BY_OWNER, install_token_key, organization_pk, retired
+from patchbay.tenancy.keys import (
+    API_KEYS,
+    BY_OWNER,
+    SPACES,
+    install_token_key,
+    organization_pk,
+    retired,
+)
 
 RESERVE_SECONDS: Final = 30.0
 """No page begins when less is left of the function's time: calls that hang take 9 s each."""
@@ -67,7 +74,17 @@ _WRITERS: Final = 10
 _STUCK_AFTER: Final = 5
 """Failures in a row."""
 
-_ATTRIBUTES: Final = ("pk", "sk", "id", "slug", "prefix", "integration_id", "version", "digest")
+_ATTRIBUTES: Final = (
+    "pk",
+    "sk",
+    "id",
+    "slug",
+    "prefix",
+    "integration_id",
+    "version",
+    "digest",
+    "granted_by",
+)
 
 type SecondsLeft = Callable[[], float]
 type Revoke = Callable[[Item, datetime], bool]
@@ -95,6 +112,7 @@ class Eraser:
         self._registry = registry
         self._clock = clock
         self._steps: Sequence[Callable[[ErasureRun, SecondsLeft], None]] = (
+            self._close,
             self._data_keys,
             self._owned,
             self._owned_integrations,
@@ -112,16 +130,14 @@ class Eraser:
                 break
             still += 1
             run = self._store.begin(organization_id, self._clock())
-            if run is None:
-                continue
-            try:
-                finished += self._go_on(run, seconds_left)
-            except Exception as error:
-                # Any exception: an erasure that fails must not hold up the others.
-                failed += 1
-                code = self._failed(run, error)
-                self._store.fail(run, code, self._clock())
-                stuck += run.failures >= _STUCK_AFTER
+            if run is not None:
+                try:
+                    finished += self._go_on(run, seconds_left)
+                except Exception as error:
+                    # Any exception: an erasure that fails must not hold up the others.
+                    failed += 1
+                    self._store.fail(run, self._failed(run, error), self._clock())
+            stuck += self._store.failures(organization_id) >= _STUCK_AFTER
         return {
             "erasures_open": still - finished,
             "erasures_finished": finished,
@@ -165,6 +181,14 @@ class Eraser:
 
     # ---------------------------------------------------------------- steps
 
+    def _close(self, run: ErasureRun, seconds_left: SecondsLeft) -> None:
+        """What the request did not close, because there is so much of it."""
+        pk = organization_pk(run.organization_id)
+        for prefix, close in ((API_KEYS, close_key), (SPACES, close_space)):
+            for page in self._pages(pk, seconds_left, prefix=prefix, attributes=_ATTRIBUTES):
+                for item in page:
+                    close(self._integrations, item)
+
     def _data_keys(self, run: ErasureRun, seconds_left: SecondsLeft) -> None:
         self._sweep(
             run, self._integrations, organization_pk(run.organization_id), seconds_left, DATA_KEYS
@@ -184,7 +208,7 @@ class Eraser:
                         self._subject(run, item["sk"], seconds_left)
                         self._remove(run, self._integrations, [item])
                     case "SPACE":
-                        close_space(self._integrations, run.organization_id, item)
+                        close_space(self._integrations, item)
                         self._mark(run, f"SPACE#{item['id']}")
                         self._space(run, item["id"], seconds_left)
                         self._remove(run, self._integrations, [item])
@@ -197,6 +221,9 @@ class Eraser:
                     case "INS":
                         token = install_token_key(item["digest"])
                         self._remove(run, self._integrations, [token._asdict(), item])
+                    case "FLOW":
+                        flow = flow_key(item["sk"].partition("#")[2])
+                        self._remove(run, self._integrations, [flow._asdict(), item])
                     case "PUB":
                         self._retire_publisher(run, item["sk"].removeprefix(PUBLISHERS))
                         plain.append(item)
@@ -285,17 +312,24 @@ class Eraser:
         self._remove(run, self._events, [spread_day_key(space_id, day, shard)._asdict()])
 
     def _endpoint(self, run: ErasureRun, item: Item) -> None:
-        """The release, which may be another organization's, has one endpoint less."""
+        """The release has one endpoint less, and so has the OAuth application that it was connected
+        through. Both may be another organization's."""
         key = Key(item["pk"], item["sk"])
         integration_id, version = item["integration_id"], item["version"]
-        try:
-            self._integrations.transact(
-                [Delete(key, PRESENT), use_of_release(integration_id, version, -1)]
-            )
-        except TransactionRefused as refused:
-            if 0 in refused.failed:
-                return  # by this run, before its reply was lost
-            self._integrations.write(Delete(key))  # the release is gone
+        counts = [use_of_release(integration_id, version, -1)]
+        if owner := item.get("granted_by"):
+            application = application_key(owner, integration_id)
+            counts.append(Update(application, add={"uses": -1}, condition=PRESENT))
+        while True:
+            try:
+                self._integrations.transact([Delete(key, PRESENT), *counts])
+            except TransactionRefused as refused:
+                if 0 in refused.failed:
+                    return  # by this run, before its reply was lost
+                # The others are gone.
+                counts = [one for n, one in enumerate(counts, 1) if n not in refused.failed]
+            else:
+                break
         run.remove(kind_of(TableName.INTEGRATIONS, key))
         self._registry.let_go(integration_id, version, self._clock())
 

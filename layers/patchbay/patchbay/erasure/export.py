@@ -22,8 +22,17 @@ from patchbay.alerts.rule_store import read_rule
 from patchbay.connection_tests.history import read_test
 from patchbay.connections.connection_items import read_connection
 from patchbay.connections.endpoint_items import read_endpoint
-from patchbay.connections.keys import CONNECTIONS, DATA_KEYS, DESTINATIONS, GRANTS, SOURCES, USAGE
+from patchbay.connections.keys import (
+    APPLICATIONS,
+    CONNECTIONS,
+    DATA_KEYS,
+    DESTINATIONS,
+    GRANTS,
+    SOURCES,
+    USAGE,
+)
 from patchbay.erasure.model import ExportedThing
+from patchbay.grants.application_store import read_application
 from patchbay.health.periods import Span
 from patchbay.health.shards import buckets_pk, counts_in, period_of
 from patchbay.health.store import events_pk, read_event
@@ -261,6 +270,7 @@ def _parts_of_organization(pk: str, now: datetime) -> list[_Part]:
         _Part("connection", pk, CONNECTIONS, read_connection),
         _Part("grant", pk, GRANTS, _grant),
         _Part("usage", pk, USAGE, _usage),
+        _Part("oauth_application", pk, APPLICATIONS, read_application),
         _Part("install_session", pk, SESSIONS, lambda item: read_session(item).at(now)),
         _Part("data_key", pk, DATA_KEYS, _data_key),
     ]

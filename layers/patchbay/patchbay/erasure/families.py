@@ -64,7 +64,8 @@ FAMILIES: Final = (
     Family(_CONTROL, "ORG#", "USAGE#", "usages"),
     Family(_CONTROL, "ORG#", "OAPP#", "oauth_applications"),
     Family(_CONTROL, "INSTALL#", "META", "install_sessions"),
-    Family(_CONTROL, "ORG#", "OAPP#", "oauth_applications"),
+    Family(_CONTROL, "ORG#", "FLOW#", "install_sessions"),
+    Family(_CONTROL, "FLOW#", "META", "install_sessions"),
     Family(_CONTROL, "ORG#", "FLOWFAIL#", "install_sessions"),
     Family(_CONTROL, "EXTERNAL#", "CLAIM", "organizations"),
     Family(_CONTROL, "SPACE#", "META", "spaces"),
@@ -86,8 +87,6 @@ FAMILIES: Final = (
     Family(_CONTROL, "AUDIT#", "EVENT#", "audit_events", Fate.STRIPPED),
     Family(_CONTROL, "ERASED#", "", "marks", Fate.SHARED),
     Family(_CONTROL, "ERASURES", "", "erasures", Fate.SHARED),
-    # Ten minutes long; which are an organization's is not in their keys.
-    Family(_CONTROL, "FLOW#", "META", "flows", Fate.SHARED),
     Family(_CONTROL, "SYSTEM", "", "deployment", Fate.SHARED),
     Family(_CONTROL, "NETWORK", "", "deployment", Fate.SHARED),
     Family(_EVENTS, "SPACE#", "H#", "event_counts"),

@@ -129,6 +129,11 @@ class ErasureStore:
         for item in self._table.query_all(QUEUE_PK, attributes=("sk",)):
             yield item["sk"].partition("#")[2]
 
+    def failures(self, organization_id: str) -> int:
+        """How often an erasure that is not finished has failed in a row."""
+        item = self._table.get(erasure_key(organization_id)) or {}
+        return int(item.get("failures", 0))
+
     def begin(self, organization_id: str, now: datetime) -> ErasureRun | None:
         """Takes over an erasure. None if another process works on it, or it is not due."""
         lease = new_id("ers", now)

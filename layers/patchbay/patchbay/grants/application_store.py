@@ -79,7 +79,7 @@ class ApplicationStore:
                 raise NotFound("organization") from None
             if standing := refused.failed.get(0):
                 if standing["made_by"] == request:
-                    return _read(standing)
+                    return read_application(standing)
                 raise Conflict(
                     "The organization has an OAuth application of this integration already: "
                     "change that one.",
@@ -92,7 +92,7 @@ class ApplicationStore:
 
     def find(self, organization_id: str, integration_id: str) -> OAuthApplication | None:
         item = self._table.reread(application_key(organization_id, integration_id))
-        return None if item is None else _read(item)
+        return None if item is None else read_application(item)
 
     def get(self, organization_id: str, id: str) -> OAuthApplication:
         """Raises `NotFound`."""
@@ -110,7 +110,7 @@ class ApplicationStore:
             organization_id,
             query,
             now,
-            lambda item: _read(item).at(redirect_uri),
+            lambda item: read_application(item).at(redirect_uri),
             pk=organization_pk(organization_id),
             prefix=APPLICATIONS,
         )
@@ -210,5 +210,5 @@ def _item(application: OAuthApplication) -> Item:
     }
 
 
-def _read(item: Item) -> OAuthApplication:
+def read_application(item: Item) -> OAuthApplication:
     return OAuthApplication.model_validate({**item, "variables": json.loads(item["variables"])})

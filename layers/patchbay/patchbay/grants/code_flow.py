@@ -2,6 +2,7 @@
 session have tokens for the account of the person at the browser.
 
     flow                 FLOW#<hash of its state>   META                 for ten minutes
+    flow, listed         ORG#<org>                  FLOW#<hash>          as long
     what it obtained     ORG#<org>                  SECRET#<session>     sealed, for half an hour
     why it failed        ORG#<org>                  FLOWFAIL#<session>   of the last one, as long
 
@@ -28,7 +29,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from patchbay.connections.keys import flow_failure_key, flow_key, key_of, secret_key
+from patchbay.connections.keys import (
+    flow_failure_key,
+    flow_key,
+    key_of,
+    listed_flow_key,
+    secret_key,
+)
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.grants.applications import OAuthApplications
 from patchbay.grants.client_origin import ClientOrigin
@@ -274,27 +281,25 @@ class CodeFlow:
         )
         expires_at = now + FLOW_LIFETIME
         key = _hashed(state)
-        self._table.write(
-            Put(
-                {
-                    **flow_key(key)._asdict(),
-                    "organization_id": request.organization_id,
-                    "session_id": request.session_id,
-                    "integration_id": release.id,
-                    "version": release.version,
-                    "variables": compact(dict(request.variables)).decode(),
-                    "scopes": list(scopes),
-                    "redirect_uri": redirect_uri,
-                    "client_id": chosen.client.client_id,
-                    "application_of": chosen.origin.organization_id,
-                    "browser": _hashed(browser),
-                    "status": _OPEN,
-                    "valid_until": to_sortable(expires_at),
-                    "expires_at": epoch_seconds(expires_at),
-                },
-                ABSENT,
-            )
-        )
+        ends = {"expires_at": epoch_seconds(expires_at)}
+        flow = {
+            **flow_key(key)._asdict(),
+            "organization_id": request.organization_id,
+            "session_id": request.session_id,
+            "integration_id": release.id,
+            "version": release.version,
+            "variables": compact(dict(request.variables)).decode(),
+            "scopes": list(scopes),
+            "redirect_uri": redirect_uri,
+            "client_id": chosen.client.client_id,
+            "application_of": chosen.origin.organization_id,
+            "browser": _hashed(browser),
+            "status": _OPEN,
+            "valid_until": to_sortable(expires_at),
+            **ends,
+        }
+        listed = {**listed_flow_key(request.organization_id, key)._asdict(), **ends}
+        self._table.transact([Put(flow, ABSENT), Put(listed)])
         cookie = HostCookie(_cookie_name(key), browser, int(FLOW_LIFETIME.total_seconds()))
         return StartedFlow(url, cookie, _public_id(key), expires_at)
 

@@ -167,11 +167,11 @@ def stripped(item: Item) -> Update | None:
     erased: what was done to which thing, and when, stays. None for one that was stripped."""
     if "stripped" in item:
         return None
-    ours = item["subject"] in (OPERATOR, DEPLOYMENT)
+    subject = OPERATOR if item.get("by_stranger") else item["subject"]
     return Update(
         Key(item["pk"], item["sk"]),
         values={
-            "subject": item["subject"] if ours else ERASED_SUBJECT,
+            "subject": subject if subject in (OPERATOR, DEPLOYMENT) else ERASED_SUBJECT,
             "by_stranger": False,
             "before": None,
             "after": None,
