@@ -51,7 +51,7 @@ from tests.integration.story import (
     create_source,
     publish_integration,
 )
-from tests.integration.test_erase_organizations import erased
+from tests.integration.test_erase_organizations import erased, exported
 from tests.integration.test_fold_counts import write
 from tests.integration.test_ingest_events import delivered as messages_delivered
 from tests.integration.test_ingest_events import envelope
@@ -231,6 +231,7 @@ def calls(
                 run_in_the_background(tenant, server, monkeypatch)
             start_cold()
             evaluate(utc_now())
+            exported(operator, tenant)
             for route in routes:
                 if route.name == "resend_delivery":
                     called_by_owner(tenant, owned, route)
