@@ -16,7 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from patchbay.checks.client_assertions import LIFETIME, MAX_KEY_BITS, MIN_KEY_BITS, TYPE
+from patchbay.checks.client_assertions import (
+    LIFETIME,
+    MAX_KEY_BITS,
+    MAX_KEY_TEXT,
+    MIN_KEY_BITS,
+    TYPE,
+)
 from patchbay.checks.oauth_client import OAuthClient
 from patchbay.checks.templates import ValueRefused
 from patchbay.checks.token_calls import TokenCall
@@ -133,6 +139,24 @@ def test_a_key_that_can_not_sign_is_refused(key: str) -> None:
 
     assert refused.value.problem.pointer == "/secrets/private_key"
     assert key not in refused.value.problem.message
+
+
+def test_a_key_whose_primes_have_to_be_searched_for_is_refused() -> None:
+    jwk = json.loads(RSAAlgorithm.to_jwk(rsa_key()))
+    for name in ("p", "q", "dp", "dq", "qi"):
+        with pytest.raises(ValueRefused, match="must be a private key"):
+            call(json.dumps({**jwk, name: ""}))
+
+
+def test_a_long_key_is_refused_before_it_is_loaded() -> None:
+    # A key of 10,240 bits takes ten seconds to load; these are no keys at all.
+    jwk = dict.fromkeys(("n", "e", "d", "p", "q", "dp", "dq", "qi"), "AQAB") | {"kty": "RSA"}
+    for key, message in (
+        (f"-----BEGIN PRIVATE KEY-----\n{'A' * MAX_KEY_TEXT}", "must be a private key"),
+        (json.dumps(jwk | {"n": "A" * (MAX_KEY_BITS // 6 + 3)}), "must have 2048 to 4096 bits"),
+    ):
+        with pytest.raises(ValueRefused, match=message):
+            call(key)
 
 
 @pytest.mark.parametrize("bits", [MIN_KEY_BITS // 2, MAX_KEY_BITS + 8])

@@ -82,6 +82,7 @@ class BindingRule:
         token_url: object,
         variables_schema: Mapping[str, object],
         urls: Mapping[str, UrlTemplate] | None = None,
+        sent: frozenset[str] = frozenset(),
     ) -> None:
         self._steps = [_Step.of(step) for step in steps]
         self._placement = credential.placement if credential else []
@@ -100,6 +101,8 @@ class BindingRule:
         self._sent = frozenset(
             p.name for step in steps for p in step.request_placeholders() if p.source == "variables"
         )
+        # Which account a token is for may follow from what its request has.
+        self._sent |= sent
         self.free: frozenset[str] = frozenset(
             name
             for name, rule in self._properties.items()

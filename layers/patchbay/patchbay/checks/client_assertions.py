@@ -25,8 +25,12 @@ recommends five to ten minutes
 (https://learn.microsoft.com/en-us/entra/identity-platform/certificate-credentials)."""
 MIN_KEY_BITS: Final = 2048
 MAX_KEY_BITS: Final = 4096
-"""Of an RSA key: a signature of 4,096 bits takes a few milliseconds, of 16,384 a hundred times
-that."""
+"""Of an RSA key."""
+MAX_KEY_TEXT: Final = 4096
+"""Characters of a key: 4,096 bits take 3,272 as PEM. A key is judged as it is loaded, and that of
+10,240 bits takes ten seconds of CPU."""
+_CRT: Final = ("p", "q", "dp", "dq", "qi")
+"""The members of an RSA key without which its primes are searched for, which takes longer yet."""
 _CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384"}
 
 
@@ -48,7 +52,7 @@ def client_assertion(
     import jwt
 
     text = values.text(PRIVATE_KEY)
-    key, algorithm = _judged(_from_jwk(text) if text.lstrip().startswith("{") else _from_pem(text))
+    key, algorithm = _judged(_loaded(text))
     key_id = plain(settings.key_id, values) or _key_id(text)
     return jwt.encode(
         {
@@ -65,6 +69,13 @@ def client_assertion(
     )
 
 
+def _loaded(text: str) -> object:
+    """The key. Raises ValueRefused."""
+    if len(text) > MAX_KEY_TEXT:
+        raise _unusable()
+    return _from_jwk(text) if text.lstrip().startswith("{") else _from_pem(text)
+
+
 def _from_pem(text: str) -> object:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -76,11 +87,28 @@ def _from_pem(text: str) -> object:
 
 
 def _from_jwk(text: str) -> object:
+    from json import loads
+
     from jwt import InvalidKeyError, PyJWK, PyJWKError
 
     try:
-        return PyJWK.from_json(text).key
-    except (ValueError, TypeError, KeyError, InvalidKeyError, PyJWKError) as error:
+        members = loads(text)
+        is_rsa = members.get("kty") == "RSA"
+        if is_rsa and not all(members.get(name) for name in (*_CRT, "n")):
+            raise _unusable()
+        if is_rsa and len(members["n"]) * 6 > MAX_KEY_BITS + 8:
+            raise _wrong_size()
+        return PyJWK.from_dict(members).key
+    except ValueRefused:
+        raise
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        InvalidKeyError,
+        PyJWKError,
+    ) as error:
         raise _unusable() from error
 
 
@@ -99,13 +127,15 @@ def _judged(key: object) -> "tuple[RSAPrivateKey | EllipticCurvePrivateKey, str]
 
     if isinstance(key, RSAPrivateKey):
         if not MIN_KEY_BITS <= key.key_size <= MAX_KEY_BITS:
-            raise ValueRefused(
-                PRIVATE_KEY.pointer, f"must have {MIN_KEY_BITS} to {MAX_KEY_BITS} bits"
-            )
+            raise _wrong_size()
         return key, "RS256"
     if isinstance(key, EllipticCurvePrivateKey) and key.curve.name in _CURVES:
         return key, _CURVES[key.curve.name]
     raise _unusable()
+
+
+def _wrong_size() -> ValueRefused:
+    return ValueRefused(PRIVATE_KEY.pointer, f"must have {MIN_KEY_BITS} to {MAX_KEY_BITS} bits")
 
 
 def _unusable() -> ValueRefused:

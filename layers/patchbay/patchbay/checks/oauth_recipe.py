@@ -6,6 +6,7 @@ docs/auth-config.md says what each member means.
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
+from urllib.parse import unquote_plus
 
 from patchbay.checks.account_lookup import LookupRecipe, read_lookup
 from patchbay.checks.auth_config import (
@@ -62,13 +63,14 @@ class OAuthRecipe:
     `renewal` unless a fresh token can be had without a person; `revocation` without a
     `revocationUrl`. `problems` keep a draft from being published; with any, all parts are None.
     `urls` are those that get secrets, by the member that has them, apart from a `tokenUrl` without
-    placeholders: a part of the binding."""
+    placeholders, and `sent` the variables of what is sent there: parts of the binding."""
 
     authorization: AuthorizationRecipe | None = None
     renewal: RenewalRecipe | None = None
     revocation: RevocationRecipe | None = None
     problems: tuple[Problem, ...] = ()
     urls: Mapping[str, UrlTemplate] = field(default_factory=dict)
+    sent: frozenset[str] = frozenset()
 
 
 def read_oauth(
@@ -125,7 +127,12 @@ class _Reading:
         self._report_captured_places(urls, lookup)
         if self._reader.problems:
             return OAuthRecipe(problems=tuple(self._reader.problems))
-        return OAuthRecipe(authorization, renewal, revocation, urls=urls)
+        sent: list[Iterator[Placeholder]] = [
+            part.placeholders() for part in (revocation, lookup) if part
+        ]
+        sent += [part.request.request_placeholders() for part in (authorization, renewal) if part]
+        names = frozenset(p.name for part in sent for p in part if p.source == "variables")
+        return OAuthRecipe(authorization, renewal, revocation, urls=urls, sent=names)
 
     def _url(self, name: str) -> UrlTemplate | None:
         text = self._step.get(name)
@@ -170,6 +177,7 @@ class _Reading:
             reader.report("/callbackHmac", "must be the name of a parameter")
         if url is None or self._token_url is None:
             return None
+        self._report_in_url("tokenUrl", _GIVEN.keys())
         request = TokenRequest(AUTHORIZATION_CODE, self._token_url, self._settings)
         report_clashes(reader, replace(request, given=_GIVEN))
         recipe = AuthorizationRecipe(
@@ -205,14 +213,15 @@ class _Reading:
         reader = self._reader
         given = self._step.get("authorizationParams", {})
         names = self._settings.names
-        own = {names.of("authorization", name) for name in _OWN}
+        own = {names.of("authorization", name).casefold() for name in _OWN}
+        self._report_in_url("authorizationUrl", own | {"response_type"})
         response_type = names.of("authorization", "response_type")
         if isinstance(given, dict) and given.get(response_type, "") is None:
             given = {name: value for name, value in given.items() if name != response_type}
         parameters = read_query(reader, "/authorizationParams", given)
         for parameter in parameters:
             at = f"/authorizationParams{pointer([parameter.name])}"
-            if parameter.name in own:
+            if parameter.name.casefold() in own:
                 reader.report(at, "is sent without it")
             elif parameter.name == response_type and (
                 parameter.is_optional or any(parameter.placeholders())
@@ -221,6 +230,15 @@ class _Reading:
             elif any(p.source == "secrets" for p in parameter.placeholders()):
                 reader.report(at, "may not have a secret: a browser shows it")
         return parameters
+
+    def _report_in_url(self, member: str, names: Collection[str]) -> None:
+        """Reports parameters of a URL as its author wrote it that the flow sends by itself: a
+        provider may take the first of two."""
+        text = self._step.get(member)
+        query = text.partition("?")[2] if isinstance(text, str) else ""
+        for name in query.split("&"):
+            if unquote_plus(name.partition("=")[0]).casefold() in names:
+                self._reader.report(f"/{member}", "has a parameter that is sent without it")
 
     def _has_response_type(self) -> bool:
         """Whether `response_type` is sent: null says that the provider does not take it."""

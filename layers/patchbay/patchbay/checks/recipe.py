@@ -325,6 +325,7 @@ class Recipe:
             self._auth_config.get("tokenUrl"),
             self._variables_schema,
             {**self.oauth.urls, **({"baseUrl": self.base_url} if self.base_url else {})},
+            self.oauth.sent,
         )
 
     @property

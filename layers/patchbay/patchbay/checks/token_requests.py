@@ -348,7 +348,8 @@ def report_clashes(reader: StepReader, request: TokenRequest) -> None:
     settings = request.settings
     key = "refreshParams" if request.parameters is settings.refresh_parameters else "tokenParams"
     names = [settings.names.of("token", name) for name in ("grant_type", *_sent(request))]
-    for name in sorted({*names} & request.parameters.keys()):
+    sent = {name.casefold() for name in names}
+    for name in sorted(name for name in request.parameters if name.casefold() in sent):
         reader.report(f"/{key}", f'has "{name}", which is sent without it')
     if len(set(names)) < len(names):
         reader.report("/parameterNames", "has the name of another parameter that is sent")
@@ -396,8 +397,10 @@ def _read_names(reader: StepReader) -> ParameterNames:
         else:
             for place, name in by_place.items():
                 names[place][own] = name
-    for renamed in names.values():
-        if len({*renamed.values()}) < len(renamed):
+    for place, renamed in names.items():
+        # Of the many that a request for a token may have, `report_clashes` knows which it has.
+        known = renamed if place == "token" else dict.fromkeys(_IN_PLACE[place])
+        if len({renamed.get(own, own) for own in known}) < len(known):
             reader.report("/parameterNames", "has a name twice")
             break
     return ParameterNames(**names)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from patchbay.checks.templates import (
+    BaseTemplate,
     Declarations,
     Parts,
     Placeholder,
@@ -49,12 +50,13 @@ def url_place(url: UrlTemplate, values: Values) -> str:
     """Where a URL leads, with its variables filled in and its secrets by their names. A place that
     can't be dialed is one of its own."""
     try:
-        scheme, host, port = url.origin(values)
+        is_base = isinstance(url.start, BaseTemplate)
+        start = url.start.fill(values) if is_base else url.place(values)
     except ValueRefused as refused:
         return f"none: {refused.problem.pointer}"
     path = "".join(f"/{_named(segment, values)}" for segment in url.path)
     query = "&".join(name + _named(value, values) for name, value in url.query)
-    return f"{scheme}://{host}:{port}{path}" + (f"?{query}" if query else "")
+    return f"{start}{path}" + (f"?{query}" if query else "")
 
 
 def _named(parts: Parts, values: Values) -> str:
