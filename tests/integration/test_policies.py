@@ -294,6 +294,8 @@ def run_in_the_background(
             started = journey.start()
             journey.browser.open(decided(started.authorization_url, decision))
         assert tenant.client.get(f"{path}/proxy/me").status == 409  # it has no base URL
+        assert tenant.client.patch(path, {"record_uses": True}).status == 200
+        assert tenant.client.get(f"{path}/credentials").status == 200
     # The monitors find that they work again; the dispatcher sends what was left unsent
     server.valid_key = SECRET
     monkeypatch.setattr(dispatch_monitors, "utc_now", lambda: utc_now() + timedelta(minutes=2))

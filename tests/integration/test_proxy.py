@@ -3,13 +3,17 @@
 import gzip
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.provider import Provider
+from patchbay.platform.clock import to_text, utc_now
 from patchbay.platform.http import MAX_RAW_BODY_BYTES
 from patchbay.tenancy.access import Permission
 from tests.integration.api import Answer
+from tests.integration.authorizing import REDIRECT_URI, authorization_server, publish_tracker
 from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET, create_connection, create_source, publish_integration
 from tests.integration.test_audit import trail
@@ -317,6 +321,31 @@ def test_requests_are_counted_by_what_they_say_about_the_connection(
     assert counted.get("usageLastErrorCode") == code
 
 
+def test_uses_are_events_if_the_connection_asks(
+    tenant: Tenant, connection: dict[str, Any], provider: Upstream
+) -> None:
+    health = f"/spaces/{tenant.space_slug}/integration-health"
+    proxied(tenant, connection, "x")
+    assert tenant.client.get(health).json["total_events"] == 0
+    asked = tenant.client.patch(
+        f"{tenant.connectors}/connections/{connection['id']}", {"record_uses": True}
+    )
+    assert asked.json["record_uses"] is True
+    proxied(tenant, connection, "x")
+    tenant.client.get(path_of(tenant, connection))
+    provider.answering = lambda _: answer(503, b"")
+    proxied(tenant, connection, "x")
+    [usage] = tenant.client.get(health).json["by_integration_type"]
+    assert (usage["integration_type"], usage["total"], usage["errors"]) == ("usage", 3, 1)
+    events = tenant.client.get(f"/spaces/{tenant.space_slug}/integration-events").json["items"]
+    assert {event["connection_id"] for event in events} == {connection["id"]}
+    [failed] = [event for event in events if event["status"] == "ERROR"]
+    assert failed["error_code"] == "provider_error"
+    # A null where a value is required is refused
+    path = f"{tenant.connectors}/connections/{connection['id']}"
+    assert tenant.client.patch(path, {"record_uses": None}).pointers == ["/record_uses"]
+
+
 def test_a_request_that_was_not_sent_is_not_counted(
     tenant: Tenant, connection: dict[str, Any]
 ) -> None:
@@ -410,3 +439,88 @@ def test_nothing_of_a_request_or_an_answer_is_logged(
     assert "told-in" not in said
     assert SECRET not in said
     assert json.loads(said.splitlines()[-1])["route"].endswith("/proxy/{path+}")
+
+
+# ---------------------------------------------------------------- access tokens
+
+
+@pytest.fixture
+def served(deployed: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    with authorization_server(tmp_path, monkeypatch) as server:
+        yield server
+
+
+@pytest.fixture
+def tracker(tenant: Tenant, served: Provider) -> dict[str, Any]:
+    """A connection whose client gets its access tokens by itself."""
+    publish_tracker(
+        tenant,
+        served.port,
+        authConfig={"grantType": "client_credentials", "authorizationUrl": None},
+        manifest={"roles": ["source"], "baseUrl": served.https_url},
+    )
+    client = served.oauth.register(REDIRECT_URI)
+    secrets = {"client_id": client.id, "client_secret": client.secret}
+    source = create_source(tenant, integration="acme/tracker", variables={}, secrets=secrets)
+    return create_connection(tenant, source)
+
+
+def test_an_access_token_is_renewed_before_it_is_given(
+    tenant: Tenant, tracker: dict[str, Any], served: Provider
+) -> None:
+    given = tenant.client.get(path_of(tenant, tracker))
+    assert given.status == 200, given.text
+    assert served.oauth.scopes_of(given.json["access_token"]) is not None
+    assert given.json["expires_at"] > to_text(utc_now())
+    assert given.json["header"]["value"] == f"Bearer {given.json['access_token']}"
+    assert "client_secret" not in given.text
+    # It is given again as long as it is good
+    again = tenant.client.get(path_of(tenant, tracker))
+    assert again.json["access_token"] == given.json["access_token"]
+    assert len(served.oauth.token_requests) == 1
+    # And the proxy sends it
+    back = proxied(tenant, tracker, "me")
+    assert (back.status, back.json) == (200, {"login": "octocat"})
+    assert len(served.oauth.token_requests) == 1
+
+
+def test_a_token_that_the_provider_refuses_is_renewed_once(
+    tenant: Tenant, tracker: dict[str, Any], served: Provider
+) -> None:
+    assert proxied(tenant, tracker, "me").status == 200
+    served.oauth._access_tokens.clear()
+    served.requests.clear()
+    back = proxied(tenant, tracker, "echo", "POST", b"\x00\xff", content_type="application/zip")
+    assert back.status == 200
+    assert len(served.oauth.token_requests) == 2
+    # The body was sent again as it is
+    asked = [path for path, _ in served.requests if path.startswith("/echo")]
+    assert len(asked) == 2
+    assert record(tenant, tracker)["usageErrorCount"] == 0
+
+
+def test_a_401_that_no_token_helps_against_asks_for_no_token_again_and_again(
+    tenant: Tenant, tracker: dict[str, Any], served: Provider
+) -> None:
+    assert proxied(tenant, tracker, "me").status == 200
+    served.requests.clear()
+    for _ in range(3):
+        back = proxied(tenant, tracker, "401")
+        assert (back.status, back.headers["patchbay-proxied"]) == (401, "true")
+    assert len(served.oauth.token_requests) == 2
+    asked = [path for path, _ in served.requests if path == "/401"]
+    assert len(asked) == 4
+
+
+def test_a_grant_that_has_ended_says_what_to_do(
+    tenant: Tenant, tracker: dict[str, Any], served: Provider
+) -> None:
+    served.oauth.faults += ["invalid_client"] * 5
+    for back in (tenant.client.get(path_of(tenant, tracker)), proxied(tenant, tracker, "me")):
+        assert (back.status, back.code) == (422, "CREDENTIAL_UNUSABLE")
+        details = back.json["error"]["details"]
+        assert details["required_action"] == "reauthorize"
+        assert details["errors"][0]["pointer"].startswith(("/secrets/", "/grant"))
+    assert not [path for path, _ in served.requests if path == "/me"]
+    counted = record(tenant, tracker)
+    assert (counted["usageRequestCount"], counted["usageErrorCount"]) == (2, 2)

@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from patchbay.health.organization_overview import OrganizationOverview
     from patchbay.health.reader import HealthReader
     from patchbay.health.store import EventStore
+    from patchbay.health.usage_events import UsageEvents
     from patchbay.installs.session_creator import InstallSessionCreator
     from patchbay.installs.session_store import InstallSessionStore
     from patchbay.installs.session_subject import SessionSubjects
@@ -416,6 +417,7 @@ class Deployment:
             Limiter(self.integrations, "uses"),
             Limit(settings.uses_per_minute, settings.uses_in_flight),
             Limit(settings.connection_uses_per_minute, settings.uses_in_flight),
+            self.usage_events.record,
             self.clock,
             enabled=settings.credential_use,
         )
@@ -463,6 +465,12 @@ class Deployment:
         from patchbay.health.store import EventStore
 
         return EventStore(self.events, self.settings.raw_event_days)
+
+    @cached_property
+    def usage_events(self) -> UsageEvents:
+        from patchbay.health.usage_events import UsageEvents
+
+        return UsageEvents(self.event_store)
 
     @cached_property
     def connection_overview(self) -> ConnectionOverview:

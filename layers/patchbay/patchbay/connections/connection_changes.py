@@ -56,7 +56,7 @@ def changed_connection(old: Connection, patch: ConnectionPatch, now: datetime) -
     can't become.
     """
     given = patch.model_fields_set
-    for required in ("name", "status"):
+    for required in ("name", "status", "record_uses"):
         if required in given and getattr(patch, required) is None:
             raise InvalidInput.at(f"/{required}", "is required")
     changes: dict[str, Any] = {"updated_at": now, "revision": old.revision + 1}
@@ -73,6 +73,8 @@ def changed_connection(old: Connection, patch: ConnectionPatch, now: datetime) -
             raise InvalidInput(problems)
     if "monitor" in given:
         changes["monitor"] = _changed_monitor(old.monitor, patch.monitor)
+    if patch.record_uses is not None:
+        changes["record_uses"] = patch.record_uses
     if patch.status is not None:
         changes |= {"status": next_lifecycle(old, patch.status), "stated_status": None}
     return watched_anew(old, old.model_copy(update=changes), now)

@@ -63,6 +63,7 @@ class NewConnection(_Input):
     configurations: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
     space: Slug
     monitor: Annotated[Monitor, NullIs(Monitor)] = Field(default_factory=Monitor)
+    record_uses: Annotated[bool, NullIs(lambda: False)] = False
     status: Annotated[
         Literal[Lifecycle.DRAFT, Lifecycle.ACTIVE], NullIs(lambda: Lifecycle.ACTIVE)
     ] = Lifecycle.ACTIVE
@@ -80,6 +81,7 @@ class ConnectionPatch(_Input):
     destination_id: NamedDestinationId | None = None
     configurations: Values | None = None
     monitor: MonitorPatch | None = None
+    record_uses: Annotated[bool | None, NotNull()] = None
     status: Annotated[Lifecycle | None, NotNull()] = None
 
 
@@ -124,6 +126,7 @@ class Connection(Model):
     space: str
     space_id: str
     monitor: Monitor
+    record_uses: bool = False
     status: Lifecycle
     health: Health
     required_action: RequiredAction

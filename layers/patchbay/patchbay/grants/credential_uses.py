@@ -5,8 +5,9 @@ with uses.one(organization_id, connection_id, {"role": "source"}) as use:
     use.ended()                # or with a code, if it failed at the provider
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from patchbay.connections.connection_model import Connection
@@ -26,12 +27,25 @@ from patchbay.platform.limits import Limit, Limiter
 from patchbay.platform.logging import logger
 
 
+@dataclass(frozen=True, slots=True)
+class EndedUse:
+    """A use, and how it ended."""
+
+    use: Use
+    outcome: UseOutcome
+
+
+type Recording = Callable[[EndedUse], None]
+"""Where uses go that have ended; it raises nothing."""
+
+
 class UseInProgress:
     """One use between its beginning and its end."""
 
-    def __init__(self, use: Use, usages: UsageStore, clock: Clock) -> None:
+    def __init__(self, use: Use, usages: UsageStore, record: Recording, clock: Clock) -> None:
         self._use = use
         self._usages = usages
+        self._record = record
         self._clock = clock
         self._is_over = False
 
@@ -53,6 +67,7 @@ class UseInProgress:
                 raise
             logger.warning("use not counted", connection_id=self.connection.id)
         self._is_over = True
+        self._record(EndedUse(self._use, outcome))
 
     def abandoned(self) -> None:
         """Ends it without a count, unless it has ended."""
@@ -71,6 +86,7 @@ class CredentialUses:
         limiter: Limiter,
         limit: Limit,
         connection_limit: Limit,
+        record: Recording,
         clock: Clock,
         *,
         enabled: bool,
@@ -80,6 +96,7 @@ class CredentialUses:
         self._limiter = limiter
         self._limit = limit
         self._connection_limit = connection_limit
+        self._record = record
         self._clock = clock
         self._enabled = enabled
 
@@ -107,7 +124,7 @@ class CredentialUses:
         use = Use(new_id("use", now), connection, now, described)
         with self._limiter.held(organization_id, use.id, self._limit, now, LEASE):
             self._usages.begin(use, self._connection_limit, proxied=proxied)
-            progress = UseInProgress(use, self._usages, self._clock)
+            progress = UseInProgress(use, self._usages, self._record, self._clock)
             try:
                 yield progress
             except CredentialUnusable as unusable:

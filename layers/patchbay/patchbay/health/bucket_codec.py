@@ -32,6 +32,7 @@ _CODES: Final = {
     IntegrationType.WEBHOOK: 3,
     IntegrationType.ALERT: 4,
     IntegrationType.CONNECTION_TEST: 5,
+    IntegrationType.USAGE: 6,
 }
 _TYPES: Final = {code: kind for kind, code in _CODES.items()}
 _NUMBERS_PER_TALLY: Final = 5 + SLOTS

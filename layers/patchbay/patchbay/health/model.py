@@ -24,7 +24,8 @@ _MAX_DURATION_MS: Final = 86_400_000
 
 
 class IntegrationType(StrEnum):
-    """The work that an event is about: the types of the health contract, and our own tests."""
+    """The work that an event is about: the types of the health contract, our own tests, and the
+    uses of credentials."""
 
     METADATA_SYNC = "metadata_sync"
     QUALITY_CHECK = "quality_check"
@@ -32,6 +33,7 @@ class IntegrationType(StrEnum):
     WEBHOOK = "webhook"
     ALERT = "alert"
     CONNECTION_TEST = "connection_test"
+    USAGE = "usage"
 
 
 class EventStatus(StrEnum):
