@@ -177,7 +177,7 @@ class Proxy:
                 allow_redirects=False,
             ) as answer:
                 answered_body = await answer.read()
-                if answer.status >= 500 and b'"success":false' not in answered_body:
+                if answer.status >= 500 and not _is_of_a_function(answer.headers, answered_body):
                     raise InternalError  # the emulator's own: a function crashed or ran too long
                 return web.Response(
                     status=answer.status,
@@ -218,6 +218,11 @@ def _is_for_us(headers: CIMultiDictProxy[str], port: int) -> bool:
         "navigate",
         "document",
     )
+
+
+def _is_of_a_function(headers: CIMultiDictProxy[str], body: bytes) -> bool:
+    """Whether an answer is an error of the API's, or one of a provider that it passes on."""
+    return "Patchbay-Proxied" in headers or b'"success":false' in body
 
 
 def _joined(headers: CIMultiDictProxy[str]) -> dict[str, str]:

@@ -373,6 +373,7 @@ def test_what_a_tenant_can_make_us_send_is_what_the_page_says(template: dict[str
         monitored_connections=defaults["MaxMonitoredConnections"],
         monitored_tests_per_day=defaults["MaxMonitoredTestsPerDay"],
         deliveries_per_minute=defaults["DeliveriesPerMinute"],
+        uses_per_minute=defaults["UsesPerMinute"],
     )
     assert table(limits) in (ROOT / "docs" / "security.md").read_text()
 
@@ -380,7 +381,7 @@ def test_what_a_tenant_can_make_us_send_is_what_the_page_says(template: dict[str
 def test_the_operator_can_print_the_table_of_other_limits(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    limits = Limits(1, 2, 1440, 3)
+    limits = Limits(1, 2, 1440, 3, 4)
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in limits._asdict().items()]
     assert main(arguments) == 0
     assert capsys.readouterr().out == table(limits)

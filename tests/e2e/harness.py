@@ -69,7 +69,10 @@ class Stack:
 PATIENT_MS = 10_000
 """For a test that must not end by its deadline, however busy the machine is."""
 
-TENANT = ["platform.integration.read", "platform.integration.manage", "platform.events.write"]
+TENANT = [
+    *("platform.integration.read", "platform.integration.manage", "platform.events.write"),
+    "platform.credential.use",
+]
 
 
 class Tenant:

@@ -1,7 +1,7 @@
 """What one organization can make a deployment send, at most: computed from its limits.
 
     python -m patchbay.outbound --tests-per-minute 120 --monitored-connections 1000 \\
-        --monitored-tests-per-day 288000 --deliveries-per-minute 300
+        --monitored-tests-per-day 288000 --deliveries-per-minute 300 --uses-per-minute 3000
 
 prints the table of docs/security.md for these parameters. The other factors are the constants of
 the code that holds them.
@@ -19,7 +19,9 @@ from patchbay.checks.roles import Role
 from patchbay.checks.runner import MAX_TRIES
 from patchbay.egress.guard import MAX_ADDRESSES, MAX_DIALS
 from patchbay.egress.redirects import MAX_REDIRECTS
+from patchbay.grants.provider_proxy import SENDINGS
 from patchbay.monitors.reprobes import PAUSES
+from patchbay.platform.http import MAX_RAW_BODY_BYTES
 
 ENDPOINTS: Final = len(Role)
 """A test of a connection is one of its source and one of its destination."""
@@ -37,6 +39,7 @@ class Limits(NamedTuple):
     monitored_connections: int
     monitored_tests_per_day: int
     deliveries_per_minute: int
+    uses_per_minute: int
 
 
 class Bound(NamedTuple):
@@ -49,7 +52,7 @@ class Bound(NamedTuple):
 
 def outbound(limits: Limits) -> list[Bound]:
     """Everything that one organization can make the deployment send. Pure."""
-    tests, monitored, a_day, deliveries = limits
+    tests, monitored, a_day, deliveries, uses = limits
     asked = MAX_STEPS * MAX_TRIES * (1 + MAX_REDIRECTS)
     of_test = ENDPOINTS * min(asked, MAX_DIALS)
     average = -(-a_day // _DAY_MINUTES)
@@ -92,6 +95,12 @@ def outbound(limits: Limits) -> list[Bound]:
             f"{deliveries} × {1 + LATE_MINUTES}",
             deliveries * (1 + LATE_MINUTES),
         ),
+        Bound(
+            "proxied requests a minute",
+            f"{uses} uses (`UsesPerMinute`) × {SENDINGS}: once more after a 401",
+            uses * SENDINGS,
+        ),
+        Bound("bytes of one proxied request's body", "", MAX_RAW_BODY_BYTES),
     ]
 
 

@@ -41,6 +41,9 @@ TO_OPEN_SECONDS: Final = 15.0
 LEAST_SECONDS: Final = 4.0
 """With less left after a 401, nothing more is begun."""
 
+SENDINGS: Final = 2
+"""How often a request is sent, at most: once more after a 401, with another token."""
+
 _UNAUTHORIZED: Final = 401
 
 _MARK: Final = {

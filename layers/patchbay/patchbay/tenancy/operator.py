@@ -70,7 +70,9 @@ def _new_space(
 
 
 def _with_key(keys: ApiKeyStore, space: Space, stamp: Stamp) -> dict[str, str]:
-    new = NewApiKey(name="operator", permissions=list(Permission))
+    # Who may use credentials is granted, by this key, to those who need it.
+    permissions = [one for one in Permission if one is not Permission.USE]
+    new = NewApiKey(name="operator", permissions=permissions)
     key = keys.issue(space.organization_id, new, OPERATOR, stamp)
     return {
         "organization_id": space.organization_id,
