@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -492,3 +493,21 @@ def test_nothing_of_a_credential_is_logged(
     assert SECRET in read(tenant, connection).text
     assert SECRET not in log.getvalue()
     assert json.loads(log.getvalue().splitlines()[-1])["message"] == "request"
+
+
+def test_uses_at_the_same_time_are_counted_exactly(
+    tenant: Tenant, connection: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patchbay.platform.dynamodb.pause_seconds", lambda _: 0.001)
+    usages = credentials.deployment.usages
+    stored = credentials.deployment.connections.get(tenant.organization_id, connection["id"])
+    now = utc_now()
+
+    def use_it(number: int) -> None:
+        use = Use(new_id("use", now), stored, now)
+        usages.begin(use, Limit(100, 100))
+        usages.end(use, UseOutcome(now, "rate_limited" if number % 3 == 0 else None))
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(use_it, range(15)))
+    assert (usages.of(stored).requests, usages.of(stored).errors) == (15, 5)

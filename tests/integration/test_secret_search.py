@@ -17,9 +17,14 @@ from patchbay.platform import aws
 from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration.conftest import Tenant
+from tests.integration.documented import ROUTES, Names
 from tests.integration.leaks import items_of, leaks
+from tests.integration.story import SECRET as KEY
 from tests.integration.story import calling, create_connection, publish_integration
+from tests.integration.test_isolation import owned, sent
 from tests.integration.test_secret_references import permit
+
+__all__ = ["owned"]
 
 pytestmark = pytest.mark.enable_socket
 
@@ -263,3 +268,26 @@ def test_a_secret_is_only_stored_sealed(
     assert any("SECRET#src_" in name for name in places)
     assert any(name.startswith("EventsTable SPACE#") for name in places)
     assert any("[redacted]" in text for text in search.answers.values())
+
+
+def test_only_the_route_of_credentials_shows_a_secret(
+    tenant: Tenant, owned: Names, deployed: dict[str, Table], log: io.StringIO
+) -> None:
+    # Given everything that a tenant may have, and a key that may do everything but the operator's
+    for route in ROUTES:
+        if route.method != "GET" or route.is_of_operators:
+            continue
+        # When it reads each thing
+        answer = sent(tenant, route, owned)
+        shown = leaks(KEY, {"answer": answer.text, "headers": json.dumps(answer.headers)})
+        # Then one route shows the key, and in two places
+        assert bool(shown) == (route.name == "get_credentials"), route
+        if shown:
+            given = answer.json
+            assert given.pop("api_key") == KEY
+            assert given["header"].pop("value") == f"Bearer {KEY}"
+            assert leaks(KEY, {"rest": json.dumps(given)}) == []
+    # And nothing of it is written down
+    assert leaks(KEY, {"log": log.getvalue()}) == []
+    for table in deployed.values():
+        assert leaks(KEY, dict(items_of(table))) == []
