@@ -155,7 +155,8 @@ def installed_by_end_users() -> None:
     roles = {"roles": ["source", "destination"]}
     publish_integration(tenant, publisher="installing", manifest=roles)
     given = {"integration": "installing/crm"}
-    assert end_user(tenant, **given).post("/v1/install/complete", RIGHT).status == 200
+    watched = end_user(tenant, **given, monitor={"enabled": True})
+    assert watched.post("/v1/install/complete", RIGHT).status == 200
     reference = keep(tenant, {"api_key": SECRET})
     path = f"{tenant.connectors}/destinations"
     body = {"name": "To", "variables": {"path": "me"}, "secret_ref": reference, **given}
