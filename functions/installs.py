@@ -5,6 +5,8 @@ from typing import Any
 from patchbay.connection_tests.model import DryRunResult
 from patchbay.deployment import Deployment
 from patchbay.installs.model import (
+    AuthorizationRequest,
+    AuthorizationStep,
     InstallCompletion,
     InstallForm,
     InstallRequest,
@@ -13,6 +15,7 @@ from patchbay.installs.model import (
     InstallValues,
     IssuedInstallSession,
     NewInstallSession,
+    StartedAuthorization,
 )
 from patchbay.platform.clock import utc_now
 from patchbay.platform.http import HttpApi, Reply
@@ -73,6 +76,28 @@ def get_install(caller: SessionCaller, domain_name: str) -> InstallForm:
 def test_install(caller: SessionCaller, body: InstallValues, domain_name: str) -> DryRunResult:
     """Test what an end user entered; nothing is stored."""
     return deployment.install_wizard(domain_name).test(caller, body, utc_now())
+
+
+@api.post("/v1/install/authorize", permission=INSTALL_SESSION, failures=(409, 410))
+def authorize_install(
+    caller: SessionCaller, body: AuthorizationRequest, domain_name: str
+) -> Reply[StartedAuthorization]:
+    """Begin to connect an account at the provider: where to send the browser, with a cookie."""
+    started = deployment.install_wizard(domain_name).authorize(
+        caller, body.variables, deployment.redirect_uri(domain_name), utc_now()
+    )
+    shown = StartedAuthorization(
+        id=started.id,
+        authorization_url=started.authorization_url,
+        expires_at=started.expires_at,
+    )
+    return Reply(shown, cookies=(started.cookie,))
+
+
+@api.get("/v1/install/authorize", permission=INSTALL_SESSION, failures=(404, 409, 410))
+def get_install_authorization(caller: SessionCaller, domain_name: str) -> AuthorizationStep:
+    """Read whether the account is connected, with which scopes, or why it is not."""
+    return deployment.install_wizard(domain_name).authorization(caller, utc_now())
 
 
 @api.post("/v1/install/complete", permission=INSTALL_SESSION, failures=(409, 410, 422))

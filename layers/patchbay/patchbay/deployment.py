@@ -661,23 +661,29 @@ class Deployment:
         from patchbay.installs.first_test import FirstTests
         from patchbay.installs.installer import Installer
         from patchbay.installs.open_sessions import OpenSessions
+        from patchbay.installs.session_accounts import SessionAccounts
         from patchbay.installs.wizard import InstallWizard
 
         guard = self.guard.excluding([domain_name])
+        accounts = SessionAccounts(self.code_flow, self.oauth_applications, self.grants)
         return InstallWizard(
             OpenSessions(self.install_sessions),
             self.install_sessions,
             self.session_subjects,
+            accounts,
             Installer(
                 self.session_subjects,
+                accounts,
                 self.endpoint_creator,
                 self.endpoint_editor,
                 self.connection_records,
+                self.grants,
             ),
             self.test_history,
             FirstTests(self.tester, self.test_recorder, self.test_history, guard, self.clock),
             self.test_limiter,
             self.test_limit,
+            self.grants,
             guard,
         )
 

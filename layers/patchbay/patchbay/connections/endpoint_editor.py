@@ -234,15 +234,20 @@ class EndpointEditor:
             raise SecretsLost(edit.kept) from None
         return {name: stored[name] for name in edit.kept} | edit.entered
 
-    def secret_change(self, edit: EndpointEdit, now: datetime) -> SecretChange:
+    def secret_change(
+        self, edit: EndpointEdit, now: datetime, granted: Item | None = None
+    ) -> SecretChange:
         """The writes that seal the secrets of an accepted edit; none if they stay as they are.
 
-        What happens to the grant is among them, unless another is stored with the edit. Raises
-        `SecretsLost`.
+        What happens to the grant is among them; `granted` is the item of the one that replaces it.
+        Raises `SecretsLost`.
         """
+        new: list[Write] = [Put(granted)] if granted else []
         if not edit.changes_secrets:
-            return SecretChange()
+            return SecretChange([*new, *key_of_all([granted] if granted else [])])
         grant, sealed_items = self._grant_writes(edit, now)
+        if granted:
+            grant, sealed_items = new, [granted]
         if not edit.entered and not edit.kept:
             gone = Delete(secret_key(edit.old.organization_id, edit.old.id))
             return SecretChange([gone, *grant, *key_of_all(sealed_items)])

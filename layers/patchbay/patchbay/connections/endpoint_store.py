@@ -19,7 +19,7 @@ from patchbay.connections.endpoint_items import (
     user_of,
 )
 from patchbay.connections.endpoint_model import Endpoint, EndpointQuery, id_prefix
-from patchbay.connections.keys import endpoint_key, key_of, use_key
+from patchbay.connections.keys import endpoint_key, key_of_all, use_key
 from patchbay.connections.quotas import ENDPOINT_QUOTA
 from patchbay.platform.audit import Action
 from patchbay.platform.cursor import CursorSeal
@@ -52,11 +52,17 @@ class EndpointStore:
         self._lists = Lists(table, CursorSeal(table))
 
     def create(
-        self, endpoint: Endpoint, sealed: Item | None, *connected: Counted, uses: int = 0
+        self,
+        endpoint: Endpoint,
+        sealed: Item | None,
+        *connected: Counted,
+        uses: int = 0,
+        granted: Item | None = None,
     ) -> Endpoint:
         """Stores an endpoint with its sealed secrets, and counts it at its release: all or nothing.
 
-        `connected` are the writes of `uses` connections of it. Returns the stored endpoint: if this
+        `connected` are the writes of `uses` connections of it, `granted` is the item of the grant
+        that it begins with. Returns the stored endpoint: if this
         request is repeated, that of the first time. Raises `NotFound` for an organization that does
         not exist, `InvalidInput` if the release was withdrawn in between, `QuotaExceeded`, and
         `TransactionRefused` if the data keys were rotated in between.
@@ -68,8 +74,8 @@ class EndpointStore:
             Check(organization_key(endpoint.organization_id), PRESENT),
             still_installable(endpoint.integration_id),
         ]
-        if sealed:
-            writes += [Put(sealed, ABSENT), key_of(sealed)]
+        items = [item for item in (sealed, granted) if item]
+        writes += [*(Put(item, ABSENT) for item in items), *key_of_all(items)]
         writes += use_of_application(endpoint, +1)
         event = audited(
             endpoint, Action.CREATED, after=endpoint, secrets_entered=endpoint.secrets_set

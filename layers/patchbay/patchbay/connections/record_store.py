@@ -60,8 +60,10 @@ class RecordStore:
         connection: Connection,
         space: Space,
         also: Sequence[Counted] = (),
+        granted: Item | None = None,
     ) -> tuple[Endpoint, Connection]:
-        """Stores a source and a connection of it, and `also` writes what belongs to them.
+        """Stores a source and a connection of it, the `granted` one's grant, and `also` what belongs
+        to them.
 
         Returns and raises as `EndpointStore.create`.
         """
@@ -75,6 +77,7 @@ class RecordStore:
             *connection_counts(connection),
             *also,
             uses=1,
+            granted=granted,
         )
         if stored is source:
             return source, connection

@@ -1,11 +1,13 @@
 """What an end user is asked for. Pure: no secret's value comes in here."""
 
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Final
 
 from patchbay.checks.report import Step
 from patchbay.connection_tests.model import RecordedTest
 from patchbay.connections.connection_model import Connection
 from patchbay.installs.model import (
+    AuthorizationStep,
     FoundProblem,
     InstalledIntegration,
     InstallForm,
@@ -23,9 +25,12 @@ _OF_DESTINATION: Final = "destination: "
 
 
 def form_of(
-    session: InstallSession, subject: SessionSubject, repair: RepairedConnection | None
+    session: InstallSession,
+    subject: SessionSubject,
+    authorization: AuthorizationStep | None,
+    repair: RepairedConnection | None,
 ) -> InstallForm:
-    release = subject.release
+    release, source = subject.release, subject.source
     return InstallForm(
         session_id=session.id,
         mode="repair" if repair else "install",
@@ -43,9 +48,15 @@ def form_of(
             version=release.version,
         ),
         variables_schema=release.variables_schema,
-        variables=prefilled(session, subject.source, release),
+        variables=prefilled(session, source, release),
         locked=session.locked,
-        secrets=_secret_fields(release, subject.source.secrets_set if subject.source else ()),
+        secrets=_secret_fields(
+            release,
+            stored=source.secrets_set if source else (),
+            # What the account stands for is not entered by hand.
+            left_out=recipe_of(release).credentials if authorization else (),
+        ),
+        authorization=authorization,
         configurations_schema={} if repair else dict(recipe_of(release).configuration_schema),
         monitor=session.monitor,
         repair=repair,
@@ -65,7 +76,9 @@ def repaired_connection(
     )
 
 
-def _secret_fields(release: Release, stored: Any) -> list[SecretField]:
+def _secret_fields(
+    release: Release, stored: Collection[str], left_out: Collection[str]
+) -> list[SecretField]:
     recipe = recipe_of(release)
     declared = recipe.secrets_schema.get("properties", {})
     return [
@@ -76,6 +89,7 @@ def _secret_fields(release: Release, stored: Any) -> list[SecretField]:
             is_set=name in stored,
         )
         for name in recipe.secret_names
+        if name not in left_out
     ]
 
 

@@ -3,16 +3,16 @@
 They are accepted first, as they would be stored, so that what is tested is what is stored.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from patchbay.checks.roles import Role
 from patchbay.connections.connection_changes import new_connection, settled_connection
 from patchbay.connections.connection_model import Connection, NewConnection
 from patchbay.connections.endpoint_creator import AcceptedEndpoint, EndpointCreator
-from patchbay.connections.endpoint_edit import EndpointEdit
+from patchbay.connections.endpoint_edit import EndpointEdit, GrantChange
 from patchbay.connections.endpoint_editor import EndpointEditor
 from patchbay.connections.endpoint_model import (
     Endpoint,
@@ -21,14 +21,21 @@ from patchbay.connections.endpoint_model import (
     OwnershipMode,
 )
 from patchbay.connections.record_store import RecordStore
+from patchbay.egress.guard import EgressGuard
+from patchbay.grants.code_flow import ObtainedGrant, consumed
+from patchbay.grants.grants import Grants
+from patchbay.grants.usable_secrets import StoredSecrets
 from patchbay.installs.model import InstallSession, InstallValues
+from patchbay.installs.session_accounts import TOKENS, SessionAccounts, require_fitting
 from patchbay.installs.session_subject import (
+    Repaired,
     SessionSubject,
     SessionSubjects,
     told_to_the_end_user,
 )
 from patchbay.installs.session_values import joined_variables
-from patchbay.platform.errors import InvalidConfig, Problem
+from patchbay.platform.dynamodb import Item
+from patchbay.platform.errors import AuthorizationRequired, InvalidConfig, Problem
 from patchbay.platform.ids import Stamp
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
@@ -39,10 +46,12 @@ _NOT_REPAIRED: Final = "can't be changed by a repair"
 
 @dataclass(frozen=True, slots=True)
 class NewInstall:
-    """A source that would be made, and the configurations of its connection."""
+    """A source that would be made, the configurations of its connection, and the account that was
+    connected for it, if one was."""
 
     accepted: AcceptedEndpoint
     given: InstallValues
+    obtained: ObtainedGrant | None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -55,10 +64,12 @@ class NewInstall:
 
 @dataclass(frozen=True, slots=True)
 class RepairInstall:
-    """The source of a connection as it would be changed."""
+    """The source of a connection as it would be changed, and the account that was connected anew,
+    if one was."""
 
     connection: Connection
     edit: EndpointEdit
+    obtained: ObtainedGrant | None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -78,11 +89,15 @@ class Installer:
     def __init__(
         self,
         subjects: SessionSubjects,
+        accounts: SessionAccounts,
         creator: EndpointCreator,
         editor: EndpointEditor,
         records: RecordStore,
+        grants: Grants,
     ) -> None:
         self._subjects = subjects
+        self._accounts = accounts
+        self._grants = grants
         self._creator = creator
         self._editor = editor
         self._records = records
@@ -91,31 +106,50 @@ class Installer:
         self, session: InstallSession, given: InstallValues, name: str | None, stamp: Stamp
     ) -> AcceptedInstall:
         """Raises `InvalidConfig` with a pointer to each field, `SecretReentryRequired` for stored
-        secrets that would be sent elsewhere, and `Conflict` if it can't be installed any more."""
+        secrets that would be sent elsewhere, `AuthorizationRequired` if the account must be
+        connected first, and `Conflict` if it can't be installed any more."""
         subject = self._subjects.of(session, stamp.now)
-        variables = joined_variables(session, subject.source, subject.release, given.variables, {})
+        obtained = self._accounts.obtained(session, subject, stamp.now)
+        captured = obtained.captured if obtained else {}
+        variables = joined_variables(
+            session, subject.source, subject.release, given.variables, captured
+        )
+        _require_one_way(given, obtained)
         if subject.repaired:
             _require_nothing_else(given, name)
-            fields = {"secrets": given.secrets} if given.secrets else {}
-            source = subject.repaired.source
-            patch = EndpointPatch.model_validate(fields)
-            edit = self._editor.accept(source, patch, stamp.now, variables)
-            return RepairInstall(subject.repaired.connection, edit)
-        return self._new(session, subject, given, variables, name, stamp)
+            return self._repaired(subject.release, subject.repaired, given, variables, obtained, stamp)
+        return self._new(session, subject, given, variables, obtained, name, stamp)
 
-    def secrets_of(self, install: AcceptedInstall, now: datetime) -> dict[str, str]:
-        """The secrets that the source would have. Raises as `Vault.secrets_of`."""
-        match install:
-            case NewInstall(accepted):
-                return self._creator.secrets_of(accepted)
-            case RepairInstall(_, edit):
-                return self._editor.secrets_after(edit, now)
+    def look(self, install: AcceptedInstall, guard: EgressGuard, now: datetime) -> StoredSecrets:
+        """The secrets to test it with. Raises as `Vault.secrets_of` and `Grants.look_at_new`."""
+        endpoint, release = install.endpoint, install.release
+        if isinstance(install, RepairInstall):
+            edit, old = install.edit, install.edit.old
+            if old.may_have_grant and edit.grant not in (
+                GrantChange.DROPPED,
+                GrantChange.REPLACED,
+            ):
+                # Its tokens are sent where they always were, or it would not have been accepted.
+                gone = dict.fromkeys(set(old.secrets_set) - set(endpoint.secrets_set))
+                changed = {**gone, **edit.entered}
+                return self._grants.look(
+                    old, release, old.binding, now, for_test=True, entered_now=changed
+                )
+            secrets = self._editor.secrets_after(edit, now)
+        else:
+            secrets = self._creator.secrets_of(install.accepted)
+        if obtained := install.obtained:
+            values = {**secrets, "access_token": obtained.issued.access_token}
+            return StoredSecrets(endpoint, values, issued_at=obtained.obtained_at)
+        return self._grants.look_at_new(endpoint, release, secrets, guard)
 
     def require_whole(self, install: AcceptedInstall) -> None:
         """Raises `InvalidConfig` for secrets that no test can do without: an end user won't come
         back to add them."""
-        recipe = recipe_of(install.release)
-        missing = recipe.required_secrets - set(install.endpoint.secrets_set)
+        recipe, endpoint = recipe_of(install.release), install.endpoint
+        missing = recipe.required_secrets - set(endpoint.secrets_set)
+        if endpoint.granted_at:
+            missing -= set(recipe.credentials)
         if missing:
             problems = [Problem(f"/secrets/{name}", "is required") for name in sorted(missing)]
             raise InvalidConfig(problems)
@@ -146,48 +180,100 @@ class Installer:
         also: Sequence[Counted],
         now: datetime,
     ) -> None:
-        """Stores exactly what was accepted, with `also`: all or nothing.
+        """Stores exactly what was accepted, with its grant and `also`: all or nothing.
 
         Raises `TransactionRefused` if something it depends on has changed, `QuotaExceeded`,
         `SecretsLost`, and `Conflict` if it can't be installed any more.
         """
+        if install.obtained:
+            also = [*also, consumed(session.organization_id, session.id, install.obtained)]
         match install:
             case NewInstall(accepted):
+                granted = self._granted(install)
                 space = self._subjects.space(session)
                 sealed = self._creator.sealed(accepted)
                 with told_to_the_end_user():
-                    self._records.create(accepted.endpoint, sealed, connection, space, also)
+                    self._records.create(
+                        accepted.endpoint, sealed, connection, space, also, granted
+                    )
             case RepairInstall(_, edit):
-                secrets = self._editor.secret_change(edit, now)
+                secrets = self._editor.secret_change(edit, now, self._granted(install))
                 unchanged = (connection, connection)
                 self._records.change((edit.old, edit.stored), secrets, unchanged, also)
+
+    def _granted(self, install: AcceptedInstall) -> Item | None:
+        """The item of its new grant, if it has one."""
+        if install.obtained is None:
+            return None
+        return self._accounts.granted(install.endpoint, install.release, install.obtained)
 
     def _new(
         self,
         session: InstallSession,
         subject: SessionSubject,
         given: InstallValues,
-        variables: dict[str, object],
+        variables: Mapping[str, Any],
+        obtained: ObtainedGrant | None,
         name: str | None,
         stamp: Stamp,
     ) -> NewInstall:
+        release = subject.release
         with told_to_the_end_user():
             accepted = self._creator.accept_of(
-                subject.release,
+                release,
                 session.organization_id,
                 Role.SOURCE,
-                EndpointValues(variables=variables, secrets=given.secrets),
+                EndpointValues(variables=dict(variables), secrets=given.secrets),
                 stamp,
-                name=name or subject.release.name,
+                name=name or release.name,
                 integration=session.integration,
                 environment=None,
                 external_account_id=session.external_account_id,
                 ownership_mode=OwnershipMode.BYOK,
             )
-        recipe = recipe_of(subject.release)
+        recipe = recipe_of(release)
         if problems := recipe.configuration_problems(given.configurations):
             raise InvalidConfig(problems)
-        return NewInstall(accepted, given)
+        if obtained is None:
+            if recipe.authorization and TOKENS.isdisjoint(given.secrets):
+                raise AuthorizationRequired("missing")
+            return NewInstall(accepted, given, None)
+        require_fitting(obtained, release, accepted.endpoint.variables)
+        endpoint = _granted_to(accepted.endpoint, obtained, stamp.now)
+        return NewInstall(replace(accepted, endpoint=endpoint), given, obtained)
+
+    def _repaired(
+        self,
+        release: Release,
+        repaired: Repaired,
+        given: InstallValues,
+        variables: Mapping[str, Any],
+        obtained: ObtainedGrant | None,
+        stamp: Stamp,
+    ) -> RepairInstall:
+        source, connection = repaired.source, repaired.connection
+        fields = {"secrets": given.secrets} if given.secrets else {}
+        patch = EndpointPatch.model_validate(fields)
+        if obtained is None:
+            edit = self._editor.accept(source, patch, stamp.now, variables)
+            return RepairInstall(connection, edit, None)
+        edit = self._editor.accept(source, patch, stamp.now, variables, GrantChange.REPLACED)
+        require_fitting(obtained, release, edit.endpoint.variables)
+        endpoint = _granted_to(edit.endpoint, obtained, stamp.now)
+        return RepairInstall(connection, replace(edit, endpoint=endpoint), obtained)
+
+
+def _granted_to(endpoint: Endpoint, obtained: ObtainedGrant, now: datetime) -> Endpoint:
+    by = obtained.origin.organization_id
+    return endpoint.model_copy(update={"granted_at": now, "granted_by": by})
+
+
+def _require_one_way(given: InstallValues, obtained: ObtainedGrant | None) -> None:
+    """Raises `InvalidConfig` for tokens that are entered beside those that were obtained."""
+    entered = sorted(TOKENS & given.secrets.keys()) if obtained else []
+    if entered:
+        message = "can't be combined with an account that was connected"
+        raise InvalidConfig([Problem(f"/secrets/{name}", message) for name in entered])
 
 
 def _require_nothing_else(given: InstallValues, name: str | None) -> None:

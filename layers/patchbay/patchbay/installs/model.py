@@ -271,6 +271,61 @@ class RepairedConnection(Model):
     other_connections: int
 
 
+class AccountChoice(Model):
+    """One part of an account, such as a workspace, and the variables that choose it."""
+
+    label: str
+    variables: dict[str, Any]
+
+
+class AuthorizationFailure(Model):
+    """Why the last attempt to connect the account failed, for people."""
+
+    outcome: str
+    title: str
+    text: str
+    code: str | None
+    summary: str | None
+    at: UtcTime
+
+
+class AuthorizationStep(Model):
+    """Where a session stands with the account that is connected at the provider.
+
+    `found_variables` need not be asked for: the provider tells them. `kept` says that a repair
+    keeps the account that is connected, if none is connected anew. With `choices`, one of them is to
+    be sent with the other variables.
+    """
+
+    scopes: list[str]
+    found_variables: list[str]
+    authorized: bool
+    kept: bool
+    scopes_granted: list[str] | None
+    scopes_missing: list[str]
+    choices: list[AccountChoice]
+    failure: AuthorizationFailure | None
+
+
+class AuthorizationRequest(Model):
+    """What an end user entered before the account is connected."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {"variables": {}}
+
+    variables: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
+
+
+class StartedAuthorization(Model):
+    """Where to send the browser, which has to keep the cookie of this answer. The page at the end
+    tells the one that opened it the `id`."""
+
+    id: str
+    authorization_url: str
+    expires_at: UtcTime
+
+
 class InstallForm(Model):
     """What to ask an end user for, as JSON Schemas, and what is known already."""
 
@@ -285,6 +340,7 @@ class InstallForm(Model):
     variables: dict[str, Any]
     locked: list[str]
     secrets: list[SecretField]
+    authorization: AuthorizationStep | None
     configurations_schema: dict[str, Any]
     monitor: Monitor
     repair: RepairedConnection | None

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from patchbay.connections.keys import secret_key
 from patchbay.installs.keys import SESSIONS, session_key
 from patchbay.installs.model import (
     KEPT_FOR,
@@ -34,7 +35,9 @@ from patchbay.platform.dynamodb import (
     Table,
     TransactionRefused,
     Update,
+    at_most,
     equals,
+    without,
 )
 from patchbay.platform.errors import Conflict, NotFound
 from patchbay.platform.ids import is_id
@@ -145,9 +148,26 @@ class InstallSessionStore:
                 case SessionStatus.PENDING:
                     change = {"status": SessionStatus.REVOKED, "revoked_at": now}
                     ended = self.ending(session, change, Action.REVOKED)
-                    self._quotas.transact(ended)
+                    # With what its code flow has obtained
+                    tokens = Delete(secret_key(organization_id, session_id))
+                    self._quotas.transact([*ended, tokens])
 
         serially(attempt)
+
+    def count_authorization(self, session: InstallSession, most: int) -> bool:
+        """Counts that the session begins to connect an account; False if it has done so too often.
+
+        It is no change of the session: the audit trail has what comes of it.
+        """
+        room = without("authorizations") | at_most("authorizations", most - 1)
+        key = session_key(session.organization_id, session.id)
+        try:
+            self._table.transact(
+                [Update(key, add={"authorizations": 1}, condition=PRESENT & room)]
+            )
+        except TransactionRefused:
+            return False
+        return True
 
     def is_withdrawn(self, session: InstallSession) -> bool:
         """Whether the API key that made it was revoked."""

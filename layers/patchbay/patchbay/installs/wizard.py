@@ -1,18 +1,22 @@
 """The use cases of end users: see what to enter, test it, and complete the session."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from patchbay.connection_tests.history import TestHistory
 from patchbay.connection_tests.identity import TestSubject
 from patchbay.connection_tests.model import DryRunResult
 from patchbay.connection_tests.on_demand import TO_RESPOND
-from patchbay.connection_tests.tester import try_endpoint
+from patchbay.connection_tests.tester import try_stored
 from patchbay.egress.guard import EgressGuard
+from patchbay.grants.code_flow import StartedFlow
+from patchbay.grants.grants import Grants
 from patchbay.installs.first_test import FirstTests, first_test
 from patchbay.installs.install_form import form_of, repaired_connection
 from patchbay.installs.installer import Installer
 from patchbay.installs.model import (
+    AuthorizationStep,
     CompletedConnection,
     CompletedSource,
     InstallCompletion,
@@ -24,8 +28,10 @@ from patchbay.installs.model import (
     SessionStatus,
 )
 from patchbay.installs.open_sessions import OpenSessions
+from patchbay.installs.session_accounts import SessionAccounts
 from patchbay.installs.session_store import InstallSessionStore
 from patchbay.installs.session_subject import SessionSubjects
+from patchbay.installs.session_values import joined_variables
 from patchbay.platform.audit import Action
 from patchbay.platform.errors import NotFound, QuotaExceeded, SessionEnded
 from patchbay.platform.ids import Stamp, new_id
@@ -35,6 +41,8 @@ from patchbay.tenancy.access import SessionCaller
 
 MAX_TESTS: Final = 50
 """Tests of one session before it is completed."""
+MAX_AUTHORIZATIONS: Final = 50
+"""How often one session may begin to connect an account."""
 
 
 class InstallWizard:
@@ -45,21 +53,25 @@ class InstallWizard:
         open_sessions: OpenSessions,
         sessions: InstallSessionStore,
         subjects: SessionSubjects,
+        accounts: SessionAccounts,
         installer: Installer,
         history: TestHistory,
         first_tests: FirstTests,
         limiter: Limiter,
         limit: Limit,
+        grants: Grants,
         guard: EgressGuard,
     ) -> None:
         self._open_sessions = open_sessions
         self._sessions = sessions
         self._subjects = subjects
+        self._accounts = accounts
         self._installer = installer
         self._history = history
         self._first_tests = first_tests
         self._limiter = limiter
         self._limit = limit
+        self._grants = grants
         self._guard = guard
 
     def form(self, caller: SessionCaller, now: datetime) -> InstallForm:
@@ -75,7 +87,35 @@ class InstallWizard:
                 self._history.newest(tested, now),
                 self._subjects.other_connections(repaired),
             )
-        return form_of(session, subject, repair)
+        return form_of(session, subject, self._accounts.step(session, subject, now), repair)
+
+    def authorize(
+        self,
+        caller: SessionCaller,
+        entered: Mapping[str, Any],
+        redirect_uri: str,
+        now: datetime,
+    ) -> StartedFlow:
+        """Begins to connect an account at the provider.
+
+        Raises as `OpenSessions.require` and `CodeFlow.start`, `InvalidConfig` for what is locked,
+        and `QuotaExceeded` if the session has begun so often.
+        """
+        session = self._open_sessions.require(caller, now)
+        subject = self._subjects.of(session, now)
+        variables = joined_variables(session, subject.source, subject.release, entered, {})
+        if not self._sessions.count_authorization(session, MAX_AUTHORIZATIONS):
+            quota = "authorizations_of_install_session"
+            raise QuotaExceeded(quota, MAX_AUTHORIZATIONS, MAX_AUTHORIZATIONS)
+        return self._accounts.start(session, subject, variables, redirect_uri, now)
+
+    def authorization(self, caller: SessionCaller, now: datetime) -> AuthorizationStep:
+        """Whether the account is connected. Raises as `form`, and `NotFound` if none is asked for."""
+        session = self._open_sessions.require(caller, now)
+        step = self._accounts.step(session, self._subjects.of(session, now), now)
+        if step is None:
+            raise NotFound("authorization")
+        return step
 
     def test(self, caller: SessionCaller, given: InstallValues, now: datetime) -> DryRunResult:
         """Tests what an end user entered; stores nothing.
@@ -88,10 +128,11 @@ class InstallWizard:
         token = new_id("tst", now)
         with self._limiter.held(session.organization_id, token, self._limit, now, TO_RESPOND):
             serially(lambda: self._count_test(caller, now))
-            return try_endpoint(
+            return try_stored(
                 install.endpoint,
                 install.release,
-                lambda: self._installer.secrets_of(install, now),
+                lambda: self._installer.look(install, self._guard, now),
+                self._grants,
                 self._guard,
             )
 

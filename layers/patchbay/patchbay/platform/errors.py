@@ -25,6 +25,7 @@
     ├── NotPublishable          422  NOT_PUBLISHABLE
     ├── SecretReentryRequired   422  SECRET_REENTRY_REQUIRED
     │   └── SecretsLost         422  SECRET_REENTRY_REQUIRED
+    ├── AuthorizationRequired   422  AUTHORIZATION_REQUIRED
     ├── FailedTest              422  TEST_FAILED
     ├── CredentialUnusable      422  CREDENTIAL_UNUSABLE
     ├── RateLimited             429  RATE_LIMITED
@@ -357,6 +358,26 @@ class SecretsLost(SecretReentryRequired):
     def __init__(self, names: Iterable[str] = ()) -> None:
         self.names = tuple(names)
         super().__init__([f"/secrets/{name}" for name in self.names], changed=[])
+
+
+class AuthorizationRequired(PatchbayError):
+    """The account has to be connected at the provider first, or again.
+
+    `reason` is `missing`, or `other_values` if it was connected for other values than these.
+    """
+
+    status = 422
+    sentences: ClassVar[Mapping[str, str]] = {
+        "missing": "Connect your account first.",
+        "other_values": "Connect your account again: it was connected for other values.",
+    }
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            message=self.sentences[reason],
+            code="AUTHORIZATION_REQUIRED",
+            details={"reason": reason},
+        )
 
 
 class FailedTest(PatchbayError):
