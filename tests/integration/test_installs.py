@@ -1,6 +1,8 @@
 """Install sessions over the API: made by a back end, used by an end user's browser."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -8,10 +10,20 @@ import pytest
 
 import installs
 from local.provider import Provider
+from patchbay.installs import wizard
 from patchbay.platform.clock import from_text
 from patchbay.platform.dynamodb import Table
 from tests.integration.account import stored_items
-from tests.integration.api import sample_event, start_cold
+from tests.integration.api import Client, sample_event, start_cold
+from tests.integration.authorizing import (
+    Browser,
+    applications,
+    authorization_server,
+    decided,
+    enter_application,
+    outcome,
+    publish_tracker,
+)
 from tests.integration.conftest import Tenant
 from tests.integration.installing import (
     RIGHT,
@@ -338,3 +350,203 @@ def test_a_completed_session_makes_room_for_another(
     [one, *_] = tenant.client.get(sessions(tenant)).json["items"]
     assert tenant.client.delete(f"{sessions(tenant)}/{one['id']}").status == 204
     assert opened(tenant).status == 201
+
+
+# ---------------------------------------------------------------- accounts at a provider
+
+
+@pytest.fixture
+def authorizing(
+    deployed: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Provider]:
+    """A provider with an authorization server."""
+    with authorization_server(tmp_path, monkeypatch) as served:
+        yield served
+
+
+@pytest.fixture
+def tracker(tenant: Tenant, authorizing: Provider) -> Provider:
+    """The provider of an integration that has an OAuth application."""
+    publish_tracker(tenant, authorizing.port)
+    enter_application(tenant, authorizing)
+    return authorizing
+
+
+def connect_account(client: Client, *scopes: str, **entered: Any) -> Browser:
+    """What the end user's browser does to connect an account."""
+    browser = Browser()
+    started = client.post("/v1/install/authorize", {"variables": entered})
+    assert started.status == 200, started.text
+    browser.take(started.cookies)
+    callback = decided(started.json["authorization_url"], "allow", *scopes)
+    assert outcome(browser.open(callback)) == "connected"
+    return browser
+
+
+def grant_items(tenant: Tenant) -> list[str]:
+    """The sort keys of grants, and of what flows have obtained."""
+    keys = [item["sk"]["S"] for item in stored_items("IntegrationsTable")]
+    return sorted(key[:10] for key in keys if key.startswith(("GRANT#", "SECRET#ins_")))
+
+
+@pytest.mark.enable_socket
+def test_an_end_user_connects_an_account(tenant: Tenant, tracker: Provider) -> None:
+    client = end_user(tenant, integration="acme/tracker")
+    # Given a form that asks for an account, and for no token
+    form = client.get("/v1/install").json
+    assert form["secrets"] == []
+    expected = {
+        "scopes": ["issues:read", "offline_access"],
+        "found_variables": [],
+        "authorized": False,
+        "kept": False,
+        "scopes_granted": None,
+        "scopes_missing": [],
+        "choices": [],
+        "failure": None,
+    }
+    assert form["authorization"] == expected
+    assert client.get("/v1/install/authorize").json == expected
+    # Without it, nothing is tested or completed
+    for route in ("test", "complete"):
+        early = client.post(f"/v1/install/{route}", {})
+        assert (early.status, early.code) == (422, "AUTHORIZATION_REQUIRED")
+        assert early.json["error"]["message"] == "Connect your account first."
+    # When the end user connects it, and grants less than was asked for
+    connect_account(client, "issues:read")
+    step = client.get("/v1/install/authorize").json
+    assert (step["authorized"], step["scopes_missing"]) == (True, ["offline_access"])
+    assert client.post("/v1/install/test", {}).json["status"] == "succeeded"
+    assert grant_items(tenant) == ["SECRET#ins"]
+    # Then the session is completed with the grant
+    done = client.post("/v1/install/complete", {})
+    assert done.status == 200, done.text
+    assert done.json["test"]["status"] == "succeeded"
+    assert grant_items(tenant) == ["GRANT#src_"]
+    source = tenant.client.get(f"{tenant.connectors}/sources/{done.json['source']['id']}").json
+    assert source["secrets_set"] == []
+    assert source["granted_at"]
+    assert client.post("/v1/install/complete", {}).json == done.json
+    [application] = tenant.client.get(applications(tenant)).json["items"]
+    assert application["uses"] == 1
+    actions = [event["action"] for event in trail(tenant, "&entity=install_session")]
+    assert actions == ["completed", "tested", "authorized", "opened", "created"]
+
+
+@pytest.mark.enable_socket
+def test_an_account_that_was_refused_is_told(tenant: Tenant, tracker: Provider) -> None:
+    client, browser = end_user(tenant, integration="acme/tracker"), Browser()
+    started = client.post("/v1/install/authorize", {})
+    browser.take(started.cookies)
+    denied = decided(started.json["authorization_url"], "deny")
+    assert outcome(browser.open(denied)) == "denied"
+    failure = client.get("/v1/install/authorize").json["failure"]
+    assert (failure["outcome"], failure["title"]) == ("denied", "You did not allow access.")
+    # Another attempt may succeed
+    connect_account(client)
+    assert client.get("/v1/install/authorize").json["failure"] is None
+    assert client.post("/v1/install/complete", {}).status == 200
+
+
+@pytest.mark.enable_socket
+def test_a_repair_connects_the_account_again(tenant: Tenant, tracker: Provider) -> None:
+    client = end_user(tenant, integration="acme/tracker")
+    connect_account(client)
+    made = client.post("/v1/install/complete", {}).json
+    repairing = {"integration": "acme/tracker", "connection_id": made["connection"]["id"]}
+    # Given a repair that keeps the account
+    client = end_user(tenant, **repairing)
+    step = client.get("/v1/install").json["authorization"]
+    assert (step["authorized"], step["kept"]) == (False, True)
+    assert client.post("/v1/install/test", {}).json["status"] == "succeeded"
+    # When the account is connected again
+    connect_account(client)
+    assert client.post("/v1/install/test", {}).json["status"] == "succeeded"
+    done = client.post("/v1/install/complete", {})
+    assert (done.status, done.json["test"]["status"]) == (200, "succeeded"), done.text
+    assert done.json["source"]["id"] == made["source"]["id"]
+    assert grant_items(tenant) == ["GRANT#src_"]
+    [application] = tenant.client.get(applications(tenant)).json["items"]
+    assert application["uses"] == 1
+
+
+@pytest.mark.enable_socket
+def test_tokens_go_where_the_account_was_connected_for(
+    tenant: Tenant, authorizing: Provider
+) -> None:
+    # Given an integration whose variable is part of where its tokens go
+    schema = {"type": "object", "properties": {"team": {"type": "string", "default": "one"}}}
+    url = f"https://127.0.0.1:{authorizing.port}/me?team={{{{variables.team}}}}"
+    step = {"name": "whoami", "kind": "http", "request": {"method": "GET", "url": url}}
+    manifest = {"roles": ["source"], "checks": {"timeoutMs": 5000, "steps": [step]}}
+    publish_tracker(tenant, authorizing.port, variablesSchema=schema, manifest=manifest)
+    enter_application(tenant, authorizing)
+    client = end_user(tenant, integration="acme/tracker")
+    connect_account(client, team="two")
+    # When the end user completes with another value
+    for route in ("test", "complete"):
+        other = client.post(f"/v1/install/{route}", {"variables": {"team": "three"}})
+        assert (other.status, other.code) == (422, "AUTHORIZATION_REQUIRED")
+        assert other.json["error"]["details"] == {"reason": "other_values"}
+    # Then only the one that it was connected for is accepted
+    done = client.post("/v1/install/complete", {"variables": {"team": "two"}})
+    assert done.status == 200, done.text
+
+
+@pytest.mark.enable_socket
+def test_tokens_are_entered_by_hand_without_an_application(
+    tenant: Tenant, authorizing: Provider
+) -> None:
+    publish_tracker(tenant, authorizing.port)
+    client = end_user(tenant, integration="acme/tracker")
+    form = client.get("/v1/install").json
+    assert form["authorization"] is None
+    assert "access_token" in [field["name"] for field in form["secrets"]]
+    assert client.get("/v1/install/authorize").code == "AUTHORIZATION_NOT_FOUND"
+    refused = client.post("/v1/install/authorize", {})
+    assert (refused.status, refused.code) == (409, "OAUTH_APPLICATION_UNUSABLE")
+    done = client.post("/v1/install/complete", {"secrets": {"access_token": "by-hand"}})
+    assert done.status == 200, done.text
+
+
+@pytest.mark.enable_socket
+def test_tokens_are_not_entered_beside_an_account(tenant: Tenant, tracker: Provider) -> None:
+    client = end_user(tenant, integration="acme/tracker")
+    connect_account(client)
+    both = client.post("/v1/install/complete", {"secrets": {"access_token": "by-hand"}})
+    assert both.problems == [
+        ("/secrets/access_token", "can't be combined with an account that was connected")
+    ]
+
+
+@pytest.mark.enable_socket
+def test_a_revoked_session_has_no_tokens_and_takes_none(tenant: Tenant, tracker: Provider) -> None:
+    client, browser = end_user(tenant, integration="acme/tracker"), Browser()
+    connect_account(client)
+    started = client.post("/v1/install/authorize", {})
+    browser.take(started.cookies)
+    callback = decided(started.json["authorization_url"])
+    revoked = tenant.client.delete(f"{sessions(tenant)}/{latest(tenant)['id']}")
+    assert revoked.status == 204
+    assert grant_items(tenant) == []
+    assert outcome(browser.open(callback)) == "ended"
+    assert grant_items(tenant) == []
+    assert client.post("/v1/install/authorize", {}).code == "INSTALL_SESSION_ENDED"
+
+
+@pytest.mark.enable_socket
+def test_a_session_begins_so_many_flows(
+    tenant: Tenant, tracker: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wizard, "MAX_AUTHORIZATIONS", 2)
+    client = end_user(tenant, integration="acme/tracker")
+    begun = [client.post("/v1/install/authorize", {}).status for _ in range(3)]
+    assert begun == [200, 200, 409]
+
+
+def test_an_integration_without_a_code_flow_connects_no_account(
+    tenant: Tenant, published: dict[str, Any]
+) -> None:
+    client = end_user(tenant)
+    assert client.get("/v1/install").json["authorization"] is None
+    assert client.post("/v1/install/authorize", {"variables": {"path": "me"}}).status == 400

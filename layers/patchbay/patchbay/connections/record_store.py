@@ -62,10 +62,9 @@ class RecordStore:
         also: Sequence[Counted] = (),
         granted: Item | None = None,
     ) -> tuple[Endpoint, Connection]:
-        """Stores a source and a connection of it, the `granted` one's grant, and `also` what belongs
-        to them.
+        """Stores a source and a connection of it, and `also` writes what belongs to them.
 
-        Returns and raises as `EndpointStore.create`.
+        `granted` is the item of the source's grant. Returns and raises as `EndpointStore.create`.
         """
         stored = self._endpoints.create(
             source,

@@ -117,7 +117,9 @@ class Installer:
         _require_one_way(given, obtained)
         if subject.repaired:
             _require_nothing_else(given, name)
-            return self._repaired(subject.release, subject.repaired, given, variables, obtained, stamp)
+            return self._repaired(
+                subject.release, subject.repaired, given, variables, obtained, stamp
+            )
         return self._new(session, subject, given, variables, obtained, name, stamp)
 
     def look(self, install: AcceptedInstall, guard: EgressGuard, now: datetime) -> StoredSecrets:

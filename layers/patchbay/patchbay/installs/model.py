@@ -293,8 +293,8 @@ class AuthorizationStep(Model):
     """Where a session stands with the account that is connected at the provider.
 
     `found_variables` need not be asked for: the provider tells them. `kept` says that a repair
-    keeps the account that is connected, if none is connected anew. With `choices`, one of them is to
-    be sent with the other variables.
+    keeps the account that is connected, if none is connected anew. With `choices`, one of them is
+    to be sent with the other variables.
     """
 
     scopes: list[str]

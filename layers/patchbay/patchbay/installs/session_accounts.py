@@ -106,11 +106,9 @@ class SessionAccounts:
         """Without one, tokens can still be entered by hand."""
         variables = {**(subject.source.variables if subject.source else {}), **session.variables}
         try:
-            self._applications.client_for(
-                session.organization_id, subject.release, variables, now
-            )
+            self._applications.client_for(session.organization_id, subject.release, variables, now)
         except ApplicationUnusable as unusable:
-            return unusable.details["reason"] != "missing"
+            return bool(unusable.details["reason"] != "missing")
         return True
 
 

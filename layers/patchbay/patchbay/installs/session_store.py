@@ -108,7 +108,7 @@ class InstallSessionStore:
         except NotFound:
             return None
         is_pending = session.status_at(now) is SessionStatus.PENDING
-        return session.subject if is_pending else None
+        return session.subject if is_pending and not self.is_withdrawn(session) else None
 
     def page(
         self, organization_id: str, query: InstallSessionQuery, now: datetime
@@ -162,9 +162,7 @@ class InstallSessionStore:
         room = without("authorizations") | at_most("authorizations", most - 1)
         key = session_key(session.organization_id, session.id)
         try:
-            self._table.transact(
-                [Update(key, add={"authorizations": 1}, condition=PRESENT & room)]
-            )
+            self._table.transact([Update(key, add={"authorizations": 1}, condition=PRESENT & room)])
         except TransactionRefused:
             return False
         return True

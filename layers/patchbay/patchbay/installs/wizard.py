@@ -110,7 +110,7 @@ class InstallWizard:
         return self._accounts.start(session, subject, variables, redirect_uri, now)
 
     def authorization(self, caller: SessionCaller, now: datetime) -> AuthorizationStep:
-        """Whether the account is connected. Raises as `form`, and `NotFound` if none is asked for."""
+        """Whether the account is connected. Raises as `form`, and `NotFound` if none can be."""
         session = self._open_sessions.require(caller, now)
         step = self._accounts.step(session, self._subjects.of(session, now), now)
         if step is None:
