@@ -87,7 +87,7 @@ def authorize_install(
         caller, body.variables, deployment.redirect_uri(domain_name), utc_now()
     )
     shown = StartedAuthorization(
-        id=started.id,
+        flow=started.id,
         authorization_url=started.authorization_url,
         expires_at=started.expires_at,
     )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.integration.api import Answer, Client
+from tests.integration.authorizing import Browser, decided, outcome
 from tests.integration.conftest import Tenant
 from tests.integration.story import SECRET
 
@@ -38,3 +39,12 @@ def latest(tenant: Tenant) -> dict[str, Any]:
     """The newest session."""
     session: dict[str, Any] = tenant.client.get(sessions(tenant)).json["items"][0]
     return session
+
+
+def connect_account(client: Client, *scopes: str, decision: str = "allow", **entered: Any) -> str:
+    """What the end user's browser does to connect an account; returns how that ended."""
+    browser = Browser()
+    started = client.post("/v1/install/authorize", {"variables": entered})
+    assert started.status == 200, started.text
+    browser.take(started.cookies)
+    return outcome(browser.open(decided(started.json["authorization_url"], decision, *scopes)))

@@ -26,6 +26,7 @@ from tests.integration.story import SECRET, create_connection, create_source, pu
 
 NO_CHANGE = {
     "add_events",
+    "authorize_install",
     "backtest_alert_rule",
     "check_connection",
     "check_destination",

@@ -196,7 +196,7 @@ def contents(tables: dict[str, Table]) -> Made:
             first, _, last = sk.partition("#")
             # Sort keys that begin with a time are of the kind of the id after it.
             kind = f"{pk.partition('#')[0]} {last[:3] if first[0].isdigit() else first}"
-            if kind.startswith(("IDEM", "SYSTEM", "RATE", "AUDIT", "FOLD")):
+            if kind.startswith(("IDEM", "SYSTEM", "RATE", "AUDIT", "FOLD", "FLOW")):
                 continue
             if "counts" in item:
                 # The shards of the counts do not matter.
@@ -509,6 +509,15 @@ def a_test_by_an_end_user(tenant: Tenant) -> Sent:
     return Sent("POST", "/v1/install/test", RIGHT, 200, by=end_user(tenant))
 
 
+def a_begun_authorization(tenant: Tenant) -> Sent:
+    """A repetition begins another one; those that nobody finishes expire."""
+    an_application = an_oauth_application(tenant)
+    made(tenant, an_application)
+    integration = (an_application.body or {})["integration"]
+    client = end_user(tenant, integration=integration)
+    return Sent("POST", "/v1/install/authorize", {}, 200, is_audited=False, by=client)
+
+
 def a_completed_install(tenant: Tenant) -> Sent:
     return _completed(end_user(tenant))
 
@@ -598,6 +607,7 @@ BY_HAND: dict[Case, str] = {
     a_delivery_sent_again: "resend_delivery",
     an_install_session: "create_install_session",
     a_test_by_an_end_user: "test_install",
+    a_begun_authorization: "authorize_install",
     a_completed_install: "complete_install",
     a_completed_repair: "complete_install",
 }

@@ -14,7 +14,7 @@ from patchbay.installs import wizard
 from patchbay.platform.clock import from_text
 from patchbay.platform.dynamodb import Table
 from tests.integration.account import stored_items
-from tests.integration.api import Client, sample_event, start_cold
+from tests.integration.api import sample_event, start_cold
 from tests.integration.authorizing import (
     Browser,
     applications,
@@ -28,6 +28,7 @@ from tests.integration.conftest import Tenant
 from tests.integration.installing import (
     RIGHT,
     completed,
+    connect_account,
     end_user,
     latest,
     opened,
@@ -367,20 +368,10 @@ def authorizing(
 @pytest.fixture
 def tracker(tenant: Tenant, authorizing: Provider) -> Provider:
     """The provider of an integration that has an OAuth application."""
-    publish_tracker(tenant, authorizing.port)
+    scopes = ["issues:read", "issues:write", "offline_access"]
+    publish_tracker(tenant, authorizing.port, authConfig={"scopes": scopes})
     enter_application(tenant, authorizing)
     return authorizing
-
-
-def connect_account(client: Client, *scopes: str, **entered: Any) -> Browser:
-    """What the end user's browser does to connect an account."""
-    browser = Browser()
-    started = client.post("/v1/install/authorize", {"variables": entered})
-    assert started.status == 200, started.text
-    browser.take(started.cookies)
-    callback = decided(started.json["authorization_url"], "allow", *scopes)
-    assert outcome(browser.open(callback)) == "connected"
-    return browser
 
 
 def grant_items(tenant: Tenant) -> list[str]:
@@ -396,7 +387,7 @@ def test_an_end_user_connects_an_account(tenant: Tenant, tracker: Provider) -> N
     form = client.get("/v1/install").json
     assert form["secrets"] == []
     expected = {
-        "scopes": ["issues:read", "offline_access"],
+        "scopes": ["issues:read", "issues:write", "offline_access"],
         "found_variables": [],
         "authorized": False,
         "kept": False,
@@ -413,9 +404,9 @@ def test_an_end_user_connects_an_account(tenant: Tenant, tracker: Provider) -> N
         assert (early.status, early.code) == (422, "AUTHORIZATION_REQUIRED")
         assert early.json["error"]["message"] == "Connect your account first."
     # When the end user connects it, and grants less than was asked for
-    connect_account(client, "issues:read")
+    assert connect_account(client, "issues:read", "offline_access") == "connected"
     step = client.get("/v1/install/authorize").json
-    assert (step["authorized"], step["scopes_missing"]) == (True, ["offline_access"])
+    assert (step["authorized"], step["scopes_missing"]) == (True, ["issues:write"])
     assert client.post("/v1/install/test", {}).json["status"] == "succeeded"
     assert grant_items(tenant) == ["SECRET#ins"]
     # Then the session is completed with the grant
@@ -435,15 +426,12 @@ def test_an_end_user_connects_an_account(tenant: Tenant, tracker: Provider) -> N
 
 @pytest.mark.enable_socket
 def test_an_account_that_was_refused_is_told(tenant: Tenant, tracker: Provider) -> None:
-    client, browser = end_user(tenant, integration="acme/tracker"), Browser()
-    started = client.post("/v1/install/authorize", {})
-    browser.take(started.cookies)
-    denied = decided(started.json["authorization_url"], "deny")
-    assert outcome(browser.open(denied)) == "denied"
+    client = end_user(tenant, integration="acme/tracker")
+    assert connect_account(client, decision="deny") == "denied"
     failure = client.get("/v1/install/authorize").json["failure"]
     assert (failure["outcome"], failure["title"]) == ("denied", "You did not allow access.")
     # Another attempt may succeed
-    connect_account(client)
+    assert connect_account(client) == "connected"
     assert client.get("/v1/install/authorize").json["failure"] is None
     assert client.post("/v1/install/complete", {}).status == 200
 
@@ -451,7 +439,7 @@ def test_an_account_that_was_refused_is_told(tenant: Tenant, tracker: Provider) 
 @pytest.mark.enable_socket
 def test_a_repair_connects_the_account_again(tenant: Tenant, tracker: Provider) -> None:
     client = end_user(tenant, integration="acme/tracker")
-    connect_account(client)
+    assert connect_account(client) == "connected"
     made = client.post("/v1/install/complete", {}).json
     repairing = {"integration": "acme/tracker", "connection_id": made["connection"]["id"]}
     # Given a repair that keeps the account
@@ -460,7 +448,7 @@ def test_a_repair_connects_the_account_again(tenant: Tenant, tracker: Provider) 
     assert (step["authorized"], step["kept"]) == (False, True)
     assert client.post("/v1/install/test", {}).json["status"] == "succeeded"
     # When the account is connected again
-    connect_account(client)
+    assert connect_account(client) == "connected"
     assert client.post("/v1/install/test", {}).json["status"] == "succeeded"
     done = client.post("/v1/install/complete", {})
     assert (done.status, done.json["test"]["status"]) == (200, "succeeded"), done.text
@@ -482,7 +470,7 @@ def test_tokens_go_where_the_account_was_connected_for(
     publish_tracker(tenant, authorizing.port, variablesSchema=schema, manifest=manifest)
     enter_application(tenant, authorizing)
     client = end_user(tenant, integration="acme/tracker")
-    connect_account(client, team="two")
+    assert connect_account(client, team="two") == "connected"
     # When the end user completes with another value
     for route in ("test", "complete"):
         other = client.post(f"/v1/install/{route}", {"variables": {"team": "three"}})
@@ -512,7 +500,7 @@ def test_tokens_are_entered_by_hand_without_an_application(
 @pytest.mark.enable_socket
 def test_tokens_are_not_entered_beside_an_account(tenant: Tenant, tracker: Provider) -> None:
     client = end_user(tenant, integration="acme/tracker")
-    connect_account(client)
+    assert connect_account(client) == "connected"
     both = client.post("/v1/install/complete", {"secrets": {"access_token": "by-hand"}})
     assert both.problems == [
         ("/secrets/access_token", "can't be combined with an account that was connected")
@@ -522,7 +510,7 @@ def test_tokens_are_not_entered_beside_an_account(tenant: Tenant, tracker: Provi
 @pytest.mark.enable_socket
 def test_a_revoked_session_has_no_tokens_and_takes_none(tenant: Tenant, tracker: Provider) -> None:
     client, browser = end_user(tenant, integration="acme/tracker"), Browser()
-    connect_account(client)
+    assert connect_account(client) == "connected"
     started = client.post("/v1/install/authorize", {})
     browser.take(started.cookies)
     callback = decided(started.json["authorization_url"])

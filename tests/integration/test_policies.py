@@ -34,16 +34,13 @@ from tests.integration.alerting import RATE, Context, create_rule, deliver, eval
 from tests.integration.alerting import queued as queued_notifications
 from tests.integration.api import ENVIRONMENTS, FUNCTIONS, sample_event, start_cold
 from tests.integration.authorizing import (
-    Journey,
     authorization_server,
-    decided,
     enter_application,
-    new_session,
     publish_tracker,
 )
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.documented import ROUTES, Names, Route
-from tests.integration.installing import RIGHT, end_user
+from tests.integration.installing import RIGHT, connect_account, end_user
 from tests.integration.story import (
     SECRET,
     calling,
@@ -290,10 +287,12 @@ def run_in_the_background(
     with TemporaryDirectory() as folder, authorization_server(Path(folder), monkeypatch) as served:
         publish_tracker(tenant, served.port, slug="connected")
         enter_application(tenant, served, integration="acme/connected")
-        for decision in ("allow", "deny"):
-            journey = Journey(tenant, new_session(tenant, "acme/connected"))
-            started = journey.start()
-            journey.browser.open(decided(started.authorization_url, decision))
+        for decision in ("deny", "allow"):
+            user = end_user(tenant, integration="acme/connected")
+            connect_account(user, decision=decision)
+            assert user.get("/v1/install/authorize").status == 200
+        assert user.post("/v1/install/test", {}).status == 200
+        assert user.post("/v1/install/complete", {}).status == 200
         assert tenant.client.get(f"{path}/proxy/me").status == 409  # it has no base URL
         assert tenant.client.patch(path, {"record_uses": True}).status == 200
         assert tenant.client.get(f"{path}/credentials").status == 200

@@ -64,7 +64,7 @@ class NewInstall:
 
 @dataclass(frozen=True, slots=True)
 class RepairInstall:
-    """The source of a connection as it would be changed, and the account that was connected anew,
+    """The source of a connection as it would be changed, and the account that was connected again,
     if one was."""
 
     connection: Connection

@@ -293,8 +293,8 @@ class AuthorizationStep(Model):
     """Where a session stands with the account that is connected at the provider.
 
     `found_variables` need not be asked for: the provider tells them. `kept` says that a repair
-    keeps the account that is connected, if none is connected anew. With `choices`, one of them is
-    to be sent with the other variables.
+    keeps the account that is connected, unless it is connected again. With `choices`, one of them
+    is to be sent with the other variables.
     """
 
     scopes: list[str]
@@ -319,9 +319,9 @@ class AuthorizationRequest(Model):
 
 class StartedAuthorization(Model):
     """Where to send the browser, which has to keep the cookie of this answer. The page at the end
-    tells the one that opened it the `id`."""
+    tells the one that opened it which `flow` has ended."""
 
-    id: str
+    flow: str
     authorization_url: str
     expires_at: UtcTime
 

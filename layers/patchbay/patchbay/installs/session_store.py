@@ -157,7 +157,7 @@ class InstallSessionStore:
     def count_authorization(self, session: InstallSession, most: int) -> bool:
         """Counts that the session begins to connect an account; False if it has done so too often.
 
-        It is no change of the session: the audit trail has what comes of it.
+        The audit trail has what comes of it, so this alone is not a change of the session.
         """
         room = without("authorizations") | at_most("authorizations", most - 1)
         key = session_key(session.organization_id, session.id)
