@@ -21,8 +21,9 @@ from local.authorization_server import Request
 from local.provider import Provider, provider
 from patchbay.grants.code_flow import FLOW_LIFETIME
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Key, Put, Table, Update
+from patchbay.platform.dynamodb import Delete, Key, Put, Table, Update
 from patchbay.platform.errors import ApplicationUnusable, InternalError, TemporarilyUnavailable
+from patchbay.tenancy.keys import organization_key
 from tests.integration.api import Answer, Client
 from tests.integration.authorizing import (
     Browser,
@@ -202,18 +203,32 @@ def test_a_session_that_has_ended_gets_nothing(
 
 
 def test_an_organization_that_is_gone_gets_nothing(
-    tenant: Tenant, journey: Journey, served: Provider
+    tenant: Tenant, journey: Journey, served: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    callback = decided(journey.start().authorization_url)
+    """Erased meanwhile: its own item goes first."""
     table = Table("IntegrationsTable")
-    own = f"ORG#{tenant.organization_id}"
-    for item in list(table.query_all(own)):
-        if item["sk"].startswith("INS#"):
-            table._client.delete_item(
-                TableName=table.name, Key={"pk": {"S": own}, "sk": {"S": item["sk"]}}
-            )
+    gone = Delete(organization_key(tenant.organization_id))
+    callback = decided(journey.start().authorization_url)
+    second = Journey.of(tenant)
+    other = decided(second.start().authorization_url)
+
+    # While the provider answers
+    answered = served.oauth.answer
+
+    def erased_meanwhile(request: Request) -> Any:
+        if request.path == "/oauth/token":
+            table.write(gone)
+        return answered(request)
+
+    monkeypatch.setattr(served.oauth, "answer", erased_meanwhile)
     assert outcome(journey.browser.open(callback)) == "ended"
-    assert exchanges(served) == 0
+    assert exchanges(served) == 1
+    own = f"ORG#{tenant.organization_id}"
+    assert table.get(Key(own, f"SECRET#{journey.session_id}")) is None
+    assert table.get(Key(own, f"FLOWFAIL#{journey.session_id}")) is None
+    # Before
+    assert outcome(second.browser.open(other)) == "ended"
+    assert exchanges(served) == 1
 
 
 def test_what_was_issued_to_one_session_does_not_open_in_another(

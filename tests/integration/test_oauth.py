@@ -1,5 +1,7 @@
 """OAuth applications, and the code flow, over the API and at an authorization server."""
 
+import io
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +28,7 @@ from tests.integration.authorizing import (
     query_of,
 )
 from tests.integration.conftest import Tenant
+from tests.integration.leaks import items_of, leaks
 from tests.integration.story import publish_integration
 
 pytestmark = pytest.mark.enable_socket
@@ -97,15 +100,38 @@ def test_an_application_is_entered_read_changed_and_deleted(
     assert tenant.client.get(path).code == "OAUTH_APPLICATION_NOT_FOUND"
 
 
-def test_no_answer_and_no_item_shows_a_secret(tenant: Tenant, published: dict[str, Any]) -> None:
-    made = tenant.client.post(applications(tenant), BODY)
-    path = f"{applications(tenant)}/{made.json['id']}"
-    rotated = tenant.client.patch(path, {"client_secret": "another-secret-9876543210"})
-    texts = [made.text, rotated.text, tenant.client.get(path).text]
-    texts += [str(item) for item in stored_items("IntegrationsTable")]
-    for text in texts:
-        assert BODY["client_secret"] not in text
-        assert "another-secret-9876543210" not in text
+def test_no_answer_item_or_log_shows_a_secret(
+    tenant: Tenant, published: dict[str, Any], log: io.StringIO
+) -> None:
+    secret, places = "cs_live/9f+4eC39HqLyjW~Darjt", {}
+    body = {**BODY, "client_secret": secret}
+    path = applications(tenant)
+    answers = [
+        tenant.client.post(path, body, idempotency_key="once"),
+        tenant.client.post(path, body, idempotency_key="once"),
+        tenant.client.post(path, {**body, "client_id": "x"}, idempotency_key="once"),
+        tenant.client.post(path, body),
+        tenant.client.post(path, {**BODY, "private_key": secret}),
+        tenant.client.post(path, {**BODY, "client_secret": [secret]}),
+        tenant.client.post(path, {**BODY, "client_secret": {"value": secret}}),
+        tenant.client.post(path, {**BODY, "client_secret": f" {secret}"}),
+        tenant.client.post(path, {**BODY, "client_secret": secret * 400}),
+        tenant.client.post(path, {**BODY, "secret": secret}),
+        tenant.client.call("POST", path, json.dumps(body)[:-1]),
+    ]
+    one = f"{path}/{answers[0].json['id']}"
+    answers += [
+        tenant.client.patch(one, {"client_secret": secret}),
+        tenant.client.patch(one, {"client_secret": secret, "shared": None}),
+        tenant.client.patch(one, {"client_secret": secret, "client_id": "another"}),
+        tenant.client.get(one),
+        tenant.client.get(path),
+        tenant.client.delete(one),
+    ]
+    places = {str(n): answer.text for n, answer in enumerate(answers)}
+    places |= dict(items_of(Table("IntegrationsTable"))) | {"log": log.getvalue()}
+    assert answers[1].json == answers[0].json
+    assert leaks(secret, places) == []
 
 
 def test_an_organization_has_one_application_of_an_integration(

@@ -37,6 +37,8 @@ _TESTS: Final = {
     "health.buckets": ("health/test_buckets.py",),
     "health.bucket_codec": ("health/test_buckets.py",),
     "health.summary": ("health/test_summary.py",),
+    "grants.client_places": ("grants/test_client_places.py",),
+    "grants.issuers": ("grants/test_issuers.py",),
     "connections.wheel": ("connections/test_wheel.py",),
     "monitors.wheel": ("monitors/test_wheel.py",),
 }

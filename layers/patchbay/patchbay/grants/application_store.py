@@ -91,7 +91,7 @@ class ApplicationStore:
         return new
 
     def find(self, organization_id: str, integration_id: str) -> OAuthApplication | None:
-        item = self._table.reread(application_key(organization_id, integration_id))
+        item = self._table.get(application_key(organization_id, integration_id))
         return None if item is None else read_application(item)
 
     def get(self, organization_id: str, id: str) -> OAuthApplication:

@@ -36,7 +36,7 @@ _SECOND_LEVELS: Final = frozenset(
 )
 """What stands before the code of a country where anybody may register a name (https://publicsuffix.org/list/)."""
 _DOMAIN_AT_THE_END: Final = re.compile(
-    r"\^[^|\n]*(?<!\\)\\\.(?P<domain>[a-z0-9-]+(?:\\\.[a-z0-9-]+)+)\$"
+    r"\^[^|\n]*?(?<!\\)\\\.(?P<domain>[a-z0-9-]+(?:\\\.[a-z0-9-]+)+)\$"
 )
 """A pattern that is one alternative, and ends with a domain whose dots are escaped."""
 

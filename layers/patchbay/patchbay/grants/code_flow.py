@@ -351,7 +351,8 @@ class CodeFlow:
         if now >= from_text(item["valid_until"]):
             return FinishedFlow(FlowOutcome.EXPIRED, _public_id(key), done)
         subject = self._subject_of(flow.organization_id, flow.session_id, now)
-        if subject is None:
+        # The first item that an erasure takes is the organization's own.
+        if subject is None or self._table.get(organization_key(flow.organization_id)) is None:
             return FinishedFlow(FlowOutcome.ENDED, _public_id(key), done)
         # Whatever can fail without the provider fails before the code is used up.
         self._vault.keys.current(flow.organization_id, now)

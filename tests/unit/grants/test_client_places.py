@@ -1,0 +1,167 @@
+"""Where a client secret may be sent, by the documents of a release."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from patchbay.grants.client_places import ClientPlaces, client_places
+from patchbay.registry.model import Release
+
+TEXT = {"type": "string"}
+HOST = {"type": "string", "format": "hostname"}
+AT = "https://login.example.com"
+NOW = datetime(2026, 2, 17, tzinfo=UTC)
+
+
+def places(url: str = f"{AT}/token", host: Any = TEXT, **config: Any) -> ClientPlaces:
+    properties = {"host": host, "limited": {**TEXT, "enum": ["a", "b"]}}
+    auth_config = {
+        "type": "oauth2",
+        "authorizationUrl": f"{AT}/authorize",
+        "tokenUrl": url,
+        **config,
+    }
+    return client_places(
+        Release.model_construct(
+            id="int_1",
+            version="1.0.0",
+            published_at=NOW,
+            variables_schema={"type": "object", "properties": properties},
+            auth_config=auth_config,
+            manifest={},
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://{{variables.host}}/token", HOST),
+        ("https://{{variables.host}}:8443/token", HOST),
+        ("https://{{variables.host}}.com/token", TEXT),
+        ("https://{{variables.host}}.co.uk/token", TEXT),
+        ("https://{{variables.host}}.com.au/token", TEXT),
+        ("https://x{{variables.host}}.io/token", TEXT),
+        ("https://x-{{variables.host}}x.org/token", TEXT),
+        ("https://login.example.{{variables.host}}/token", TEXT),
+        ("https://login.{{variables.host}}/token", TEXT),
+        ("https://{{variables.host}}.{{variables.limited}}/token", TEXT),
+        ("https://{{variables.host}}.example.{{variables.host}}/token", TEXT),
+        ("{{variables.host}}/token", {**TEXT, "format": "uri"}),
+        ("{{variables.host}}://login.example.com/token", TEXT),
+        ("https://login.example.com:{{variables.host}}/token", {"type": "integer"}),
+        ("https://{{variables.host}}.example.com:{{variables.host}}/token", {}),
+        ("https://{{variables.host}}/token", {**HOST, "enum": "a.example.com"}),
+        ("https://{{variables.host}}/token", {**HOST, "const": 7}),
+        ("https://{{variables.host}}/token", {**HOST, "default": "a.example.com"}),
+        ("https://{{variables.host}}/token", {**HOST, "examples": ["a.example.com"]}),
+    ],
+)
+def test_a_variable_that_lets_anyone_choose_the_host_is_open(url: str, host: Any) -> None:
+    assert places(url, host).open_variables == ("host",)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://login.example.com/token", TEXT),
+        ("https://login.example.com/{{variables.host}}/token?x={{variables.host}}", TEXT),
+        ("https://{{variables.host}}.example.com/token", TEXT),
+        ("https://x{{variables.host}}x.example.com/token", TEXT),
+        ("https://{{variables.host}}.example.co.uk/token", TEXT),
+        ("https://{{variables.host}}.box.io/token", TEXT),
+        ("https://{{variables.host}}.co.example/token", TEXT),
+        ("https://a.{{variables.host}}.{{variables.host}}.example.com/token", TEXT),
+        ("https://{{variables.host}}.{{variables.limited}}.example.com/token", TEXT),
+        ("https://{{variables.host}}.example.{{variables.limited}}/token", TEXT),
+        ("https://login.example.{{variables.limited}}/token", TEXT),
+        ("https://{{variables.host}}/token", {**HOST, "enum": ["a.example.com"]}),
+        ("https://{{variables.host}}/token", {**HOST, "const": "a.example.com"}),
+        ("https://{{variables.host}}/token", {**HOST, "pattern": r"^[a-z]+\.example\.com$"}),
+        ("https://{{variables.host}}/token", {**HOST, "pattern": r"^x\.example\.co\.uk$"}),
+    ],
+)
+def test_a_host_that_the_author_limits_is_not(url: str, host: Any) -> None:
+    assert places(url, host).open_variables == ()
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^.*example\.com$",
+        r"[a-z]+\.example\.com$",
+        r"^[a-z]+\.example\.com",
+        r"^[a-z]+.example.com$",
+        r"^[a-z]+\.example.com$",
+        r"^a|b\.example\.com$",
+        r"^[a-z]+\\.example\.com$",
+        r"^[a-z]+\.com$",
+        r"^[a-z]+\.co\.uk$",
+        r"^[a-z]+\.example\.com$|x",
+        "^[a-z\n]+\\.example\\.com$",
+        r"^.*$",
+        "",
+        7,
+    ],
+)
+def test_a_pattern_that_other_hosts_may_fit_limits_nothing(pattern: Any) -> None:
+    found = places("https://{{variables.host}}/token", {**HOST, "pattern": pattern})
+    assert found.open_variables == ("host",)
+
+
+def test_the_origins_are_those_of_every_url_that_gets_the_secret() -> None:
+    found = places(
+        "https://{{variables.host}}.Example.com:8443/token",
+        refreshUrl="https://refresh.example.com/a",
+        revocationUrl="https://refresh.example.com/b",
+    )
+    assert found.origins == (
+        "https://{{variables.host}}.example.com:8443",
+        "https://refresh.example.com",
+    )
+    base = places("{{variables.host}}/x", {**TEXT, "format": "uri"})
+    assert base.origins == ("{{variables.host}}",)
+
+
+def test_a_release_without_oauth_sends_it_nowhere() -> None:
+    found = places(type="api_key")
+    assert (found.origins, found.open_variables) == ((), ())
+
+
+def test_an_open_variable_has_to_be_named_with_its_value() -> None:
+    found = places("https://{{variables.host}}/token", HOST)
+    named = {"host": "git.example.com"}
+    assert list(found.problems(named, named)) == []
+    [unnamed] = found.problems(named, {})
+    assert unnamed.pointer == "/variables/host"
+    assert "has to name its value" in unnamed.message
+    for other in ({"host": "evil.example"}, {}, {"host": None}):
+        [problem] = found.problems(other, named)
+        assert problem.pointer == "/variables/host"
+        assert problem.message == "is not the value that the OAuth application is for"
+
+
+def test_the_default_of_a_variable_counts_as_its_value() -> None:
+    found = places("https://{{variables.host}}/token", {**HOST, "default": "git.example.com"})
+    assert list(found.problems({}, {"host": "git.example.com"})) == []
+    assert list(found.problems({"host": "evil.example"}, {"host": "git.example.com"}))
+
+
+CAPTURED = {"callback": {"server": {"variable": "host", "hosts": ["*.example.com"]}}}
+
+
+def test_a_captured_host_is_one_of_the_list_wherever_it_comes_from() -> None:
+    found = places("https://{{variables.host}}/token", HOST, capture=CAPTURED)
+    assert found.open_variables == ()
+    for good in ({"host": "a.example.com"}, {"host": None}, {"host": ""}, {}):
+        assert list(found.problems(good, {})) == []
+    for bad in ("evil.example", "a.example.com.evil.test", "A.example.com", 7):
+        [problem] = found.problems({"host": bad}, {})
+        assert problem.pointer == "/variables/host"
+        assert problem.message == "is not one of the hosts that the integration allows"
+
+
+def test_a_captured_host_that_gets_no_secret_is_not_judged() -> None:
+    found = places(host=HOST, capture=CAPTURED)
+    assert list(found.problems({"host": "evil.example"}, {})) == []

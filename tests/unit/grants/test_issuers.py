@@ -1,0 +1,69 @@
+"""RFC 9207: which `iss` belongs to a flow."""
+
+from typing import Any
+
+import pytest
+
+from patchbay.checks.recipe import Recipe
+from patchbay.grants.issuers import is_issuer
+
+CONFIG = {
+    "type": "oauth2",
+    "authorizationUrl": "https://login.example.com/authorize",
+    "tokenUrl": "https://api.example.com:8443/token",
+}
+
+
+def judged(iss: str | None, variables: dict[str, Any] | None = None, **config: Any) -> bool:
+    schema = {"properties": {"tenant": {"type": "string"}}}
+    recipe = Recipe({}, {**CONFIG, **config}, schema).authorization
+    assert recipe
+    return is_issuer(recipe, variables or {}, iss)
+
+
+@pytest.mark.parametrize(
+    ("iss", "is_taken"),
+    [
+        (None, True),
+        ("https://login.example.com", True),
+        ("https://login.example.com/", True),
+        ("https://LOGIN.example.com/oauth2/default", True),
+        ("https://login.example.com:443", True),
+        ("https://api.example.com:8443/realms/x", True),
+        ("https://api.example.com", False),
+        ("https://login.example.com:8443", False),
+        ("http://login.example.com", False),
+        ("https://evil.example", False),
+        ("https://login.example.com.evil.example", False),
+        ("https://evil.example/https://login.example.com", False),
+        ("https://login.example.com@evil.example/", False),
+        ("https://example.com", False),
+        ("login.example.com", False),
+        ("", False),
+    ],
+)
+def test_without_an_issuer_an_answer_is_of_a_host_of_the_flow(
+    iss: str | None, is_taken: bool
+) -> None:
+    assert judged(iss) is is_taken
+
+
+@pytest.mark.parametrize(
+    ("iss", "is_taken"),
+    [
+        ("https://id.example.com/acme", True),
+        ("https://id.example.com/acme/", False),
+        ("https://id.example.com/other", False),
+        ("https://login.example.com", False),
+        (None, False),
+    ],
+)
+def test_an_issuer_that_is_named_is_compared_as_a_string(iss: str | None, is_taken: bool) -> None:
+    named = "https://id.example.com/{{variables.tenant}}"
+    assert judged(iss, {"tenant": "acme"}, issuer=named) is is_taken
+
+
+def test_an_issuer_whose_variable_is_missing_takes_nothing() -> None:
+    assert not judged(
+        "https://id.example.com/", issuer="https://id.example.com/{{variables.tenant}}"
+    )
