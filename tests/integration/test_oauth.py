@@ -103,7 +103,7 @@ def test_an_application_is_entered_read_changed_and_deleted(
 def test_no_answer_item_or_log_shows_a_secret(
     tenant: Tenant, published: dict[str, Any], log: io.StringIO
 ) -> None:
-    secret, places = "cs_live/9f+4eC39HqLyjW~Darjt", {}
+    secret = "cs_live/9f+4eC39HqLyjW~Darjt"
     body = {**BODY, "client_secret": secret}
     path = applications(tenant)
     answers = [
@@ -128,7 +128,7 @@ def test_no_answer_item_or_log_shows_a_secret(
         tenant.client.get(path),
         tenant.client.delete(one),
     ]
-    places = {str(n): answer.text for n, answer in enumerate(answers)}
+    places: dict[str, str | bytes] = {str(n): one.text for n, one in enumerate(answers)}
     places |= dict(items_of(Table("IntegrationsTable"))) | {"log": log.getvalue()}
     assert answers[1].json == answers[0].json
     assert leaks(secret, places) == []

@@ -15,23 +15,22 @@ NOW = datetime(2026, 2, 17, tzinfo=UTC)
 
 
 def places(url: str = f"{AT}/token", host: Any = TEXT, **config: Any) -> ClientPlaces:
-    properties = {"host": host, "limited": {**TEXT, "enum": ["a", "b"]}}
+    properties = {"host": host, "other": TEXT, "limited": {**TEXT, "enum": ["a", "b"]}}
     auth_config = {
         "type": "oauth2",
         "authorizationUrl": f"{AT}/authorize",
         "tokenUrl": url,
         **config,
     }
-    return client_places(
-        Release.model_construct(
-            id="int_1",
-            version="1.0.0",
-            published_at=NOW,
-            variables_schema={"type": "object", "properties": properties},
-            auth_config=auth_config,
-            manifest={},
-        )
-    )
+    documents: dict[str, Any] = {
+        "id": "int_1",
+        "version": "1.0.0",
+        "published_at": NOW,
+        "variables_schema": {"type": "object", "properties": properties},
+        "auth_config": auth_config,
+        "manifest": {},
+    }
+    return client_places(Release.model_construct(**documents))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +46,9 @@ def places(url: str = f"{AT}/token", host: Any = TEXT, **config: Any) -> ClientP
         ("https://login.example.{{variables.host}}/token", TEXT),
         ("https://login.{{variables.host}}/token", TEXT),
         ("https://{{variables.host}}.{{variables.limited}}/token", TEXT),
+        ("https://{{variables.host}}.{{variables.limited}}.uk/token", TEXT),
+        ("https://{{variables.host}}.x{{variables.limited}}.uk/token", TEXT),
+        ("https://{{variables.host}}.co.{{variables.limited}}/token", TEXT),
         ("https://{{variables.host}}.example.{{variables.host}}/token", TEXT),
         ("{{variables.host}}/token", {**TEXT, "format": "uri"}),
         ("{{variables.host}}://login.example.com/token", TEXT),
@@ -72,8 +74,12 @@ def test_a_variable_that_lets_anyone_choose_the_host_is_open(url: str, host: Any
         ("https://{{variables.host}}.example.co.uk/token", TEXT),
         ("https://{{variables.host}}.box.io/token", TEXT),
         ("https://{{variables.host}}.co.example/token", TEXT),
+        ("https://{{variables.host}}.x.co.uk/token", TEXT),
+        ("https://{{variables.host}}.{{variables.limited}}.com/token", TEXT),
+        ("https://{{variables.host}}.{{variables.limited}}.co.uk/token", TEXT),
         ("https://a.{{variables.host}}.{{variables.host}}.example.com/token", TEXT),
         ("https://{{variables.host}}.{{variables.limited}}.example.com/token", TEXT),
+        ("https://{{variables.host}}.{{variables.other}}.example.com/token", TEXT),
         ("https://{{variables.host}}.example.{{variables.limited}}/token", TEXT),
         ("https://login.example.{{variables.limited}}/token", TEXT),
         ("https://{{variables.host}}/token", {**HOST, "enum": ["a.example.com"]}),
@@ -110,16 +116,45 @@ def test_a_pattern_that_other_hosts_may_fit_limits_nothing(pattern: Any) -> None
     assert found.open_variables == ("host",)
 
 
+SECOND_LEVELS = "ac co com edu go gob gov mil ne net nom or org sch"
+
+
+@pytest.mark.parametrize("second", SECOND_LEVELS.split())
+def test_anybody_may_register_a_name_below_a_second_level(second: str) -> None:
+    for domain in (f"{second}.uk", f"{second.upper()}.NZ"):
+        assert places(f"https://{{{{variables.host}}}}.{domain}/token").open_variables == ("host",)
+    assert places(f"https://{{{{variables.host}}}}.{second}.example/token").open_variables == ()
+
+
+def test_of_two_variables_the_last_one_decides() -> None:
+    found = places("https://{{variables.host}}.{{variables.other}}.com/token")
+    assert found.open_variables == ("other",)
+    side_by_side = places("https://{{variables.host}}{{variables.other}}.com/token")
+    assert side_by_side.open_variables == ("other",)
+
+
+def test_a_rule_that_is_no_schema_limits_nothing() -> None:
+    assert places("https://{{variables.host}}.com/token", True).open_variables == ("host",)
+
+
+def test_a_port_that_a_variable_gives_is_part_of_the_origin() -> None:
+    found = places("https://login.example.com:{{variables.host}}/token", {"type": "integer"})
+    assert found.origins == ("https://login.example.com:{{variables.host}}",)
+
+
 def test_the_origins_are_those_of_every_url_that_gets_the_secret() -> None:
     found = places(
         "https://{{variables.host}}.Example.com:8443/token",
         refreshUrl="https://refresh.example.com/a",
-        revocationUrl="https://refresh.example.com/b",
+        revocationUrl="https://revoke.example.com/b",
     )
     assert found.origins == (
         "https://{{variables.host}}.example.com:8443",
         "https://refresh.example.com",
+        "https://revoke.example.com",
     )
+    same = places(refreshUrl=f"{AT}/a", revocationUrl=f"{AT}/b")
+    assert same.origins == (AT,)
     base = places("{{variables.host}}/x", {**TEXT, "format": "uri"})
     assert base.origins == ("{{variables.host}}",)
 
@@ -160,6 +195,19 @@ def test_a_captured_host_is_one_of_the_list_wherever_it_comes_from() -> None:
         [problem] = found.problems({"host": bad}, {})
         assert problem.pointer == "/variables/host"
         assert problem.message == "is not one of the hosts that the integration allows"
+
+
+def test_each_captured_host_is_judged_and_what_is_less_than_a_host_is_not() -> None:
+    capture = {
+        "callback": {
+            "first": {"variable": "host", "hosts": ["*.example.com"]},
+            "label": "other",
+        },
+    }
+    refresh = "https://{{variables.other}}.example.com/t"
+    found = places("https://{{variables.host}}/token", HOST, refreshUrl=refresh, capture=capture)
+    assert list(found.problems({"host": "", "other": "any"}, {})) == []
+    assert set(found.captures) == {"host"}
 
 
 def test_a_captured_host_that_gets_no_secret_is_not_judged() -> None:

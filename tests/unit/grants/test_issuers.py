@@ -15,7 +15,7 @@ CONFIG = {
 
 
 def judged(iss: str | None, variables: dict[str, Any] | None = None, **config: Any) -> bool:
-    schema = {"properties": {"tenant": {"type": "string"}}}
+    schema = {"properties": {"tenant": {"type": "string", "default": "of-the-schema"}}}
     recipe = Recipe({}, {**CONFIG, **config}, schema).authorization
     assert recipe
     return is_issuer(recipe, variables or {}, iss)
@@ -63,7 +63,22 @@ def test_an_issuer_that_is_named_is_compared_as_a_string(iss: str | None, is_tak
     assert judged(iss, {"tenant": "acme"}, issuer=named) is is_taken
 
 
-def test_an_issuer_whose_variable_is_missing_takes_nothing() -> None:
-    assert not judged(
-        "https://id.example.com/", issuer="https://id.example.com/{{variables.tenant}}"
-    )
+def test_an_issuer_whose_variable_is_no_text_takes_nothing() -> None:
+    named = "https://id.example.com/{{variables.tenant}}"
+    assert not judged("https://id.example.com/", {"tenant": ["a"]}, issuer=named)
+
+
+@pytest.mark.parametrize(
+    ("variables", "iss", "is_taken"),
+    [
+        ({"tenant": "acme"}, "https://acme.example.com", True),
+        ({"tenant": "acme"}, "https://evil.example.com", False),
+        ({}, "https://of-the-schema.example.com", True),
+        ({"tenant": "no/label"}, "https://acme.example.com", False),
+    ],
+)
+def test_the_host_of_a_flow_is_that_of_its_variables(
+    variables: dict[str, Any], iss: str, is_taken: bool
+) -> None:
+    url = "https://{{variables.tenant}}.example.com/authorize"
+    assert judged(iss, variables, authorizationUrl=url) is is_taken

@@ -12,7 +12,7 @@ author has chosen:
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from patchbay.checks.templates import (
@@ -51,8 +51,8 @@ class ClientPlaces:
 
     origins: tuple[str, ...]
     open_variables: tuple[str, ...]
-    captures: "Mapping[str, Capture]" = field(default_factory=dict)
-    defaults: Mapping[str, object] = field(default_factory=dict)
+    captures: "Mapping[str, Capture]"
+    defaults: Mapping[str, object]
 
     def problems(
         self, variables: Mapping[str, object], named: Mapping[str, object]
@@ -72,13 +72,7 @@ class ClientPlaces:
                 yield Problem(at, "is not the value that the OAuth application is for")
         for name, capture in self.captures.items():
             value = given.get(name)
-            if value in (None, ""):
-                continue
-            try:
-                is_allowed = capture.value(value) == value
-            except ValueRefused:
-                is_allowed = False
-            if not is_allowed:
+            if value not in (None, "") and not _allows(capture, value):
                 at = f"/variables{pointer([name])}"
                 yield Problem(at, "is not one of the hosts that the integration allows")
 
@@ -111,6 +105,13 @@ def client_places(release: "Release") -> ClientPlaces:
         },
         defaults,
     )
+
+
+def _allows(capture: "Capture", value: object) -> bool:
+    try:
+        return capture.value(value) == value
+    except ValueRefused:
+        return False
 
 
 def _text(url: UrlTemplate) -> str:
@@ -151,17 +152,21 @@ def _is_below_a_domain(
     last = len(parts) - 1 - parts[::-1].index(placeholder)
     if any(isinstance(p, Placeholder) and p.name not in limited for p in parts[last + 1 :]):
         return True  # what stands behind it decides
-    tail = "".join(part if isinstance(part, str) else "x" for part in parts[last + 1 :])
+    tail = "".join(part if isinstance(part, str) else "*" for part in parts[last + 1 :])
     _, dot, domain = tail.partition(".")
     return bool(dot) and _is_domain(domain)
 
 
 def _is_domain(name: str) -> bool:
-    """Whether it is a domain of somebody, and not one that anybody may register a name in."""
-    labels = name.lower().rstrip(".").split(".")
+    """Whether it is a domain of somebody, and not one that anybody may register a name in. `*` in a
+    label stands for values of the author's."""
+    labels = name.lower().split(".")
     if len(labels) < 2 or not all(labels):
         return False
-    return len(labels) > 2 or len(labels[1]) != 2 or labels[0] not in _SECOND_LEVELS
+    second, last = labels[-2:]
+    is_of_a_country = len(last) == 2 or "*" in last
+    is_open = is_of_a_country and (second in _SECOND_LEVELS or "*" in second)
+    return len(labels) > 2 or not is_open
 
 
 def _limited(variables_schema: Mapping[str, Any]) -> frozenset[str]:

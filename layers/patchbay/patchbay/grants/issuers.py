@@ -26,14 +26,10 @@ def is_issuer(
     try:
         if expected := recipe.expected_issuer(variables):
             return iss == expected
-        urls = (recipe.authorization_url, recipe.request.url)
-        return iss is None or _origin(iss) in {url.origin(values) for url in urls}
+        if iss is None:
+            return True
+        url = parse_url(iss)
+        own = {one.origin(values) for one in (recipe.authorization_url, recipe.request.url)}
     except (EgressBlocked, ValueRefused):
         return False
-
-
-def _origin(iss: str) -> tuple[str, str, int]:
-    url = parse_url(iss)
-    if url.scheme != "https":
-        raise EgressBlocked("parse", "The issuer is not an https URL.")
-    return url.origin
+    return url.scheme == "https" and url.origin in own
