@@ -14,9 +14,8 @@ connections were looked at.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_model import Connection
@@ -42,8 +41,7 @@ _OF_CONNECTIONS: Final = ("uses", "users_revision")
 """Attributes that connections change."""
 
 
-@dataclass(frozen=True, slots=True)
-class SecretChange:
+class SecretChange(NamedTuple):
     """The writes of an endpoint's secrets, and the names of those that were entered."""
 
     writes: Sequence[Write] = ()

@@ -33,7 +33,7 @@ from patchbay.platform.validation import (
     OneLine,
     within,
 )
-from patchbay.registry.manifest import MAX_MEMBERS
+from patchbay.registry.members import MAX_MEMBERS
 from patchbay.registry.naming import IntegrationKey
 from patchbay.registry.version_ranges import RangeText
 from patchbay.registry.versions import MAX_RANGE, RANGE_PATTERN

@@ -17,7 +17,7 @@ from patchbay.connections.endpoint_model import (
 )
 from patchbay.platform.errors import Problem
 from patchbay.platform.strict_json import compact, same
-from patchbay.registry.manifest import Member
+from patchbay.registry.members import Member
 
 
 def installed_members(members: Iterable[Member]) -> list[InstalledMember]:

@@ -5,7 +5,7 @@ The shapes are those of the published operations; fields without a value are lef
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Self
 
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -19,9 +19,7 @@ from patchbay.connections.endpoint_model import (
     SecretProvider,
     SecretRef,
 )
-from patchbay.connections.health_state import HealthState
 from patchbay.connections.health_status import HealthStatus
-from patchbay.connections.usage_model import ConnectionUsage
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import NamedConnectionId, Slug
 from patchbay.platform.lists import ListQuery
@@ -29,6 +27,9 @@ from patchbay.platform.model import Model
 from patchbay.platform.validation import DisplayName, ExternalId, Spelled, WholeNumber
 from patchbay.registry.naming import KEY_PATTERN
 from patchbay.registry.versions import major
+
+if TYPE_CHECKING:
+    from patchbay.connections.usage_model import ConnectionUsage
 
 MAX_RECORDS: Final = 1000
 
@@ -162,7 +163,9 @@ class ConnectionRecord(Model):
     updated_at: UtcTime
 
     @classmethod
-    def of(cls, connection: Connection, source: Endpoint, usage: ConnectionUsage) -> Self:
+    def of(cls, connection: Connection, source: Endpoint, usage: "ConnectionUsage") -> Self:
+        from patchbay.connections.health_state import HealthState
+
         health, (provider, reference) = connection.health, secrets_of(source)
         used = HealthState.decode(connection.state)
         failed_at, failed_code = max(

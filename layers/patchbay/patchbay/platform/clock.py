@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
-_RFC_3339: Final = re.compile(
+_RFC_3339: Final = (
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:)([0-5][0-9]|60)"
     r"([.][0-9]+)?([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
@@ -19,7 +19,7 @@ _RFC_3339: Final = re.compile(
 second may be the 60th. An offset that is missing is reported by its own message."""
 _LAST_MOMENT: Final = "59.999"
 
-_LOST_PLUS: Final = re.compile(r":[0-9.]+ [0-9]{2}:?[0-9]{2}$")
+_LOST_PLUS: Final = r":[0-9.]+ [0-9]{2}:?[0-9]{2}$"
 
 type Clock = Callable[[], datetime]
 
@@ -85,8 +85,8 @@ def _read(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    parts = _RFC_3339.fullmatch(value)
-    if parts is None and _LOST_PLUS.search(value):
+    parts = re.fullmatch(_RFC_3339, value)
+    if parts is None and re.search(_LOST_PLUS, value):
         raise ValueError("has a space before its UTC offset: a + in a URL is written %2B")
     if parts is None:
         raise ValueError("must be a timestamp such as 2026-02-17T10:00:00Z")

@@ -53,13 +53,15 @@ class Key(NamedTuple):
     sk: str
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+_NONE: Final[Mapping[str, Any]] = {}
+
+
+class Condition(NamedTuple):
     """A condition expression with the names and values it uses."""
 
     expression: str
-    names: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = _NONE
+    values: Mapping[str, Any] = _NONE
 
     def __and__(self, other: "Condition") -> "Condition":
         return Condition(

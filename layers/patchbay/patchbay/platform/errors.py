@@ -40,11 +40,10 @@ text of another system.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong with the input.
 
     `pointer` is a JSON Pointer (RFC 6901) into the request body; a query or path parameter is

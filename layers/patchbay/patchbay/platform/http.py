@@ -165,8 +165,7 @@ class Declaring(Protocol):
     def __call__[H: Callable[..., Any]](self, handler: H) -> H: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reply[T]:
+class Reply[T](NamedTuple):
     """What a route answers: the body, for a single entity its revision (sent as ETag), a status
     where it differs from the declared one, the path of what was made (sent as Location), and
     cookies, which a repetition under an Idempotency-Key does not get."""

@@ -6,7 +6,7 @@ from typing import Final
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _LOOPBACK: Final = r"127\.0\.0\.1|localhost|\[::1\]"
 _PORT: Final = r"(?::[1-9][0-9]{0,4})?"
-_ORIGIN: Final = re.compile(
+_ORIGIN: Final = (
     rf"https://(?P<host>{_LABEL}(?:\.{_LABEL})+|{_LOOPBACK}){_PORT}|http://(?:{_LOOPBACK}){_PORT}"
 )
 
@@ -19,7 +19,7 @@ def read_origin(text: str) -> str:
 
     Raises ValueError for anything else.
     """
-    if text and not _ORIGIN.fullmatch(text):
+    if text and not re.fullmatch(_ORIGIN, text):
         raise ValueError("not an https origin without a path")
     return text
 
@@ -27,6 +27,6 @@ def read_origin(text: str) -> str:
 def own_name(origin: str) -> str:
     """The host name of an origin that `read_origin` has read; "" if it is a loopback address, which
     the rules for dialing are about already, or if there is none."""
-    match = _ORIGIN.fullmatch(origin)
+    match = re.fullmatch(_ORIGIN, origin)
     host = match["host"] if match else None
     return host if host and not re.fullmatch(_LOOPBACK, host) else ""

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -57,25 +56,26 @@ _INVISIBLE: Final = (
 reads as another: Unicode's Default_Ignorable_Code_Point and Bidi_Control (UAX #44), without the
 joiners U+200C and U+200D and the variation selectors, which scripts and emoji need."""
 _CONTROLS: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-_BREAKS_A_LINE: Final = re.compile(rf"[{_CONTROLS}\t\n\r\u2028\u2029{_INVISIBLE}]")
-_UNREADABLE: Final = re.compile(rf"[{_CONTROLS}{_INVISIBLE}]")
+# Compiled by `re` when they are first used: a cold start has no use for them.
+_BREAKS_A_LINE: Final = rf"[{_CONTROLS}\t\n\r\u2028\u2029{_INVISIBLE}]"
+_UNREADABLE: Final = rf"[{_CONTROLS}{_INVISIBLE}]"
 # Tags (U+E0000 to U+E007F) can carry a hidden text. A pattern of the API document can't have them:
 # ECMAScript reads characters beyond U+FFFF in two ways.
-_TAGS: Final = re.compile("[\U000e0000-\U000e007f]")
+_TAGS: Final = "[\U000e0000-\U000e007f]"
 _JOINERS: Final = r"\u200c\u200d\ufe00-\ufe0f"
-_VISIBLE: Final = re.compile(rf"[^\s{_JOINERS}]")
+_VISIBLE: Final = rf"[^\s{_JOINERS}]"
 
 
 def _printable(text: str) -> str:
-    if _BREAKS_A_LINE.search(text) or _TAGS.search(text):
+    if re.search(_BREAKS_A_LINE, text) or re.search(_TAGS, text):
         raise ValueError("must not contain control or invisible characters, or line breaks")
-    if text and _VISIBLE.search(text) is None:
+    if text and re.search(_VISIBLE, text) is None:
         raise ValueError("must have a visible character")
     return text
 
 
 def _readable(text: str) -> str:
-    if _UNREADABLE.search(text) or _TAGS.search(text):
+    if re.search(_UNREADABLE, text) or re.search(_TAGS, text):
         raise ValueError("must not contain control or invisible characters")
     return text
 
@@ -104,8 +104,7 @@ def within(max_bytes: int, max_depth: int) -> AfterValidator:
     return AfterValidator(limited)
 
 
-@dataclass(frozen=True, slots=True)
-class Documented:
+class Documented(NamedTuple):
     """JSON Schema keywords that the API document adds to what pydantic writes: a rule that a
     validator checks, with a better message than pydantic's for a pattern."""
 
@@ -117,8 +116,7 @@ class Documented:
         return handler(schema) | dict(self.rules)
 
 
-@dataclass(frozen=True, slots=True)
-class Spelled:
+class Spelled(NamedTuple):
     """For a string that must match a pattern. `rule` says in words how it is spelled: a caller
     should not have to read a regular expression."""
 
@@ -143,8 +141,7 @@ class Spelled:
         return handler(schema) | {"pattern": self.pattern}
 
 
-@dataclass(frozen=True, slots=True)
-class NullIs:
+class NullIs(NamedTuple):
     """For a field of a create that has a default: null is the same as leaving it out, since many
     clients send null for what their caller did not give."""
 
@@ -160,7 +157,6 @@ class NullIs:
         return core_schema.no_info_after_validator_function(filled, nullable)
 
 
-@dataclass(frozen=True, slots=True)
 class NotNull:
     """For a field of a patch that may be left out, but not be null; the use case rejects null."""
 
@@ -174,7 +170,7 @@ class NotNull:
 OneLine = AfterValidator(_printable)
 """For names: no control characters, line breaks, or invisible characters, and one that is seen."""
 
-_ONE_LINE: Final = _BREAKS_A_LINE.pattern.strip("[]")
+_ONE_LINE: Final = _BREAKS_A_LINE.strip("[]")
 ONE_LINE_PATTERN: Final = rf"^[^{_ONE_LINE}]*[^\s{_JOINERS}{_ONE_LINE}][^{_ONE_LINE}]*$"
 """For the API document: one line that is not blank."""
 
@@ -197,7 +193,7 @@ ExternalId = Annotated[
 Readable = AfterValidator(_readable)
 """For texts of several lines: no control characters but breaks and tabs."""
 
-READABLE_PATTERN: Final = f"^[^{_UNREADABLE.pattern.strip('[]')}]*$"
+READABLE_PATTERN: Final = f"^[^{_UNREADABLE.strip('[]')}]*$"
 
 
 def problems_of(error: ValidationError, at: str = "") -> list[Problem]:
@@ -265,7 +261,7 @@ def with_known_fields(
         for name, field in model.model_fields.items()
     }
     return [
-        replace(problem, message=f"{UNKNOWN}; {meant} is")
+        problem._replace(message=f"{UNKNOWN}; {meant} is")
         if problem.message == UNKNOWN
         and (meant := known.get(_as_one_word(problem.pointer.removeprefix(f"{at}/"))))
         else problem

@@ -11,7 +11,6 @@ from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
@@ -19,15 +18,14 @@ from pydantic.alias_generators import to_camel
 from patchbay.checks.auth_config import PLACEHOLDER_NAME_PATTERN
 from patchbay.checks.roles import Capability, Role
 from patchbay.platform.errors import Problem
-from patchbay.platform.ids import Slug
 from patchbay.platform.json_schema import DocumentSchema, object_schema_problems, secret_problems
 from patchbay.platform.model import Model
 from patchbay.platform.strict_json import compact
 from patchbay.platform.validation import pointer, problems_of
+from patchbay.registry.members import MAX_MEMBERS, Member
 from patchbay.registry.naming import UNCATEGORIZED, Category, IntegrationKey
 from patchbay.registry.version_ranges import RangeText
 
-MAX_MEMBERS: Final = 50
 MAX_DEPENDENCIES: Final = 20
 
 
@@ -39,19 +37,6 @@ def _unique[T](names: list[T]) -> list[T]:
 
 class _Part(Model):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
-
-
-class Member(_Part):
-    """Something that comes with an integration: a mapping, a template, a dashboard.
-
-    With `forkOnInstall` an endpoint gets its own copy, which later releases do not change. Without
-    it, the endpoint refers to the release.
-    """
-
-    name: Slug
-    kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-    content: dict[str, Any] = Field(default_factory=dict)
-    fork_on_install: bool = False
 
 
 class Dependency(_Part):

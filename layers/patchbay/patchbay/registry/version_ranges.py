@@ -19,7 +19,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pydantic import AfterValidator
 
@@ -49,8 +49,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparator:
+class _Comparator(NamedTuple):
     sign: str
     version: "Version"
 
@@ -69,8 +68,7 @@ class _Comparator:
                 return order == 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Partial:
+class _Partial(NamedTuple):
     """A version whose last numbers may be open; `bottom` has zeros for these."""
 
     fixed: int
