@@ -206,14 +206,22 @@ def test_a_declared_secret_is_given_if_its_author_says_so(tenant: Tenant) -> Non
     ("name", "mark", "message"),
     [
         ("password", "always", 'must be "given"'),
-        ("refresh_token", "given", "can't be set: authConfig decides about this secret"),
-        ("client_secret", "given", "can't be set: authConfig decides about this secret"),
+        ("refresh_token", "given", "can't be set: this secret is never read back"),
+        ("client_secret", "given", "can't be set: this secret is never read back"),
+        ("tls_key", "given", "can't be set: this secret is never read back"),
     ],
 )
 def test_a_mark_that_can_not_be_used_is_refused(
     tenant: Tenant, name: str, mark: str, message: str
 ) -> None:
     schema = {"type": "object", "properties": {name: {"type": "string", "x-use": mark}}}
+    step = {
+        "name": "whoami",
+        "kind": "http",
+        "request": {"url": "https://example.com/me"},
+        "clientCertificate": "{{variables.certificate}}",
+        "clientKey": "{{secrets.tls_key}}",
+    }
     created = tenant.client.post(
         "/v1/integrations",
         {
@@ -223,7 +231,11 @@ def test_a_mark_that_can_not_be_used_is_refused(
             "name": "Marked",
             "variablesSchema": NO_SCHEMA,
             "authConfig": {"type": "none"},
-            "manifest": {"roles": ["source"], "secretsSchema": schema},
+            "manifest": {
+                "roles": ["source"],
+                "secretsSchema": schema,
+                "checks": {"timeoutMs": 2000, "steps": [step] if name == "tls_key" else []},
+            },
         },
     )
     published = tenant.client.post(

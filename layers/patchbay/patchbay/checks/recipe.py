@@ -16,7 +16,7 @@ from patchbay.checks.credentials import (
     credential_problems,
     secrets_of_type,
 )
-from patchbay.checks.given_secrets import given_secrets, mark_problems
+from patchbay.checks.given_secrets import GivenSecrets
 from patchbay.checks.manifest_steps import (
     DEFAULT_TIMEOUT_MS,
     ManifestStep,
@@ -82,11 +82,14 @@ class Recipe:
         self.secrets_schema = _object(manifest.get("secretsSchema"))
         self.configuration_schema = _object(manifest.get("configurationSchema"))
 
+        self._given = GivenSecrets(
+            self.secrets_schema, secrets_of_type(auth_config), manifest.get("checks")
+        )
         declared = self._declared()
         self._declarations = declared
         problems = [
             *credential_problems(auth_config, declared),
-            *mark_problems(self.secrets_schema, secrets_of_type(auth_config)),
+            *self._given.problems(),
             *checks_problems(manifest),
         ]
         self._credential: Credential | None = None
@@ -121,10 +124,10 @@ class Recipe:
         """The type of `authConfig`."""
         return auth_type(self._auth_config)
 
-    @cached_property
+    @property
     def given_secrets(self) -> tuple[str, ...]:
         """The declared secrets that those who may use credentials may read."""
-        return given_secrets(self.secrets_schema, secrets_of_type(self._auth_config))
+        return self._given.names
 
     @property
     def variable_names(self) -> frozenset[str]:
