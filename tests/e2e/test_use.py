@@ -1,5 +1,6 @@
 """The proxy on the local cloud: what API Gateway and Lambda do to a request comes in between."""
 
+from contextlib import closing
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
@@ -46,13 +47,14 @@ def test_a_request_passes_the_gateway_and_the_proxy_as_it_is(stack: Stack) -> No
         def send(
             method: str, target: str, body: bytes | None = None, **headers: str
         ) -> tuple[int, dict[str, str], bytes]:
-            connection = HTTPConnection(urlsplit(stack.api_url).netloc, timeout=60)
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             authorization = {"Authorization": f"Bearer {tenant.client.api_key}"}
-            connection.request(method, base + target, body, {**named, **authorization})
-            response = connection.getresponse()
-            lower = {name.lower(): value for name, value in response.getheaders()}
-            return response.status, lower, response.read()
+            api = urlsplit(stack.api_url).netloc
+            with closing(HTTPConnection(api, timeout=60)) as connection:
+                connection.request(method, base + target, body, {**named, **authorization})
+                response = connection.getresponse()
+                lower = {name.lower(): value for name, value in response.getheaders()}
+                return response.status, lower, response.read()
 
         # Bytes, in both directions
         provider.answering = lambda asked: answer(200, asked.body, Content_Type="image/png")
