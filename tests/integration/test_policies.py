@@ -208,21 +208,21 @@ def calls(
     owned: Names,
     monkeypatch: pytest.MonkeyPatch,
 ) -> set[Call]:
-    order = ["POST", "GET", "PATCH", "DELETE"]
+    turns = {"POST": 0, "GET": 1, "HEAD": 1, "PATCH": 2, "PUT": 2, "DELETE": 3}
 
     def turn(route: Route) -> int:
         deletes = route.name.endswith("_delete")
-        return order.index("DELETE" if deletes else route.method)
+        return turns["DELETE" if deletes else route.method]
 
     # What is contained goes before its container.
     routes = sorted(ROUTES, key=lambda route: (turn(route), -len(route.path)))
-    for turns in ((0,), (1, 2), (3,)):
+    for now in ((0,), (1, 2), (3,)):
         for caller in (tenant, operator):
             for route in routes:
-                if turn(route) in turns:
+                if turn(route) in now:
                     called_by_owner(caller, owned, route)
             start_cold()
-        if 0 in turns:
+        if 0 in now:
             installed_by_end_users()
             start_cold()
             with provider() as server:
