@@ -51,10 +51,13 @@ class Browser:
         body: bytes | None = None,
         until: str | None = None,
         bearer: str | None = None,
+        media_type: str = "application/x-www-form-urlencoded",
     ) -> None:
         """Loads a page and follows redirects; not to an address that begins with `until`, which is
-        `url` then. `bearer` is a token that a script would add."""
+        `url` then. `bearer` is a token that a script would add, `media_type` what the body is."""
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        if body is not None:
+            headers["Content-Type"] = media_type
         for _ in range(20):
             self.url = urljoin(self.url, url)
             self.visited.append(self.url)
@@ -71,6 +74,7 @@ class Browser:
             if self.status not in (301, 302, 303):
                 return
             url, body = self.headers["location"], None
+            headers = {}
         raise AssertionError(f"redirects have no end: {self.visited}")
 
     def submit(

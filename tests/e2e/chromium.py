@@ -47,8 +47,11 @@ class Page:
         self.call("Page.navigate", url=url)
 
     def evaluate(self, expression: str) -> Any:
-        """The value of an expression of JavaScript; None while a page is being replaced."""
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The value of an expression of JavaScript, or of its promise; None while a page is being
+        replaced."""
+        result = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         return None if "exceptionDetails" in result else result["result"].get("value")
 
     def wait_for(self, expression: str) -> Any:

@@ -79,6 +79,8 @@ class Tenant:
     """An organization of its own, so that a test counts nothing but its own events."""
 
     def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.operator = stack.client
         self.slug = f"s-{uuid.uuid4().hex[:12]}"
         made = stack.client.call("POST", "/v1/organizations", {"name": self.slug})
         self.organization_id = made.body["id"]

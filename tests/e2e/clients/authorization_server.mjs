@@ -1,6 +1,6 @@
-// node authorization_server.mjs <PEM file with certificate and key> <client as JSON>
+// node authorization_server.mjs <PEM file with certificate and key> <client as JSON> <seconds>
 // The npm package oidc-provider, which is certified by the OpenID Foundation, with its own pages
-// for login and consent. It prints its issuer once it listens.
+// for login and consent. Access tokens live for these seconds. It prints its issuer once it listens.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import Provider from 'oidc-provider';
@@ -16,6 +16,7 @@ server.listen(0, '127.0.0.1', () => {
     pkce: { required: () => true },
     // Always, and one that is used twice ends the grant.
     rotateRefreshToken: () => true,
+    ttl: { AccessToken: Number(process.argv[4]) },
     cookies: { keys: ['of-tests'] },
   });
   server.on('request', provider.callback());
