@@ -8,13 +8,19 @@ import pytest
 from local.provider import Provider
 from patchbay.installs import wizard
 from patchbay.installs.installer import Installer
-from patchbay.installs.keys import session_key
-from patchbay.platform.dynamodb import Table, Update
 from patchbay.tenancy import install_tokens
 from tests.integration.api import Client, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.documented import ROUTES
-from tests.integration.installing import RIGHT, completed, end_user, latest, opened, sessions
+from tests.integration.installing import (
+    RIGHT,
+    completed,
+    end_user,
+    expire,
+    latest,
+    opened,
+    sessions,
+)
 from tests.integration.story import (
     SECRET,
     calling,
@@ -34,13 +40,6 @@ def stored(tenant: Tenant) -> list[int]:
         len(tenant.client.get(f"{tenant.connectors}/{kind}").json["items"])
         for kind in ("sources", "connections")
     ]
-
-
-def expire(tenant: Tenant) -> None:
-    """Ends the newest session by its time."""
-    key = session_key(tenant.organization_id, latest(tenant)["id"])
-    past = Update(key, values={"valid_until": "2026-01-01T00:00:00.000Z"})
-    Table("IntegrationsTable").write(past)
 
 
 def test_a_token_is_nobody_on_every_other_route(tenant: Tenant) -> None:

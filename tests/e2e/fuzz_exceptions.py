@@ -72,7 +72,7 @@ EXCEPTIONS = [
         "/(variables|config|configurations|secrets)(/.*)?",
         ".*",
         "the schemas of the release judge what an endpoint or a connection is given",
-        operations="(POST|PATCH) .*/(sources|destinations|connections|connection)(/.*)?",
+        operations="(POST|PATCH) .*/(sources|destinations|connections|connection|install.*)(/.*)?",
         never=r"/\w+ must be an object|/secrets/\S+ must be a string",
     ),
     Unsaid(
@@ -156,6 +156,25 @@ EXCEPTIONS = [
         "one organization of the deployment has an external id",
         (409,),
         "(POST|PATCH) /v1/organizations(/{organization_id})?",
+    ),
+    Unsaid(
+        "/(integration|version|space|connection_id|monitor|external_account_id)",
+        "can't be combined with connection_id: .*|is not the (integration|space) of this connection"
+        "|is not a connection of this organization|is for destinations alone: .*",
+        "what a repair is of depends on the connection",
+        operations="POST .*/install-sessions",
+    ),
+    Unsaid(
+        "/locked/[0-9]+",
+        "leads to nothing in variables: .*",
+        "no keyword resolves a pointer in another member",
+        operations="POST .*/install-sessions",
+    ),
+    Unsaid(
+        "/(return_url|allowed_origins/[0-9]+)",
+        "must have a port up to 65535",
+        "no pattern compares numbers",
+        operations="POST .*/install-sessions",
     ),
     Unsaid("", "PRECONDITION_FAILED", "the entity has another revision", (412,)),
     Unsaid(

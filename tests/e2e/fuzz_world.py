@@ -35,6 +35,8 @@ class World:
     change: Names = field(default_factory=dict)
     keyless: set[Operation] = field(default_factory=set)
     """What was asked without a key."""
+    connectable: str = ""
+    """An integration that end users can connect an account of, once there is one."""
 
     @classmethod
     def made(cls, stack: Stack) -> "World":
@@ -97,6 +99,7 @@ class World:
         names |= {"alert_id": alert["id"], "delivery_id": delivery["id"]}
         names["key_id"] = self._new_key(["platform.integration.read"])["id"]
         names["number"] = str(self._rotated() - 1)
+        names["session_id"] = self.install_session()["session_id"]
         names["outcome"] = "connected"
         return names | self.oauth_application()
 
@@ -185,6 +188,22 @@ class World:
         }
         made = self.call("POST", f"{self.tenant.organization}/oauth-applications", body)
         return {"application_id": made["id"]}
+
+    def install_session(self, integration: str = "") -> Names:
+        """A session that nobody has used, and its token."""
+        own = f"{self.stay['publisher']}/{self.stay['integration_slug']}"
+        body = {"integration": integration or own}
+        made = self.call("POST", f"{self.tenant.organization}/install-sessions", body)
+        return {"session_id": made["id"], "install_token": made["token"]}
+
+    def install_token(self, operation: Operation) -> str:
+        """The token of a session that an operation of end users can use."""
+        connects = operation.endswith("/authorize")
+        if connects and not self.connectable:
+            self.oauth_application()
+            self.connectable = f"{self.tenant.slug}/{_latest()}"
+        made = self.install_session(self.connectable if connects else "")
+        return str(made["install_token"])
 
     def _endpoint(self, role: str) -> Names:
         body = {
@@ -288,6 +307,9 @@ FRESH: Mapping[Operation, Callable[[World], Names]] = {
     f"DELETE {CONNECTORS}/destinations/{{destination_id}}": World.destination,
     f"DELETE {CONNECTORS}/connections/{{connection_id}}": World.connection,
     "POST /integrations/connection/delete/v1.0.0": World.connection,
+    "DELETE /v1/organizations/{organization_id}/install-sessions/{session_id}": (
+        World.install_session
+    ),
     "POST /v1/organizations/{organization_id}/oauth-applications": World.oauth_integration,
     "DELETE /v1/organizations/{organization_id}/oauth-applications/{application_id}": (
         World.oauth_application

@@ -90,9 +90,12 @@ class Caller:
         self._key = world.stack.api_key if operator else world.key(permission)
         self._sent: Counter[str] = Counter()
 
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._key}"}
+    def headers(self, case: Any) -> dict[str, str]:
+        """With the key; on the routes of end users, the operator has the token of a session."""
+        key, said = self._key, case.operation.definition.raw
+        if self._permission == "operator" and {"installToken": []} in said.get("security", []):
+            key = self._world.install_token(case.operation.label)
+        return {"Authorization": f"Bearer {key}"}
 
     def send(self, case: Any) -> None:
         turn = f"{case.operation.label} {case.meta.generation.mode}"
@@ -117,7 +120,7 @@ class Caller:
                 case.body = filled(example(case.operation.definition.raw), self._world.stay)
 
     def call(self, case: Any) -> Any:
-        return case.call(base_url=self._world.stack.api_url, headers=self.headers)
+        return case.call(base_url=self._world.stack.api_url, headers=self.headers(case))
 
     def judge(self, case: Any, answer: Any, **options: Any) -> None:
         operation = case.operation.label
@@ -141,7 +144,9 @@ class Caller:
                 left_out.append(positive_data_acceptance)
             if named_by_body(operation, error):
                 left_out.append(ensure_resource_availability)
-        case.validate_response(answer, headers=self.headers, excluded_checks=left_out, **options)
+        case.validate_response(
+            answer, headers=self.headers(case), excluded_checks=left_out, **options
+        )
 
     def _aim(self, case: Any, flavor: int) -> None:
         """Of four requests three go to what is there, and one of these has the example's body."""

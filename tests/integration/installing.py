@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from patchbay.installs.keys import session_key
+from patchbay.platform.dynamodb import Table, Update
 from tests.integration.api import Answer, Client
 from tests.integration.authorizing import Browser, decided, outcome
 from tests.integration.conftest import Tenant
@@ -35,9 +37,10 @@ def completed(client: Client, **changes: Any) -> dict[str, Any]:
     return found
 
 
-def latest(tenant: Tenant) -> dict[str, Any]:
-    """The newest session."""
-    session: dict[str, Any] = tenant.client.get(sessions(tenant)).json["items"][0]
+def latest(tenant: Tenant, status: str = "") -> dict[str, Any]:
+    """The newest session, or the newest with this status."""
+    query = f"?status={status}" if status else ""
+    session: dict[str, Any] = tenant.client.get(sessions(tenant) + query).json["items"][0]
     return session
 
 
@@ -48,3 +51,10 @@ def connect_account(client: Client, *scopes: str, decision: str = "allow", **ent
     assert started.status == 200, started.text
     browser.take(started.cookies)
     return outcome(browser.open(decided(started.json["authorization_url"], decision, *scopes)))
+
+
+def expire(tenant: Tenant) -> None:
+    """Ends the newest session by its time."""
+    key = session_key(tenant.organization_id, latest(tenant)["id"])
+    past = Update(key, values={"valid_until": "2026-01-01T00:00:00.000Z"})
+    Table("IntegrationsTable").write(past)

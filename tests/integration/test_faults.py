@@ -196,7 +196,7 @@ def contents(tables: dict[str, Table]) -> Made:
             first, _, last = sk.partition("#")
             # Sort keys that begin with a time are of the kind of the id after it.
             kind = f"{pk.partition('#')[0]} {last[:3] if first[0].isdigit() else first}"
-            if kind.startswith(("IDEM", "SYSTEM", "RATE", "AUDIT", "FOLD", "FLOW")):
+            if kind.startswith(("IDEM", "SYSTEM", "RATE", "AUDIT", "FOLD", "FLOW", "ORG FLOW")):
                 continue
             if "counts" in item:
                 # The shards of the counts do not matter.

@@ -30,6 +30,7 @@ from tests.integration.installing import (
     completed,
     connect_account,
     end_user,
+    expire,
     latest,
     opened,
     sessions,
@@ -351,6 +352,21 @@ def test_a_completed_session_makes_room_for_another(
     [one, *_] = tenant.client.get(sessions(tenant)).json["items"]
     assert tenant.client.delete(f"{sessions(tenant)}/{one['id']}").status == 204
     assert opened(tenant).status == 201
+
+
+def test_an_expired_session_makes_room_for_another(
+    tenant: Tenant, published: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_INSTALL_SESSIONS", "1")
+    start_cold()
+    end_user(tenant)
+    assert opened(tenant).code == "QUOTA_EXCEEDED"
+    expire(tenant)
+    assert opened(tenant).status == 201
+    assert [
+        tenant.client.get(f"{sessions(tenant)}?status={status}").json["items"] != []
+        for status in ("pending", "expired")
+    ] == [True, True]
 
 
 # ---------------------------------------------------------------- accounts at a provider

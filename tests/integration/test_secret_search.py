@@ -6,6 +6,7 @@ import threading
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote
@@ -16,8 +17,10 @@ from patchbay.connections.vault import Vault
 from patchbay.platform import aws
 from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import TemporarilyUnavailable
+from tests.integration.api import Client
 from tests.integration.conftest import Tenant
 from tests.integration.documented import ROUTES, Names
+from tests.integration.installing import end_user, latest, opened, sessions
 from tests.integration.leaks import items_of, leaks
 from tests.integration.story import SECRET as KEY
 from tests.integration.story import calling, create_connection, publish_integration
@@ -291,3 +294,58 @@ def test_only_the_route_of_credentials_shows_a_secret(
     assert leaks(KEY, {"log": log.getvalue()}) == []
     for table in deployed.values():
         assert leaks(KEY, dict(items_of(table))) == []
+
+
+def test_what_an_end_user_enters_is_only_stored_sealed(
+    tenant: Tenant,
+    deployed: dict[str, Table],
+    log: io.StringIO,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with parrot() as port:
+        publish_integration(tenant, manifest=calling(port))
+        made = opened(tenant)
+        token = made.json["token"]
+        # A repetition under its key gives the token again, and nothing else does
+        twice = {"integration": "acme/crm"}
+        first, again = (
+            tenant.client.post(sessions(tenant), twice, idempotency_key="once") for _ in range(2)
+        )
+        assert first.json["token"] == again.json["token"]
+        user = replace(tenant, client=Client(token))
+        search = Search(user)
+        # When an end user enters a secret: wrong in every field, tested, and stored
+        for wrong in WRONG_BODIES:
+            for route in ("test", "complete"):
+                answer = search.call("POST", f"/v1/install/{route}", {"secrets": {}, **wrong})
+                assert answer.status in (400, 413), wrong
+        for place in ("me", "broken", "reason", "302", "401", "429", "500"):
+            body = {"variables": {"path": place}, "secrets": {"api_key": SECRET}}
+            assert search.call("POST", "/v1/install/test", body).status == 200
+        for _ in range(2):
+            assert search.call("POST", "/v1/install/complete", body).status == 200
+        search.call("GET", "/v1/install")
+        # and the session, the trail, and a repair of it are read
+        operator = Search(tenant)
+        operator.call("GET", sessions(tenant))
+        operator.call("GET", f"/v1/organizations/{tenant.organization_id}/audit-events")
+        connection_id = latest(tenant, status="completed")["outcome"]["connection_id"]
+        repair = Search(replace(tenant, client=end_user(tenant, connection_id=connection_id)))
+        assert repair.call("GET", "/v1/install").json["repair"]["problems"]
+        for route in ("test", "complete"):
+            assert repair.call("POST", f"/v1/install/{route}", {}).status == 200
+    # Then neither it nor the token is anywhere
+    printed = capfd.readouterr()
+    places: dict[str, str | bytes] = {
+        **{f"end user {name}": text for name, text in search.answers.items()},
+        **{f"operator {name}": text for name, text in operator.answers.items()},
+        **{f"repair {name}": text for name, text in repair.answers.items()},
+        "log": log.getvalue(),
+        "standard output": printed.out,
+        "standard error": printed.err,
+        **dict(items_of(deployed["IntegrationsTable"])),
+        **dict(items_of(deployed["EventsTable"])),
+    }
+    assert leaks(SECRET, places) == []
+    assert leaks(token.removeprefix("pbi_"), places) == []
+    assert leaks(first.json["token"].removeprefix("pbi_"), places) == []
