@@ -5,6 +5,7 @@ import json
 import random
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +14,8 @@ from moto.core.models import botocore_stubber
 
 import erase_organizations
 from local.provider import Provider
+from patchbay.checks.roles import Role
+from patchbay.checks.token_calls import IssuedTokens
 from patchbay.connection_tests import identity
 from patchbay.connections.keys import (
     application_key,
@@ -25,10 +28,11 @@ from patchbay.deployment import Deployment
 from patchbay.erasure.eraser import RESERVE_SECONDS
 from patchbay.erasure.families import FAMILIES, Family, Fate, TableName, family_of
 from patchbay.erasure.store import LEASE, SETTLED, ErasureStore
+from patchbay.grants.client_origin import ClientOrigin
 from patchbay.health.model import EventStatus
 from patchbay.health.periods import periods_of
 from patchbay.health.shards import bucket_key, bucket_puts
-from patchbay.platform.clock import utc_now
+from patchbay.platform.clock import to_text, utc_now
 from patchbay.platform.dynamodb import Key, Put, Table, Update, connect
 from patchbay.platform.ids import new_id
 from patchbay.tenancy.access import Permission
@@ -38,6 +42,11 @@ from tests.integration.account import stored_items
 from tests.integration.alerting import create_rule, evaluate
 from tests.integration.alerting import report as report_events
 from tests.integration.api import ENVIRONMENTS, ROOT, sample_event, start_cold
+from tests.integration.authorizing import (
+    authorization_server,
+    enter_application,
+    publish_tracker,
+)
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.documented import Names
 from tests.integration.monitoring import this_minute, tick
@@ -221,18 +230,16 @@ def count_on_a_side_shard(table: Table, tenant: Tenant) -> None:
         table.transact(list(bucket_puts(key, period, table.get(key), ())))
 
 
-def test_every_item_is_of_a_family(operator: Tenant, tenant: Tenant) -> None:
-    """A family that is not listed is erased only if its partition is, and is not exported."""
-    world(tenant, operator)
+def test_nothing_of_an_organization_is_left(operator: Tenant, tenant: Tenant) -> None:
+    """Of a tenant that has something in every family, and had what it deleted.
+
+    A family that is not listed would be erased only with its partition, and is not exported.
+    """
+    ids = ids_of(world(tenant, operator))
     places = items()
     assert [place for place in places if family(place) is None] == []
     there = {one for place in places if (one := family(place))}
     assert [one for one in FAMILIES if one not in there and one.fate is not Fate.SHARED] == []
-
-
-def test_nothing_of_an_organization_is_left(operator: Tenant, tenant: Tenant) -> None:
-    """Of a tenant that has something in every family, and had what it deleted."""
-    ids = ids_of(world(tenant, operator))
     assert len(mentions(ids)) > 50
     found = erased(operator, tenant)
     left = mentions(ids)
@@ -438,7 +445,7 @@ def exported(operator: Tenant, tenant: Tenant, limit: int = 100) -> list[dict[st
 
 
 def test_an_export_has_everything_but_secrets(
-    operator: Tenant, tenant: Tenant, stranger: Tenant
+    operator: Tenant, tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = world(tenant, operator)
     create_source(stranger, integration="shared/crm")
@@ -476,16 +483,8 @@ def test_an_export_has_everything_but_secrets(
     connections = [one["content"]["id"] for one in found if one["kind"] == "connection"]
     listed = tenant.client.get(f"{tenant.connectors}/connections?limit=100").json["items"]
     assert connections == sorted(one["id"] for one in listed)
-
-
-def test_a_page_of_an_export_is_bounded(
-    operator: Tenant, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By bytes and queries: a page may be empty and still have a next one."""
-    world(tenant, operator)
-    found = exported(operator, tenant)
+    # A page is bounded by bytes and queries, too: it may be empty and still have a next one
     monkeypatch.setattr("patchbay.erasure.export.MAX_QUERIES", 5)
-    assert exported(operator, tenant) == found
     monkeypatch.setattr("patchbay.erasure.export.MAX_PAGE_BYTES", 2000)
     assert exported(operator, tenant) == found
 
@@ -498,6 +497,53 @@ def test_an_export_is_for_the_operator(operator: Tenant, tenant: Tenant, strange
     assert operator.client.get(f"{theirs}?cursor={cursor}").code == "INVALID_CURSOR"
     erase(operator, tenant)
     assert operator.client.get(path).status == 404
+
+
+def grant_to(tenant: Tenant, served: Provider, name: str = "tracker") -> dict[str, Any]:
+    """A source whose tokens were granted through a browser."""
+    integration = publish_tracker(tenant, served.port, slug=name)
+    enter_application(tenant, served, integration=f"acme/{name}")
+    source = create_source(tenant, integration=f"acme/{name}", variables={}, secrets={})
+    deployment = Deployment(ENVIRONMENTS["connections"])
+    organization_id, now = tenant.organization_id, utc_now()
+    endpoint = deployment.endpoints.get(organization_id, Role.SOURCE, source["id"])
+    release = deployment.registry.release(integration["id"], "1.0.0")
+    issued = IssuedTokens("an-access-token", "a-refresh-token", 3600)
+    origin = ClientOrigin(organization_id)
+    item = deployment.grants.new_item(endpoint, release, issued, origin, now)
+    granted = {"granted_at": to_text(now), "granted_by": organization_id}
+    key = endpoint_key(organization_id, source["id"])
+    deployment.integrations.transact([Put(item), Update(key, values=granted)])
+    return source
+
+
+def test_what_was_granted_is_revoked_at_its_provider(
+    operator: Tenant, tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While its tokens can be opened; a provider that does not answer holds up nothing."""
+    with authorization_server(tmp_path, monkeypatch) as served:
+        grant_to(tenant, served)
+        create_source(tenant, integration="acme/tracker", variables={}, secrets={})
+        erase(operator, tenant)
+        work(utc_now())
+        asked = [path for path, _ in served.requests]
+        assert asked.count("/oauth/revoke") == 2
+    found = report(operator, tenant)
+    assert (found["status"], found["grants_not_revoked"]) == ("waiting", 0)
+    assert found["removed"]["grants"] == 1
+
+
+def test_a_grant_that_is_not_revoked_is_told(
+    operator: Tenant, tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with authorization_server(tmp_path, monkeypatch) as served:
+        grant_to(tenant, served)
+    # The provider is gone
+    erase(operator, tenant)
+    work(utc_now())
+    work(utc_now() + SETTLED)
+    found = report(operator, tenant)
+    assert (found["status"], found["grants_not_revoked"]) == ("erased", 1)
 
 
 def test_names_stay_taken(operator: Tenant, tenant: Tenant, stranger: Tenant) -> None:

@@ -48,7 +48,7 @@ from tests.integration.story import (
     create_source,
     publish_integration,
 )
-from tests.integration.test_erase_organizations import erased, exported
+from tests.integration.test_erase_organizations import erased, exported, grant_to
 from tests.integration.test_fold_counts import write
 from tests.integration.test_ingest_events import delivered as messages_delivered
 from tests.integration.test_ingest_events import envelope
@@ -285,6 +285,7 @@ def run_in_the_background(
         assert tenant.client.get(f"{path}/credentials").status == 200
     # An account is connected
     with TemporaryDirectory() as folder, authorization_server(Path(folder), monkeypatch) as served:
+        grant_to(tenant, served, "granted")
         publish_tracker(tenant, served.port, slug="connected")
         enter_application(tenant, served, integration="acme/connected")
         for decision in ("deny", "allow"):

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from patchbay.grants.code_flow import CodeFlow
     from patchbay.grants.credential_reader import CredentialReader
     from patchbay.grants.credential_uses import CredentialUses
+    from patchbay.grants.grant_revoker import GrantRevoker
     from patchbay.grants.grants import Grants
     from patchbay.grants.opened_endpoint import EndpointOpener
     from patchbay.grants.provider_proxy import ProviderProxy
@@ -850,10 +851,25 @@ class Deployment:
         )
 
     @cached_property
+    def grant_revoker(self) -> GrantRevoker:
+        """For functions that no request calls."""
+        from patchbay.grants.grant_revoker import GrantRevoker
+
+        guard = self.guard.excluding([self.settings.api_host])
+        return GrantRevoker(self.registry, self.grants, guard)
+
+    @cached_property
     def eraser(self) -> Eraser:
         from patchbay.erasure.eraser import Eraser
 
-        return Eraser(self.integrations, self.events, self.erasures, self.registry, self.clock)
+        return Eraser(
+            self.integrations,
+            self.events,
+            self.erasures,
+            self.registry,
+            self.grant_revoker.revoke,
+            self.clock,
+        )
 
 
 class MonitorDeployment(Deployment):

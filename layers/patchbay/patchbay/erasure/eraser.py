@@ -1,7 +1,8 @@
 """Erases organizations that were closed: page after page, in passes, until nothing is found.
 
-1. The first pass begins at once: data keys first, so that no secret can be read any more, then all
-   that the organization's partition lists, with what belongs to each thing in other partitions, its
+1. The first pass begins at once. What was granted through a browser is revoked at its provider.
+   Then the data keys go, so that no secret can be read any more, and after them all that the
+   organization's partition lists, with what belongs to each thing in other partitions, its
    integrations, and what is kept for requests.
 2. The next pass begins when no process can be working for the organization any more (`SETTLED`). It
    does the same again, and looks where things were, by the marks that the first one left, and by
@@ -15,11 +16,19 @@ may die anywhere.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from patchbay.connections.announcements import OUTBOX_PK
-from patchbay.connections.keys import DATA_KEYS, application_key, flow_key
+from patchbay.connections.endpoint_items import read_endpoint
+from patchbay.connections.endpoint_model import Endpoint
+from patchbay.connections.keys import (
+    DATA_KEYS,
+    GRANTS,
+    application_key,
+    endpoint_key,
+    flow_key,
+)
 from patchbay.erasure.closing import close_key, close_space
 from patchbay.erasure.families import TableName, kind_of
 from patchbay.erasure.keys import ERASURE_SK, marks_pk
@@ -69,6 +78,9 @@ from patchbay.tenancy.keys import (
 RESERVE_SECONDS: Final = 30.0
 """No page begins when less is left of the function's time: calls that hang take 9 s each."""
 
+REVOKED_FOR: Final = timedelta(minutes=30)
+"""How long, at most, the data keys wait for providers that are asked to revoke grants."""
+
 PAGE: Final = 100
 _WRITERS: Final = 10
 _STUCK_AFTER: Final = 5
@@ -87,8 +99,9 @@ _ATTRIBUTES: Final = (
 )
 
 type SecondsLeft = Callable[[], float]
-type Revoke = Callable[[Item, datetime], bool]
-"""Revokes a grant upstream, by its item. Returns whether the provider confirmed it."""
+type Revoke = Callable[[Endpoint, datetime], str]
+"""Revokes what was granted to an endpoint, at its provider; `revoked` if that did it. Never raises
+for what the provider does."""
 
 
 class _OutOfTime(Exception):
@@ -104,15 +117,18 @@ class Eraser:
         events: Table,
         store: ErasureStore,
         registry: RegistryStore,
+        revoke: Revoke,
         clock: Clock,
     ) -> None:
         self._integrations = integrations
         self._events = events
         self._store = store
         self._registry = registry
+        self._revoke = revoke
         self._clock = clock
         self._steps: Sequence[Callable[[ErasureRun, SecondsLeft], None]] = (
             self._close,
+            self._grants,
             self._data_keys,
             self._owned,
             self._owned_integrations,
@@ -188,6 +204,23 @@ class Eraser:
             for page in self._pages(pk, seconds_left, prefix=prefix, attributes=_ATTRIBUTES):
                 for item in page:
                     close(self._integrations, item)
+
+    def _grants(self, run: ErasureRun, seconds_left: SecondsLeft) -> None:
+        """What was granted through a browser is revoked, while its tokens can still be opened: once
+        each, as far as there is time."""
+        if run.verifies:
+            return
+        organization_id = run.organization_id
+        grants = self._positioned(run, organization_pk(organization_id), seconds_left, GRANTS)
+        for grant in grants:
+            key = endpoint_key(organization_id, grant["sk"].removeprefix(GRANTS))
+            item = self._integrations.get(key)
+            if item is None or item.get("granted_at") is None:
+                continue  # tokens that were entered may be in use elsewhere
+            now = self._clock()
+            is_late = now > run.requested_at + REVOKED_FOR
+            if is_late or self._revoke(read_endpoint(item), now) != "revoked":
+                run.not_revoked += 1
 
     def _data_keys(self, run: ErasureRun, seconds_left: SecondsLeft) -> None:
         self._sweep(
@@ -405,12 +438,15 @@ class Eraser:
             if (start := page.last_key) is None:
                 return
 
-    def _positioned(self, run: ErasureRun, pk: str, seconds_left: SecondsLeft) -> Iterator[Item]:
+    def _positioned(
+        self, run: ErasureRun, pk: str, seconds_left: SecondsLeft, prefix: str = ""
+    ) -> Iterator[Item]:
         """The items of a partition that stays, from where the step was cut off."""
         while True:
             _in_time(seconds_left)
-            page = self._integrations.query(pk, limit=PAGE, start=run.start)
+            page = self._integrations.query(pk, prefix=prefix, limit=PAGE, start=run.start)
             for item in page.items:
+                _in_time(seconds_left)
                 yield item
                 run.start = {"pk": item["pk"], "sk": item["sk"]}
             if page.last_key is None:

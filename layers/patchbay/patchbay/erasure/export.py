@@ -33,7 +33,7 @@ from patchbay.connections.keys import (
 )
 from patchbay.erasure.model import ExportedThing
 from patchbay.grants.application_store import read_application
-from patchbay.health.periods import Span
+from patchbay.health.periods import Period, Span
 from patchbay.health.shards import buckets_pk, counts_in, period_of
 from patchbay.health.store import events_pk, read_event
 from patchbay.installs.keys import SESSIONS
@@ -63,7 +63,6 @@ MAX_QUERIES: Final = 40
 
 _PAGE: Final = 25
 _BEFORE_ALL: Final = " "
-_ONE_DAY: Final = timedelta(days=1)
 
 type Read = Callable[[Item], BaseModel | dict[str, Any] | None]
 
@@ -164,6 +163,7 @@ class OrganizationExport:
                 place = {"section": number, "owner": _owner_sk(section, owner)}
                 if place["owner"] != at.get("owner"):
                     at = {}  # the one that the page before ended at is gone
+                page.queries += 1
                 for part in sorted(section.parts(owner), key=lambda part: part.name):
                     if part.name < at.get("part", ""):
                         continue
@@ -233,8 +233,14 @@ class OrganizationExport:
         ]
 
     def _parts_of_space(self, space_id: str, now: datetime) -> list[_Part]:
-        today = now.date()
-        days = [today - _ONE_DAY * number for number in range(-1, self._retention.days + 1)]
+        """Of the days, those that have counts: only they have events."""
+        oldest = Period.day_of(now - self._retention)
+        stored = self._events.query_all(
+            buckets_pk(space_id),
+            between=(oldest.prefix, f"{Span.DAY}#{AFTER_ALL}"),
+            attributes=("sk",),
+        )
+        days = sorted({period_of(item).start.date() for item in stored})
 
         def counts(item: Item) -> dict[str, Any]:
             return _counts(space_id, item)

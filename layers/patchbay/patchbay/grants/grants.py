@@ -163,7 +163,7 @@ class Grants:
             need = Need.NONE
         if for_test and renewable and recipe.refreshes and not _is_recent(grant, now):
             need = Need.NOW
-        return StoredSecrets(endpoint, entered, grant, tokens, renewable, need, problem)
+        return StoredSecrets(endpoint, entered, grant, tokens, renewable, need, problem, client)
 
     def look_at_new(
         self,

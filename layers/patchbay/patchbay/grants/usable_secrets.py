@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 
 from patchbay.checks.codes import Code
+from patchbay.checks.oauth_client import OAuthClient
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.grants.grant_model import Grant, GrantEnd
 from patchbay.grants.refresher import Renewable
@@ -75,6 +76,7 @@ class StoredSecrets:
     renewable: Renewable | None = field(default=None, repr=False)
     need: Need = Need.NONE
     client_problem: str = ""
+    client: OAuthClient | None = field(default=None, repr=False)
     issued_at: datetime | None = None
     """When an access token was issued for secrets that are not stored yet."""
 
