@@ -20,7 +20,10 @@ _TESTS: Final = {
     "checks.authorization_code": ("checks/test_authorization_code.py",),
     "checks.credentials": ("checks/test_basic_credentials.py", "checks/test_plan.py"),
     "checks.token_revocation": ("checks/test_token_revocation.py",),
-    "checks.url_members": ("checks/test_auth_config_binding.py",),
+    "checks.url_members": (
+        "checks/test_auth_config_binding.py",
+        "checks/test_authorization_code.py",
+    ),
     "checks.redaction": ("checks/test_redaction.py",),
     "checks.encodings": ("checks/test_encodings.py", "checks/test_redaction.py"),
     "checks.refusals": ("checks/test_refusals.py",),

@@ -45,16 +45,17 @@ def test_urls_that_get_secrets_are_a_part_of_it() -> None:
     found = bound(
         manifest={"baseUrl": "https://api.example.net/v1"},
         refreshUrl="https://auth.example.net/refresh",
-        revocationUrl="https://auth.example.net/applications/{{secrets.client_id}}?a=b",
+        revocationUrl="https://auth.example.net/app-{{secrets.client_id}}-{{variables.v}}?a=b&c={{variables.v}}",
         lookup={"url": "https://api.example.net/me", "captures": {"/id": "realm"}},
-        variables={"realm": STRING},
+        variables={"realm": STRING, "v": STRING | {"default": "v-1"}},
     )
 
     assert found == {
         **BEFORE,
+        "variables": {"v": "v-1"},
         "urls": {
             "refreshUrl": "https://auth.example.net:443/refresh",
-            "revocationUrl": "https://auth.example.net:443/applications/{{secrets.client_id}}?a=b",
+            "revocationUrl": "https://auth.example.net:443/app-{{secrets.client_id}}-v-1?a=b&c=v-1",
             "lookup/url": "https://api.example.net:443/me",
             "baseUrl": "https://api.example.net:443/v1",
         },

@@ -13,6 +13,7 @@ from patchbay.checks.authorization_code import (
     MAX_QUERY,
     MAX_URL,
     AuthorizationRecipe,
+    CallbackAnswer,
     callback_parameters,
 )
 from patchbay.checks.oauth_client import OAuthClient
@@ -213,6 +214,77 @@ def test_the_id_of_the_client_may_be_a_part_of_the_url() -> None:
         assert message == "may not have a secret: a browser shows it"
 
 
+def test_a_url_of_the_longest_length_is_made() -> None:
+    assert MAX_URL == 8192
+    of = flow(pkce="none", scopes=[])
+
+    def made(state: str) -> str:
+        return of.url({}, "id", redirect_uri=REDIRECT_URI, state=state, code_challenge=None)
+
+    room = MAX_URL - len(made("x")) + 1
+    assert len(made("x" * room)) == MAX_URL
+    with pytest.raises(ValueRefused):
+        made("x" * (room + 1))
+
+
+def test_values_are_encoded_for_a_query() -> None:
+    of = flow(authorizationParams={"x": "{{variables.v}}"}, variables={"v": STRING})
+
+    assert url(of, v="")["x"] == ""
+    with pytest.raises(ValueRefused):
+        url(of, v="a\x00b")
+    named = flow(parameterNames={"state": "a/b&c"})
+    assert "&a%2Fb%26c=st%26te&" in named.url(
+        {}, "id", redirect_uri=REDIRECT_URI, state="st&te", code_challenge="c"
+    )
+
+
+def test_the_issuer_is_a_template() -> None:
+    of = flow(
+        issuer="https://{{variables.region}}.example.com/{{variables.tenant}}",
+        variables={"region": STRING, "tenant": STRING | {"default": "t-1"}},
+    )
+
+    assert of.expected_issuer({"region": "eu"}) == "https://eu.example.com/t-1"
+    assert flow().expected_issuer({}) is None
+    with pytest.raises(ValueRefused):
+        of.expected_issuer({})
+
+
+def test_a_lookup_has_the_variables_and_the_token() -> None:
+    of = flow(
+        lookup={"url": "https://{{variables.region}}.example.com/me", "captures": {"/id": "site"}},
+        variables={"region": STRING | {"default": "eu"}, "site": STRING},
+    )
+    call = of.lookup({}, "the-token")
+    assert call
+    assert call.request.target.host == "eu.example.com"
+    assert ("Authorization", "Bearer the-token") in call.request.headers
+    call = of.lookup({"region": "us"}, "t")
+    assert call
+    assert call.request.target.host == "us.example.com"
+    assert flow().lookup({}, "t") is None
+    assert of.captured == of.open_captures == {"site"}
+
+
+def test_an_exchange_captures_and_knows_the_unit_of_the_expiry() -> None:
+    call = flow(
+        capture={"tokenResponse": {"/id": "site"}},
+        variables={"site": STRING},
+        expiresInUnit="milliseconds",
+        defaultExpiresIn=60,
+    ).exchange({}, CLIENT, code="c", redirect_uri=REDIRECT_URI, code_verifier="v")
+
+    assert [one.variable for one in call.captures] == ["site"]
+    assert (call.expiry.unit, call.expiry.default_seconds) == ("milliseconds", 60)
+
+
+def test_an_answer_without_anything_has_nothing() -> None:
+    assert CallbackAnswer() == CallbackAnswer(None, None, None, None, {})
+    assert "c0de" not in repr(CallbackAnswer("c0de"))
+    assert "code=" not in repr(CallbackAnswer("c0de"))
+
+
 def test_a_url_that_is_too_long_is_refused() -> None:
     with pytest.raises(ValueRefused) as refused:
         url(flow(), scopes=["x" * 250 for _ in range(MAX_URL // 250)])
@@ -244,8 +316,11 @@ def test_a_parameter_that_is_there_twice_or_is_too_long_is_refused(query: str) -
 
 @pytest.mark.parametrize("query", ["x" * (MAX_QUERY + 1), "&".join(["a=1"] * 51)])
 def test_a_callback_that_is_too_long_is_refused(query: str) -> None:
-    with pytest.raises(ValueRefused):
+    with pytest.raises(ValueRefused) as refused:
         callback_parameters(query)
+    assert refused.value.problem.pointer == "/callback"
+    longest = "x=" + "y" * (MAX_QUERY - 2)
+    assert callback_parameters(longest) == [("x", longest[2:])]
 
 
 def test_a_callback_of_the_longest_parameters_is_read() -> None:
@@ -361,8 +436,9 @@ def test_a_callback_is_signed_as_shopify_does_it() -> None:
         {**query, "hmac": "é"},
         {name: value for name, value in query.items() if name != "hmac"},
     ):
-        with pytest.raises(ValueRefused, match="not signed"):
+        with pytest.raises(ValueRefused, match="not signed") as refused:
             of.callback(wrong, client)
+        assert refused.value.problem.pointer == "/callback"
     for other in (None, OAuthClient("id"), OAuthClient("id", "")):
         with pytest.raises(ValueRefused, match="not signed"):
             of.callback(_signed("", code="c"), other)

@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from patchbay.checks.captures import MAX_CAPTURES, MAX_HOSTS, MAX_VALUE, Capture
+from patchbay.checks.captures import (
+    MAX_CAPTURES,
+    MAX_HOSTS,
+    MAX_VALUE,
+    Capture,
+    is_parameter_name,
+    unlimited,
+)
+from patchbay.checks.captures import captured as captures_of
 from patchbay.checks.templates import ValueRefused
 from tests.unit.checks.oauth_targets import HOSTNAME, STRING, URI, problems, recipe
 
@@ -17,6 +25,7 @@ AT = "/authConfig/capture/callback/x"
     [
         ("text", "a b", "a b"),
         ("text", 12, "12"),
+        ("text", "a", "a"),
         ("text", 1.5, "1.5"),
         ("text", "x" * MAX_VALUE, "x" * MAX_VALUE),
         ("hostname", "accounts.zoho.com", "accounts.zoho.com"),
@@ -26,6 +35,7 @@ AT = "/authConfig/capture/callback/x"
         ("hostname", "acme.my.salesforce.com", "acme.my.salesforce.com"),
         ("uri", "https://acme.my.salesforce.com", "https://acme.my.salesforce.com"),
         ("uri", "https://acme.my.salesforce.com/a/b/", "https://acme.my.salesforce.com/a/b"),
+        ("uri", "https://acme.my.salesforce.com/aX", "https://acme.my.salesforce.com/aX"),
     ],
 )
 def test_a_value_that_is_allowed(form: Any, raw: Any, value: str) -> None:
@@ -71,6 +81,51 @@ def test_a_value_that_is_not(form: Any, raw: Any) -> None:
 
     assert refused.value.problem.pointer == "/variables/v"
     assert str(raw) not in refused.value.problem.message or raw == ""
+
+
+def test_variables_are_taken_from_a_document() -> None:
+    document = {"a": {"id": 7}, "none": None, "empty": "", "list": [1]}
+    captures = [
+        Capture(f"/{name}", name.replace("/", "_")) for name in ("a/id", "none", "empty", "x")
+    ]
+
+    assert dict(captures_of(captures, document)) == {"a_id": "7"}
+    with pytest.raises(ValueRefused):
+        dict(captures_of([Capture("/list", "v")], document))
+    assert dict(captures_of([Capture("/a/id", "v")], [])) == {}
+    assert unlimited([Capture("a", "v"), Capture("b", "w", "hostname", HOSTS)]) == {"v"}
+
+
+@pytest.mark.parametrize("name", ["a", "!", "~", "accounts-server", "x" * 64, "a[b]"])
+def test_a_name_of_a_parameter(name: str) -> None:
+    assert is_parameter_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "a b", "é", "\x7f", "a\n", None, 1])
+def test_no_name_of_a_parameter(name: object) -> None:
+    assert not is_parameter_name(name)
+
+
+def test_the_form_of_the_variable_decides_what_is_kept() -> None:
+    hosts = ["*.example.com"]
+    of = recipe(
+        capture={
+            "callback": {
+                "t": "text",
+                "h": {"variable": "host", "hosts": hosts},
+                "u": {"variable": "url", "hosts": hosts},
+            }
+        },
+        variables={"text": STRING, "host": HOSTNAME, "url": URI},
+    ).authorization
+    assert of
+    value = "https://a.example.com/b"
+    assert of.callback({"t": value, "h": value, "u": value}).captured == {
+        "text": value,
+        "host": "a.example.com",
+        "url": value,
+    }
+    assert [one.form for one in of.callback_captures] == ["text", "hostname", "uri"]
 
 
 def captured(target: Any, variable: dict[str, Any], **more: Any) -> dict[str, str]:
@@ -142,7 +197,7 @@ def test_other_problems_of_a_capture() -> None:
     many = {f"x{n}": f"v{n}" for n in range(MAX_CAPTURES + 1)}
     variables = dict.fromkeys(many.values(), STRING)
     assert problems(capture={"callback": many}, variables=variables) == {
-        "/authConfig/capture/callback": f"has more than {MAX_CAPTURES} variables"
+        "/authConfig/capture/callback": "has more than 10 variables"
     }
     del many["x0"]
     assert problems(capture={"callback": many}, variables=variables) == {}
@@ -160,6 +215,10 @@ NO_PART = "has a captured variable as its scheme or port"
         ("https://{{variables.v}}.{{variables.w}}.example.com/t", None),
         ("https://{{variables.w}}.{{variables.v}}.example.com/t", None),
         ("https://api.example.com/{{variables.v}}/t", None),
+        ("https://{{variables.v}}.example.com:{{variables.p}}/t", None),
+        ("{{variables.w}}://{{variables.v}}.example.com/t", None),
+        ("{{variables.w}}://{{variables.v}}.com/t", OWN_DOMAIN),
+        ("https://{{variables.v}}.example.com.{{variables.v}}.net/t", OWN_DOMAIN),
         ("https://{{variables.v}}.com/t", OWN_DOMAIN),
         ("https://api.{{variables.v}}/t", OWN_DOMAIN),
         ("https://api.{{variables.v}}.{{variables.w}}/t", OWN_DOMAIN),
@@ -172,7 +231,7 @@ def test_a_part_of_a_host_stays_below_the_domain_of_the_author(
     url: str, problem: str | None
 ) -> None:
     capture = {"callback": {"x": "v"}}
-    variables = {"v": STRING, "w": STRING}
+    variables = {"v": STRING, "w": STRING, "p": {"type": "integer"}}
     found = problems(tokenUrl=url, capture=capture, variables=variables)
 
     assert found == ({} if problem is None else {"/authConfig/tokenUrl": problem})

@@ -1,11 +1,12 @@
 """When a token expires, in all the forms that providers have for it."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from patchbay.checks.expiry_times import MAX_SECONDS, ExpiryUnit, seconds_left
+from patchbay.checks.expiry_times import MAX_SECONDS, UNITS, ExpiryUnit, seconds_left
 
 NOW = datetime(2026, 2, 17, 10, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
@@ -42,6 +43,8 @@ SECONDS = int(NOW.timestamp())
         ((SECONDS + 60) * 1000, "seconds", 60),
         (SECONDS - 60, "seconds", None),
         (SECONDS, "seconds", 0),
+        (SECONDS + MAX_SECONDS, "seconds", MAX_SECONDS),
+        (SECONDS + MAX_SECONDS + 1, "seconds", None),
         (3_600_000, "milliseconds", 3600),
         (999, "milliseconds", 0),
         (MAX_SECONDS * 1000 + 1000, "milliseconds", None),
@@ -50,6 +53,7 @@ SECONDS = int(NOW.timestamp())
         (24, "hours", 86_400),
         (SECONDS + 60, "unix_seconds", 60),
         (SECONDS - 60, "unix_seconds", 0),
+        (SECONDS + MAX_SECONDS, "unix_seconds", MAX_SECONDS),
         (SECONDS + MAX_SECONDS + 1, "unix_seconds", None),
         ((SECONDS + 60) * 1000, "unix_milliseconds", 60),
         (0, "unix_seconds", None),
@@ -66,3 +70,20 @@ SECONDS = int(NOW.timestamp())
 )
 def test_seconds_left(value: Any, unit: ExpiryUnit, left: int | None) -> None:
     assert seconds_left(value, unit, NOW) == left
+
+
+def test_a_time_without_an_offset_is_in_utc_wherever_the_process_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert seconds_left("2026-02-17T10:01:00", "date_time", NOW) == 60
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_the_units_are_those_that_an_author_may_name() -> None:
+    assert UNITS[:3] == ("seconds", "milliseconds", "minutes")
+    assert UNITS[3:] == ("hours", "unix_seconds", "unix_milliseconds", "date_time")

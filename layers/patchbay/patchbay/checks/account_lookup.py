@@ -24,7 +24,6 @@ from patchbay.checks.templates import Placeholder, UrlTemplate, ValueRefused, Va
 from patchbay.checks.url_members import read_url
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.request import HttpRequest
-from patchbay.egress.timings import DialTimings
 from patchbay.platform.clock import utc_now
 
 if TYPE_CHECKING:
@@ -60,9 +59,7 @@ class LookupCall:
         from patchbay.egress.http_exchange import exchange
 
         try:
-            async with exchange(
-                guard, self.request, deadline=deadline, timings=DialTimings()
-            ) as response:
+            async with exchange(guard, self.request, deadline=deadline) as response:
                 is_success = 200 <= response.status < 300
                 read = response.body if is_success else response.words
                 body = await read(deadline=deadline)

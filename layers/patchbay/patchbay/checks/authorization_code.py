@@ -14,7 +14,15 @@ from patchbay.checks.captures import Capture, unlimited
 from patchbay.checks.oauth_client import OAuthClient
 from patchbay.checks.oauth_scopes import is_scope
 from patchbay.checks.request_fields import RequestField, filled
-from patchbay.checks.templates import Parts, Placeholder, UrlTemplate, ValueRefused, Values, plain
+from patchbay.checks.templates import (
+    Parts,
+    Placeholder,
+    UrlTemplate,
+    ValueRefused,
+    Values,
+    last_pointer,
+    plain,
+)
 from patchbay.checks.token_calls import ExpirySettings, TokenCall, token_call
 from patchbay.checks.token_requests import ParameterNames, TokenRequest
 
@@ -42,13 +50,12 @@ class CallbackAnswer:
 
 def callback_parameters(query: str) -> list[tuple[str, str]]:
     """The parameters of a callback's raw query string. Raises ValueRefused if it is too long."""
-    too_long = ValueRefused("/callback", "is too long")
-    if len(query) > MAX_QUERY:
-        raise too_long
     try:
-        return parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_PARAMETERS)
-    except ValueError as error:
-        raise too_long from error
+        if len(query) <= MAX_QUERY:
+            return parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_PARAMETERS)
+    except ValueError:
+        pass
+    raise ValueRefused("/callback", "is too long")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +157,8 @@ class AuthorizationRecipe:
     def _require_https(self, values: Values) -> None:
         scheme, _, _ = self.authorization_url.origin(values)
         if scheme != "https":
-            raise ValueRefused(
-                self.authorization_url.host_pointer or "/variables", "must be an https URL"
-            )
+            pointer = last_pointer(self.authorization_url.start.placeholders())
+            raise ValueRefused(str(pointer), "must be an https URL")
 
     def callback(
         self,
@@ -203,9 +209,9 @@ class AuthorizationRecipe:
         """HMAC-SHA256 in hex under the client secret, of the other parameters by name
         (https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/authorization-code-grant#verify-the-authorization-code-request).
         """
-        secret = client.client_secret if client else None
+        secret = (client.client_secret if client else None) or ""
         signed = "&".join(f"{n}={v}" for n, v in sorted(found.items()) if n != parameter)
-        expected = hmac.new((secret or "").encode(), signed.encode(), "sha256").hexdigest()
+        expected = hmac.new(secret.encode(), signed.encode(), "sha256").hexdigest()
         given = found.get(parameter, "")
         if not secret or not hmac.compare_digest(expected.encode(), given.encode()):
             raise ValueRefused("/callback", "is not signed by the provider")

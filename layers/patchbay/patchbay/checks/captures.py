@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 from patchbay.checks.json_pointer import MISSING, is_pointer, resolve
 from patchbay.checks.step_reader import StepReader
-from patchbay.checks.templates import INTEGER, Declarations, Placeholder, ValueRefused, Values
+from patchbay.checks.templates import Declarations, Placeholder, ValueRefused, Values
 from patchbay.egress.failures import EgressBlocked
 from patchbay.egress.url import DEFAULT_PORTS, literal_address, parse_host, parse_url
 from patchbay.platform.validation import pointer
@@ -61,7 +61,7 @@ class Capture:
 
     def _place(self, text: str) -> str:
         try:
-            if self.form == "hostname" and "/" not in text and ":" not in text:
+            if self.form == "hostname" and "://" not in text:
                 return self._allowed(parse_host(text))
             url = parse_url(text)
         except EgressBlocked as error:
@@ -181,8 +181,7 @@ def place_problem(
             found = place(Values(values, {}))
         except ValueRefused:
             continue
-        host = found.partition("://")[2].rpartition(":")[0]
-        _, mark, tail = host.rpartition(_MARK)
+        _, mark, tail = found.rpartition(":")[0].rpartition(_MARK)
         if mark and tail.count(".") < 2:
             return "has a captured variable in a host that does not end with a domain of your own"
         return None
@@ -194,5 +193,4 @@ def _sample(name: str, declared: Declarations, text: str) -> object:
         return "x.example.com"
     if name in declared.urls:
         return "https://x.example.com"
-    types = declared.types.get(name)
-    return 1 if types and types <= INTEGER else text
+    return 1 if "integer" in declared.types.get(name, ()) else text

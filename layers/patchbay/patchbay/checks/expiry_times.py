@@ -18,7 +18,7 @@ MAX_SECONDS: Final = 10 * 366 * 86_400
 """What lasts longer than ten years counts as having no end."""
 _IN_SECONDS: Final = {"seconds": 1.0, "milliseconds": 0.001, "minutes": 60.0, "hours": 3600.0}
 _SINCE_1970: Final = {"unix_seconds": 1.0, "unix_milliseconds": 0.001}
-_NUMBER: Final = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*", re.ASCII)
+_NUMBER: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
 
 
 def seconds_left(value: object, unit: ExpiryUnit, now: datetime) -> int | None:
@@ -54,16 +54,17 @@ def _until(moment: float | None, now: datetime) -> int | None:
 
 def _number(value: object) -> float | None:
     if isinstance(value, str):
-        match = _NUMBER.fullmatch(value)
-        return float(match[1]) if match else None
+        return float(value) if _NUMBER.fullmatch(value.strip()) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # An integer of JSON may be too large for a float.
-    return float(value) if abs(value) < 1e18 and isfinite(value) else None
+    try:
+        return float(value) if isfinite(value) else None
+    except OverflowError:  # an integer of JSON may be too large for a float
+        return None
 
 
 def _date_time(value: object) -> float | None:
-    if not isinstance(value, str) or len(value) > 40:
+    if not isinstance(value, str):
         return None
     try:
         moment = datetime.fromisoformat(value)

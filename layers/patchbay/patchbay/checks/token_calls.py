@@ -88,7 +88,7 @@ class TokenCall:
         try:
             # A redirect is an answer like others: credentials go to the token URL only.
             async with exchange(
-                guard, self.request, deadline=deadline, timings=timings or DialTimings()
+                guard, self.request, deadline=deadline, timings=timings
             ) as response:
                 is_success = 200 <= response.status < 300
                 read = response.body if is_success else response.words

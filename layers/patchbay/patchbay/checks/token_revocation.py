@@ -31,7 +31,6 @@ from patchbay.checks.token_requests import (
 from patchbay.checks.url_members import read_url
 from patchbay.egress.failures import DialFailure
 from patchbay.egress.request import HttpRequest
-from patchbay.egress.timings import DialTimings
 from patchbay.platform.clock import utc_now
 
 if TYPE_CHECKING:
@@ -53,8 +52,8 @@ _GONE: Final = frozenset({404, 410})
 @dataclass(frozen=True, slots=True)
 class RevocationCall:
     request: HttpRequest
-    secret_values: tuple[str, ...] = field(default=(), repr=False)
-    context: RequestContext = field(default_factory=RequestContext)
+    secret_values: tuple[str, ...] = field(repr=False)
+    context: RequestContext
 
     async def run(self, guard: "EgressGuard", *, deadline: float) -> None:
         """Revokes the token. Raises CheckFailure if the provider did not say that it is gone.
@@ -66,9 +65,7 @@ class RevocationCall:
         from patchbay.egress.http_exchange import exchange
 
         try:
-            async with exchange(
-                guard, self.request, deadline=deadline, timings=DialTimings()
-            ) as response:
+            async with exchange(guard, self.request, deadline=deadline) as response:
                 body = await response.words(deadline=deadline)
         except DialFailure as failure:
             raise CheckFailure.of(failure) from failure
@@ -89,12 +86,12 @@ class RevocationRecipe:
     url: UrlTemplate
     settings: TokenSettings
     credential: Credential
-    method: RevocationMethod = "POST"
-    body_format: RevocationFormat = "form"
-    auth: RevocationAuth = "client"
-    parameters: Mapping[str, Tree] | None = None
-    headers: tuple[RequestField, ...] = ()
-    defaults: Mapping[str, object] = field(default_factory=dict)
+    method: RevocationMethod
+    body_format: RevocationFormat
+    auth: RevocationAuth
+    parameters: Mapping[str, Tree] | None
+    headers: tuple[RequestField, ...]
+    defaults: Mapping[str, object]
 
     def placeholders(self) -> Iterator[Placeholder]:
         yield from self.url.placeholders()
@@ -179,9 +176,9 @@ def read_revocation(
     url = reader.attempt("/revocationUrl", lambda: read_url(given, reader.declared))
     members = reader.members("/revocation", reader.step.get("revocation", {}), _KEYS) or {}
     own = reader.within("/revocation", members)
-    method = own.choice("method", METHODS, default="POST") or "POST"
-    body_format = own.choice("bodyFormat", FORMATS, default="form") or "form"
-    auth = own.choice("auth", AUTHS, default="client") or "client"
+    method = own.choice("method", METHODS, default="POST")
+    body_format = own.choice("bodyFormat", FORMATS, default="form")
+    auth = own.choice("auth", AUTHS, default="client")
     parameters = None
     if "params" in members:
         form: Literal["json", "form"] = "json" if body_format == "json" else "form"
@@ -197,7 +194,7 @@ def read_revocation(
         taken.add("authorization")
     headers = read_headers(own, "/headers", members.get("headers", {}), taken)
     reader.problems += own.problems
-    if len(reader.problems) > before or url is None:
+    if len(reader.problems) > before or not (url and method and body_format and auth):
         return None
     recipe = RevocationRecipe(
         url, settings, credential, method, body_format, auth, parameters, headers, defaults
