@@ -207,7 +207,7 @@ def test_an_assertion_is_for_the_revocation_url() -> None:
 
 
 def test_a_url_with_the_token_needs_no_parameters() -> None:
-    more = {"revocationUrl": f"{URL}/{{{{secrets.access_token}}}}"}
+    more: dict[str, Any] = {"revocationUrl": f"{URL}/{{{{secrets.access_token}}}}"}
     call = revocation("access_token", **more)
     assert call
     assert call.request.target.path == "/revoke/the-access_token"
