@@ -16,6 +16,7 @@ from patchbay.platform.dynamodb import Table
 from tests.integration.account import stored_items
 from tests.integration.api import sample_event, start_cold
 from tests.integration.authorizing import (
+    REDIRECT_URI,
     Browser,
     applications,
     authorization_server,
@@ -495,6 +496,27 @@ def test_tokens_go_where_the_account_was_connected_for(
     # Then only the one that it was connected for is accepted
     done = client.post("/v1/install/complete", {"variables": {"team": "two"}})
     assert done.status == 200, done.text
+
+
+@pytest.mark.enable_socket
+def test_a_client_of_its_own_is_entered_and_no_token(tenant: Tenant, authorizing: Provider) -> None:
+    of_the_client = {"grantType": "client_credentials", "authorizationUrl": None}
+    publish_tracker(tenant, authorizing.port, authConfig=of_the_client)
+    client = end_user(tenant, integration="acme/tracker")
+    fields = client.get("/v1/install").json["secrets"]
+    assert [(field["name"], field["required"]) for field in fields] == [
+        ("client_id", True),
+        ("client_secret", True),
+    ]
+    assert client.post("/v1/install/complete", {}).pointers == [
+        "/secrets/client_id",
+        "/secrets/client_secret",
+    ]
+    registered = authorizing.oauth.register(REDIRECT_URI)
+    entered = {"client_id": registered.id, "client_secret": registered.secret}
+    done = client.post("/v1/install/complete", {"secrets": entered})
+    assert done.status == 200, done.text
+    assert done.json["test"]["status"] == "succeeded"
 
 
 @pytest.mark.enable_socket

@@ -18,8 +18,6 @@ _TESTS: Final = {
     "checks.captures": ("checks/test_captures.py",),
     "checks.expiry_times": ("checks/test_expiry_times.py",),
     "checks.authorization_code": ("checks/test_authorization_code.py",),
-    "checks.credentials": ("checks/test_basic_credentials.py", "checks/test_plan.py"),
-    "checks.token_revocation": ("checks/test_token_revocation.py",),
     "checks.url_members": (
         "checks/test_auth_config_binding.py",
         "checks/test_authorization_code.py",

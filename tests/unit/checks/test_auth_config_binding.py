@@ -137,6 +137,15 @@ def test_the_base_url_has_a_host_and_no_query() -> None:
     )
 
 
+def test_secrets_are_in_it_by_their_names() -> None:
+    made = recipe({"baseUrl": "https://a.example.net/bot{{secrets.client_id}}"})
+
+    assert made.base_url
+    assert url_place(made.base_url, Values({}, {"client_id": "hush"})) == (
+        "https://a.example.net:443/bot{{secrets.client_id}}"
+    )
+
+
 def test_a_draft_whose_credential_is_wrong_has_a_binding() -> None:
     made = recipe({"baseUrl": "https://a.example.net/"}, authHeaderName="Host")
 

@@ -551,6 +551,18 @@ def test_members_of_the_code_flow_are_refused_elsewhere() -> None:
     }
 
 
+def test_secrets_of_the_client_stand_in_for_a_token_of_its_own() -> None:
+    step = {"name": "me", "kind": "http", "request": {"url": "https://a.example.com/me"}}
+    manifest = {"checks": {"steps": [step]}}
+
+    assert recipe(manifest).required_secrets == {"access_token"}
+    assert recipe(manifest, grantType="refresh_token").required_secrets == {"access_token"}
+    own = recipe(manifest, grantType="client_credentials")
+    assert own.required_secrets == {"client_id", "client_secret"}
+    without = {"checks": {"steps": [{**step, "auth": False}]}}
+    assert recipe(without, grantType="client_credentials").required_secrets == frozenset()
+
+
 def test_which_secrets_a_person_is_asked_for() -> None:
     assert recipe().asked_secrets == ()
     assert recipe().secret_names[:2] == ("access_token", "refresh_token")

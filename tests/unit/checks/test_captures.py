@@ -231,7 +231,7 @@ def test_a_part_of_a_host_stays_below_the_domain_of_the_author(
     url: str, problem: str | None
 ) -> None:
     capture = {"callback": {"x": "v"}}
-    variables = {"v": STRING, "w": STRING, "p": {"type": "integer"}}
+    variables = {"v": STRING, "w": STRING, "p": {"type": "integer"}, "any": {}}
     found = problems(tokenUrl=url, capture=capture, variables=variables)
 
     assert found == ({} if problem is None else {"/authConfig/tokenUrl": problem})

@@ -34,6 +34,8 @@ SECONDS = int(NOW.timestamp())
         ({}, "seconds", None),
         (float("inf"), "seconds", None),
         (float("nan"), "seconds", None),
+        (float("inf"), "unix_seconds", None),
+        (float("nan"), "unix_milliseconds", None),
         (10**400, "seconds", None),
         (MAX_SECONDS, "seconds", MAX_SECONDS),
         (MAX_SECONDS + 1, "seconds", None),

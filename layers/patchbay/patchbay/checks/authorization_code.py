@@ -70,15 +70,15 @@ class AuthorizationRecipe:
     request: TokenRequest
     scopes: tuple[str, ...]
     uses_pkce: bool
-    parameters: tuple[RequestField, ...] = ()
-    callback_captures: tuple[Capture, ...] = ()
-    token_captures: tuple[Capture, ...] = ()
-    lookup_recipe: LookupRecipe | None = None
-    expiry: ExpirySettings = field(default_factory=ExpirySettings)
-    hmac_parameter: str | None = None
-    defaults: Mapping[str, object] = field(default_factory=dict)
-    has_response_type: bool = True
-    issuer: Parts = ()
+    parameters: tuple[RequestField, ...]
+    callback_captures: tuple[Capture, ...]
+    token_captures: tuple[Capture, ...]
+    lookup_recipe: LookupRecipe | None
+    expiry: ExpirySettings
+    hmac_parameter: str | None
+    defaults: Mapping[str, object]
+    has_response_type: bool
+    issuer: Parts
 
     def expected_issuer(self, variables: Mapping[str, object]) -> str | None:
         """The `iss` that a callback must have, exactly so (RFC 9207 §2.4); None without `issuer`.
@@ -209,12 +209,15 @@ class AuthorizationRecipe:
         """HMAC-SHA256 in hex under the client secret, of the other parameters by name
         (https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/authorization-code-grant#verify-the-authorization-code-request).
         """
-        secret = (client.client_secret if client else None) or ""
+        unsigned = ValueRefused("/callback", "is not signed by the provider")
+        secret = client.client_secret if client else None
+        if not secret:
+            raise unsigned
         signed = "&".join(f"{n}={v}" for n, v in sorted(found.items()) if n != parameter)
         expected = hmac.new(secret.encode(), signed.encode(), "sha256").hexdigest()
         given = found.get(parameter, "")
-        if not secret or not hmac.compare_digest(expected.encode(), given.encode()):
-            raise ValueRefused("/callback", "is not signed by the provider")
+        if not hmac.compare_digest(expected.encode(), given.encode()):
+            raise unsigned
 
     def exchange(
         self,

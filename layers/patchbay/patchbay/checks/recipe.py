@@ -158,11 +158,6 @@ class Recipe:
         return self.credentials
 
     @property
-    def captured_variables(self) -> frozenset[str]:
-        """The variables that the code flow fills in, so that nobody is asked for them."""
-        return self.authorization.captured if self.authorization else frozenset()
-
-    @property
     def authorization(self) -> "AuthorizationRecipe | None":
         """How an account is connected through a browser; None if it is not."""
         return self.oauth.authorization
@@ -205,8 +200,13 @@ class Recipe:
 
     @property
     def required_secrets(self) -> frozenset[str]:
-        """The secrets that no test can do without."""
-        return frozenset(p.name for p in self._required if p.source == "secrets")
+        """The secrets that somebody has to enter, since no test can do without them: those of the
+        client in place of an access token that the client is issued by itself."""
+        required = frozenset(p.name for p in self._required if p.source == "secrets")
+        renewal = self.renewal
+        if not self.needs_access_token or renewal is None or renewal.needs_refresh_token:
+            return required
+        return required - {_ACCESS_TOKEN.name} | {s.name for s in renewal.request.secrets()}
 
     @cached_property
     def refreshes(self) -> bool:

@@ -1,7 +1,7 @@
 """What an end user is asked for. Pure: no secret's value comes in here."""
 
 from collections.abc import Collection
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.report import Step
 from patchbay.connection_tests.model import RecordedTest
@@ -19,6 +19,9 @@ from patchbay.installs.session_subject import SessionSubject
 from patchbay.installs.session_values import prefilled
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
+
+if TYPE_CHECKING:
+    from patchbay.checks.recipe import Recipe
 
 _OF_DESTINATION: Final = "destination: "
 """How the steps of a destination begin, in a test of both endpoints."""
@@ -53,8 +56,7 @@ def form_of(
         secrets=_secret_fields(
             release,
             stored=source.secrets_set if source else (),
-            # What the account stands for is not entered by hand.
-            left_out=recipe_of(release).credentials if authorization else (),
+            left_out=_left_out(recipe_of(release), authorization),
         ),
         authorization=authorization,
         configurations_schema={} if repair else dict(recipe_of(release).configuration_schema),
@@ -74,6 +76,14 @@ def repaired_connection(
         problems=[_found(step) for step in test.steps if _is_told(step)] if test else [],
         other_connections=other_connections,
     )
+
+
+def _left_out(recipe: "Recipe", authorization: object) -> Collection[str]:
+    """The secrets that nobody enters: what an account stands for, or what a client is issued by
+    itself. Without an OAuth application the tokens of an account are entered by hand."""
+    if authorization is None and recipe.authorization is not None:
+        return ()
+    return set(recipe.credentials) - set(recipe.asked_secrets)
 
 
 def _secret_fields(
