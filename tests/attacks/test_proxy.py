@@ -237,6 +237,33 @@ def test_a_redirect_takes_the_credential_nowhere(
     assert "patchbay-location" in back.headers
 
 
+def test_a_redirect_does_not_bring_back_a_secret_of_the_base(
+    tenant: Tenant, provider: Upstream
+) -> None:
+    hidden = "a-secret-in-the-path-of-the-base"
+    publish_integration(
+        tenant,
+        authConfig={"type": "none"},
+        variablesSchema={"type": "object", "properties": {}},
+        manifest={
+            "roles": ["source"],
+            "secretsSchema": {"type": "object", "properties": {"token": {"type": "string"}}},
+            "baseUrl": f"{provider.url}/bot{{{{secrets.token}}}}/api",
+        },
+    )
+    source = create_source(tenant, variables={}, secrets={"token": hidden})
+    connection = create_connection(tenant, source)
+    for location in ("../other", "8", "/elsewhere", "//[bad"):
+        provider.answering = partial(redirected, location)
+        back = proxied(tenant, connection, "x")
+        assert hidden not in str(back)
+    assert provider.asked[0].target == f"/bot{hidden}/api/x"
+
+
+def redirected(location: str, _: Asked) -> bytes:
+    return answer(302, b"", Location=location)
+
+
 def test_a_bomb_is_passed_on_and_not_unpacked(
     tenant: Tenant, connection: dict[str, Any], provider: Upstream
 ) -> None:

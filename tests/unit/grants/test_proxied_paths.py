@@ -77,6 +77,8 @@ def test_a_path_below_the_base_is_passed_on(path: str, query: str, sent: str) ->
         "..\N{FULLWIDTH SOLIDUS}admin",
         "%EF%BC%8E%EF%BC%8E/admin",
         "%c0%ae%c0%ae/admin",
+        "%uff0e%uff0e/admin",
+        "%25u002e%25u002e/admin",
         "%e0%80%ae%e0%80%ae/admin",
         "/evil.example/x",
         "//evil.example/x",

@@ -112,7 +112,7 @@ class ProviderProxy:
                 use.ended(failed.dial_code)
                 raise
             use.ended(_code(answer.status), cool_seconds=self._cool_seconds(answer))
-        return _reply(answer, base, _prefix(organization_id, connection_id))
+        return _reply(opened, answer, base, _prefix(organization_id, connection_id))
 
     def _answered(
         self,
@@ -229,7 +229,7 @@ def _joined(url: str, location: str) -> str:
         return location
 
 
-def _reply(answer: _Answer, base: HttpUrl, prefix: str) -> RawReply:
+def _reply(opened: OpenedEndpoint, answer: _Answer, base: HttpUrl, prefix: str) -> RawReply:
     headers = {name.title(): value for name, value in returned_headers(answer.headers)}
     headers.setdefault("Content-Type", "application/octet-stream")
     location = answer.headers.get("location")
@@ -239,5 +239,9 @@ def _reply(answer: _Answer, base: HttpUrl, prefix: str) -> RawReply:
             headers["Location"] = prefix + within
         else:
             # A client that follows it would send its own key there.
-            headers["Patchbay-Location"] = printable(_joined(answer.target.url, location))
+            url = opened.recipe.base_url
+            hides = url is not None and any(p.source == "secrets" for p in url.placeholders())
+            # A secret in the base must not come back with a relative address.
+            whole = location if hides else _joined(answer.target.url, location)
+            headers["Patchbay-Location"] = printable(whole)
     return RawReply(answer.status, {**headers, **_MARK}, answer.body)

@@ -26,6 +26,8 @@ _IN_QUERY: Final = _IN_PATH + "?[]"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DOTS: Final = frozenset({".", ".."})
 _SLASHES: Final = re.compile(r"[/\\]")
+_OF_IIS: Final = re.compile(r"%u[0-9a-f]{4}", re.IGNORECASE)
+"""No escape of URLs (RFC 3986, section 2.1), but one that old servers decode."""
 _REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -85,8 +87,8 @@ def location_within(base: HttpUrl, target: HttpUrl, location: str) -> str | None
 def _problem_of_reading(path: str) -> str | None:
     if _CONTROL.search(path) or _REPLACED in path:
         return "has control characters, or is not valid UTF-8"
-    if "\\" in path:
-        return "has a backslash"
+    if "\\" in path or _OF_IIS.search(path):
+        return "has a backslash, or an escape that is none of URLs"
     if path.startswith("/"):
         return "begins with a slash of its own"
     if any(_is_dots(segment) for segment in _SLASHES.split(normalize("NFKC", path))):
