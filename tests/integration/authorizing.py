@@ -209,6 +209,7 @@ def outcome(answer: Answer) -> str:
     assert answer.status == 303, answer.text
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-type"].startswith("text/html")
     location = answer.headers["location"]
     match = re.fullmatch(r"/oauth/done/([a-z-]+)(\?flow=[0-9a-f]{32})?", location)
     assert match, location

@@ -20,6 +20,7 @@ DONE_PATH: Final = "/oauth/done"
 MESSAGE_TYPE: Final = "patchbay.oauth"
 """Of the message to the page that opened the window, and the name of the channel."""
 
+_HTML: Final = "text/html; charset=utf-8"
 _FLOW: Final = re.compile(r"flow=([0-9a-f]{32})")
 _NO_TRACES: Final = {
     "Cache-Control": "no-store",
@@ -50,7 +51,7 @@ def redirect(finished: FinishedFlow) -> Response[Any]:
     location = f"{DONE_PATH}/{finished.outcome}{flow}"
     cookies: list[Any] = [finished.cookie] if finished.cookie else []
     headers: dict[str, str | list[str]] = {**_NO_TRACES, "Location": location}
-    return Response(303, body="", headers=headers, cookies=cookies)
+    return Response(303, _HTML, "", headers, cookies)
 
 
 def done_page(outcome: str, raw_query: str) -> Response[Any]:
@@ -65,7 +66,7 @@ def done_page(outcome: str, raw_query: str) -> Response[Any]:
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     headers: dict[str, str | list[str]] = {**_NO_TRACES, "Content-Security-Policy": policy}
-    return Response(200, "text/html; charset=utf-8", html, headers)
+    return Response(200, _HTML, html, headers)
 
 
 @cache
