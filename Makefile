@@ -158,6 +158,11 @@ simulate: tools ## Events under every fault at once, on the emulator: EVENTS=200
 	PYTHONPATH=functions:layers/patchbay:. $(BIN)/python -m tests.simulator \
 		--events $(or $(EVENTS),20000) --seed $(or $(SEED),1)
 
+.PHONY: model
+model: tools ## Grants under a hostile provider, crashes, and lost replies, in virtual time: RUNS=10000
+	PYTHONPATH=functions:layers/patchbay:. $(BIN)/python -m tests.simulator.grants_model \
+		--runs $(or $(RUNS),10000)
+
 .PHONY: fuzz
 fuzz: tools ## Ask a local cloud for all its document allows and forbids: FUZZ_EXAMPLES=10 FUZZ_SEED=1
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10) FUZZ_SEED=$(or $(FUZZ_SEED),20260217) \

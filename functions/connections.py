@@ -45,6 +45,7 @@ from patchbay.tenancy.access import Permission, Principal
 
 if TYPE_CHECKING:
     from patchbay.connection_tests.model import TestedEndpoint
+    from patchbay.grants.grant_view import GrantRemoved, GrantView
     from patchbay.registry.model import Release
 
 deployment = Deployment(at_start=("endpoints", "connections", "connection_lists"))
@@ -72,6 +73,18 @@ def _of_release() -> dict[int, Any]:
     from patchbay.registry.model import Release
 
     return {200: Release}
+
+
+def _of_grant() -> dict[int, Any]:
+    from patchbay.grants.grant_view import GrantView
+
+    return {200: GrantView}
+
+
+def _of_removal() -> dict[int, Any]:
+    from patchbay.grants.grant_view import GrantRemoved
+
+    return {200: GrantRemoved}
 
 
 @api.post(
@@ -129,9 +142,24 @@ def change_source(
     permission=Permission.MANAGE,
     status=204,
 )
-def delete_source(organization_id: str, source_id: str, if_match: str | None) -> None:
-    """Delete a source that no connection uses, and its secrets."""
-    _delete(organization_id, Role.SOURCE, source_id, if_match)
+def delete_source(
+    organization_id: str, source_id: str, if_match: str | None, domain_name: str
+) -> None:
+    """Delete a source that no connection uses, and its secrets; revoke its grant."""
+    _delete(organization_id, Role.SOURCE, source_id, if_match, domain_name)
+
+
+@api.get(f"{BASE}/sources/<source_id>/grant", permission=Permission.READ, answers=_of_grant)
+def get_source_grant(organization_id: str, source_id: str, domain_name: str) -> "Reply[GrantView]":
+    """Read what a provider granted to a source: status, scopes, and expiry, no tokens."""
+    return _grant(organization_id, Role.SOURCE, source_id, domain_name)
+
+
+@api.delete(f"{BASE}/sources/<source_id>/grant", permission=Permission.MANAGE, answers=_of_removal)
+def delete_source_grant(organization_id: str, source_id: str, domain_name: str) -> "GrantRemoved":
+    """Remove the grant of a source, and revoke its tokens at the provider."""
+    desk = deployment.grant_desk(domain_name)
+    return desk.remove(organization_id, Role.SOURCE, source_id, utc_now())
 
 
 @api.post(
@@ -193,9 +221,32 @@ def change_destination(
     permission=Permission.MANAGE,
     status=204,
 )
-def delete_destination(organization_id: str, destination_id: str, if_match: str | None) -> None:
-    """Delete a destination that no connection uses, and its secrets."""
-    _delete(organization_id, Role.DESTINATION, destination_id, if_match)
+def delete_destination(
+    organization_id: str, destination_id: str, if_match: str | None, domain_name: str
+) -> None:
+    """Delete a destination that no connection uses, and its secrets; revoke its grant."""
+    _delete(organization_id, Role.DESTINATION, destination_id, if_match, domain_name)
+
+
+@api.get(
+    f"{BASE}/destinations/<destination_id>/grant", permission=Permission.READ, answers=_of_grant
+)
+def get_destination_grant(
+    organization_id: str, destination_id: str, domain_name: str
+) -> "Reply[GrantView]":
+    """Read what a provider granted to a destination: status, scopes, and expiry, no tokens."""
+    return _grant(organization_id, Role.DESTINATION, destination_id, domain_name)
+
+
+@api.delete(
+    f"{BASE}/destinations/<destination_id>/grant", permission=Permission.MANAGE, answers=_of_removal
+)
+def delete_destination_grant(
+    organization_id: str, destination_id: str, domain_name: str
+) -> "GrantRemoved":
+    """Remove the grant of a destination, and revoke its tokens at the provider."""
+    desk = deployment.grant_desk(domain_name)
+    return desk.remove(organization_id, Role.DESTINATION, destination_id, utc_now())
 
 
 @api.post(f"{BASE}/connections", permission=Permission.MANAGE, status=201)
@@ -274,10 +325,14 @@ def integrations_connection_update(
 
 @api.post(f"{OPERATIONS}/delete/v1.0.0", permission=Permission.MANAGE, failures=(404,))
 def integrations_connection_delete(
-    caller: Principal, body: DeleteConnection, stamp: Stamp
+    caller: Principal, body: DeleteConnection, stamp: Stamp, domain_name: str
 ) -> Deleted:
     """Delete a connection and its own source (operation integrations.connection.delete)."""
-    deployment.operations.delete(caller.organization_id, body.connection_id, stamp.now)
+    deployment.grant_desk(domain_name).delete_connection(
+        deployment.connections.get(caller.organization_id, body.connection_id),
+        lambda: deployment.operations.delete(caller.organization_id, body.connection_id, stamp.now),
+        stamp.now,
+    )
     return Deleted()
 
 
@@ -364,8 +419,18 @@ def _changed(
     return Reply(changed, changed.revision)
 
 
-def _delete(organization_id: str, role: Role, endpoint_id: str, if_match: str | None) -> None:
-    deployment.endpoint_editor.delete(organization_id, role, endpoint_id, if_match, utc_now())
+def _delete(
+    organization_id: str, role: Role, endpoint_id: str, if_match: str | None, domain_name: str
+) -> None:
+    desk = deployment.grant_desk(domain_name)
+    desk.delete_endpoint(organization_id, role, endpoint_id, if_match, utc_now())
+
+
+def _grant(
+    organization_id: str, role: Role, endpoint_id: str, domain_name: str
+) -> "Reply[GrantView]":
+    desk = deployment.grant_desk(domain_name)
+    return Reply(*desk.view(organization_id, role, endpoint_id, utc_now()))
 
 
 @entry_point

@@ -218,6 +218,17 @@ class AuthorizationServer:
         self._clients[client.id] = client
         return client
 
+    def granted(self, client: Client, **settings: Any) -> dict[str, Any]:
+        """The answer with the first tokens of a new grant, without a person at a browser."""
+        with self._lock:
+            grant = Grant(client.id, **{"scopes": SCOPES, **settings})
+            return self._issued(grant)
+
+    def end_access(self) -> None:
+        """Ends all access tokens before their time."""
+        with self._lock:
+            self._access_tokens.clear()
+
     def scopes_of(self, access_token: str) -> tuple[str, ...] | None:
         """What the bearer of this token may do; None if the token is good for nothing."""
         with self._lock:

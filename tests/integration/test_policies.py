@@ -20,6 +20,7 @@ import pytest
 import deliver_notifications
 import dispatch_monitors
 import fold_counts
+import refresh_grants
 import run_tests
 from local.provider import Provider, provider
 from patchbay.alerts.rule_store import EvaluationPosition
@@ -50,6 +51,7 @@ from tests.integration.story import (
 )
 from tests.integration.test_erase_organizations import erased, exported, grant_to
 from tests.integration.test_fold_counts import write
+from tests.integration.test_grants import pasted
 from tests.integration.test_ingest_events import delivered as messages_delivered
 from tests.integration.test_ingest_events import envelope
 from tests.integration.test_isolation import RULE, owned
@@ -267,6 +269,35 @@ def run_queued() -> None:
         run_tests.handler(waiting, None)
 
 
+def renew_in_each_function(tenant: Tenant, served: Provider) -> None:
+    """A grant of its own begins in each function that tests or gives tokens; one ends unused."""
+    given = {"integration": "acme/connected"}
+    monitor = {"enabled": True, "interval": "1m"}
+    sources = [create_source(tenant, **given, variables={}, secrets=pasted(served)) for _ in "abcd"]
+    paths = [
+        f"{tenant.connectors}/connections/{create_connection(tenant, source, monitor=on)['id']}"
+        for source, on in zip(sources, ({}, {}, {}, monitor), strict=True)
+    ]
+    assert tenant.client.call("POST", f"{paths[0]}/test", None).json["status"] == "succeeded"
+    assert tenant.client.call("POST", f"{paths[1]}/test?mode=async", None).status == 202
+    run_queued()
+    assert tenant.client.get(f"{paths[2]}/credentials").status == 200
+    monitoring.tick(monitoring.this_minute())
+    assert len(served.oauth.token_requests) >= len(sources)
+    refresh_grants.deployment.clock = lambda: utc_now() + timedelta(days=8)
+    served.oauth.faults = ["invalid_grant"]
+    for _ in range(2):
+        refresh_grants.handler(sample_event("refresh_grants"), Context())
+    start_cold("refresh_grants")
+    for path in paths:
+        assert tenant.client.delete(path).status == 204
+    for source in sources:
+        path = f"{tenant.connectors}/sources/{source['id']}"
+        assert tenant.client.get(f"{path}/grant").status == 200
+        assert tenant.client.delete(f"{path}/grant").status == 200
+        assert tenant.client.delete(path).status == 204
+
+
 def run_in_the_background(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +328,7 @@ def run_in_the_background(
         assert tenant.client.get(f"{path}/proxy/me").status == 409  # it has no base URL
         assert tenant.client.patch(path, {"record_uses": True}).status == 200
         assert tenant.client.get(f"{path}/credentials").status == 200
+        renew_in_each_function(tenant, served)
     # The monitors find that they work again; the dispatcher sends what was left unsent
     server.valid_key = SECRET
     monkeypatch.setattr(dispatch_monitors, "utc_now", lambda: utc_now() + timedelta(minutes=2))

@@ -20,10 +20,15 @@ reached nobody who lived to store it; no protocol can prevent that. Such a grant
 `answer_lost`. It is never unavoidable while a process that lives has the answer.
 """
 
+import argparse
 import asyncio
+import logging
 import random
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -43,6 +48,7 @@ from patchbay.grants.refresher import NotInTime, Refresher, Renewable, RenewalFa
 from patchbay.grants.timing import is_due
 from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.logging import logger
 from tests.simulator.faults import Crash
 from tests.simulator.memory_dynamodb import MemoryClient
 from tests.simulator.virtual_time import VirtualLoop
@@ -59,6 +65,7 @@ LONGEST_WORK: Final = 12.0
 """How long the provider may work on a request before it replaces the token, and after: longer than
 many clients wait, and shorter than the pause after a call whose outcome is unknown."""
 ORGANIZATION: Final = "org_01ARZ3NDEKTSV4RRFFQ69G5FAV"
+_PART: Final = 100
 ENDPOINT: Final = "src_01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
@@ -460,8 +467,33 @@ def _endpoint() -> Endpoint:
 
 
 def run_models(seeds: range) -> ModelOutcome:
+    """One run for each seed."""
     outcome = ModelOutcome()
     for seed in seeds:
         GrantModel(seed, outcome).run()
         outcome.happened["runs"] += 1
     return outcome
+
+
+def main() -> int:
+    """All runs, in several processes; the exit code is 1 if there is a violation."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulator.grants_model")
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    options = parser.parse_args()
+    logger.setLevel(logging.CRITICAL)
+    started, whole = time.monotonic(), ModelOutcome()
+    last = options.first + options.runs
+    parts = [range(at, min(at + _PART, last)) for at in range(options.first, last, _PART)]
+    with ProcessPoolExecutor() as pool:
+        for outcome in pool.map(run_models, parts):
+            whole.happened.update(outcome.happened)
+            whole.violations += outcome.violations
+            if sys.stderr.isatty():
+                print(whole.happened["runs"], file=sys.stderr)
+    print(f"{time.monotonic() - started:.0f} s\n{whole}")
+    return 1 if whole.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from patchbay.grants.code_flow import CodeFlow
     from patchbay.grants.credential_reader import CredentialReader
     from patchbay.grants.credential_uses import CredentialUses
+    from patchbay.grants.grant_desk import GrantDesk
+    from patchbay.grants.grant_store import GrantStore
+    from patchbay.grants.grant_wheel import GrantWheel
     from patchbay.grants.grant_revoker import GrantRevoker
     from patchbay.grants.grants import Grants
     from patchbay.grants.opened_endpoint import EndpointOpener
@@ -390,14 +393,48 @@ class Deployment:
 
     @cached_property
     def grants(self) -> Grants:
-        from patchbay.grants.grant_store import GrantStore
         from patchbay.grants.grants import Grants
 
         return Grants(
-            GrantStore(self.integrations),
+            self.grant_store,
             self.vault,
             lambda: self.oauth_applications,
             self.clock,
+        )
+
+    @cached_property
+    def grant_store(self) -> GrantStore:
+        from patchbay.grants.grant_store import GrantStore
+
+        return GrantStore(self.integrations)
+
+    @cached_property
+    def grant_wheel(self) -> GrantWheel:
+        from patchbay.grants.grant_wheel import GrantWheel
+
+        return GrantWheel(
+            self.integrations,
+            self.grant_store,
+            self.grants,
+            self.tenants,
+            self.registry,
+            self.endpoints,
+            self.guard.excluding([self.settings.api_host]),
+            self.clock,
+        )
+
+    def grant_desk(self, domain_name: str) -> GrantDesk:
+        """For one request, as `on_demand_tests`."""
+        from patchbay.grants.grant_desk import GrantDesk
+
+        return GrantDesk(
+            self.integrations,
+            self.grant_store,
+            self.grants,
+            self.registry,
+            self.endpoints,
+            self.endpoint_editor,
+            self.guard.excluding([domain_name]),
         )
 
     @cached_property

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from patchbay.checks.codes import Code
+from patchbay.checks.codes import Code, describe
 from patchbay.checks.kept_tokens import KeptToken
 from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
 from patchbay.checks.plan import Plan
@@ -25,6 +25,7 @@ from patchbay.connection_tests.time_budgets import TimeBudget
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.secret_references import ReferenceUnusable
 from patchbay.egress.guard import EgressGuard
+from patchbay.grants.grant_model import Grant
 from patchbay.grants.grant_view import missing_scopes, warnings_of
 from patchbay.grants.grants import Grants
 from patchbay.grants.usable_secrets import GrantUnusable, Need, StoredSecrets, UsableSecrets
@@ -82,7 +83,7 @@ async def run_part(
     part: EndpointPart, grants: Grants | None, guard: EgressGuard, budget: TimeBudget
 ) -> CheckReport:
     """The report of an endpoint. Logs a crash."""
-    report = await _tested(part, grants, guard, budget)
+    report, grant = await _tested(part, grants, guard, budget)
     if fault := report.fault:
         logger.error(
             "check crashed",
@@ -95,37 +96,39 @@ async def run_part(
         return report.pointing_at("/secret_ref")
     if part.endpoint.granted_at:
         report = report.pointing_at("/grant", _OF_TOKENS)
-    return report.model_copy(update={"steps": (*report.steps, *_warnings(part))})
+    return report.model_copy(update={"steps": (*report.steps, *_warnings(grant, part.recipe))})
 
 
 async def _tested(
     part: EndpointPart, grants: Grants | None, guard: EgressGuard, budget: TimeBudget
-) -> CheckReport:
+) -> tuple[CheckReport, Grant | None]:
+    """The report, and the grant that it was made with."""
     loop = asyncio.get_running_loop()
     ends = loop.time() + budget.most_ms / 1000
     stored, plan = part.stored, part.plan
     if stored is None or grants is None:
-        return await _run(part, plan, guard, budget)
+        return await _run(part, plan, guard, budget), None
     used = stored.usable
     if stored.need is not Need.NONE:
         try:
             used = await grants.usable(stored, guard.for_test(), deadline=ends)
         except GrantUnusable as unusable:
-            return unusable_report(unusable)
+            return unusable_report(unusable), None
         except (TemporarilyUnavailable, InternalError):
-            return secrets_unavailable_report()
+            return secrets_unavailable_report(), None
         plan = await asyncio.to_thread(part.planned, used)
     report = await _run(part, plan, guard, budget.until(ends - loop.time()))
     if not _is_refused(report) or ends - loop.time() < _LEAST_SECONDS:
-        return report
+        return report, used.grant
     try:
         fresh = await grants.usable_after_401(stored, used, guard.for_test(), deadline=ends)
     except GrantUnusable as unusable:
-        return unusable_report(unusable)
+        return unusable_report(unusable), None
     if fresh is None or ends - loop.time() < _LEAST_SECONDS:
-        return report
+        return report, used.grant
     plan = await asyncio.to_thread(part.planned, fresh)
-    return await _run(part, plan, guard, budget.until(ends - loop.time()))
+    again = await _run(part, plan, guard, budget.until(ends - loop.time()))
+    return again, fresh.grant
 
 
 async def _run(
@@ -146,7 +149,9 @@ def _is_refused(report: CheckReport) -> bool:
 
 def unusable_report(unusable: GrantUnusable) -> CheckReport:
     """The report of a test that has no usable access token."""
-    step = Step.failed(GRANT, unusable.code, unusable.summary, field_pointer=unusable.pointer)
+    # A fault of the provider, or ours, is at no field of the endpoint.
+    field = unusable.pointer if describe(unusable.code).blame == "customer" else None
+    step = Step.failed(GRANT, unusable.code, unusable.summary, field_pointer=field)
     wait = unusable.retry_after_seconds
     return verdict(
         [step],
@@ -157,9 +162,8 @@ def unusable_report(unusable: GrantUnusable) -> CheckReport:
     )
 
 
-def _warnings(part: EndpointPart) -> list[Step]:
+def _warnings(grant: Grant | None, recipe: Recipe) -> list[Step]:
     """What limits the grant, or will end it: as a step that decides nothing."""
-    grant = part.stored.grant if part.stored else None
     if grant is None or grant.end is not None:
         return []
     return [
@@ -172,5 +176,5 @@ def _warnings(part: EndpointPart) -> list[Step]:
             diagnosis=Diagnosis(title=warning.title, remediation=warning.remediation),
             field_pointer="/grant",
         )
-        for warning in warnings_of(grant, missing_scopes(grant, part.recipe), utc_now())
+        for warning in warnings_of(grant, missing_scopes(grant, recipe), utc_now())
     ]

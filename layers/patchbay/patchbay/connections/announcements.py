@@ -40,6 +40,25 @@ class Announcement:
         event_id = _event_id(connection.id, seen.at, kind)
         return cls(event_id, kind, seen.at, _detail(event_id, connection, state, seen))
 
+    @classmethod
+    def of_access(
+        cls,
+        connection: Connection,
+        kind: AnnouncementType,
+        at: datetime,
+        endpoint_id: str,
+        ends_at: datetime,
+    ) -> Self:
+        """About the access of one of its endpoints, which ends or has ended at `ends_at`."""
+        event_id = _event_id(f"{connection.id[-16:]} {endpoint_id}", at, kind)
+        detail = {
+            **_of(connection, event_id, at),
+            "status": connection.health.status.value,
+            "endpoint_id": endpoint_id,
+            "access_ends_at": to_sortable(ends_at),
+        }
+        return cls(event_id, kind, at, detail)
+
     @property
     def key(self) -> Key:
         return Key(OUTBOX_PK, f"{to_sortable(self.at)}#{self.id}")
@@ -65,16 +84,22 @@ def _detail(
 ) -> dict[str, Any]:
     end = seen.certificate_expires_at
     return {
-        "id": event_id,
-        "occurred_at": to_sortable(seen.at),
-        "organization_id": connection.organization_id,
-        "space_id": connection.space_id,
-        "space": connection.space,
-        "connection_id": connection.id,
-        "connection_name": connection.name,
+        **_of(connection, event_id, seen.at),
         "status": state.status.value,
         "since": to_sortable(state.since) if state.since else None,
         "consecutive_failures": state.failures,
         "error_code": seen.error_code,
         "certificate_expires_at": to_sortable(end) if end else None,
+    }
+
+
+def _of(connection: Connection, event_id: str, at: datetime) -> dict[str, Any]:
+    return {
+        "id": event_id,
+        "occurred_at": to_sortable(at),
+        "organization_id": connection.organization_id,
+        "space_id": connection.space_id,
+        "space": connection.space,
+        "connection_id": connection.id,
+        "connection_name": connection.name,
     }

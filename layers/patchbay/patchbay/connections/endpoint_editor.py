@@ -83,12 +83,18 @@ class EndpointEditor:
         patch: EndpointPatch,
         if_match: IfMatch,
         now: datetime,
+        *,
+        grant: GrantChange = GrantChange.NONE,
     ) -> Endpoint:
-        """Stores an edit. Raises as `accept_stored`, and `SecretsLost` if stored secrets must be
-        opened and can't be."""
+        """Stores an edit; `grant` is what else happens to the grant.
+
+        Raises as `accept_stored`, and `SecretsLost` if stored secrets must be opened and can't be.
+        """
 
         def attempt() -> EndpointEdit:
-            edit = self.accept_stored(organization_id, role, endpoint_id, patch, if_match, now)
+            old = self._endpoints.get(organization_id, role, endpoint_id)
+            require_match(if_match, old.revision)
+            edit = self.accept(old, patch, now, grant=grant)
             if not edit.changes_nothing:
                 self._endpoints.replace(edit.old, edit.endpoint, self.secret_change(edit, now))
             return edit

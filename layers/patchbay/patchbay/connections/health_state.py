@@ -48,6 +48,7 @@ class AnnouncementType(StrEnum):
     DISABLING = "connection.disabling"
     DISABLED = "connection.disabled"
     EXPIRING = "connection.expiring"
+    REAUTHORIZE = "connection.reauthorize"
 
 
 @dataclass(frozen=True, slots=True)

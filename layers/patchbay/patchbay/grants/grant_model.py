@@ -20,6 +20,9 @@ from patchbay.platform.dynamodb import Item
 TOKENS: Final = ("access_token", "refresh_token")
 """The secrets that a grant holds in place of those that were entered."""
 
+ENDED_TOLD: Final = "ended"
+"""What `told` is when the end was announced."""
+
 type EndReason = Literal["refused", "answer_lost", "expired"]
 type RenewedBy = Literal["refresh_token", "access_token", "client"]
 
@@ -102,6 +105,8 @@ class Grant:
     failure: RefreshFailure | None = None
     end: GrantEnd | None = None
     told: str | None = None
+    put_off_until: datetime | None = None
+    """Before this, the wheel does not look at it."""
     sealed: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The sealed tokens, and the attributes that say under what."""
 
@@ -124,7 +129,10 @@ class Grant:
         return self.lease
 
 
-_TIMES: Final = (*("obtained_at", "expires_at", "refresh_expires_at", "rejected_at", "lost_at"),)
+_TIMES: Final = (
+    *("obtained_at", "expires_at", "refresh_expires_at", "rejected_at", "lost_at"),
+    "put_off_until",
+)
 _PLAIN: Final = (
     *("organization_id", "endpoint_id", "incarnation", "generation", "attempts"),
     *("integration_id", "renewed_by", "ends_are_fixed", "entered_token", "told"),

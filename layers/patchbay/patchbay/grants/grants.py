@@ -227,6 +227,13 @@ class Grants:
                 return stored.usable
             raise
 
+    async def refreshed(
+        self, stored: StoredSecrets, guard: "EgressGuard", *, deadline: float, newer_than: int
+    ) -> UsableSecrets:
+        """Secrets with an access token of a later generation, whether or not the one before has
+        ended. Raises as `usable`."""
+        return await self._renewed(stored, guard, deadline, newer_than)
+
     async def usable_after_401(
         self,
         stored: StoredSecrets,
@@ -425,4 +432,5 @@ def _usable(stored: StoredSecrets, renewed: Renewed) -> UsableSecrets:
         expires_at=grant.expires_at,
         renewed_at=grant.obtained_at,
         renewed_here=renewed.here,
+        grant=grant,
     )

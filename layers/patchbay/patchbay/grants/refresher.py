@@ -30,7 +30,7 @@ from patchbay.checks.redaction import Redactor
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.vault import SecretScope, Vault
 from patchbay.egress.failures import DialFailure
-from patchbay.grants.grant_model import TOKENS, Grant, GrantEnd, RefreshFailure
+from patchbay.grants.grant_model import ENDED_TOLD, TOKENS, Grant, GrantEnd, RefreshFailure
 from patchbay.grants.grant_store import DataKeyRotated, GrantStore, Overtaken
 from patchbay.grants.timing import (
     CALL_SECONDS,
@@ -350,6 +350,8 @@ def answered(leased: Grant, issued: "IssuedTokens", asked_at: datetime) -> Grant
         lost_at=None,
         failure=None,
         end=None,
+        told=None if leased.told == ENDED_TOLD else leased.told,
+        put_off_until=None,
     )
 
 

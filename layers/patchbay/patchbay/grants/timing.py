@@ -20,7 +20,7 @@ from typing import Final
 
 from patchbay.checks.codes import Code, describe
 from patchbay.connections.health_state import EXPIRY_WARNINGS
-from patchbay.grants.grant_model import Grant
+from patchbay.grants.grant_model import ENDED_TOLD, Grant
 
 CALL_SECONDS: Final = 20.0
 """The provider's timeout."""
@@ -78,7 +78,7 @@ def retry_at(
         pause, most = _MINUTE, _HOUR
     elif not sent:
         pause, most = timedelta(seconds=5), _MINUTE
-    elif category == "provider":
+    elif category in ("provider", "network"):
         pause, most = timedelta(seconds=15), _HOUR
     else:
         pause, most = 5 * _MINUTE, _HOUR
@@ -90,14 +90,18 @@ def retry_at(
 def due_at(grant: Grant) -> datetime | None:
     """When the wheel looks at a grant next; None for never."""
     if grant.end is not None:
-        return None
+        return None if grant.told == ENDED_TOLD else _put_off(grant, grant.end.at)
     if grant.lease is not None:
         return grant.lease.until + 2 * SKEW
     moments = [_kept_alive_at(grant), _next_warning(grant)]
     due = min((moment for moment in moments if moment), default=None)
     if due is not None and grant.failure is not None:
         due = max(due, grant.failure.retry_at)
-    return due
+    return None if due is None else _put_off(grant, due)
+
+
+def _put_off(grant: Grant, due: datetime) -> datetime:
+    return max(due, grant.put_off_until) if grant.put_off_until else due
 
 
 def is_idle(grant: Grant, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from patchbay.checks.codes import Code
+from patchbay.checks.codes import Code, describe
 from patchbay.checks.oauth_client import OAuthClient
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.grants.grant_model import Grant, GrantEnd
@@ -59,6 +59,7 @@ class UsableSecrets:
     expires_at: datetime | None = None
     renewed_at: datetime | None = None
     renewed_here: bool = False
+    grant: Grant | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class StoredSecrets:
             expires_at=grant.expires_at if grant else None,
             renewed_at=grant.obtained_at if grant else self.issued_at,
             renewed_here=self.issued_at is not None,
+            grant=grant,
         )
 
 
@@ -115,7 +117,8 @@ def unusable(grant: Grant, now: datetime) -> GrantUnusable:
     if end := grant.end:
         return GrantUnusable(end.code, end_summary(end), of_token, has_ended=True)
     if failure := grant.failure:
-        of_client = "/grant" if grant.origin.is_application else "/secrets/client_secret"
+        is_own = describe(failure.code).blame == "customer" and not grant.origin.is_application
+        of_client = "/secrets/client_secret" if is_own else "/grant"
         left = max(1, -int(-(failure.retry_at - now).total_seconds() // 1))
         return GrantUnusable(
             failure.code,

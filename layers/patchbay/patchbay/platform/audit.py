@@ -59,6 +59,7 @@ class Entity(StrEnum):
     ALERT = "alert"
     INSTALL_SESSION = "install_session"
     OAUTH_APPLICATION = "oauth_application"
+    GRANT = "grant"
 
 
 class Action(StrEnum):

@@ -1,0 +1,15 @@
+"""Every five minutes: looks after grants that would end or die of disuse."""
+
+from typing import Any
+
+from patchbay.deployment import Deployment
+from patchbay.platform.lambda_entry import entry_point
+from patchbay.platform.metrics import emit
+
+deployment = Deployment(at_start=("grant_wheel",))
+
+
+@entry_point
+def handler(event: dict[str, Any], context: Any) -> None:
+    done = deployment.grant_wheel.turn(lambda: context.get_remaining_time_in_millis() / 1000)
+    emit({f"grants_{what}": count for what, count in done.items()})

@@ -1,0 +1,217 @@
+"""Takes grants back: at the provider, and here.
+
+What was granted through a browser is revoked when its endpoint is deleted: nobody else has those
+tokens. Tokens that were entered may be in use elsewhere, and are revoked only if a caller asks for
+exactly that. The provider is asked after the deletion: it can fail, and the deletion can't wait for
+it. The outcome is in the answer or, for an endpoint, in the audit trail.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from patchbay.checks.failures import CheckFailure
+from patchbay.checks.redaction import Redactor
+from patchbay.checks.roles import Role
+from patchbay.checks.templates import ValueRefused
+from patchbay.connections.bindings import binding_to_dial
+from patchbay.connections.connection_model import Connection
+from patchbay.connections.endpoint_edit import GrantChange
+from patchbay.connections.endpoint_editor import EndpointEditor
+from patchbay.connections.endpoint_model import Endpoint, EndpointPatch
+from patchbay.connections.endpoint_store import EndpointStore
+from patchbay.grants.grant_store import GrantStore
+from patchbay.grants.grant_view import GrantRemoved, GrantView, RevocationOutcome, view_of
+from patchbay.grants.grants import Grants
+from patchbay.platform.audit import Action, Entity, recorded
+from patchbay.platform.dynamodb import Table
+from patchbay.platform.errors import NotFound, PatchbayError
+from patchbay.platform.logging import log_exception, logger
+from patchbay.platform.revisions import IfMatch
+from patchbay.registry.recipes import recipe_of
+from patchbay.registry.store import RegistryStore
+
+if TYPE_CHECKING:
+    from patchbay.checks.token_revocation import RevocationCall
+    from patchbay.egress.guard import EgressGuard
+
+CALL_SECONDS: Final = 5.0
+"""For each of the two tokens: the caller waits."""
+
+_MESSAGES: Final[dict[RevocationOutcome, str]] = {
+    "revoked": "The provider has revoked the tokens.",
+    "unsupported": "This integration knows no way to revoke tokens: remove the access at the "
+    "provider.",
+    "nothing_to_revoke": "There were no tokens that could be opened.",
+    "failed": "The provider did not revoke the tokens: remove the access there.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Revocable:
+    """The calls that take the tokens of an endpoint back, ready to be made; None if the provider
+    has no way."""
+
+    endpoint: Endpoint
+    calls: Sequence["RevocationCall"] | None = field(repr=False)
+    secrets: Sequence[str] = field(default=(), repr=False)
+
+
+class GrantDesk:
+    """Shows and removes the grants of endpoints. For one request: `guard` must not dial the host
+    that it was sent to."""
+
+    def __init__(
+        self,
+        table: Table,
+        store: GrantStore,
+        grants: Grants,
+        registry: RegistryStore,
+        endpoints: EndpointStore,
+        editor: EndpointEditor,
+        guard: "EgressGuard",
+    ) -> None:
+        self._table = table
+        self._store = store
+        self._grants = grants
+        self._registry = registry
+        self._endpoints = endpoints
+        self._editor = editor
+        self._guard = guard
+
+    def view(
+        self, organization_id: str, role: Role, endpoint_id: str, now: datetime
+    ) -> tuple[GrantView, int]:
+        """The grant of an endpoint, and its revision. Raises `NotFound`."""
+        endpoint = self._endpoints.get(organization_id, role, endpoint_id)
+        grant = self._store.reread(organization_id, endpoint_id)
+        if grant is None:
+            raise _no_grant(role)
+        release = self._registry.release(endpoint.integration_id, endpoint.version)
+        return view_of(grant, endpoint, recipe_of(release), now), grant.attempts
+
+    def remove(
+        self, organization_id: str, role: Role, endpoint_id: str, now: datetime
+    ) -> GrantRemoved:
+        """Removes the grant of an endpoint with the tokens that were entered, and revokes them at
+        the provider. Raises `NotFound`, and `Conflict` if others keep changing the endpoint."""
+        endpoint = self._endpoints.get(organization_id, role, endpoint_id)
+        if self._store.reread(organization_id, endpoint_id) is None and not endpoint.granted_at:
+            raise _no_grant(role)
+        revocable = self._revocable(endpoint, now)
+        self._editor.change(
+            organization_id,
+            role,
+            endpoint_id,
+            EndpointPatch(),
+            None,
+            now,
+            grant=GrantChange.DROPPED,
+        )
+        return self._revoked(revocable)
+
+    def delete_endpoint(
+        self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch, now: datetime
+    ) -> None:
+        """Deletes an endpoint, and revokes what was granted to it through a browser. Raises as
+        `EndpointEditor.delete`."""
+        endpoint = self._endpoints.get(organization_id, role, endpoint_id)
+        revocable = self._revocable(endpoint, now) if endpoint.granted_at else None
+        self._editor.delete(organization_id, role, endpoint_id, if_match, now)
+        if revocable:
+            self._revoked(revocable)
+
+    def delete_connection(
+        self, connection: Connection, delete: Callable[[], None], now: datetime
+    ) -> None:
+        """Deletes a connection by `delete`, and revokes what was granted to its source if that goes
+        with it. Raises what `delete` raises."""
+        place = (connection.organization_id, Role.SOURCE, connection.source_id)
+        revocable = None
+        if connection.owns_source:
+            endpoint = self._endpoints.get(*place)
+            revocable = self._revocable(endpoint, now) if endpoint.granted_at else None
+        delete()
+        if revocable is None:
+            return
+        try:
+            self._endpoints.get(*place)
+        except NotFound:
+            self._revoked(revocable)
+
+    def _revocable(self, endpoint: Endpoint, now: datetime) -> _Revocable:
+        """Never raises: what can't be opened can't be revoked, and is deleted all the same."""
+        try:
+            release = self._registry.release(endpoint.integration_id, endpoint.version)
+            binding = binding_to_dial(endpoint, release)
+            stored = self._grants.look(endpoint, release, binding, now)
+            recipe = recipe_of(release)
+            if recipe.oauth.revocation is None:
+                return _Revocable(endpoint, None)
+            values = stored.usable.values
+            calls = [
+                call
+                for hint in ("refresh_token", "access_token")
+                if (token := values.get(hint))
+                and (
+                    call := recipe.revocation(
+                        endpoint.variables, stored.client, token=token, hint=hint, secrets=values
+                    )
+                )
+            ]
+        except (PatchbayError, ValueRefused) as error:
+            log_exception("grant not revocable", error, endpoint_id=endpoint.id)
+            return _Revocable(endpoint, ())
+        return _Revocable(endpoint, calls, list(values.values()))
+
+    def _revoked(self, revocable: _Revocable) -> GrantRemoved:
+        endpoint = revocable.endpoint
+        outcome: RevocationOutcome = "nothing_to_revoke"
+        message = ""
+        if revocable.calls is None:
+            outcome = "unsupported"
+        elif revocable.calls:
+            outcome = "revoked"
+            try:
+                asyncio.run(self._call(revocable.calls))
+            except CheckFailure as failure:
+                outcome = "failed"
+                redact = Redactor([*revocable.secrets])
+                message = f" {redact.sentence(failure.summary)}"
+        removed = GrantRemoved(
+            endpoint_id=endpoint.id, revocation=outcome, message=_MESSAGES[outcome] + message
+        )
+        event = recorded(
+            endpoint.organization_id,
+            Entity.GRANT,
+            endpoint.id,
+            Action.REVOKED,
+            after={"revocation": outcome},
+        )
+        try:
+            self._table.transact([event])
+        except PatchbayError as error:
+            # The deletion itself is in the trail.
+            log_exception("revocation not recorded", error, endpoint_id=endpoint.id)
+        logger.info("grant revoked", endpoint_id=endpoint.id, revocation=outcome)
+        return removed
+
+    async def _call(self, calls: Sequence["RevocationCall"]) -> None:
+        """Each has its own time. The first failure counts, after all were made."""
+        loop, guard = asyncio.get_running_loop(), self._guard.for_test()
+        failures = []
+        for call in calls:
+            try:
+                await call.run(guard, deadline=loop.time() + CALL_SECONDS)
+            except CheckFailure as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+
+
+def _no_grant(role: Role) -> NotFound:
+    return NotFound(
+        "grant", hint=f": the {role.value} is not connected, or its tokens were not refreshed yet"
+    )
