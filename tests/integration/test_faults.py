@@ -32,11 +32,13 @@ from moto.core.models import botocore_stubber
 import installs
 from patchbay.alerts.keys import delivery_key
 from patchbay.connection_tests.history import TO_RUN
+from patchbay.connections.keys import grant_key
+from patchbay.grants.grant_model import Grant, encoded
 from patchbay.health.model import EventStatus
 from patchbay.health.shards import counts_in
 from patchbay.platform import http
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Key, Table, Update, connect
+from patchbay.platform.dynamodb import Key, Put, Table, Update, connect
 from patchbay.platform.idempotency import BUSY_FOR
 from patchbay.tenancy.access import Permission
 from tests.integration.account import stored_items
@@ -326,6 +328,15 @@ def a_changed_source(tenant: Tenant) -> Sent:
     return Sent("PATCH", f"{tenant.connectors}/sources/{source['id']}", body, 200)
 
 
+def a_removed_grant(tenant: Tenant) -> Sent:
+    source = create_source(tenant)
+    grant = Grant(tenant.organization_id, source["id"], "of this test")
+    key = grant_key(tenant.organization_id, source["id"])
+    Table("IntegrationsTable").write(Put({**key._asdict(), **encoded(grant)}))
+    path = f"{tenant.connectors}/sources/{source['id']}/grant"
+    return Sent("DELETE", path, None, 200, (404,))
+
+
 def a_changed_connection(tenant: Tenant) -> Sent:
     connection = create_connection(tenant, create_source(tenant))
     body = {"name": "New", "destination_id": made(tenant, a_destination(tenant))["id"]}
@@ -577,6 +588,7 @@ BY_HAND: dict[Case, str] = {
     a_release: "publish_integration",
     a_source: "create_source",
     a_changed_source: "change_source",
+    a_removed_grant: "delete_source_grant",
     a_changed_connection: "change_connection",
     a_destination: "create_destination",
     a_connection_by_operation: "integrations_connection_create",
@@ -616,7 +628,10 @@ BY_HAND: dict[Case, str] = {
 OF_THE_PROXY = {"proxy_delete", "proxy_head", "proxy_patch", "proxy_post", "proxy_put"}
 """Each request is one more: `test_proxy` has their faults."""
 
-WRITES_NOTHING_NEW = {"backtest_alert_rule", "check_destination", "dry_run_destination"}
+WRITES_NOTHING_NEW = {
+    *("backtest_alert_rule", "check_destination", "delete_destination_grant"),
+    "dry_run_destination",
+}
 """The first writes nothing; the others write the same as those of a source."""
 
 

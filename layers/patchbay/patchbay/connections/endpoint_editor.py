@@ -85,8 +85,9 @@ class EndpointEditor:
         now: datetime,
         *,
         grant: GrantChange = GrantChange.NONE,
+        with_it: Sequence[Write] = (),
     ) -> Endpoint:
-        """Stores an edit; `grant` is what else happens to the grant.
+        """Stores an edit; `grant` is what else happens to the grant. `with_it` is written with it.
 
         Raises as `accept_stored`, and `SecretsLost` if stored secrets must be opened and can't be.
         """
@@ -96,7 +97,9 @@ class EndpointEditor:
             require_match(if_match, old.revision)
             edit = self.accept(old, patch, now, grant=grant)
             if not edit.changes_nothing:
-                self._endpoints.replace(edit.old, edit.endpoint, self.secret_change(edit, now))
+                secrets = self.secret_change(edit, now)
+                secrets = SecretChange([*secrets.writes, *with_it], secrets.entered)
+                self._endpoints.replace(edit.old, edit.endpoint, secrets)
             return edit
 
         edit = serially(attempt)

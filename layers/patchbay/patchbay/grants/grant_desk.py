@@ -2,8 +2,8 @@
 
 What was granted through a browser is revoked when its endpoint is deleted: nobody else has those
 tokens. Tokens that were entered may be in use elsewhere, and are revoked only if a caller asks for
-exactly that. The provider is asked after the deletion: it can fail, and the deletion can't wait for
-it. The outcome is in the answer or, for an endpoint, in the audit trail.
+exactly that. Revoking is best effort: the deletion goes on if it fails. The outcome is in the audit
+trail and, where a grant is removed, in the answer.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from patchbay.grants.grant_store import GrantStore
 from patchbay.grants.grant_view import GrantRemoved, GrantView, RevocationOutcome, view_of
 from patchbay.grants.grants import Grants
 from patchbay.platform.audit import Action, Entity, recorded
-from patchbay.platform.dynamodb import Table
+from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import NotFound, PatchbayError
 from patchbay.platform.logging import log_exception, logger
 from patchbay.platform.revisions import IfMatch
@@ -100,7 +100,7 @@ class GrantDesk:
         endpoint = self._endpoints.get(organization_id, role, endpoint_id)
         if self._store.reread(organization_id, endpoint_id) is None and not endpoint.granted_at:
             raise _no_grant(role)
-        revocable = self._revocable(endpoint, now)
+        removed = self._revoke(self._revocable(endpoint, now))
         self._editor.change(
             organization_id,
             role,
@@ -109,8 +109,9 @@ class GrantDesk:
             None,
             now,
             grant=GrantChange.DROPPED,
+            with_it=[_audited(endpoint, removed)],
         )
-        return self._revoked(revocable)
+        return removed
 
     def delete_endpoint(
         self, organization_id: str, role: Role, endpoint_id: str, if_match: IfMatch, now: datetime
@@ -121,7 +122,7 @@ class GrantDesk:
         revocable = self._revocable(endpoint, now) if endpoint.granted_at else None
         self._editor.delete(organization_id, role, endpoint_id, if_match, now)
         if revocable:
-            self._revoked(revocable)
+            self._revoke_and_record(revocable)
 
     def delete_connection(
         self, connection: Connection, delete: Callable[[], None], now: datetime
@@ -139,7 +140,7 @@ class GrantDesk:
         try:
             self._endpoints.get(*place)
         except NotFound:
-            self._revoked(revocable)
+            self._revoke_and_record(revocable)
 
     def _revocable(self, endpoint: Endpoint, now: datetime) -> _Revocable:
         """Never raises: what can't be opened can't be revoked, and is deleted all the same."""
@@ -166,7 +167,15 @@ class GrantDesk:
             return _Revocable(endpoint, ())
         return _Revocable(endpoint, calls, list(values.values()))
 
-    def _revoked(self, revocable: _Revocable) -> GrantRemoved:
+    def _revoke_and_record(self, revocable: _Revocable) -> None:
+        """After the deletion, whose own event is in the trail already."""
+        removed = self._revoke(revocable)
+        try:
+            self._table.transact([_audited(revocable.endpoint, removed)])
+        except PatchbayError as error:
+            log_exception("revocation not recorded", error, endpoint_id=removed.endpoint_id)
+
+    def _revoke(self, revocable: _Revocable) -> GrantRemoved:
         endpoint = revocable.endpoint
         outcome: RevocationOutcome = "nothing_to_revoke"
         message = ""
@@ -180,23 +189,10 @@ class GrantDesk:
                 outcome = "failed"
                 redact = Redactor([*revocable.secrets])
                 message = f" {redact.sentence(failure.summary)}"
-        removed = GrantRemoved(
+        logger.info("grant revoked", endpoint_id=endpoint.id, revocation=outcome)
+        return GrantRemoved(
             endpoint_id=endpoint.id, revocation=outcome, message=_MESSAGES[outcome] + message
         )
-        event = recorded(
-            endpoint.organization_id,
-            Entity.GRANT,
-            endpoint.id,
-            Action.REVOKED,
-            after={"revocation": outcome},
-        )
-        try:
-            self._table.transact([event])
-        except PatchbayError as error:
-            # The deletion itself is in the trail.
-            log_exception("revocation not recorded", error, endpoint_id=endpoint.id)
-        logger.info("grant revoked", endpoint_id=endpoint.id, revocation=outcome)
-        return removed
 
     async def _call(self, calls: Sequence["RevocationCall"]) -> None:
         """Each has its own time. The first failure counts, after all were made."""
@@ -209,6 +205,16 @@ class GrantDesk:
                 failures.append(failure)
         if failures:
             raise failures[0]
+
+
+def _audited(endpoint: Endpoint, removed: GrantRemoved) -> Put:
+    return recorded(
+        endpoint.organization_id,
+        Entity.GRANT,
+        endpoint.id,
+        Action.REVOKED,
+        after={"revocation": removed.revocation},
+    )
 
 
 def _no_grant(role: Role) -> NotFound:
