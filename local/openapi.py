@@ -39,6 +39,7 @@ from patchbay.tenancy.access import INSTALL_SESSION
 
 ROOT = pathlib.Path(__file__).parent.parent
 DOCUMENT = ROOT / "layers/patchbay/patchbay/platform/openapi.json"
+BYTES = "application/octet-stream"
 SPACE = r"/spaces/\{(slug)\}"
 
 
@@ -198,15 +199,16 @@ def _documented_path(declared: RouteDeclaration) -> str:
 
 
 def _describe_raw(operation: dict[str, Any], method: str) -> None:
-    """What passes a raw route is what the other side says it is."""
-    anything = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+    """What passes a raw route is what the other side says it is. To generators, which don't know
+    `*/*`, that is bytes."""
+    anything = {BYTES: {"schema": {"type": "string", "format": "binary"}}}
     operation["x-rest-of-path"] = "path"
     if method not in ("GET", "HEAD"):
         example = {"example": '{"title": "Login fails"}'}
         operation["requestBody"] = {
             "description": "The body for the provider, as it is.",
             "required": False,
-            "content": {"*/*": {**anything["*/*"], **example}},
+            "content": {BYTES: {**anything[BYTES], **example}},
         }
     names = ("Patchbay-Role", "Patchbay-Path")
     operation["parameters"] += [
