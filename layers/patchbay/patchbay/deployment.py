@@ -63,9 +63,9 @@ if TYPE_CHECKING:
     from patchbay.grants.credential_reader import CredentialReader
     from patchbay.grants.credential_uses import CredentialUses
     from patchbay.grants.grant_desk import GrantDesk
+    from patchbay.grants.grant_revoker import GrantRevoker
     from patchbay.grants.grant_store import GrantStore
     from patchbay.grants.grant_wheel import GrantWheel
-    from patchbay.grants.grant_revoker import GrantRevoker
     from patchbay.grants.grants import Grants
     from patchbay.grants.opened_endpoint import EndpointOpener
     from patchbay.grants.provider_proxy import ProviderProxy
