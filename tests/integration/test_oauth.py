@@ -14,8 +14,9 @@ from local.provider import Provider
 from patchbay.connections.keys import application_key
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table, Update
+from patchbay.platform.errors import ApplicationUnusable
 from tests.integration.account import stored_items
-from tests.integration.api import Client, sample_event
+from tests.integration.api import Client, sample_event, start_cold
 from tests.integration.authorizing import (
     REDIRECT_URI,
     Journey,
@@ -241,8 +242,6 @@ def test_an_application_that_grants_need_is_not_deleted(
 def test_the_quota_of_applications(
     tenant: Tenant, published: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.integration.api import start_cold
-
     monkeypatch.setenv("MAX_OAUTH_APPLICATIONS", "0")
     start_cold("oauth")
     assert tenant.client.post(applications(tenant), BODY).code == "QUOTA_EXCEEDED"
@@ -439,6 +438,38 @@ def test_what_was_obtained_is_consumed_once(journey: Journey) -> None:
         table.write(used_up)
 
 
+def test_an_application_and_what_was_obtained_survive_a_new_data_key(journey: Journey) -> None:
+    journey.browser.open(decided(journey.start().authorization_url))
+    issued = journey.obtained().issued
+    keys = f"/v1/organizations/{journey.tenant.organization_id}/data-keys"
+    client = journey.tenant.client
+    assert client.call("POST", keys, None).status == 201
+    assert client.delete(f"{keys}/1").code == "IN_USE"
+    resealed = client.call("POST", f"{keys}/reseal?limit=100", None)
+    assert (resealed.json["resealed"], resealed.json["unreadable"]) == (2, [])
+    assert client.delete(f"{keys}/1").status == 204
+    start_cold()
+    assert journey.obtained().issued == issued
+    assert outcome(journey.browser.open(decided(journey.start().authorization_url))) == "connected"
+
+
+def test_a_client_secret_whose_data_key_was_deleted_is_entered_again(
+    operator: Tenant, journey: Journey
+) -> None:
+    tenant = journey.tenant
+    id = tenant.organization_id
+    shred = f"/v1/organizations/{id}/data-keys?through=1&confirm={id}"
+    assert operator.client.delete(shred).status == 200
+    start_cold()
+    with pytest.raises(ApplicationUnusable) as refused:
+        journey.start()
+    assert refused.value.details["reason"] == "secrets_lost"
+    [application] = tenant.client.get(applications(tenant)).json["items"]
+    path = f"{applications(tenant)}/{application['id']}"
+    assert tenant.client.patch(path, {"client_secret": "a new secret"}).status == 200
+    assert journey.start()
+
+
 def test_the_page_of_an_outcome_is_static_and_safe(deployed: object) -> None:
     from patchbay.grants.flow_outcomes import FlowOutcome
 
@@ -456,8 +487,6 @@ def test_the_page_of_an_outcome_is_static_and_safe(deployed: object) -> None:
 
 
 def test_an_integration_needs_an_application(tenant: Tenant, served: Provider) -> None:
-    from patchbay.platform.errors import ApplicationUnusable
-
     publish_tracker(tenant, served.port)
     with pytest.raises(ApplicationUnusable) as refused:
         Journey.of(tenant).start()
