@@ -1,4 +1,4 @@
-"""Grants: tokens are renewed when they must be, once, and their owner is told how they are."""
+"""Grants: tokens are renewed when they must be, once, and their state is shown."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
