@@ -169,3 +169,55 @@ def test_what_a_recipe_has_been_read_from() -> None:
     assert renewal.request.grant == "refresh_token"
     assert renewal.request.url == of.request.url
     assert of.request.grant == "authorization_code"
+
+
+OWN = ("client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method")
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_the_flow_sends_can_not_be_sent_twice(name: str) -> None:
+    url = f"https://a.example.com/?x=1&{name}=a=b"
+
+    assert list(problems(authorizationParams={name: "x"})) == [
+        f"/authConfig/authorizationParams/{name}"
+    ]
+    assert list(problems(authorizationUrl=url)) == ["/authConfig/authorizationUrl"]
+
+
+def test_the_response_type_is_sent_beside_other_parameters() -> None:
+    of = recipe(authorizationParams={"prompt": "consent"}).authorization
+    assert of
+    assert of.has_response_type
+    assert list(problems(authorizationUrl="https://a.example.com/?response_type=token")) == [
+        "/authConfig/authorizationUrl"
+    ]
+    assert list(problems(authorizationParams={"": "x"})) == ["/authConfig/authorizationParams/"]
+
+
+def test_members_that_were_always_allowed_stay_so_for_other_types() -> None:
+    assert problems(type="api_key", grantType="client_credentials", clientAuth="body") == {}
+
+
+def test_a_refresh_url_is_that_of_a_pasted_refresh_token_too() -> None:
+    url = "https://b.example.com/refresh"
+    for grant in ("refresh_token", "authorization_code", "device_code"):
+        renewal = recipe(grantType=grant, refreshUrl=url).renewal
+        assert renewal
+        assert renewal.request.url.host_pointer is None
+        assert renewal.request.url.path == (("refresh",),)
+        assert renewal.request.scopes == ()
+    own = recipe(grantType="client_credentials").renewal
+    assert own
+    assert own.request.scopes == ("read", "write")
+    without = recipe(grantType="client_credentials", scopes=...).renewal
+    assert without
+    assert without.request.scopes == ()
+
+
+def test_what_a_lookup_captures_is_no_host_either() -> None:
+    lookup = {"url": "https://a.example.com/", "captures": {"/z": "a"}}
+    found = problems(
+        lookup=lookup, refreshUrl="https://{{variables.a}}.com/", variables={"a": STRING}
+    )
+
+    assert found == {"/authConfig/refreshUrl": OWN_DOMAIN}
