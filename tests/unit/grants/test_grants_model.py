@@ -35,3 +35,8 @@ def test_the_model_finds_a_lease_that_is_too_short(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(grant_store, "LEASE", timing.LEASE / 24)
 
     assert run_models(range(20)).violations
+
+
+def test_a_lease_is_not_taken_for_a_token_that_was_replaced_since() -> None:
+    # A process reads the grant while another renews it, and takes the lease when that has ended.
+    assert run_models(range(20_780, 20_781)).violations == []

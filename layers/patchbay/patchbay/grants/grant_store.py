@@ -178,7 +178,7 @@ class GrantStore:
             _key(seen),
             values={**_changed(seen, noted), **_due(noted)},
             remove=_not_due(noted),
-            condition=_same(seen) & equals("attempts", seen.attempts) & without("lease_id"),
+            condition=_unchanged(seen) & without("lease_id"),
         )
         try:
             self._table.transact([update, *with_it])
@@ -267,7 +267,13 @@ def _free(seen: Grant, now: datetime) -> Condition:
         {"#lease_id": "lease_id", "#lease_until": "lease_until"},
         {":late": to_sortable(now - SKEW)},
     )
-    return _same(seen) & equals("attempts", seen.attempts) & late
+    return _unchanged(seen) & late
+
+
+def _unchanged(seen: Grant) -> Condition:
+    """Neither an attempt nor an answer came since. An answer leaves the number of attempts."""
+    of_generation = equals("generation", seen.generation)
+    return _same(seen) & equals("attempts", seen.attempts) & of_generation
 
 
 def _earlier(attempt: int) -> Condition:
