@@ -333,6 +333,47 @@ def test_client_credentials_are_cached_until_they_expire(tenant: Tenant, served:
     assert grant_of(tenant, path)["ends_at"] is None
 
 
+@pytest.mark.parametrize("query", ["", "?test=true"])
+def test_no_access_token_follows_an_endpoint_to_another_place(
+    tenant: Tenant, served: Provider, query: str
+) -> None:
+    """Who enters other client secrets moves the endpoint, not what was issued for those before."""
+    config = {"grantType": "client_credentials", "scopes": ["issues:read"]}
+    url = f"https://127.0.0.1:{served.port}/me?of={{{{variables.account}}}}"
+    step = {"name": "whoami", "kind": "http", "request": {"method": "GET", "url": url}}
+    publish_tracker(
+        tenant,
+        served.port,
+        authConfig=config,
+        variablesSchema={
+            "type": "object",
+            "properties": {"account": {"type": "string"}},
+            "required": ["account"],
+        },
+        manifest={"roles": ["source"], "checks": {"timeoutMs": 5000, "steps": [step]}},
+    )
+    own, other = (served.oauth.register(REDIRECT_URI) for _ in range(2))
+    body = {
+        "name": "Tracker",
+        "integration": "acme/tracker",
+        "variables": {"account": "one"},
+        "secrets": {"client_id": own.id, "client_secret": own.secret},
+    }
+    answer = tenant.client.post(f"{tenant.connectors}/sources", body)
+    path = f"{tenant.connectors}/sources/{answer.json['id']}"
+    assert check(tenant, path)["status"] == "succeeded"
+    assert refreshes(served) == 1
+
+    moved = {
+        "variables": {"account": "two"},
+        "secrets": {"client_id": other.id, "client_secret": other.secret},
+    }
+    assert tenant.client.patch(f"{path}{query}", moved).status == 200
+
+    check(tenant, path)
+    assert refreshes(served) > 1  # a tested edit obtains one more
+
+
 def test_fewer_scopes_are_a_warning(tenant: Tenant, served: Provider) -> None:
     publish_tracker(tenant, served.port, authConfig={"scopes": ["issues:read", "issues:write"]})
     path = created(tenant, pasted(served, scopes=("issues:read", "offline_access")))

@@ -46,7 +46,7 @@ class GrantChange(Enum):
     TOKEN_ENTERED = "token_entered"  # noqa: S105 - a name
     """An access token was entered, which goes before that of the grant."""
     DROPPED = "dropped"
-    """Its tokens were entered, or removed."""
+    """Its tokens were entered or removed, or would be sent elsewhere."""
     REPLACED = "replaced"
     """The account was connected again. The writer of the edit stores the new grant with it, and
     sets `granted_by` of the endpoint."""
@@ -171,6 +171,10 @@ def edited(
     if old.role not in manifest.roles:
         problems.insert(0, Problem("/version", "does not support this role"))
     binding = dict(before) if problems else recipe_of(release).binding(release.id, merged)
+    changed = changed_parts(before, binding)
+    if changed and old.granted_at is None and grant is not GrantChange.REPLACED:
+        # Its tokens were issued for secrets that are replaced, and are for another place.
+        grant = GrantChange.DROPPED
     endpoint = old.model_copy(
         update={
             **_plain_changes(patch),
@@ -193,7 +197,7 @@ def edited(
         endpoint=endpoint,
         release=release,
         problems=problems,
-        changed=changed_parts(before, binding),
+        changed=changed,
         entered=entered,
         kept=kept,
         reference_entered=reference_entered,
