@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,18 @@ def connect(connecting: Connecting) -> None:
     assert "/oauth/done/connected" in browser.url
 
 
+def disconnect(tenant: Tenant, source: str, connection: str) -> None:
+    for path in (connection, source):
+        assert tenant.client.call("DELETE", path).status == 204
+
+
+def until(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
 def test_the_local_cloud_trusts_its_own_authority_and_no_other(
     tenant: Tenant, server: Provider, tmp_path: Path
 ) -> None:
@@ -170,9 +182,12 @@ def test_a_person_connects_an_account_in_a_real_browser(tenant: Tenant, server: 
     step = connecting.asked("GET", "/authorize")
     assert (step["authorized"], step["scopes_missing"]) == (True, ["issues:write"])
     # And the session makes a connection that passes its test
-    _, connection = connecting.complete()
+    source, connection = connecting.complete()
     health = tenant.get(connection)["health"]
     assert health["status"] == "connected"
+    # And when it is deleted, then the grant is gone at the provider
+    disconnect(tenant, source, connection)
+    until(lambda: all(grant.is_revoked for grant in server.oauth.grants()))
 
 
 def test_a_callback_in_another_browser_changes_nothing(tenant: Tenant, server: Provider) -> None:
@@ -191,7 +206,7 @@ def test_a_callback_in_another_browser_changes_nothing(tenant: Tenant, server: P
     assert server.oauth.token_requests == []
 
 
-def test_tokens_of_a_strange_authorization_server_are_refreshed(
+def test_tokens_of_a_strange_authorization_server_are_refreshed_and_revoked(
     tenant: Tenant, tmp_path: Path
 ) -> None:
     # Given a server that nobody here wrote, whose tokens live for seconds
@@ -220,7 +235,7 @@ def test_tokens_of_a_strange_authorization_server_are_refreshed(
         oidc_provider.consent(browser, authorization_url, f"{api}/oauth/callback")
         browser.open(browser.url)
         assert browser.url.partition("?")[0] == f"{api}/oauth/done/connected"
-        _, connection = connecting.complete()
+        source, connection = connecting.complete()
         # Then the back end gets a fresh token however often one expires
         user = connecting.user()
         tokens = []
@@ -233,6 +248,11 @@ def test_tokens_of_a_strange_authorization_server_are_refreshed(
         assert len(set(tokens)) == 3
         # And its requests get through
         assert user.call("GET", f"{connection}/proxy/me").body == {"sub": "octocat"}
+        last = user.call("GET", f"{connection}/credentials").body["access_token"]
+        # And when the account is disconnected, then the token is worth nothing at once
+        disconnect(tenant, source, connection)
+        browser.open(f"{issuer}/me", bearer=last)
+        assert browser.status == 401
 
 
 def test_a_connection_whose_access_was_taken_away_asks_for_a_repair(
