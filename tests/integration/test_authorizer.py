@@ -35,7 +35,8 @@ def test_a_key_becomes_its_organization_and_permissions(tenant: Tenant) -> None:
     principal = principal_of(answer["context"])
     assert principal is not None
     assert principal.organization_id == tenant.organization_id
-    assert principal.permissions == {Permission.READ, Permission.MANAGE, Permission.WRITE_EVENTS}
+    held = {Permission.READ, Permission.MANAGE, Permission.WRITE_EVENTS, Permission.USE}
+    assert principal.permissions == held
     # API Gateway passes strings on
     assert all(isinstance(value, str) for value in answer["context"].values())
 

@@ -224,10 +224,13 @@ class Deployment:
 
         try:
             self.authorize_tenant(caller, Permission.MANAGE, organization_id)
-        except NotFound:
+        except NotFound as unknown:
             if not caller.is_operator:
                 raise
-            self.erasures.erasure(organization_id)
+            try:
+                self.erasures.erasure(organization_id)
+            except NotFound:
+                raise unknown from None
 
     def space_for(self, caller: Principal, permission: Permission, slug: str) -> Space:
         """The space of a slug, if the caller may do this to it; see `TenancyStore.space_for`."""

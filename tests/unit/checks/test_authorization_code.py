@@ -480,7 +480,7 @@ def test_a_callback_is_signed_as_shopify_does_it() -> None:
         (
             {"parameterNames": {"code": {"callback": "a b"}}},
             "/parameterNames/code",
-            "must be a nam",
+            "must be a name",
         ),
         ({"parameterNames": {"code": 1}}, "/parameterNames/code", "must be a name"),
         ({"parameterNames": {"nonce": "n"}}, "/parameterNames/nonce", "is not a known key"),

@@ -98,7 +98,10 @@ class OAuthApplicationPatch(Model):
 
     model_config = ConfigDict(extra="forbid")
 
-    EXAMPLE: ClassVar = {"client_secret": "a new client secret of the provider"}
+    EXAMPLE: ClassVar = {
+        "client_secret": "a new client secret of the provider",
+        "scopes": ["invoices:read"],
+    }
 
     client_id: Annotated[ClientId | None, NotNull()] = None
     client_secret: ClientSecret | None = Field(default=None, description="write-only")
