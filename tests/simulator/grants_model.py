@@ -82,7 +82,7 @@ class ModelOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Issued:
+class Issued:
     access_token: str
     refresh_token: str | None
     expires_in_seconds: int | None = TOKEN_SECONDS
@@ -113,7 +113,7 @@ class _Provider:
     def takes(self, access_token: str | None, now: float) -> bool:
         return self.alive and now < self.valid_until.get(access_token or "", 0.0)
 
-    def refresh(self, token: str, now: float) -> _Issued:
+    def refresh(self, token: str, now: float) -> Issued:
         """Raises CheckFailure as `TokenCall.run`."""
         gone = CheckFailure("auth_expired", "The refresh token is not valid.", is_grant_gone=True)
         if not self.alive:
@@ -130,7 +130,7 @@ class _Provider:
             self._model.happened("old refresh token taken within its grace")
         access = f"access-{self.current}-{now}"
         self.valid_until[access] = now + TOKEN_SECONDS
-        return _Issued(access, self.current)
+        return Issued(access, self.current)
 
 
 class _Call:
@@ -142,7 +142,7 @@ class _Call:
         self._process = process
         self._token = token
 
-    async def run(self, _: Any, *, deadline: float) -> _Issued:
+    async def run(self, _: Any, *, deadline: float) -> Issued:
         process, model = self._process, self._process.model
         busy = model.busy.setdefault(self._token, set())
         if busy:
@@ -169,7 +169,7 @@ class _Call:
         process.may_crash("crashed with an answer")
         return issued
 
-    async def _worked(self) -> _Issued:
+    async def _worked(self) -> Issued:
         """The provider's side, which goes on when the client has given up."""
         model, chance = self._process.model, self._process.model.chance
         await asyncio.sleep(model.slowness())
@@ -337,7 +337,7 @@ class GrantModel:
         self.client = MemoryClient()
         self.provider = _Provider(self, 0.0 if self._strict else GRACE_SECONDS)
         self.pasted = {"refresh_token": self.provider.current, "client_id": "c"}
-        self.endpoint = _endpoint()
+        self.endpoint = endpoint()
         binding = {"integration": self.endpoint.integration_id}
         self.scope = SecretScope(ORGANIZATION, ENDPOINT, str(binding), "grant")
         self.hostile = True
@@ -413,12 +413,12 @@ class GrantModel:
             return self.chance.uniform(0.02, 1.0)
         return self.chance.uniform(1.0, LONGEST_WORK)
 
-    def undelivered(self, work: "asyncio.Future[_Issued]") -> None:
+    def undelivered(self, work: "asyncio.Future[Issued]") -> None:
         """The client is gone: what the provider issued reaches nobody."""
         if not work.cancelled() and work.exception() is None:
             self.lost(work.result(), "answers that reached nobody")
 
-    def lost(self, issued: _Issued, how: str) -> None:
+    def lost(self, issued: Issued, how: str) -> None:
         self.lost_token(issued.refresh_token, how)
 
     def lost_token(self, token: str | None, how: str) -> None:
@@ -442,7 +442,7 @@ class GrantModel:
         self._outcome.violations.append(f"seed {self._seed}: {what}")
 
 
-def _endpoint() -> Endpoint:
+def endpoint() -> Endpoint:
     return Endpoint(
         id=ENDPOINT,
         organization_id=ORGANIZATION,

@@ -213,14 +213,17 @@ class Grants:
     async def usable(
         self, stored: StoredSecrets, guard: "EgressGuard", *, deadline: float
     ) -> UsableSecrets:
-        """Secrets that can be sent; `deadline` is a time of the event loop.
+        """Secrets that can be sent; `deadline` is a time of the event loop. For a token that has
+        not ended, no other's renewal is waited for, and half of the time stays for its use.
 
         Raises `GrantUnusable`, and `TemporarilyUnavailable`.
         """
         if stored.need is Need.NONE:
             return stored.usable
+        is_urgent = stored.need is Need.NOW
+        ends = deadline if is_urgent else (asyncio.get_running_loop().time() + deadline) / 2
         try:
-            return await self._renewed(stored, guard, deadline, stored.generation)
+            return await self._renewed(stored, guard, ends, stored.generation, waits=is_urgent)
         except (GrantUnusable, TemporarilyUnavailable):
             grant = stored.grant
             if stored.need is Need.SOON and grant and not is_expired(grant, self._clock()):
@@ -297,6 +300,8 @@ class Grants:
         deadline: float,
         newer_than: int,
         rejected_at: datetime | None = None,
+        *,
+        waits: bool = True,
     ) -> UsableSecrets:
         what, now = stored.renewable, self._clock()
         if what is None:
@@ -307,7 +312,7 @@ class Grants:
             what = replace(what, first=replace(what.first, rejected_at=rejected_at))
         try:
             renewed = await self._refresher.renew(
-                what, guard, deadline=deadline, newer_than=newer_than
+                what, guard, deadline=deadline, newer_than=newer_than, waits=waits
             )
         except RenewalFailed as failed:
             raise unusable(failed.grant, now) from None

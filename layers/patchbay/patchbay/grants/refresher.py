@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 _TO_STORE_SECONDS: Final = 3.0
 """Of the caller's time, kept for storing the answer."""
+_KEPT_SECONDS: Final = 2.0
+"""For storing answers of before, of whatever organization."""
 _WAITS: Final = (0.1, 0.2, 0.4, 0.8)
 """Seconds between two looks at a lease that another has; the last one repeats."""
 _FIRST_PAUSE: Final = 0.1
@@ -133,17 +135,24 @@ class Refresher:
         """By the ids of their leases."""
 
     async def renew(
-        self, what: Renewable, guard: "EgressGuard", *, deadline: float, newer_than: int
+        self,
+        what: Renewable,
+        guard: "EgressGuard",
+        *,
+        deadline: float,
+        newer_than: int,
+        waits: bool = True,
     ) -> Renewed:
         """Tokens of a later generation than `newer_than`, obtained here or by another.
 
-        `deadline` is a time of the event loop, before which this should end. Raises
-        `RenewalFailed`, `NotInTime`, and `TemporarilyUnavailable`, after which nothing is known
-        to be wrong with the grant; `ValueRefused`.
+        `deadline` is a time of the event loop, before which this should end. Unless it `waits`, a
+        grant that another is renewing is left to that one. Raises `RenewalFailed`, `NotInTime`, and
+        `TemporarilyUnavailable`, after which nothing is known to be wrong with the grant;
+        `ValueRefused`.
         """
         await self.store_kept(deadline)
         seen, is_new = what.grant or what.first, what.grant is None
-        waits = iter(_WAITS)
+        pauses = iter(_WAITS)
         wait = _WAITS[0]
         while True:
             now = self._clock()
@@ -152,7 +161,9 @@ class Refresher:
             if seen.end is not None or not may_try(seen, now):
                 raise RenewalFailed(seen)
             if seen.lease and now <= seen.lease.until + SKEW:
-                wait = next(waits, wait)
+                if not waits:
+                    raise NotInTime
+                wait = next(pauses, wait)
                 await self._wait(wait, deadline)
                 seen, is_new = await self._reread(what), False
                 continue
@@ -164,12 +175,16 @@ class Refresher:
                 seen, is_new = overtaken.grant, False
 
     async def store_kept(self, deadline: float) -> None:
-        """Stores answers that could not be stored before. What still can't be stays."""
+        """Stores answers that could not be stored before. What still can't be stays, and keeps no
+        other grant from being renewed."""
+        ends = min(deadline, asyncio.get_running_loop().time() + _KEPT_SECONDS)
         for lease_id, answer in list(self._unstored.items()):
             try:
-                await self._stored(lease_id, answer, deadline)
+                await self._stored(lease_id, answer, ends)
             except (TemporarilyUnavailable, Overtaken):
                 continue
+            except Exception as error:
+                log_exception("token answer not stored", error, endpoint_id=answer.new.endpoint_id)
 
     async def _attempt(
         self,
