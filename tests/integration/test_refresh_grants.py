@@ -11,10 +11,10 @@ import refresh_grants
 from local.provider import Provider
 from patchbay.connections.announcements import OUTBOX_PK
 from patchbay.connections.keys import grant_key
-from patchbay.grants.grant_store import SHARDS
+from patchbay.grants.grant_store import SHARDS, GrantStore
 from patchbay.grants.timing import KEEP_ALIVE
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table, Update, connect
+from patchbay.platform.dynamodb import Put, Table, Update, connect
 from tests.integration.alerting import Context
 from tests.integration.api import sample_event, start_cold
 from tests.integration.authorizing import authorization_server, publish_tracker
@@ -145,3 +145,24 @@ def test_an_idle_turn_only_asks_the_index(deployed: dict[str, Table]) -> None:
     finally:
         connect().meta.events.unregister("provide-client-params.dynamodb.Query", note)
     assert asked == ["monitor_slot"] * SHARDS
+
+
+def test_an_organization_with_many_due_grants_hides_no_other(deployed: dict[str, Table]) -> None:
+    table = deployed["IntegrationsTable"]
+
+    def due_since(organization_id: str, minute: int, number: int) -> None:
+        key = grant_key(organization_id, f"src_{number:02}")
+        place = {
+            "monitor_slot_pk": "GRANTS#0",
+            "monitor_slot_sk": f"2026-02-17T10:{minute:02}:00.000Z#src_{number:02}",
+        }
+        table.write(Put({**key._asdict(), **place}))
+
+    for number in range(25):
+        due_since("org_many", number, number)
+    due_since("org_one", 50, 0)
+
+    due = GrantStore(table).due(0, utc_now(), limit=10, of_one=3)
+
+    found = [(one.organization_id, one.endpoint_id) for one in due]
+    assert found == [*(("org_many", f"src_0{n}") for n in range(3)), ("org_one", "src_00")]

@@ -12,6 +12,7 @@ The item is written attribute by attribute: a re-seal changes nothing but the se
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -48,6 +49,8 @@ from patchbay.platform.dynamodb import (
 INDEX: Final = "monitor_slot"
 """The sparse index that has what is due at a time; its partitions for grants are the shards."""
 SHARDS: Final = 8
+MAX_PAGES: Final = 10
+"""Of a shard, that are read to find what is due."""
 _DUE_ATTRIBUTES: Final = (f"{INDEX}_pk", f"{INDEX}_sk")
 
 
@@ -186,17 +189,28 @@ class GrantStore:
             raise Overtaken(_read(refused.failed.get(0))) from None
         return noted
 
-    def due(self, shard: int, until: datetime, limit: int) -> list[DueGrant]:
-        """Grants of a shard that are due, those that are due longest first."""
-        page = self._table.query(
-            _shard_pk(shard), index=INDEX, between=("0", to_sortable(until)), limit=limit
-        )
-        return [
-            DueGrant(
-                item["pk"].partition("#")[2], item["sk"].removeprefix(GRANTS), item[f"{INDEX}_sk"]
+    def due(self, shard: int, until: datetime, limit: int, of_one: int) -> list[DueGrant]:
+        """Grants of a shard that are due, those that are due longest first: at most `of_one` of
+        an organization, so that one with thousands does not hide those of others."""
+        found, counts, start = list[DueGrant](), Counter[str](), None
+        for _ in range(MAX_PAGES):
+            page = self._table.query(
+                _shard_pk(shard),
+                index=INDEX,
+                between=("0", to_sortable(until)),
+                limit=limit,
+                start=start,
             )
-            for item in page.items
-        ]
+            for item in page.items:
+                organization_id = item["pk"].partition("#")[2]
+                counts[organization_id] += 1
+                if counts[organization_id] <= of_one:
+                    endpoint_id = item["sk"].removeprefix(GRANTS)
+                    found.append(DueGrant(organization_id, endpoint_id, item[f"{INDEX}_sk"]))
+            start = page.last_key
+            if start is None or len(found) >= limit:
+                break
+        return found[:limit]
 
 
 class DataKeyRotated(Exception):

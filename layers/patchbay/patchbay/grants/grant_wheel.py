@@ -45,7 +45,9 @@ AT_ONCE: Final = 24
 OF_ONE: Final = 2
 """Of one organization at once."""
 PAGE: Final = 1000
-"""Entries of the index that a turn reads of a shard."""
+"""Grants of a shard that a turn takes up."""
+PAGE_OF_ONE: Final = 400
+"""Of one organization: more than it can be given in a turn."""
 MAX_TOLD: Final = 50
 """Connections of an endpoint that are announced."""
 PUT_OFF: Final = timedelta(hours=1)
@@ -84,7 +86,9 @@ class GrantWheel:
         """
         now = self._clock()
         with ThreadPoolExecutor(SHARDS) as pool:
-            shards = pool.map(lambda shard: self._store.due(shard, now, PAGE), range(SHARDS))
+            shards = pool.map(
+                lambda shard: self._store.due(shard, now, PAGE, PAGE_OF_ONE), range(SHARDS)
+            )
             due = [one for shard in shards for one in shard]
         if not due:
             return Counter()
