@@ -116,6 +116,41 @@ def test_a_pattern_that_other_hosts_may_fit_limits_nothing(pattern: Any) -> None
     assert found.open_variables == ("host",)
 
 
+BELOW = r"^https://.+\.example\.com$"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.test/x.example.com",
+        "https://evil.test?x.example.com",
+        "https://evil.test:443/a/.example.com",
+        "https://evil.test#x.example.com",
+        "https://x@evil.test/.example.com",
+        "evil.test/x.example.com",
+    ],
+)
+def test_a_path_that_ends_as_the_pattern_says_is_no_host(url: str) -> None:
+    found = places("{{variables.host}}/token", {**TEXT, "format": "uri", "pattern": BELOW})
+    assert found.open_variables == ()
+    [problem] = found.problems({"host": url}, {})
+    assert problem.pointer == "/variables/host"
+    assert problem.message == "is not one of the hosts that the integration allows"
+
+
+def test_a_host_below_the_domain_of_the_pattern_may_have_the_secret() -> None:
+    base = places("{{variables.host}}/token", {**TEXT, "format": "uri", "pattern": BELOW})
+    assert list(base.problems({"host": "https://a.example.com"}, {})) == []
+    host = places(
+        "https://{{variables.host}}/token", {**HOST, "pattern": r"^[a-z]+\.example\.com$"}
+    )
+    for good in ({"host": "a.example.com"}, {"host": ""}, {"host": None}, {}):
+        assert list(host.problems(good, {})) == []
+    assert list(host.problems({"host": 7}, {}))
+    rest = places("https://x{{variables.host}}/token", {**TEXT, "pattern": r"^.*\.example\.com$"})
+    assert list(rest.problems({"host": ".example.com"}, {})) == []
+
+
 SECOND_LEVELS = "ac co com edu go gob gov mil ne net nom or org sch"
 
 

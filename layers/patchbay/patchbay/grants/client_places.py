@@ -6,7 +6,8 @@ author has chosen:
 
 - a host, or the domain that ends it, as the author wrote it: `{{variables.shop}}.example.com`;
 - a host of a variable that the author has limited: by `enum`, by `const`, by a `pattern` that ends
-  with a domain (`^[a-z]+\\.example\\.com$`), or by the `hosts` that `capture` allows;
+  with a domain (`^[a-z]+\\.example\\.com$`), or by the `hosts` that `capture` allows. Under a
+  pattern the host itself must be below the domain, which the path of a URL can end with too;
 - any other host, if the application names the value of its variable (`variables`).
 """
 
@@ -23,6 +24,8 @@ from patchbay.checks.templates import (
     UrlTemplate,
     ValueRefused,
 )
+from patchbay.egress.failures import EgressBlocked
+from patchbay.egress.url import parse_host, parse_url
 from patchbay.platform.errors import Problem
 from patchbay.platform.validation import pointer
 from patchbay.registry.recipes import recipe_of
@@ -45,12 +48,14 @@ _DOMAIN_AT_THE_END: Final = re.compile(
 class ClientPlaces:
     """The origins that a release sends a client secret to, as the author wrote them.
 
-    `open_variables` let the one who fills them in choose a host. `captures` are the variables of
-    hosts that a flow captures, by name. `defaults` are those of the schema.
+    `open_variables` let the one who fills them in choose a host. `domains` are those that patterns
+    end with, by the variable of a host. `captures` are the variables of hosts that a flow captures,
+    by name. `defaults` are those of the schema.
     """
 
     origins: tuple[str, ...]
     open_variables: tuple[str, ...]
+    domains: Mapping[str, str]
     captures: "Mapping[str, Capture]"
     defaults: Mapping[str, object]
 
@@ -70,9 +75,12 @@ class ClientPlaces:
                 )
             elif given.get(name) != named[name]:
                 yield Problem(at, "is not the value that the OAuth application is for")
-        for name, capture in self.captures.items():
-            value = given.get(name)
-            if value not in (None, "") and not _allows(capture, value):
+        for name, value in given.items():
+            capture, domain = self.captures.get(name), self.domains.get(name)
+            if value not in (None, "") and not (
+                (capture is None or _allows(capture, value))
+                and (domain is None or _is_below(domain, value))
+            ):
                 at = f"/variables{pointer([name])}"
                 yield Problem(at, "is not one of the hosts that the integration allows")
 
@@ -94,15 +102,19 @@ def client_places(release: "Release") -> ClientPlaces:
         urls.append(renewal.request.url)
     if revocation:
         urls.append(revocation.url)
-    limited = _limited(release.variables_schema) | captures.keys()
+    rules = _rules(release.variables_schema)
+    limited = frozenset(name for name, rule in rules.items() if _is_limited(rule))
+    limited |= captures.keys()
+    deciding = {p.name for url in urls for p in url.start.placeholders()}
     return ClientPlaces(
         tuple(dict.fromkeys(_text(url) for url in urls)),
         tuple(dict.fromkeys(name for url in urls for name in _open(url, limited))),
         {
-            name: capture
-            for name, capture in captures.items()
-            if any(p.name == name for url in urls for p in url.start.placeholders())
+            name: domain
+            for name, rule in rules.items()
+            if name in deciding and not _is_listed(rule) and (domain := _domain(rule))
         },
+        {name: capture for name, capture in captures.items() if name in deciding},
         defaults,
     )
 
@@ -112,6 +124,17 @@ def _allows(capture: "Capture", value: object) -> bool:
         return capture.value(value) == value
     except ValueRefused:
         return False
+
+
+def _is_below(domain: str, value: object) -> bool:
+    """Whether the host of a value, which is a URL or the rest of a host, is below a domain."""
+    if not isinstance(value, str):
+        return False
+    try:
+        host = parse_url(value).host if "://" in value else parse_host(f"x{value}")
+    except EgressBlocked:
+        return False
+    return host.endswith(f".{domain}")
 
 
 def _text(url: UrlTemplate) -> str:
@@ -169,19 +192,25 @@ def _is_domain(name: str) -> bool:
     return len(labels) > 2 or not is_open
 
 
-def _limited(variables_schema: Mapping[str, Any]) -> frozenset[str]:
-    """The variables whose values the author has limited to hosts of their choice."""
+def _rules(variables_schema: Mapping[str, Any]) -> Mapping[str, object]:
     properties = variables_schema.get("properties")
-    if not isinstance(properties, Mapping):
-        return frozenset()
-    return frozenset(name for name, rule in properties.items() if _is_limited(rule))
+    return properties if isinstance(properties, Mapping) else {}
 
 
 def _is_limited(rule: object) -> bool:
-    if not isinstance(rule, Mapping):
-        return False
-    if isinstance(rule.get("enum"), list) or isinstance(rule.get("const"), str):
-        return True
-    pattern = rule.get("pattern")
+    """Whether the author has limited the values of a variable to hosts of their choice."""
+    return _is_listed(rule) or _domain(rule) is not None
+
+
+def _is_listed(rule: object) -> bool:
+    return isinstance(rule, Mapping) and (
+        isinstance(rule.get("enum"), list) or isinstance(rule.get("const"), str)
+    )
+
+
+def _domain(rule: object) -> str | None:
+    """The domain that the pattern of a variable ends with, if it does."""
+    pattern = rule.get("pattern") if isinstance(rule, Mapping) else None
     match = _DOMAIN_AT_THE_END.fullmatch(pattern) if isinstance(pattern, str) else None
-    return match is not None and _is_domain(match["domain"].replace("\\.", "."))
+    domain = match["domain"].replace("\\.", ".") if match else ""
+    return domain if _is_domain(domain) else None
