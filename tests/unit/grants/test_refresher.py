@@ -13,7 +13,7 @@ from patchbay.grants.grant_model import Grant, Lease
 from patchbay.grants.grant_store import GrantStore
 from patchbay.grants.grants import Grants
 from patchbay.grants.refresher import Refresher, Renewable
-from patchbay.grants.timing import LEASE
+from patchbay.grants.timing import GRACE, LEASE, retry_at
 from patchbay.grants.usable_secrets import Need, StoredSecrets
 from patchbay.platform.errors import InternalError, TemporarilyUnavailable
 from tests.simulator.grants_model import ENDPOINT, ORGANIZATION, Issued, endpoint
@@ -152,3 +152,17 @@ def test_a_token_that_has_not_ended_is_used_while_another_renews_it() -> None:
 
     assert used.values == {"access_token": "access-1"}
     assert seconds == 0
+
+
+def test_an_answer_that_may_be_lost_is_asked_for_again_while_a_provider_may_give_it() -> None:
+    """Providers that take an old refresh token again do so for minutes."""
+
+    def pause(lost_at: datetime | None) -> timedelta:
+        at = retry_at(
+            "rate_limited", 6, NOW, sent=True, retry_after=None, key=ENDPOINT, lost_at=lost_at
+        )
+        return at - NOW
+
+    assert pause(NOW - timedelta(minutes=3)) <= timedelta(minutes=1)
+    assert pause(NOW - GRACE) > timedelta(minutes=10)
+    assert pause(None) > timedelta(minutes=10)

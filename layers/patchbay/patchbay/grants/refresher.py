@@ -281,6 +281,7 @@ class Refresher:
             end = GrantEnd(reason, failure.code, now, leased.lost_at)
             raise RenewalFailed(await self._settle(leased, replace(leased, end=end, failure=None)))
         is_unknown = sent and failure.code in _UNKNOWN
+        lost_at = leased.lost_at or (leased.held.began_at if is_unknown else None)
         count = 1 + (leased.failure.count if leased.failure else 0)
         failed = RefreshFailure(
             failure.code,
@@ -293,10 +294,10 @@ class Refresher:
                 sent=sent,
                 retry_after=failure.retry_after_seconds,
                 key=leased.endpoint_id,
+                lost_at=lost_at,
             ),
             count,
         )
-        lost_at = leased.lost_at or (leased.held.began_at if is_unknown else None)
         until = now + UNKNOWN_OUTCOME if sent and failure.code in _STILL_WORKING else None
         settled = await self._settle(
             leased, replace(leased, failure=failed, lost_at=lost_at), until

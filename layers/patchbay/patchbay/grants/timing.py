@@ -11,6 +11,7 @@
 | after a refused client | 5 min, doubling up to 1 h |
 | after a call that never left | 5 s, doubling up to 1 min |
 | after a 429 | what `Retry-After` says, at most a day; else 1 min, doubling up to 1 h |
+| after an answer that may be lost | for 15 min at most 1 min, whatever failed since |
 | a refresh token that nobody uses | half of its life, at most 7 days |
 """
 
@@ -32,6 +33,9 @@ UNKNOWN_OUTCOME: Final = timedelta(seconds=30)
 LEAST_CALL_SECONDS: Final = 2.0
 """With less time than this, no call is begun: it would only be lost."""
 
+GRACE: Final = timedelta(minutes=15)
+"""How long it is hurried to use a refresh token again whose answer may be lost: those providers
+that take one again do so for a short while."""
 MOST_MARGIN: Final = timedelta(minutes=5)
 KEEP_ALIVE: Final = timedelta(days=7)
 """How long a refresh token may stay unused if its life is not known. The shortest that providers
@@ -66,10 +70,18 @@ def may_try(grant: Grant, now: datetime) -> bool:
 
 
 def retry_at(
-    code: Code, count: int, now: datetime, *, sent: bool, retry_after: int | None, key: str
+    code: Code,
+    count: int,
+    now: datetime,
+    *,
+    sent: bool,
+    retry_after: int | None,
+    key: str,
+    lost_at: datetime | None = None,
 ) -> datetime:
     """When the next attempt may be made, after `count` failures in a row. `sent` is False if the
-    request never left, `retry_after` what the provider asked for, in seconds."""
+    request never left, `retry_after` what the provider asked for, in seconds, and `lost_at` when an
+    attempt began whose answer may be lost."""
     category = describe(code).category
     if retry_after is not None:
         asked = min(_DAY, timedelta(seconds=retry_after))
@@ -83,6 +95,8 @@ def retry_at(
     else:
         pause, most = 5 * _MINUTE, _HOUR
     doublings: int = 2 ** min(count - 1, 12)
+    if lost_at and now < lost_at + GRACE:
+        most = min(most, _MINUTE)
     pause = min(most, pause * doublings)
     return now + pause / 2 + _spread(pause / 2, key, count)
 
