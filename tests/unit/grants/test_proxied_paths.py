@@ -177,3 +177,8 @@ def test_only_a_location_below_the_base_is_one_of_ours(location: str, within: st
 def test_reading_a_path_does_not_take_long() -> None:
     assert path_problem("%25" * 2700) is None
     assert path_problem("a/" * 4000) is None
+
+
+@pytest.mark.parametrize("path", ["..?x", "a/..%3Fx", "a/..%23", "a/%2e%2e%253fx"])
+def test_dots_before_a_query_or_a_fragment_that_a_server_decodes(path: str) -> None:
+    assert path_problem(path) == "may not lead to another path with dots (./ or ../)"

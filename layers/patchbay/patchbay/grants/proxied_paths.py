@@ -25,6 +25,7 @@ _IN_PATH: Final = "!$&'()*+,;=:@/~"
 _IN_QUERY: Final = _IN_PATH + "?[]"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DOTS: Final = frozenset({".", ".."})
+_CUT_OFF: Final = re.compile(r"[;?#]")
 _SLASHES: Final = re.compile(r"[/\\]")
 _OF_IIS: Final = re.compile(r"%u[0-9a-f]{4}", re.IGNORECASE)
 """No escape of URLs (RFC 3986, section 2.1), but one that old servers decode."""
@@ -97,8 +98,9 @@ def _problem_of_reading(path: str) -> str | None:
 
 
 def _is_dots(segment: str) -> bool:
-    """Also with parameters, which some servers cut off first (`..;x`), and in spaces."""
-    return segment.partition(";")[0].strip() in _DOTS
+    """Also with what servers cut off before they look at it, parameters (`..;x`), or, once it is
+    decoded, a query or a fragment (`..?x`), and in spaces."""
+    return _CUT_OFF.split(segment, maxsplit=1)[0].strip() in _DOTS
 
 
 def _escaped(text: str, safe: str) -> str:
