@@ -242,6 +242,18 @@ def test_a_part_of_a_host_stays_below_the_domain_of_the_author(
     assert found == ({} if problem is None else {"/manifest/checks/steps/0": problem})
 
 
+@pytest.mark.parametrize("kind", ["integer", "number", "boolean", ["integer", "null"]])
+def test_a_variable_that_is_no_string_could_never_be_captured(kind: Any) -> None:
+    found = problems(capture={"callback": {"x": "v"}}, variables={"v": {"type": kind}})
+
+    assert found == {AT: "must name a variable of the type string: what is captured is a string"}
+
+
+@pytest.mark.parametrize("schema", [{}, STRING, {"type": ["string", "integer"]}])
+def test_a_variable_that_may_be_a_string_is_captured(schema: Any) -> None:
+    assert problems(capture={"callback": {"x": "v"}}, variables={"v": schema}) == {}
+
+
 def test_a_host_that_a_person_enters_is_not_limited() -> None:
     variables = {"v": STRING, "h": HOSTNAME, "p": {"type": "integer"}}
     capture = {"callback": {"x": "v"}}

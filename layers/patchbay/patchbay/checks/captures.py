@@ -10,7 +10,7 @@ What comes with a callback has passed through a browser, so anyone may have writ
 that can be a whole host (`"format": "hostname"` or `"uri"`) is captured only if it is one of the
 `hosts`; a name that begins with `*.` stands for all names below it. A captured variable that is
 less than a host may not be a scheme or a port, and the host around it must end with a domain that
-the author wrote.
+the author wrote. A number of an answer is captured as its text, so the variable is a string.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -129,6 +129,9 @@ def _read_one(reader: StepReader, at: str, source: str, target: object) -> Captu
     name = members.get("variable")
     if not isinstance(name, str) or name not in reader.declared.variables:
         reader.report(at, "must name a variable that variablesSchema declares")
+        return None
+    if "string" not in reader.declared.types.get(name, ("string",)):
+        reader.report(at, "must name a variable of the type string: what is captured is a string")
         return None
     form: CaptureForm = "text"
     if name in reader.declared.hostnames:
