@@ -398,6 +398,21 @@ def grant_items(tenant: Tenant) -> list[str]:
 
 
 @pytest.mark.enable_socket
+@pytest.mark.parametrize("scopes", [["issues:read"], []])
+def test_the_form_has_the_scopes_that_the_application_asks_for(
+    tenant: Tenant, tracker: Provider, scopes: list[str]
+) -> None:
+    listed = f"/v1/organizations/{tenant.organization_id}/oauth-applications"
+    [application] = tenant.client.get(listed).json["items"]
+    changed = tenant.client.patch(f"{listed}/{application['id']}", {"scopes": scopes})
+    assert changed.status == 200, changed.text
+
+    form = end_user(tenant, integration="acme/tracker").get("/v1/install").json
+
+    assert form["authorization"]["scopes"] == scopes
+
+
+@pytest.mark.enable_socket
 def test_an_end_user_connects_an_account(tenant: Tenant, tracker: Provider) -> None:
     client = end_user(tenant, integration="acme/tracker")
     # Given a form that asks for an account, and for no token

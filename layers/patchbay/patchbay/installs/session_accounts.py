@@ -4,7 +4,7 @@ The code flow obtains the tokens before the session is completed. They are seale
 until then, and given to a source only if they are sent where the flow would have sent them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -54,12 +54,19 @@ class SessionAccounts:
         """Where the session stands with its account; None if no account is connected this way."""
         release = subject.release
         authorization = recipe_of(release).authorization
-        if authorization is None or not self._has_application(session, subject, now):
+        if authorization is None:
             return None
+        asked: Sequence[str] = authorization.scopes
+        try:
+            of_application = self._application_scopes(session, subject, now)
+            asked = asked if of_application is None else of_application
+        except ApplicationUnusable as unusable:
+            if unusable.details["reason"] == "missing":
+                return None  # tokens can still be entered by hand
         obtained = self._flow.obtained(session.organization_id, session.id, now)
         failure = self._flow.failure(session.organization_id, session.id, now)
         return AuthorizationStep(
-            scopes=list(obtained.scopes_asked if obtained else authorization.scopes),
+            scopes=list(obtained.scopes_asked if obtained else asked),
             found_variables=sorted(authorization.captured),
             authorized=obtained is not None,
             kept=_is_granted(subject.source),
@@ -100,16 +107,16 @@ class SessionAccounts:
             scopes_asked=obtained.scopes_asked,
         )
 
-    def _has_application(
+    def _application_scopes(
         self, session: InstallSession, subject: SessionSubject, now: datetime
-    ) -> bool:
-        """Without one, tokens can still be entered by hand."""
+    ) -> tuple[str, ...] | None:
+        """The scopes that the OAuth application asks for in place of those of the integration.
+
+        Raises `ApplicationUnusable`, even if there is none.
+        """
         variables = {**(subject.source.variables if subject.source else {}), **session.variables}
-        try:
-            self._applications.client_for(session.organization_id, subject.release, variables, now)
-        except ApplicationUnusable as unusable:
-            return bool(unusable.details["reason"] != "missing")
-        return True
+        organization_id, release = session.organization_id, subject.release
+        return self._applications.client_for(organization_id, release, variables, now).scopes
 
 
 def require_fitting(
