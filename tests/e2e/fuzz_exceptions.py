@@ -207,6 +207,19 @@ KEPT = {
 }
 """What can be read of a deleted thing: as long as it can be restored, or of its erasure."""
 
+_CONNECTORS = "/v1/organizations/{organization_id}/knowledge/connectors"
+
+REACHED_ELSEWHERE = {
+    # An organization is gone after it: test_documents reads docs/erasure.md, the story of one.
+    "GET /v1/organizations/{organization_id}/erasure",
+    # Of an account that somebody connected at a provider: test_connect does.
+    f"GET {_CONNECTORS}/sources/{{source_id}}/grant",
+    f"DELETE {_CONNECTORS}/sources/{{source_id}}/grant",
+    f"GET {_CONNECTORS}/destinations/{{destination_id}}/grant",
+    f"DELETE {_CONNECTORS}/destinations/{{destination_id}}/grant",
+}
+"""What succeeds only for things that a request alone can't make."""
+
 REPORTED = {"POST /v1/integrations/{integration_id}/publish"}
 """Their dry run reports the problems of a request in a 200 instead of refusing it."""
 

@@ -279,6 +279,13 @@ def test_an_exchange_captures_and_knows_the_unit_of_the_expiry() -> None:
     assert (call.expiry.unit, call.expiry.default_seconds) == ("milliseconds", 60)
 
 
+def test_a_refresh_captures_nothing_that_could_cost_its_tokens() -> None:
+    of = recipe(capture={"tokenResponse": {"/id": "site"}}, variables={"site": STRING})
+    assert of.renewal
+
+    assert of.renewal.refresh({}, CLIENT, secrets={"refresh_token": "r"}).captures == ()
+
+
 def test_an_answer_without_anything_has_nothing() -> None:
     assert CallbackAnswer() == CallbackAnswer(None, None, None, None, {})
     assert "c0de" not in repr(CallbackAnswer("c0de"))

@@ -164,7 +164,6 @@ def test_what_a_recipe_has_been_read_from() -> None:
     assert of.hmac_parameter == "hmac"
     assert of.defaults == renewal.defaults == made.oauth.revocation.defaults == {"a": "1"}
     assert [one.variable for one in of.token_captures] == ["b"]
-    assert renewal.captures == of.token_captures
     assert of.scopes == ("read", "write")
     assert renewal.request.grant == "refresh_token"
     assert renewal.request.url == of.request.url

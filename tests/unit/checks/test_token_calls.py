@@ -11,7 +11,14 @@ from patchbay.checks.failures import CheckFailure
 from patchbay.checks.token_calls import IssuedTokens
 from patchbay.egress.guard import EgressGuard
 from tests.unit.checks import doubles
-from tests.unit.checks.oauth_targets import CLIENT, HOSTNAME, STRING, TokenServer, recipe
+from tests.unit.checks.oauth_targets import (
+    CLIENT,
+    HOSTNAME,
+    REDIRECT_URI,
+    STRING,
+    TokenServer,
+    recipe,
+)
 
 pytestmark = pytest.mark.enable_socket
 REFRESH = {"refresh_token": "refresh-me-4242"}
@@ -27,6 +34,18 @@ def renewed(tmp_path: Path, answer: bytes, **more: Any) -> tuple[IssuedTokens, T
         return await renewal.refresh({}, CLIENT, secrets=REFRESH).run(guard, deadline=deadline)
 
     return server.run(refresh), server
+
+
+def exchanged(tmp_path: Path, answer: bytes, **more: Any) -> IssuedTokens:
+    """What the exchange of a code gives if the provider answers so."""
+
+    async def exchange(port: int, guard: EgressGuard, deadline: float) -> IssuedTokens:
+        flow = recipe(port=port, **more).authorization
+        assert flow
+        call = flow.exchange({}, CLIENT, code="c", redirect_uri=REDIRECT_URI, code_verifier="v")
+        return await call.run(guard, deadline=deadline)
+
+    return TokenServer(tmp_path, answer).run(exchange)
 
 
 def http_response(status: int, body: str) -> bytes:
@@ -146,29 +165,29 @@ def test_variables_of_an_answer_are_captured(tmp_path: Path) -> None:
             "/missing": "other",
         }
     }
-    found, _ = renewed(
-        tmp_path,
-        answer(instance_url="https://acme.my.salesforce.com", team={"id": 7}),
-        capture=capture,
-        variables={"instance": HOSTNAME, "team": STRING, "other": STRING},
-    )
+    given = answer(instance_url="https://acme.my.salesforce.com", team={"id": 7})
+    variables = {"instance": HOSTNAME, "team": STRING, "other": STRING}
+    found = exchanged(tmp_path, given, capture=capture, variables=variables)
 
     assert found.captured == {"instance": "acme.my.salesforce.com", "team": "7"}
 
 
-def test_a_host_that_is_not_allowed_ends_the_call(tmp_path: Path) -> None:
-    failure = refused(
-        tmp_path,
-        200,
-        '{"access_token": "t", "instance_url": "https://evil.example.com"}',
-        capture={
-            "tokenResponse": {"/instance_url": {"variable": "v", "hosts": ["*.salesforce.com"]}}
-        },
-        variables={"v": HOSTNAME},
-    )
+def test_a_host_that_is_not_allowed_ends_an_exchange_and_costs_no_refresh(tmp_path: Path) -> None:
+    given = answer(instance_url="https://evil.example.com", refresh_token="r-2")
+    rule = {"variable": "v", "hosts": ["*.salesforce.com"]}
+    more: dict[str, Any] = {
+        "capture": {"tokenResponse": {"/instance_url": rule}},
+        "variables": {"v": HOSTNAME},
+    }
+    with pytest.raises(CheckFailure) as failed:
+        exchanged(tmp_path, given, **more)
 
+    failure = failed.value
     assert (failure.code, failure.field_pointer) == ("unexpected_response", "/variables/v")
     assert "evil" not in failure.summary
+    # The answer to a refresh may have the only token that the next refresh is possible with.
+    found, _ = renewed(tmp_path, given, **more)
+    assert (found.refresh_token, found.captured) == ("r-2", {})
 
 
 @pytest.mark.parametrize(

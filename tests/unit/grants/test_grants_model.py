@@ -40,3 +40,8 @@ def test_the_model_finds_a_lease_that_is_too_short(monkeypatch: pytest.MonkeyPat
 def test_a_lease_is_not_taken_for_a_token_that_was_replaced_since() -> None:
     # A process reads the grant while another renews it, and takes the lease when that has ended.
     assert run_models(range(20_780, 20_781)).violations == []
+
+
+def test_an_attempt_that_sends_nothing_keeps_what_was_lost_before_it() -> None:
+    # A process dies with its answer. The next one takes the lease too late to send anything.
+    assert run_models(range(838, 839)).violations == []

@@ -261,8 +261,7 @@ class _Reading:
         if not request.secrets():
             return None
         report_clashes(self._reader, request)
-        captures = self._from_token
-        return RenewalRecipe(request, captures, self._expiry, self._defaults)
+        return RenewalRecipe(request, self._expiry, self._defaults)
 
     def _report_order(self, recipe: AuthorizationRecipe, lookup: LookupRecipe | None) -> None:
         """Reports variables that are needed before they are captured, and those captured twice."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from patchbay.checks.captures import Capture
 from patchbay.checks.oauth_client import OAuthClient
 from patchbay.checks.templates import Placeholder, Values
 from patchbay.checks.token_calls import ExpirySettings, TokenCall, token_call
@@ -15,7 +14,6 @@ class RenewalRecipe:
     """By a refresh token, or by the grant of the release if that needs no one at a browser."""
 
     request: TokenRequest
-    captures: tuple[Capture, ...] = ()
     expiry: ExpirySettings = field(default_factory=ExpirySettings)
     defaults: Mapping[str, object] = field(default_factory=dict)
 
@@ -35,6 +33,10 @@ class RenewalRecipe:
         self, variables: Mapping[str, object], client: OAuthClient, *, secrets: Mapping[str, str]
     ) -> TokenCall:
         """The call for a fresh token. `secrets` has `refresh_token` if it is needed, and those that
-        `tokenParams` or `refreshParams` use. Raises ValueRefused."""
+        `tokenParams` or `refreshParams` use. Raises ValueRefused.
+
+        Nothing is captured: what connecting found out stays, and no value that the integration
+        does not allow may cost the tokens that came with it.
+        """
         values = Values({**self.defaults, **variables}, {**secrets, **client.secrets()})
-        return token_call(self.request, values, self.captures, self.expiry)
+        return token_call(self.request, values, expiry=self.expiry)

@@ -209,8 +209,8 @@ class Refresher:
             self._store.take, seen, what.endpoint, lease_id, began_at, is_new=is_new
         )
         if call_ends - loop.time() < LEAST_CALL_SECONDS:
-            # Nothing was sent, so nothing is lost.
-            await self._settle(leased, replace(leased, lost_at=seen.lost_at))
+            # Nothing was sent. What an attempt before it may have lost stays noted.
+            await self._settle(leased, leased)
             raise NotInTime
         try:
             issued = await call.run(guard, deadline=call_ends)
