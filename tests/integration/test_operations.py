@@ -18,6 +18,7 @@ from patchbay.platform.dynamodb import connect
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.tenancy.access import Permission
 from tests.integration.api import Answer
+from tests.integration.authorizing import publish_tracker
 from tests.integration.conftest import Tenant, new_tenant
 from tests.integration.story import (
     SECRET,
@@ -82,6 +83,26 @@ def stored_secrets(tenant: Tenant, source: dict[str, Any]) -> dict[str, str]:
         tenant.organization_id, Role.SOURCE, source["id"]
     )
     return connections.deployment.vault.open(SecretScope.of(endpoint, endpoint.binding), utc_now())
+
+
+def test_a_refresh_token_is_not_copied_to_a_second_source(tenant: Tenant) -> None:
+    # Given a source with a refresh token, which its provider may replace with each use
+    publish_tracker(tenant, 8443)
+    tokens = {"access_token": "t", "refresh_token": "r", "client_id": "c", "client_secret": "s"}
+    holder = create_source(tenant, integration="acme/tracker", variables={}, secrets=tokens)
+    # When another source shall have it too
+    given = operation_input(
+        tenant,
+        integrationKey="acme.tracker",
+        secretRef=f"patchbay://{holder['id']}",
+        config={},
+    )
+    answer = tenant.client.post("/integrations/connection/create/v1.0.0", given)
+    # Then it is refused: each refresh would end the other's grant
+    assert answer.status == 400
+    [problem] = answer.json["error"]["details"]["errors"]
+    assert problem["pointer"] == "/secretRef"
+    assert "refresh token" in problem["message"]
 
 
 @pytest.mark.enable_socket

@@ -275,10 +275,22 @@ class ConnectionOperations:
             ) from None
         if not other.secrets_set:
             raise InvalidInput.at("/secretRef", "names a source that has no stored secrets")
+        release = self._registry.release(other.integration_id, other.version)
+        renewal = recipe_of(release).renewal
+        if renewal and renewal.needs_refresh_token and _has_refresh_token(other):
+            # A provider that replaces it with each use would end the grants of both.
+            raise InvalidInput.at(
+                "/secretRef",
+                "names a source with a refresh token, which one source alone may use: connect the "
+                "account once more, for this one",
+            )
         scope = SecretScope.of(other, other.binding)
         secrets = self._vault.open(scope, now, other.secrets_set)
-        release = self._registry.release(other.integration_id, other.version)
         return _Credentials({"secrets": secrets}, other, binding_before(other, release))
+
+
+def _has_refresh_token(source: Endpoint) -> bool:
+    return source.granted_at is not None or "refresh_token" in source.secrets_set
 
 
 @dataclass(frozen=True, slots=True)
