@@ -19,6 +19,10 @@ from patchbay.platform.strict_json import same
 from patchbay.registry.model import Release
 
 _LOCKED: Final = "can't be changed: the app that sent you has set it"
+_OTHER_ACCOUNT: Final = (
+    "is another one at the account that you connected: connect the account that belongs to the app "
+    "that sent you"
+)
 
 
 def prefilled(session: InstallSession, source: Endpoint | None, release: Release) -> dict[str, Any]:
@@ -39,12 +43,14 @@ def joined_variables(
     Raises `InvalidConfig` for what is locked, and for too many defaults.
     """
     start = _started(session, source)
+    as_entered = settled_variables(merge_patch(start, entered), release)
     joined = settled_variables(merge_patch(merge_patch(start, entered), captured), release)
     without = settled_variables(start, release)
     problems = [
-        Problem(f"/variables{pointer}", _LOCKED)
+        Problem(f"/variables{pointer}", _OTHER_ACCOUNT if was_kept else _LOCKED)
         for pointer in session.locked
         if not _same_at(pointer, joined, without)
+        for was_kept in [_same_at(pointer, as_entered, without)]
     ]
     if problems:
         raise InvalidConfig(problems)
