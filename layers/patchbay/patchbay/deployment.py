@@ -429,15 +429,16 @@ class Deployment:
     def grant_desk(self, domain_name: str) -> GrantDesk:
         """For one request, as `on_demand_tests`."""
         from patchbay.grants.grant_desk import GrantDesk
+        from patchbay.grants.grant_revoker import GrantRevoker
 
+        guard = self.guard.excluding([domain_name])
         return GrantDesk(
             self.integrations,
             self.grant_store,
-            self.grants,
+            GrantRevoker(self.registry, self.grants, guard),
             self.registry,
             self.endpoints,
             self.endpoint_editor,
-            self.guard.excluding([domain_name]),
         )
 
     @cached_property
@@ -892,7 +893,7 @@ class Deployment:
 
     @cached_property
     def grant_revoker(self) -> GrantRevoker:
-        """For functions that no request calls."""
+        """For functions that no request calls; `grant_desk` has one for each request."""
         from patchbay.grants.grant_revoker import GrantRevoker
 
         guard = self.guard.excluding([self.settings.api_host])
@@ -907,7 +908,7 @@ class Deployment:
             self.events,
             self.erasures,
             self.registry,
-            self.grant_revoker.revoke,
+            self.grant_revoker.revoke_of,
             self.clock,
         )
 

@@ -6,25 +6,19 @@ exactly that. Revoking is best effort: the deletion goes on if it fails. The out
 trail and, where a grant is removed, in the answer.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from patchbay.checks.failures import CheckFailure
-from patchbay.checks.redaction import Redactor
 from patchbay.checks.roles import Role
-from patchbay.checks.templates import ValueRefused
-from patchbay.connections.bindings import binding_to_dial
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_edit import GrantChange
 from patchbay.connections.endpoint_editor import EndpointEditor
 from patchbay.connections.endpoint_model import Endpoint, EndpointPatch
 from patchbay.connections.endpoint_store import EndpointStore
+from patchbay.grants.grant_revoker import GrantRevoker, Revocable
 from patchbay.grants.grant_store import GrantStore
 from patchbay.grants.grant_view import GrantRemoved, GrantView, RevocationOutcome, view_of
-from patchbay.grants.grants import Grants
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import NotFound, PatchbayError
@@ -32,13 +26,6 @@ from patchbay.platform.logging import log_exception, logger
 from patchbay.platform.revisions import IfMatch
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
-
-if TYPE_CHECKING:
-    from patchbay.checks.token_revocation import RevocationCall
-    from patchbay.egress.guard import EgressGuard
-
-CALL_SECONDS: Final = 5.0
-"""For each of the two tokens: the caller waits."""
 
 _MESSAGES: Final[dict[RevocationOutcome, str]] = {
     "revoked": "The provider has revoked the tokens.",
@@ -49,37 +36,25 @@ _MESSAGES: Final[dict[RevocationOutcome, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Revocable:
-    """The calls that take the tokens of an endpoint back, ready to be made; None if the provider
-    has no way."""
-
-    endpoint: Endpoint
-    calls: Sequence["RevocationCall"] | None = field(repr=False)
-    secrets: Sequence[str] = field(default=(), repr=False)
-
-
 class GrantDesk:
-    """Shows and removes the grants of endpoints. For one request: `guard` must not dial the host
-    that it was sent to."""
+    """Shows and removes the grants of endpoints. For one request: the guard of `revoker` must not
+    dial the host that it was sent to."""
 
     def __init__(
         self,
         table: Table,
         store: GrantStore,
-        grants: Grants,
+        revoker: GrantRevoker,
         registry: RegistryStore,
         endpoints: EndpointStore,
         editor: EndpointEditor,
-        guard: "EgressGuard",
     ) -> None:
         self._table = table
         self._store = store
-        self._grants = grants
+        self._revoker = revoker
         self._registry = registry
         self._endpoints = endpoints
         self._editor = editor
-        self._guard = guard
 
     def view(
         self, organization_id: str, role: Role, endpoint_id: str, now: datetime
@@ -100,7 +75,7 @@ class GrantDesk:
         endpoint = self._endpoints.get(organization_id, role, endpoint_id)
         if self._store.reread(organization_id, endpoint_id) is None and not endpoint.granted_at:
             raise _no_grant(role)
-        removed = self._revoke(self._revocable(endpoint, now))
+        removed = self._revoke(self._revoker.revocable(endpoint, now))
         self._editor.change(
             organization_id,
             role,
@@ -119,7 +94,7 @@ class GrantDesk:
         """Deletes an endpoint, and revokes what was granted to it through a browser. Raises as
         `EndpointEditor.delete`."""
         endpoint = self._endpoints.get(organization_id, role, endpoint_id)
-        revocable = self._revocable(endpoint, now) if endpoint.granted_at else None
+        revocable = self._revoker.revocable(endpoint, now) if endpoint.granted_at else None
         self._editor.delete(organization_id, role, endpoint_id, if_match, now)
         if revocable:
             self._revoke_and_record(revocable)
@@ -133,7 +108,7 @@ class GrantDesk:
         revocable = None
         if connection.owns_source:
             endpoint = self._endpoints.get(*place)
-            revocable = self._revocable(endpoint, now) if endpoint.granted_at else None
+            revocable = self._revoker.revocable(endpoint, now) if endpoint.granted_at else None
         delete()
         if revocable is None:
             return
@@ -142,32 +117,7 @@ class GrantDesk:
         except NotFound:
             self._revoke_and_record(revocable)
 
-    def _revocable(self, endpoint: Endpoint, now: datetime) -> _Revocable:
-        """Never raises: what can't be opened can't be revoked, and is deleted all the same."""
-        try:
-            release = self._registry.release(endpoint.integration_id, endpoint.version)
-            binding = binding_to_dial(endpoint, release)
-            stored = self._grants.look(endpoint, release, binding, now)
-            recipe = recipe_of(release)
-            if recipe.oauth.revocation is None:
-                return _Revocable(endpoint, None)
-            values = stored.usable.values
-            calls = [
-                call
-                for hint in ("refresh_token", "access_token")
-                if (token := values.get(hint))
-                and (
-                    call := recipe.revocation(
-                        endpoint.variables, stored.client, token=token, hint=hint, secrets=values
-                    )
-                )
-            ]
-        except (PatchbayError, ValueRefused) as error:
-            log_exception("grant not revocable", error, endpoint_id=endpoint.id)
-            return _Revocable(endpoint, ())
-        return _Revocable(endpoint, calls, list(values.values()))
-
-    def _revoke_and_record(self, revocable: _Revocable) -> None:
+    def _revoke_and_record(self, revocable: Revocable) -> None:
         """After the deletion, whose own event is in the trail already."""
         removed = self._revoke(revocable)
         try:
@@ -175,36 +125,11 @@ class GrantDesk:
         except PatchbayError as error:
             log_exception("revocation not recorded", error, endpoint_id=removed.endpoint_id)
 
-    def _revoke(self, revocable: _Revocable) -> GrantRemoved:
-        endpoint = revocable.endpoint
-        outcome: RevocationOutcome = "nothing_to_revoke"
-        message = ""
-        if revocable.calls is None:
-            outcome = "unsupported"
-        elif revocable.calls:
-            outcome = "revoked"
-            try:
-                asyncio.run(self._call(revocable.calls))
-            except CheckFailure as failure:
-                outcome = "failed"
-                redact = Redactor([*revocable.secrets])
-                message = f" {redact.sentence(failure.summary)}"
-        logger.info("grant revoked", endpoint_id=endpoint.id, revocation=outcome)
-        return GrantRemoved(
-            endpoint_id=endpoint.id, revocation=outcome, message=_MESSAGES[outcome] + message
-        )
-
-    async def _call(self, calls: Sequence["RevocationCall"]) -> None:
-        """Each has its own time. The first failure counts, after all were made."""
-        loop, guard = asyncio.get_running_loop(), self._guard.for_test()
-        failures = []
-        for call in calls:
-            try:
-                await call.run(guard, deadline=loop.time() + CALL_SECONDS)
-            except CheckFailure as failure:
-                failures.append(failure)
-        if failures:
-            raise failures[0]
+    def _revoke(self, revocable: Revocable) -> GrantRemoved:
+        endpoint, done = revocable.endpoint, self._revoker.revoke(revocable)
+        logger.info("grant revoked", endpoint_id=endpoint.id, revocation=done.outcome)
+        message = " ".join(filter(None, (_MESSAGES[done.outcome], done.summary)))
+        return GrantRemoved(endpoint_id=endpoint.id, revocation=done.outcome, message=message)
 
 
 def _audited(endpoint: Endpoint, removed: GrantRemoved) -> Put:

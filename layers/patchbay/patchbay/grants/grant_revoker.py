@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from patchbay.checks.failures import CheckFailure
+from patchbay.checks.redaction import Redactor
 from patchbay.checks.templates import ValueRefused
 from patchbay.connections.bindings import binding_to_dial
 from patchbay.connections.endpoint_model import Endpoint
@@ -21,7 +23,25 @@ if TYPE_CHECKING:
     from patchbay.egress.guard import EgressGuard
 
 CALL_SECONDS: Final = 5.0
-"""For each of the two tokens."""
+"""For each of the two tokens: somebody waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revocable:
+    """The calls that take the tokens of an endpoint back, ready to be made; None if the provider
+    has no way."""
+
+    endpoint: Endpoint
+    calls: Sequence["RevocationCall"] | None = field(repr=False)
+    secrets: Sequence[str] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """How it went; `summary` says why it failed."""
+
+    outcome: RevocationOutcome
+    summary: str = ""
 
 
 class GrantRevoker:
@@ -32,41 +52,45 @@ class GrantRevoker:
         self._grants = grants
         self._guard = guard
 
-    def revoke(self, endpoint: Endpoint, now: datetime) -> RevocationOutcome:
-        """Best effort, and it changes nothing here. It never raises for what the provider does, nor
-        for tokens that can't be opened."""
+    def revocable(self, endpoint: Endpoint, now: datetime) -> Revocable:
+        """What `revoke` takes, so that it can be called when the tokens are gone here. It never
+        raises: what can't be opened can't be revoked, and goes all the same."""
         try:
-            calls = self._calls(endpoint, now)
+            release = self._registry.release(endpoint.integration_id, endpoint.version)
+            recipe = recipe_of(release)
+            if recipe.oauth.revocation is None:
+                return Revocable(endpoint, None)
+            binding = binding_to_dial(endpoint, release)
+            stored = self._grants.look(endpoint, release, binding, now)
+            values = stored.usable.values
+            made = [
+                recipe.revocation(
+                    endpoint.variables, stored.client, token=values[hint], hint=hint, secrets=values
+                )
+                for hint in ("refresh_token", "access_token")
+                if values.get(hint)
+            ]
         except (PatchbayError, ValueRefused) as error:
             log_exception("grant not revocable", error, endpoint_id=endpoint.id)
-            return "failed"
-        if calls is None:
-            return "unsupported"
-        if not calls:
-            return "nothing_to_revoke"
-        try:
-            asyncio.run(self._call(calls))
-        except CheckFailure:
-            return "failed"
-        return "revoked"
+            return Revocable(endpoint, ())
+        return Revocable(endpoint, [call for call in made if call], list(values.values()))
 
-    def _calls(self, endpoint: Endpoint, now: datetime) -> list["RevocationCall"] | None:
-        """None if the provider has no way."""
-        release = self._registry.release(endpoint.integration_id, endpoint.version)
-        recipe = recipe_of(release)
-        if recipe.oauth.revocation is None:
-            return None
-        binding = binding_to_dial(endpoint, release)
-        stored = self._grants.look(endpoint, release, binding, now)
-        values = stored.usable.values
-        made = [
-            recipe.revocation(
-                endpoint.variables, stored.client, token=values[hint], hint=hint, secrets=values
-            )
-            for hint in ("refresh_token", "access_token")
-            if values.get(hint)
-        ]
-        return [call for call in made if call]
+    def revoke(self, revocable: Revocable) -> Revocation:
+        """Best effort, and it changes nothing here. It never raises for what the provider does."""
+        if revocable.calls is None:
+            return Revocation("unsupported")
+        if not revocable.calls:
+            return Revocation("nothing_to_revoke")
+        try:
+            asyncio.run(self._call(revocable.calls))
+        except CheckFailure as failure:
+            redact = Redactor([*revocable.secrets])
+            return Revocation("failed", str(redact.sentence(failure.summary)))
+        return Revocation("revoked")
+
+    def revoke_of(self, endpoint: Endpoint, now: datetime) -> RevocationOutcome:
+        """Both at once, for an endpoint that is still there."""
+        return self.revoke(self.revocable(endpoint, now)).outcome
 
     async def _call(self, calls: Sequence["RevocationCall"]) -> None:
         """Makes all of them, each in its own time. Raises the first failure."""
