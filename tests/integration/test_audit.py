@@ -9,6 +9,8 @@ import pytest
 
 from local.openapi import DOCUMENT
 from patchbay.alerts.keys import delivery_key
+from patchbay.connections.keys import grant_key
+from patchbay.grants.grant_model import Grant, encoded
 from patchbay.health.model import EventStatus
 from patchbay.platform.actor import DEPLOYMENT
 from patchbay.platform.audit import KEPT_FOR, audit_pk
@@ -274,6 +276,23 @@ def everything_changed(tenant: Tenant, operator: Tenant, watch: Watch) -> None:
         rotated,
     )
     watch("delete_oauth_application", ["oauth_application deleted"], client.delete, one)
+
+    # Grants
+    both: dict[str, Any] = {"roles": ["source", "destination"]}
+    publish_tracker(tenant, 8443, slug="granted", manifest=both)
+    for role in ("source", "destination"):
+        new = {
+            "name": "Granted",
+            "integration": "acme/granted",
+            "secrets": {"access_token": SECRET},
+        }
+        endpoint = client.post(f"{tenant.connectors}/{role}s", new).json
+        grant = Grant(tenant.organization_id, endpoint["id"], "of this test")
+        key = grant_key(tenant.organization_id, endpoint["id"])
+        Table("IntegrationsTable").write(Put({**key._asdict(), **encoded(grant)}))
+        watch.fresh()
+        one = f"{tenant.connectors}/{role}s/{endpoint['id']}/grant"
+        watch(f"delete_{role}_grant", ["grant revoked", f"{role} changed"], client.delete, one)
 
     # Alerts
     rules = f"/spaces/{tenant.space_slug}/alert-rules"

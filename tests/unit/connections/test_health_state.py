@@ -478,6 +478,7 @@ def test_announcements_are_named_as_on_the_bus() -> None:
         "DISABLING": "connection.disabling",
         "DISABLED": "connection.disabled",
         "EXPIRING": "connection.expiring",
+        "REAUTHORIZE": "connection.reauthorize",
     }
 
 
