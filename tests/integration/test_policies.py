@@ -4,12 +4,13 @@ A recorder sees every call of botocore while the owner calls each route: with an
 Idempotency-Key, page by page, refused and granted. A function without routes gets its sample event.
 """
 
+import functools
 import importlib
 import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -269,6 +270,10 @@ def run_queued() -> None:
         run_tests.handler(waiting, None)
 
 
+def days_ahead(days: int) -> datetime:
+    return utc_now() + timedelta(days=days)
+
+
 def renew_in_each_function(tenant: Tenant, served: Provider) -> None:
     """A grant of its own begins in each function that tests or gives tokens; one ends unused."""
     given = {"integration": "acme/connected"}
@@ -284,9 +289,12 @@ def renew_in_each_function(tenant: Tenant, served: Provider) -> None:
     assert tenant.client.get(f"{paths[2]}/credentials").status == 200
     monitoring.tick(monitoring.this_minute())
     assert len(served.oauth.token_requests) >= len(sources)
-    refresh_grants.deployment.clock = lambda: utc_now() + timedelta(days=8)
-    served.oauth.faults = ["invalid_grant"]
-    for _ in range(2):
+    # Earlier grants are due as well, in any order: all are renewed at first, and all end later.
+    turns: list[tuple[int, list[str]]] = [(8, []), (16, ["invalid_grant"] * 100), (16, [])]
+    for days, faults in turns:
+        served.oauth.faults = faults
+        start_cold("refresh_grants")
+        refresh_grants.deployment.clock = functools.partial(days_ahead, days)
         refresh_grants.handler(sample_event("refresh_grants"), Context())
     start_cold("refresh_grants")
     for path in paths:
