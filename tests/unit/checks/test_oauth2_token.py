@@ -1,6 +1,5 @@
 """The kind oauth2_token: the token endpoint is a server on the loopback."""
 
-import asyncio
 import json
 from base64 import b64encode
 from dataclasses import replace
@@ -15,12 +14,10 @@ from patchbay.checks.report import CheckReport
 from patchbay.checks.runner import run
 from patchbay.checks.templates import Values
 from patchbay.egress.guard import EgressGuard
-from patchbay.egress.policy import EgressPolicy
-from tests.unit.checks.doubles import FakeResolver, http_response, serving
+from tests.unit.checks.doubles import http_response
+from tests.unit.checks.oauth_targets import HOST, TokenServer
 from tests.unit.checks.targets import CheckTarget
-from tests.unit.egress.certificates import Authority
 
-HOST = "auth.example.net"
 SECRETS = {
     "client_id": "client:1",
     "client_secret": "s3cret/of+client",
@@ -42,42 +39,20 @@ def token_step(**more: Any) -> dict[str, Any]:
     return {"name": "token", "kind": "oauth2_token", "grant": "client_credentials", **more}
 
 
-class Provider:
-    """A token endpoint and an API behind it; keeps what it was sent."""
-
-    def __init__(self, tmp_path: Path, *answer: bytes) -> None:
-        self.authority = Authority(tmp_path)
-        self.answers = list(answer)
-        self.heads: list[str] = []
-        self.bodies: list[str] = []
-
-    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        self.heads.append(head)
-        length = next(
-            (int(line[15:]) for line in head.splitlines() if line.startswith("Content-Length")), 0
-        )
-        self.bodies.append((await reader.readexactly(length)).decode())
-        writer.write(self.answers.pop(0))
+class Provider(TokenServer):
+    """A token endpoint and an API behind it."""
 
     def report(self, *steps: dict[str, Any], **config: Any) -> CheckReport:
-        async def test() -> CheckReport:
-            server = self.authority.server_context(HOST)
-            async with serving(self._handle, tls=server) as port:
-                for step in steps:
-                    if step["kind"] == "http":
-                        step["request"] = {"url": f"https://{HOST}:{port}/me"}
-                target = CheckTarget(
-                    {"checks": {"steps": list(steps)}}, auth_config(port, **config), {}, {}, SECRETS
-                )
-                guard = EgressGuard(
-                    EgressPolicy.parse(f"127.0.0.1/32:{port}"),
-                    resolver=FakeResolver({HOST: [["127.0.0.1"]]}),
-                    tls_context=self.authority.client_context(),
-                )
-                return await run(target.plan(), guard, total_ms=3000)
+        async def test(port: int, guard: EgressGuard, _deadline: float) -> CheckReport:
+            for step in steps:
+                if step["kind"] == "http":
+                    step["request"] = {"url": f"https://{HOST}:{port}/me"}
+            target = CheckTarget(
+                {"checks": {"steps": list(steps)}}, auth_config(port, **config), {}, {}, SECRETS
+            )
+            return await run(target.plan(), guard, total_ms=3000)
 
-        return asyncio.run(test())
+        return self.run(test)
 
 
 def answer(body: object, status: str = "200 OK") -> bytes:

@@ -4,7 +4,6 @@ Patchbay makes a webhook's secret, shows it once, and signs with it. A secret is
 and URL, so it cannot sign for another receiver: an edit of the URL makes a new one.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from patchbay.connections.vault import SecretScope, Vault
 from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import Item
 from patchbay.platform.errors import Conflict, InternalError
-from patchbay.platform.strict_json import canonical
 
 ROTATION_OVERLAP: Final = timedelta(hours=24)
 """How long a secret also signs after its rotation, whatever rotations follow."""
@@ -124,5 +122,4 @@ class WebhookVault:
 
 
 def _scope(organization_id: str, rule_id: str, channel: WebhookChannel) -> SecretScope:
-    binding = canonical({"rule": rule_id, "url": channel.url})
-    return SecretScope(organization_id, channel.id, hashlib.sha256(binding).hexdigest())
+    return SecretScope.bound(organization_id, channel.id, {"rule": rule_id, "url": channel.url})

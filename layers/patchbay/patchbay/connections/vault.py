@@ -69,8 +69,15 @@ class SecretScope:
     @classmethod
     def of(cls, endpoint: Endpoint, binding: Mapping[str, Any], purpose: str = "") -> Self:
         """The scope of an endpoint's secrets under a binding."""
+        return cls.bound(endpoint.organization_id, endpoint.id, binding, purpose)
+
+    @classmethod
+    def bound(
+        cls, organization_id: str, owner_id: str, binding: Mapping[str, Any], purpose: str = ""
+    ) -> Self:
+        """The scope of what something of an organization has under a binding."""
         digest = hashlib.sha256(canonical(dict(binding))).hexdigest()
-        return cls(endpoint.organization_id, endpoint.id, digest, purpose)
+        return cls(organization_id, owner_id, digest, purpose)
 
     def additional_data(self) -> bytes:
         purpose = {"purpose": self.purpose} if self.purpose else {}

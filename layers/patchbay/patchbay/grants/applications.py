@@ -5,7 +5,6 @@ sends them to, and for the values of variables that it names. A later release, o
 that would send them elsewhere do not get them: they must be entered again.
 """
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,7 +35,7 @@ from patchbay.platform.errors import (
 from patchbay.platform.ids import Stamp
 from patchbay.platform.problem_messages import REQUIRED
 from patchbay.platform.revisions import IfMatch, changes_nothing, require_match, serially
-from patchbay.platform.strict_json import canonical, same
+from patchbay.platform.strict_json import same
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
 
@@ -424,5 +423,4 @@ def _scope(application: OAuthApplication) -> SecretScope:
         "sent_to": sorted(application.sent_to),
         "variables": application.variables,
     }
-    digest = hashlib.sha256(canonical(binding)).hexdigest()
-    return SecretScope(application.organization_id, application.id, digest)
+    return SecretScope.bound(application.organization_id, application.id, binding)

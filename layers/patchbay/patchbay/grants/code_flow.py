@@ -70,9 +70,10 @@ from patchbay.platform.errors import (
 )
 from patchbay.platform.logging import logger
 from patchbay.platform.revisions import serially
-from patchbay.platform.strict_json import canonical, compact, same
+from patchbay.platform.strict_json import compact, same
 from patchbay.registry.recipes import recipe_of
 from patchbay.registry.store import RegistryStore
+from patchbay.tenancy.api_keys import digest
 from patchbay.tenancy.keys import organization_key
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ class CodeFlow:
             scopes=scopes,
         )
         expires_at = now + FLOW_LIFETIME
-        key = _hashed(state)
+        key = digest(state)
         ends = {"expires_at": epoch_seconds(expires_at)}
         flow = {
             **flow_key(key)._asdict(),
@@ -293,7 +294,7 @@ class CodeFlow:
             "redirect_uri": redirect_uri,
             "client_id": chosen.client.client_id,
             "application_of": chosen.origin.organization_id,
-            "browser": _hashed(browser),
+            "browser": digest(browser),
             "status": _OPEN,
             "valid_until": to_sortable(expires_at),
             **ends,
@@ -318,9 +319,9 @@ class CodeFlow:
         except ValueRefused:
             return FinishedFlow(FlowOutcome.MALFORMED)
         found = [
-            (name, value, cookies[_cookie_name(_hashed(value))])
+            (name, value, cookies[_cookie_name(digest(value))])
             for name, value in parameters
-            if _TOKEN.fullmatch(value) and _cookie_name(_hashed(value)) in cookies
+            if _TOKEN.fullmatch(value) and _cookie_name(digest(value)) in cookies
         ]
         if len(found) != 1:
             return FinishedFlow(FlowOutcome.MALFORMED if found else FlowOutcome.ELSEWHERE)
@@ -328,7 +329,7 @@ class CodeFlow:
         try:
             return self._finish(name, state, browser, parameters, guard, now)
         except TemporarilyUnavailable:
-            return FinishedFlow(FlowOutcome.UNAVAILABLE, _public_id(_hashed(state)))
+            return FinishedFlow(FlowOutcome.UNAVAILABLE, _public_id(digest(state)))
 
     def _finish(
         self,
@@ -339,9 +340,9 @@ class CodeFlow:
         guard: "EgressGuard",
         now: datetime,
     ) -> FinishedFlow:
-        key = _hashed(state)
+        key = digest(state)
         item = self._table.reread(flow_key(key))
-        if item is None or not hmac.compare_digest(_hashed(browser), item["browser"]):
+        if item is None or not hmac.compare_digest(digest(browser), item["browser"]):
             return FinishedFlow(FlowOutcome.ELSEWHERE)
         flow = _Flow(key, item)
         done = HostCookie(_cookie_name(key), "", 0)
@@ -713,8 +714,9 @@ def _scope(
     organization_id: str, session_id: str, release: "Release", variables: Mapping[str, Any]
 ) -> SecretScope:
     binding = recipe_of(release).binding(release.id, variables)
-    digest = hashlib.sha256(canonical({"session": session_id, "binding": binding})).hexdigest()
-    return SecretScope(organization_id, session_id, digest)
+    return SecretScope.bound(
+        organization_id, session_id, {"session": session_id, "binding": binding}
+    )
 
 
 def _told(item: Item) -> FlowOutcome:
@@ -729,10 +731,6 @@ def _verifier(state: str, browser: str) -> str:
 
 def _base64url(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _hashed(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _public_id(key: str) -> str:

@@ -1,6 +1,5 @@
 """An endpoint of a connection with its secrets opened, for the place that it leads to now."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +16,7 @@ from patchbay.connections.required_actions import required_action
 from patchbay.connections.secret_references import ReferenceUnusable
 from patchbay.egress.guard import EgressGuard
 from patchbay.grants.grants import USE_SECONDS, Grants
-from patchbay.grants.usable_secrets import GrantUnusable, StoredSecrets, UsableSecrets
+from patchbay.grants.usable_secrets import GrantUnusable, UsableSecrets
 from patchbay.platform.errors import CredentialUnusable, InternalError, NotFound, PatchbayError
 from patchbay.registry.model import Release
 from patchbay.registry.recipes import recipe_of
@@ -26,13 +25,16 @@ from patchbay.registry.store import RegistryStore
 
 @dataclass(frozen=True, slots=True)
 class OpenedEndpoint:
-    """It holds secrets: keep it out of messages and logs. `scopes` are what the provider granted,
-    None if it did not say."""
+    """It holds secrets: keep it out of messages and logs."""
 
     endpoint: Endpoint
     release: Release
     usable: UsableSecrets
-    scopes: tuple[str, ...] | None = None
+
+    @property
+    def scopes(self) -> tuple[str, ...] | None:
+        """What the provider granted; None if it did not say."""
+        return self.usable.grant.scopes_granted if self.usable.grant else None
 
     @property
     def recipe(self) -> Recipe:
@@ -109,8 +111,7 @@ class EndpointOpener:
         release = self._registry.release(endpoint.integration_id, endpoint.version)
         binding = binding_to_dial(endpoint, release)
         try:
-            stored = self._grants.look(endpoint, release, binding, now)
-            usable = asyncio.run(self._usable(stored, guard, seconds))
+            usable = self._grants.secrets_of(endpoint, release, binding, guard, now, seconds)
         except ReferenceUnusable as reference:
             raise unusable_credential(
                 PlanProblem("/secret_ref", reference.message, reference.code)
@@ -119,14 +120,7 @@ class EndpointOpener:
             raise unusable_credential(
                 PlanProblem(ended.pointer, ended.summary, ended.code), ended.retry_after_seconds
             ) from None
-        scopes = stored.grant.scopes_granted if stored.grant else None
-        return OpenedEndpoint(endpoint, release, usable, scopes)
-
-    async def _usable(
-        self, stored: StoredSecrets, guard: EgressGuard, seconds: float
-    ) -> UsableSecrets:
-        deadline = asyncio.get_running_loop().time() + seconds
-        return await self._grants.usable(stored, guard.for_test(), deadline=deadline)
+        return OpenedEndpoint(endpoint, release, usable)
 
 
 def unusable_credential(

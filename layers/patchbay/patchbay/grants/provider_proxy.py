@@ -151,7 +151,7 @@ async def _answer(request: HttpRequest, guard: EgressGuard, started: float) -> _
             if problem:
                 raise problem
             if not 200 <= response.status <= _LAST_STATUS:
-                raise _failed("unexpected_response", "The provider's answer has no status.")
+                raise ProviderFailed("unexpected_response", "The provider's answer has no status.")
             return _Answer(request.target, response.status, response.headers, body.data)
     except DialFailure as failure:
         raise _provider_failed(failure) from None
@@ -202,14 +202,10 @@ def _request(opened: OpenedEndpoint, target: HttpUrl, request: RawRequest) -> Ht
 
 def _provider_failed(failure: DialFailure) -> ProviderFailed:
     if failure.code == "response_too_large":
-        return _failed(failure.code, f"The answer has more than {MAX_RAW_BODY_BYTES} bytes.")
+        return ProviderFailed(failure.code, f"The answer has more than {MAX_RAW_BODY_BYTES} bytes.")
     if failure.code in _TIMEOUTS:
         return ProviderTimedOut(failure.code, failure.summary)
-    return _failed(failure.code, failure.summary)
-
-
-def _failed(code: str, message: str) -> ProviderFailed:
-    return ProviderFailed(code, message)
+    return ProviderFailed(failure.code, failure.summary)
 
 
 def _code(status: int) -> str | None:

@@ -11,13 +11,13 @@ own, so the end users of an organization take none of its requests, nor those of
 key.
 """
 
-import hashlib
 import re
 import secrets
 from typing import Final, NamedTuple
 
 from patchbay.platform.dynamodb import Table
 from patchbay.tenancy.access import SessionCaller
+from patchbay.tenancy.api_keys import digest
 from patchbay.tenancy.keys import install_token_key, organization_key
 
 PREFIX: Final = "pbi_"
@@ -39,10 +39,6 @@ class MintedToken(NamedTuple):
 def mint() -> MintedToken:
     text = PREFIX + secrets.token_urlsafe(32)
     return MintedToken(text, digest(text))
-
-
-def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def is_install_token(text: str) -> bool:
