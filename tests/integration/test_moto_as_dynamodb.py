@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.errorfactory import ClientExceptionsFactory
 from botocore.exceptions import ClientError
 
 from patchbay.platform.dynamodb import (
@@ -17,6 +18,7 @@ from patchbay.platform.dynamodb import (
     Table,
     TransactionRefused,
     Update,
+    connect,
 )
 
 NOBODY = Check(Key("nobody", "META"), PRESENT)
@@ -49,6 +51,23 @@ def test_a_refused_transaction_takes_back_its_own_writes_and_no_others(
         list(pool.map(write, range(40)))
     assert all(table.get(Key(f"p{number}", "META")) for number in range(40))
     assert table.get(Key("a", "META")) == {"pk": "a", "sk": "META", "n": 1}
+
+
+def test_a_refusal_is_known_by_its_code_whoever_made_its_class(
+    integrations_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client makes its classes at its first failure: threads that fail at once each make some."""
+    monkeypatch.setattr(
+        type(connect()),
+        "exceptions",
+        property(
+            lambda it: ClientExceptionsFactory().create_client_exceptions(it.meta.service_model)
+        ),
+    )
+    with pytest.raises(TransactionRefused):
+        integrations_table.transact([NOBODY])
+    with pytest.raises(ConditionFailed):
+        integrations_table.write(Put({"pk": "a", "sk": "b"}, PRESENT))
 
 
 def test_a_value_of_every_type_comes_back_as_it_was_written(integrations_table: Table) -> None:

@@ -26,7 +26,6 @@ class FaultyClient:
         self._chance = chance
         self._pause = pause
         self._happened = happened
-        self.exceptions = client.exceptions
 
     def __getattr__(self, operation: str) -> Any:
         return partial(self._call, operation)
@@ -59,7 +58,7 @@ class FaultyClient:
             "Error": {"Code": "TransactionCanceledException", "Message": ""},
             "CancellationReasons": [{"Code": "TransactionConflict"}],
         }
-        raise self.exceptions.TransactionCanceledException(answer, operation)
+        raise ClientError(answer, operation)
 
     def _lost_for_good(self, _: str, call: Callable[[], Any]) -> Any:
         """The call is applied, but its reply is lost."""

@@ -199,7 +199,6 @@ class _FaultyClient:
 
     def __init__(self, process: "_Process") -> None:
         self._process = process
-        self.exceptions = MemoryClient.exceptions
 
     def __getattr__(self, operation: str) -> Any:
         def call(**request: Any) -> Any:

@@ -23,13 +23,6 @@ class _Refused(Exception):
 class MemoryClient:
     """As the client of botocore, for one table; a repeated `ClientRequestToken` changes nothing."""
 
-    class exceptions:  # noqa: N801 - as botocore names it
-        class ConditionalCheckFailedException(ClientError):
-            pass
-
-        class TransactionCanceledException(ClientError):
-            pass
-
     def __init__(self) -> None:
         self._items: dict[tuple[str, str], Typed] = {}
         self._done: set[str] = set()
@@ -60,9 +53,7 @@ class MemoryClient:
             reasons.append({"Code": "None"} if held else {"Code": "ConditionalCheckFailed", **item})
         if any(reason["Code"] != "None" for reason in reasons):
             answer: Any = {"Error": {"Code": "TransactionCanceledException", "Message": ""}}
-            raise self.exceptions.TransactionCanceledException(
-                answer | {"CancellationReasons": reasons}, "TransactWriteItems"
-            )
+            raise ClientError(answer | {"CancellationReasons": reasons}, "TransactWriteItems")
         for kind, request in actions:
             self._apply(kind, request)
         self._done.add(token)
@@ -74,7 +65,7 @@ class MemoryClient:
             answer: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": ""}}
             if standing is not None:
                 answer["Item"] = copy.deepcopy(standing)
-            raise self.exceptions.ConditionalCheckFailedException(answer, kind)
+            raise ClientError(answer, kind)
         self._apply(kind, request)
         return {}
 

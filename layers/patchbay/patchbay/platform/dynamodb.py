@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from patchbay.platform.aws_failures import is_busy
+from patchbay.platform.aws_failures import error_code, is_busy
 from patchbay.platform.botocore_session import session
 from patchbay.platform.errors import TemporarilyUnavailable
 
@@ -317,6 +317,8 @@ class Table:
 
     def write(self, write: Put | Update | Delete) -> None:
         """One write. Raises `ConditionFailed` with the item that stands there."""
+        from botocore.exceptions import ClientError
+
         request = {**_request(self.name, write), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         with _failures_named():
             try:
@@ -327,7 +329,11 @@ class Table:
                         self._client.update_item(**request)
                     case Delete():
                         self._client.delete_item(**request)
-            except self._client.exceptions.ConditionalCheckFailedException as error:
+            except ClientError as error:
+                # By its code: the client makes its classes at the first failure, and two threads
+                # that fail at once make two of each.
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
                 item: Any = error.response.get("Item")
                 raise ConditionFailed(_unmarshal(item) if item else None) from None
 
@@ -355,12 +361,16 @@ class Table:
 
     def _transact_once(self, actions: Any) -> bool:
         """Whether it succeeded; False if it met a concurrent write."""
+        from botocore.exceptions import ClientError
+
         with _failures_named():
             try:
                 self._client.transact_write_items(
                     TransactItems=actions, ClientRequestToken=str(uuid.uuid4())
                 )
-            except self._client.exceptions.TransactionCanceledException as error:
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
                 reasons: Any = error.response.get("CancellationReasons", [])
                 failed = {
                     position: _unmarshal(reason["Item"]) if reason.get("Item") else None
