@@ -1,0 +1,324 @@
+/**
+ * The API, as a browser calls it: same origin, JSON both ways, errors as `ApiError`; and what a page
+ * reads and does, as hooks: reading, reading on while it is seen, lists by pages, actions.
+ *
+ * A dashboard is known by its session cookie, the wizard by the token of its install session.
+ */
+
+import { useCallback, useEffect, useRef, useState } from "../vendor/preact.js";
+
+/**
+ * @typedef {{ pointer: string, message: string }} FieldError
+ * @typedef {{ method?: string, query?: Record<string, unknown>, body?: unknown, ifMatch?: string | null,
+ *   key?: string, token?: string, signal?: AbortSignal }} Options
+ *   `key` is the Idempotency-Key of a create; `token` an install session's.
+ */
+
+/** What the API refused, or what kept a request from reaching it (`status` 0). */
+export class ApiError extends Error {
+  /**
+   * @param {string} message
+   * @param {{ status?: number, code?: string, traceId?: string, errors?: FieldError[],
+   *   details?: Record<string, unknown>, retryAfter?: number }} [said]
+   */
+  constructor(message, said = {}) {
+    super(message);
+    this.status = said.status ?? 0;
+    this.code = said.code ?? "UNREACHABLE";
+    /** The id of the request, which the logs carry; empty if none came back. */
+    this.traceId = said.traceId ?? "";
+    /** What is wrong with which field, by JSON Pointer. */
+    this.errors = said.errors ?? [];
+    this.details = said.details ?? {};
+    /** Seconds; 0 if the answer names none. */
+    this.retryAfter = said.retryAfter ?? 0;
+  }
+}
+
+const UNREACHABLE = "The server can't be reached. Check your network, then try again.";
+const UNREADABLE = "The server gave an answer that is not the API's. Try again in a minute.";
+
+/**
+ * One request.
+ *
+ * @param {string} path from `/`, its parts encoded with `encodeURIComponent`
+ * @param {Options} [options]
+ * @returns {Promise<{ data: any, etag: string | null }>} `data` is null for an answer without a body
+ * @throws {ApiError} and `AbortError` if the signal ended it
+ */
+export async function request(path, options = {}) {
+  /** @type {Record<string, string>} */
+  const headers = { Accept: "application/json" };
+  if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  if (options.token) headers.Authorization = `Bearer ${options.token}`;
+  if (options.ifMatch) headers["If-Match"] = options.ifMatch;
+  if (options.key) headers["Idempotency-Key"] = options.key;
+  let answer;
+  let text;
+  try {
+    answer = await fetch(path + queryText(options.query), {
+      method: options.method ?? (options.body === undefined ? "GET" : "POST"),
+      headers,
+      body: options.body === undefined ? null : JSON.stringify(options.body),
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "error",
+      signal: options.signal ?? null,
+    });
+    text = await answer.text();
+  } catch (failure) {
+    if (options.signal?.aborted) throw failure;
+    throw new ApiError(UNREACHABLE);
+  }
+  const data = parsed(text, answer.ok);
+  if (answer.ok) return { data, etag: answer.headers.get("ETag") };
+  const said = data?.error;
+  throw new ApiError(said?.message ?? UNREADABLE, {
+    status: answer.status,
+    code: said?.code ?? "UNREADABLE",
+    traceId: said?.trace_id ?? answer.headers.get("apigw-requestid") ?? "",
+    errors: said?.details?.errors ?? [],
+    details: said?.details ?? {},
+    retryAfter: Number(answer.headers.get("Retry-After")) || 0,
+  });
+}
+
+/**
+ * @param {string} text
+ * @param {boolean} ok
+ * @returns {any}
+ */
+function parsed(text, ok) {
+  if (!text) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    if (ok) throw new ApiError(UNREADABLE);
+    return null;
+  }
+}
+
+/**
+ * `?a=1&b=2`, without what is empty.
+ *
+ * @param {Record<string, unknown>} [query]
+ */
+export function queryText(query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value != null && value !== "");
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return text ? `?${text}` : "";
+}
+
+/** A fresh Idempotency-Key: keep it for the repetitions of one create. */
+export const newKey = () => crypto.randomUUID();
+
+/**
+ * A path, each value as one segment: `` at`/spaces/${slug}/alerts` ``.
+ *
+ * @param {TemplateStringsArray} strings
+ * @param {...string} values
+ */
+export const at = (strings, ...values) =>
+  String.raw({ raw: strings }, ...values.map((value) => encodeURIComponent(value)));
+
+/** Nothing reads by itself more often than this, however it was asked. */
+const LEAST_SECONDS = 15;
+
+/**
+ * @template T
+ * @typedef {{ data: T | null, etag: string | null, error: Error | null, loading: boolean,
+ *   reload: () => void, replace: (data: T, etag?: string | null) => void }} Resource
+ *   `error` stands beside the `data` read before. `replace` shows what a change answered.
+ */
+
+/**
+ * Reads a path, again when it changes, and with `every` again and again while the page is seen.
+ *
+ * @template T
+ * @param {string | null} path null reads nothing
+ * @param {{ every?: number, token?: string }} [options] `every` in seconds, at least 15
+ * @returns {Resource<T>}
+ */
+export function useResource(path, { every = 0, token } = {}) {
+  const [state, setState] = useState(
+    /** @type {{ path: string | null, data: T | null, etag: string | null, error: Error | null }} */ (
+      { path: null, data: null, etag: null, error: null }
+    ),
+  );
+  const [turn, setTurn] = useState(0);
+  const [loading, setLoading] = useState(Boolean(path));
+  useEffect(() => {
+    if (!path) return undefined;
+    const ended = new AbortController();
+    setLoading(true);
+    request(path, { signal: ended.signal, ...(token ? { token } : {}) })
+      .then(
+        ({ data, etag }) => setState({ path, data, etag, error: null }),
+        (error) =>
+          !ended.signal.aborted &&
+          setState((before) =>
+            before.path === path ? { ...before, error } : { path, data: null, etag: null, error },
+          ),
+      )
+      .finally(() => !ended.signal.aborted && setLoading(false));
+    return () => ended.abort();
+  }, [path, token, turn]);
+  const reload = useCallback(() => setTurn((count) => count + 1), []);
+  useEvery(path && every ? Math.max(every, LEAST_SECONDS) : 0, reload);
+  const replace = useCallback(
+    /** @param {T} data @param {string | null} [etag] */
+    (data, etag = null) => setState({ path, data, etag, error: null }),
+    [path],
+  );
+  // What was read from another path is not this one's.
+  const current = state.path === path;
+  return {
+    data: current ? state.data : null,
+    etag: current ? state.etag : null,
+    error: current ? state.error : null,
+    loading: loading || !current,
+    reload,
+    replace,
+  };
+}
+
+/**
+ * Calls `act` every so many seconds while the page is seen, and when it is seen again after longer.
+ *
+ * @param {number} seconds 0 never calls
+ * @param {() => void} act
+ */
+function useEvery(seconds, act) {
+  useEffect(() => {
+    if (!seconds) return undefined;
+    let last = Date.now();
+    const look = () => {
+      if (document.hidden || Date.now() - last < seconds * 1000) return;
+      last = Date.now();
+      act();
+    };
+    const timer = setInterval(look, 1000);
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, [seconds, act]);
+}
+
+/**
+ * @template T
+ * @typedef {{ items: T[], error: Error | null, loading: boolean, more: (() => void) | null,
+ *   reload: () => void }} Listed
+ */
+
+/**
+ * A list of the API, page by page: `more` reads on, and is null at the end.
+ *
+ * @template T
+ * @param {string | null} path with its query, without a cursor
+ * @returns {Listed<T>}
+ */
+export function useList(path) {
+  const [state, setState] = useState(
+    /** @type {{ path: string | null, items: T[], cursor: string | null }} */ (
+      { path: null, items: [], cursor: null }
+    ),
+  );
+  const [error, setError] = useState(/** @type {Error | null} */ (null));
+  const [loading, setLoading] = useState(Boolean(path));
+  const [turn, setTurn] = useState(0);
+  const running = useRef(/** @type {AbortController | null} */ (null));
+  const read = useCallback(
+    /** @param {string | null} cursor */
+    (cursor) => {
+      if (!path) return;
+      running.current?.abort();
+      const ended = new AbortController();
+      running.current = ended;
+      setLoading(true);
+      setError(null);
+      const next = cursor && `${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`;
+      request(path + (next ?? ""), { signal: ended.signal })
+        .then(
+          ({ data }) =>
+            setState((before) => ({
+              path,
+              items: cursor ? [...before.items, ...data.items] : data.items,
+              cursor: data.next_cursor,
+            })),
+          (failure) => !ended.signal.aborted && setError(failure),
+        )
+        .finally(() => !ended.signal.aborted && setLoading(false));
+    },
+    [path],
+  );
+  useEffect(() => {
+    read(null);
+    return () => running.current?.abort();
+  }, [read, turn]);
+  const current = state.path === path;
+  const cursor = current ? state.cursor : null;
+  return {
+    items: current ? state.items : [],
+    error,
+    loading: loading || (!current && !error),
+    more: cursor ? () => read(cursor) : null,
+    reload: useCallback(() => setTurn((count) => count + 1), []),
+  };
+}
+
+/**
+ * @typedef {{ run: (path: string, options?: Options) => Promise<any>, busy: boolean,
+ *   error: ApiError | null, clear: () => void, errorAt: (pointer: string) => string | undefined }} Action
+ */
+
+/**
+ * Something that a person does: one request at a time, its failure kept to be shown.
+ *
+ * `run` resolves to the answer's body, or undefined if it failed; `errorAt` is what is wrong with the
+ * field at a JSON Pointer. A create that failed without an answer is repeated under its
+ * Idempotency-Key, so that pressing again makes nothing twice.
+ *
+ * @returns {Action}
+ */
+export function useAction() {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState(/** @type {ApiError | null} */ (null));
+  const last = useRef({ of: "", key: "" });
+  const run = useCallback(
+    /** @param {string} path @param {Options} [options] */
+    async (path, options = {}) => {
+      const of = JSON.stringify([path, options.body]);
+      if (last.current.of !== of) last.current = { of, key: newKey() };
+      const creates = (options.method ?? "POST") === "POST" && options.key !== "";
+      setBusy(true);
+      setError(null);
+      try {
+        const { data } = await request(path, {
+          method: "POST",
+          ...options,
+          ...(creates ? { key: options.key ?? last.current.key } : {}),
+        });
+        last.current = { of: "", key: "" };
+        return data ?? true;
+      } catch (failure) {
+        const said = failure instanceof ApiError ? failure : new ApiError(String(failure));
+        // An answer that refuses is final: what is sent after it is another attempt.
+        if (said.status && said.status < 500) last.current = { of: "", key: "" };
+        setError(said);
+        return undefined;
+      } finally {
+        setBusy(false);
+      }
+    },
+    [],
+  );
+  return {
+    run,
+    busy,
+    error,
+    clear: useCallback(() => setError(null), []),
+    errorAt: (pointer) => error?.errors.find((one) => one.pointer === pointer)?.message,
+  };
+}

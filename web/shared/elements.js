@@ -1,0 +1,482 @@
+/**
+ * The parts that pages are made of, and how numbers and times are written.
+ *
+ * Texts come from the page; each part is right from right to left, too.
+ */
+
+import { html, useEffect, useId, useRef, useState } from "../vendor/preact.js";
+
+/**
+ * @typedef {import("../vendor/preact.js").ComponentChildren} Children
+ * @typedef {"ok" | "warn" | "bad" | "idle" | "info"} Tone
+ */
+
+const SHAPES = {
+  check: "M5 12.5l4.5 4.5L19 7.5",
+  cross: "M6 6l12 12M18 6L6 18",
+  alert: "M12 4l9 16H3zM12 10v4M12 17v.5",
+  info: "M12 3a9 9 0 100 18 9 9 0 000-18zM12 11v5M12 7.5V8",
+  pause: "M9 6v12M15 6v12",
+  question: "M9 9a3 3 0 115 2c-1 1-2 1.5-2 3M12 17.500v.5M12 3a9 9 0 100 18 9 9 0 000-18z",
+  skip: "M5 12h14",
+  search: "M11 4a7 7 0 100 14 7 7 0 000-14zM16 16l5 5",
+  plus: "M12 5v14M5 12h14",
+  copy: "M9 9h11v11H9zM5 15V4h11",
+  external: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
+  menu: "M4 7h16M4 12h16M4 17h16",
+  plug: "M9 3v5M15 3v5M6 8h12v4a6 6 0 01-12 0zM12 18v3",
+  space: "M4 5h7v6H4zM13 5h7v6h-7zM4 13h7v6H4zM13 13h7v6h-7z",
+  bell: "M6 16V10a6 6 0 1112 0v6l2 2H4zM10 21h4",
+  key: "M8 15a4 4 0 110-8 4 4 0 010 8zM12 11h9M18 11v4",
+  list: "M8 6h12M8 12h12M8 18h12M4 6h.5M4 12h.5M4 18h.5",
+  book: "M5 4h12a2 2 0 012 2v14H7a2 2 0 01-2-2zM5 18a2 2 0 012-2h12",
+  gear: "M12 9a3 3 0 100 6 3 3 0 000-6zM12 3v3M12 18v3M3 12h3M18 12h3M5.5 5.500l2 2M16.5 16.500l2 2M18.5 5.500l-2 2M7.5 16.500l-2 2",
+  lock: "M6 11h12v9H6zM9 11V8a3 3 0 016 0v3",
+  back: "M15 5l-7 7 7 7",
+};
+
+/**
+ * A picture beside words; it says nothing by itself.
+ *
+ * @param {{ name: keyof typeof SHAPES }} props
+ */
+export const Icon = ({ name }) =>
+  html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${SHAPES[name]} /></svg>`;
+
+/** @type {Record<Tone, keyof typeof SHAPES>} */
+const TONE_ICONS = { ok: "check", warn: "alert", bad: "cross", idle: "question", info: "info" };
+
+/**
+ * A word on a state: color, sign, and text say the same.
+ *
+ * @param {{ tone: Tone, icon?: keyof typeof SHAPES, children?: Children }} props
+ */
+export const Badge = ({ tone, icon, children }) =>
+  html`<span class=${`badge ${tone}`}><${Icon} name=${icon ?? TONE_ICONS[tone]} />${children}</span>`;
+
+/**
+ * What a person has to know here. `live` has a screen reader say it when it appears.
+ *
+ * @param {{ tone: Tone, title?: Children, children?: Children, live?: boolean }} props
+ */
+export const Banner = ({ tone, title, children, live }) => html`
+  <div class=${`banner ${tone}`} role=${live ? (tone === "bad" ? "alert" : "status") : undefined}>
+    <${Icon} name=${TONE_ICONS[tone]} />
+    <div>${title && html`<strong>${title}</strong>`}${children && html`<div>${children}</div>`}</div>
+  </div>
+`;
+
+/**
+ * A button. With `busy` it can't be pressed again, and says so; with `why` it is disabled, for this reason.
+ *
+ * @param {{ onClick?: (event: Event) => void, kind?: string, type?: "button" | "submit", busy?: boolean,
+ *   why?: string | false | null, label?: string, children?: Children }} props
+ */
+export function Button({ onClick, kind = "", type = "button", busy = false, why, label, children }) {
+  const blocked = busy || Boolean(why);
+  // `aria-disabled`, not `disabled`: it keeps the focus, and its reason can be read.
+  /** @param {Event} event */
+  const press = (event) => {
+    if (blocked) event.preventDefault();
+    else onClick?.(event);
+  };
+  return html`<button
+    type=${type}
+    class=${`button ${kind}`}
+    onClick=${press}
+    aria-disabled=${blocked ? "true" : undefined}
+    aria-busy=${busy ? "true" : undefined}
+    aria-label=${label}
+    title=${why || undefined}
+  >
+    ${busy && html`<span class="spinner" aria-hidden="true"></span>`}${children}
+  </button>`;
+}
+
+/**
+ * The address, if a page may lead there: our own, https, or http on loopback. Otherwise null.
+ *
+ * @param {string | null | undefined} address
+ */
+export function safeAddress(address) {
+  if (!address) return null;
+  let url;
+  try {
+    url = new URL(address, location.href);
+  } catch {
+    return null;
+  }
+  if (url.origin === location.origin || url.protocol === "https:") return url.href;
+  const local = ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
+  return url.protocol === "http:" && local ? url.href : null;
+}
+
+/**
+ * A link to an address that others may have written: only where it is safe, else its text alone.
+ *
+ * @param {{ href: string | null | undefined, children?: Children, kind?: string }} props
+ */
+export function ForeignLink({ href, children, kind }) {
+  const address = safeAddress(href);
+  if (!address) return html`<span>${children}</span>`;
+  return html`<a href=${address} class=${kind} target="_blank" rel="noopener noreferrer">
+    ${children} <${Icon} name="external" />
+  </a>`;
+}
+
+/**
+ * The picture of an integration, or its first letter.
+ *
+ * @param {{ src: string | null | undefined, name: string, size?: number }} props
+ */
+export function Picture({ src, name, size = 28 }) {
+  const [failed, setFailed] = useState(/** @type {string | null} */ (null));
+  const address = src?.startsWith("https:") ? safeAddress(src) : null;
+  const measure = { inlineSize: `${size}px`, blockSize: `${size}px`, fontSize: `${size * 0.5}px` };
+  return html`<span class="picture" style=${measure} aria-hidden="true">
+    ${
+      address && failed !== address
+        ? html`<img
+            src=${address}
+            alt=""
+            loading="lazy"
+            referrerpolicy="no-referrer"
+            onError=${() => setFailed(address)}
+          />`
+        : [...name.trim()][0]?.toUpperCase()
+    }
+  </span>`;
+}
+
+/**
+ * A labeled control. `children` is called with the attributes that tie the control to its label,
+ * help, and error.
+ *
+ * @param {{ label: Children, help?: Children, error?: string | null | undefined, required?: boolean,
+ *   optional?: string, children: (control: Record<string, unknown>) => unknown }} props
+ *   `optional` is the word for what may be left out, shown beside the label.
+ */
+export function Field({ label, help, error, required = false, optional, children }) {
+  const id = useId();
+  const described = [help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(" ");
+  return html`<div class="field">
+    <label for=${id}>${label}${optional && html` <span class="muted">${optional}</span>`}</label>
+    ${children({
+      id,
+      required,
+      "aria-invalid": error ? "true" : undefined,
+      "aria-describedby": described || undefined,
+    })}
+    ${help && html`<div class="help" id=${`${id}-help`}>${help}</div>`}
+    ${
+      error &&
+      html`<div class="error" id=${`${id}-error`}><${Icon} name="alert" /><span>${error}</span></div>`
+    }
+  </div>`;
+}
+
+/**
+ * A time: how long ago, and exactly in its title.
+ *
+ * @param {{ at: string | null | undefined, none?: string }} props
+ */
+export function Time({ at, none = "never" }) {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => tick((count) => count + 1), 30_000);
+    return () => clearInterval(timer);
+  }, []);
+  if (!at) return html`<span class="muted">${none}</span>`;
+  return html`<time datetime=${at} title=${exactly(at)}>${ago(at)}</time>`;
+}
+
+/**
+ * Copies a text, and says so.
+ *
+ * @param {{ text: string, label?: string, copied?: string }} props
+ */
+export function CopyButton({ text, label = "Copy", copied = "Copied" }) {
+  const [done, setDone] = useState(false);
+  useEffect(() => {
+    if (!done) return undefined;
+    const timer = setTimeout(() => setDone(false), 2000);
+    return () => clearTimeout(timer);
+  }, [done]);
+  const copy = () => navigator.clipboard.writeText(text).then(() => setDone(true));
+  return html`<${Button} kind="small" onClick=${copy}>
+    <${Icon} name=${done ? "check" : "copy"} /><span aria-live="polite">${done ? copied : label}</span>
+  </${Button}>`;
+}
+
+/** While something is read for the first time. @param {{ lines?: number, label?: string }} props */
+export const Loading = ({ lines = 3, label = "Loading" }) => html`
+  <div class="stack" role="status" aria-label=${label}>
+    ${Array.from({ length: lines }, (_, line) => html`<div class="skeleton" style=${{ inlineSize: `${90 - 17 * (line % 4)}%` }}></div>`)}
+  </div>
+`;
+
+/**
+ * Nothing is here yet: why, and the first step.
+ *
+ * @param {{ icon?: keyof typeof SHAPES, title: Children, children?: Children, action?: Children }} props
+ */
+export const Empty = ({ icon = "list", title, children, action }) => html`
+  <div class="empty">
+    <${Icon} name=${icon} />
+    <strong>${title}</strong>
+    ${children && html`<div class="muted">${children}</div>`}
+    ${action}
+  </div>
+`;
+
+/**
+ * What kept something from being shown, with the id that the logs carry.
+ *
+ * @param {{ error: Error, retry?: () => void, title?: string, again?: string }} props
+ */
+export function Failure({ error, retry, title = "This can't be shown", again = "Try again" }) {
+  const traceId = "traceId" in error ? String(error.traceId) : "";
+  return html`<${Banner} tone="bad" title=${title} live>
+    <p>${error.message}</p>
+    ${traceId && html`<p class="muted">Trace id <code>${traceId}</code></p>`}
+    ${retry && html`<p><${Button} kind="small" onClick=${retry}>${again}</${Button}></p>`}
+  </${Banner}>`;
+}
+
+/**
+ * A window over the page, with the browser's own handling of focus and Escape.
+ *
+ * @param {{ title: string, onClose: () => void, children?: Children }} props
+ */
+export function Dialog({ title, onClose, children }) {
+  const element = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  const id = useId();
+  useEffect(() => {
+    const before = document.activeElement;
+    element.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return html`<dialog ref=${element} aria-labelledby=${id} onClose=${onClose}>
+    <div class="stack"><h2 id=${id}>${title}</h2>${children}</div>
+  </dialog>`;
+}
+
+/**
+ * Asks before what can't be taken back.
+ *
+ * @param {{ title: string, children?: Children, confirm: string, busy?: boolean, error?: Error | null,
+ *   onConfirm: () => void, onClose: () => void }} props
+ */
+export const Confirm = ({ title, children, confirm, busy = false, error, onConfirm, onClose }) => html`
+  <${Dialog} title=${title} onClose=${onClose}>
+    <div>${children}</div>
+    ${error && html`<${Failure} error=${error} title="Nothing was changed" />`}
+    <div class="row spread">
+      <${Button} onClick=${onClose}>Cancel</${Button}>
+      <${Button} kind="danger" busy=${busy} onClick=${onConfirm}>${confirm}</${Button}>
+    </div>
+  </${Dialog}>
+`;
+
+/**
+ * A line of values from 0 to `top`; gaps where a value is null. Its text says what a picture shows.
+ *
+ * @param {{ values: (number | null)[], label: string, tone?: Tone, top?: number }} props
+ */
+export function Sparkline({ values, label, tone = "info", top = 100 }) {
+  const step = values.length > 1 ? 100 / (values.length - 1) : 0;
+  let path = "";
+  let drawing = false;
+  for (const [index, value] of values.entries()) {
+    if (value === null) {
+      drawing = false;
+      continue;
+    }
+    const place = `${(index * step).toFixed(2)} ${(26 - (value / (top || 1)) * 24).toFixed(2)}`;
+    // A value between two gaps is a point: a line of no length with round ends.
+    const lonely = !drawing && (values[index + 1] ?? null) === null;
+    path += drawing ? `L${place}` : `M${place}${lonely ? "h0.01" : ""}`;
+    drawing = true;
+  }
+  return html`<svg class=${`spark ${tone}`} viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label=${label}>
+    <path d=${path} stroke-linecap="round" />
+  </svg>`;
+}
+
+/**
+ * Rows with a header, in a frame that scrolls by itself where it is too wide.
+ *
+ * @param {{ caption: string, heads: Children[], children?: Children }} props
+ */
+export const Table = ({ caption, heads, children }) => html`
+  <div class="table-wrap" role="region" aria-label=${caption} tabindex="0">
+    <table>
+      <caption class="visually-hidden">${caption}</caption>
+      <thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+      <tbody>${children}</tbody>
+    </table>
+  </div>
+`;
+
+/** @type {Set<(message: { tone: Tone, text: string }) => void>} */
+const listeners = new Set();
+
+/**
+ * Says something that happened, for some seconds, on whatever page that is.
+ *
+ * @param {string} text
+ * @param {Tone} [tone]
+ */
+export const notify = (text, tone = "ok") => {
+  for (const listener of listeners) listener({ tone, text });
+};
+
+/** Where `notify` is heard: once a page. */
+export function Toasts() {
+  const [shown, setShown] = useState(/** @type {{ id: number, tone: Tone, text: string }[]} */ ([]));
+  const next = useRef(0);
+  useEffect(() => {
+    /** @param {{ tone: Tone, text: string }} message */
+    const hear = (message) => {
+      next.current += 1;
+      const id = next.current;
+      setShown((before) => [...before.slice(-2), { id, ...message }]);
+      setTimeout(() => setShown((before) => before.filter((one) => one.id !== id)), 6000);
+    };
+    listeners.add(hear);
+    return () => void listeners.delete(hear);
+  }, []);
+  return html`<div class="toasts" role="status">
+    ${shown.map((one) => html`<${Banner} key=${one.id} tone=${one.tone}>${one.text}</${Banner}>`)}
+  </div>`;
+}
+
+// ---------------------------------------------------------------- the steps of a test
+
+/**
+ * @typedef {import("#api").components["schemas"]["Step"]} Step
+ * @typedef {{ passed: string, warning: string, failed: string, skipped: string, running: string,
+ *   learnMore: string }} Words what a screen reader says of each state
+ */
+
+/** @type {Words} */
+export const ENGLISH = {
+  passed: "passed",
+  warning: "warning",
+  failed: "failed",
+  skipped: "skipped",
+  running: "running",
+  learnMore: "Learn more",
+};
+
+/** @type {Record<Step["status"], ["ok" | "warn" | "bad" | "idle", "check" | "alert" | "cross" | "skip"]>} */
+const SIGNS = {
+  passed: ["ok", "check"],
+  warning: ["warn", "alert"],
+  failed: ["bad", "cross"],
+  skipped: ["idle", "skip"],
+};
+
+/**
+ * The steps in their order; with `running` one more that is not over yet.
+ *
+ * @param {{ steps: Step[], running?: boolean, words?: Words }} props
+ */
+export const StepList = ({ steps, running = false, words = ENGLISH }) => html`
+  <ol class="steps" aria-live=${running ? "polite" : undefined}>
+    ${steps.map((step) => {
+      const [tone, sign] = SIGNS[step.status];
+      return html`<li class=${tone} key=${step.name}>
+        <${Icon} name=${sign} />
+        <span>${step.name} <span class="visually-hidden">${words[step.status]}</span></span>
+        <span class="muted numeric">${step.status === "skipped" ? words.skipped : duration(step.duration_ms)}</span>
+        ${(step.status === "failed" || step.status === "warning") && html`<${Advice} step=${step} words=${words} />`}
+      </li>`;
+    })}
+    ${
+      running &&
+      html`<li key="running"><span class="spinner" aria-hidden="true"></span><span class="muted">${words.running}…</span></li>`
+    }
+  </ol>
+`;
+
+/** @param {{ step: Step, words: Words }} props */
+const Advice = ({ step, words }) => html`
+  <div class="more">
+    <p>${step.summary}</p>
+    ${
+      step.diagnosis &&
+      html`<p><strong>${step.diagnosis.title}.</strong> ${step.diagnosis.remediation}
+        ${step.diagnosis.doc_url && html` <${ForeignLink} href=${step.diagnosis.doc_url}>${words.learnMore}</${ForeignLink}>`}</p>`
+    }
+  </div>
+`;
+
+// ---------------------------------------------------------------- numbers and times
+
+const language = () => document.documentElement.lang || "en";
+
+/** @param {number} count */
+export const number = (count) => new Intl.NumberFormat(language()).format(count);
+
+/**
+ * A success rate, 0–100, as the API gives it. It is never rounded up to 100 %.
+ *
+ * @param {number} rate
+ */
+export function percent(rate) {
+  const digits = rate > 99 && rate < 100 ? 2 : rate === 100 || rate === 0 ? 0 : 1;
+  const shown = Math.floor(rate * 10 ** digits) / 10 ** digits;
+  return `${new Intl.NumberFormat(language(), { maximumFractionDigits: digits }).format(shown)} %`;
+}
+
+/**
+ * `340 ms`, `1.2 s`.
+ *
+ * @param {number} ms
+ */
+export const duration = (ms) =>
+  ms < 1000
+    ? `${number(Math.round(ms))} ms`
+    : `${new Intl.NumberFormat(language(), { maximumFractionDigits: 1 }).format(ms / 1000)} s`;
+
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const UNITS = [
+  ["year", 31_536_000],
+  ["month", 2_592_000],
+  ["day", 86_400],
+  ["hour", 3600],
+  ["minute", 60],
+];
+
+/**
+ * `3 minutes ago`, `in 2 days`.
+ *
+ * @param {string | Date} time
+ * @param {number} [now] milliseconds
+ */
+export function ago(time, now = Date.now()) {
+  const seconds = (new Date(time).getTime() - now) / 1000;
+  const format = new Intl.RelativeTimeFormat(language(), { numeric: "auto" });
+  for (const [unit, length] of UNITS) {
+    if (Math.abs(seconds) >= length) return format.format(Math.trunc(seconds / length), unit);
+  }
+  return format.format(0, "second");
+}
+
+/**
+ * The exact time, in the reader's zone.
+ *
+ * @param {string | Date} time
+ */
+export const exactly = (time) =>
+  new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "long" }).format(new Date(time));
+
+/**
+ * @param {string | Date} time
+ * @param {Intl.DateTimeFormatOptions} [options]
+ */
+export const day = (time, options = { day: "numeric", month: "short" }) =>
+  new Intl.DateTimeFormat(language(), options).format(new Date(time));
