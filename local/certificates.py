@@ -6,6 +6,7 @@ make anything else of it.
 """
 
 import base64
+import hashlib
 import ssl
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -45,6 +46,16 @@ def prepare(state: StateDir, now: datetime) -> str:
         _write(state.server_certificate, server)
     der = ssl.PEM_cert_to_DER_cert(state.authority_certificate.read_text())
     return base64.b64encode(der).decode()
+
+
+def key_hash(certificate: Path) -> str:
+    """The hash by which a browser can be told to trust this PEM file's key: the SHA-256 of its
+    SubjectPublicKeyInfo, in base64."""
+    key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    der = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()
 
 
 def _is_valid(state: StateDir, now: datetime) -> bool:

@@ -1,8 +1,6 @@
 """A real browser: Debian's chromium without a screen, by the DevTools protocol
 (https://chromedevtools.github.io/devtools-protocol/)."""
 
-import base64
-import hashlib
 import json
 import subprocess
 import time
@@ -14,10 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.request import ProxyHandler, Request, build_opener
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from websockets.sync.client import ClientConnection, connect
 
+from local.certificates import key_hash
 from tests.e2e.real_server import program
 
 WAIT_SECONDS: Final = 60
@@ -92,7 +89,7 @@ def chromium(certificate: Path) -> Iterator[Page]:
                 "--no-proxy-server",
                 "--disable-background-networking",
                 "--remote-debugging-port=0",
-                f"--ignore-certificate-errors-spki-list={_key_hash(certificate)}",
+                f"--ignore-certificate-errors-spki-list={key_hash(certificate)}",
                 f"--user-data-dir={folder}",
             ],
             stdout=subprocess.DEVNULL,
@@ -121,9 +118,3 @@ def _address_of_a_tab(process: subprocess.Popen[bytes], folder: Path) -> str:
     request = Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT")
     with opener.open(request, timeout=WAIT_SECONDS) as answer:
         return str(json.load(answer)["webSocketDebuggerUrl"])
-
-
-def _key_hash(certificate: Path) -> str:
-    key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
-    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(hashlib.sha256(der).digest()).decode()

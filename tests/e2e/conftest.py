@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # has no types
 
 from local.client import Client
 from local.paths import StateDir
 from local.provider import Provider, provider
+from tests.e2e.browser import Visitor, chromium, visitor
 from tests.e2e.harness import LocalCloud, Stack, Tenant, Watched
 
 # Whatever waits for the schedule shares a worker: one of them runs ahead of it, after the others.
@@ -122,3 +124,17 @@ def server(stack: Stack) -> Iterator[Provider]:
     """A provider on loopback, which the local cloud trusts."""
     with provider(certificate=stack.state.server_certificate) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def browser(stack: Stack) -> Iterator[Browser]:
+    """A browser that trusts the servers of the running local cloud."""
+    with chromium(stack.state) as started:
+        yield started
+
+
+@pytest.fixture
+def visit(browser: Browser, stack: Stack) -> Iterator[Visitor]:
+    """A visitor at a wide, light window. For another: `browser.visitor`."""
+    with visitor(browser, stack) as visiting:
+        yield visiting
