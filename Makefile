@@ -70,6 +70,10 @@ openapi: .venv/.stamp ## Write the API document and the template's routes from t
 stories: tools ## Paste into README and docs/ what their commands print now
 	PYTHONPATH=layers/patchbay:. $(BIN)/python -m tests.e2e.stories
 
+.PHONY: screenshots
+screenshots: tools servers $(CLIENTS)/npm/.stamp ## Write a picture of each page, in both themes, wide and narrow: FOLDER=.local/screenshots
+	PYTHONPATH=layers/patchbay:. $(BIN)/python -m tests.e2e.screenshots $(or $(FOLDER),.local/screenshots)
+
 .PHONY: bench
 bench: build ## Measure what is promised in figures and write docs/benchmarks.md
 	PYTHONPATH=functions:layers/patchbay:. $(BIN)/python -m bench
