@@ -163,7 +163,7 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
             declared.method,
             summary=(declared.handler.__doc__ or "").splitlines()[0].rstrip("."),
             tags=[declared.tag],
-            operation_id=declared.handler.__name__,
+            operation_id=declared.name,
             responses=_responses(declared),
             security=_security(declared),
         )(_stub(declared))
@@ -184,8 +184,12 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
                 "auth": "admin",
                 "policies": [{"key": str(declared.permission), "version": "1.0.0"}],
             }
-        if declared.is_raw:
-            _describe_raw(operation, declared.method)
+        if declared.path.endswith("+}"):
+            operation["x-rest-of-path"] = declared.path_parameters[-1]
+        if declared.is_raw and declared.permission:
+            _describe_proxied(operation, declared.method)
+        elif declared.is_raw:
+            _describe_page(operation, declared.method)
         if declared.in_space:
             operation["description"] += " Keys of one space may call it."
         # Powertools leaves out an empty list, which says that the operation needs no key.
@@ -198,11 +202,17 @@ def _documented_path(declared: RouteDeclaration) -> str:
     return declared.path.replace("+}", "}")
 
 
-def _describe_raw(operation: dict[str, Any], method: str) -> None:
-    """What passes a raw route is what the other side says it is. To generators, which don't know
+def _describe_page(operation: dict[str, Any], method: str) -> None:
+    """A browser asks for it again with the ETag that it has."""
+    operation["responses"]["304"] = {"description": "It is what If-None-Match names"}
+    if method == "HEAD":
+        operation["responses"]["200"].pop("content")
+
+
+def _describe_proxied(operation: dict[str, Any], method: str) -> None:
+    """What passes a proxy is what the other side says it is. To generators, which don't know
     `*/*`, that is bytes."""
     anything = {BYTES: {"schema": {"type": "string", "format": "binary"}}}
-    operation["x-rest-of-path"] = "path"
     if method not in ("GET", "HEAD"):
         example = {"example": '{"title": "Login fails"}'}
         operation["requestBody"] = {
@@ -324,7 +334,7 @@ def _stub(declared: RouteDeclaration) -> Callable[..., None]:
             _parameter("if_match", Annotated[str | None, Header(alias="If-Match")], None)
         )
     stub.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect looks for
-    stub.__name__ = declared.handler.__name__
+    stub.__name__ = declared.name
     return stub
 
 

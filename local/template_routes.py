@@ -42,7 +42,7 @@ def _with_routes(text: str, module: str, api: HttpApi) -> str:
 
 def _event(route: RouteDeclaration) -> str:
     """A route as a HttpApi event in flow style, named as its operation."""
-    name = route.handler.__name__.title().replace("_", "")
+    name = route.name.title().replace("_", "")
     auth = "" if route.permission else ", Auth: {Authorizer: NONE}"
     properties = f'ApiId: !Ref Api, Method: {route.method}, Path: "{route.path}"{auth}'
     return f"        {name}: {{Type: HttpApi, Properties: {{{properties}}}}}\n"

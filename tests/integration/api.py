@@ -166,7 +166,7 @@ def _route(method: str, path: str) -> tuple[str, str]:
         api = getattr(importlib.import_module(name), "api", None)
         # Literal paths come first, as in API Gateway.
         for declared in sorted(api.routes if api else (), key=lambda d: d.path.count("{")):
-            pattern = re.escape(declared.path).replace(r"\{path\+\}", ".+")
+            pattern = re.sub(r"\\\{\w+\\\+\\\}", ".+", re.escape(declared.path))
             pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", pattern)
             if declared.method == method and re.fullmatch(pattern, path, re.DOTALL):
                 return name, f"{method} {declared.path}"

@@ -157,7 +157,7 @@ def test_every_route_but_pages_has_the_authorizer(template: dict[str, Any]) -> N
         for event in function["Properties"].get("Events", {}).values()
         if event["Properties"].get("Auth", {}).get("Authorizer") == "NONE"
     ]
-    assert set(opened) == {"DocsFunction", "OauthFunction"}
+    assert set(opened) == {"DocsFunction", "OauthFunction", "WebFunction"}
     # The redirect URI and the page after it: a browser comes without a key.
     assert opened.count("OauthFunction") == 2
 

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from patchbay.health.reader import HealthReader
     from patchbay.health.store import EventStore
     from patchbay.health.usage_events import UsageEvents
+    from patchbay.installs.framing import Framing
     from patchbay.installs.session_creator import InstallSessionCreator
     from patchbay.installs.session_store import InstallSessionStore
     from patchbay.installs.session_subject import SessionSubjects
@@ -691,6 +692,13 @@ class Deployment:
             self.install_sessions,
             Limiter(self.integrations, "install_sessions"),
         )
+
+    @cached_property
+    def framing(self) -> Framing:
+        from patchbay.installs.framing import Framing
+        from patchbay.installs.open_sessions import OpenSessions
+
+        return Framing(OpenSessions(self.install_sessions))
 
     @cached_property
     def session_subjects(self) -> SessionSubjects:

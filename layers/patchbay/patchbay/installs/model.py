@@ -17,6 +17,7 @@ from patchbay.platform.clock import UtcTime
 from patchbay.platform.ids import NamedConnectionId, Slug
 from patchbay.platform.lists import ListQuery
 from patchbay.platform.model import Model
+from patchbay.platform.public_url import FRAME_PARAMETER
 from patchbay.platform.validation import (
     ONE_LINE_PATTERN,
     DisplayName,
@@ -170,6 +171,12 @@ class InstallSession(Model):
         whose = f" of end user {self.end_user.id}" if self.end_user else ""
         return f"install session {self.id}{whose}"
 
+    @property
+    def frame_handle(self) -> str:
+        """By it the wizard's page finds the origins that may frame it: a server does not get the
+        token, which comes after the #. It is no secret, and gives nothing else."""
+        return f"{self.organization_id}.{self.id}"
+
     def status_at(self, now: datetime) -> SessionStatus:
         """Its status, seen from `now`: only a pending one expires."""
         if self.status is SessionStatus.PENDING and self.expires_at <= now:
@@ -191,7 +198,10 @@ class IssuedInstallSession(InstallSession):
     @classmethod
     def of(cls, session: InstallSession, token: str, public_url: str) -> Self:
         fields = {name: getattr(session, name) for name in InstallSession.model_fields}
-        return cls(**fields, token=token, url=f"{public_url}/install/{session.integration}#{token}")
+        page = f"{public_url}/install/{session.integration}"
+        if session.allowed_origins:
+            page += f"?{FRAME_PARAMETER}={session.frame_handle}"
+        return cls(**fields, token=token, url=f"{page}#{token}")
 
 
 class InstallSessionQuery(ListQuery):

@@ -28,7 +28,8 @@ A request goes through these steps:
 
 A **raw** route (`api.raw`) takes any body, any query, and, as its last path parameter, any rest of
 a path (`<path+>`): its function gets them as a `request`, as the gateway gives them, and returns a
-`RawReply`. Its steps are 1, 5, and 6, and of step 2 the size.
+`RawReply`. Its steps are 1, 5, and 6, and of step 2 the size. A **page** (`api.page`) is an open
+raw route for browsers, under GET and HEAD.
 
 `local/openapi.py` reads the same declarations, so the document can't differ from the code.
 """
@@ -179,9 +180,9 @@ class Reply[T](NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RawRequest:
-    """What a raw route is asked. `rest` is what stands in place of `<path+>`, as the gateway has
-    decoded it: every escape but that of the percent sign. `query` is as it was sent. Header names
-    are in lower case."""
+    """What a raw route is asked. `rest` is what stands in place of the last path parameter, as the
+    gateway has decoded it: every escape but that of the percent sign. `query` is as it was sent.
+    Header names are in lower case."""
 
     method: str
     rest: str = field(repr=False)
@@ -218,6 +219,8 @@ class RouteDeclaration(NamedTuple):
     media_type: str = JSON_TYPE
     in_space: bool = False
     checks_owner: bool = False
+    name: str = ""
+    """Of the operation."""
 
     @property
     def is_raw(self) -> bool:
@@ -257,9 +260,23 @@ class HttpApi:
         """A raw route. `rule` ends with `<…+>`."""
         return self._route(method, rule, options)
 
-    def _route(self, method: str, rule: str, options: RouteOptions) -> Declaring:
+    def page(self, rule: str, media_type: str = "text/html") -> Declaring:
+        """An open raw route under GET and HEAD, for browsers."""
+        options: RouteOptions = {
+            "permission": None,
+            "media_type": media_type,
+            "failures": (404,),
+        }
+
         def declare[H: Callable[..., Any]](handler: H) -> H:
-            declared = _declare(handler, rule, method, self._tag, options)
+            self._route("GET", rule, options)(handler)
+            return self._route("HEAD", rule, options, prefix="head_")(handler)
+
+        return declare
+
+    def _route(self, method: str, rule: str, options: RouteOptions, prefix: str = "") -> Declaring:
+        def declare[H: Callable[..., Any]](handler: H) -> H:
+            declared = _declare(handler, rule, method, self._tag, options, prefix)
             self.routes.append(declared)
             # The gateway has no routes for HEAD: one reaches only the function of the default
             # route, whose routes are open.
@@ -355,7 +372,7 @@ class HttpApi:
             )
             return _once(self._deployment.idempotency, request, lambda stamp: run(stamp=stamp))
 
-        serve.__name__ = declared.handler.__name__
+        serve.__name__ = declared.name
         return serve
 
     def _admitted(self, declared: RouteDeclaration, path: Mapping[str, str]) -> Any:
@@ -397,7 +414,8 @@ class HttpApi:
 
 def error_response(error: PatchbayError, trace_id: str, now: datetime) -> Response[Any]:
     """The envelope that every failure of every route has."""
-    headers: dict[str, str | list[str]] = {}
+    # A 404 may be kept otherwise (RFC 9111, section 4.2.2).
+    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if error.status == 401:
@@ -422,7 +440,12 @@ def error_response(error: PatchbayError, trace_id: str, now: datetime) -> Respon
 
 
 def _declare(
-    handler: Callable[..., Any], rule: str, method: str, tag: str, options: RouteOptions
+    handler: Callable[..., Any],
+    rule: str,
+    method: str,
+    tag: str,
+    options: RouteOptions,
+    prefix: str,
 ) -> RouteDeclaration:
     signature = inspect.signature(handler)
     kinds = {name: parameter.annotation for name, parameter in signature.parameters.items()}
@@ -449,6 +472,7 @@ def _declare(
         media_type=options.get("media_type", JSON_TYPE),
         in_space=options.get("in_space", False),
         checks_owner=options.get("checks_owner", False),
+        name=prefix + handler.__name__,
     )
 
 

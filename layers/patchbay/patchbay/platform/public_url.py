@@ -3,6 +3,9 @@
 import re
 from typing import Final
 
+FRAME_PARAMETER: Final = "session"
+"""Of the wizard's address: it leads to the origins that may show the wizard in a frame."""
+
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _LOOPBACK: Final = r"127\.0\.0\.1|localhost|\[::1\]"
 _PORT: Final = r"(?::[1-9][0-9]{0,4})?"
