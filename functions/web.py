@@ -43,7 +43,7 @@ def show_dashboard_page(request: RawRequest) -> RawReply:
 def show_wizard(publisher: str, slug: str, request: RawRequest) -> RawReply:
     """Show the wizard, by which an end user connects an integration, or repairs a connection."""
     handles = parse_qs(request.query).get(FRAME_PARAMETER, []) if request.query else []
-    # Twice is no address of ours
+    # No address has it twice
     origins = deployment.framing.origins(handles[0], utc_now()) if len(handles) == 1 else []
     return _page(WIZARD, request, origins)
 

@@ -59,7 +59,7 @@ _OF_A_CONNECTION = _HOP_BY_HOP | {
 _NAMES = (_HOST, "localhost", "[::1]")
 
 
-class _ForeignRequest(PatchbayError):
+class ForeignRequest(PatchbayError):
     """A page of another site has sent it, or under the name of another machine."""
 
     status = 403
@@ -121,7 +121,7 @@ class Proxy:
 
             app = web.Application(client_max_size=_BODY_LIMIT)
             app.router.add_route("*", "/{path:(?s:.*)}", forward)
-            app.on_response_prepare.append(_drop_server_header)
+            app.on_response_prepare.append(drop_server_header)
             # Bodies pass through as they are, compressed ones too.
             runner = web.AppRunner(
                 app,
@@ -150,11 +150,11 @@ class Proxy:
         try:
             return await self._passed_on(session, request)
         except PatchbayError as error:
-            return _envelope(error)
+            return envelope(error)
 
     async def _passed_on(self, session: ClientSession, request: web.Request) -> web.Response:
-        if not _is_for_us(request.headers, self._port):
-            raise _ForeignRequest
+        if not is_for_us(request.headers, request.path, self._port):
+            raise ForeignRequest
         _require_small_head(request)
         if self._upstream is None:
             raise TemporarilyUnavailable
@@ -181,7 +181,7 @@ class Proxy:
                     raise InternalError  # the emulator's own: a function crashed or ran too long
                 return web.Response(
                     status=answer.status,
-                    headers=_end_to_end(answer.headers),
+                    headers=end_to_end(answer.headers),
                     body=answered_body,
                 )
         except (ClientError, TimeoutError):
@@ -197,13 +197,14 @@ def _require_small_head(request: web.Request) -> None:
         raise _HeadersTooLarge
 
 
-def _is_for_us(headers: CIMultiDictProxy[str], port: int) -> bool:
+def is_for_us(headers: CIMultiDictProxy[str], path: str, port: int) -> bool:
     """Whether a request names this machine, and no page of another site has sent it.
 
     A name that someone else owns may resolve to 127.0.0.1 (DNS rebinding): a browser takes it for
     their site and lets their page read the answers. `Origin` names the page of a request that
     could change something, `Sec-Fetch-Site` says the same of every request; a browser sets both.
-    To follow a link is fine, from wherever.
+    To follow a link is fine, from wherever. So is what is made for pages of other sites: the embed
+    script, and the wizard, which says itself who may frame it.
     https://www.w3.org/TR/fetch-metadata/
     """
     hosts = {f"{name}:{port}" for name in _NAMES} | ({*_NAMES} if port == _HTTP_PORT else set())
@@ -214,9 +215,11 @@ def _is_for_us(headers: CIMultiDictProxy[str], port: int) -> bool:
         return False
     if headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
         return True
-    return (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == (
-        "navigate",
-        "document",
+    use = (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest"))
+    return (
+        use == ("navigate", "document")
+        or (use == ("navigate", "iframe") and path.startswith("/install/"))
+        or (use[1] == "script" and path == "/embed.js")
     )
 
 
@@ -227,11 +230,11 @@ def _is_of_a_function(headers: CIMultiDictProxy[str], body: bytes) -> bool:
 
 def _joined(headers: CIMultiDictProxy[str]) -> dict[str, str]:
     """A repeated request header becomes one with commas, as API Gateway hands it on."""
-    kept = _end_to_end(headers)
+    kept = end_to_end(headers)
     return {name: ",".join(kept.getall(name)) for name in kept}
 
 
-def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+def end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
     named = {
         name.strip().lower()
         for value in headers.getall("Connection", [])
@@ -244,11 +247,11 @@ def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
     )
 
 
-async def _drop_server_header(_request: web.Request, response: web.StreamResponse) -> None:
+async def drop_server_header(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.pop("Server", None)
 
 
-def _envelope(error: PatchbayError) -> web.Response:
+def envelope(error: PatchbayError) -> web.Response:
     answered = error_response(error, str(uuid.uuid4()), utc_now())
     return web.Response(
         status=answered.status_code,

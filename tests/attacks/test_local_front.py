@@ -530,6 +530,28 @@ class TestTheApi:
         ]
         assert send(url, "GET", "/docs", link).status == 200
 
+    @pytest.mark.parametrize(
+        ("target", "mode", "destination", "status"),
+        [
+            ("/embed.js", "no-cors", "script", 200),
+            ("/install/acme/crm?session=x", "navigate", "iframe", 200),
+            ("/embed.js", "no-cors", "image", 403),
+            ("/v1/catalog?/embed.js", "no-cors", "script", 403),
+            ("/v1/install", "navigate", "iframe", 403),
+            ("/app", "navigate", "iframe", 403),
+            ("/install/acme/crm", "cors", "empty", 403),
+        ],
+    )
+    def test_other_sites_may_load_only_what_is_made_for_them(
+        self, url: str, target: str, mode: str, destination: str, status: int
+    ) -> None:
+        headers = [
+            ("Sec-Fetch-Site", "cross-site"),
+            ("Sec-Fetch-Mode", mode),
+            ("Sec-Fetch-Dest", destination),
+        ]
+        assert send(url, "GET", target, headers).status == status
+
     def test_nobody_can_bring_the_token_of_the_emulator(self, url: str) -> None:
         answer = send(url, "GET", "/v1/catalog", [("X-Patchbay-Api-Token", "mine")])
         assert json.loads(answer.body)["tokens"] == ["the-token"]

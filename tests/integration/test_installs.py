@@ -68,7 +68,8 @@ def test_a_session_is_created_read_listed_and_revoked(
     assert made.status == 201, made.text
     session = made.json
     token, url = session.pop("token"), session.pop("url")
-    assert url == f"https://go.acme.com/install/acme/crm#{token}"
+    handle = f"{tenant.organization_id}.{session['id']}"
+    assert url == f"https://go.acme.com/install/acme/crm?session={handle}#{token}"
     assert token.startswith("pbi_")
     assert len(token) == 47
     expected = {

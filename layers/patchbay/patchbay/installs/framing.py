@@ -20,7 +20,7 @@ class Framing:
         self._sessions = sessions
 
     def origins(self, handle: str, now: datetime) -> list[str]:
-        """None for a handle that names no session, or one that has ended."""
+        """Empty unless the handle is that of a session that has not ended."""
         organization_id, _, session_id = handle.partition(".")
         if not (is_id("org", organization_id) and is_id("ins", session_id)):
             return []

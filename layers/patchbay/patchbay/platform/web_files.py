@@ -1,7 +1,7 @@
 """The pages and what they load, as browsers get them: headers, caching, and policies of content.
 
     /assets/<name of the tree>/<path>   a file of web/; it never changes
-    a page                              its index.html, asked for anew each time
+    a page                              its index.html, asked for again each time
     /embed.js                           the script for the pages of others, at one address for good
 
 Every answer is packed ahead (`web_tree`) and has an ETag. Pages have a policy that lets them load
