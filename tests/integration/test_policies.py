@@ -34,7 +34,7 @@ from patchbay.platform.dynamodb import Table, connect
 from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate
 from tests.integration.alerting import queued as queued_notifications
-from tests.integration.api import ENVIRONMENTS, FUNCTIONS, sample_event, start_cold
+from tests.integration.api import ENVIRONMENTS, FUNCTIONS, Client, sample_event, start_cold
 from tests.integration.authorizing import (
     authorization_server,
     enter_application,
@@ -42,7 +42,7 @@ from tests.integration.authorizing import (
 )
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.documented import ROUTES, Names, Route
-from tests.integration.installing import RIGHT, connect_account, end_user
+from tests.integration.installing import RIGHT, connect_account, end_user, opened
 from tests.integration.story import (
     SECRET,
     calling,
@@ -172,6 +172,8 @@ def installed_by_end_users() -> None:
             assert client.get("/v1/install").status < 500
             for route in ("test", "complete"):
                 assert client.post(f"/v1/install/{route}", RIGHT).status < 500
+    framed = opened(tenant, **given, allowed_origins=["https://app.example.com"]).json
+    assert Client(None).get(framed["url"].partition(".com")[2].partition("#")[0]).status == 200
 
 
 def called_by_owner(tenant: Tenant, names: Names, route: Route) -> None:
