@@ -1,9 +1,11 @@
 /**
- * Where in the dashboard a person is, and who that is. A page is read when it is first seen.
+ * Where in the dashboard a person is, who that is, and the parts that its pages have in common. A page
+ * is read when it is first seen.
  */
 
 import { at } from "../shared/api.js";
-import { createContext, useContext, useEffect, useState } from "../vendor/preact.js";
+import { Button, Failure, Icon, Loading } from "../shared/elements.js";
+import { createContext, html, useContext, useEffect, useId, useRef, useState } from "../vendor/preact.js";
 
 /**
  * @typedef {(props: Record<string, string>) => unknown} Page
@@ -129,6 +131,17 @@ export function useQuery(name, fallback = "") {
   ];
 }
 
+/**
+ * What the window is called.
+ *
+ * @param {string} title
+ */
+export function useTitle(title) {
+  useEffect(() => {
+    document.title = title ? `${title} · Patchbay` : "Patchbay";
+  }, [title]);
+}
+
 /** Lets links within the dashboard be followed without reading the page anew. @param {MouseEvent} event */
 export function followLinks(event) {
   const link = event.target instanceof Element ? event.target.closest("a") : null;
@@ -190,4 +203,121 @@ export function useSession() {
     /** @param {string} permission */
     why: (permission) => (can(permission) ? null : `This needs the permission ${permission}`),
   };
+}
+
+// ---------------------------------------------------------------- parts of pages
+
+/**
+ * @typedef {import("../vendor/preact.js").ComponentChildren} Children
+ */
+
+/**
+ * What a page is about, and what can be done here.
+ *
+ * @param {{ title: string, above?: Children, actions?: Children, children?: Children }} props
+ *   `above` leads back; `children` stand below the title.
+ */
+export function PageHead({ title, above, actions, children }) {
+  useTitle(title);
+  return html`<div class="page-head">
+    ${above && html`<div class="above">${above}</div>`}
+    <div class="row spread">
+      <h1><bdi>${title}</bdi></h1>
+      ${actions && html`<div class="row">${actions}</div>`}
+    </div>
+    ${children}
+  </div>`;
+}
+
+/** Leads back to where a page belongs. @param {{ href: string, children?: Children }} props */
+export const Back = (props) =>
+  html`<a class="back" href=${props.href}><${Icon} name="back" />${props.children}</a>`;
+
+/**
+ * The search of a list: the key `/` comes here. `onChange` hears what was typed when typing rests.
+ *
+ * @param {{ label: string, value: string, onChange: (value: string) => void }} props
+ */
+export function SearchField({ label, value, onChange }) {
+  const [typed, setTyped] = useState(value);
+  const told = useRef(value);
+  useEffect(() => {
+    if (value === told.current) return;
+    told.current = value;
+    setTyped(value);
+  }, [value]);
+  useEffect(() => {
+    if (typed === told.current) return undefined;
+    const timer = setTimeout(() => {
+      told.current = typed;
+      onChange(typed);
+    }, 200);
+    return () => clearTimeout(timer);
+  }, [typed]);
+  /** @param {Event} event */
+  const type = (event) => setTyped(/** @type {HTMLInputElement} */ (event.target).value);
+  return html`<label class="search">
+    <span class="visually-hidden">${label}</span>
+    <${Icon} name="search" />
+    <input type="search" placeholder=${label} value=${typed} onInput=${type} />
+    <kbd aria-hidden="true">/</kbd>
+  </label>`;
+}
+
+/**
+ * A filter of a list.
+ *
+ * @param {{ label: string, value: string, options: readonly (readonly [string, string])[],
+ *   onChange: (value: string) => void }} props `options` are values and their words
+ */
+export function Choice({ label, value, options, onChange }) {
+  const id = useId();
+  /** @param {Event} event */
+  const choose = (event) => onChange(/** @type {HTMLSelectElement} */ (event.target).value);
+  return html`<div class="choice">
+    <label for=${id}>${label}</label>
+    <select id=${id} value=${value} onChange=${choose}>
+      ${options.map(([key, word]) => html`<option key=${key} value=${key}>${word}</option>`)}
+    </select>
+  </div>`;
+}
+
+/**
+ * One of a few, all of them seen: days, views.
+ *
+ * @param {{ label: string, value: string, options: readonly (readonly [string, string])[],
+ *   onChange: (value: string) => void }} props `options` are values and their words
+ */
+export const Switch = ({ label, value, options, onChange }) => html`
+  <div class="switch" role="group" aria-label=${label}>
+    ${options.map(
+      ([key, word]) =>
+        html`<button key=${key} type="button" aria-pressed=${key === value} onClick=${() => onChange(key)}>
+          ${word}
+        </button>`,
+    )}
+  </div>
+`;
+
+/**
+ * A list of the API by pages: while it is read, what failed, what to do if it is empty, or its rows
+ * (`children`) and how to read on.
+ *
+ * @param {{ list: import("../shared/api.js").Listed<any>, empty: Children, children?: Children }} props
+ */
+export function ListView({ list, empty, children }) {
+  if (!list.items.length) {
+    if (list.error) return html`<${Failure} error=${list.error} retry=${list.reload} />`;
+    if (list.loading) return html`<${Loading} lines=${5} />`;
+    // A filter may leave a page empty that is not the last.
+    if (!list.more) return empty;
+  }
+  const again = list.more ?? list.reload;
+  return html`${list.items.length > 0 && children}
+    ${list.error && html`<${Failure} error=${list.error} retry=${again} title="The rest can't be shown" />`}
+    ${
+      list.more &&
+      !list.error &&
+      html`<div class="more-rows"><${Button} busy=${list.loading} onClick=${list.more}>Load more</${Button}></div>`
+    }`;
 }

@@ -35,6 +35,9 @@ export class ApiError extends Error {
   }
 }
 
+/** What the window is told when the API no longer knows who calls: the session has ended. */
+export const UNAUTHENTICATED = "patchbay-unauthenticated";
+
 const UNREACHABLE = "The server can't be reached. Check your network, then try again.";
 const UNREADABLE = "The server gave an answer that is not the API's. Try again in a minute.";
 
@@ -73,6 +76,7 @@ export async function request(path, options = {}) {
   const data = parsed(text, answer.ok);
   if (answer.ok) return { data, etag: answer.headers.get("ETag") };
   const said = data?.error;
+  if (answer.status === 401 && !options.token) dispatchEvent(new Event(UNAUTHENTICATED));
   throw new ApiError(said?.message ?? UNREADABLE, {
     status: answer.status,
     code: said?.code ?? "UNREADABLE",
