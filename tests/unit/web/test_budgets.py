@@ -1,0 +1,78 @@
+"""What a page may cost: the gzipped bytes of all that it can load, and how many files that are.
+
+A KB is 1,000 bytes, and all pages of the dashboard count together, as if someone saw each.
+"""
+
+import pytest
+
+from tests.unit.web.graph import PAGES, WEB, files, links, loaded, packed_bytes
+
+CHARTS = {"vendor/uplot.js", "vendor/uplot.css"}
+"""Loaded when a chart is seen."""
+
+BUDGETS = {"install": 35_000, "app": 60_000, "status": 35_000}
+CHARTS_BUDGET = 23_000
+EMBED_BUDGET = 3_000
+FIRST_FILES = 9
+"""Before a page asks the API: with what it asks then, a first load has at most 12 requests."""
+
+
+def all_of(page: str) -> set[str]:
+    return loaded(f"{page}/index.html", later=True)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_all_that_a_page_can_load_fits_its_budget(page: str) -> None:
+    sizes = {path: packed_bytes(path) for path in all_of(page) - CHARTS}
+    largest = sorted(sizes.items(), key=lambda one: -one[1])
+    assert sum(sizes.values()) <= BUDGETS[page], (sum(sizes.values()), largest)
+
+
+def test_charts_fit_theirs() -> None:
+    assert sum(map(packed_bytes, CHARTS)) <= CHARTS_BUDGET
+
+
+def test_the_embed_script_fits_its_own() -> None:
+    assert packed_bytes("embed/embed.js") <= EMBED_BUDGET
+    assert links("embed/embed.js") == (frozenset(), frozenset())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_first_load_has_few_files(page: str) -> None:
+    first = loaded(f"{page}/index.html", later=False)
+    assert len(first) <= FIRST_FILES, sorted(first)
+    assert not first & CHARTS
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_wizard_and_the_status_page_load_nothing_of_the_dashboard(page: str) -> None:
+    others = {other for other in PAGES if other != page}
+    assert not {path for path in all_of(page) if path.partition("/")[0] in others}
+
+
+def test_every_link_leads_to_a_file() -> None:
+    served = set(files())
+    for path in served:
+        for target in (*links(path).at_once, *links(path).later):
+            assert target in served, f"{path} loads {target}"
+
+
+def test_every_file_is_loaded_by_a_page() -> None:
+    used = set().union(*map(all_of, PAGES)) | {"embed/embed.js", "vendor/LICENSES.txt"}
+    assert set(files()) - used == set()
+
+
+def test_what_is_preloaded_is_what_the_page_loads() -> None:
+    for page in PAGES:
+        [script] = [name for name in links(f"{page}/index.html").at_once if "/main." in name]
+        preloaded = {
+            name for name in links(f"{page}/index.html").at_once if name.endswith(".js")
+        } - {script}
+        assert preloaded <= loaded(script, later=False), page
+        missing = loaded(script, later=False) - preloaded - {script}
+        # Without a link, a module is found only when the one that imports it has come.
+        assert missing <= links(script).at_once, page
+
+
+def test_the_folder_is_the_one_that_is_deployed() -> None:
+    assert (WEB / "app/index.html").is_file()
