@@ -55,7 +55,9 @@ def show_status_page(token: str, request: RawRequest) -> RawReply:
 
 
 def _page(page: WebPage, request: RawRequest, frame_ancestors: list[str] | None = None) -> RawReply:
-    return _files().page(page, request, frame_ancestors=frame_ancestors or ())
+    return _files().page(
+        page, request, meta=deployment.brand_meta, frame_ancestors=frame_ancestors or ()
+    )
 
 
 @cache

@@ -16,6 +16,13 @@ from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.tls import read_authorities
 from patchbay.monitors.sweeper import SweepLimits
 from patchbay.monitors.wheel import MAX_LANES
+from patchbay.platform.branding import (
+    COLOR_PATTERN,
+    LOGO_PATTERN,
+    MAX_LOGO_URL,
+    MAX_NAME,
+    NAME_PATTERN,
+)
 from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
 from patchbay.platform.public_url import read_origin
 from patchbay.platform.settings import Setting, Settings
@@ -241,6 +248,18 @@ def test_the_pattern_of_the_public_url_is_what_the_setting_reads(template: dict[
         assert not re.fullmatch(pattern, text)
         with pytest.raises(ValueError, match="origin"):
             read_origin(text)
+
+
+def test_the_patterns_of_the_brand_are_what_the_pages_read(template: dict[str, Any]) -> None:
+    parameters = template["Parameters"]
+    patterns = [
+        parameters[name]["AllowedPattern"] for name in ("BrandName", "BrandLogoUrl", "BrandColor")
+    ]
+    assert patterns == [f"^{one}$" for one in (NAME_PATTERN, LOGO_PATTERN, COLOR_PATTERN)]
+    assert parameters["BrandLogoUrl"]["MaxLength"] == MAX_LOGO_URL
+    for text in ("", "Acme", "a" * MAX_NAME):
+        assert re.fullmatch(patterns[0], text)
+    assert not re.fullmatch(patterns[0], "a" * (MAX_NAME + 1))
 
 
 def test_the_pattern_of_authorities_is_what_the_guard_reads(

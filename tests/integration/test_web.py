@@ -55,6 +55,14 @@ def test_a_page_is_asked_for_again_and_not_sent_again(deployed: object) -> None:
     assert again.headers["content-security-policy"] == first.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_the_brand_of_the_deployment(deployed: object, path: str) -> None:
+    html = ANYBODY.get(path).text
+    assert '<meta name="brand-name" content="Acme &amp; Co.">' in html
+    assert '<meta name="brand-logo" content="https://acme.example/logo.svg">' in html
+    assert '<meta name="brand-accent-fill" content="light-dark(#0a7d5c, #0a7d5c)">' in html
+
+
 def test_any_query_opens_a_page(deployed: object) -> None:
     for query in ("?x=1&x=2", "?%ff", "?q", "?authorize=popup"):
         assert ANYBODY.get(f"/install/acme/crm{query}").status == 200
@@ -185,7 +193,11 @@ def test_a_page_needs_no_table_unless_it_is_asked_for_a_frame() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
-        env={"PYTHONPATH": os.pathsep.join(sys.path), "AWS_LAMBDA_FUNCTION_NAME": "web"},
+        env={
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "AWS_LAMBDA_FUNCTION_NAME": "web",
+            **dict.fromkeys(("BRAND_NAME", "BRAND_LOGO_URL", "BRAND_COLOR"), ""),
+        },
         capture_output=True,
         text=True,
         check=True,

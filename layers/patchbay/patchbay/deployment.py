@@ -172,6 +172,16 @@ class Deployment:
         """The one redirect URI of all OAuth applications, as providers have to know it."""
         return f"{self.public_url(domain_name)}/oauth/callback"
 
+    @cached_property
+    def brand_meta(self) -> dict[str, str]:
+        """What the pages show of the operator: see `Branding.meta`."""
+        from patchbay.platform.branding import Branding
+
+        settings = self.settings
+        return Branding.read(
+            settings.brand_name, settings.brand_logo_url, settings.brand_color
+        ).meta()
+
     # ---------------------------------------------------------------- tenancy
 
     def admit(

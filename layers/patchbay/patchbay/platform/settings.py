@@ -120,6 +120,11 @@ class Settings:
     """0 is never, as for the next."""
     auto_disable_days = Setting(int)
 
+    brand_name = Setting(str)
+    """On the pages; empty for none, as are the next two: see `patchbay.platform.branding`."""
+    brand_logo_url = Setting(str)
+    brand_color = Setting(str)
+
     integration_bus = Setting(str)
     """The name of the event bus."""
     alert_topic_arns = Setting(str)
