@@ -7,6 +7,7 @@ in the error envelope, which the gateway can't do (ADR 2).
 from typing import Any
 
 from patchbay.deployment import Deployment
+from patchbay.platform.browser_requests import browser_request
 from patchbay.platform.clock import utc_now
 from patchbay.platform.lambda_entry import entry_point
 
@@ -16,4 +17,5 @@ deployment = Deployment(at_start=("authenticator",))
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     header = event.get("headers", {}).get("authorization")
-    return {"isAuthorized": True, "context": deployment.authenticator.context(header, utc_now())}
+    known = deployment.authenticator.context(header, utc_now(), browser_request(event))
+    return {"isAuthorized": True, "context": known}

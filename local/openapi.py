@@ -19,6 +19,8 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import (
+    APIKey,
+    APIKeyIn,
     Contact,
     HTTPBearer,
     License,
@@ -32,10 +34,11 @@ from local.openapi_schemas import describe_answers, drop_unused, tidy
 from local.openapi_words import Wordless, explain
 from local.template_routes import TEMPLATE, template
 from patchbay.platform.clock import UtcTime
+from patchbay.platform.cookies import SESSION_COOKIE
 from patchbay.platform.http import JSON_TYPE, HttpApi, RouteDeclaration
 from patchbay.platform.idempotency import KEY_PATTERN
 from patchbay.platform.model import Model
-from patchbay.tenancy.access import INSTALL_SESSION
+from patchbay.tenancy.access import ANY_PRINCIPAL, ANYONE, INSTALL_SESSION
 
 ROOT = pathlib.Path(__file__).parent.parent
 DOCUMENT = ROOT / "layers/patchbay/patchbay/platform/openapi.json"
@@ -93,6 +96,7 @@ def document() -> dict[str, Any]:
         security_schemes={
             "apiKey": HTTPBearer(bearerFormat="pb_<prefix>_<secret>"),
             "installToken": HTTPBearer(bearerFormat="pbi_<secret>"),
+            "browserSession": _browser_session(),
         },
     )
     for api in apis().values():
@@ -167,7 +171,11 @@ def _schema_of(api: HttpApi) -> dict[str, Any]:
             responses=_responses(declared),
             security=_security(declared),
         )(_stub(declared))
-    schemes: dict[str, SecurityScheme] = {"apiKey": HTTPBearer(), "installToken": HTTPBearer()}
+    schemes: dict[str, SecurityScheme] = {
+        "apiKey": HTTPBearer(),
+        "installToken": HTTPBearer(),
+        "browserSession": _browser_session(),
+    }
     schema = resolver.get_openapi_schema(security_schemes=schemes)
     paths: dict[str, Any] = json.loads(schema.model_dump_json(by_alias=True, exclude_none=True))
     for declared in api.routes:
@@ -239,14 +247,22 @@ def _describe_proxied(operation: dict[str, Any], method: str) -> None:
 
 
 def _security(declared: RouteDeclaration) -> list[dict[str, list[str]]]:
-    if declared.permission is None:
+    if declared.permission in (None, ANYONE):
         return []
+    if declared.permission == ANY_PRINCIPAL:
+        return [{"apiKey": []}, {"browserSession": []}]
     return [{"installToken" if declared.permission == INSTALL_SESSION else "apiKey": []}]
 
 
+def _browser_session() -> APIKey:
+    return APIKey(name=SESSION_COOKIE, **{"in": APIKeyIn.cookie})
+
+
 def _who_may(declared: RouteDeclaration) -> str:
-    if declared.permission is None:
+    if declared.permission in (None, ANYONE):
         return "Open to everybody."
+    if declared.permission == ANY_PRINCIPAL:
+        return "For every caller with a session, a key, or a token."
     if declared.permission == INSTALL_SESSION:
         return "For the token of an install session alone."
     return f"Permission: `{declared.permission}`."

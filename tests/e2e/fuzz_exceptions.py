@@ -145,10 +145,22 @@ EXCEPTIONS = [
         operations=".*/alert-rules(/.*)?",
     ),
     Unsaid(
+        "",
+        "must have one of api_key and code",
+        "as above",
+        operations="POST /v1/browser-sessions",
+    ),
+    Unsaid(
+        "/permissions/[0-9]+",
+        "can't be held by a browser: .*",
+        "one enumeration has the permissions of keys and of links",
+        operations="POST .*/sign-in-links",
+    ),
+    Unsaid(
         "/space",
         "can't be combined with platform.admin",
         "no keyword compares two members",
-        operations="POST .*/api-keys",
+        operations="POST .*/(api-keys|sign-in-links)",
     ),
     Unsaid(
         "",

@@ -104,6 +104,8 @@ class Client:
     """Calls with a key, through the authorizer, as API Gateway would."""
 
     key: str | None
+    cookie: str = ""
+    """Of a browser that is signed in, on a page of ours."""
 
     def with_key(self, key: str | None) -> "Client":
         return replace(self, key=key)
@@ -143,6 +145,8 @@ class Client:
         }
         if self.key is not None:
             event["headers"]["authorization"] = f"Bearer {self.key}"
+        if self.cookie:
+            event["headers"] |= {"cookie": self.cookie, "sec-fetch-site": "same-origin"}
         if isinstance(body, bytes):
             event |= {"body": b64encode(body).decode(), "isBase64Encoded": True}
         elif body is not None:

@@ -77,6 +77,11 @@ class Route:
         return "installToken" in self.operation["security"][0]
 
     @property
+    def is_of_callers(self) -> bool:
+        """Whether it is about the caller, whatever the caller may do."""
+        return {"browserSession": []} in self.operation["security"]
+
+    @property
     def status(self) -> int:
         """The status of its success."""
         return next(int(status) for status in self.operation["responses"] if status < "300")

@@ -24,6 +24,7 @@ from tests.integration.conftest import Tenant
 from tests.integration.documented import ROUTES, Names, Route, names_of, with_what_it_needs
 from tests.integration.faults import LostReplies
 from tests.integration.installing import RIGHT, sessions
+from tests.integration.signing_in import CURRENT, SESSIONS, Page, signed_in
 from tests.integration.story import SECRET, create_connection, create_source, publish_integration
 
 NO_CHANGE = {
@@ -254,6 +255,23 @@ def everything_changed(tenant: Tenant, operator: Tenant, watch: Watch) -> None:
     )
     watch("revoke_install_session", [], client.delete, f"{links}/{unused}")
 
+    # Sessions of browsers
+    page = Page()
+    links = f"{organization}/sign-in-links"
+    watch("create_sign_in_link", ["sign_in_link created"], client.post, links, {})
+    given = {"api_key": client.key}
+    watch("sign_in", ["browser_session signed_in"], page.post, SESSIONS, given)
+    # The session that the browser had ends
+    both = ["browser_session signed_in", "browser_session signed_out"]
+    watch("sign_in", both, page.post, SESSIONS, given)
+    watch("sign_out", ["browser_session signed_out"], page.delete, CURRENT)
+    watch("sign_out_everywhere", [], client.delete, SESSIONS)
+    for _ in range(2):
+        signed_in(client.key)
+    watch.fresh()
+    ended = ["browser_session signed_out"] * 2
+    watch("sign_out_everywhere", ended, client.delete, SESSIONS)
+
     # OAuth applications
     publish_tracker(tenant, 8443)
     watch.fresh()
@@ -278,8 +296,8 @@ def everything_changed(tenant: Tenant, operator: Tenant, watch: Watch) -> None:
     watch("delete_oauth_application", ["oauth_application deleted"], client.delete, one)
 
     # Grants
-    both: dict[str, Any] = {"roles": ["source", "destination"]}
-    publish_tracker(tenant, 8443, slug="granted", manifest=both)
+    roles: dict[str, Any] = {"roles": ["source", "destination"]}
+    publish_tracker(tenant, 8443, slug="granted", manifest=roles)
     for role in ("source", "destination"):
         new = {
             "name": "Granted",

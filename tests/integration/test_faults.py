@@ -56,6 +56,7 @@ from tests.integration.authorizing import publish_tracker
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.documented import ROUTES, Names, Route, names_of, with_what_it_needs
 from tests.integration.installing import RIGHT, end_user, sessions
+from tests.integration.signing_in import CURRENT, SESSIONS, signed_in
 from tests.integration.story import (
     create_connection,
     create_source,
@@ -574,7 +575,22 @@ def a_deleted_oauth_application(tenant: Tenant) -> Sent:
     return Sent("DELETE", path, None, 204, (404,))
 
 
+def a_browser_signed_out(tenant: Tenant) -> Sent:
+    """A repetition has no session any more."""
+    page = signed_in(tenant.client.key)
+    return Sent("DELETE", CURRENT, None, 204, (401,), by=page.client)
+
+
+def all_browsers_signed_out(_: Tenant) -> Sent:
+    owner = new_tenant(f"owner-{next(NAMES)}", TENANT_PERMISSIONS)
+    for _browser in range(2):
+        signed_in(owner.client.key)
+    return Sent("DELETE", SESSIONS, None, 204, by=owner.client)
+
+
 BY_HAND: dict[Case, str] = {
+    a_browser_signed_out: "sign_out",
+    all_browsers_signed_out: "sign_out_everywhere",
     an_oauth_application: "create_oauth_application",
     a_rotated_client_secret: "change_oauth_application",
     a_deleted_oauth_application: "delete_oauth_application",
@@ -629,10 +645,12 @@ OF_THE_PROXY = {"proxy_delete", "proxy_head", "proxy_patch", "proxy_post", "prox
 """Each request is one more: `test_proxy` has their faults."""
 
 WRITES_NOTHING_NEW = {
+    "sign_in",
     *("backtest_alert_rule", "check_destination", "delete_destination_grant"),
     "dry_run_destination",
 }
-"""The first writes nothing; the others write the same as those of a source."""
+"""`test_browser_sessions` has the faults of signing in, the next writes nothing; the others write
+the same as those of a source."""
 
 
 def documented(operation: str) -> Case:

@@ -26,6 +26,7 @@ from tests.integration.api import Answer
 from tests.integration.authorizing import publish_tracker
 from tests.integration.conftest import Tenant
 from tests.integration.documented import ROUTES, Names, Route, with_what_it_needs
+from tests.integration.signing_in import signed_in
 from tests.integration.story import create_connection, create_source, publish_integration
 
 RULE: dict[str, Any] = rule(
@@ -78,6 +79,9 @@ def everything_of(tenant: Tenant) -> Names:
     ]
     keys = f"/v1/organizations/{tenant.organization_id}/api-keys"
     key = tenant.client.post(keys, {"name": "ci", "permissions": ["platform.integration.read"]})
+    signed_in(tenant.client.key)
+    links = f"/v1/organizations/{tenant.organization_id}/sign-in-links"
+    assert tenant.client.post(links, {}).status == 201
     events = {"events": [{"integration_type": "webhook", "status": "SUCCESS"}]}
     tenant.client.post(f"/spaces/{tenant.space_slug}/integration-events", events)
     by_hand = Names.of(

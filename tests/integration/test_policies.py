@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import authorizer
 import deliver_notifications
 import dispatch_monitors
 import fold_counts
@@ -31,6 +32,7 @@ from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table, connect
+from patchbay.tenancy.browser_sessions import SEEN_EVERY
 from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate
 from tests.integration.alerting import queued as queued_notifications
@@ -43,6 +45,7 @@ from tests.integration.authorizing import (
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.documented import ROUTES, Names, Route
 from tests.integration.installing import RIGHT, connect_account, end_user, opened
+from tests.integration.signing_in import CURRENT, SESSIONS, Page, signed_in
 from tests.integration.story import (
     SECRET,
     calling,
@@ -176,6 +179,23 @@ def installed_by_end_users() -> None:
     assert Client(None).get(framed["url"].partition(".com")[2].partition("#")[0]).status == 200
 
 
+def signed_in_browsers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signs browsers in and out, in each way, and uses a session until its use is noted."""
+    tenant = new_tenant("browsing", TENANT_PERMISSIONS)
+    page = signed_in(tenant.client.key)
+    with monkeypatch.context() as later:
+        later.setattr(authorizer, "utc_now", lambda: utc_now() + SEEN_EVERY)
+        assert page.get(SESSIONS).status == 200
+    links = f"/v1/organizations/{tenant.organization_id}/sign-in-links"
+    made = page.post(links, {"space": tenant.space_slug})
+    visitor = Page()
+    assert visitor.sign_in(code=made.json["url"].partition("#")[2]).status == 201
+    assert visitor.get(CURRENT).status == 200
+    assert page.sign_in(api_key=tenant.client.key).status == 201
+    for path in (CURRENT, SESSIONS):
+        assert signed_in(tenant.client.key).delete(path).status == 204
+
+
 def called_by_owner(tenant: Tenant, names: Names, route: Route) -> None:
     """Calls one route in each way that may make other calls to AWS."""
     path, body = names.path(route), names.body(route)
@@ -229,6 +249,7 @@ def calls(
             start_cold()
         if 0 in now:
             installed_by_end_users()
+            signed_in_browsers(monkeypatch)
             start_cold()
             with provider() as server:
                 run_in_the_background(tenant, server, monkeypatch)

@@ -96,11 +96,15 @@ if TYPE_CHECKING:
     from patchbay.platform.lists import Lists
     from patchbay.registry.authoring import IntegrationAuthoring
     from patchbay.registry.store import RegistryStore
-    from patchbay.tenancy.access import Permission, Principal, SessionCaller
+    from patchbay.tenancy.access import Anyone, Permission, Principal, SessionCaller
     from patchbay.tenancy.api_key_store import ApiKeyStore
     from patchbay.tenancy.authentication import Authenticator
+    from patchbay.tenancy.browser_sessions import BrowserSessions
+    from patchbay.tenancy.callers import CallerView
     from patchbay.tenancy.model import Space
     from patchbay.tenancy.quotas import Quotas
+    from patchbay.tenancy.sign_in import SignIn
+    from patchbay.tenancy.sign_in_links import SignInLinks
     from patchbay.tenancy.store import TenancyStore
 
 
@@ -191,17 +195,32 @@ class Deployment:
         path: Mapping[str, str],
         *,
         in_space: bool,
-    ) -> Principal | SessionCaller:
+    ) -> Principal | SessionCaller | Anyone:
         """Who calls, by the authorizer's context; see `authorizer_context.admit`.
 
         Raises `NotFound` also for an organization that does not exist, which an operator may name,
         and for a connection of another space, if the caller has only one.
         """
-        from patchbay.tenancy.access import INSTALL_SESSION, Permission, authorize
-        from patchbay.tenancy.authorizer_context import admit, admit_session
+        from patchbay.tenancy.access import (
+            ANY_PRINCIPAL,
+            ANYONE,
+            INSTALL_SESSION,
+            Permission,
+            authorize,
+        )
+        from patchbay.tenancy.authorizer_context import (
+            admit,
+            admit_any_principal,
+            admit_anyone,
+            admit_session,
+        )
 
         if permission == INSTALL_SESSION:
             return admit_session(context)
+        if permission == ANY_PRINCIPAL:
+            return admit_any_principal(context)
+        if permission == ANYONE:
+            return admit_anyone(context)
         organization_id = path.get("organization_id")
         caller = admit(context, permission, organization_id, in_space=in_space)
         if organization_id is None:
@@ -278,6 +297,38 @@ class Deployment:
             RequestRates(self.settings.requests_per_minute),
             RequestRates(self.settings.unauthenticated_requests_per_minute),
             InstallTokens(self.integrations),
+            self.browser_sessions,
+            self.settings.public_url,
+        )
+
+    @cached_property
+    def browser_sessions(self) -> BrowserSessions:
+        from patchbay.tenancy.browser_sessions import BrowserSessions
+
+        return BrowserSessions(self.integrations, self.tenants, self.api_keys)
+
+    @cached_property
+    def sign_in_links(self) -> SignInLinks:
+        from patchbay.tenancy.sign_in_links import SignInLinks
+
+        return SignInLinks(self.integrations, self.tenants, self.api_keys, self.browser_sessions)
+
+    @cached_property
+    def caller_view(self) -> CallerView:
+        from patchbay.tenancy.callers import CallerView
+
+        return CallerView(self.tenants)
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        from patchbay.platform.limits import Limiter
+        from patchbay.tenancy.sign_in import SignIn
+
+        return SignIn(
+            self.api_keys,
+            self.browser_sessions,
+            self.sign_in_links,
+            Limiter(self.integrations, "sign_ins"),
         )
 
     # ---------------------------------------------------------------- egress

@@ -70,9 +70,11 @@ from patchbay.tenancy.keys import (
     API_KEYS,
     BY_OWNER,
     SPACES,
+    browser_session_key,
     install_token_key,
     organization_pk,
     retired,
+    sign_in_code_key,
 )
 
 RESERVE_SECONDS: Final = 30.0
@@ -254,6 +256,12 @@ class Eraser:
                     case "INS":
                         token = install_token_key(item["digest"])
                         self._remove(run, self._integrations, [token._asdict(), item])
+                    case "BROWSER":
+                        signed_in = browser_session_key(item["digest"])
+                        self._remove(run, self._integrations, [signed_in._asdict(), item])
+                    case "SIGNIN":
+                        link = sign_in_code_key(item["digest"])
+                        self._remove(run, self._integrations, [link._asdict(), item])
                     case "FLOW":
                         flow = flow_key(item["sk"].partition("#")[2])
                         self._remove(run, self._integrations, [flow._asdict(), item])

@@ -60,6 +60,8 @@ class Entity(StrEnum):
     INSTALL_SESSION = "install_session"
     OAUTH_APPLICATION = "oauth_application"
     GRANT = "grant"
+    BROWSER_SESSION = "browser_session"
+    SIGN_IN_LINK = "sign_in_link"
 
 
 class Action(StrEnum):
@@ -85,6 +87,8 @@ class Action(StrEnum):
     """The first request of a subject in an hour."""
     ERASED = "erased"
     AUTHORIZED = "authorized"
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
 
 
 class AuditEvent(Model):

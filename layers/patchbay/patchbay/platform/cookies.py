@@ -10,6 +10,10 @@ no other host. Neither a neighboring subdomain nor plain http can set it
 (https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis, section 4.1.3.2)."""
 
 
+SESSION_COOKIE: Final = f"{HOST_PREFIX}patchbay_session"
+"""The session of a browser that is signed in to the dashboard."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostCookie:
     """A cookie that scripts can't read, and that comes along when another site leads the browser

@@ -10,6 +10,7 @@
     ├── InstallTokenRequired    403  PERMISSION_DENIED
     ├── OutsideOwnSpace         403  PERMISSION_DENIED
     ├── ReferenceDenied         403  PERMISSION_DENIED
+    ├── CrossSiteRequest        403  CROSS_SITE_REQUEST
     ├── CredentialUseDisabled   403  CREDENTIAL_USE_DISABLED
     ├── NotFound                404  NOT_FOUND, <THING>_NOT_FOUND
     │   └── NoSuchRelease       404  RELEASE_NOT_FOUND
@@ -169,6 +170,20 @@ class ReferenceDenied(PatchbayError):
             message="The reference names a secret outside this organization.",
             code="PERMISSION_DENIED",
             details={"errors": [{"pointer": "/secret_ref", "message": message}]},
+        )
+
+
+class CrossSiteRequest(PatchbayError):
+    """A browser sent its session along with what another site asked it for, or does not say that
+    it was one of our own pages."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            message="A request with a session must come from a page of this deployment: "
+            "send Sec-Fetch-Site: same-origin, or its own Origin.",
+            code="CROSS_SITE_REQUEST",
         )
 
 
@@ -427,6 +442,17 @@ class RateLimited(PatchbayError):
             code="RATE_LIMITED",
             details=details,
             retry_after_seconds=retry_after_seconds,
+        )
+
+    @classmethod
+    def by_requests(cls, what: str, limit: int, wait_seconds: int) -> Self:
+        """For a caller that has made more requests than it may: all of the `limit` are used."""
+        return cls(
+            f"Too many requests: try again in {wait_seconds} s.",
+            wait_seconds,
+            quota=f"{what}_per_minute",
+            limit=limit,
+            used=limit,
         )
 
 

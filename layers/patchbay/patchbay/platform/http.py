@@ -12,8 +12,9 @@ A function declares its routes on an `HttpApi`:
 The name of a parameter says what it gets: `caller` the principal, `space` the space of the path's
 `<slug>`, `body` the JSON body as that model, `query` the query string as that model, `if_match` the
 header's value, `domain_name` the host name that the gateway was called by, `cookies` those of the
-browser by name, `raw_query` the query string as it came, any other name the path parameter of that
-name. A route that takes a `stamp` creates something and honors Idempotency-Key.
+browser by name, `browser` what it says of where the request comes from, `raw_query` the query
+string as it came, any other name the path parameter of that name. A route that takes a `stamp`
+creates something and honors Idempotency-Key.
 
 A request goes through these steps:
 
@@ -61,8 +62,9 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from patchbay.platform.actor import Actor, acting
+from patchbay.platform.browser_requests import browser_of
 from patchbay.platform.clock import to_second, utc_now
-from patchbay.platform.cookies import HostCookie, cookies_of
+from patchbay.platform.cookies import SESSION_COOKIE, HostCookie, cookies_of
 from patchbay.platform.errors import (
     InternalError,
     InvalidInput,
@@ -345,6 +347,8 @@ class HttpApi:
                 arguments["caller"] = caller
             if "if_match" in declared.takes:
                 arguments["if_match"] = headers.get("if-match")
+            if "browser" in declared.takes:
+                arguments["browser"] = browser_of(event)
             if "cookies" in declared.takes:
                 arguments["cookies"] = cookies_of(event)
             if "raw_query" in declared.takes:
@@ -364,8 +368,7 @@ class HttpApi:
                 return run(stamp=Stamp.fresh(utc_now()))
             request = IdempotentRequest(
                 organization_id=caller.organization_id,
-                # How the scheme is spelled does not change the caller.
-                credential=headers["authorization"].rpartition(" ")[2],
+                credential=_credential(event, headers),
                 route=f"{declared.method} {event['rawPath']}?{_sorted_query(event)}",
                 key=key,
                 body=meaning(loads(raw)) if raw.strip() else b"",
@@ -479,6 +482,14 @@ def _declare(
 def _authorizer_context(request: Mapping[str, Any]) -> Mapping[str, Any]:
     context: Mapping[str, Any] = (request.get("authorizer") or {}).get("lambda") or {}
     return context
+
+
+def _credential(event: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """What the caller is known by, as the authorizer reads it."""
+    if "authorization" in headers:
+        # How the scheme is spelled does not change the caller.
+        return headers["authorization"].rpartition(" ")[2]
+    return cookies_of(event)[SESSION_COOKIE]
 
 
 def _once(

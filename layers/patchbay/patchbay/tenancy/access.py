@@ -1,11 +1,18 @@
 """Who calls, and what they may do. Nothing turns this off."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from patchbay.platform.actor import OPERATOR
-from patchbay.platform.errors import NotFound, OutsideOwnSpace, PermissionDenied, Unauthenticated
+from patchbay.platform.actor import DEPLOYMENT, OPERATOR
+from patchbay.platform.errors import (
+    NotFound,
+    OutsideOwnSpace,
+    PermissionDenied,
+    RateLimited,
+    Unauthenticated,
+)
 
 
 class Permission(StrEnum):
@@ -26,6 +33,13 @@ INSTALL_SESSION: Final = "install-session"
 """What a route declares instead of a permission, if its callers are install sessions alone."""
 
 
+ANY_PRINCIPAL: Final = "any-principal"
+"""What a route declares that is about the caller itself, whatever it may do."""
+
+ANYONE: Final = "anyone"
+"""What a route declares that is open to everybody, and takes a turn of the unauthenticated."""
+
+
 class SessionCaller(NamedTuple):
     """An end user, by the token of an install session. It has no permission of the API."""
 
@@ -42,14 +56,24 @@ class OwnSpace(NamedTuple):
     slug: str
 
 
+class OwnSession(NamedTuple):
+    """The session of the browser that a principal acts through, and when it ends at the latest."""
+
+    id: str
+    ends_at: datetime
+
+
 class Principal(NamedTuple):
-    """Who calls. `subject` is the id of an API key, or `jwt:` and the subject of a token."""
+    """Who calls. `subject` is the id of an API key or of a sign-in link, or `jwt:` and the subject
+    of a token."""
 
     organization_id: str
     subject: str
     permissions: frozenset[Permission]
     space: OwnSpace | None = None
     """The only space that it may act in; None if it may act in the whole organization."""
+    browser_session: OwnSession | None = None
+    """None for the bearer of a key or a token."""
 
     @property
     def is_operator(self) -> bool:
@@ -80,6 +104,25 @@ class Principal(NamedTuple):
         """For what is not part of a space. Raises `OutsideOwnSpace`."""
         if self.space:
             raise OutsideOwnSpace(self.space.slug)
+
+
+class Anyone(NamedTuple):
+    """A caller of a route that is open to everybody.
+
+    `retry_after` is not 0 if callers without a key have made more than `limit` requests in the last
+    minute. What can be told from a guess first, such as a valid key, goes on all the same: a flood
+    of guesses must not keep the others out.
+    """
+
+    retry_after: int = 0
+    limit: int = 0
+    organization_id: str | None = None
+    subject: str = DEPLOYMENT
+
+    def require_turn(self) -> None:
+        """Raises `RateLimited`."""
+        if self.retry_after:
+            raise RateLimited.by_requests("unauthenticated_requests", self.limit, self.retry_after)
 
 
 def authorize(

@@ -80,21 +80,22 @@ class ApiKeyStore:
     ) -> IssuedApiKey:
         """A new key for a caller, with no permission that the caller lacks.
 
-        A key can't issue one that expires later than itself. A token can: its holder gets the next
-        token anyway. Raises as `issue`, and `PermissionDenied`.
+        A key can't issue one that expires later than itself, nor can the session of a sign-in link.
+        A token can: its holder gets the next token anyway. Raises as `issue`, and
+        `PermissionDenied`.
         """
         caller.require_all(new.permissions)
+        session = caller.browser_session
+        if session and is_id("sil", caller.subject):
+            _require_earlier(new.expires_at, session.ends_at, "the end of your session")
         if not is_id("key", caller.subject):
             return self.issue(organization_id, new, caller.subject_in(organization_id), stamp)
         try:
             own = self.get(caller.organization_id, caller.subject)
         except NotFound:
             raise Unauthenticated from None
-        if own.expires_at and (new.expires_at is None or new.expires_at > own.expires_at):
-            until = to_text(own.expires_at)
-            raise InvalidInput.at(
-                "/expires_at", f"must not be later than the expiry of your own key, {until}"
-            )
+        if own.expires_at:
+            _require_earlier(new.expires_at, own.expires_at, "the expiry of your own key")
         return self.issue(organization_id, new, caller.subject_in(organization_id), stamp, own)
 
     def issue(
@@ -250,11 +251,18 @@ class ApiKeyStore:
         or the key has expired."""
         prefix = prefix_of(text)
         known = self._look_up(prefix, now) if prefix else None
-        if known is None:
+        if known is None or not matches(text, known[1]["digest"]):
             return None
-        until, item = known
-        if not matches(text, item["digest"]):
+        return self._holder(*known, now)
+
+    def holder_of(self, prefix: str, key_id: str, now: datetime) -> Holder | None:
+        """The same for a key that was shown before, by its prefix and its id."""
+        known = self._look_up(prefix, now)
+        if known is None or known[1]["key_id"] != key_id:
             return None
+        return self._holder(*known, now)
+
+    def _holder(self, until: datetime, item: Item, now: datetime) -> Holder | None:
         if "valid_until" in item:
             until = min(until, from_text(item["valid_until"]))
             if until <= now:
@@ -286,6 +294,11 @@ class ApiKeyStore:
         until = now + CACHED_FOR
         self._known.put(prefix, item["organization_id"], until, item)
         return until, item
+
+
+def _require_earlier(asked: datetime | None, until: datetime, what: str) -> None:
+    if asked is None or asked > until:
+        raise InvalidInput.at("/expires_at", f"must not be later than {what}, {to_text(until)}")
 
 
 def _api_key(item: Item) -> ApiKey:

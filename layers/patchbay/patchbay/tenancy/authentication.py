@@ -4,6 +4,7 @@ import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from patchbay.platform.browser_requests import BrowserRequest
 from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.logging import logger
 from patchbay.platform.settings import Settings
@@ -11,11 +12,13 @@ from patchbay.tenancy.api_key_store import CACHED_FOR, ApiKeyStore, Holder
 from patchbay.tenancy.api_keys import bearer_token
 from patchbay.tenancy.authorizer_context import (
     anonymous_context,
+    cross_site_context,
     outage_context,
     principal_context,
     rate_limited_context,
     session_context,
 )
+from patchbay.tenancy.browser_sessions import BrowserSessions
 from patchbay.tenancy.fair_cache import FairCache
 from patchbay.tenancy.install_tokens import (
     MAX_REQUESTS_PER_MINUTE,
@@ -43,8 +46,11 @@ class Authenticator:
         rates: RequestRates | None = None,
         unauthenticated: RequestRates | None = None,
         installs: InstallTokens | None = None,
+        browsers: BrowserSessions | None = None,
+        public_url: str = "",
     ) -> None:
-        """Without a `TokenReader`, only API keys are accepted, and tokens of `installs`.
+        """Without a `TokenReader`, only API keys are accepted, tokens of `installs`, and the
+        cookies of `browsers` with requests of pages at `public_url`.
 
         `rates` are the limits of organizations, `unauthenticated` is the one of everybody else.
         Each install session has a limit of its own.
@@ -55,13 +61,21 @@ class Authenticator:
         self._rates = rates or RequestRates(0)
         self._unauthenticated = unauthenticated or RequestRates(0)
         self._installs = installs
+        self._browsers = browsers
+        self._public_url = public_url
         self._sessions = RequestRates(MAX_REQUESTS_PER_MINUTE)
         self._cached: FairCache[bytes, dict[str, str]] = FairCache(MAX_CACHED)
 
-    def context(self, header: str | None, now: datetime) -> dict[str, str]:
-        """The authorizer context of a request with this `Authorization` header."""
+    def context(
+        self, header: str | None, now: datetime, browser: BrowserRequest | None = None
+    ) -> dict[str, str]:
+        """The authorizer context of a request with this `Authorization` header, or else with the
+        session of this `browser`."""
         try:
-            context = self._identified(header, now)
+            if browser and header is None:
+                context = self._signed_in(browser, now)
+            else:
+                context = self._identified(header, now)
         except TemporarilyUnavailable:
             # The caller may be anyone, so this takes nobody's turn.
             logger.error("the caller can't be identified")
@@ -74,6 +88,16 @@ class Authenticator:
         if wait := rates.seconds_to_wait(owner or "", now):
             return rate_limited_context(context, wait, rates.per_minute)
         return context
+
+    def _signed_in(self, browser: BrowserRequest, now: datetime) -> dict[str, str]:
+        """Sessions are not cached, so that one that has ended is not used any more at once.
+
+        Raises as `_identified`.
+        """
+        if not browser.may_use_session(self._public_url):
+            return cross_site_context()
+        principal = self._browsers.holder(browser.session, now) if self._browsers else None
+        return principal_context(principal) if principal else anonymous_context()
 
     def _identified(self, header: str | None, now: datetime) -> dict[str, str]:
         """Raises `TemporarilyUnavailable` if the store of keys does not respond."""

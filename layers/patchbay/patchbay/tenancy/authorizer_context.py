@@ -2,23 +2,29 @@
 
 It is a dictionary of strings, as API Gateway passes it on:
 
-    a principal       organization_id, subject, permissions; of one space: space_id, space
+    a principal       organization_id, subject, permissions; of one space: space_id, space;
+                      of a browser: browser_session, browser_session_ends_at
     an end user       session_organization_id, session_id, session_subject
     no principal      nothing
     an outage         outcome: unavailable
+    another site      outcome: cross_site
     over its rate     `retry_after` and `limit` in addition
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.errors import (
+    CrossSiteRequest,
     InstallTokenRequired,
     RateLimited,
     TemporarilyUnavailable,
     Unauthenticated,
 )
 from patchbay.tenancy.access import (
+    Anyone,
+    OwnSession,
     OwnSpace,
     Permission,
     Principal,
@@ -27,6 +33,7 @@ from patchbay.tenancy.access import (
 )
 
 _UNAVAILABLE: Final = "unavailable"
+_CROSS_SITE: Final = "cross_site"
 
 
 def principal_context(principal: Principal) -> dict[str, str]:
@@ -37,6 +44,9 @@ def principal_context(principal: Principal) -> dict[str, str]:
     }
     if principal.space:
         context |= {"space_id": principal.space.id, "space": principal.space.slug}
+    if session := principal.browser_session:
+        context["browser_session"] = session.id
+        context["browser_session_ends_at"] = to_text(session.ends_at)
     return context
 
 
@@ -56,6 +66,11 @@ def anonymous_context() -> dict[str, str]:
     return {}
 
 
+def cross_site_context() -> dict[str, str]:
+    """For a session that comes with a request of another site's: it is not looked up."""
+    return {"outcome": _CROSS_SITE}
+
+
 def outage_context() -> dict[str, str]:
     """For a store of keys that does not respond: the caller may be anyone."""
     return {"outcome": _UNAVAILABLE}
@@ -64,10 +79,12 @@ def outage_context() -> dict[str, str]:
 def principal_of(context: Mapping[str, Any]) -> Principal | None:
     """The principal that the authorizer attached, if any. Unknown permissions are left out.
 
-    Raises `TemporarilyUnavailable` for an outage.
+    Raises `TemporarilyUnavailable` for an outage, and `CrossSiteRequest`.
     """
     if context.get("outcome") == _UNAVAILABLE:
         raise TemporarilyUnavailable
+    if context.get("outcome") == _CROSS_SITE:
+        raise CrossSiteRequest
     organization_id = context.get("organization_id")
     subject = context.get("subject")
     if not organization_id or not subject:
@@ -75,11 +92,15 @@ def principal_of(context: Mapping[str, Any]) -> Principal | None:
     known = {permission.value for permission in Permission}
     names = str(context.get("permissions", "")).split()
     space_id = context.get("space_id")
+    session_id = context.get("browser_session")
     return Principal(
         organization_id=organization_id,
         subject=subject,
         permissions=frozenset(Permission(name) for name in names if name in known),
         space=OwnSpace(space_id, context["space"]) if space_id else None,
+        browser_session=OwnSession(session_id, from_text(context["browser_session_ends_at"]))
+        if session_id
+        else None,
     )
 
 
@@ -128,18 +149,31 @@ def admit_session(context: Mapping[str, Any]) -> SessionCaller:
     return session
 
 
+def admit_any_principal(context: Mapping[str, Any]) -> Principal:
+    """The principal, whatever it may do. Raises `RateLimited` and `Unauthenticated`."""
+    _require_turn(context)
+    principal = principal_of(context)
+    if principal is None:
+        raise Unauthenticated
+    return principal
+
+
+def admit_anyone(context: Mapping[str, Any]) -> Anyone:
+    """Raises `RateLimited` for a principal that has made more requests than it may; the route
+    itself decides about a caller that is none."""
+    if context.get("outcome") == _CROSS_SITE:
+        return Anyone(int(context.get("retry_after", 0)), int(context.get("limit", 0)))
+    if principal_of(context) or session_of(context):
+        _require_turn(context)
+        return Anyone()
+    return Anyone(int(context.get("retry_after", 0)), int(context.get("limit", 0)))
+
+
 def _require_turn(context: Mapping[str, Any]) -> None:
-    """Raises `RateLimited`, and `TemporarilyUnavailable` for an outage."""
+    """Raises `RateLimited`, `CrossSiteRequest`, and `TemporarilyUnavailable` for an outage."""
     principal = principal_of(context)
     if wait := context.get("retry_after"):
-        limit = int(context["limit"])
         known = "requests" if principal else "unauthenticated_requests"
         if session_of(context):
             known = "install_requests"
-        raise RateLimited(
-            f"Too many requests: try again in {wait} s.",
-            int(wait),
-            quota=f"{known}_per_minute",
-            limit=limit,
-            used=limit,
-        )
+        raise RateLimited.by_requests(known, int(context["limit"]), int(wait))

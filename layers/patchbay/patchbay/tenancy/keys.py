@@ -3,6 +3,7 @@
 Others may name these items without what the stores need.
 """
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 from patchbay.platform.dynamodb import PRESENT, Condition, Key, Update, equals
@@ -16,6 +17,7 @@ ALL_ORGANIZATIONS: Final = "ORGANIZATIONS"
 BY_OWNER: Final = "by_owner"
 SPACES: Final = "SPACE#"
 API_KEYS: Final = "KEY#"
+BROWSER_SESSIONS: Final = "BROWSER#"
 
 
 def organization_pk(organization_id: str) -> str:
@@ -70,6 +72,30 @@ def lookup_key(prefix: str) -> Key:
 def install_token_key(digest: str) -> Key:
     """The session of an install token, by the SHA-256 of the token."""
     return Key(f"INSTALL#{digest}", "META")
+
+
+def browser_session_key(digest: str) -> Key:
+    """A session of a browser, by the SHA-256 of its cookie."""
+    return Key(f"BROWSER#{digest}", "META")
+
+
+def browser_sessions_of(subject: str) -> str:
+    """What the sort keys of the sessions of a subject begin with, in the partition of the
+    organization. A subject may have any character."""
+    return f"{BROWSER_SESSIONS}{hashlib.sha256(subject.encode()).hexdigest()}#"
+
+
+def listed_browser_session_key(organization_id: str, subject: str, session_id: str) -> Key:
+    return Key(organization_pk(organization_id), f"{browser_sessions_of(subject)}{session_id}")
+
+
+def sign_in_code_key(digest: str) -> Key:
+    """A sign-in link, by the SHA-256 of its code."""
+    return Key(f"SIGNIN#{digest}", "META")
+
+
+def listed_sign_in_link_key(organization_id: str, link_id: str) -> Key:
+    return Key(organization_pk(organization_id), f"SIGNIN#{link_id}")
 
 
 def use_of_space(space: "Space", change: int) -> Update:
