@@ -63,13 +63,13 @@ def trail(tenant: Tenant, query: str = "") -> list[dict[str, Any]]:
 
 
 def changing_routes() -> set[str]:
-    """The operations of the document other than GET."""
+    """The operations of the document other than GET and HEAD."""
     paths = json.loads(DOCUMENT.read_text())["paths"]
     return {
         operation["operationId"]
         for methods in paths.values()
         for method, operation in methods.items()
-        if method != "get"
+        if method not in ("get", "head")
     }
 
 
