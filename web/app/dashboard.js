@@ -208,6 +208,20 @@ export function useSession() {
 // ---------------------------------------------------------------- parts of pages
 
 /**
+ * What a success rate means, in a word.
+ *
+ * @param {number} rate 0–100
+ * @param {boolean} noData
+ * @returns {{ tone: import("../shared/elements.js").Tone, word: string }}
+ */
+export function healthOf(rate, noData) {
+  if (noData) return { tone: "idle", word: "No events" };
+  if (rate >= 99) return { tone: "ok", word: "Healthy" };
+  if (rate >= 95) return { tone: "warn", word: "Degraded" };
+  return { tone: "bad", word: "Failing" };
+}
+
+/**
  * @typedef {import("../vendor/preact.js").ComponentChildren} Children
  */
 
