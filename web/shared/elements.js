@@ -4,6 +4,7 @@
  * Texts come from the page; each part is right from right to left, too.
  */
 
+import { AGAIN } from "./api.js";
 import { html, useEffect, useId, useRef, useState } from "../vendor/preact.js";
 
 /**
@@ -238,10 +239,15 @@ export const Empty = ({ icon = "list", title, children, action }) => html`
  */
 export function Failure({ error, retry, title = "This can't be shown", again = "Try again" }) {
   const traceId = "traceId" in error ? String(error.traceId) : "";
+  const press = () => {
+    retry?.();
+    // What failed for the same reason elsewhere on the page is read again with it.
+    dispatchEvent(new Event(AGAIN));
+  };
   return html`<${Banner} tone="bad" title=${title} live>
     <p>${error.message}</p>
     ${traceId && html`<p class="muted">Trace id <code>${traceId}</code></p>`}
-    ${retry && html`<p><${Button} kind="small" onClick=${retry}>${again}</${Button}></p>`}
+    ${retry && html`<p><${Button} kind="small" onClick=${press}>${again}</${Button}></p>`}
   </${Banner}>`;
 }
 
