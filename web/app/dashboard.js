@@ -4,7 +4,7 @@
  */
 
 import { at } from "../shared/api.js";
-import { Button, Failure, Icon, Loading } from "../shared/elements.js";
+import { Button, brandName, Failure, Icon, Loading } from "../shared/elements.js";
 import { createContext, html, useContext, useEffect, useId, useRef, useState } from "../vendor/preact.js";
 
 /**
@@ -138,7 +138,7 @@ export function useQuery(name, fallback = "") {
  */
 export function useTitle(title) {
   useEffect(() => {
-    document.title = title ? `${title} · Patchbay` : "Patchbay";
+    document.title = title ? `${title} · ${brandName()}` : brandName();
   }, [title]);
 }
 

@@ -148,9 +148,12 @@ const LEAST_SECONDS = 15;
  */
 export function useResource(path, { every = 0, token } = {}) {
   const [state, setState] = useState(
-    /** @type {{ path: string | null, data: T | null, etag: string | null, error: Error | null }} */ (
-      { path: null, data: null, etag: null, error: null }
-    ),
+    /** @type {{ path: string | null, data: T | null, etag: string | null, error: Error | null }} */ ({
+      path: null,
+      data: null,
+      etag: null,
+      error: null,
+    }),
   );
   const [turn, setTurn] = useState(0);
   const [loading, setLoading] = useState(Boolean(path));
@@ -241,9 +244,11 @@ function useEvery(seconds, act) {
  */
 export function useList(path) {
   const [state, setState] = useState(
-    /** @type {{ path: string | null, items: T[], cursor: string | null }} */ (
-      { path: null, items: [], cursor: null }
-    ),
+    /** @type {{ path: string | null, items: T[], cursor: string | null }} */ ({
+      path: null,
+      items: [],
+      cursor: null,
+    }),
   );
   const [error, setError] = useState(/** @type {Error | null} */ (null));
   const [loading, setLoading] = useState(Boolean(path));

@@ -130,7 +130,7 @@ function Totals({ spaces, more }) {
 const Ranked = ({ spaces, days }) => html`
   <${Table}
     caption="Spaces, worst first"
-    heads=${["Space", "Health", html`<span class="numeric">Success rate</span>`, "Trend", html`<span class="wide">By day</span>`, html`<span class="numeric wide">Events</span>`, html`<span class="numeric wide">Errors</span>`]}
+    heads=${["Space", html`<span class="wide">Health</span>`, html`<span class="numeric">Success rate</span>`, "Trend", html`<span class="wide">By day</span>`, html`<span class="numeric wide">Events</span>`, html`<span class="numeric wide">Errors</span>`]}
   >
     ${spaces.map((one) => html`<${Ranking} key=${one.space_id} one=${one} days=${days} />`)}
   </${Table}>
@@ -146,8 +146,11 @@ function Ranking({ one, days }) {
       <a class="whole" href=${href(at`/spaces/${one.slug}`, query)}><bdi>${one.name}</bdi></a>
       <div class="muted mono below">${one.slug}</div>
     </th>
-    <td><${Badge} tone=${tone}>${word}</${Badge}></td>
-    <td class="numeric strong">${one.no_data ? "–" : percent(one.success_rate)}</td>
+    <td class="wide"><${Badge} tone=${tone}>${word}</${Badge}></td>
+    <td class="numeric">
+      <span class="strong">${one.no_data ? "–" : percent(one.success_rate)}</span>
+      <div class="narrow"><${Badge} tone=${tone}>${word}</${Badge}></div>
+    </td>
     <td class="nowrap"><${Trend} one=${one} /></td>
     <td class="wide spark-cell"><${Sparkline} ...${line(rates)} tone=${tone} label=${said(rates)} /></td>
     <td class="numeric wide">${number(one.total_events)}</td>
