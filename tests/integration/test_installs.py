@@ -200,6 +200,9 @@ def test_an_end_user_is_told_what_to_enter(tenant: Tenant, served: dict[str, Any
     assert form["mode"] == "install"
     assert form["end_user_name"] == "Ada"
     assert form["integration"]["name"] == "CRM"
+    assert form["integration"]["capabilities"] == []
+    organization = tenant.client.get(f"/v1/organizations/{tenant.organization_id}").json
+    assert form["organization_name"] == organization["name"]
     assert form["variables"] == {"path": "me", "page_size": 50}
     assert form["locked"] == ["/path"]
     assert form["secrets"] == [

@@ -177,9 +177,21 @@ export function controlOf(place, wanted) {
 export function titleOf(name, schema = {}) {
   const title = words(schema["title"]);
   if (title) return title;
-  const text = name.replace(/([a-z\d])([A-Z])/g, "$1 $2").replace(/[_\-. ]+/g, " ").trim().toLowerCase();
-  const known = text.replace(/\b(api|id|url|uri|ip|tls|ssh|sso|http|https|sql|json)\b/g, (word) => word.toUpperCase());
+  const text = name
+    .replace(/([a-z\d])([A-Z])/g, "$1 $2")
+    .replace(/[_\-. ]+/g, " ")
+    .trim()
+    .toLowerCase();
+  const known = text.replace(/\b(api|id|url|uri|ip|tls|ssh|sso|http|https|sql|json)\b/g, (word) =>
+    word.toUpperCase(),
+  );
   return known.charAt(0).toUpperCase() + known.slice(1) || name;
+}
+
+/** How a secret is called. @param {SecretField} field @param {Texts} t */
+export function secretTitle({ name, value_schema }, t) {
+  const known = t(`secret.${name}`);
+  return words(own(value_schema, "title")) ?? (known === `secret.${name}` ? titleOf(name) : known);
 }
 
 // ---------------------------------------------------------------- reading schemas
@@ -212,7 +224,11 @@ const changed = (object, name, value) =>
  */
 function resolved(schema, root) {
   let found = isObject(schema) ? schema : {};
-  for (let hop = 0; hop < 8 && typeof found["$ref"] === "string" && found["$ref"].startsWith("#/"); hop += 1) {
+  for (
+    let hop = 0;
+    hop < 8 && typeof found["$ref"] === "string" && found["$ref"].startsWith("#/");
+    hop += 1
+  ) {
     /** @type {any} */
     let target = root;
     for (const part of found["$ref"].slice(2).split("/")) {
@@ -237,7 +253,9 @@ const branchesOf = (schema, root) => {
 /** @param {Schema} schema */
 function typeOf(schema) {
   const type = schema["type"];
-  const types = (Array.isArray(type) ? type : [type]).filter((one) => typeof one === "string" && one !== "null");
+  const types = (Array.isArray(type) ? type : [type]).filter(
+    (one) => typeof one === "string" && one !== "null",
+  );
   if (types.length > 1) return "mixed";
   if (types.length) return types[0];
   if (isObject(schema["properties"])) return "object";
@@ -297,7 +315,8 @@ function choicesOf(schema, root) {
 }
 
 /** @param {unknown} value */
-const shown = (value) => (typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value));
+const shown = (value) =>
+  typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value);
 
 /** @param {unknown} one @param {unknown} other */
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
@@ -388,7 +407,8 @@ function collect(schema, value, at, context, depth) {
     const given = own(value, property.name);
     if (given === undefined || given === "") {
       const choice = choicesOf(property.schema, context.root);
-      if (property.required) context.errors.set(place, context.t(choice ? "form.error.choose" : "form.error.required"));
+      if (property.required)
+        context.errors.set(place, context.t(choice ? "form.error.choose" : "form.error.required"));
       continue;
     }
     const kind = kindOf(property.schema, context.root, depth);
@@ -410,9 +430,10 @@ function collect(schema, value, at, context, depth) {
 function problem(schema, value, kind, { root, t }) {
   /** @param {string} key @param {unknown} [limit] */
   const say = (key, limit) => t(`form.error.${key}`, { limit: Number(limit) });
-  /** @param {string} rule */
-  const rule = (rule) => (typeof schema[rule] === "number" ? schema[rule] : undefined);
-  if (kind === "choice") return choicesOf(schema, root)?.some((one) => same(one.value, value)) ? undefined : say("choose");
+  /** Nothing is less or more than NaN. @param {string} name @returns {number} */
+  const rule = (name) => (typeof schema[name] === "number" ? schema[name] : Number.NaN);
+  if (kind === "choice")
+    return choicesOf(schema, root)?.some((one) => same(one.value, value)) ? undefined : say("choose");
   if (kind === "integer" || kind === "number") {
     if (typeof value !== "number") return say(kind);
     if (kind === "integer" && !Number.isInteger(value)) return say("integer");
@@ -431,10 +452,15 @@ function problem(schema, value, kind, { root, t }) {
   if (Array.isArray(value)) {
     if (value.length < rule("minItems")) return say("minItems", rule("minItems"));
     if (value.length > rule("maxItems")) return say("maxItems", rule("maxItems"));
-    if (schema["uniqueItems"] === true && new Set(value.map((one) => JSON.stringify(one))).size < value.length) return say("unique");
+    if (
+      schema["uniqueItems"] === true &&
+      new Set(value.map((one) => JSON.stringify(one))).size < value.length
+    )
+      return say("unique");
     const items = resolved(schema["items"], root);
     const inner = kindOf(items, root, 1);
-    if (kind === "list") return value.map((one) => problem(items, one, inner, /** @type {any} */ ({ root, t }))).find(Boolean);
+    if (kind === "list")
+      return value.map((one) => problem(items, one, inner, /** @type {any} */ ({ root, t }))).find(Boolean);
   }
   if (kind === "json") {
     const type = typeOf(schema);
@@ -469,7 +495,9 @@ function Members({ schema, at, value, set, depth, context }) {
   for (const property of propertiesOf(schema, at, context)) {
     const group = words(property.schema["x-group"]) ?? "";
     if (!groups.has(group)) groups.set(group, []);
-    groups.get(group)?.push(html`<${Control} key=${property.name} ...${property} at=${pointer(at, property.name)}
+    groups
+      .get(group)
+      ?.push(html`<${Control} key=${property.name} ...${property} at=${pointer(at, property.name)}
       value=${own(values, property.name)} depth=${depth} context=${context}
       set=${/** @param {unknown} given */ (given) => set(changed(values, property.name, given))} />`);
   }
@@ -496,7 +524,9 @@ function Branches({ schema, branches, at, value, set, depth, context }) {
   const fixed = (index) => {
     const foreign = new Set(branches.flatMap((one) => Object.keys(one["properties"])));
     for (const name of Object.keys(schema["properties"] ?? {})) foreign.delete(name);
-    const kept = Object.entries(value).filter(([name]) => !foreign.has(name) || own(branches[index]?.["properties"], name));
+    const kept = Object.entries(value).filter(
+      ([name]) => !foreign.has(name) || own(branches[index]?.["properties"], name),
+    );
     return Object.fromEntries([...kept, ...fixedOf(branches[index] ?? {})]);
   };
   useEffect(() => {
@@ -509,7 +539,9 @@ function Branches({ schema, branches, at, value, set, depth, context }) {
   return html`
     <${Field} label=${words(schema["x-choice"]) ?? t("form.kind")} error=${error}>
       ${
-        /** @param {any} control */ (control) => html`<select ...${control} data-pointer=${at || "/"} value=${chosen}
+        /** @param {any} control */ (
+          control,
+        ) => html`<select ...${control} data-pointer=${at || "/"} value=${chosen}
           disabled=${isLocked(at, context.locked)}
           onChange=${(/** @type {any} */ event) => {
             const index = Number(event.currentTarget.value);
@@ -529,7 +561,10 @@ function Branches({ schema, branches, at, value, set, depth, context }) {
 /** @param {Schema} branch @param {number} index @param {Texts} t */
 const branchTitle = (branch, index, t) =>
   words(branch["title"]) ??
-  (fixedOf(branch).map(([, value]) => shown(value)).join(", ") || t("form.option", { number: index + 1 }));
+  (fixedOf(branch)
+    .map(([, value]) => shown(value))
+    .join(", ") ||
+    t("form.option", { number: index + 1 }));
 
 /** @param {Part} part */
 function Control(part) {
@@ -557,7 +592,8 @@ function Control(part) {
       </div>
     </fieldset>`;
   }
-  if (kind === "list" || kind === "many") return html`<${kind === "list" ? List : Many} part=${part} label=${label} />`;
+  if (kind === "list" || kind === "many")
+    return html`<${kind === "list" ? List : Many} part=${part} label=${label} />`;
   const error = errorAt(at, context, kind === "json");
   const help = helpOf(schema, t, kind === "json" ? t("form.json") : undefined);
   return html`<${Field} label=${label} help=${help} error=${error} required=${required} optional=${required ? undefined : t("form.optional")}>
@@ -716,7 +752,9 @@ function Many({ part: { schema, at, value, set, required, context }, label }) {
   const given = Array.isArray(value) ? value : [];
   /** @param {unknown} one @param {boolean} on */
   const turn = (one, on) => {
-    const next = choices.map((choice) => choice.value).filter((each) => (same(each, one) ? on : given.some((had) => same(had, each))));
+    const next = choices
+      .map((choice) => choice.value)
+      .filter((each) => (same(each, one) ? on : given.some((had) => same(had, each))));
     set(next.length ? next : undefined);
   };
   const error = errorAt(at, context, true);
@@ -827,7 +865,8 @@ function Alternatives({ part, attributes }) {
  */
 function Json({ value, set, attributes }) {
   /** @param {unknown} given */
-  const written = (given) => (given === undefined ? "" : typeof given === "string" ? given : JSON.stringify(given, null, 2));
+  const written = (given) =>
+    given === undefined ? "" : typeof given === "string" ? given : JSON.stringify(given, null, 2);
   const [text, setText] = useState(written(value));
   /** @param {string} typed */
   const parsed = (typed) => {
@@ -849,8 +888,7 @@ function Json({ value, set, attributes }) {
 /** @param {{ field: SecretField, value: string, set: (text: string) => void, error: string | undefined, t: Texts }} props */
 function Secret({ field, value, set, error, t }) {
   const schema = isObject(field.value_schema) ? field.value_schema : {};
-  const known = t(`secret.${field.name}`);
-  const label = words(schema["title"]) ?? (known === `secret.${field.name}` ? titleOf(field.name) : known);
+  const label = secretTitle(field, t);
   const [isShown, show] = useState(false);
   const [isLong, setLong] = useState(
     schema["x-multiline"] === true || schema["maxLength"] >= MULTILINE_LENGTH || /\bPEM\b/.test(label),

@@ -30,6 +30,7 @@ _OF_DESTINATION: Final = "destination: "
 def form_of(
     session: InstallSession,
     subject: SessionSubject,
+    organization_name: str,
     authorization: AuthorizationStep | None,
     repair: RepairedConnection | None,
 ) -> InstallForm:
@@ -38,6 +39,7 @@ def form_of(
         session_id=session.id,
         mode="repair" if repair else "install",
         expires_at=session.expires_at,
+        organization_name=organization_name,
         end_user_name=session.end_user.name if session.end_user else None,
         return_url=session.return_url,
         allowed_origins=session.allowed_origins,
@@ -49,6 +51,7 @@ def form_of(
             publisher=release.publisher,
             trust_tier=release.trust_tier,
             version=release.version,
+            capabilities=list(recipe_of(release).capabilities),
         ),
         variables_schema=release.variables_schema,
         variables=prefilled(session, source, release),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints
 
 from patchbay.checks.codes import Code
+from patchbay.checks.roles import Capability
 from patchbay.connection_tests.model import RecordedTest
 from patchbay.connections.config_values import Values
 from patchbay.connections.connection_model import Monitor
@@ -249,6 +250,7 @@ class InstalledIntegration(Model):
     publisher: str
     trust_tier: TrustTier
     version: str
+    capabilities: list[Capability]
 
 
 class SecretField(Model):
@@ -342,6 +344,7 @@ class InstallForm(Model):
     session_id: str
     mode: Literal["install", "repair"]
     expires_at: UtcTime
+    organization_name: str
     end_user_name: str | None
     return_url: str | None
     allowed_origins: list[str]

@@ -76,6 +76,10 @@ class SessionSubjects:
             raise no_longer_possible()
         return SessionSubject(release)
 
+    def organization_name(self, organization_id: str) -> str:
+        """For whom a session connects. Raises `NotFound`."""
+        return self._tenants.organization(organization_id).name
+
     def space(self, session: InstallSession) -> Space:
         """The space of the new connection. Raises `Conflict` if it was deleted."""
         with told_to_the_end_user():

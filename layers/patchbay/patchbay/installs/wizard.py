@@ -87,7 +87,13 @@ class InstallWizard:
                 self._history.newest(tested, now),
                 self._subjects.other_connections(repaired),
             )
-        return form_of(session, subject, self._accounts.step(session, subject, now), repair)
+        return form_of(
+            session,
+            subject,
+            self._subjects.organization_name(session.organization_id),
+            self._accounts.step(session, subject, now),
+            repair,
+        )
 
     def authorize(
         self,
