@@ -4,7 +4,7 @@
  */
 
 import { at } from "../shared/api.js";
-import { Button, Failure, Icon, Loading } from "../shared/elements.js";
+import { Banner, Button, brandName, Failure, Icon, Loading } from "../shared/elements.js";
 import { createContext, html, useContext, useEffect, useId, useRef, useState } from "../vendor/preact.js";
 
 /**
@@ -138,7 +138,7 @@ export function useQuery(name, fallback = "") {
  */
 export function useTitle(title) {
   useEffect(() => {
-    document.title = title ? `${title} · Patchbay` : "Patchbay";
+    document.title = title ? `${title} · ${brandName()}` : brandName();
   }, [title]);
 }
 
@@ -206,6 +206,20 @@ export function useSession() {
 }
 
 // ---------------------------------------------------------------- parts of pages
+
+/**
+ * What a success rate means, in a word.
+ *
+ * @param {number} rate 0–100
+ * @param {boolean} noData
+ * @returns {{ tone: import("../shared/elements.js").Tone, word: string }}
+ */
+export function healthOf(rate, noData) {
+  if (noData) return { tone: "idle", word: "No events" };
+  if (rate >= 99) return { tone: "ok", word: "Healthy" };
+  if (rate >= 95) return { tone: "warn", word: "Degraded" };
+  return { tone: "bad", word: "Failing" };
+}
 
 /**
  * @typedef {import("../vendor/preact.js").ComponentChildren} Children
@@ -320,4 +334,21 @@ export function ListView({ list, empty, children }) {
       !list.error &&
       html`<div class="more-rows"><${Button} busy=${list.loading} onClick=${list.more}>Load more</${Button}></div>`
     }`;
+}
+
+/**
+ * Why a change was not made. Where somebody else's came first, that is said, with a way to read
+ * theirs; with `kept`, that what was typed stays.
+ *
+ * @param {{ error: import("../shared/api.js").ApiError | null, reload: () => void, kept?: boolean,
+ *   title?: string }} props nothing without an error
+ */
+export function ChangeFailure({ error, reload, kept = false, title = "Nothing was changed" }) {
+  if (!error) return null;
+  if (error.status !== 412) return html`<${Failure} error=${error} title=${title} />`;
+  return html`<${Banner} tone="warn" title="Somebody else changed this meanwhile" live>
+    <p>Nothing of yours was saved, and nothing of theirs is lost.
+      ${kept ? " Load it again: what you typed stays." : " Load it again, look, and repeat it if it is still right."}</p>
+    <p><${Button} kind="small" onClick=${reload}>Load it again</${Button}></p>
+  </${Banner}>`;
 }

@@ -1,12 +1,11 @@
 /** The dashboard: its frame, and the page that the address names. */
 
 import { at, UNAUTHENTICATED, useAction, useResource } from "../shared/api.js";
-import { Button, Empty, Failure, Icon, Loading, Toasts } from "../shared/elements.js";
+import { Brand, Button, Empty, Failure, Icon, Loading, Toasts, wearBrand } from "../shared/elements.js";
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "../vendor/preact.js";
 import {
   ADMIN,
   followLinks,
-  go,
   holds,
   href,
   pageOf,
@@ -251,7 +250,7 @@ function Dashboard() {
     <a class="skip button" href="#main">Skip to the content</a>
     <div class=${`frame ${open ? "open" : ""}`}>
       <header>
-        <a class="brand" href=${href("/")}>Patchbay</a>
+        <a class="brand" href=${href("/")}><${Brand} /></a>
         <button class="button menu" type="button" aria-label="Menu" aria-expanded=${open ? "true" : "false"}
           aria-controls="aside" onClick=${() => setOpen(!open)}><${Icon} name="menu" /></button>
       </header>
@@ -269,6 +268,7 @@ function Dashboard() {
 }
 
 wear(kept("theme", "system"));
+wearBrand();
 const place = document.getElementById("page");
 if (place) render(html`<${Dashboard} />`, place);
 document.addEventListener("click", followLinks);

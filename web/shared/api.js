@@ -38,6 +38,9 @@ export class ApiError extends Error {
 /** What the window is told when the API no longer knows who calls: the session has ended. */
 export const UNAUTHENTICATED = "patchbay-unauthenticated";
 
+/** What the window is told when somebody tries again: whatever has failed is read anew. */
+export const AGAIN = "patchbay-again";
+
 const UNREACHABLE = "The server can't be reached. Check your network, then try again.";
 const UNREADABLE = "The server gave an answer that is not the API's. Try again in a minute.";
 
@@ -145,9 +148,12 @@ const LEAST_SECONDS = 15;
  */
 export function useResource(path, { every = 0, token } = {}) {
   const [state, setState] = useState(
-    /** @type {{ path: string | null, data: T | null, etag: string | null, error: Error | null }} */ (
-      { path: null, data: null, etag: null, error: null }
-    ),
+    /** @type {{ path: string | null, data: T | null, etag: string | null, error: Error | null }} */ ({
+      path: null,
+      data: null,
+      etag: null,
+      error: null,
+    }),
   );
   const [turn, setTurn] = useState(0);
   const [loading, setLoading] = useState(Boolean(path));
@@ -168,6 +174,7 @@ export function useResource(path, { every = 0, token } = {}) {
     return () => ended.abort();
   }, [path, token, turn]);
   const reload = useCallback(() => setTurn((count) => count + 1), []);
+  useAgain(state.path === path && state.error, reload);
   useEvery(path && every ? Math.max(every, LEAST_SECONDS) : 0, reload);
   const replace = useCallback(
     /** @param {T} data @param {string | null} [etag] */
@@ -184,6 +191,18 @@ export function useResource(path, { every = 0, token } = {}) {
     reload,
     replace,
   };
+}
+
+/**
+ * @param {unknown} error
+ * @param {() => void} reload
+ */
+function useAgain(error, reload) {
+  useEffect(() => {
+    if (!error) return undefined;
+    addEventListener(AGAIN, reload);
+    return () => removeEventListener(AGAIN, reload);
+  }, [error, reload]);
 }
 
 /**
@@ -225,9 +244,11 @@ function useEvery(seconds, act) {
  */
 export function useList(path) {
   const [state, setState] = useState(
-    /** @type {{ path: string | null, items: T[], cursor: string | null }} */ (
-      { path: null, items: [], cursor: null }
-    ),
+    /** @type {{ path: string | null, items: T[], cursor: string | null }} */ ({
+      path: null,
+      items: [],
+      cursor: null,
+    }),
   );
   const [error, setError] = useState(/** @type {Error | null} */ (null));
   const [loading, setLoading] = useState(Boolean(path));
@@ -263,12 +284,14 @@ export function useList(path) {
   }, [read, turn]);
   const current = state.path === path;
   const cursor = current ? state.cursor : null;
+  const reload = useCallback(() => setTurn((count) => count + 1), []);
+  useAgain(error && !state.items.length, reload);
   return {
     items: current ? state.items : [],
     error,
     loading: loading || (!current && !error),
     more: cursor ? () => read(cursor) : null,
-    reload: useCallback(() => setTurn((count) => count + 1), []),
+    reload,
   };
 }
 

@@ -4,6 +4,7 @@
  * Texts come from the page; each part is right from right to left, too.
  */
 
+import { AGAIN } from "./api.js";
 import { html, useEffect, useId, useRef, useState } from "../vendor/preact.js";
 
 /**
@@ -238,10 +239,15 @@ export const Empty = ({ icon = "list", title, children, action }) => html`
  */
 export function Failure({ error, retry, title = "This can't be shown", again = "Try again" }) {
   const traceId = "traceId" in error ? String(error.traceId) : "";
+  const press = () => {
+    retry?.();
+    // What failed for the same reason elsewhere on the page is read again with it.
+    dispatchEvent(new Event(AGAIN));
+  };
   return html`<${Banner} tone="bad" title=${title} live>
     <p>${error.message}</p>
     ${traceId && html`<p class="muted">Trace id <code>${traceId}</code></p>`}
-    ${retry && html`<p><${Button} kind="small" onClick=${retry}>${again}</${Button}></p>`}
+    ${retry && html`<p><${Button} kind="small" onClick=${press}>${again}</${Button}></p>`}
   </${Banner}>`;
 }
 
@@ -355,6 +361,34 @@ export function Toasts() {
   </div>`;
 }
 
+// ---------------------------------------------------------------- the brand of the deployment
+
+/** @param {string} name */
+function branded(name) {
+  const element = document.querySelector(`meta[name="brand-${name}"]`);
+  return element instanceof HTMLMetaElement ? element.content : "";
+}
+
+/** The deployment's name: its own, or the product's. */
+export const brandName = () => branded("name") || "Patchbay";
+
+/** Sets the tokens of the style that follow from the deployment's color. */
+export function wearBrand() {
+  for (const token of ["accent", "accent-fill", "accent-fill-text", "accent-soft"]) {
+    const value = branded(token);
+    if (value) document.documentElement.style.setProperty(`--${token}`, value);
+  }
+}
+
+/** The deployment's logo and name. */
+export function Brand() {
+  const logo = branded("logo");
+  return html`${
+    logo.startsWith("https:") &&
+    html`<img class="logo" src=${logo} alt="" referrerpolicy="no-referrer" />`
+  }<span>${brandName()}</span>`;
+}
+
 // ---------------------------------------------------------------- the steps of a test
 
 /**
@@ -431,7 +465,8 @@ export const number = (count) => new Intl.NumberFormat(language()).format(count)
 export function percent(rate) {
   const digits = rate > 99 && rate < 100 ? 2 : rate === 100 || rate === 0 ? 0 : 1;
   const shown = Math.floor(rate * 10 ** digits) / 10 ** digits;
-  return `${new Intl.NumberFormat(language(), { maximumFractionDigits: digits }).format(shown)} %`;
+  const format = new Intl.NumberFormat(language(), { style: "percent", maximumFractionDigits: digits });
+  return format.format(shown / 100);
 }
 
 /**

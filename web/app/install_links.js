@@ -1,0 +1,234 @@
+/** Links for end users: to connect an integration, and to repair a connection. Read when asked for. */
+
+import { useAction, useList } from "../shared/api.js";
+import {
+  Banner,
+  Button,
+  CopyButton,
+  Dialog,
+  Failure,
+  Field,
+  ForeignLink,
+  Loading,
+  Picture,
+  Time,
+} from "../shared/elements.js";
+import { html, useEffect, useState } from "../vendor/preact.js";
+import { SearchField, useSession } from "./dashboard.js";
+
+/**
+ * @typedef {import("#api").components["schemas"]["IssuedInstallSession"]} Link
+ * @typedef {import("#api").components["schemas"]["Space"]} Space
+ * @typedef {{ key: string, name: string, iconUrl: string | null, description: string | null }} Choosable
+ * @typedef {Record<string, unknown>} Control
+ */
+
+/** @type {[number, string][]} */
+const VALIDITIES = [
+  [1800, "30 minutes"],
+  [14_400, "4 hours"],
+  [86_400, "1 day"],
+];
+
+/** @type {[string, string][]} */
+const MONITORS = [
+  ["", "not at all"],
+  ["1m", "every minute"],
+  ["5m", "every 5 minutes"],
+  ["15m", "every 15 minutes"],
+  ["1h", "every hour"],
+  ["24h", "once a day"],
+];
+
+/** @param {Event} event */
+const typed = (event) => /** @type {HTMLInputElement} */ (event.target).value;
+
+/** @param {{ value: number, onChange: (seconds: number) => void }} props */
+const Validity = ({ value, onChange }) => html`
+  <${Field} label="Valid for">
+    ${(/** @type {Control} */ control) =>
+      html`<select ...${control} value=${value} onChange=${(/** @type {Event} */ event) => onChange(Number(typed(event)))}>
+        ${VALIDITIES.map(([seconds, word]) => html`<option key=${seconds} value=${seconds}>${word}</option>`)}
+      </select>`}
+  </${Field}>
+`;
+
+/** The link, which no later answer has. @param {{ link: Link, onClose: () => void }} props */
+const Made = ({ link, onClose }) => html`
+  <div class="stack">
+    <${Field} label="Link" help=${html`It works until it is used up, and ends <${Time} at=${link.expires_at} />.`}>
+      ${(/** @type {Control} */ control) =>
+        html`<input ...${control} class="input mono" type="text" readonly value=${link.url} autofocus
+          onFocus=${(/** @type {FocusEvent} */ event) => /** @type {HTMLInputElement} */ (event.target).select()} />`}
+    </${Field}>
+    <${Banner} tone="info">Whoever has this link can enter credentials here. It is shown only now.</${Banner}>
+    <div class="row spread">
+      <div class="row"><${CopyButton} text=${link.url} label="Copy the link" /><${ForeignLink} href=${link.url} kind="button small">Open</${ForeignLink}></div>
+      <${Button} kind="primary" onClick=${onClose}>Done</${Button}>
+    </div>
+  </div>
+`;
+
+/**
+ * @param {{ connection: { id: string, name: string }, source: { integration: string } | null, onClose: () => void }} props
+ */
+export function RepairDialog({ connection, source, onClose }) {
+  const { organization } = useSession();
+  const making = useAction();
+  const [seconds, setSeconds] = useState(86_400);
+  const [link, setLink] = useState(/** @type {Link | null} */ (null));
+  const make = async () => {
+    if (!source) return;
+    const body = {
+      integration: source.integration,
+      connection_id: connection.id,
+      expires_in_seconds: seconds,
+    };
+    const made = await making.run(`${organization}/install-sessions`, { body });
+    if (made) setLink(made);
+  };
+  return html`<${Dialog} title="Repair link" onClose=${onClose}>
+    ${
+      link
+        ? html`<${Made} link=${link} onClose=${onClose} />`
+        : html`<p>With it, the customer corrects the settings of <strong><bdi>${connection.name}</bdi></strong> or signs in
+              again, without an account here. It opens on the field that is wrong.</p>
+            <${Validity} value=${seconds} onChange=${setSeconds} />
+            ${making.error && html`<${Failure} error=${making.error} title="No link was made" />`}
+            <div class="row spread">
+              <${Button} onClick=${onClose}>Cancel</${Button}>
+              <${Button} kind="primary" busy=${making.busy || !source} onClick=${make}>Make the link</${Button}>
+            </div>`
+    }
+  </${Dialog}>`;
+}
+
+/**
+ * Chooses an integration, and makes the link that connects it.
+ *
+ * @param {{ space: string, onClose: () => void }} props `space` is the slug of the one that is looked at
+ */
+export function ConnectDialog({ space, onClose }) {
+  const [chosen, setChosen] = useState(/** @type {Choosable | null} */ (null));
+  const [link, setLink] = useState(/** @type {Link | null} */ (null));
+  const title = link
+    ? "Link to connect"
+    : chosen
+      ? `Connect ${chosen.name}`
+      : "Connect: choose an integration";
+  return html`<${Dialog} title=${title} onClose=${onClose}>
+    ${
+      link
+        ? html`<${Made} link=${link} onClose=${onClose} />`
+        : chosen
+          ? html`<${ConnectForm} integration=${chosen} space=${space} onBack=${() => setChosen(null)} onMade=${setLink} />`
+          : html`<${Choose} onChoose=${setChosen} onClose=${onClose} />`
+    }
+  </${Dialog}>`;
+}
+
+/** @param {{ onChoose: (one: Choosable) => void, onClose: () => void }} props */
+function Choose({ onChoose, onClose }) {
+  const [q, setQ] = useState("");
+  const query = new URLSearchParams({ limit: "20", ...(q ? { q } : {}) });
+  const own = useList(`/v1/integrations?${query}`);
+  const open = useList(`/v1/catalog?role=source&${query}`);
+  const published = /** @type {Choosable[]} */ (
+    own.items.filter((/** @type {any} */ one) => one.currentVersion)
+  );
+  const known = new Set(published.map((one) => one.key));
+  const all = [...published, .../** @type {Choosable[]} */ (open.items).filter((one) => !known.has(one.key))];
+  const error = own.error ?? open.error;
+  const reload = () => {
+    own.reload();
+    open.reload();
+  };
+  const more = own.more ?? open.more;
+  return html`
+    <div class="toolbar"><${SearchField} label="Search integrations" value=${q} onChange=${setQ} /></div>
+    ${error && html`<${Failure} error=${error} retry=${reload} />`}
+    ${!all.length && !error && (own.loading || open.loading) && html`<${Loading} />`}
+    ${!all.length && !error && !own.loading && !open.loading && html`<p class="muted">No integration is called so.</p>`}
+    <ul class="choices">
+      ${all.map(
+        (one) => html`<li key=${one.key}><button type="button" onClick=${() => onChoose(one)}>
+          <${Picture} src=${one.iconUrl} name=${one.name} />
+          <span><strong><bdi>${one.name}</bdi></strong> <span class="muted">${one.key}</span></span>
+        </button></li>`,
+      )}
+    </ul>
+    <div class="row spread">
+      <${Button} onClick=${onClose}>Cancel</${Button}>
+      ${more && html`<${Button} busy=${own.loading || open.loading} onClick=${more}>Load more</${Button}>`}
+    </div>
+  `;
+}
+
+/**
+ * @param {{ integration: Choosable, space: string, onBack: () => void, onMade: (link: Link) => void }} props
+ */
+function ConnectForm({ integration, space, onBack, onMade }) {
+  const { organization } = useSession();
+  const spaces = /** @type {import("../shared/api.js").Listed<Space>} */ (
+    useList(`${organization}/spaces?limit=100`)
+  );
+  const making = useAction();
+  const [where, setWhere] = useState(space);
+  const [customer, setCustomer] = useState("");
+  const [person, setPerson] = useState("");
+  const [interval, setInterval] = useState("5m");
+  const [seconds, setSeconds] = useState(86_400);
+  useEffect(() => {
+    if (!where && spaces.items[0]) setWhere(spaces.items[0].slug);
+  }, [where, spaces.items]);
+  /** @param {Event} event */
+  const make = async (event) => {
+    event.preventDefault();
+    if (making.busy) return;
+    const body = {
+      integration: integration.key,
+      space: where || undefined,
+      external_account_id: customer || undefined,
+      end_user: person ? { id: customer || person, name: person } : undefined,
+      monitor: interval ? { enabled: true, interval } : undefined,
+      expires_in_seconds: seconds,
+    };
+    const made = await making.run(`${organization}/install-sessions`, { body });
+    if (made) onMade(made);
+  };
+  const pointers = ["/space", "/external_account_id", "/end_user/name"];
+  const shown = pointers.some((pointer) => making.errorAt(pointer));
+  const known = spaces.items.some((one) => one.slug === where);
+  return html`<form class="stack" onSubmit=${make} novalidate>
+    <${Field} label="Space" error=${making.errorAt("/space")}>
+      ${(/** @type {Control} */ control) =>
+        html`<select ...${control} value=${where} onChange=${(/** @type {Event} */ event) => setWhere(typed(event))}>
+          ${where && !known && html`<option value=${where}>${where}</option>`}
+          ${spaces.items.map((one) => html`<option key=${one.slug} value=${one.slug}>${one.name} (${one.slug})</option>`)}
+        </select>`}
+    </${Field}>
+    ${spaces.error && html`<${Failure} error=${spaces.error} retry=${spaces.reload} title="The spaces can't be read" />`}
+    <${Field} label="Customer" optional="optional" help="Your own id of the customer. The connection is found by it." error=${making.errorAt("/external_account_id")}>
+      ${(/** @type {Control} */ control) =>
+        html`<input ...${control} type="text" dir="auto" value=${customer} onInput=${(/** @type {Event} */ event) => setCustomer(typed(event))} />`}
+    </${Field}>
+    <${Field} label="Name of the person" optional="optional" help="Who connects: the page says hello with it." error=${making.errorAt("/end_user/name")}>
+      ${(/** @type {Control} */ control) =>
+        html`<input ...${control} type="text" dir="auto" value=${person} onInput=${(/** @type {Event} */ event) => setPerson(typed(event))} />`}
+    </${Field}>
+    <div class="halves">
+      <${Field} label="Test it by itself">
+        ${(/** @type {Control} */ control) =>
+          html`<select ...${control} value=${interval} onChange=${(/** @type {Event} */ event) => setInterval(typed(event))}>
+            ${MONITORS.map(([value, word]) => html`<option key=${value} value=${value}>${word}</option>`)}
+          </select>`}
+      </${Field}>
+      <${Validity} value=${seconds} onChange=${setSeconds} />
+    </div>
+    ${making.error && !shown && html`<${Failure} error=${making.error} title="No link was made" />`}
+    <div class="row spread">
+      <${Button} onClick=${onBack}>Back</${Button}>
+      <${Button} type="submit" kind="primary" busy=${making.busy}>Make the link</${Button}>
+    </div>
+  </form>`;
+}
