@@ -17,6 +17,8 @@ from local.samples import BY_ACCOUNT, BY_KEY, Samples
 from local.state import taken
 
 READY = "Patchbay is ready"
+LAST_WORDS = "Function logs: make logs"
+"""Of what is printed then."""
 
 
 async def serve(port: int, state: StateDir, egress_allow: str) -> None:
@@ -70,20 +72,16 @@ def _progress() -> Callable[[str], None]:
 
 
 def _links(provided: Samples, client: Client, caller: tenant.Tenant) -> str:
-    """What to open in a browser; empty if the provider to try can't be set up."""
-    try:
-        provided.publish(client, caller, f"{client.api_url}/oauth/callback")
-        by_key = provided.link(client, caller, BY_KEY)
-        by_account = provided.link(client, caller, BY_ACCOUNT)
-    except Problem as problem:
-        print(f"patchbay: {problem}", file=sys.stderr)
-        return ""
+    """What to open in a browser. Raises `Problem`."""
+    provided.publish(client, caller, f"{client.api_url}/oauth/callback")
+    key = provided.server.valid_key
     return f"""
-  connect something, as an end user does (for a day, once each):
-  by a key, which is {provided.server.valid_key}:
-    {by_key}
-  by an account, at a page whose certificate your browser does not know:
-    {by_account}
+  The dashboard, signed in (once, within an hour):
+    {tenant.sign_in_link(client, caller)}
+  Connect something, as an end user does (once, within a day). The key is {key}:
+    {provided.link(client, caller, BY_KEY)}
+  By an account, at a page whose certificate your browser does not know:
+    {provided.link(client, caller, BY_ACCOUNT)}
 """
 
 
@@ -97,5 +95,5 @@ def _how_to_call(api_url: str, caller: tenant.Tenant, state: StateDir, links: st
 
   organization {caller.organization_id}, space {caller.space_slug} ({caller.space_id}),
   key {caller.api_key}
-  also in {os.path.relpath(state.stack_file)}. Function logs: make logs
+  also in {os.path.relpath(state.stack_file)}. {LAST_WORDS}
 """
