@@ -114,7 +114,7 @@ class WebWorld:
                     "timeoutMs": PATIENT_MS,
                     "steps": [
                         {
-                            "name": say("Whoami"),
+                            "name": say("Whoami")[:64],
                             "kind": "http",
                             "request": {"url": url},
                             "account": "/login",
