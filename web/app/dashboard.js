@@ -34,6 +34,9 @@ const PAGES = [
   ["/audit", () => import("./pages/audit.js")],
   ["/keys", () => import("./pages/keys.js")],
   ["/settings", () => import("./pages/settings.js")],
+  ["/settings/spaces", () => import("./pages/settings_lists.js")],
+  ["/settings/oauth-applications", () => import("./pages/settings_lists.js")],
+  ["/settings/:tab", () => import("./pages/settings.js")],
 ];
 
 /**
@@ -228,15 +231,15 @@ export function healthOf(rate, noData) {
 /**
  * What a page is about, and what can be done here.
  *
- * @param {{ title: string, above?: Children, actions?: Children, children?: Children }} props
+ * @param {{ title: string, above?: Children, picture?: Children, actions?: Children, children?: Children }} props
  *   `above` leads back; `children` stand below the title.
  */
-export function PageHead({ title, above, actions, children }) {
+export function PageHead({ title, above, picture, actions, children }) {
   useTitle(title);
   return html`<div class="page-head">
     ${above && html`<div class="above">${above}</div>`}
     <div class="row spread">
-      <h1><bdi>${title}</bdi></h1>
+      <div class="titled">${picture}<h1><bdi>${title}</bdi></h1></div>
       ${actions && html`<div class="row">${actions}</div>`}
     </div>
     ${children}

@@ -106,10 +106,11 @@ export function RepairDialog({ connection, source, onClose }) {
 /**
  * Chooses an integration, and makes the link that connects it.
  *
- * @param {{ space: string, onClose: () => void }} props `space` is the slug of the one that is looked at
+ * @param {{ space: string, integration?: Choosable | null, onClose: () => void }} props
+ *   `space` is the slug of the one that is looked at, `integration` what is chosen already
  */
-export function ConnectDialog({ space, onClose }) {
-  const [chosen, setChosen] = useState(/** @type {Choosable | null} */ (null));
+export function ConnectDialog({ space, integration = null, onClose }) {
+  const [chosen, setChosen] = useState(integration);
   const [link, setLink] = useState(/** @type {Link | null} */ (null));
   const title = link
     ? "Link to connect"
@@ -121,7 +122,7 @@ export function ConnectDialog({ space, onClose }) {
       link
         ? html`<${Made} link=${link} onClose=${onClose} />`
         : chosen
-          ? html`<${ConnectForm} integration=${chosen} space=${space} onBack=${() => setChosen(null)} onMade=${setLink} />`
+          ? html`<${ConnectForm} integration=${chosen} space=${space} onBack=${() => (integration ? onClose() : setChosen(null))} onMade=${setLink} />`
           : html`<${Choose} onChoose=${setChosen} onClose=${onClose} />`
     }
   </${Dialog}>`;
