@@ -5,8 +5,8 @@
  * provider and back.
  */
 
+import { ApiError, request } from "../shared/api.js";
 import {
-  ApiError,
   Badge,
   Banner,
   Button,
@@ -14,10 +14,9 @@ import {
   Field,
   Icon,
   Picture,
-  request,
   StepList,
   safeAddress,
-} from "../shared/basics.js";
+} from "../shared/elements.js";
 import {
   controlOf,
   patchOf,
