@@ -25,6 +25,7 @@ from patchbay.tenancy.model import (
     Space,
     SpacePatch,
 )
+from patchbay.tenancy.status_links import with_link
 
 deployment = Deployment(at_start=("tenants", "api_keys"))
 api = HttpApi("Tenancy", lambda: deployment)
@@ -107,22 +108,31 @@ def create_space(organization_id: str, body: NewSpace, stamp: Stamp) -> Reply[Sp
 
 
 @api.get("/v1/organizations/<organization_id>/spaces", permission=Permission.READ)
-def list_spaces(organization_id: str, query: ListQuery) -> Listing[Space]:
+def list_spaces(
+    caller: Principal, organization_id: str, query: ListQuery, domain_name: str
+) -> Listing[Space]:
     """List the spaces of an organization."""
-    return deployment.tenants.spaces(organization_id, query, utc_now())
+    listed = deployment.tenants.spaces(organization_id, query, utc_now())
+    origin = deployment.public_url(domain_name)
+    return Listing(
+        items=[with_link(space, caller, origin) for space in listed.items],
+        next_cursor=listed.next_cursor,
+    )
 
 
 @api.get("/spaces/<slug>", permission=Permission.READ, in_space=True)
-def get_space(space: Space) -> Reply[Space]:
+def get_space(caller: Principal, space: Space, domain_name: str) -> Reply[Space]:
     """Read a space."""
-    return Reply(space, space.revision)
+    return Reply(with_link(space, caller, deployment.public_url(domain_name)), space.revision)
 
 
 @api.patch("/spaces/<slug>", permission=Permission.MANAGE, in_space=True)
-def change_space(space: Space, body: SpacePatch, if_match: str | None) -> Reply[Space]:
-    """Change a space (JSON merge patch)."""
+def change_space(
+    caller: Principal, space: Space, body: SpacePatch, if_match: str | None, domain_name: str
+) -> Reply[Space]:
+    """Change a space (JSON merge patch), or make a status page of it."""
     changed = deployment.tenants.change_space(space.slug, body, if_match, utc_now())
-    return Reply(changed, changed.revision)
+    return Reply(with_link(changed, caller, deployment.public_url(domain_name)), changed.revision)
 
 
 @api.delete("/spaces/<slug>", permission=Permission.MANAGE, status=204)

@@ -101,6 +101,7 @@ class World:
         names["number"] = str(self._rotated() - 1)
         names["session_id"] = self.install_session()["session_id"]
         names["outcome"] = "connected"
+        names |= {"token": self._status_page(), "badge": "uptime.svg"}
         return names | self.oauth_application()
 
     def _second(self) -> Names:
@@ -121,6 +122,12 @@ class World:
         body = {"slug": slug, "name": "Space"}
         self.call("POST", f"{self.tenant.organization}/spaces", body)
         return {"slug": slug}
+
+    def _status_page(self) -> str:
+        """The token of a page that no operation switches off."""
+        path = f"/spaces/{self.empty_space()['slug']}"
+        page = self.call("PATCH", path, {"status_page": {"enabled": True}})["status_page"]
+        return str(page["url"]).rpartition("/")[2]
 
     def _integration(self, slug: str, *, publish: bool) -> Names:
         url = f"http://127.0.0.1:{UNHEARD_PORT}/{{{{variables.path}}}}"

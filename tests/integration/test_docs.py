@@ -149,7 +149,7 @@ def test_what_is_no_guide_is_not_found(deployed: object, name: str) -> None:
 
 def test_each_tag_links_a_guide(deployed: object) -> None:
     for tag in ANYBODY.get("/openapi.json").json["tags"]:
-        [name] = re.findall(r"/docs#/guides/(\w+)", tag["description"])
+        [name] = re.findall(r"/docs#/guides/([\w-]+)", tag["description"])
         assert ANYBODY.get(f"/docs/guides/{name}").status == 200
 
 

@@ -196,6 +196,8 @@ def world(tenant: Tenant, operator: Tenant) -> Names:
     names = everything_of(tenant)
     path = f"/v1/organizations/{tenant.organization_id}"
     assert operator.client.patch(path, {"external_id": EXTERNAL_ID}).status == 200
+    page = {"status_page": {"enabled": True}}
+    assert tenant.client.patch(f"/spaces/{tenant.space_slug}", page).status == 200
     client, tested = tenant.client, f"{tenant.connectors}/connections"
     create_source(tenant, integration="shared/crm")
     draft = {"workspaceId": tenant.space_id, "publisher": "acme", "slug": "old", "name": "Old"}

@@ -267,6 +267,23 @@ def a_paused_space(tenant: Tenant) -> Sent:
     return Sent("PATCH", f"/spaces/{space['slug']}", {"paused": True}, 200)
 
 
+def a_new_status_page(tenant: Tenant) -> Sent:
+    space = made(tenant, a_space(tenant))
+    return Sent("PATCH", f"/spaces/{space['slug']}", {"status_page": {"enabled": True}}, 200)
+
+
+def a_status_page_that_goes(tenant: Tenant) -> Sent:
+    page = a_new_status_page(tenant)
+    assert tenant.client.patch(page.path, page.body).status == 200
+    return Sent("PATCH", page.path, {"status_page": {"enabled": False}}, 200)
+
+
+def a_deleted_space_with_a_status_page(tenant: Tenant) -> Sent:
+    page = a_new_status_page(tenant)
+    assert tenant.client.patch(page.path, page.body).status == 200
+    return Sent("DELETE", page.path, None, 204, (404,))
+
+
 def an_integration(tenant: Tenant) -> Sent:
     body = {
         "workspaceId": tenant.space_id,
@@ -627,6 +644,9 @@ BY_HAND: dict[Case, str] = {
     another_external_id: "change_organization",
     an_erased_organization: "erase_organization",
     a_paused_space: "change_space",
+    a_new_status_page: "change_space",
+    a_status_page_that_goes: "change_space",
+    a_deleted_space_with_a_status_page: "delete_space",
     an_alert_rule: "create_alert_rule",
     a_changed_alert_rule: "change_alert_rule",
     a_deleted_alert_rule: "delete_alert_rule",

@@ -401,13 +401,21 @@ def run_in_the_background(
     body = {"integration": "first-client/tracker", **client}
     assert fresh.client.post(path, body).status == 201
     # Alerts of all kinds, to all kinds of channels, whose deliveries are events
-    asked = {"record_deliveries": True}
-    assert tenant.client.patch(f"/spaces/{tenant.space_slug}", asked).status == 200
+    asked = {
+        "record_deliveries": True,
+        "status_page": {"enabled": True, "show_connections": True},
+    }
+    space = tenant.client.patch(f"/spaces/{tenant.space_slug}", asked)
+    assert space.status == 200
+    status_page = space.json["status_page"]["url"].rpartition("/")[2]
     topic = {"kind": "sns", "topic_arn": os.environ["ALERT_TOPIC_ARNS"]}
     create_rule(tenant, channels=[topic])
     gone = create_rule(tenant, condition={"kind": "connection_down"}, channels=[topic])
     create_rule(tenant, condition=RATE | {"per": "connection"}, channels=[topic])
     evaluate(utc_now())
+    shown = Client(None).get(f"/v1/status/{status_page}")
+    assert shown.json["alerts"]
+    assert shown.json["connections"]
     tried = {"name": "tried", "condition": {"kind": "connection_down"}}
     path = f"/spaces/{tenant.space_slug}/alert-rules/backtest"
     assert tenant.client.post(path, {"rule": tried}).status == 200

@@ -164,7 +164,7 @@ def test_every_route_but_pages_has_the_authorizer(template: dict[str, Any]) -> N
         for event in function["Properties"].get("Events", {}).values()
         if event["Properties"].get("Auth", {}).get("Authorizer") == "NONE"
     ]
-    functions_with_pages = {"DocsFunction", "OauthFunction", "WebFunction"}
+    functions_with_pages = {"DocsFunction", "OauthFunction", "StatusPagesFunction", "WebFunction"}
     assert set(opened) == {"BrowserSessionsFunction", *functions_with_pages}
     # What the sign-in page asks before anybody is signed in.
     assert opened.count("BrowserSessionsFunction") == 1

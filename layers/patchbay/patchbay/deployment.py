@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from patchbay.platform.lists import Lists
     from patchbay.registry.authoring import IntegrationAuthoring
     from patchbay.registry.store import RegistryStore
+    from patchbay.status_pages.reader import StatusPageReader
     from patchbay.tenancy.access import Anyone, Permission, Principal, SessionCaller
     from patchbay.tenancy.api_key_store import ApiKeyStore
     from patchbay.tenancy.authentication import Authenticator
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
     from patchbay.tenancy.quotas import Quotas
     from patchbay.tenancy.sign_in import SignIn
     from patchbay.tenancy.sign_in_links import SignInLinks
+    from patchbay.tenancy.status_links import StatusLinks
     from patchbay.tenancy.store import TenancyStore
 
 
@@ -932,6 +934,26 @@ class Deployment:
             Turns(self.integrations, "deliveries", self.settings.deliveries_per_minute),
             self.clock,
             DeliveryEvents(self.tenants, self.event_store),
+        )
+
+    # ---------------------------------------------------------------- status pages
+
+    @cached_property
+    def status_links(self) -> StatusLinks:
+        from patchbay.tenancy.status_links import StatusLinks
+
+        return StatusLinks(self.integrations)
+
+    @cached_property
+    def status_page_reader(self) -> StatusPageReader:
+        from patchbay.status_pages.reader import StatusPageReader
+
+        return StatusPageReader(
+            self.status_links,
+            self.event_store,
+            self.alerts,
+            self.connection_summaries,
+            self.connection_overview,
         )
 
     # ---------------------------------------------------------------- erasure

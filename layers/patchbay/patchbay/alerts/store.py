@@ -7,7 +7,7 @@ made twice.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -66,6 +66,14 @@ _ALERTS_KEPT: Final = timedelta(days=90)
 _STATE_TIMES: Final = ("since", "clear_since", "notified_at")
 
 
+@dataclass(frozen=True, slots=True)
+class FiringAlerts:
+    """How many alerts are firing, and some of them."""
+
+    count: int
+    alerts: list[Alert]
+
+
 class AlertStore:
     """The alerts of spaces, and the subjects that rules track."""
 
@@ -80,6 +88,22 @@ class AlertStore:
             _, rule_id, subject = item["sk"].split("#", 2)
             found[rule_id, subject] = _tracked(item)
         return found
+
+    def firing(self, space_id: str, most: int) -> FiringAlerts:
+        """The alerts of a space that are firing, and up to `most` of them, longest first.
+
+        Reads the tracked subjects of the space, as each evaluation does.
+        """
+        found = [
+            one
+            for one in self.tracked_subjects(space_id).values()
+            if one.state.phase is AlertPhase.FIRING
+        ]
+        # An id begins with its time.
+        ids = sorted(one.alert_id for one in found)[:most]
+        items = self._table.get_all(alert_key(space_id, alert_id) for alert_id in ids)
+        alerts = [Alert.model_validate(item) for item in items.values()]
+        return FiringAlerts(len(found), sorted(alerts, key=lambda alert: alert.id))
 
     def subjects(
         self, space: Space, rule: AlertRule, query: ListQuery, now: datetime

@@ -29,6 +29,7 @@ from patchbay.registry.keys import (
     integration_pk,
 )
 from patchbay.tenancy.access import Permission, Principal
+from patchbay.tenancy.api_keys import digest
 from patchbay.tenancy.keys import (
     API_KEYS,
     BY_OWNER,
@@ -39,6 +40,7 @@ from patchbay.tenancy.keys import (
     retired,
     slug_claim_key,
     space_by_id_key,
+    status_link_key,
 )
 from patchbay.tenancy.store import TenancyStore
 
@@ -145,7 +147,7 @@ class OrganizationCloser:
         for item in keys.items:
             close_key(self._table, item)
         spaces = self._table.query(
-            pk, prefix=SPACES, limit=CLOSED_AT_ONCE, attributes=("id", "slug")
+            pk, prefix=SPACES, limit=CLOSED_AT_ONCE, attributes=("id", "slug", "status_page")
         )
         for item in spaces.items:
             close_space(self._table, item)
@@ -157,7 +159,10 @@ def close_key(table: Table, item: Item) -> None:
 
 
 def close_space(table: Table, item: Item) -> None:
-    """Nobody finds the space by its slug or its id any more; the slug stays taken."""
+    """Nobody finds the space by its slug, its id, or the link of its status page any more; the slug
+    stays taken."""
+    if token := item.get("status_page", {}).get("token"):
+        table.write(Delete(status_link_key(digest(token))))
     own = equals("space_id", item["id"])
     with suppress(ConditionFailed):  # it is retired
         table.write(retired(slug_claim_key(item["slug"]), own))

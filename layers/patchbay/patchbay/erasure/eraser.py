@@ -98,6 +98,7 @@ _ATTRIBUTES: Final = (
     "version",
     "digest",
     "granted_by",
+    "status_page",
 )
 
 type SecondsLeft = Callable[[], float]

@@ -73,6 +73,7 @@ FAMILIES: Final = (
     Family(_CONTROL, "SIGNIN#", "META", "sign_in_links"),
     Family(_CONTROL, "EXTERNAL#", "CLAIM", "organizations"),
     Family(_CONTROL, "SPACE#", "META", "spaces"),
+    Family(_CONTROL, "STATUS#", "META", "spaces"),
     Family(_CONTROL, "SPACE#", "RULE#", "alert_rules"),
     Family(_CONTROL, "SPACE#", "ALERTING", "alert_rules"),
     Family(_CONTROL, "SPACE#", "ALERT#", "alert_states"),

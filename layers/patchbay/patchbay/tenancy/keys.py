@@ -98,6 +98,11 @@ def listed_sign_in_link_key(organization_id: str, link_id: str) -> Key:
     return Key(organization_pk(organization_id), f"SIGNIN#{link_id}")
 
 
+def status_link_key(digest: str) -> Key:
+    """The space of a status page, by the SHA-256 of the token of its address."""
+    return Key(f"STATUS#{digest}", "META")
+
+
 def use_of_space(space: "Space", change: int) -> Update:
     """Counts one more (+1) or one less (-1) thing in a space, in the transaction of the thing."""
     return Update(

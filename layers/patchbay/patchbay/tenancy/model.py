@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from patchbay.platform.clock import UtcTime
 from patchbay.platform.errors import InvalidInput
@@ -11,6 +11,7 @@ from patchbay.platform.lists import ListQuery, SearchText
 from patchbay.platform.model import Model
 from patchbay.platform.revisions import FIRST_REVISION
 from patchbay.platform.validation import DisplayName, ExternalId, NotNull
+from patchbay.tenancy import status_tokens
 from patchbay.tenancy.access import Permission
 
 
@@ -76,6 +77,18 @@ class NewSpace(_Input):
     name: DisplayName
 
 
+class StatusPagePatch(_Input):
+    """What to change about a status page; what is left out stays.
+
+    `url` can only be sent back as it was read.
+    """
+
+    enabled: Annotated[bool | None, NotNull()] = None
+    title: DisplayName | None = None
+    show_connections: Annotated[bool | None, NotNull()] = None
+    url: Annotated[str | None, StringConstraints(max_length=2000)] = None
+
+
 class SpacePatch(_Input):
     """JSON merge patch of a space. Its slug can't be changed."""
 
@@ -84,6 +97,40 @@ class SpacePatch(_Input):
     name: Annotated[DisplayName | None, NotNull()] = None
     paused: Annotated[bool | None, NotNull()] = None
     record_deliveries: Annotated[bool | None, NotNull()] = None
+    status_page: Annotated[StatusPagePatch | None, NotNull()] = None
+
+
+class StatusPage(Model):
+    """A page about a space for everybody who has its address."""
+
+    model_config = ConfigDict(frozen=True)
+
+    enabled: bool = False
+    title: str | None = None
+    show_connections: bool = False
+    url: str | None = None
+    """Only in answers to those who may manage the space: anyone who has it can read the page."""
+    token: str | None = Field(default=None, exclude=True, repr=False)
+    """What its address ends with, while it is enabled."""
+
+    def changed(self, patch: StatusPagePatch) -> "StatusPage":
+        """The page with a new token if it is switched on, and without one if it is switched off.
+
+        Raises `InvalidInput` for null, which only resets a `title`, and for another address.
+        """
+        own = f"/{self.token}" if self.token else None
+        if patch.url is not None and (own is None or not patch.url.endswith(own)):
+            raise InvalidInput.at("/status_page/url", "must be left out, or as it was read")
+        given = {name: getattr(patch, name) for name in patch.model_fields_set - {"url"}}
+        for name, value in given.items():
+            if value is None and name != "title":
+                raise InvalidInput.at(f"/status_page/{name}", "is required")
+        if (enabled := given.get("enabled")) is not None and enabled != self.enabled:
+            given["token"] = status_tokens.mint() if enabled else None
+        return self.model_copy(update=given)
+
+    def stored(self) -> dict[str, Any]:
+        return {**self.model_dump(mode="json", exclude={"url"}), "token": self.token}
 
 
 class Space(Model):
@@ -97,6 +144,7 @@ class Space(Model):
     """While it is paused, no monitor of its connections runs; they can be tested on demand."""
     record_deliveries: bool = False
     """Whether deliveries of its alerts are events of it, of the types webhook and alert."""
+    status_page: StatusPage = Field(default_factory=StatusPage)
     created_at: UtcTime
     updated_at: UtcTime
     resumed_at: UtcTime | None = Field(default=None, exclude=True)

@@ -6,6 +6,7 @@
     slug claim           SLUG#<slug>       CLAIM          organization, space id; `retired` after
                                                           the organization was erased
     space by its id      SPACE#<id>        META           organization, slug
+    link of a status page                                 see `patchbay.tenancy.status_tokens`
     counts               ORG#<org>         QUOTAS         see `patchbay.tenancy.quotas`
 
 A space counts what is in it (`uses`): each write that puts something into a space adds one in the
@@ -22,6 +23,7 @@ from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
     ABSENT,
     PRESENT,
+    Check,
     Delete,
     Item,
     Put,
@@ -47,6 +49,7 @@ from patchbay.platform.revisions import (
     serially,
 )
 from patchbay.tenancy.access import OwnSpace, Permission, Principal, authorize
+from patchbay.tenancy.api_keys import digest
 from patchbay.tenancy.keys import (
     ALL_ORGANIZATIONS,
     BY_OWNER,
@@ -57,6 +60,7 @@ from patchbay.tenancy.keys import (
     slug_claim_key,
     space_by_id_key,
     space_key,
+    status_link_key,
 )
 from patchbay.tenancy.model import (
     NewOrganization,
@@ -66,6 +70,7 @@ from patchbay.tenancy.model import (
     OrganizationQuery,
     Space,
     SpacePatch,
+    StatusPage,
     changes,
 )
 from patchbay.tenancy.quotas import SPACE_QUOTA, Count, Counted, Quotas, first_counts
@@ -289,6 +294,8 @@ class TenancyStore:
             old = self.space(slug)
             require_match(if_match, old.revision)
             given = changes(patch) | _resumption(old, patch, now)
+            if patch.status_page is not None:
+                given["status_page"] = old.status_page.changed(patch.status_page)
             new = old.model_copy(update={**given, "updated_at": now, "revision": old.revision + 1})
             if changes_nothing(old, new):
                 return old
@@ -300,7 +307,7 @@ class TenancyStore:
             event = recorded(
                 old.organization_id, Entity.SPACE, old.id, Action.CHANGED, before=old, after=new
             )
-            self._table.transact([change, event])
+            self._table.transact([change, *_link_writes(old, new), event])
             return new
 
         return serially(attempt)
@@ -322,6 +329,7 @@ class TenancyStore:
                         ),
                         Delete(slug_claim_key(slug), of_space),
                         Delete(space_by_id_key(space.id), of_space),
+                        *_link_writes(space, None),
                         recorded(
                             space.organization_id,
                             Entity.SPACE,
@@ -360,10 +368,32 @@ def _resumption(
 
 
 def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: to_text(value) if isinstance(value, datetime) else value
-        for name, value in fields.items()
-    }
+    return {name: _stored_value(value) for name, value in fields.items()}
+
+
+def _stored_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return to_text(value)
+    return value.stored() if isinstance(value, StatusPage) else value
+
+
+def _link_writes(old: Space, new: Space | None) -> list[Write]:
+    """The writes that follow the link of a status page; `new` is None for a space that goes.
+
+    A link is made only while its organization exists, so an erasure, which begins with the end of
+    that, finds every link by the space.
+    """
+    before, after = old.status_page.token, new.status_page.token if new else None
+    if before == after:
+        return []
+    writes: list[Write] = []
+    if before is not None:
+        writes.append(Delete(status_link_key(digest(before))))
+    if after is not None:
+        owner = {"organization_id": old.organization_id, "space_id": old.id, "slug": old.slug}
+        writes.append(Put({**status_link_key(digest(after))._asdict(), **owner}, ABSENT))
+        writes.append(Check(organization_key(old.organization_id), PRESENT))
+    return writes
 
 
 def _claims(organization: Organization, before: str | None) -> list[Write]:
@@ -395,7 +425,7 @@ def _slug_taken(slug: str) -> Conflict:
 
 
 def _space_item(space: Space) -> dict[str, Any]:
-    item = space.model_dump(mode="json")
+    item = space.model_dump(mode="json", exclude={"status_page"})
     return {**item, "space_id": space.id, "revision": space.revision, "uses": 0}
 
 

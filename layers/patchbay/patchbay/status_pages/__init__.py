@@ -1,0 +1,1 @@
+"""Public status pages of spaces, and their badges."""
