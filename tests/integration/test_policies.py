@@ -121,11 +121,15 @@ class Recorder:
 
 
 def _parts(operation: str, params: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A transaction needs the permissions of its parts."""
+    """A transaction needs the permissions of its parts, and a batch those for each of its keys."""
     if operation == "TransactWriteItems":
         for action in params["TransactItems"]:
             [(verb, request)] = action.items()
             yield _OF_TRANSACTIONS[verb], request
+    elif operation == "BatchGetItem":
+        for table, request in params["RequestItems"].items():
+            for key in request["Keys"]:
+                yield operation, {"TableName": table, "Key": key}
     else:
         yield operation, params
 

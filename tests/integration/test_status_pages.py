@@ -196,8 +196,8 @@ def test_a_page_counts_the_days_exactly(tenant: Tenant) -> None:
     assert shown["summary"] == "Everything works."
     assert [p["total"] for p in shown["periods"]] == [101, 107, 115]
     assert [p["errors"] for p in shown["periods"]] == [4, 10, 18]
-    days = {d["date"]: d["total"] for d in shown["days"] if not d["no_data"]}
-    assert days == {
+    counted = {d["date"]: d["total"] for d in shown["days"] if not d["no_data"]}
+    assert counted == {
         (now - timedelta(days=ago)).date().isoformat(): total
         for ago, total in ((0, 100), (6, 1), (7, 2), (29, 4), (89, 8))
     }
