@@ -16,6 +16,7 @@ from local.sam import Stack
 
 SLUG = "local"
 _RECALLS = 5
+_HOUR = 3600
 _EXPORTED = ("api_url", "api_key", "organization_id", "space_slug", "space_id")
 
 
@@ -83,6 +84,21 @@ def remember(stack_file: Path, api_url: str, account: Account, tenant: Tenant) -
     _write(stack_file, json.dumps(content, indent=2) + "\n")
     exports = [f"export {name.upper()}={shlex.quote(content[name])}\n" for name in _EXPORTED]
     _write(stack_file.with_suffix(".env"), "".join(exports))
+
+
+def sign_in_link(client: Client, tenant: Tenant) -> str:
+    """Signs a browser in to the dashboard, once: it may do all that the key may, within an hour.
+
+    Raises `Problem`.
+    """
+    path = f"/v1/organizations/{tenant.organization_id}"
+    current = client.call("GET", "/v1/browser-sessions/current")
+    body = {"permissions": current.body.get("permissions", []), "expires_in_seconds": _HOUR}
+    made = client.call("POST", f"{path}/sign-in-links", body)
+    if made.status != 201:
+        raise Problem(f"the dashboard can't be signed in to: {made.problem}")
+    url: str = made.body["url"]
+    return url
 
 
 def _write(path: Path, content: str) -> None:

@@ -52,12 +52,16 @@ class Browser:
         until: str | None = None,
         bearer: str | None = None,
         media_type: str = "application/x-www-form-urlencoded",
+        origin: str | None = None,
     ) -> None:
         """Loads a page and follows redirects; not to an address that begins with `until`, which is
-        `url` then. `bearer` is a token that a script would add, `media_type` what the body is."""
+        `url` then. `bearer` is a token that a script would add, `media_type` what the body is,
+        and `origin` that of its page."""
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         if body is not None:
             headers["Content-Type"] = media_type
+        if origin:
+            headers["Origin"] = origin
         for _ in range(20):
             self.url = urljoin(self.url, url)
             self.visited.append(self.url)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from local.client import Answer, Client
-from local.cloud import READY
+from local.cloud import LAST_WORDS
 from local.emulator import Account
 from local.paths import PACKAGE_PATH, ROOT, StateDir
 
@@ -191,6 +191,8 @@ class LocalCloud:
     def __init__(self, state_dir: Path, port: int) -> None:
         self._state_dir = state_dir
         self._process = spawn(state_dir, port)
+        self.said: list[str] = []
+        """What it printed until it was ready, line by line."""
         self._wait_until_ready()
         self.stack = Stack.read(StateDir(state_dir).stack_file)
 
@@ -214,13 +216,13 @@ class LocalCloud:
 
     def _wait_until_ready(self) -> None:
         assert self._process.stdout is not None
-        said = []
+        said = self.said
         overdue = threading.Timer(START_SECONDS, self._process.terminate)
         overdue.start()
         try:
             for line in self._process.stdout:
                 said.append(line)
-                if line.startswith(READY):
+                if line.strip().endswith(LAST_WORDS):
                     return
         finally:
             overdue.cancel()

@@ -82,7 +82,8 @@ def document() -> Any:
     # OPTIONS is the gateway's to answer, and HEAD and TRACE have no body to judge.
     schema.config.phases.coverage.unexpected_methods = {"get", "put", "post", "patch", "delete"}
     # What passes the proxy is the provider's: tests/attacks/test_proxy.py has the requests for it.
-    return schema.exclude(path="/docs").exclude(path_regex="/proxy/")
+    # Pages are for browsers, which may ask with any query: tests/integration/test_web.py has those.
+    return schema.exclude(path="/docs").exclude(path_regex="/proxy/").exclude(tag="Web")
 
 
 class Caller:

@@ -18,6 +18,7 @@ from local.client import Client
 from local.paths import StateDir
 from local.provider import provider
 from local.sam import STACK_NAME
+from tests.e2e.browsing import Browser
 from tests.e2e.harness import STOP_SECONDS, LocalCloud, Stack, Tenant, processes_of, spawn
 from tests.e2e.test_async_tests import finished
 from tests.e2e.test_monitors import until
@@ -65,6 +66,7 @@ def test_data_and_key_are_found_again_after_a_restart(
     # when it is started again, on another port
     again = LocalCloud(stopped.folder, free_port())
     kept = again.stack.client.call("GET", f"/v1/organizations/{stopped.organization_id}")
+    assert_links_work(again)
     ended = again.stop(signal.SIGINT)
 
     # then the old key reads the old data
@@ -73,6 +75,40 @@ def test_data_and_key_are_found_again_after_a_restart(
     # and Ctrl-C is a clean end too
     assert ended == 0
     assert processes_of(stopped.folder) == {}
+
+
+def assert_links_work(cloud: LocalCloud) -> None:
+    """The links that are printed: the dashboard's, and one for each way to connect something."""
+    links = [line.strip() for line in cloud.said if line.startswith("    http")]
+    dashboard, by_key, by_account = links
+    api_url = cloud.stack.api_url
+    browser = Browser(cloud.stack.state.authority_certificate)
+    # A code is good once, and the page of the dashboard is there.
+    page, _, code = dashboard.partition("#")
+    browser.open(page)
+    assert (browser.status, page) == (200, f"{api_url}/app/sign-in")
+    for status in (201, 401):
+        body = json.dumps({"code": code}).encode()
+        browser.open(
+            f"{api_url}/v1/browser-sessions", body, media_type="application/json", origin=api_url
+        )
+        assert browser.status == status, browser.page
+    browser.open(f"{api_url}/v1/browser-sessions/current")
+    who = json.loads(browser.page)
+    assert who["organization"]["id"] == cloud.stack.organization_id
+    assert "platform.integration.manage" in who["permissions"]
+    # By the key
+    given = {"variables": {"team": "sales"}, "secrets": {"api_key": "right-key"}}
+    end_user = Client(api_url, by_key.partition("#")[2])
+    connected = end_user.call("POST", "/v1/install/complete", given).body
+    assert connected["test"]["status"] == "succeeded", connected
+    # By an account
+    end_user = Client(api_url, by_account.partition("#")[2])
+    started = end_user.call("POST", "/v1/install/authorize", {})
+    assert started.status == 200, started.problem
+    # Its cookie is that of the browser that began, which is another here.
+    browser.open(started.body["authorization_url"])
+    assert "asks for access" in browser.page
 
 
 def test_monitors_and_queued_tests_go_on_after_a_stop_and_after_a_kill(

@@ -7,8 +7,17 @@
  *     …?authorize=popup#<token>&<variables>                    the window that goes to the provider
  */
 
-import { ApiError, request } from "../shared/api.js";
-import { Banner, Button, Icon, Loading, safeAddress } from "../shared/elements.js";
+import {
+  ApiError,
+  Banner,
+  Brand,
+  Button,
+  Icon,
+  Loading,
+  request,
+  safeAddress,
+  wearBrand,
+} from "../shared/basics.js";
 import { chosenLanguage, texts } from "../shared/text.js";
 import { html, render, useEffect, useRef, useState } from "../vendor/preact.js";
 import { allowOrigins, inWords, isFramed, kept, RETURN, tell, Wizard } from "./wizard.js";
@@ -62,68 +71,6 @@ async function readLanguage() {
   };
 }
 
-// ---------------------------------------------------------------- brand
-
-/** @param {string} name */
-const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.getAttribute("content") ?? "";
-
-/** The relative luminance of WCAG 2. @param {number[]} color */
-const luminance = (color) => {
-  const [red = 0, green = 0, blue = 0] = color.map((part) =>
-    part <= 10 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4,
-  );
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-};
-
-/** @param {number[]} one @param {number[]} other */
-const contrast = (one, other) => {
-  const [low = 0, high = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
-  return (high + 0.05) / (low + 0.05);
-};
-
-/**
- * The color, moved towards black or white until text of it can be read.
- *
- * @param {number[]} color
- * @param {number[]} background
- * @param {number} end 0 or 255
- */
-function readable(color, background, end) {
-  for (let share = 0; share < 1; share += 0.05) {
-    const mixed = color.map((part) => Math.round(part + (end - part) * share));
-    if (contrast(mixed, background) >= 4.6) return mixed;
-  }
-  return [end, end, end];
-}
-
-function showBrandColor() {
-  const digits = /^#([\da-f]{2})([\da-f]{2})([\da-f]{2})$/i.exec(meta("brand-color"));
-  if (!digits) return;
-  const color = digits.slice(1).map((pair) => Number.parseInt(pair, 16));
-  const css = (/** @type {number[]} */ parts) => `rgb(${parts.join(" ")})`;
-  // The darkest page behind text in the light theme, the lightest in the dark one.
-  const light = readable(color, [232, 238, 252], 0);
-  const dark = readable(color, [35, 44, 56], 255);
-  const { style } = document.documentElement;
-  style.setProperty("--accent", `light-dark(${css(light)}, ${css(dark)})`);
-  style.setProperty("--accent-fill", css(color));
-  style.setProperty("--accent-fill-text", contrast(color, [255, 255, 255]) >= 4.5 ? "#ffffff" : "#000000");
-}
-
-function Brand() {
-  const name = meta("brand-name");
-  const logo = safeAddress(meta("brand-logo"));
-  const [failed, setFailed] = useState(false);
-  if (!name && !logo) return null;
-  return html`<div class="brand">
-    ${
-      logo && !failed
-        ? html`<img src=${logo} alt=${name} referrerpolicy="no-referrer" onError=${() => setFailed(true)} />`
-        : name
-    }
-  </div>`;
-}
-
 // ---------------------------------------------------------------- pages
 
 /**
@@ -131,7 +78,7 @@ function Brand() {
  *
  * @param {{ children?: unknown }} props
  */
-const Frame = ({ children }) => html`<${Brand} /><main>${children}</main>`;
+const Frame = ({ children }) => html`<div class="brand"><${Brand} /></div><main>${children}</main>`;
 
 /**
  * Why there is nothing to enter, and what to do now.
@@ -239,7 +186,7 @@ async function start() {
   const { link, variables } = readLink();
   const theme = query.get("theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset["theme"] = theme;
-  showBrandColor();
+  wearBrand();
   kept.set(RETURN, null);
   const isPopup = query.get("authorize") === "popup";
   // What the page needs comes at once with its words.

@@ -5,8 +5,8 @@
  * provider and back.
  */
 
-import { ApiError, request } from "../shared/api.js";
 import {
+  ApiError,
   Badge,
   Banner,
   Button,
@@ -14,9 +14,10 @@ import {
   Field,
   Icon,
   Picture,
+  request,
   StepList,
   safeAddress,
-} from "../shared/elements.js";
+} from "../shared/basics.js";
 import {
   controlOf,
   patchOf,

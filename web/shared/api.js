@@ -6,115 +6,15 @@
  */
 
 import { useCallback, useEffect, useRef, useState } from "../vendor/preact.js";
+import { ApiError, request } from "./basics.js";
 
-/**
- * @typedef {{ pointer: string, message: string }} FieldError
- * @typedef {{ method?: string, query?: Record<string, unknown>, body?: unknown, ifMatch?: string | null,
- *   key?: string, token?: string, signal?: AbortSignal }} Options
- *   `key` is the Idempotency-Key of a create; `token` an install session's.
- */
+export { ApiError, queryText, request, UNAUTHENTICATED } from "./basics.js";
 
-/** What the API refused, or what kept a request from reaching it (`status` 0). */
-export class ApiError extends Error {
-  /**
-   * @param {string} message
-   * @param {{ status?: number, code?: string, traceId?: string, errors?: FieldError[],
-   *   details?: Record<string, unknown>, retryAfter?: number }} [said]
-   */
-  constructor(message, said = {}) {
-    super(message);
-    this.status = said.status ?? 0;
-    this.code = said.code ?? "UNREACHABLE";
-    /** The id of the request, which the logs carry; empty if none came back. */
-    this.traceId = said.traceId ?? "";
-    /** What is wrong with which field, by JSON Pointer. */
-    this.errors = said.errors ?? [];
-    this.details = said.details ?? {};
-    /** Seconds; 0 if the answer names none. */
-    this.retryAfter = said.retryAfter ?? 0;
-  }
-}
-
-/** What the window is told when the API no longer knows who calls: the session has ended. */
-export const UNAUTHENTICATED = "patchbay-unauthenticated";
+/** @typedef {import("./basics.js").Options} Options */
+/** @typedef {import("./basics.js").FieldError} FieldError */
 
 /** What the window is told when somebody tries again: whatever has failed is read anew. */
 export const AGAIN = "patchbay-again";
-
-const UNREACHABLE = "The server can't be reached. Check your network, then try again.";
-const UNREADABLE = "The server gave an answer that is not the API's. Try again in a minute.";
-
-/**
- * One request.
- *
- * @param {string} path from `/`, its parts encoded with `encodeURIComponent`
- * @param {Options} [options]
- * @returns {Promise<{ data: any, etag: string | null }>} `data` is null for an answer without a body
- * @throws {ApiError} and `AbortError` if the signal ended it
- */
-export async function request(path, options = {}) {
-  /** @type {Record<string, string>} */
-  const headers = { Accept: "application/json" };
-  if (options.body !== undefined) headers["Content-Type"] = "application/json";
-  if (options.token) headers.Authorization = `Bearer ${options.token}`;
-  if (options.ifMatch) headers["If-Match"] = options.ifMatch;
-  if (options.key) headers["Idempotency-Key"] = options.key;
-  let answer;
-  let text;
-  try {
-    answer = await fetch(path + queryText(options.query), {
-      method: options.method ?? (options.body === undefined ? "GET" : "POST"),
-      headers,
-      body: options.body === undefined ? null : JSON.stringify(options.body),
-      credentials: "same-origin",
-      cache: "no-store",
-      redirect: "error",
-      signal: options.signal ?? null,
-    });
-    text = await answer.text();
-  } catch (failure) {
-    if (options.signal?.aborted) throw failure;
-    throw new ApiError(UNREACHABLE);
-  }
-  const data = parsed(text, answer.ok);
-  if (answer.ok) return { data, etag: answer.headers.get("ETag") };
-  const said = data?.error;
-  if (answer.status === 401 && !options.token) dispatchEvent(new Event(UNAUTHENTICATED));
-  throw new ApiError(said?.message ?? UNREADABLE, {
-    status: answer.status,
-    code: said?.code ?? "UNREADABLE",
-    traceId: said?.trace_id ?? answer.headers.get("apigw-requestid") ?? "",
-    errors: said?.details?.errors ?? [],
-    details: said?.details ?? {},
-    retryAfter: Number(answer.headers.get("Retry-After")) || 0,
-  });
-}
-
-/**
- * @param {string} text
- * @param {boolean} ok
- * @returns {any}
- */
-function parsed(text, ok) {
-  if (!text) return null;
-  try {
-    return JSON.parse(text);
-  } catch {
-    if (ok) throw new ApiError(UNREADABLE);
-    return null;
-  }
-}
-
-/**
- * `?a=1&b=2`, without what is empty.
- *
- * @param {Record<string, unknown>} [query]
- */
-export function queryText(query = {}) {
-  const given = Object.entries(query).filter(([, value]) => value != null && value !== "");
-  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
-  return text ? `?${text}` : "";
-}
 
 /** A fresh Idempotency-Key: keep it for the repetitions of one create. */
 export const newKey = () => crypto.randomUUID();

@@ -9,7 +9,7 @@
  */
 
 import { html, useEffect, useId, useRef, useState } from "../vendor/preact.js";
-import { Button, Field, Icon } from "./elements.js";
+import { Button, Field, Icon } from "./basics.js";
 
 /**
  * @typedef {Record<string, any>} Schema

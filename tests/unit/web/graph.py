@@ -1,13 +1,12 @@
 """What the pages of web/ load: files by their paths below it, and which lead to which."""
 
-import gzip
 import re
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from typing import Final, NamedTuple
 
 from local.paths import ROOT
-from patchbay.platform.web_tree import TYPES
+from patchbay.platform.web_tree import TYPES, WebTree
 
 WEB: Final = ROOT / "web"
 PAGES: Final = ("app", "install", "status")
@@ -67,8 +66,8 @@ def loaded(start: str, *, later: bool, folder: Path = WEB) -> set[str]:
 
 
 def packed_bytes(path: str, folder: Path = WEB) -> int:
-    file = folder / path
-    return len(gzip.compress(file.read_bytes(), 9, mtime=0)) if file.is_file() else 0
+    """As it is sent."""
+    return len(WebTree(folder).file(path).packed) if (folder / path).is_file() else 0
 
 
 def _from(path: str, names: list[str]) -> frozenset[str]:

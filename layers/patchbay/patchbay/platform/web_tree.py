@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from patchbay.platform.web_comments import without_comments
+
 TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
@@ -71,7 +73,10 @@ class WebTree:
     def _packed(self, path: str) -> bytes:
         if self._is_packed:
             return (self._folder / (path + _PACKED)).read_bytes()
-        return pack((self._folder / path).read_bytes())
+        content = (self._folder / path).read_bytes()
+        if path.endswith((".js", ".css")):
+            content = without_comments(path, content.decode()).encode()
+        return pack(content)
 
 
 def pack(content: bytes) -> bytes:
