@@ -96,7 +96,7 @@ check: lint types imports ## The quick part of test, within a minute: style, typ
 	$(PYTEST) tests/unit
 
 .PHONY: test
-test: lint types imports template requirements-check vendor-check openapi-check api-lint unit e2e ## All that CI runs
+test: lint types imports template requirements-check web-check openapi-check api-lint unit e2e ## All that CI runs
 
 .PHONY: lint
 lint: .venv/.stamp web-lint ## Style
@@ -118,8 +118,8 @@ $(CLIENTS)/web/api.d.ts: $(DOCUMENT) $(CLIENTS)/npm/.stamp
 	@mkdir -p $(@D)
 	@$(NODE) $(NPM_BIN)/openapi-typescript $(DOCUMENT) --output $@ >/dev/null
 
-.PHONY: vendor-check
-vendor-check: .venv/.stamp $(CLIENTS)/npm/.stamp ## web/vendor is what its packages make
+.PHONY: web-check
+web-check: .venv/.stamp $(CLIENTS)/npm/.stamp ## What is sent of web/ is what its packages and its sources say
 	@PATH="$(NODE_HOME)/bin:$$PATH" PYTHONPATH=layers/patchbay \
 		$(BIN)/python -m local.vendoring --check
 

@@ -1,7 +1,8 @@
 """Writes web/vendor: the libraries of the pages, as they are sent to browsers (`make vendor`).
 
 The packages are those of local/clients, which a lock names by version and hash. `--check` writes
-nothing and fails if a file is not what the packages make.
+nothing and fails if a file is not what the packages make, or if a file of ours is another program
+once its comments and blanks are taken out.
 """
 
 import argparse
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.paths import LOCAL, ROOT
+from patchbay.platform.web_comments import without_comments
 
-VENDOR: Final = ROOT / "web" / "vendor"
+WEB: Final = ROOT / "web"
+VENDOR: Final = WEB / "vendor"
 RECORD: Final = "versions.json"
 LICENSES: Final = "LICENSES.txt"
 _PACKAGES: Final = LOCAL / "clients" / "npm" / "node_modules"
@@ -93,12 +96,32 @@ def made() -> dict[str, bytes]:
     }
 
 
+def changed() -> list[str]:
+    """Our files that mean something else as they are sent: esbuild makes something else of them."""
+    paths = [path for path in WEB.rglob("*") if path.suffix in (".js", ".css")]
+    found = []
+    for path in sorted(set(paths) - set(VENDOR.iterdir())):
+        text = path.read_text()
+        sent = without_comments(path.relative_to(WEB).as_posix(), text)
+        if _minified(text, path.suffix) != _minified(sent, path.suffix):
+            found.append(_named(path))
+    return found
+
+
+def _minified(text: str, suffix: str) -> bytes:
+    return _esbuild(text, f"--loader={suffix.removeprefix('.')}", "--minify")
+
+
 def _bundle(entry: str, libraries: list[Library]) -> bytes:
     """One ES module of what an entry imports."""
     options = ("--bundle", "--format=esm", "--minify", "--target=es2022", "--legal-comments=none")
+    return _esbuild(entry, *options, f"--banner:js={_banner(libraries)}")
+
+
+def _esbuild(text: str, *options: str) -> bytes:
     done = subprocess.run(  # noqa: S603 - a program of our own tools
-        [str(_PACKAGES / ".bin" / "esbuild"), *options, f"--banner:js={_banner(libraries)}"],
-        input=entry.encode(),
+        [str(_PACKAGES / ".bin" / "esbuild"), *options],
+        input=text.encode(),
         cwd=_PACKAGES.parent,
         capture_output=True,
         check=True,
@@ -123,7 +146,10 @@ def main() -> int:
                 path.write_bytes(content)
     for name in stale:
         print(f"{name} is not what its packages make: make vendor" if check else f"wrote {name}")
-    return 1 if check and stale else 0
+    other = changed() if check else []
+    for name in other:
+        print(f"{name} is another program without its comments: see platform/web_comments.py")
+    return 1 if check and (stale or other) else 0
 
 
 def _page(address: str) -> str:

@@ -19,13 +19,13 @@ PAGE = (
 )
 FILES = {
     "app/index.html": PAGE,
-    "app/main.js": "import '../shared/a.js';",
+    "app/main.js": "import'../shared/a.js';",
     "install/index.html": PAGE,
     "status/index.html": PAGE,
-    "shared/a.js": "export const a = 1;\n" * 50,
+    "shared/a.js": "export const a=1;\n" * 50,
     "shared/a.css": "a { color: red }",
     "shared/a b.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
-    "embed/embed.js": "(() => {})();",
+    "embed/embed.js": "(()=>{})();",
     "vendor/LICENSES.txt": "MIT",
     "vendor/a.d.ts": "export const a: number;",
     "vendor/versions.json": "[]",
