@@ -3,6 +3,7 @@
 from typing import Any
 
 from patchbay.checks.roles import Role
+from patchbay.connection_tests.following import Following
 from patchbay.connection_tests.identity import TestSubject, TestSubjectKind
 from patchbay.connection_tests.model import (
     DryRun,
@@ -13,6 +14,7 @@ from patchbay.connection_tests.model import (
     TestConnection,
     TestConnectionOutput,
 )
+from patchbay.connection_tests.progress import Follower, TestProgress
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
 from patchbay.platform.http import HttpApi, Reply
@@ -33,23 +35,35 @@ def _of_queued() -> dict[int, Any]:
 
 
 @api.post(f"{BASE}/connections/test", permission=Permission.TEST, failures=(429,))
-def dry_run(organization_id: str, body: DryRun, domain_name: str) -> DryRunResult:
+def dry_run(
+    caller: Principal, organization_id: str, body: DryRun, domain_name: str
+) -> DryRunResult:
     """Test whether a source, and a destination, can connect; nothing is stored."""
-    return deployment.on_demand_tests(domain_name).dry_run(organization_id, body)
+    following = _following(caller, organization_id, body.progress)
+    return deployment.on_demand_tests(domain_name).dry_run(organization_id, body, following)
 
 
 @api.post(f"{BASE}/sources/test", permission=Permission.TEST, failures=(422, 429))
-def dry_run_source(organization_id: str, body: EndpointDryRun, domain_name: str) -> DryRunResult:
+def dry_run_source(
+    caller: Principal, organization_id: str, body: EndpointDryRun, domain_name: str
+) -> DryRunResult:
     """Test a source that is not stored, of a release or of a draft."""
-    return _dry_run(organization_id, Role.SOURCE, body, domain_name)
+    return _dry_run(caller, organization_id, Role.SOURCE, body, domain_name)
 
 
 @api.post(f"{BASE}/destinations/test", permission=Permission.TEST, failures=(422, 429))
 def dry_run_destination(
-    organization_id: str, body: EndpointDryRun, domain_name: str
+    caller: Principal, organization_id: str, body: EndpointDryRun, domain_name: str
 ) -> DryRunResult:
     """Test a destination that is not stored, of a release or of a draft."""
-    return _dry_run(organization_id, Role.DESTINATION, body, domain_name)
+    return _dry_run(caller, organization_id, Role.DESTINATION, body, domain_name)
+
+
+@api.get(f"{BASE}/test-progress/<progress>", permission=Permission.TEST, in_space=True)
+def get_test_progress(caller: Principal, organization_id: str, progress: str) -> TestProgress:
+    """Read the steps so far of a test that you wait for, by the id that you sent with it."""
+    follower = Follower.principal(organization_id, caller)
+    return deployment.test_progress.progress(follower, progress, utc_now())
 
 
 @api.post(
@@ -59,12 +73,16 @@ def dry_run_destination(
     answers=_of_queued,
 )
 def check_source(
-    organization_id: str, source_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
+    caller: Principal,
+    organization_id: str,
+    source_id: str,
+    query: ModeQuery,
+    stamp: Stamp,
+    domain_name: str,
 ) -> Reply[RecordedTest]:
     """Test a source, now or through the queue (mode=async)."""
-    return _started(
-        TestSubject(organization_id, TestSubjectKind.SOURCE, source_id), query, stamp, domain_name
-    )
+    subject = TestSubject(organization_id, TestSubjectKind.SOURCE, source_id)
+    return _started(caller, subject, query, stamp, domain_name)
 
 
 @api.post(
@@ -74,11 +92,16 @@ def check_source(
     answers=_of_queued,
 )
 def check_destination(
-    organization_id: str, destination_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
+    caller: Principal,
+    organization_id: str,
+    destination_id: str,
+    query: ModeQuery,
+    stamp: Stamp,
+    domain_name: str,
 ) -> Reply[RecordedTest]:
     """Test a destination, now or through the queue (mode=async)."""
     subject = TestSubject(organization_id, TestSubjectKind.DESTINATION, destination_id)
-    return _started(subject, query, stamp, domain_name)
+    return _started(caller, subject, query, stamp, domain_name)
 
 
 @api.post(
@@ -89,11 +112,16 @@ def check_destination(
     answers=_of_queued,
 )
 def check_connection(
-    organization_id: str, connection_id: str, query: ModeQuery, stamp: Stamp, domain_name: str
+    caller: Principal,
+    organization_id: str,
+    connection_id: str,
+    query: ModeQuery,
+    stamp: Stamp,
+    domain_name: str,
 ) -> Reply[RecordedTest]:
     """Run the health check of a connection, now or through the queue; it records an event."""
     subject = TestSubject(organization_id, TestSubjectKind.CONNECTION, connection_id)
-    return _started(subject, query, stamp, domain_name)
+    return _started(caller, subject, query, stamp, domain_name)
 
 
 @api.get(f"{BASE}/sources/<source_id>/tests", permission=Permission.READ)
@@ -157,19 +185,29 @@ def integrations_connection_test(
 
 
 def _dry_run(
-    organization_id: str, role: Role, body: EndpointDryRun, domain_name: str
+    caller: Principal, organization_id: str, role: Role, body: EndpointDryRun, domain_name: str
 ) -> DryRunResult:
     dry_runs = deployment.endpoint_dry_runs(domain_name)
-    return dry_runs.run(organization_id, role, body, utc_now())
+    following = _following(caller, organization_id, body.progress)
+    return dry_runs.run(organization_id, role, body, utc_now(), following)
 
 
 def _started(
-    subject: TestSubject, query: ModeQuery, stamp: Stamp, domain_name: str
+    caller: Principal, subject: TestSubject, query: ModeQuery, stamp: Stamp, domain_name: str
 ) -> Reply[RecordedTest]:
-    test = deployment.on_demand_tests(domain_name).start(subject, query.mode, stamp)
+    tests = deployment.on_demand_tests(domain_name)
     if query.mode == "sync":
-        return Reply(test)
+        following = _following(caller, subject.organization_id, query.progress)
+        return Reply(tests.start(subject, stamp, following))
+    test = tests.enqueue(subject, stamp, follow=query.follow)
     return Reply(test, status=202, location=test.href)
+
+
+def _following(caller: Principal, organization_id: str, progress: str | None) -> Following | None:
+    if progress is None:
+        return None
+    follower = Follower.principal(organization_id, caller)
+    return deployment.test_progress.following(follower, progress)
 
 
 @entry_point

@@ -3,6 +3,7 @@
 from typing import Any
 
 from patchbay.connection_tests.model import DryRunResult
+from patchbay.connection_tests.progress import TestProgress
 from patchbay.deployment import Deployment
 from patchbay.installs.model import (
     AuthorizationRequest,
@@ -76,6 +77,12 @@ def get_install(caller: SessionCaller, domain_name: str) -> InstallForm:
 def test_install(caller: SessionCaller, body: InstallValues, domain_name: str) -> DryRunResult:
     """Test what an end user entered; nothing is stored."""
     return deployment.install_wizard(domain_name).test(caller, body, utc_now())
+
+
+@api.get("/v1/install/tests/<progress>", permission=INSTALL_SESSION, failures=(404, 410))
+def get_install_test(caller: SessionCaller, progress: str, domain_name: str) -> TestProgress:
+    """Read the steps so far of a test of this session, by the id that was sent with it."""
+    return deployment.install_wizard(domain_name).progress(caller, progress, utc_now())
 
 
 @api.post("/v1/install/authorize", permission=INSTALL_SESSION, failures=(409, 410))

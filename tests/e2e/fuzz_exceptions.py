@@ -104,6 +104,12 @@ EXCEPTIONS = [
         "as above",
         operations="POST .*/(sources|destinations)/test",
     ),
+    Unsaid(
+        "/query/(follow|progress)",
+        "needs mode=async: .*|can't be combined with mode=async: .*",
+        "no schema spans two query parameters",
+        operations="POST .*/test",
+    ),
     Unsaid("/query/until", "must be after since", "as above"),
     Unsaid("/query/days", "must be at most .* with interval=hour", "as above"),
     Unsaid(

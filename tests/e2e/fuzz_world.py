@@ -88,6 +88,9 @@ class World:
         for kind in ("source", "destination", "connection"):
             path = f"{tenant.connectors}/{kind}s/{names[f'{kind}_id']}/test"
             names[f"{kind}_test_id"] = self.call("POST", path)["id"]
+        names["progress"] = "test-that-i-follow"
+        followed = {"source_id": names["source_id"], "progress": names["progress"]}
+        self.call("POST", f"{tenant.connectors}/connections/test", followed)
         names |= self._rule()
         self._report()
         now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,10 +125,12 @@ class Tenant:
         assert answer.status == 200, answer.body
         return answer.body
 
-    def publish_asking(self, port: int, timeout_ms: int = PATIENT_MS) -> None:
-        """An integration whose check asks the server on this port of loopback."""
+    def publish_asking(
+        self, port: int, timeout_ms: int = PATIENT_MS, names: Sequence[str] = ("whoami",)
+    ) -> None:
+        """An integration whose steps, of these names, ask the server on this port of loopback."""
         url = f"http://127.0.0.1:{port}/{{{{variables.path}}}}"
-        steps = [{"name": "whoami", "kind": "http", "request": {"url": url}}]
+        steps = [{"name": name, "kind": "http", "request": {"url": url}} for name in names]
         draft = {
             "workspaceId": self.space_id,
             "publisher": self.slug,

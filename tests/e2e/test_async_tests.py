@@ -1,6 +1,11 @@
-"""Tests that run through the queue of the local cloud."""
+"""Tests that run through the queue of the local cloud, and tests that are followed there."""
 
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 from local.provider import provider
@@ -42,3 +47,71 @@ def test_queued_tests_run_once_each_and_are_polled(tenant: Tenant) -> None:
     history = tenant.get(f"{tenant.connectors}/connections/{connection_id}/tests")
     assert [test["id"] for test in history["items"]] == [passed["id"]]
     assert tenant.get(f"/spaces/{tenant.slug}/integration-health")["total_events"] == 1
+
+
+WAIT_SECONDS = 1.5
+"""Between the steps of a test that is followed: a browser that polls once a second sees each."""
+
+
+@contextmanager
+def slow_server() -> Iterator[int]:
+    """The port of a server that waits before each answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(WAIT_SECONDS)
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def watched(look: Callable[[], Any]) -> list[list[str]]:
+    """The names of the steps that were there, each time they changed, until the test ends."""
+    seen: list[list[str]] = []
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        answer = look()
+        if answer.status == 200:
+            names = [step["name"] for step in answer.body["steps"]]
+            if not seen or seen[-1] != names:
+                seen.append(names)
+            if answer.body["finished_at"]:
+                return seen
+        time.sleep(0.1)
+    raise AssertionError(seen)
+
+
+def test_a_slow_test_is_followed_step_by_step(tenant: Tenant) -> None:
+    with slow_server() as port:
+        # Given an integration with three steps, each of which takes a while
+        tenant.publish_asking(port, names=("one", "two", "three"))
+        source_id, _ = tenant.connect("me")
+        path = f"{tenant.connectors}/sources/{source_id}/test"
+        progress = f"followed-{time.time_ns()}"
+        # When one test is waited for, and one goes through the queue
+        with ThreadPoolExecutor(1) as waiting:
+            answered = waiting.submit(tenant.post, f"{path}?progress={progress}", {}, 200)
+            shown = watched(
+                lambda: tenant.client.call("GET", f"{tenant.connectors}/test-progress/{progress}")
+            )
+            report = answered.result().body
+        href = tenant.post(f"{path}?mode=async&follow=true", {}, status=202).body["href"]
+        queued = watched(lambda: tenant.client.call("GET", href))
+    # Then both show each step as it ends, and in the end what the report has
+    gates = ["config", "secrets", "egress", "dns", "tcp"]
+    whole = [*gates, "tls", "one", "two", "three"]
+    expected = [gates, whole[:7], whole[:8], whole]
+    assert [names for names in shown if names] == expected
+    assert [names for names in queued if names] == expected
+    assert [step["name"] for step in report["steps"]] == whole

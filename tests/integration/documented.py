@@ -31,6 +31,8 @@ _ID = re.compile(r"[a-z]{3}_[0-9A-Z]{26}")
 _NUMBERS = count(1)
 # `oauth_slug` is that of an integration that has an OAuth application.
 NEVER_MADE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+NOBODYS = "a-test-of-nobody"
+"""The progress of a test that was never made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,12 @@ class Names:
         """The route's path, with its required query parameters."""
         # `test_id` is another for each kind of subject.
         [*_, tested] = re.findall(r"/(source|destination|connection)s/", f"/sources/{route.path}")
-        names = {"path": "me", **self.names, "test_id": self.names.get(f"{tested}_test_id", "")}
+        names = {
+            "path": "me",
+            "progress": NOBODYS,
+            **self.names,
+            "test_id": self.names.get(f"{tested}_test_id", ""),
+        }
         if "publisher" in route.parameters:
             names["slug"] = names["integration_slug"]
         unknown = {*route.parameters, *route.required} - set(names)

@@ -66,6 +66,9 @@ def everything_of(tenant: Tenant) -> Names:
             ("connection", connection),
         )
     }
+    followed = {"source_id": source["id"], "progress": "test-that-i-follow"}
+    dry_run = tenant.client.post(f"{tenant.connectors}/connections/test", followed)
+    assert dry_run.status == 200, dry_run.text
     for _ in range(2):  # one more than a caller of every route makes
         rotated = tenant.client.post(f"/v1/organizations/{tenant.organization_id}/data-keys", None)
         assert rotated.status == 201, rotated.text
@@ -99,6 +102,7 @@ def everything_of(tenant: Tenant) -> Names:
             "connection_id": connection["id"],
             "key_id": key.json["id"],
             **tests,
+            "progress": followed["progress"],
             "number": str(rotated.json["number"]),
             "rule_id": watching["id"],
             "channel_id": watching["channels"][0]["id"],

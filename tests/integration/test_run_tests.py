@@ -140,11 +140,11 @@ def test_repeating_a_call_for_a_running_test_keeps_its_lease(
     stamp = Stamp.fresh(utc_now())
     subject = identity.TestSubject.connection(tenant.organization_id, connection["id"])
     tests = checks.deployment.on_demand_tests("api.patchbay.example.net")
-    queued = tests.start(subject, "async", stamp)
+    queued = tests.enqueue(subject, stamp, follow=False)
     test = identity.TestIdentity(subject, queued.id)
     assert checks.deployment.test_history.claim(test, utc_now()) is history.TestClaim.OURS
     # When the call is repeated
-    again = tests.start(subject, "async", stamp)
+    again = tests.enqueue(subject, stamp, follow=False)
     # Then it is the same test, and still counts as one in flight
     assert (again.id, again.status) == (queued.id, "running")
     assert leases(tenant) == [f"lease_{queued.id}"]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from patchbay.connection_tests.endpoint_dry_runs import EndpointDryRuns
     from patchbay.connection_tests.history import TestHistory
     from patchbay.connection_tests.on_demand import OnDemandTests
+    from patchbay.connection_tests.progress import ProgressStore
     from patchbay.connection_tests.queued_test_runner import QueuedTestRunner
     from patchbay.connection_tests.reader import TestReader
     from patchbay.connection_tests.recorder import TestRecorder
@@ -664,6 +665,12 @@ class Deployment:
         )
 
     @cached_property
+    def test_progress(self) -> ProgressStore:
+        from patchbay.connection_tests.progress import ProgressStore
+
+        return ProgressStore(self.integrations, self.clock)
+
+    @cached_property
     def test_limiter(self) -> Limiter:
         from patchbay.platform.limits import Limiter
 
@@ -794,6 +801,7 @@ class Deployment:
             ),
             self.test_history,
             FirstTests(self.tester, self.test_recorder, self.test_history, guard, self.clock),
+            self.test_progress,
             self.test_limiter,
             self.test_limit,
             self.grants,

@@ -28,12 +28,20 @@ def joined_report[R: str](reports: Mapping[R, CheckReport]) -> CheckReport:
                 default=None,
             ),
             "message": decisive.message if verified else f"{deciding}: {decisive.message}",
-            "steps": tuple(
-                step.model_copy(update={"name": f"{role}: {step.name}"})
-                for role, report in reports.items()
-                for step in report.steps
-            ),
+            "steps": joined_steps({role: report.steps for role, report in reports.items()}),
         }
+    )
+
+
+def joined_steps[R: str](steps: Mapping[R, Sequence[Step]]) -> tuple[Step, ...]:
+    """The steps of a connection's endpoints, by role; with more than one they name their role."""
+    if len(steps) == 1:
+        [only] = steps.values()
+        return tuple(only)
+    return tuple(
+        step.model_copy(update={"name": f"{role}: {step.name}"})
+        for role, its in steps.items()
+        for step in its
     )
 
 

@@ -1,6 +1,6 @@
 """The report of a test: its steps and one verdict. Pure data, returned and stored as it is."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -125,16 +125,18 @@ class CheckReport(Model):
     steps: tuple[Step, ...]
     fault: Fault | None = Field(default=None, exclude=True, repr=False)
 
-    def pointing_at(self, field: str, instead_of: Collection[str] = ()) -> Self:
-        """The report of an endpoint whose secrets come from elsewhere, such as from a reference:
-        `field` is what to change in place of a secret, or of these secrets."""
-        steps = tuple(
-            step.model_copy(update={"field_pointer": field})
-            if _is_secret(step.field_pointer or "", instead_of)
-            else step
-            for step in self.steps
-        )
-        return self.model_copy(update={"steps": steps})
+
+def steps_pointing_at(
+    steps: Iterable[Step], field: str, instead_of: Collection[str] = ()
+) -> tuple[Step, ...]:
+    """The steps of an endpoint whose secrets come from elsewhere, such as from a reference:
+    `field` is what to change in place of a secret, or of these secrets."""
+    return tuple(
+        step.model_copy(update={"field_pointer": field})
+        if _is_secret(step.field_pointer or "", instead_of)
+        else step
+        for step in steps
+    )
 
 
 def _is_secret(pointer: str, names: Collection[str]) -> bool:

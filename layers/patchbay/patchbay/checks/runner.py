@@ -7,13 +7,16 @@ is skipped. The duration of a step includes its own connection, even if the gate
 These four gates are as mandatory as the first step. Later steps report their failures themselves. A
 plan without steps dials nothing and has only the first two gates.
 
+A test that is followed shows its `LiveSteps`: each step as it ends, and the gates of the first
+connection as its parts end. Nobody is told anything, so a test that nobody follows pays nothing.
+
 After an unexpected exception the step fails with `internal_error`, and the exception is the `fault`
 of the report; no step or message has any text of it.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, Required, TypedDict
@@ -21,6 +24,7 @@ from typing import Final, Required, TypedDict
 from patchbay.checks.certificate_expiry import expiry_notice
 from patchbay.checks.codes import Code, describe
 from patchbay.checks.failures import CheckFailure
+from patchbay.checks.live_steps import LiveSteps
 from patchbay.checks.plan import Plan, PlannedStep
 from patchbay.checks.probe import Compiled, Notice, Outcome
 from patchbay.checks.redaction import Redactor
@@ -77,17 +81,21 @@ class _Passed(TypedDict, total=False):
     diagnosis: Diagnosis
 
 
-async def run(plan: Plan, guard: EgressGuard, *, total_ms: int) -> CheckReport:
+async def run(
+    plan: Plan, guard: EgressGuard, *, total_ms: int, live: LiveSteps | None = None
+) -> CheckReport:
     """Runs a test to its verdict. Raises nothing but cancellation.
 
     It ends after `total_ms`, or the plan's own limit if that is less, and at the latest a quarter
-    of a second later.
+    of a second later. `live` shows its steps while it runs.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
     deadline = started + min(total_ms, plan.timeout_ms) / 1000
     guard = guard.for_test()
     test = _Test(plan)
+    if live is not None:
+        live.look = test.so_far
     test.judge_configuration()
     for index, step in enumerate(plan.steps):
         if test.halted_by:
@@ -116,6 +124,17 @@ class _Test:
         self._warned_of: set[float] = set()
         self._certificates: list[float] = []
         self._fault: Fault | None = None
+        self._dialing: tuple[PlannedStep, DialTimings] | None = None
+
+    def so_far(self) -> tuple[Step, ...]:
+        """The steps that have ended, as the report will have them.
+
+        While the first step runs, the gates of its connection that have passed are among them. A
+        server of TLS 1.3 may refuse a client's certificate after the handshake: only then does a
+        gate that was shown as passed fail in the end.
+        """
+        gates = self._gates_so_far(*self._dialing) if self._dialing else ()
+        return (*self._steps, *gates)
 
     def judge_configuration(self) -> None:
         """The gates `config` and `secrets`."""
@@ -151,6 +170,9 @@ class _Test:
             self._keep_secret(compiled.secret_values)
             until = min(deadline, started + step.timeout_ms / 1000)
             for tries_left in reversed(range(MAX_TRIES if step.retry else 1)):
+                if is_first and not tries_left:
+                    # Another try may find something else: nothing is shown before the last.
+                    self._dialing = step, timings
                 try:
                     outcome = await _run_probe(compiled, guard, until, timings)
                     break
@@ -167,6 +189,7 @@ class _Test:
             # It must not affect the other steps, nor the tests that run at the same time.
             self._fault = self._fault or self._describe(step.name, error)
             failure = CheckFailure("internal_error", "A fault of the platform ended the step.")
+        self._dialing = None
         duration_ms = _ms(loop.time() - started)
         if timings.certificate_expires_at is not None:
             self._certificates.append(timings.certificate_expires_at)
@@ -226,14 +249,29 @@ class _Test:
                 self._add_skipped(phase, "not_applicable", mandatory=False)
             else:
                 notice = self._expiry_notice(timings) if phase == "tls" else None
-                self._add(
-                    _gate(
-                        name=phase,
-                        mandatory=step.mandatory,
-                        duration_ms=duration_ms,
-                        **self._passed(_PHASE_PASSED[phase], notice),
-                    )
-                )
+                self._add(self._passed_gate(phase, step, duration_ms, notice))
+
+    def _gates_so_far(self, step: PlannedStep, timings: DialTimings) -> Iterator[Step]:
+        """The gates that have passed, in their order, of a connection that is being opened."""
+        durations = timings.durations()
+        ended = [number for number, ms in enumerate(durations) if ms is not None]
+        if ended in ([], [0]):
+            return  # what a name leads to is judged after the lookup
+        for phase, duration_ms in zip(_PHASES[: ended[-1] + 1], durations, strict=False):
+            if duration_ms is None:
+                yield _skipped(phase, "not_applicable", mandatory=False)
+            else:
+                yield self._passed_gate(phase, step, duration_ms, self._soon_expired(timings))
+
+    def _passed_gate(
+        self, phase: DialPhase, step: PlannedStep, duration_ms: int, notice: Notice | None
+    ) -> Step:
+        return _gate(
+            name=phase,
+            mandatory=step.mandatory,
+            duration_ms=duration_ms,
+            **self._passed(_PHASE_PASSED[phase], notice if phase == "tls" else None),
+        )
 
     def _completed(self, step: PlannedStep) -> Compiled:
         """The step with the secrets that the steps before it obtained. Raises CheckFailure."""
@@ -267,13 +305,16 @@ class _Test:
 
     def _expiry_notice(self, timings: DialTimings) -> Notice | None:
         """The warning about a certificate that expires soon, once for each certificate."""
+        notice, expires_at = self._soon_expired(timings), timings.certificate_expires_at
+        if notice and expires_at is not None:
+            self._warned_of.add(expires_at)
+        return notice
+
+    def _soon_expired(self, timings: DialTimings) -> Notice | None:
         expires_at = timings.certificate_expires_at
         if expires_at is None or expires_at in self._warned_of:
             return None
-        notice = expiry_notice(expires_at, time.time())
-        if notice:
-            self._warned_of.add(expires_at)
-        return notice
+        return expiry_notice(expires_at, time.time())
 
     def _add_passed(
         self,
@@ -332,16 +373,7 @@ class _Test:
         category: StepCategory = "gate",
         mandatory: bool = True,
     ) -> None:
-        self._add(
-            _gate(
-                name=name,
-                category=category,
-                mandatory=mandatory,
-                status="skipped",
-                summary=_SKIPPED[reason],
-                skip_reason=reason,
-            )
-        )
+        self._add(_skipped(name, reason, category=category, mandatory=mandatory))
 
     def _add(self, step: Step) -> None:
         self._steps.append(step)
@@ -368,6 +400,19 @@ class _Test:
     def _describe(self, step: str, error: Exception) -> Fault:
         trace = self._redact(trace_of(error))
         return Fault(step, type(error).__name__, self._redact(str(error)), trace)
+
+
+def _skipped(
+    name: str, reason: SkipReason, *, category: StepCategory = "gate", mandatory: bool = True
+) -> Step:
+    return _gate(
+        name=name,
+        category=category,
+        mandatory=mandatory,
+        status="skipped",
+        summary=_SKIPPED[reason],
+        skip_reason=reason,
+    )
 
 
 async def _run_probe(

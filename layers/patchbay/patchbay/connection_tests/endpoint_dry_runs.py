@@ -4,6 +4,7 @@ or of a draft."""
 from datetime import datetime
 
 from patchbay.checks.roles import Role
+from patchbay.connection_tests.following import Following
 from patchbay.connection_tests.model import DryRunResult, EndpointDryRun
 from patchbay.connection_tests.on_demand import TO_RESPOND
 from patchbay.connection_tests.tester import try_stored
@@ -42,7 +43,12 @@ class EndpointDryRuns:
         self._guard = guard
 
     def run(
-        self, organization_id: str, role: Role, asked: EndpointDryRun, now: datetime
+        self,
+        organization_id: str,
+        role: Role,
+        asked: EndpointDryRun,
+        now: datetime,
+        following: Following | None = None,
     ) -> DryRunResult:
         """Tests the endpoint that these values would make; stores nothing.
 
@@ -76,6 +82,7 @@ class EndpointDryRuns:
                 ),
                 self._grants,
                 self._guard,
+                following,
             )
 
     def _release(self, organization_id: str, asked: EndpointDryRun, now: datetime) -> Release:

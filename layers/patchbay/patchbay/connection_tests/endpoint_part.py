@@ -14,11 +14,12 @@ from typing import Final
 
 from patchbay.checks.codes import Code, describe
 from patchbay.checks.kept_tokens import KeptToken
+from patchbay.checks.live_steps import LiveSteps
 from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
 from patchbay.checks.plan import Plan
 from patchbay.checks.problems import PlanProblem
 from patchbay.checks.recipe import Recipe
-from patchbay.checks.report import CheckReport, Diagnosis, Step
+from patchbay.checks.report import CheckReport, Diagnosis, Step, steps_pointing_at
 from patchbay.checks.runner import run
 from patchbay.checks.verdict import secrets_unavailable_report, verdict
 from patchbay.connection_tests.time_budgets import TimeBudget
@@ -80,10 +81,20 @@ def part_of(
 
 
 async def run_part(
-    part: EndpointPart, grants: Grants | None, guard: EgressGuard, budget: TimeBudget
+    part: EndpointPart,
+    grants: Grants | None,
+    guard: EgressGuard,
+    budget: TimeBudget,
+    live: LiveSteps | None = None,
 ) -> CheckReport:
-    """The report of an endpoint. Logs a crash."""
-    report, grant = await _tested(part, grants, guard, budget)
+    """The report of an endpoint. Logs a crash.
+
+    `live` shows its steps while it runs. If the plan runs again, they begin again.
+    """
+    running = LiveSteps()
+    if live is not None:
+        live.look = lambda: _pointing(part.endpoint, running())
+    report, grant = await _tested(part, grants, guard, budget, running)
     if fault := report.fault:
         logger.error(
             "check crashed",
@@ -92,22 +103,34 @@ async def run_part(
             error=fault.error,
             trace=fault.trace,
         )
-    if part.endpoint.secret_ref:
-        return report.pointing_at("/secret_ref")
-    if part.endpoint.granted_at:
-        report = report.pointing_at("/grant", _OF_TOKENS)
-    return report.model_copy(update={"steps": (*report.steps, *_warnings(grant, part.recipe))})
+    steps = _pointing(part.endpoint, report.steps)
+    if not part.endpoint.secret_ref:
+        steps = (*steps, *_warnings(grant, part.recipe))
+    return report.model_copy(update={"steps": steps})
+
+
+def _pointing(endpoint: Endpoint, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps with the field to change where the secrets come from elsewhere."""
+    if endpoint.secret_ref:
+        return steps_pointing_at(steps, "/secret_ref")
+    if endpoint.granted_at:
+        return steps_pointing_at(steps, "/grant", _OF_TOKENS)
+    return steps
 
 
 async def _tested(
-    part: EndpointPart, grants: Grants | None, guard: EgressGuard, budget: TimeBudget
+    part: EndpointPart,
+    grants: Grants | None,
+    guard: EgressGuard,
+    budget: TimeBudget,
+    live: LiveSteps,
 ) -> tuple[CheckReport, Grant | None]:
     """The report, and the grant that it was made with."""
     loop = asyncio.get_running_loop()
     ends = loop.time() + budget.most_ms / 1000
     stored, plan = part.stored, part.plan
     if stored is None or grants is None:
-        return await _run(part, plan, guard, budget), None
+        return await _run(part, plan, guard, budget, live), None
     used = stored.usable
     if stored.need is not Need.NONE:
         try:
@@ -117,7 +140,7 @@ async def _tested(
         except (TemporarilyUnavailable, InternalError):
             return secrets_unavailable_report(), None
         plan = await asyncio.to_thread(part.planned, used)
-    report = await _run(part, plan, guard, budget.until(ends - loop.time()))
+    report = await _run(part, plan, guard, budget.until(ends - loop.time()), live)
     if not _is_refused(report) or ends - loop.time() < _LEAST_SECONDS:
         return report, used.grant
     try:
@@ -127,16 +150,16 @@ async def _tested(
     if fresh is None or ends - loop.time() < _LEAST_SECONDS:
         return report, used.grant
     plan = await asyncio.to_thread(part.planned, fresh)
-    again = await _run(part, plan, guard, budget.until(ends - loop.time()))
+    again = await _run(part, plan, guard, budget.until(ends - loop.time()), live)
     return again, fresh.grant
 
 
 async def _run(
-    part: EndpointPart, plan: Plan, guard: EgressGuard, budget: TimeBudget
+    part: EndpointPart, plan: Plan, guard: EgressGuard, budget: TimeBudget, live: LiveSteps
 ) -> CheckReport:
     if part.recipe.timeout_ms is None:
         plan = replace(plan, timeout_ms=budget.default_ms)
-    return await run(plan, guard, total_ms=budget.most_ms)
+    return await run(plan, guard, total_ms=budget.most_ms, live=live)
 
 
 def _is_refused(report: CheckReport) -> bool:

@@ -10,14 +10,20 @@ The first writer of the finished test records it, and that record is the truth f
 A queued or running test has a **deadline**. After it nothing is started or recorded but the failure
 that every reader returns from then on: a test whose message was lost, or whose function was killed,
 does not stay queued forever.
+
+If the caller asked to follow it, a running test has the steps so far, in an attribute of its own:
+the finished test takes its place.
 """
 
 import functools
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from patchbay.checks.codes import Code
+from patchbay.checks.live_steps import steps_of, text_of
+from patchbay.checks.report import Step
 from patchbay.checks.verdict import undialed_report
 from patchbay.connection_tests.changes import Fingerprint, PassedTest
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
@@ -36,6 +42,7 @@ from patchbay.platform.dynamodb import (
     Table,
     Update,
     at_most,
+    exists,
     less_or_absent,
     without,
 )
@@ -167,6 +174,7 @@ class TestHistory:
                 "claimed_until": early,
                 "started_at": to_sortable(now),
             },
+            remove=["steps_so_far"],
             condition=PRESENT & without("finished_at") & free & _not_before("deadline", early),
         )
         try:
@@ -180,6 +188,19 @@ class TestHistory:
                 return TestClaim.OVERDUE
             return TestClaim.HELD
         return TestClaim.OURS
+
+    def tell(self, identity: TestIdentity, steps: Iterable[Step]) -> None:
+        """Shows the steps so far of a test that was claimed. One that has finished, or was taken
+        back, stays as it is."""
+        told = Update(
+            _key(identity),
+            values={"steps_so_far": text_of(steps)},
+            condition=exists("claim") & without("finished_at"),
+        )
+        try:
+            self._table.write(told)
+        except ConditionFailed:
+            return
 
     def settle(self, identity: TestIdentity, now: datetime) -> TestRecord | None:
         """The record of a finished test. A test past its deadline is recorded as failed first.
@@ -238,7 +259,8 @@ def _overdue(test: RecordedTest, deadline: datetime) -> RecordedTest:
         else "The test was not started in time."
     )
     report = undialed_report("queue", code, summary)
-    return test.model_copy(update={**TestFindings.fields_of(report), "finished_at": deadline})
+    ended = TestFindings.fields_of(report) | {"steps": (*test.steps, *report.steps)}
+    return test.model_copy(update={**ended, "finished_at": deadline})
 
 
 def _not_before(attribute: str, seconds: int) -> Condition:
@@ -270,7 +292,8 @@ def read_test(item: Item, now: datetime) -> RecordedTest:
     if "finished_at" in item:
         return test
     if "started_at" in item:
-        test = test.running(from_text(item["started_at"]))
+        so_far = steps_of(item["steps_so_far"]) if "steps_so_far" in item else ()
+        test = test.running(from_text(item["started_at"]), so_far)
     if epoch_seconds(now) > item["deadline"]:
         return _overdue(test, datetime.fromtimestamp(item["deadline"], now.tzinfo))
     return test

@@ -29,6 +29,10 @@ type TestMode = Literal["sync", "async"]
 type TestStatus = Literal["queued", "running", "succeeded", "failed"]
 
 
+ProgressId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+"""Made up by the caller for one test, such as a UUID."""
+
+
 class DryRun(Model):
     """The body of a dry run."""
 
@@ -42,6 +46,7 @@ class DryRun(Model):
     source_id: NamedSourceId
     destination_id: NamedDestinationId | None = None
     configurations: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
+    progress: ProgressId | None = None
 
 
 class EndpointDryRun(EndpointValues):
@@ -69,6 +74,7 @@ class EndpointDryRun(EndpointValues):
         default=None, description="a release or a range of releases; by default the current one"
     )
     configurations: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
+    progress: ProgressId | None = None
 
     @field_validator("integration_id")
     @classmethod
@@ -88,11 +94,33 @@ class EndpointDryRun(EndpointValues):
 
 
 class ModeQuery(Model):
-    """The query string of a test: `async` responds at once, and the caller polls the test."""
+    """The query string of a test: `async` responds at once, and the caller polls the test.
+
+    Who wants to see the steps of the test while it runs asks to `follow` a queued one, and sends a
+    `progress` with one that is waited for.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     mode: TestMode = "sync"
+    follow: bool = Field(default=False, validate_default=True)
+    progress: ProgressId | None = None
+
+    @field_validator("follow")
+    @classmethod
+    def _of_a_queued_test(cls, follow: bool, info: ValidationInfo) -> bool:
+        if follow and info.data.get("mode") == "sync":
+            raise ValueError("needs mode=async: send a progress with a test that is waited for")
+        return follow
+
+    @field_validator("progress")
+    @classmethod
+    def _of_a_test_that_is_waited_for(
+        cls, progress: str | None, info: ValidationInfo
+    ) -> str | None:
+        if progress is not None and info.data.get("mode") == "async":
+            raise ValueError("can't be combined with mode=async: follow the test itself")
+        return progress
 
 
 class TestFindings(Model):
@@ -187,8 +215,13 @@ class RecordedTest(TestFindings):
             queued_at=asked_at,
         )
 
-    def running(self, now: datetime) -> Self:
-        update = {"status": "running", "message": "The test is running", "started_at": now}
+    def running(self, now: datetime, so_far: tuple[Step, ...] = ()) -> Self:
+        update = {
+            "status": "running",
+            "message": "The test is running",
+            "started_at": now,
+            "steps": so_far,
+        }
         return self.model_copy(update=update)
 
 

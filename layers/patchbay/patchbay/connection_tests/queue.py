@@ -12,7 +12,8 @@ from patchbay.platform.model import Model
 class QueuedTest(Model):
     """A message. It holds no configuration: what is tested is read when the test runs.
 
-    `domain_name` is the host that the API was called at, which the test must not dial.
+    `domain_name` is the host that the API was called at, which the test must not dial. `follow`:
+    the caller wants to see its steps while it runs.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -22,10 +23,16 @@ class QueuedTest(Model):
     id: str
     test_id: str
     domain_name: str
+    follow: bool = False
 
     @classmethod
-    def of(cls, identity: TestIdentity, domain_name: str) -> Self:
-        return cls(**identity.subject._asdict(), test_id=identity.test_id, domain_name=domain_name)
+    def of(cls, identity: TestIdentity, domain_name: str, *, follow: bool) -> Self:
+        return cls(
+            **identity.subject._asdict(),
+            test_id=identity.test_id,
+            domain_name=domain_name,
+            follow=follow,
+        )
 
     @property
     def identity(self) -> TestIdentity:
@@ -44,5 +51,6 @@ class TestQueue:
         call(
             client("sqs").send_message,
             QueueUrl=self._url,
-            MessageBody=message.model_dump_json(),
+            # What is as by default is left out: the function of the release before knows it.
+            MessageBody=message.model_dump_json(exclude_defaults=True),
         )

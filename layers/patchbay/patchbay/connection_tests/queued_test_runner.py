@@ -12,9 +12,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from patchbay.checks.report import Step
 from patchbay.checks.verdict import undialed_report
+from patchbay.connection_tests.following import Following
 from patchbay.connection_tests.history import TestClaim, TestHistory
 from patchbay.connection_tests.identity import TestIdentity
+from patchbay.connection_tests.model import TestFindings
 from patchbay.connection_tests.preparation import PreparationOverdue, prepared_in_time
 from patchbay.connection_tests.queue import QueuedTest
 from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
@@ -75,7 +78,9 @@ class QueuedTestRunner:
             return False  # if the runner that holds it dies, this message settles the test
         try:
             if claim is TestClaim.OURS:
-                await self._test(identity, self._guard_for(message.domain_name))
+                await self._test(
+                    identity, self._guard_for(message.domain_name), follow=message.follow
+                )
             else:
                 await asyncio.to_thread(self._recorder.settle, identity)
         finally:
@@ -83,7 +88,7 @@ class QueuedTestRunner:
             await asyncio.to_thread(leave, identity.subject.organization_id, identity.test_id)
         return True
 
-    async def _test(self, identity: TestIdentity, guard: EgressGuard) -> None:
+    async def _test(self, identity: TestIdentity, guard: EgressGuard, *, follow: bool) -> None:
         try:
             prepared = await prepared_in_time(lambda: self._prepare(identity))
         except PreparationOverdue:
@@ -92,7 +97,12 @@ class QueuedTestRunner:
         else:
             if prepared is None:
                 return
-            finished = await self._tester.run(prepared, guard, ASYNCHRONOUS)
+            following = Following(_InHistory(self._history, identity)) if follow else None
+            try:
+                finished = await self._tester.run(prepared, guard, ASYNCHRONOUS, following)
+            finally:
+                if following:
+                    following.stop()
         await asyncio.to_thread(
             self._recorder.record, identity, finished, trigger="manual", mode="async"
         )
@@ -117,3 +127,20 @@ class QueuedTestRunner:
         except (Conflict, NotFound) as refused:
             self._recorder.refuse(identity, refused.message)
         return None
+
+
+class _InHistory:
+    """Tells the steps of a queued test at the test itself, which begins and ends there."""
+
+    def __init__(self, history: TestHistory, identity: TestIdentity) -> None:
+        self._history = history
+        self._identity = identity
+
+    def begin(self) -> None:
+        return
+
+    def tell(self, steps: Sequence[Step]) -> None:
+        self._history.tell(self._identity, steps)
+
+    def end(self, result: TestFindings | None) -> None:
+        del result  # it is recorded

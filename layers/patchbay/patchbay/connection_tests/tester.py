@@ -16,11 +16,13 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from patchbay.checks.capabilities import capability_reports
-from patchbay.checks.connection_report import concluded_report, joined_report
+from patchbay.checks.connection_report import concluded_report, joined_report, joined_steps
 from patchbay.checks.connection_steps import capabilities_step, configurations_step
+from patchbay.checks.live_steps import LiveSteps
 from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
 from patchbay.checks.plan import Plan
 from patchbay.checks.problems import PlanProblem
@@ -30,6 +32,7 @@ from patchbay.checks.roles import Role
 from patchbay.checks.verdict import secrets_unavailable_report
 from patchbay.connection_tests.changes import EndpointFingerprint, Fingerprint
 from patchbay.connection_tests.endpoint_part import EndpointPart, part_of, run_part, unusable_report
+from patchbay.connection_tests.following import Following, told
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestTrigger
 from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
@@ -92,15 +95,30 @@ class Tester:
         self._clock = clock
 
     def test(
-        self, identity: TestIdentity, guard: EgressGuard, *, trigger: TestTrigger = "manual"
+        self,
+        identity: TestIdentity,
+        guard: EgressGuard,
+        *,
+        trigger: TestTrigger = "manual",
+        following: Following | None = None,
     ) -> RecordedTest:
         """All three steps, within the time of an HTTP request. Raises as `prepare`."""
         started = time.monotonic()
         prepared = self.prepare(identity.subject)
-        finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS.since(started)))
-        return self._recorder.record(identity, finished, trigger=trigger)
+        with told(following) as ending:
+            budget = SYNCHRONOUS.since(started)
+            finished = asyncio.run(self.run(prepared, guard, budget, following))
+            test = self._recorder.record(identity, finished, trigger=trigger)
+            ending.result = test
+        return test
 
-    def dry_run(self, organization_id: str, request: DryRun, guard: EgressGuard) -> DryRunResult:
+    def dry_run(
+        self,
+        organization_id: str,
+        request: DryRun,
+        guard: EgressGuard,
+        following: Following | None = None,
+    ) -> DryRunResult:
         """Tests a connection that does not exist yet; stores nothing.
 
         Raises `NotFound`, and `InvalidConfig` for configurations that the source's release rejects.
@@ -112,8 +130,11 @@ class Tester:
         if problems := source.configuration_problems(request.configurations):
             raise InvalidConfig(problems)
         prepared = self._prepared_connection(endpoints, releases, request.configurations, problems)
-        finished = asyncio.run(self.run(prepared, guard, SYNCHRONOUS.since(started)))
-        return DryRunResult.of(finished.report, finished.capabilities)
+        with told(following) as ending:
+            budget = SYNCHRONOUS.since(started)
+            finished = asyncio.run(self.run(prepared, guard, budget, following))
+            ending.result = result = DryRunResult.of(finished.report, finished.capabilities)
+        return result
 
     def prepare(self, subject: TestSubject) -> PreparedTest:
         """Step 1, for one connection, source, or destination.
@@ -143,14 +164,26 @@ class Tester:
         return replace(prepared, connection=connection)
 
     async def run(
-        self, prepared: PreparedTest, guard: EgressGuard, budget: TimeBudget
+        self,
+        prepared: PreparedTest,
+        guard: EgressGuard,
+        budget: TimeBudget,
+        following: Following | None = None,
     ) -> FinishedTest:
         """Step 2: all endpoints at the same time. Hundreds of these may run in one event loop."""
         started_at = self._clock()
         parts = prepared.parts
-        done = await asyncio.gather(
-            *(run_part(part, self._grants, guard, budget) for part in parts.values())
+        live = {role: LiveSteps() for role in parts} if following else {}
+        tests = asyncio.gather(
+            *(
+                run_part(part, self._grants, guard, budget, live.get(role))
+                for role, part in parts.items()
+            )
         )
+        if following:
+            done = await following.during(tests, partial(_joined, live))
+        else:
+            done = await tests
         reports = dict(zip(parts, done, strict=True))
         # A test that could not read its secrets is a test too, and its failure is our fault.
         report = (
@@ -252,6 +285,7 @@ def try_stored(
     look: Callable[[], StoredSecrets],
     grants: Grants | None,
     guard: EgressGuard,
+    following: Following | None = None,
 ) -> DryRunResult:
     """Tests an endpoint as it would be with secrets of which some are stored. Their access token is
     renewed as ever, and kept. Raises what `look` raises."""
@@ -260,9 +294,17 @@ def try_stored(
         part = part_of(endpoint, release, look)
     except GrantUnusable as unusable:
         return DryRunResult.of(unusable_report(unusable), ())
-    report = asyncio.run(run_part(part, grants, guard, SYNCHRONOUS.since(started)))
-    capabilities = capability_reports(endpoint.role, part.recipe, report.steps)
-    return DryRunResult.of(report, tuple(capabilities))
+    live = LiveSteps()
+    with told(following) as ending:
+        test = run_part(part, grants, guard, SYNCHRONOUS.since(started), live)
+        report = asyncio.run(following.during(test, live) if following else test)
+        capabilities = capability_reports(endpoint.role, part.recipe, report.steps)
+        ending.result = result = DryRunResult.of(report, tuple(capabilities))
+    return result
+
+
+def _joined(live: Mapping[Role, LiveSteps]) -> tuple[Step, ...]:
+    return joined_steps({role: so_far() for role, so_far in live.items()})
 
 
 def _judged(

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from patchbay.connection_tests.progress import progress_pk
 from patchbay.connections.announcements import OUTBOX_PK
 from patchbay.connections.endpoint_items import read_endpoint
 from patchbay.connections.endpoint_model import Endpoint
@@ -284,7 +285,12 @@ class Eraser:
                     self._integration(run, item["id"], seconds_left)
 
     def _kept_for_requests(self, run: ErasureRun, seconds_left: SecondsLeft) -> None:
-        for pk in (*records_pks(run.organization_id), limits_pk(run.organization_id)):
+        organization_id = run.organization_id
+        for pk in (
+            *records_pks(organization_id),
+            limits_pk(organization_id),
+            progress_pk(organization_id),
+        ):
             self._sweep(run, self._integrations, pk, seconds_left)
 
     def _announcements(self, run: ErasureRun, seconds_left: SecondsLeft) -> None:

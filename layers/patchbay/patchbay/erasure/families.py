@@ -88,6 +88,7 @@ FAMILIES: Final = (
     Family(_CONTROL, "SLUG#", "CLAIM", "spaces", Fate.RETIRED),
     Family(_CONTROL, "IDEM#", "", "idempotency_records"),
     Family(_CONTROL, "LIMIT#", "", "limits"),
+    Family(_CONTROL, "PROGRESS#", "", "test_progress"),
     Family(_CONTROL, "OUTBOX#CONNECTIONS", "", "announcements"),
     Family(_CONTROL, "AUDIT#", "EVENT#", "audit_events", Fate.STRIPPED),
     Family(_CONTROL, "ERASED#", "", "marks", Fate.SHARED),

@@ -8,6 +8,7 @@ be used up: a session has only one.
 
 from datetime import datetime
 
+from patchbay.connection_tests.following import Following
 from patchbay.connection_tests.history import TestClaim, TestHistory
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import RecordedTest
@@ -44,7 +45,7 @@ class FirstTests:
         self._guard = guard
         self._clock = clock
 
-    def run(self, identity: TestIdentity) -> RecordedTest:
+    def run(self, identity: TestIdentity, following: Following | None = None) -> RecordedTest:
         """The test: finished, or running somewhere else.
 
         Raises `NotFound` if its connection was deleted, and `TemporarilyUnavailable`.
@@ -53,7 +54,7 @@ class FirstTests:
         claim = self._history.claim(identity, self._clock())
         if claim is TestClaim.OURS:
             try:
-                return self._tester.test(identity, self._guard)
+                return self._tester.test(identity, self._guard, following=following)
             except Conflict as disabled:
                 self._recorder.refuse(identity, disabled.message)
         elif claim is not TestClaim.HELD:

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from patchbay.checks.codes import Code
 from patchbay.checks.roles import Capability
-from patchbay.connection_tests.model import RecordedTest
+from patchbay.connection_tests.model import ProgressId, RecordedTest
 from patchbay.connections.config_values import Values
 from patchbay.connections.connection_model import Monitor
 from patchbay.connections.endpoint_model import Secrets, Version
@@ -228,6 +228,7 @@ class InstallValues(Model):
         default_factory=dict, description="write-only"
     )
     configurations: Annotated[Values, NullIs(dict)] = Field(default_factory=dict)
+    progress: ProgressId | None = None
 
 
 class InstallRequest(InstallValues):

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from patchbay.connection_tests.following import Following
 from patchbay.connection_tests.history import TestHistory
 from patchbay.connection_tests.identity import TestSubject
 from patchbay.connection_tests.model import DryRunResult
 from patchbay.connection_tests.on_demand import TO_RESPOND
+from patchbay.connection_tests.progress import Follower, ProgressStore, TestProgress
 from patchbay.connection_tests.tester import try_stored
 from patchbay.egress.guard import EgressGuard
 from patchbay.grants.code_flow import StartedFlow
@@ -57,6 +59,7 @@ class InstallWizard:
         installer: Installer,
         history: TestHistory,
         first_tests: FirstTests,
+        progress: ProgressStore,
         limiter: Limiter,
         limit: Limit,
         grants: Grants,
@@ -69,6 +72,7 @@ class InstallWizard:
         self._installer = installer
         self._history = history
         self._first_tests = first_tests
+        self._progress = progress
         self._limiter = limiter
         self._limit = limit
         self._grants = grants
@@ -140,7 +144,18 @@ class InstallWizard:
                 lambda: self._installer.look(install, self._guard, now),
                 self._grants,
                 self._guard,
+                self._following(caller, given),
             )
+
+    def progress(self, caller: SessionCaller, progress_id: str, now: datetime) -> TestProgress:
+        """The steps so far of a test of this session, also of the one that follows its completion.
+
+        Raises `NotFound`, and as `OpenSessions.require` for a session that has ended otherwise.
+        """
+        session, status = self._open_sessions.look(caller, now)
+        if status not in (SessionStatus.PENDING, SessionStatus.COMPLETED):
+            self._open_sessions.refuse(session, status, now)
+        return self._progress.progress(Follower.session(caller), progress_id, now)
 
     def complete(
         self, caller: SessionCaller, request: InstallRequest, stamp: Stamp
@@ -155,7 +170,12 @@ class InstallWizard:
         if session.outcome is None or session.completed_at is None:
             raise ValueError("a completed session has an outcome")
         try:
-            return self._completion(session, session.outcome, session.completed_at)
+            return self._completion(
+                session,
+                session.outcome,
+                session.completed_at,
+                self._following(caller, request),
+            )
         except NotFound:
             # What it made was deleted since.
             raise SessionEnded(SessionStatus.COMPLETED) from None
@@ -200,8 +220,15 @@ class InstallWizard:
             update={"status": SessionStatus.COMPLETED, "completed_at": now, "outcome": outcome}
         )
 
+    def _following(self, caller: SessionCaller, given: InstallValues) -> Following | None:
+        return self._progress.following(Follower.session(caller), given.progress)
+
     def _completion(
-        self, session: InstallSession, outcome: InstallOutcome, completed_at: datetime
+        self,
+        session: InstallSession,
+        outcome: InstallOutcome,
+        completed_at: datetime,
+        following: Following | None,
     ) -> InstallCompletion:
         source, connection = self._subjects.made(session.organization_id, outcome)
         identity = first_test(session.organization_id, connection.id, session.id, completed_at)
@@ -219,6 +246,6 @@ class InstallWizard:
                 space=connection.space,
                 monitor=connection.monitor,
             ),
-            test=self._first_tests.run(identity),
+            test=self._first_tests.run(identity, following),
             return_url=session.return_url,
         )
