@@ -8,7 +8,7 @@ import { Banner, Button, brandName, Failure, Icon, Loading } from "../shared/ele
 import { createContext, html, useContext, useEffect, useId, useRef, useState } from "../vendor/preact.js";
 
 /**
- * @typedef {(props: Record<string, string>) => unknown} Page
+ * @typedef {(props: any) => unknown} Page
  *   A page gets what stands in the `:places` of its address.
  */
 

@@ -15,6 +15,7 @@ import {
 } from "../shared/elements.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { SearchField, useSession } from "./dashboard.js";
+import { SelectField, TextField, unshown } from "./fields.js";
 
 /**
  * @typedef {import("#api").components["schemas"]["IssuedInstallSession"]} Link
@@ -23,12 +24,14 @@ import { SearchField, useSession } from "./dashboard.js";
  * @typedef {Record<string, unknown>} Control
  */
 
-/** @type {[number, string][]} */
+/** @type {[string, string][]} */
 const VALIDITIES = [
-  [1800, "30 minutes"],
-  [14_400, "4 hours"],
-  [86_400, "1 day"],
+  ["1800", "30 minutes"],
+  ["14400", "4 hours"],
+  ["86400", "1 day"],
 ];
+/** A link is sent by mail as often as not. */
+const A_DAY = "86400";
 
 /** @type {[string, string][]} */
 const MONITORS = [
@@ -40,18 +43,8 @@ const MONITORS = [
   ["24h", "once a day"],
 ];
 
-/** @param {Event} event */
-const typed = (event) => /** @type {HTMLInputElement} */ (event.target).value;
-
-/** @param {{ value: number, onChange: (seconds: number) => void }} props */
-const Validity = ({ value, onChange }) => html`
-  <${Field} label="Valid for">
-    ${(/** @type {Control} */ control) =>
-      html`<select ...${control} value=${value} onChange=${(/** @type {Event} */ event) => onChange(Number(typed(event)))}>
-        ${VALIDITIES.map(([seconds, word]) => html`<option key=${seconds} value=${seconds}>${word}</option>`)}
-      </select>`}
-  </${Field}>
-`;
+/** @param {{ value: string, onChange: (seconds: string) => void }} props */
+const Validity = (props) => html`<${SelectField} label="Valid for" options=${VALIDITIES} ...${props} />`;
 
 /** The link, which no later answer has. @param {{ link: Link, onClose: () => void }} props */
 const Made = ({ link, onClose }) => html`
@@ -75,14 +68,14 @@ const Made = ({ link, onClose }) => html`
 export function RepairDialog({ connection, source, onClose }) {
   const { organization } = useSession();
   const making = useAction();
-  const [seconds, setSeconds] = useState(86_400);
+  const [seconds, setSeconds] = useState(A_DAY);
   const [link, setLink] = useState(/** @type {Link | null} */ (null));
   const make = async () => {
     if (!source) return;
     const body = {
       integration: source.integration,
       connection_id: connection.id,
-      expires_in_seconds: seconds,
+      expires_in_seconds: Number(seconds),
     };
     const made = await making.run(`${organization}/install-sessions`, { body });
     if (made) setLink(made);
@@ -178,7 +171,7 @@ function ConnectForm({ integration, space, onBack, onMade }) {
   const [customer, setCustomer] = useState("");
   const [person, setPerson] = useState("");
   const [interval, setInterval] = useState("5m");
-  const [seconds, setSeconds] = useState(86_400);
+  const [seconds, setSeconds] = useState(A_DAY);
   useEffect(() => {
     if (!where && spaces.items[0]) setWhere(spaces.items[0].slug);
   }, [where, spaces.items]);
@@ -192,41 +185,27 @@ function ConnectForm({ integration, space, onBack, onMade }) {
       external_account_id: customer || undefined,
       end_user: person ? { id: customer || person, name: person } : undefined,
       monitor: interval ? { enabled: true, interval } : undefined,
-      expires_in_seconds: seconds,
+      expires_in_seconds: Number(seconds),
     };
     const made = await making.run(`${organization}/install-sessions`, { body });
     if (made) onMade(made);
   };
-  const pointers = ["/space", "/external_account_id", "/end_user/name"];
-  const shown = pointers.some((pointer) => making.errorAt(pointer));
-  const known = spaces.items.some((one) => one.slug === where);
+  const refused = unshown(making.error, ["/space", "/external_account_id", "/end_user/name"]);
+  /** @type {[string, string][]} */
+  const options = spaces.items.map((one) => [one.slug, `${one.name} (${one.slug})`]);
+  if (where && !spaces.items.some((one) => one.slug === where)) options.unshift([where, where]);
   return html`<form class="stack" onSubmit=${make} novalidate>
-    <${Field} label="Space" error=${making.errorAt("/space")}>
-      ${(/** @type {Control} */ control) =>
-        html`<select ...${control} value=${where} onChange=${(/** @type {Event} */ event) => setWhere(typed(event))}>
-          ${where && !known && html`<option value=${where}>${where}</option>`}
-          ${spaces.items.map((one) => html`<option key=${one.slug} value=${one.slug}>${one.name} (${one.slug})</option>`)}
-        </select>`}
-    </${Field}>
+    <${SelectField} label="Space" value=${where} options=${options} onChange=${setWhere} error=${making.errorAt("/space")} />
     ${spaces.error && html`<${Failure} error=${spaces.error} retry=${spaces.reload} title="The spaces can't be read" />`}
-    <${Field} label="Customer" optional="optional" help="Your own id of the customer. The connection is found by it." error=${making.errorAt("/external_account_id")}>
-      ${(/** @type {Control} */ control) =>
-        html`<input ...${control} type="text" dir="auto" value=${customer} onInput=${(/** @type {Event} */ event) => setCustomer(typed(event))} />`}
-    </${Field}>
-    <${Field} label="Name of the person" optional="optional" help="Who connects: the page says hello with it." error=${making.errorAt("/end_user/name")}>
-      ${(/** @type {Control} */ control) =>
-        html`<input ...${control} type="text" dir="auto" value=${person} onInput=${(/** @type {Event} */ event) => setPerson(typed(event))} />`}
-    </${Field}>
+    <${TextField} label="Customer" optional value=${customer} onChange=${setCustomer} error=${making.errorAt("/external_account_id")}
+      help="Your own id of the customer. The connection is found by it." />
+    <${TextField} label="Name of the person" optional value=${person} onChange=${setPerson} error=${making.errorAt("/end_user/name")}
+      help="Who connects: the page says hello with it." />
     <div class="halves">
-      <${Field} label="Test it by itself">
-        ${(/** @type {Control} */ control) =>
-          html`<select ...${control} value=${interval} onChange=${(/** @type {Event} */ event) => setInterval(typed(event))}>
-            ${MONITORS.map(([value, word]) => html`<option key=${value} value=${value}>${word}</option>`)}
-          </select>`}
-      </${Field}>
+      <${SelectField} label="Test it by itself" value=${interval} options=${MONITORS} onChange=${setInterval} />
       <${Validity} value=${seconds} onChange=${setSeconds} />
     </div>
-    ${making.error && !shown && html`<${Failure} error=${making.error} title="No link was made" />`}
+    ${refused && html`<${Failure} error=${refused} title="No link was made" />`}
     <div class="row spread">
       <${Button} onClick=${onBack}>Back</${Button}>
       <${Button} type="submit" kind="primary" busy=${making.busy}>Make the link</${Button}>
