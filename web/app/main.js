@@ -20,12 +20,12 @@ import {
 const CURRENT = "/v1/browser-sessions/current";
 const SIGN_IN = "/app/sign-in";
 
-/** @type {[string, string, "space" | "plug" | "book" | "list" | "key" | "gear" | "menu"][]} */
+/** @type {[string, string, "space" | "plug" | "book" | "list" | "key" | "gear" | "blocks" | "building"][]} */
 const PLACES = [
   ["/", "Overview", "space"],
   ["/connections", "Connections", "plug"],
   ["/catalog", "Catalog", "book"],
-  ["/integrations", "Integrations", "menu"],
+  ["/integrations", "Integrations", "blocks"],
   ["/audit", "Audit trail", "list"],
   ["/keys", "API keys", "key"],
   ["/settings", "Settings", "gear"],
@@ -36,7 +36,7 @@ const PLACES_OF_A_SPACE = [
   ["/connections", "Connections", "plug"],
 ];
 /** @type {typeof PLACES} */
-const PLACES_OF_THE_OPERATOR = [["/organizations", "Organizations", "list"], ...PLACES];
+const PLACES_OF_THE_OPERATOR = [["/organizations", "Organizations", "building"], ...PLACES];
 
 // ---------------------------------------------------------------- what a person prefers
 
