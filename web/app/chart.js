@@ -140,7 +140,7 @@ export function Chart({ points, measure, interval, label, onZoom, onReset }) {
       columns(points, kind, interval),
       element,
     );
-    const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: 220 }));
+    const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: 200 }));
     resized.observe(element);
     return () => {
       resized.disconnect();
@@ -197,7 +197,7 @@ function options(Plot, element, points, kind, interval, heard, point) {
   const last = other ? startOf(other, interval) : step;
   return {
     width: element.clientWidth,
-    height: 220,
+    height: 200,
     padding: [8, 4, 0, 0],
     legend: { show: false },
     cursor: {
@@ -220,6 +220,7 @@ function options(Plot, element, points, kind, interval, heard, point) {
       {
         ...axis,
         grid: { show: false },
+        size: 28,
         space: 72,
         incrs: [1, 2, 3, 6, 12, 24, 48, 72, 168, 336]
           .map((hours) => hours * 3600)

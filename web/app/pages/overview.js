@@ -102,7 +102,7 @@ function Totals({ spaces, more }) {
   const failing = spaces.filter((one) => healthOf(one.success_rate, one.no_data).tone === "bad").length;
   const rate = events ? (100 * (events - errors)) / events : 0;
   const overall = healthOf(rate, !events);
-  return html`<dl class="figures">
+  return html`<dl class="tiles">
     <div class="card">
       <dt>Success rate</dt>
       <dd class=${`figure toned ${overall.tone}`}>${events ? percent(rate) : "–"}</dd>

@@ -16,6 +16,7 @@ import {
 } from "../../shared/elements.js";
 import { html, useEffect, useMemo, useRef, useState } from "../../vendor/preact.js";
 import { Chart, MEASURES, when } from "../chart.js";
+import { stateOf, TO_DO } from "../connection_words.js";
 import { Choice, healthOf, href, ListView, Switch, useQuery } from "../dashboard.js";
 import { EVENT_HEADS, EventDetails, EventRow, firstEvent, TYPE_WORDS } from "../event_words.js";
 import { SpaceFrame } from "../space_frame.js";
@@ -87,7 +88,7 @@ function Figures({ health }) {
   if (!data && error) return html`<${Failure} error=${error} retry=${health.reload} />`;
   if (!data) return html`<${Loading} lines=${2} />`;
   const { tone, word } = healthOf(data.success_rate, data.no_data);
-  return html`<dl class="figures">
+  return html`<dl class="tiles">
     <div class="card">
       <dt>Success rate</dt>
       <dd class=${`figure toned ${tone}`}>${data.no_data ? "–" : percent(data.success_rate)}</dd>
@@ -279,29 +280,6 @@ const ByType = ({ types, type, onType }) => html`
 
 // ---------------------------------------------------------------- what needs somebody
 
-/** @type {Record<Schemas["HealthStatus"], [import("../../shared/elements.js").Tone, string]>} */
-const HEALTH = {
-  connected: ["ok", "Connected"],
-  disconnected: ["bad", "Unreachable"],
-  error: ["bad", "Failing"],
-  unknown: ["idle", "Not tested"],
-};
-/** @type {Record<Schemas["RequiredAction"], string>} */
-const TO_DO = {
-  none: "–",
-  reauthorize: "Sign in again",
-  grant_permission: "Grant a permission",
-  fix_account: "Put the account in order",
-  fix_config: "Correct a setting",
-  wait: "Wait",
-  contact_support: "Ask the provider",
-};
-/** @param {Schemas["ConnectionHealth"]} one @returns {[import("../../shared/elements.js").Tone, string]} */
-function stateOf(one) {
-  if (one.lifecycle !== "active") return ["idle", one.lifecycle];
-  return one.stale && one.status === "connected" ? ["warn", "Stale"] : HEALTH[one.status];
-}
-
 /** @param {{ slug: string }} props */
 function Firing({ slug }) {
   const path = at`/spaces/${slug}`;
@@ -318,7 +296,7 @@ function Firing({ slug }) {
           <${Badge} tone=${alert.severity === "critical" ? "bad" : alert.severity === "warning" ? "warn" : "info"}>${alert.severity}</${Badge}>
           <a href=${href(at`/spaces/${slug}/alerts/${alert.id}`)}><bdi>${alert.rule_name}</bdi></a>
           <span class="muted nowrap"><${Time} at=${alert.fired_at ?? alert.opened_at} /></span>
-          <div class="muted full" dir="auto">${alert.summary}</div>
+          <div class="muted full"><bdi>${alert.summary}</bdi></div>
         </li>`,
       )}
     </ul>
@@ -349,7 +327,8 @@ const Connections = ({ slug, list }) => html`
 
 /** @param {{ one: Schemas["ConnectionHealth"] }} props */
 function ConnectionRow({ one }) {
-  const [tone, word] = stateOf(one);
+  const late = one.stale && one.lifecycle === "active" && one.status === "connected";
+  const [tone, word] = late ? ["warn", "Stale"] : stateOf(one.lifecycle, one.status);
   return html`<tr class="linked">
     <th scope="row">
       <a class="whole" href=${href(at`/connections/${one.connection_id}`)}><bdi>${one.name}</bdi></a>
@@ -357,7 +336,7 @@ function ConnectionRow({ one }) {
     </th>
     <td><${Badge} tone=${tone}>${word}</${Badge}></td>
     <td class="wide nowrap"><${Time} at=${one.since} none="–" /></td>
-    <td class="wide">${TO_DO[one.required_action]}</td>
+    <td class="wide">${one.required_action === "none" ? html`<span class="muted">–</span>` : TO_DO[one.required_action]}</td>
     <td class="wide nowrap"><${Time} at=${one.last_success_at} /></td>
   </tr>`;
 }
