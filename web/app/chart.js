@@ -203,7 +203,7 @@ function options(Plot, element, points, kind, interval, heard, point) {
     cursor: {
       y: false,
       drag: { x: true, y: false, setScale: false },
-      points: { size: 7 },
+      points: kind.lines[0]?.bars ? { show: false } : { size: 7 },
       bind: {
         dblclick: () => () => {
           heard.onReset();
@@ -229,7 +229,7 @@ function options(Plot, element, points, kind, interval, heard, point) {
       },
       {
         ...axis,
-        size: 48,
+        size: (_, written) => 14 + 7.5 * Math.max(0, ...(written ?? []).map((text) => text.length)),
         space: 36,
         values: (_, ticks) =>
           ticks.map((tick) => (kind.top || Number.isInteger(tick) ? kind.write(tick) : "")),

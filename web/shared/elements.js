@@ -385,13 +385,19 @@ export function wearBrand() {
   }
 }
 
-/** The deployment's logo and name. */
+const MARK = html`<svg class="logo" viewBox="0 0 32 32" aria-hidden="true">
+  <rect class="ground" width="32" height="32" rx="7" />
+  <path d="M9 21V11h5a4 4 0 010 8h-1M23 11v10h-5" />
+</svg>`;
+
+/** The deployment's logo and name. The product's own mark stands beside its own name only. */
 export function Brand() {
   const logo = branded("logo");
-  return html`${
-    logo.startsWith("https:") &&
-    html`<img class="logo" src=${logo} alt="" referrerpolicy="no-referrer" />`
-  }<span>${brandName()}</span>`;
+  let mark = null;
+  if (logo.startsWith("https:")) {
+    mark = html`<img class="logo" src=${logo} alt="" referrerpolicy="no-referrer" />`;
+  } else if (!branded("name")) mark = MARK;
+  return html`${mark}<span>${brandName()}</span>`;
 }
 
 // ---------------------------------------------------------------- the steps of a test

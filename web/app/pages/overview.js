@@ -197,6 +197,7 @@ function Trend({ one }) {
 export const slugOf = (name) =>
   name
     .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .slice(0, 63)

@@ -1,7 +1,7 @@
 /** Signing in: with an API key, by a link that somebody made, or at the identity provider. */
 
 import { useAction, useResource } from "../../shared/api.js";
-import { Banner, Button, brandName, Failure, Field } from "../../shared/elements.js";
+import { Banner, Brand, Button, Failure, Field } from "../../shared/elements.js";
 import { html, useEffect, useState } from "../../vendor/preact.js";
 import { pageOf, useTitle } from "../dashboard.js";
 
@@ -78,7 +78,8 @@ export default function SignIn() {
   const type = (event) => setKey(/** @type {HTMLInputElement} */ (event.target).value);
   const entering = code && !link.error;
   return html`<div class="sign-in">
-    <h1>${entering ? "Signing you in" : `Sign in to ${brandName()}`}</h1>
+    <div class="brand"><${Brand} /></div>
+    <h1>${entering ? "Signing you in" : "Sign in"}</h1>
     <div class="card stack">
       ${
         entering &&
