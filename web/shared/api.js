@@ -28,6 +28,9 @@ export const newKey = () => crypto.randomUUID();
 export const at = (strings, ...values) =>
   String.raw({ raw: strings }, ...values.map((value) => encodeURIComponent(value)));
 
+/** So many empty pages of a list are passed over at once. */
+const MOST_EMPTY = 5;
+
 /** Nothing reads by itself more often than this, however it was asked. */
 const LEAST_SECONDS = 15;
 
@@ -155,26 +158,30 @@ export function useList(path) {
   const [turn, setTurn] = useState(0);
   const running = useRef(/** @type {AbortController | null} */ (null));
   const read = useCallback(
-    /** @param {string | null} cursor */
-    (cursor) => {
+    /** @param {string | null} start */
+    async (start) => {
       if (!path) return;
       running.current?.abort();
       const ended = new AbortController();
       running.current = ended;
       setLoading(true);
       setError(null);
-      const next = cursor && `${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`;
-      request(path + (next ?? ""), { signal: ended.signal })
-        .then(
-          ({ data }) =>
-            setState((before) => ({
-              path,
-              items: cursor ? [...before.items, ...data.items] : data.items,
-              cursor: data.next_cursor,
-            })),
-          (failure) => !ended.signal.aborted && setError(failure),
-        )
-        .finally(() => !ended.signal.aborted && setLoading(false));
+      let cursor = start;
+      /** @type {T[]} */
+      let found = [];
+      try {
+        // A page may be empty and not the last: what is listed may lie far back.
+        for (let empty = 0; empty < MOST_EMPTY && !found.length && (cursor || !empty); empty += 1) {
+          const next = cursor && `${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`;
+          const { data } = await request(path + (next ?? ""), { signal: ended.signal });
+          found = data.items;
+          cursor = data.next_cursor;
+        }
+        setState((before) => ({ path, items: start ? [...before.items, ...found] : found, cursor }));
+      } catch (failure) {
+        if (!ended.signal.aborted) setError(/** @type {Error} */ (failure));
+      }
+      if (!ended.signal.aborted) setLoading(false);
     },
     [path],
   );
