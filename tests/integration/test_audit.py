@@ -38,7 +38,7 @@ NO_CHANGE = {
     "dry_run_destination",
     "dry_run_source",
     "integrations_connection_test",
-    *("proxy_delete", "proxy_head", "proxy_patch", "proxy_post", "proxy_put"),
+    *("proxy_delete", "proxy_patch", "proxy_post", "proxy_put"),
 }
 """Routes other than GET that change nothing here: tests, previews, events of health, and requests
 to a provider."""
