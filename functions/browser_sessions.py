@@ -1,6 +1,8 @@
 """Sessions of browsers: signing in to the dashboard, and out of it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import Response
 
 from patchbay.deployment import Deployment
 from patchbay.platform.browser_requests import BrowserRequest
@@ -17,14 +19,19 @@ from patchbay.tenancy.browser_session_model import (
     IssuedSignInLink,
     NewBrowserSession,
     NewSignInLink,
+    OidcQuery,
     SignInWays,
 )
 from patchbay.tenancy.browser_sessions import signed_out
+
+if TYPE_CHECKING:
+    from patchbay.oidc.sign_in_flow import NextPage
 
 deployment = Deployment(at_start=("browser_sessions",))
 api = HttpApi("BrowserSessions", lambda: deployment)
 
 SESSIONS = "/v1/browser-sessions"
+_HTML = "text/html; charset=utf-8"
 LINKS = "/v1/organizations/<organization_id>/sign-in-links"
 
 
@@ -69,7 +76,54 @@ def sign_out(caller: Principal) -> Reply[None]:
 @api.get(f"{SESSIONS}/ways", permission=None)
 def get_sign_in_ways() -> SignInWays:
     """Read how people can sign in to the dashboard of this deployment."""
-    return SignInWays(api_key=True, oidc=False)
+    return SignInWays(api_key=True, oidc=deployment.signs_in_by_oidc)
+
+
+@api.get(f"{SESSIONS}/oidc", permission=ANYONE, status=303, media_type="text/html", failures=(404,))
+def start_oidc_sign_in(caller: Anyone, query: OidcQuery, domain_name: str) -> str:
+    """Send the browser to the identity provider, to sign in there."""
+    flow = deployment.oidc_flow
+    if caller.retry_after:
+        return _redirect(flow.busy())
+    return _redirect(flow.start(query.return_to, _callback(domain_name), utc_now()))
+
+
+@api.get(
+    f"{SESSIONS}/oidc/callback",
+    permission=ANYONE,
+    status=303,
+    media_type="text/html",
+    failures=(404,),
+)
+def finish_oidc_sign_in(
+    caller: Anyone,
+    raw_query: str,
+    cookies: dict[str, str],
+    browser: BrowserRequest,
+    domain_name: str,
+) -> str:
+    """Take what the identity provider sends back through the browser, and sign the browser in."""
+    flow = deployment.oidc_flow
+    if caller.retry_after:
+        return _redirect(flow.busy())
+    return _redirect(
+        flow.finish(raw_query, cookies, browser.session, _callback(domain_name), utc_now())
+    )
+
+
+def _callback(domain_name: str) -> str:
+    """The redirect URI, as the identity provider has to know it."""
+    return f"{deployment.public_url(domain_name)}{SESSIONS}/oidc/callback"
+
+
+def _redirect(page: "NextPage") -> str:
+    headers: dict[str, str | list[str]] = {
+        "Location": page.location,
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+    }
+    cookies: list[Any] = list(page.cookies)
+    return Response(303, _HTML, "", headers, cookies)  # type: ignore[return-value]  # of Powertools
 
 
 @api.post(LINKS, permission=Permission.MANAGE, status=201)

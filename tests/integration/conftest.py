@@ -150,6 +150,8 @@ def deploy(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         "JWT_PERMISSIONS_CLAIM": "permissions",
         "JWT_PERMISSIONS_PREFIX": "patchbay/",
         "JWT_SPACE_CLAIM": "",
+        "JWT_CLIENT_ID": "",
+        "JWT_SCOPES": "openid",
         "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
         "EGRESS_AUTHORITIES": "",
         "OWN_HOST_NAMES": "patchbay.acme.com, Connect.Acme.com.",

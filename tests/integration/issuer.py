@@ -12,9 +12,12 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 import jwt
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 type PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -64,6 +67,15 @@ class Issuer:
     location: str = ""
     silent: bool = False
     asked: int = 0
+    authority: str = ""
+    """Its certificate authority, as `EGRESS_AUTHORITIES` has it."""
+    document: dict[str, Any] = field(default_factory=dict)
+    """What its `/.well-known/openid-configuration` says."""
+    tokens: dict[str, Any] = field(default_factory=dict)
+    """The answer of `/token`."""
+    token_status: int = 200
+    exchanges: list[dict[str, str]] = field(default_factory=list)
+    """What `/token` was asked."""
     over: threading.Event = field(default_factory=threading.Event)
 
     def claims(self, organization_id: str, now: datetime, **changes: Any) -> dict[str, Any]:
@@ -90,7 +102,10 @@ def issuer(folder: Path, monkeypatch: Any) -> Iterator[Issuer]:
     monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    served = Issuer()
+    certificate = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+    served = Issuer(
+        authority=base64.b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode()
+    )
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -104,9 +119,20 @@ def issuer(folder: Path, monkeypatch: Any) -> Iterator[Issuer]:
                         return
                     time.sleep(0.05)
                 return
+            if self.path == "/.well-known/openid-configuration":
+                self._send(served.status, json.dumps(served.document).encode())
+                return
             known = self.path in ("/.well-known/jwks.json", "/keys?all=1")
             body = served.body or json.dumps({"keys": served.keys}).encode()
-            self.send_response(served.status if known else 404)
+            self._send(served.status if known else 404, body)
+
+        def do_POST(self) -> None:
+            sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            served.exchanges.append(dict(parse_qsl(sent)))
+            self._send(served.token_status, json.dumps(served.tokens).encode())
+
+        def _send(self, status: int, body: bytes) -> None:
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             if served.location:
                 self.send_header("Location", served.location)

@@ -196,6 +196,17 @@ def signed_in_browsers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert visitor.sign_in(code=made.json["url"].partition("#")[2]).status == 201
     assert visitor.get(CURRENT).status == 200
     assert page.sign_in(api_key=tenant.client.key).status == 201
+    with monkeypatch.context() as oidc:
+        # An issuer that can't be dialed: what a sign-in there writes is what the others write.
+        for name, value in {
+            "ISSUER": "https://127.0.0.1:9",
+            "AUDIENCE": "a",
+            "CLIENT_ID": "c",
+        }.items():
+            oidc.setenv(f"JWT_{name}", value)
+        start_cold("browser_sessions")
+        assert Page().get(f"{SESSIONS}/oidc").headers["location"].endswith("failed=unavailable")
+    start_cold("browser_sessions")
     for path in (CURRENT, SESSIONS):
         assert signed_in(tenant.client.key).delete(path).status == 204
 

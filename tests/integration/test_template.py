@@ -166,7 +166,7 @@ def test_every_route_but_pages_has_the_authorizer(template: dict[str, Any]) -> N
     ]
     functions_with_pages = {"DocsFunction", "OauthFunction", "StatusPagesFunction", "WebFunction"}
     assert set(opened) == {"BrowserSessionsFunction", *functions_with_pages}
-    # What the sign-in page asks before anybody is signed in.
+    # What the sign-in page asks before anybody is signed in; a sign-in itself takes a turn.
     assert opened.count("BrowserSessionsFunction") == 1
     # The redirect URI and the page after it: a browser comes without a key.
     assert opened.count("OauthFunction") == 2

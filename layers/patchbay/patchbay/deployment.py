@@ -88,6 +88,8 @@ if TYPE_CHECKING:
     from patchbay.monitors.store import MonitorStore
     from patchbay.monitors.sweep_queue import SweepQueue
     from patchbay.monitors.sweeper import Sweeper
+    from patchbay.oidc.identity_provider import IdentityProvider
+    from patchbay.oidc.sign_in_flow import SignInFlow
     from patchbay.platform.audit import AuditTrail
     from patchbay.platform.clock import Clock
     from patchbay.platform.cursor import CursorSeal
@@ -356,6 +358,39 @@ class Deployment:
             self.egress_policy,
             operator_authorities=read_authorities(self.settings.egress_authorities),
             nameservers=Nameservers(self.settings.dns_resolver),
+        )
+
+    # ---------------------------------------------------------------- sign-in
+
+    @cached_property
+    def signs_in_by_oidc(self) -> bool:
+        settings = self.settings
+        return bool(settings.jwt_client_id and settings.jwt_issuer and settings.jwt_audience)
+
+    @cached_property
+    def identity_provider(self) -> IdentityProvider:
+        from patchbay.oidc.identity_provider import IdentityProvider
+
+        return IdentityProvider(self.settings.jwt_issuer, self.settings.jwt_jwks_url, self.guard)
+
+    @cached_property
+    def oidc_flow(self) -> SignInFlow:
+        """Raises `NotFound` if nobody signs in at an identity provider."""
+        from patchbay.oidc.sign_in_flow import SignInFlow
+        from patchbay.platform.errors import NotFound
+        from patchbay.tenancy.authentication import trusted_issuer
+
+        settings = self.settings
+        trusted = trusted_issuer(settings)
+        if trusted is None or not self.signs_in_by_oidc:
+            raise NotFound("identity provider")
+        return SignInFlow(
+            self.identity_provider,
+            trusted,
+            settings.jwt_client_id,
+            settings.jwt_scopes,
+            self.tenants,
+            self.sign_in,
         )
 
     # ---------------------------------------------------------------- registry

@@ -335,7 +335,8 @@ class HttpApi:
                 arguments["request"] = _raw_request(event, declared, headers)
                 return _response(declared.handler(**arguments), declared.status)
             raw = _raw_body(event, declared.method)
-            if declared.permission is not None or declared.query:
+            is_read_here = "raw_query" not in declared.takes
+            if is_read_here and (declared.permission is not None or declared.query):
                 query = _query(event, declared.query or NoQuery)
                 if declared.query:
                     arguments["query"] = query

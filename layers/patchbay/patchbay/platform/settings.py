@@ -78,6 +78,10 @@ class Settings:
     """What may stand before each permission."""
     jwt_space_claim = Setting(str)
     """Empty: a token is for its whole organization."""
+    jwt_client_id = Setting(str)
+    """Of the dashboard, at the issuer. Empty: nobody signs in there."""
+    jwt_scopes = Setting(str)
+    """What a sign-in at the issuer asks for, with spaces in between."""
     requests_per_minute = Setting(int)
     """Of one organization; 0 for no limit, as for the next."""
     unauthenticated_requests_per_minute = Setting(int)

@@ -29,7 +29,7 @@ from patchbay.tenancy.request_rates import RequestRates
 from patchbay.tenancy.store import TenancyStore
 
 if TYPE_CHECKING:
-    from patchbay.tenancy.authentication_jwt import TokenReader
+    from patchbay.tenancy.authentication_jwt import TokenReader, TrustedIssuer
 
 MAX_CACHED: Final = 1000
 """Principals. An organization with many keys or tokens pushes out none of the others."""
@@ -124,17 +124,21 @@ class Authenticator:
         if self._tokens is None or "." not in token:
             return self._keys.holder(token, now)
         holder = self._tokens.holder(token, now)
-        if holder is None:
-            return None
-        try:
-            self._tenants.organization(holder.principal.organization_id)
-        except NotFound:
-            return None
-        if holder.space is None:
-            return holder
-        principal = holder.principal
-        space = self._tenants.space_called(principal.organization_id, holder.space)
-        return holder._replace(principal=principal._replace(space=space)) if space else None
+        return in_its_organization(holder, self._tenants) if holder else None
+
+
+def in_its_organization(holder: Holder, tenants: TenancyStore) -> Holder | None:
+    """The holder of a token with the space that the token names; None if the organization or the
+    space does not exist."""
+    principal = holder.principal
+    try:
+        tenants.organization(principal.organization_id)
+    except NotFound:
+        return None
+    if holder.space is None:
+        return holder
+    space = tenants.space_called(principal.organization_id, holder.space)
+    return holder._replace(principal=principal._replace(space=space)) if space else None
 
 
 def token_reader(settings: Settings) -> "TokenReader | None":
@@ -142,12 +146,23 @@ def token_reader(settings: Settings) -> "TokenReader | None":
 
     Without an audience it trusts none, because tokens for any other service would be accepted.
     """
-    if not (settings.jwt_issuer and settings.jwt_audience):
+    trusted = trusted_issuer(settings)
+    if trusted is None:
         return None
     from patchbay.tenancy.authentication_jwks import KeySet
-    from patchbay.tenancy.authentication_jwt import TokenReader, TrustedIssuer
+    from patchbay.tenancy.authentication_jwt import TokenReader
 
-    trusted = TrustedIssuer(
+    well_known = f"{settings.jwt_issuer.rstrip('/')}/.well-known/jwks.json"
+    return TokenReader(trusted, KeySet(settings.jwt_jwks_url or well_known))
+
+
+def trusted_issuer(settings: Settings) -> "TrustedIssuer | None":
+    """The issuer that a deployment trusts, as `token_reader` says."""
+    if not (settings.jwt_issuer and settings.jwt_audience):
+        return None
+    from patchbay.tenancy.authentication_jwt import TrustedIssuer
+
+    return TrustedIssuer(
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         organization_claim=settings.jwt_organization_claim,
@@ -155,5 +170,3 @@ def token_reader(settings: Settings) -> "TokenReader | None":
         permissions_prefix=settings.jwt_permissions_prefix,
         space_claim=settings.jwt_space_claim,
     )
-    well_known = f"{settings.jwt_issuer.rstrip('/')}/.well-known/jwks.json"
-    return TokenReader(trusted, KeySet(settings.jwt_jwks_url or well_known))

@@ -18,6 +18,7 @@ can edit claims at the identity provider would cross all tenants.
 """
 
 import base64
+import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,6 +84,12 @@ class TokenReader:
 
         Raises `TemporarilyUnavailable` if the issuer's keys can't be fetched.
         """
+        claims = self.claims(text, now)
+        return holder_of(claims, self._trusted, now) if claims is not None else None
+
+    def claims(self, text: str, now: datetime) -> dict[str, Any] | None:
+        """The claims of a token that the issuer has signed, for whomever and whenever; None for one
+        that it has not. Raises as `holder`."""
         name = key_name(text)
         key = self._keys.find(name, now) if name else None
         if name is None or key is None:
@@ -94,7 +101,7 @@ class TokenReader:
             claims = loads(payload)
         except (jwt.PyJWTError, InvalidJson):
             return None
-        return holder_of(claims, self._trusted, now) if isinstance(claims, dict) else None
+        return claims if isinstance(claims, dict) else None
 
 
 def key_name(text: str) -> KeyName | None:
@@ -116,15 +123,8 @@ def key_name(text: str) -> KeyName | None:
 
 def holder_of(claims: Mapping[str, Any], trusted: TrustedIssuer, now: datetime) -> Holder | None:
     """The holder that the claims of a signed token name; None for claims that are not valid."""
-    audience = claims["aud"] if "aud" in claims else claims.get("client_id")
-    if claims.get("iss") != trusted.issuer or trusted.audience not in _texts(audience):
-        return None
-    expires_at, issued_at = _moment(claims.get("exp")), _moment(claims.get("iat"))
-    begins_at = _moment(claims["nbf"]) if "nbf" in claims else issued_at
-    if expires_at is None or issued_at is None or begins_at is None:
-        return None
-    until = expires_at + LEEWAY
-    if not max(issued_at, begins_at) - LEEWAY <= now < until:
+    until = valid_until(claims, trusted, now)
+    if until is None:
         return None
     subject, organization_id = claims.get("sub"), _claim(claims, trusted.organization_claim)
     if not (isinstance(subject, str) and _SUBJECT.fullmatch(subject)):
@@ -145,6 +145,33 @@ def holder_of(claims: Mapping[str, Any], trusted: TrustedIssuer, now: datetime) 
         permissions=frozenset(permission for permission in GRANTED if permission in names),
     )
     return Holder(principal, until, space)
+
+
+def valid_until(
+    claims: Mapping[str, Any], trusted: TrustedIssuer, now: datetime
+) -> datetime | None:
+    """Until when the claims of a signed token are valid; None if they are not now, or are of
+    another issuer or for another audience."""
+    audience = claims["aud"] if "aud" in claims else claims.get("client_id")
+    if claims.get("iss") != trusted.issuer or trusted.audience not in _texts(audience):
+        return None
+    expires_at, issued_at = _moment(claims.get("exp")), _moment(claims.get("iat"))
+    begins_at = _moment(claims["nbf"]) if "nbf" in claims else issued_at
+    if expires_at is None or issued_at is None or begins_at is None:
+        return None
+    until = expires_at + LEEWAY
+    return until if max(issued_at, begins_at) - LEEWAY <= now < until else None
+
+
+def is_for(claims: Mapping[str, Any], client_id: str, nonce: str) -> bool:
+    """Whether the claims of an ID token answer the sign-in of this `nonce` at this client
+    (OpenID Connect Core 1.0, section 3.1.3.7)."""
+    said, party = claims.get("nonce"), claims.get("azp")
+    if party is not None and party != client_id:
+        return False
+    if party is None and len(_texts(claims.get("aud"))) != 1:
+        return False
+    return isinstance(said, str) and hmac.compare_digest(said.encode(), nonce.encode())
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> Any:

@@ -113,6 +113,14 @@ class IssuedSignInLink(SignInLink):
     url: str = Field(repr=False)
 
 
+class OidcQuery(Model):
+    """`return_to` is a page of the dashboard; anything else leads to its first page."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    return_to: str | None = Field(default=None, max_length=2048)
+
+
 class SignInWays(Model):
     """The ways to sign in that this deployment offers, besides links."""
 

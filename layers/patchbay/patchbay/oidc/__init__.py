@@ -1,0 +1,1 @@
+"""Signing in to the dashboard at the identity provider of the deployment (OpenID Connect)."""
