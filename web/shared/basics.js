@@ -139,6 +139,8 @@ const SHAPES = {
   book: "M5 4h12a2 2 0 012 2v14H7a2 2 0 01-2-2zM5 18a2 2 0 012-2h12",
   gear: "M12 9a3 3 0 100 6 3 3 0 000-6zM12 3v3M12 18v3M3 12h3M18 12h3M5.5 5.500l2 2M16.5 16.500l2 2M18.5 5.500l-2 2M7.5 16.500l-2 2",
   lock: "M6 11h12v9H6zM9 11V8a3 3 0 016 0v3",
+  building: "M5 20V4h9v16M14 9h5v11M8 8h3M8 12h3M8 16h3M3 20h18",
+  blocks: "M12 3l8 4.500v9L12 21l-8-4.500v-9zM4 7.500l8 4.500 8-4.500M12 12v9",
   back: "M15 5l-7 7 7 7",
   seen: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 9a3 3 0 100 6 3 3 0 000-6z",
   hidden:
@@ -331,12 +333,19 @@ export function wearBrand() {
   }
 }
 
-/** The deployment's logo and name. */
+/** The deployment's logo and name. The product's own mark stands beside its own name alone. */
 export function Brand() {
   const logo = branded("logo");
-  return html`${
-    logo.startsWith("https:") && html`<img class="logo" src=${logo} alt="" referrerpolicy="no-referrer" />`
-  }<span>${brandName()}</span>`;
+  let mark = null;
+  if (logo.startsWith("https:")) {
+    mark = html`<img class="logo" src=${logo} alt="" referrerpolicy="no-referrer" />`;
+  } else if (!branded("name")) {
+    mark = html`<svg class="logo" viewBox="0 0 32 32" aria-hidden="true">
+      <rect class="ground" width="32" height="32" rx="7" />
+      <path d="M9 21V11h5a4 4 0 010 8h-1M23 11v10h-5" />
+    </svg>`;
+  }
+  return html`${mark}<span>${brandName()}</span>`;
 }
 
 // ---------------------------------------------------------------- the steps of a test

@@ -4,182 +4,34 @@
  * Texts come from the page; each part is right from right to left, too.
  */
 
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { AGAIN } from "./api.js";
-import { html, useEffect, useId, useRef, useState } from "../vendor/preact.js";
+import { Banner, Button, Dialog, Icon, language } from "./basics.js";
 
-/**
- * @typedef {import("../vendor/preact.js").ComponentChildren} Children
- * @typedef {"ok" | "warn" | "bad" | "idle" | "info"} Tone
- */
+export {
+  Badge,
+  Banner,
+  Brand,
+  Button,
+  brandName,
+  Dialog,
+  duration,
+  ENGLISH,
+  Field,
+  ForeignLink,
+  Icon,
+  Loading,
+  number,
+  Picture,
+  StepList,
+  safeAddress,
+  wearBrand,
+} from "./basics.js";
 
-const SHAPES = {
-  check: "M5 12.5l4.5 4.5L19 7.5",
-  cross: "M6 6l12 12M18 6L6 18",
-  alert: "M12 4l9 16H3zM12 10v4M12 17v.5",
-  info: "M12 3a9 9 0 100 18 9 9 0 000-18zM12 11v5M12 7.5V8",
-  pause: "M9 6v12M15 6v12",
-  question: "M9 9a3 3 0 115 2c-1 1-2 1.5-2 3M12 17.500v.5M12 3a9 9 0 100 18 9 9 0 000-18z",
-  skip: "M5 12h14",
-  search: "M11 4a7 7 0 100 14 7 7 0 000-14zM16 16l5 5",
-  plus: "M12 5v14M5 12h14",
-  copy: "M9 9h11v11H9zM5 15V4h11",
-  external: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
-  menu: "M4 7h16M4 12h16M4 17h16",
-  plug: "M9 3v5M15 3v5M6 8h12v4a6 6 0 01-12 0zM12 18v3",
-  space: "M4 5h7v6H4zM13 5h7v6h-7zM4 13h7v6H4zM13 13h7v6h-7z",
-  bell: "M6 16V10a6 6 0 1112 0v6l2 2H4zM10 21h4",
-  key: "M8 15a4 4 0 110-8 4 4 0 010 8zM12 11h9M18 11v4",
-  list: "M8 6h12M8 12h12M8 18h12M4 6h.5M4 12h.5M4 18h.5",
-  book: "M5 4h12a2 2 0 012 2v14H7a2 2 0 01-2-2zM5 18a2 2 0 012-2h12",
-  gear: "M12 9a3 3 0 100 6 3 3 0 000-6zM12 3v3M12 18v3M3 12h3M18 12h3M5.5 5.500l2 2M16.5 16.500l2 2M18.5 5.500l-2 2M7.5 16.500l-2 2",
-  lock: "M6 11h12v9H6zM9 11V8a3 3 0 016 0v3",
-  building: "M5 20V4h9v16M14 9h5v11M8 8h3M8 12h3M8 16h3M3 20h18",
-  blocks: "M12 3l8 4.500v9L12 21l-8-4.500v-9zM4 7.500l8 4.500 8-4.500M12 12v9",
-  pulse: "M3 12h4l3-7 4 14 3-7h4",
-  back: "M15 5l-7 7 7 7",
-  seen: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 9a3 3 0 100 6 3 3 0 000-6z",
-  hidden: "M4 4l16 16M10 5.8A9 9 0 0112 5.5c6 0 9.5 6.5 9.5 6.5a17 17 0 01-3 3.7M6.5 7.5A16 16 0 002.5 12S6 18.5 12 18.5a9 9 0 004-1",
-};
-
-/**
- * A picture beside words; it says nothing by itself.
- *
- * @param {{ name: keyof typeof SHAPES }} props
- */
-export const Icon = ({ name }) =>
-  html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${SHAPES[name]} /></svg>`;
-
-/** @type {Record<Tone, keyof typeof SHAPES>} */
-const TONE_ICONS = { ok: "check", warn: "alert", bad: "cross", idle: "question", info: "info" };
-
-/**
- * A word on a state: color, sign, and text say the same.
- *
- * @param {{ tone: Tone, icon?: keyof typeof SHAPES, children?: Children }} props
- */
-export const Badge = ({ tone, icon, children }) =>
-  html`<span class=${`badge ${tone}`}><${Icon} name=${icon ?? TONE_ICONS[tone]} />${children}</span>`;
-
-/**
- * What a person has to know here. `live` has a screen reader say it when it appears.
- *
- * @param {{ tone: Tone, title?: Children, children?: Children, live?: boolean }} props
- */
-export const Banner = ({ tone, title, children, live }) => html`
-  <div class=${`banner ${tone}`} role=${live ? (tone === "bad" ? "alert" : "status") : undefined}>
-    <${Icon} name=${TONE_ICONS[tone]} />
-    <div>${title && html`<strong>${title}</strong>`}${children && html`<div>${children}</div>`}</div>
-  </div>
-`;
-
-/**
- * A button. With `busy` it can't be pressed again, and says so; with `why` it is disabled, for this reason.
- *
- * @param {{ onClick?: (event: Event) => void, kind?: string, type?: "button" | "submit", busy?: boolean,
- *   why?: string | false | null, label?: string, children?: Children }} props
- */
-export function Button({ onClick, kind = "", type = "button", busy = false, why, label, children }) {
-  const blocked = busy || Boolean(why);
-  // `aria-disabled`, not `disabled`: it keeps the focus, and its reason can be read.
-  /** @param {Event} event */
-  const press = (event) => {
-    if (blocked) event.preventDefault();
-    else onClick?.(event);
-  };
-  return html`<button
-    type=${type}
-    class=${`button ${kind}`}
-    onClick=${press}
-    aria-disabled=${blocked ? "true" : undefined}
-    aria-busy=${busy ? "true" : undefined}
-    aria-label=${label}
-    title=${why || undefined}
-  >
-    ${busy && html`<span class="spinner" aria-hidden="true"></span>`}${children}
-  </button>`;
-}
-
-/**
- * The address, if a page may lead there: our own, https, or http on loopback. Otherwise null.
- *
- * @param {string | null | undefined} address
- */
-export function safeAddress(address) {
-  if (!address) return null;
-  let url;
-  try {
-    url = new URL(address, location.href);
-  } catch {
-    return null;
-  }
-  if (url.origin === location.origin || url.protocol === "https:") return url.href;
-  const local = ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
-  return url.protocol === "http:" && local ? url.href : null;
-}
-
-/**
- * A link to an address that others may have written: only where it is safe, else its text alone.
- *
- * @param {{ href: string | null | undefined, children?: Children, kind?: string }} props
- */
-export function ForeignLink({ href, children, kind }) {
-  const address = safeAddress(href);
-  if (!address) return html`<span>${children}</span>`;
-  return html`<a href=${address} class=${kind} target="_blank" rel="noopener noreferrer">
-    ${children} <${Icon} name="external" />
-  </a>`;
-}
-
-/**
- * The picture of an integration, or its first letter.
- *
- * @param {{ src: string | null | undefined, name: string, size?: number }} props
- */
-export function Picture({ src, name, size = 28 }) {
-  const [failed, setFailed] = useState(/** @type {string | null} */ (null));
-  const address = src?.startsWith("https:") ? safeAddress(src) : null;
-  const measure = { inlineSize: `${size}px`, blockSize: `${size}px`, fontSize: `${size * 0.5}px` };
-  return html`<span class="picture" style=${measure} aria-hidden="true">
-    ${
-      address && failed !== address
-        ? html`<img
-            src=${address}
-            alt=""
-            loading="lazy"
-            referrerpolicy="no-referrer"
-            onError=${() => setFailed(address)}
-          />`
-        : [...name.trim()][0]?.toUpperCase()
-    }
-  </span>`;
-}
-
-/**
- * A labeled control. `children` is called with the attributes that tie the control to its label,
- * help, and error.
- *
- * @param {{ label: Children, help?: Children, error?: string | null | undefined, required?: boolean,
- *   optional?: string, children: (control: Record<string, unknown>) => unknown }} props
- *   `optional` is the word for what may be left out, shown beside the label.
- */
-export function Field({ label, help, error, required = false, optional, children }) {
-  const id = useId();
-  const described = [help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(" ");
-  return html`<div class="field">
-    <label for=${id}>${label}${optional && html` <span class="muted">${optional}</span>`}</label>
-    ${children({
-      id,
-      required,
-      "aria-invalid": error ? "true" : undefined,
-      "aria-describedby": described || undefined,
-    })}
-    ${help && html`<div class="help" id=${`${id}-help`}>${help}</div>`}
-    ${
-      error &&
-      html`<div class="error" id=${`${id}-error`}><${Icon} name="alert" /><span>${error}</span></div>`
-    }
-  </div>`;
-}
+/** @typedef {import("./basics.js").Children} Children */
+/** @typedef {import("./basics.js").Tone} Tone */
+/** @typedef {import("./basics.js").Step} Step */
+/** @typedef {import("./basics.js").Words} Words */
 
 /**
  * A time: how long ago, and exactly in its title.
@@ -214,17 +66,10 @@ export function CopyButton({ text, label = "Copy", copied = "Copied" }) {
   </${Button}>`;
 }
 
-/** While something is read for the first time. @param {{ lines?: number, label?: string }} props */
-export const Loading = ({ lines = 3, label = "Loading" }) => html`
-  <div class="stack" role="status" aria-label=${label}>
-    ${Array.from({ length: lines }, (_, line) => html`<div class="skeleton" style=${{ inlineSize: `${90 - 17 * (line % 4)}%` }}></div>`)}
-  </div>
-`;
-
 /**
  * Nothing is here yet: why, and the first step.
  *
- * @param {{ icon?: keyof typeof SHAPES, title: Children, children?: Children, action?: Children }} props
+ * @param {{ icon?: import("./basics.js").IconName, title: Children, children?: Children, action?: Children }} props
  */
 export const Empty = ({ icon = "list", title, children, action }) => html`
   <div class="empty">
@@ -241,8 +86,10 @@ export const Empty = ({ icon = "list", title, children, action }) => html`
  * @param {{ error: Error, retry?: () => void, title?: string, again?: string }} props
  */
 export function Failure({ error, retry, title = "This can't be shown", again = "Try again" }) {
+  const errors = /** @type {{ pointer: string, message: string }[]} */ (
+    "errors" in error ? error.errors : []
+  );
   const traceId = "traceId" in error ? String(error.traceId) : "";
-  const errors = /** @type {{ pointer: string, message: string }[]} */ ("errors" in error ? error.errors : []);
   const press = () => {
     retry?.();
     // What failed for the same reason elsewhere on the page is read again with it.
@@ -254,26 +101,6 @@ export function Failure({ error, retry, title = "This can't be shown", again = "
     ${traceId && html`<p class="muted">Trace id <code>${traceId}</code></p>`}
     ${retry && html`<p><${Button} kind="small" onClick=${press}>${again}</${Button}></p>`}
   </${Banner}>`;
-}
-
-/**
- * A window over the page, with the browser's own handling of focus and Escape.
- *
- * @param {{ title: string, onClose: () => void, children?: Children }} props
- */
-export function Dialog({ title, onClose, children }) {
-  const element = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  const id = useId();
-  useEffect(() => {
-    const before = document.activeElement;
-    element.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
-  return html`<dialog ref=${element} aria-labelledby=${id} onClose=${onClose}>
-    <div class="stack"><h2 id=${id}>${title}</h2>${children}</div>
-  </dialog>`;
 }
 
 /**
@@ -366,107 +193,7 @@ export function Toasts() {
   </div>`;
 }
 
-// ---------------------------------------------------------------- the brand of the deployment
-
-/** @param {string} name */
-function branded(name) {
-  const element = document.querySelector(`meta[name="brand-${name}"]`);
-  return element instanceof HTMLMetaElement ? element.content : "";
-}
-
-/** The deployment's name: its own, or the product's. */
-export const brandName = () => branded("name") || "Patchbay";
-
-/** Sets the tokens of the style that follow from the deployment's color. */
-export function wearBrand() {
-  for (const token of ["accent", "accent-fill", "accent-fill-text", "accent-soft"]) {
-    const value = branded(token);
-    if (value) document.documentElement.style.setProperty(`--${token}`, value);
-  }
-}
-
-const MARK = html`<svg class="logo" viewBox="0 0 32 32" aria-hidden="true">
-  <rect class="ground" width="32" height="32" rx="7" />
-  <path d="M9 21V11h5a4 4 0 010 8h-1M23 11v10h-5" />
-</svg>`;
-
-/** The deployment's logo and name. The product's own mark stands beside its own name only. */
-export function Brand() {
-  const logo = branded("logo");
-  let mark = null;
-  if (logo.startsWith("https:")) {
-    mark = html`<img class="logo" src=${logo} alt="" referrerpolicy="no-referrer" />`;
-  } else if (!branded("name")) mark = MARK;
-  return html`${mark}<span>${brandName()}</span>`;
-}
-
-// ---------------------------------------------------------------- the steps of a test
-
-/**
- * @typedef {import("#api").components["schemas"]["Step"]} Step
- * @typedef {{ passed: string, warning: string, failed: string, skipped: string, running: string,
- *   learnMore: string }} Words what a screen reader says of each state
- */
-
-/** @type {Words} */
-export const ENGLISH = {
-  passed: "passed",
-  warning: "warning",
-  failed: "failed",
-  skipped: "skipped",
-  running: "running",
-  learnMore: "Learn more",
-};
-
-/** @type {Record<Step["status"], ["ok" | "warn" | "bad" | "idle", "check" | "alert" | "cross" | "skip"]>} */
-const SIGNS = {
-  passed: ["ok", "check"],
-  warning: ["warn", "alert"],
-  failed: ["bad", "cross"],
-  skipped: ["idle", "skip"],
-};
-
-/**
- * The steps in their order; with `running` one more that is not over yet.
- *
- * @param {{ steps: Step[], running?: boolean, words?: Words }} props
- */
-export const StepList = ({ steps, running = false, words = ENGLISH }) => html`
-  <ol class="steps" aria-live=${running ? "polite" : undefined}>
-    ${steps.map((step) => {
-      const [tone, sign] = SIGNS[step.status];
-      return html`<li class=${tone} key=${step.name}>
-        <${Icon} name=${sign} />
-        <span>${step.name} <span class="visually-hidden">${words[step.status]}</span></span>
-        <span class="muted numeric">${step.status === "skipped" ? words.skipped : duration(step.duration_ms)}</span>
-        ${(step.status === "failed" || step.status === "warning") && html`<${Advice} step=${step} words=${words} />`}
-      </li>`;
-    })}
-    ${
-      running &&
-      html`<li key="running"><span class="spinner" aria-hidden="true"></span><span class="muted">${words.running}…</span></li>`
-    }
-  </ol>
-`;
-
-/** @param {{ step: Step, words: Words }} props */
-const Advice = ({ step, words }) => html`
-  <div class="more">
-    <p>${step.summary}</p>
-    ${
-      step.diagnosis &&
-      html`<p><strong>${step.diagnosis.title}.</strong> ${step.diagnosis.remediation}
-        ${step.diagnosis.doc_url && html` <${ForeignLink} href=${step.diagnosis.doc_url}>${words.learnMore}</${ForeignLink}>`}</p>`
-    }
-  </div>
-`;
-
 // ---------------------------------------------------------------- numbers and times
-
-const language = () => document.documentElement.lang || "en";
-
-/** @param {number} count */
-export const number = (count) => new Intl.NumberFormat(language()).format(count);
 
 /**
  * A success rate, 0–100, as the API gives it. It is never rounded up to 100 %.
@@ -479,16 +206,6 @@ export function percent(rate) {
   const format = new Intl.NumberFormat(language(), { style: "percent", maximumFractionDigits: digits });
   return format.format(shown / 100);
 }
-
-/**
- * `340 ms`, `1.2 s`.
- *
- * @param {number} ms
- */
-export const duration = (ms) =>
-  ms < 1000
-    ? `${number(Math.round(ms))} ms`
-    : `${new Intl.NumberFormat(language(), { maximumFractionDigits: 1 }).format(ms / 1000)} s`;
 
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const UNITS = [
