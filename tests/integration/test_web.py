@@ -20,7 +20,7 @@ from tests.integration.installing import sessions
 from tests.integration.story import publish_integration
 
 ANYBODY = Client(key=None)
-PAGES = ("/app", "/app/spaces/main")
+PAGES = ("/app", "/app/spaces/main", "/install/acme/crm", "/status/Jq0zC8m2VtY4nKfXr1bWdA")
 ORIGINS = ["https://app.example.com", "https://b.example.com"]
 
 
@@ -42,7 +42,7 @@ def test_every_page_loads_files_that_are_there(deployed: object, path: str) -> N
         assert ANYBODY.get(address).status == 200, address
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, "/embed.js"])
 def test_a_page_answers_head_as_get_without_a_body(deployed: object, path: str) -> None:
     got, asked = ANYBODY.get(path), ANYBODY.call("HEAD", path, None)
     assert (asked.status, asked.headers, asked.text) == (200, got.headers, "")

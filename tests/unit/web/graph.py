@@ -1,6 +1,8 @@
 """What the pages of web/ load: files by their paths below it, and which lead to which."""
 
 import re
+from collections.abc import Collection
+from functools import cache
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from typing import Final, NamedTuple
@@ -51,8 +53,11 @@ def links(path: str, folder: Path = WEB) -> Links:
             return Links(frozenset())
 
 
-def loaded(start: str, *, later: bool, folder: Path = WEB) -> set[str]:
-    """A file and all that it leads to; with `later`, also what it loads when it is needed."""
+def loaded(
+    start: str, *, later: bool, choosing: Collection[str] = (), folder: Path = WEB
+) -> set[str]:
+    """A file and all that it leads to; with `later`, also what it loads when it is needed, but not
+    what these files choose from."""
     found: set[str] = set()
     waiting = [start]
     while waiting:
@@ -61,13 +66,16 @@ def loaded(start: str, *, later: bool, folder: Path = WEB) -> set[str]:
             continue
         found.add(path)
         linked = links(path, folder)
-        waiting += [*linked.at_once, *(linked.later if later else ())]
+        waiting += [*linked.at_once, *(linked.later if later and path not in choosing else ())]
     return found
 
 
 def packed_bytes(path: str, folder: Path = WEB) -> int:
     """As it is sent."""
-    return len(WebTree(folder).file(path).packed) if (folder / path).is_file() else 0
+    return len(_tree(folder).file(path).packed) if (folder / path).is_file() else 0
+
+
+_tree = cache(WebTree)
 
 
 def _from(path: str, names: list[str]) -> frozenset[str]:
