@@ -33,6 +33,15 @@ function takenCode() {
   return code;
 }
 
+/** Why nobody came back from the identity provider signed in, by the code in the address. */
+const FAILURES = new Map([
+  ["refused", "Your identity provider, or you, refused. Try again, or use another account."],
+  ["elsewhere", "That sign-in began in another browser, or more than ten minutes ago. Begin again."],
+  ["unknown", "Your account belongs to no organization here. Ask whoever runs this deployment."],
+  ["busy", "Too many people are signing in. Try again in a minute."],
+  ["unavailable", "Your identity provider didn't answer as expected. Try again in a minute."],
+]);
+
 /** @param {import("../../shared/api.js").ApiError} error */
 const refused = (error) => error.status >= 400 && error.status < 500 && error.status !== 429;
 
@@ -47,6 +56,8 @@ export default function SignIn() {
   useTitle("Sign in");
   const query = new URLSearchParams(location.search);
   const to = destination(query.get("to"));
+  const reason = query.get("failed");
+  const failed = reason && (FAILURES.get(reason) ?? FAILURES.get("unavailable"));
   const [code] = useState(takenCode);
   const [key, setKey] = useState("");
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));
@@ -86,7 +97,7 @@ export default function SignIn() {
         html`<p class="row" role="status"><span class="spinner" aria-hidden="true"></span>This takes a moment.</p>`
       }
       ${!entering && query.has("ended") && !code && html`<${Banner} tone="info" live>Your session has ended. Sign in again to go on.</${Banner}>`}
-      ${query.has("failed") && html`<${Banner} tone="bad" title="Your identity provider didn't sign you in" live>Try again, or use an API key.</${Banner}>`}
+      ${failed && !code && html`<${Banner} tone="bad" title="You are not signed in" live>${failed}</${Banner}>`}
       ${
         link.error &&
         (refused(link.error)
