@@ -32,8 +32,13 @@ _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:15vh auto;max-width:32em;padding:0 1em;"
     "color-scheme:light dark}h1{font-size:1.4em}"
 )
+RETURN_KEY: Final = "patchbay.return"
+"""Under which a wizard that the browser left for the provider keeps its own path in the tab."""
 _SCRIPT: Final = (
     "(function(){"
+    f'var k="{RETURN_KEY}",r=null;'
+    "try{r=sessionStorage.getItem(k);sessionStorage.removeItem(k)}catch(e){}"
+    r"if(r&&/^\/install\/[^\/\\]/.test(r)){location.replace(r);return}"
     "var d=document.body.dataset,"
     f'm={{type:"{MESSAGE_TYPE}",outcome:d.outcome,flow:d.flow||null}};'
     # A provider that isolates its own pages cuts the link to the opener, but not the channel.
