@@ -338,12 +338,15 @@ export function Wizard({ form, link, language, stop }) {
                 setErrors((old) => new Map([...old].filter(([at]) => at !== "/account")));
               }} />`
           }
-          ${!repairs && html`<${Options} form=${form} entered=${entered} setEntered=${setEntered} change=${change("configurations")} errors=${errors} t=${t} />`}
+          ${!repairs && !needsAccount && html`<${Options} form=${form} entered=${entered} setEntered=${setEntered} change=${change("configurations")} errors=${errors} t=${t} />`}
           <${Tested} phase=${phase} steps=${steps} result=${result} form=${form} language=${language} />
           <div class="row actions">
-            <${Button} type="submit" kind="primary" busy=${busy}>
-              ${t(failed ? "submit.again" : repairs ? "submit.repair" : "submit.install")}
-            </${Button}>
+            ${
+              !needsAccount &&
+              html`<${Button} type="submit" kind="primary" busy=${busy}>
+                ${t(failed ? "submit.again" : repairs ? "submit.repair" : "submit.install")}
+              </${Button}>`
+            }
             ${failed && !busy && html`<${Button} onClick=${() => ask(true)}>${t(repairs ? "submit.anywayRepair" : "submit.anyway")}</${Button}>`}
             ${isFramed && !busy && html`<${Button} kind="quiet" onClick=${() => tell("closed")}>${t("submit.cancel")}</${Button}>`}
           </div>

@@ -73,11 +73,16 @@ const MULTILINE_LENGTH = 1000;
  *   `errors`, `locked` (what can't be changed), and `hidden` (what is not asked for) are by JSON
  *   Pointer into the value.
  */
-export const SchemaForm = ({ schema, value, onChange, errors, locked = NOTHING, hidden = NOTHING, t }) =>
-  html`<div class="stack form">
-    <${Members} schema=${schema} at="" value=${value} depth=${0} set=${onChange}
+export function SchemaForm({ schema, value, onChange, errors, locked = NOTHING, hidden = NOTHING, t }) {
+  useEffect(() => {
+    const whole = implied(schema, value, schema, 0);
+    if (!same(whole, value)) onChange(whole);
+  }, []);
+  return html`<div class="stack form">
+    <${Members} schema=${schema} at="" value=${value} depth=${0} set=${onChange} required=${true}
       context=${{ root: schema, errors, locked, hidden, t }} />
   </div>`;
+}
 
 /**
  * @typedef {{ name: string, value_schema: Schema, required: boolean, is_set: boolean }} SecretField
@@ -379,6 +384,34 @@ const fixedOf = (branch) =>
     isObject(part) && Object.hasOwn(part, "const") ? [[name, part["const"]]] : [],
   );
 
+/**
+ * A value with what it has anyway: a box that must be there is not ticked, and an object that must be
+ * there is the first of several.
+ *
+ * @param {Schema} schema
+ * @param {Values} value
+ * @param {Schema} root
+ * @param {number} depth
+ * @returns {Values}
+ */
+function implied(schema, value, root, depth) {
+  const branches = branchesOf(schema, root).filter((branch) => isObject(branch["properties"]));
+  const branch = branches[Math.max(branchOf(branches, value), 0)];
+  let whole = value;
+  for (const part of branch ? [schema, branch] : [schema]) {
+    whole = Object.fromEntries([...Object.entries(whole), ...fixedOf(part)]);
+    const context = /** @type {any} */ ({ root, hidden: NOTHING });
+    for (const { name, schema: inner, required } of propertiesOf(part, "", context)) {
+      const given = own(whole, name);
+      const kind = kindOf(inner, root, depth);
+      if (!required) continue;
+      if (kind === "boolean" && given === undefined) whole = changed(whole, name, false);
+      if (kind === "members") whole = changed(whole, name, implied(inner, given ?? {}, root, depth + 1));
+    }
+  }
+  return whole;
+}
+
 // ---------------------------------------------------------------- checking
 
 /** @type {Record<string, [RegExp, string]>} */
@@ -486,9 +519,10 @@ function isJson(value) {
 /**
  * The members of an object, in their groups, and the branch of it that was chosen.
  *
- * @param {{ schema: Schema, at: string, value: unknown, set: (value: any) => void, depth: number, context: Context }} props
+ * @param {{ schema: Schema, at: string, value: unknown, set: (value: any) => void, depth: number, required: boolean,
+ *   context: Context }} props
  */
-function Members({ schema, at, value, set, depth, context }) {
+function Members({ schema, at, value, set, depth, required, context }) {
   const values = isObject(value) ? value : {};
   /** @type {Map<string, import("../vendor/preact.js").VNode[]>} */
   const groups = new Map([["", []]]);
@@ -509,52 +543,56 @@ function Members({ schema, at, value, set, depth, context }) {
         ? html`<fieldset class="group" key=${group}><legend>${group}</legend><div class="stack">${parts}</div></fieldset>`
         : parts,
     )}
-    ${isBranched && html`<${Branches} schema=${schema} branches=${branches} at=${at} value=${values} set=${set} depth=${depth} context=${context} />`}
+    ${isBranched && html`<${Branches} schema=${schema} branches=${branches} at=${at} value=${values} set=${set} depth=${depth} required=${required} context=${context} />`}
   `;
 }
 
 /**
- * @param {{ schema: Schema, branches: Schema[], at: string, value: Values, set: (value: Values) => void,
- *   depth: number, context: Context }} props
+ * One of several objects. Where it may be left out, so may be the choice.
+ *
+ * @param {{ schema: Schema, branches: Schema[], at: string, value: Values, set: (value: Values | undefined) => void,
+ *   depth: number, required: boolean, context: Context }} props
  */
-function Branches({ schema, branches, at, value, set, depth, context }) {
-  const [chosen, choose] = useState(() => Math.max(branchOf(branches, value), 0));
-  const branch = branches[chosen] ?? {};
-  /** @param {number} index */
-  const fixed = (index) => {
-    const foreign = new Set(branches.flatMap((one) => Object.keys(one["properties"])));
-    for (const name of Object.keys(schema["properties"] ?? {})) foreign.delete(name);
-    const kept = Object.entries(value).filter(
-      ([name]) => !foreign.has(name) || own(branches[index]?.["properties"], name),
-    );
-    return Object.fromEntries([...kept, ...fixedOf(branches[index] ?? {})]);
-  };
-  useEffect(() => {
-    if (fixedOf(branch).some(([name, wanted]) => !same(own(value, name), wanted))) set(fixed(chosen));
-  }, []);
+function Branches({ schema, branches, at, value, set, depth, required, context }) {
+  const [chosen, choose] = useState(() => {
+    const found = branchOf(branches, value);
+    return found < 0 && (required || Object.keys(value).length) ? 0 : found;
+  });
   const { t } = context;
-  const fixedNames = new Set(fixedOf(branch).map(([name]) => pointer(at, name)));
-  const inner = { ...context, hidden: new Set([...context.hidden, ...fixedNames]) };
-  const error = errorAt(at, context);
+  const branch = branches[chosen];
+  const fixed = new Set(fixedOf(branch ?? {}).map(([name]) => pointer(at, name)));
+  /** What other branches alone have goes. @param {number} index */
+  const change = (index) => {
+    choose(index);
+    const next = branches[index];
+    if (!next) return set(undefined);
+    const foreign = new Set(branches.flatMap((one) => Object.keys(one["properties"])));
+    const kept = Object.entries(value).filter(
+      ([name]) =>
+        !foreign.has(name) ||
+        own(schema["properties"], name) ||
+        (own(next["properties"], name) && !fixed.has(pointer(at, name))),
+    );
+    return set(implied(next, Object.fromEntries(kept), context.root, depth));
+  };
   return html`
-    <${Field} label=${words(schema["x-choice"]) ?? t("form.kind")} error=${error}>
+    <${Field} label=${words(schema["x-choice"]) ?? t("form.kind")} error=${errorAt(at, context)}>
       ${
         /** @param {any} control */ (
           control,
-        ) => html`<select ...${control} data-pointer=${at || "/"} value=${chosen}
-          disabled=${isLocked(at, context.locked)}
-          onChange=${(/** @type {any} */ event) => {
-            const index = Number(event.currentTarget.value);
-            choose(index);
-            set(fixed(index));
-          }}>
+        ) => html`<select ...${control} data-pointer=${at || "/"} value=${chosen} disabled=${isLocked(at, context.locked)}
+          onChange=${(/** @type {any} */ event) => change(Number(event.currentTarget.value))}>
+          ${(!required || chosen < 0) && html`<option value="-1">${t("form.none")}</option>`}
           ${branches.map((one, index) => html`<option value=${index} key=${index}>${branchTitle(one, index, t)}</option>`)}
         </select>`
       }
     </${Field}>
-    ${words(branch["description"]) && html`<p class="muted">${branch["description"]}</p>`}
-    <${Members} key=${chosen} schema=${{ ...branch, oneOf: undefined, anyOf: undefined }} at=${at} value=${value} set=${set}
-      depth=${depth} context=${inner} />
+    ${branch && words(branch["description"]) && html`<p class="muted">${branch["description"]}</p>`}
+    ${
+      branch &&
+      html`<${Members} key=${chosen} schema=${{ ...branch, oneOf: undefined, anyOf: undefined }} at=${at} value=${value}
+        set=${set} depth=${depth} required=${true} context=${{ ...context, hidden: new Set([...context.hidden, ...fixed]) }} />`
+    }
   `;
 }
 
@@ -588,7 +626,8 @@ function Control(part) {
       <legend>${label}</legend>
       <div class="stack">
         ${words(schema["description"]) && html`<p class="muted">${schema["description"]}</p>`}
-        <${Members} schema=${schema} at=${at} value=${value} depth=${depth + 1} set=${set} context=${context} />
+        <${Members} schema=${schema} at=${at} value=${value} depth=${depth + 1} required=${required} context=${context}
+          set=${(/** @type {Values | undefined} */ given) => set(required || Object.keys(given ?? {}).length ? given : undefined)} />
       </div>
     </fieldset>`;
   }
@@ -715,12 +754,8 @@ function instant(text) {
 }
 
 /** @param {{ part: Part, label: string }} props */
-function Flag({ part: { schema, at, value, set, required, context }, label }) {
+function Flag({ part: { schema, at, value, set, context }, label }) {
   const id = useId();
-  useEffect(() => {
-    // A box that is empty is an answer.
-    if (required && value === undefined) set(false);
-  }, []);
   const error = errorAt(at, context);
   const help = helpOf(schema, context.t);
   return html`<div class="field">
