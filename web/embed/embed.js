@@ -59,33 +59,36 @@
       address.searchParams.set("modal", "");
       dialog = document.createElement("dialog");
       dialog.setAttribute("aria-label", title);
-      const width = "min(960px, calc(100vw - 16px))";
       Object.assign(dialog.style, {
-        width,
+        width: "min(960px, calc(100vw - 16px))",
         maxWidth: "none",
-        maxHeight: "96vh",
+        maxHeight: "none",
         padding: "0",
         border: "0",
         borderRadius: "10px",
+        overflow: "hidden",
+        background: "none",
       });
+      frame.style.maxHeight = "96vh";
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = "×";
       button.setAttribute("aria-label", closeLabel);
       button.onclick = close;
       Object.assign(button.style, {
-        position: "sticky",
-        insetBlockStart: "0",
-        float: "inline-end",
+        position: "absolute",
+        insetBlockStart: "6px",
+        insetInlineEnd: "6px",
         width: "40px",
         height: "40px",
-        zIndex: "1",
         border: "0",
         background: "none",
-        font: "24px/1 sans-serif",
+        // It can be seen on a light page and on a dark one.
+        color: "#6f7a8a",
+        font: "26px/1 sans-serif",
         cursor: "pointer",
       });
-      dialog.append(button, frame);
+      dialog.append(frame, button);
       // Escape, and whatever else the browser closes dialogs by.
       dialog.onclose = close;
       document.body.append(dialog);

@@ -12,13 +12,14 @@ import {
   Banner,
   Brand,
   Button,
+  chosenLanguage,
   Icon,
   Loading,
   request,
   safeAddress,
+  texts,
   wearBrand,
 } from "../shared/basics.js";
-import { chosenLanguage, texts } from "../shared/text.js";
 import { html, render, useEffect, useRef, useState } from "../vendor/preact.js";
 import { allowOrigins, inWords, isFramed, kept, RETURN, tell, Wizard } from "./wizard.js";
 

@@ -115,53 +115,40 @@ export function queryText(query = {}) {
 /**
  * @typedef {import("../vendor/preact.js").ComponentChildren} Children
  * @typedef {"ok" | "warn" | "bad" | "idle" | "info"} Tone
- * @typedef {keyof typeof SHAPES} IconName
+ * @typedef {"check" | "cross" | "alert" | "info" | "pause" | "question" | "skip" | "search" | "plus" | "copy" | "external" | "menu" | "plug" | "space" | "bell" | "key" | "list" | "book" | "gear" | "lock" | "building" | "blocks" | "back" | "seen" | "hidden"} IconName
  */
 
-const SHAPES = {
+/** What every page draws; the others of `IconName` come with elements.js. @type {Record<IconName, string>} */
+export const SHAPES = /** @type {any} */ ({
   check: "M5 12.5l4.5 4.5L19 7.5",
   cross: "M6 6l12 12M18 6L6 18",
   alert: "M12 4l9 16H3zM12 10v4M12 17v.5",
   info: "M12 3a9 9 0 100 18 9 9 0 000-18zM12 11v5M12 7.5V8",
-  pause: "M9 6v12M15 6v12",
   question: "M9 9a3 3 0 115 2c-1 1-2 1.5-2 3M12 17.500v.5M12 3a9 9 0 100 18 9 9 0 000-18z",
   skip: "M5 12h14",
-  search: "M11 4a7 7 0 100 14 7 7 0 000-14zM16 16l5 5",
   plus: "M12 5v14M5 12h14",
-  copy: "M9 9h11v11H9zM5 15V4h11",
   external: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
-  menu: "M4 7h16M4 12h16M4 17h16",
-  plug: "M9 3v5M15 3v5M6 8h12v4a6 6 0 01-12 0zM12 18v3",
-  space: "M4 5h7v6H4zM13 5h7v6h-7zM4 13h7v6H4zM13 13h7v6h-7z",
-  bell: "M6 16V10a6 6 0 1112 0v6l2 2H4zM10 21h4",
-  key: "M8 15a4 4 0 110-8 4 4 0 010 8zM12 11h9M18 11v4",
-  list: "M8 6h12M8 12h12M8 18h12M4 6h.5M4 12h.5M4 18h.5",
-  book: "M5 4h12a2 2 0 012 2v14H7a2 2 0 01-2-2zM5 18a2 2 0 012-2h12",
-  gear: "M12 9a3 3 0 100 6 3 3 0 000-6zM12 3v3M12 18v3M3 12h3M18 12h3M5.5 5.500l2 2M16.5 16.500l2 2M18.5 5.500l-2 2M7.5 16.500l-2 2",
   lock: "M6 11h12v9H6zM9 11V8a3 3 0 016 0v3",
-  building: "M5 20V4h9v16M14 9h5v11M8 8h3M8 12h3M8 16h3M3 20h18",
-  blocks: "M12 3l8 4.500v9L12 21l-8-4.500v-9zM4 7.500l8 4.500 8-4.500M12 12v9",
-  back: "M15 5l-7 7 7 7",
   seen: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 9a3 3 0 100 6 3 3 0 000-6z",
   hidden:
     "M4 4l16 16M10 5.8A9 9 0 0112 5.5c6 0 9.5 6.5 9.5 6.5a17 17 0 01-3 3.7M6.5 7.5A16 16 0 002.5 12S6 18.5 12 18.5a9 9 0 004-1",
-};
+});
 
 /**
  * A picture beside words; it says nothing by itself.
  *
- * @param {{ name: keyof typeof SHAPES }} props
+ * @param {{ name: IconName }} props
  */
 export const Icon = ({ name }) =>
   html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${SHAPES[name]} /></svg>`;
 
-/** @type {Record<Tone, keyof typeof SHAPES>} */
+/** @type {Record<Tone, IconName>} */
 const TONE_ICONS = { ok: "check", warn: "alert", bad: "cross", idle: "question", info: "info" };
 
 /**
  * A word on a state: color, sign, and text say the same.
  *
- * @param {{ tone: Tone, icon?: keyof typeof SHAPES, children?: Children }} props
+ * @param {{ tone: Tone, icon?: IconName, children?: Children }} props
  */
 export const Badge = ({ tone, icon, children }) =>
   html`<span class=${`badge ${tone}`}><${Icon} name=${icon ?? TONE_ICONS[tone]} />${children}</span>`;
@@ -424,3 +411,30 @@ export const duration = (ms) =>
   ms < 1000
     ? `${number(Math.round(ms))} ms`
     : `${new Intl.NumberFormat(language(), { maximumFractionDigits: 1 }).format(ms / 1000)} s`;
+
+// ---------------------------------------------------------------- texts
+
+/** @typedef {Record<string, string>} Catalog */
+
+/**
+ * The first of the reader's languages that there is a catalog for, else the first catalog.
+ *
+ * @param {readonly string[]} offered such as `["en", "de"]`
+ * @param {readonly string[]} [wanted]
+ */
+export function chosenLanguage(offered, wanted = navigator.languages) {
+  const known = wanted.map((tag) => tag.toLowerCase().split("-")[0] ?? "");
+  return known.find((language) => offered.includes(language)) ?? offered[0] ?? "en";
+}
+
+/**
+ * @param {Catalog} catalog
+ * @param {Catalog} fallback what a catalog lacks comes from here
+ * @returns {(key: string, values?: Record<string, string | number>) => string}
+ */
+export const texts =
+  (catalog, fallback) =>
+  (key, values = {}) =>
+    (catalog[key] ?? fallback[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) =>
+      name in values ? String(values[name]) : whole,
+    );

@@ -6,7 +6,7 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { AGAIN } from "./api.js";
-import { Banner, Button, Dialog, Icon, language } from "./basics.js";
+import { Banner, Button, Dialog, Icon, language, SHAPES } from "./basics.js";
 
 export {
   Badge,
@@ -32,6 +32,23 @@ export {
 /** @typedef {import("./basics.js").Tone} Tone */
 /** @typedef {import("./basics.js").Step} Step */
 /** @typedef {import("./basics.js").Words} Words */
+
+Object.assign(SHAPES, {
+  pause: "M9 6v12M15 6v12",
+  search: "M11 4a7 7 0 100 14 7 7 0 000-14zM16 16l5 5",
+  copy: "M9 9h11v11H9zM5 15V4h11",
+  menu: "M4 7h16M4 12h16M4 17h16",
+  plug: "M9 3v5M15 3v5M6 8h12v4a6 6 0 01-12 0zM12 18v3",
+  space: "M4 5h7v6H4zM13 5h7v6h-7zM4 13h7v6H4zM13 13h7v6h-7z",
+  bell: "M6 16V10a6 6 0 1112 0v6l2 2H4zM10 21h4",
+  key: "M8 15a4 4 0 110-8 4 4 0 010 8zM12 11h9M18 11v4",
+  list: "M8 6h12M8 12h12M8 18h12M4 6h.5M4 12h.5M4 18h.5",
+  book: "M5 4h12a2 2 0 012 2v14H7a2 2 0 01-2-2zM5 18a2 2 0 012-2h12",
+  gear: "M12 9a3 3 0 100 6 3 3 0 000-6zM12 3v3M12 18v3M3 12h3M18 12h3M5.5 5.500l2 2M16.5 16.500l2 2M18.5 5.500l-2 2M7.5 16.500l-2 2",
+  building: "M5 20V4h9v16M14 9h5v11M8 8h3M8 12h3M8 16h3M3 20h18",
+  blocks: "M12 3l8 4.500v9L12 21l-8-4.500v-9zM4 7.500l8 4.500 8-4.500M12 12v9",
+  back: "M15 5l-7 7 7 7",
+});
 
 /**
  * A time: how long ago, and exactly in its title.
