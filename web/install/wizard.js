@@ -101,6 +101,8 @@ export const inWords = (error, { t, has }) =>
 
 // ---------------------------------------------------------------- the wizard
 
+const FOLLOW_MS = 1000;
+
 /** @param {Form} form @param {Link} link @returns {Entered} */
 function firstEntered(form, link) {
   const defaults = Object.entries(Object(form.configurations_schema["properties"])).flatMap(
@@ -260,7 +262,18 @@ export function Wizard({ form, link, language, stop }) {
     setPhase("test");
     setSteps([]);
     setResult(null);
-    const { data } = await request("/v1/install/test", { token: link.token, body: values() });
+    // The steps as they end, so far as they can be read: the answer has them all.
+    const progress = crypto.randomUUID();
+    const look = () =>
+      request(`/v1/install/tests/${progress}`, { token: link.token }).then(
+        ({ data }) => setSteps((before) => (data.steps.length > before.length ? data.steps : before)),
+        () => {},
+      );
+    const timer = setInterval(look, FOLLOW_MS);
+    const body = { ...values(), progress };
+    const { data } = await request("/v1/install/test", { token: link.token, body }).finally(() =>
+      clearInterval(timer),
+    );
     setSteps(data.steps);
     setResult(data);
     if (data.status === "succeeded") await store();
