@@ -57,14 +57,15 @@ const OWN_STEPS = {
 
 /** @param {{ connectionId: string }} props */
 export default function ConnectionPage({ connectionId }) {
-  const { connectors } = useSession();
+  const { connectors, session } = useSession();
   const path = connectors + at`/connections/${connectionId}`;
   const read = /** @type {ConnectionRead} */ (useResource(path, { every: LOOK_AGAIN }));
   const connection = read.data;
   const tests = /** @type {import("../../shared/api.js").Resource<{ items: RecordedTest[] }>} */ (
     useResource(`${path}/tests?limit=${SHOWN_TESTS}`)
   );
-  const sourcePath = connection && connectors + at`/sources/${connection.source_id}`;
+  // A key of one space sees its connections, not what they are made of.
+  const sourcePath = connection && !session.space ? connectors + at`/sources/${connection.source_id}` : null;
   const source = /** @type {import("../../shared/api.js").Resource<Endpoint>} */ (useResource(sourcePath));
   const release = /** @type {import("../../shared/api.js").Resource<Release>} */ (
     useResource(sourcePath && `${sourcePath}/release`)
@@ -85,7 +86,7 @@ export default function ConnectionPage({ connectionId }) {
   if (!connection) {
     return html`<div class="stack">
       <${PageHead} title="Connection" above=${above} />
-      ${read.error ? html`<${Failure} error=${read.error} retry=${read.reload} title="This connection can't be shown" />` : html`<${Loading} lines=${6} />`}
+      ${read.error ? html`<${Failure} error=${read.error} retry=${reload} title="This connection can't be shown" />` : html`<${Loading} lines=${6} />`}
     </div>`;
   }
   const provider = release.data?.name ?? source.data?.integration ?? "the provider";
@@ -108,9 +109,12 @@ export default function ConnectionPage({ connectionId }) {
       </div>
       <div class="stack">
         <${MonitorCard} read=${read} connection=${connection} path=${path} />
-        <${Credentials} source=${source} release=${release.data} path=${sourcePath} newest=${tests.data?.items.find(sawCertificate)} />
-        <${EndpointCard} title="Source" read=${source} release=${release.data} />
-        ${connection.destination_id && html`<${Destination} id=${connection.destination_id} />`}
+        ${
+          sourcePath &&
+          html`<${Credentials} source=${source} release=${release.data} path=${sourcePath} newest=${tests.data?.items.find(sawCertificate)} />
+            <${EndpointCard} title="Source" read=${source} release=${release.data} />
+            ${connection.destination_id && html`<${Destination} id=${connection.destination_id} />`}`
+        }
         <${Uses} read=${read} connection=${connection} path=${path} category=${source.data?.category} />
         <${Manage} read=${read} connection=${connection} path=${path} />
       </div>
@@ -171,7 +175,7 @@ function useTestRun(path, onEnd) {
   }, [test?.id, following]);
   const start = async () => {
     setError(null);
-    const queued = await starting.run(`${path}/test?mode=async`);
+    const queued = await starting.run(`${path}/test?mode=async&follow=true`);
     if (queued) setTest(queued);
   };
   return { test, busy: starting.busy || following, error: error ?? starting.error, start };
@@ -233,11 +237,12 @@ const lowered = (text) =>
  *   newest: RecordedTest | undefined }} props
  */
 function State({ connection, provider, source, newest }) {
+  const { session } = useSession();
   const { health, required_action: action } = connection;
   const [tone, what, details] = inWords(connection, provider, newest);
   const [, word] = stateOf(connection.status, health.status);
   const managed = source?.ownership_mode === "managed";
-  const move = source ? nextMove(action, { provider, managed }) : "";
+  const move = source || session.space ? nextMove(action, { provider, managed }) : "";
   const blame = newest?.status === "failed" ? newest.blame : null;
   return html`<section class=${`card state ${tone}`} aria-label="State">
     <div class="row"><${Badge} tone=${tone} icon=${connection.status === "active" ? undefined : "pause"}>${word}</${Badge}>${blame && html`<span class="muted">${whoseMove(blame, managed)}</span>`}</div>
