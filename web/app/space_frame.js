@@ -42,9 +42,9 @@ export function SpaceFrame({ slug, actions, children }) {
   const pause = async () => {
     const paused = !space?.paused;
     const changed = await changing.run(path, { method: "PATCH", body: { paused }, ifMatch: read.etag });
-    // The answer has a revision of its own, which the next change must name.
-    if (changed) read.reload();
-    if (changed) notify(paused ? "Paused: nothing of this space is tested by itself" : "Running again");
+    if (!changed) return;
+    read.replace(changed, changing.etag());
+    notify(paused ? "Paused: nothing of this space is tested by itself" : "Running again");
   };
   const above = !session.space && html`<${Back} href=${href("/")}>Overview</${Back}>`;
   if (read.error && !read.data) {

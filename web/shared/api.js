@@ -60,9 +60,11 @@ export function useResource(path, { every = 0, token } = {}) {
   );
   const [turn, setTurn] = useState(0);
   const [loading, setLoading] = useState(Boolean(path));
+  const running = useRef(/** @type {AbortController | null} */ (null));
   useEffect(() => {
     if (!path) return undefined;
     const ended = new AbortController();
+    running.current = ended;
     setLoading(true);
     request(path, { signal: ended.signal, ...(token ? { token } : {}) })
       .then(
@@ -81,7 +83,12 @@ export function useResource(path, { every = 0, token } = {}) {
   useEvery(path && every ? Math.max(every, LEAST_SECONDS) : 0, reload);
   const replace = useCallback(
     /** @param {T} data @param {string | null} [etag] */
-    (data, etag = null) => setState({ path, data, etag, error: null }),
+    (data, etag = null) => {
+      // What is being read may be from before the change.
+      running.current?.abort();
+      setLoading(false);
+      setState({ path, data, etag, error: null });
+    },
     [path],
   );
   // What was read from another path is not this one's.
@@ -204,14 +211,16 @@ export function useList(path) {
 
 /**
  * @typedef {{ run: (path: string, options?: Options) => Promise<any>, busy: boolean,
- *   error: ApiError | null, clear: () => void, errorAt: (pointer: string) => string | undefined }} Action
+ *   error: ApiError | null, clear: () => void, errorAt: (pointer: string) => string | undefined,
+ *   etag: () => string | null }} Action
  */
 
 /**
  * Something that a person does: one request at a time, its failure kept to be shown.
  *
  * `run` resolves to the answer's body, or undefined if it failed; `errorAt` is what is wrong with the
- * field at a JSON Pointer. A create that failed without an answer is repeated under its
+ * field at a JSON Pointer; `etag` names the revision of the last answer, for the next change of the
+ * same thing. A create that failed without an answer is repeated under its
  * Idempotency-Key, so that pressing again makes nothing twice.
  *
  * @returns {Action}
@@ -220,6 +229,7 @@ export function useAction() {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(/** @type {ApiError | null} */ (null));
   const last = useRef({ of: "", key: "" });
+  const revision = useRef(/** @type {string | null} */ (null));
   const run = useCallback(
     /** @param {string} path @param {Options} [options] */
     async (path, options = {}) => {
@@ -229,12 +239,13 @@ export function useAction() {
       setBusy(true);
       setError(null);
       try {
-        const { data } = await request(path, {
+        const { data, etag } = await request(path, {
           method: "POST",
           ...options,
           ...(creates ? { key: options.key ?? last.current.key } : {}),
         });
         last.current = { of: "", key: "" };
+        revision.current = etag;
         return data ?? true;
       } catch (failure) {
         const said = failure instanceof ApiError ? failure : new ApiError(String(failure));
@@ -254,5 +265,6 @@ export function useAction() {
     error,
     clear: useCallback(() => setError(null), []),
     errorAt: (pointer) => error?.errors.find((one) => one.pointer === pointer)?.message,
+    etag: () => revision.current,
   };
 }

@@ -440,7 +440,7 @@ function useChange(read, path) {
     const changed = await action.run(path, { method: "PATCH", body, ifMatch: read.etag });
     if (!changed) return false;
     notify(said);
-    read.reload();
+    read.replace(changed, action.etag());
     return true;
   };
   return { change, busy: action.busy, error: action.error, clear: action.clear };
@@ -589,22 +589,26 @@ function Rename({ read, connection, path, onClose }) {
   const [name, setName] = useState(connection.name);
   // What the page reads by itself meanwhile is not what the person has seen.
   const [seen, setSeen] = useState(read.etag);
+  const [outdated, setOutdated] = useState(false);
   const saving = useAction();
   const lookAgain = () => {
     saving.clear();
-    setSeen(null);
+    setOutdated(true);
     read.reload();
   };
   useEffect(() => {
-    if (seen === null && !read.loading) setSeen(read.etag);
-  }, [seen, read.loading, read.etag]);
+    if (!outdated || read.etag === seen) return;
+    setOutdated(false);
+    setSeen(read.etag);
+  }, [outdated, seen, read.etag]);
   /** @param {Event} event */
   const save = async (event) => {
     event.preventDefault();
     if (saving.busy) return;
-    if (!(await saving.run(path, { method: "PATCH", body: { name }, ifMatch: seen }))) return;
+    const renamed = await saving.run(path, { method: "PATCH", body: { name }, ifMatch: seen });
+    if (!renamed) return;
     notify("Renamed");
-    read.reload();
+    read.replace(renamed, saving.etag());
     onClose();
   };
   /** @param {Event} event */
@@ -619,7 +623,7 @@ function Rename({ read, connection, path, onClose }) {
       ${!wrong && html`<${ChangeFailure} error=${saving.error} reload=${lookAgain} kept />`}
       <div class="row spread">
         <${Button} onClick=${onClose}>Cancel</${Button}>
-        <${Button} type="submit" kind="primary" busy=${saving.busy || seen === null}>Rename</${Button}>
+        <${Button} type="submit" kind="primary" busy=${saving.busy || outdated}>Rename</${Button}>
       </div>
     </form>
   </${Dialog}>`;

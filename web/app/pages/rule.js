@@ -16,7 +16,7 @@ import {
   Table,
   Time,
 } from "../../shared/elements.js";
-import { html, useEffect, useMemo, useRef, useState } from "../../vendor/preact.js";
+import { html, useEffect, useMemo, useState } from "../../vendor/preact.js";
 import { conditionInWords, SEVERITY_CHOICES, Subject, useNames } from "../alert_words.js";
 import { Backtest } from "../backtest.js";
 import { Back, ChangeFailure, go, href, MANAGE, PageHead, useSession } from "../dashboard.js";
@@ -239,26 +239,26 @@ function Editor({ slug, read }) {
   const [draft, setDraft] = useState(base.draft);
   const [secrets, setSecrets] = useState(/** @type {IssuedAlertRule | null} */ (null));
   const saving = useAction();
-  const looking = useRef(false);
+  const [outdated, setOutdated] = useState(false);
   const [tried, setTried] = useState(/** @type {import("../../shared/api.js").ApiError | null} */ (null));
   /** @type {Change} */
   const change = (part) => setDraft((before) => ({ ...before, ...part }));
   const path = `${at`/spaces/${slug}`}/alert-rules`;
   const lookAgain = () => {
     saving.clear();
-    looking.current = true;
+    setOutdated(true);
     read?.reload();
   };
   useEffect(() => {
-    if (!looking.current || !rule || read?.loading) return;
-    looking.current = false;
+    if (!outdated || !rule || read?.etag === base.etag) return;
+    setOutdated(false);
     const theirs = draftOf(rule);
     const mine = Object.entries(draft).filter(
       ([name, value]) => !same(value, base.draft[/** @type {keyof Draft} */ (name)]),
     );
     setDraft({ ...theirs, ...Object.fromEntries(mine) });
     setBase({ draft: theirs, etag: read?.etag ?? null });
-  }, [rule, read?.loading, read?.etag, draft, base]);
+  }, [outdated, rule, read?.etag, draft, base]);
   /** @param {IssuedAlertRule} saved */
   const leave = (saved) => {
     if (!rule) go(href(at`/spaces/${slug}/rules/${saved.id}`));
@@ -266,7 +266,7 @@ function Editor({ slug, read }) {
   /** @param {Event} event */
   const save = async (event) => {
     event.preventDefault();
-    if (saving.busy || !can(MANAGE)) return;
+    if (saving.busy || outdated || !can(MANAGE)) return;
     const saved = /** @type {IssuedAlertRule | undefined} */ (
       rule
         ? await saving.run(`${path}${at`/${rule.id}`}`, {
@@ -280,10 +280,11 @@ function Editor({ slug, read }) {
     notify(rule ? "Saved" : "The rule is made: it is evaluated each minute");
     if (rule) {
       const kept = draftOf(saved);
+      // The page keeps no secret longer than it shows it.
+      const plain = { ...saved, secrets: {} };
       setDraft(kept);
-      setBase({ draft: kept, etag: null });
-      looking.current = true;
-      read?.reload();
+      setBase({ draft: kept, etag: saving.etag() });
+      read?.replace(plain, saving.etag());
     }
     if (Object.keys(saved.secrets ?? {}).length) setSecrets(saved);
     else leave(saved);
