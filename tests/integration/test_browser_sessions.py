@@ -138,6 +138,16 @@ def test_a_session_ends_with_its_key(tenant: Tenant) -> None:
     assert page.get(CURRENT).code == "UNAUTHENTICATED"
 
 
+def test_a_key_that_was_just_revoked_signs_nobody_in(tenant: Tenant) -> None:
+    # Given a key that the function has seen within the last minute
+    key = issued(tenant)
+    signed_in(key["key"])
+    assert tenant.client.delete(f"{keys(tenant)}/{key['id']}").status == 204
+    # Then it begins no session any more
+    answer = Page().sign_in(api_key=key["key"])
+    assert (answer.status, answer.code) == (401, "UNAUTHENTICATED")
+
+
 def test_a_session_lasts_no_longer_than_its_key(tenant: Tenant) -> None:
     until = utc_now().replace(microsecond=0) + timedelta(hours=2)
     page = signed_in(issued(tenant, expires_at=to_text(until))["key"])

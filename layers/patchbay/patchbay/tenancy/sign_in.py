@@ -6,7 +6,7 @@ from typing import Final
 
 from patchbay.platform.actor import Actor, acting, current_actor
 from patchbay.platform.dynamodb import Write
-from patchbay.platform.errors import InvalidInput, Unauthenticated
+from patchbay.platform.errors import InvalidInput, NotFound, Unauthenticated
 from patchbay.platform.ids import new_id
 from patchbay.platform.limits import Limit, Limiter
 from patchbay.tenancy.access import Anyone
@@ -87,7 +87,10 @@ class SignIn:
         if holder is None or prefix is None:
             return None
         principal = holder.principal
-        key = self._keys.get(principal.organization_id, principal.subject)
+        try:
+            key = self._keys.get(principal.organization_id, principal.subject)
+        except NotFound:
+            return None  # it was revoked a moment ago
         return NewSession(
             organization_id=principal.organization_id,
             subject=principal.subject,
