@@ -42,6 +42,7 @@ import os
 def handler(event, context):
     return {name: os.environ.get(name) for name in event}
 """
+OF_BROWSERS = ("Cookie", "Origin", "Sec-Fetch-Site")
 FUNCTIONS = "/2015-03-31/functions"
 
 
@@ -552,6 +553,22 @@ class TestTheApi:
         ]
         assert send(url, "GET", target, headers).status == status
 
+    def test_what_a_session_depends_on_passes_as_it_is(self, url: str) -> None:
+        headers = {"Cookie": "a=1; __Host-b=2", "Origin": url, "Sec-Fetch-Site": "same-origin"}
+        answer = send(url, "POST", "/v1/catalog", list(headers.items()))
+        assert json.loads(answer.body)["said"] == headers
+        # What was not said is not made up
+        answer = send(url, "GET", "/v1/catalog")
+        assert json.loads(answer.body)["said"] == dict.fromkeys(OF_BROWSERS)
+
+    def test_each_cookie_that_is_set_stays_one(self, url: str) -> None:
+        connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
+        connection.request("GET", "/v1/catalog?cookie=a%3D1;+Secure&cookie=b%3D2")
+        answer = connection.getresponse()
+        set_cookies = [value for name, value in answer.getheaders() if name == "Set-Cookie"]
+        connection.close()
+        assert set_cookies == ["a=1; Secure", "b=2"]
+
     def test_nobody_can_bring_the_token_of_the_emulator(self, url: str) -> None:
         answer = send(url, "GET", "/v1/catalog", [("X-Patchbay-Api-Token", "mine")])
         assert json.loads(answer.body)["tokens"] == ["the-token"]
@@ -601,7 +618,11 @@ def proxied(port: int) -> Iterator[str]:
         tokens = request.headers.getall("X-Patchbay-Api-Token", [])
         if request.path.endswith("/crash"):
             return web.json_response({"message": "Internal Server Error"}, status=500)
-        return web.json_response({"upstream": True, "tokens": tokens})
+        said = {name: request.headers.get(name) for name in OF_BROWSERS}
+        answer = web.json_response({"upstream": True, "tokens": tokens, "said": said})
+        for cookie in request.query.getall("cookie", []):
+            answer.headers.add("Set-Cookie", cookie)
+        return answer
 
     proxy = Proxy(port)
 
