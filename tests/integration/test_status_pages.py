@@ -230,7 +230,7 @@ def test_few_successes_degrade_a_space_without_alerts(tenant: Tenant) -> None:
     report(tenant, EventStatus.ERROR, utc_now(), 1)
     shown = page(switched_on(tenant))
     assert shown["state"] == "degraded"
-    assert shown["summary"] == "Some things fail: 75% succeeded in the last hours."
+    assert shown["summary"] == "Not everything works: 75% succeeded in the last hours."
 
 
 def test_without_a_success_a_space_is_down(tenant: Tenant) -> None:
@@ -250,7 +250,7 @@ def test_alerts_and_connections_are_told_in_words_of_ours(tenant: Tenant) -> Non
     token = switched_on(tenant)
     hidden = page(token)
     assert hidden["state"] == "degraded"
-    said = "Some things fail: 1 connection is failing and 1 alert is firing."
+    said = "Not everything works: 1 connection is failing and 1 alert is firing."
     assert hidden["summary"] == said
     [alert] = hidden["alerts"]
     assert (alert["summary"], alert["severity"]) == ("A connection is failing", "critical")

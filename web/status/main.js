@@ -7,6 +7,7 @@ import { at, useResource } from "../shared/api.js";
 import {
   Badge,
   Brand,
+  Button,
   day,
   duration,
   Empty,
@@ -29,6 +30,9 @@ import { html, render, useEffect, useRef, useState } from "../vendor/preact.js";
  */
 
 const EVERY = 60;
+
+/** How many connections are listed before somebody asks for the others. */
+const FEW = 15;
 
 /** Percent: from which a day is good, and from which it is fair; those of the badges. */
 const GOOD = 99;
@@ -189,7 +193,7 @@ const PeriodFigures = ({ period }) => html`
     <dd class=${`rate toned ${toneOf(period)}`}>${period.no_data ? "No data" : percent(period.success_rate)}</dd>
     <dd class="muted">
       ${period.no_data ? "nothing ran" : `of ${counted(period.total, "run")}`}
-      ${period.p50_ms !== null && html`<br />median ${duration(period.p50_ms)}`}
+      ${period.p50_ms !== null && html`<br />median <span class="whole">${duration(period.p50_ms)}</span>`}
     </dd>
   </div>
 `;
@@ -202,7 +206,7 @@ const Alerts = ({ report }) => html`
       ${report.alerts.map(
         (alert) => html`<li class="row spread">
           <span class="row"><${Badge} tone=${SEVERITIES[alert.severity]} icon="alert">${alert.severity}</${Badge}><bdi>${alert.summary}</bdi></span>
-          <span class="muted">since <${Time} at=${alert.since} /></span>
+          <span class="muted">began <${Time} at=${alert.since} /></span>
         </li>`,
       )}
     </ul>
@@ -210,25 +214,36 @@ const Alerts = ({ report }) => html`
   </section>
 `;
 
-/** @param {{ report: Report }} props */
-const Connections = ({ report }) => html`
-  <section class="card stack" aria-labelledby="connections">
-    <h2 id="connections">Integrations</h2>
-    ${
-      report.connections?.length === 0
-        ? html`<p class="muted">Nothing is connected yet.</p>`
-        : html`<ul class="lines">
-            ${report.connections?.map(({ name, state }) => {
-              const [tone, word] = CONNECTIONS[state];
-              return html`<li class="row spread">
-                <bdi>${name}</bdi><${Badge} tone=${tone} icon=${state === "paused" ? "pause" : undefined}>${word}</${Badge}>
-              </li>`;
-            })}
-          </ul>`
-    }
-    ${report.more_connections && html`<p class="muted">There are more; those that need attention come first.</p>`}
-  </section>
-`;
+/**
+ * The connections, those that need attention first.
+ *
+ * @param {{ connections: NonNullable<Report["connections"]>, more: boolean }} props
+ */
+function Connections({ connections, more }) {
+  const [whole, setWhole] = useState(false);
+  const shown = whole ? connections : connections.slice(0, FEW);
+  return html`
+    <section class="card stack" aria-labelledby="connections">
+      <h2 id="connections">Integrations</h2>
+      ${connections.length === 0 && html`<p class="muted">Nothing is connected yet.</p>`}
+      <ul class="lines">
+        ${shown.map(({ name, state }) => {
+          const [tone, word] = CONNECTIONS[state];
+          return html`<li class="named">
+            <bdi>${name}</bdi><${Badge} tone=${tone} icon=${state === "paused" ? "pause" : undefined}>${word}</${Badge}>
+          </li>`;
+        })}
+      </ul>
+      ${
+        connections.length > FEW &&
+        html`<div><${Button} kind="small" onClick=${() => setWhole(!whole)}>
+          ${whole ? "Show fewer" : `Show all ${number(connections.length)}`}
+        </${Button}></div>`
+      }
+      ${more && html`<p class="muted">There are more; those that need attention come first.</p>`}
+    </section>
+  `;
+}
 
 /** @param {{ report: Report }} props */
 const Types = ({ report }) => html`
@@ -273,7 +288,7 @@ function Status({ report, error }) {
       <dl class="figures">${report.periods.map((period) => html`<${PeriodFigures} period=${period} />`)}</dl>
       <${DaysAsTable} days=${report.days} />
     </section>
-    ${report.connections && html`<${Connections} report=${report} />`}
+    ${report.connections && html`<${Connections} connections=${report.connections} more=${report.more_connections} />`}
     ${report.by_integration_type.length > 0 && html`<${Types} report=${report} />`}
   `;
 }

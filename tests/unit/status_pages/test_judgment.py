@@ -51,10 +51,10 @@ def test_the_state_follows_from_counts_alerts_and_connections(
 @pytest.mark.parametrize(
     ("alerts", "failing", "said"),
     [
-        (1, 0, "Some things fail: 1 alert is firing."),
-        (2, 1, "Some things fail: 1 connection is failing and 2 alerts are firing."),
-        (0, 3, "Some things fail: 3 connections are failing."),
-        (0, 0, "Some things fail: 50% succeeded in the last hours."),
+        (1, 0, "Not everything works: 1 alert is firing."),
+        (2, 1, "Not everything works: 1 connection is failing and 2 alerts are firing."),
+        (0, 3, "Not everything works: 3 connections are failing."),
+        (0, 0, "Not everything works: 50% succeeded in the last hours."),
     ],
 )
 def test_a_degraded_space_gives_its_reasons(alerts: int, failing: int, said: str) -> None:

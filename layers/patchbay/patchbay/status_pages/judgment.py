@@ -89,7 +89,7 @@ def sentence(state: StatusState, recent: Recent, alerts: int, failing: int) -> s
         case StatusState.DOWN:
             return f"Nothing that ran in {recent.words} has succeeded."
         case StatusState.DEGRADED:
-            return f"Some things fail: {_and(_reasons(recent, alerts, failing))}."
+            return f"Not everything works: {_and(_reasons(recent, alerts, failing))}."
 
 
 def _reasons(recent: Recent, alerts: int, failing: int) -> Iterable[str]:
