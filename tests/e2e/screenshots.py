@@ -40,7 +40,10 @@ def _take(browser: Browser, stack: Stack, port: int, folder: Path) -> None:
     worlds: dict[Say, WebWorld] = {}
     for mark, say, theme, width in _VIEWS:
         world = worlds[say] = worlds.get(say) or WebWorld(stack, port, say)
-        addresses = pages(world) | {"install": world.install_link()}
+        addresses = pages(world) | {
+            "install": world.install_link(),
+            "status": world.status_link(),
+        }
         with visitor(browser, stack, width=width, theme=theme) as visiting:
             page = visiting.page
             page.goto("/app/sign-in")

@@ -79,6 +79,12 @@ class WebWorld:
         path = f"{self.tenant.organization}/install-sessions"
         return str(self.tenant.post(path, session).body["url"])
 
+    def status_link(self) -> str:
+        """The path of the space's status page."""
+        page = {"enabled": True, "title": self._say("Initech"), "show_connections": True}
+        space = self._call("PATCH", f"/spaces/{self.slug}", {"status_page": page})
+        return "/status/" + str(space["status_page"]["url"]).rpartition("/")[2]
+
     def _issue(self, name: str, permissions: list[str]) -> str:
         body = {"name": self._say(name), "permissions": permissions}
         issued = self._operate("POST", f"{self.tenant.organization}/api-keys", body)

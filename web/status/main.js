@@ -204,8 +204,9 @@ const Alerts = ({ report }) => html`
     <h2 id="alerts">Firing alerts</h2>
     <ul class="lines">
       ${report.alerts.map(
-        (alert) => html`<li class="row spread">
-          <span class="row"><${Badge} tone=${SEVERITIES[alert.severity]} icon="alert">${alert.severity}</${Badge}><bdi>${alert.summary}</bdi></span>
+        (alert) => html`<li class="alert">
+          <${Badge} tone=${SEVERITIES[alert.severity]} icon="alert">${alert.severity}</${Badge}>
+          <bdi>${alert.summary}</bdi>
           <span class="muted">began <${Time} at=${alert.since} /></span>
         </li>`,
       )}
