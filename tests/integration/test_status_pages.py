@@ -10,13 +10,16 @@ import pytest
 
 import status_pages
 from patchbay.connections.health_status import HealthStatus
+from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Put, Table
+from patchbay.platform.dynamodb import Key, Put, Table
+from patchbay.platform.errors import NotFound
 from patchbay.status_pages import reader
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.api_keys import digest
-from patchbay.tenancy.keys import status_link_key
+from patchbay.tenancy.keys import slug_claim_key, status_link_key
+from patchbay.tenancy.model import SpacePatch, StatusPagePatch
 from tests.integration.alerting import create_rule, evaluate, report
 from tests.integration.api import Client, sample_event, start_cold
 from tests.integration.conftest import Tenant
@@ -326,10 +329,68 @@ def test_a_link_that_leads_elsewhere_opens_nothing(
                 "organization_id": tenant.organization_id,
                 "space_id": tenant.space_id,
                 "slug": tenant.space_slug,
+                "revision": 1,
             }
         )
     )
     assert ANYBODY.get(f"/v1/status/{token}").status == 404
+
+
+def test_what_a_page_no_longer_shows_is_gone_at_once(tenant: Tenant) -> None:
+    path = f"/spaces/{tenant.space_slug}"
+    token = switched_on(tenant, show_connections=True)
+    assert page(token)["connections"] == []
+    hidden = {"status_page": {"show_connections": False}}
+    assert tenant.client.patch(path, hidden).status == 200
+    assert page(token)["connections"] is None
+    assert tenant.client.patch(path, {"name": "Renamed"}).status == 200
+    assert page(token)["name"] == "Renamed"
+
+
+def test_a_flood_of_one_page_reads_nothing_of_its_organization(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its partition has the items that each request of the tenant needs."""
+    token = switched_on(tenant)
+    assert page(token)
+    read: list[str] = []
+    get = Table.get
+
+    def watched(self: Table, key: Key) -> Any:
+        read.append(key.pk)
+        return get(self, key)
+
+    monkeypatch.setattr(Table, "get", watched)
+    monkeypatch.setattr(Table, "get_all", lambda *_: pytest.fail("it was read before"))
+    monkeypatch.setattr(Table, "query", lambda *_, **__: pytest.fail("it was read before"))
+    for _ in range(3):
+        assert page(token)
+    assert read == [f"STATUS#{digest(token)}"] * 3
+
+
+def test_no_link_is_made_once_the_erasure_of_an_organization_has_begun(
+    operator: Tenant, tenant: Tenant, integrations_table: Table
+) -> None:
+    """By a request that was let in just before."""
+    store = Deployment().tenants
+    patch = SpacePatch(status_page=StatusPagePatch(enabled=True))
+    spaces = store.space(tenant.space_slug)
+    erase(operator, tenant)
+    # What it read of the slug's claim, before that was retired
+    integrations_table.write(
+        Put(
+            {
+                **slug_claim_key(spaces.slug)._asdict(),
+                "organization_id": spaces.organization_id,
+                "space_id": spaces.id,
+                "slug": spaces.slug,
+            }
+        )
+    )
+    with pytest.raises(NotFound):
+        store.change_space(spaces.slug, patch, None, utc_now())
+    page_of_it = store.space(spaces.slug).status_page
+    assert (page_of_it.enabled, page_of_it.token) == (False, None)
 
 
 def test_a_page_goes_with_its_space(tenant: Tenant, integrations_table: Table) -> None:

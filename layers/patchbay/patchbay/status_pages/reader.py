@@ -1,8 +1,8 @@
 """Status pages, as they are asked for: from the token of an address to the report.
 
-Whether there is a page is looked up for each request, so one that was switched off is gone at once.
-What is on it may be half a minute old: a page that many look at costs one reading each half minute
-at each instance of the function.
+Whether there is a page is looked up for each request, so one that was switched off is gone at once,
+and so is what it no longer shows. Its figures may be half a minute old: a page that many look at
+costs one reading each half minute at each instance of the function.
 """
 
 from datetime import datetime, timedelta
@@ -66,17 +66,17 @@ class StatusPageReader:
     def report(self, token: str, now: datetime) -> StatusReport:
         """Raises `NotFound` and `RateLimited`."""
         try:
-            space = self._links.space(token)
+            link = self._links.link(token)
         except NotFound:
             self._take_turn("", now)
             raise
         # The page is found first: a flood of guesses takes no page's turn.
-        self._take_turn(space.id, now)
-        key = (space.id, space.revision)
+        self._take_turn(link.space_id, now)
+        key = (link.token, link.revision)
         if known := self._cached.get(key, now):
             return known[1]
-        made = self._made(space, now)
-        self._cached.put(key, space.organization_id, now + _CACHED_FOR, made)
+        made = self._made(self._links.space(link), now)
+        self._cached.put(key, link.organization_id, now + _CACHED_FOR, made)
         return made
 
     def _take_turn(self, page: str, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """What the addresses of status pages end with: 160 random bits, which nobody can guess.
 
-    link of a status page   STATUS#<SHA-256 of the token>   META   organization, space id, slug
+    link of a status page   STATUS#<SHA-256 of the token>   META   organization, space id, slug,
+                                                                   revision
 
 A token opens nothing but what its page shows, and is passed on as its owners like. So it is stored
 with its space, for managers to see it again. A page is found by the hash of its token, so no token

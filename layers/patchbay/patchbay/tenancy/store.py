@@ -307,7 +307,12 @@ class TenancyStore:
             event = recorded(
                 old.organization_id, Entity.SPACE, old.id, Action.CHANGED, before=old, after=new
             )
-            self._table.transact([change, *_link_writes(old, new), event])
+            try:
+                self._table.transact([change, *_link_writes(old, new), event])
+            except TransactionRefused:
+                if self._table.get(organization_key(old.organization_id)) is None:
+                    raise NotFound("space") from None  # it is being erased
+                raise
             return new
 
         return serially(attempt)
@@ -380,19 +385,27 @@ def _stored_value(value: Any) -> Any:
 def _link_writes(old: Space, new: Space | None) -> list[Write]:
     """The writes that follow the link of a status page; `new` is None for a space that goes.
 
-    A link is made only while its organization exists, so an erasure, which begins with the end of
-    that, finds every link by the space.
+    A link has the revision since which its page shows the same, so that readers need not look at
+    the space. It is made only while its organization exists: an erasure, which begins with the end
+    of that, finds every link by the space.
     """
     before, after = old.status_page.token, new.status_page.token if new else None
-    if before == after:
-        return []
     writes: list[Write] = []
-    if before is not None:
+    if before is not None and before != after:
         writes.append(Delete(status_link_key(digest(before))))
-    if after is not None:
-        owner = {"organization_id": old.organization_id, "space_id": old.id, "slug": old.slug}
-        writes.append(Put({**status_link_key(digest(after))._asdict(), **owner}, ABSENT))
-        writes.append(Check(organization_key(old.organization_id), PRESENT))
+    if new is None or after is None:
+        return writes
+    if before == after and (old.name, old.status_page) == (new.name, new.status_page):
+        return writes
+    link = {
+        **status_link_key(digest(after))._asdict(),
+        "organization_id": new.organization_id,
+        "space_id": new.id,
+        "slug": new.slug,
+        "revision": new.revision,
+    }
+    writes.append(Put(link, PRESENT if before == after else ABSENT))
+    writes.append(Check(organization_key(new.organization_id), PRESENT))
     return writes
 
 
