@@ -25,6 +25,7 @@ SLOWDOWN: Final = 4
 FIRST_PAINT_MS: Final = 1800
 """What counts as good: https://web.dev/articles/fcp."""
 REQUESTS: Final = 12
+STARTING_MS: Final = 120_000
 
 _PAINTED: Final = "performance.getEntriesByName('first-contentful-paint').length > 0"
 _FIGURES: Final = """() => {
@@ -54,13 +55,17 @@ def rows() -> list[Row]:
 
 
 def _measured(browser: Browser, api_url: str, sign_in: str, install: str) -> list[Row]:
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(sign_in)
-    page.wait_for_url(lambda url: "/sign-in" not in url)
-    page.close()
+    context, visitor = browser.new_context(), browser.new_context()
+    # The first answers are of processes that start.
+    for one, address in ((context, sign_in), (visitor, install)):
+        page = one.new_page()
+        page.set_default_timeout(STARTING_MS)
+        page.goto(address, wait_until="networkidle")
+        if one is context:
+            page.wait_for_url(lambda url: "/sign-in" not in url)
+        page.close()
     return [
-        *_of("wizard", browser.new_context(), install),
+        *_of("wizard", visitor, install),
         *_of("dashboard", context, f"{api_url}/app"),
     ]
 
