@@ -26,8 +26,10 @@ _NAMED: Final = "htm", "preact", "uplot"
 _PREACT: Final = """
 import htm from "htm";
 import { h } from "preact";
-export { createContext, createRef, Fragment, h, render, toChildArray } from "preact";
-export * from "preact/hooks";
+export { createContext, h, render } from "preact";
+export {
+  useCallback, useContext, useEffect, useErrorBoundary, useId, useMemo, useRef, useState,
+} from "preact/hooks";
 export const html = htm.bind(h);
 """
 _UPLOT: Final = "export default uPlot;"

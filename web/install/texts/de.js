@@ -180,35 +180,6 @@ export const texts = {
   "ended.title.failed": "Diese Seite kann gerade nicht angezeigt werden",
   again: "Noch einmal versuchen",
 
-  "code.UNREACHABLE":
-    "Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal.",
-  "code.UNREADABLE":
-    "Die Antwort des Servers ist nicht lesbar. Versuchen Sie es in einer Minute noch einmal.",
-  "code.RATE_LIMITED": "Zu viele Versuche. Versuchen Sie es in einer Minute noch einmal.",
-  "code.QUOTA_EXCEEDED":
-    "Mehr Versuche sind nicht möglich. Gehen Sie zurück zu der App, aus der Sie kommen, und beginnen Sie dort neu.",
-  "code.INTERNAL_ERROR": "Bei uns ist etwas schiefgegangen. Versuchen Sie es in einer Minute noch einmal.",
-
-  "outcome.denied": "Sie haben den Zugriff nicht erlaubt. Es wurde nichts verbunden.",
-  "outcome.sign-in-required": "Beim Anbieter müssen Sie sich zuerst anmelden oder zustimmen.",
-  "outcome.scope-refused":
-    "Der Anbieter gewährt nicht, worum gebeten wurde. Sagen Sie es denen, die Sie hierher geschickt haben.",
-  "outcome.application-refused":
-    "Der Anbieter akzeptiert diese Anwendung nicht. Sagen Sie es denen, die Sie hierher geschickt haben.",
-  "outcome.application-unusable":
-    "Das lässt sich gerade nicht verbinden. Sagen Sie es denen, die Sie hierher geschickt haben.",
-  "outcome.provider-failed":
-    "Der Anbieter konnte es nicht abschließen. Es wurde nichts verbunden. Versuchen Sie es gleich noch einmal.",
-  "outcome.exchange-failed":
-    "Sie haben den Zugriff erlaubt, aber der Anbieter hat ihn nicht übergeben. Es wurde nichts verbunden.",
-  "outcome.wrong-issuer":
-    "Die Antwort kam von einem anderen Anbieter. Zu Ihrer Sicherheit wurde sie nicht verwendet.",
-  "outcome.answer-refused":
-    "Die Antwort des Anbieters ist nicht verwendbar. Zu Ihrer Sicherheit wurde sie nicht verwendet.",
-  "outcome.interrupted": "Das wurde schon begonnen und ist noch nicht fertig. Warten Sie einen Augenblick.",
-  "outcome.unavailable": "Das konnte gerade nicht abgeschlossen werden. Versuchen Sie es gleich noch einmal.",
-  "outcome.expired": "Das hat zu lange gedauert. Es wurde nichts verbunden.",
-
   "interval.m": "{count} Min.",
   "interval.h": "{count} Std.",
 };
@@ -220,84 +191,58 @@ export const codes = {
   secret_not_found: ["Zugangsdaten fehlen", "Geben Sie sie ein und testen Sie noch einmal."],
   auth_invalid: [
     "Die Zugangsdaten wurden nicht akzeptiert",
-    "Erstellen Sie beim Anbieter neue, geben Sie sie hier ein und testen Sie noch einmal. Prüfen Sie, ob sie zum selben Konto, zur selben Region und Umgebung (Echtbetrieb oder Test) gehören wie die Adresse.",
+    "Prüfen Sie, ob sie vollständig sind und zu diesem Konto gehören, oder erstellen Sie beim Anbieter neue.",
   ],
-  auth_expired: [
-    "Die Zugangsdaten sind abgelaufen",
-    "Erneuern Sie sie beim Anbieter, oder verbinden Sie das Konto noch einmal.",
-  ],
-  auth_revoked: [
-    "Die Zugangsdaten wurden widerrufen",
-    "Geben Sie neue ein, oder verbinden Sie das Konto noch einmal.",
-  ],
+  auth_expired: ["Die Zugangsdaten sind abgelaufen", "Erneuern Sie sie beim Anbieter."],
+  auth_revoked: ["Die Zugangsdaten wurden widerrufen", "Erstellen Sie beim Anbieter neue."],
   permission_denied: [
     "Die Zugangsdaten dürfen das nicht",
-    "Der Anbieter kennt sie, lehnt den Aufruf aber ab: Geben Sie ihnen dort das fehlende Recht, schalten Sie die API für das Konto ein, oder verwenden Sie andere.",
+    "Geben Sie ihnen beim Anbieter das fehlende Recht, oder verwenden Sie andere.",
   ],
-  scope_missing: [
-    "Den Zugangsdaten fehlt eine Berechtigung",
-    "Ergänzen Sie sie beim Anbieter, oder verbinden Sie das Konto noch einmal und erlauben Sie alles, worum gebeten wird.",
-  ],
-  payment_required: [
-    "Das Konto beim Anbieter hat kein Guthaben mehr",
-    "Laden Sie es auf, bezahlen Sie die Rechnung, oder wählen Sie einen größeren Tarif, und testen Sie noch einmal.",
-  ],
-  account_locked: [
-    "Das Konto beim Anbieter ist gesperrt",
-    "Lassen Sie es dort entsperren und testen Sie noch einmal.",
-  ],
+  scope_missing: ["Den Zugangsdaten fehlt eine Berechtigung", "Ergänzen Sie sie beim Anbieter."],
+  payment_required: ["Das Konto beim Anbieter hat kein Guthaben mehr", "Laden Sie es auf."],
+  account_locked: ["Das Konto beim Anbieter ist gesperrt", "Lassen Sie es dort entsperren."],
   address_not_allowed: [
     "Der Anbieter nimmt von dieser Adresse keine Aufrufe an",
-    "Erlauben Sie beim Anbieter die Adressen dieser Plattform und testen Sie noch einmal.",
+    "Erlauben Sie beim Anbieter die Adressen dieser Plattform.",
   ],
-  not_found: [
-    "Der Anbieter hat unter diesem Namen nichts",
-    "Prüfen Sie das Feld. Manche Anbieter antworten auch so, wenn die Zugangsdaten etwas nicht sehen dürfen.",
-  ],
-  dns_error: ["Der Host wurde nicht gefunden", "Prüfen Sie seine Schreibweise."],
-  connection_refused: ["Die Verbindung wurde abgelehnt", "Prüfen Sie den Port und ob der Dienst dort läuft."],
-  connection_reset: [
-    "Die Verbindung wurde abgebrochen",
-    "Prüfen Sie, ob der Port der richtige ist und keine Firewall dazwischensteht.",
-  ],
-  network_unreachable: ["Zum Host führt kein Weg", "Prüfen Sie seine Adresse."],
+  not_found: ["Der Anbieter hat unter diesem Namen nichts", "Prüfen Sie die Schreibweise."],
+  dns_error: ["Der Host wurde nicht gefunden", "Prüfen Sie die Schreibweise."],
+  connection_refused: ["Die Verbindung wurde abgelehnt", "Prüfen Sie den Port und ob der Dienst läuft."],
   connect_timeout: [
     "Der Host antwortet nicht",
-    "Prüfen Sie Host und Port und ob seine Firewall Verbindungen von hier erlaubt.",
+    "Prüfen Sie Host und Port und ob eine Firewall dazwischensteht.",
   ],
   tls_error: [
     "Eine verschlüsselte Verbindung war nicht möglich",
-    "Prüfen Sie, ob der Port der richtige ist und der Server TLS anbietet.",
+    "Prüfen Sie, ob der Port der richtige ist.",
   ],
   certificate_expired: ["Das Zertifikat des Servers ist abgelaufen", "Sein Betreiber muss es erneuern."],
   certificate_untrusted: [
     "Das Zertifikat des Servers ist von einer unbekannten Stelle",
-    "Verwenden Sie eines einer öffentlichen Stelle, oder geben Sie das der eigenen Stelle an, wenn es ein Feld dafür gibt.",
-  ],
-  certificate_self_signed: [
-    "Das Zertifikat des Servers ist selbst ausgestellt",
-    "Verwenden Sie eines einer öffentlichen Stelle, oder geben Sie es an, wenn es ein Feld dafür gibt.",
-  ],
-  certificate_name_mismatch: [
-    "Das Zertifikat gilt für einen anderen Namen",
-    "Prüfen Sie die Schreibweise des Hosts.",
+    "Verwenden Sie eines einer öffentlichen Stelle.",
   ],
   egress_blocked: ["Diese Adresse darf nicht aufgerufen werden", "Geben Sie eine öffentliche Adresse ein."],
-  rate_limited: [
-    "Der Anbieter bittet um eine Pause",
-    "Warten Sie einen Augenblick und testen Sie noch einmal.",
+  rate_limited: ["Der Anbieter bittet um eine Pause", "Versuchen Sie es gleich noch einmal."],
+  provider_error: ["Der Anbieter hat eine Störung", "Versuchen Sie es gleich noch einmal."],
+  provider_timeout: ["Der Anbieter antwortet nicht rechtzeitig", "Versuchen Sie es gleich noch einmal."],
+
+  denied: ["Sie haben den Zugriff nicht erlaubt", "Es wurde nichts verbunden."],
+  "scope-refused": [
+    "Der Anbieter gewährt nicht, worum gebeten wurde",
+    "Sagen Sie es denen, die Sie hierher geschickt haben.",
   ],
-  provider_error: [
-    "Der Anbieter hat eine Störung",
-    "Warten Sie einen Augenblick und testen Sie noch einmal.",
+  "application-refused": [
+    "Der Anbieter akzeptiert diese Anwendung nicht",
+    "Sagen Sie es denen, die Sie hierher geschickt haben.",
   ],
-  provider_timeout: [
-    "Der Anbieter hat nicht rechtzeitig geantwortet",
-    "Warten Sie einen Augenblick und testen Sie noch einmal.",
-  ],
-  unexpected_response: [
-    "Die Antwort war nicht die erwartete",
-    "Prüfen Sie die Adresse. Stimmt sie, sagen Sie es denen, die Sie hierher geschickt haben.",
-  ],
-  internal_error: ["Bei uns ist etwas schiefgegangen", "Versuchen Sie es in einer Minute noch einmal."],
+  "provider-failed": ["Der Anbieter konnte es nicht abschließen", "Versuchen Sie es gleich noch einmal."],
+  "exchange-failed": ["Der Anbieter hat den Zugriff nicht übergeben", "Es wurde nichts verbunden."],
+  expired: ["Das hat zu lange gedauert", "Es wurde nichts verbunden."],
+
+  UNREACHABLE: ["Der Server ist nicht erreichbar", "Prüfen Sie Ihre Internetverbindung."],
+  UNREADABLE: ["Die Antwort des Servers ist nicht lesbar", "Versuchen Sie es in einer Minute noch einmal."],
+  RATE_LIMITED: ["Das waren zu viele Versuche", "Versuchen Sie es in einer Minute noch einmal."],
+  QUOTA_EXCEEDED: ["Mehr Versuche sind nicht möglich", "Beginnen Sie neu in der App, aus der Sie kommen."],
+  INTERNAL_ERROR: ["Bei uns ist etwas schiefgegangen", "Versuchen Sie es in einer Minute noch einmal."],
 };

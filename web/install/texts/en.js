@@ -141,32 +141,12 @@ export const texts = {
   "ended.title.failed": "This page can't be shown now",
   again: "Try again",
 
-  "code.UNREACHABLE": "The server can't be reached. Check your network, then try again.",
-  "code.UNREADABLE": "The server gave an answer that can't be read. Try again in a minute.",
-  "code.RATE_LIMITED": "Too many attempts. Try again in a minute.",
-  "code.QUOTA_EXCEEDED": "No more attempts are possible. Go back to the app that sent you, and start again.",
-  "code.INTERNAL_ERROR": "Something went wrong on our side. Try again in a minute.",
-
-  "outcome.denied": "You did not allow access. Nothing was connected.",
-  "outcome.sign-in-required": "The provider needs you to sign in, or to agree, first.",
-  "outcome.scope-refused":
-    "The provider does not grant what was asked for. Tell the people who sent you here.",
-  "outcome.application-refused":
-    "The provider does not accept this application. Tell the people who sent you here.",
-  "outcome.application-unusable":
-    "This integration can't be connected now. Tell the people who sent you here.",
-  "outcome.provider-failed": "The provider could not finish. Nothing was connected. Try again in a moment.",
-  "outcome.exchange-failed":
-    "You allowed access, but the provider did not hand it over. Nothing was connected.",
-  "outcome.wrong-issuer": "The answer came from another provider. For your safety it was not used.",
-  "outcome.answer-refused": "The answer of the provider can't be used. For your safety it was not used.",
-  "outcome.interrupted": "This was begun already, and is not finished. Wait for a moment.",
-  "outcome.unavailable": "This could not be finished now. Try again in a moment.",
-  "outcome.expired": "This took too long. Nothing was connected.",
-
   "interval.m": "{count} min",
   "interval.h": "{count} h",
 };
 
-/** Own words for the codes of failures: `[title, advice]`. The API's words are English already. */
+/**
+ * Own words for failures, by the code of a step or an error of the API, or by the outcome of connecting
+ * an account: what it means, and what to do. The API's words are English already.
+ */
 export const codes = /** @type {Record<string, [string, string]>} */ ({});
