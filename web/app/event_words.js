@@ -1,7 +1,7 @@
 /** Events of a space in words, as rows, and one in full. */
 
 import { at } from "../shared/api.js";
-import { Badge, CopyButton, Dialog, duration, exactly, Time } from "../shared/elements.js";
+import { Badge, CopyButton, Dialog, day, duration, exactly, Time } from "../shared/elements.js";
 import { html } from "../vendor/preact.js";
 import { href } from "./dashboard.js";
 
@@ -19,6 +19,15 @@ export const TYPE_WORDS = {
   alert: "Alert",
   connection_test: "Connection test",
   usage: "Usage",
+};
+
+/** @type {Intl.DateTimeFormatOptions} */
+const TO_THE_SECOND = {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
 };
 
 /** For filters. @type {[string, string][]} */
@@ -39,20 +48,26 @@ export function Outcome({ event }) {
 /**
  * One event in a list. Its time opens it in full.
  *
- * @param {{ event: Event, connection: string | undefined, fresh?: boolean, onOpen: (event: Event) => void }} props
- *   `connection` is the name of its connection, where it is known; `fresh` marks what has just come in
+ * @param {{ event: Event, connection: string | undefined, fresh?: boolean, exact?: boolean,
+ *   onOpen: (event: Event) => void }} props
+ *   `connection` is the name of its connection, where it is known; `fresh` marks what has just come in;
+ *   `exact` writes the time to the second, to be found in logs
  */
-export const EventRow = ({ event, connection, fresh = false, onOpen }) => html`
+export const EventRow = ({ event, connection, fresh = false, exact = false, onOpen }) => html`
   <tr class=${`linked ${fresh ? "fresh" : ""}`}>
     <th scope="row" class="nowrap">
-      <button type="button" class="whole" onClick=${() => onOpen(event)}><${Time} at=${event.occurred_at} /></button>
+      <button type="button" class="whole" onClick=${() => onOpen(event)}>${
+        exact
+          ? html`<time datetime=${event.occurred_at}>${day(event.occurred_at, TO_THE_SECOND)}</time>`
+          : html`<${Time} at=${event.occurred_at} />`
+      }</button>
       ${fresh && html` <span class="new">new</span>`}
       <div class="narrow muted below">${TYPE_WORDS[event.integration_type] ?? event.integration_type}</div>
     </th>
     <td><${Outcome} event=${event} /></td>
-    <td class="wide">${TYPE_WORDS[event.integration_type] ?? event.integration_type}</td>
+    <td class="wide nowrap">${TYPE_WORDS[event.integration_type] ?? event.integration_type}</td>
     <td class="wide"><div class="clip"><bdi>${connection ?? event.connection_id ?? ""}</bdi></div></td>
-    <td class="wide">
+    <td class="wide filling">
       <div class="clip">${event.error_code && html`<code>${event.error_code}</code> `}<bdi>${event.message ?? ""}</bdi></div>
     </td>
     <td class="numeric wide">${event.duration_ms === null ? "" : duration(event.duration_ms)}</td>

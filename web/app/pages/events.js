@@ -92,7 +92,7 @@ export default function Events({ slug }) {
           ? html`<div class="card flush">
               <${Table} caption="Events, newest first" heads=${EVENT_HEADS}>
                 ${found.map(
-                  (event) => html`<${EventRow} key=${event.id} event=${event} onOpen=${setOpen}
+                  (event) => html`<${EventRow} key=${event.id} event=${event} onOpen=${setOpen} exact
                     connection=${names.get(event.connection_id ?? "")} />`,
                 )}
               </${Table}>

@@ -336,7 +336,7 @@ function ConnectionRow({ one }) {
     </th>
     <td><${Badge} tone=${tone}>${word}</${Badge}></td>
     <td class="wide nowrap"><${Time} at=${one.since} none="–" /></td>
-    <td class="wide">${one.required_action === "none" ? html`<span class="muted">–</span>` : TO_DO[one.required_action]}</td>
+    <td class="wide nowrap">${one.required_action === "none" ? html`<span class="muted">–</span>` : TO_DO[one.required_action]}</td>
     <td class="wide nowrap"><${Time} at=${one.last_success_at} /></td>
   </tr>`;
 }
