@@ -378,16 +378,17 @@ def test_what_was_read_stays_while_the_api_fails(tenant: Tenant, visit: Visitor)
 
 def test_the_theme_is_chosen_and_kept(tenant: Tenant, visit: Visitor) -> None:
     page = visit.sign_in(key_of(tenant, READ))
-    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    color = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(color)
     page.get_by_text("Preferences").click()
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert dark != light
+    expect(page.locator("body")).not_to_have_css("background-color", light)
+    dark = page.evaluate(color)
     assert_accessible(page)
     page.reload()
     expect(page.get_by_role("heading", level=1, name="Overview")).to_be_visible()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+    expect(page.locator("body")).to_have_css("background-color", dark)
 
 
 def test_the_shortcut_can_be_turned_off(tenant: Tenant, visit: Visitor) -> None:
