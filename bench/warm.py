@@ -42,6 +42,7 @@ _ENVIRONMENT: Final = {
     "INTEGRATIONS_TABLE": "IntegrationsTable",
     "EVENTS_TABLE": "EventsTable",
     "RAW_EVENT_DAYS": "35",
+    "PUBLIC_URL": "https://patchbay.example.com",
 }
 
 
