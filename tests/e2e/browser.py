@@ -114,7 +114,7 @@ def visitor(
 
 
 def assert_accessible(page: Page) -> None:
-    """What axe-core can tell of WCAG 2.2 AA, on the page as it is now."""
+    """What axe-core finds against WCAG 2.2 AA, on the page as it is now."""
     page.evaluate(_AXE.read_text())
     found = page.evaluate("rules => axe.run(document, {runOnly: rules})", _RULES)
     said = [
