@@ -2,7 +2,7 @@
 
 import { ApiError, request } from "../shared/api.js";
 import { patchOf } from "../shared/schema_form.js";
-import { useEffect, useMemo, useState } from "../vendor/preact.js";
+import { useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { changesBetween, readJson, unstorable } from "./json_text.js";
 
 /**
@@ -39,6 +39,12 @@ const typedOf = (values) =>
     ]),
   );
 
+/** @param {Integration} integration @param {string | null} etag @returns {Kept} */
+const startOf = (integration, etag) => {
+  const base = editableOf(integration);
+  return { etag, base, typed: typedOf(base) };
+};
+
 /** @param {string} id */
 const placeOf = (id) => `patchbay-draft-${id}`;
 
@@ -69,9 +75,7 @@ function keep(id, kept) {
 export function useDraft(integration, etag, onRead) {
   const id = integration.id;
   const path = `/v1/integrations/${encodeURIComponent(id)}`;
-  const [state, setState] = useState(
-    () => keptOf(id) ?? { etag, base: editableOf(integration), typed: typedOf(editableOf(integration)) },
-  );
+  const [state, setState] = useState(() => keptOf(id) ?? startOf(integration, etag));
   const [busy, setBusy] = useState("");
   const [failure, setFailure] = useState(/** @type {Error | null} */ (null));
   const [theirs, setTheirs] = useState(
@@ -111,9 +115,17 @@ export function useDraft(integration, etag, onRead) {
     return () => removeEventListener("beforeunload", warn);
   }, [id, state, dirty]);
 
+  const seen = useRef(etag);
+  useEffect(() => {
+    if (seen.current === etag) return;
+    seen.current = etag;
+    // It was read anew: what nobody has edited here follows.
+    if (!dirty && state.etag !== etag) setState(startOf(integration, etag));
+  }, [integration, etag, dirty, state.etag]);
+
   /** @param {Integration} data @param {string | null} fresh */
   const adopt = (data, fresh) => {
-    setState({ etag: fresh, base: editableOf(data), typed: typedOf(editableOf(data)) });
+    setState(startOf(data, fresh));
     setTheirs(null);
     onRead(data, fresh);
   };
@@ -130,7 +142,6 @@ export function useDraft(integration, etag, onRead) {
     try {
       return await act();
     } catch (error) {
-      if (error instanceof ApiError && error.status === 412) setTheirs(await request(path).catch(() => null));
       setFailure(/** @type {Error} */ (error));
       return undefined;
     } finally {
@@ -141,9 +152,31 @@ export function useDraft(integration, etag, onRead) {
   const patch = async (ifMatch) => {
     const body = patchOf(base, values);
     if (!Object.keys(body).length) return;
-    const saved = await request(path, { method: "PATCH", body, ifMatch });
+    let saved;
+    try {
+      saved = await request(path, { method: "PATCH", body, ifMatch });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 412) throw error;
+      const read = await request(path);
+      // A release, or what is said about one, changes nothing that is edited here.
+      if (changesBetween(base, editableOf(read.data)).length) {
+        setTheirs(read);
+        throw error;
+      }
+      saved = await request(path, { method: "PATCH", body, ifMatch: read.etag });
+    }
     setReport(null);
-    adopt(saved.data, saved.etag);
+    setTheirs(null);
+    // What was typed while this was saved stays, and so does text that says the same as what is stored.
+    setState((now) => {
+      const next = startOf(saved.data, saved.etag);
+      for (const [name, text] of Object.entries(now.typed)) {
+        const same = name in json && !changesBetween(next.base[name], readJson(text).value).length;
+        if (same || text !== typed[name]) next.typed[name] = text;
+      }
+      return next;
+    });
+    onRead(saved.data, saved.etag);
   };
   const save = (ifMatch = state.etag) => run("save", () => patch(ifMatch).then(() => true));
 

@@ -47,22 +47,19 @@ export default function Catalog() {
 
 /** @param {{ entry: Entry }} props */
 const Card = ({ entry }) => html`<li class="card entry">
-  <div class="row title">
+  <div class="titled">
     <${Picture} src=${null} name=${entry.name} size=${36} />
     <div>
       <h2><a class="whole" href=${href(at`/catalog/${entry.key.split("/")[0] ?? ""}/${entry.slug}`)}><bdi>${entry.name}</bdi></a></h2>
-      <div class="muted clip mono">${entry.key}</div>
+      <div class="muted mono">${entry.key}</div>
     </div>
+    <span class="grow"></span>
+    <span class="muted">${entry.currentVersion}</span>
   </div>
+  ${entry.deprecated && html`<div><${Badge} tone="warn">Deprecated</${Badge}></div>`}
   <p class="muted clamp" dir="auto">${entry.description}</p>
-  <p class="row muted">
+  <p class="muted">
     ${entry.trustTier === "community" ? "Community" : html`<${Tier} tier=${entry.trustTier} />`}
-    <span>${wordOf(AUTH_TYPES, entry.authType)}</span><span class="grow"></span>
-    ${entry.deprecated && html`<${Badge} tone="warn">Deprecated</${Badge}>`}
-    <span>${entry.currentVersion}</span>
+    ${[wordOf(AUTH_TYPES, entry.authType), ...entry.capabilities.map((one) => wordOf(CAPABILITIES, one))].map((one) => ` · ${one}`)}
   </p>
-  ${
-    entry.capabilities.length > 0 &&
-    html`<p class="muted">${entry.capabilities.map((one) => wordOf(CAPABILITIES, one)).join(" · ")}</p>`
-  }
 </li>`;

@@ -19,7 +19,6 @@ import { html, useEffect, useRef, useState } from "../../vendor/preact.js";
 import { Back, href, ListView, MANAGE, PageHead, useQuery, useSession } from "../dashboard.js";
 import { useDraft } from "../draft.js";
 import { DraftEditor } from "../draft_editor.js";
-import { Trial } from "../draft_trial.js";
 import { AreaField, FormDialog, unshown } from "../fields.js";
 import { Copyable, Facts, Remarks, TIERS, VISIBILITIES, wordOf } from "../release_view.js";
 
@@ -57,6 +56,11 @@ function Shown({ integration, etag, reload, replace }) {
   const changing = useAction();
   const [deleting, setDeleting] = useState(false);
   const path = at`/v1/integrations/${integration.id}`;
+  const [trial, setTrial] = useState(/** @type {{ of: any } | null} */ (null));
+  useEffect(() => {
+    // Read when it is first seen.
+    if (view === "try") import("../draft_trial.js").then((module) => setTrial({ of: module.Trial }));
+  }, [view]);
   const unsaved = useRef("");
   unsaved.current = draft.dirty ? integration.name : "";
   useEffect(
@@ -104,10 +108,12 @@ function Shown({ integration, etag, reload, replace }) {
     ${view === "" && html`<${DraftEditor} integration=${integration} draft=${draft} onPublished=${reload} />`}
     ${
       view === "try" &&
-      html`<${Trial} integrationId=${integration.id} definition=${draft.mistakes.length ? integration : draft.values}
+      (trial
+        ? html`<${trial.of} integrationId=${integration.id} definition=${draft.mistakes.length ? integration : draft.values}
         before=${draft.dirty && !why(MANAGE) ? draft.save : null}
         why=${draft.mistakes[0]?.message ?? (integration.deletedAt && "It is deleted: restore it first")} />
         ${draft.failure && html`<${Failure} error=${draft.failure} title="The draft was not saved" />`}`
+        : html`<${Loading} />`)
     }
     ${view === "releases" && html`<${Releases} integration=${integration} onChanged=${reload} />`}
     ${view === "about" && html`<${About} integration=${integration} />`}
@@ -130,14 +136,14 @@ function Releases({ integration, onChanged }) {
     action=${html`<a class="button" href=${href(at`/integrations/${integration.id}`)}>To the draft</a>`}>
     Check the draft, and publish it as the first release.</${Empty}>`;
   return html`<${ListView} list=${list} empty=${empty}>
-    <div class="card flush"><${Table} caption="Releases" heads=${["Version", "What is new", "Published", "By", ""]}>
+    <div class="card flush"><${Table} caption="Releases" heads=${["Version", "What is new", "Published", html`<span class="wide">By</span>`, ""]}>
       ${
         /** @type {Summary[]} */ (list.items).map(
           (one) => html`<tr key=${one.version}>
           <th scope="row"><div class="row"><code>${one.version}</code>${one.version === integration.currentVersion && html`<${Badge} tone="ok">Current</${Badge}>`}</div></th>
           <td><div class="row"><${Remarks} release=${one} /></div><div class="wrapped" dir="auto">${one.changelog ?? html`<span class="muted">–</span>`}</div></td>
           <td><${Time} at=${one.publishedAt} /></td>
-          <td class="mono clip">${one.publishedBy}</td>
+          <td class="mono clip wide">${one.publishedBy}</td>
           <td class="numeric"><${Button} kind="small" why=${why(MANAGE)} label=${`Change ${one.version}`} onClick=${() => change(one)}>Change…</${Button}></td>
         </tr>`,
         )

@@ -51,7 +51,7 @@ export default function Integrations() {
     </div>
     <${ListView} list=${list} empty=${empty}>
       <div class="card flush">
-        <${Table} caption="Integrations" heads=${["Integration", "Released", "Visibility", "Space", deleted ? "Deleted" : "Changed"]}>
+        <${Table} caption="Integrations" heads=${["Integration", "Released", html`<span class="wide">Visibility</span>`, html`<span class="wide">Space</span>`, deleted ? "Deleted" : "Changed"]}>
           ${
             /** @type {Integration[]} */ (list.items).map(
               (one) => html`<tr key=${one.id}>
@@ -60,8 +60,8 @@ export default function Integrations() {
                 <div><a href=${href(at`/integrations/${one.id}`)}><bdi>${one.name}</bdi></a><div class="muted mono">${one.key}</div></div>
               </div></th>
               <td>${one.currentVersion ?? html`<${Badge} tone="idle" icon="skip">Draft only</${Badge}>`}</td>
-              <td>${wordOf(VISIBILITIES, one.visibility)}</td>
-              <td><bdi>${nameOf(one.workspaceId)}</bdi></td>
+              <td class="wide">${wordOf(VISIBILITIES, one.visibility)}</td>
+              <td class="wide"><bdi>${nameOf(one.workspaceId)}</bdi></td>
               <td><${Time} at=${one.deletedAt ?? one.updatedAt} /></td>
             </tr>`,
             )

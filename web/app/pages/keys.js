@@ -79,14 +79,14 @@ export default function Keys() {
           <${ListView} list=${list} empty=${html`<${Empty} icon="key" title="There is no key yet" action=${issue}>Make one for each program, with no more than it needs.</${Empty}>`}>
             ${
               shown.length
-                ? html`<div class="card flush"><${Table} caption="API keys" heads=${["Key", "May", "Space", "Expires", "Made", ""]}>
+                ? html`<div class="card flush"><${Table} caption="API keys" heads=${["Key", "May", html`<span class="wide">Space</span>`, "Expires", html`<span class="wide">Made</span>`, ""]}>
                     ${shown.map(
                       (key) => html`<tr key=${key.id}>
                         <th scope="row"><bdi>${key.name}</bdi>${key.id === session.subject && html` <${Badge} tone="info" icon="key">Yours</${Badge}>`}<div class="muted mono">${key.prefix}…</div></th>
                         <td>${key.permissions.map(wordOf).join(", ")}</td>
-                        <td>${key.space ? html`<code>${key.space}</code>` : html`<span class="muted">All</span>`}</td>
+                        <td class="wide">${key.space ? html`<code>${key.space}</code>` : html`<span class="muted">All</span>`}</td>
                         <td><${Expiry} at=${key.expires_at} /></td>
-                        <td><${Time} at=${key.created_at} /></td>
+                        <td class="wide"><${Time} at=${key.created_at} /></td>
                         <td class="numeric"><${Button} kind="small" label=${`Revoke ${key.name}`} onClick=${() => revoke(key)}>Revoke…</${Button}></td>
                       </tr>`,
                     )}
@@ -110,7 +110,7 @@ function Expiry({ at: end }) {
 
 /** @param {{ onClose: () => void, onIssued: () => void }} props */
 function Issue({ onClose, onIssued }) {
-  const { session, organization } = useSession();
+  const { session, organization, can } = useSession();
   const spaces = useList(`${organization}/spaces?limit=100`);
   const [name, setName] = useState("");
   const [held, setHeld] = useState([READ]);
@@ -151,9 +151,9 @@ function Issue({ onClose, onIssued }) {
     <fieldset class="field"><legend>It may</legend>
       ${offered.map(
         ([key, word, help]) => html`<div class="check" key=${key}>
-          <input type="checkbox" id=${`may-${key}`} checked=${held.includes(key)} aria-describedby=${`may-${key}-help`}
+          <input type="checkbox" id=${`may-${key}`} checked=${held.includes(key)} disabled=${!can(key)} aria-describedby=${`may-${key}-help`}
             onChange=${(/** @type {any} */ event) => setHeld(event.target.checked ? [...held, key] : held.filter((one) => one !== key))} />
-          <span><label for=${`may-${key}`}>${word}</label> <span class="muted" id=${`may-${key}-help`}>${help}</span></span>
+          <span><label for=${`may-${key}`}>${word}</label> <span class="muted" id=${`may-${key}-help`}>${help}${!can(key) && " You don’t hold it, so you can’t give it."}</span></span>
         </div>`,
       )}
       ${issuing.errorAt("/permissions") && html`<div class="error" role="alert"><${Icon} name="alert" />${issuing.errorAt("/permissions")}</div>`}

@@ -16,7 +16,7 @@ import {
   Time,
 } from "../../shared/elements.js";
 import { html, useState } from "../../vendor/preact.js";
-import { href, MANAGE, PageHead, READ, TEST, useSession } from "../dashboard.js";
+import { ADMIN, href, MANAGE, PageHead, READ, TEST, useSession } from "../dashboard.js";
 import { SelectField, TextField } from "../fields.js";
 import { Copyable, Facts, Section } from "../release_view.js";
 
@@ -80,7 +80,7 @@ function OrganizationForm({ data, etag, reload }) {
   const [externalId, setExternalId] = useState(data.external_id ?? "");
   const saving = useAction();
   const pausing = useAction();
-  const blocked = why(MANAGE);
+  const blocked = why(ADMIN);
   const external_id = externalId.trim() || null;
   const same = name === data.name && external_id === data.external_id;
   /** @param {import("../../shared/api.js").Action} action @param {Record<string, unknown>} body @param {string} said */
@@ -206,7 +206,8 @@ const VALID = [
 ];
 
 function SignInLink() {
-  const { organization, session } = useSession();
+  const { organization, session, can } = useSession();
+  const levels = LEVELS.filter(([, , held]) => held.every(can)).map(([key, word]) => [key, word]);
   const spaces = useList(`${organization}/spaces?limit=100`);
   const [level, setLevel] = useState("read");
   const [space, setSpace] = useState(session.space?.slug ?? "");
@@ -228,7 +229,7 @@ function SignInLink() {
   return html`<form class="stack" onSubmit=${make} novalidate>
     <p class="muted">An address that signs a person in, once: for a colleague, or for a customer who may see only a space.</p>
     <div class="halves">
-      <${SelectField} label="The person may" value=${level} options=${LEVELS.map(([key, word]) => [key, word])} onChange=${setLevel} error=${making.errorAt("/permissions")} />
+      <${SelectField} label="The person may" value=${level} options=${levels} onChange=${setLevel} error=${making.errorAt("/permissions")} />
       <${SelectField} label="In" value=${space} options=${places} onChange=${setSpace} error=${making.errorAt("/space")} />
       <${SelectField} label="Works for" value=${seconds} options=${VALID} onChange=${setSeconds} error=${making.errorAt("/expires_in_seconds")} />
     </div>

@@ -17,7 +17,7 @@ import { html, useState } from "../../vendor/preact.js";
 import { href, ListView, MANAGE, SearchField, usePath, useQuery, useSession } from "../dashboard.js";
 import { FormDialog, slugOf, TextField, unshown } from "../fields.js";
 import { Copyable } from "../release_view.js";
-import { SettingsFrame } from "./settings.js";
+import { Locked, SettingsFrame } from "./settings.js";
 
 /**
  * @typedef {import("#api").components["schemas"]["Space"]} Space
@@ -55,17 +55,16 @@ function Spaces() {
     <${ListView} list=${list} empty=${html`<${Empty} icon="space" title="There is no space yet" action=${create}>A space holds connections and their health: one for each product or environment.</${Empty}>`}>
       ${
         shown.length
-          ? html`<div class="card flush"><${Table} caption="Spaces" heads=${["Space", "Background tests", "Status page", "Made", ""]}>
+          ? html`<div class="card flush"><${Table} caption="Spaces" heads=${["Space", html`<span class="wide">Background tests</span>`, "Status page", html`<span class="wide">Made</span>`, ""]}>
               ${shown.map((space) => {
-                const page = statusOf(space);
                 /** @param {"edit" | "delete" | "status"} what @param {string} word */
                 const act = (what, word) =>
                   html`<${Button} kind="quiet small" why=${why(MANAGE)} label=${`${word} ${space.name}`} onClick=${() => choose({ space, what })}>${word}</${Button}>`;
                 return html`<tr key=${space.id}>
                   <th scope="row"><a href=${href(at`/spaces/${space.slug}`)}><bdi>${space.name}</bdi></a><div class="muted mono">${space.slug}</div></th>
-                  <td>${space.paused ? html`<${Badge} tone="warn" icon="pause">Paused</${Badge}>` : "Running"}</td>
-                  <td>${page?.url ? html`<${Badge} tone="ok">Public</${Badge}>` : html`<span class="muted">Off</span>`}</td>
-                  <td><${Time} at=${space.created_at} /></td>
+                  <td class="wide">${space.paused ? html`<${Badge} tone="warn" icon="pause">Paused</${Badge}>` : "Running"}</td>
+                  <td>${space.status_page.enabled ? html`<${Badge} tone="ok">Public</${Badge}>` : html`<span class="muted">Off</span>`}</td>
+                  <td class="wide"><${Time} at=${space.created_at} /></td>
                   <td><div class="row end">${act("status", "Status page")}${act("edit", "Rename")}${act("delete", "Delete")}</div></td>
                 </tr>`;
               })}
@@ -134,16 +133,13 @@ function DeleteSpace({ space, onClose, onDone }) {
   </${FormDialog}>`;
 }
 
-/** @param {any} space @returns {{ enabled: boolean, title: string | null, show_connections: boolean, url: string | null } | null} */
-const statusOf = (space) => space?.status_page ?? null;
-
 /** @param {{ slug: string, onClose: () => void }} props */
 function StatusPage({ slug, onClose }) {
   const path = at`/spaces/${slug}`;
   const read = useResource(path);
   const saving = useAction();
-  const space = /** @type {any} */ (read.data);
-  const page = statusOf(space);
+  const space = /** @type {Space | null} */ (read.data);
+  const page = space?.status_page;
   const [title, setTitle] = useState(/** @type {string | null} */ (null));
   /** @param {Record<string, unknown>} change */
   const patch = async (change) => {
@@ -195,11 +191,12 @@ function StatusPage({ slug, onClose }) {
 
 function Applications() {
   const { organization, why, session } = useSession();
-  const list = useList(`${organization}/oauth-applications?limit=100`);
+  const refused = why(MANAGE);
+  const list = useList(refused ? null : `${organization}/oauth-applications?limit=100`);
   const [edited, edit] = useState(/** @type {Application | "new" | null} */ (null));
   const [deleted, remove] = useState(/** @type {Application | null} */ (null));
   const deleting = useAction();
-  const blocked = why(MANAGE) ?? (session.space && "A key of one space can't change these");
+  const blocked = session.space && "A key of one space can't change these";
   const create = html`<${Button} kind="primary" why=${blocked} onClick=${() => edit("new")}><${Icon} name="plus" />New application</${Button}>`;
   const confirm = async () => {
     if (
@@ -211,18 +208,19 @@ function Applications() {
     notify("The application is deleted");
     list.reload();
   };
+  if (refused) return html`<${Locked} reason=${refused} />`;
   return html`<div class="stack">
     <div class="row spread"><p class="muted">Your client at a provider, by which people connect their accounts there.</p>${create}</div>
     <${ListView} list=${list} empty=${html`<${Empty} icon="key" title="There is no OAuth application yet" action=${create}>
         Register a client at the provider, and enter its id and secret here. Then people agree there, and type no token.</${Empty}>`}>
-      <div class="card flush"><${Table} caption="OAuth applications" heads=${["Integration", "Client id", "Redirect URI", "Used by", ""]}>
+      <div class="card flush"><${Table} caption="OAuth applications" heads=${["Integration", "Client id", html`<span class="wide">Redirect URI</span>`, html`<span class="wide">Used by</span>`, ""]}>
         ${
           /** @type {Application[]} */ (list.items).map(
             (one) => html`<tr key=${one.id}>
             <th scope="row"><code>${one.integration}</code>${one.shared && html` <${Badge} tone="info">Shared</${Badge}>`}</th>
             <td class="mono clip">${one.client_id}</td>
-            <td><${Copyable} text=${one.redirect_uri} /></td>
-            <td>${one.uses}</td>
+            <td class="wide"><${Copyable} text=${one.redirect_uri} /></td>
+            <td class="wide">${one.uses}</td>
             <td><div class="row end">
               <${Button} kind="quiet small" why=${blocked} label=${`Change ${one.integration}`} onClick=${() => edit(one)}>Change</${Button}>
               <${Button} kind="quiet small" why=${blocked} label=${`Delete ${one.integration}`} onClick=${() => remove(one)}>Delete</${Button}>
