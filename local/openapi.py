@@ -255,7 +255,11 @@ def _security(declared: RouteDeclaration) -> list[dict[str, list[str]]]:
 
 
 def _browser_session() -> APIKey:
-    return APIKey(name=SESSION_COOKIE, **{"in": APIKeyIn.cookie})
+    meaning = (
+        "The session of a browser that is signed in. On pages of this deployment it takes the place "
+        "of a key on every operation that takes one."
+    )
+    return APIKey(name=SESSION_COOKIE, description=meaning, **{"in": APIKeyIn.cookie})
 
 
 def _who_may(declared: RouteDeclaration) -> str:

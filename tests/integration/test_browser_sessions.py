@@ -1,5 +1,6 @@
 """Sessions of browsers: from a key or a code to a cookie, what the cookie may do, and its end."""
 
+import io
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -320,6 +321,20 @@ def test_the_table_has_no_cookie_and_no_code(tenant: Tenant) -> None:
         assert secret.rpartition("_")[2] not in stored
 
 
+def test_no_secret_of_a_sign_in_is_logged(tenant: Tenant, log: io.StringIO) -> None:
+    code = code_of(tenant)
+    page = Page()
+    assert page.sign_in(code=code).status == 201
+    cookie = page.cookie
+    assert page.sign_in(api_key=tenant.client.key).status == 201
+    assert page.sign_in(api_key=(wrong := "pb_aaaaaaaa_" + "B" * 43)).status == 401
+    assert page.get(CURRENT).status == 200
+    written = log.getvalue()
+    assert '"route":"POST /v1/browser-sessions"' in written
+    for secret in (code, cookie, page.cookie, str(tenant.client.key), wrong):
+        assert secret not in written
+
+
 def test_a_cookie_that_was_planted_is_not_taken_over(tenant: Tenant, stranger: Tenant) -> None:
     # Given a browser in which an attacker has planted a session of their own
     planted = signed_in(stranger.client.key)
@@ -330,6 +345,10 @@ def test_a_cookie_that_was_planted_is_not_taken_over(tenant: Tenant, stranger: T
     assert victim.cookie != planted.cookie
     assert victim.get(CURRENT).json["organization"]["id"] == tenant.organization_id
     assert planted.get(CURRENT).status == 401
+    # And in each trail are only its own
+    for owner in (tenant, stranger):
+        own = {event["subject"] for event in trail(owner, "&entity=browser_session")}
+        assert own == {owner.client.get(CURRENT).json["subject"]}
     # And a made-up one is never taken up
     made_up = "pbs_" + "A" * 43
     assert Page(made_up).get(CURRENT).status == 401

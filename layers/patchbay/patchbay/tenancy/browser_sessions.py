@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from patchbay.platform.actor import acting, current_actor
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable
 from patchbay.platform.cookies import SESSION_COOKIE, HostCookie
@@ -151,19 +152,24 @@ class StoredSession:
         )
 
     def ending(self) -> list[Write]:
-        """The writes that end it."""
+        """The writes that end it. In the trail it ends by its own subject, also if the
+        next to sign in at its browser is of another organization.
+        """
         session_id = self.item["id"]
         listed = listed_browser_session_key(self.organization_id, self.subject, session_id)
-        return [
-            Delete(browser_session_key(self.item["digest"]), PRESENT),
-            Delete(listed),
-            recorded(
+        own = current_actor()._replace(subject=self.subject, organization_id=self.organization_id)
+        with acting(own):
+            ended = recorded(
                 self.organization_id,
                 Entity.BROWSER_SESSION,
                 session_id,
                 Action.SIGNED_OUT,
                 before=_audited(self.shown()),
-            ),
+            )
+        return [
+            Delete(browser_session_key(self.item["digest"]), PRESENT),
+            Delete(listed),
+            ended,
         ]
 
 
