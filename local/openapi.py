@@ -256,8 +256,8 @@ def _security(declared: RouteDeclaration) -> list[dict[str, list[str]]]:
 
 def _browser_session() -> APIKey:
     meaning = (
-        "The session of a browser that is signed in. On pages of this deployment it takes the place "
-        "of a key on every operation that takes one."
+        "The session of a browser that is signed in. On pages of this deployment it takes the "
+        "place of a key on every operation that takes one."
     )
     return APIKey(name=SESSION_COOKIE, description=meaning, **{"in": APIKeyIn.cookie})
 

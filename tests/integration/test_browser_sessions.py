@@ -327,7 +327,8 @@ def test_no_secret_of_a_sign_in_is_logged(tenant: Tenant, log: io.StringIO) -> N
     assert page.sign_in(code=code).status == 201
     cookie = page.cookie
     assert page.sign_in(api_key=tenant.client.key).status == 201
-    assert page.sign_in(api_key=(wrong := "pb_aaaaaaaa_" + "B" * 43)).status == 401
+    wrong = "pb_aaaaaaaa_" + "B" * 43
+    assert page.sign_in(api_key=wrong).status == 401
     assert page.get(CURRENT).status == 200
     written = log.getvalue()
     assert '"route":"POST /v1/browser-sessions"' in written

@@ -152,8 +152,8 @@ class StoredSession:
         )
 
     def ending(self) -> list[Write]:
-        """The writes that end it. In the trail it ends by its own subject, also if the
-        next to sign in at its browser is of another organization.
+        """The writes that end it. In the trail it ends by its own subject, even where the
+        next one to sign in at its browser is of another organization.
         """
         session_id = self.item["id"]
         listed = listed_browser_session_key(self.organization_id, self.subject, session_id)
