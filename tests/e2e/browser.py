@@ -6,7 +6,15 @@ from contextlib import contextmanager
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, WebError, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Route,
+    WebError,
+    expect,
+    sync_playwright,
+)
 
 from local.certificates import key_hash
 from local.paths import ROOT, StateDir
@@ -17,6 +25,7 @@ type Theme = Literal["light", "dark"]
 
 PATIENCE_MS: Final = 30_000
 """For what a busy local cloud has to answer first."""
+expect.set_options(timeout=PATIENCE_MS)
 
 _AXE: Final = ROOT / ".local/clients/npm/node_modules/axe-core/axe.min.js"
 _RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]

@@ -81,6 +81,7 @@ def test_a_page_whose_reads_fail_says_so_and_can_try_again(visit: Visitor, world
 
 def test_first_loads_are_few_requests_and_all_of_them_ours(visit: Visitor, world: WebWorld) -> None:
     page = visit.sign_in(world.key)
+    settle(page)
     for name in ("overview", "connections", "catalog"):
         visit.requests.clear()
         page.goto(pages(world)[name])

@@ -5,6 +5,8 @@ with all that it may load later, before an empty cache. A visitor has one langua
 is English.
 """
 
+import re
+
 import pytest
 
 from tests.unit.web.graph import PAGES, WEB, files, links, loaded, packed_bytes
@@ -103,7 +105,9 @@ def test_every_file_is_loaded_by_a_page() -> None:
 
 def test_what_is_preloaded_is_what_the_page_loads() -> None:
     for page in PAGES:
-        [script] = [name for name in links(f"{page}/index.html").at_once if "/main." in name]
+        [script] = re.findall(
+            r'<script [^>]*src="\{assets\}/([^"]+)"', (WEB / page / "index.html").read_text()
+        )
         preloaded = {
             name for name in links(f"{page}/index.html").at_once if name.endswith(".js")
         } - {script}
