@@ -62,7 +62,9 @@ export const EventRow = ({ event, connection, fresh = false, exact = false, onOp
           : html`<${Time} at=${event.occurred_at} />`
       }</button>
       ${fresh && html` <span class="new">new</span>`}
-      <div class="narrow muted below">${TYPE_WORDS[event.integration_type] ?? event.integration_type}</div>
+      <div class="narrow muted below">
+        ${TYPE_WORDS[event.integration_type] ?? event.integration_type}${event.error_code && html` · <code>${event.error_code}</code>`}
+      </div>
     </th>
     <td><${Outcome} event=${event} /></td>
     <td class="wide nowrap">${TYPE_WORDS[event.integration_type] ?? event.integration_type}</td>
