@@ -241,6 +241,11 @@ REACHED_ELSEWHERE = {
     f"DELETE {_CONNECTORS}/sources/{{source_id}}/grant",
     f"GET {_CONNECTORS}/destinations/{{destination_id}}/grant",
     f"DELETE {_CONNECTORS}/destinations/{{destination_id}}/grant",
+    # Of a browser on a page of ours, and of an identity provider: test_oidc has both.
+    "POST /v1/browser-sessions",
+    "DELETE /v1/browser-sessions/current",
+    "GET /v1/browser-sessions/oidc",
+    "GET /v1/browser-sessions/oidc/callback",
 }
 """What succeeds only for things that a request alone can't make."""
 
