@@ -49,7 +49,7 @@ const Validity = (props) => html`<${SelectField} label="Valid for" options=${VAL
 /** The link, which no later answer has. @param {{ link: Link, onClose: () => void }} props */
 const Made = ({ link, onClose }) => html`
   <div class="stack">
-    <${Field} label="Link" help=${html`It works until it is used up, and ends <${Time} at=${link.expires_at} />.`}>
+    <${Field} label="Link" help=${html`It works once, and ends <${Time} at=${link.expires_at} />.`}>
       ${(/** @type {Control} */ control) =>
         html`<input ...${control} class="input mono" type="text" readonly value=${link.url} autofocus
           onFocus=${(/** @type {FocusEvent} */ event) => /** @type {HTMLInputElement} */ (event.target).select()} />`}
@@ -202,7 +202,7 @@ function ConnectForm({ integration, space, onBack, onMade }) {
     <${TextField} label="Name of the person" optional value=${person} onChange=${setPerson} error=${making.errorAt("/end_user/name")}
       help="Who connects: the page says hello with it." />
     <div class="halves">
-      <${SelectField} label="Test it by itself" value=${interval} options=${MONITORS} onChange=${setInterval} />
+      <${SelectField} label="Monitor" value=${interval} options=${MONITORS} onChange=${setInterval} />
       <${Validity} value=${seconds} onChange=${setSeconds} />
     </div>
     ${refused && html`<${Failure} error=${refused} title="No link was made" />`}

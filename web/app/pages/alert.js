@@ -58,7 +58,7 @@ export default function AlertPage({ slug, alertId }) {
     <${PageHead} title=${alert.rule_name} above=${above} actions=${html`<${Actions} alert=${alert} path=${path} onDone=${read.reload} />`}>
       <p class="row muted"><${SeverityBadge} severity=${alert.severity} />
         ${gone ? "Its rule is deleted" : html`<a href=${href(space + at`/rules/${alert.rule_id}`)}>Its rule</a>`}
-        <span aria-hidden="true">·</span><code>${alert.id}</code></p>
+        <span class="wide" aria-hidden="true">·</span><code>${alert.id}</code></p>
     </${PageHead}>
     ${read.error && html`<${Failure} error=${read.error} retry=${read.reload} title="What you see may be old" />`}
     <div class="beside">

@@ -95,9 +95,9 @@ export default function ConnectionPage({ connectionId }) {
       <p class="row muted">
         <${Picture} src=${release.data?.iconUrl} name=${provider} size=${20} />
         <bdi>${provider}</bdi>
-        <span aria-hidden="true">·</span>
+        <span class="wide" aria-hidden="true">·</span>
         <a href=${href(at`/spaces/${connection.space}`)}>${connection.space}</a>
-        <span aria-hidden="true">·</span>
+        <span class="wide" aria-hidden="true">·</span>
         <code>${connection.id}</code>
       </p>
     </${PageHead}>
@@ -251,9 +251,9 @@ function State({ connection, provider, source, newest }) {
     ${health.error_message && html`<blockquote dir="auto">${health.error_message}</blockquote>`}
     <dl class="figures">
       <div><dt>Last test</dt><dd><${Time} at=${health.checked_at} /></dd></div>
-      <div><dt>Took</dt><dd>${health.latency_ms === null ? "–" : duration(health.latency_ms)}</dd></div>
-      <div><dt>Account</dt><dd><bdi>${newest?.account ?? "–"}</bdi></dd></div>
-      <div><dt>Code</dt><dd>${health.error_code ? html`<code>${health.error_code}</code>` : "–"}</dd></div>
+      ${health.latency_ms !== null && html`<div><dt>Took</dt><dd>${duration(health.latency_ms)}</dd></div>`}
+      ${newest?.account && html`<div><dt>Account</dt><dd><bdi>${newest.account}</bdi></dd></div>`}
+      ${health.error_code && html`<div><dt>Code</dt><dd><code>${health.error_code}</code></dd></div>`}
     </dl>
   </section>`;
 }
