@@ -77,6 +77,7 @@ class Visitor:
 @contextmanager
 def chromium(state: StateDir) -> Iterator[Browser]:
     """A browser that takes the servers of this local cloud's certificate for valid."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program("chromium", "chromium"),

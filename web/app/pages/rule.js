@@ -292,10 +292,11 @@ function Editor({ slug, read }) {
   /** @param {string} pointer */
   const errorAt = (pointer) =>
     saving.errorAt(pointer) ?? tried?.errors.find((one) => one.pointer === `/rule${pointer}`)?.message;
-  const trial = useMemo(
-    () => ({ ...ruleOf({ ...draft, name: draft.name || "New rule", channels: [] }) }),
-    [draft],
-  );
+  // Its name and its channels change nothing of when it fires: they are no reason to try it again.
+  const trial = useMemo(() => {
+    const { condition, for_seconds, keep_firing_for_seconds } = ruleOf(draft);
+    return { name: "Trial", condition, for_seconds, keep_firing_for_seconds };
+  }, [draft]);
   const refused = unshown(saving.error, [
     ...FIELDS,
     ...draft.channels.flatMap((_, index) => [`/channels/${index}/url`, `/channels/${index}/topic_arn`]),
