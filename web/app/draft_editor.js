@@ -94,7 +94,7 @@ export function DraftEditor({ integration, draft, onPublished }) {
       <${Button} kind="primary" why=${blocked ?? wrong} busy=${draft.busy === "check"} onClick=${check}>
         ${draft.dirty ? "Save and check" : "Check"} to publish</${Button}>
     </div>
-    ${blocked && html`<p class="muted">You can read this draft and try it. ${blocked}.</p>`}
+    ${blocked && html`<p class="muted">You can read and try this draft, but not change it. ${blocked}.</p>`}
     ${draft.theirs && html`<${Conflict} draft=${draft} />`}
     ${draft.failure && !draft.theirs && html`<${Failure} error=${draft.failure} title="Nothing was saved" />`}
     ${

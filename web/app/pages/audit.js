@@ -123,7 +123,7 @@ function Entry({ event, names }) {
           html`<dl class="facts">${fields.map(
             (
               field,
-            ) => html`<dt class="mono">${field}</dt><dd>${before && after && html`<${Value} value=${before[field]} /> <span aria-label="became">→</span> `}
+            ) => html`<dt class="mono">${field}</dt><dd>${before && after && html`<${Value} value=${before[field]} /> <span aria-hidden="true">→</span><span class="visually-hidden">became</span> `}
               <${Value} value=${(after ?? before)?.[field]} /></dd>`,
           )}</dl>`
         }

@@ -102,7 +102,7 @@ function Shown({ integration, etag, reload, replace }) {
           key,
           word,
         ]) => html`<a key=${key} href=${href(at`/integrations/${integration.id}`, key ? { view: key } : {})}
-          aria-current=${view === key ? "page" : undefined}>${word}${!key && draft.dirty && html` <span aria-label="unsaved changes">•</span>`}</a>`,
+          aria-current=${view === key ? "page" : undefined}>${word}${!key && draft.dirty && html` <span aria-hidden="true">•</span><span class="visually-hidden">with unsaved changes</span>`}</a>`,
       )}
     </nav>
     ${view === "" && html`<${DraftEditor} integration=${integration} draft=${draft} onPublished=${reload} />`}

@@ -8,6 +8,7 @@ import {
   Confirm,
   Dialog,
   Empty,
+  Failure,
   Icon,
   notify,
   Table,
@@ -79,11 +80,11 @@ export default function Keys() {
           <${ListView} list=${list} empty=${html`<${Empty} icon="key" title="There is no key yet" action=${issue}>Make one for each program, with no more than it needs.</${Empty}>`}>
             ${
               shown.length
-                ? html`<div class="card flush"><${Table} caption="API keys" heads=${["Key", "May", html`<span class="wide">Space</span>`, "Expires", html`<span class="wide">Made</span>`, ""]}>
+                ? html`<div class="card flush"><${Table} caption="API keys" heads=${["Key", html`<span class="wide">May</span>`, html`<span class="wide">Space</span>`, "Expires", html`<span class="wide">Made</span>`, ""]}>
                     ${shown.map(
                       (key) => html`<tr key=${key.id}>
-                        <th scope="row"><bdi>${key.name}</bdi>${key.id === session.subject && html` <${Badge} tone="info" icon="key">Yours</${Badge}>`}<div class="muted mono">${key.prefix}…</div></th>
-                        <td>${key.permissions.map(wordOf).join(", ")}</td>
+                        <th scope="row"><bdi>${key.name}</bdi>${key.id === session.subject && html` <${Badge} tone="info" icon="key">Yours</${Badge}>`}<div class="muted mono">${key.prefix}…</div><div class="narrow muted">${key.permissions.map(wordOf).join(", ")}</div></th>
+                        <td class="wide">${key.permissions.map(wordOf).join(", ")}</td>
                         <td class="wide">${key.space ? html`<code>${key.space}</code>` : html`<span class="muted">All</span>`}</td>
                         <td><${Expiry} at=${key.expires_at} /></td>
                         <td class="wide"><${Time} at=${key.created_at} /></td>
@@ -158,6 +159,7 @@ function Issue({ onClose, onIssued }) {
       )}
       ${issuing.errorAt("/permissions") && html`<div class="error" role="alert"><${Icon} name="alert" />${issuing.errorAt("/permissions")}</div>`}
     </fieldset>
+    ${spaces.error && html`<${Failure} error=${spaces.error} retry=${spaces.reload} title="The spaces can't be read" />`}
     <div class="halves">
       <${SelectField} label="In" value=${space} options=${places} onChange=${setSpace} error=${issuing.errorAt("/space")} />
       <${SelectField} label="Expires after" value=${days} options=${LIFETIMES} onChange=${setDays} error=${issuing.errorAt("/expires_at")} />
@@ -183,8 +185,8 @@ function Revoke({ apiKey, onClose, onRevoked }) {
   return html`<${Confirm} title=${`Revoke ${apiKey.name}?`} confirm=${isOwn ? "Revoke my own key" : "Revoke"} busy=${revoking.busy}
     error=${revoking.error} onConfirm=${revoke} onClose=${onClose}>
     <div class="stack">
-      ${isOwn && html`<${Banner} tone="bad" title="You are signed in with this key">You are signed out at once, everywhere. Without another key or sign-in you can't come back.</${Banner}>`}
-      <p>What uses <code>${apiKey.prefix}…</code> fails from its next request on. That can't be taken back.</p>
+      ${isOwn && html`<${Banner} tone="bad" title="You are signed in with this key">You are signed out within a minute, everywhere. Without another key or sign-in you can't come back.</${Banner}>`}
+      <p>What uses <code>${apiKey.prefix}…</code> fails within a minute. That can't be taken back.</p>
     </div>
   </${Confirm}>`;
 }

@@ -70,11 +70,13 @@ export default function Settings({ tab = "" }) {
 function OrganizationTab() {
   const { organization } = useSession();
   const read = useResource(organization);
-  return html`<${Read} of=${read}>${(/** @type {any} */ data) => html`<${OrganizationForm} data=${data} etag=${read.etag} reload=${read.reload} />`}</${Read}>`;
+  return html`<${Read} of=${read}>${(/** @type {any} */ data) => html`<${OrganizationForm} data=${data} etag=${read.etag} replace=${read.replace} />`}</${Read}>`;
 }
 
-/** @param {{ data: import("#api").components["schemas"]["Organization"], etag: string | null, reload: () => void }} props */
-function OrganizationForm({ data, etag, reload }) {
+/** @typedef {import("#api").components["schemas"]["Organization"]} Organization */
+
+/** @param {{ data: Organization, etag: string | null, replace: (data: Organization, etag: string | null) => void }} props */
+function OrganizationForm({ data, etag, replace }) {
   const { organization, why } = useSession();
   const [name, setName] = useState(data.name);
   const [externalId, setExternalId] = useState(data.external_id ?? "");
@@ -85,9 +87,10 @@ function OrganizationForm({ data, etag, reload }) {
   const same = name === data.name && external_id === data.external_id;
   /** @param {import("../../shared/api.js").Action} action @param {Record<string, unknown>} body @param {string} said */
   const change = async (action, body, said) => {
-    if (!(await action.run(organization, { method: "PATCH", body, ifMatch: etag }))) return;
+    const changed = await action.run(organization, { method: "PATCH", body, ifMatch: etag });
+    if (!changed) return;
     notify(said);
-    reload();
+    replace(changed, action.etag());
   };
   /** @param {Event} event */
   const save = (event) => {
@@ -114,7 +117,7 @@ function OrganizationForm({ data, etag, reload }) {
         ${data.paused ? "Resume" : "Pause all of them"}</${Button}></div>
     </${Section}>
     ${error && html`<${Failure} error=${error} title="Nothing was changed" />`}
-    ${blocked && html`<p class="muted">${blocked} to change this.</p>`}
+    ${blocked && html`<p class="muted">${blocked}.</p>`}
   </div>`;
 }
 
@@ -234,6 +237,7 @@ function SignInLink() {
       <${SelectField} label="Works for" value=${seconds} options=${VALID} onChange=${setSeconds} error=${making.errorAt("/expires_in_seconds")} />
     </div>
     ${making.error && !making.error.errors.length && html`<${Failure} error=${making.error} title="No link was made" />`}
+    ${spaces.error && html`<${Failure} error=${spaces.error} retry=${spaces.reload} title="The spaces can't be read" />`}
     <div><${Button} type="submit" busy=${making.busy}>Make a link</${Button}></div>
     ${made && html`<${Banner} tone="ok" live title="The link is ready"><p>It works once, until ${exactly(made.expires_at)}, and is shown here only.</p><${Copyable} text=${made.url} label="Copy the link" /></${Banner}>`}
   </form>`;

@@ -148,7 +148,7 @@ function StatusPage({ slug, onClose }) {
       body: { status_page: change },
       ifMatch: read.etag,
     });
-    if (saved) read.reload();
+    if (saved) read.replace(saved, saving.etag());
   };
   const url = page?.url ? new URL(page.url, location.origin).href : null;
   const shown = title ?? page?.title ?? "";
