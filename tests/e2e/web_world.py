@@ -224,7 +224,12 @@ def pages(world: WebWorld) -> dict[str, str]:
         "integrations": "/app/integrations",
         "integration": f"/app/integrations/{world.integration_id}",
         "draft": f"/app/integrations/{world.draft_id}",
+        "draft-try": f"/app/integrations/{world.draft_id}?view=try",
+        "releases": f"/app/integrations/{world.integration_id}?view=releases",
         "audit": "/app/audit",
         "keys": "/app/keys",
         "settings": "/app/settings",
+        "settings-spaces": "/app/settings/spaces",
+        "settings-sign-in": "/app/settings/sign-in",
+        "settings-data-keys": "/app/settings/data-keys",
     }
