@@ -60,13 +60,13 @@ def sign_out_everywhere(caller: Principal) -> Reply[None]:
     return Reply(None, cookies=(signed_out(),))
 
 
-@api.get(f"{SESSIONS}/current", permission=ANY_PRINCIPAL)
+@api.get(f"{SESSIONS}/current", permission=ANY_PRINCIPAL, failures=(404,))
 def get_caller(caller: Principal) -> Caller:
     """Read who is calling, and what they may do: with a session, a key, or a token."""
     return deployment.caller_view.of(caller, deployment.browser_sessions.of(caller))
 
 
-@api.delete(f"{SESSIONS}/current", permission=ANY_PRINCIPAL, status=204)
+@api.delete(f"{SESSIONS}/current", permission=ANY_PRINCIPAL, status=204, failures=(404,))
 def sign_out(caller: Principal) -> Reply[None]:
     """Sign this browser out."""
     deployment.browser_sessions.end(caller)
