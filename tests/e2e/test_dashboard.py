@@ -179,6 +179,18 @@ def test_the_overview_begins_with_the_worst_space(tenant: Tenant, visit: Visitor
     expect(rows.nth(4)).to_contain_text("No events")
 
 
+def test_an_overview_that_is_left_open_stays_up_to_date(tenant: Tenant, visit: Visitor) -> None:
+    slug = space(tenant, "Watched", 0, 4)
+    page = visit.sign_in(key_of(tenant, READ))
+    expect(page.get_by_role("row", name=re.compile("Watched"))).to_contain_text("100%")
+    page.clock.install()
+    page.reload()
+    expect(page.get_by_role("row", name=re.compile("Watched"))).to_contain_text("100%")
+    report(tenant, slug, ["ERROR"] * 4)
+    page.clock.run_for(121_000)
+    expect(page.get_by_role("row", name=re.compile("Watched"))).to_contain_text("50%")
+
+
 def test_what_is_searched_and_compared_survives_a_reload(tenant: Tenant, visit: Visitor) -> None:
     space(tenant, "Apples", 0, 1)
     space(tenant, "Pears", 0, 1)

@@ -348,9 +348,10 @@ export function ListView({ list, empty, children }) {
     // A filter may leave a page empty that is not the last.
     if (!list.more) return empty;
   }
-  const again = list.more ?? list.reload;
+  const again = list.outdated ? list.reload : (list.more ?? list.reload);
+  const title = list.outdated ? "This is not up to date" : "The rest can't be shown";
   return html`${list.items.length > 0 && children}
-    ${list.error && html`<${Failure} error=${list.error} retry=${again} title="The rest can't be shown" />`}
+    ${list.error && html`<${Failure} error=${list.error} retry=${again} title=${title} />`}
     ${
       list.more &&
       !list.error &&

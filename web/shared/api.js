@@ -141,18 +141,21 @@ function useEvery(seconds, act) {
 
 /**
  * @template T
- * @typedef {{ items: T[], error: Error | null, loading: boolean, more: (() => void) | null,
- *   reload: () => void }} Listed
+ * @typedef {{ items: T[], error: Error | null, outdated: boolean, loading: boolean,
+ *   more: (() => void) | null, reload: () => void }} Listed
+ *   `outdated`: it was the first page that could not be read again.
  */
 
 /**
- * A list of the API, page by page: `more` reads on, and is null at the end.
+ * A list of the API, page by page: `more` reads on, and is null at the end. With `every`, its first page
+ * is read again and again while the page is seen, until somebody reads on.
  *
  * @template T
  * @param {string | null} path with its query, without a cursor
+ * @param {{ every?: number }} [options] `every` in seconds, at least 15
  * @returns {Listed<T>}
  */
-export function useList(path) {
+export function useList(path, { every = 0 } = {}) {
   const [state, setState] = useState(
     /** @type {{ path: string | null, items: T[], cursor: string | null }} */ ({
       path: null,
@@ -164,6 +167,8 @@ export function useList(path) {
   const [loading, setLoading] = useState(Boolean(path));
   const [turn, setTurn] = useState(0);
   const running = useRef(/** @type {AbortController | null} */ (null));
+  /** Where the last reading began; null at the first page. */
+  const from = useRef(/** @type {string | null} */ (null));
   const read = useCallback(
     /** @param {string | null} start */
     async (start) => {
@@ -171,6 +176,7 @@ export function useList(path) {
       running.current?.abort();
       const ended = new AbortController();
       running.current = ended;
+      from.current = start;
       setLoading(true);
       setError(null);
       let cursor = start;
@@ -200,9 +206,13 @@ export function useList(path) {
   const cursor = current ? state.cursor : null;
   const reload = useCallback(() => setTurn((count) => count + 1), []);
   useAgain(error && !state.items.length, reload);
+  // Further pages that somebody has read are not taken away again.
+  const refresh = useCallback(() => from.current === null && reload(), [reload]);
+  useEvery(path && every ? Math.max(every, LEAST_SECONDS) : 0, refresh);
   return {
     items: current ? state.items : [],
     error,
+    outdated: error !== null && from.current === null,
     loading: loading || (!current && !error),
     more: cursor ? () => read(cursor) : null,
     reload,

@@ -57,7 +57,7 @@ function Spaces({ organization }) {
   const [adding, setAdding] = useState(false);
   const period = PERIODS.some(([known]) => known === days) ? days : "30";
   const list = /** @type {import("../../shared/api.js").Listed<SpaceHealth>} */ (
-    useList(`${organization}/integration-health?days=${period}&limit=${RANKED}`)
+    useList(`${organization}/integration-health?days=${period}&limit=${RANKED}`, { every: 120 })
   );
   const wanted = search.trim().toLowerCase();
   const found = list.items.filter((one) => `${one.name} ${one.slug}`.toLowerCase().includes(wanted));

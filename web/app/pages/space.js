@@ -49,7 +49,7 @@ export default function Space({ slug }) {
     useResource(`${path}/integration-health${queryText(counted)}`, { every: 60 })
   );
   const connections = /** @type {import("../../shared/api.js").Listed<Schemas["ConnectionHealth"]>} */ (
-    useList(`${path}/integration-health/connections?limit=10`)
+    useList(`${path}/integration-health/connections?limit=10`, { every: 60 })
   );
   const names = new Map(connections.items.map((one) => [one.connection_id, one.name]));
   const nothing = health.data?.no_data && !health.data.platform_faults;
