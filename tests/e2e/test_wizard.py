@@ -210,6 +210,16 @@ def test_a_wrong_link_says_what_to_do(visit: Visitor, token: str, title: str) ->
     assert_accessible(visit.page)
 
 
+def test_a_link_to_the_window_of_the_provider_asks_first(
+    tenant: Tenant, server: Provider, visit: Visitor
+) -> None:
+    """Otherwise a click on it would connect an account for whoever sent it."""
+    made = session(tenant, publish_oauth(tenant, server))
+    visit.page.goto(made["url"].replace("#", "?authorize=popup#") + "&%7B%7D")
+    expect(visit.page.get_by_role("heading", level=1)).to_have_text("Connect CRM")
+    assert not [url for url in visit.requests if url.endswith("/v1/install/authorize")]
+
+
 def test_a_link_that_has_ended_says_how(tenant: Tenant, server: Provider, visit: Visitor) -> None:
     # Given a link that is revoked while somebody has it open
     made = session(tenant, publish(tenant, server))

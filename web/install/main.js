@@ -156,7 +156,7 @@ function Wizard({ form, link, language, stop }) {
   const [entered, setEntered] = useState(() => firstEntered(form, link));
   const [secrets, setSecrets] = useState(/** @type {Record<string, string>} */ ({}));
   const [account, setAccount] = useState(form.authorization);
-  const [errors, setErrors] = useState(() => foundBefore(form, language));
+  const [errors, setErrors] = useState(() => fieldsOf(form.repair?.problems ?? [], language));
   const [refusal, setRefusal] = useState(/** @type {ApiError | null} */ (null));
   const [phase, setPhase] = useState(/** @type {"enter" | "test" | "store"} */ ("enter"));
   const [steps, setSteps] = useState(/** @type {Step[]} */ ([]));
@@ -290,7 +290,12 @@ function Wizard({ form, link, language, stop }) {
     if (data.status === "succeeded") await store();
     else {
       tell("failed", { code: data.code });
-      mark(fieldsOf(data.steps, language));
+      mark(
+        fieldsOf(
+          data.steps.filter((/** @type {Step} */ step) => step.status === "failed"),
+          language,
+        ),
+      );
     }
   };
 
@@ -394,21 +399,17 @@ function Wizard({ form, link, language, stop }) {
   `;
 }
 
-/** What the last test found wrong with which field. @param {Form} form @param {Language} language @returns {Errors} */
-const foundBefore = (form, language) =>
+/**
+ * What was found wrong with which field.
+ *
+ * @param {{ field_pointer: string | null, summary: string }[]} found
+ * @param {Language} language
+ * @returns {Errors}
+ */
+const fieldsOf = (found, language) =>
   new Map(
-    (form.repair?.problems ?? []).flatMap((one) =>
+    found.flatMap((one) =>
       one.field_pointer ? [[one.field_pointer, wordsOf(one, language).join(". ")]] : [],
-    ),
-  );
-
-/** @param {Step[]} steps @param {Language} language @returns {Errors} */
-const fieldsOf = (steps, language) =>
-  new Map(
-    steps.flatMap((step) =>
-      step.status === "failed" && step.field_pointer
-        ? [[step.field_pointer, wordsOf(step, language).join(". ")]]
-        : [],
     ),
   );
 
@@ -780,7 +781,7 @@ function Tested({ phase, steps, result, form, language }) {
         ? html`<${Banner} tone="bad" title=${t("test.failed")} live>
             <p>${title}${title.endsWith(".") ? "" : "."}${!beside && ` ${advice}`}</p>
           </${Banner}>`
-        : html`<p role="status" class="muted">${t(phase === "store" ? "test.passed" : "test.runningNow")}</p>`
+        : html`<p role="status" class=${phase === "store" ? "muted" : "visually-hidden"}>${t(phase === "store" ? "test.passed" : "test.runningNow")}</p>`
     }
     <${StepList} running=${phase === "test"} words=${words} steps=${shownSteps(steps, failed, t, has)} />
   </section>`;
@@ -856,6 +857,20 @@ const TOKEN = /^pbi_[\w-]{43}$/;
 const query = new URLSearchParams(location.search);
 
 /**
+ * Whether this is the window that goes to the provider by itself. Only a page of ours opens it: a link
+ * to it from elsewhere would connect somebody's account before they see for whom.
+ */
+const isPopup = query.get("authorize") === "popup" && isOpenedByUs();
+
+function isOpenedByUs() {
+  try {
+    return window.opener?.location.origin === location.origin;
+  } catch {
+    return false;
+  }
+}
+
+/**
  * The link that led here. Its token goes out of the address bar, so that nobody copies it from there.
  *
  * @returns {{ link: Link, variables: unknown }}
@@ -863,7 +878,6 @@ const query = new URLSearchParams(location.search);
 function readLink() {
   const storage = `patchbay.install ${location.pathname} ${query.get("session") ?? ""}`;
   const [given = "", rest = ""] = location.hash.slice(1).split("&", 2);
-  const isPopup = query.get("authorize") === "popup";
   if (given) {
     history.replaceState(history.state, "", location.pathname + location.search);
     if (!isPopup) kept.set(storage, given);
@@ -986,7 +1000,6 @@ function Authorizing({ link, language, variables }) {
       (error) => setFailure(inWords(error, language)),
     );
   }, []);
-  const name = location.pathname.split("/").pop() ?? "";
   return html`<${Frame}><section class="card ended">
     ${
       failure
@@ -996,7 +1009,7 @@ function Authorizing({ link, language, variables }) {
               ${failure.errors.map((one) => html`<p>${one.pointer.split("/").pop()}: ${one.message}</p>`)}
             </${Banner}>
             <${Button} onClick=${() => window.close()}>${t("account.close")}</${Button}>`
-        : html`<span class="spinner" aria-hidden="true"></span><h1 role="status">${t("account.leaving", { name })}</h1>`
+        : html`<span class="spinner" aria-hidden="true"></span><h1 role="status">${t("account.leaving")}</h1>`
     }
   </section></${Frame}>`;
 }
@@ -1008,7 +1021,6 @@ async function start() {
   if (theme === "light" || theme === "dark") document.documentElement.dataset["theme"] = theme;
   wearBrand();
   kept.set(RETURN, null);
-  const isPopup = query.get("authorize") === "popup";
   // What the page needs comes at once with its words.
   const first = isPopup || !TOKEN.test(link.token) ? null : request("/v1/install", { token: link.token });
   first?.catch(() => {});

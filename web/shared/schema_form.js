@@ -928,7 +928,7 @@ function Secret({ field, value, set, error, t }) {
   const [isLong, setLong] = useState(
     schema["x-multiline"] === true || schema["maxLength"] >= MULTILINE_LENGTH || /\bPEM\b/.test(label),
   );
-  const help = helpOf(schema, t, field.is_set ? t("form.kept") : undefined);
+  const help = helpOf(schema, t, field.is_set && !error ? t("form.kept") : undefined);
   /** @param {any} event */
   const type = (event) => set(event.currentTarget.value);
   /** A field of one line would take the lines out of a key. @param {ClipboardEvent & { currentTarget: any }} event */

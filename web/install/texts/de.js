@@ -103,7 +103,7 @@ export const texts = {
   "account.first": "Melden Sie sich zuerst an.",
   "account.other":
     "Melden Sie sich noch einmal an: Sie haben einen Wert geändert, von dem das Konto abhängt.",
-  "account.leaving": "Sie werden zu {name} weitergeleitet …",
+  "account.leaving": "Sie werden zum Anbieter weitergeleitet …",
   "account.notStarted": "Die Anmeldung ist gerade nicht möglich",
   "account.close": "Fenster schließen",
 

@@ -67,7 +67,7 @@ export const texts = {
   "account.choose": "Choose one.",
   "account.first": "Sign in first.",
   "account.other": "Sign in again: you have changed a value that the account depends on.",
-  "account.leaving": "Taking you to {name}…",
+  "account.leaving": "Taking you to the provider…",
   "account.notStarted": "You can't sign in now",
   "account.close": "Close this window",
 
