@@ -237,6 +237,121 @@ def test_a_link_that_has_ended_says_how(tenant: Tenant, server: Provider, visit:
     expect(page.get_by_role("heading", level=1)).to_have_text("This link was withdrawn")
 
 
+KINDS: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["team", "region", "archived", "login"],
+    "properties": {
+        "team": {"type": "string", "x-order": 1, "x-suffix": ".example.com"},
+        "region": {
+            "oneOf": [{"const": "eu", "title": "Europe"}, {"const": "us", "title": "America"}]
+        },
+        "size": {"type": "integer", "minimum": 1, "maximum": 500, "x-group": "Limits"},
+        "ratio": {"type": "number", "x-group": "Limits"},
+        "archived": {"type": "boolean"},
+        "since": {"type": "string", "format": "date"},
+        "at": {"type": "string", "format": "date-time"},
+        "projects": {"type": "array", "items": {"type": "string"}, "maxItems": 2},
+        "kinds": {"type": "array", "items": {"enum": ["issues", "pulls", "wikis"]}},
+        "proxy": {
+            "type": "object",
+            "required": ["host"],
+            "properties": {"host": {"type": "string", "format": "hostname"}},
+        },
+        "login": {
+            "type": "object",
+            "oneOf": [
+                {
+                    "title": "By password",
+                    "required": ["way"],
+                    "properties": {"way": {"const": "password"}},
+                },
+                {
+                    "title": "By certificate",
+                    "required": ["way", "subject"],
+                    "properties": {"way": {"const": "certificate"}, "subject": {"type": "string"}},
+                },
+            ],
+        },
+        "rows": {"oneOf": [{"type": "integer", "title": "A number"}, {"const": "all"}]},
+        "mapping": {"type": "object", "additionalProperties": {"type": "array"}},
+        "untouched": {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}},
+        "plan": {"type": "string"},
+    },
+}
+
+
+def test_each_kind_of_field_sends_what_its_schema_says(
+    tenant: Tenant, server: Provider, visit: Visitor
+) -> None:
+    # Given every kind of field, and a value that is locked
+    integration = publish(tenant, server, variablesSchema=KINDS)
+    made = session(tenant, integration, variables={"plan": "pro"}, locked=["/plan"])
+    page = visit.page
+    page.goto(made["url"])
+    expect(page.get_by_label("Plan")).not_to_be_editable()
+    assert_accessible(page)
+
+    # When what is wrong is entered, Then each field says so
+    page.get_by_label("Size").fill("a lot")
+    page.get_by_label("Mapping").fill("{")
+    page.get_by_label("Host").fill("https://proxy.example.com/")
+    page.get_by_role("button", name="Test and connect").click()
+    for name, message in (
+        ("Team", "Enter a value."),
+        ("Region", "Choose one of the values."),
+        ("Size", "Enter a whole number."),
+        ("Mapping", "This is not valid JSON."),
+        ("Host", "Enter a host name alone"),
+    ):
+        description = re.compile(message)
+        expect(page.get_by_label(name)).to_have_accessible_description(description)
+    expect(page.get_by_label("Team")).to_be_focused()
+    page.get_by_role("link", name="Mapping").click()
+    expect(page.get_by_label("Mapping")).to_be_focused()
+    assert_accessible(page)
+
+    # When it is corrected, by keyboard where lines are added
+    page.get_by_label("Team").fill("sales")
+    page.get_by_label("Region").select_option("Europe")
+    page.get_by_label("Size").fill("500")
+    page.get_by_label("Ratio").fill("0,5")
+    page.get_by_label("Since").fill("2026-01-31")
+    page.get_by_label("At (optional)", exact=True).fill("2026-01-31T10:00:00")
+    page.get_by_role("textbox", name="Projects, item 1").fill("one")
+    page.get_by_role("button", name="Add").press("Enter")
+    expect(page.get_by_role("textbox", name="Projects, item 2")).to_be_focused()
+    page.keyboard.type("two")
+    page.get_by_label("wikis").check()
+    page.get_by_label("issues").check()
+    page.get_by_label("Host").fill("proxy.example.com")
+    page.get_by_role("group", name="Login").get_by_label("Kind").select_option("By certificate")
+    page.get_by_label("Subject").fill("CN=sales")
+    page.get_by_label("Rows: Kind").select_option("all")
+    page.get_by_label("Mapping").fill('{"a": [1]}')
+    type_key(page, "right-key")
+    page.get_by_role("button", name="Test and connect").click()
+
+    # Then the source has it
+    expect(page.get_by_role("heading", level=1)).to_have_text("CRM is connected")
+    source = tenant.get(f"{tenant.connectors}/sources/{outcome(tenant, made)['source_id']}")
+    assert source["variables"] == {
+        "team": "sales",
+        "region": "eu",
+        "size": 500,
+        "ratio": 0.5,
+        "archived": False,
+        "since": "2026-01-31",
+        "at": "2026-01-31T10:00:00Z",
+        "projects": ["one", "two"],
+        "kinds": ["issues", "wikis"],
+        "proxy": {"host": "proxy.example.com"},
+        "login": {"way": "certificate", "subject": "CN=sales"},
+        "rows": "all",
+        "mapping": {"a": [1]},
+        "plan": "pro",
+    }
+
+
 def test_german_readers_get_german(tenant: Tenant, server: Provider, browser: Browser) -> None:
     made = session(tenant, publish(tenant, server))
     with visitor(browser, tenant.stack, language="de-AT", width=390, theme="dark") as visit:

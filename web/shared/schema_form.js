@@ -599,9 +599,7 @@ function Branches({ schema, branches, at, value, set, depth, required, context }
 /** @param {Schema} branch @param {number} index @param {Texts} t */
 const branchTitle = (branch, index, t) =>
   words(branch["title"]) ??
-  (fixedOf(branch)
-    .map(([, value]) => shown(value))
-    .join(", ") ||
+  ([branch["const"], ...fixedOf(branch).map(([, value]) => value)].map(shown).filter(Boolean).join(", ") ||
     t("form.option", { number: index + 1 }));
 
 /** @param {Part} part */
@@ -875,20 +873,24 @@ function Alternatives({ part, attributes }) {
       (choicesOf(branch, context.root)?.some((one) => same(one.value, value)) ??
         (typeof value === "number") === ["integer", "number"].includes(typeOf(branch))),
   );
-  const [chosen, choose] = useState(Math.max(fits, 0));
-  const branch = branches[chosen] ?? {};
+  const [chosen, choose] = useState(fits);
+  const branch = branches[chosen];
+  const isTyped = branch && !Object.hasOwn(branch, "const");
   return html`<div class="alternatives">
-    <select aria-label=${`${titleOf(part.name, schema)}: ${context.t("form.kind")}`} value=${chosen}
+    <select ...${isTyped ? {} : attributes} aria-label=${`${titleOf(part.name, schema)}: ${context.t("form.kind")}`} value=${chosen}
       onChange=${(/** @type {any} */ event) => {
-        choose(Number(event.currentTarget.value));
-        part.set(undefined);
+        const index = Number(event.currentTarget.value);
+        choose(index);
+        part.set(branches[index]?.["const"]);
       }}>
+      <option value="-1">${context.t(part.required ? "form.choose" : "form.none")}</option>
       ${branches.map((one, index) => html`<option value=${index} key=${index}>${branchTitle(one, index, context.t)}</option>`)}
     </select>
     ${
-      choicesOf(branch, context.root)
+      isTyped &&
+      (choicesOf(branch, context.root)
         ? choice({ ...part, schema: branch }, attributes)
-        : html`<${Line} key=${chosen} schema=${branch} value=${value} set=${part.set} attributes=${attributes} />`
+        : html`<${Line} key=${chosen} schema=${branch} value=${value} set=${part.set} attributes=${attributes} />`)
     }
   </div>`;
 }
