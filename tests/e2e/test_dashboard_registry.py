@@ -434,6 +434,17 @@ def test_spaces_are_made_and_deleted_by_typing_their_slug(visit: Visitor, tenant
     pressed(page, "Make the space")
     slug = f"extra-{tenant.slug}"
     expect(page.get_by_role("row", name=slug)).to_be_visible()
+    # It gets a public page, with badges, and loses it
+    page.get_by_role("button", name=f"Status page Extra {tenant.slug}").click()
+    public = page.get_by_label("Public, by an address")
+    public.click()
+    expect(public).to_be_checked()
+    badge = page.get_by_alt_text("Badge: uptime of 30 days")
+    expect(badge).to_be_visible()
+    assert badge.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    assert_accessible(page)
+    pressed(page, "Done")
+    expect(page.get_by_role("row", name=slug)).to_contain_text("Public")
     page.get_by_role("button", name=f"Delete Extra {tenant.slug}").click()
     confirm = page.get_by_role("button", name="Delete the space")
     expect(confirm).to_have_attribute("aria-disabled", "true")

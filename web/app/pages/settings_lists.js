@@ -8,6 +8,7 @@ import {
   Dialog,
   Empty,
   Failure,
+  ForeignLink,
   Icon,
   notify,
   Table,
@@ -172,11 +173,11 @@ function StatusPage({ slug, onClose }) {
         </form>
         ${
           url &&
-          html`<h3>Address</h3><${Copyable} text=${url} />
+          html`<h3>Address</h3><div class="row"><${Copyable} text=${url} /><${ForeignLink} href=${url}>Open</${ForeignLink}></div>
           <h3>Badges</h3>
           ${["uptime", "health", "response"].map((kind) => {
             const badge = `${url.replace(/\/$/, "")}/badges/${kind}.svg?days=30`;
-            return html`<div class="stack tight"><img src=${badge} alt=${`Badge: ${kind} of 30 days`} height="20" />
+            return html`<div class="stack tight"><img src=${badge.slice(new URL(badge).origin.length)} alt=${`Badge: ${kind} of 30 days`} height="20" />
               <${Copyable} text=${`![${kind}](${badge})`} label="Copy Markdown" /></div>`;
           })}`
         }`
