@@ -22,7 +22,7 @@ LANGUAGE_BUDGET = 4_500
 EMBED_BUDGET = 3_000
 ROUTES = "app/dashboard.js"
 """Chooses the page of the dashboard that is seen."""
-MOST_FILES = 20
+MOST_FILES = 16
 """Of a page of the dashboard that is opened by its address, before an empty cache."""
 START = "app/pages/overview.js"
 FIRST_FILES = 10
