@@ -69,7 +69,7 @@ export function Backtest({ slug, rule, onError }) {
     useResource(`${at`/spaces/${slug}`}/integration-health/series${query}`)
   );
   const marked = error?.errors.some((one) => one.pointer.startsWith("/rule/"));
-  return html`<section class="card stack" aria-labelledby="backtest" aria-busy=${waiting ? "true" : undefined}>
+  return html`<section class="card stack" aria-labelledby="backtest" aria-busy=${waiting || (series.loading && !series.data) ? "true" : undefined}>
     <div class="row spread">
       <h2 id="backtest">When it would have fired</h2>
       <${Switch} label="Period" value=${days} options=${PERIODS} onChange=${setDays} />
@@ -166,14 +166,18 @@ function Drawing({ result, slug, series, threshold }) {
 function List({ result, slug }) {
   const names = useNames(slug, result.firings);
   if (!result.firings.length) return null;
-  return html`<div class="tall"><${Table} caption="When it would have fired" heads=${["Fired", "Lasted", "About"]}>
-    ${result.firings.map(
-      (one) => html`<tr key=${one.subject.id + one.opened_at}>
-        <th scope="row" class="line"><span title=${exactly(one.fired_at)}>${day(one.fired_at, TO_THE_MINUTE)}</span></th>
-        <td class="line">${one.resolved_at ? lasting((endOf(one, result) - Date.parse(one.fired_at)) / 1000) : "still fires"}</td>
-        <td><${Subject} subject=${one.subject} slug=${slug} names=${names} />
-          <div class="muted second" dir="auto">${one.summary}</div></td>
-      </tr>`,
-    )}
+  return html`<div class="tall"><${Table} caption="When it would have fired" heads=${["Fired", html`<span class="wide">Lasted</span>`, "About"]}>
+    ${result.firings.map((one) => {
+      const lasted = one.resolved_at
+        ? lasting((endOf(one, result) - Date.parse(one.fired_at)) / 1000)
+        : "still fires";
+      return html`<tr key=${one.subject.id + one.opened_at}>
+          <th scope="row" class="line"><span title=${exactly(one.fired_at)}>${day(one.fired_at, TO_THE_MINUTE)}</span>
+            <div class="narrow muted">${lasted}</div></th>
+          <td class="wide line">${lasted}</td>
+          <td><${Subject} subject=${one.subject} slug=${slug} names=${names} />
+            <div class="muted second" dir="auto">${one.summary}</div></td>
+        </tr>`;
+    })}
   </${Table}></div>`;
 }

@@ -368,9 +368,9 @@ const SIGNS = {
  */
 export const StepList = ({ steps, running = false, words = ENGLISH }) => html`
   <ol class="steps" aria-live=${running ? "polite" : undefined}>
-    ${steps.map((step) => {
+    ${steps.map((step, place) => {
       const [tone, sign] = SIGNS[step.status];
-      return html`<li class=${tone} key=${step.name}>
+      return html`<li class=${tone} key=${place}>
         <${Icon} name=${sign} />
         <span>${step.name} <span class="visually-hidden">${words[step.status]}</span></span>
         <span class="muted numeric">${step.status === "skipped" ? words.skipped : duration(step.duration_ms)}</span>

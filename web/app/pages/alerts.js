@@ -31,6 +31,7 @@ export default function Alerts({ slug }) {
 
 /** @param {{ slug: string }} props */
 function List({ slug }) {
+  const { can } = useSession();
   const path = at`/spaces/${slug}`;
   const [state, setState] = useQuery("state");
   const [rule, setRule] = useQuery("rule");
@@ -66,7 +67,7 @@ function List({ slug }) {
   const show = (alert) => setChanged((before) => ({ ...before, [alert.id]: alert }));
   const noRule = rules.data?.items.length === 0;
   const empty = html`<${Empty} icon="bell" title=${noRule ? "Nothing is watched in this space yet" : state || rule ? "No alert is like that" : "No alert so far"}
-    action=${noRule ? html`<a class="button primary" href=${href(at`/spaces/${slug}/rules/new`)}>Make a rule</a>` : undefined}>
+    action=${noRule && can(MANAGE) ? html`<a class="button primary" href=${href(at`/spaces/${slug}/rules/new`)}>Make a rule</a>` : undefined}>
     ${noRule ? "A rule says what is watched, and who hears of it." : "Alerts stay here for 90 days after they end."}</${Empty}>`;
   /** @type {[string, string][]} */
   const ruleChoices = [

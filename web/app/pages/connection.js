@@ -34,6 +34,7 @@ import { Back, ChangeFailure, go, href, MANAGE, PageHead, TEST, useSession } fro
  * @typedef {import("#api").components["schemas"]["ConnectionRecord"]} ConnectionRecord
  * @typedef {import("../../shared/elements.js").Tone} Tone
  * @typedef {import("../../shared/api.js").Resource<Connection>} ConnectionRead
+ * @typedef {import("../../shared/api.js").Resource<GrantView>} GrantRead
  */
 
 const SHOWN_TESTS = 50;
@@ -52,6 +53,7 @@ const OWN_STEPS = {
   dns: "Host name (DNS)",
   tcp: "Connection (TCP)",
   tls: "Encryption (TLS)",
+  grant: "Account",
   configurations: "Settings of the connection",
 };
 
@@ -69,6 +71,10 @@ export default function ConnectionPage({ connectionId }) {
   const source = /** @type {import("../../shared/api.js").Resource<Endpoint>} */ (useResource(sourcePath));
   const release = /** @type {import("../../shared/api.js").Resource<Release>} */ (
     useResource(sourcePath && `${sourcePath}/release`)
+  );
+  const auth = /** @type {{ type?: string } | null | undefined} */ (release.data?.authConfig);
+  const grant = /** @type {GrantRead} */ (
+    useResource(auth?.type === "oauth2" && sourcePath ? `${sourcePath}/grant` : null)
   );
   const checked = connection?.health.checked_at;
   const known = useRef(checked);
@@ -91,7 +97,7 @@ export default function ConnectionPage({ connectionId }) {
   }
   const provider = release.data?.name ?? source.data?.integration ?? "the provider";
   return html`<div class="stack">
-    <${PageHead} title=${connection.name} above=${above} actions=${html`<${HeadActions} connection=${connection} source=${source.data} run=${run} />`}>
+    <${PageHead} title=${connection.name} above=${above} actions=${html`<${HeadActions} connection=${connection} source=${source.data} action=${actionOf(connection, grant.data)} run=${run} />`}>
       <p class="row muted">
         <${Picture} src=${release.data?.iconUrl} name=${provider} size=${20} />
         <bdi>${provider}</bdi>
@@ -104,14 +110,14 @@ export default function ConnectionPage({ connectionId }) {
     ${read.error && html`<${Failure} error=${read.error} retry=${read.reload} title="What you see may be old" />`}
     <div class="beside">
       <div class="stack">
-        <${State} connection=${connection} provider=${provider} source=${source.data} newest=${tests.data?.items.find(ended)} />
+        <${State} connection=${connection} grant=${grant.data} provider=${provider} source=${source.data} newest=${tests.data?.items.find(ended)} />
         <${Tests} tests=${tests} run=${run} />
       </div>
       <div class="stack">
         <${MonitorCard} read=${read} connection=${connection} path=${path} />
         ${
           sourcePath &&
-          html`<${Credentials} source=${source} release=${release.data} path=${sourcePath} newest=${tests.data?.items.find(sawCertificate)} />
+          html`<${Credentials} source=${source} grant=${grant} newest=${tests.data?.items.find(sawCertificate)} />
             <${EndpointCard} title="Source" read=${source} release=${release.data} />
             ${connection.destination_id && html`<${Destination} id=${connection.destination_id} />`}`
         }
@@ -181,8 +187,11 @@ function useTestRun(path, onEnd) {
   return { test, busy: starting.busy || following, error: error ?? starting.error, start };
 }
 
-/** @param {{ connection: Connection, source: Endpoint | null, run: TestRun }} props */
-function HeadActions({ connection, source, run }) {
+/**
+ * @param {{ connection: Connection, source: Endpoint | null, action: Connection["required_action"],
+ *   run: TestRun }} props
+ */
+function HeadActions({ connection, source, action, run }) {
   const { session, why } = useSession();
   const [Repair, setRepair] = useState(/** @type {{ dialog: unknown } | null} */ (null));
   const repair = async () => {
@@ -193,7 +202,7 @@ function HeadActions({ connection, source, run }) {
   const untestable =
     why(TEST) ?? (connection.status === "disabled" ? "A disabled connection is not tested" : null);
   // What helps comes first.
-  const mends = MENDED_BY_LINK.includes(connection.required_action);
+  const mends = MENDED_BY_LINK.includes(action);
   return html`
     <${Button} kind=${mends ? "" : "primary"} why=${untestable} busy=${run.busy} onClick=${run.start}>Test now</${Button}>
     <${Button} kind=${mends ? "primary" : ""} why=${cannot} onClick=${repair}>Repair link</${Button}>
@@ -204,12 +213,35 @@ function HeadActions({ connection, source, run }) {
 // ---------------------------------------------------------------- the state in words
 
 /**
+ * What there is to do: after its tests, or for an access that will end while they still pass.
+ *
+ * @param {Connection} connection
+ * @param {GrantView | null} grant
+ */
+const actionOf = (connection, grant) =>
+  connection.required_action === "none" ? (grant?.required_action ?? "none") : connection.required_action;
+
+/**
+ * What is wrong with the account's access, while the connection works.
+ *
+ * @param {GrantView} grant
+ */
+function accessInWords(grant) {
+  if (grant.status === "reauthorize") return "Connected, but the access has ended";
+  if (grant.status === "expiring")
+    return `Connected, but the access ends ${grant.ends_at ? ago(grant.ends_at) : "soon"}`;
+  if (grant.status === "failing") return "Connected, but the access can't be renewed now";
+  return grant.scopes_missing.length ? "Connected, but scopes are missing" : null;
+}
+
+/**
  * @param {Connection} connection
  * @param {string} provider
  * @param {RecordedTest | undefined} newest
+ * @param {GrantView | null} grant
  * @returns {[Tone, string, string]} tone, what it is, and since when
  */
-function inWords(connection, provider, newest) {
+function inWords(connection, provider, newest, grant) {
   const { status, health } = connection;
   const began = health.since ? since(health.since) : null;
   if (status === "draft")
@@ -221,6 +253,8 @@ function inWords(connection, provider, newest) {
   const step = newest?.steps.find((one) => one.status === "failed");
   const title = newest?.code === health.error_code ? step?.diagnosis?.title : undefined;
   if (health.status === "connected") {
+    const access = grant && !failed ? accessInWords(grant) : null;
+    if (access) return ["warn", access, ""];
     if (!failed) return ["ok", `Connected to ${provider}`, began ? `For ${began} now.` : ""];
     return ["warn", `Connected, but ${lowered(reasonOf(health.error_code, provider, title))}`, row];
   }
@@ -233,13 +267,14 @@ const lowered = (text) =>
   text.startsWith("The ") || text.startsWith("A ") ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 
 /**
- * @param {{ connection: Connection, provider: string, source: Endpoint | null,
+ * @param {{ connection: Connection, grant: GrantView | null, provider: string, source: Endpoint | null,
  *   newest: RecordedTest | undefined }} props
  */
-function State({ connection, provider, source, newest }) {
+function State({ connection, grant, provider, source, newest }) {
   const { session } = useSession();
-  const { health, required_action: action } = connection;
-  const [tone, what, details] = inWords(connection, provider, newest);
+  const { health } = connection;
+  const action = actionOf(connection, grant);
+  const [tone, what, details] = inWords(connection, provider, newest, grant);
   const [, word] = stateOf(connection.status, health.status);
   const managed = source?.ownership_mode === "managed";
   const move = source || session.space ? nextMove(action, { provider, managed }) : "";
@@ -671,14 +706,10 @@ function Ending({ at: time, ended: over }) {
 }
 
 /**
- * @param {{ source: import("../../shared/api.js").Resource<Endpoint>, release: Release | null,
- *   path: string | null, newest: RecordedTest | undefined }} props `newest` saw a certificate
+ * @param {{ source: import("../../shared/api.js").Resource<Endpoint>, grant: GrantRead,
+ *   newest: RecordedTest | undefined }} props `newest` saw a certificate
  */
-function Credentials({ source, release, path, newest }) {
-  const auth = /** @type {{ type?: string } | null | undefined} */ (release?.authConfig);
-  const grant = /** @type {import("../../shared/api.js").Resource<GrantView>} */ (
-    useResource(auth?.type === "oauth2" && path ? `${path}/grant` : null)
-  );
+function Credentials({ source, grant, newest }) {
   const endpoint = source.data;
   if (!endpoint) return null;
   const missing = grant.error instanceof ApiError && grant.error.status === 404;

@@ -31,7 +31,10 @@ function List({ slug, make }) {
   const empty = html`<${Empty} icon="bell" title="Nothing is watched in this space yet" action=${make}>
     A rule says what is watched, and who hears of it. Before you save one, you see when it would have fired.</${Empty}>`;
   return html`
-    <div class="toolbar spread"><${SearchField} label="Search rules" value=${q} onChange=${setQ} />${make}</div>
+    ${
+      list.items.length > 0 &&
+      html`<div class="toolbar spread"><${SearchField} label="Search rules" value=${q} onChange=${setQ} />${make}</div>`
+    }
     <div class="card flush">
       <${ListView} list=${list} empty=${empty}>
         ${
