@@ -187,7 +187,7 @@ export function titleOf(name, schema = {}) {
     .replace(/[_\-. ]+/g, " ")
     .trim()
     .toLowerCase();
-  const known = text.replace(/\b(api|id|url|uri|ip|tls|ssh|sso|http|https|sql|json)\b/g, (word) =>
+  const known = text.replace(/\b(api|id|ur[il]|ip|tls|ssh|sso|https?|sql|json)\b/g, (word) =>
     word.toUpperCase(),
   );
   return known.charAt(0).toUpperCase() + known.slice(1) || name;
@@ -336,7 +336,7 @@ const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
  */
 function propertiesOf(schema, at, { root, hidden }) {
   const required = Array.isArray(schema["required"]) ? schema["required"] : [];
-  const order = (/** @type {Schema} */ one) => (Number.isFinite(one["x-order"]) ? one["x-order"] : Infinity);
+  const order = (/** @type {Schema} */ one) => one["x-order"] ?? Infinity;
   return Object.entries(isObject(schema["properties"]) ? schema["properties"] : {})
     .map(([name, part]) => ({ name, schema: resolved(part, root), required: required.includes(name) }))
     .filter(({ name }) => !hidden.has(pointer(at, name)))
@@ -833,7 +833,7 @@ function List({ part: { schema, at, value, set, required, context }, label }) {
   };
   const error = errorAt(at, context, true);
   const help = helpOf(schema, t);
-  const most = typeof schema["maxItems"] === "number" ? schema["maxItems"] : Infinity;
+  const most = schema["maxItems"] ?? Infinity;
   return html`<fieldset class="field" ref=${list}
     aria-describedby=${[help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(" ") || undefined}>
     <legend>${label}${!required && html` <span class="muted">${t("form.optional")}</span>`}</legend>
@@ -926,7 +926,8 @@ function Json({ value, set, attributes }) {
 function Secret({ field, value, set, error, t }) {
   const schema = isObject(field.value_schema) ? field.value_schema : {};
   const label = secretTitle(field, t);
-  const [isShown, show] = useState(false);
+  // Stored as a secret, but nothing to hide from who types it.
+  const [isShown, show] = useState(field.name === "username");
   const [isLong, setLong] = useState(
     schema["x-multiline"] === true || schema["maxLength"] >= MULTILINE_LENGTH || /\bPEM\b/.test(label),
   );

@@ -1,4 +1,7 @@
-/** The texts of the wizard in English. Every catalog has the same keys. */
+/**
+ * The texts of the wizard in English. Every catalog has the same keys, and names for the usual secrets
+ * if they are not those in English.
+ */
 
 import { FORM_TEXTS } from "../../shared/schema_form.js";
 
@@ -42,15 +45,6 @@ export const texts = {
   "section.more": "Name and options",
   name: "Name of the connection",
   nothing: "There is nothing to enter. Test the connection to go on.",
-
-  "secret.api_key": "API key",
-  "secret.token": "Token",
-  "secret.access_token": "Access token",
-  "secret.refresh_token": "Refresh token",
-  "secret.username": "User name",
-  "secret.password": "Password",
-  "secret.client_id": "Client ID",
-  "secret.client_secret": "Client secret",
 
   "account.why": "You sign in at {name} and choose what to allow. Your password stays there.",
   "account.connect": "Sign in at {name}",
