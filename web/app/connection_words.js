@@ -132,8 +132,11 @@ const REASONS = {
  * @param {string} provider the name of the integration
  * @param {string} [title] of the diagnosis
  */
-export const reasonOf = (code, provider, title) =>
-  REASONS[code ?? ""]?.(provider) ?? title ?? `${provider} can't be used`;
+export function reasonOf(code, provider, title) {
+  const reason = REASONS[code ?? ""]?.(provider) ?? title ?? `${provider} can't be used`;
+  // "the provider", where its name is not known, may begin the sentence.
+  return reason.replace(/^the /, "The ");
+}
 
 /** @type {[string, number][]} */
 const UNITS = [

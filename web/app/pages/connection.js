@@ -99,9 +99,11 @@ export default function ConnectionPage({ connectionId }) {
   return html`<div class="stack">
     <${PageHead} title=${connection.name} above=${above} actions=${html`<${HeadActions} connection=${connection} source=${source.data} action=${actionOf(connection, grant.data)} run=${run} />`}>
       <p class="row muted">
-        <${Picture} src=${release.data?.iconUrl} name=${provider} size=${20} />
-        <bdi>${provider}</bdi>
-        <span class="wide" aria-hidden="true">·</span>
+        ${
+          source.data &&
+          html`<${Picture} src=${release.data?.iconUrl} name=${provider} size=${20} /><bdi>${provider}</bdi>
+            <span class="wide" aria-hidden="true">·</span>`
+        }
         <a href=${href(at`/spaces/${connection.space}`)}>${connection.space}</a>
         <span class="wide" aria-hidden="true">·</span>
         <code>${connection.id}</code>
@@ -202,7 +204,7 @@ function HeadActions({ connection, source, action, run }) {
   const untestable =
     why(TEST) ?? (connection.status === "disabled" ? "A disabled connection is not tested" : null);
   // What helps comes first.
-  const mends = MENDED_BY_LINK.includes(action);
+  const mends = !cannot && MENDED_BY_LINK.includes(action);
   return html`
     <${Button} kind=${mends ? "" : "primary"} why=${untestable} busy=${run.busy} onClick=${run.start}>Test now</${Button}>
     <${Button} kind=${mends ? "primary" : ""} why=${cannot} onClick=${repair}>Repair link</${Button}>
