@@ -269,6 +269,28 @@ def test_support_sees_and_tests_but_changes_nothing(
     expect(page.get_by_role("button", name="Save")).to_be_disabled()
 
 
+def test_a_key_of_one_space_sees_its_connections_and_not_their_sources(
+    tenant: Tenant, server: Provider, visit: Visitor
+) -> None:
+    publish(tenant, asks(f"{server.url}/me"))
+    connection_id = connect(tenant, key="wrong-key")
+    check(tenant, connection_id)
+    permissions = ["platform.integration.read", "platform.integration.manage"]
+    body = {"name": "Space", "permissions": permissions, "space": tenant.slug}
+    issued = tenant.operator.call("POST", f"{tenant.organization}/api-keys", body).body
+    page = visit.sign_in(issued["key"])
+    page.goto("/app/connections")
+    page.get_by_role("rowheader").get_by_role("link").click()
+    settle(page)
+
+    state = page.get_by_role("region", name="State")
+    expect(state.get_by_role("heading")).to_have_text("The provider refuses the credential")
+    expect(page.get_by_role("region", name="Source")).to_have_count(0)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_role("button", name="Repair link")).to_be_disabled()
+    expect(page.get_by_role("button", name="Rename")).to_be_enabled()
+
+
 # ---------------------------------------------------------------- the list
 
 
