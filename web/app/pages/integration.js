@@ -136,13 +136,13 @@ function Releases({ integration, onChanged }) {
     action=${html`<a class="button" href=${href(at`/integrations/${integration.id}`)}>To the draft</a>`}>
     Check the draft, and publish it as the first release.</${Empty}>`;
   return html`<${ListView} list=${list} empty=${empty}>
-    <div class="card flush"><${Table} caption="Releases" heads=${["Version", "What is new", "Published", html`<span class="wide">By</span>`, ""]}>
+    <div class="card flush"><${Table} caption="Releases" heads=${["Version", "What is new", html`<span class="wide">Published</span>`, html`<span class="wide">By</span>`, ""]}>
       ${
         /** @type {Summary[]} */ (list.items).map(
           (one) => html`<tr key=${one.version}>
-          <th scope="row"><div class="row"><code>${one.version}</code>${one.version === integration.currentVersion && html`<${Badge} tone="ok">Current</${Badge}>`}</div></th>
+          <th scope="row"><div class="row"><code>${one.version}</code>${one.version === integration.currentVersion && html`<${Badge} tone="ok">Current</${Badge}>`}</div><div class="narrow muted"><${Time} at=${one.publishedAt} /></div></th>
           <td><div class="row"><${Remarks} release=${one} /></div><div class="wrapped" dir="auto">${one.changelog ?? html`<span class="muted">–</span>`}</div></td>
-          <td><${Time} at=${one.publishedAt} /></td>
+          <td class="wide"><${Time} at=${one.publishedAt} /></td>
           <td class="mono clip wide">${one.publishedBy}</td>
           <td class="numeric"><${Button} kind="small" why=${why(MANAGE)} label=${`Change ${one.version}`} onClick=${() => change(one)}>Change…</${Button}></td>
         </tr>`,

@@ -16,7 +16,7 @@ import {
 } from "../../shared/elements.js";
 import { html, useState } from "../../vendor/preact.js";
 import { href, ListView, MANAGE, SearchField, usePath, useQuery, useSession } from "../dashboard.js";
-import { FormDialog, slugOf, TextField, unshown } from "../fields.js";
+import { AreaField, FormDialog, slugOf, TextField, unshown } from "../fields.js";
 import { Copyable } from "../release_view.js";
 import { Locked, SettingsFrame } from "./settings.js";
 
@@ -284,7 +284,7 @@ function EditApplication({ application, onClose, onDone }) {
         <datalist id="oauth-integrations">${found.items.map((/** @type {any} */ one) => html`<option key=${one.key} value=${one.key}>${one.name}</option>`)}</datalist>`
     }
     <${TextField} label="Client id" required code value=${clientId} onChange=${setClientId} error=${saving.errorAt("/client_id")} help="As the provider gave it." />
-    <${TextField} label="Client secret" type="password" code autocomplete="new-password" value=${secret} onChange=${setSecret} error=${saving.errorAt(`/${secretName}`)}
+    <${AreaField} label="Client secret" class="concealed" dir="ltr" rows=${2} autocomplete="off" spellcheck=${false} value=${secret} onChange=${setSecret} error=${saving.errorAt(`/${secretName}`)}
       help=${application ? "Leave it empty to keep the stored one. Enter another to rotate it." : "Or a private key in PEM, of a client that signs. It is never shown again."} />
     <${TextField} label="Scopes" optional code value=${scopes} onChange=${setScopes} error=${saving.errorAt("/scopes")}
       help="In place of those of the integration, with spaces between." />
