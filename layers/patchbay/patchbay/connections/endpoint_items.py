@@ -21,6 +21,7 @@ from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_model import OF_GRANTS, Endpoint, EndpointFilters
 from patchbay.connections.keys import (
+    APPLICATIONS,
     application_key,
     endpoint_key,
     grant_key,
@@ -29,7 +30,19 @@ from patchbay.connections.keys import (
 )
 from patchbay.connections.quotas import ENDPOINT_QUOTA
 from patchbay.platform.audit import Action
-from patchbay.platform.dynamodb import PRESENT, Delete, Item, Key, Put, Update, Write, equals
+from patchbay.platform.dynamodb import (
+    ABSENT,
+    PRESENT,
+    Check,
+    Delete,
+    Item,
+    Key,
+    Put,
+    TransactionRefused,
+    Update,
+    Write,
+    equals,
+)
 from patchbay.platform.strict_json import compact
 from patchbay.registry.keys import still_installable, use_of_release
 from patchbay.registry.version_ranges import VersionRange
@@ -138,11 +151,46 @@ def endpoint_delete(endpoint: Endpoint, uses: int) -> list[Counted]:
 
 def use_of_application(endpoint: Endpoint, change: int) -> list[Write]:
     """Counts the grant of an endpoint at the OAuth application that it was connected through, which
-    must exist; nothing for an endpoint without one."""
+    must exist; nothing for an endpoint without one. `with_gone_applications` ends uses of one that
+    was erased."""
     if endpoint.granted_by is None:
         return []
     key = application_key(endpoint.granted_by, endpoint.integration_id)
     return [Update(key, add={"uses": change}, condition=PRESENT)]
+
+
+def with_gone_applications[W: (Write, Counted)](
+    transact: Callable[[Sequence[W]], None], writes: Sequence[W]
+) -> None:
+    """Does the writes, even if an OAuth application whose use they end was erased with its owner.
+
+    Nothing is counted at one that is gone: that it is gone is the condition in place of the count.
+    So if it comes or goes in between, all of it is refused. Raises as `transact`.
+    """
+    try:
+        transact(writes)
+    except TransactionRefused as refused:
+        gone = {
+            number
+            for number, standing in refused.failed.items()
+            if standing is None and _ends_use_of_application(writes[number])
+        }
+        if not gone or refused.failed.keys() - gone:
+            raise
+        transact(
+            [
+                Check(write.key, ABSENT) if n in gone and isinstance(write, Update) else write
+                for n, write in enumerate(writes)
+            ]
+        )
+
+
+def _ends_use_of_application(write: Counted) -> bool:
+    return (
+        isinstance(write, Update)
+        and write.key.sk.startswith(APPLICATIONS)
+        and write.add.get("uses") == -1
+    )
 
 
 def begin_use(organization_id: str, endpoint_id: str, connection_id: str) -> list[Write]:

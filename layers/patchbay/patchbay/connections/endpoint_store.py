@@ -17,6 +17,7 @@ from patchbay.connections.endpoint_items import (
     read_endpoint,
     use_of_application,
     user_of,
+    with_gone_applications,
 )
 from patchbay.connections.endpoint_model import Endpoint, EndpointQuery, id_prefix
 from patchbay.connections.keys import endpoint_key, key_of_all, use_key
@@ -100,7 +101,7 @@ class EndpointStore:
 
         Raises `TransactionRefused` if it was changed in between.
         """
-        self._table.transact(endpoint_change(old, new, secrets))
+        with_gone_applications(self._table.transact, endpoint_change(old, new, secrets))
 
     def get(self, organization_id: str, role: Role, endpoint_id: str) -> Endpoint:
         """Raises `NotFound` (SOURCE_NOT_FOUND, DESTINATION_NOT_FOUND)."""
@@ -162,7 +163,8 @@ class EndpointStore:
             require_match(if_match, endpoint.revision)
             try:
                 event = audited(endpoint, Action.DELETED, before=endpoint)
-                self._quotas.transact([*endpoint_delete(endpoint, uses=0), event])
+                writes = [*endpoint_delete(endpoint, uses=0), event]
+                with_gone_applications(self._quotas.transact, writes)
             except TransactionRefused as refused:
                 current = refused.failed.get(0)
                 if current and current["uses"] > 0:

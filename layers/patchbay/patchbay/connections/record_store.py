@@ -17,7 +17,13 @@ from patchbay.connections.connection_items import (
 )
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.connection_store import ConnectionStore
-from patchbay.connections.endpoint_items import SecretChange, endpoint_change, read_endpoint, use
+from patchbay.connections.endpoint_items import (
+    SecretChange,
+    endpoint_change,
+    read_endpoint,
+    use,
+    with_gone_applications,
+)
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.keys import CONNECTIONS, endpoint_key
@@ -100,7 +106,7 @@ class RecordStore:
         if connection[0] is not connection[1]:
             writes += connection_change(*connection)
         if writes:
-            self._quotas.transact(writes)
+            with_gone_applications(self._quotas.transact, writes)
 
     def delete(self, organization_id: str, connection_id: str, space: Space) -> Endpoint | None:
         """Deletes a connection; with its source, if that was created with it and no other
@@ -112,7 +118,8 @@ class RecordStore:
         def attempt() -> Endpoint | None:
             connection = self._connections.get(organization_id, connection_id)
             source = self._own_source(connection)
-            self._quotas.transact(connection_delete(connection, space, source))
+            writes = connection_delete(connection, space, source)
+            with_gone_applications(self._quotas.transact, writes)
             return source
 
         return serially(attempt)
