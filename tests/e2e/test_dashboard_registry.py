@@ -79,8 +79,8 @@ def called(page: Page, function: str, *arguments: Any) -> Any:
     """What a function of app/json_text.js returns, its maps as objects."""
     return page.evaluate(
         """async ([name, given]) => {
-            const main = document.querySelector("script[src$='/app/main.js']").src;
-            const module = await import(main.replace("main.js", "json_text.js"));
+            const started = document.querySelector("script[type=module]").src;
+            const module = await import(new URL("json_text.js", started));
             const said = module[name](...given);
             return said?.lines ? {...said, lines: Object.fromEntries(said.lines)} : said;
         }""",
