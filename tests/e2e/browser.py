@@ -10,6 +10,7 @@ from playwright.sync_api import (
     Browser,
     ConsoleMessage,
     Page,
+    Playwright,
     Route,
     WebError,
     expect,
@@ -77,8 +78,7 @@ class Visitor:
 @contextmanager
 def chromium(state: StateDir) -> Iterator[Browser]:
     """A browser that takes the servers of this local cloud's certificate for valid."""
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
+    with _driver() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program("chromium", "chromium"),
             # It refuses to run as root otherwise, as a container's user often is.
@@ -95,6 +95,29 @@ def chromium(state: StateDir) -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+_drivers: Final[list[Playwright]] = []
+
+
+@contextmanager
+def _driver() -> Iterator[Playwright]:
+    """One for all browsers of a process: its loop lets no second one run beside it."""
+    if _drivers:
+        yield _drivers[0]
+        return
+    with sync_playwright() as started:
+        _drivers.append(started)
+        try:
+            yield started
+        finally:
+            _drivers.clear()
+
+
+def visited(page: Page) -> list[str]:
+    """The addresses that the tab's history has."""
+    entries = page.context.new_cdp_session(page).send("Page.getNavigationHistory")["entries"]
+    return [entry["url"] for entry in entries]
 
 
 @contextmanager

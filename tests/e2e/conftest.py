@@ -21,6 +21,7 @@ from tests.e2e.harness import LocalCloud, Stack, Tenant, Watched
 # Whatever waits for the schedule shares a worker: one of them runs ahead of it, after the others.
 _TOGETHER = {"test_monitors.py": "test_documents.py"}
 # What needs no cloud runs while it starts; the longest come first, so that none is left at the end.
+# What runs an event loop comes before the browser of a worker, whose driver has one for good.
 _FIRST = [
     *("test_documents.py", "test_monitors.py", "test_local_cloud.py", "test_fuzz.py"),
     *("test_mysql.py", "test_redis.py", "test_postgres.py"),

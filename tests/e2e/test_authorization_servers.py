@@ -28,8 +28,8 @@ from patchbay.egress.guard import EgressGuard
 from patchbay.egress.policy import EgressPolicy
 from patchbay.egress.tls import read_authorities
 from tests.e2e import oidc_provider
+from tests.e2e.browser import chromium
 from tests.e2e.browsing import Browser
-from tests.e2e.chromium import chromium
 from tests.unit.local.consenting import jwk
 
 pytestmark = pytest.mark.enable_socket
@@ -229,17 +229,18 @@ def test_the_consent_page_works_in_a_real_browser(state: StateDir, parameter: st
     # Given the authorization URL of a client, whose callback is a page of the provider itself
     with (
         provider(certificate=state.server_certificate) as server,
-        chromium(state.server_certificate) as page,
+        chromium(state) as browser,
     ):
+        page = browser.new_page()
         callback = f"{server.https_url}/200"
         client = server.oauth.register(callback)
         query = f"response_type=code&client_id={client.id}&redirect_uri={callback}&state=s"
         # When a scope is left out, and the rest allowed
-        page.open(f"{server.https_url}/oauth/authorize?{query}&scope=issues:read+issues:write")
+        page.goto(f"{server.https_url}/oauth/authorize?{query}&scope=issues:read+issues:write")
         page.click('input[value="issues:write"]')
         page.click('button[value="allow"]')
         # Then the callback has a code for that
-        page.wait_for("location.pathname === '/200'")
+        page.wait_for_url(f"{callback}?*")
         arrived = dict(parse_qsl(urlsplit(page.url).query))
         assert (arrived["state"], arrived["iss"]) == ("s", server.https_url)
         assert [grant.scopes for grant in server.oauth.grants()] == [("issues:read",)]

@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Page
+
 from local import certificates
 from local.client import Client
 from local.paths import StateDir
 from local.provider import Provider, provider
 from tests.e2e import oidc_provider
+from tests.e2e.browser import visited
 from tests.e2e.browsing import Browser
-from tests.e2e.chromium import Page, chromium
 from tests.e2e.harness import PATIENT_MS, Tenant
 
 SCOPES = ["issues:read", "issues:write", "offline_access"]
@@ -84,8 +87,7 @@ class Connecting:
 
 def begin(page: Page, connecting: Connecting) -> None:
     """Begins to authorize in a tab, as the page of the session does."""
-    page.open(f"{connecting.url}/docs")
-    page.wait_for("location.pathname === '/docs'")
+    page.goto(f"{connecting.url}/docs")
     headers = {
         "Authorization": f"Bearer {connecting.token}",
         "Content-Type": "application/json",
@@ -95,8 +97,7 @@ def begin(page: Page, connecting: Connecting) -> None:
         f"fetch('/v1/install/authorize', {request})"
         ".then(answer => answer.json()).then(started => started.authorization_url)"
     )
-    assert url, page.text
-    page.open(url)
+    page.goto(url)
 
 
 def begun(connecting: Connecting) -> tuple[Browser, str]:
@@ -158,27 +159,29 @@ def auth_config(server: Provider, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_person_connects_an_account_in_a_real_browser(tenant: Tenant, server: Provider) -> None:
+def test_a_person_connects_an_account_in_a_real_browser(
+    browser: Chromium, tenant: Tenant, server: Provider
+) -> None:
     # Given an integration, its OAuth application, and an install session
     registered = server.oauth.register(f"{tenant.stack.api_url}/oauth/callback")
     integration = publish(tenant, "issues", auth_config(server), server.https_url)
     connecting = Connecting(tenant, integration, registered.id, registered.secret)
-    with chromium(tenant.stack.state.server_certificate) as page:
+    with browser.new_context() as context:
+        page = context.new_page()
         # When the person denies the access
         begin(page, connecting)
         page.click('button[value="deny"]')
-        page.wait_for("location.pathname === '/oauth/done/denied'")
+        page.wait_for_url("**/oauth/done/denied?*")
         step = connecting.asked("GET", "/authorize")
         assert (step["authorized"], step["failure"]["outcome"]) == (False, "denied")
         # And then allows it, without one scope
         begin(page, connecting)
         page.click('input[value="issues:write"]')
         page.click('button[value="allow"]')
-        page.wait_for("location.pathname === '/oauth/done/connected'")
+        page.wait_for_url("**/oauth/done/connected?*")
         # Then nothing of the answer is left in the browser's address or history
         assert "code=" not in page.url
-        history = page.call("Page.getNavigationHistory")["entries"]
-        assert not [entry["url"] for entry in history if "code=" in entry["url"]]
+        assert [url for url in visited(page) if "code=" in url] == []
     step = connecting.asked("GET", "/authorize")
     assert (step["authorized"], step["scopes_missing"]) == (True, ["issues:write"])
     # And the session makes a connection that passes its test

@@ -9,13 +9,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from local import certificates
 from local.client import Client
 from local.paths import StateDir
 from local.provider import Provider
 from patchbay.grants.callback_pages import done_page
-from tests.e2e.chromium import Page, chromium
+from tests.e2e.browser import chromium, visited
 from tests.e2e.harness import Stack, Tenant
 from tests.e2e.test_connect import publish
 
@@ -35,16 +36,14 @@ def asked(page: Page, token: str, method: str, path: str) -> dict[str, object]:
     if method == "POST":
         request["headers"] |= {"Content-Type": "application/json"}  # type: ignore[operator]
         request["body"] = "{}"
-    page.evaluate(
-        f"window.answer = null; fetch({json.dumps(path)}, {json.dumps(request)})"
-        ".then((answer) => answer.text()).then((text) => { window.answer = text }); true"
+    answer: dict[str, object] = page.evaluate(
+        f"fetch({json.dumps(path)}, {json.dumps(request)}).then((answer) => answer.json())"
     )
-    answer: dict[str, object] = json.loads(page.wait_for("window.answer"))
     return answer
 
 
 def test_a_person_connects_an_account_in_a_browser(
-    stack: Stack, tenant: Tenant, server: Provider
+    browser: Browser, stack: Stack, tenant: Tenant, server: Provider
 ) -> None:
     # Given an integration with its OAuth application, and a link for an end user
     at = f"{server.https_url}/oauth"
@@ -64,22 +63,21 @@ def test_a_person_connects_an_account_in_a_browser(
     session = tenant.post(f"{tenant.organization}/install-sessions", {"integration": integration})
     token = session.body["token"]
 
-    with chromium(stack.state.server_certificate) as page:
+    with browser.new_context() as context:
+        page = context.new_page()
         # When the person begins on a page of the deployment, and agrees at the provider
-        page.open(f"{stack.api_url}/docs")
-        page.wait_for("location.pathname === '/docs'")
+        page.goto(f"{stack.api_url}/docs")
         started = asked(page, token, "POST", "/v1/install/authorize")
-        page.open(str(started["authorization_url"]))
+        page.goto(str(started["authorization_url"]))
         page.click('button[value="allow"]')
-        page.wait_for("location.pathname.startsWith('/oauth/done/')")
+        page.wait_for_url("**/oauth/done/**")
 
         # Then the page says so, and the browser keeps no trace of the code
         assert page.url == f"{stack.api_url}/oauth/done/connected?flow={started['flow']}"
-        assert "Access was granted." in page.text
-        visited = [entry["url"] for entry in page.call("Page.getNavigationHistory")["entries"]]
-        assert [url for url in visited if "code=" in url] == []
+        expect(page.get_by_text("Access was granted.")).to_be_visible()
+        assert [url for url in visited(page) if "code=" in url] == []
         assert page.evaluate("document.referrer") == ""
-        assert page.call("Network.getAllCookies")["cookies"] == []
+        assert context.cookies() == []
 
     # And the session can be completed
     user = Client(stack.api_url, token)
@@ -124,18 +122,20 @@ def pages() -> Iterator[str]:
 def test_the_page_tells_the_one_that_opened_it_and_other_tabs(tmp_path: Path) -> None:
     certificates.prepare(StateDir(tmp_path), datetime.now(UTC))
     flow = "0123456789abcdef" * 2
-    with pages() as base, chromium(StateDir(tmp_path).server_certificate) as page:
+    with pages() as base, chromium(StateDir(tmp_path)) as browser:
+        page = browser.new_page()
         for outcome in ("denied", "connected"):
-            page.open(f"{base}/?{outcome}")
-            page.wait_for(f"location.search === '?{outcome}'")
+            page.goto(f"{base}/?{outcome}")
             page.evaluate(LISTENING)
-            opening = f"window.opened = window.open('/oauth/done/{outcome}?flow={flow}'); true"
-            page.call("Runtime.evaluate", expression=opening, userGesture=True)
-            found = page.wait_for("window.messages.length > 1 && JSON.stringify(window.messages)")
+            page.evaluate(
+                f"() => {{ window.opened = window.open('/oauth/done/{outcome}?flow={flow}') }}"
+            )
+            page.wait_for_function("window.messages.length > 1")
+            found = page.evaluate("window.messages")
             told = {"type": "patchbay.oauth", "outcome": outcome, "flow": flow}
-            assert sorted(json.loads(found), key=lambda one: str(one["by"])) == [
+            assert sorted(found, key=lambda one: str(one["by"])) == [
                 {**told, "by": "channel"},
                 {**told, "by": "window"},
             ]
         # The window of a success closes itself
-        page.wait_for("window.opened.closed")
+        page.wait_for_function("window.opened.closed")
