@@ -92,20 +92,26 @@ def watched(look: Callable[[], Any]) -> list[list[str]]:
     raise AssertionError(seen)
 
 
+def followed(tenant: Tenant, path: str) -> tuple[list[list[str]], dict[str, Any]]:
+    """What showed while a test was waited for, and its report."""
+    progress = f"followed-{time.time_ns()}"
+    with ThreadPoolExecutor(1) as waiting:
+        answered = waiting.submit(tenant.post, f"{path}?progress={progress}", {}, 200)
+        shown = watched(
+            lambda: tenant.client.call("GET", f"{tenant.connectors}/test-progress/{progress}")
+        )
+        return shown, answered.result().body
+
+
 def test_a_slow_test_is_followed_step_by_step(tenant: Tenant) -> None:
     with slow_server() as port:
         # Given an integration with three steps, each of which takes a while
         tenant.publish_asking(port, names=("one", "two", "three"))
         source_id, _ = tenant.connect("me")
         path = f"{tenant.connectors}/sources/{source_id}/test"
-        progress = f"followed-{time.time_ns()}"
         # When one test is waited for, and one goes through the queue
-        with ThreadPoolExecutor(1) as waiting:
-            answered = waiting.submit(tenant.post, f"{path}?progress={progress}", {}, 200)
-            shown = watched(
-                lambda: tenant.client.call("GET", f"{tenant.connectors}/test-progress/{progress}")
-            )
-            report = answered.result().body
+        followed(tenant, path)  # a process for each of the two requests has started after it
+        shown, report = followed(tenant, path)
         href = tenant.post(f"{path}?mode=async&follow=true", {}, status=202).body["href"]
         queued = watched(lambda: tenant.client.call("GET", href))
     # Then both show each step as it ends, and in the end what the report has

@@ -210,7 +210,7 @@ def test_another_site_can_not_act_by_the_session(
                     form.submit(); }""",
                 f"{origin}/v1/browser-sessions",
             )
-            page.wait_for_load_state()
+            page.wait_for_url(f"{origin}/v1/browser-sessions")
         # Then nothing was done
         page.goto(f"{origin}/app")
         assert page.evaluate(read) == 200
