@@ -223,6 +223,19 @@ def test_a_link_to_the_window_of_the_provider_asks_first(
     assert not [url for url in visit.requests if url.endswith("/v1/install/authorize")]
 
 
+def test_only_a_wizard_of_the_same_link_opens_the_window_of_the_provider(
+    tenant: Tenant, server: Provider, visit: Visitor
+) -> None:
+    """A page of another site can lead the window that has opened it to a page of ours."""
+    made = session(tenant, publish_oauth(tenant, server))
+    visit.page.goto("/install/acme/crm")
+    address = made["url"].replace("#", "?authorize=popup#") + "&%7B%7D"
+    with visit.page.expect_popup() as opening:
+        visit.page.evaluate("(address) => void open(address)", address)
+    heading = opening.value.get_by_role("heading", level=1)
+    expect(heading).to_have_text("Connect CRM")
+
+
 def test_a_link_that_has_ended_says_how(tenant: Tenant, server: Provider, visit: Visitor) -> None:
     # Given a link that is revoked while somebody has it open
     made = session(tenant, publish(tenant, server))

@@ -585,6 +585,9 @@ const chosenOf = (account, variables) =>
     ),
   );
 
+/** Names the property of a wizard's window that has the token for which it opened another. */
+const OPENS = "patchbayOpens";
+
 const LOOK_AGAIN_MS = 2500;
 const LOOKS = 240;
 
@@ -653,6 +656,7 @@ function Connecting({
   const openWindow = () => {
     kept.set(RETURN, null);
     const address = `${location.pathname}?authorize=popup#${link.token}&${encodeURIComponent(JSON.stringify(patch))}`;
+    /** @type {any} */ (window)[OPENS] = link.token;
     const opened = window.open(address, "_blank", "popup,width=540,height=740");
     block(!opened);
     wait(Boolean(opened));
@@ -857,14 +861,15 @@ const TOKEN = /^pbi_[\w-]{43}$/;
 const query = new URLSearchParams(location.search);
 
 /**
- * Whether this is the window that goes to the provider by itself. Only a page of ours opens it: a link
- * to it from elsewhere would connect somebody's account before they see for whom.
+ * Whether this is the window that goes to the provider by itself. Only the wizard of the same link opens
+ * it, when a person asks it to: a link to it from elsewhere, even in a window whose opener has moved on
+ * to a page of ours, would connect somebody's account before they see for whom.
  */
-const isPopup = query.get("authorize") === "popup" && isOpenedByUs();
+const isPopup = query.get("authorize") === "popup" && isOpenedByWizard();
 
-function isOpenedByUs() {
+function isOpenedByWizard() {
   try {
-    return window.opener?.location.origin === location.origin;
+    return window.opener?.[OPENS] === location.hash.slice(1).split("&")[0];
   } catch {
     return false;
   }
