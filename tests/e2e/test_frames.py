@@ -79,6 +79,14 @@ def test_a_wizard_is_framed_by_the_origins_of_its_session_alone(
         frame = page.frame_locator("iframe")
         expect(frame.get_by_label("API key", exact=True)).to_be_visible(timeout=PATIENCE_MS)
         page.wait_for_function("events.includes('ready')")
+        # And the script takes no address that would run in the page itself
+        assert page.evaluate(
+            """() => {
+                try { Patchbay.open({ url: "javascript:parent.taken=1//" }); } catch (no) {
+                    return [no.name, document.querySelectorAll("iframe").length, window.taken];
+                }
+            }"""
+        ) == ["TypeError", 1, None]
         # And the same page under another name, which is another origin, does not
         assert_refused(context, other_name)
         # And once the session has ended, no page does

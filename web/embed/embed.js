@@ -10,6 +10,8 @@
   /** @param {import("./embed").Options} options */
   function open({ url, container, theme, language, title = "Connect", closeLabel = "Close", onEvent }) {
     const address = new URL(url);
+    // The address of a script would run in the page that shows the frame.
+    if (!/^https?:$/.test(address.protocol)) throw new TypeError("url is not an address of the web");
     if (theme) address.searchParams.set("theme", theme);
     if (language) address.searchParams.set("language", language);
 
