@@ -20,13 +20,17 @@ export const AGAIN = "patchbay-again";
 export const newKey = () => crypto.randomUUID();
 
 /**
- * A path, each value as one segment: `` at`/spaces/${slug}/alerts` ``.
+ * A path, each value as one segment: `` at`/spaces/${slug}/alerts` ``. Values may come from the address of
+ * the page, and a browser takes `..` for a step up, so dots alone are written as what no id is.
  *
  * @param {TemplateStringsArray} strings
  * @param {...string} values
  */
 export const at = (strings, ...values) =>
-  String.raw({ raw: strings }, ...values.map((value) => encodeURIComponent(value)));
+  String.raw(
+    { raw: strings },
+    ...values.map((value) => (/^\.\.?$/.test(value) ? "%20" : encodeURIComponent(value))),
+  );
 
 /** So many empty pages of a list are passed over at once. */
 const MOST_EMPTY = 5;

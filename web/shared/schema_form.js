@@ -221,28 +221,24 @@ const changed = (object, name, value) =>
   ]);
 
 /**
- * The schema that a local reference leads to.
+ * The schema that a local reference leads to. It inherits from its target: copied for each reference,
+ * a large one would take forever.
  *
  * @param {unknown} schema
  * @param {Schema} root
+ * @param {number} [hops]
  * @returns {Schema}
  */
-function resolved(schema, root) {
-  let found = isObject(schema) ? schema : {};
-  for (
-    let hop = 0;
-    hop < 8 && typeof found["$ref"] === "string" && found["$ref"].startsWith("#/");
-    hop += 1
-  ) {
-    /** @type {any} */
-    let target = root;
-    for (const part of found["$ref"].slice(2).split("/")) {
-      target = own(target, part.replaceAll("~1", "/").replaceAll("~0", "~"));
-    }
-    const { $ref: _, ...beside } = found;
-    found = { ...(isObject(target) ? target : {}), ...beside };
+function resolved(schema, root, hops = 8) {
+  const found = isObject(schema) ? schema : {};
+  if (!hops || typeof found["$ref"] !== "string" || !found["$ref"].startsWith("#/")) return found;
+  const { $ref, ...beside } = found;
+  /** @type {any} */
+  let target = root;
+  for (const part of $ref.slice(2).split("/")) {
+    target = own(target, part.replaceAll("~1", "/").replaceAll("~0", "~"));
   }
-  return found;
+  return Object.setPrototypeOf(beside, resolved(target, root, hops - 1));
 }
 
 /** @param {Schema} schema @param {Schema} root @returns {Schema[]} */
@@ -250,6 +246,9 @@ const branchesOf = (schema, root) => {
   const several = schema["oneOf"] ?? schema["anyOf"];
   return Array.isArray(several) ? several.map((branch) => resolved(branch, root)) : [];
 };
+
+/** A branch without branches of its own. @param {Schema} branch @returns {Schema} */
+const alone = ({ properties, required }) => ({ properties, required });
 
 /**
  * @typedef {"choice" | "members" | "many" | "list" | "alternatives" | "json" | "boolean" | "integer" | "number" | "text"} Kind
@@ -276,8 +275,8 @@ function typeOf(schema) {
  * @returns {Kind}
  */
 function kindOf(schema, root, depth) {
-  if (choicesOf(schema, root)) return "choice";
   const type = typeOf(schema);
+  if (choicesOf(schema, root)) return "choice";
   const branches = branchesOf(schema, root);
   if (branches.length) {
     if (depth < 1 && branches.every((branch) => isObject(branch["properties"]))) return "members";
@@ -294,6 +293,15 @@ function kindOf(schema, root, depth) {
   return type === "boolean" || type === "integer" || type === "number" ? type : "text";
 }
 
+/** @type {WeakMap<Schema, any>} */
+const known = new WeakMap();
+
+/** What is found out of a part of a schema, once. @template T @param {Schema} of @param {() => T} find @returns {T} */
+function once(of, find) {
+  if (!known.has(of)) known.set(of, find());
+  return known.get(of);
+}
+
 /** Whether a value is entered in one line. @param {Schema} schema @param {Schema} root */
 const isEntered = (schema, root) =>
   Boolean(choicesOf(schema, root)) ||
@@ -307,12 +315,12 @@ const isEntered = (schema, root) =>
  * @returns {{ value: unknown, label: string }[] | null}
  */
 function choicesOf(schema, root) {
-  if (Object.hasOwn(schema, "const")) return [{ value: schema["const"], label: shown(schema["const"]) }];
+  if ("const" in schema) return [{ value: schema["const"], label: shown(schema["const"]) }];
   if (Array.isArray(schema["enum"])) {
     return schema["enum"].filter((value) => value !== null).map((value) => ({ value, label: shown(value) }));
   }
   const branches = branchesOf(schema, root);
-  if (!branches.length || !branches.every((branch) => Object.hasOwn(branch, "const"))) return null;
+  if (!branches.length || !branches.every((branch) => "const" in branch)) return null;
   return branches.map((branch) => ({
     value: branch["const"],
     label: words(branch["title"]) ?? shown(branch["const"]),
@@ -336,7 +344,8 @@ const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
  */
 function propertiesOf(schema, at, { root, hidden }) {
   const required = Array.isArray(schema["required"]) ? schema["required"] : [];
-  const order = (/** @type {Schema} */ one) => one["x-order"] ?? Infinity;
+  const order = (/** @type {Schema} */ one) =>
+    typeof one["x-order"] === "number" ? one["x-order"] : Infinity;
   return Object.entries(isObject(schema["properties"]) ? schema["properties"] : {})
     .map(([name, part]) => ({ name, schema: resolved(part, root), required: required.includes(name) }))
     .filter(({ name }) => !hidden.has(pointer(at, name)))
@@ -374,14 +383,19 @@ function branchOf(branches, value) {
   if (constants >= 0) return constants;
   return branches.findIndex((branch) => {
     const required = Array.isArray(branch["required"]) ? branch["required"] : [];
-    return required.length > 0 && required.every((name) => own(value, String(name)) !== undefined);
+    return (
+      required.length > 0 &&
+      required.every((name) => typeof name === "string" && own(value, name) !== undefined)
+    );
   });
 }
 
-/** The members that a branch fixes. @param {Schema} branch @returns {[string, unknown][]} */
-const fixedOf = (branch) =>
-  Object.entries(isObject(branch["properties"]) ? branch["properties"] : {}).flatMap(([name, part]) =>
-    isObject(part) && Object.hasOwn(part, "const") ? [[name, part["const"]]] : [],
+/** The members that a branch fixes; many may refer to the same. @param {Schema} branch @returns {[string, unknown][]} */
+const fixedOf = ({ properties }) =>
+  once(Object(properties), () =>
+    Object.entries(Object(properties)).flatMap(([name, part]) =>
+      isObject(part) && "const" in part ? [[name, part["const"]]] : [],
+    ),
   );
 
 /**
@@ -433,18 +447,17 @@ function collect(schema, value, at, context, depth) {
   const branches = branchesOf(schema, context.root);
   if (branches.length && branches.every((branch) => isObject(branch["properties"]))) {
     const branch = branches[Math.max(branchOf(branches, value), 0)];
-    if (branch) collect({ ...branch, oneOf: undefined, anyOf: undefined }, value, at, context, depth);
+    if (branch) collect(alone(branch), value, at, context, depth);
   }
   for (const property of propertiesOf(schema, at, context)) {
     const place = pointer(at, property.name);
     const given = own(value, property.name);
+    const kind = kindOf(property.schema, context.root, depth);
     if (given === undefined || given === "") {
-      const choice = choicesOf(property.schema, context.root);
       if (property.required)
-        context.errors.set(place, context.t(choice ? "form.error.choose" : "form.error.required"));
+        context.errors.set(place, context.t(`form.error.${kind === "choice" ? "choose" : "required"}`));
       continue;
     }
-    const kind = kindOf(property.schema, context.root, depth);
     if (kind === "members") collect(property.schema, given, place, context, depth + 1);
     else {
       const said = problem(property.schema, given, kind, context);
@@ -590,7 +603,7 @@ function Branches({ schema, branches, at, value, set, depth, required, context }
     ${branch && words(branch["description"]) && html`<p class="muted">${branch["description"]}</p>`}
     ${
       branch &&
-      html`<${Members} key=${chosen} schema=${{ ...branch, oneOf: undefined, anyOf: undefined }} at=${at} value=${value}
+      html`<${Members} key=${chosen} schema=${alone(branch)} at=${at} value=${value}
         set=${set} depth=${depth} required=${true} context=${{ ...context, hidden: new Set([...context.hidden, ...fixed]) }} />`
     }
   `;
@@ -875,7 +888,7 @@ function Alternatives({ part, attributes }) {
   );
   const [chosen, choose] = useState(fits);
   const branch = branches[chosen];
-  const isTyped = branch && !Object.hasOwn(branch, "const");
+  const isTyped = branch && !("const" in branch);
   return html`<div class="alternatives">
     <select ...${isTyped ? {} : attributes} aria-label=${`${titleOf(part.name, schema)}: ${context.t("form.kind")}`} value=${chosen}
       onChange=${(/** @type {any} */ event) => {
