@@ -78,5 +78,29 @@ def test_many_branches_may_have_the_same_members(blank: Page) -> None:
         "$defs": {"b": {"properties": members}},
     }
     found, took = problems(blank, schema, {"kind": "other"})
-    assert found == {"/kind": "form.error.choose"}
+    assert found == {}, "it is entered as text, and the server says what is wrong"
     assert took < 1000
+
+
+def test_a_form_of_more_fields_than_a_browser_draws_is_entered_as_text(blank: Page) -> None:
+    members = {f"a{number}": {"type": "string"} for number in range(800)}
+    schema = {
+        "properties": {f"b{number}": {"$ref": "#/$defs/b"} for number in range(800)},
+        "$defs": {"b": {"type": "object", "properties": members}},
+    }
+    fields, took = blank.evaluate(
+        """async (schema) => {
+            const started = document.querySelector("script[type=module]").src;
+            const read = (path) => import(new URL(path, started));
+            const { SchemaForm } = await read("../shared/schema_form.js");
+            const { html, render } = await read("../vendor/preact.js");
+            const place = document.createElement("div");
+            const begun = performance.now();
+            render(html`<${SchemaForm} schema=${schema} value=${{}} onChange=${() => {}}
+                errors=${new Map()} locked=${new Set()} t=${(key) => key} />`, place);
+            return [place.querySelectorAll("input, textarea").length, performance.now() - begun];
+        }""",
+        schema,
+    )
+    assert fields == 800
+    assert took < 10_000

@@ -384,7 +384,7 @@ function Wizard({ form, link, language, stop }) {
     </section>
     <p class="muted fine">
       ${form.secrets.length > 0 && html`<${Icon} name="lock" />${t("about.safe")} `}
-      ${t("about.until", { time: new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" }).format(new Date(form.expires_at)) })}
+      ${t("about.until", { time: new Date(form.expires_at).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" }) })}
     </p>
     ${
       asking &&

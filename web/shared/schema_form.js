@@ -4,7 +4,7 @@
  * The server decides what is right: checks here save a person a round trip, no more. A pattern is
  * never run, since its author could make it take forever; its words are shown instead. Of a schema
  * this understands the properties of an object, in groups, and those of an object in it; anything
- * deeper is entered as JSON. `x-order`, `x-group`, `x-prefix`, `x-suffix`, `x-multiline` and
+ * deeper, or of too many parts, is entered as JSON. `x-order`, `x-group`, `x-prefix`, `x-suffix`, `x-multiline` and
  * `x-pattern-words` of a property say how it is shown.
  */
 
@@ -64,6 +64,9 @@ export const FORM_TEXTS = {
 /** @type {Set<string>} */
 const NOTHING = new Set();
 const MULTILINE_LENGTH = 1000;
+
+/** Of fields and choices. By references, a short schema has millions, and no browser draws them. */
+const MOST_PARTS = 5000;
 
 /**
  * The fields of an object's schema.
@@ -276,6 +279,7 @@ function typeOf(schema) {
  */
 function kindOf(schema, root, depth) {
   const type = typeOf(schema);
+  if (isTooMuch(root)) return "json";
   if (choicesOf(schema, root)) return "choice";
   const branches = branchesOf(schema, root);
   if (branches.length) {
@@ -293,13 +297,34 @@ function kindOf(schema, root, depth) {
   return type === "boolean" || type === "integer" || type === "number" ? type : "text";
 }
 
-/** @type {WeakMap<Schema, any>} */
+/** @type {WeakMap<WeakKey, any>} */
 const known = new WeakMap();
 
-/** What is found out of a part of a schema, once. @template T @param {Schema} of @param {() => T} find @returns {T} */
+/** What is found out of a part of a schema, once. @template T @param {WeakKey} of @param {() => T} find @returns {T} */
 function once(of, find) {
   if (!known.has(of)) known.set(of, find());
   return known.get(of);
+}
+
+/** Whether a form has too many parts to draw: then each field is entered as JSON. @param {Schema} root */
+const isTooMuch = (root) => once(root, () => !counted(root, root, 4, MOST_PARTS));
+
+/**
+ * How many of so many parts a schema leaves, 0 as soon as it has more.
+ *
+ * @param {unknown} schema
+ * @param {Schema} root
+ * @param {number} depth
+ * @param {number} left
+ * @returns {number}
+ */
+function counted(schema, root, depth, left) {
+  const { properties, items, oneOf = [], anyOf = oneOf, enum: values } = resolved(schema, root);
+  let rest = left - 1 - (values?.length ?? 0);
+  if (depth)
+    for (const part of [...Object.values(Object(properties)), items, ...[].concat(anyOf)])
+      if (rest > 0) rest = counted(part, root, depth - 1, rest);
+  return Math.max(rest, 0);
 }
 
 /** Whether a value is entered in one line. @param {Schema} schema @param {Schema} root */
