@@ -54,7 +54,8 @@ function cells(line) {
 }
 
 function markdown(text, guide = "") {
-  const lines = text.replace(/<!--[\s\S]*?-->\n?/g, "").split("\n");
+  // Pictures are for who reads the files: they are not deployed.
+  const lines = text.replace(/<!--[\s\S]*?-->\n?|^!\[.*\)$/gm, "").split("\n");
   const blocks = [];
   const more = (test) => lines.length > 0 && test(lines[0]);
   while (lines.length) {
