@@ -143,7 +143,7 @@ def visitor(
         yield visiting
     finally:
         visiting.context.close()
-    assert visiting.complaints == []
+    assert visiting.complaints == [], visiting.complaints
 
 
 def assert_accessible(page: Page) -> None:

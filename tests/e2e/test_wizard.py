@@ -127,7 +127,7 @@ def test_an_account_is_connected_on_the_way_to_the_provider_and_back(
     page.locator("input[value='issues:write']").uncheck()
     page.locator("button[value=allow]").click()
     expect(page.get_by_text("Your account is connected.")).to_be_visible()
-    expect(page.get_by_text("You did not allow everything")).to_be_visible()
+    expect(page.get_by_text("You did not allow all that was asked for.")).to_be_visible()
     expect(page.get_by_label("Team")).to_have_value("sales")
     assert page.url == f"{visit.origin}/install/{tenant.slug}/crm"
     assert_accessible(page)

@@ -146,7 +146,7 @@ function Choose({ onChoose, onClose }) {
     <ul class="choices">
       ${all.map(
         (one) => html`<li key=${one.key}><button type="button" onClick=${() => onChoose(one)}>
-          <${Picture} src=${one.iconUrl} name=${one.name} />
+          <${Picture} src=${null} name=${one.name} />
           <span><strong><bdi>${one.name}</bdi></strong> <span class="muted">${one.key}</span></span>
         </button></li>`,
       )}
