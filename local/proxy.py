@@ -109,12 +109,7 @@ class Proxy:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """Listen on the loopback interface for the length of the block."""
-        async with ClientSession(
-            timeout=_TIMEOUT,
-            auto_decompress=False,
-            cookie_jar=DummyCookieJar(),
-            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-        ) as session:
+        async with passing_on() as session:
 
             async def forward(request: web.Request) -> web.StreamResponse:
                 return await self._forward(session, request)
@@ -195,6 +190,16 @@ def _require_small_head(request: web.Request) -> None:
         raise _UriTooLong
     if line + sum(len(name) + len(value) + 4 for name, value in request.raw_headers) > _HEAD_LIMIT:
         raise _HeadersTooLarge
+
+
+def passing_on() -> ClientSession:
+    """What passes requests on as they came: no header, cookie, or coding of its own."""
+    return ClientSession(
+        timeout=_TIMEOUT,
+        auto_decompress=False,
+        cookie_jar=DummyCookieJar(),
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+    )
 
 
 def is_for_us(headers: CIMultiDictProxy[str], path: str, port: int) -> bool:

@@ -17,12 +17,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, web
+from aiohttp import ClientError, ClientSession, web
 from yarl import URL
 
 from local.paths import LOCAL, StateDir
 from local.problems import Problem
-from local.proxy import ForeignRequest, drop_server_header, end_to_end, envelope, is_for_us
+from local.proxy import (
+    ForeignRequest,
+    drop_server_header,
+    end_to_end,
+    envelope,
+    is_for_us,
+    passing_on,
+)
 from patchbay.platform.errors import PatchbayError, TemporarilyUnavailable
 from patchbay.platform.http import RawReply, RawRequest
 from patchbay.platform.web_files import (
@@ -37,7 +44,6 @@ from patchbay.platform.web_files import (
 
 _HOST: Final = "127.0.0.1"
 _PORT: Final = 3080
-_TIMEOUT: Final = ClientTimeout(total=60)
 _PAGES: Final[dict[str, WebPage]] = {
     "/app(?:/.+)?": DASHBOARD,
     "/install/[^/]+/[^/]+": WIZARD,
@@ -58,12 +64,7 @@ class WebServer:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """Listens on the loopback interface for the length of the block."""
-        async with ClientSession(
-            timeout=_TIMEOUT,
-            auto_decompress=False,
-            cookie_jar=DummyCookieJar(),
-            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-        ) as session:
+        async with passing_on() as session:
 
             async def answer(request: web.Request) -> web.StreamResponse:
                 try:

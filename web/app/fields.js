@@ -98,7 +98,9 @@ export function FormDialog({
 /** A name in addresses, made of one for people. @param {string} name */
 export const slugOf = (name) =>
   name
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-    .slice(0, 63);
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, "");

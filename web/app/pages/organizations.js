@@ -1,9 +1,10 @@
 /** All organizations of the deployment, for its operator. */
 
 import { queryText, useAction, useList } from "../../shared/api.js";
-import { Badge, Button, Dialog, Empty, Failure, Field, Icon, Table, Time } from "../../shared/elements.js";
+import { Badge, Button, Dialog, Empty, Icon, Table, Time } from "../../shared/elements.js";
 import { html, useState } from "../../vendor/preact.js";
 import { ADMIN, ListView, PageHead, SearchField, useQuery, useSession } from "../dashboard.js";
+import { FormDialog, TextField, unshown } from "../fields.js";
 
 /** @typedef {import("#api").components["schemas"]["Organization"]} Organization */
 
@@ -58,17 +59,13 @@ function NewOrganization({ onDone, onClose }) {
   const [externalId, setExternalId] = useState("");
   const [made, setMade] = useState(/** @type {Organization | null} */ (null));
   const making = useAction();
-  /** @param {Event} event */
-  const make = async (event) => {
-    event.preventDefault();
+  const make = async () => {
     const body = { name, ...(externalId ? { external_id: externalId } : {}) };
     const answer = await making.run("/v1/organizations", { body });
     if (!answer) return;
     setMade(answer);
     onDone();
   };
-  const value = (/** @type {Event} */ event) => /** @type {HTMLInputElement} */ (event.target).value;
-  const placed = making.errorAt("/name") ?? making.errorAt("/external_id");
   if (made) {
     return html`<${Dialog} title="Organization created" onClose=${onClose}>
       <p><strong><bdi>${made.name}</bdi></strong> has no space yet. Create its first one, then a key for its product.</p>
@@ -78,24 +75,11 @@ function NewOrganization({ onDone, onClose }) {
       </div>
     </${Dialog}>`;
   }
-  return html`<${Dialog} title="New organization" onClose=${onClose}>
-    <form class="stack" onSubmit=${make} novalidate>
-      <${Field} label="Name" required error=${making.errorAt("/name")}>
-        ${(/** @type {Record<string, unknown>} */ control) =>
-          html`<input ...${control} type="text" dir="auto" autofocus value=${name}
-            onInput=${(/** @type {Event} */ event) => setName(value(event))} />`}
-      </${Field}>
-      <${Field} label="External id" optional="optional" error=${making.errorAt("/external_id")}
-        help="Your own id of this customer, to find it by.">
-        ${(/** @type {Record<string, unknown>} */ control) =>
-          html`<input ...${control} type="text" class="mono" value=${externalId}
-            onInput=${(/** @type {Event} */ event) => setExternalId(value(event))} />`}
-      </${Field}>
-      ${making.error && !placed && html`<${Failure} error=${making.error} title="It was not created" />`}
-      <div class="row spread">
-        <${Button} onClick=${onClose}>Cancel</${Button}>
-        <${Button} type="submit" kind="primary" busy=${making.busy}>Create organization</${Button}>
-      </div>
-    </form>
-  </${Dialog}>`;
+  const error = unshown(making.error, ["/name", "/external_id"]);
+  return html`<${FormDialog} title="New organization" confirm="Create organization" busy=${making.busy} error=${error}
+    failed="It was not created" onSubmit=${make} onClose=${onClose}>
+    <${TextField} label="Name" required autofocus value=${name} onChange=${setName} error=${making.errorAt("/name")} />
+    <${TextField} label="External id" optional code value=${externalId} onChange=${setExternalId}
+      error=${making.errorAt("/external_id")} help="Your own id of this customer, to find it by." />
+  </${FormDialog}>`;
 }

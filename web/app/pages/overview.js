@@ -1,19 +1,7 @@
 /** The spaces of an organization, those that do worst first. */
 
 import { at, useAction, useList } from "../../shared/api.js";
-import {
-  Badge,
-  Button,
-  Dialog,
-  Empty,
-  Failure,
-  Field,
-  Icon,
-  number,
-  percent,
-  Sparkline,
-  Table,
-} from "../../shared/elements.js";
+import { Badge, Button, Empty, Icon, number, percent, Sparkline, Table } from "../../shared/elements.js";
 import { html, useEffect, useState } from "../../vendor/preact.js";
 import {
   go,
@@ -27,6 +15,7 @@ import {
   useQuery,
   useSession,
 } from "../dashboard.js";
+import { FormDialog, slugOf, TextField, unshown } from "../fields.js";
 
 /** @typedef {import("#api").components["schemas"]["SpaceHealth"]} SpaceHealth */
 
@@ -189,52 +178,21 @@ function Trend({ one }) {
   </span>`;
 }
 
-/**
- * A slug that says what a name says.
- *
- * @param {string} name
- */
-export const slugOf = (name) =>
-  name
-    .normalize("NFKD")
-    .replace(/\p{M}/gu, "")
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .slice(0, 63)
-    .replace(/^-+|-+$/g, "");
-
 /** @param {{ organization: string, onClose: () => void }} props */
 function NewSpace({ organization, onClose }) {
   const [name, setName] = useState("");
   const [slug, setSlug] = useState(/** @type {string | null} */ (null));
   const making = useAction();
   const chosen = slug ?? slugOf(name);
-  /** @param {Event} event */
-  const make = async (event) => {
-    event.preventDefault();
+  const make = async () => {
     const made = await making.run(`${organization}/spaces`, { body: { name, slug: chosen } });
     if (made) go(href(at`/spaces/${made.slug}`));
   };
-  const value = (/** @type {Event} */ event) => /** @type {HTMLInputElement} */ (event.target).value;
-  const placed = making.errorAt("/name") ?? making.errorAt("/slug");
-  return html`<${Dialog} title="New space" onClose=${onClose}>
-    <form class="stack" onSubmit=${make} novalidate>
-      <${Field} label="Name" required error=${making.errorAt("/name")}>
-        ${(/** @type {Record<string, unknown>} */ control) =>
-          html`<input ...${control} type="text" dir="auto" autofocus value=${name}
-            onInput=${(/** @type {Event} */ event) => setName(value(event))} />`}
-      </${Field}>
-      <${Field} label="Slug" required error=${making.errorAt("/slug")}
-        help="It is part of addresses, and stays. Lowercase letters, digits, and hyphens.">
-        ${(/** @type {Record<string, unknown>} */ control) =>
-          html`<input ...${control} type="text" class="mono" spellcheck=${false} value=${chosen}
-            onInput=${(/** @type {Event} */ event) => setSlug(value(event))} />`}
-      </${Field}>
-      ${making.error && !placed && html`<${Failure} error=${making.error} title="It was not created" />`}
-      <div class="row spread">
-        <${Button} onClick=${onClose}>Cancel</${Button}>
-        <${Button} type="submit" kind="primary" busy=${making.busy}>Create space</${Button}>
-      </div>
-    </form>
-  </${Dialog}>`;
+  const error = unshown(making.error, ["/name", "/slug"]);
+  return html`<${FormDialog} title="New space" confirm="Create space" busy=${making.busy} error=${error}
+    failed="It was not created" onSubmit=${make} onClose=${onClose}>
+    <${TextField} label="Name" required autofocus value=${name} onChange=${setName} error=${making.errorAt("/name")} />
+    <${TextField} label="Slug" required code value=${chosen} onChange=${setSlug} error=${making.errorAt("/slug")}
+      help="It is part of addresses, and stays. Lowercase letters, digits, and hyphens." />
+  </${FormDialog}>`;
 }
