@@ -22,11 +22,11 @@ def blank(browser: Browser, stack: Stack) -> Iterator[Page]:
 
 
 def called(page: Page, module: str, function: str, *arguments: Any) -> Any:
-    """What a function of a module of web/shared returns, and how many milliseconds it took."""
+    """What a function of a module of web/kit returns, and how many milliseconds it took."""
     return page.evaluate(
         """async ([module, name, given]) => {
             const started = document.querySelector("script[type=module]").src;
-            const loaded = await import(new URL(`../shared/${module}`, started));
+            const loaded = await import(new URL(`../kit/${module}`, started));
             const words = given.map((one) => one === "words" ? (key) => key : one);
             const begun = performance.now();
             const said = loaded[name](...words);
@@ -92,7 +92,7 @@ def test_a_form_of_more_fields_than_a_browser_draws_is_entered_as_text(blank: Pa
         """async (schema) => {
             const started = document.querySelector("script[type=module]").src;
             const read = (path) => import(new URL(path, started));
-            const { SchemaForm } = await read("../shared/schema_form.js");
+            const { SchemaForm } = await read("../kit/schema_form.js");
             const { html, render } = await read("../vendor/preact.js");
             const place = document.createElement("div");
             const begun = performance.now();

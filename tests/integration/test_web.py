@@ -71,7 +71,7 @@ def test_any_query_opens_a_page(deployed: object) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/assets/00000000000000000000/shared/theme.css",
+        "/assets/00000000000000000000/kit/theme.css",
         "/assets/x",
         "/assets/../template.yaml",
         "/status/a/b",

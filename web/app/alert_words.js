@@ -1,7 +1,7 @@
 /** Alerts and their rules, in words. */
 
-import { at, useResource } from "../shared/api.js";
-import { Badge } from "../shared/elements.js";
+import { at, useResource } from "../kit/api.js";
+import { Badge } from "../kit/elements.js";
 import { html } from "../vendor/preact.js";
 import { lasting } from "./connection_words.js";
 import { href } from "./dashboard.js";
@@ -11,7 +11,7 @@ import { TYPE_WORDS } from "./event_words.js";
  * @typedef {import("#api").components["schemas"]["Alert"]} Alert
  * @typedef {import("#api").components["schemas"]["AlertCondition"]} Condition
  * @typedef {import("#api").components["schemas"]["Severity"]} Severity
- * @typedef {import("../shared/elements.js").Tone} Tone
+ * @typedef {import("../kit/elements.js").Tone} Tone
  */
 
 /** @type {Record<Severity, [Tone, string]>} */
@@ -70,7 +70,7 @@ export function lastingOf(alert) {
 export function useNames(slug, ones) {
   const needed = ones.some((one) => one.subject.kind === "connection");
   const read =
-    /** @type {import("../shared/api.js").Resource<import("#api").components["schemas"]["ConnectionHealthList"]>} */ (
+    /** @type {import("../kit/api.js").Resource<import("#api").components["schemas"]["ConnectionHealthList"]>} */ (
       useResource(needed ? `${at`/spaces/${slug}`}/integration-health/connections?limit=100` : null)
     );
   return new Map((read.data?.items ?? []).map((one) => [one.connection_id, one.name]));

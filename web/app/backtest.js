@@ -1,7 +1,7 @@
 /** When a rule would have fired, drawn over how the space did. */
 
-import { ApiError, at, queryText, request, useResource } from "../shared/api.js";
-import { day, exactly, Failure, number, Table } from "../shared/elements.js";
+import { ApiError, at, queryText, request, useResource } from "../kit/api.js";
+import { day, exactly, Failure, number, Table } from "../kit/elements.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { Subject, useNames } from "./alert_words.js";
 import { lasting } from "./connection_words.js";
@@ -65,7 +65,7 @@ export function Backtest({ slug, rule, onError }) {
     rule["condition"]
   );
   const query = queryText({ days, interval: "hour", integration_type: condition.integration_type });
-  const series = /** @type {import("../shared/api.js").Resource<Series>} */ (
+  const series = /** @type {import("../kit/api.js").Resource<Series>} */ (
     useResource(`${at`/spaces/${slug}`}/integration-health/series${query}`)
   );
   const marked = error?.errors.some((one) => one.pointer.startsWith("/rule/"));

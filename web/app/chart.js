@@ -1,6 +1,6 @@
 /** A chart of a series, which can be zoomed into by dragging. Its library is loaded when it is seen. */
 
-import { day, duration, number, percent } from "../shared/elements.js";
+import { day, duration, number, percent } from "../kit/elements.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 
 /**

@@ -5,7 +5,7 @@
  * @typedef {import("#api").components["schemas"]["Lifecycle"]} Lifecycle
  * @typedef {import("#api").components["schemas"]["RequiredAction"]} RequiredAction
  * @typedef {import("#api").components["schemas"]["Blame"]} Blame
- * @typedef {import("../shared/elements.js").Tone} Tone
+ * @typedef {import("../kit/elements.js").Tone} Tone
  */
 
 /** @type {Record<HealthStatus, [Tone, string]>} */

@@ -5,7 +5,7 @@
  * All of it is one module, as every page needs it: a first load has few requests.
  */
 
-import { at, UNAUTHENTICATED, useAction, useResource } from "../shared/api.js";
+import { at, UNAUTHENTICATED, useAction, useResource } from "../kit/api.js";
 import {
   Banner,
   Brand,
@@ -17,7 +17,7 @@ import {
   Loading,
   Toasts,
   wearBrand,
-} from "../shared/elements.js";
+} from "../kit/elements.js";
 import {
   createContext,
   html,
@@ -234,7 +234,7 @@ export function useSession() {
  *
  * @param {number} rate 0–100
  * @param {boolean} noData
- * @returns {{ tone: import("../shared/elements.js").Tone, word: string }}
+ * @returns {{ tone: import("../kit/elements.js").Tone, word: string }}
  */
 export function healthOf(rate, noData) {
   if (noData) return { tone: "idle", word: "No events" };
@@ -339,7 +339,7 @@ export const Switch = ({ label, value, options, onChange }) => html`
  * A list of the API by pages: while it is read, what failed, what to do if it is empty, or its rows
  * (`children`) and how to read on.
  *
- * @param {{ list: import("../shared/api.js").Listed<any>, empty: Children, children?: Children }} props
+ * @param {{ list: import("../kit/api.js").Listed<any>, empty: Children, children?: Children }} props
  */
 export function ListView({ list, empty, children }) {
   if (!list.items.length) {
@@ -363,7 +363,7 @@ export function ListView({ list, empty, children }) {
  * Why a change was not made. Where somebody else's came first, that is said, with a way to read
  * theirs; with `kept`, that what was typed stays.
  *
- * @param {{ error: import("../shared/api.js").ApiError | null, reload: () => void, kept?: boolean,
+ * @param {{ error: import("../kit/api.js").ApiError | null, reload: () => void, kept?: boolean,
  *   title?: string }} props nothing without an error
  */
 export function ChangeFailure({ error, reload, kept = false, title = "Nothing was changed" }) {

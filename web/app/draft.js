@@ -1,7 +1,7 @@
 /** A draft being edited: what is typed, kept through a reload of the tab, saved, and checked. */
 
-import { ApiError, request } from "../shared/api.js";
-import { patchOf } from "../shared/schema_form.js";
+import { ApiError, request } from "../kit/api.js";
+import { patchOf } from "../kit/schema_form.js";
 import { useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { changesBetween, readJson, unstorable } from "./json_text.js";
 
@@ -9,7 +9,7 @@ import { changesBetween, readJson, unstorable } from "./json_text.js";
  * @typedef {import("#api").components["schemas"]["Integration"]} Integration
  * @typedef {import("#api").components["schemas"]["PublishReport"]} Report
  * @typedef {import("./json_text.js").JsonText} JsonText
- * @typedef {import("../shared/api.js").FieldError} FieldError
+ * @typedef {import("../kit/api.js").FieldError} FieldError
  * @typedef {"variablesSchema" | "authConfig" | "manifest"} Document
  * @typedef {Record<string, string>} Typed what each field shows, the documents as JSON
  * @typedef {{ etag: string | null, base: Record<string, unknown>, typed: Typed }} Kept

@@ -1,7 +1,7 @@
 /** The editor of a draft: its fields, its documents with what is wrong at each line, and how it is published. */
 
-import { at, request, useResource } from "../shared/api.js";
-import { Badge, Banner, Button, Failure, Icon, notify } from "../shared/elements.js";
+import { at, request, useResource } from "../kit/api.js";
+import { Badge, Banner, Button, Failure, Icon, notify } from "../kit/elements.js";
 import { html, useEffect, useId, useRef, useState } from "../vendor/preact.js";
 import { ADMIN, MANAGE, useSession } from "./dashboard.js";
 import { DOCUMENTS } from "./draft.js";

@@ -1,8 +1,8 @@
 /** Trying a definition: values are entered, tested with each step as it ends, and not stored. */
 
-import { ApiError, newKey, request } from "../shared/api.js";
-import { Badge, Banner, Button, duration, Failure, StepList } from "../shared/elements.js";
-import { controlOf } from "../shared/schema_form.js";
+import { ApiError, newKey, request } from "../kit/api.js";
+import { Badge, Banner, Button, duration, Failure, StepList } from "../kit/elements.js";
+import { controlOf } from "../kit/schema_form.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { TEST, useSession } from "./dashboard.js";
 import { DefinitionForm, nothingEntered } from "./form_preview.js";
@@ -12,7 +12,7 @@ import { rolesOf } from "./release_view.js";
  * @typedef {import("./release_view.js").Definition} Definition
  * @typedef {import("./form_preview.js").Entered} Entered
  * @typedef {import("#api").components["schemas"]["DryRunResult"]} Result
- * @typedef {import("../shared/elements.js").Step} Step
+ * @typedef {import("../kit/elements.js").Step} Step
  */
 
 const POLL_MS = 1000;

@@ -1,7 +1,7 @@
 /** Events of a space in words, as rows, and one in full. */
 
-import { at } from "../shared/api.js";
-import { Badge, CopyButton, Dialog, day, duration, exactly, Time } from "../shared/elements.js";
+import { at } from "../kit/api.js";
+import { Badge, CopyButton, Dialog, day, duration, exactly, Time } from "../kit/elements.js";
 import { html } from "../vendor/preact.js";
 import { href } from "./dashboard.js";
 

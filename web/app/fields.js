@@ -1,6 +1,6 @@
 /** Labeled controls of forms, and forms in a window. */
 
-import { Button, Dialog, Failure, Field } from "../shared/elements.js";
+import { Button, Dialog, Failure, Field } from "../kit/elements.js";
 import { html } from "../vendor/preact.js";
 
 /**
@@ -53,7 +53,7 @@ export const SelectField = ({ options, ...more }) => html`<${Select} dir=${undef
 /**
  * What an action was refused for that no field shows.
  *
- * @param {import("../shared/api.js").ApiError | null} error
+ * @param {import("../kit/api.js").ApiError | null} error
  * @param {string[]} fields the JSON Pointers of fields that show theirs
  */
 export const unshown = (error, fields) =>

@@ -1,8 +1,8 @@
 /** The form of a definition: to look at, or to enter what a test gets. */
 
-import { texts } from "../shared/basics.js";
-import { Banner } from "../shared/elements.js";
-import { FORM_TEXTS, SchemaForm, SecretFields } from "../shared/schema_form.js";
+import { texts } from "../kit/basics.js";
+import { Banner } from "../kit/elements.js";
+import { FORM_TEXTS, SchemaForm, SecretFields } from "../kit/schema_form.js";
 import { html, useState } from "../vendor/preact.js";
 import { secretsOf } from "./release_view.js";
 

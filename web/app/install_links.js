@@ -1,6 +1,6 @@
 /** Links for end users: to connect an integration, and to repair a connection. Read when asked for. */
 
-import { useAction, useList } from "../shared/api.js";
+import { useAction, useList } from "../kit/api.js";
 import {
   Banner,
   Button,
@@ -12,7 +12,7 @@ import {
   Loading,
   Picture,
   Time,
-} from "../shared/elements.js";
+} from "../kit/elements.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { SearchField, useSession } from "./dashboard.js";
 import { SelectField, TextField, unshown } from "./fields.js";
@@ -163,7 +163,7 @@ function Choose({ onChoose, onClose }) {
  */
 function ConnectForm({ integration, space, onBack, onMade }) {
   const { organization } = useSession();
-  const spaces = /** @type {import("../shared/api.js").Listed<Space>} */ (
+  const spaces = /** @type {import("../kit/api.js").Listed<Space>} */ (
     useList(`${organization}/spaces?limit=100`)
   );
   const making = useAction();

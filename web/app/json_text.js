@@ -2,7 +2,7 @@
  * JSON as a person writes it: where each value stands, what is wrong and where; and what an edit changes.
  */
 
-import { pointer } from "../shared/schema_form.js";
+import { pointer } from "../kit/schema_form.js";
 
 /**
  * @typedef {{ line: number, message: string }} Mistake `line` counts from 1

@@ -1,6 +1,6 @@
 /** What an integration is, in words: shown alike in the catalog and of one's own. */
 
-import { Badge, CopyButton } from "../shared/elements.js";
+import { Badge, CopyButton } from "../kit/elements.js";
 import { html } from "../vendor/preact.js";
 
 /**
@@ -81,7 +81,7 @@ const SECRETS = {
  * The secrets that a definition may have, as docs/auth-config.md says.
  *
  * @param {Definition} definition
- * @returns {import("../shared/schema_form.js").SecretField[]}
+ * @returns {import("../kit/schema_form.js").SecretField[]}
  */
 export function secretsOf({ authConfig, manifest }) {
   const type = text(at(authConfig, "type"));

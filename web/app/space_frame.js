@@ -1,7 +1,7 @@
 /** What the pages of a space have in common: its name, what can be done with it, and its tabs. */
 
-import { at, useAction, useResource } from "../shared/api.js";
-import { Badge, Button, Dialog, Failure, Field, notify } from "../shared/elements.js";
+import { at, useAction, useResource } from "../kit/api.js";
+import { Badge, Button, Dialog, Failure, Field, notify } from "../kit/elements.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { Back, href, MANAGE, PageHead, usePath, useSession } from "./dashboard.js";
 

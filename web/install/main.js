@@ -26,7 +26,7 @@ import {
   safeAddress,
   texts,
   wearBrand,
-} from "../shared/basics.js";
+} from "../kit/basics.js";
 import {
   controlOf,
   patchOf,
@@ -37,7 +37,7 @@ import {
   secretProblems,
   secretTitle,
   titleOf,
-} from "../shared/schema_form.js";
+} from "../kit/schema_form.js";
 import { html, render, useEffect, useRef, useState } from "../vendor/preact.js";
 
 /**

@@ -3,7 +3,7 @@
  * of the last 90 days. It reads itself again every minute while it is seen.
  */
 
-import { at, useResource } from "../shared/api.js";
+import { at, useResource } from "../kit/api.js";
 import {
   Badge,
   Brand,
@@ -19,14 +19,14 @@ import {
   Table,
   Time,
   wearBrand,
-} from "../shared/elements.js";
+} from "../kit/elements.js";
 import { html, render, useEffect, useRef, useState } from "../vendor/preact.js";
 
 /**
  * @typedef {import("#api").components["schemas"]["StatusReport"]} Report
  * @typedef {import("#api").components["schemas"]["DayStatus"]} Day
  * @typedef {import("#api").components["schemas"]["PeriodStatus"]} Period
- * @typedef {import("../shared/elements.js").Tone} Tone
+ * @typedef {import("../kit/elements.js").Tone} Tone
  */
 
 const EVERY = 60;
@@ -296,7 +296,7 @@ function Status({ report, error }) {
 
 function Page() {
   const token = location.pathname.split("/")[2] ?? "";
-  /** @type {import("../shared/api.js").Resource<Report>} */
+  /** @type {import("../kit/api.js").Resource<Report>} */
   const { data, error, reload } = useResource(at`/v1/status/${token}`, { every: EVERY });
   const isGone = error && "status" in error && error.status === 404;
   useEffect(() => {

@@ -21,7 +21,7 @@ FRAMED = "default-src 'none'; frame-ancestors https://app.example.com"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for path in ("app/index.html", "install/index.html", "shared/a.js"):
+    for path in ("app/index.html", "install/index.html", "kit/a.js"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(f"{path} before {{assets}}")
     return tmp_path
@@ -87,8 +87,8 @@ def asked(url: str, path: str, method: str = "GET", **headers: str) -> tuple[int
 def test_an_edit_shows_after_a_reload(server: str, folder: Path) -> None:
     assert asked(server, "/app/spaces/main")[2].startswith("app/index.html before /assets/")
     assets = asked(server, "/app")[2].rpartition(" ")[2]
-    (folder / "shared/a.js").write_text("after")
-    assert asked(server, f"{assets}/shared/a.js")[2] == "after"
+    (folder / "kit/a.js").write_text("after")
+    assert asked(server, f"{assets}/kit/a.js")[2] == "after"
     assert asked(server, f"{assets}/../app/index.html")[0] == 404
     (folder / "app/index.html").write_text("after")
     assert asked(server, "/app")[2] == "after"

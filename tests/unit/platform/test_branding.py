@@ -56,7 +56,7 @@ def test_a_color_that_can_be_read_stays_as_it_is() -> None:
 
 
 def test_the_surfaces_are_those_of_the_style() -> None:
-    style = (ROOT / "web/shared/theme.css").read_text()
+    style = (ROOT / "web/kit/theme.css").read_text()
     for place, name in enumerate(("surface", "page", "sunken")):
         light, dark = LIGHT.surfaces[place], DARK.surfaces[place]
         assert f"--{name}: light-dark({light}, {dark});" in style

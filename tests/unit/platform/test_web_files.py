@@ -19,12 +19,12 @@ PAGE = (
 )
 FILES = {
     "app/index.html": PAGE,
-    "app/main.js": "import'../shared/a.js';",
+    "app/main.js": "import'../kit/a.js';",
     "install/index.html": PAGE,
     "status/index.html": PAGE,
-    "shared/a.js": "export const a=1;\n" * 50,
-    "shared/a.css": "a { color: red }",
-    "shared/a b.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "kit/a.js": "export const a=1;\n" * 50,
+    "kit/a.css": "a { color: red }",
+    "kit/a b.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
     "embed/embed.js": "(()=>{})();",
     "vendor/LICENSES.txt": "MIT",
     "vendor/a.d.ts": "export const a: number;",
@@ -55,14 +55,14 @@ def text_of(reply: RawReply) -> str:
 def test_an_asset_is_kept_for_good_under_the_name_of_its_tree(folder: Path) -> None:
     web = WebFiles(folder)
     name = web.prefix.removeprefix("/assets/")
-    reply = web.asset(asked(f"{name}/shared/a.js", accept_encoding="gzip, br"))
+    reply = web.asset(asked(f"{name}/kit/a.js", accept_encoding="gzip, br"))
     assert reply.status == 200
-    assert text_of(reply) == FILES["shared/a.js"]
+    assert text_of(reply) == FILES["kit/a.js"]
     assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert reply.headers["Content-Type"] == "text/javascript; charset=utf-8"
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert reply.headers["Vary"] == "Accept-Encoding"
-    assert len(reply.body) < len(FILES["shared/a.js"])
+    assert len(reply.body) < len(FILES["kit/a.js"])
 
 
 @pytest.mark.parametrize("path", sorted(FILES))
@@ -84,23 +84,23 @@ def test_only_what_a_page_loads_is_an_asset(folder: Path, path: str) -> None:
         "{name}",
         "{name}/",
         "{name}/shared",
-        "{name}/shared/",
+        "{name}/kit/",
         "{name}/../secret.txt",
-        "{name}/shared/../../secret.txt",
-        "{name}/shared/../shared/a.js",
-        "{name}/./shared/a.js",
-        "{name}//shared/a.js",
-        "{name}/shared/a.js/",
-        "{name}/shared/a.js\0.png",
-        "{name}/shared/%61.js",
-        "{name}/shared/A.js",
+        "{name}/kit/../../secret.txt",
+        "{name}/kit/../kit/a.js",
+        "{name}/./kit/a.js",
+        "{name}//kit/a.js",
+        "{name}/kit/a.js/",
+        "{name}/kit/a.js\0.png",
+        "{name}/kit/%61.js",
+        "{name}/kit/A.js",
         "{name}/..%2fsecret.txt",
         "{name}/..\\secret.txt",
         "{name}//etc/passwd",
         "../secret.txt",
-        "00000000000000000000/shared/a.js",
-        "{name}0/shared/a.js",
-        "shared/a.js",
+        "00000000000000000000/kit/a.js",
+        "{name}0/kit/a.js",
+        "kit/a.js",
     ],
 )
 def test_nothing_else_is_found(folder: Path, rest: str) -> None:
@@ -113,10 +113,10 @@ def test_nothing_else_is_found(folder: Path, rest: str) -> None:
 
 def test_a_change_of_any_file_renames_the_tree(folder: Path) -> None:
     names = {WebTree(folder).name}
-    for path in ("shared/a.js", "vendor/LICENSES.txt", "install/index.html"):
+    for path in ("kit/a.js", "vendor/LICENSES.txt", "install/index.html"):
         (folder / path).write_text(FILES[path] + " ")
         names.add(WebTree(folder).name)
-    (folder / "shared/a.js").rename(folder / "shared/b.js")
+    (folder / "kit/a.js").rename(folder / "kit/b.js")
     names.add(WebTree(folder).name)
     assert len(names) == 5
     # What is not sent changes nothing
@@ -134,9 +134,7 @@ def test_a_packed_folder_is_served_as_it_was(folder: Path, tmp_path: Path) -> No
     one, other = WebFiles(folder), WebFiles(packed)
     assert one.prefix == other.prefix
     for encoding in ("gzip", "identity"):
-        request = asked(
-            f"{one.prefix.removeprefix('/assets/')}/shared/a.js", accept_encoding=encoding
-        )
+        request = asked(f"{one.prefix.removeprefix('/assets/')}/kit/a.js", accept_encoding=encoding)
         assert one.asset(request) == other.asset(request)
         page = asked(accept_encoding=encoding)
         assert one.page(WIZARD, page) == other.page(WIZARD, page)
@@ -181,7 +179,7 @@ runpy.run_module("patchbay.platform.web_tree", run_name="__main__")
 )
 def test_only_who_takes_gzip_gets_it(folder: Path, header: str, is_packed: bool) -> None:
     web = WebFiles(folder)
-    rest = f"{web.prefix.removeprefix('/assets/')}/shared/a.js"
+    rest = f"{web.prefix.removeprefix('/assets/')}/kit/a.js"
     for reply in (
         web.asset(asked(rest, accept_encoding=header)),
         web.page(DASHBOARD, asked(accept_encoding=header)),
@@ -194,7 +192,7 @@ def test_only_who_takes_gzip_gets_it(folder: Path, header: str, is_packed: bool)
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"x", {}', '"a,b" , {},"y"', "*"])
 def test_what_the_browser_has_is_not_sent_again(folder: Path, form: str) -> None:
     web = WebFiles(folder)
-    rest = f"{web.prefix.removeprefix('/assets/')}/shared/a.js"
+    rest = f"{web.prefix.removeprefix('/assets/')}/kit/a.js"
     for answer in (lambda r: web.asset(r), lambda r: web.page(DASHBOARD, r), web.embed_script):
         first = answer(asked(rest, accept_encoding="gzip"))
         tag = first.headers["ETag"].removeprefix("W/")

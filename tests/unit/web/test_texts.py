@@ -19,7 +19,7 @@ WORDS = re.compile(r">\s*[A-Za-z][a-z]+ [a-z]+[^<${}]*<")
 def catalog(language: str) -> dict[str, str]:
     text = (WEB / f"install/texts/{language}.js").read_text()
     if language == "en":
-        forms = (WEB / "shared/schema_form.js").read_text()
+        forms = (WEB / "kit/schema_form.js").read_text()
         text += forms[forms.index("FORM_TEXTS = {") : forms.index("\n};")]
     return {quoted or plain: said for quoted, plain, said in ENTRY.findall(text)}
 
@@ -40,7 +40,7 @@ def test_each_text_takes_the_same_values(key: str) -> None:
 
 
 def test_every_text_that_is_asked_for_is_there() -> None:
-    for path in ("install/main.js", "shared/schema_form.js"):
+    for path in ("install/main.js", "kit/schema_form.js"):
         for key in USED.findall((WEB / path).read_text()):
             assert key in ENGLISH, f"{path}: {key}"
 

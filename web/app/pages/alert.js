@@ -1,6 +1,6 @@
 /** An alert: what is wrong, how it went, and who was told. */
 
-import { ApiError, at, useAction, useList, useResource } from "../../shared/api.js";
+import { ApiError, at, useAction, useList, useResource } from "../../kit/api.js";
 import {
   Badge,
   Button,
@@ -13,7 +13,7 @@ import {
   notify,
   number,
   Time,
-} from "../../shared/elements.js";
+} from "../../kit/elements.js";
 import { html } from "../../vendor/preact.js";
 import { lastingOf, SeverityBadge, Subject, stateOf, whyEnded } from "../alert_words.js";
 import { TO_DO } from "../connection_words.js";
@@ -24,7 +24,7 @@ import { Back, href, ListView, MANAGE, PageHead, useSession } from "../dashboard
  * @typedef {import("#api").components["schemas"]["AlertRule"]} AlertRule
  * @typedef {import("#api").components["schemas"]["Delivery"]} Delivery
  * @typedef {import("#api").components["schemas"]["Channel"]} Channel
- * @typedef {import("../../shared/elements.js").Tone} Tone
+ * @typedef {import("../../kit/elements.js").Tone} Tone
  */
 
 /** @type {Intl.DateTimeFormatOptions} */
@@ -40,11 +40,9 @@ const TO_THE_SECOND = {
 export default function AlertPage({ slug, alertId }) {
   const space = at`/spaces/${slug}`;
   const path = space + at`/alerts/${alertId}`;
-  const read = /** @type {import("../../shared/api.js").Resource<Alert>} */ (
-    useResource(path, { every: 30 })
-  );
+  const read = /** @type {import("../../kit/api.js").Resource<Alert>} */ (useResource(path, { every: 30 }));
   const alert = read.data;
-  const rule = /** @type {import("../../shared/api.js").Resource<AlertRule>} */ (
+  const rule = /** @type {import("../../kit/api.js").Resource<AlertRule>} */ (
     useResource(alert && space + at`/alert-rules/${alert.rule_id}`)
   );
   const above = html`<${Back} href=${href(`${space}/alerts`)}>Alerts of ${slug}</${Back}>`;
@@ -163,7 +161,7 @@ const KINDS = { webhook: "Webhook", sns: "SNS", eventbridge: "EventBridge" };
 
 /** @param {{ path: string, channels: Channel[] }} props */
 function Deliveries({ path, channels }) {
-  const list = /** @type {import("../../shared/api.js").Listed<Delivery>} */ (
+  const list = /** @type {import("../../kit/api.js").Listed<Delivery>} */ (
     useList(`${path}/deliveries?limit=25`)
   );
   const empty = html`<${Empty} icon="bell" title="Nobody was told">The rule had no channel when it fired.</${Empty}>`;

@@ -1,7 +1,7 @@
 /** The alerts of a space: those that fire come first. */
 
-import { at, queryText, useAction, useList, useResource } from "../../shared/api.js";
-import { Badge, Button, day, Empty, exactly, Failure, notify, Table } from "../../shared/elements.js";
+import { at, queryText, useAction, useList, useResource } from "../../kit/api.js";
+import { Badge, Button, day, Empty, exactly, Failure, notify, Table } from "../../kit/elements.js";
 import { html, useEffect, useMemo, useRef, useState } from "../../vendor/preact.js";
 import { lastingOf, SeverityBadge, stateOf } from "../alert_words.js";
 import { Choice, href, ListView, MANAGE, useQuery, useSession } from "../dashboard.js";
@@ -35,16 +35,16 @@ function List({ slug }) {
   const path = at`/spaces/${slug}`;
   const [state, setState] = useQuery("state");
   const [rule, setRule] = useQuery("rule");
-  const rules = /** @type {import("../../shared/api.js").Resource<AlertRuleList>} */ (
+  const rules = /** @type {import("../../kit/api.js").Resource<AlertRuleList>} */ (
     useResource(`${path}/alert-rules?limit=100`)
   );
   // What fires may be older than a page of the list, which has the newest first.
-  const firing = /** @type {import("../../shared/api.js").Resource<AlertList>} */ (
+  const firing = /** @type {import("../../kit/api.js").Resource<AlertList>} */ (
     useResource(state ? null : `${path}/alerts${queryText({ state: "firing", rule_id: rule, limit: 100 })}`, {
       every: 30,
     })
   );
-  const list = /** @type {import("../../shared/api.js").Listed<Alert>} */ (
+  const list = /** @type {import("../../kit/api.js").Listed<Alert>} */ (
     useList(`${path}/alerts${queryText({ state, rule_id: rule, limit: 50 })}`)
   );
   const [changed, setChanged] = useState(/** @type {Record<string, Alert>} */ ({}));

@@ -1,7 +1,7 @@
 /** The audit trail: who changed what, and when. */
 
-import { at, queryText, useList } from "../../shared/api.js";
-import { Empty, Icon, Time } from "../../shared/elements.js";
+import { at, queryText, useList } from "../../kit/api.js";
+import { Empty, Icon, Time } from "../../kit/elements.js";
 import { html } from "../../vendor/preact.js";
 import { Choice, href, ListView, MANAGE, PageHead, SearchField, useQuery, useSession } from "../dashboard.js";
 import { ALL } from "../release_view.js";

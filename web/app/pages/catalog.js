@@ -1,7 +1,7 @@
 /** The catalog: what can be connected. */
 
-import { at, queryText, useList } from "../../shared/api.js";
-import { Badge, Empty, Picture } from "../../shared/elements.js";
+import { at, queryText, useList } from "../../kit/api.js";
+import { Badge, Empty, Picture } from "../../kit/elements.js";
 import { html } from "../../vendor/preact.js";
 import { Choice, href, ListView, MANAGE, PageHead, SearchField, useQuery, useSession } from "../dashboard.js";
 import { ALL, AUTH_TYPES, CAPABILITIES, ROLES, TIERS, Tier, wordOf } from "../release_view.js";

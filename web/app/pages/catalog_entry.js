@@ -1,7 +1,7 @@
 /** An integration of the catalog: what it is, asks, and tests, and a link by which somebody connects it. */
 
-import { at, useList, useResource } from "../../shared/api.js";
-import { Button, Failure, Icon, Loading, Picture, Time } from "../../shared/elements.js";
+import { at, useList, useResource } from "../../kit/api.js";
+import { Button, Failure, Icon, Loading, Picture, Time } from "../../kit/elements.js";
 import { html, useState } from "../../vendor/preact.js";
 import { Back, href, MANAGE, PageHead, useSession } from "../dashboard.js";
 import { FormPreview } from "../form_preview.js";

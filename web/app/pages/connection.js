@@ -1,6 +1,6 @@
 /** A connection: how it is doing, whose move it is, its tests, and what can be done with it. */
 
-import { ApiError, at, request, useAction, useResource } from "../../shared/api.js";
+import { ApiError, at, request, useAction, useResource } from "../../kit/api.js";
 import {
   ago,
   Badge,
@@ -19,7 +19,7 @@ import {
   Picture,
   StepList,
   Time,
-} from "../../shared/elements.js";
+} from "../../kit/elements.js";
 import { html, useCallback, useEffect, useId, useRef, useState } from "../../vendor/preact.js";
 import { nextMove, reasonOf, since, stateOf, whoseMove } from "../connection_words.js";
 import { Back, ChangeFailure, go, href, MANAGE, PageHead, TEST, useSession } from "../dashboard.js";
@@ -32,9 +32,9 @@ import { Back, ChangeFailure, go, href, MANAGE, PageHead, TEST, useSession } fro
  * @typedef {import("#api").components["schemas"]["GrantView"]} GrantView
  * @typedef {import("#api").components["schemas"]["WhatChanged"]} WhatChanged
  * @typedef {import("#api").components["schemas"]["ConnectionRecord"]} ConnectionRecord
- * @typedef {import("../../shared/elements.js").Tone} Tone
- * @typedef {import("../../shared/api.js").Resource<Connection>} ConnectionRead
- * @typedef {import("../../shared/api.js").Resource<GrantView>} GrantRead
+ * @typedef {import("../../kit/elements.js").Tone} Tone
+ * @typedef {import("../../kit/api.js").Resource<Connection>} ConnectionRead
+ * @typedef {import("../../kit/api.js").Resource<GrantView>} GrantRead
  */
 
 const SHOWN_TESTS = 50;
@@ -63,13 +63,13 @@ export default function ConnectionPage({ connectionId }) {
   const path = connectors + at`/connections/${connectionId}`;
   const read = /** @type {ConnectionRead} */ (useResource(path, { every: LOOK_AGAIN }));
   const connection = read.data;
-  const tests = /** @type {import("../../shared/api.js").Resource<{ items: RecordedTest[] }>} */ (
+  const tests = /** @type {import("../../kit/api.js").Resource<{ items: RecordedTest[] }>} */ (
     useResource(`${path}/tests?limit=${SHOWN_TESTS}`)
   );
   // A key of one space sees its connections, not what they are made of.
   const sourcePath = connection && !session.space ? connectors + at`/sources/${connection.source_id}` : null;
-  const source = /** @type {import("../../shared/api.js").Resource<Endpoint>} */ (useResource(sourcePath));
-  const release = /** @type {import("../../shared/api.js").Resource<Release>} */ (
+  const source = /** @type {import("../../kit/api.js").Resource<Endpoint>} */ (useResource(sourcePath));
+  const release = /** @type {import("../../kit/api.js").Resource<Release>} */ (
     useResource(sourcePath && `${sourcePath}/release`)
   );
   const auth = /** @type {{ type?: string } | null | undefined} */ (release.data?.authConfig);
@@ -305,7 +305,7 @@ const OUTCOMES = {
   queued: ["idle", "Queued"],
 };
 
-/** @param {{ tests: import("../../shared/api.js").Resource<{ items: RecordedTest[] }>, run: TestRun }} props */
+/** @param {{ tests: import("../../kit/api.js").Resource<{ items: RecordedTest[] }>, run: TestRun }} props */
 function Tests({ tests, run }) {
   const [chosen, setChosen] = useState(/** @type {string | null} */ (null));
   const items = tests.data?.items ?? [];
@@ -708,7 +708,7 @@ function Ending({ at: time, ended: over }) {
 }
 
 /**
- * @param {{ source: import("../../shared/api.js").Resource<Endpoint>, grant: GrantRead,
+ * @param {{ source: import("../../kit/api.js").Resource<Endpoint>, grant: GrantRead,
  *   newest: RecordedTest | undefined }} props `newest` saw a certificate
  */
 function Credentials({ source, grant, newest }) {
@@ -761,12 +761,12 @@ const nameOf = (title, name) => (typeof title === "string" && title.trim() ? tit
 function Destination({ id }) {
   const { connectors } = useSession();
   const path = connectors + at`/destinations/${id}`;
-  const read = /** @type {import("../../shared/api.js").Resource<Endpoint>} */ (useResource(path));
+  const read = /** @type {import("../../kit/api.js").Resource<Endpoint>} */ (useResource(path));
   return html`<${EndpointCard} title="Destination" read=${read} release=${null} />`;
 }
 
 /**
- * @param {{ title: string, read: import("../../shared/api.js").Resource<Endpoint>,
+ * @param {{ title: string, read: import("../../kit/api.js").Resource<Endpoint>,
  *   release: Release | null }} props
  */
 function EndpointCard({ title, read, release }) {

@@ -1,7 +1,7 @@
 /** All connections of the organization, those first that need somebody. */
 
-import { at, useList } from "../../shared/api.js";
-import { Badge, Button, Empty, exactly, number, Table, Time } from "../../shared/elements.js";
+import { at, useList } from "../../kit/api.js";
+import { Badge, Button, Empty, exactly, number, Table, Time } from "../../kit/elements.js";
 import { html, useMemo, useState } from "../../vendor/preact.js";
 import { HEALTH_CHOICES, LIFECYCLE_CHOICES, since, stateOf, TO_DO } from "../connection_words.js";
 import { Choice, href, ListView, MANAGE, PageHead, SearchField, useQuery, useSession } from "../dashboard.js";

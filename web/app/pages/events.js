@@ -1,7 +1,7 @@
 /** The events of a space: by type, outcome, connection, and time. */
 
-import { at, queryText, useList, useResource } from "../../shared/api.js";
-import { Button, CopyButton, Empty, Field, Icon, Table } from "../../shared/elements.js";
+import { at, queryText, useList, useResource } from "../../kit/api.js";
+import { Button, CopyButton, Empty, Field, Icon, Table } from "../../kit/elements.js";
 import { html, useMemo, useState } from "../../vendor/preact.js";
 import { Choice, ListView, SearchField, useQuery } from "../dashboard.js";
 import { EVENT_HEADS, EventDetails, EventRow, firstEvent, TYPE_CHOICES } from "../event_words.js";
@@ -52,10 +52,10 @@ export default function Events({ slug }) {
     since: between ? since : begin,
     until: between ? until : "",
   };
-  const list = /** @type {import("../../shared/api.js").Listed<Schemas["Event"]>} */ (
+  const list = /** @type {import("../../kit/api.js").Listed<Schemas["Event"]>} */ (
     useList(`${path}/integration-events${queryText({ ...filters, limit: 50 })}`)
   );
-  const known = /** @type {import("../../shared/api.js").Resource<Schemas["ConnectionHealthList"]>} */ (
+  const known = /** @type {import("../../kit/api.js").Resource<Schemas["ConnectionHealthList"]>} */ (
     useResource(`${path}/integration-health/connections?limit=${OFFERED}`)
   );
   const names = new Map(known.data?.items.map((one) => [one.connection_id, one.name]));
@@ -119,7 +119,7 @@ const contains = (event, names, wanted) =>
     .some((text) => text?.toLowerCase().includes(wanted));
 
 /**
- * @param {{ value: string, known: import("../../shared/api.js").Resource<Schemas["ConnectionHealthList"]>,
+ * @param {{ value: string, known: import("../../kit/api.js").Resource<Schemas["ConnectionHealthList"]>,
  *   onChange: (value: string) => void }} props
  */
 function WhichConnection({ value, known, onChange }) {

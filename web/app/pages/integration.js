@@ -1,6 +1,6 @@
 /** One of the organization's own integrations: its draft, a trial of it, its releases, and what it is. */
 
-import { at, useAction, useList, useResource } from "../../shared/api.js";
+import { at, useAction, useList, useResource } from "../../kit/api.js";
 import {
   Badge,
   Banner,
@@ -14,7 +14,7 @@ import {
   Picture,
   Table,
   Time,
-} from "../../shared/elements.js";
+} from "../../kit/elements.js";
 import { html, useEffect, useRef, useState } from "../../vendor/preact.js";
 import { Back, href, ListView, MANAGE, PageHead, useQuery, useSession } from "../dashboard.js";
 import { useDraft } from "../draft.js";

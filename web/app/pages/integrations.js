@@ -1,7 +1,7 @@
 /** The organization's own integrations, and how a draft begins. */
 
-import { at, queryText, request, useAction, useList } from "../../shared/api.js";
-import { Badge, Button, Empty, Icon, Picture, Table, Time } from "../../shared/elements.js";
+import { at, queryText, request, useAction, useList } from "../../kit/api.js";
+import { Badge, Button, Empty, Icon, Picture, Table, Time } from "../../kit/elements.js";
 import { html, useState } from "../../vendor/preact.js";
 import {
   Choice,
@@ -102,7 +102,7 @@ const SKELETON = {
   },
 };
 
-/** @param {{ spaces: import("../../shared/api.js").Listed<any>, onClose: () => void }} props */
+/** @param {{ spaces: import("../../kit/api.js").Listed<any>, onClose: () => void }} props */
 function Create({ spaces, onClose }) {
   const [from, setFrom] = useState("");
   const [typed, setTyped] = useState({ name: "", publisher: "", slug: "", workspaceId: "" });

@@ -1,6 +1,6 @@
 /** The API keys of the organization. */
 
-import { at, useAction, useList } from "../../shared/api.js";
+import { at, useAction, useList } from "../../kit/api.js";
 import {
   Badge,
   Banner,
@@ -13,7 +13,7 @@ import {
   notify,
   Table,
   Time,
-} from "../../shared/elements.js";
+} from "../../kit/elements.js";
 import { html, useState } from "../../vendor/preact.js";
 import {
   ADMIN,

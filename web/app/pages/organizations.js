@@ -1,7 +1,7 @@
 /** All organizations of the deployment, for its operator. */
 
-import { queryText, useAction, useList } from "../../shared/api.js";
-import { Badge, Button, Dialog, Empty, Icon, Table, Time } from "../../shared/elements.js";
+import { queryText, useAction, useList } from "../../kit/api.js";
+import { Badge, Button, Dialog, Empty, Icon, Table, Time } from "../../kit/elements.js";
 import { html, useState } from "../../vendor/preact.js";
 import { ADMIN, ListView, PageHead, SearchField, useQuery, useSession } from "../dashboard.js";
 import { FormDialog, TextField, unshown } from "../fields.js";
@@ -16,7 +16,7 @@ export default function Organizations() {
   const [search, setSearch] = useQuery("q");
   const [adding, setAdding] = useState(false);
   const allowed = can(ADMIN);
-  const list = /** @type {import("../../shared/api.js").Listed<Organization>} */ (
+  const list = /** @type {import("../../kit/api.js").Listed<Organization>} */ (
     useList(allowed ? `/v1/organizations${queryText({ q: search.trim(), limit: 50 })}` : null)
   );
   if (!allowed) {

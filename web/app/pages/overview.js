@@ -1,7 +1,7 @@
 /** The spaces of an organization, those that do worst first. */
 
-import { at, useAction, useList } from "../../shared/api.js";
-import { Badge, Button, Empty, Icon, number, percent, Sparkline, Table } from "../../shared/elements.js";
+import { at, useAction, useList } from "../../kit/api.js";
+import { Badge, Button, Empty, Icon, number, percent, Sparkline, Table } from "../../kit/elements.js";
 import { html, useEffect, useState } from "../../vendor/preact.js";
 import {
   go,
@@ -45,7 +45,7 @@ function Spaces({ organization }) {
   const [search, setSearch] = useQuery("q");
   const [adding, setAdding] = useState(false);
   const period = PERIODS.some(([known]) => known === days) ? days : "30";
-  const list = /** @type {import("../../shared/api.js").Listed<SpaceHealth>} */ (
+  const list = /** @type {import("../../kit/api.js").Listed<SpaceHealth>} */ (
     useList(`${organization}/integration-health?days=${period}&limit=${RANKED}`, { every: 120 })
   );
   const wanted = search.trim().toLowerCase();

@@ -1,6 +1,6 @@
 /** An alert rule: what it watches, whom it tells, and when it would have fired. */
 
-import { at, useAction, useResource } from "../../shared/api.js";
+import { at, useAction, useResource } from "../../kit/api.js";
 import {
   Badge,
   Banner,
@@ -15,7 +15,7 @@ import {
   notify,
   Table,
   Time,
-} from "../../shared/elements.js";
+} from "../../kit/elements.js";
 import { html, useEffect, useMemo, useState } from "../../vendor/preact.js";
 import { conditionInWords, SEVERITY_CHOICES, Subject, useNames } from "../alert_words.js";
 import { Backtest } from "../backtest.js";
@@ -29,7 +29,7 @@ import { SelectField, TextField, unshown } from "../fields.js";
  * @typedef {import("#api").components["schemas"]["IssuedAlertRule"]} IssuedAlertRule
  * @typedef {import("#api").components["schemas"]["RuleSubjectList"]} RuleSubjectList
  * @typedef {import("#api").components["schemas"]["ConnectionHealthList"]} ConnectionHealthList
- * @typedef {import("../../shared/elements.js").Tone} Tone
+ * @typedef {import("../../kit/elements.js").Tone} Tone
  * @typedef {{ key: string, id?: string, kind: "webhook" | "sns" | "eventbridge", address: string }} ChannelDraft
  * @typedef {{ name: string, severity: string, enabled: boolean, kind: string, scope: string, type: string,
  *   connection: string, threshold: string, recovery: string, short: number, long: number, minimum: string,
@@ -208,7 +208,7 @@ const typed = (event) => /** @type {HTMLInputElement} */ (event.target).value;
 export default function RulePage({ slug, ruleId }) {
   const space = at`/spaces/${slug}`;
   const above = html`<${Back} href=${href(`${space}/rules`)}>Rules of ${slug}</${Back}>`;
-  const read = /** @type {import("../../shared/api.js").Resource<AlertRule>} */ (
+  const read = /** @type {import("../../kit/api.js").Resource<AlertRule>} */ (
     useResource(ruleId === "new" ? null : space + at`/alert-rules/${ruleId}`)
   );
   if (ruleId === "new") {
@@ -231,7 +231,7 @@ export default function RulePage({ slug, ruleId }) {
   </div>`;
 }
 
-/** @param {{ slug: string, read: import("../../shared/api.js").Resource<AlertRule> | null }} props */
+/** @param {{ slug: string, read: import("../../kit/api.js").Resource<AlertRule> | null }} props */
 function Editor({ slug, read }) {
   const { can, why } = useSession();
   const rule = read?.data ?? null;
@@ -240,7 +240,7 @@ function Editor({ slug, read }) {
   const [secrets, setSecrets] = useState(/** @type {IssuedAlertRule | null} */ (null));
   const saving = useAction();
   const [outdated, setOutdated] = useState(false);
-  const [tried, setTried] = useState(/** @type {import("../../shared/api.js").ApiError | null} */ (null));
+  const [tried, setTried] = useState(/** @type {import("../../kit/api.js").ApiError | null} */ (null));
   /** @type {Change} */
   const change = (part) => setDraft((before) => ({ ...before, ...part }));
   const path = `${at`/spaces/${slug}`}/alert-rules`;
@@ -377,7 +377,7 @@ function Duration({ label, value, onChange, error, help }) {
 /** @param {Part & { slug: string }} props */
 function Condition({ slug, draft, change, errorAt }) {
   const one = draft.scope === "one_connection";
-  const connections = /** @type {import("../../shared/api.js").Resource<ConnectionHealthList>} */ (
+  const connections = /** @type {import("../../kit/api.js").Resource<ConnectionHealthList>} */ (
     useResource(one ? `${at`/spaces/${slug}`}/integration-health/connections?limit=100` : null)
   );
   /** @type {[string, string][]} */
@@ -555,7 +555,7 @@ const STATES = {
 
 /** @param {{ path: string, slug: string }} props */
 function Subjects({ path, slug }) {
-  const read = /** @type {import("../../shared/api.js").Resource<RuleSubjectList>} */ (
+  const read = /** @type {import("../../kit/api.js").Resource<RuleSubjectList>} */ (
     useResource(`${path}/subjects?limit=100`, { every: 60 })
   );
   const items = read.data?.items ?? [];

@@ -1,7 +1,7 @@
 /** The alert rules of a space. */
 
-import { at, useAction, useList } from "../../shared/api.js";
-import { Button, Empty, Failure, notify, Table } from "../../shared/elements.js";
+import { at, useAction, useList } from "../../kit/api.js";
+import { Button, Empty, Failure, notify, Table } from "../../kit/elements.js";
 import { html, useState } from "../../vendor/preact.js";
 import { conditionInWords, SeverityBadge } from "../alert_words.js";
 import { href, ListView, MANAGE, SearchField, useQuery, useSession } from "../dashboard.js";
@@ -20,7 +20,7 @@ export default function Rules({ slug }) {
 /** @param {{ slug: string, make: unknown }} props */
 function List({ slug, make }) {
   const [q, setQ] = useQuery("q");
-  const list = /** @type {import("../../shared/api.js").Listed<AlertRule>} */ (
+  const list = /** @type {import("../../kit/api.js").Listed<AlertRule>} */ (
     useList(`${at`/spaces/${slug}`}/alert-rules?limit=100`)
   );
   // A space has at most 50 rules: they are all here.

@@ -1,6 +1,6 @@
 /** Settings: the organization, its quotas, who is signed in, and its data keys. */
 
-import { queryText, useAction, useList, useResource } from "../../shared/api.js";
+import { queryText, useAction, useList, useResource } from "../../kit/api.js";
 import {
   Badge,
   Banner,
@@ -14,7 +14,7 @@ import {
   number,
   Table,
   Time,
-} from "../../shared/elements.js";
+} from "../../kit/elements.js";
 import { html, useState } from "../../vendor/preact.js";
 import { ADMIN, href, MANAGE, PageHead, READ, TEST, useSession } from "../dashboard.js";
 import { SelectField, TextField } from "../fields.js";
@@ -42,7 +42,7 @@ export const SettingsFrame = ({ tab, children }) => html`<div class="stack">
   ${children}
 </div>`;
 
-/** Shows what was read, or why it can't be. @param {{ of: import("../../shared/api.js").Resource<any>, children: (data: any) => unknown }} props */
+/** Shows what was read, or why it can't be. @param {{ of: import("../../kit/api.js").Resource<any>, children: (data: any) => unknown }} props */
 export function Read({ of, children }) {
   if (of.data) return children(of.data);
   return of.error
@@ -85,7 +85,7 @@ function OrganizationForm({ data, etag, replace }) {
   const blocked = why(ADMIN);
   const external_id = externalId.trim() || null;
   const same = name === data.name && external_id === data.external_id;
-  /** @param {import("../../shared/api.js").Action} action @param {Record<string, unknown>} body @param {string} said */
+  /** @param {import("../../kit/api.js").Action} action @param {Record<string, unknown>} body @param {string} said */
   const change = async (action, body, said) => {
     const changed = await action.run(organization, { method: "PATCH", body, ifMatch: etag });
     if (!changed) return;

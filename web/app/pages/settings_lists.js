@@ -1,6 +1,6 @@
 /** Settings: spaces, and OAuth applications. */
 
-import { at, useAction, useList, useResource } from "../../shared/api.js";
+import { at, useAction, useList, useResource } from "../../kit/api.js";
 import {
   Badge,
   Button,
@@ -13,7 +13,7 @@ import {
   notify,
   Table,
   Time,
-} from "../../shared/elements.js";
+} from "../../kit/elements.js";
 import { html, useState } from "../../vendor/preact.js";
 import { href, ListView, MANAGE, SearchField, usePath, useQuery, useSession } from "../dashboard.js";
 import { AreaField, FormDialog, slugOf, TextField, unshown } from "../fields.js";

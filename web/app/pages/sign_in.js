@@ -1,7 +1,7 @@
 /** Signing in: with an API key, by a link that somebody made, or at the identity provider. */
 
-import { useAction, useResource } from "../../shared/api.js";
-import { Banner, Brand, Button, Failure, Field } from "../../shared/elements.js";
+import { useAction, useResource } from "../../kit/api.js";
+import { Banner, Brand, Button, Failure, Field } from "../../kit/elements.js";
 import { html, useEffect, useState } from "../../vendor/preact.js";
 import { pageOf, useTitle } from "../dashboard.js";
 
@@ -42,7 +42,7 @@ const FAILURES = new Map([
   ["unavailable", "Your identity provider didn't answer as expected. Try again in a minute."],
 ]);
 
-/** @param {import("../../shared/api.js").ApiError} error */
+/** @param {import("../../kit/api.js").ApiError} error */
 const refused = (error) => error.status >= 400 && error.status < 500 && error.status !== 429;
 
 /** @param {string} key */

@@ -1,6 +1,6 @@
 /** The health of a space: figures, over time, its connections, what fires, what comes in. */
 
-import { at, queryText, useList, useResource } from "../../shared/api.js";
+import { at, queryText, useList, useResource } from "../../kit/api.js";
 import {
   Badge,
   Button,
@@ -13,7 +13,7 @@ import {
   percent,
   Table,
   Time,
-} from "../../shared/elements.js";
+} from "../../kit/elements.js";
 import { html, useEffect, useMemo, useRef, useState } from "../../vendor/preact.js";
 import { Chart, MEASURES, when } from "../chart.js";
 import { stateOf, TO_DO } from "../connection_words.js";
@@ -45,10 +45,10 @@ export default function Space({ slug }) {
   const days = PERIODS.some(([known]) => known === asked) ? asked : "30";
   const path = at`/spaces/${slug}`;
   const counted = { days, exclude_blame: blame === "none" ? "none" : "" };
-  const health = /** @type {import("../../shared/api.js").Resource<Schemas["HealthSummary"]>} */ (
+  const health = /** @type {import("../../kit/api.js").Resource<Schemas["HealthSummary"]>} */ (
     useResource(`${path}/integration-health${queryText(counted)}`, { every: 60 })
   );
-  const connections = /** @type {import("../../shared/api.js").Listed<Schemas["ConnectionHealth"]>} */ (
+  const connections = /** @type {import("../../kit/api.js").Listed<Schemas["ConnectionHealth"]>} */ (
     useList(`${path}/integration-health/connections?limit=10`, { every: 60 })
   );
   const names = new Map(connections.items.map((one) => [one.connection_id, one.name]));
@@ -82,7 +82,7 @@ const Section = ({ title, actions, children }) => html`
   </section>
 `;
 
-/** @param {{ health: import("../../shared/api.js").Resource<Schemas["HealthSummary"]> }} props */
+/** @param {{ health: import("../../kit/api.js").Resource<Schemas["HealthSummary"]> }} props */
 function Figures({ health }) {
   const { data, error } = health;
   if (!data && error) return html`<${Failure} error=${error} retry=${health.reload} />`;
@@ -143,7 +143,7 @@ function OverTime({ slug, days, counted, health }) {
   const close = Number(days) <= 7 || (zoomed && end - start <= 3 * DAY_MS && Number(days) <= HOURLY_DAYS);
   const interval = close ? "hour" : "day";
   const query = { ...counted, interval, integration_type: Object.hasOwn(TYPE_WORDS, type) ? type : "" };
-  const read = /** @type {import("../../shared/api.js").Resource<Schemas["HealthSeries"]>} */ (
+  const read = /** @type {import("../../kit/api.js").Resource<Schemas["HealthSeries"]>} */ (
     useResource(`${at`/spaces/${slug}`}/integration-health/series${queryText(query)}`, { every: 300 })
   );
   const kind = Object.hasOwn(MEASURES, measure) ? measure : "events";
@@ -283,7 +283,7 @@ const ByType = ({ types, type, onType }) => html`
 /** @param {{ slug: string }} props */
 function Firing({ slug }) {
   const path = at`/spaces/${slug}`;
-  const read = /** @type {import("../../shared/api.js").Resource<Schemas["AlertList"]>} */ (
+  const read = /** @type {import("../../kit/api.js").Resource<Schemas["AlertList"]>} */ (
     useResource(`${path}/alerts?state=firing&limit=5`, { every: 60 })
   );
   const alerts = read.data?.items ?? [];
@@ -303,7 +303,7 @@ function Firing({ slug }) {
   </${Section}>`;
 }
 
-/** @param {{ slug: string, list: import("../../shared/api.js").Listed<Schemas["ConnectionHealth"]> }} props */
+/** @param {{ slug: string, list: import("../../kit/api.js").Listed<Schemas["ConnectionHealth"]> }} props */
 const Connections = ({ slug, list }) => html`
   <${Section} title="Connections, worst first"
     actions=${list.items.length > 0 && html`<a href=${href("/connections", { space: slug })}>Search connections</a>`}>
@@ -378,7 +378,7 @@ function useFresh(events) {
 /** @param {{ slug: string, names: Map<string, string> }} props */
 function Live({ slug, names }) {
   const path = at`/spaces/${slug}`;
-  const read = /** @type {import("../../shared/api.js").Resource<Schemas["EventList"]>} */ (
+  const read = /** @type {import("../../kit/api.js").Resource<Schemas["EventList"]>} */ (
     useResource(`${path}/integration-events?limit=10`, { every: 15 })
   );
   const events = read.data?.items ?? null;

@@ -3,7 +3,7 @@
  * if they are not those in English.
  */
 
-import { FORM_TEXTS } from "../../shared/schema_form.js";
+import { FORM_TEXTS } from "../../kit/schema_form.js";
 
 /** @type {Record<string, string>} */
 export const texts = {

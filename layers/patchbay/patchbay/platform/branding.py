@@ -49,7 +49,7 @@ BLACK: Final = Color(0, 0, 0)
 
 
 class Theme(NamedTuple):
-    """What accents stand on in a theme of web/shared/theme.css, and where they go to be read."""
+    """What accents stand on in a theme of web/kit/theme.css, and where they go to be read."""
 
     surfaces: tuple[Color, ...]
     away: Color
