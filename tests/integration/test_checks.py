@@ -10,7 +10,7 @@ import pytest
 
 import checks
 from local.provider import Provider
-from patchbay.connection_tests import recorder, time_budgets
+from patchbay.connection_tests import finished_test, time_budgets
 from patchbay.connection_tests import tester as engine
 from patchbay.connections.vault import Vault
 from patchbay.platform.errors import TemporarilyUnavailable
@@ -108,7 +108,7 @@ def took(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     seconds: list[float] = []
     run = engine.Tester.run
 
-    async def timed(*arguments: Any) -> recorder.FinishedTest:
+    async def timed(*arguments: Any) -> finished_test.FinishedTest:
         started = time.monotonic()
         try:
             return await run(*arguments)

@@ -13,7 +13,7 @@ from functools import cache
 from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport, Step
 from patchbay.checks.verdict import verdict
-from patchbay.connection_tests.recorder import FinishedTest
+from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.connections.wheel import MonitorInterval, is_due, on_the_wheel, slot_pk
 from patchbay.monitors.own_network import OwnEvidence
 from patchbay.monitors.reprobes import crash_report

@@ -14,13 +14,14 @@ from typing import Any
 
 from patchbay.checks.report import Step
 from patchbay.checks.verdict import undialed_report
+from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.connection_tests.following import Following
 from patchbay.connection_tests.history import TestClaim, TestHistory
 from patchbay.connection_tests.identity import TestIdentity
 from patchbay.connection_tests.model import TestFindings
 from patchbay.connection_tests.preparation import PreparationOverdue, prepared_in_time
 from patchbay.connection_tests.queue import QueuedTest
-from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
+from patchbay.connection_tests.recorder import TestRecorder
 from patchbay.connection_tests.tester import PreparedTest, Tester
 from patchbay.connection_tests.time_budgets import ASYNCHRONOUS
 from patchbay.egress.guard import EgressGuard

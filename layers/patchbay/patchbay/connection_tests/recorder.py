@@ -12,12 +12,10 @@ count. Steps 2 and 4 are for connections only. All of it blocks.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
-from patchbay.checks.capabilities import CapabilityReport
-from patchbay.checks.report import CheckReport
-from patchbay.connection_tests.changes import Fingerprint, PassedTest, WhatChanged
+from patchbay.connection_tests.changes import PassedTest, WhatChanged
+from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.connection_tests.history import TestHistory, TestRecord
 from patchbay.connection_tests.identity import TestIdentity, TestSubjectKind
 from patchbay.connection_tests.model import (
@@ -36,22 +34,6 @@ from patchbay.connections.required_actions import required_action
 from patchbay.health.model import Event, event_of_test
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedTest:
-    """A test that has run: what it found, and when.
-
-    `connection` is None for a test of an endpoint. `fingerprint` is what was tested, None if the
-    secrets could not be read.
-    """
-
-    connection: Connection | None
-    fingerprint: Fingerprint | None
-    report: CheckReport
-    capabilities: tuple[CapabilityReport, ...]
-    started_at: datetime
-    finished_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,11 @@ from patchbay.checks.roles import Role
 from patchbay.checks.verdict import secrets_unavailable_report
 from patchbay.connection_tests.changes import EndpointFingerprint, Fingerprint
 from patchbay.connection_tests.endpoint_part import EndpointPart, part_of, run_part, unusable_report
+from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.connection_tests.following import Following, told
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import DryRun, DryRunResult, RecordedTest, TestTrigger
-from patchbay.connection_tests.recorder import FinishedTest, TestRecorder
+from patchbay.connection_tests.recorder import TestRecorder
 from patchbay.connection_tests.subjects import require_enabled
 from patchbay.connection_tests.time_budgets import SYNCHRONOUS, TimeBudget
 from patchbay.connections.bindings import binding_to_dial

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from patchbay.checks.report import CheckReport
-from patchbay.connection_tests.recorder import FinishedTest
+from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.monitors.own_network import (
     UNREACHABLE,
     OwnEvidence,

@@ -18,9 +18,10 @@ from typing import Final
 
 from patchbay.checks.manifest_steps import DEFAULT_TIMEOUT_MS
 from patchbay.connection_tests.changes import PassedTest
+from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.connection_tests.history import TestHistory, TestRecord
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
-from patchbay.connection_tests.recorder import FinishedTest, TestRecorder, TestToRecord
+from patchbay.connection_tests.recorder import TestRecorder, TestToRecord
 from patchbay.connection_tests.tester import PreparedTest, Tester
 from patchbay.connection_tests.time_budgets import TimeBudget
 from patchbay.connections.announcements import Announcement

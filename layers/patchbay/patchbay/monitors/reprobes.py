@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from patchbay.checks.report import CheckReport
 from patchbay.checks.verdict import undialed_report
-from patchbay.connection_tests.recorder import FinishedTest
+from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.platform.logging import log_exception
 
 TEST_MS: Final = 25_000

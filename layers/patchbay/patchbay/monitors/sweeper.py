@@ -26,13 +26,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from patchbay.checks.report import CheckReport
+from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.connection_tests.preparation import (
     PreparationLimits,
     PreparationOverdue,
     Preparations,
     SliceUsed,
 )
-from patchbay.connection_tests.recorder import FinishedTest
 from patchbay.monitors.page_network import LOOK_SECONDS, LooksAtOwnNetwork, PageNetwork
 from patchbay.monitors.reprobes import TEST_MS, MonitoredTest, run_with_reprobes
 from patchbay.monitors.store import WheelPage
