@@ -28,6 +28,7 @@ from bench.hostile_server import BODIES, hostile_server
 from bench.report import Row
 from local.openapi import DOCUMENT
 from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.monitor_runs import NO_RUNS
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
@@ -225,7 +226,7 @@ def _connections(tenant: Tenant) -> None:
 def _events(tenant: Tenant) -> None:
     """The most events that a backtest reads, of connections that do not exist."""
     now = utc_now()
-    store = EventStore(Table("EventsTable"), raw_event_days=35)
+    store = EventStore(Table("EventsTable"), raw_event_days=35, runs=NO_RUNS)
     events = [
         Event(
             id=new_id("evt", now),

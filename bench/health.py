@@ -21,6 +21,7 @@ from patchbay.health.bucket_codec import encode_bucket
 from patchbay.health.buckets import LATENCY_BOUNDS_MS, SHARDS, Bucket, Tally
 from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.monitor_runs import NO_RUNS
 from patchbay.health.periods import Period
 from patchbay.health.shards import bucket_key, bucket_puts, spread_day_key
 from patchbay.health.store import EventStore
@@ -217,7 +218,7 @@ def _rows() -> list[Row]:
         _create(client, name)
         return Table(name, measured)
 
-    written = write_units(EventStore(fresh("ingest"), 35), meter)
+    written = write_units(EventStore(fresh("ingest"), 35, NO_RUNS), meter)
     million = 1_000_000
     found += [
         Row("ingest, batches of 25, an event", written, "WRU", WRITE_UNITS_PER_EVENT),
@@ -240,7 +241,7 @@ def _rows() -> list[Row]:
     ):
         seeded = fresh(f"summary-{days}-{count}-{shards}-{shards_today}")
         seed(seeded, days, count, shards, shards_today)
-        store = EventStore(seeded, 35)
+        store = EventStore(seeded, 35, NO_RUNS)
         if shards > 1:
             units, _ = read_units(store, meter, days)
             found.append(Row(f"summary, {label}: before the fold", units, "RRU"))
@@ -252,7 +253,7 @@ def _rows() -> list[Row]:
             # Reading the space takes two more units.
             price = prices.units(read=million * (units + 2)) + prices.requests(million)
             found.append(Row(f"cost: a million requests of the summary, {label}", price, "$"))
-        timed.append(EventStore(Table(seeded.name, replayed), 35))
+        timed.append(EventStore(Table(seeded.name, replayed), 35, NO_RUNS))
     few, many = latencies(timed[0], timed[1])
     calls = 2 * CALL_SECONDS
     found += [

@@ -24,11 +24,12 @@ def rows() -> list[Row]:
         "AWS_SECRET_ACCESS_KEY": "none",
     }
     from bench.monitors import StandIn
+    from patchbay.health.monitor_runs import NO_RUNS
     from patchbay.health.store import EventStore
     from patchbay.platform.dynamodb import Table
 
     aws = StandIn()
-    store = EventStore(Table("EventsTable"), 35)
+    store = EventStore(Table("EventsTable"), 35, NO_RUNS)
     now = datetime.now(UTC)
     hour = now.replace(minute=0, second=0, microsecond=0)
     batches = [events_of_an_hour(BATCH, hour, f"batch-{n}") for n in range(BATCHES)]

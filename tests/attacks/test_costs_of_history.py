@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.monitor_runs import NO_RUNS
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour, utc_now
 from patchbay.platform.dynamodb import Table
@@ -47,7 +48,7 @@ def report_of(tenant: Tenant, connection_ids: Sequence[str]) -> None:
         )
         for number, connection_id in enumerate(connection_ids)
     ]
-    EventStore(Table("EventsTable"), raw_event_days=35).add(events, utc_now())
+    EventStore(Table("EventsTable"), raw_event_days=35, runs=NO_RUNS).add(events, utc_now())
 
 
 @pytest.mark.parametrize("condition", [DOWN, RATE], ids=["down", "rate"])

@@ -9,6 +9,7 @@ import fold_counts
 from patchbay.health.buckets import Bucket
 from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.monitor_runs import NO_RUNS
 from patchbay.health.periods import Period
 from patchbay.health.shards import (
     LANES,
@@ -260,8 +261,8 @@ def test_a_reader_reads_again_and_finally_gives_up(spread: Table) -> None:
             Torn.left -= 1
             return iter(torn if Torn.left > 0 else whole)
 
-    store = EventStore(Torn(spread.name), 35)
-    ranges = [("D#", "D#~")]
+    store = EventStore(Torn(spread.name), 35, NO_RUNS)
+    ranges = [("D#", "H#~")]
     assert len(store.counts_between(SPACE, ranges)) == 3
     Torn.left = 100
     with pytest.raises(TemporarilyUnavailable):

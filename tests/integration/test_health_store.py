@@ -11,6 +11,7 @@ from moto.core.models import botocore_stubber
 from patchbay.health.bucket_codec import encode_bucket
 from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket, FaultTally, Tally
 from patchbay.health.model import Event, EventStatus, IngestResult, IntegrationType, event_of_test
+from patchbay.health.monitor_runs import NO_RUNS
 from patchbay.health.periods import Period
 from patchbay.health.store import EventPage, EventStore
 from patchbay.health.summary import HealthSummary, summarize, window_start
@@ -98,13 +99,13 @@ def table(events_table: Table) -> WatchedTable:
 
 @pytest.fixture
 def store(table: WatchedTable) -> EventStore:
-    return EventStore(table, RAW_EVENT_DAYS)
+    return EventStore(table, RAW_EVENT_DAYS, NO_RUNS)
 
 
 @pytest.fixture
 def other_writer(events_table: Table) -> EventStore:
     """Another writer on the same table."""
-    return EventStore(events_table, RAW_EVENT_DAYS)
+    return EventStore(events_table, RAW_EVENT_DAYS, NO_RUNS)
 
 
 def event(

@@ -11,6 +11,7 @@ from patchbay.health.bucket_codec import encode_bucket
 from patchbay.health.buckets import Bucket
 from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.monitor_runs import NO_RUNS
 from patchbay.health.periods import Period
 from patchbay.health.recount import Recount, RecountDifference, UnsettledPeriod, main
 from patchbay.health.shards import MAIN_SHARD, bucket_key, bucket_puts
@@ -53,7 +54,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def store(tenant: Tenant) -> EventStore:
     """Three events on shard 0, and one on another."""
     table = Table("EventsTable")
-    store = EventStore(table, 35)
+    store = EventStore(table, 35, NO_RUNS)
     store.add([event(tenant.space_id, f"e{n}") for n in range(3)], NOW)
     return store
 

@@ -26,6 +26,7 @@ from patchbay.health.buckets import Bucket
 from patchbay.health.bus_intake import BusIntake, BusMessage
 from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event
+from patchbay.health.monitor_runs import NO_RUNS
 from patchbay.health.periods import Period, Span, hours_since
 from patchbay.health.series import SeriesInterval, SeriesPoint, points_of
 from patchbay.health.shards import LANES, SETTLED, spread_days_pk
@@ -155,7 +156,7 @@ class Simulation:
                 continue
 
     def _take(self, integrations: Table, events: Table) -> None:
-        store = EventStore(events, RAW_EVENT_DAYS)
+        store = EventStore(events, RAW_EVENT_DAYS, NO_RUNS)
         taken = self._next()
         if taken is None:
             return
@@ -240,7 +241,7 @@ class Simulation:
         self._happened("messages moved to the dead letters", len(self._dead_letters))
         intake = BusIntake(
             _tenants(Table(self._integrations, self._client)),
-            EventStore(Table(self._events, self._client), RAW_EVENT_DAYS),
+            EventStore(Table(self._events, self._client), RAW_EVENT_DAYS, NO_RUNS),
         )
         for delivery in self._dead_letters:
             refused = intake.take([BusMessage(delivery.name, delivery.body or "")], NOW)
@@ -263,7 +264,7 @@ class Simulation:
     # ------------------------------------------------------------ the checks
 
     def _stored(self, places: Iterable[Place]) -> dict[str, list[Event]]:
-        store = EventStore(Table(self._events, self._client), RAW_EVENT_DAYS)
+        store = EventStore(Table(self._events, self._client), RAW_EVENT_DAYS, NO_RUNS)
         days = [Period.day_of(NOW - timedelta(days=n)) for n in range(-1, 42)]
         return {
             place.space_id: [e for day in days for e in store.events_of(place.space_id, day)]
@@ -274,7 +275,7 @@ class Simulation:
         found = {_identity(event) for events in stored.values() for event in events}
         self._same(f"lost after an acknowledgment{when}", self._acknowledged - found, set())
         self._same(f"stored but never sent{when}", found - self._sent, set())
-        store = EventStore(Table(self._events, self._client), RAW_EVENT_DAYS)
+        store = EventStore(Table(self._events, self._client), RAW_EVENT_DAYS, NO_RUNS)
         for place in places:
             events = stored[place.space_id]
             for what, actual, expected in self._comparisons(store, place.space_id, events):

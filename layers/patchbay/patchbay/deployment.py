@@ -604,9 +604,10 @@ class Deployment:
 
     @cached_property
     def event_store(self) -> EventStore:
+        from patchbay.health.monitor_runs import NO_RUNS
         from patchbay.health.store import EventStore
 
-        return EventStore(self.events, self.settings.raw_event_days)
+        return EventStore(self.events, self.settings.raw_event_days, NO_RUNS)
 
     @cached_property
     def usage_events(self) -> UsageEvents:

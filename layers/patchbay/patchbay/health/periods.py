@@ -1,5 +1,6 @@
 """The hours and days that events are counted by, and the sort keys of their buckets."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple, Self
@@ -94,3 +95,22 @@ def sort_keys_since(start: datetime) -> list[tuple[str, str]]:
         (hour, f"{hour[: hour.index('T')]}T{AFTER_ALL}"),
         (Period.day_of(day + _ONE_DAY).prefix, f"{Span.DAY}#{AFTER_ALL}"),
     ]
+
+
+def ranges_with_days(ranges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Ranges of sort keys that have all of these, and the days of those of hours, in one range.
+
+    The hours of a day that is not over are kept with the day.
+    """
+    hours = [between for between in ranges if between[0].startswith(Span.HOUR)]
+    days = [between for between in ranges if between not in hours]
+    for low, high in hours:
+        last = f"{_day_in(high)}#{AFTER_ALL}" if high.partition("#")[2] != AFTER_ALL else AFTER_ALL
+        days.append((f"{Span.DAY}#{_day_in(low)}#", f"{Span.DAY}#{last}"))
+    if not days:
+        return hours
+    return [*hours, (min(low for low, _ in days), max(high for _, high in days))]
+
+
+def _day_in(sort_key: str) -> str:
+    return sort_key.partition("#")[2].partition("T")[0]

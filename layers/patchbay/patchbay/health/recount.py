@@ -25,6 +25,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from patchbay.health.buckets import Bucket, total_of
+from patchbay.health.monitor_runs import NO_RUNS
 from patchbay.health.periods import Period, Span
 from patchbay.health.shards import (
     buckets_pk,
@@ -82,7 +83,7 @@ class Recount:
 
     def __init__(self, table: Table, raw_event_days: int, clock: Clock) -> None:
         self._table = table
-        self._events = EventStore(table, raw_event_days)
+        self._events = EventStore(table, raw_event_days, NO_RUNS)
         self._clock = clock
 
     def first_day(self) -> date:

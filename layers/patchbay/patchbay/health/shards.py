@@ -30,6 +30,7 @@ from typing import Final
 from patchbay.health.bucket_codec import decode_bucket, encode_bucket
 from patchbay.health.buckets import Bucket, merge
 from patchbay.health.model import Event
+from patchbay.health.monitor_runs import is_of_runs
 from patchbay.health.periods import Period, Span
 from patchbay.platform.clock import epoch_seconds
 from patchbay.platform.dynamodb import ABSENT, Condition, Delete, Item, Key, Put, Write, equals
@@ -114,8 +115,11 @@ def merge_shards(items: Iterable[Item]) -> dict[Period, Bucket] | None:
 
 
 def by_period(items: Iterable[Item]) -> dict[Period, dict[int, Item]]:
+    """The shards of each period, without the counts of runs beside them."""
     found: dict[Period, dict[int, Item]] = {}
     for item in items:
+        if is_of_runs(item):
+            continue
         found.setdefault(period_of(item), {})[shard_of(item)] = item
     return found
 

@@ -3,6 +3,8 @@
     event          SPACE#<id>#<2026-02-17>#0   <occurred_at>#<event id>
     buckets        see `shards`
 
+What monitors find is stored elsewhere, as runs: it is counted and listed beside (`monitor_runs`).
+
 An event and its counts are written together or not at all: one transaction puts the events, each on
 the condition that it is new, and the buckets, each on the condition that its revision is the one
 that was read. A repetition, by the caller, a queue, or botocore, finds the events there and counts
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from patchbay.health.buckets import SHARDS, Bucket
+from patchbay.health.buckets import SHARDS, Bucket, merge
 from patchbay.health.model import (
     Event,
     EventBatch,
@@ -26,7 +28,15 @@ from patchbay.health.model import (
     IntegrationType,
     accept_batch,
 )
-from patchbay.health.periods import Period, Span, hours_since, periods_of, sort_keys_since
+from patchbay.health.monitor_runs import EventOutlines, EventsOfRuns, MonitorRuns, is_of_runs
+from patchbay.health.periods import (
+    Period,
+    Span,
+    hours_since,
+    periods_of,
+    ranges_with_days,
+    sort_keys_since,
+)
 from patchbay.health.shards import MAIN_SHARD, bucket_key, bucket_puts, buckets_pk, merge_shards
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable
 from patchbay.platform.dynamodb import (
@@ -38,6 +48,7 @@ from patchbay.platform.dynamodb import (
     Put,
     Table,
     TransactionRefused,
+    all_before,
     pause_seconds,
 )
 from patchbay.platform.errors import TemporarilyUnavailable
@@ -55,6 +66,7 @@ _KEPT_ON: Final = timedelta(days=2)
 """How much longer an event is stored than accepted. A duplicate is recognized by the stored event,
 and a request that is repeated under its Idempotency-Key has the time of the first one."""
 
+_DATE_LENGTH: Final = len("2026-02-17")
 _WRITE: Final = "write"
 """The attribute of an event that names the call that stored it."""
 
@@ -70,24 +82,16 @@ class EventPage:
     next_start: dict[str, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class EventOutlines:
-    """Events, newest first. There were too many if `cut_at` is set: those before it are missing,
-    and some of that time may be."""
-
-    items: list[EventOutline]
-    cut_at: datetime | None
-
-
 class EventStore:
     """The events of spaces and their counts.
 
-    Single events are accepted and listed for `raw_event_days` days.
+    Single events are accepted and listed for `raw_event_days` days. `runs` is what monitors found.
     """
 
-    def __init__(self, table: Table, raw_event_days: int) -> None:
+    def __init__(self, table: Table, raw_event_days: int, runs: MonitorRuns) -> None:
         self._table = table
         self._retention = timedelta(days=raw_event_days)
+        self._runs = runs
 
     def oldest(self, now: datetime) -> datetime:
         """The oldest `occurred_at` that is accepted and listed."""
@@ -126,47 +130,76 @@ class EventStore:
         """The events of a space, newest first, from `since` (included) to `until` (excluded).
 
         `start` is the `next_start` of the previous page, for the same space and filters. One call
-        makes at most 20 queries, however sparse the events are. Filters are applied to the events
-        that were read, at most 1,000 of them.
+        makes at most 20 queries of stored events, and as many of runs, however sparse they are.
+        Filters are applied to the events that were read, at most 1,000 stored ones.
         """
         # Clocks differ: events may be of tomorrow.
         low = max(self.oldest(now), since or self.oldest(now))
         high = min(now + _ONE_DAY, until or now + _ONE_DAY)
+        before = _before(start) if start else to_sortable(high)
+        if low >= high or before <= to_sortable(low):
+            return EventPage([], None)
         wanted = {
             "integration_type": integration_type,
             "status": status,
             "connection_id": connection_id,
         }
         filters = {name: value for name, value in wanted.items() if value is not None}
-        day = date.fromisoformat(start["day"]) if start else high.date()
-        after = start.get("after") if start else None
+        stored = self._stored_events(space_id, low, before, limit, filters)
+        of_runs = EventsOfRuns([], None)
+        if integration_type in (None, IntegrationType.CONNECTION_TEST):
+            of_runs = self._runs.events(
+                space_id,
+                since=low,
+                before=before,
+                limit=limit,
+                now=now,
+                status=status,
+                connection_id=connection_id,
+            )
+        # One of them may have been read further than the other.
+        reached = max(stored.reached or "", of_runs.reached or "")
+        both = {_event_key(event).sk: event for event in (*stored.items, *of_runs.items)}
+        keys = sorted((key for key in both if key >= reached), reverse=True)
+        shown = [both[key] for key in keys[:limit]]
+        if len(keys) > limit:
+            reached = keys[limit - 1]
+        return EventPage(shown, _position(reached) if reached else None)
+
+    def _stored_events(
+        self,
+        space_id: str,
+        low: datetime,
+        before: str,
+        limit: int,
+        filters: Mapping[str, str],
+    ) -> EventsOfRuns:
+        """Those before a sort key, at most `limit`; `filters` are values of attributes."""
         found: list[Event] = []
         left = FILTERED_READ
+        day, reached = _last_day_before(before), before
         for _ in range(_QUERIES_PER_PAGE):
-            # The retention moves on between two pages: the rest of the list may be gone.
-            if low >= high or day < low.date() or (after and after < to_sortable(low)):
-                return EventPage(found, None)
-            pk = events_pk(space_id, day)
+            if day < low.date():
+                return EventsOfRuns(found, None)
             page = self._table.query(
-                pk,
-                between=(to_sortable(low), to_sortable(high)),
+                events_pk(space_id, day),
+                between=(to_sortable(low), all_before(reached)),
                 limit=left if filters else limit - len(found),
-                start={"pk": pk, "sk": after} if after else None,
                 newest_first=True,
             )
             for item in page.items:
                 if all(item.get(name) == value for name, value in filters.items()):
                     found.append(read_event(space_id, item))
                     if len(found) == limit:
-                        return EventPage(found, _position(day, item["sk"]))
+                        return EventsOfRuns(found, item["sk"])
             if page.last_key:
-                after = page.last_key["sk"]
+                reached = page.last_key["sk"]
             else:
-                day, after = day - _ONE_DAY, None
+                day, reached = day - _ONE_DAY, day.isoformat()
             left -= len(page.items)
             if left <= 0:
                 break
-        return EventPage(found, _position(day, after))
+        return EventsOfRuns(found, reached)
 
     def newest_outlines(
         self, space_id: str, since: datetime, now: datetime, most: int
@@ -176,6 +209,23 @@ class EventStore:
         What senders wrote is left out, which may be 5 KB of each event.
         """
         low, high = max(self.oldest(now), since), now + _ONE_DAY
+        stored = self._stored_outlines(space_id, low, high, most)
+        of_runs = self._runs.outlines(space_id, since=low, until=high, most=most, now=now)
+        cuts = [cut for cut in (stored.cut_at, of_runs.cut_at) if cut]
+        found = sorted(
+            (*stored.items, *of_runs.items), key=lambda one: one.occurred_at, reverse=True
+        )
+        if len(found) > most:
+            found = found[:most]
+            cuts.append(found[-1].occurred_at)
+        cut_at = max(cuts, default=None)
+        return EventOutlines(
+            [one for one in found if not cut_at or one.occurred_at >= cut_at], cut_at
+        )
+
+    def _stored_outlines(
+        self, space_id: str, low: datetime, high: datetime, most: int
+    ) -> EventOutlines:
         found: list[EventOutline] = []
         day = high.date()
         while day >= low.date():
@@ -227,17 +277,26 @@ class EventStore:
     def counts_between(
         self, space_id: str, ranges: Sequence[tuple[str, str]]
     ) -> dict[Period, Bucket]:
-        """The counts in ranges of sort keys that do not overlap. Makes one query for each range.
+        """The counts in ranges of sort keys that do not overlap.
 
-        Raises `TemporarilyUnavailable` if each of three reads meets a fold, which takes
-        milliseconds.
+        Makes one query for each range of hours, one for all days, and one for the runs that no item
+        counts yet, if monitors test the space. Raises `TemporarilyUnavailable` if each of three
+        reads meets a fold, or the closing of a day, which take milliseconds.
         """
         pk = buckets_pk(space_id)
         for _ in range(_READ_ATTEMPTS):
-            found = [i for between in ranges for i in self._table.query_all(pk, between=between)]
-            counts = merge_shards(found)
-            if counts is not None:
-                return counts
+            found = [
+                item
+                for between in ranges_with_days(ranges)
+                for item in self._table.query_all(pk, between=between)
+            ]
+            stored = merge_shards(item for item in found if _is_in(item["sk"], ranges))
+            of_runs = self._runs.counts(space_id, [item for item in found if is_of_runs(item)])
+            if stored is not None and of_runs is not None:
+                for period, bucket in of_runs.items():
+                    if _is_in(period.sort_key(MAIN_SHARD), ranges):
+                        stored[period] = merge(stored.get(period, Bucket()), bucket)
+                return stored
         raise TemporarilyUnavailable
 
     def _add_together(self, events: Iterable[Event], token: str) -> int:
@@ -333,8 +392,25 @@ def _key(item: Item) -> Key:
     return Key(item["pk"], item["sk"])
 
 
-def _position(day: date, after: str | None) -> dict[str, str]:
-    return {"day": day.isoformat(), **({"after": after} if after else {})}
+def _is_in(sort_key: str, ranges: Sequence[tuple[str, str]]) -> bool:
+    return any(low <= sort_key <= high for low, high in ranges)
+
+
+def _position(reached: str) -> dict[str, str]:
+    """Where the events before a sort key begin. A date alone is before all events of the day."""
+    day = _last_day_before(reached).isoformat()
+    return {"day": day, "after": reached} if reached.startswith(day) else {"day": day}
+
+
+def _before(position: Mapping[str, str]) -> str:
+    """What was `reached` at a position."""
+    day = date.fromisoformat(position["day"])
+    return position.get("after") or (day + _ONE_DAY).isoformat()
+
+
+def _last_day_before(sort_key: str) -> date:
+    day = date.fromisoformat(sort_key[:_DATE_LENGTH])
+    return day - _ONE_DAY if len(sort_key) == _DATE_LENGTH else day
 
 
 def _event_put(event: Event, token: str, retention: timedelta) -> Put:

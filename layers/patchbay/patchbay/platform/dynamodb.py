@@ -81,6 +81,12 @@ class Condition(NamedTuple):
 AFTER_ALL: Final = "~"
 """Sorts after every character of our keys: the upper end of a range of sort keys."""
 
+
+def all_before(sort_key: str) -> str:
+    """The end of a range, which is included, that has all sort keys before this one."""
+    return f"{sort_key[:-1]}{chr(ord(sort_key[-1]) - 1)}{AFTER_ALL}"
+
+
 ABSENT: Final = Condition("attribute_not_exists(pk)")
 PRESENT: Final = Condition("attribute_exists(pk)")
 
