@@ -12,6 +12,14 @@ from patchbay.platform.validation import Documented, Spelled
 
 _ULID: Final = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32, as ULIDs are written in."""
+_DIGITS: Final = {
+    **dict.fromkeys(range(128), "!"),
+    **{ord(digit): "0123456789abcdefghijklmnopqrstuv"[at] for at, digit in enumerate(_ALPHABET)},
+}
+"""To the digits that `int` reads; "!" stands for what is none."""
+_PAIRS: Final = [one + other for one in _ALPHABET for other in _ALPHABET]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,20 @@ def derived_id(prefix: str, at: datetime, *parts: str) -> str:
         digest.update(len(raw).to_bytes(8) + raw)
     milliseconds = (at - _EPOCH) // timedelta(milliseconds=1)
     return f"{prefix}_{ULID(milliseconds.to_bytes(6) + digest.digest())}"
+
+
+def ulid_bytes(text: str) -> bytes:
+    """The 16 bytes of an id's ULID. Raises `ValueError` for what is not an id."""
+    try:
+        return int(text.rpartition("_")[2].translate(_DIGITS), 32).to_bytes(16)
+    except OverflowError:
+        raise ValueError("the ULID has more than 128 bits") from None
+
+
+def ulid_text(stored: bytes) -> str:
+    """The 26 characters of a ULID: the inverse of `ulid_bytes`, without the prefix."""
+    number = int.from_bytes(stored)
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def time_of(text: str) -> datetime:

@@ -1,0 +1,67 @@
+"""Runs as items of the events table: how one is written, and reading those of a cell."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from patchbay.platform.clock import epoch_seconds
+from patchbay.platform.dynamodb import ABSENT, Item, Put, Table
+from patchbay.runs.codec import decode_run, decode_space, encode_run, spaces_in
+from patchbay.runs.day import SpaceRun
+from patchbay.runs.keys import read_run_key, run_key, runs_between, runs_pk
+from patchbay.runs.model import Cell, Run, RunKey, moment_of
+
+RUNS_KEPT: Final = timedelta(days=4)
+"""How long a run is stored: its day is closed long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunItem:
+    """A run as it is stored. Entries are decoded when they are needed."""
+
+    key: RunKey
+    packed: bytes
+
+    @classmethod
+    def of(cls, run: Run) -> "RunItem":
+        return cls(run.key, encode_run(run))
+
+    @classmethod
+    def read(cls, cell: Cell, item: Item) -> "RunItem":
+        return cls(read_run_key(cell, item["sk"]), item["b"])
+
+    @property
+    def run(self) -> Run:
+        return decode_run(self.key, self.packed)
+
+    @property
+    def spaces(self) -> list[str]:
+        """The spaces that have entries in it."""
+        return spaces_in(self.key, self.packed)
+
+    def of_space(self, space_id: str) -> SpaceRun | None:
+        """What the run has of a space; None if that is nothing."""
+        entries = decode_space(self.key, self.packed, space_id)
+        return SpaceRun(self.key, entries) if entries else None
+
+    @property
+    def put(self) -> Put:
+        """Refused if the run is there: what stands is the truth."""
+        return Put(
+            {
+                **run_key(self.key)._asdict(),
+                "b": self.packed,
+                "expires_at": epoch_seconds(moment_of(self.key.minute), RUNS_KEPT),
+            },
+            ABSENT,
+        )
+
+
+def runs_of_cell(
+    table: Table, cell: Cell, first: int, last: int, *, newest_first: bool = False
+) -> Iterator[RunItem]:
+    """The runs of a cell from one minute to another, ends included, singles too, in their order."""
+    between = runs_between(first, last)
+    for item in table.query_all(runs_pk(cell), between=between, newest_first=newest_first):
+        yield RunItem.read(cell, item)
