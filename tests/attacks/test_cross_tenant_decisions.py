@@ -16,12 +16,13 @@ import pytest
 
 from local.provider import Provider, provider
 from patchbay.connections.data_keys import KeyRing
+from patchbay.connections.keys import data_key_key
 from patchbay.deployment import Deployment
 from patchbay.monitors.canary import OwnNetwork
 from patchbay.monitors.own_network import OwnEvidence
 from patchbay.platform import aws as services
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Key, Table
+from patchbay.platform.dynamodb import Key, Table, Update
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.monitoring import MINUTE, health, history, monitored, this_minute, tick
 from tests.integration.story import (
@@ -261,11 +262,14 @@ def test_an_organization_with_many_keys_does_not_slow_down_the_requests_of_other
 def test_an_organization_whose_keys_are_slow_to_unwrap_holds_up_no_other(
     tenant: Tenant, stranger: Tenant
 ) -> None:
-    # Given data keys of two organizations, and a KMS that does not answer for one of them
+    # Given data keys of two organizations, one of which only KMS opens, and a KMS that does not
+    # answer for it
     kms, key_id = services.client("kms"), Deployment().settings.vault_key_id
-    now = utc_now()
+    now, table = utc_now(), Table("IntegrationsTable")
     for one in (tenant, stranger):
-        KeyRing(Table("IntegrationsTable"), key_id, kms).current(one.organization_id, now)
+        KeyRing(table, key_id, kms).current(one.organization_id, now)
+    key = data_key_key(stranger.organization_id, 1)
+    table.write(Update(key, remove=("deployment_key", "rewrapped")))
     asked, answer = threading.Event(), threading.Event()
 
     class Kms:

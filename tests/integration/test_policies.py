@@ -27,11 +27,12 @@ import run_tests
 from local.provider import Provider, provider
 from patchbay.alerts.rule_store import EvaluationPosition
 from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
+from patchbay.connections.keys import CURRENT_DEPLOYMENT_KEY, deployment_key_key
 from patchbay.deployment import Deployment
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table, connect
+from patchbay.platform.dynamodb import Delete, Table, connect
 from patchbay.tenancy.browser_sessions import SEEN_EVERY
 from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate
@@ -325,6 +326,10 @@ def renew_in_each_function(tenant: Tenant, served: Provider) -> None:
     assert tenant.client.call("POST", f"{paths[1]}/test?mode=async", None).status == 202
     run_queued()
     assert tenant.client.get(f"{paths[2]}/credentials").status == 200
+    # The monitors make the deployment key, as after an upgrade from a release without one
+    for key in (CURRENT_DEPLOYMENT_KEY, deployment_key_key(1)):
+        Table("IntegrationsTable").write(Delete(key))
+    start_cold("run_monitors")
     monitoring.tick(monitoring.this_minute())
     assert len(served.oauth.token_requests) >= len(sources)
     # Earlier grants are due as well, in any order: all are renewed at first, and all end later.
@@ -438,6 +443,8 @@ def run_in_the_background(
     assert tenant.client.patch(rule, {"enabled": False}).status == 200
     Deployment().alert_rules.keep_position(EvaluationPosition(1, ""))  # out of time
     evaluate(utc_now())
+    Deployment().vault.keys.deployment_keys.rotate(utc_now())
+    start_cold("deliver_notifications")
     deliver_notifications.handler({"Records": queued_notifications()}, Context())
     deliver()
 

@@ -59,6 +59,9 @@ def test_the_tables_are_what_they_were_and_secrets_open(
         assert tenant.client.delete(source_path).status == 204
         keys = Deployment().vault.keys
         keys.delete_all(tenant.organization_id, 1, utc_now())
+        # And the deployment key, after its successor was made
+        assert keys.deployment_keys.rotate(utc_now()).number == 2
+        keys.deployment_keys.delete(1)
         late = create_source(tenant)
         # And the restored table is copied back, twice as after a break
         run_script(monkeypatch, "restored", TABLE)

@@ -12,6 +12,7 @@ import pytest
 import connections
 from patchbay.checks.roles import Role
 from patchbay.connections.data_keys import MAX_KEYS, KeyRing
+from patchbay.connections.key_service import KeyService
 from patchbay.connections.keys import current_key, data_key_key, secret_key
 from patchbay.connections.operator import main
 from patchbay.connections.vault import SecretScope, Vault
@@ -355,12 +356,12 @@ def test_a_key_is_not_created_while_keys_are_deleted(
     publish_integration(tenant)
 
     def and_then_deleted(*arguments: Any, **parameters: Any) -> Any:
-        monkeypatch.setattr("patchbay.connections.data_keys.call", call)
+        monkeypatch.setattr("patchbay.connections.key_service.call", call)
         result = call(*arguments, **parameters)
         assert delete_all(operator, tenant, through=1).status == 200
         return result
 
-    monkeypatch.setattr("patchbay.connections.data_keys.call", and_then_deleted)
+    monkeypatch.setattr("patchbay.connections.key_service.call", and_then_deleted)
     source = create_source(tenant)
     # Then it got the next number
     assert numbers(tenant) == (2, [2])
@@ -487,12 +488,9 @@ def test_kms_unwraps_a_data_key_for_its_own_organization_only(
     item = table.get(data_key_key(tenant.organization_id, 1))
     assert item is not None
     wrapped: bytes = item["wrapped"]
-    ring = vault().keys
-    context = {"organization": stranger.organization_id}
-    foreign = ring._kms.generate_data_key(
-        KeyId=ring._kms_key_id, KeySpec="AES_256", EncryptionContext=context
-    )["CiphertextBlob"]
-    bare = ring._kms.generate_data_key(KeyId=ring._kms_key_id, KeySpec="AES_256")["CiphertextBlob"]
+    service = KeyService(connections.deployment.settings.vault_key_id)
+    _, foreign = service.made({"organization": stranger.organization_id})
+    _, bare = service.made({})
     for other in (foreign, bare, wrapped[:-1] + bytes([wrapped[-1] ^ 1]), b"x"):
         table.write(Put({**item, "wrapped": other}))
         assert_refused(tenant, source)
@@ -559,3 +557,42 @@ def test_re_sealing_reads_one_page_at_a_time(
     path = f"{keys_path(tenant)}/reseal"
     assert tenant.client.call("POST", f"{path}?cursor=x", None).code == "INVALID_CURSOR"
     assert tenant.client.call("POST", f"{path}?limit=1000", None).pointers == ["/query/limit"]
+
+
+def test_the_operators_command_rotates_the_deployment_key(
+    tenant: Tenant, stranger: Tenant, source: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = create_source(stranger, integration="acme/crm")
+
+    def run(command: str, *options: str, code: int = 0) -> Any:
+        capsys.readouterr()
+        key_id = connections.deployment.settings.vault_key_id
+        given = ["--table", "IntegrationsTable", "--vault-key", key_id, *options]
+        assert main([command, *given]) == code
+        if code:
+            return capsys.readouterr().err
+        [*_, line] = capsys.readouterr().out.splitlines()
+        return json.loads(line)
+
+    assert run("list-deployment-keys")["current"] == 1
+    assert "IN_USE" in run("delete-deployment-key", "--number", "1", code=1)
+    assert run("rotate-deployment-key")["number"] == 2
+    # Data keys are still wrapped under the old one
+    assert "rewrap-data-keys" in run("delete-deployment-key", "--number", "1", code=1)
+    assert run("rewrap-data-keys") == {"rewrapped": 2, "unreadable": []}
+    assert run("rewrap-data-keys") == {"rewrapped": 0, "unreadable": []}
+    left = run("delete-deployment-key", "--number", "1")
+    assert [key["number"] for key in left["keys"]] == [2]
+    assert "NOT_FOUND" in run("delete-deployment-key", "--number", "1", code=1)
+    for owner, one in ((tenant, source), (stranger, other)):
+        assert opened(owner, one) == {"api_key": SECRET}
+
+
+def test_an_altered_rewrapped_key_is_not_what_opens_secrets(
+    tenant: Tenant, source: dict[str, Any], table: Table, log: io.StringIO
+) -> None:
+    item = table.get(data_key_key(tenant.organization_id, 1))
+    assert item is not None
+    table.write(Put({**item, "rewrapped": b"\0" * 60}))
+    assert opened(tenant, source) == {"api_key": SECRET}
+    assert "rewrapped data key does not open" in log.getvalue()

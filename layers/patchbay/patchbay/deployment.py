@@ -1052,7 +1052,8 @@ class MonitorDeployment(Deployment):
     """The same for the function that runs monitors: hundreds of connections at a time.
 
     What a page of them needs is read together, so both tables read ahead. Its tests may disable a
-    connection, and no caller knows its host name.
+    connection, and no caller knows its host name. It opens the data keys of all organizations, so
+    it is the one that creates the deployment key they are opened with.
     """
 
     @cached_property
@@ -1066,6 +1067,13 @@ class MonitorDeployment(Deployment):
         from patchbay.platform.dynamodb import ReadAhead
 
         return ReadAhead(self.settings.events_table)
+
+    @cached_property
+    def vault(self) -> Vault:
+        from patchbay.connections.vault import Vault
+
+        key_id = self.settings.vault_key_id
+        return Vault(self.integrations, key_id, makes_deployment_keys=True)
 
     @cached_property
     def guard(self) -> EgressGuard:

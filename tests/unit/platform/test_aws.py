@@ -5,8 +5,10 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from patchbay.platform import aws
+from patchbay.platform.errors import TemporarilyUnavailable
 
 THREADS = 8
 
@@ -25,3 +27,12 @@ def test_threads_that_meet_share_one_client(monkeypatch: pytest.MonkeyPatch) -> 
         clients = list(pool.map(ask, range(THREADS)))
     aws._client.cache_clear()
     assert len({id(client) for client in clients}) == 1
+
+
+@pytest.mark.parametrize("failure", [ReadTimeoutError, ConnectTimeoutError])
+def test_a_service_that_does_not_respond_is_waited_for(failure: Any) -> None:
+    def decrypt() -> None:
+        raise failure(endpoint_url="https://kms")
+
+    with pytest.raises(TemporarilyUnavailable):
+        aws.call(decrypt, expected={"NotFoundException"})

@@ -28,6 +28,25 @@ class DataKeys(Model):
     keys: list[DataKey]
 
 
+class DeploymentKeyList(Model):
+    """The keys that data keys are wrapped under once more, oldest first.
+
+    `current` is null before the first one was created.
+    """
+
+    current: int | None
+    keys: list[DataKey]
+
+
+class Rewrapped(Model):
+    """How many data keys were wrapped under the current deployment key, and which could not be
+    opened: the organization and the number of each.
+    """
+
+    rewrapped: int
+    unreadable: list[str]
+
+
 class Resealed(Model):
     """One page of secrets: how many were re-sealed under the current key, and the endpoints whose
     secrets could not be opened and must be entered again or deleted.

@@ -3,18 +3,32 @@
     data key          ORG#<org>   DATAKEY#<number>   wrapped by KMS
     the current one   ORG#<org>   DATAKEY_CURRENT    its number; without an item it is 1
 
-KMS makes a key and wraps it, with the organization as encryption context. An unwrapped key is kept
-in memory for five minutes. Numbers only grow, and are never reused. Every seal reads which key is
-current, and the transaction that writes the sealed secret checks that it still is: after a
-rotation, nothing more is sealed under older keys.
+KMS makes a key and wraps it, with the organization as encryption context. The item has the key once
+more, wrapped under a key of the deployment (`deployment_keys`): usually that is what opens it, with
+no call of KMS. An unwrapped key is kept in memory for five minutes. Numbers only grow, and are
+never reused. Every seal reads which key is current, and the transaction that writes the sealed
+secret checks that it still is: after a rotation, nothing more is sealed under older keys.
 """
 
 import threading
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from patchbay.connections.data_key_model import DataKey, DataKeys, DeletedDataKeys
+from patchbay.connections.data_key_model import (
+    DataKey,
+    DataKeys,
+    DeletedDataKeys,
+    Rewrapped,
+)
+from patchbay.connections.deployment_keys import (
+    KEY_LIFETIME,
+    DeploymentKey,
+    DeploymentKeys,
+    Wrapped,
+)
+from patchbay.connections.key_service import KeyService
 from patchbay.connections.keys import (
     DATA_KEYS,
     FIRST_DATA_KEY,
@@ -24,12 +38,12 @@ from patchbay.connections.keys import (
     still_current,
 )
 from patchbay.platform.audit import Action, Entity, recorded
-from patchbay.platform.aws import call, client
 from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import (
     ABSENT,
     PRESENT,
     Check,
+    ConditionFailed,
     Delete,
     Item,
     Put,
@@ -37,6 +51,7 @@ from patchbay.platform.dynamodb import (
     TransactionRefused,
     Update,
     Write,
+    equals,
 )
 from patchbay.platform.errors import (
     InternalError,
@@ -44,6 +59,7 @@ from patchbay.platform.errors import (
     NotFound,
     QuotaExceeded,
     SecretsLost,
+    TemporarilyUnavailable,
 )
 from patchbay.platform.ids import Stamp
 from patchbay.platform.logging import logger
@@ -53,36 +69,50 @@ from patchbay.tenancy.keys import organization_key, organization_pk
 if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient
 
-KEY_LIFETIME: Final = timedelta(minutes=5)
-"""How long an unwrapped key is kept: how long a process may open secrets after a deletion."""
+STALE_FOR: Final = timedelta(minutes=1)
+"""By how much a key is forgotten sooner that was read without strong consistency. Such a read may
+miss a deletion, usually by less than a second
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html).
+"""
+
+CLEARED_EVERY: Final = timedelta(minutes=1)
+"""How often a process looks for expired keys, of which it may have thousands."""
 
 MAX_KEYS: Final = 100
 """Of an organization, so that their list is one page."""
 
 
 class KeyRing:
-    """The data keys of organizations. `kms_key_id` wraps them."""
+    """The data keys of organizations. `kms_key_id` wraps them.
 
-    def __init__(self, table: Table, kms_key_id: str, kms: "KMSClient | None" = None) -> None:
+    A process with `makes_deployment_keys` creates the first deployment key when it opens a data
+    key. Every process does so when it creates a data key.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        kms_key_id: str,
+        kms: "KMSClient | None" = None,
+        *,
+        makes_deployment_keys: bool = False,
+    ) -> None:
         self._table = table
-        self._kms_key_id = kms_key_id
-        self._given = kms
+        self._service = KeyService(kms_key_id, kms)
+        self.deployment_keys = DeploymentKeys(table, self._service)
+        self._makes_deployment_keys = makes_deployment_keys
         self._lock = threading.Lock()
         """For the attributes of this object; nothing waits while it is held."""
         self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         """Of organizations: threads that need the same key unwrap it once, and no organization
         waits for the keys of another."""
         self._unwrapped: dict[tuple[str, int], tuple[datetime, bytes]] = {}
-
-    @property
-    def _kms(self) -> "KMSClient":
-        # Only when needed: most requests open no secret.
-        return self._given or client("kms")
+        self._cleared_at: datetime | None = None
 
     @property
     def region(self) -> str:
         """The region of this deployment."""
-        return str(self._kms.meta.region_name)
+        return self._service.region
 
     def current_number(self, organization_id: str) -> int:
         item = self._table.get(current_key(organization_id))
@@ -107,6 +137,57 @@ class KeyRing:
         wrap for this organization, and `TemporarilyUnavailable`.
         """
         return self._key(organization_id, number, now, make=False)
+
+    def read_ahead(self, wanted: Iterable[tuple[str, int]], now: datetime) -> None:
+        """Opens the data keys of many organizations, by one read for each hundred.
+
+        What does not open under the current deployment key is left to `key`, which reads it by
+        itself. Raises `TemporarilyUnavailable`.
+        """
+        missing = [one for one in dict.fromkeys(wanted) if self._kept(*one, now) is None]
+        if not missing:
+            return
+        found = self._table.get_all((data_key_key(*one) for one in missing), consistent=False)
+        under = self.deployment_keys.current(now, make=self._makes_deployment_keys)
+        opened = {}
+        for organization_id, number in missing:
+            item = found.get(data_key_key(organization_id, number))
+            if item and under and item.get("deployment_key") == under.number:
+                key = under.unwrap(item["rewrapped"], _wrapped(organization_id, item))
+                if key is not None:
+                    opened[organization_id, number] = (now - STALE_FOR, key)
+        self._keep(opened, now)
+
+    def rewrap(self, organization_id: str, now: datetime) -> Rewrapped:
+        """Wraps the data keys of an organization under the current deployment key.
+
+        This may be interrupted and repeated. Raises `InternalError` if there is no deployment key
+        that opens, and `TemporarilyUnavailable`.
+        """
+        current = self.deployment_keys.current(now, make=True)
+        if current is None:
+            raise InternalError
+        rewrapped, unreadable = 0, []
+        for item in self._items(organization_id):
+            if item.get("deployment_key") == current.number:
+                continue
+            try:
+                key, _ = self._unwrapped_key(organization_id, item, current, now)
+                self._rewrap(current, key, _wrapped(organization_id, item))
+                rewrapped += 1
+            except InternalError:
+                unreadable.append(f"{organization_id} {_number(item)}")
+            except ConditionFailed:
+                logger.info("data key deleted meanwhile", organization_id=organization_id)
+        return Rewrapped(rewrapped=rewrapped, unreadable=unreadable)
+
+    def deployment_keys_in_use(self, organization_id: str) -> set[int]:
+        """The numbers of the deployment keys that an organization's data keys are wrapped under."""
+        return {
+            int(item["deployment_key"])
+            for item in self._items(organization_id)
+            if "deployment_key" in item
+        }
 
     def keys(self, organization_id: str) -> DataKeys:
         """All keys that were not deleted, oldest first."""
@@ -211,13 +292,11 @@ class KeyRing:
         with self._lock:
             own = self._locks.setdefault(organization_id, threading.Lock())
         with own:
-            cached = self._unwrapped.get((organization_id, number))
-            # A request that is repeated after hours has the time at which it was first made.
-            if cached and cached[0] <= now < cached[0] + KEY_LIFETIME:
-                return cached[1]
+            if kept := self._kept(organization_id, number, now):
+                return kept
             item = self._table.get(data_key_key(organization_id, number))
             if item:
-                key = self._unwrap(organization_id, item["wrapped"])
+                key = self._opened(organization_id, item, now)
             elif make:
                 key = self._make(organization_id, number, now)
             else:
@@ -225,12 +304,7 @@ class KeyRing:
                 # A number above the current one never had a key: the item was altered.
                 is_old = number <= self.current_number(organization_id)
                 raise SecretsLost if is_old else InternalError
-            with self._lock:
-                # Expired keys are removed from the memory of a long-lived process.
-                self._unwrapped = {
-                    k: kept for k, kept in self._unwrapped.items() if now < kept[0] + KEY_LIFETIME
-                }
-                self._unwrapped[organization_id, number] = (now, key)
+            self._keep({(organization_id, number): (now, key)}, now)
             return key
 
     def _make(self, organization_id: str, number: int, now: datetime) -> bytes:
@@ -242,33 +316,78 @@ class KeyRing:
             current = refused.failed.get(0)
             if current is None:
                 raise
-            return self._unwrap(organization_id, current["wrapped"])
+            return self._opened(organization_id, current, now)
         return key
 
     def _made(self, organization_id: str, number: int, now: datetime) -> tuple[Item, bytes]:
         """The item of a new key, and the key."""
-        response: Any = call(
-            self._kms.generate_data_key,
-            KeyId=self._kms_key_id,
-            KeySpec="AES_256",
-            EncryptionContext=_context(organization_id),
-        )
+        key, wrapped = self._service.made(_context(organization_id))
         item = {
             **data_key_key(organization_id, number)._asdict(),
-            "wrapped": response["CiphertextBlob"],
+            "wrapped": wrapped,
             "created_at": to_text(now),
         }
-        return item, response["Plaintext"]
+        under = self.deployment_keys.current(now, make=True)
+        if under is not None:
+            item |= _under(under, key, _wrapped(organization_id, item))
+        return item, key
 
-    def _unwrap(self, organization_id: str, wrapped: bytes) -> bytes:
-        response: Any = call(
-            self._kms.decrypt,
-            KeyId=self._kms_key_id,
-            CiphertextBlob=wrapped,
-            EncryptionContext=_context(organization_id),
-        )
-        key: bytes = response["Plaintext"]
+    def _opened(self, organization_id: str, item: Item, now: datetime) -> bytes:
+        """The key of an item, which is then wrapped under the current deployment key."""
+        current = self.deployment_keys.current(now, make=self._makes_deployment_keys)
+        key, under = self._unwrapped_key(organization_id, item, current, now)
+        if current is not None and under < current.number:
+            try:
+                self._rewrap(current, key, _wrapped(organization_id, item))
+            except (ConditionFailed, TemporarilyUnavailable):
+                # The key was deleted, or the next who opens it writes this.
+                logger.info("data key not rewrapped", organization_id=organization_id)
         return key
+
+    def _unwrapped_key(
+        self, organization_id: str, item: Item, current: DeploymentKey | None, now: datetime
+    ) -> tuple[bytes, int]:
+        """The key of an item, and the number of the deployment key that opened it: 0 for KMS."""
+        of = _wrapped(organization_id, item)
+        if "deployment_key" in item:
+            number = int(item["deployment_key"])
+            is_current = current is not None and current.number == number
+            under = current if is_current else self.deployment_keys.numbered(number, now)
+            if under is not None:
+                if key := under.unwrap(item["rewrapped"], of):
+                    return key, number
+                logger.error("rewrapped data key does not open", organization_id=organization_id)
+        return self._service.unwrapped(of.wrapped, _context(organization_id)), 0
+
+    def _rewrap(self, under: DeploymentKey, key: bytes, of: Wrapped) -> None:
+        """Replaces what opens the key without KMS. Raises `ConditionFailed` if it was deleted: then
+        it is not brought back."""
+        self._table.write(
+            Update(
+                data_key_key(of.organization_id, of.number),
+                values=_under(under, key, of),
+                condition=equals("wrapped", of.wrapped),
+            )
+        )
+
+    def _kept(self, organization_id: str, number: int, now: datetime) -> bytes | None:
+        kept = self._unwrapped.get((organization_id, number))
+        # A request that is repeated after hours has the time at which it was first made.
+        return kept[1] if kept and _is_within(now, kept[0], KEY_LIFETIME) else None
+
+    def _keep(
+        self, opened: Mapping[tuple[str, int], tuple[datetime, bytes]], now: datetime
+    ) -> None:
+        with self._lock:
+            if self._cleared_at is None or not _is_within(now, self._cleared_at, CLEARED_EVERY):
+                # Expired keys are removed from the memory of a long-lived process.
+                self._unwrapped = {
+                    name: kept
+                    for name, kept in self._unwrapped.items()
+                    if now < kept[0] + KEY_LIFETIME
+                }
+                self._cleared_at = now
+            self._unwrapped.update(opened)
 
     def _forget(self, organization_id: str, number: int) -> None:
         with self._lock:
@@ -291,6 +410,19 @@ def _shown(item: Item, current: int) -> DataKey:
     return DataKey(
         number=number, current=number == current, created_at=from_text(item["created_at"])
     )
+
+
+def _is_within(now: datetime, since: datetime, lifetime: timedelta) -> bool:
+    return since <= now < since + lifetime
+
+
+def _wrapped(organization_id: str, item: Item) -> Wrapped:
+    return Wrapped(organization_id, _number(item), item["wrapped"])
+
+
+def _under(key: DeploymentKey, data_key: bytes, of: Wrapped) -> Item:
+    """The attributes of a data key that is wrapped under a deployment key."""
+    return {"deployment_key": key.number, "rewrapped": key.wrap(data_key, of)}
 
 
 def _context(organization_id: str) -> dict[str, str]:

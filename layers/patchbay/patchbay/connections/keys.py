@@ -21,6 +21,10 @@ USAGE: Final = "USAGE#"
 APPLICATIONS: Final = "OAPP#"
 DATA_KEYS: Final = "DATAKEY#"
 FIRST_DATA_KEY: Final = 1
+SYSTEM: Final = "SYSTEM"
+"""The partition of what is the deployment's own."""
+DEPLOYMENT_KEYS: Final = "DEPLOYMENTKEY#"
+CURRENT_DEPLOYMENT_KEY: Final = Key(SYSTEM, "DEPLOYMENTKEY_CURRENT")
 
 
 def endpoint_key(organization_id: str, endpoint_id: str) -> Key:
@@ -84,6 +88,10 @@ def data_key_key(organization_id: str, number: int) -> Key:
 
 def current_key(organization_id: str) -> Key:
     return Key(organization_pk(organization_id), "DATAKEY_CURRENT")
+
+
+def deployment_key_key(number: int) -> Key:
+    return Key(SYSTEM, f"{DEPLOYMENT_KEYS}{number}")
 
 
 def still_current(organization_id: str, number: int) -> Check:

@@ -92,12 +92,19 @@ class SecretScope:
 
 
 class Vault:
-    """Seals and opens the secrets of endpoints. `kms_key_id` wraps the data keys."""
+    """Seals and opens the secrets of endpoints. The parameters are those of `KeyRing`."""
 
-    def __init__(self, table: Table, kms_key_id: str, kms: "KMSClient | None" = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        kms_key_id: str,
+        kms: "KMSClient | None" = None,
+        *,
+        makes_deployment_keys: bool = False,
+    ) -> None:
         self._table = table
         self._lists = Lists(table, CursorSeal(table))
-        self.keys = KeyRing(table, kms_key_id, kms)
+        self.keys = KeyRing(table, kms_key_id, kms, makes_deployment_keys=makes_deployment_keys)
 
     def sealed(self, scope: SecretScope, secrets: Mapping[str, str], now: datetime) -> Item:
         """The item with these secrets, sealed under the current key.

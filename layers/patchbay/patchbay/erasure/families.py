@@ -93,6 +93,7 @@ FAMILIES: Final = (
     Family(_CONTROL, "AUDIT#", "EVENT#", "audit_events", Fate.STRIPPED),
     Family(_CONTROL, "ERASED#", "", "marks", Fate.SHARED),
     Family(_CONTROL, "ERASURES", "", "erasures", Fate.SHARED),
+    Family(_CONTROL, "SYSTEM", "DEPLOYMENTKEY#", "deployment", Fate.SHARED),
     Family(_CONTROL, "SYSTEM", "", "deployment", Fate.SHARED),
     Family(_CONTROL, "NETWORK", "", "deployment", Fate.SHARED),
     Family(_EVENTS, "SPACE#", "H#", "event_counts"),

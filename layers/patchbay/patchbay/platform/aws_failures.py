@@ -29,7 +29,8 @@ _BUSY_CODES: Final = frozenset(
 
 def error_code(error: Exception) -> str:
     """The code of an error response, empty for a failure without one."""
-    response: Any = getattr(error, "response", {})
+    # A failure of the connection has the attribute, and it is None.
+    response: Any = getattr(error, "response", None) or {}
     code: str = response.get("Error", {}).get("Code", "")
     return code
 

@@ -180,7 +180,7 @@ class Page(NamedTuple):
 
 
 class Table:
-    """One table. All reads are strongly consistent unless an index is read."""
+    """One table. Reads are strongly consistent, but for those of an index or that ask for less."""
 
     def __init__(self, name: str, client: "DynamoDBClient | None" = None) -> None:
         self.name = name
@@ -200,9 +200,10 @@ class Table:
             )
         return _unmarshal(answer["Item"]) if "Item" in answer else None
 
-    def get_all(self, keys: Iterable[Key]) -> dict[Key, Item]:
+    def get_all(self, keys: Iterable[Key], *, consistent: bool = True) -> dict[Key, Item]:
         """The items that are there, by their keys; 100 a call, fewer where they are large.
 
+        If not `consistent`, for half the price, they may be as they were a moment before.
         Raises `TemporarilyUnavailable` if DynamoDB leaves some unread again and again.
         """
         found: dict[Key, Item] = {}
@@ -210,7 +211,7 @@ class Table:
         fruitless = 0
         while waiting:
             asked, waiting = waiting[:MAX_BATCH_KEYS], waiting[MAX_BATCH_KEYS:]
-            items, unread = self._batch(asked)
+            items, unread = self._batch(asked, consistent)
             found |= {Key(item["pk"], item["sk"]): item for item in items}
             waiting = [*unread, *waiting]
             fruitless = 0 if len(unread) < len(asked) else fruitless + 1
@@ -220,11 +221,11 @@ class Table:
                 time.sleep(pause_seconds(fruitless + 1))
         return found
 
-    def _batch(self, keys: Sequence[Key]) -> tuple[list[Item], list[Key]]:
+    def _batch(self, keys: Sequence[Key], consistent: bool) -> tuple[list[Item], list[Key]]:
         """The items of one call, and the keys that it left unread."""
         asked: Any = {
             "Keys": [_marshal(key._asdict()) for key in keys],
-            "ConsistentRead": True,
+            "ConsistentRead": consistent,
         }
         with _failures_named():
             answer: Any = self._client.batch_get_item(RequestItems={self.name: asked})
