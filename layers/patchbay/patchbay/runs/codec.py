@@ -17,8 +17,7 @@ from functools import lru_cache
 from typing import Final
 
 from patchbay.platform.ids import ulid_bytes, ulid_text
-from patchbay.runs.keys import SHAPE_BYTES
-from patchbay.runs.model import Run, RunEntry, RunKey
+from patchbay.runs.model import SHAPE_BYTES, Run, RunEntry, RunKey
 
 _VERSION: Final = 1
 _PASSED: Final = 1

@@ -22,7 +22,6 @@ from patchbay.health.shards import LANES, buckets_pk, spread_days_pk
 from patchbay.platform.dynamodb import AFTER_ALL, Key
 from patchbay.runs.model import Cell, CellKind, RunKey, start_of_day
 
-SHAPE_BYTES: Final = 6
 MONITORS_PART: Final = "M"
 """Where the sort key of a bucket has the number of its shard."""
 

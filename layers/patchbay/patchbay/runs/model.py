@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from hashlib import blake2b
 from typing import Final, NamedTuple, Self
 
 from patchbay.connections.wheel import MonitorInterval
 
 MINUTES_OF_DAY: Final = 1440
+SHAPE_BYTES: Final = 6
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE: Final = timedelta(minutes=1)
@@ -162,6 +164,11 @@ class Run:
             for space_id, entries in self.entries.items()
         }
         return Run(self.key, {space_id: entries for space_id, entries in kept.items() if entries})
+
+
+def shape_id(content: bytes) -> bytes:
+    """What an entry has of its shape: enough to tell apart the shapes of one connection."""
+    return blake2b(content, digest_size=SHAPE_BYTES).digest()
 
 
 def interval_of(slot: str) -> MonitorInterval:

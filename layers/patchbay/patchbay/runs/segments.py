@@ -27,8 +27,7 @@ from patchbay.runs.codec import (
     put_number,
     ulid_of,
 )
-from patchbay.runs.keys import SHAPE_BYTES
-from patchbay.runs.model import MINUTES_OF_DAY, RunEntry, TimedEntry
+from patchbay.runs.model import MINUTES_OF_DAY, SHAPE_BYTES, RunEntry, TimedEntry
 
 CHUNK_BYTES: Final = 80_000
 """A chunk is cut after the connection that reaches this size before compression; some 30 KB after

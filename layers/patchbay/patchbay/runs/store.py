@@ -48,7 +48,6 @@ from patchbay.runs.day import (
     read_hours,
 )
 from patchbay.runs.keys import (
-    SHAPE_BYTES,
     day_key,
     hours_key,
     late_chunk_key,
@@ -106,11 +105,6 @@ class Recorded:
         for single in self.singles:
             found |= single.by_connection
         return found
-
-
-def shape_id(content: bytes) -> bytes:
-    """What a run's entry has of its shape."""
-    return blake2b(content, digest_size=SHAPE_BYTES).digest()
 
 
 class RunStore:
