@@ -29,12 +29,12 @@ from patchbay.runs.segments import DaySegment, decode_chunk, encode_chunk
 
 DAY = 20_501
 MINUTE = DAY * 1440 + 617
-SPACE = "spc_01ARZ3NDEKTSV4RRFFQ69G5FAV"
+SPACE = "5f6a1f0e-0c1f-4b8e-9a55-3f4bb0a3c1de"
 
 ulids = st.binary(min_size=16, max_size=16).map(ulid_text)
 near_ulids = st.binary(min_size=2, max_size=2).map(lambda end: ulid_text(bytes(14) + end))
 connections = (ulids | near_ulids).map(lambda ulid: f"con_{ulid}")
-spaces = ulids.map(lambda ulid: f"spc_{ulid}")
+spaces = st.uuids().map(str)
 numbers = st.integers(0, 2**40) | st.integers(0, 300)
 entries = st.builds(
     RunEntry,

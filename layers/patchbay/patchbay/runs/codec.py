@@ -1,7 +1,7 @@
 """The stored form of a run: one binary attribute, about 40 bytes an entry.
 
     version, number of spaces,
-    for each space:   [its ULID, if the cell is a pool,] number of entries, their bytes, entries
+    for each space:   [its UUID, if the cell is a pool,] number of entries, their bytes, entries
 
     entry:  flags, the rest of the connection's ULID, shape (6),
             [code,] start, latency, took − latency (zigzag), streak, number of times, times,
@@ -15,6 +15,7 @@ its space. The decoder takes nothing but what the encoder returns.
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
+from uuid import UUID
 
 from patchbay.platform.ids import ulid_bytes, ulid_text
 from patchbay.runs.model import SHAPE_BYTES, Run, RunEntry, RunKey
@@ -25,6 +26,7 @@ _FAULT: Final = 2
 _CODE: Final = 4
 _EXTRA: Final = 8
 _ULID_BYTES: Final = 16
+_UUID_BYTES: Final = 16
 _MOST_SHARED: Final = 15
 _MOST_BITS: Final = 63
 """A number that takes more is no time and no count."""
@@ -36,7 +38,7 @@ def encode_run(run: Run) -> bytes:
     put_number(out, len(run.entries))
     for space_id in sorted(run.entries):
         if run.key.cell.space_id is None:
-            out += ulid_bytes(space_id)
+            out += _uuid_bytes(space_id)
         elif run.key.cell.space_id != space_id:
             raise ValueError("an entry of another space")
         entries = run.entries[space_id]
@@ -136,8 +138,8 @@ def _groups(key: RunKey, stored: bytes) -> Mapping[str, tuple[int, int, int]]:
     for _ in range(spaces):
         space_id = key.cell.space_id
         if space_id is None:
-            ulid, at = bytes_at(stored, at, _ULID_BYTES)
-            space_id = f"spc_{ulid_text(ulid)}"
+            packed, at = bytes_at(stored, at, _UUID_BYTES)
+            space_id = str(UUID(bytes=packed))
         if space_id <= before:
             raise ValueError("spaces are not in order")
         number, at = number_at(stored, at)
@@ -187,6 +189,14 @@ def _decode_entries(stored: bytes, at: int, end: int, number: int) -> Iterable[R
         before = ulid
     if at != end:
         raise ValueError("entries of another size")
+
+
+def _uuid_bytes(space_id: str) -> bytes:
+    """Raises `ValueError` for what would be read as another text."""
+    uuid = UUID(space_id)
+    if str(uuid) != space_id:
+        raise ValueError("not the id of a space")
+    return uuid.bytes
 
 
 def _shared(one: bytes, other: bytes) -> int:
