@@ -4,8 +4,8 @@ It is for models of many thousand runs, which moto is too slow for. `test_memory
 it against moto.
 """
 
-import copy
 import re
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,15 +21,56 @@ class _Refused(Exception):
 
 
 class MemoryClient:
-    """As the client of botocore, for one table; a repeated `ClientRequestToken` changes nothing."""
+    """As the client of botocore, for one table; a repeated `ClientRequestToken` changes nothing.
+
+    Attributes are never changed in place, so items are copied only at the top.
+    """
 
     def __init__(self) -> None:
         self._items: dict[tuple[str, str], Typed] = {}
+        self._sort_keys: dict[str, list[str]] = {}
+        """Of each partition, in order."""
         self._done: set[str] = set()
+
+    def scan_items(self) -> list[Typed]:
+        """All items, as they are."""
+        return list(self._items.values())
+
+    def query(self, **request: Any) -> Any:
+        """With the key conditions of `Table.query`."""
+        condition, values = request["KeyConditionExpression"], request["ExpressionAttributeValues"]
+        pk = values[":pk"]["S"]
+        keys = self._sort_keys.get(pk, [])
+        if "BETWEEN" in condition:
+            low, high = values[":low"]["S"], values[":high"]["S"]
+            keys = keys[bisect_left(keys, low) : bisect_right(keys, high)]
+        elif "begins_with" in condition:
+            keys = [key for key in keys if key.startswith(values[":prefix"]["S"])]
+        forward = request.get("ScanIndexForward", True)
+        if not forward:
+            keys = keys[::-1]
+        if start := request.get("ExclusiveStartKey"):
+            after = start["sk"]["S"]
+            keys = [key for key in keys if (key > after if forward else key < after)]
+        page = keys[: request.get("Limit")]
+        items = [dict(self._items[pk, key]) for key in page]
+        if projected := request.get("ProjectionExpression"):
+            names = request["ExpressionAttributeNames"]
+            wanted = {names[name.strip()] for name in projected.split(",")}
+            items = [{n: v for n, v in item.items() if n in wanted} for item in items]
+        answer: Any = {"Items": items, "Count": len(items)}
+        if len(page) < len(keys) or (page and len(page) == request.get("Limit")):
+            answer["LastEvaluatedKey"] = {"pk": {"S": pk}, "sk": {"S": page[-1]}}
+        return answer
+
+    def batch_get_item(self, **request: Any) -> Any:
+        [(name, asked)] = request["RequestItems"].items()
+        found = [self._items.get(_place(key)) for key in asked["Keys"]]
+        return {"Responses": {name: [dict(item) for item in found if item is not None]}}
 
     def get_item(self, **request: Any) -> Any:
         item = self._items.get(_place(request["Key"]))
-        return {} if item is None else {"Item": copy.deepcopy(item)}
+        return {} if item is None else {"Item": dict(item)}
 
     def put_item(self, **request: Any) -> Any:
         return self._single("Put", request)
@@ -49,7 +90,7 @@ class MemoryClient:
         for _, request in actions:
             held = self._holds(request)
             standing = self._items.get(_place(request.get("Key") or request["Item"]))
-            item = {} if standing is None else {"Item": copy.deepcopy(standing)}
+            item = {} if standing is None else {"Item": dict(standing)}
             reasons.append({"Code": "None"} if held else {"Code": "ConditionalCheckFailed", **item})
         if any(reason["Code"] != "None" for reason in reasons):
             answer: Any = {"Error": {"Code": "TransactionCanceledException", "Message": ""}}
@@ -64,7 +105,7 @@ class MemoryClient:
             standing = self._items.get(_place(request.get("Key") or request["Item"]))
             answer: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": ""}}
             if standing is not None:
-                answer["Item"] = copy.deepcopy(standing)
+                answer["Item"] = dict(standing)
             raise ClientError(answer, kind)
         self._apply(kind, request)
         return {}
@@ -79,12 +120,24 @@ class MemoryClient:
     def _apply(self, kind: str, request: Mapping[str, Any]) -> None:
         match kind:
             case "Put":
-                self._items[_place(request["Item"])] = copy.deepcopy(dict(request["Item"]))
+                self._place_item(_place(request["Item"]), dict(request["Item"]))
             case "Delete":
-                self._items.pop(_place(request["Key"]), None)
+                self.remove(*_place(request["Key"]))
             case "Update":
-                item = self._items.setdefault(_place(request["Key"]), dict(request["Key"]))
+                place = _place(request["Key"])
+                item = dict(self._items.get(place, request["Key"]))
                 _update(item, request)
+                self._place_item(place, item)
+
+    def _place_item(self, place: tuple[str, str], item: Typed) -> None:
+        if place not in self._items:
+            insort(self._sort_keys.setdefault(place[0], []), place[1])
+        self._items[place] = item
+
+    def remove(self, pk: str, sk: str) -> None:
+        """Deletes an item, as the service does when it has expired."""
+        if self._items.pop((pk, sk), None) is not None:
+            self._sort_keys[pk].remove(sk)
 
 
 def _place(key: Typed) -> tuple[str, str]:
@@ -100,7 +153,7 @@ def _update(item: Typed, request: Mapping[str, Any]) -> None:
             words = part.replace("=", " ").split()
             name = names[words[0]]
             if verb == "SET":
-                item[name] = copy.deepcopy(values[words[1]])
+                item[name] = values[words[1]]
             elif verb == "REMOVE":
                 item.pop(name, None)
             else:

@@ -99,6 +99,8 @@ if TYPE_CHECKING:
     from patchbay.platform.lists import Lists
     from patchbay.registry.authoring import IntegrationAuthoring
     from patchbay.registry.store import RegistryStore
+    from patchbay.runs.folding import DayCloser
+    from patchbay.runs.store import RunStore
     from patchbay.status_pages.reader import StatusPageReader
     from patchbay.tenancy.access import Anyone, Permission, Principal, SessionCaller
     from patchbay.tenancy.api_key_store import ApiKeyStore
@@ -646,6 +648,22 @@ class Deployment:
         from patchbay.health.folding import CountFolder
 
         return CountFolder(self.events, self.clock)
+
+    # ---------------------------------------------------------------- runs
+
+    @cached_property
+    def run_store(self) -> RunStore:
+        from patchbay.runs.segments import kept_for
+        from patchbay.runs.store import RunStore
+
+        return RunStore(self.events, self.clock, kept_for(self.settings.raw_event_days))
+
+    @cached_property
+    def day_closer(self) -> DayCloser:
+        from patchbay.runs.folding import DayCloser
+        from patchbay.runs.segments import kept_for
+
+        return DayCloser(self.events, self.clock, kept_for(self.settings.raw_event_days))
 
     # ---------------------------------------------------------------- connection tests
 

@@ -15,8 +15,11 @@ streak goes on from the entry before, and is stored as 0.
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
+from patchbay.platform.clock import epoch_seconds
+from patchbay.platform.dynamodb import Item, Key
 from patchbay.runs.codec import (
     bytes_at,
     connection_of,
@@ -27,7 +30,13 @@ from patchbay.runs.codec import (
     put_number,
     ulid_of,
 )
-from patchbay.runs.model import MINUTES_OF_DAY, SHAPE_BYTES, RunEntry, TimedEntry
+from patchbay.runs.model import (
+    MINUTES_OF_DAY,
+    SHAPE_BYTES,
+    RunEntry,
+    TimedEntry,
+    start_of_day,
+)
 
 CHUNK_BYTES: Final = 80_000
 """A chunk is cut after the connection that reaches this size before compression; some 30 KB after
@@ -36,11 +45,26 @@ it. A page of history reads one chunk for each day."""
 _WHOLE_BYTES: Final = 8_000_000
 """What a chunk may have before compression: what is beyond is not decompressed."""
 
+_HISTORY_KEPT: Final = timedelta(days=91)
+"""A test is in the history for 90 days, and a segment has a whole day."""
 _VERSION: Final = 1
 _SAME_SHAPE: Final = 16
 _STREAK_GOES_ON: Final = 32
 _FLAGS: Final = 63
 _ULID_BYTES: Final = 16
+
+
+def kept_for(raw_event_days: int) -> timedelta:
+    """How long segments are stored: the history of tests and the list of events read them."""
+    return max(_HISTORY_KEPT, timedelta(days=raw_event_days + 1))
+
+
+def chunk_item(key: Key, day: int, packed: bytes, kept: timedelta) -> Item:
+    return {
+        **key._asdict(),
+        "b": packed,
+        "expires_at": epoch_seconds(start_of_day(day), kept),
+    }
 
 
 class DaySegment:

@@ -67,11 +67,11 @@ from patchbay.runs.model import (
     start_of_day,
 )
 from patchbay.runs.run_items import RunItem, runs_of_cell
-from patchbay.runs.segments import encode_chunk
+from patchbay.runs.segments import chunk_item, encode_chunk
 
-SEGMENTS_KEPT: Final = timedelta(days=90)
 SHAPES_KEPT: Final = timedelta(days=94)
-"""From the last time that a shape was stored, which is at most a day before it was used."""
+"""From the last time that a shape was stored, which is at most a day before it was used. The
+history of tests, which shows shapes, goes back 90 days."""
 
 MOST_LATE: Final = timedelta(days=3)
 """A run is recorded at most so long after its minute. One that stands is stored for a day longer,
@@ -108,11 +108,15 @@ class Recorded:
 
 
 class RunStore:
-    """The runs of cells and the counts of their spaces' days."""
+    """The runs of cells and the counts of their spaces' days.
 
-    def __init__(self, table: Table, clock: Clock) -> None:
+    `kept` is how long segments are stored (`segments.kept_for`).
+    """
+
+    def __init__(self, table: Table, clock: Clock, kept: timedelta) -> None:
         self._table = table
         self._clock = clock
+        self._kept = kept
 
     def standing(self, key: RunKey) -> Run | None:
         """The run that stands under a key, if any."""
@@ -310,18 +314,14 @@ class RunStore:
         if hours.revision != day.revision:
             return False
         late = [TimedEntry(run.key.minute, entry) for entry in run.entries]
-        chunk: Item = {
-            **late_chunk_key(day.space_id, run.key)._asdict(),
-            "b": encode_chunk(day.day, late),
-            "expires_at": epoch_seconds(start_of_day(day.day), SEGMENTS_KEPT),
-        }
+        key = late_chunk_key(day.space_id, run.key)
         unchanged = equals("rev", day.revision)
         try:
             self._table.transact(
                 [
                     Put(day.counting([run]).item, unchanged),
                     Put(hours.counting([run]).item, unchanged),
-                    Put(chunk),
+                    Put(chunk_item(key, day.day, encode_chunk(day.day, late), self._kept)),
                 ]
             )
         except TransactionRefused:
