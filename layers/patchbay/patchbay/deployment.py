@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from patchbay.registry.authoring import IntegrationAuthoring
     from patchbay.registry.store import RegistryStore
     from patchbay.runs.folding import DayCloser
+    from patchbay.runs.reader import RunReader
     from patchbay.runs.store import RunStore
     from patchbay.status_pages.reader import StatusPageReader
     from patchbay.tenancy.access import Anyone, Permission, Principal, SessionCaller
@@ -606,10 +607,15 @@ class Deployment:
 
     @cached_property
     def event_store(self) -> EventStore:
-        from patchbay.health.monitor_runs import NO_RUNS
         from patchbay.health.store import EventStore
 
-        return EventStore(self.events, self.settings.raw_event_days, NO_RUNS)
+        return EventStore(self.events, self.settings.raw_event_days, self.run_reader)
+
+    @cached_property
+    def run_reader(self) -> RunReader:
+        from patchbay.runs.reader import RunReader
+
+        return RunReader(self.events)
 
     @cached_property
     def usage_events(self) -> UsageEvents:

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Self
 
 from patchbay.checks.roles import Role
-from patchbay.platform.ids import Stamp, derived_id, is_id, time_of
+from patchbay.platform.ids import Stamp, is_id, time_of
+from patchbay.runs.scheduled_ids import event_id_of, scheduled_test_id
 
 _PREFIX: Final = "tst"
 
@@ -60,7 +61,7 @@ class TestIdentity:
     @property
     def event_id(self) -> str:
         """The id of the one event that the test adds to its connection's space."""
-        return f"evt_{self.test_id.removeprefix(f'{_PREFIX}_')}"
+        return event_id_of(self.test_id)
 
     @property
     def href(self) -> str:
@@ -85,4 +86,4 @@ class TestIdentity:
     @classmethod
     def scheduled(cls, subject: TestSubject, minute: datetime) -> Self:
         """The same for every delivery of a connection's test at this scheduled minute."""
-        return cls(subject, derived_id(_PREFIX, minute, subject.id))
+        return cls(subject, scheduled_test_id(subject.id, minute))

@@ -36,12 +36,14 @@ class EventOutlines(NamedTuple):
 class MonitorRuns(Protocol):
     """The runs of all spaces. Sort keys are those of events: `<occurred_at>#<event id>`."""
 
-    def counts(self, space_id: str, found: Sequence[Item]) -> Mapping[Period, Bucket] | None:
-        """The counts of runs in the hours and days that the found counts of runs are about.
+    def counts(
+        self, space_id: str, found: Sequence[Item], ranges: Sequence[tuple[str, str]]
+    ) -> Mapping[Period, Bucket] | None:
+        """The counts of runs in ranges of sort keys of buckets, and maybe in others.
 
-        `found` has what ranges of buckets have of runs, with the day of each range's hours. Runs
-        that no item counts yet are read and counted. None if the items do not fit together: a day
-        was closed while they were read. Then they have to be read again.
+        `found` has the counts of runs that were read in these ranges, and the days of all hours.
+        Runs that none of them counts yet are read and counted. None if the items do not fit
+        together: a day was closed while they were read. Then they have to be read again.
         """
         ...
 
@@ -69,13 +71,13 @@ class MonitorRuns(Protocol):
 class _NoRuns:
     """A store of events in which no monitor writes."""
 
-    def counts(self, space_id: str, found: Sequence[Item]) -> Mapping[Period, Bucket]:  # noqa: ARG002
+    def counts(self, *_: object) -> Mapping[Period, Bucket]:
         return {}
 
-    def events(self, space_id: str, **_: object) -> EventsOfRuns:  # noqa: ARG002
+    def events(self, *_: object, **__: object) -> EventsOfRuns:
         return EventsOfRuns([], None)
 
-    def outlines(self, space_id: str, **_: object) -> EventOutlines:  # noqa: ARG002
+    def outlines(self, *_: object, **__: object) -> EventOutlines:
         return EventOutlines([], None)
 
 

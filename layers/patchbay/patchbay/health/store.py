@@ -291,7 +291,7 @@ class EventStore:
                 for item in self._table.query_all(pk, between=between)
             ]
             stored = merge_shards(item for item in found if _is_in(item["sk"], ranges))
-            of_runs = self._runs.counts(space_id, [item for item in found if is_of_runs(item)])
+            of_runs = self._runs.counts(space_id, list(filter(is_of_runs, found)), ranges)
             if stored is not None and of_runs is not None:
                 for period, bucket in of_runs.items():
                     if _is_in(period.sort_key(MAIN_SHARD), ranges):

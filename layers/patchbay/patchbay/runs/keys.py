@@ -116,6 +116,12 @@ def chunks_of_closing(day: int, closing: str) -> tuple[str, str]:
     return start, f"{start}{AFTER_ALL}"
 
 
+def chunks_of_part(day: int, closing: str, part: int) -> tuple[str, str]:
+    """The range of sort keys, ends included, of the chunks of one part of a closing."""
+    start = f"{day_text(day)}#{closing}#{part:02d}#"
+    return start, f"{start}{AFTER_ALL}"
+
+
 def chunks_of_connection(day: int, closing: str, part: int, connection_id: str) -> tuple[str, str]:
     """The range of sort keys, ends included, whose last item is the chunk that has a connection."""
     start = f"{day_text(day)}#{closing}#{part:02d}#"
