@@ -85,6 +85,8 @@ def wheel_attributes(connection: Connection) -> Item:
     """What puts a connection on the wheel of monitors; nothing for one that is not monitored."""
     if not connection.is_monitored:
         return {}
+    if plan := connection.plan:
+        return {"plan_pk": plan.pk, "plan_sk": plan.sk}
     return on_the_wheel(connection.id, connection.monitor.interval)
 
 

@@ -10,6 +10,7 @@ from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.wheel import MonitorInterval
 from patchbay.platform.clock import UtcTime
+from patchbay.platform.dynamodb import Key
 from patchbay.platform.ids import (
     DestinationId,
     NamedDestinationId,
@@ -141,6 +142,13 @@ class Connection(Model):
     state: dict[str, Any] = Field(default_factory=dict, exclude=True)
     """The stored `HealthState`, which its health follows from."""
     revision: int = Field(exclude=True)
+    plan_pk: str | None = Field(default=None, exclude=True)
+    plan_sk: str | None = Field(default=None, exclude=True)
+
+    @property
+    def plan(self) -> Key | None:
+        """The key of its plan; None if it is in the index of the wheel itself, or not monitored."""
+        return Key(self.plan_pk, self.plan_sk) if self.plan_pk and self.plan_sk else None
 
     @property
     def is_monitored(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.audit_events import audited
@@ -26,12 +26,15 @@ from patchbay.connections.health_state import (
 from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
 from patchbay.connections.lifecycle import Lifecycle
+from patchbay.connections.plans import OF_HEALTH
+from patchbay.connections.steady_health import StreakTest, changes_nothing, overlaid, pending
 from patchbay.platform.actor import DEPLOYMENT, Actor, acting
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_text
 from patchbay.platform.dynamodb import (
     PRESENT,
     ConditionFailed,
+    Delete,
     Item,
     Put,
     Table,
@@ -59,6 +62,9 @@ class HealthRecorder:
         seen: HealthObservation,
         action: RequiredAction,
         disable: AutoDisable = NO_AUTO_DISABLE,
+        *,
+        newest: StreakTest | None = None,
+        in_run: bool = False,
     ) -> list[Announcement]:
         """Folds what a test saw into the connection's health: one write, and no read before it.
 
@@ -67,25 +73,29 @@ class HealthRecorder:
         the last changes nothing, so a repeated one does not count twice. Returns what to announce,
         which is in the outbox already, written together with the state. Raises
         `TemporarilyUnavailable` if others write first again and again.
+
+        `newest` is the newest test of a run before this one, which is folded first if that was not
+        done yet. A test that is itself `in_run` is not written if everything follows from its
+        entry.
         """
         for _ in range(_ATTEMPTS):
-            update = next_state(
-                HealthState.decode(connection.state),
-                seen,
-                monitored=connection.is_monitored,
-                disable=disable,
-            )
-            if update is None:
+            folded = _folded(connection, seen, disable, newest)
+            if not folded:
+                return []
+            last = folded[-1]
+            if (
+                in_run
+                and len(folded) == 1
+                and changes_nothing(connection, last.update, seen, action)
+            ):
                 return []
             announced = [
-                Announcement.of(connection, update.state, seen, kind) for kind in update.announced
+                Announcement.of(connection, one.update.state, one.seen, kind)
+                for one in folded
+                for kind in one.update.announced
             ]
-            writes: list[Counted] = [Put(one.item()) for one in announced]
-            if update.disables:
-                after = connection.model_copy(update={"status": Lifecycle.DISABLED})
-                writes += [_disabled(connection, after, seen), *monitoring(connection, after)]
             try:
-                self._apply(_health_write(connection, update, seen, action), writes)
+                self._apply(_writes(connection, last, action, announced))
             except _Overtaken as overtaken:
                 if overtaken.item is None:
                     return []  # deleted in between
@@ -94,16 +104,53 @@ class HealthRecorder:
                 return announced
         raise TemporarilyUnavailable
 
-    def _apply(self, update: Update, with_it: Sequence[Counted]) -> None:
+    def _apply(self, writes: Sequence[Counted]) -> None:
+        """The write of the connection comes first."""
         try:
-            if with_it:
-                self._quotas.transact([update, *with_it])
-            else:
-                self._table.write(update)
+            match writes:
+                case [Update() as alone]:
+                    self._table.write(alone)
+                case _:
+                    self._quotas.transact(writes)
         except ConditionFailed as failed:
             raise _Overtaken(failed.item) from None
         except TransactionRefused as refused:
-            raise _Overtaken(refused.failed[0]) from None
+            if 0 in refused.failed:
+                raise _Overtaken(refused.failed[0]) from None
+            # Its plan was moved: the connection names another now.
+            [update, *_] = writes
+            if not isinstance(update, Update):
+                raise
+            raise _Overtaken(self._table.reread(update.key)) from None
+
+
+class _Folded(NamedTuple):
+    """An observation, and the state after it."""
+
+    seen: HealthObservation
+    update: HealthUpdate
+
+
+def _folded(
+    connection: Connection,
+    seen: HealthObservation,
+    disable: AutoDisable,
+    newest: StreakTest | None,
+) -> list[_Folded]:
+    """What is to be folded into a connection's health: nothing if it is not newer than that."""
+    state = HealthState.decode(connection.state)
+    folded = []
+    if before := pending(state, newest):
+        first = next_state(state, before, monitored=connection.is_monitored, disable=disable)
+        if first:
+            folded.append(_Folded(before, first))
+            state = first.state
+        if first and first.disables:
+            return folded
+    else:
+        state = overlaid(state, newest)
+    update = next_state(state, seen, monitored=connection.is_monitored, disable=disable)
+    return [*folded, _Folded(seen, update)] if update else folded
 
 
 @dataclass(eq=False)
@@ -114,11 +161,32 @@ class _Overtaken(Exception):
     item: Item | None
 
 
-def _health_write(
-    connection: Connection, update: HealthUpdate, seen: HealthObservation, action: RequiredAction
-) -> Update:
-    """The write of a state after an observation, which ends what a caller stated before."""
-    state, before = update.state, connection.health
+def _writes(
+    connection: Connection,
+    folded: _Folded,
+    action: RequiredAction,
+    announced: Sequence[Announcement],
+) -> list[Counted]:
+    update = folded.update
+    values = _health_values(connection, folded, action)
+    writes: list[Counted] = [
+        _health_write(connection, folded, values, bool(announced)),
+        *(Put(one.item()) for one in announced),
+    ]
+    if update.disables:
+        after = connection.model_copy(update={"status": Lifecycle.DISABLED})
+        writes += [_disabled(connection, after, folded.seen), *monitoring(connection, after)]
+        if connection.plan:
+            writes.append(Delete(connection.plan))
+    elif connection.plan:
+        of_plan = {name: values[name] for name in OF_HEALTH}
+        writes.append(Update(connection.plan, values=of_plan, condition=PRESENT))
+    return writes
+
+
+def _health_values(connection: Connection, folded: _Folded, action: RequiredAction) -> Item:
+    """The attributes of a connection after an observation, which ends what a caller stated."""
+    seen, state, before = folded.seen, folded.update.state, connection.health
     code, message = seen.error_code, seen.error_message
     if state.status is HealthStatus.CONNECTED:
         # Whatever a single test found: what is connected has no error and nothing to do.
@@ -140,19 +208,22 @@ def _health_write(
         consecutive_failures=state.failures,
         consecutive_successes=state.successes,
     )
-    values = {
-        **health_attributes(health, action),
-        "state": state.encode(),
-        "stated_status": None,
-    }
+    return {**health_attributes(health, action), "state": state.encode(), "stated_status": None}
+
+
+def _health_write(
+    connection: Connection, folded: _Folded, values: Item, is_announced: bool
+) -> Update:
+    seen, update = folded
+    values = dict(values)
     if seen.status is HealthStatus.CONNECTED:
         # Kept through later failures: how long ago it last worked.
         values["last_success_at"] = to_text(seen.ended)
     unchanged = PRESENT & equals("state", connection.state)
-    failing = failing_attributes(connection, health.status)
+    failing = failing_attributes(connection, update.state.status)
     values |= failing
     remove: tuple[str, ...] = () if failing else FAILING_ATTRIBUTES
-    if update.announced or update.disables:
+    if is_announced or update.disables:
         # An announcement names the connection as it is, and is not made for one that just left. A
         # connection that is disabled is counted as it is.
         unchanged &= equals("revision", connection.revision)

@@ -1,0 +1,119 @@
+"""Plans: the members of the wheel, each with what the next test of its connection needs.
+
+    plan   WHEEL#<interval>#<phase>   <place>#<cell>#<band>#<connection id>
+
+Connections of one **cell** (a space, or a pool of small spaces) and **band** are due at the same
+minutes, and recorded together: they are a **group**. Its phase is a hash of cell and band, and its
+place is another part of that hash: a group is in one lane, however many lanes there are.
+
+A plan is due at the minutes from `since` on and before `until`. An edit of a connection writes its
+plan in the same transaction; the connection names the plan's key.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from patchbay.connections.wheel import MonitorInterval
+from patchbay.platform.dynamodb import Item, Key
+
+WHEEL: Final = "WHEEL#"
+
+OF_HEALTH: Final = ("state", "health", "required_action", "stated_status")
+"""The attributes that a plan has in common with its connection, and that tests change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The connections of a cell that are due, and recorded, together."""
+
+    interval: MonitorInterval
+    cell: str
+    band: int = 0
+
+    @property
+    def slot(self) -> str:
+        """`5m#0`: with the cell and a minute, it names a run."""
+        return f"{self.interval}#{self.band}"
+
+    @property
+    def phase(self) -> int:
+        return int.from_bytes(self._digest[:6]) % self.interval.minutes
+
+    @property
+    def sort_key(self) -> str:
+        """What the sort keys of its plans begin with."""
+        return f"{self._digest[6:].hex()}#{self.cell}#{self.band}#"
+
+    def plan_key(self, connection_id: str) -> Key:
+        return Key(wheel_pk(self.interval, self.phase), f"{self.sort_key}{connection_id}")
+
+    @classmethod
+    def of_key(cls, key: Key) -> Self:
+        """The group of the plan with this key."""
+        _, interval, _ = key.pk.split("#")
+        _, cell, band, _ = key.sk.split("#")
+        return cls(MonitorInterval(interval), cell, int(band))
+
+    @property
+    def _digest(self) -> bytes:
+        return hashlib.blake2b(f"{self.cell}#{self.band}".encode(), digest_size=8).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorPlan:
+    """`health` has the attributes `OF_HEALTH` as they were last written.
+
+    `snapshot` is what the last test read, packed; None if it was edited since.
+    """
+
+    key: Key
+    group: Group
+    organization_id: str
+    space_id: str
+    space: str
+    connection_id: str
+    since: int
+    until: int | None
+    revision: int
+    health: Mapping[str, Any]
+    snapshot: bytes | None = None
+
+    @classmethod
+    def read(cls, item: Item) -> Self:
+        key = Key(item["pk"], item["sk"])
+        return cls(
+            key=key,
+            group=Group.of_key(key),
+            organization_id=item["organization_id"],
+            space_id=item["space_id"],
+            space=item["space"],
+            connection_id=key.sk.rpartition("#")[2],
+            since=item["since"],
+            until=item.get("until"),
+            revision=item["revision"],
+            health={name: item[name] for name in OF_HEALTH if name in item},
+            snapshot=item.get("snapshot"),
+        )
+
+    def item(self) -> Item:
+        return {
+            **self.key._asdict(),
+            "organization_id": self.organization_id,
+            "space_id": self.space_id,
+            "space": self.space,
+            "since": self.since,
+            "revision": self.revision,
+            **self.health,
+            **({} if self.until is None else {"until": self.until}),
+            **({} if self.snapshot is None else {"snapshot": self.snapshot}),
+        }
+
+    def is_due(self, minute: int) -> bool:
+        """Whether it is due at a minute of its group's phase."""
+        return self.since <= minute and (self.until is None or minute < self.until)
+
+
+def wheel_pk(interval: str, phase: int) -> str:
+    return f"{WHEEL}{interval}#{phase}"
