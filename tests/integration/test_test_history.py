@@ -187,7 +187,7 @@ def test_after_any_crash_a_repetition_ends_in_one_item_one_event_one_count(
     assert counted(tenant) == 1
     read = tenant.client.get(path_of(tenant, connection)).json["health"]
     assert (read["status"], read["checked_at"]) == ("connected", recorded["finished_at"])
-    passed = checks.deployment.test_history.last_passed(subject, utc_now())
+    passed = checks.deployment.test_history.last_passed(subject, None, utc_now())
     assert passed is not None
     assert passed.test_id == test.test_id
 
@@ -220,11 +220,11 @@ def test_an_older_test_that_ends_later_does_not_overwrite_a_newer_success(
     kept = checks.deployment.test_history
     subject = subject_of(tenant, connection)
     newer = checked(tenant, connection).json
-    passed = kept.last_passed(subject, utc_now())
+    passed = kept.last_passed(subject, None, utc_now())
     assert passed is not None
     older = passed.model_copy(update={"test_id": "tst_x", "at": passed.at - timedelta(seconds=1)})
     kept.note_passed(subject, older)
-    after = kept.last_passed(subject, utc_now())
+    after = kept.last_passed(subject, None, utc_now())
     assert after is not None
     assert after.test_id == newer["id"]
 

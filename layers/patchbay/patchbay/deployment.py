@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from patchbay.alerts.webhook_secrets import WebhookVault
     from patchbay.connection_tests.endpoint_dry_runs import EndpointDryRuns
     from patchbay.connection_tests.history import TestHistory
+    from patchbay.connection_tests.monitored_tests import MonitoredTests
     from patchbay.connection_tests.on_demand import OnDemandTests
     from patchbay.connection_tests.progress import ProgressStore
     from patchbay.connection_tests.queued_test_runner import QueuedTestRunner
@@ -677,7 +678,13 @@ class Deployment:
     def test_history(self) -> TestHistory:
         from patchbay.connection_tests.history import TestHistory
 
-        return TestHistory(self.events, self.cursor_seal)
+        return TestHistory(self.events, self.cursor_seal, self.monitored_tests)
+
+    @cached_property
+    def monitored_tests(self) -> MonitoredTests:
+        from patchbay.connection_tests.monitored_tests import MonitoredTests
+
+        return MonitoredTests(self.run_reader)
 
     @cached_property
     def test_subjects(self) -> TestSubjects:

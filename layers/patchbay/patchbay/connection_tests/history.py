@@ -1,5 +1,7 @@
 """The tests of connections and endpoints in the events table, for 90 days.
 
+What monitors test is in runs (`monitored_tests`), and shown in one list with what is here:
+
     a test                  CON#<id>, SRC#<id>, DST#<id>   <asked for at>#<test id>
     the last that passed    the same pk                    PASSED
 
@@ -15,7 +17,6 @@ If the caller asked to follow it, a running test has the steps so far, in an att
 the finished test takes its place.
 """
 
-import functools
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -28,6 +29,7 @@ from patchbay.checks.verdict import undialed_report
 from patchbay.connection_tests.changes import Fingerprint, PassedTest
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import RecordedTest, TestFindings
+from patchbay.connection_tests.monitored_tests import MonitoredTests
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -41,6 +43,7 @@ from patchbay.platform.dynamodb import (
     Put,
     Table,
     Update,
+    all_before,
     at_most,
     exists,
     less_or_absent,
@@ -48,7 +51,7 @@ from patchbay.platform.dynamodb import (
 )
 from patchbay.platform.errors import NotFound
 from patchbay.platform.ids import new_id
-from patchbay.platform.lists import Listing, ListQuery, Lists
+from patchbay.platform.lists import Listing, ListQuery, Lists, Position, Stretch, merged
 
 KEPT: Final = timedelta(days=90)
 """What the API promises of a history: long enough to compare any month with the one before."""
@@ -61,8 +64,9 @@ TO_RUN: Final = timedelta(seconds=90)
 """The time limit of the function that runs queued tests (template.yaml). A claim lasts as long, and
 a test is not started later than this before its deadline."""
 
-_AFTER_ALL_TIMES: Final = ":"
-"""Sorts after every time, which begins with a digit, and before `PASSED`."""
+_AHEAD: Final = timedelta(days=1)
+"""Clocks differ: a test may have been asked for at a time that has not come here."""
+_LAST_FEW: Final = 5
 
 
 class TestRecord(NamedTuple):
@@ -89,11 +93,15 @@ class TestClaim(StrEnum):
 
 
 class TestHistory:
-    """The tests of the events table; the key that seals cursors is in the integrations table."""
+    """The tests of the events table; the key that seals cursors is in the integrations table.
 
-    def __init__(self, events: Table, seal: CursorSeal) -> None:
+    What reads has the space of a connection, whose runs are read too; None for an endpoint.
+    """
+
+    def __init__(self, events: Table, seal: CursorSeal, monitored: MonitoredTests) -> None:
         self._table = events
         self._lists = Lists(events, seal)
+        self._monitored = monitored
 
     @staticmethod
     def keys_of(identity: TestIdentity) -> tuple[Key, Key]:
@@ -121,8 +129,22 @@ class TestHistory:
             item = existing.item
         return _record(identity, item)
 
-    def last_passed(self, subject: TestSubject, now: datetime) -> PassedTest | None:
-        """The last test that passed, unless it is older than the history."""
+    def last_passed(
+        self, subject: TestSubject, space_id: str | None, now: datetime
+    ) -> PassedTest | None:
+        """The last test that passed, unless it is older than the history.
+
+        A monitor's test that passes leaves the mark as it is, until one fails.
+        """
+        marked = self._marked(subject, now)
+        if space_id is None:
+            return marked
+        since = marked.at if marked else now - KEPT
+        newest = self._monitored.last_passed(subject, space_id, since, now)
+        found = [passed for passed in (marked, newest) if passed]
+        return max(found, key=lambda passed: passed.at, default=None)
+
+    def _marked(self, subject: TestSubject, now: datetime) -> PassedTest | None:
         item = self._table.get(_passed_key(subject))
         if item is None or item["expires_at"] <= epoch_seconds(now):
             return None
@@ -219,32 +241,75 @@ class TestHistory:
         ended = queued.model_copy(update={**TestFindings.fields_of(report), "finished_at": now})
         return self.finish(identity, ended, None)
 
-    def test(self, subject: TestSubject, test_id: str, now: datetime) -> RecordedTest:
+    def test(
+        self, subject: TestSubject, space_id: str | None, test_id: str, now: datetime
+    ) -> RecordedTest:
         """Raises `NotFound`."""
         identity = TestIdentity.read(subject, test_id)
-        item = self._table.get(_key(identity)) if identity else None
-        if item is None or item["expires_at"] <= epoch_seconds(now):
+        if identity is None or identity.at < now - KEPT:
             raise NotFound("test")
-        return read_test(item, now)
+        if item := self._table.get(_key(identity)):
+            return read_test(item, now)
+        test = self._monitored.test(subject, space_id, test_id, now) if space_id else None
+        if test is None:
+            raise NotFound("test")
+        return test
 
-    def newest(self, subject: TestSubject, now: datetime) -> RecordedTest | None:
+    def newest(
+        self, subject: TestSubject, space_id: str | None, now: datetime
+    ) -> RecordedTest | None:
         """The newest test of a subject that is finished; None if it has none among the last few."""
-        between = to_sortable(now - KEPT), _AFTER_ALL_TIMES
-        page = self._table.query(_pk(subject), between=between, limit=5, newest_first=True)
-        found = (read_test(item, now) for item in page.items)
-        return next((test for test in found if test.finished), None)
+        stored = self._stored(subject, now, to_sortable(now + _AHEAD), _LAST_FEW)
+        finished = {key: test for key, test in stored.items.items() if test.finished}
+        if space_id:
+            finished |= self._monitored.newest(subject, space_id, now - KEPT, now).items
+        return finished[max(finished)] if finished else None
 
-    def tests(self, subject: TestSubject, query: ListQuery, now: datetime) -> Listing[RecordedTest]:
+    def tests(
+        self, subject: TestSubject, space_id: str | None, query: ListQuery, now: datetime
+    ) -> Listing[RecordedTest]:
         """Newest first. Raises `InvalidCursor`."""
-        return self._lists.page(
-            subject.organization_id,
-            query,
-            now,
-            functools.partial(read_test, now=now),
-            pk=_pk(subject),
-            between=(to_sortable(now - KEPT), _AFTER_ALL_TIMES),
+
+        def page(start: Position | None) -> _Page:
+            before = start["sk"] if start else to_sortable(now + _AHEAD)
+            both = self._stored(subject, now, before, query.limit)
+            if space_id:
+                of_runs = self._monitored.tests(
+                    subject,
+                    space_id,
+                    since=now - KEPT,
+                    before=before,
+                    limit=query.limit,
+                    now=now,
+                )
+                both = merged(query.limit, both, of_runs)
+            return _Page(list(both.items.values()), {"sk": both.reached} if both.reached else None)
+
+        return self._lists.computed(subject.organization_id, _pk(subject), query, now, page)
+
+    def _stored(
+        self, subject: TestSubject, now: datetime, before: str, limit: int
+    ) -> Stretch[RecordedTest]:
+        """Those that were stored by themselves, before a sort key."""
+        since = to_sortable(now - KEPT)
+        if before <= since:
+            return Stretch({}, None)
+        page = self._table.query(
+            _pk(subject),
+            between=(since, all_before(before)),
+            # One more than requested shows whether this page is the last.
+            limit=limit + 1,
             newest_first=True,
         )
+        tests = {item["sk"]: read_test(item, now) for item in page.items[:limit]}
+        if len(page.items) <= limit and page.last_key is None:
+            return Stretch(tests, None)
+        return Stretch(tests, page.items[:limit][-1]["sk"])
+
+
+class _Page(NamedTuple):
+    items: list[RecordedTest]
+    next_start: Position | None
 
 
 def _overdue(test: RecordedTest, deadline: datetime) -> RecordedTest:

@@ -32,6 +32,7 @@ from patchbay.connection_tests.model import RecordedTest
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.strict_json import compact
 from patchbay.runs.model import RunEntry, shape_id
+from patchbay.runs.times import finished_at
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
@@ -150,10 +151,6 @@ def unpack(
         what_changed=_what_changed(entry, fingerprint, before.passed(subject) if before else None),
     )
     return UnpackedTest(test, fingerprint)
-
-
-def finished_at(minute: datetime, entry: RunEntry) -> datetime:
-    return minute + (entry.start_ms + entry.took_ms) * _MS
 
 
 def extra_of(changed: WhatChanged | None) -> bytes:

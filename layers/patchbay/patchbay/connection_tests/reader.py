@@ -16,10 +16,10 @@ class TestReader:
 
     def test(self, subject: TestSubject, test_id: str) -> RecordedTest:
         """Raises `NotFound`."""
-        self._subjects.require(subject)
-        return self._history.test(subject, test_id, self._clock())
+        space_id = self._subjects.space_of(subject)
+        return self._history.test(subject, space_id, test_id, self._clock())
 
     def page(self, subject: TestSubject, query: ListQuery) -> Listing[RecordedTest]:
         """The history, newest first. Raises `NotFound`, `InvalidCursor`."""
-        self._subjects.require(subject)
-        return self._history.tests(subject, query, self._clock())
+        space_id = self._subjects.space_of(subject)
+        return self._history.tests(subject, space_id, query, self._clock())

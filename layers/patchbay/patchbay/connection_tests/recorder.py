@@ -80,7 +80,8 @@ class TestRecorder:
 
         Raises `TemporarilyUnavailable`; then repeat it, with this test or another run of it.
         """
-        last_passed = self._history.last_passed(identity.subject, finished.finished_at)
+        space_id = finished.connection.space_id if finished.connection else None
+        last_passed = self._history.last_passed(identity.subject, space_id, finished.finished_at)
         record = self._write(TestToRecord(identity, finished, last_passed), trigger, mode)
         self.follow_up([(record, finished.connection)])
         return record.test

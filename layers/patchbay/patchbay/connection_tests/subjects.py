@@ -27,6 +27,13 @@ class TestSubjects:
         if testable:
             require_enabled(connection)
 
+    def space_of(self, subject: TestSubject) -> str | None:
+        """The space of a connection; None for an endpoint. Raises `NotFound` as `require`."""
+        if subject.role:
+            self.require(subject)
+            return None
+        return self.connection(subject).space_id
+
     def connection(self, subject: TestSubject) -> Connection:
         """The connection that a subject names. Raises `NotFound`."""
         return self._connections.get(subject.organization_id, subject.id)

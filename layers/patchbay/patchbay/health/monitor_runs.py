@@ -13,16 +13,10 @@ from patchbay.health.buckets import Bucket
 from patchbay.health.model import Event, EventOutline, EventStatus
 from patchbay.health.periods import Period
 from patchbay.platform.dynamodb import Item
+from patchbay.platform.lists import Stretch
 
 OF_RUNS: Final = "#M"
 """The end of the sort keys of counts of runs: `D#2026-02-17#M`. Those of buckets end in a digit."""
-
-
-class EventsOfRuns(NamedTuple):
-    """Events, newest first. All with a sort key from `reached` on are there; None means all."""
-
-    items: list[Event]
-    reached: str | None
 
 
 class EventOutlines(NamedTuple):
@@ -57,7 +51,7 @@ class MonitorRuns(Protocol):
         now: datetime,
         status: EventStatus | None,
         connection_id: str | None,
-    ) -> EventsOfRuns:
+    ) -> Stretch[Event]:
         """The newest events before a sort key, at most `limit`, by a bounded number of queries."""
         ...
 
@@ -74,8 +68,8 @@ class _NoRuns:
     def counts(self, *_: object) -> Mapping[Period, Bucket]:
         return {}
 
-    def events(self, *_: object, **__: object) -> EventsOfRuns:
-        return EventsOfRuns([], None)
+    def events(self, *_: object, **__: object) -> Stretch[Event]:
+        return Stretch({}, None)
 
     def outlines(self, *_: object, **__: object) -> EventOutlines:
         return EventOutlines([], None)

@@ -28,7 +28,7 @@ from patchbay.health.model import (
     IntegrationType,
     accept_batch,
 )
-from patchbay.health.monitor_runs import EventOutlines, EventsOfRuns, MonitorRuns, is_of_runs
+from patchbay.health.monitor_runs import EventOutlines, MonitorRuns, is_of_runs
 from patchbay.health.periods import (
     Period,
     Span,
@@ -53,6 +53,7 @@ from patchbay.platform.dynamodb import (
 )
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.ids import Stamp, new_id
+from patchbay.platform.lists import Stretch, merged
 from patchbay.platform.strict_json import compact, loads
 
 _ONE_DAY: Final = timedelta(days=1)
@@ -146,7 +147,7 @@ class EventStore:
         }
         filters = {name: value for name, value in wanted.items() if value is not None}
         stored = self._stored_events(space_id, low, before, limit, filters)
-        of_runs = EventsOfRuns([], None)
+        of_runs: Stretch[Event] = Stretch({}, None)
         if integration_type in (None, IntegrationType.CONNECTION_TEST):
             of_runs = self._runs.events(
                 space_id,
@@ -157,14 +158,10 @@ class EventStore:
                 status=status,
                 connection_id=connection_id,
             )
-        # One of them may have been read further than the other.
-        reached = max(stored.reached or "", of_runs.reached or "")
-        both = {_event_key(event).sk: event for event in (*stored.items, *of_runs.items)}
-        keys = sorted((key for key in both if key >= reached), reverse=True)
-        shown = [both[key] for key in keys[:limit]]
-        if len(keys) > limit:
-            reached = keys[limit - 1]
-        return EventPage(shown, _position(reached) if reached else None)
+        both = merged(limit, stored, of_runs)
+        return EventPage(
+            list(both.items.values()), _position(both.reached) if both.reached else None
+        )
 
     def _stored_events(
         self,
@@ -173,14 +170,14 @@ class EventStore:
         before: str,
         limit: int,
         filters: Mapping[str, str],
-    ) -> EventsOfRuns:
+    ) -> Stretch[Event]:
         """Those before a sort key, at most `limit`; `filters` are values of attributes."""
-        found: list[Event] = []
+        found: dict[str, Event] = {}
         left = FILTERED_READ
         day, reached = _last_day_before(before), before
         for _ in range(_QUERIES_PER_PAGE):
             if day < low.date():
-                return EventsOfRuns(found, None)
+                return Stretch(found, None)
             page = self._table.query(
                 events_pk(space_id, day),
                 between=(to_sortable(low), all_before(reached)),
@@ -189,9 +186,9 @@ class EventStore:
             )
             for item in page.items:
                 if all(item.get(name) == value for name, value in filters.items()):
-                    found.append(read_event(space_id, item))
+                    found[item["sk"]] = read_event(space_id, item)
                     if len(found) == limit:
-                        return EventsOfRuns(found, item["sk"])
+                        return Stretch(found, item["sk"])
             if page.last_key:
                 reached = page.last_key["sk"]
             else:
@@ -199,7 +196,7 @@ class EventStore:
             left -= len(page.items)
             if left <= 0:
                 break
-        return EventsOfRuns(found, reached)
+        return Stretch(found, reached)
 
     def newest_outlines(
         self, space_id: str, since: datetime, now: datetime, most: int

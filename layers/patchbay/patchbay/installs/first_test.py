@@ -59,4 +59,4 @@ class FirstTests:
                 self._recorder.refuse(identity, disabled.message)
         elif claim is not TestClaim.HELD:
             self._recorder.settle(identity)
-        return self._history.test(identity.subject, identity.test_id, self._clock())
+        return self._history.test(identity.subject, None, identity.test_id, self._clock())

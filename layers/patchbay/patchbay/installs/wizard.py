@@ -88,7 +88,7 @@ class InstallWizard:
             tested = TestSubject.connection(session.organization_id, repaired.connection.id)
             repair = repaired_connection(
                 repaired.connection,
-                self._history.newest(tested, now),
+                self._history.newest(tested, repaired.connection.space_id, now),
                 self._subjects.other_connections(repaired),
             )
         return form_of(

@@ -231,7 +231,7 @@ class PageReader:
             identity,
             connection,
             None,
-            self._history.last_passed(identity.subject, self._clock()),
+            self._history.last_passed(identity.subject, None, self._clock()),
             self._tester,
             self._guard,
             self._clock,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final, NamedTuple, Protocol
 
 from pydantic import ConfigDict, Field, StringConstraints
 
@@ -42,6 +42,26 @@ class Listing[T](Model):
 
     items: list[T]
     next_cursor: str | None
+
+
+class Stretch[T](NamedTuple):
+    """A part of a list that is sorted newest first, by sort keys.
+
+    Everything with a sort key from `reached` on is there; None means all to the end of the list.
+    """
+
+    items: Mapping[str, T]
+    reached: str | None
+
+
+def merged[T](limit: int, *stretches: Stretch[T]) -> Stretch[T]:
+    """The newest of several lists together, at most `limit`, as far as all of them were read."""
+    reached = max(stretch.reached or "" for stretch in stretches)
+    found = {key: thing for stretch in stretches for key, thing in stretch.items.items()}
+    keys = sorted((key for key in found if key >= reached), reverse=True)
+    if len(keys) > limit:
+        reached = keys[limit - 1]
+    return Stretch({key: found[key] for key in keys[:limit]}, reached or None)
 
 
 type Position = Mapping[str, Any]

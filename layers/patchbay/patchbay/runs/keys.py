@@ -129,7 +129,13 @@ def chunks_of_connection(day: int, closing: str, part: int, connection_id: str) 
 
 
 def shape_key(connection_id: str, shape: bytes) -> Key:
-    return Key(f"CON#{connection_id}", f"SHAPE#{shape.hex()}")
+    pk, prefix = shapes_of(connection_id)
+    return Key(pk, f"{prefix}{shape.hex()}")
+
+
+def shapes_of(connection_id: str) -> tuple[str, str]:
+    """The partition of a connection's shapes, and what their sort keys begin with."""
+    return f"CON#{connection_id}", "SHAPE#"
 
 
 def note_key(cell: Cell, space_id: str, day: int) -> Key:

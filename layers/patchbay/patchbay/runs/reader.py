@@ -14,17 +14,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, groupby
-from typing import Final, NamedTuple
+from typing import Final
 
 from patchbay.checks.code_numbers import code_of
 from patchbay.connections.wheel import minute_number
 from patchbay.health.buckets import Bucket
 from patchbay.health.model import Event, EventOutline, EventStatus, IntegrationType
-from patchbay.health.monitor_runs import EventOutlines, EventsOfRuns, is_of_runs
+from patchbay.health.monitor_runs import EventOutlines, is_of_runs
 from patchbay.health.periods import Period, Span
 from patchbay.health.shards import buckets_pk
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import AFTER_ALL, Item, Table, all_before
+from patchbay.platform.lists import Stretch
 from patchbay.runs.day import ClosedDay, OpenDay, read_day, read_hours
 from patchbay.runs.keys import (
     chunks_of_connection,
@@ -36,6 +37,7 @@ from patchbay.runs.keys import (
     runs_pk,
     segments_pk,
     shape_key,
+    shapes_of,
 )
 from patchbay.runs.model import (
     MINUTES_OF_DAY,
@@ -63,13 +65,6 @@ _MOST_AT_ONCE: Final = 64
 """Runs that one query reads: some 600 KB if each has 400 tests."""
 _DAYS_AT_FIRST: Final = 12
 """Items that the first query for days reads. A day has up to nine, and most pages need one day."""
-
-
-class FoundTests(NamedTuple):
-    """Tests, newest first. All with a sort key from `reached` on are there; None means all."""
-
-    items: list[TimedEntry]
-    reached: str | None
 
 
 class RunReader:
@@ -143,12 +138,15 @@ class RunReader:
         now: datetime,
         status: EventStatus | None,
         connection_id: str | None,
-    ) -> EventsOfRuns:
+    ) -> Stretch[Event]:
         """As `MonitorRuns.events`."""
 
+        if connection_id is not None and not self._has_tests(connection_id):
+            return Stretch({}, None)
         window = _Window(space_id, connection_id, since, before, limit, "evt", status)
         found = self._newest(window, _Turns(QUERIES_OF_A_PAGE), now)
-        return EventsOfRuns([event_of(space_id, timed) for timed in found.items], found.reached)
+        events = {key: event_of(space_id, timed) for key, timed in found.items.items()}
+        return Stretch(events, found.reached)
 
     def outlines(
         self, space_id: str, *, since: datetime, until: datetime, most: int, now: datetime
@@ -164,7 +162,7 @@ class RunReader:
                 entry.connection_id,
                 entry.fault,
             )
-            for minute, entry in found.items
+            for minute, entry in found.items.values()
         ]
         return EventOutlines(items, items[-1].occurred_at if items and found.reached else None)
 
@@ -179,8 +177,10 @@ class RunReader:
         before: str,
         limit: int,
         now: datetime,
-    ) -> FoundTests:
-        """The newest tests of a connection before a sort key, which is `<minute>#<test id>`."""
+    ) -> Stretch[TimedEntry]:
+        """The newest tests of a connection before a sort key: `<minute>#<test id>`."""
+        if not self._has_tests(connection_id):
+            return Stretch({}, None)
         window = _Window(space_id, connection_id, since, before, limit, "tst")
         return self._newest(window, _Turns(QUERIES_OF_HISTORY), now)
 
@@ -190,22 +190,27 @@ class RunReader:
         found = self._table.get_all(keys)
         return {keys[key]: item["shape"] for key, item in found.items()}
 
+    def _has_tests(self, connection_id: str) -> bool:
+        """Whether runs may have tests of a connection: one that has not has no shape."""
+        pk, prefix = shapes_of(connection_id)
+        return bool(self._table.query(pk, prefix=prefix, limit=1, attributes=("sk",)).items)
+
     # ------------------------------------------------------------ newest first
 
-    def _newest(self, window: "_Window", turns: "_Turns", now: datetime) -> FoundTests:
-        found: list[TimedEntry] = []
+    def _newest(self, window: "_Window", turns: "_Turns", now: datetime) -> Stretch[TimedEntry]:
+        found: dict[str, TimedEntry] = {}
         reached = window.before
         try:
             for minute, entries in self._minutes(window, turns, now):
                 placed = {window.sort_key(minute, entry): entry for entry in entries}
                 for sort_key in sorted(placed, reverse=True):
-                    found.append(TimedEntry(minute, placed[sort_key]))
+                    found[sort_key] = TimedEntry(minute, placed[sort_key])
                     if len(found) == window.limit:
-                        return FoundTests(found, sort_key)
+                        return Stretch(found, sort_key)
                 reached = min(reached, to_sortable(moment_of(minute)))
         except _NoTurnsLeft:
-            return FoundTests(found, reached)
-        return FoundTests(found, None)
+            return Stretch(found, reached)
+        return Stretch(found, None)
 
     def _minutes(
         self, window: "_Window", turns: "_Turns", now: datetime
@@ -377,7 +382,7 @@ def event_of(space_id: str, timed: TimedEntry) -> Event:
         integration_type=IntegrationType.CONNECTION_TEST,
         status=_status(entry),
         occurred_at=minute,
-        received_at=finished_at(timed),
+        received_at=finished_at(minute, entry),
         connection_id=entry.connection_id,
         duration_ms=entry.latency_ms,
         error_code=code_of(entry.code),

@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from patchbay.runs.model import TimedEntry, moment_of
+from patchbay.runs.model import RunEntry
 
 _MS: Final = timedelta(milliseconds=1)
 
 
-def finished_at(timed: TimedEntry) -> datetime:
-    minute, entry = timed
-    return moment_of(minute) + (entry.start_ms + entry.took_ms) * _MS
+def finished_at(minute: datetime, entry: RunEntry) -> datetime:
+    """`minute` is the scheduled one."""
+    return minute + (entry.start_ms + entry.took_ms) * _MS
