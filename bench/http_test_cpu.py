@@ -50,12 +50,12 @@ VARIABLES: Final = {"region": "eu"}
 SECRETS: Final = {"api_key": "a-key-of-some-length-4242"}
 
 
-def read_release(port: int) -> Release:
+def read_release(port: int, scheme: str = "http") -> Release:
     """An integration with a key and one step, as most of the catalog's, read from its table."""
     step = {
         "name": "whoami",
         "kind": "http",
-        "request": {"url": f"http://127.0.0.1:{port}/v1/{{{{variables.region}}}}/me"},
+        "request": {"url": f"{scheme}://127.0.0.1:{port}/v1/{{{{variables.region}}}}/me"},
         "expect": {"status": [200], "json": {"/ok": True}},
         "account": "/account/name",
     }
