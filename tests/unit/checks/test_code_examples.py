@@ -135,11 +135,11 @@ class Provider:
     def with_failing_dial(self, error: OSError) -> CheckReport:
         """With a dial that fails in a way that the loopback can't."""
 
-        async def connect(*_: object) -> None:
+        async def reach(*_: object) -> None:
             raise error
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("patchbay.egress.dialing.connect", connect)
+            patched.setattr("patchbay.egress.sockets.AsyncSocket.reach", reach)
             return self.report()
 
 

@@ -41,6 +41,7 @@ from patchbay.checks.templates import Placeholder, ValueRefused
 from patchbay.checks.verdict import verdict
 from patchbay.egress.failures import DialFailure, DialPhase
 from patchbay.egress.guard import EgressGuard
+from patchbay.egress.loop_waits import within
 from patchbay.egress.timings import DialTimings
 from patchbay.platform.logging import trace_of
 
@@ -67,8 +68,6 @@ _SKIPPED: Final[dict[SkipReason, str]] = {
     "budget_exhausted": "There was no time left for it.",
     "not_applicable": "Not needed for this target.",
 }
-# Steps are immutable, and of the gates of most tests there are the same few: they are shared.
-_gate: Final = lru_cache(maxsize=512)(Step)
 # Pointers to secrets, to the reference to them, and to the grant.
 _OF_SECRETS: Final = ("/secrets/", "/secret_ref", "/grant")
 
@@ -138,8 +137,9 @@ class _Test:
 
     def judge_configuration(self) -> None:
         """The gates `config` and `secrets`."""
-        secrets = [p for p in self._plan.problems if p.pointer.startswith(_OF_SECRETS)]
-        config = [p for p in self._plan.problems if p not in secrets]
+        found = self._plan.problems
+        secrets = [p for p in found if p.pointer.startswith(_OF_SECRETS)] if found else []
+        config = [p for p in found if p not in secrets] if found else []
         for name, problems, passed in (
             ("config", config, "The configuration is complete."),
             ("secrets", secrets, "All required secrets are set."),
@@ -152,7 +152,7 @@ class _Test:
                 failure = CheckFailure(first.code, summary, detail=first.detail)
                 self._add_failed(name, failure, field_pointer=first.pointer)
             else:
-                self._add(_gate(name=name, status="passed", summary=passed))
+                self._add(_passed_gate(name, passed))
 
     def skip(self, step: PlannedStep, reason: SkipReason) -> None:
         self._add_skipped(step.name, reason, category=step.category, mandatory=step.mandatory)
@@ -167,7 +167,8 @@ class _Test:
         outcome: Outcome | None = None
         try:
             compiled = self._completed(step)
-            self._keep_secret(compiled.secret_values)
+            if compiled.secret_values:
+                self._keep_secret(compiled.secret_values)
             until = min(deadline, started + step.timeout_ms / 1000)
             for tries_left in reversed(range(MAX_TRIES if step.retry else 1)):
                 if is_first and not tries_left:
@@ -249,7 +250,7 @@ class _Test:
                 self._add_skipped(phase, "not_applicable", mandatory=False)
             else:
                 notice = self._expiry_notice(timings) if phase == "tls" else None
-                self._add(self._passed_gate(phase, step, duration_ms, notice))
+                self._add(self._dial_gate(phase, step, duration_ms, notice))
 
     def _gates_so_far(self, step: PlannedStep, timings: DialTimings) -> Iterator[Step]:
         """The gates that have passed, in their order, of a connection that is being opened."""
@@ -261,16 +262,19 @@ class _Test:
             if duration_ms is None:
                 yield _skipped(phase, "not_applicable", mandatory=False)
             else:
-                yield self._passed_gate(phase, step, duration_ms, self._soon_expired(timings))
+                yield self._dial_gate(phase, step, duration_ms, self._soon_expired(timings))
 
-    def _passed_gate(
+    def _dial_gate(
         self, phase: DialPhase, step: PlannedStep, duration_ms: int, notice: Notice | None
     ) -> Step:
-        return _gate(
+        summary = _PHASE_PASSED[phase]
+        if notice is None or phase != "tls":
+            return _passed_gate(phase, summary, step.mandatory, duration_ms)
+        return Step(
             name=phase,
             mandatory=step.mandatory,
             duration_ms=duration_ms,
-            **self._passed(_PHASE_PASSED[phase], notice if phase == "tls" else None),
+            **self._passed(summary, notice),
         )
 
     def _completed(self, step: PlannedStep) -> Compiled:
@@ -285,6 +289,8 @@ class _Test:
             ) from refusal
 
     def _obtain(self, step: PlannedStep, outcome: Outcome) -> None:
+        if not outcome.obtained and not outcome.secret_values:
+            return
         self._obtained.update(outcome.obtained)
         credential = self._field(step, step.compiled.credential_pointer)
         for name in outcome.obtained:
@@ -328,7 +334,7 @@ class _Test:
         if self._account is None and outcome.account is not None:
             self._account = self._clean(outcome.account)
         self._add(
-            Step(
+            Step.of_valid(
                 name=step.name,
                 category=step.category,
                 mandatory=step.mandatory,
@@ -386,7 +392,7 @@ class _Test:
         return self._redact.of_server(printable)[:MAX_ACCOUNT]
 
     def _passed(self, summary: str, notice: Notice | None) -> _Passed:
-        summary = self._redact.sentence(summary)
+        summary = str(self._redact.sentence(summary))
         if notice is None:
             return {"status": "passed", "summary": summary}
         return {
@@ -405,7 +411,21 @@ class _Test:
 def _skipped(
     name: str, reason: SkipReason, *, category: StepCategory = "gate", mandatory: bool = True
 ) -> Step:
-    return _gate(
+    return _skipped_step(name, reason, category, mandatory)
+
+
+# Steps are immutable, and of the gates of most tests there are the same few: they are shared.
+# Their summaries are words of ours alone, in which no secret is looked for.
+@lru_cache(maxsize=512)
+def _passed_gate(name: str, summary: str, mandatory: bool = True, duration_ms: int = 0) -> Step:
+    return Step(
+        name=name, mandatory=mandatory, duration_ms=duration_ms, status="passed", summary=summary
+    )
+
+
+@lru_cache(maxsize=512)
+def _skipped_step(name: str, reason: SkipReason, category: StepCategory, mandatory: bool) -> Step:
+    return Step(
         name=name,
         category=category,
         mandatory=mandatory,
@@ -419,8 +439,10 @@ async def _run_probe(
     compiled: Compiled, guard: EgressGuard, deadline: float, timings: DialTimings
 ) -> Outcome:
     try:
-        async with asyncio.timeout_at(deadline + _GRACE_SECONDS):
-            return await compiled.probe.run(guard, deadline=deadline, timings=timings)
+        return await within(
+            deadline + _GRACE_SECONDS,
+            compiled.probe.run(guard, deadline=deadline, timings=timings),
+        )
     except TimeoutError as error:
         raise CheckFailure("provider_timeout", "The step did not finish in time.") from error
 

@@ -36,7 +36,7 @@ def verdict(
     decisive = next((s for s in steps if s.mandatory and s.status in {"failed", "skipped"}), None)
     if decisive is None:
         message = PASSED if proven else NOT_PROVEN if called else NOTHING_CALLED
-        return CheckReport(
+        return CheckReport.of_valid(
             passed=True,
             verified=proven,
             latency_ms=latency_ms,

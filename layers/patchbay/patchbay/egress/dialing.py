@@ -14,7 +14,7 @@ from typing import Final
 
 from patchbay.egress.addresses import Address
 from patchbay.egress.failures import DialFailure, EgressBlocked
-from patchbay.egress.sockets import connect
+from patchbay.egress.sockets import AsyncSocket
 
 ATTEMPT_DELAY: Final = 0.25
 """Seconds before the next address is tried: RFC 8305 §8 recommends 250 ms."""
@@ -58,8 +58,8 @@ SPARE: Final = SpareSockets(100)
 """Of this process. Lambda gives 1,024 file descriptors, and 400 tests of two endpoints take 800."""
 
 
-async def dial(addresses: Sequence[Address], port: int, deadline: float) -> socket.socket:
-    """A connected, non-blocking socket to the first of `addresses` that answers.
+async def dial(addresses: Sequence[Address], port: int, deadline: float) -> AsyncSocket:
+    """A connected socket to the first of `addresses` that answers.
 
     `deadline` is a time of the event loop. Raises DialFailure of category network, and `OSError`
     for a fault of this process, such as no file descriptors.
@@ -69,10 +69,10 @@ async def dial(addresses: Sequence[Address], port: int, deadline: float) -> sock
             return await _dial_one(addresses[0], port, deadline)
         except OSError as error:
             raise _failure(error) from error
-    attempts: list[asyncio.Task[socket.socket]] = []
-    pending: set[asyncio.Task[socket.socket]] = set()
+    attempts: list[asyncio.Task[AsyncSocket]] = []
+    pending: set[asyncio.Task[AsyncSocket]] = set()
     failures: list[DialFailure] = []
-    winner: socket.socket | None = None
+    winner: AsyncSocket | None = None
     spare = 0
     try:
         for index, address in enumerate(addresses):
@@ -111,8 +111,8 @@ def _share(deadline: float, rest: Sequence[Address]) -> float:
 
 
 async def _finish(
-    pending: set[asyncio.Task[socket.socket]], failures: list[DialFailure], seconds: float
-) -> socket.socket | None:
+    pending: set[asyncio.Task[AsyncSocket]], failures: list[DialFailure], seconds: float
+) -> AsyncSocket | None:
     """Gives attempts some more time, then ends them. Returns the socket of one that succeeded."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
@@ -131,9 +131,7 @@ async def _finish(
     return None
 
 
-def _first(
-    done: set[asyncio.Task[socket.socket]], failures: list[DialFailure]
-) -> socket.socket | None:
+def _first(done: set[asyncio.Task[AsyncSocket]], failures: list[DialFailure]) -> AsyncSocket | None:
     """The socket of an attempt that has succeeded; notes the failures of the others."""
     winner = None
     for attempt in done:
@@ -148,24 +146,22 @@ def _first(
 
 
 async def _call_off(
-    attempts: Sequence[asyncio.Task[socket.socket]], winner: socket.socket | None
+    attempts: Sequence[asyncio.Task[AsyncSocket]], winner: AsyncSocket | None
 ) -> None:
     """Ends the attempts that are still under way, and closes what else was connected."""
     for attempt in attempts:
         attempt.cancel()
     ended = await asyncio.gather(*attempts, return_exceptions=True)
     for result in ended:
-        if isinstance(result, socket.socket) and result is not winner:
+        if isinstance(result, AsyncSocket) and result is not winner:
             result.close()
 
 
-async def _dial_one(address: Address, port: int, deadline: float) -> socket.socket:
+async def _dial_one(address: Address, port: int, deadline: float) -> AsyncSocket:
     text = str(address)
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = AsyncSocket(socket.AF_INET if address.version == 4 else socket.AF_INET6)
     try:
-        sock.setblocking(False)
-        await connect(sock, text, port, deadline)
+        await sock.reach(text, port, deadline)
         # Messages are short and each is waited for: none is held back to be sent with the next.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = sock.getpeername()[0]

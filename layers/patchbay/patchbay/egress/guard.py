@@ -178,12 +178,13 @@ class EgressGuard:
             return stream
         started = loop.time()
         try:
-            async with asyncio.timeout_at(deadline):
-                if ask_for_tls:
-                    await ask_for_tls(stream)
-                if stream.has_unread:
-                    raise _spoke_in_the_clear()
-                await stream.start_tls(self._context(tls), vetted.host)
+            stream.deadline = deadline
+            if ask_for_tls:
+                await ask_for_tls(stream)
+            if stream.has_unread:
+                raise _spoke_in_the_clear()
+            await stream.start_tls(self._context(tls), vetted.host)
+            stream.deadline = None
         except BaseException as error:
             stream.close()
             sent: Sequence[bytes] = ()
@@ -210,7 +211,7 @@ class EgressGuard:
         self._spend()
         addresses = vetted.addresses
         place = vetted.host, vetted.port
-        if self._memory and (known := self._memory.answered.get(place)) in addresses:
+        if self._memory and (known := self._memory.answered.get(place)) and known in addresses:
             addresses = (known, *(address for address in addresses if address != known))
         started = loop.time()
         try:
@@ -303,8 +304,10 @@ def _spoke_in_the_clear() -> DialFailure:
     )
 
 
-def _choose(addresses: Iterable[Address]) -> tuple[Address, ...]:
+def _choose(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
     """The first four, alternating between the families: a machine may have no route over one."""
+    if len(addresses) == 1:
+        return addresses
     families: dict[int, list[Address]] = {}
     for address in addresses:
         families.setdefault(address.version, []).append(address)

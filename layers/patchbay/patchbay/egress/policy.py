@@ -157,7 +157,7 @@ class EgressPolicy:
             raise EgressBlocked("port", f"Port {port} may not be dialed by this kind of check.")
 
     def _is_under_rule(self, address: Address, port: int) -> bool:
-        if is_never_dialed(address) or not any(r.covers(address, port) for r in self.allow):
+        if not any(r.covers(address, port) for r in self.allow) or is_never_dialed(address):
             return False
         inner = embedded_ipv4(address)
         return inner is None or is_public(inner) or self._is_under_rule(inner, port)

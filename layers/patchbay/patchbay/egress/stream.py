@@ -6,12 +6,11 @@ short exchange about as much as everything else in it.
 """
 
 import asyncio
-import socket
 import ssl
 from contextlib import suppress
 from typing import Final
 
-from patchbay.egress.sockets import receive, send_all
+from patchbay.egress.sockets import AsyncSocket
 from patchbay.egress.tls_records import MAX_HEARD, asks_for_certificate
 
 CHUNK: Final = 16 * 1024
@@ -29,8 +28,8 @@ class Stream:
         *("deadline", "was_asked_for_certificate"),
     )
 
-    def __init__(self, sock: socket.socket) -> None:
-        """`sock` is connected and non-blocking; the stream owns it from here on."""
+    def __init__(self, sock: AsyncSocket) -> None:
+        """`sock` is connected; the stream owns it from here on."""
         self._sock = sock
         self.deadline: float | None = None
         """A time of the event loop, at which waits end with TimeoutError. Without one, callers use
@@ -66,7 +65,11 @@ class Stream:
         in the clear, by anyone, and must not be mistaken for an answer within TLS.
         """
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        # As bytes: a text would go through the codec of international names, and host names here
+        # are ASCII.
+        tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_hostname=server_name.encode("ascii")
+        )
         self._heard = bytearray()
         try:
             await self._shake_hands(tls)
@@ -95,7 +98,7 @@ class Stream:
 
     async def send(self, data: bytes) -> None:
         if self._tls is None:
-            await send_all(self._sock, data, self.deadline)
+            await self._sock.send_all(data, self.deadline)
             return
         # The outgoing buffer has no limit, so OpenSSL takes everything at once.
         self._tls.write(data)
@@ -156,7 +159,10 @@ class Stream:
 
     async def _next(self) -> bytes:
         if self._tls is None:
-            return await receive(self._sock, CHUNK, self.deadline)
+            return await self._sock.receive(CHUNK, self.deadline)
+        # To ask OpenSSL for what can't be there costs an exception.
+        if not self._incoming.pending and not self._tls.pending():
+            await self._fill()
         while True:
             try:
                 return self._tls.read(CHUNK)
@@ -171,7 +177,7 @@ class Stream:
         """Sends what the other side may wait for, and takes what has arrived; False once it has
         ended."""
         await self._flush()
-        data = await receive(self._sock, CHUNK, self.deadline)
+        data = await self._sock.receive(CHUNK, self.deadline)
         if data:
             self._incoming.write(data)
             if self._heard is not None and len(self._heard) < MAX_HEARD:
@@ -182,7 +188,7 @@ class Stream:
 
     async def _flush(self) -> None:
         if self._outgoing.pending:
-            await send_all(self._sock, self._outgoing.read(), self.deadline)
+            await self._sock.send_all(self._outgoing.read(), self.deadline)
 
     async def _say_why(self) -> None:
         """Sends the alert of a handshake that failed, if the other side still listens."""
