@@ -7,7 +7,7 @@ connection carries one answer and is then closed, so nothing can be smuggled int
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -43,6 +43,11 @@ _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _CHUNK_SIZE: Final = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,20})[ \t]*(?:;.*)?")
+_PLAIN_HEAD: Final = re.compile(
+    rb"HTTP/1\.[01] ([2-9][0-9]{2})(?: [\t -~\x80-\xff]*+)?\r\n"
+    rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t -~\x80-\xff]*+\r\n)*+)\r\n"
+)
+"""A head that is valid in every line, and not of an interim answer. It never goes back."""
 _BODILESS: Final = frozenset({204, 304})
 _FRAMINGS: Final = frozenset({"chunked", "identity", ""})
 _COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "deflate"})
@@ -83,9 +88,7 @@ class Head:
         return tuple(name for name in names if name not in _FRAMINGS)
 
 
-def request_bytes(
-    method: str, path: str, headers: tuple[tuple[str, str], ...], body: bytes
-) -> bytes:
+def request_bytes(method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
     """A request as it is sent. Its parts were validated by the one who made them.
 
     Raises ValueError for a part that would end its line.
@@ -115,11 +118,9 @@ class AnswerReader:
         """Takes what has arrived; returns the part of it that belongs to the body, decoded from its
         transfer coding. Raises NotHttp, TooLarge."""
         if self.head is None:
-            self._data += data
-            self._read_head()
+            data = self._after_head(data)
             if self.head is None:
                 return b""
-            data, self._data = bytes(self._data), bytearray()
         if self.head.is_cut:
             return b""
         if self.head.status == 101:
@@ -129,6 +130,20 @@ class AnswerReader:
         body = self._body.feed(data)
         self.is_complete = self._body.is_complete
         return body
+
+    def _after_head(self, data: bytes) -> bytes:
+        """What follows the head, if it is all there."""
+        if not self._data and (plain := _read_plain_head(data)):
+            self.head, size = plain
+            self._body = self._framing(self.head)
+            self.is_complete = self._body.is_complete
+            return data[size:]
+        self._data += data
+        self._read_head()
+        data = b""
+        if self.head is not None:
+            data, self._data = bytes(self._data), bytearray()
+        return data
 
     def end(self) -> bool:
         """The other side has ended; returns whether the answer is whole. Raises NotHttp."""
@@ -200,14 +215,18 @@ class AnswerReader:
         """How the body ends (RFC 9112 §6.3)."""
         if self._method == "HEAD" or head.status in _BODILESS or head.status == 101:
             return _OfLength(0)
-        names = (name.strip().lower() for name in _split(head.headers, "transfer-encoding"))
-        # `identity` is no coding, wherever it stands.
-        codings = [name for name in names if name != "identity"]
-        if codings and codings[-1] == "chunked":
-            return _Chunked(self._max_chunks)
+        codings: list[str] = []
+        if "transfer-encoding" in head.headers:
+            names = (name.strip().lower() for name in _split(head.headers, "transfer-encoding"))
+            # `identity` is no coding, wherever it stands.
+            codings = [name for name in names if name != "identity"]
+            if codings and codings[-1] == "chunked":
+                return _Chunked(self._max_chunks)
         length = head.headers.get("content-length")
         if length is None or codings:
             return _UntilClose()
+        if _LENGTH.fullmatch(length):
+            return _OfLength(int(length))
         lengths = {text.strip() for text in length.split(",")}
         [only, *others] = lengths
         if others or not _LENGTH.fullmatch(only):
@@ -303,6 +322,25 @@ class _Chunked:
 type _Framing = _UntilClose | _OfLength | _Chunked
 
 
+def _read_plain_head(data: bytes) -> tuple[Head, int] | None:
+    """The head at the beginning of `data` and its size, if it is valid, short, and all there: the
+    same as `_read_head` makes of it, in a fraction of the time."""
+    found = _PLAIN_HEAD.match(data)
+    if found is None or found.end() > MAX_LINE:
+        return None
+    headers: dict[str, str] = {}
+    for line in found[2].decode("latin-1").split("\r\n"):
+        name, _, value = line.partition(":")
+        name, value = name.lower(), value.strip(" \t")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    # Behind the last line break.
+    del headers[""]
+    quirks: dict[Quirk, None] = {}
+    if "transfer-encoding" in headers or "content-length" in headers:
+        _judge_framing(headers, quirks)
+    return Head(int(found[1]), headers, tuple(quirks)), found.end()
+
+
 def _read_head(lines: list[bytes], quirk: Quirk | None = None) -> Head:
     quirks: dict[Quirk, None] = {} if quirk is None else {quirk: None}
     status_line = _STATUS_LINE.fullmatch(lines[0][:MAX_LINE])
@@ -340,9 +378,12 @@ def _read_head(lines: list[bytes], quirk: Quirk | None = None) -> Head:
 
 
 def _judge_framing(headers: Mapping[str, str], quirks: dict[Quirk, None]) -> None:
-    codings = [name.strip().lower() for name in _split(headers, "transfer-encoding")]
-    if codings[-1:] == ["identity"] or not _KNOWN_CODINGS.issuperset(codings):
-        quirks["it has an unknown Transfer-Encoding"] = None
+    if "transfer-encoding" in headers:
+        codings = [name.strip().lower() for name in _split(headers, "transfer-encoding")]
+        if codings[-1:] == ["identity"] or not _KNOWN_CODINGS.issuperset(codings):
+            quirks["it has an unknown Transfer-Encoding"] = None
+    if _LENGTH.fullmatch(headers.get("content-length", "0")):
+        return
     lengths = {text.strip() for text in _split(headers, "content-length")}
     if lengths and (len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths))):
         quirks["its Content-Length is not valid"] = None

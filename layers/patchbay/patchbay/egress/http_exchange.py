@@ -10,9 +10,10 @@ deadline is absolute, so answering a byte at a time gains nothing.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from patchbay.egress.content import (
@@ -53,6 +54,8 @@ REFUSAL_SECONDS: Final = 1.0
 """How long the words of a refusal are waited for: its status is known, and says most of it."""
 
 _DEFAULT_HEADERS: Final = (("User-Agent", "Patchbay/1"), ("Accept", "application/json, */*;q=0.5"))
+_BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_CODED: Final = frozenset({"content-encoding", "transfer-encoding"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,32 +132,64 @@ class HttpResponse:
         return await self.body(deadline=min(deadline, limit))
 
 
-@asynccontextmanager
-async def exchange(
-    guard: EgressGuard,
-    request: HttpRequest,
-    *,
-    deadline: float,
-    timings: DialTimings | None = None,
-    most: int = MAX_CONTENT,
-) -> AsyncIterator[HttpResponse]:
-    """Sends `request`, and gives the answer as soon as its head is there; the connection is closed
+class exchange:  # noqa: N801 - called like a function
+    """Sends a request, and gives the answer as soon as its head is there; the connection is closed
     at the end of the block.
 
-    `deadline` is a time of the event loop, `most` how many bytes of a body are read. Redirects are
-    answers like others. Raises DialFailure: of the guard, or `provider_timeout`,
+    An `async with` block. It raises DialFailure: of the guard, or `provider_timeout`,
     `connection_reset`, `tls_error` and its kin, `response_too_large` and `unexpected_response` (not
     HTTP).
     """
-    timings = timings or DialTimings()
-    url = request.target
-    vetted = await guard.vet(url.host, url.port, "http", deadline=deadline, timings=timings)
-    tls = (request.tls or VERIFIED) if url.scheme == "https" else None
-    stream = await guard.connect(vetted, tls=tls, deadline=deadline, timings=timings)
-    try:
-        receiver = _Receiver(stream, request, timings, most)
+
+    # A class, because a generator would cost every test more than the block itself.
+    __slots__ = ("_deadline", "_guard", "_most", "_request", "_stream", "_timings")
+
+    def __init__(
+        self,
+        guard: EgressGuard,
+        request: HttpRequest,
+        *,
+        deadline: float,
+        timings: DialTimings | None = None,
+        most: int = MAX_CONTENT,
+    ) -> None:
+        """`deadline` is a time of the event loop, `most` how many bytes of a body are read.
+        Redirects are answers like others."""
+        self._guard = guard
+        self._request = request
+        self._deadline = deadline
+        self._timings = timings or DialTimings()
+        self._most = most
+        self._stream: Stream | None = None
+
+    async def __aenter__(self) -> HttpResponse:
+        guard, request, deadline, timings = (
+            self._guard,
+            self._request,
+            self._deadline,
+            self._timings,
+        )
+        url = request.target
+        vetted = await guard.vet(url.host, url.port, "http", deadline=deadline, timings=timings)
+        tls = (request.tls or VERIFIED) if url.scheme == "https" else None
+        stream = await guard.connect(vetted, tls=tls, deadline=deadline, timings=timings)
         try:
-            stream.deadline = deadline
+            response = await self._answered(stream)
+        except BaseException:
+            stream.close()
+            raise
+        self._stream = stream
+        return response
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._stream:
+            self._stream.close()
+
+    async def _answered(self, stream: Stream) -> HttpResponse:
+        guard, request = self._guard, self._request
+        receiver = _Receiver(stream, request, self._timings, self._most)
+        try:
+            stream.deadline = self._deadline
             # Servers that refuse by the head of a request end before they have read all of it.
             with suppress(ConnectionError):
                 await stream.send(_message(request, guard.cookies if request.cookies else None))
@@ -162,18 +197,18 @@ async def exchange(
         except (TimeoutError, OSError) as error:
             head = receiver.beginning(_failure(error, request))
         if request.cookies and "set-cookie" in head.headers:
-            guard.cookies.keep(url, head.headers["set-cookie"], utc_now())
-        yield HttpResponse(head, receiver)
-    finally:
-        stream.close()
+            guard.cookies.keep(request.target, head.headers["set-cookie"], utc_now())
+        return HttpResponse(head, receiver)
 
 
 def _message(request: HttpRequest, cookies: CookieJar | None) -> bytes:
-    given = {name.lower() for name, _ in request.headers}
-    headers = [("Host", request.target.authority)]
-    headers += [header for header in _DEFAULT_HEADERS if header[0].lower() not in given]
-    headers += request.headers
-    cookie = cookies.header(request.target) if cookies else None
+    target = request.target
+    headers = [
+        ("Host", target.authority),
+        *_usual_headers(tuple([name for name, _ in request.headers])),
+        *request.headers,
+    ]
+    cookie = cookies.header(target) if cookies else None
     if cookie:
         headers.append(("Cookie", cookie))
     headers.append(("Accept-Encoding", "identity"))
@@ -181,9 +216,16 @@ def _message(request: HttpRequest, cookies: CookieJar | None) -> bytes:
         headers += (("Connection", "Upgrade"), ("Upgrade", request.upgrade))
     else:
         headers.append(("Connection", "close"))
-    if request.body or request.method not in {"GET", "HEAD", "OPTIONS"}:
+    if request.body or request.method not in _BODILESS:
         headers.append(("Content-Length", str(len(request.body))))
-    return request_bytes(request.method, request.target.path, tuple(headers), request.body)
+    return request_bytes(request.method, target.path, headers, request.body)
+
+
+@lru_cache(maxsize=256)
+def _usual_headers(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The headers that every request has, unless it has others of these names."""
+    given = {name.lower() for name in names}
+    return tuple(header for header in _DEFAULT_HEADERS if header[0].lower() not in given)
 
 
 class _Receiver:
@@ -294,6 +336,8 @@ class _Receiver:
 
 def _read(data: bytes, head: Head, problem: DialFailure | None) -> HttpBody:
     content_type = head.headers.get("content-type", "")
+    if _CODED.isdisjoint(head.headers):
+        return HttpBody(data, content_type, problem)
     try:
         data = decoded(data, head.codings)
     except ContentTooLarge as error:
