@@ -362,3 +362,44 @@ def test_a_pointer_leads_to_what_is_around_a_secret(
     redact = Redactor([KEY, "password"])
     assert redact.pointer(pointer) == declared
     assert redact.pointer(pointer, is_declared=False) == other
+
+
+ALPHABETS = (
+    "abcABC019-_.+/=",
+    "!\"#$;'()*,:<>?@[]^`{|}aB3",
+    "aB3 %\\&~",
+    "aB3\u00e4\u20ac",
+)
+
+
+def test_the_short_ways_find_what_the_long_way_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain secrets and short texts are looked at in shorter ways: what is hidden is the same."""
+    random = Random(75)  # noqa: S311 - the same each time
+    cases = []
+    for _ in range(400):
+        alphabet = random.choice(ALPHABETS)
+        secrets = [
+            "".join(random.choices(alphabet, k=random.choice((4, 7, 8, 12, 30))))
+            for _ in range(random.choice((1, 1, 2)))
+        ]
+        secret = random.choice(secrets)
+        form = random.choice(
+            (
+                *(secret, secret[::-1], secret.upper(), secret[1:9], secret[-9:], "200 as"),
+                b64encode(f"x{secret}".encode()).decode(),
+                secret.encode().hex(),
+                re.sub("[^A-Za-z0-9]", "", secret),
+            )
+        )
+        text = random.choice(("{}", "Answered {} as expected.", "Acme {}", "{}!")).format(form)
+        cases.append((secrets, text))
+
+    def hidden() -> list[tuple[str, str, str]]:
+        redactors = [(Redactor(secrets), text) for secrets, text in cases]
+        return [(r(text), r.sentence(text), r.of_server(text)) for r, text in redactors]
+
+    short = hidden()
+    monkeypatch.setattr(redaction, "_PLAIN", re.compile("(?!)"))
+    monkeypatch.setattr(Redactor, "_is_clean", lambda *_: False)
+    assert short == hidden()
+    assert any(REDACTED in one for texts in short for one in texts)

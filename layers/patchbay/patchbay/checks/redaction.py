@@ -13,6 +13,7 @@ in more layers than are undone.
 import re
 import sys
 from base64 import b64encode, urlsafe_b64encode
+from binascii import b2a_base64
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -44,6 +45,8 @@ _ARMOR: Final = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]{1,40}-----")
 _WORDS_ONLY: Final = re.compile(r"[^0-9\x80-\U0010ffff]*")
 """What fixed wording consists of. What else is in a sentence of ours is looked at: to be safe."""
 
+_PLAIN: Final = re.compile(r"[!-$'-\[\]-}]+")
+"""Visible ASCII in which nothing may be an escape: what most secrets consist of."""
 _KEPT_LENGTH: Final = 200
 _WORD: Final = 4
 """Bytes that are compared at once, to find out where a piece of a secret may be."""
@@ -76,12 +79,17 @@ class Redactor:
 
     def of_server(self, text: str) -> str:
         """A text of a server's."""
-        return REDACTED if self._has_unfindable and text else self(text)
+        if self._has_unfindable and text:
+            return REDACTED
+        # Nothing in a short text of plain characters can be a piece of a long secret.
+        if len(text) < PIECE and not self._short and _PLAIN.fullmatch(text):
+            return text
+        return self(text)
 
     def sentence(self, text: str) -> str:
         """A sentence of ours. What it quotes is a value of a `Sentence`."""
         foreign = text.foreign if isinstance(text, Sentence) else ()
-        if not foreign and _WORDS_ONLY.fullmatch(text):
+        if not foreign and (_WORDS_ONLY.fullmatch(text) or self._is_clean(text)):
             return text
         text = text[:MAX_TEXT]
         hidden = list(foreign) if self._has_unfindable else []
@@ -99,6 +107,15 @@ class Redactor:
         while pointer and show(pointer) != pointer:
             pointer = pointer.rpartition("/")[0]
         return pointer or None
+
+    def _is_clean(self, text: str) -> bool:
+        """Whether it is seen at once that a sentence of ours says no secret."""
+        if self._short or len(text) > _KEPT_LENGTH:
+            return False
+        try:
+            return _read_again(text).has_none_of(self._words)
+        except TooIntricate:
+            return False
 
     def _found(self, text: str, read: "Callable[[str], _Text]") -> Iterator[tuple[int, int]]:
         """Where the text says a secret. Raises TooIntricate."""
@@ -151,13 +168,23 @@ class Redactor:
     @cached_property
     def _haystack(self) -> bytes:
         """All that the long secrets may be spelled as, in a text that was read."""
-        spelled = set[bytes]()
+        spelled: list[bytes] = []
         for secret in self._long:
+            spelled += _base64_in_lower_case(secret)
+            if _PLAIN.fullmatch(secret):
+                # All that the loop below finds for such a secret.
+                forward = secret.encode()
+                bare = without_signs(forward)
+                spelled += (forward, forward[::-1])
+                if bare != forward:
+                    spelled += (bare, bare[::-1])
+                continue
             for form in _forms(secret):
                 for plain in _plain(form):
-                    spelled |= {plain, without_blanks(plain), without_signs(plain)}
-            spelled.update(_base64_in_lower_case(secret))
-        return _BETWEEN.join(sorted({form.lower() for form in spelled if len(form) >= PIECE}))
+                    spelled += (plain, without_blanks(plain), without_signs(plain))
+        joined = _BETWEEN.join(dict.fromkeys(form for form in spelled if len(form) >= PIECE))
+        # Of bytes, `lower` changes nothing but the letters of ASCII.
+        return joined.lower()
 
     @cached_property
     def _words(self) -> frozenset[int]:
@@ -184,6 +211,10 @@ class _Text:
     def spelled(self) -> list[tuple[bytes, Reading]]:
         """What is compared with the secrets, in lower case."""
         return [(v.data.lower(), v) for reading in self.seen for v in _variants(reading)]
+
+    def has_none_of(self, secrets: frozenset[int]) -> bool:
+        """Whether it has no word of the secrets."""
+        return secrets.isdisjoint(self._few_words)
 
     def words_of(self, secrets: frozenset[int]) -> frozenset[int]:
         """The words of the secrets that the text has too."""
@@ -263,9 +294,9 @@ def _base64_in_lower_case(secret: str) -> Iterator[bytes]:
     """The letters and digits of a secret's Base64, which can't be undone in another case, behind
     none, one, and two bytes."""
     raw = secret.encode("utf-8", "surrogatepass")
-    for before, shared in enumerate((0, 2, 3)):
-        digits = b64encode(bytes(before) + raw).rstrip(b"=")[shared:]
-        yield digits.translate(None, b"+/")
+    for before, shared in ((b"", 0), (b"\0", 2), (b"\0\0", 3)):
+        digits = b2a_base64(before + raw, newline=False)
+        yield digits[shared:].translate(None, b"+/=")
 
 
 def _variants(reading: Reading) -> Iterator[Reading]:
