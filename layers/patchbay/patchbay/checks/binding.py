@@ -12,7 +12,7 @@ sends. The author of the integration may take a variable of the second kind out 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -46,17 +46,42 @@ _DECIDING_AT_THE_END: Final = ("host", "hostname", "domain", "port", "url", "end
 _NEXT_WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|-")
 
 
+class _Asked(Exception):
+    """A value is needed."""
+
+
+class _Unknown(Mapping[str, Any]):
+    """Values that nobody knows: each question about them raises."""
+
+    def __getitem__(self, _: str) -> Any:
+        raise _Asked
+
+    def __iter__(self) -> Iterator[str]:
+        raise _Asked
+
+    def __len__(self) -> int:
+        raise _Asked
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     """A step, and the names of the secrets that it sends."""
 
     template: StepTemplate
     secrets: tuple[str, ...]
+    fixed: str | None = None
+    """Its destination, if that is the same whatever the values are."""
 
     @classmethod
     def of(cls, template: StepTemplate) -> "_Step":
         sent = [*template.placeholders(), *template.request_placeholders()]
-        return cls(template, tuple(dict.fromkeys(p.name for p in sent if p.source == "secrets")))
+        step = cls(template, tuple(dict.fromkeys(p.name for p in sent if p.source == "secrets")))
+        unknown = _Unknown()
+        try:
+            # If this needs no value, no value changes it.
+            return replace(step, fixed=step.destination(Values(unknown, unknown)))
+        except _Asked:
+            return step
 
     def place(self, values: Values) -> str:
         try:
@@ -65,6 +90,8 @@ class _Step:
             return ""
 
     def destination(self, values: Values) -> str:
+        if self.fixed is not None:
+            return self.fixed
         try:
             return self.template.destination(values)
         except ValueRefused as refused:

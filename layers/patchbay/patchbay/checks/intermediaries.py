@@ -384,6 +384,7 @@ _OF_ANY_STATUS: Final = tuple(
     for row in INTERMEDIARIES
     if row.headers and not row.statuses and "server" not in row.headers
 )
+_HEADERS_OF_ANY_STATUS: Final = frozenset(name for row in _OF_ANY_STATUS for name in row.headers)
 _AZURE_BLOCKS: Final = "the request is blocked."
 """What Azure Front Door answers on a matched rule, with its reference in the header
 (https://learn.microsoft.com/azure/web-application-firewall/afds/waf-front-door-configure-custom-response-code)."""
@@ -425,6 +426,8 @@ def intermediary(status: int, headers: Mapping[str, str], text: str) -> str | No
 def intermediary_by_headers(headers: Mapping[str, str]) -> str | None:
     """As `intermediary`, of any status and without the body: an answer that looks like success may
     be a challenge (AWS WAF sends 202)."""
+    if _HEADERS_OF_ANY_STATUS.isdisjoint(headers):
+        return None
     return next((row.name for row in _OF_ANY_STATUS if _has_header(row, headers)), None)
 
 

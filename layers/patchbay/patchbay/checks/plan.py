@@ -37,6 +37,17 @@ class PlannedStep:
     def of(cls, step: ManifestStep, values: Values) -> "PlannedStep":
         """The step with these values. Raises ValueRefused."""
 
+        if not step.obtained:
+            return cls(
+                step.name,
+                step.category,
+                step.mandatory,
+                step.timeout_ms,
+                step.template.compile(values),
+                None,
+                step.retry,
+            )
+
         def compiled(obtained: Mapping[str, str]) -> Compiled:
             secrets = {**values.secrets, **obtained}
             return step.template.compile(Values(values.variables, secrets, values.kept))
@@ -48,7 +59,7 @@ class PlannedStep:
             step.timeout_ms,
             # Any value shows whether the rest of the step can be compiled.
             compiled(dict.fromkeys(step.obtained, _NOT_YET)),
-            compiled if step.obtained else None,
+            compiled,
             step.retry,
             frozenset(Placeholder("secrets", name).pointer for name in step.obtained),
         )

@@ -509,7 +509,12 @@ class UrlTemplate:
 
     def _filled_path(self, values: Values) -> str:
         """The path and the query. There is room for the values."""
-        path = "".join([f"/{_segment(parts, values)}" for parts in self.path])
+        path = "".join(
+            [
+                piece if isinstance(piece, str) else f"/{_segment(piece, values)}"
+                for piece in self._path_pieces
+            ]
+        )
         if not self.query:
             return path
         return f"{path}?" + "&".join(
@@ -528,8 +533,7 @@ class UrlTemplate:
         fixed = self._fixed_origin
         start = "" if fixed else self.start.fill(values)
         path = self._filled_path(values)
-        added = "&".join([f"{name}={value}" for name, value in query])
-        if added:
+        if added := "&".join([f"{name}={value}" for name, value in query]):
             path += ("&" if self.query else "?") + added
         try:
             return fixed.at(path) if fixed else parse_url(start + path)
@@ -546,6 +550,14 @@ class UrlTemplate:
         """The same as `scheme://host:port`. Raises ValueRefused."""
         scheme, host, port = self.origin(values)
         return f"{scheme}://{host}:{port}"
+
+    @cached_property
+    def _path_pieces(self) -> tuple[str | Parts, ...]:
+        """The segments of the path; those of the author alone as they stand in the URL."""
+        return tuple(
+            parts if any(placeholders_of(parts)) else "/" + "".join(map(str, parts))
+            for parts in self.path
+        )
 
     @cached_property
     def _placeholders(self) -> tuple[Placeholder, ...]:

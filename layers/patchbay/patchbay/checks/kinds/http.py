@@ -425,6 +425,12 @@ class HttpTemplate:
         return tuple(p for p in self.placeholders() if p.source == "secrets")
 
     @cached_property
+    def _may_send_more(self) -> bool:
+        """Whether it depends on the values which secrets are sent."""
+        is_optional = self.credential is not None and self.credential.is_password_optional
+        return is_optional or any(one.is_optional for one in (*self.headers, *self.query))
+
+    @cached_property
     def _expects_success(self) -> bool:
         """Whether only statuses are expected that a wrong credential does not get."""
         return self.expect.status <= DEFAULT_STATUS | self.meanings.proving
@@ -440,10 +446,12 @@ class HttpTemplate:
         )
 
     def compile(self, values: Values) -> Compiled:
-        target = self.url.target(
-            values, filled(self.query, values, "query"), pointer_of_fields(self.query)
-        )
-        headers = list(filled(self.headers, values, "header"))
+        if self.query:
+            query = filled(self.query, values, "query")
+            target = self.url.target(values, query, pointer_of_fields(self.query))
+        else:
+            target = self.url.target(values)
+        headers = list(filled(self.headers, values, "header")) if self.headers else []
         made: tuple[str, ...] = ()
         if self.basic:
             authorization = _basic(self.basic, values)
@@ -457,7 +465,7 @@ class HttpTemplate:
         if self.body:
             headers.append(("Content-Type", self.body.content_type))
             body = self.body.fill(values)
-        secrets = list(self._secrets(values))
+        secrets = list(self._secrets(values)) if self._may_send_more else self._required_secrets
         return Compiled(
             probe=HttpProbe(
                 request=HttpRequest(
