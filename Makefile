@@ -179,9 +179,11 @@ servers:
 			$$missing; }); }
 
 .PHONY: simulate
-simulate: tools ## Events under every fault at once, on the emulator: EVENTS=20000 SEED=1
+simulate: tools ## Events, and runs of monitors, under every fault: EVENTS=20000 SCHEDULES=1500 SEED=1
 	PYTHONPATH=functions:layers/patchbay:. $(BIN)/python -m tests.simulator \
 		--events $(or $(EVENTS),20000) --seed $(or $(SEED),1)
+	PYTHONPATH=functions:layers/patchbay:. $(BIN)/python -m tests.simulator.runs_model \
+		--schedules $(or $(SCHEDULES),1500) --seed $(or $(SEED),1)
 
 .PHONY: model
 model: tools ## Grants under a hostile provider, crashes, and lost replies, in virtual time: RUNS=10000

@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 RATE: Final = 0.02
 """The probability of each kind of fault, for each call."""
 
+_SINGLE_WRITES: Final = ("put_item", "update_item", "delete_item")
+
 
 class Crash(BaseException):
     """The process has ended. The code under test must not catch this."""
@@ -20,12 +22,22 @@ class FaultyClient:
     """Forwards calls to a real client. Some of them fail, before or after the call."""
 
     def __init__(
-        self, client: Any, chance: Random, pause: Callable[[], None], happened: Counter[str]
+        self,
+        client: Any,
+        chance: Random,
+        pause: Callable[[], None],
+        happened: Counter[str],
+        *,
+        rate: float = RATE,
+        conflicts: int = 5,
     ) -> None:
+        """`conflicts` is how many times as likely as other faults those of transactions are."""
         self._client = client
         self._chance = chance
         self._pause = pause
         self._happened = happened
+        self._rate = rate
+        self._conflicts = conflicts
 
     def __getattr__(self, operation: str) -> Any:
         return partial(self._call, operation)
@@ -42,8 +54,10 @@ class FaultyClient:
         ]
         if operation == "transact_write_items":
             # More of these, so that writers use side shards and there is something to fold.
-            kinds += [self._lost_and_repeated, *[self._conflicted] * 5]
-        drawn = self._chance.random() / RATE
+            kinds += [self._lost_and_repeated, *[self._conflicted] * self._conflicts]
+        elif operation in _SINGLE_WRITES:
+            kinds.append(self._lost_and_repeated)
+        drawn = self._chance.random() / self._rate if self._rate else len(kinds)
         if drawn >= len(kinds):
             return call()
         return kinds[int(drawn)](operation, call)
@@ -67,7 +81,10 @@ class FaultyClient:
         raise ReadTimeoutError(endpoint_url="https://dynamodb")
 
     def _lost_and_repeated(self, _: str, call: Callable[[], Any]) -> Any:
-        """The call is applied, its reply is lost, and botocore repeats it with the same token."""
+        """The call is applied, its reply is lost, and botocore repeats it.
+
+        If it has a token, the repetition has the same.
+        """
         call()
         self._happened["replies lost, calls repeated"] += 1
         return call()

@@ -14,13 +14,14 @@ class SeededThreads:
 
     def __init__(self, chance: Random) -> None:
         self._chance = chance
-        self._back = threading.Semaphore(0)
-        self._go: dict[int, threading.Semaphore] = {}
+        self._ended = threading.Event()
+        self._go: dict[int, threading.Lock] = {}
+        """Released to let a thread run."""
+        self._running: list[int] = []
 
     def run(self, works: Sequence[Callable[[], None]]) -> None:
         """Returns when all have ended. Raises the first exception of any, after all have ended."""
         failures: list[BaseException] = []
-        running: dict[int, threading.Thread] = {}
 
         def guarded(work: Callable[[], None], number: int) -> None:
             self._go[number].acquire()
@@ -29,17 +30,21 @@ class SeededThreads:
             except BaseException as error:
                 failures.append(error)
             finally:
-                del running[number]
-                self._back.release()
+                self._running.remove(number)
+                if self._running:
+                    self._go[self._chance.choice(self._running)].release()
+                else:
+                    self._ended.set()
 
+        self._running = list(range(len(works)))
+        self._ended.clear()
         for number, work in enumerate(works):
-            thread = threading.Thread(target=guarded, args=(work, number), name=str(number))
-            self._go[number] = threading.Semaphore(0)
-            running[number] = thread
-            thread.start()
-        while running:
-            self._go[self._chance.choice(sorted(running))].release()
-            self._back.acquire()
+            self._go[number] = threading.Lock()
+            self._go[number].acquire()
+            threading.Thread(target=guarded, args=(work, number), name=str(number)).start()
+        if works:
+            self._go[self._chance.choice(self._running)].release()
+            self._ended.wait()
         if failures:
             raise failures[0]
 
@@ -48,5 +53,7 @@ class SeededThreads:
         name = threading.current_thread().name
         if not name.isdecimal():
             return  # the simulation itself
-        self._back.release()
-        self._go[int(name)].acquire()
+        following = self._chance.choice(self._running)
+        if following != int(name):
+            self._go[following].release()
+            self._go[int(name)].acquire()

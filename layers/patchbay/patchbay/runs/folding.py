@@ -92,9 +92,7 @@ class DayCloser:
 
         An unexpected exception is raised at the end, after the other days were closed.
         """
-        start = self._clock()
-        last = (minute_number(start) - CLOSED_AFTER) // MINUTES_OF_DAY - 1
-        until = start + budget
+        last, until = self.last_over(), self._clock() + budget
         with ThreadPoolExecutor(_LANES_AT_ONCE) as lanes:
             done = list(lanes.map(lambda lane: self.close_lane(lane, last, until), range(LANES)))
         unexpected = [error for one in done for error in one.unexpected]
@@ -102,6 +100,10 @@ class DayCloser:
             raise unexpected[0]
         left = [one.oldest for one in done if one.oldest is not None]
         return Closings(sum(one.closed for one in done), min(left, default=None))
+
+    def last_over(self) -> int:
+        """The last day that can be closed now."""
+        return (minute_number(self._clock()) - CLOSED_AFTER) // MINUTES_OF_DAY - 1
 
     def close_lane(self, lane: int, last: int, until: datetime) -> Closings:
         """Closes the days of one lane up to the day `last`, included."""

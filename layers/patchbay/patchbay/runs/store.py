@@ -36,7 +36,7 @@ from patchbay.platform.dynamodb import (
     pause_seconds,
 )
 from patchbay.platform.errors import TemporarilyUnavailable
-from patchbay.platform.logging import log_exception
+from patchbay.platform.logging import logger
 from patchbay.runs.codec import encode_run
 from patchbay.runs.day import (
     GRACE,
@@ -178,7 +178,7 @@ class RunStore:
         """Takes the runs of a cell up to `GRACE` before `minute`, which is now, into the days of
         these spaces, of the days since another minute."""
         upto = minute - GRACE
-        spaces = list(space_ids)
+        spaces = list(space_ids) if cell.space_id is None else [cell.space_id]
         for day in range(min(since, upto) // MINUTES_OF_DAY, upto // MINUTES_OF_DAY + 1):
             self._fold_day(cell, spaces, day, upto)
 
@@ -339,8 +339,8 @@ class RunStore:
         try:
             now = self._minute()
             self.fold(run.key.cell, run.entries, now, now - GRACE - every * interval)
-        except TemporarilyUnavailable as error:
-            log_exception("fold postponed", error, cell=str(run.key.cell))
+        except TemporarilyUnavailable:
+            logger.warning("fold postponed", cell=str(run.key.cell))
 
     def _fold_day(self, cell: Cell, space_ids: Iterable[str], day: int, upto: int) -> None:
         last = min(upto, (day + 1) * MINUTES_OF_DAY - 1)
