@@ -1,19 +1,33 @@
-"""Each minute: evaluates every alert rule."""
+"""Evaluates alert rules: each minute those that are due, and what a queue message names."""
 
 from typing import Any
 
+from patchbay.alerts.evaluation_queue import EvaluationBatch
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import from_text
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.metrics import emit
+from patchbay.platform.sqs_batches import read_each
 
 deployment = Deployment(at_start=("evaluator",))
 
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    done = deployment.evaluator.run(
-        from_text(event["time"]), lambda: context.get_remaining_time_in_millis() / 1000
-    )
-    emit(done.metrics())
-    return done.metrics()
+    def seconds_left() -> float:
+        seconds: float = context.get_remaining_time_in_millis() / 1000
+        return seconds
+
+    if "Records" not in event:
+        done = deployment.evaluator.run(from_text(event["time"]), seconds_left)
+        emit(done.metrics())
+        return done.metrics()
+    batches, unreadable = read_each(event["Records"], EvaluationBatch.of)
+    for batch in batches.values():
+        late = deployment.clock() - batch.now
+        emit({"alert_lag": max(0.0, late.total_seconds())}, "Seconds")
+        if batch.is_too_late(deployment.clock()):
+            deployment.evaluator.put_off(batch)
+        else:
+            emit(deployment.evaluator.run_batch(batch, seconds_left).metrics())
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in unreadable]}

@@ -6,11 +6,14 @@ from typing import Any
 
 import deliver_notifications
 import evaluate_alerts
+from patchbay.alerts.evaluation_queue import EvaluationBatch
+from patchbay.alerts.keys import space_of
+from patchbay.alerts.schedule import INDEX, LANES, LOOK_MINUTES, due_pk, quiet_pk
 from patchbay.deployment import Deployment
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.platform.aws import client
 from patchbay.platform.clock import to_text
-from patchbay.platform.dynamodb import Table
+from patchbay.platform.dynamodb import Key, Table
 from patchbay.platform.ids import new_id
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
@@ -73,13 +76,29 @@ def report(
         )
         for _ in range(number)
     ]
-    Deployment().event_store.add(events, at)
+    Deployment(clock=lambda: at).event_store.add(events, at)
 
 
 def evaluate(now: datetime, seconds: float = 50) -> dict[str, Any]:
+    """Runs the scheduled evaluation at this minute, as if all spaces with rules were due: tests of
+    what is decided need not go through the minutes in between."""
+    batch = EvaluationBatch(now, watched())
+    done = evaluate_alerts.deployment.evaluator.run_batch(batch, lambda: seconds)
+    return done.metrics()
+
+
+def evaluate_due(now: datetime, seconds: float = 50) -> dict[str, Any]:
     """Runs the scheduled evaluation at this minute."""
     event = sample_event("evaluate_alerts") | {"time": to_text(now)}
     return evaluate_alerts.handler(event, Context(seconds))
+
+
+def watched() -> list[str]:
+    """The spaces with rules to evaluate, wherever in the index they are."""
+    table = Table("IntegrationsTable")
+    pks = [*map(due_pk, range(LANES)), *map(quiet_pk, range(LOOK_MINUTES))]
+    items = [item for pk in pks for item in table.query_all(pk, index=INDEX)]
+    return [space_of(Key(item["pk"], item["sk"])) for item in items]
 
 
 def deliver(seconds: float = 50) -> dict[str, Any]:
@@ -112,9 +131,8 @@ def deliveries(tenant: Tenant, alert_id: str) -> list[dict[str, Any]]:
 
 def make_due(later: timedelta) -> None:
     """Makes all of the outbox due, as if so much time had passed."""
-    from patchbay.alerts.keys import LANES
     from patchbay.platform.clock import from_text, to_sortable
-    from patchbay.platform.dynamodb import Key, Update
+    from patchbay.platform.dynamodb import Update
 
     table = Table("IntegrationsTable")
     for lane in range(LANES):

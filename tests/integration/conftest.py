@@ -133,7 +133,9 @@ def deployed(
 def deploy(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """As the fixture `deployed`, in an account that has the tables."""
     key_id = made_once("kms", lambda: services.client("kms").create_key()["KeyMetadata"]["KeyId"])
-    queues = made_once("sqs", lambda: create_queues("notifications", "TestQueue", "MonitorQueue"))
+    queues = made_once(
+        "sqs", lambda: create_queues("notifications", "evaluations", "TestQueue", "MonitorQueue")
+    )
     made_once("events", lambda: services.client("events").create_event_bus(Name="integrations"))
     topic = made_once("sns", lambda: services.client("sns").create_topic(Name="alerts"))
     for name, value in {
@@ -162,6 +164,7 @@ def deploy(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         "DNS_RESOLVER": "1.1.1.1,9.9.9.9",
         "ALERT_TOPIC_ARNS": topic["TopicArn"],
         "NOTIFICATION_QUEUE_URL": queues["notifications"],
+        "EVALUATION_QUEUE_URL": queues["evaluations"],
         "DELIVERIES_PER_MINUTE": "300",
         "INTEGRATION_BUS": "integrations",
         "TESTS_PER_MINUTE": "120",

@@ -32,6 +32,7 @@ from tests.integration.alerting import (
     create_rule,
     deliveries,
     evaluate,
+    evaluate_due,
     queued,
     report,
 )
@@ -57,12 +58,15 @@ def evaluator(
 ) -> Evaluator:
     here = Deployment()
     return Evaluator(
+        here.watched_spaces,
         here.alert_rules,
         alerts or here.alerts,
         connections or here.connection_summaries,
         here.event_store,
         here.tenants,
+        here.evaluation_queue,
         (lambda _: None) if woken_for is None else woken_for.extend,
+        here.wake,
         "https://api.example.com",
     )
 
@@ -369,8 +373,9 @@ def test_watching_all_connections_only_reads_the_failing_ones(
         evaluate(now + MINUTE)
     be(tenant, connection["id"], HealthStatus.CONNECTED, now + MINUTE)
     evaluate(now + 2 * MINUTE)
-    # Then the index and the rule are read, and during an outage the connection and its state
-    assert (sum(quiet), sum(firing)) == (2, 4)
+    # Then the space's place, its watch, and the rule are read; during an outage the connection and
+    # its state, but no longer the rule, which is known
+    assert (sum(quiet), sum(firing)) == (3, 4)
     assert notices(tenant) == ["firing", "resolved"]
 
 
@@ -602,6 +607,7 @@ def test_deleting_a_rule_ends_its_alert_without_a_notification(
     [alert] = alerts(tenant)
     assert (alert["state"], alert["resolution"]) == ("resolved", "rule_deleted")
     assert notices(tenant) == ["firing"]
+    assert evaluate(now + MINUTE)["alert_spaces_evaluated"] == 1
     assert evaluate(now + MINUTE)["alert_spaces_evaluated"] == 0
     left = Table("IntegrationsTable").query(f"SPACE#{tenant.space_id}", prefix="ALERT#")
     assert left.items == []
@@ -949,48 +955,32 @@ def test_a_space_that_fails_stops_no_other(tenant: Tenant, stranger: Tenant, now
     assert states(stranger) == ["firing"]
 
 
-def test_an_evaluation_that_runs_out_of_time_goes_on_where_it_stopped(
+def test_what_an_evaluation_has_no_time_for_is_due_in_the_next_minute(
     deployed: object, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("patchbay.alerts.evaluator.BATCH", 1)
-    tenants = [new_tenant(f"s-{number}", TENANT_PERMISSIONS) for number in range(7)]
+    monkeypatch.setattr("patchbay.alerts.evaluator._AT_ONCE", 1)
+    tenants = [new_tenant(f"s-{number}", TENANT_PERMISSIONS) for number in range(4)]
     for tenant in tenants:
         create_rule(tenant, channels=[BUS])
-    seen: list[str] = []
+    # Given quiet spaces, all looked at in the same minute
+    monkeypatch.setattr("patchbay.alerts.schedule.phase_of", lambda _: 0)
+    look = now.replace(minute=15)
+    for minute in range(3):
+        evaluate_due(utc_now() + minute * MINUTE)
+    assert Deployment().watched_spaces.due(look - MINUTE) == []
+    # When there is time for two of them
+    left = iter([RESERVE_SECONDS + 1] * 2 + [0.0] * 100)
     one = evaluator()
-
-    def look(space_id: str, *_: object) -> list[Key]:
-        seen.append(space_id)
-        return []
-
-    monkeypatch.setattr(one, "evaluate_space", look)
-
-    def run(spaces: int) -> bool:
-        left = iter([RESERVE_SECONDS + 1] * spaces + [0.0] * 100)
-        return one.run(now, lambda: next(left)).finished
-
-    # Each run has time for two spaces
-    assert not run(2)
-    assert not run(2)
-    assert not run(2)
-    assert len(set(seen)) == len(seen) == 6
-    # The fourth run comes around to where the first began
-    assert not run(2)
-    assert set(seen) == {tenant.space_id for tenant in tenants}
-    # A run with time for all spaces finishes, and the next one begins at the start
-    seen.clear()
-    assert run(100)
-    assert sorted(seen) == sorted(tenant.space_id for tenant in tenants)
-    seen.clear()
-    assert run(100)
-    assert len(seen) == len(tenants)
-    assert Deployment().alert_rules.position() is None
+    assert not one.run(look, lambda: next(left)).finished
+    # Then the next minute does the others
+    assert len(Deployment().watched_spaces.due(look + MINUTE)) == 2
+    assert one.run(look + MINUTE, lambda: 60.0).spaces == 2
 
 
 def test_a_space_with_more_to_write_than_there_is_time_for_does_not_hold_up_others(
     tenant: Tenant, stranger: Tenant, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("patchbay.alerts.evaluator.BATCH", 1)
+    monkeypatch.setattr("patchbay.alerts.evaluator._AT_ONCE", 1)
     # Given a space with five subjects that are down, and one with a single subject
     ours = {IntegrationType.CONNECTION_TEST, IntegrationType.USAGE}
     kinds = [kind for kind in IntegrationType if kind not in ours]

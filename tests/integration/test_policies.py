@@ -22,10 +22,10 @@ import authorizer
 import deliver_notifications
 import dispatch_monitors
 import fold_counts
+import installs
 import refresh_grants
 import run_tests
 from local.provider import Provider, provider
-from patchbay.alerts.rule_store import EvaluationPosition
 from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
 from patchbay.connections.keys import CURRENT_DEPLOYMENT_KEY, deployment_key_key
 from patchbay.deployment import Deployment
@@ -33,9 +33,10 @@ from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Delete, Table, connect
+from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.tenancy.browser_sessions import SEEN_EVERY
 from tests.integration import monitoring
-from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate
+from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate_due
 from tests.integration.alerting import queued as queued_notifications
 from tests.integration.api import ENVIRONMENTS, FUNCTIONS, Client, sample_event, start_cold
 from tests.integration.authorizing import (
@@ -265,12 +266,16 @@ def calls(
             start_cold()
         if 0 in now:
             installed_by_end_users()
+            # As a first test does that fails after the credential was tried
+            recorder.named("installs", lambda ids, _: installs.deployment.wake(ids))(
+                [tenant.space_id], None
+            )
             signed_in_browsers(monkeypatch)
             start_cold()
             with provider() as server:
                 run_in_the_background(tenant, server, monkeypatch)
             start_cold()
-            evaluate(utc_now())
+            evaluate_due(utc_now())
             exported(operator, tenant)
             for route in routes:
                 if route.name == "resend_delivery":
@@ -349,6 +354,10 @@ def renew_in_each_function(tenant: Tenant, served: Provider) -> None:
         assert tenant.client.delete(path).status == 204
 
 
+def interrupted(*_: Any) -> None:
+    raise TemporarilyUnavailable
+
+
 def run_in_the_background(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -404,7 +413,8 @@ def run_in_the_background(
     aws.client("sqs").delete_queue(QueueUrl=url)
     assert tenant.client.call("POST", f"{paths[0]}/test?mode=async", None).status >= 500
     # Events of the bus, and a day spread over shards
-    assert messages_delivered(envelope(tenant)) == []
+    failed = envelope(tenant, events=[{"integration_type": "webhook", "status": "ERROR"}])
+    assert messages_delivered(envelope(tenant), failed) == []
     for shard in (3, 5):
         write(Table("EventsTable"), f"e{shard}", shard)
     for _ in range(2):
@@ -432,7 +442,7 @@ def run_in_the_background(
     create_rule(tenant, channels=[topic])
     gone = create_rule(tenant, condition={"kind": "connection_down"}, channels=[topic])
     create_rule(tenant, condition=RATE | {"per": "connection"}, channels=[topic])
-    evaluate(utc_now())
+    evaluate_due(utc_now())
     shown = Client(None).get(f"/v1/status/{status_page}")
     assert shown.json["alerts"]
     assert shown.json["connections"]
@@ -441,8 +451,14 @@ def run_in_the_background(
     assert tenant.client.post(path, {"rule": tried}).status == 200
     rule = f"/spaces/{tenant.space_slug}/alert-rules/{gone['id']}"
     assert tenant.client.patch(rule, {"enabled": False}).status == 200
-    Deployment().alert_rules.keep_position(EvaluationPosition(1, ""))  # out of time
-    evaluate(utc_now())
+    # A deletion that is interrupted: the next evaluation finishes it
+    with monkeypatch.context() as broken:
+        broken.setattr("patchbay.alerts.rule_store.RuleStore.finish_deletion", interrupted)
+        assert tenant.client.delete(rule).status == 503
+    monkeypatch.setattr("patchbay.alerts.evaluator.BATCH", 1)  # the others go to the queue
+    create_rule(new_tenant("other", TENANT_PERMISSIONS), channels=[topic])
+    for minute in range(4):
+        evaluate_due(utc_now() + timedelta(minutes=minute))
     Deployment().vault.keys.deployment_keys.rotate(utc_now())
     start_cold("deliver_notifications")
     deliver_notifications.handler({"Records": queued_notifications()}, Context())

@@ -16,10 +16,11 @@ from patchbay.platform.clock import utc_now
 from patchbay.platform.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from patchbay.alerts.backtest import Backtester
     from patchbay.alerts.channel_sender import ChannelSender
+    from patchbay.alerts.evaluation_queue import EvaluationQueue
     from patchbay.alerts.evaluator import Evaluator
     from patchbay.alerts.notifier import Notifier
     from patchbay.alerts.outbox import Outbox
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from patchbay.alerts.rule_editor import RuleEditor
     from patchbay.alerts.rule_store import RuleStore
     from patchbay.alerts.store import AlertStore
+    from patchbay.alerts.wakes import RuleWaker
+    from patchbay.alerts.watched_spaces import WatchedSpaces
     from patchbay.alerts.webhook_secrets import WebhookVault
     from patchbay.connection_tests.endpoint_dry_runs import EndpointDryRuns
     from patchbay.connection_tests.history import TestHistory
@@ -279,7 +282,7 @@ class Deployment:
     def tenants(self) -> TenancyStore:
         from patchbay.tenancy.store import TenancyStore
 
-        return TenancyStore(self.integrations, self.quotas)
+        return TenancyStore(self.integrations, self.quotas, self.wake)
 
     @cached_property
     def quotas(self) -> Quotas:
@@ -423,7 +426,7 @@ class Deployment:
     def connections(self) -> ConnectionStore:
         from patchbay.connections.connection_store import ConnectionStore
 
-        return ConnectionStore(self.integrations, self.quotas)
+        return ConnectionStore(self.integrations, self.quotas, self.wake)
 
     @cached_property
     def connection_lists(self) -> ConnectionLists:
@@ -453,7 +456,7 @@ class Deployment:
     def health_recorder(self) -> HealthRecorder:
         from patchbay.connections.health_recorder import HealthRecorder
 
-        return HealthRecorder(self.integrations, self.quotas)
+        return HealthRecorder(self.integrations, self.quotas, self.wake)
 
     @cached_property
     def vault(self) -> Vault:
@@ -610,7 +613,7 @@ class Deployment:
     def event_store(self) -> EventStore:
         from patchbay.health.store import EventStore
 
-        return EventStore(self.events, self.settings.raw_event_days, self.run_reader)
+        return EventStore(self.events, self.settings.raw_event_days, self.run_reader, self.wake)
 
     @cached_property
     def run_reader(self) -> RunReader:
@@ -910,6 +913,28 @@ class Deployment:
         return RuleStore(self.integrations, self.quotas)
 
     @cached_property
+    def rule_waker(self) -> RuleWaker:
+        from patchbay.alerts.wakes import RuleWaker
+
+        return RuleWaker(self.integrations, self.clock)
+
+    def wake(self, space_ids: Iterable[str], /) -> None:
+        """The `Wake` of all stores: imports what it needs at the first one."""
+        self.rule_waker(space_ids)
+
+    @cached_property
+    def watched_spaces(self) -> WatchedSpaces:
+        from patchbay.alerts.watched_spaces import WatchedSpaces
+
+        return WatchedSpaces(self.integrations)
+
+    @cached_property
+    def evaluation_queue(self) -> EvaluationQueue:
+        from patchbay.alerts.evaluation_queue import EvaluationQueue
+
+        return EvaluationQueue(self.settings.evaluation_queue_url)
+
+    @cached_property
     def alerts(self) -> AlertStore:
         from patchbay.alerts.store import AlertStore
 
@@ -974,12 +999,15 @@ class Deployment:
         from patchbay.alerts.evaluator import Evaluator
 
         return Evaluator(
+            self.watched_spaces,
             self.alert_rules,
             self.alerts,
             self.connection_summaries,
             self.event_store,
             self.tenants,
+            self.evaluation_queue,
             self.notification_queue.wake,
+            self.wake,
             self.public_url(self.settings.api_host),
         )
 

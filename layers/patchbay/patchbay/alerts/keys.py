@@ -1,28 +1,30 @@
 """The keys of alert rules, alerts, and deliveries in the integrations table.
 
-    rule         SPACE#<id>   RULE#<rule id>                in monitor_slot under ALERTS#<lane>
-    rule count   SPACE#<id>   ALERTING
+    rule         SPACE#<id>   RULE#<rule id>
+    watch        SPACE#<id>   ALERTING                      in monitor_slot: see `schedule`
     state        SPACE#<id>   ALERT#<rule id>#<subject>
     alert        SPACE#<id>   HISTORY#<alert id>            for 90 days after it is resolved
     delivery     SPACE#<id>   OUT#<alert id>#<delivery id>  in monitor_slot under OUTBOX#<lane>
-    position     SYSTEM       ALERTS                        where an evaluation ran out of time
 
-A rule is in the index until it is disabled and has no open alert, a delivery while it is pending.
+The watch of a space counts its rules and their changes, and is in the index while a rule is enabled
+or has an open alert. A delivery is in the index while it is pending.
+
+Rules of before there were watches are in the index themselves, under `ALERTS#<lane>`. Their spaces
+are found there once, and get a watch (`watched_spaces`).
 """
 
-import hashlib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from patchbay.alerts.conditions import AlertSubject
+from patchbay.alerts.schedule import INDEX, INDEX_PK, INDEX_SK, LANES, lane_of
 from patchbay.platform.dynamodb import Item, Key
 
-LANES: Final = 4
-"""The partitions of the index that spaces are split into, by a stable hash of their ids."""
+if TYPE_CHECKING:
+    from patchbay.alerts.conditions import AlertSubject
 
-INDEX: Final = "monitor_slot"
-INDEX_PK: Final = f"{INDEX}_pk"
-INDEX_SK: Final = f"{INDEX}_sk"
-POSITION: Final = Key("SYSTEM", "ALERTS")
+__all__ = ["INDEX", "INDEX_PK", "INDEX_SK", "LANES", "lane_of"]
+
+WATCHED: Final = "ALERT"
+"""The prefix of the sort keys of a space's watch and states, which are read together."""
 
 RULES: Final = "RULE#"
 STATES: Final = "ALERT#"
@@ -42,16 +44,12 @@ def rule_key(space_id: str, rule_id: str) -> Key:
     return Key(space_pk(space_id), f"{RULES}{rule_id}")
 
 
-def rule_count_key(space_id: str) -> Key:
-    return Key(space_pk(space_id), "ALERTING")
-
-
 def states_of(rule_id: str) -> str:
     """The prefix of the sort keys of a rule's states."""
     return f"{STATES}{rule_id}#"
 
 
-def state_key(space_id: str, rule_id: str, subject: AlertSubject) -> Key:
+def state_key(space_id: str, rule_id: str, subject: "AlertSubject") -> Key:
     return Key(space_pk(space_id), f"{states_of(rule_id)}{subject.key()}")
 
 
@@ -69,20 +67,12 @@ def delivery_key(space_id: str, alert_id: str, delivery_id: str) -> Key:
 
 
 def rules_of_lane_pk(lane: int) -> str:
+    """Where rules are in the index that have no watch yet."""
     return f"ALERTS#{lane}"
 
 
 def deliveries_of_lane_pk(lane: int) -> str:
     return f"OUTBOX#{lane}"
-
-
-def lane_of(space_id: str) -> int:
-    return hashlib.sha256(space_id.encode()).digest()[0] % LANES
-
-
-def rule_index(space_id: str, rule_id: str) -> Item:
-    """The attributes that put a rule into the index."""
-    return {INDEX_PK: rules_of_lane_pk(lane_of(space_id)), INDEX_SK: f"{space_id}#{rule_id}"}
 
 
 def delivery_index(space_id: str, delivery_id: str, due_at: str) -> Item:

@@ -136,6 +136,7 @@ class RuleEditor:
             self._rules.replace_rule(
                 old,
                 rule,
+                stamp.now,
                 sealed,
                 [secret_key(rule.organization_id, c.id) for c in dropped],
                 secrets_entered=secrets,
@@ -169,7 +170,9 @@ class RuleEditor:
                     rule.organization_id, rule.id, channel, after, stamp.now
                 )
                 raised = rule.model_copy(update={"revision": rule.revision + 1})
-                self._rules.replace_rule(rule, raised, [sealed], secrets_entered=[channel.id])
+                self._rules.replace_rule(
+                    rule, raised, stamp.now, [sealed], secrets_entered=[channel.id]
+                )
             return IssuedWebhookSecret(
                 channel_id=channel.id,
                 secret=after.current,

@@ -1,32 +1,25 @@
-"""Alert rules in the integrations table, and where the evaluation of all rules stands."""
+"""Alert rules in the integrations table.
 
-from collections.abc import Iterable, Iterator, Sequence
+Each write of a rule counts on the watch of its space, and makes the space due at once.
+"""
+
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
-from patchbay.alerts.keys import (
-    INDEX,
-    INDEX_PK,
-    INDEX_SK,
-    POSITION,
-    RULES,
-    rule_count_key,
-    rule_index,
-    rule_key,
-    rules_of_lane_pk,
-    space_of,
-    space_pk,
-)
+from patchbay.alerts.keys import RULES, rule_key, space_pk
 from patchbay.alerts.quotas import CHANNEL_QUOTA, RULE_QUOTA
 from patchbay.alerts.rule_model import MAX_RULES, STORED, AlertRule
+from patchbay.alerts.schedule import at_once
 from patchbay.alerts.store import AlertStore
+from patchbay.alerts.wakes import watch_key
 from patchbay.connections.keys import key_of_all, secret_key
+from patchbay.connections.wheel import minute_number
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_text
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
     ABSENT,
-    AFTER_ALL,
+    Condition,
     Delete,
     Item,
     Key,
@@ -45,13 +38,6 @@ from patchbay.platform.strict_json import compact, loads
 from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.quotas import Count, Counted, Quotas
-
-
-class EvaluationPosition(NamedTuple):
-    """How far an evaluation has come: the lane, and the id of the last space done in it."""
-
-    lane: int
-    space_id: str
 
 
 class RuleStore:
@@ -73,16 +59,11 @@ class RuleStore:
         Raises `QuotaExceeded`, also for the rules of one space, `NotFound` if the space is gone,
         and `TransactionRefused` if the data keys were rotated in the meantime.
         """
-        count = Update(
-            rule_count_key(space.id),
-            add={"rules": 1},
-            condition=less_or_absent("rules", MAX_RULES),
-        )
         try:
             self._quotas.transact(
                 [
                     Put(_rule_item(rule), ABSENT),
-                    count,
+                    _watched(space.id, rule.updated_at, +1, less_or_absent("rules", MAX_RULES)),
                     use_of_space(space, +1),
                     *(Put(item, ABSENT) for item in sealed),
                     *key_of_all(sealed),
@@ -126,14 +107,11 @@ class RuleStore:
             keep=lambda item: not read_rule(item).deleting,
         )
 
-    def rules_of(self, space_id: str) -> list[AlertRule]:
-        """All rules of a space, including disabled ones and those that are being deleted."""
-        return [read_rule(item) for item in self._table.query_all(space_pk(space_id), prefix=RULES)]
-
     def replace_rule(
         self,
         old: AlertRule,
         new: AlertRule,
+        now: datetime,
         sealed: Sequence[Item] = (),
         dropped: Iterable[Key] = (),
         secrets_entered: Iterable[str] = (),
@@ -147,6 +125,7 @@ class RuleStore:
         self._quotas.transact(
             [
                 Put(_rule_item(new), equals("revision", old.revision)),
+                _watched(old.space_id, now),
                 *map(Put, sealed),
                 *map(Delete, dropped),
                 *key_of_all(sealed),
@@ -176,7 +155,7 @@ class RuleStore:
             marked = rule.model_copy(
                 update={"deleting": True, "enabled": False, "revision": rule.revision + 1}
             )
-            self.replace_rule(rule, marked)
+            self.replace_rule(rule, marked, now)
             return marked
 
         self.finish_deletion(space, serially(attempt), now)
@@ -187,46 +166,13 @@ class RuleStore:
         self._unless_done(
             [
                 Delete(rule_key(space.id, rule.id), equals("revision", rule.revision)),
-                Update(rule_count_key(space.id), add={"rules": -1}),
+                Update(watch_key(space.id), add={"rules": -1, "changes": 1}),
                 use_of_space(space, -1),
                 *(Delete(secret_key(rule.organization_id, c.id)) for c in rule.channels),
                 Count(rule.organization_id, RULE_QUOTA, -1),
                 Count(rule.organization_id, CHANNEL_QUOTA, -len(rule.channels)),
             ]
         )
-
-    def watched_spaces(self, lane: int, after: str = "") -> Iterator[str]:
-        """The ids of the spaces of a lane that have rules to evaluate, in order, from `after` on
-        (excluded)."""
-        last = after
-        between = (f"{after}#{AFTER_ALL}" if after else "#", AFTER_ALL)
-        for item in self._table.query_all(rules_of_lane_pk(lane), between=between, index=INDEX):
-            space_id = space_of(Key(item["pk"], item["sk"]))
-            if space_id != last:
-                yield (last := space_id)
-
-    def stop_watching(self, rule: AlertRule) -> None:
-        """Takes a disabled rule without open alerts out of the index that evaluations read."""
-        self._unless_done(
-            [
-                Update(
-                    rule_key(rule.space_id, rule.id),
-                    remove=[INDEX_PK, INDEX_SK],
-                    condition=equals("revision", rule.revision),
-                )
-            ]
-        )
-
-    def position(self) -> EvaluationPosition | None:
-        """Where the last evaluation ran out of time; None if it did not."""
-        item = self._table.get(POSITION)
-        return EvaluationPosition(item["lane"], item["space_id"]) if item else None
-
-    def keep_position(self, position: EvaluationPosition) -> None:
-        self._table.write(Put({**POSITION._asdict(), **position._asdict()}))
-
-    def forget_position(self) -> None:
-        self._table.write(Delete(POSITION))
 
     def _unless_done(self, writes: Sequence[Counted]) -> None:
         """Writes nothing if another process has already changed or deleted the rule."""
@@ -246,8 +192,19 @@ def _rule_item(rule: AlertRule) -> Item:
         # As text: a threshold is a JSON number with decimals.
         "rule": compact(document).decode(),
         "revision": rule.revision,
-        **rule_index(rule.space_id, rule.id),
     }
+
+
+def _watched(
+    space_id: str, now: datetime, rules: int = 0, condition: Condition | None = None
+) -> Update:
+    """Makes a space due at once, because a rule of it was written."""
+    return Update(
+        watch_key(space_id),
+        values={**at_once(space_id).attributes, "woken": minute_number(now)},
+        add={"rules": rules, "changes": 1},
+        condition=condition,
+    )
 
 
 def read_rule(item: Item) -> AlertRule:

@@ -1,11 +1,15 @@
 """What an evaluation reads of one space: each thing once, and only if a rule asks for it.
 
-Windows of an hour or more come from hour and day buckets, as in the health summary. Shorter windows
-and everything about one connection come from single events, of which the newest 2,000 are read.
+Windows of an hour or more come from hour and day buckets, as in the health summary; those of up to
+a day all from one read of hours. Shorter windows and everything about one connection come from
+single events, of which the newest 2,000 are read. Whether the space is paused, and since when it is
+not, is read when something would change.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from patchbay.alerts.condition_results import (
@@ -30,16 +34,20 @@ from patchbay.alerts.model import (
     AlertResolution,
     AlertWords,
 )
+from patchbay.alerts.predictions import EventTimes, next_hour, rate_may_break_at
 from patchbay.alerts.rule_model import AlertRule
-from patchbay.alerts.state_machine import AlertPhase, TrackedSubject
+from patchbay.alerts.schedule import horizon
+from patchbay.alerts.state_machine import AlertPhase, ConditionStatus, TrackedSubject
 from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.health.buckets import Bucket, Tally, merge_all, total_of
 from patchbay.health.model import EventOutline, EventStatus, IntegrationType
+from patchbay.health.monitor_runs import EventOutlines
+from patchbay.health.periods import Period
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import floor_to_hour
-from patchbay.tenancy.model import Space
+from patchbay.tenancy.model import Organization, Space
 
 MAX_EVENTS_READ: Final = 2000
 """Of one space in one evaluation: usually 0.5 MB, which costs some 125 read units."""
@@ -51,12 +59,41 @@ _ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 """Since when a space has been active that never paused."""
 
 ONE_HOUR: Final = timedelta(hours=1)
+ONE_DAY: Final = timedelta(days=1)
 _WHY_UNWATCHED: Final = {
     Lifecycle.DRAFT: AlertResolution.SUBJECT_PAUSED,
     Lifecycle.PAUSED: AlertResolution.SUBJECT_PAUSED,
     Lifecycle.DISABLED: AlertResolution.SUBJECT_DISABLED,
 }
 """Connections that no rule watches, and why an alert about one ends."""
+
+
+class Tenant:
+    """A space and its organization, read when something first asks for them.
+
+    `read` returns both. It may raise: then the space is gone.
+    """
+
+    def __init__(self, space_id: str, read: Callable[[], tuple[Space, Organization]]) -> None:
+        self.space_id = space_id
+        self._read = read
+
+    @property
+    def space(self) -> Space:
+        return self._both[0]
+
+    @property
+    def paused(self) -> bool:
+        return any(one.paused for one in self._both)
+
+    @property
+    def resumed(self) -> list[datetime]:
+        """The ends of their last pauses."""
+        return [one.resumed_at for one in self._both if one.resumed_at]
+
+    @cached_property
+    def _both(self) -> tuple[Space, Organization]:
+        return self._read()
 
 
 class SpaceSnapshot:
@@ -66,27 +103,29 @@ class SpaceSnapshot:
         self,
         connections: ConnectionSummaries,
         events: EventStore,
-        space: Space,
+        tenant: Tenant,
         rules: Sequence[AlertRule],
         now: datetime,
-        resumed: Sequence[datetime],
         api_url: str,
     ) -> None:
-        """`resumed` has the ends of the last pauses of the space and its organization."""
         self._connection_reader = connections
         self._events = events
-        self._space_id = space.id
-        self._space_name = space.name
-        self._alerts_url = f"{api_url}/spaces/{space.slug}/alerts"
-        self._active_since = max(resumed, default=_ALWAYS)
+        self._tenant = tenant
+        self._space_id = tenant.space_id
+        self._api_url = api_url
         self._now = now
         self._event_window = max(map(_event_window, rules), default=timedelta(0))
+        windows = [window for rule in rules for window in _hour_windows(rule)]
+        self._hours_from = floor_to_hour(now - max(windows, default=timedelta(0)))
+        self._hours: dict[Period, Bucket] | None = None
         self._merged: dict[datetime, Bucket] = {}
-        self._recent: list[EventOutline] | None = None
+        self._recent: EventOutlines | None = None
         self._recent_of: dict[str, list[EventOutline]] = {}
+        self._times: dict[str, EventTimes] = {}
         self._connections: dict[str, ConnectionStatus] | None = None
         self._failing: dict[str, ConnectionStatus] | None = None
         self._read: dict[str, ConnectionStatus | None] = {}
+        self._stale_at: dict[tuple[str, str], datetime] = {}
 
     def subjects(self, rule: AlertRule, tracked: Iterable[TrackedSubject]) -> list[AlertSubject]:
         """The subjects of a rule whose state may change.
@@ -120,11 +159,25 @@ class SpaceSnapshot:
                 long = self._counts(subject, condition.long_window)
                 return evaluate_success_rate(condition, short, long, firing=firing)
             case Stale() as condition:
-                success = self._last_success(rule, subject, condition.after)
-                watch = WatchTimes(rule.watching_since, self._expected_since(rule, subject))
-                return evaluate_staleness(condition, success, watch, self._now)
+                return self._staleness(rule, condition, subject, firing=firing)
             case ConnectionDown():
                 return evaluate_connection(self._health(rule, subject))
+
+    def may_change_at(self, rule: AlertRule, subjects: Iterable[AlertSubject]) -> datetime | None:
+        """The earliest moment at which time alone may breach the condition of a rule.
+
+        `subjects` are those without an open alert, which were evaluated before.
+        """
+        match rule.condition:
+            case SuccessRate() as condition:
+                moments = [self._rate_may_break_at(condition, one) for one in subjects]
+            case Stale() as condition:
+                # A subject that appears from now on has its whole time.
+                moments = [self._now + condition.after]
+                moments += [self._stale_at[rule.id, one.key()] for one in subjects]
+            case ConnectionDown():
+                moments = []
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def in_words(
         self, rule: AlertRule, subject: AlertSubject, summary: str, *, ended: bool = False
@@ -134,7 +187,8 @@ class SpaceSnapshot:
         Of a connection it reads the item and that of its source, so it is called for what is sent.
         """
         if subject.kind is not SubjectKind.CONNECTION:
-            name = self._space_name if subject.kind is SubjectKind.SPACE else subject.id
+            own = subject.kind is SubjectKind.SPACE
+            name = self._tenant.space.name if own else subject.id
             named = AlertedSubject(kind=subject.kind, id=subject.id, name=name)
             return AlertWords(named, summary, self._alerts_url)
         found = self._connection_reader.described(rule.organization_id, self._space_id, subject.id)
@@ -167,6 +221,44 @@ class SpaceSnapshot:
             return AlertResolution.SUBJECT_GONE
         return _WHY_UNWATCHED.get(found.lifecycle, AlertResolution.SUBJECT_GONE)
 
+    @property
+    def _alerts_url(self) -> str:
+        return f"{self._api_url}/spaces/{self._tenant.space.slug}/alerts"
+
+    def _staleness(
+        self, rule: AlertRule, condition: Stale, subject: AlertSubject, *, firing: bool
+    ) -> ConditionResult:
+        success = self._last_success(rule, subject, condition.after)
+        watch = WatchTimes(rule.watching_since, _ALWAYS)
+        result = evaluate_staleness(condition, success, watch, self._now)
+        if result.status is ConditionStatus.BREACH and not firing:
+            watch = replace(watch, active_since=self._expected_since(rule, subject))
+            result = evaluate_staleness(condition, success, watch, self._now)
+        base = max(success.at or watch.since, watch.active_since)
+        self._stale_at[rule.id, subject.key()] = base + condition.after
+        return result
+
+    def _rate_may_break_at(self, condition: SuccessRate, subject: AlertSubject) -> datetime | None:
+        """As `rate_may_break_at`, up to the next look at the space."""
+        until = horizon(self._now)
+        windows = (condition.short_window, condition.long_window)
+        exact = [window for window in windows if _is_exact(subject, window)]
+        if exact and self._outlines().cut_at is not None:
+            return self._now  # how far back the events go changes with each one
+        moments = [
+            moment
+            for window in exact
+            for moment in self._times_of(subject).successes_leave(window, self._now, until)
+        ]
+        if len(exact) < len(windows) and next_hour(self._now) <= until:
+            moments.append(next_hour(self._now))
+
+        def counts_at(moment: datetime) -> tuple[WindowCounts, WindowCounts]:
+            short, long = (self._counts_at(subject, window, moment) for window in windows)
+            return short, long
+
+        return rate_may_break_at(condition, counts_at, moments, self._now)
+
     def _health(self, rule: AlertRule, subject: AlertSubject) -> HealthStatus:
         found = None
         if rule.condition.connection_id is None and subject.id not in self._read:
@@ -179,9 +271,10 @@ class SpaceSnapshot:
         found = None
         if subject.kind is SubjectKind.CONNECTION:
             found = self._connection(rule, subject.id)
+        active_since = max(self._tenant.resumed, default=_ALWAYS)
         if found is None or found.watched_since is None:
-            return self._active_since
-        return max(self._active_since, found.watched_since)
+            return active_since
+        return max(active_since, found.watched_since)
 
     def _maybe_down(
         self, rule: AlertRule, tracked: Iterable[TrackedSubject]
@@ -198,24 +291,33 @@ class SpaceSnapshot:
         return known | self._looked_up(rule, [id_ for id_ in failing | opened if id_ not in known])
 
     def _counts(self, subject: AlertSubject, window: timedelta) -> WindowCounts:
-        if subject.kind is SubjectKind.CONNECTION or window < ONE_HOUR:
-            start = self._now - window
-            return counted(
-                event
-                for event in self._newest_events_of(subject)
-                if event.occurred_at >= start and _concerns(subject, event)
-            )
-        tally = tally_of(self._since(window), subject)
+        return self._counts_at(subject, window, self._now)
+
+    def _counts_at(
+        self, subject: AlertSubject, window: timedelta, moment: datetime
+    ) -> WindowCounts:
+        """The counts in a window that ends at a moment, now or later, if nothing arrives."""
+        if _is_exact(subject, window):
+            return self._times_of(subject).since(moment - window)
+        tally = tally_of(self._from_hour(floor_to_hour(moment - window)), subject)
         return WindowCounts(tally.success, tally.errors)
+
+    def _times_of(self, subject: AlertSubject) -> EventTimes:
+        key = subject.key()
+        if key not in self._times:
+            events = self._newest_events_of(subject)
+            self._times[key] = EventTimes(e for e in events if _concerns(subject, e))
+        return self._times[key]
 
     def _last_success(
         self, rule: AlertRule, subject: AlertSubject, after: timedelta
     ) -> LastSuccess:
         if subject.kind is SubjectKind.CONNECTION:
             return self._last_success_of_connection(rule, subject, after)
-        last = tally_of(self._since(LOOK_BACK), subject).last_success_at
-        if last is not None and self._now - last <= after:
-            return LastSuccess(last)
+        for window in (after, LOOK_BACK):
+            last = tally_of(self._since(window), subject).last_success_at
+            if last is not None and self._now - last <= after:
+                return LastSuccess(last)
         return LastSuccess(last, complete=not may_hide_successes(self._since(after), subject))
 
     def _last_success_of_connection(
@@ -236,22 +338,35 @@ class SpaceSnapshot:
 
     def _since(self, window: timedelta) -> Bucket:
         """All counts of the window, which begins on the hour."""
-        start = floor_to_hour(self._now - window)
+        return self._from_hour(floor_to_hour(self._now - window))
+
+    def _from_hour(self, start: datetime) -> Bucket:
         if start not in self._merged:
-            buckets = self._events.buckets_since(self._space_id, start)
+            if start >= self._hours_from:
+                hours = self._all_hours().items()
+                buckets = [bucket for hour, bucket in hours if hour.start >= start]
+            else:
+                buckets = self._events.buckets_since(self._space_id, start)
             self._merged[start] = merge_all(buckets)
         return self._merged[start]
 
-    def _newest_events(self) -> list[EventOutline]:
+    def _all_hours(self) -> dict[Period, Bucket]:
+        """The hours of all windows that are read by hours."""
+        if self._hours is None:
+            self._hours = self._events.counts_since(self._space_id, self._hours_from, hourly=True)
+        return self._hours
+
+    def _outlines(self) -> EventOutlines:
         if self._recent is None:
             since = self._now - self._event_window
-            read = self._events.newest_outlines(self._space_id, since, self._now, MAX_EVENTS_READ)
-            self._recent = read.items
+            self._recent = self._events.newest_outlines(
+                self._space_id, since, self._now, MAX_EVENTS_READ
+            )
         return self._recent
 
     def _newest_events_of(self, subject: AlertSubject) -> list[EventOutline]:
         """The events of a connection, or all events for any other subject."""
-        newest = self._newest_events()
+        newest = self._outlines().items
         if subject.kind is not SubjectKind.CONNECTION:
             return newest
         if not self._recent_of:
@@ -299,13 +414,6 @@ def _open_types(tracked: Iterable[TrackedSubject]) -> Iterable[AlertSubject]:
     )
 
 
-def counted(events: Iterable[EventOutline]) -> WindowCounts:
-    """Counts events, without platform faults."""
-    statuses = [event.status for event in events if not event.platform_fault]
-    success = statuses.count(EventStatus.SUCCESS)
-    return WindowCounts(success, len(statuses) - success)
-
-
 def tally_of(bucket: Bucket, subject: AlertSubject) -> Tally:
     """The counts of a space or a type in a bucket."""
     if subject.kind is SubjectKind.SPACE:
@@ -331,6 +439,24 @@ def _event_window(rule: AlertRule) -> timedelta:
             return condition.after
         case _:
             return timedelta(0)
+
+
+def _hour_windows(rule: AlertRule) -> list[timedelta]:
+    """The windows of a rule that are read by hours: others have days, or single events."""
+    condition = rule.condition
+    if isinstance(condition, ConnectionDown) or condition.of_connections:
+        return []
+    windows = (
+        [condition.after]
+        if isinstance(condition, Stale)
+        else [w for w in (condition.short_window, condition.long_window) if w >= ONE_HOUR]
+    )
+    return [window for window in windows if window <= ONE_DAY]
+
+
+def _is_exact(subject: AlertSubject, window: timedelta) -> bool:
+    """Whether a window is judged by single events."""
+    return subject.kind is SubjectKind.CONNECTION or window < ONE_HOUR
 
 
 def _concerns(subject: AlertSubject, event: EventOutline) -> bool:

@@ -86,7 +86,7 @@ class AlertStore:
         found = {}
         for item in self._table.query_all(space_pk(space_id), prefix=STATES):
             _, rule_id, subject = item["sk"].split("#", 2)
-            found[rule_id, subject] = _tracked(item)
+            found[rule_id, subject] = read_tracked(item)
         return found
 
     def firing(self, space_id: str, most: int) -> FiringAlerts:
@@ -196,7 +196,7 @@ class AlertStore:
         pk = space_pk(space_id)
         writes: list[Write] = []
         for item in self._table.query_all(pk, prefix=states_of(rule_id)):
-            tracked = _tracked(item)
+            tracked = read_tracked(item)
             writes.append(Delete(Key(pk, item["sk"])))
             if tracked.state.is_open:
                 ended = _ended(now, AlertResolution.RULE_DELETED)
@@ -243,7 +243,7 @@ class AlertStore:
                 return alert
             key = state_key(space.id, alert.rule_id, alert.subject)
             item = self._table.get(key)
-            tracked = _tracked(item) if item else None
+            tracked = read_tracked(item) if item else None
             if (
                 tracked is None
                 or tracked.alert_id != alert_id
@@ -292,7 +292,8 @@ def _state_item(rule: AlertRule, tracked: TrackedSubject) -> Item:
     }
 
 
-def _tracked(item: Item) -> TrackedSubject:
+def read_tracked(item: Item) -> TrackedSubject:
+    """Reads the item of a state."""
     times = {name: from_text(item[name]) if item[name] else None for name in _STATE_TIMES}
     return TrackedSubject(
         subject=AlertSubject.of_key(item["sk"].split("#", 2)[2]),
@@ -309,7 +310,7 @@ def _tracked(item: Item) -> TrackedSubject:
 
 
 def _rule_subject(item: Item) -> RuleSubject:
-    tracked = _tracked(item)
+    tracked = read_tracked(item)
     return RuleSubject(
         subject=tracked.subject,
         state=tracked.state.phase.value,

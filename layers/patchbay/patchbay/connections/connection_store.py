@@ -14,6 +14,7 @@ from patchbay.connections.connection_items import (
 )
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import begin_use, judged, use, user_of
+from patchbay.connections.health_status import FAILING
 from patchbay.connections.keys import connection_key, use_key
 from patchbay.platform.audit import Action
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table, TransactionRefused
@@ -23,6 +24,7 @@ from patchbay.platform.revisions import IfMatch, require_match, serially
 from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
 from patchbay.tenancy.quotas import Counted, Quotas
+from patchbay.tenancy.wakes import Wake, wake_nobody
 
 _AT_ONCE: Final = 25
 
@@ -30,9 +32,10 @@ _AT_ONCE: Final = 25
 class ConnectionStore:
     """The connections of organizations."""
 
-    def __init__(self, table: Table, quotas: Quotas) -> None:
+    def __init__(self, table: Table, quotas: Quotas, wake: Wake = wake_nobody) -> None:
         self._table = table
         self._quotas = quotas
+        self._wake = wake
 
     def create(self, connection: Connection, space: Space, version: str) -> Connection:
         """Stores a connection; `version` is the release of the source that judged it.
@@ -52,6 +55,7 @@ class ConnectionStore:
             writes += begin_use(organization_id, destination_id, connection.id)
         writes.append(audited(connection, Action.CREATED, after=connection))
         writes += connection_counts(connection)
+        self.wake_if_down(None, connection)
         try:
             self._quotas.transact(writes)
         except TransactionRefused as refused:
@@ -71,7 +75,16 @@ class ConnectionStore:
         writes = connection_change(old, new)
         if version is not None:
             writes.append(judged(new, version))
+        self.wake_if_down(old, new)
         self._quotas.transact(writes)
+
+    def wake_if_down(self, old: Connection | None, new: Connection) -> None:
+        """Before a write of a connection: wakes its space if it may be down from then on. Its
+        health may be another than was read, so a connection that begins to be watched counts too.
+        """
+        begins = old is not None and old.status is not new.status
+        if begins or new.health.status in FAILING:
+            self._wake([new.space_id])
 
     def get(self, organization_id: str, connection_id: str) -> Connection:
         """Raises `NotFound`."""

@@ -23,7 +23,7 @@ from patchbay.connections.health_state import (
     HealthUpdate,
     next_state,
 )
-from patchbay.connections.health_status import HealthStatus, RequiredAction
+from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.plans import OF_HEALTH
@@ -44,6 +44,7 @@ from patchbay.platform.dynamodb import (
 )
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.tenancy.quotas import Counted, Quotas
+from patchbay.tenancy.wakes import Wake, wake_nobody
 
 _ATTEMPTS: Final = 10
 """How often others may write first: tests and edits of the same connection."""
@@ -52,9 +53,10 @@ _ATTEMPTS: Final = 10
 class HealthRecorder:
     """The health of connections in the integrations table."""
 
-    def __init__(self, table: Table, quotas: Quotas) -> None:
+    def __init__(self, table: Table, quotas: Quotas, wake: Wake = wake_nobody) -> None:
         self._table = table
         self._quotas = quotas
+        self._wake = wake
 
     def record(
         self,
@@ -94,6 +96,8 @@ class HealthRecorder:
                 for one in folded
                 for kind in one.update.announced
             ]
+            if last.update.state.is_failing and connection.health.status not in FAILING:
+                self._wake([connection.space_id])
             try:
                 self._apply(_writes(connection, last, action, announced))
             except _Overtaken as overtaken:

@@ -72,6 +72,7 @@ class RecordStore:
 
         `granted` is the item of the source's grant. Returns and raises as `EndpointStore.create`.
         """
+        self._connections.wake_if_down(None, connection)
         stored = self._endpoints.create(
             source,
             sealed,
@@ -105,6 +106,7 @@ class RecordStore:
             writes += endpoint_change(*source, secrets)
         if connection[0] is not connection[1]:
             writes += connection_change(*connection)
+            self._connections.wake_if_down(*connection)
         if writes:
             with_gone_applications(self._quotas.transact, writes)
 

@@ -55,6 +55,7 @@ from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.ids import Stamp, new_id
 from patchbay.platform.lists import Stretch, merged
 from patchbay.platform.strict_json import compact, loads
+from patchbay.tenancy.wakes import Wake, wake_nobody
 
 _ONE_DAY: Final = timedelta(days=1)
 _ATTEMPTS: Final = 10
@@ -87,12 +88,16 @@ class EventStore:
     """The events of spaces and their counts.
 
     Single events are accepted and listed for `raw_event_days` days. `runs` is what monitors found.
+    Errors are told to `wake`.
     """
 
-    def __init__(self, table: Table, raw_event_days: int, runs: MonitorRuns) -> None:
+    def __init__(
+        self, table: Table, raw_event_days: int, runs: MonitorRuns, wake: Wake = wake_nobody
+    ) -> None:
         self._table = table
         self._retention = timedelta(days=raw_event_days)
         self._runs = runs
+        self._wake = wake
 
     def oldest(self, now: datetime) -> datetime:
         """The oldest `occurred_at` that is accepted and listed."""
@@ -106,6 +111,10 @@ class EventStore:
         as a whole. Raises `TemporarilyUnavailable` if a part cannot be written: the call may be
         repeated, and events that have their own ids and are already stored are duplicates then.
         """
+        # A fault of the platform counts toward no rate.
+        errors = (e for e in events if e.status is EventStatus.ERROR and not e.platform_fault)
+        if failing := {event.space_id for event in errors}:
+            self._wake(failing)
         distinct = {_event_key(event): event for event in reversed(events)}
         token = new_id("wrt", now)
         accepted = sum(self._add_together(part, token) for part in _parts(distinct.values()))

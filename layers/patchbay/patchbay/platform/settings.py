@@ -134,6 +134,7 @@ class Settings:
     alert_topic_arns = Setting(str)
     """Joined by commas."""
     notification_queue_url = Setting(str)
+    evaluation_queue_url = Setting(str)
     deliveries_per_minute = Setting(int)
     """Of one organization, over all its channels."""
 

@@ -15,7 +15,8 @@ same transaction, so a space in use is never deleted.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from patchbay.platform.audit import Action, Entity, recorded
 from patchbay.platform.clock import to_text
@@ -74,14 +75,19 @@ from patchbay.tenancy.model import (
     changes,
 )
 from patchbay.tenancy.quotas import SPACE_QUOTA, Count, Counted, Quotas, first_counts
+from patchbay.tenancy.wakes import Wake, wake_nobody
+
+_WOKEN_AT_ONCE: Final = 1000
+"""Spaces of an organization that goes on after a pause. Others are evaluated a little later."""
 
 
 class TenancyStore:
     """Organizations and their spaces."""
 
-    def __init__(self, table: Table, quotas: Quotas) -> None:
+    def __init__(self, table: Table, quotas: Quotas, wake: Wake = wake_nobody) -> None:
         self._table = table
         self._quotas = quotas
+        self._wake = wake
         self._lists = Lists(table, CursorSeal(table))
 
     def create_organization(self, new: NewOrganization, stamp: Stamp) -> Organization:
@@ -145,6 +151,8 @@ class TenancyStore:
             event = recorded(
                 old.id, Entity.ORGANIZATION, old.id, Action.CHANGED, before=old, after=new
             )
+            if old.paused and not new.paused:
+                self._wake(self._space_ids(old.id))
             claims = _claims(new, old.external_id)
             try:
                 self._table.transact([change, *claims, event])
@@ -227,6 +235,13 @@ class TenancyStore:
             prefix=SPACES,
         )
 
+    def _space_ids(self, organization_id: str) -> list[str]:
+        """The ids of up to `_WOKEN_AT_ONCE` spaces of an organization."""
+        items = self._table.query_all(
+            organization_pk(organization_id), prefix=SPACES, attributes=("id",)
+        )
+        return [item["id"] for item in islice(items, _WOKEN_AT_ONCE)]
+
     def oldest_space(self, organization_id: str) -> Space | None:
         """The space of things whose creator does not name one; None if there are no spaces."""
         items = self._table.query_all(organization_pk(organization_id), prefix=SPACES)
@@ -307,6 +322,8 @@ class TenancyStore:
             event = recorded(
                 old.organization_id, Entity.SPACE, old.id, Action.CHANGED, before=old, after=new
             )
+            if old.paused and not new.paused:
+                self._wake([old.id])
             try:
                 self._table.transact([change, *_link_writes(old, new), event])
             except TransactionRefused:

@@ -1,0 +1,111 @@
+"""When the rules of a space are evaluated. Pure.
+
+All rules of a space share one entry in the sparse index `monitor_slot`. It is in one of two places:
+
+    due      ALERTS#DUE#<lane>      <minute or 0>#<space id>    evaluated at that minute and at each
+                                                                one after it, until it is moved
+    quiet    ALERTS#QUIET#<phase>   <space id>                  looked at every 15 minutes
+
+Nothing is written for a quiet space, nor for one that is evaluated each minute. What may let a rule
+fire **wakes** its space: the entry becomes due at once. An evaluation that finds nothing open moves
+the entry to the next minute at which time alone may change something, or among the quiet ones.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from patchbay.connections.wheel import minute_number
+from patchbay.platform.dynamodb import AFTER_ALL, Item
+
+INDEX: Final = "monitor_slot"
+INDEX_PK: Final = f"{INDEX}_pk"
+INDEX_SK: Final = f"{INDEX}_sk"
+
+LANES: Final = 4
+"""The partitions of what is due, by a stable hash of the ids of spaces. A partition of an index
+takes 1,000 writes a second, so 240,000 spaces may be woken in a minute."""
+
+LOOK_MINUTES: Final = 15
+"""How often a quiet space is looked at. An alert whose wake was lost is late by so much."""
+
+SETTLE_MINUTES: Final = 2
+"""How long a woken space is evaluated each minute, beyond the minute in which it was woken. What
+was about to be written is written by then, whichever clock was ahead, and indexes have it."""
+
+_AT_ONCE: Final = "0"
+"""Sorts before every minute."""
+_MINUTE: Final = timedelta(minutes=1)
+
+
+class Entry(NamedTuple):
+    """The place of a space in the index."""
+
+    pk: str
+    sk: str
+
+    @property
+    def attributes(self) -> Item:
+        return {INDEX_PK: self.pk, INDEX_SK: self.sk}
+
+
+def lane_of(space_id: str) -> int:
+    return _hash(space_id)[0] % LANES
+
+
+def phase_of(space_id: str) -> int:
+    """The minute of each quarter of an hour at which a quiet space is looked at."""
+    return int.from_bytes(_hash(space_id)[1:5]) % LOOK_MINUTES
+
+
+def due_pk(lane: int) -> str:
+    return f"ALERTS#DUE#{lane}"
+
+
+def quiet_pk(phase: int) -> str:
+    return f"ALERTS#QUIET#{phase}"
+
+
+def due_until(now: datetime) -> tuple[str, str]:
+    """The range of sort keys, ends included, of what is due at a minute."""
+    return _AT_ONCE, f"{_minute_text(now)}#{AFTER_ALL}"
+
+
+def at_once(space_id: str) -> Entry:
+    return Entry(due_pk(lane_of(space_id)), f"{_AT_ONCE}#{space_id}")
+
+
+def next_entry(space_id: str, now: datetime, change: datetime | None, woken: int) -> Entry:
+    """Where a space belongs after an evaluation at `now`.
+
+    `change` is the earliest moment at which time alone may change one of its alerts, None if it
+    can't. `woken` is the number of the minute in which the space was last woken.
+    """
+    if minute_number(now) < woken + SETTLE_MINUTES:
+        return at_once(space_id)
+    number = minute_number(change) if change else None
+    quiet = Entry(quiet_pk(phase_of(space_id)), space_id)
+    if change is None or number is None or number >= _next_look(space_id, now):
+        return quiet
+    if number <= minute_number(now) + 1:
+        return at_once(space_id)
+    return Entry(due_pk(lane_of(space_id)), f"{_minute_text(change)}#{space_id}")
+
+
+def horizon(now: datetime) -> datetime:
+    """No prediction has to look further: each space is looked at before."""
+    return now + (LOOK_MINUTES + 1) * _MINUTE
+
+
+def _next_look(space_id: str, now: datetime) -> int:
+    """The number of the minute of the next look at a quiet space."""
+    after = minute_number(now) + 1
+    return after + (phase_of(space_id) - after) % LOOK_MINUTES
+
+
+def _minute_text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M")
+
+
+def _hash(space_id: str) -> bytes:
+    return hashlib.sha256(space_id.encode()).digest()

@@ -1,0 +1,250 @@
+"""Evaluating only what is due comes to the same, in the same minutes, as evaluating everything."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from patchbay.alerts.rule_model import NewAlertRule
+from patchbay.alerts.schedule import LOOK_MINUTES
+from patchbay.connections.health_status import FAILING, HealthStatus
+from patchbay.connections.lifecycle import Lifecycle
+from patchbay.health.model import EventOutline, EventStatus, IntegrationType
+from patchbay.platform.validation import read_strictly
+from tests.unit.alerts.worlds import SPACE, START, History, World, a_connection
+
+MINUTE = timedelta(minutes=1)
+TYPES = (IntegrationType.WEBHOOK, IntegrationType.PROFILING, IntegrationType.CONNECTION_TEST)
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something at a second after the last evaluation of a minute. `wakes` is whether the product
+    wakes the space for it."""
+
+    minute: int
+    second: float
+    kind: str
+    number: int = 1
+    of: int = 0
+    fault: bool = False
+
+    @property
+    def at(self) -> datetime:
+        return START + (self.minute - 1) * MINUTE + timedelta(seconds=self.second)
+
+    def wakes(self, history: History) -> bool:
+        match self.kind:
+            case "error":
+                return not self.fault
+            case "down":
+                return history.connections[f"con_{self.of}"].status not in FAILING
+            case "active" | "resume":
+                return True
+            case _:
+                return False
+
+    def apply(self, history: History) -> None:
+        name = f"con_{self.of}"
+        match self.kind:
+            case "error" | "success":
+                status = EventStatus.ERROR if self.kind == "error" else EventStatus.SUCCESS
+                kind = TYPES[self.of]
+                history.events += [
+                    EventOutline(kind, status, self.at, name, self.fault)
+                ] * self.number
+            case "down" | "up":
+                status_of = HealthStatus.ERROR if self.kind == "down" else HealthStatus.CONNECTED
+                self._change(history, name, status=status_of)
+            case "paused" | "active":
+                lifecycle = Lifecycle(self.kind)
+                self._change(history, name, lifecycle=lifecycle, watched_since=self.at)
+            case "pause":
+                history.space = history.space.model_copy(update={"paused": True})
+            case "resume":
+                update = {"paused": False, "resumed_at": self.at}
+                history.space = history.space.model_copy(update=update)
+
+    def _change(self, history: History, name: str, **changes: Any) -> None:
+        history.connections[name] = replace(history.connections[name], **changes)
+
+
+MINUTES = 150
+HAPPENINGS = st.builds(
+    Happening,
+    minute=st.integers(1, MINUTES - 40),
+    second=st.floats(0.001, 59.9).map(lambda second: round(second, 3)),
+    kind=st.sampled_from(
+        ["error", "success", "success", "down", "up", "paused", "active", "pause", "resume"]
+    ),
+    number=st.integers(1, 12),
+    of=st.integers(0, 2),
+    fault=st.booleans().map(bool),
+)
+SCOPES = st.sampled_from(
+    [{}, {"per": "integration_type"}, {"per": "connection"}, {"integration_type": "webhook"}]
+)
+WINDOWS = st.sampled_from([(300, 300), (300, 900), (900, 3600), (3600, 3600), (3600, 7200)])
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> dict[str, Any]:
+    match draw(st.sampled_from(["success_rate", "success_rate", "stale", "connection_down"])):
+        case "success_rate":
+            short, long = draw(WINDOWS)
+            return {
+                "kind": "success_rate",
+                "threshold": draw(st.sampled_from([50, 90, 99.5, 100])),
+                "short_window_seconds": short,
+                "long_window_seconds": long,
+                "minimum_events": draw(st.integers(1, 15)),
+                **draw(SCOPES),
+            }
+        case "stale":
+            after = draw(st.sampled_from([300, 1000, 1800, 4000]))
+            return {"kind": "stale", "after_seconds": after, **draw(SCOPES)}
+        case _:
+            return {"kind": "connection_down"}
+
+
+def rule(condition: dict[str, Any], *times: int) -> NewAlertRule:
+    names = ("for_seconds", "keep_firing_for_seconds", "reminder_seconds")
+    body = {"name": "r", "condition": condition, **dict(zip(names, times, strict=False))}
+    return read_strictly(NewAlertRule, body)
+
+
+RULES = st.lists(
+    st.builds(
+        rule,
+        conditions(),
+        st.sampled_from([0, 60, 300]),
+        st.sampled_from([0, 120]),
+        st.sampled_from([0, 300]),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def run(
+    rules: list[NewAlertRule], happenings: list[Happening], *, lost: bool = False
+) -> tuple[World, World, History]:
+    """The same history, evaluated each minute as a whole, and as it is due."""
+    history = History()
+    for number in range(3):
+        one = a_connection(number, HealthStatus.CONNECTED, START)
+        history.connections[one.id] = one
+    each, due = World(history, rules), World(history, rules)
+    for minute in range(MINUTES):
+        for happening in sorted(happenings, key=lambda one: one.at):
+            if happening.minute == minute:
+                due.now = happening.at
+                if happening.wakes(history) and not lost:
+                    due.wake([SPACE])
+                happening.apply(history)
+        each.minute(START + minute * MINUTE, everything=True)
+        due.minute(START + minute * MINUTE)
+    return each, due, history
+
+
+@given(rules=RULES, happenings=st.lists(HAPPENINGS, max_size=25))
+@settings(max_examples=40, deadline=None)
+def test_the_same_alerts_open_fire_and_end_in_the_same_minutes(
+    rules: list[NewAlertRule], happenings: list[Happening]
+) -> None:
+    each, due, _ = run(rules, happenings)
+    assert due.written == each.written
+    assert due.evaluations <= each.evaluations
+
+
+def rate(**changes: Any) -> dict[str, Any]:
+    windows = {"short_window_seconds": 300, "long_window_seconds": 300}
+    return {"kind": "success_rate", "threshold": 50, "minimum_events": 1, **windows, **changes}
+
+
+HOUR = {"short_window_seconds": 3600, "long_window_seconds": 3600}
+
+
+@pytest.mark.parametrize(
+    ("condition", "happenings", "fires"),
+    [
+        pytest.param(
+            rate(threshold=95, minimum_events=10, **HOUR),
+            [Happening(5, 10, "error"), Happening(30, 10, "success", 11)],
+            30,
+            id="successes make an error of before enough events",
+        ),
+        pytest.param(
+            rate(),
+            [Happening(2, 10, "success", 10), Happening(4, 10, "error", 3)],
+            7,
+            id="successes leave an exact window",
+        ),
+        pytest.param(
+            rate(per="connection"),
+            [Happening(2, 10, "success", 10), Happening(4, 10, "error", 3)],
+            7,
+            id="successes of a connection leave its window",
+        ),
+        pytest.param(
+            rate(**HOUR),
+            [Happening(2, 10, "success", 10), Happening(24, 10, "error", 3)],
+            79,
+            id="a window of whole hours moves on",
+        ),
+        pytest.param(
+            rate(long_window_seconds=3600),
+            [Happening(2, 10, "success", 4), Happening(78, 10, "error", 3)],
+            79,
+            id="the long window moves on",
+        ),
+        pytest.param(
+            {"kind": "stale", "after_seconds": 300, "per": "integration_type"},
+            [Happening(20, 10, "success")],
+            25,
+            id="a type that is new is stale after its time",
+        ),
+        pytest.param(
+            {"kind": "stale", "after_seconds": 4000},
+            [Happening(20, 10, "success")],
+            86,
+            id="the last success is long ago",
+        ),
+        pytest.param(
+            {"kind": "connection_down"}, [Happening(20, 10, "down")], 20, id="a connection fails"
+        ),
+    ],
+)
+def test_what_only_time_or_successes_change_is_due_in_its_minute(
+    condition: dict[str, Any], happenings: list[Happening], fires: int
+) -> None:
+    each, due, _ = run([rule(condition)], happenings)
+    assert [one.minute for one in due.written if one.phase == "firing"][:1] == [fires]
+    assert due.written == each.written
+    assert due.evaluations < each.evaluations
+
+
+def test_a_quiet_space_is_looked_at_each_quarter_of_an_hour_and_nothing_is_written() -> None:
+    rules = [rule(rate(**HOUR)), rule({"kind": "connection_down"})]
+    successes = [Happening(minute, 1, "success") for minute in range(1, MINUTES)]
+    _, due, _ = run(rules, successes)
+    # Two minutes after it was created, and then its looks
+    assert due.evaluations <= 3 + MINUTES // LOOK_MINUTES + 1
+    # It became quiet by one write; another made its rule
+    assert due.table.writes == len(rules) + 1
+
+
+@given(second=st.floats(0.001, 59.9), minute=st.integers(1, 60))
+@settings(max_examples=10, deadline=None)
+def test_without_its_wake_an_alert_is_late_by_a_quarter_of_an_hour_at_most(
+    second: float, minute: int
+) -> None:
+    rules = [rule(rate(**HOUR)), rule({"kind": "connection_down"})]
+    happenings = [Happening(minute, second, "error"), Happening(minute, second, "down", of=1)]
+    each, due, _ = run(rules, happenings, lost=True)
+    assert [one.minute for one in each.written] == [minute] * 2
+    assert len(due.written) == 2
+    assert all(minute <= one.minute <= minute + LOOK_MINUTES for one in due.written)
