@@ -1,359 +1,295 @@
-"""A slot of 1,000 connections, and the dispatch of 320 slots.
+"""What monitored connections cost: CPU and time of a slot of 1,000 tests, and a month in dollars.
 
-The sockets are real: the server is a process of its own that takes a second for each response. So
-is botocore with its marshaling and parsing. What responds to it is not DynamoDB but a stand-in in
-the process, which takes 5 ms a call, stores what is put, and accepts every condition. (The local
-emulator is one Python process that takes some 10 ms a call: the bench would measure that.)
+    PYTHONPATH=functions:layers/patchbay:. .venv/bin/python -m bench.monitors [50 5 1 organizations]
+
+The product runs alone in the measured process; AWS (`stand_in`, 5 ms a call) and the provider are
+other processes. A slot is a minute at which all 1,000 connections are due, with answers that take a
+second. A month is a simulated hour of 1,000 connections each five minutes, with answers that take a
+tenth of a second, and the ends of two simulated days of fewer connections, for what is done once a
+day. The sweeps of an hour are run one after the other, so a run in AWS waits no longer than here.
 """
 
-import asyncio
-import base64
-import io
-import json
 import multiprocessing
-import os
-import socket
-import time
+import statistics
+import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from multiprocessing.connection import Connection as Pipe
-from typing import Any
-
-from botocore.awsrequest import AWSResponse
+from typing import Any, Final
 
 from bench import prices
-from bench.health import item_bytes
+from bench.fleet import MINUTE, Fleet, Shape, Used
+from bench.provider import provider
 from bench.report import Row, table
-from patchbay.checks.roles import Role
-from patchbay.connections.connection_model import Monitor, NewConnection
-from patchbay.connections.endpoint_model import NewEndpoint
-from patchbay.connections.wheel import MonitorInterval, is_due, on_the_wheel, place_of
-from patchbay.deployment import Deployment, MonitorDeployment
-from patchbay.monitors.canary import OwnNetwork
-from patchbay.monitors.sweep_queue import SweepMessage
-from patchbay.monitors.wheel import MAX_LANES, Slot, Sweep, lane_of
-from patchbay.platform.aws import client
-from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Put, connect
-from patchbay.platform.ids import Stamp, new_id
-from patchbay.registry.model import NewIntegration
-from patchbay.tenancy.model import NewOrganization, NewSpace
-from tests.integration.cloudformation import read_template
+from bench.stand_in import CALL_SECONDS, stand_in
 
-CONNECTIONS = 1000
-SPACES = 20
-ANSWER_SECONDS = 1.0
-SLOT_BUDGET_SECONDS = 10.0
-DISPATCH_BUDGET_SECONDS = 5.0
-IN_FLIGHT_BUDGET = 200
-CALL_SECONDS = 0.005
-MEGABYTES = 1769
-"""The memory of the function in template.yaml."""
-TESTS_A_MONTH = CONNECTIONS * 12 * 24 * 30
-BODY = b'{"ok": true}'
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
-    len(BODY),
-    BODY,
-)
-
-
-def serve(ready: Pipe) -> None:
-    """Takes a second for each response, however many requests there are at once."""
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        await asyncio.sleep(ANSWER_SECONDS)
-        writer.write(ANSWER)
-        writer.close()
-
-    async def forever() -> None:
-        server = await asyncio.start_server(
-            handle, "127.0.0.1", 0, backlog=1024, family=socket.AF_INET
-        )
-        ready.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(forever())
-
-
-@contextmanager
-def slow_server() -> Iterator[int]:
-    """Yields its port."""
-    spawn = multiprocessing.get_context("spawn")
-    parent, child = spawn.Pipe()
-    server = spawn.Process(target=serve, args=(child,), daemon=True)
-    server.start()
-    try:
-        yield parent.recv()
-    finally:
-        server.terminate()
-        server.join()
-
-
-class Raw(io.BytesIO):
-    """A body as urllib3 returns it."""
-
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.read()
-
-
-class StandIn:
-    """Stands in for DynamoDB, SQS, and KMS in the process. Counts calls, and units of the tables.
-
-    The index `by_owner` has a copy of everything that an update changes; other indexes have none.
-    """
-
-    def __init__(self) -> None:
-        self.calls: Counter[str] = Counter()
-        self.write_units = self.read_units = 0.0
-        self._items: dict[str, dict[str, Any]] = {}
-        self._index: dict[str, dict[str, str]] = {}
-        for service in (connect(), client("sqs"), client("kms")):
-            service.meta.events.register("before-send", self._answer)
-
-    def _answer(self, request: Any, event_name: str, **_named: Any) -> Any:
-        _, service, operation = event_name.split(".")
-        time.sleep(CALL_SECONDS)
-        asked = json.loads(request.body)
-        self.calls[operation if service == "dynamodb" else f"{service}.{operation}"] += 1
-        body = json.dumps(getattr(self, f"_{operation.lower()}")(asked)).encode()
-        headers: Any = {}
-        return AWSResponse(request.url, 200, headers, Raw(body))
-
-    def _getitem(self, asked: Any) -> Any:
-        item = self._items.get(_name(asked["TableName"], asked["Key"]))
-        self.read_units += _units(item or {}, 4096)
-        return {"Item": item} if item else {}
-
-    def _batchgetitem(self, asked: Any) -> Any:
-        [(name, wanted)] = asked["RequestItems"].items()
-        found = [self._items.get(_name(name, key)) for key in wanted["Keys"]]
-        self.read_units += sum(_units(item or {}, 4096) for item in found)
-        return {"Responses": {name: [item for item in found if item]}}
-
-    def _query(self, asked: Any) -> Any:
-        values = {name: value["S"] for name, value in asked["ExpressionAttributeValues"].items()}
-        under = self._index.get(values[":pk"], {})
-        found = sorted(sk for sk in under if values[":low"] <= sk <= values[":high"])
-        taken = found[: asked.get("Limit")]
-        items = [self._items[under[sk]] for sk in taken]
-        # An index of keys only, read without strong consistency: half a unit for 4 KB.
-        keys = [{k: v for k, v in item.items() if k.endswith(("pk", "sk"))} for item in items]
-        self.read_units += max(1, -(-sum(map(item_bytes, keys)) // 4096)) / 2
-        more = {"LastEvaluatedKey": items[-1]} if len(found) > len(taken) else {}
-        return {"Items": items} | more
-
-    def _putitem(self, asked: Any) -> Any:
-        item: dict[str, Any] = asked["Item"]
-        self.write_units += _units(item, 1024)
-        name = _name(asked["TableName"], item)
-        self._items[name] = item
-        if "monitor_slot_pk" in item:
-            entries = self._index.setdefault(item["monitor_slot_pk"]["S"], {})
-            entries[item["monitor_slot_sk"]["S"]] = name
-        return {}
-
-    def _updateitem(self, asked: Any) -> Any:
-        name = _name(asked["TableName"], asked["Key"])
-        names = asked["ExpressionAttributeNames"]
-        # Values under the name of an attribute are set; the others belong to conditions.
-        values = {
-            names[f"#{value[1:]}"]: typed
-            for value, typed in asked.get("ExpressionAttributeValues", {}).items()
-            if f"#{value[1:]}" in names
-        }
-        item = self._items[name] = {**self._items.get(name, asked["Key"]), **values}
-        self.write_units += _units(item, 1024) * (2 if "by_owner_pk" in item else 1)
-        return {}
-
-    def _transactwriteitems(self, asked: Any) -> Any:
-        before = self.write_units
-        for action in asked["TransactItems"]:
-            if "Put" in action:
-                self._putitem(action["Put"])
-            elif "Update" in action:
-                self._updateitem(action["Update"])
-        self.write_units += self.write_units - before  # each write of a transaction counts twice
-        return {}
-
-    def _sendmessagebatch(self, asked: Any) -> Any:
-        return {"Successful": [{"Id": entry["Id"]} for entry in asked["Entries"]]}
-
-    def _generatedatakey(self, asked: Any) -> Any:
-        del asked
-        key = base64.b64encode(bytes(32)).decode()
-        return {"Plaintext": key, "CiphertextBlob": key}
-
-
-def _name(table_name: str, item: Any) -> str:
-    return f"{table_name} {item['pk']['S']} {item['sk']['S']}"
-
-
-def _units(item: Any, size: int) -> int:
-    """The units for this many bytes, rounded up, at least one."""
-    return max(1, -(-item_bytes(item) // size))
-
-
-ENVIRONMENT = {
-    "INTEGRATIONS_TABLE": "IntegrationsTable",
-    "EVENTS_TABLE": "EventsTable",
-    "RAW_EVENT_DAYS": "35",
-    "VAULT_KEY_ID": "key",
-    "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
-    "EGRESS_AUTHORITIES": "",
-    "OWN_HOST_NAMES": "",
-    "PUBLIC_URL": "",
-    "DNS_RESOLVER": "1.1.1.1",
-    "API_HOST": "api.example.com",
-    "AUTO_DISABLE_FAILURES": "0",
-    "AUTO_DISABLE_DAYS": "0",
-    "INTEGRATION_BUS": "integrations",
-    "MONITOR_CANARY": "",
-    "MONITOR_LANES": str(MAX_LANES),
-    "MONITOR_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/0/MonitorQueue",
+CONNECTIONS: Final = 1000
+SHAPES: Final = {
+    "50": Shape(CONNECTIONS, 20, "1m"),
+    "5": Shape(CONNECTIONS, 200, "1m"),
+    "1": Shape(CONNECTIONS, 1000, "1m"),
+    "organizations": Shape(CONNECTIONS, 1000, "1m", organizations=1000),
 }
+NAMES: Final = {
+    "50": "50 of a space",
+    "5": "5 of a space",
+    "1": "1 of a space",
+    "organizations": "1,000 organizations of one",
+}
+CPU_BUDGET_MS: Final = {"50": 0.5, "1": 0.9}
+WRITE_BUDGET: Final = {"50": 0.1, "5": 0.25, "1": 0.3, "organizations": 0.3}
+READ_BUDGET: Final = 0.8
+WALL_BUDGET_SECONDS: Final = {"1": 5.0}
+MONTH_BUDGET: Final = 3.0
+DISPATCH_BUDGET_SECONDS: Final = 5.0
+
+WARM_UP: Final = 12
+"""Tests of each connection before: its state is steady, and everything is loaded."""
+DAY_CONNECTIONS: Final = 100
+DAY: Final = datetime(2026, 2, 17, tzinfo=UTC)
+_DAYS: Final = 30
+_MEGABYTES: Final = 512
 
 
-def seed(deployment: Deployment, port: int) -> None:
-    """Makes the connections in all spaces, each with its own source and secret."""
-    stamp = Stamp.fresh(utc_now())
-    organization = deployment.tenants.create_organization(NewOrganization(name="bench"), stamp)
-    spaces = [
-        deployment.tenants.create_space(
-            organization.id, NewSpace(slug=f"s{number}", name="s"), Stamp.fresh(stamp.now)
-        )
-        for number in range(SPACES)
-    ]
-    url = f"http://127.0.0.1:{port}/v1/me"
-    step = {"name": "whoami", "kind": "http", "request": {"url": url}}
-    draft = NewIntegration.model_validate(
-        {
-            "workspaceId": spaces[0].id,
-            "publisher": "bench",
-            "slug": "slow",
-            "name": "Slow",
-            "authConfig": {"type": "api_key"},
-            "manifest": {"checks": {"steps": [step]}},
-        }
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A minute at which all connections are due."""
+
+    seconds: float
+    """Of the fastest of three."""
+    cpu_ms: float
+    """Of a test, the median of three."""
+    calls: float
+    """Of AWS, for a test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """1,000 connections each five minutes."""
+
+    written: float
+    """Units for a test; so `read`."""
+    written_by_folds: float
+    read: float
+    read_by_folds: float
+    dollars: dict[str, float]
+    fixed: float
+    """Dollars, whatever is monitored."""
+    dispatch_seconds: float
+
+
+def slot(shape: Shape) -> Slot:
+    """Measures in this process, which does nothing else before or after."""
+    with stand_in() as aws, provider() as server:
+        fleet = Fleet(aws, server, replace(shape, lanes=1))
+        begin = DAY + timedelta(hours=9)
+        fleet.at(begin - MINUTE)
+        fleet.seed()
+        for number in range(WARM_UP):
+            fleet.minute(begin + number * MINUTE)
+        aws.pace(CALL_SECONDS)
+        server.take(1.0)
+        seconds, cpu, calls = [], [], []
+        for number in range(3):
+            fleet.taken()
+            fleet.minute(begin + (WARM_UP + number) * MINUTE)
+            used = fleet.taken()
+            if used.tests != shape.connections:
+                raise RuntimeError(f"{used.tests} tests were made")
+            seconds.append(used.wall["run_monitors"])
+            cpu.append(used.cpu["run_monitors"])
+            calls.append(used.total("calls", "run_monitors"))
+        tests = shape.connections
+        return Slot(min(seconds), statistics.median(cpu) / tests * 1000, calls[-1] / tests)
+
+
+def month(shape: Shape) -> Month:
+    """Measures an hour in this process, and simulates days."""
+    shape = replace(shape, interval="5m", rules=True)
+    with stand_in() as aws, provider() as server:
+        fleet = Fleet(aws, server, shape)
+        begin = DAY + timedelta(hours=9)
+        fleet.at(begin - MINUTE)
+        fleet.seed()
+        _run(fleet, begin, 60)
+        fleet.taken()
+        aws.pace(CALL_SECONDS)
+        server.take(0.1)
+        begin += timedelta(hours=1)
+        _run(fleet, begin, 45)
+        hour = fleet.taken()
+        _run(fleet, begin + 45 * MINUTE, 15, evaluate=True)
+        quarter = fleet.taken()
+        alerts = _only(quarter, "evaluate_alerts")
+        hour = hour.plus(_without(quarter, "evaluate_alerts"), 1).plus(alerts, 4)
+        if hour.tests != 12 * shape.connections:
+            raise RuntimeError(f"{hour.tests} tests were made")
+        counted = fleet.tests_counted(1)
+        if counted != 24 * shape.connections:
+            raise RuntimeError(f"the summaries have {counted} tests")
+        stored = sum(one["bytes"] for one in aws.stored().values())
+        fixed = _fixed(fleet)
+        dispatch = hour.wall["dispatch_monitors"] / hour.runs["dispatch_monitors"]
+        memory = _memory(fleet.template)
+    daily = _alone(once_a_day, shape)
+    day = Used().plus(hour, 24).plus(daily, CONNECTIONS / DAY_CONNECTIONS)
+    tests = 24 * hour.tests
+    return Month(
+        written=day.total("written") / tests,
+        written_by_folds=day.total("written", "fold_counts") / tests,
+        read=day.total("read") / tests,
+        read_by_folds=day.total("read", "fold_counts") / tests,
+        dollars=_dollars(day, stored, memory),
+        fixed=fixed,
+        dispatch_seconds=dispatch,
     )
-    made = deployment.registry.create(draft, spaces[0], "bench", stamp)
-    deployment.registry.publish(made.id, "1.0.0", "bench", lambda _: [], stamp.now)
-    creator, editor = deployment.endpoint_creator, deployment.connection_editor
-
-    def connect_one(number: int) -> None:
-        source = creator.create(
-            organization.id,
-            Role.SOURCE,
-            NewEndpoint.model_validate(
-                {"name": "s", "integration": "bench/slow", "secrets": {"api_key": "key"}}
-            ),
-            Stamp.fresh(stamp.now),
-        )
-        editor.create(
-            organization.id,
-            NewConnection(
-                name="c",
-                source_id=source.id,
-                space=spaces[number % SPACES].slug,
-                monitor=Monitor(enabled=True, interval=MonitorInterval.MINUTE),
-            ),
-            Stamp.fresh(stamp.now),
-        )
-
-    # The first one by itself: it makes the organization's data key.
-    connect_one(0)
-    for number in range(1, CONNECTIONS):
-        connect_one(number)
 
 
-def occupy(deployment: Deployment, minute: datetime) -> None:
-    """Adds a connection to every slot of a minute: 320 of them."""
-    taken: set[tuple[str, int]] = set()
-    while len(taken) < len(MonitorInterval) * MAX_LANES:
-        connection_id = new_id("con", minute)
-        for interval in MonitorInterval:
-            slot = (interval, lane_of(place_of(connection_id), MAX_LANES))
-            if slot not in taken and is_due(connection_id, interval, minute):
-                taken.add(slot)
-                item = {"pk": "BENCH", "sk": f"{interval} {connection_id}"}
-                deployment.integrations.write(Put(item | on_the_wheel(connection_id, interval)))
+def once_a_day(shape: Shape) -> Used:
+    """What a day costs beyond its hours: a whole day and the next night, less as many hours."""
+    share = shape.connections // DAY_CONNECTIONS
+    fewer = replace(
+        shape,
+        connections=DAY_CONNECTIONS,
+        spaces=shape.spaces // share,
+        organizations=max(1, shape.organizations // share),
+        rules=False,
+    )
+    with stand_in() as aws, provider() as server:
+        fleet = Fleet(aws, server, fewer)
+        fleet.at(DAY - 90 * MINUTE)
+        fleet.seed()
+        _run(fleet, DAY - 60 * MINUTE, 60)
+        fleet.taken()
+        # The minutes at which a day begins, a usual hour, the rest, and the night after.
+        _run(fleet, DAY, 120)
+        night = fleet.taken()
+        _run(fleet, DAY + timedelta(hours=2), 60)
+        hour = fleet.taken()
+        _run(fleet, DAY + timedelta(hours=3), 21 * 60)
+        fleet.taken()
+        _run(fleet, DAY + timedelta(hours=24), 120)
+        night = _only(fleet.taken(), "fold_counts").plus(_without(night, "fold_counts"), 1)
+        extra = night.plus(hour, -2)
+    for name in ("cpu", "wall", "runs"):
+        setattr(extra, name, Counter())
+    extra.log_bytes = 0
+    for one in extra.aws.values():
+        for what, found in one.items():
+            one[what] = Counter({name: max(0, count) for name, count in found.items()})
+    return extra
 
 
-def measure(port: int) -> tuple[list[Row], Counter[str]]:
-    aws = StandIn()
-    deployment = MonitorDeployment(ENVIRONMENT | _quotas())
-    # Nothing outside this machine is asked.
-    deployment.own_network = OwnNetwork(None, None, deployment.monitors, utc_now)
-    seed(deployment, port)
-    minute = datetime.now(UTC).replace(second=0, microsecond=0)
-    # The best of three: the first one loads modules, and other processes use the same cores.
-    sweep = Sweep.of(Slot("1m", 0, 0, 1), minute)
-    times, in_flight, cpu = [], 0, 0.0
-    for number in range(3):
-        aws.calls.clear()
-        aws.write_units = aws.read_units = 0
-        one = Sweep(minute + number * timedelta(minutes=1), sweep.slot, sweep.low, sweep.high)
-        began, cpu_began = time.monotonic(), time.process_time()
-        result = deployment.sweeper.run([SweepMessage("m", one, 1)], lambda: 90.0)
-        times.append(time.monotonic() - began)
-        cpu = time.process_time() - cpu_began
-        passed = sum(report.passed for report in result.reports)
-        if (passed, result.failed) != (CONNECTIONS, []):
-            raise RuntimeError(f"{passed} tests passed, {len(result.failed)} sweeps failed")
-        in_flight = result.most_in_flight
-    of_slot = Counter(aws.calls)
-    written, read = aws.write_units / CONNECTIONS, aws.read_units / CONNECTIONS
-    a_test = prices.units(written, read) + prices.running(min(times), MEGABYTES) / CONNECTIONS
-    occupy(deployment, minute)
-    began = time.monotonic()
-    done = deployment.dispatcher.dispatch(minute)
-    dispatched = time.monotonic() - began
-    if done.sweeps != 5 * MAX_LANES:
-        raise RuntimeError(f"{done.sweeps} sweeps were sent")
-    return [
-        Row("a slot of 1,000 connections, 1 s each", min(times), "s", SLOT_BUDGET_SECONDS),
-        Row("tests in flight", in_flight, "", IN_FLIGHT_BUDGET, more_is_better=True),
-        Row("of which CPU, per test", cpu / CONNECTIONS * 1000, "ms"),
-        Row("dispatch of 320 slots", dispatched, "s", DISPATCH_BUDGET_SECONDS),
-        Row("a test of a monitor, 50 of a space at once", written, "WRU"),
-        Row("a test of a monitor: reads", read, "RRU"),
-        Row("cost: 1,000 connections each 5 minutes, a month", a_test * TESTS_A_MONTH, "$"),
-    ], of_slot
+def _run(fleet: Fleet, begin: datetime, minutes: int, *, evaluate: bool = False) -> None:
+    for number in range(minutes):
+        minute = begin + number * MINUTE
+        fleet.minute(minute)
+        if evaluate:
+            fleet.evaluate(minute)
 
 
-def measured() -> tuple[list[Row], Counter[str]]:
-    """The rows, and the calls to AWS of one slot."""
-    os.environ |= {
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": "none",
-        "AWS_SECRET_ACCESS_KEY": "none",
-    }
-    with slow_server() as port:
-        return measure(port)
+def _only(used: Used, function: str) -> Used:
+    return Used(
+        cpu=Counter({function: used.cpu[function]}),
+        wall=Counter({function: used.wall[function]}),
+        runs=Counter({function: used.runs[function]}),
+        aws={function: used.aws.get(function, {})},
+    )
 
 
-def _quotas() -> dict[str, str]:
-    """The quotas of a deployment with the template's defaults."""
-    template = read_template()
-    variables = template["Resources"]["TenancyFunction"]["Properties"]["Environment"]["Variables"]
+def _without(used: Used, function: str) -> Used:
+    return used.plus(_only(used, function), -1)
+
+
+def _memory(template: dict[str, Any]) -> dict[str, int]:
+    """The megabytes of each function."""
     return {
-        name: str(template["Parameters"][value["!Ref"]]["Default"])
-        for name, value in variables.items()
-        if name.startswith("MAX_")
+        resource["Properties"]["Handler"].partition(".")[0]: int(
+            resource["Properties"].get("MemorySize", _MEGABYTES)
+        )
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
     }
+
+
+def _dollars(day: Used, stored: float, memory: dict[str, int]) -> dict[str, float]:
+    """What such a day costs, each day of a month, by what is paid for."""
+
+    def of(functions: set[str]) -> tuple[float, float]:
+        units = sum(
+            prices.units(day.total("written", name), day.total("read", name)) for name in functions
+        )
+        runs = sum(
+            prices.running(day.wall[name], memory[name], day.runs[name]) for name in functions
+        )
+        return _DAYS * units, _DAYS * runs
+
+    other: Counter[str] = Counter()
+    for one in day.aws.values():
+        other.update(one["other"])
+    queue = sum(count for name, count in other.items() if name.startswith("SQS."))
+    # Each run of a queue's function is a request to receive, and one to delete.
+    queue += 2 * day.runs["run_monitors"]
+    keys = sum(count for name, count in other.items() if name.startswith("Trent"))
+    bus = other["AWSEvents.PutEvents"] + other["Events.PutEvents"]
+    expiring: float = day.total("bytes_created") / (24 * 3600)
+    alerts_units, alerts_runs = of({"evaluate_alerts"})
+    units, runs = of(set(day.aws) - {"evaluate_alerts"})
+    return {
+        "request units": units,
+        "storage with recovery": (stored + expiring) / 1e9 * prices.STORED_GB,
+        "Lambda": runs,
+        "alerts": alerts_units + alerts_runs,
+        "queue, keys, bus": _DAYS
+        * (queue * prices.QUEUE_REQUEST + keys * prices.KEY_CALL + bus * prices.BUS_EVENT),
+        "logs": _DAYS * day.log_bytes / 1e9 * prices.LOGGED_GB,
+    }
+
+
+def _fixed(fleet: Fleet) -> float:
+    """The vault's key, alarms, and metrics of the functions that ran."""
+    alarms: int = sum(
+        resource["Type"] == "AWS::CloudWatch::Alarm"
+        for resource in fleet.template["Resources"].values()
+    )
+    return prices.KEY + alarms * prices.ALARM + len(fleet.metrics) * prices.METRIC
+
+
+def _alone[T](measure: Callable[[Shape], T], shape: Shape) -> T:
+    """Clients, keys, and clocks are of a process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(measure, shape).result()
+
+
+def rows_of_shape(name: str) -> list[Row]:
+    one, spent = _alone(slot, SHAPES[name]), _alone(month, SHAPES[name])
+    what = f"monitors, {NAMES[name]}:"
+    total = sum(spent.dollars.values())
+    return [
+        Row(f"{what} CPU of a test", one.cpu_ms, "ms", CPU_BUDGET_MS.get(name)),
+        Row(f"{what} calls of a test", one.calls, ""),
+        Row(f"{what} 1,000 tests of 1 s", one.seconds, "s", WALL_BUDGET_SECONDS.get(name)),
+        Row(f"{what} a test", spent.written, "WRU", WRITE_BUDGET[name]),
+        Row(f"{what} of it folds", spent.written_by_folds, "WRU"),
+        Row(f"{what} a test", spent.read, "RRU", READ_BUDGET),
+        Row(f"{what} of it folds", spent.read_by_folds, "RRU"),
+        Row(f"{what} dispatch of a minute", spent.dispatch_seconds, "s", DISPATCH_BUDGET_SECONDS),
+        Row(f"{what} each 5 minutes, a month", total, "$", MONTH_BUDGET),
+        *(Row(f"{what} of it {part}", dollars, "$") for part, dollars in spent.dollars.items()),
+        Row(f"{what} and whatever is monitored: key, alarms, metrics", spent.fixed, "$"),
+    ]
 
 
 def rows() -> list[Row]:
-    return measured()[0]
+    return [row for name in SHAPES for row in rows_of_shape(name)]
 
 
-def main() -> None:
-    found, calls = measured()
-    print(table(found))
-    print("calls of a slot:", dict(calls))
+def main(names: list[str]) -> None:
+    for name in names or SHAPES:
+        print(table(rows_of_shape(name)), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -4,8 +4,26 @@ from typing import Final
 
 WRITE_UNIT: Final = 0.625e-6
 READ_UNIT: Final = 0.125e-6
+"""https://aws.amazon.com/dynamodb/pricing/on-demand/"""
 INVOCATION: Final = 0.20e-6
 GB_SECOND: Final = 0.0000166667
+"""https://aws.amazon.com/lambda/pricing/ (x86)"""
+STORED_GB: Final = 0.25 + 0.20
+"""Of a table for a month, and its point-in-time recovery.
+https://aws.amazon.com/dynamodb/pricing/on-demand/"""
+QUEUE_REQUEST: Final = 0.40e-6
+"""https://aws.amazon.com/sqs/pricing/ (standard)"""
+KEY: Final = 1.00
+"""A key of KMS for a month. https://aws.amazon.com/kms/pricing/"""
+KEY_CALL: Final = 0.03 / 10_000
+LOGGED_GB: Final = 0.50
+"""https://aws.amazon.com/cloudwatch/pricing/, as the next two"""
+METRIC: Final = 0.30
+"""A custom metric for a month."""
+ALARM: Final = 0.10
+"""For a month."""
+BUS_EVENT: Final = 1.00e-6
+"""https://aws.amazon.com/eventbridge/pricing/"""
 
 _GATEWAY: Final = 1.00e-6
 _AUTHORIZER_SECONDS: Final = 0.010

@@ -4,6 +4,7 @@ It is for models of many thousand runs, which moto is too slow for. `test_memory
 it against moto.
 """
 
+import functools
 import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
@@ -111,11 +112,7 @@ class MemoryClient:
         return {}
 
     def _holds(self, request: Mapping[str, Any]) -> bool:
-        expression = request.get("ConditionExpression")
-        if expression is None:
-            return True
-        item = self._items.get(_place(request.get("Key") or request["Item"]), {})
-        return _Reader(expression, request, item).holds()
+        return holds(request, self._items.get(_place(request.get("Key") or request["Item"]), {}))
 
     def _apply(self, kind: str, request: Mapping[str, Any]) -> None:
         match kind:
@@ -125,9 +122,7 @@ class MemoryClient:
                 self.remove(*_place(request["Key"]))
             case "Update":
                 place = _place(request["Key"])
-                item = dict(self._items.get(place, request["Key"]))
-                _update(item, request)
-                self._place_item(place, item)
+                self._place_item(place, changed(self._items.get(place, request["Key"]), request))
 
     def _place_item(self, place: tuple[str, str], item: Typed) -> None:
         if place not in self._items:
@@ -144,7 +139,15 @@ def _place(key: Typed) -> tuple[str, str]:
     return key["pk"]["S"], key["sk"]["S"]
 
 
-def _update(item: Typed, request: Mapping[str, Any]) -> None:
+def holds(request: Mapping[str, Any], item: Typed) -> bool:
+    """Whether the condition of a write holds for what stands there; empty if nothing does."""
+    expression = request.get("ConditionExpression")
+    return expression is None or _Reader(expression, request, item).holds()
+
+
+def changed(item: Typed, request: Mapping[str, Any]) -> Typed:
+    """What an update makes of an item."""
+    item = dict(item)
     names = request.get("ExpressionAttributeNames", {})
     values = request.get("ExpressionAttributeValues", {})
     parts = re.split(r"\b(SET|ADD|REMOVE)\b", request["UpdateExpression"])[1:]
@@ -159,13 +162,19 @@ def _update(item: Typed, request: Mapping[str, Any]) -> None:
             else:
                 before = int(item.get(name, {"N": "0"})["N"])
                 item[name] = {"N": str(before + int(values[words[1]]["N"]))}
+    return item
+
+
+@functools.lru_cache(1000)
+def _tokens(expression: str) -> tuple[str, ...]:
+    return (*_TOKEN.findall(expression), "")
 
 
 class _Reader:
     """Reads a condition expression as it judges it; AND binds stronger than OR."""
 
     def __init__(self, expression: str, request: Mapping[str, Any], item: Typed) -> None:
-        self._tokens: Iterator[str] = iter([*_TOKEN.findall(expression), ""])
+        self._tokens: Iterator[str] = iter(_tokens(expression))
         self._names = request.get("ExpressionAttributeNames", {})
         self._values = request.get("ExpressionAttributeValues", {})
         self._item = item
