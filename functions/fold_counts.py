@@ -1,4 +1,4 @@
-"""Every quarter of an hour: folds the counts of the days that are over."""
+"""Every quarter of an hour: folds the counts of days that are over, and closes those of runs."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -6,13 +6,19 @@ from typing import Any, Final
 from patchbay.deployment import Deployment
 from patchbay.platform.lambda_entry import entry_point
 from patchbay.platform.logging import logger
+from patchbay.platform.metrics import emit
 
-BUDGET: Final = timedelta(seconds=200)
-"""Of the function's 300 s: one day may take a while when its spaces are being written to."""
+BUDGET: Final = timedelta(seconds=110)
+"""Twice within the function's 300 s: one day may take a while when its spaces are written to."""
 
-deployment = Deployment(at_start=("count_folder",))
+deployment = Deployment(at_start=("count_folder", "day_closer"))
 
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> None:
+    closings = deployment.day_closer.run(BUDGET)
+    emit({"closing_lag": closings.lag(deployment.clock()).total_seconds()}, "Seconds")
+    logger.info("closed", days=closings.closed)
     logger.info("folded", days=deployment.count_folder.run(BUDGET))
+    if closings.unexpected:
+        raise closings.unexpected[0]

@@ -55,6 +55,7 @@ from tests.integration.story import (
     create_source,
     publish_integration,
 )
+from tests.integration.test_closing_days import record
 from tests.integration.test_erase_organizations import erased, exported, grant_to
 from tests.integration.test_fold_counts import write
 from tests.integration.test_grants import pasted
@@ -417,6 +418,7 @@ def run_in_the_background(
     assert messages_delivered(envelope(tenant), failed) == []
     for shard in (3, 5):
         write(Table("EventsTable"), f"e{shard}", shard)
+    record(Table("EventsTable"), utc_now() - timedelta(days=3))
     for _ in range(2):
         fold_counts.handler(sample_event("fold_counts"), None)
         start_cold("fold_counts")

@@ -48,7 +48,7 @@ from patchbay.runs.keys import (
     read_note_key,
     segments_pk,
 )
-from patchbay.runs.model import MINUTES_OF_DAY, Cell
+from patchbay.runs.model import MINUTES_OF_DAY, Cell, start_of_day
 from patchbay.runs.run_items import RunItem, runs_of_cell
 from patchbay.runs.segments import DaySegment, chunk_item
 
@@ -63,11 +63,16 @@ _LANES_AT_ONCE: Final = 4
 
 @dataclass(slots=True)
 class Closings:
-    """What a run did. `oldest` is the first day that is over and still has notes."""
+    """What the closing did: how many groups of days of one cell it closed, what is left, and what
+    failed. `oldest` is the first day that is over and has notes left."""
 
     closed: int = 0
     oldest: int | None = None
     unexpected: list[Exception] = field(default_factory=list)
+
+    def lag(self, now: datetime) -> timedelta:
+        """How long the oldest day that is not closed has been over; zero if there is none."""
+        return timedelta(0) if self.oldest is None else now - start_of_day(self.oldest + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +93,15 @@ class DayCloser:
         self._kept = kept
 
     def run(self, budget: timedelta) -> Closings:
-        """Closes the days that are over, oldest first in each lane, until `budget` is used.
-
-        An unexpected exception is raised at the end, after the other days were closed.
-        """
+        """Closes the days that are over, oldest first in each lane, until `budget` is used."""
         last, until = self.last_over(), self._clock() + budget
         with ThreadPoolExecutor(_LANES_AT_ONCE) as lanes:
             done = list(lanes.map(lambda lane: self.close_lane(lane, last, until), range(LANES)))
-        unexpected = [error for one in done for error in one.unexpected]
-        if unexpected:
-            raise unexpected[0]
-        left = [one.oldest for one in done if one.oldest is not None]
-        return Closings(sum(one.closed for one in done), min(left, default=None))
+        return Closings(
+            sum(one.closed for one in done),
+            min((one.oldest for one in done if one.oldest is not None), default=None),
+            [error for one in done for error in one.unexpected],
+        )
 
     def last_over(self) -> int:
         """The last day that can be closed now."""
