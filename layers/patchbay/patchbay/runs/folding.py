@@ -9,9 +9,9 @@ first. Days of one cell are closed together, as a pool's runs are read once for 
    hours, and the id of the closing. Until then, nobody reads the chunks.
 4. The notes are deleted, unless one was put again in between.
 
-Who is interrupted or beaten leaves chunks that no day names: they are deleted or expire. Whether a
-run that came in between is in the chunks is told by its bit: one that the closing did not count
-changes the day, or is counted after the closing with a chunk of its own.
+A closing that is interrupted or refused leaves chunks that no day names: they are deleted or
+expire. A run that came in between, and is not in the chunks, changes the day, so that the closing
+is refused, or is counted after the closing, with a chunk of its own.
 """
 
 import heapq

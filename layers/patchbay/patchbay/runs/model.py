@@ -26,7 +26,7 @@ _MINUTE: Final = timedelta(minutes=1)
 
 
 class CellKind(StrEnum):
-    """Who shares the runs of a cell, and when they are counted."""
+    """Which spaces share the runs of a cell, and when these are counted."""
 
     SPACE = "s"
     """One space; its runs are folded into the day some minutes later."""

@@ -2,8 +2,8 @@
 
 1. Before the first run of a cell on a day, each of its spaces has a fold note and a day that names
    the cell. Shapes are stored before a run that uses them.
-2. A run is put once. Who finds one there takes it for the truth: a test that it lacks becomes a
-   single, put once under a key of its own, and only after the run of its group stands.
+2. A run is put once. A worker that finds one there takes it for the truth: a test that it lacks
+   becomes a single, put once under a key of its own, and only after the run of its group stands.
 3. A run that stands late is counted at once, in the write that sets its bit, before its message is
    acknowledged. So is each run of a busy cell. All others are counted by a fold.
 4. A fold takes the runs of a cell that are older than `GRACE` into the days of their spaces. A run
@@ -222,7 +222,7 @@ class RunStore:
     def _put_note(self, space_id: str, cell: Cell, day: int) -> None:
         note: Item = {
             **note_key(cell, space_id, day)._asdict(),
-            # Who deletes the note has seen what was there before it was put for the last time.
+            # A closing deletes the note only with the value that it read.
             "put": secrets.token_hex(4),
             "expires_at": epoch_seconds(start_of_day(day), BUCKETS_KEPT),
         }
