@@ -13,8 +13,8 @@ from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import AutoDisable
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import to_sortable
-from patchbay.platform.dynamodb import Table
-from tests.integration.api import sample_event
+from patchbay.platform.dynamodb import Key, Table
+from tests.integration.api import sample_event, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.monitoring import (
     MINUTE,
@@ -279,6 +279,32 @@ def test_an_outage_of_the_vault_counts_against_no_one(
     assert counted(tenant) == (0, 0)
     assert health(tenant, connection)["status"] == "unknown"
     assert server.requests == []
+
+
+def test_the_data_keys_of_a_page_are_read_and_opened_together(
+    tenant: Tenant, stranger: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given monitored connections of two organizations, and a function that has no key in memory
+    [mine] = monitored(tenant, server.port, ["me"]).values()
+    publish_integration(tenant, slug="shared", manifest=calling(server.port), visibility="public")
+    source = create_source(stranger, integration="acme/shared", variables={"path": "me"})
+    theirs = create_connection(stranger, source, monitor={"enabled": True, "interval": "1m"})
+    start_cold("run_monitors")
+    single: list[str] = []
+    reread = Table.reread
+
+    def seen(table: Table, key: Key) -> Any:
+        single.append(key.sk)
+        return reread(table, key)
+
+    # When both are tested
+    with monkeypatch.context() as patched:
+        patched.setattr(Table, "reread", seen)
+        tick(this_minute())
+    # Then no data key was read by itself
+    for owner, connection in ((tenant, mine), (stranger, theirs)):
+        assert [test["status"] for test in history(owner, connection)] == ["succeeded"]
+    assert [sk for sk in single if sk.startswith("DATAKEY#")] == []
 
 
 def test_a_connection_that_can_not_be_prepared_does_not_affect_the_others(

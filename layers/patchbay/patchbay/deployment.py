@@ -1155,6 +1155,7 @@ class MonitorDeployment(Deployment):
             self.tester,
             self.test_recorder,
             self.test_history,
+            self.vault,
             self.guard,
             self.announcer.announce,
             self.clock,

@@ -270,6 +270,8 @@ def altered(item: Item) -> Iterator[Item]:
         yield {"rewrapped": cut}
     for number in (0, 2, 7):
         yield {"deployment_key": number}
+    for other in ("text", None):
+        yield {"rewrapped": other}
 
 
 def test_an_altered_rewrapped_key_is_not_used(world: World) -> None:
@@ -279,6 +281,7 @@ def test_an_altered_rewrapped_key_is_not_used(world: World) -> None:
     for change in altered(item):
         world.table.write(Put({**item, **change}))
         # What KMS wrapped opens instead, and replaces it
+        world.process().read_ahead([(ONE, 1)], NOW)
         assert world.process().key(ONE, 1, NOW) == key
         world.kms.calls.clear()
         assert world.process().key(ONE, 1, NOW) == key

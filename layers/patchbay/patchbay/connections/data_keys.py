@@ -153,7 +153,7 @@ class KeyRing:
         for organization_id, number in missing:
             item = found.get(data_key_key(organization_id, number))
             if item and under and item.get("deployment_key") == under.number:
-                key = under.unwrap(item["rewrapped"], _wrapped(organization_id, item))
+                key = under.unwrap(item.get("rewrapped"), _wrapped(organization_id, item))
                 if key is not None:
                     opened[organization_id, number] = (now - STALE_FOR, key)
         self._keep(opened, now)
@@ -354,7 +354,7 @@ class KeyRing:
             is_current = current is not None and current.number == number
             under = current if is_current else self.deployment_keys.numbered(number, now)
             if under is not None:
-                if key := under.unwrap(item["rewrapped"], of):
+                if key := under.unwrap(item.get("rewrapped"), of):
                     return key, number
                 logger.error("rewrapped data key does not open", organization_id=organization_id)
         return self._service.unwrapped(of.wrapped, _context(organization_id)), 0

@@ -83,11 +83,13 @@ class DeploymentKey:
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + AESGCM(self._key).encrypt(nonce, key, self._additional_data(of))
 
-    def unwrap(self, text: bytes, of: Wrapped) -> bytes | None:
-        """None if it was altered, or is of another organization, number, or deployment key."""
+    def unwrap(self, text: bytes | None, of: Wrapped) -> bytes | None:
+        """None if it is missing, altered, or of another organization, number, or deployment key."""
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+        if not isinstance(text, bytes):
+            return None
         nonce, sealed = text[:_NONCE_BYTES], text[_NONCE_BYTES:]
         try:
             return AESGCM(self._key).decrypt(nonce, sealed, self._additional_data(of))

@@ -30,7 +30,14 @@ from patchbay.platform.dynamodb import (
     Update,
     equals,
 )
-from patchbay.platform.errors import Conflict, InternalError, InvalidInput, NotFound, SecretsLost
+from patchbay.platform.errors import (
+    Conflict,
+    InternalError,
+    InvalidInput,
+    NotFound,
+    SecretsLost,
+    TemporarilyUnavailable,
+)
 from patchbay.platform.lists import ListQuery, Lists, Position, position_of
 from patchbay.platform.logging import logger
 from patchbay.platform.revisions import serially
@@ -149,6 +156,20 @@ class Vault:
             self._opened_by_now(Key(item["pk"], item["sk"]), scope, item, now)
         )
         return secrets
+
+    def read_ahead(self, items: Iterable[Item | None], now: datetime) -> None:
+        """Opens the data keys that sealed items are under together; other items are left out.
+
+        What is not opened here is opened, or fails, when an item is.
+        """
+        sealed = [item for item in items if item and "sealed" in item]
+        wanted = {
+            (str(one.get("organization_id")), int(one.get("data_key") or 0)) for one in sealed
+        }
+        try:
+            self.keys.read_ahead(wanted, now)
+        except TemporarilyUnavailable:
+            logger.warning("data keys not read ahead")
 
     def item(self, key: Key) -> Item | None:
         """An item that may have something sealed, as it stands now."""

@@ -30,6 +30,7 @@ from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import grant_key_of
 from patchbay.connections.health_state import HealthState, first_failure
 from patchbay.connections.keys import connection_key, endpoint_key, secret_key
+from patchbay.connections.vault import Vault
 from patchbay.connections.wheel import is_due
 from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.reprobes import crash_report
@@ -170,6 +171,7 @@ class PageReader:
         tester: Tester,
         recorder: TestRecorder,
         history: TestHistory,
+        vault: Vault,
         guard: EgressGuard,
         announce: Announce,
         clock: Clock,
@@ -179,6 +181,7 @@ class PageReader:
         self._tester = tester
         self._recorder = recorder
         self._history = history
+        self._vault = vault
         self._guard = guard
         self._announce = announce
         self._clock = clock
@@ -201,7 +204,8 @@ class PageReader:
             items = ahead.enter_context(self._integrations.ahead(_keys_to_read(candidates)))
             ahead.enter_context(self._events.ahead(history_keys))
             more = [*_release_keys(items.values()), *_grant_keys(items.values())]
-            ahead.enter_context(self._integrations.ahead(more))
+            granted = ahead.enter_context(self._integrations.ahead(more))
+            self._vault.read_ahead([*items.values(), *granted.values()], self._clock())
             recorded: list[tuple[TestRecord, Connection | None]] = []
             due: list[DueConnection] = []
             for connection, identity in zip(candidates, identities, strict=True):
