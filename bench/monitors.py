@@ -10,10 +10,10 @@ day. The sweeps of an hour are run one after the other, so a run in AWS waits no
 """
 
 import multiprocessing
+import os
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -105,8 +105,8 @@ def slot(shape: Shape) -> Slot:
         return Slot(min(seconds), statistics.median(cpu) / tests * 1000, calls[-1] / tests)
 
 
-def month(shape: Shape) -> Month:
-    """Measures an hour in this process, and simulates days."""
+def month(shape: Shape, daily: Used) -> Month:
+    """Measures an hour in this process; `daily` is what `once_a_day` found."""
     shape = replace(shape, interval="5m", rules=True)
     with stand_in() as aws, provider() as server:
         fleet = Fleet(aws, server, shape)
@@ -133,7 +133,6 @@ def month(shape: Shape) -> Month:
         fixed = _fixed(fleet)
         dispatch = hour.wall["dispatch_monitors"] / hour.runs["dispatch_monitors"]
         memory = _memory(fleet.template)
-    daily = _alone(once_a_day, shape)
     day = Used().plus(hour, 24).plus(daily, CONNECTIONS / DAY_CONNECTIONS)
     tests = 24 * hour.tests
     return Month(
@@ -152,10 +151,10 @@ def once_a_day(shape: Shape) -> Used:
     share = shape.connections // DAY_CONNECTIONS
     fewer = replace(
         shape,
+        interval="5m",
         connections=DAY_CONNECTIONS,
         spaces=shape.spaces // share,
         organizations=max(1, shape.organizations // share),
-        rules=False,
     )
     with stand_in() as aws, provider() as server:
         fleet = Fleet(aws, server, fewer)
@@ -257,14 +256,25 @@ def _fixed(fleet: Fleet) -> float:
     return prices.KEY + alarms * prices.ALARM + len(fleet.metrics) * prices.METRIC
 
 
-def _alone[T](measure: Callable[[Shape], T], shape: Shape) -> T:
-    """Clients, keys, and clocks are of a process."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(measure, shape).result()
+def _processes(count: int) -> ProcessPoolExecutor:
+    """A process for each measurement: clients, keys, and clocks are of a process."""
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, spawn, max_tasks_per_child=1)
 
 
-def rows_of_shape(name: str) -> list[Row]:
-    one, spent = _alone(slot, SHAPES[name]), _alone(month, SHAPES[name])
+def rows_of(names: list[str]) -> list[Row]:
+    shapes = [SHAPES[name] for name in names]
+    # Days are simulated for their units alone, so they may share the machine.
+    with _processes(os.cpu_count() or 1) as together:
+        days = list(together.map(once_a_day, shapes))
+    with _processes(1) as alone:
+        slots = list(alone.map(slot, shapes))
+        months = list(alone.map(month, shapes, days))
+    found = zip(names, slots, months, strict=True)
+    return [row for name, one, spent in found for row in _rows(name, one, spent)]
+
+
+def _rows(name: str, one: Slot, spent: Month) -> list[Row]:
     what = f"monitors, {NAMES[name]}:"
     total = sum(spent.dollars.values())
     return [
@@ -283,12 +293,11 @@ def rows_of_shape(name: str) -> list[Row]:
 
 
 def rows() -> list[Row]:
-    return [row for name in SHAPES for row in rows_of_shape(name)]
+    return rows_of(list(SHAPES))
 
 
 def main(names: list[str]) -> None:
-    for name in names or SHAPES:
-        print(table(rows_of_shape(name)), flush=True)
+    print(table(rows_of(names or list(SHAPES))))
 
 
 if __name__ == "__main__":
