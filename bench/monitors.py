@@ -70,7 +70,7 @@ class Month:
     """1,000 connections each five minutes."""
 
     written: float
-    """Units for a test; so `read`."""
+    """Units for a test, without those of alerts; so `read`."""
     written_by_folds: float
     read: float
     read_by_folds: float
@@ -96,7 +96,8 @@ def slot(shape: Shape) -> Slot:
             fleet.taken()
             fleet.minute(begin + (WARM_UP + number) * MINUTE)
             used = fleet.taken()
-            if used.tests != shape.connections:
+            # On a busy machine a few are probed again.
+            if not shape.connections <= used.tests <= shape.connections * 1.05:
                 raise RuntimeError(f"{used.tests} tests were made")
             seconds.append(used.wall["run_monitors"])
             cpu.append(used.cpu["run_monitors"])
@@ -124,8 +125,6 @@ def month(shape: Shape, daily: Used) -> Month:
         quarter = fleet.taken()
         alerts = _only(quarter, "evaluate_alerts")
         hour = hour.plus(_without(quarter, "evaluate_alerts"), 1).plus(alerts, 4)
-        if hour.tests != 12 * shape.connections:
-            raise RuntimeError(f"{hour.tests} tests were made")
         counted = fleet.tests_counted(1)
         if counted != 24 * shape.connections:
             raise RuntimeError(f"the summaries have {counted} tests")
@@ -134,11 +133,12 @@ def month(shape: Shape, daily: Used) -> Month:
         dispatch = hour.wall["dispatch_monitors"] / hour.runs["dispatch_monitors"]
         memory = _memory(fleet.template)
     day = Used().plus(hour, 24).plus(daily, CONNECTIONS / DAY_CONNECTIONS)
-    tests = 24 * hour.tests
+    tests = 24 * 12 * shape.connections
+    of_tests = _without(day, "evaluate_alerts")
     return Month(
-        written=day.total("written") / tests,
+        written=of_tests.total("written") / tests,
         written_by_folds=day.total("written", "fold_counts") / tests,
-        read=day.total("read") / tests,
+        read=of_tests.total("read") / tests,
         read_by_folds=day.total("read", "fold_counts") / tests,
         dollars=_dollars(day, stored, memory),
         fixed=fixed,
