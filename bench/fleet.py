@@ -24,7 +24,6 @@ from tests.integration.cloudformation import read_template
 
 MINUTE: Final = timedelta(minutes=1)
 _SECONDS_LEFT: Final = 110.0
-_QUEUE: Final = "MonitorQueue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,8 @@ class Used:
     """By function: `calls`, `written`, `read`, `bytes_created`, and `other`."""
     log_bytes: int = 0
     tests: int = 0
+    deliveries: float = 0
+    """Runs of functions by queues."""
 
     def total(self, what: str, function: str | None = None) -> float:
         """Of calls or units, by one function or by all."""
@@ -62,6 +63,7 @@ class Used:
         """Together with another, which is taken so many times."""
         both = Used(log_bytes=self.log_bytes + round(other.log_bytes * times))
         both.tests = self.tests + round(other.tests * times)
+        both.deliveries = self.deliveries + other.deliveries * times
         for name in ("cpu", "wall", "runs"):
             setattr(both, name, _sum(getattr(self, name), getattr(other, name), times))
         for function in {*self.aws, *other.aws}:
@@ -116,6 +118,7 @@ class Fleet:
         """Of CloudWatch, with their dimensions, that were emitted so far."""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - of the process
         self._functions: dict[str, Any] = {}
+        self._queues = list(_queues_of(self.template))
 
     def at(self, moment: datetime) -> None:
         """Sets the clock, which goes on from there."""
@@ -200,34 +203,33 @@ class Fleet:
     def minute(self, minute: datetime) -> None:
         """What the schedules and queues of one minute start."""
         self.at(minute + timedelta(seconds=2))
-        self.run("dispatch_monitors", {"time": _text(minute)})
         before = self._provider.requests
-        self._sweep()
+        self.run("dispatch_monitors", {"time": _text(minute)})
+        self._deliver()
         self.used.tests += self._provider.requests - before
         if minute.minute % 15 == 0:
             self.run("fold_counts", {"time": _text(minute)})
+            self._deliver()
 
     def evaluate(self, minute: datetime) -> None:
         """The rules of a minute."""
         self.run("evaluate_alerts", {"time": _text(minute)})
+        self._deliver()
 
-    def _sweep(self) -> None:
-        waiting = self._aws.messages(_QUEUE)
-        size = self._batch_size()
-        while waiting:
-            for first in range(0, len(waiting), size):
-                records = [
-                    {
-                        "messageId": message["id"],
-                        "body": message["body"],
-                        "attributes": {"ApproximateReceiveCount": "1"},
-                    }
-                    for message in waiting[first : first + size]
-                ]
-                answer = self.run("run_monitors", {"Records": records})
-                if answer["batchItemFailures"]:
-                    raise RuntimeError(f"sweeps failed: {answer['batchItemFailures']}")
-            waiting = self._aws.messages(_QUEUE)
+    def _deliver(self) -> None:
+        """Runs the functions of queues until these are empty."""
+        delivered = True
+        while delivered:
+            delivered = False
+            for queue, function, size in self._queues:
+                waiting = self._aws.messages(queue)
+                delivered = delivered or bool(waiting)
+                for first in range(0, len(waiting), size):
+                    records = [_record(message) for message in waiting[first : first + size]]
+                    answer = self.run(function, {"Records": records})
+                    self.used.deliveries += 1
+                    if answer and answer["batchItemFailures"]:
+                        raise RuntimeError(f"{function} failed: {answer['batchItemFailures']}")
 
     def run(self, function: str, event: Any) -> Any:
         """Calls a handler, and counts what it used."""
@@ -287,18 +289,13 @@ class Fleet:
             os.ftruncate(self._log.fileno(), 0)
             os.lseek(self._log.fileno(), 0, os.SEEK_SET)
 
-    def _batch_size(self) -> int:
-        events = self.template["Resources"]["RunMonitorsFunction"]["Properties"]["Events"]
-        [queued] = [one for one in events.values() if one["Type"] == "SQS"]
-        return int(queued["Properties"]["BatchSize"])
-
     def _environment(self) -> dict[str, str]:
         """The variables of all functions, with the template's defaults."""
         found: dict[str, str] = {}
         for resource in self.template["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 variables = resource["Properties"].get("Environment", {}).get("Variables", {})
-                found |= {name: self._value(value) for name, value in variables.items()}
+                found |= {name: self._value(name, value) for name, value in variables.items()}
         found |= {name: "100000000" for name in found if name.startswith("MAX_")}
         lanes = {"MONITOR_LANES": str(self.shape.lanes)} if self.shape.lanes else {}
         return {
@@ -308,12 +305,13 @@ class Fleet:
             "POWERTOOLS_METRICS_NAMESPACE": "Patchbay",
             "EGRESS_ALLOW": "127.0.0.1/32:1024-65535",
             "API_HOST": "api.example.com",
-            "MONITOR_QUEUE_URL": f"{self._aws.url}/0/{_QUEUE}",
             "DELIVERIES_PER_MINUTE": "300",
         }
 
-    def _value(self, value: Any) -> str:
+    def _value(self, variable: str, value: Any) -> str:
         match value:
+            case {"!Ref": name} if variable.endswith("_QUEUE_URL"):
+                return f"{self._aws.url}/0/{name}"
             case {"!Ref": name} if name in self.template["Parameters"]:
                 return str(self.template["Parameters"][name].get("Default", ""))
             case {"!Ref": name} | {"!GetAtt": name}:
@@ -322,6 +320,23 @@ class Fleet:
                 return ""
             case _:
                 return str(value)
+
+
+def _queues_of(template: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """The queues that run functions: name, function, and how many messages a run gets at most."""
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            properties = resource["Properties"]
+            for source in properties.get("Events", {}).values():
+                if source["Type"] == "SQS":
+                    queue = source["Properties"]["Queue"]["!GetAtt"].removesuffix(".Arn")
+                    size = int(source["Properties"].get("BatchSize", 10))
+                    yield queue, properties["Handler"].partition(".")[0], size
+
+
+def _record(message: dict[str, Any]) -> dict[str, Any]:
+    sent = {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))}
+    return {"messageId": message["id"], "body": message["body"], "attributes": sent}
 
 
 def _metrics_in(log: bytes) -> set[str]:

@@ -174,7 +174,7 @@ def once_a_day(shape: Shape) -> Used:
         extra = night.plus(hour, -2)
     for name in ("cpu", "wall", "runs"):
         setattr(extra, name, Counter())
-    extra.log_bytes = 0
+    extra.log_bytes, extra.deliveries = 0, 0
     for one in extra.aws.values():
         for what, found in one.items():
             one[what] = Counter({name: max(0, count) for name, count in found.items()})
@@ -228,9 +228,9 @@ def _dollars(day: Used, stored: float, memory: dict[str, int]) -> dict[str, floa
     other: Counter[str] = Counter()
     for one in day.aws.values():
         other.update(one["other"])
-    queue = sum(count for name, count in other.items() if name.startswith("SQS."))
-    # Each run of a queue's function is a request to receive, and one to delete.
-    queue += 2 * day.runs["run_monitors"]
+    queue: float = sum(count for name, count in other.items() if name.startswith("SQS."))
+    # Each run by a queue is a request to receive, and one to delete.
+    queue += 2 * day.deliveries
     keys = sum(count for name, count in other.items() if name.startswith("Trent"))
     bus = other["AWSEvents.PutEvents"] + other["Events.PutEvents"]
     expiring: float = day.total("bytes_created") / (24 * 3600)
