@@ -259,6 +259,8 @@ class Schedule:
                 orders.append(order)
                 if chance.random() < 0.15:
                     orders.append(_again(order, minute + late + chance.choice([0, 0, 2, 40])))
+                if chance.random() < 0.001:
+                    orders.append(_again(order, minute + 6 * MINUTES_OF_DAY))
         return orders
 
     # ------------------------------------------------------------ what happens
@@ -292,6 +294,7 @@ class Schedule:
         before = self._closings
         while self._closings == before and not self._done:
             self._step()
+            self._now += self._chance.random() < 0.02
         self._ledger.expire(self._now, self._chance)
 
     def _step(self) -> None:
@@ -615,12 +618,21 @@ class Schedule:
         client = FaultyClient(
             self._ledger,
             self._chance,
-            self._threads.pause,
+            self._pause,
             self._outcome.happened,
             rate=self._rate,
             conflicts=1,
         )
         return Table("events", _client(client))
+
+    def _pause(self) -> None:
+        """Before each call, others have their turn; now and then, a process stands still."""
+        until = self._now
+        if self._rate and self._chance.random() < 0.002:
+            until += self._chance.randrange(6, 40)
+        self._threads.pause()
+        while self._now < until and not self._done:
+            self._threads.pause()
 
     def _clock(self) -> Callable[[], datetime]:
         skew = self._chance.randint(-_SKEW, _SKEW)

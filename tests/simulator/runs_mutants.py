@@ -1,0 +1,277 @@
+"""Each rule of runs, broken: the simulator must find every one of these faults.
+
+A mutation replaces a piece of the product's source, and is in force for all who imported it.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from inspect import getsource
+from types import FunctionType, ModuleType
+from typing import Any, Final, NamedTuple
+
+from patchbay.platform.logging import logger
+from tests.simulator.runs_model import Difference, run_schedules
+
+
+class RuleBroken(NamedTuple):
+    """`first` is a schedule that finds it; if the code has changed, another one may."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+    first: int = 1
+
+
+RULES: Final = (
+    RuleBroken("a run is put over another one", "run_items", "ABSENT,\n", "None,\n"),
+    RuleBroken(
+        "a standing run is not counted late",
+        "store",
+        "self._count_if_due(stands)\n        singles = self._put_singles(run.without",
+        "if stands is run:\n            self._count_if_due(stands)\n"
+        "        singles = self._put_singles(run.without",
+    ),
+    RuleBroken(
+        "bits are not looked at",
+        "day",
+        "return bool(bits.get(key.series, 0) >> key.minute % MINUTES_OF_DAY & 1)",
+        "return False",
+    ),
+    RuleBroken(
+        "a day is written over another one",
+        "store",
+        'return equals("rev", revision) if revision else ABSENT',
+        "return None",
+    ),
+    RuleBroken("no grace", "store", "upto = minute - GRACE", "upto = minute", first=6),
+    RuleBroken(
+        "late only if a fold has passed",
+        "store",
+        "if day.is_counted(run.key):\n            return True",
+        "if day.is_counted(run.key) or day.is_in_tail(run.key):\n            return True",
+        first=7,
+    ),
+    RuleBroken("never late", "store", ">= LATE:\n", ">= 10**9:\n"),
+    RuleBroken(
+        "the clock is read before the run is put",
+        "store",
+        "self._prepare(run, shapes, previous)\n        item, stands = self._put_once(run)\n"
+        "        self._count_if_due(stands)",
+        "late = self._minute() - run.key.minute >= LATE\n"
+        "        self._prepare(run, shapes, previous)\n        item, stands = self._put_once(run)\n"
+        "        if late or run.key.cell.at_once:\n            self.count(stands)",
+        first=48,
+    ),
+    RuleBroken(
+        "a fold passes a space of a pool without its runs",
+        "store",
+        "for run in runs if (of := run.of_space(found.space_id))]",
+        "for run in runs if (of := run.of_space(found.space_id)) and found is days[0]]",
+    ),
+    RuleBroken(
+        "a busy cell is counted by chance",
+        "store",
+        "run.key.cell.at_once or self._minute()",
+        "self._minute()",
+    ),
+    RuleBroken(
+        "a cell is not named before its first run",
+        "store",
+        "self._write_day(day.with_cell(key.cell, key.minute))",
+        "return",
+    ),
+    RuleBroken(
+        "a second cell is not named",
+        "store",
+        "isinstance(day, ClosedDay) or key.cell.within_space in day.through",
+        "isinstance(day, ClosedDay) or day.through",
+        first=9,
+    ),
+    RuleBroken(
+        "a new cell has been passed up to its first run",
+        "day",
+        "max(first, minute - GRACE) - 1",
+        "max(first, minute + 1) - 1",
+    ),
+    RuleBroken(
+        "yesterday's run proves today's notes",
+        "store",
+        "known = previous if previous and previous.key.day == run.key.day else None",
+        "known = previous",
+        first=9,
+    ),
+    RuleBroken(
+        "a single repeats what stands",
+        "store",
+        "singles = self._put_singles(run.without(stands.by_connection))",
+        "singles = self._put_singles(run)",
+    ),
+    RuleBroken(
+        "a test that the standing run lacks is lost",
+        "store",
+        "singles = self._put_singles(run.without(stands.by_connection))",
+        "singles: tuple[Run, ...] = ()",
+        first=5,
+    ),
+    RuleBroken(
+        "a single before its group",
+        "store",
+        "_, group = self._put_once(Run(run.key, {}))",
+        "group = self.standing(run.key) or Run(run.key, {})",
+        first=9,
+    ),
+    RuleBroken(
+        "a shape is not stored again when it changes",
+        "store",
+        "or last.shape != entry.shape\n",
+        "",
+    ),
+    RuleBroken(
+        "a day is closed without its segments",
+        "folding",
+        "if not self._segment.entries:",
+        "if self:",
+    ),
+    RuleBroken(
+        "a day is closed over another one",
+        "folding",
+        "[Put(day.item, unchanged), Put(hours.item)]",
+        "[Put(day.item), Put(hours.item)]",
+        first=80,
+    ),
+    RuleBroken(
+        "what a closing finds uncounted stays so",
+        "folding",
+        "if not self._day.is_counted(run.key):",
+        "if not self:",
+    ),
+    RuleBroken(
+        "a note goes though the day is open",
+        "folding",
+        "done = settled | absent | closed_now",
+        "done = settled | absent | {one.space_id for one in waiting}",
+        first=21,
+    ),
+    RuleBroken(
+        "a closing reads one cell only",
+        "folding",
+        "for cell in days[0].cells),",
+        "for cell in days[0].cells[:1]),",
+    ),
+    RuleBroken(
+        "closings share their chunks",
+        "folding",
+        "closing = secrets.token_hex(4)",
+        'closing = "00000000"',
+        first=8,
+    ),
+    RuleBroken(
+        "a late run of a closed day has no segment",
+        "store",
+        "late = [TimedEntry(run.key.minute, entry) for entry in run.entries]",
+        "late: list[TimedEntry] = []",
+    ),
+    RuleBroken(
+        "a late run of a closed day is counted again",
+        "store",
+        "if hours.is_counted(run.key):\n            return True",
+        "if hours is None:\n            return True",
+        first=3,
+    ),
+    RuleBroken(
+        "the hours of a closed day are written over others",
+        "store",
+        'unchanged = equals("rev", day.revision)',
+        "unchanged = None",
+        first=8,
+    ),
+    RuleBroken(
+        "a run is recorded after it expired",
+        "store",
+        "raise RunTooLate",
+        "pass",
+        first=5,
+    ),
+)
+
+RARE: Final = (
+    RuleBroken(
+        "a note goes though it was put again",
+        "folding",
+        'Delete(note.key, equals("put", note.put))',
+        "Delete(note.key)",
+    ),
+    RuleBroken(
+        "nothing reminds of a day that is over",
+        "store",
+        "if self._minute() >= (key.day + 1) * MINUTES_OF_DAY:",
+        "if not self:",
+    ),
+)
+"""What schedules meet too seldom; `test_closing_races.py` has the interleavings."""
+
+
+def found_by(rule: RuleBroken, most: int) -> str | None:
+    """The difference that the first of at most so many schedules finds."""
+    with broken(rule):
+        for seed in range(rule.first, rule.first + most):
+            try:
+                run_schedules([seed])
+            except Difference as difference:
+                return str(difference)
+            except Exception as error:
+                return f"seed {seed}: {error!r}"
+    return None
+
+
+@contextmanager
+def broken(rule: RuleBroken) -> Iterator[None]:
+    """The product with this rule broken."""
+    module = import_module(f"patchbay.runs.{rule.module}")
+    source = getsource(module)
+    if source.count(rule.old) != 1:
+        raise ValueError(f"{rule.name}: its source is not there once")
+    other = ModuleType(module.__name__)
+    other.__dict__.update(__file__=module.__file__, __name__=module.__name__)
+    code = compile(source.replace(rule.old, rule.new), str(module.__file__), "exec")
+    exec(code, other.__dict__)  # noqa: S102 - our own source, changed
+    before = {name: one.__code__ for name, one in _functions(module).items()}
+    changed = _functions(other)
+    try:
+        for name, one in _functions(module).items():
+            one.__code__ = changed[name].__code__
+        yield
+    finally:
+        for name, one in _functions(module).items():
+            one.__code__ = before[name]
+
+
+def _functions(module: ModuleType) -> dict[str, FunctionType]:
+    """The functions and methods that a module defines."""
+    found: dict[str, FunctionType] = {}
+    places: list[tuple[str, Mapping[str, Any]]] = [("", vars(module))]
+    while places:
+        prefix, names = places.pop()
+        for name, value in names.items():
+            one = value
+            if isinstance(one, property):
+                one = one.fget
+            elif isinstance(one, classmethod | staticmethod):
+                one = one.__func__
+            if isinstance(one, type) and one.__module__ == module.__name__ and not prefix:
+                places.append((f"{name}.", vars(one)))
+            elif isinstance(one, FunctionType) and one.__code__.co_filename == module.__file__:
+                found[prefix + name] = one
+    return found
+
+
+if __name__ == "__main__":
+    logger.setLevel(logging.CRITICAL)
+    for one in RULES:
+        if sys.argv[1:] and one.name not in sys.argv[1:]:
+            continue
+        print(f"{one.name}: {(found_by(one, 150) or 'NOT FOUND')[:150]}", flush=True)

@@ -1,0 +1,124 @@
+"""A late run opens a day of a further space just as the closing deletes the note that led there."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from patchbay.connections.wheel import minute_number
+from patchbay.health.shards import LANES
+from patchbay.platform.dynamodb import Table
+from patchbay.runs.day import ClosedDay, OpenDay, read_day
+from patchbay.runs.folding import DayCloser
+from patchbay.runs.keys import day_key
+from patchbay.runs.model import Cell, Run, RunEntry, RunKey, shape_id
+from patchbay.runs.store import RunStore
+from tests.simulator.memory_dynamodb import MemoryClient
+from tests.simulator.runs_mutants import RARE, RuleBroken, broken
+
+SPACE = "7d1d5f0c-1111-4222-8333-0123456789ab"
+CONNECTION = "con_01ARZ3NDEKTSV4RRFFQ69G5FAV"
+MINUTE = datetime(2026, 2, 16, 9, tzinfo=UTC)
+NOW = datetime(2026, 2, 17, 5, tzinfo=UTC)
+SHAPE = b"{}"
+
+
+class Race:
+    """A late run of a space, and the closing of its day, which meets it at two points."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        client: Any = MemoryClient()
+        self.table = Table("events", client)
+        self._patch = monkeypatch
+
+    def record(self) -> None:
+        entry = RunEntry(CONNECTION, True, False, 0, shape_id(SHAPE), 1, 2, 3, (), 1)
+        run = Run(RunKey(Cell.of_pool(1), minute_number(MINUTE), "5m#0"), {SPACE: (entry,)})
+        self._store().record(run, {CONNECTION: SHAPE})
+
+    def close(self) -> None:
+        closer = DayCloser(self.table, lambda: NOW, timedelta(days=91))
+        for lane in range(LANES):
+            closer.close_lane(lane, closer.last_over(), NOW + timedelta(hours=1))
+
+    def before_deleting(self, work: Callable[[], None]) -> None:
+        """Does the work when the closing has read all and is about to delete a note."""
+        delete = DayCloser._delete
+
+        def later(closer: DayCloser, note: Any) -> bool:
+            self._patch.setattr(DayCloser, "_delete", delete)
+            work()
+            return delete(closer, note)
+
+        self._patch.setattr(DayCloser, "_delete", later)
+
+    def at_first_day(self, work: Callable[[Callable[[], None]], None]) -> None:
+        """Does the work when the recorder is about to write its first day, and passes it that."""
+        write = RunStore._write_day
+
+        def later(store: RunStore, day: OpenDay) -> None:
+            self._patch.setattr(RunStore, "_write_day", write)
+            work(lambda: write(store, day))
+
+        self._patch.setattr(RunStore, "_write_day", later)
+
+    @property
+    def closed(self) -> bool:
+        key = day_key(SPACE, minute_number(MINUTE) // 1440)
+        item = self.table.get(key)
+        return item is not None and isinstance(read_day(SPACE, item), ClosedDay)
+
+    def put_note(self) -> None:
+        self._store()._put_note(SPACE, Cell.of_pool(1), minute_number(MINUTE) // 1440)
+
+    def _store(self) -> RunStore:
+        return RunStore(self.table, lambda: NOW, timedelta(days=91))
+
+
+def recorded_before_the_note_goes(race: Race) -> None:
+    """A first delivery has ended after its note; the second records while the closing runs."""
+    race.put_note()
+    race.before_deleting(race.record)
+    race.close()
+
+
+def opened_before_the_note_goes(race: Race) -> None:
+    """The closing reads between the note and the day, and deletes the note after the day is there,
+    before the run is."""
+
+    def closing(write_day: Callable[[], None]) -> None:
+        race.before_deleting(write_day)
+        race.close()
+
+    race.at_first_day(closing)
+    race.record()
+
+
+RACES = (recorded_before_the_note_goes, opened_before_the_note_goes)
+
+
+@pytest.mark.parametrize("interleaved", RACES)
+def test_the_next_closing_finds_the_day(
+    monkeypatch: pytest.MonkeyPatch, interleaved: Callable[[Race], None]
+) -> None:
+    race = Race(monkeypatch)
+
+    interleaved(race)
+
+    assert not race.closed
+    race.close()
+    assert race.closed
+
+
+@pytest.mark.parametrize(("rule", "interleaved"), list(zip(RARE, RACES, strict=True)))
+def test_without_the_rule_nobody_finds_it(
+    monkeypatch: pytest.MonkeyPatch, rule: RuleBroken, interleaved: Callable[[Race], None]
+) -> None:
+    race = Race(monkeypatch)
+
+    with broken(rule):
+        interleaved(race)
+
+    race.close()
+    assert not race.closed
