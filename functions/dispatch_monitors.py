@@ -15,3 +15,5 @@ deployment = Deployment(at_start=("dispatcher", "announcer"))
 def handler(event: dict[str, Any], context: Any) -> None:
     emit_dispatch_metrics(deployment.dispatcher.dispatch(datetime.fromisoformat(event["time"])))
     deployment.announcer.send_left_behind(utc_now())
+    deployment.plans.drop_left_behind()
+    deployment.plan_moves.go_on(utc_now(), lambda: context.get_remaining_time_in_millis() / 1000)

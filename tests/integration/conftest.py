@@ -178,6 +178,7 @@ def deploy(template: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         "MONITOR_QUEUE_URL": queues["MonitorQueue"],
         "MONITOR_LANES": "4",
         "MONITOR_CANARY": "",
+        "POOLED_RUNS": "enabled",
         "AUTO_DISABLE_FAILURES": "0",
         "AUTO_DISABLE_DAYS": "0",
         **quotas(template),

@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from patchbay.connections.health_recorder import HealthRecorder
     from patchbay.connections.health_state import AutoDisable
     from patchbay.connections.operations import ConnectionOperations
+    from patchbay.connections.plan_moves import PlanMoves
+    from patchbay.connections.plan_store import PlanStore
+    from patchbay.connections.planner import Planner
     from patchbay.connections.record_store import RecordStore
     from patchbay.connections.usage_store import UsageStore
     from patchbay.connections.vault import Vault
@@ -420,13 +423,32 @@ class Deployment:
     def endpoints(self) -> EndpointStore:
         from patchbay.connections.endpoint_store import EndpointStore
 
-        return EndpointStore(self.integrations, self.quotas)
+        return EndpointStore(self.integrations, self.quotas, self.plans)
 
     @cached_property
     def connections(self) -> ConnectionStore:
         from patchbay.connections.connection_store import ConnectionStore
 
-        return ConnectionStore(self.integrations, self.quotas, self.wake)
+        return ConnectionStore(self.integrations, self.quotas, self.planner, self.wake)
+
+    @cached_property
+    def planner(self) -> Planner:
+        from patchbay.connections.planner import Planner
+
+        # Connections that begin to be monitored are put into the index of the wheel.
+        return Planner(self.integrations, plans=False, pools=lambda: self.settings.pooled_runs)
+
+    @cached_property
+    def plans(self) -> PlanStore:
+        from patchbay.connections.plan_store import PlanStore
+
+        return PlanStore(self.integrations)
+
+    @cached_property
+    def plan_moves(self) -> PlanMoves:
+        from patchbay.connections.plan_moves import PlanMoves
+
+        return PlanMoves(self.integrations, self.planner)
 
     @cached_property
     def connection_lists(self) -> ConnectionLists:
@@ -444,7 +466,14 @@ class Deployment:
     def connection_records(self) -> RecordStore:
         from patchbay.connections.record_store import RecordStore
 
-        return RecordStore(self.integrations, self.quotas, self.endpoints, self.connections)
+        return RecordStore(
+            self.integrations,
+            self.quotas,
+            self.endpoints,
+            self.connections,
+            self.planner,
+            self.plans,
+        )
 
     @cached_property
     def usages(self) -> UsageStore:

@@ -20,6 +20,7 @@ SETTINGS = {
     "egress_authorities": "",
     "dns_resolver": "1.1.1.1",
     "jwt_issuer": "",
+    "pooled_runs": "enabled",
     "public_url": "https://patchbay.example.com",
 }
 """Of settings whose values are parsed."""

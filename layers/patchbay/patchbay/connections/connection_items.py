@@ -1,7 +1,7 @@
 """How connections are stored.
 
 connection   ORG#<org>   CON#<id>   in by_owner under its space,
-                                    in monitor_slot while it is monitored,
+                                    in monitor_slot while it is monitored and has no plan,
                                     in failing while its health is
 """
 
@@ -22,6 +22,7 @@ from patchbay.connections.keys import (
     usage_key,
     use_key,
 )
+from patchbay.connections.plans import MonitorPlan, PlanPlace
 from patchbay.connections.quotas import (
     CONNECTION_QUOTA,
     MONITOR_QUOTA,
@@ -31,7 +32,16 @@ from patchbay.connections.quotas import (
 from patchbay.connections.wheel import on_the_wheel
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_sortable, to_text
-from patchbay.platform.dynamodb import Delete, Item, Update, equals
+from patchbay.platform.dynamodb import (
+    Condition,
+    Delete,
+    Item,
+    Put,
+    Update,
+    Write,
+    equals,
+    without,
+)
 from patchbay.platform.strict_json import compact
 from patchbay.tenancy.keys import use_of_space
 from patchbay.tenancy.model import Space
@@ -54,6 +64,8 @@ def connection_item(connection: Connection) -> Item:
         "stated_status": connection.stated_status,
         "watched_since": to_text(connection.watched_since) if connection.watched_since else None,
         "revision": connection.revision,
+        **({"plans": connection.plans} if connection.plans else {}),
+        **({} if connection.planned_from is None else {"planned_from": connection.planned_from}),
         f"{BY_SPACE}_pk": connections_of_space_pk(connection.space_id),
         f"{BY_SPACE}_sk": connection.id,
         **wheel_attributes(connection),
@@ -63,6 +75,11 @@ def connection_item(connection: Connection) -> Item:
 
 def read_connection(item: Item) -> Connection:
     return Connection.model_validate({**item, "configurations": json.loads(item["configurations"])})
+
+
+def read_plans(item: Item) -> tuple[PlanPlace, ...]:
+    """Where the plans of a connection are, by its item."""
+    return tuple(PlanPlace(*place) for place in item.get("plans", ()))
 
 
 def health_attributes(health: Health, action: RequiredAction) -> Item:
@@ -82,11 +99,10 @@ def failing_attributes(connection: Connection, status: HealthStatus) -> Item:
 
 
 def wheel_attributes(connection: Connection) -> Item:
-    """What puts a connection on the wheel of monitors; nothing for one that is not monitored."""
-    if not connection.is_monitored:
+    """What puts a connection into the index of the wheel; nothing for one that has plans, or is not
+    monitored."""
+    if connection.plans or not connection.is_monitored:
         return {}
-    if plan := connection.plan:
-        return {"plan_pk": plan.pk, "plan_sk": plan.sk}
     return on_the_wheel(connection.id, connection.monitor.interval)
 
 
@@ -97,6 +113,7 @@ def connection_change(old: Connection, new: Connection) -> list[Counted]:
     if old.stated_status or new.stated_status:
         # A test ends what was stated before it, without a new revision.
         unchanged &= equals("checked_at", _checked(old.health))
+    unchanged &= plans_are(old)
     before, after = connection_item(old), connection_item(new)
     writes: list[Counted] = [
         Update(
@@ -111,7 +128,40 @@ def connection_change(old: Connection, new: Connection) -> list[Counted]:
             writes += end_use(old.organization_id, old.destination_id, old.id)
         if new.destination_id:
             writes += begin_use(new.organization_id, new.destination_id, new.id)
-    return [*writes, audited(new, Action.CHANGED, before=old, after=new), *monitoring(old, new)]
+    return [
+        *writes,
+        *plan_writes(old, new),
+        audited(new, Action.CHANGED, before=old, after=new),
+        *monitoring(old, new),
+    ]
+
+
+def plans_are(connection: Connection) -> Condition:
+    """The connection has these plans and no others: they are moved without a new revision."""
+    return equals("plans", connection.plans) if connection.plans else without("plans")
+
+
+def plan_writes(old: Connection | None, new: Connection | None) -> list[Write]:
+    """The writes of the plans of a connection that is made, changed, or deleted. Each plan is as
+    new: what the next test needs, it reads from the connection."""
+    if new is None:
+        return [Delete(place.key) for place in old.plans] if old else []
+    kept = {place.key for place in new.plans}
+    gone = [place.key for place in old.plans if place.key not in kept] if old else []
+    return [
+        *(Delete(key) for key in gone),
+        *(Put(plan_of(new, place).item()) for place in new.plans),
+    ]
+
+
+def plan_of(connection: Connection, place: PlanPlace) -> MonitorPlan:
+    """A plan at this place, whose first test reads what it needs."""
+    return MonitorPlan.new(
+        place,
+        organization_id=connection.organization_id,
+        space_id=connection.space_id,
+        space=connection.space,
+    )
 
 
 def connection_counts(connection: Connection) -> list[Count]:
@@ -146,8 +196,9 @@ def connection_delete(
     writes: list[Counted] = [
         Delete(
             connection_key(organization_id, connection.id),
-            equals("revision", connection.revision),
+            equals("revision", connection.revision) & plans_are(connection),
         ),
+        *plan_writes(connection, None),
         use_of_space(space, -1),
         Count(organization_id, CONNECTION_QUOTA, -1),
         *monitoring(connection, None),

@@ -8,9 +8,9 @@ from patchbay.connections.config_values import Values
 from patchbay.connections.endpoint_model import EndpointFilters
 from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.lifecycle import Lifecycle
+from patchbay.connections.plans import PlanPlace
 from patchbay.connections.wheel import MonitorInterval
 from patchbay.platform.clock import UtcTime
-from patchbay.platform.dynamodb import Key
 from patchbay.platform.ids import (
     DestinationId,
     NamedDestinationId,
@@ -141,14 +141,12 @@ class Connection(Model):
     """Since when a success is waited for: see `connection_changes.watched_anew`."""
     state: dict[str, Any] = Field(default_factory=dict, exclude=True)
     """The stored `HealthState`, which its health follows from."""
+    plans: tuple[PlanPlace, ...] = Field(default=(), exclude=True)
+    """Where its plans are, in the order of their minutes: two while it is moved. None if it is not
+    monitored, or is in the index `monitor_slot`."""
+    planned_from: int | None = Field(default=None, exclude=True)
+    """The first minute that its first plan is for, if it was in the index `monitor_slot` before."""
     revision: int = Field(exclude=True)
-    plan_pk: str | None = Field(default=None, exclude=True)
-    plan_sk: str | None = Field(default=None, exclude=True)
-
-    @property
-    def plan(self) -> Key | None:
-        """The key of its plan; None if it is in the index of the wheel itself, or not monitored."""
-        return Key(self.plan_pk, self.plan_sk) if self.plan_pk and self.plan_sk else None
 
     @property
     def is_monitored(self) -> bool:

@@ -10,12 +10,14 @@ from patchbay.connections.connection_items import (
     connection_counts,
     connection_delete,
     connection_item,
+    plan_writes,
     read_connection,
 )
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import begin_use, judged, use, user_of
 from patchbay.connections.health_status import FAILING
 from patchbay.connections.keys import connection_key, use_key
+from patchbay.connections.planner import Planner
 from patchbay.platform.audit import Action
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table, TransactionRefused
 from patchbay.platform.errors import NotFound
@@ -32,9 +34,12 @@ _AT_ONCE: Final = 25
 class ConnectionStore:
     """The connections of organizations."""
 
-    def __init__(self, table: Table, quotas: Quotas, wake: Wake = wake_nobody) -> None:
+    def __init__(
+        self, table: Table, quotas: Quotas, planner: Planner, wake: Wake = wake_nobody
+    ) -> None:
         self._table = table
         self._quotas = quotas
+        self._planner = planner
         self._wake = wake
 
     def create(self, connection: Connection, space: Space, version: str) -> Connection:
@@ -45,14 +50,16 @@ class ConnectionStore:
         the source has another release.
         """
         organization_id, destination_id = connection.organization_id, connection.destination_id
+        connection, of_space = self._planner.begun(connection)
         writes: list[Counted] = [
             Put(connection_item(connection), ABSENT),
-            use_of_space(space, +1),
+            use_of_space(space, +1, of_space),
             judged(connection, version, uses=+1),
             use(organization_id, connection.source_id, connection.id),
         ]
         if destination_id:
             writes += begin_use(organization_id, destination_id, connection.id)
+        writes += plan_writes(None, connection)
         writes.append(audited(connection, Action.CREATED, after=connection))
         writes += connection_counts(connection)
         self.wake_if_down(None, connection)
@@ -72,7 +79,8 @@ class ConnectionStore:
         they were. Raises `TransactionRefused` if it was changed in between, and `QuotaExceeded` if
         it would begin to be monitored.
         """
-        writes = connection_change(old, new)
+        planned = self._planner.changed(old, new)
+        writes = [*connection_change(old, planned.connection), *planned.checks]
         if version is not None:
             writes.append(judged(new, version))
         self.wake_if_down(old, new)

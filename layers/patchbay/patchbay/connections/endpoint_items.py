@@ -23,6 +23,7 @@ from patchbay.connections.endpoint_model import OF_GRANTS, Endpoint, EndpointFil
 from patchbay.connections.keys import (
     APPLICATIONS,
     application_key,
+    drop_key,
     endpoint_key,
     grant_key,
     secret_key,
@@ -120,6 +121,7 @@ def endpoint_change(old: Endpoint, new: Endpoint, secrets: SecretChange) -> list
             condition=unchanged,
         ),
         *secrets.writes,
+        Put(drop_mark(new)),
     ]
     if new.granted_by != old.granted_by:
         writes += [*use_of_application(old, -1), *use_of_application(new, +1)]
@@ -128,6 +130,12 @@ def endpoint_change(old: Endpoint, new: Endpoint, secrets: SecretChange) -> list
         writes.append(use_of_release(new.integration_id, new.version, +1))
         writes.append(still_installable(new.integration_id))
     return [*writes, audited(new, Action.CHANGED, old, new, secrets.entered)]
+
+
+def drop_mark(endpoint: Endpoint) -> Item:
+    """Says that snapshots of its connections may be older than this revision of an endpoint."""
+    key = drop_key(endpoint.id, endpoint.revision)
+    return {**key._asdict(), "organization_id": endpoint.organization_id}
 
 
 def endpoint_delete(endpoint: Endpoint, uses: int) -> list[Counted]:

@@ -21,6 +21,7 @@ from patchbay.connections.endpoint_items import (
 )
 from patchbay.connections.endpoint_model import Endpoint, EndpointQuery, id_prefix
 from patchbay.connections.keys import endpoint_key, key_of_all, use_key
+from patchbay.connections.plan_store import PlanStore
 from patchbay.connections.quotas import ENDPOINT_QUOTA
 from patchbay.platform.audit import Action
 from patchbay.platform.cursor import CursorSeal
@@ -47,9 +48,10 @@ _MAX_NAMED_USERS: Final = 20
 class EndpointStore:
     """The endpoints of organizations."""
 
-    def __init__(self, table: Table, quotas: Quotas) -> None:
+    def __init__(self, table: Table, quotas: Quotas, plans: PlanStore) -> None:
         self._table = table
         self._quotas = quotas
+        self._plans = plans
         self._lists = Lists(table, CursorSeal(table))
 
     def create(
@@ -102,6 +104,7 @@ class EndpointStore:
         Raises `TransactionRefused` if it was changed in between.
         """
         with_gone_applications(self._table.transact, endpoint_change(old, new, secrets))
+        self._plans.drop_now(new.organization_id, new.id, new.revision)
 
     def get(self, organization_id: str, role: Role, endpoint_id: str) -> Endpoint:
         """Raises `NotFound` (SOURCE_NOT_FOUND, DESTINATION_NOT_FOUND)."""

@@ -11,6 +11,8 @@ from patchbay.connections.connection_items import (
     failing_attributes,
     health_attributes,
     monitoring,
+    plan_writes,
+    plans_are,
     read_connection,
     wheel_attributes,
 )
@@ -26,7 +28,7 @@ from patchbay.connections.health_state import (
 from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
 from patchbay.connections.lifecycle import Lifecycle
-from patchbay.connections.plans import OF_HEALTH
+from patchbay.connections.plans import OF_HEALTH, new_revision
 from patchbay.connections.steady_health import StreakTest, changes_nothing, overlaid, pending
 from patchbay.platform.actor import DEPLOYMENT, Actor, acting
 from patchbay.platform.audit import Action
@@ -34,7 +36,6 @@ from patchbay.platform.clock import to_text
 from patchbay.platform.dynamodb import (
     PRESENT,
     ConditionFailed,
-    Delete,
     Item,
     Put,
     Table,
@@ -121,7 +122,7 @@ class HealthRecorder:
         except TransactionRefused as refused:
             if 0 in refused.failed:
                 raise _Overtaken(refused.failed[0]) from None
-            # Its plan was moved: the connection names another now.
+            # Its plan was moved: the connection names another one now.
             [update, *_] = writes
             if not isinstance(update, Update):
                 raise
@@ -178,13 +179,14 @@ def _writes(
         *(Put(one.item()) for one in announced),
     ]
     if update.disables:
-        after = connection.model_copy(update={"status": Lifecycle.DISABLED})
+        after = connection.model_copy(update={"status": Lifecycle.DISABLED, "plans": ()})
         writes += [_disabled(connection, after, folded.seen), *monitoring(connection, after)]
-        if connection.plan:
-            writes.append(Delete(connection.plan))
-    elif connection.plan:
-        of_plan = {name: values[name] for name in OF_HEALTH}
-        writes.append(Update(connection.plan, values=of_plan, condition=PRESENT))
+        writes += plan_writes(connection, after)
+    else:
+        of_plan = {name: values[name] for name in OF_HEALTH} | {"revision": new_revision()}
+        writes += [
+            Update(place.key, values=of_plan, condition=PRESENT) for place in connection.plans
+        ]
     return writes
 
 
@@ -223,7 +225,7 @@ def _health_write(
     if seen.status is HealthStatus.CONNECTED:
         # Kept through later failures: how long ago it last worked.
         values["last_success_at"] = to_text(seen.ended)
-    unchanged = PRESENT & equals("state", connection.state)
+    unchanged = PRESENT & equals("state", connection.state) & plans_are(connection)
     failing = failing_attributes(connection, update.state.status)
     values |= failing
     remove: tuple[str, ...] = () if failing else FAILING_ATTRIBUTES
@@ -237,7 +239,7 @@ def _health_write(
             "revision": connection.revision + 1,
             "updated_at": to_text(seen.at),
         }
-        remove += tuple(wheel_attributes(connection))
+        remove += (*wheel_attributes(connection), *(("plans",) if connection.plans else ()))
     return Update(
         connection_key(connection.organization_id, connection.id),
         values=values,

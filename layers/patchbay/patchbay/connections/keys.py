@@ -27,6 +27,21 @@ DEPLOYMENT_KEYS: Final = "DEPLOYMENTKEY#"
 CURRENT_DEPLOYMENT_KEY: Final = Key(SYSTEM, "DEPLOYMENTKEY_CURRENT")
 
 
+PLAN_WORK: Final = "PLANS"
+"""The partition of what is still to be done about plans."""
+DROPS: Final = "DROP#"
+
+
+def drop_key(endpoint_id: str, revision: int) -> Key:
+    """Says that the snapshots of an endpoint's connections may be older than this revision."""
+    return Key(PLAN_WORK, f"{DROPS}{endpoint_id}#{revision}")
+
+
+def move_key(space_id: str) -> Key:
+    """The work of moving the plans of a space."""
+    return Key(PLAN_WORK, f"SPACE#{space_id}")
+
+
 def endpoint_key(organization_id: str, endpoint_id: str) -> Key:
     """The sort key has the role of the id: `SRC#src_…`, `DST#dst_…`."""
     return Key(organization_pk(organization_id), f"{endpoint_id[:3].upper()}#{endpoint_id}")

@@ -11,17 +11,33 @@ plan in the same transaction; the connection names the plan's key.
 """
 
 import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from patchbay.connections.wheel import MonitorInterval
 from patchbay.platform.dynamodb import Item, Key
 
 WHEEL: Final = "WHEEL#"
 
+_REVISION_BITS: Final = 53
+
 OF_HEALTH: Final = ("state", "health", "required_action", "stated_status")
 """The attributes that a plan has in common with its connection, and that tests change."""
+
+
+class PlanPlace(NamedTuple):
+    """The key of a plan, and the minutes that it is for: from `since` on, and before `until`."""
+
+    pk: str
+    sk: str
+    since: int
+    until: int | None = None
+
+    @property
+    def key(self) -> Key:
+        return Key(self.pk, self.sk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +79,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class MonitorPlan:
-    """`health` has the attributes `OF_HEALTH` as they were last written.
+    """`health` has the attributes `OF_HEALTH` as they were last written; none if no test has read
+    them from the connection yet.
 
-    `snapshot` is what the last test read, packed; None if it was edited since.
+    `snapshot` is what the last test read, packed; None if it was edited since. `revision` is
+    another random number after each write.
     """
 
     key: Key
@@ -79,6 +97,22 @@ class MonitorPlan:
     revision: int
     health: Mapping[str, Any]
     snapshot: bytes | None = None
+
+    @classmethod
+    def new(cls, place: PlanPlace, *, organization_id: str, space_id: str, space: str) -> Self:
+        """A plan that nothing is known of yet."""
+        return cls(
+            key=place.key,
+            group=Group.of_key(place.key),
+            organization_id=organization_id,
+            space_id=space_id,
+            space=space,
+            connection_id=place.sk.rpartition("#")[2],
+            since=place.since,
+            until=place.until,
+            revision=new_revision(),
+            health={},
+        )
 
     @classmethod
     def read(cls, item: Item) -> Self:
@@ -113,6 +147,10 @@ class MonitorPlan:
     def is_due(self, minute: int) -> bool:
         """Whether it is due at a minute of its group's phase."""
         return self.since <= minute and (self.until is None or minute < self.until)
+
+
+def new_revision() -> int:
+    return secrets.randbits(_REVISION_BITS)
 
 
 def wheel_pk(interval: str, phase: int) -> str:

@@ -13,8 +13,8 @@ from patchbay.platform.dynamodb import Item, Table
 from patchbay.tenancy.keys import organization_pk
 from patchbay.tenancy.quotas import Quota
 
-_ON_THE_WHEEL: Final = "monitor_slot_pk"
-"""The attribute that a connection has while it is monitored."""
+_ON_THE_WHEEL: Final = ("monitor_slot_pk", "plans")
+"""A connection has one of these attributes while it is monitored, both while it is moved."""
 _DAY_MINUTES: Final = 24 * 60
 
 
@@ -33,9 +33,9 @@ def _connections(table: Table, organization_id: str) -> int:
 
 def _monitored(table: Table, organization_id: str) -> Iterator[Item]:
     found = table.query_all(
-        organization_pk(organization_id), prefix=CONNECTIONS, attributes=(_ON_THE_WHEEL, "monitor")
+        organization_pk(organization_id), prefix=CONNECTIONS, attributes=(*_ON_THE_WHEEL, "monitor")
     )
-    return (item for item in found if _ON_THE_WHEEL in item)
+    return (item for item in found if any(name in item for name in _ON_THE_WHEEL))
 
 
 def _monitors(table: Table, organization_id: str) -> int:

@@ -13,6 +13,7 @@ from patchbay.connections.connection_items import (
     connection_counts,
     connection_delete,
     connection_item,
+    plan_writes,
     read_connection,
 )
 from patchbay.connections.connection_model import Connection
@@ -27,6 +28,8 @@ from patchbay.connections.endpoint_items import (
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.endpoint_store import EndpointStore
 from patchbay.connections.keys import CONNECTIONS, endpoint_key
+from patchbay.connections.plan_store import PlanStore
+from patchbay.connections.planner import Planner
 from patchbay.platform.audit import Action
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table
@@ -52,8 +55,12 @@ class RecordStore:
         quotas: Quotas,
         endpoints: EndpointStore,
         connections: ConnectionStore,
+        planner: Planner,
+        plans: PlanStore,
     ) -> None:
         self._table = table
+        self._planner = planner
+        self._plans = plans
         self._quotas = quotas
         self._endpoints = endpoints
         self._connections = connections
@@ -73,11 +80,13 @@ class RecordStore:
         `granted` is the item of the source's grant. Returns and raises as `EndpointStore.create`.
         """
         self._connections.wake_if_down(None, connection)
+        connection, of_space = self._planner.begun(connection)
         stored = self._endpoints.create(
             source,
             sealed,
             Put(connection_item(connection), ABSENT),
-            use_of_space(space, +1),
+            *plan_writes(None, connection),
+            use_of_space(space, +1, of_space),
             use(source.organization_id, source.id, connection.id),
             audited(connection, Action.CREATED, after=connection),
             *connection_counts(connection),
@@ -105,10 +114,14 @@ class RecordStore:
         if source[0] is not source[1]:
             writes += endpoint_change(*source, secrets)
         if connection[0] is not connection[1]:
-            writes += connection_change(*connection)
+            planned = self._planner.changed(*connection)
+            writes += [*connection_change(connection[0], planned.connection), *planned.checks]
             self._connections.wake_if_down(*connection)
         if writes:
             with_gone_applications(self._quotas.transact, writes)
+        if source[0] is not source[1]:
+            new = source[1]
+            self._plans.drop_now(new.organization_id, new.id, new.revision)
 
     def delete(self, organization_id: str, connection_id: str, space: Space) -> Endpoint | None:
         """Deletes a connection; with its source, if that was created with it and no other

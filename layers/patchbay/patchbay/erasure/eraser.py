@@ -21,14 +21,17 @@ from typing import Final
 
 from patchbay.connection_tests.progress import progress_pk
 from patchbay.connections.announcements import OUTBOX_PK
+from patchbay.connections.connection_items import read_plans
 from patchbay.connections.endpoint_items import read_endpoint
 from patchbay.connections.endpoint_model import Endpoint
 from patchbay.connections.keys import (
     DATA_KEYS,
     GRANTS,
+    PLAN_WORK,
     application_key,
     endpoint_key,
     flow_key,
+    move_key,
 )
 from patchbay.erasure.closing import close_key, close_space
 from patchbay.erasure.families import TableName, kind_of
@@ -100,6 +103,7 @@ _ATTRIBUTES: Final = (
     "digest",
     "granted_by",
     "status_page",
+    "plans",
 )
 
 type SecondsLeft = Callable[[], float]
@@ -243,12 +247,14 @@ class Eraser:
                         self._endpoint(run, item)
                     case "CON":
                         self._subject(run, item["sk"], seconds_left)
-                        self._remove(run, self._integrations, [item])
+                        plans = [place.key._asdict() for place in read_plans(item)]
+                        self._remove(run, self._integrations, [*plans, item])
                     case "SPACE":
                         close_space(self._integrations, item)
                         self._mark(run, f"SPACE#{item['id']}")
                         self._space(run, item["id"], seconds_left)
-                        self._remove(run, self._integrations, [item])
+                        work = move_key(item["id"])._asdict()
+                        self._remove(run, self._integrations, [work, item])
                     case "DELETED":
                         self._integration(run, item["sk"].removeprefix(DELETED), seconds_left)
                         self._remove(run, self._integrations, [item])
@@ -294,13 +300,16 @@ class Eraser:
             self._sweep(run, self._integrations, pk, seconds_left)
 
     def _announcements(self, run: ErasureRun, seconds_left: SecondsLeft) -> None:
-        """Those that wait to be sent, among those of all organizations."""
+        """Those that wait to be sent, and what waits to be done about plans, among those of all
+        organizations."""
         waiting = self._integrations.query_all(OUTBOX_PK, attributes=("pk", "sk", "detail"))
         own = []
         for item in waiting:
             _in_time(seconds_left)
             if item["detail"].get("organization_id") == run.organization_id:
                 own.append(item)
+        marks = self._integrations.query_all(PLAN_WORK, attributes=("pk", "sk", "organization_id"))
+        own += [mark for mark in marks if mark["organization_id"] == run.organization_id]
         self._remove(run, self._integrations, own)
 
     def _marked(self, run: ErasureRun, seconds_left: SecondsLeft) -> None:

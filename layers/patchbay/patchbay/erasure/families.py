@@ -90,6 +90,8 @@ FAMILIES: Final = (
     Family(_CONTROL, "LIMIT#", "", "limits"),
     Family(_CONTROL, "PROGRESS#", "", "test_progress"),
     Family(_CONTROL, "OUTBOX#CONNECTIONS", "", "announcements"),
+    Family(_CONTROL, "WHEEL#", "", "plans"),
+    Family(_CONTROL, "PLANS", "", "plan_work"),
     Family(_CONTROL, "AUDIT#", "EVENT#", "audit_events", Fate.STRIPPED),
     Family(_CONTROL, "ERASED#", "", "marks", Fate.SHARED),
     Family(_CONTROL, "ERASURES", "", "erasures", Fate.SHARED),

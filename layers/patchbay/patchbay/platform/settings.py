@@ -118,6 +118,8 @@ class Settings:
     monitor_queue_url = Setting(str)
     monitor_lanes = Setting(int)
     """How many slots the connections that are due together are cut into."""
+    pooled_runs = Setting(_is_enabled)
+    """Whether small spaces share runs."""
     monitor_canary = Setting(str)
     """A URL, or empty."""
     auto_disable_failures = Setting(int)

@@ -103,10 +103,14 @@ def status_link_key(digest: str) -> Key:
     return Key(f"STATUS#{digest}", "META")
 
 
-def use_of_space(space: "Space", change: int) -> Update:
-    """Counts one more (+1) or one less (-1) thing in a space, in the transaction of the thing."""
+def use_of_space(space: "Space", change: int, unchanged: Condition | None = None) -> Update:
+    """Counts one more (+1) or one less (-1) thing in a space, in the transaction of the thing.
+
+    `unchanged` is what else must hold of the space: a transaction has only one write of an item.
+    """
+    condition = PRESENT & equals("id", space.id)
     return Update(
         space_key(space.organization_id, space.slug),
         add={"uses": change},
-        condition=PRESENT & equals("id", space.id),
+        condition=condition & unchanged if unchanged else condition,
     )

@@ -149,6 +149,8 @@ class Space(Model):
     updated_at: UtcTime
     resumed_at: UtcTime | None = Field(default=None, exclude=True)
     """The end of its last pause."""
+    layout: dict[str, Any] | None = Field(default=None, exclude=True)
+    """Where the monitors of its connections are on the wheel: see `connections/layouts.py`."""
     revision: int = Field(exclude=True)
 
 
