@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 import dispatch_monitors
 import run_monitors
+from patchbay.connections.connection_model import Connection
+from patchbay.connections.planner import Planned, Planner
 from patchbay.monitors.store import MonitorStore
 from patchbay.platform import aws as services
 from patchbay.platform.clock import to_text
@@ -16,6 +20,30 @@ from tests.integration.conftest import Tenant
 from tests.integration.story import calling, create_connection, create_source, publish_integration
 
 MINUTE = timedelta(minutes=1)
+
+
+def plan_from_the_first_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that begin to be monitored have plans, which are due at past minutes too."""
+
+    def begun(self: Planner, connection: Connection) -> Planned:
+        return self._placed(connection, 0) if connection.is_monitored else Planned(connection)
+
+    monkeypatch.setattr(Planner, "begun", begun)
+    monkeypatch.setattr(Planner, "_plans", _Fixed(True), raising=False)
+    monkeypatch.setattr(Planner, "pools", _Fixed(lambda: True), raising=False)
+
+
+class _Fixed:
+    """An attribute that has this value, whatever it is set to."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __get__(self, owner: object, kind: type) -> Any:
+        return self._value
+
+    def __set__(self, owner: object, value: Any) -> None:
+        pass
 
 
 def this_minute() -> datetime:

@@ -1,6 +1,7 @@
 """The sweeper on moto, against real servers on loopback: every due test once in the history."""
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,8 +13,12 @@ from patchbay.connection_tests import tester as testing
 from patchbay.connections.health_recorder import HealthRecorder
 from patchbay.connections.health_state import AutoDisable
 from patchbay.health.store import EventStore
+from patchbay.monitors.store import MonitorStore
+from patchbay.monitors.sweep_queue import SweepOrder
+from patchbay.monitors.wheel import Sweep
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import Key, Table
+from patchbay.runs.store import RunStore
 from tests.integration.api import sample_event, start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.monitoring import (
@@ -25,6 +30,7 @@ from tests.integration.monitoring import (
     health,
     history,
     monitored,
+    plan_from_the_first_minute,
     run,
     this_minute,
     tick,
@@ -39,6 +45,14 @@ from tests.integration.story import (
 )
 
 pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture(autouse=True, params=["plans", "index"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Connections with plans, and those that are in the index of the wheel."""
+    if request.param == "plans":
+        plan_from_the_first_minute(monkeypatch)
+    return str(request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -171,23 +185,31 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize(
-    "victim",
-    [(checks_history.TestHistory, "finish"), (EventStore, "add"), (HealthRecorder, "record")],
+    "victims",
+    [
+        {"index": (checks_history.TestHistory, "finish"), "plans": (RunStore, "record")},
+        {"index": (EventStore, "add"), "plans": (RunStore, "_count_if_due")},
+        {"index": (HealthRecorder, "record"), "plans": (HealthRecorder, "record")},
+    ],
     ids=["before the history", "before the events", "before the health"],
 )
 def test_a_crash_in_the_middle_of_a_page_is_completed_by_the_next_delivery(
-    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch, victim: tuple[Any, str]
+    tenant: Tenant,
+    server: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+    victims: dict[str, tuple[Any, str]],
 ) -> None:
     # Given a page of connections, in the middle of which the process ends
     made = monitored(tenant, server.port, ["me", "401", "200", "500"])
     dispatch(this_minute())
     records = deliver()
-    owner, name = victim
+    owner, name = victims[form]
     left = iter([True, False])
     undisturbed = getattr(owner, name)
 
     def crashing(*given: Any, **named: Any) -> Any:
-        if name == "add" or not next(left, False):
+        if owner in (EventStore, RunStore) or not next(left, False):
             raise Killed
         return undisturbed(*given, **named)
 
@@ -204,6 +226,34 @@ def test_a_crash_in_the_middle_of_a_page_is_completed_by_the_next_delivery(
     assert counted(tenant) == (2, 2)
     statuses = {path: health(tenant, one)["status"] for path, one in made.items()}
     assert statuses == {"me": "connected", "200": "connected", "401": "unknown", "500": "unknown"}
+
+
+def test_however_a_group_is_cut_each_connection_has_one_test(
+    tenant: Tenant, server: Provider
+) -> None:
+    # Given the message of a minute, as messages for parts of it: some doubled, some overlapping
+    made = monitored(tenant, server.port, ["me", "200", "401", "403", "500"])
+    now = this_minute()
+    dispatch(now)
+    found = [(record, json.loads(record["body"])) for record in deliver()]
+    chance = Random(7)  # noqa: S311 - cuts, guards nothing
+    for record, body in found:
+        sweep = Sweep.decode(body)
+        keys = MonitorStore(Table("IntegrationsTable")).read_page(sweep, 100).sort_keys
+        for _ in range(6):
+            first, last = sorted(chance.choices(keys, k=2))
+            part = SweepOrder(sweep.only(first, last)).encode()
+            assert run([record | {"body": json.dumps(part)}]) == []
+        # When the whole comes last, and twice
+        for attempts in ("1", "1"):
+            whole = {"attributes": {"ApproximateReceiveCount": attempts}}
+            assert run([record | whole]) == []
+    # Then each has one test, which is counted once, and was dialed once
+    assert {path: len(history(tenant, one)) for path, one in made.items()} == dict.fromkeys(made, 1)
+    assert counted(tenant) == (2, 3)
+    for one in made.values():
+        seen = health(tenant, one)
+        assert seen["consecutive_failures"] + seen["consecutive_successes"] == 1
 
 
 def test_a_missed_hour_is_in_the_history_minute_by_minute(tenant: Tenant, server: Provider) -> None:
@@ -338,7 +388,7 @@ def test_a_connection_that_keeps_failing_is_announced_and_then_disabled(
     start = this_minute() - 40 * 60 * MINUTE
     # When a connection fails for two days, hour by hour
     hours = [start + number * MINUTE for number in range(60)]
-    [due] = [minute for minute in hours if _is_due(connection, minute)]
+    [due] = [minute for minute in hours if _is_due(tenant, connection, minute)]
     for hour in range(40):
         tick_after_quiet(due + hour * 60 * MINUTE)
     # Then it was announced, disabled, and not tested any more
@@ -356,9 +406,14 @@ def test_a_connection_that_keeps_failing_is_announced_and_then_disabled(
     assert change["at"] == last["finished_at"]
 
 
-def _is_due(connection: dict[str, Any], minute: Any) -> bool:
-    from patchbay.connections.wheel import MonitorInterval, is_due
+def _is_due(tenant: Tenant, connection: dict[str, Any], minute: Any) -> bool:
+    from patchbay.connections.keys import connection_key
+    from patchbay.connections.wheel import MonitorInterval, is_due, minute_number
 
+    item = Table("IntegrationsTable").get(connection_key(tenant.organization_id, connection["id"]))
+    assert item
+    for pk, *_ in item.get("plans", ()):
+        return bool(minute_number(minute) % 60 == int(pk.rpartition("#")[2]))
     return is_due(connection["id"], MonitorInterval.HOUR, minute)
 
 

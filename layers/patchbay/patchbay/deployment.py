@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from patchbay.monitors.announcer import Announcer
     from patchbay.monitors.canary import OwnNetwork
     from patchbay.monitors.dispatcher import Dispatcher
+    from patchbay.monitors.plan_reader import PlanReader
     from patchbay.monitors.store import MonitorStore
     from patchbay.monitors.sweep_queue import SweepQueue
     from patchbay.monitors.sweeper import Sweeper
@@ -1188,8 +1189,37 @@ class MonitorDeployment(Deployment):
             self.guard,
             self.announcer.announce,
             self.clock,
+            self.plan_reader,
         )
         return Sweeper(self.monitors, reader, self.sweep_queue, self.own_network)
+
+    @cached_property
+    def plan_reader(self) -> PlanReader:
+        from patchbay.monitors.plan_reader import PlanReader
+        from patchbay.monitors.run_recorder import RunRecorder
+
+        recorder = RunRecorder(
+            self.integrations,
+            self.run_store,
+            self.run_reader,
+            self.test_history,
+            self.health_recorder,
+            self.plans,
+            self.plan_moves,
+            self.announcer.announce,
+            self.clock,
+            self.auto_disable,
+        )
+        return PlanReader(
+            self.integrations,
+            self.run_store,
+            self.monitored_tests,
+            self.tester,
+            recorder,
+            self.vault,
+            self.guard,
+            self.clock,
+        )
 
     @cached_property
     def own_network(self) -> OwnNetwork:

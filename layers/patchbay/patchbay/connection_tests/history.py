@@ -30,6 +30,8 @@ from patchbay.connection_tests.changes import Fingerprint, PassedTest
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import RecordedTest, TestFindings
 from patchbay.connection_tests.monitored_tests import MonitoredTests
+from patchbay.connections.connection_model import Connection
+from patchbay.connections.steady_health import StreakTest
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable
 from patchbay.platform.cursor import CursorSeal
 from patchbay.platform.dynamodb import (
@@ -143,6 +145,12 @@ class TestHistory:
         newest = self._monitored.last_passed(subject, space_id, since, now)
         found = [passed for passed in (marked, newest) if passed]
         return max(found, key=lambda passed: passed.at, default=None)
+
+    def newest_in_run(self, connection: Connection, now: datetime) -> StreakTest | None:
+        """What the newest test of a monitor says about health, which may not be written."""
+        if not connection.plans:
+            return None
+        return self._monitored.newest_in_run(connection.id, connection.space_id, now)
 
     def _marked(self, subject: TestSubject, now: datetime) -> PassedTest | None:
         item = self._table.get(_passed_key(subject))

@@ -7,13 +7,15 @@ from typing import Final
 from patchbay.connection_tests.changes import PassedTest
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import RecordedTest
-from patchbay.connection_tests.packed_tests import EntryBefore, unpack
+from patchbay.connection_tests.packed_tests import EntryBefore, streak_test, unpack
+from patchbay.connections.steady_health import StreakTest
 from patchbay.connections.wheel import MonitorInterval
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import AFTER_ALL
 from patchbay.platform.lists import Stretch
 from patchbay.runs.model import TimedEntry, moment_of
 from patchbay.runs.reader import RunReader
+from patchbay.runs.run_items import RUNS_KEPT
 
 _LONGEST_INTERVAL: Final = MonitorInterval.DAY.duration
 _AHEAD: Final = timedelta(days=1)
@@ -88,6 +90,20 @@ class MonitoredTests:
             shape = self._runs.shapes(subject.id, [entry.shape]).get(entry.shape)
             if shape is not None:
                 return EntryBefore(moment_of(minute), entry, shape).passed(subject)
+        return None
+
+    def newest_in_run(self, connection_id: str, space_id: str, now: datetime) -> StreakTest | None:
+        """What the newest test says about health, if its run is still stored."""
+        found = self._runs.tests(
+            space_id,
+            connection_id,
+            since=now - RUNS_KEPT,
+            before=to_sortable(now + _AHEAD),
+            limit=1,
+            now=now,
+        )
+        for minute, entry in found.items.values():
+            return streak_test(moment_of(minute), entry)
         return None
 
     def _before(

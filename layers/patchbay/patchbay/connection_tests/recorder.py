@@ -159,7 +159,11 @@ class TestRecorder:
         if connection is None or test.blame == "platform":
             return []
         return self._health.record(
-            connection, observation_of(record), required_action(test.code), self._disable
+            connection,
+            observation_of(record),
+            required_action(test.code),
+            self._disable,
+            newest=self._history.newest_in_run(connection, self._clock()),
         )
 
 

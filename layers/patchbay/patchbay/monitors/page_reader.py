@@ -8,7 +8,7 @@ the cost of (its schemas, templates, secrets) is left to the preparation of each
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from contextvars import Context, copy_context
@@ -24,16 +24,17 @@ from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.recorder import TestRecorder, TestToRecord
 from patchbay.connection_tests.tester import PreparedTest, Tester
 from patchbay.connection_tests.time_budgets import TimeBudget
-from patchbay.connections.announcements import Announcement
 from patchbay.connections.connection_items import read_connection
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import grant_key_of
 from patchbay.connections.health_state import HealthState, first_failure
 from patchbay.connections.keys import connection_key, endpoint_key, secret_key
 from patchbay.connections.vault import Vault
-from patchbay.connections.wheel import is_due
+from patchbay.connections.wheel import is_due, minute_number
 from patchbay.egress.guard import EgressGuard
+from patchbay.monitors.plan_reader import DuePlans, PlanReader
 from patchbay.monitors.reprobes import crash_report
+from patchbay.monitors.run_recorder import Announce
 from patchbay.monitors.store import WheelPage
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
@@ -46,8 +47,6 @@ _WRITERS: Final = 20
 MAX_RELEASES_AHEAD: Final = 25
 """The releases of an organization that are read ahead. Further ones are read by the test that needs
 them, in the time of that organization."""
-
-type Announce = Callable[[Sequence[Announcement]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +174,9 @@ class PageReader:
         guard: EgressGuard,
         announce: Announce,
         clock: Clock,
+        plans: PlanReader,
     ) -> None:
+        self._plans = plans
         self._integrations = integrations
         self._events = events
         self._tester = tester
@@ -186,14 +187,18 @@ class PageReader:
         self._announce = announce
         self._clock = clock
 
-    def read(self, found: WheelPage, minute: datetime) -> DueConnections:
+    def read(self, found: WheelPage, minute: datetime) -> DueConnections | DuePlans:
         """The connections that are due at this minute.
+
+        Those that have plans are read by a reader of their own. For others:
 
         1. Leave out connections that have left the wheel or changed their phase since the index was
            read, and those whose space or organization is paused.
         2. Leave out tests that are in the history, but repeat what follows from them: their writer
            may have died before that.
         """
+        if found.plans:
+            return self._plans.read(found, minute)
         candidates = list(self._due(self._integrations.get_all(found.keys).values(), minute))
         identities = [
             TestIdentity.scheduled(TestSubject.connection(one.organization_id, one.id), minute)
@@ -227,7 +232,11 @@ class PageReader:
                 log_exception("connection not readable", error, connection=item["sk"])
                 continue
             interval = connection.monitor.interval
-            if connection.is_monitored and is_due(connection.id, interval, minute):
+            if (
+                connection.is_monitored
+                and is_due(connection.id, interval, minute)
+                and not _is_planned(connection, minute)
+            ):
                 yield connection
 
     def _test(self, connection: Connection, identity: TestIdentity) -> ConnectionTest:
@@ -268,6 +277,12 @@ def _grant_keys(items: Iterable[Item]) -> Iterator[Key]:
     """The grants of the endpoints that may have one."""
     endpoints = (item for item in items if "integration_id" in item and "secrets_set" in item)
     yield from filter(None, map(grant_key_of, endpoints))
+
+
+def _is_planned(connection: Connection, minute: datetime) -> bool:
+    """Whether the connection's plan has this minute, though the index still has the connection."""
+    first = connection.planned_from
+    return bool(connection.plans) and (first is None or minute_number(minute) >= first)
 
 
 def _is_paused(connection: Connection, items: dict[Key, Item]) -> bool:

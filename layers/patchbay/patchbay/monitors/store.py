@@ -3,20 +3,22 @@
     watermark   SYSTEM    MONITORS   the last minute that was dispatched
     network     NETWORK   REACHED    when a server of our own choice was last reached, each way
 
-and the index `monitor_slot`, whose attributes are written with the connections.
+and the members of the wheel, which are written with the connections: plans, and the index
+`monitor_slot` for connections that have none yet.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from patchbay.connections.wheel import slot_pk
+from patchbay.connections.plan_store import PlanStore
 from patchbay.monitors.wheel import Slot, Sweep, lane_of_sort_key
 from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import (
     AFTER_ALL,
     ConditionFailed,
+    Item,
     Key,
     Table,
     Update,
@@ -26,6 +28,9 @@ from patchbay.tenancy.keys import organization_pk
 
 _INDEX: Final = "monitor_slot"
 _BEFORE_ALL: Final = "0"
+MAX_PAGE: Final = 400
+"""The most plans that a page has, if their group is larger than a page: as many as tests are in
+flight. What is left of the group is recorded test by test."""
 WATERMARK: Final = Key("SYSTEM", "MONITORS")
 NETWORK: Final = Key("NETWORK", "REACHED")
 
@@ -34,17 +39,22 @@ NETWORK: Final = Key("NETWORK", "REACHED")
 class WheelPage:
     """Some connections of a sweep, in the order of their sort keys, by their keys in the table.
 
-    `rest` is the rest of the sweep after them, None at its end.
+    `rest` is the rest of the sweep after them, None at its end. For a sweep of plans, the keys are
+    those of the plans, whose items are in `plans`.
     """
 
     keys: tuple[Key, ...]
     sort_keys: tuple[str, ...]
     rest: Sweep | None
+    plans: tuple[Item, ...] = ()
+    under_edit: frozenset[str] = frozenset()
+    """Endpoints that were being edited when the plans were read: see `plan_store`."""
 
 
 class MonitorStore:
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._plans = PlanStore(table)
 
     def watermark(self) -> datetime | None:
         """The minute up to which everything has been dispatched; None before the first."""
@@ -73,39 +83,76 @@ class MonitorStore:
         """The slots of an interval and phase that have connections.
 
         One query of one item for each slot, and a last one that finds nothing: an empty phase costs
-        half a read unit.
+        one and a half read units.
         """
-        return list(self._occupied(interval, phase, lanes))
+        return [
+            slot
+            for has_plans in (True, False)
+            for slot in self._occupied(interval, phase, lanes, has_plans)
+        ]
 
-    def _occupied(self, interval: str, phase: int, lanes: int) -> Iterator[Slot]:
+    def _occupied(self, interval: str, phase: int, lanes: int, has_plans: bool) -> Iterator[Slot]:
         low = _BEFORE_ALL
         while True:
-            page = self._table.query(
-                slot_pk(interval, phase), index=_INDEX, between=(low, AFTER_ALL), limit=1
-            )
-            if not page.items:
+            slot = Slot(interval, phase, 0, lanes, has_plans)
+            found = self._members(slot.pk, low, AFTER_ALL, 1, has_plans)
+            if not found.sort_keys:
                 return
-            lane = lane_of_sort_key(page.items[0][f"{_INDEX}_sk"], lanes)
-            slot = Slot(interval, phase, lane, lanes)
+            slot = replace(slot, lane=lane_of_sort_key(found.sort_keys[0], lanes))
             yield slot
             low = slot.high
 
     def read_page(self, sweep: Sweep, limit: int) -> WheelPage:
         """The next connections of a sweep.
 
-        The index is slightly behind the table. A connection that was just added is tested the next
-        time it is due; the caller reads the connections themselves, so one that was just removed is
-        not tested.
+        A group of plans is read whole, up to `MAX_PAGE`, as its tests are recorded together.
+
+        What is read is slightly behind the table. A connection that was just added is tested the
+        next time it is due; the caller reads the connections of the index themselves, so one that
+        was just removed is not tested.
         """
-        page = self._table.query(
-            sweep.pk, index=_INDEX, between=(sweep.low, sweep.high), limit=limit
-        )
-        taken = page.items
-        if sweep.organization_id is not None:
-            own = organization_pk(sweep.organization_id)
-            taken = [item for item in page.items if item["pk"] == own]
+        under_edit = self._plans.endpoints_under_edit() if sweep.has_plans else frozenset[str]()
+        found = self._members(sweep.pk, sweep.low, sweep.high, limit, sweep.has_plans)
+        items, sort_keys = found.items, found.sort_keys
+        if found.is_cut and sweep.has_plans:
+            group = sort_keys[-1].rpartition("#")[0]
+            high = min(f"{group}#{AFTER_ALL}", sweep.high)
+            low = sweep.after(sort_keys[-1]).low
+            if more := max(0, MAX_PAGE - len(items)):
+                rest = self._members(sweep.pk, low, high, more, sweep.has_plans)
+                items, sort_keys = items + rest.items, sort_keys + rest.sort_keys
+        after = sweep.after(sort_keys[-1]) if found.is_cut else None
+        taken = [
+            (item, sort_key)
+            for item, sort_key in zip(items, sort_keys, strict=True)
+            if sweep.organization_id is None or _is_of(item, sweep.organization_id)
+        ]
         return WheelPage(
-            keys=tuple(Key(item["pk"], item["sk"]) for item in taken),
-            sort_keys=tuple(item[f"{_INDEX}_sk"] for item in taken),
-            rest=sweep.after(page.items[-1][f"{_INDEX}_sk"]) if page.last_key else None,
+            keys=tuple(Key(item["pk"], item["sk"]) for item, _ in taken),
+            sort_keys=tuple(sort_key for _, sort_key in taken),
+            rest=after,
+            plans=tuple(item for item, _ in taken) if sweep.has_plans else (),
+            under_edit=under_edit,
         )
+
+    def _members(self, pk: str, low: str, high: str, limit: int, has_plans: bool) -> "_Members":
+        index = None if has_plans else _INDEX
+        page = self._table.query(pk, index=index, between=(low, high), limit=limit)
+        name = "sk" if has_plans else f"{_INDEX}_sk"
+        return _Members(page.items, [item[name] for item in page.items], bool(page.last_key))
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """Members of the wheel. `is_cut` if there may be more of them in the range."""
+
+    items: list[Item]
+    sort_keys: list[str]
+    is_cut: bool
+
+
+def _is_of(item: Item, organization_id: str) -> bool:
+    """Whether a plan, or the key of a connection, belongs to an organization."""
+    if "organization_id" in item:
+        return bool(item["organization_id"] == organization_id)
+    return bool(item["pk"] == organization_pk(organization_id))

@@ -73,7 +73,7 @@ class DueTest[T: MonitoredTest](Protocol):
 
     @property
     def key(self) -> Key:
-        """The connection's key in the table."""
+        """The key of the connection, or of its plan, in the table."""
         ...
 
     @property
@@ -276,7 +276,8 @@ class _Invocation:
         limits = self._limits
         while (left := self._remaining()) >= limits.page_seconds:
             # Earlier tests go first. At worst, each of them takes its whole time.
-            rounds = (self._unfinished + limits.page - 1) // limits.in_flight
+            # A page has at most as many tests as may be in flight.
+            rounds = (self._unfinished + limits.in_flight - 1) // limits.in_flight
             if left >= limits.page_seconds + rounds * limits.test_ms / 1000:
                 return True
             self._fewer.clear()

@@ -1,9 +1,10 @@
 """Which sweeps are due at a minute. Pure.
 
 A **slot** is one lane of the connections that share an interval and a phase; its name is
-`<interval>#<phase>#<lane>`. A **sweep** is the work on a slot at one minute: what one message of
-the queue asks for. It holds a range of the index instead of the lane, so that a part of a sweep is
-a sweep too, and a message keeps its meaning when the number of lanes changes.
+`<interval>#<phase>#<lane>`, and `WHEEL#<interval>#<phase>#<lane>` if these have plans. A **sweep**
+is the work on a slot at one minute: what one message of the queue asks for. It holds a range of
+sort keys instead of the lane, so that a part of a sweep is a sweep too, and a message keeps its
+meaning when the number of lanes changes.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Self
 
+from patchbay.connections.plans import WHEEL, wheel_pk
 from patchbay.connections.wheel import PLACES, MonitorInterval, minute_number, slot_pk
 from patchbay.platform.clock import from_text, to_text
 from patchbay.platform.dynamodb import AFTER_ALL
@@ -30,10 +32,16 @@ class Slot:
     phase: int
     lane: int
     lanes: int
+    has_plans: bool = False
+
+    @property
+    def pk(self) -> str:
+        at = wheel_pk if self.has_plans else slot_pk
+        return at(self.interval, self.phase)
 
     @property
     def name(self) -> str:
-        return f"{self.interval}#{self.phase}#{self.lane}"
+        return f"{self.pk}#{self.lane}"
 
     @property
     def low(self) -> str:
@@ -48,7 +56,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The connections of the index under `slot`'s interval and phase from `low` to `high`, both
+    """The connections under `slot`'s interval and phase from `low` to `high`, both
     included, at one scheduled minute; if `organization_id` is set, those of that organization."""
 
     minute: datetime
@@ -63,12 +71,16 @@ class Sweep:
 
     @property
     def pk(self) -> str:
-        interval, phase, _ = self.slot.split("#")
-        return slot_pk(interval, int(phase))
+        return self.slot.rpartition("#")[0]
+
+    @property
+    def has_plans(self) -> bool:
+        """Whether its range is one of plans in the table, and not of an index."""
+        return self.slot.startswith(WHEEL)
 
     def after(self, sort_key: str) -> Self:
         """The rest of it, after this connection."""
-        # All sort keys have one length, so nothing sorts between one and its extension.
+        # A sort key ends with an id, so nothing sorts between one and its extension.
         return replace(self, low=f"{sort_key}!")
 
     def only(self, first: str, last: str) -> Self:

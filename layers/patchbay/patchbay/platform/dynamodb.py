@@ -405,11 +405,16 @@ class ReadAhead(Table):
         """Raises `TemporarilyUnavailable`. Blocks may be nested."""
         asked = list(keys)
         found = self.get_all(asked)
-        before = _AHEAD.get()
-        mine = {(self.name, key): found.get(key) for key in asked}
-        token = _AHEAD.set({**before, **mine})
-        try:
+        with self.known({key: found.get(key) for key in asked}):
             yield found
+
+    @contextmanager
+    def known(self, items: Mapping[Key, Item | None]) -> Iterator[None]:
+        """The same with items that were read before; None is one that is not there."""
+        mine = {(self.name, key): item for key, item in items.items()}
+        token = _AHEAD.set({**_AHEAD.get(), **mine})
+        try:
+            yield
         finally:
             _AHEAD.reset(token)
 

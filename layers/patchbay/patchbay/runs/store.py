@@ -66,7 +66,7 @@ from patchbay.runs.model import (
     interval_of,
     start_of_day,
 )
-from patchbay.runs.run_items import RunItem, runs_of_cell
+from patchbay.runs.run_items import RUNS_KEPT, RunItem, runs_of_cell
 from patchbay.runs.segments import chunk_item, encode_chunk
 
 SHAPES_KEPT: Final = timedelta(days=94)
@@ -123,6 +123,18 @@ class RunStore:
         item = self._table.get(run_key(key))
         return RunItem.read(key.cell, item).run if item else None
 
+    def find(self, keys: Iterable[RunKey]) -> dict[RunKey, Run]:
+        """The runs that stand under these keys, read together."""
+        asked = {run_key(key): key for key in keys}
+        found = self._table.get_all(asked)
+        return {asked[at]: RunItem.read(asked[at].cell, item).run for at, item in found.items()}
+
+    def newest_before(self, key: RunKey) -> Run | None:
+        """The newest run of a group before this one that is still stored."""
+        first = key.minute - RUNS_KEPT // timedelta(minutes=1)
+        runs = runs_of_cell(self._table, key.cell, first, key.minute - 1, newest_first=True)
+        return next((one.run for one in runs if one.key.series == key.series), None)
+
     def previous(self, key: RunKey, wanted: Iterable[str] = ()) -> Run | None:
         """The run one interval before the run of a group.
 
@@ -168,6 +180,10 @@ class RunStore:
         singles = self._put_singles(run.without(group.by_connection))
         self._fold_if_due(run, len(encode_run(run)))
         return Recorded(group, singles)
+
+    def settle(self, run: Run) -> None:
+        """Counts a run that stands, if that can't wait: who put it may have died before."""
+        self._count_if_due(run)
 
     def count(self, run: Run) -> None:
         """Counts a run in the days of all its spaces, if it is not counted yet."""

@@ -1,0 +1,317 @@
+"""Records the tests of groups as runs, and does what follows from them.
+
+1. The snapshots of tests that read live items are kept with their plans.
+2. The run of each group is put once. What stands is the truth, whichever sweep wrote it; a test
+   that the run lacks becomes a single.
+3. From what stands follows the health of the connection, unless its entry says all of that, and the
+   mark of the last test that passed, when a success ends.
+
+Each step may be repeated. All of it blocks.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from patchbay.checks.code_numbers import code_of
+from patchbay.connection_tests.changes import WhatChanged
+from patchbay.connection_tests.finished_test import FinishedTest
+from patchbay.connection_tests.history import TestHistory
+from patchbay.connection_tests.identity import TestSubject
+from patchbay.connection_tests.model import TestFindings
+from patchbay.connection_tests.packed_tests import (
+    EntryBefore,
+    PackedTest,
+    extra_of,
+    pack,
+    streak_test,
+    unpack,
+)
+from patchbay.connections.announcements import Announcement
+from patchbay.connections.connection_items import read_connection
+from patchbay.connections.connection_model import Connection
+from patchbay.connections.health_recorder import HealthRecorder
+from patchbay.connections.health_state import (
+    AutoDisable,
+    HealthObservation,
+    HealthState,
+    next_state,
+)
+from patchbay.connections.plan_moves import PlanMoves
+from patchbay.connections.plan_store import PlanStore
+from patchbay.connections.plans import MonitorPlan
+from patchbay.connections.required_actions import required_action
+from patchbay.connections.steady_health import changes_nothing, is_full, streak_of
+from patchbay.monitors.planned_tests import PlannedTest, TestBefore, connection_key_of
+from patchbay.platform.clock import Clock
+from patchbay.platform.dynamodb import ReadAhead
+from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.logging import log_exception
+from patchbay.runs.model import Run, RunEntry, RunKey, moment_of
+from patchbay.runs.reader import RunReader
+from patchbay.runs.store import RunStore, RunTooLate
+
+_WRITERS: Final = 20
+
+type Announce = Callable[[Sequence[Announcement]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StoodRuns:
+    """The runs of a group's minute that stand already."""
+
+    run: Run | None
+    singles: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TestedGroup:
+    """Plans of a group that are due together. `standing` has the tests that were recorded before,
+    by connection."""
+
+    key: RunKey
+    plans: Sequence[MonitorPlan]
+    before: Mapping[str, TestBefore]
+    previous: Run | None
+    standing: Mapping[str, RunEntry]
+    stood: StoodRuns
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """A test that stands: what it saw, and the connection that it is about."""
+
+    connection: Connection
+    before: TestBefore
+    entry: RunEntry
+    seen: HealthObservation | None
+
+
+class RunRecorder:
+    """Made once per process."""
+
+    def __init__(
+        self,
+        table: ReadAhead,
+        store: RunStore,
+        reader: RunReader,
+        history: TestHistory,
+        health: HealthRecorder,
+        plans: PlanStore,
+        moves: PlanMoves,
+        announce: Announce,
+        clock: Clock,
+        disable: AutoDisable,
+    ) -> None:
+        self._table = table
+        self._store = store
+        self._reader = reader
+        self._history = history
+        self._health = health
+        self._plans = plans
+        self._moves = moves
+        self._announce = announce
+        self._clock = clock
+        self._disable = disable
+
+    def record(
+        self,
+        groups: Sequence[TestedGroup],
+        results: Sequence[tuple[PlannedTest, FinishedTest]],
+    ) -> None:
+        """Records tests with their results, and repeats what follows from those that stand.
+
+        Raises `TemporarilyUnavailable` if some of it was not written.
+        """
+        mine: defaultdict[str, dict[str, tuple[PlannedTest, FinishedTest]]] = defaultdict(dict)
+        keys = {plan.connection_id: _name(group) for group in groups for plan in group.plans}
+        for test, finished in results:
+            mine[keys[test.connection_id]][test.connection_id] = (test, finished)
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            list(pool.map(self._keep, [test for test, _ in results]))
+            noted = pool.map(lambda group: self._recorded(group, mine[_name(group)]), groups)
+            follow = [one for of_group in noted for one in of_group]
+            announced = [one for each in pool.map(self._follow_up, follow) for one in each]
+        if announced:
+            self._announce(announced)
+        for group in groups:
+            self._review(group)
+
+    # ------------------------------------------------------------ the run
+
+    def _recorded(
+        self, group: TestedGroup, mine: Mapping[str, tuple[PlannedTest, FinishedTest]]
+    ) -> list[_Noted]:
+        """What has to be done for the tests of a group that stand."""
+        packed = {
+            connection_id: self._packed(test, finished)
+            for connection_id, (test, finished) in mine.items()
+        }
+        entries: defaultdict[str, list[RunEntry]] = defaultdict(list)
+        for connection_id, one in packed.items():
+            entries[mine[connection_id][0].plan.space_id].append(one.entry)
+        found = dict(group.standing)
+        try:
+            if packed:
+                run = Run(group.key, {space: tuple(of) for space, of in entries.items()})
+                shapes = {connection_id: one.shape for connection_id, one in packed.items()}
+                found |= self._store.record(run, shapes, group.previous).entries
+            elif group.stood.run:
+                self._count(group.stood)
+        except RunTooLate as error:
+            log_exception("tests too late to record", error, cell=str(group.key.cell))
+            return []
+        return self._noted(group, mine, packed, found)
+
+    def _count(self, stood: StoodRuns) -> None:
+        """Its writer may have died before it counted what came late."""
+        for run in (stood.run, *stood.singles):
+            if run:
+                self._store.settle(run)
+
+    def _packed(self, test: PlannedTest, finished: FinishedTest) -> PackedTest:
+        state = HealthState() if test.state.disabled else test.state
+        report = finished.report
+        if report.blame == "platform":
+            streak = streak_of(state)
+        else:
+            streak = (state.successes if report.passed else state.failures) + 1
+        packed = pack(test.connection_id, test.minute, finished, streak=streak)
+        extra = self._extra(test, finished, packed)
+        return PackedTest(replace(packed.entry, extra=extra), packed.shape) if extra else packed
+
+    def _extra(self, test: PlannedTest, finished: FinishedTest, packed: PackedTest) -> bytes:
+        """What has changed, if it does not follow from the entry before."""
+        before = test.before
+        entry = before.entry
+        if entry and not before.tested_since:
+            if entry.passed:
+                return b""
+            if entry.extra and entry.shape == packed.entry.shape:
+                return entry.extra
+        fingerprint = finished.fingerprint
+        if fingerprint is None:
+            return extra_of(None)
+        space_id = None if entry else test.plan.space_id
+        passed = self._history.last_passed(test.subject, space_id, finished.finished_at)
+        return extra_of(WhatChanged.since(passed, fingerprint) if passed else None)
+
+    # ------------------------------------------------------------ what follows
+
+    def _noted(
+        self,
+        group: TestedGroup,
+        mine: Mapping[str, tuple[PlannedTest, FinishedTest]],
+        packed: Mapping[str, PackedTest],
+        found: Mapping[str, RunEntry],
+    ) -> list[_Noted]:
+        noted = []
+        minute = moment_of(group.key.minute)
+        for plan in group.plans:
+            connection_id = plan.connection_id
+            entry = found.get(connection_id)
+            if entry is None or entry.fault:
+                continue
+            before = group.before[connection_id]
+            own = packed.get(connection_id)
+            if own and own.entry == entry:
+                test, finished = mine[connection_id]
+                seen = _observed(minute, entry, finished)
+                if test.connection and not self._is_steady(test.connection, before, entry, seen):
+                    noted.append(_Noted(test.connection, before, entry, seen))
+            elif not _is_known(before, entry, minute):
+                item = self._table.reread(connection_key_of(plan))
+                if item is not None:
+                    stood = self._stood(plan, minute, entry)
+                    noted.append(_Noted(read_connection(item), before, entry, stood))
+        return noted
+
+    def _is_steady(
+        self,
+        connection: Connection,
+        before: TestBefore,
+        entry: RunEntry,
+        seen: HealthObservation,
+    ) -> bool:
+        update = next_state(before.state, seen, monitored=True, disable=self._disable)
+        action = required_action(code_of(entry.code))
+        return update is not None and changes_nothing(connection, update, seen, action)
+
+    def _stood(
+        self, plan: MonitorPlan, minute: datetime, entry: RunEntry
+    ) -> HealthObservation | None:
+        """What a test saw that another sweep recorded."""
+        shape = self._reader.shapes(plan.connection_id, [entry.shape]).get(entry.shape)
+        if shape is None:
+            return streak_test(minute, entry).seen
+        subject = TestSubject.connection(plan.organization_id, plan.connection_id)
+        return _observed(minute, entry, unpack(subject, minute, entry, shape).test)
+
+    def _follow_up(self, noted: _Noted) -> list[Announcement]:
+        before, seen = noted.before, noted.seen
+        if seen is None:
+            return []
+        if not seen.passed and before.entry and before.entry.passed and before.entry_at:
+            self._mark(noted.connection, before.entry_at, before.entry)
+        return self._health.record(
+            noted.connection,
+            seen,
+            required_action(code_of(noted.entry.code)),
+            self._disable,
+            newest=before.newest,
+            in_run=True,
+        )
+
+    def _mark(self, connection: Connection, at: datetime, entry: RunEntry) -> None:
+        """A success has ended: later failures are compared with it."""
+        shape = self._reader.shapes(connection.id, [entry.shape]).get(entry.shape)
+        subject = TestSubject.connection(connection.organization_id, connection.id)
+        passed = EntryBefore(at, entry, shape).passed(subject) if shape else None
+        if passed:
+            self._history.note_passed(subject, passed)
+
+    def _keep(self, test: PlannedTest) -> None:
+        if test.items is None or not test.items.is_live:
+            return
+        try:
+            self._plans.keep(test.plan, test.items.connection, test.items.stored)
+        except TemporarilyUnavailable as error:
+            log_exception("snapshot not kept", error, connection=test.connection_id)
+
+    def _review(self, group: TestedGroup) -> None:
+        plans, now = group.plans, self._clock()
+        if not plans:
+            return
+        try:
+            self._moves.review(plans[0].group, plans, group.key.minute, now)
+        except TemporarilyUnavailable as error:
+            log_exception("layout not reviewed", error, cell=str(group.key.cell))
+
+
+def _is_known(before: TestBefore, entry: RunEntry, minute: datetime) -> bool:
+    """Whether nothing is to be written for a test that another sweep recorded."""
+    state = before.stored
+    if state.at is not None and state.at >= minute:
+        return True
+    return entry.passed and is_full(state) and not state.is_failing
+
+
+def _name(group: TestedGroup) -> str:
+    return f"{group.key.cell} {group.key.slot}"
+
+
+def _observed(
+    minute: datetime, entry: RunEntry, test: FinishedTest | TestFindings
+) -> HealthObservation:
+    report = test.report if isinstance(test, FinishedTest) else test
+    seen = streak_test(minute, entry).seen
+    if seen is None:
+        raise ValueError("a platform fault says nothing about a connection")
+    return replace(
+        seen,
+        error_message=None if entry.passed else report.message,
+        certificate_expires_at=report.certificate_expires_at,
+    )
