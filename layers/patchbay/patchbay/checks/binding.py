@@ -137,6 +137,7 @@ class BindingRule:
         )
         """The variables that may change while the secrets are kept."""
         self._bound_as_sent = self._sent - self.free
+        self._places = frozenset(n for n in self._sent if _is_place(self._properties.get(n)))
 
     def binding(self, integration_id: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """What the secrets of an endpoint are bound to, by name, in canonical form. Pure.
@@ -234,7 +235,7 @@ class BindingRule:
         yield from _deciding(bound, self._schema, "")
         for name in self._bound_as_sent:
             value = variables.get(name)
-            yield name, _canonical(value) if _is_place(self._properties.get(name)) else value
+            yield name, _canonical(value) if name in self._places else value
 
     def _is_destination(self, name: str) -> bool:
         return name in self._reached_by or _has_place(self._properties.get(name))
@@ -246,8 +247,10 @@ def _deciding(values: Mapping[str, Any], schema: object, within: str) -> Iterato
     for name, value in sorted(values.items()):
         rule = _member(rules, name)
         at, items = f"{within}{name}", _member(rule, "items")
-        if _is_place(rule) or _is_place(items) or _is_deciding(name):
+        if _is_deciding(name) or _is_place(rule) or _is_place(items):
             yield at, _canonical(value) if _is_place(rule) else value
+        elif isinstance(value, str):
+            continue
         elif isinstance(value, Mapping):
             yield from _deciding(value, rule, f"{at}/")
         elif isinstance(value, list):
@@ -257,7 +260,10 @@ def _deciding(values: Mapping[str, Any], schema: object, within: str) -> Iterato
 
 
 def _member(schema: object, name: str) -> object:
-    return schema.get(name) if isinstance(schema, Mapping) else None
+    # A dict is the usual one, and asking whether it is a mapping takes longer than the rest.
+    if type(schema) is dict or isinstance(schema, Mapping):
+        return schema.get(name)
+    return None
 
 
 def _is_place(rule: object) -> bool:

@@ -1,6 +1,7 @@
 """JSON Pointer (RFC 6901): one value of a document."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _POINTER: Final = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
@@ -18,11 +19,15 @@ def is_pointer(text: str) -> bool:
     return _POINTER.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=1024)
+def _tokens(pointer: str) -> tuple[str, ...]:
+    return tuple(raw.replace("~1", "/").replace("~0", "~") for raw in pointer.split("/")[1:])
+
+
 def resolve(document: object, pointer: str) -> object:
     """The value at `pointer`, or MISSING."""
     value = document
-    for raw in pointer.split("/")[1:]:
-        token = raw.replace("~1", "/").replace("~0", "~")
+    for token in _tokens(pointer):
         if isinstance(value, dict) and token in value:
             value = value[token]
         elif isinstance(value, list) and _INDEX.fullmatch(token) and int(token) < len(value):

@@ -231,7 +231,7 @@ class Recipe:
         `/variables/region`, or `secret_not_found` with one like `/secrets/api_key`. A variable
         that is not given takes the `default` of its schema.
         """
-        secret_values = tuple(value for value in secrets.values() if value)
+        secret_values = tuple(filter(None, secrets.values()))
         timeout_ms = self.timeout_ms or DEFAULT_TIMEOUT_MS
         if self._check_problems:
             unusable = tuple(PlanProblem(p.pointer, p.message) for p in self._check_problems)
@@ -249,12 +249,11 @@ class Recipe:
                     steps.append(PlannedStep.of(step, values))
                 except ValueRefused as refusal:
                     problems.append(refusal.problem)
-        return Plan(
-            timeout_ms,
-            steps=() if problems else tuple(steps),
-            problems=tuple(dict.fromkeys(problems)),
-            secret_values=sum((step.compiled.secret_values for step in steps), secret_values),
-        )
+        for planned in steps:
+            secret_values += planned.compiled.secret_values
+        if problems:
+            return Plan(timeout_ms, (), tuple(dict.fromkeys(problems)), secret_values)
+        return Plan(timeout_ms, tuple(steps), (), secret_values)
 
     def binding(self, integration_id: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """What the secrets of an endpoint with these variables are bound to, by name, in canonical

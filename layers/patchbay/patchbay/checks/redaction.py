@@ -64,10 +64,11 @@ class Redactor:
     """Replaces secrets by `[redacted]`, plain or encoded, whole or in pieces of 8 characters."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted({bare for secret in secrets if (bare := _ARMOR.sub("", secret))})
+        known = sorted({_ARMOR.sub("", one) if "-----" in one else one for one in secrets} - {""})
         self._long = [secret for secret in known if len(secret) >= PIECE]
-        self._short = [secret for secret in known if MIN_SECRET <= len(secret) < PIECE]
-        self._has_unfindable = any(len(secret) < MIN_SECRET for secret in known)
+        shorter = [secret for secret in known if len(secret) < PIECE]
+        self._short = [secret for secret in shorter if len(secret) >= MIN_SECRET]
+        self._has_unfindable = len(shorter) > len(self._short)
 
     def __call__(self, text: str) -> str:
         """A text that may quote anything, such as an exception's."""
@@ -113,7 +114,7 @@ class Redactor:
         if self._short or len(text) > _KEPT_LENGTH:
             return False
         try:
-            return _read_again(text).has_none_of(self._words)
+            return _read_again(text).has_none_of(_words(self._haystack, 0))
         except TooIntricate:
             return False
 
@@ -182,7 +183,7 @@ class Redactor:
             for form in _forms(secret):
                 for plain in _plain(form):
                     spelled += (plain, without_blanks(plain), without_signs(plain))
-        joined = _BETWEEN.join(dict.fromkeys(form for form in spelled if len(form) >= PIECE))
+        joined = _BETWEEN.join(dict.fromkeys([form for form in spelled if len(form) >= PIECE]))
         # Of bytes, `lower` changes nothing but the letters of ASCII.
         return joined.lower()
 
@@ -212,9 +213,9 @@ class _Text:
         """What is compared with the secrets, in lower case."""
         return [(v.data.lower(), v) for reading in self.seen for v in _variants(reading)]
 
-    def has_none_of(self, secrets: frozenset[int]) -> bool:
+    def has_none_of(self, secrets: Iterable[int]) -> bool:
         """Whether it has no word of the secrets."""
-        return secrets.isdisjoint(self._few_words)
+        return self._few_words.isdisjoint(secrets)
 
     def words_of(self, secrets: frozenset[int]) -> frozenset[int]:
         """The words of the secrets that the text has too."""

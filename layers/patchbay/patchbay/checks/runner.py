@@ -18,7 +18,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, Required, TypedDict
 
 from patchbay.checks.certificate_expiry import expiry_notice
@@ -68,6 +68,10 @@ _SKIPPED: Final[dict[SkipReason, str]] = {
     "budget_exhausted": "There was no time left for it.",
     "not_applicable": "Not needed for this target.",
 }
+_OF_CONFIGURATION: Final = (
+    ("config", "The configuration is complete."),
+    ("secrets", "All required secrets are set."),
+)
 # Pointers to secrets, to the reference to them, and to the grant.
 _OF_SECRETS: Final = ("/secrets/", "/secret_ref", "/grant")
 
@@ -137,13 +141,13 @@ class _Test:
 
     def judge_configuration(self) -> None:
         """The gates `config` and `secrets`."""
+        if not self._plan.problems:
+            self._steps += _passed_configuration()
+            return
         found = self._plan.problems
-        secrets = [p for p in found if p.pointer.startswith(_OF_SECRETS)] if found else []
-        config = [p for p in found if p not in secrets] if found else []
-        for name, problems, passed in (
-            ("config", config, "The configuration is complete."),
-            ("secrets", secrets, "All required secrets are set."),
-        ):
+        secrets = [p for p in found if p.pointer.startswith(_OF_SECRETS)]
+        config = [p for p in found if p not in secrets]
+        for (name, passed), problems in zip(_OF_CONFIGURATION, (config, secrets), strict=True):
             if self.halted_by:
                 self._add_skipped(name, "gate_failed")
             elif problems:
@@ -232,6 +236,9 @@ class _Test:
         self, step: PlannedStep, timings: DialTimings, failure: CheckFailure | None
     ) -> None:
         """Adds the parts of the first connection as gates."""
+        if failure is None and self._soon_expired(timings) is None:
+            self._steps += _passed_dial(step.mandatory, *timings.durations())
+            return
         failed_phase = failure.phase if failure else None
         is_after_failure = False
         for phase, duration_ms in zip(_PHASES, timings.durations(), strict=True):
@@ -383,7 +390,7 @@ class _Test:
 
     def _add(self, step: Step) -> None:
         self._steps.append(step)
-        if step.category == "gate" and step.status == "failed":
+        if step.status == "failed" and step.category == "gate":
             self.halted_by = self.halted_by or step.name
 
     def _clean(self, account: str) -> str:
@@ -420,6 +427,22 @@ def _skipped(
 def _passed_gate(name: str, summary: str, mandatory: bool = True, duration_ms: int = 0) -> Step:
     return Step(
         name=name, mandatory=mandatory, duration_ms=duration_ms, status="passed", summary=summary
+    )
+
+
+@cache
+def _passed_configuration() -> tuple[Step, ...]:
+    return tuple(_passed_gate(name, passed) for name, passed in _OF_CONFIGURATION)
+
+
+@lru_cache(maxsize=512)
+def _passed_dial(mandatory: bool, *durations: int | None) -> tuple[Step, ...]:
+    """The gates of a connection of which all parts passed."""
+    return tuple(
+        _skipped_step(phase, "not_applicable", "gate", False)
+        if duration_ms is None
+        else _passed_gate(phase, _PHASE_PASSED[phase], mandatory, duration_ms)
+        for phase, duration_ms in zip(_PHASES, durations, strict=True)
     )
 
 

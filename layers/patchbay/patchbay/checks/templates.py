@@ -230,8 +230,18 @@ def plain(parts: Parts, values: Values) -> str:
 
 def fill(parts: Parts, values: Values, place: ValuePlace) -> str:
     """The text of a template with its values, each encoded for `place`. Raises ValueRefused."""
+    if len(parts) == 1 and isinstance(parts[0], Placeholder):
+        return encode(_short_text(parts[0], values), place, parts[0].pointer)
     require_room(placeholders_of(parts), values, MAX_FILLED)
     return _encoded(parts, values, place)
+
+
+def _short_text(placeholder: Placeholder, values: Values) -> str:
+    """The text of one value, as `require_room` allows it. Raises ValueRefused."""
+    text = values.text(placeholder)
+    if len(text) > MAX_FILLED:
+        require_room((placeholder,), values, MAX_FILLED)
+    return text
 
 
 def _encoded(parts: Parts, values: Values, place: ValuePlace) -> str:

@@ -68,7 +68,7 @@ class TlsMembers:
 
     def fill(self, values: Values, verify: Verify = "full") -> TlsOptions:
         """Raises ValueRefused at the field whose PEM text can't be used."""
-        if self == _NONE:
+        if self.authorities is None and self.certificate is None and self.key is None:
             return VERIFIED if verify == "full" else TlsOptions(verify)
         authorities = _text(self.authorities, values)
         if authorities and self.authorities:
@@ -112,9 +112,6 @@ class TlsMembers:
         those of the system."""
         authorities = _text(self.authorities, values)
         return hashlib.sha256(authorities.encode()).hexdigest() if authorities else ""
-
-
-_NONE: Final = TlsMembers()
 
 
 def _read(reader: StepReader, name: str, sources: tuple[Source, ...]) -> Placeholder | None:

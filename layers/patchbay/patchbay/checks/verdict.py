@@ -33,7 +33,11 @@ def verdict(
     `proven`: a step proved access. `called`: a step of the manifest ran. `retry_after` has seconds
     by the name of the step.
     """
-    decisive = next((s for s in steps if s.mandatory and s.status in {"failed", "skipped"}), None)
+    decisive: Step | None = None
+    for step in steps:
+        if step.status != "passed" and step.status != "warning" and step.mandatory:
+            decisive = step
+            break
     if decisive is None:
         message = PASSED if proven else NOT_PROVEN if called else NOTHING_CALLED
         return CheckReport.of_valid(

@@ -48,6 +48,7 @@ _PLAIN_HEAD: Final = re.compile(
     rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t -~\x80-\xff]*+\r\n)*+)\r\n"
 )
 """A head that is valid in every line, and not of an interim answer. It never goes back."""
+_PLAIN_LINE: Final = re.compile(r"([^:]++):[\t ]*+([^\r]*+)\r\n")
 _BODILESS: Final = frozenset({204, 304})
 _FRAMINGS: Final = frozenset({"chunked", "identity", ""})
 _COMPRESSIONS: Final = frozenset({"gzip", "x-gzip", "deflate"})
@@ -93,9 +94,10 @@ def request_bytes(method: str, path: str, headers: Sequence[tuple[str, str]], bo
 
     Raises ValueError for a part that would end its line.
     """
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
-    head = "\r\n".join(lines)
-    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:
+    lines = "".join([f"\r\n{name}: {value}" for name, value in headers])
+    head = f"{method} {path} HTTP/1.1{lines}"
+    count = len(headers)
+    if head.count("\n") != count or head.count("\r") != count or "\0" in head:
         raise ValueError("a part of the request ends its line")
     return f"{head}\r\n\r\n".encode("latin-1") + body
 
@@ -112,7 +114,7 @@ class AnswerReader:
         self.is_complete = False
         self.after_upgrade = b""
         """What followed the head of a 101: the first bytes of the other protocol."""
-        self._body: _Framing = _UntilClose()
+        self._body: _Framing = _UNTIL_CLOSE
 
     def feed(self, data: bytes) -> bytes:
         """Takes what has arrived; returns the part of it that belongs to the body, decoded from its
@@ -224,13 +226,13 @@ class AnswerReader:
                 return _Chunked(self._max_chunks)
         length = head.headers.get("content-length")
         if length is None or codings:
-            return _UntilClose()
+            return _UNTIL_CLOSE
         if _LENGTH.fullmatch(length):
             return _OfLength(int(length))
         lengths = {text.strip() for text in length.split(",")}
         [only, *others] = lengths
         if others or not _LENGTH.fullmatch(only):
-            return _UntilClose()
+            return _UNTIL_CLOSE
         return _OfLength(int(only))
 
 
@@ -241,7 +243,12 @@ class _UntilClose:
         return data
 
 
+_UNTIL_CLOSE: Final = _UntilClose()
+
+
 class _OfLength:
+    __slots__ = ("_left",)
+
     def __init__(self, length: int) -> None:
         self._left = length
 
@@ -328,13 +335,13 @@ def _read_plain_head(data: bytes) -> tuple[Head, int] | None:
     found = _PLAIN_HEAD.match(data)
     if found is None or found.end() > MAX_LINE:
         return None
-    headers: dict[str, str] = {}
-    for line in found[2].decode("latin-1").split("\r\n"):
-        name, _, value = line.partition(":")
-        name, value = name.lower(), value.strip(" \t")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    # Behind the last line break.
-    del headers[""]
+    lines = _PLAIN_LINE.findall(found[2].decode("latin-1"))
+    headers = {name.lower(): value.rstrip(" \t") for name, value in lines}
+    if len(headers) < len(lines):
+        headers = {}
+        for name, value in lines:
+            name, text = name.lower(), value.rstrip(" \t")
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
     quirks: dict[Quirk, None] = {}
     if "transfer-encoding" in headers or "content-length" in headers:
         _judge_framing(headers, quirks)

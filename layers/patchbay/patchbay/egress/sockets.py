@@ -66,8 +66,9 @@ class AsyncSocket(socket.socket):
         error = self.connect_ex((address, port))
         if error in _UNDER_WAY:
             self._is_readable = self._is_writable = False
-            await self._until_writable(deadline)
-            error = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            await self._wait(deadline, to_read=False)
+            # A dial that fails ends the socket.
+            error = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if self._has_ended else 0
         if error:
             raise OSError(error, os.strerror(error))
 
@@ -76,7 +77,7 @@ class AsyncSocket(socket.socket):
         OSError."""
         while True:
             if not self._is_readable:
-                await self._until_readable(deadline)
+                await self._wait(deadline, to_read=True)
             elif deadline is not None and asyncio.get_running_loop().time() >= deadline:
                 # A flood is always there to be read, and must not outlast the deadline.
                 raise TimeoutError
@@ -95,7 +96,7 @@ class AsyncSocket(socket.socket):
         left: bytes | memoryview = data
         while left:
             if not self._is_writable:
-                await self._until_writable(deadline)
+                await self._wait(deadline, to_read=False)
             try:
                 sent = self.send(left)
             except BlockingIOError:
@@ -111,33 +112,16 @@ class AsyncSocket(socket.socket):
             self._waits = None
         super().close()
 
-    async def _until_readable(self, deadline: float | None) -> None:
+    async def _wait(self, deadline: float | None, *, to_read: bool) -> None:
+        """Until there is something to read, or room to write. Raises TimeoutError."""
         loop = asyncio.get_running_loop()
-        self._reader = ready = loop.create_future()
-        try:
-            await self._until(ready, loop, deadline, to_read=True)
-        finally:
-            self._reader = None
-
-    async def _until_writable(self, deadline: float | None) -> None:
-        loop = asyncio.get_running_loop()
-        self._writer = ready = loop.create_future()
-        try:
-            await self._until(ready, loop, deadline, to_read=False)
-        finally:
-            self._writer = None
-
-    async def _until(
-        self,
-        ready: "asyncio.Future[bool]",
-        loop: asyncio.AbstractEventLoop,
-        deadline: float | None,
-        *,
-        to_read: bool,
-    ) -> None:
-        """Raises TimeoutError."""
         if deadline is not None and loop.time() >= deadline:
             raise TimeoutError
+        ready = loop.create_future()
+        if to_read:
+            self._reader = ready
+        else:
+            self._writer = ready
         waits = self._waits
         if waits is None:
             waits = await waits_of(loop)

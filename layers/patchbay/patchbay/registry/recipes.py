@@ -4,7 +4,7 @@ A release never changes, so neither does its recipe. What is kept is bounded in 
 organization may have any number of large releases.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from patchbay.platform.bounded_cache import BoundedCache
 from patchbay.platform.strict_json import compact
@@ -49,16 +49,18 @@ class _Documents:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Documents) and _documents(self) == _documents(other)
-
-
-def _documents(key: _Documents) -> tuple[dict[str, Any], ...]:
-    release = key.release
-    return release.manifest, release.auth_config, release.variables_schema
+        if not isinstance(other, _Documents):
+            return False
+        one, another = self.release, other.release
+        return one is another or (
+            one.manifest == another.manifest
+            and one.auth_config == another.auth_config
+            and one.variables_schema == another.variables_schema
+        )
 
 
 def _bytes(release: "Release") -> int:
-    documents = _documents(_Documents(release))
+    documents = release.manifest, release.auth_config, release.variables_schema
     return _LEAST_BYTES + _PER_BYTE * sum(len(compact(document)) for document in documents)
 
 

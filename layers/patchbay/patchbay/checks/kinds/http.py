@@ -181,14 +181,11 @@ class HttpProbe:
 
         Raises CheckFailure if the response is not as expected.
         """
-        # What refuses is imported where something does: most tests pass.
-        from patchbay.checks.intermediaries import intermediary_by_headers
-
         is_expected = response.status in self.expect.status
         if is_expected and response.head_problem:
             self._judge_cut_head(response, response.head_problem)
         is_proof = response.status in self.meanings.proving
-        if is_proof or not is_expected or intermediary_by_headers(response.headers):
+        if is_proof or not is_expected or _intermediary(response):
             from patchbay.checks.refusals import accepts_credential
 
             answer = _answer(response, await response.words(deadline=deadline))
@@ -200,7 +197,9 @@ class HttpProbe:
                 "The provider answered 203 with a web page, as it does to callers that it asks to "
                 "log in: the credential was not accepted.",
             )
-        header = self.expect.header_mismatch(response.headers) if is_expected else None
+        header = None
+        if is_expected and self.expect.headers:
+            header = self.expect.header_mismatch(response.headers)
         if header:
             body = await response.words(deadline=deadline)
             summary = f'The header "{header}" is not as expected.'
@@ -210,7 +209,8 @@ class HttpProbe:
             body = await response.body(deadline=deadline)
             self._judge_text(response, body)
             account = self._account(response, body)
-            obtained = dict(self._obtained(response, body, cookies))
+            if self.obtain:
+                obtained = dict(self._obtained(response, body, cookies))
         has_credential = request.credentialed or not self.request.credentialed
         # Sites that don't know the caller send a browser to their page to log in.
         is_page = request is not self.request and response.content_type in _WEB_PAGES
@@ -348,6 +348,13 @@ class HttpProbe:
 
         refused = refusal_within(answer, self.context, utc_now())
         return refused.failure() if refused else CheckFailure("unexpected_response", summary)
+
+
+def _intermediary(response: "HttpResponse") -> str | None:
+    # What refuses is imported where something does: most tests pass.
+    from patchbay.checks.intermediaries import intermediary_by_headers
+
+    return intermediary_by_headers(response.headers)
 
 
 @dataclass(frozen=True)  # without slots, to keep what every test would find out again
