@@ -1,6 +1,7 @@
 """The last steps of a connection's test, which dial nothing. Pure."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from patchbay.checks.recipe import Recipe
@@ -19,15 +20,18 @@ def configurations_step(problems: Sequence[Problem], redact: Redactor) -> Step:
     names may be anything.
     """
     if not problems:
-        return Step(
-            name=CONFIGURATIONS, status="passed", summary="The source's release accepts them."
-        )
+        return _accepted()
     return Step.failed(
         CONFIGURATIONS,
         "config_invalid",
         "; ".join(f"{redact(p.pointer)} {p.message}" for p in problems) + ".",
         field_pointer=redact.pointer(problems[0].pointer, is_declared=False),
     )
+
+
+@cache
+def _accepted() -> Step:
+    return Step(name=CONFIGURATIONS, status="passed", summary="The source's release accepts them.")
 
 
 def capabilities_step(source: Recipe, destination: Recipe) -> Step:

@@ -29,7 +29,7 @@ class EndpointFingerprint(Model):
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> Self:
-        return cls(
+        return cls.of_valid(
             release=endpoint.version,
             secrets=max(
                 filter(None, (endpoint.secrets_entered_at, endpoint.granted_at)), default=None
@@ -50,7 +50,7 @@ class Fingerprint(Model):
     def of(
         cls, endpoints: Mapping[Role, EndpointFingerprint], configurations: Mapping[str, Any]
     ) -> Self:
-        return cls(endpoints=dict(endpoints), configurations=_marks(configurations))
+        return cls.of_valid(endpoints=dict(endpoints), configurations=_marks(configurations))
 
 
 class PassedTest(Model):

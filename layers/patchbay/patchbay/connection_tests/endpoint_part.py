@@ -40,6 +40,7 @@ GRANT: Final = "grant"
 """The name of the step that is about the grant."""
 _REFUSED: Final = frozenset[Code]({"auth_invalid", "auth_expired", "auth_revoked"})
 _OF_TOKENS: Final = ("/secrets/access_token", "/secrets/refresh_token")
+_NO_PLAN: Final = Plan(DEFAULT_TIMEOUT_MS)
 _LEAST_SECONDS: Final = 1.0
 """With less time than this, a test is not repeated."""
 
@@ -73,11 +74,12 @@ def part_of(
     used."""
     recipe = recipe_of(release)
     try:
-        part = EndpointPart(endpoint, recipe, Plan(DEFAULT_TIMEOUT_MS), look())
+        stored = look()
     except ReferenceUnusable as unusable:
         problem = PlanProblem("/secret_ref", unusable.message, unusable.code)
         return EndpointPart(endpoint, recipe, Plan(DEFAULT_TIMEOUT_MS, problems=(problem,)))
-    return replace(part, plan=part.planned(part.stored.usable)) if part.stored else part
+    plan = EndpointPart(endpoint, recipe, _NO_PLAN, stored).planned(stored.usable)
+    return EndpointPart(endpoint, recipe, plan, stored)
 
 
 async def run_part(
@@ -104,9 +106,9 @@ async def run_part(
             trace=fault.trace,
         )
     steps = _pointing(part.endpoint, report.steps)
-    if not part.endpoint.secret_ref:
+    if grant and not part.endpoint.secret_ref:
         steps = (*steps, *_warnings(grant, part.recipe))
-    return report.model_copy(update={"steps": steps})
+    return report if steps is report.steps else report.model_copy(update={"steps": steps})
 
 
 def _pointing(endpoint: Endpoint, steps: tuple[Step, ...]) -> tuple[Step, ...]:

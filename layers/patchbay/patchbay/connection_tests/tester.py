@@ -159,10 +159,9 @@ class Tester:
         releases = self._releases(endpoints)
         source = recipe_of(releases[Role.SOURCE])
         problems = source.configuration_problems(connection.configurations)
-        prepared = self._prepared_connection(
-            endpoints, releases, connection.configurations, problems
+        return self._prepared_connection(
+            endpoints, releases, connection.configurations, problems, connection
         )
-        return replace(prepared, connection=connection)
 
     async def run(
         self,
@@ -175,16 +174,17 @@ class Tester:
         started_at = self._clock()
         parts = prepared.parts
         live = {role: LiveSteps() for role in parts} if following else {}
-        tests = asyncio.gather(
-            *(
-                run_part(part, self._grants, guard, budget, live.get(role))
-                for role, part in parts.items()
-            )
-        )
+        tests = [
+            run_part(part, self._grants, guard, budget, live.get(role))
+            for role, part in parts.items()
+        ]
         if following:
-            done = await following.during(tests, partial(_joined, live))
+            done = await following.during(asyncio.gather(*tests), partial(_joined, live))
+        elif len(tests) == 1:
+            # Most have one endpoint, and need no task of their own.
+            done = [await tests[0]]
         else:
-            done = await tests
+            done = await asyncio.gather(*tests)
         reports = dict(zip(parts, done, strict=True))
         # A test that could not read its secrets is a test too, and its failure is our fault.
         report = (
@@ -227,10 +227,12 @@ class Tester:
         releases: Mapping[Role, Release],
         configurations: Mapping[str, Any],
         problems: list[Problem],
+        connection: Connection | None = None,
     ) -> PreparedTest:
         prepared = self._prepared(endpoints, releases, configurations)
         secrets = (s for part in prepared.parts.values() for s in part.plan.secret_values)
-        return replace(prepared, judged=_judged(releases, problems, Redactor(secrets)))
+        judged = _judged(releases, problems, Redactor(secrets))
+        return replace(prepared, judged=judged, connection=connection)
 
     def _prepared(
         self,

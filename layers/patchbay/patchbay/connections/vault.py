@@ -7,6 +7,7 @@ not open. An endpoint may refer to a secret of AWS Secrets Manager instead. The 
 
 import functools
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -41,7 +42,7 @@ from patchbay.platform.errors import (
 from patchbay.platform.lists import ListQuery, Lists, Position, position_of
 from patchbay.platform.logging import logger
 from patchbay.platform.revisions import serially
-from patchbay.platform.strict_json import canonical, compact, loads
+from patchbay.platform.strict_json import canonical, compact
 from patchbay.registry.model import Release
 from patchbay.tenancy.keys import organization_pk
 
@@ -152,7 +153,8 @@ class Vault:
 
     def open_parts(self, scope: SecretScope, item: Item, now: datetime) -> dict[str, str]:
         """What `sealed_parts` sealed, in an item that was read. Raises as `open`."""
-        secrets: dict[str, str] = loads(
+        # It opened, so it is a text of our own, which needs no strict reader.
+        secrets: dict[str, str] = json.loads(
             self._opened_by_now(Key(item["pk"], item["sk"]), scope, item, now)
         )
         return secrets

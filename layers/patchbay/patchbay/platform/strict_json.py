@@ -17,6 +17,9 @@ MAX_DEPTH: Final = 40
 """Nesting of a whole body; documents inside it have tighter limits of their own."""
 
 
+# `json.dumps` makes an encoder for each call.
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_CANONICAL: Final = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False)
 _NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.-]{0,31}")
 
 
@@ -61,14 +64,12 @@ def loads(raw: bytes) -> Any:
 
 def compact(value: Any) -> bytes:
     """The shortest JSON text of a value, in UTF-8, names in the order they have."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _COMPACT.encode(value).encode()
 
 
 def canonical(value: Any) -> bytes:
     """One text for equal values: names sorted. For hashes, never for storage."""
-    return json.dumps(
-        value, ensure_ascii=True, separators=(",", ":"), sort_keys=True, allow_nan=False
-    ).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def meaning(value: Any) -> bytes:
