@@ -3,8 +3,9 @@
     python -m bench.against REVISION
 
 Each version has a process of its own, and both are measured by turns against the same servers, so
-what else the machine does slows both alike. The least disturbed round of each counts. A row is
-the CPU of this version, and its part of the other's.
+what else the machine does slows both alike. The least disturbed round of each counts. Instructions
+of Python are counted too: other work does not change them, and they leave out OpenSSL and the
+kernel.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -48,8 +49,17 @@ WHAT: Final = {
     "https": "one https test, 64 at once",
     "prepare": "preparing a test of a connection whose records are read and secrets open",
     "whole": "preparing and running it, 64 at once",
+    "http bytecode": "one http test, in instructions of Python",
+    "https bytecode": "one https test, in instructions of Python",
 }
-TESTS: Final = {"http": 640, "https": 320, "prepare": 1280, "whole": 640}
+TESTS: Final = {
+    "http": 640,
+    "https": 320,
+    "prepare": 1280,
+    "whole": 640,
+    "http bytecode": 64,
+    "https bytecode": 64,
+}
 
 
 def measured(revision: str) -> list[Row]:
@@ -63,11 +73,15 @@ def measured(revision: str) -> list[Row]:
     for what, name in WHAT.items():
         ours, theirs = (min(one[what][index] for one in rounds) for index in (0, 1))
         rows += [
-            Row(name, ours, "ms"),
-            Row(f"{name}, of {revision}", theirs, "ms"),
+            Row(name, ours, _unit(what)),
+            Row(f"{name}, of {revision}", theirs, _unit(what)),
             Row(f"{name} ÷ of {revision}", ours / theirs, "", BUDGETS.get(what)),
         ]
     return rows
+
+
+def _unit(what: str) -> str:
+    return "" if what.endswith("bytecode") else "ms"
 
 
 @contextlib.contextmanager
@@ -174,6 +188,8 @@ def _work(http_port: int, https_port: int) -> None:
         "https": (https, AT_ONCE),
         "prepare": (prepared, 1),
         "whole": (whole, AT_ONCE),
+        "http bytecode": (http, AT_ONCE),
+        "https bytecode": (https, AT_ONCE),
     }
     for one, at_once in measures.values():
         asyncio.run(cpu_ms(one, AT_ONCE, at_once))
@@ -181,7 +197,27 @@ def _work(http_port: int, https_port: int) -> None:
     for line in sys.stdin:
         what = line.strip()
         one, at_once = measures[what]
-        print(asyncio.run(cpu_ms(one, TESTS[what], at_once)), flush=True)
+        measured = cpu_ms(one, TESTS[what], at_once)
+        if _unit(what):
+            print(asyncio.run(measured), flush=True)
+        else:
+            print(_instructions(measured) / (TESTS[what] + at_once), flush=True)
+
+
+def _instructions(work: Coroutine[Any, Any, object]) -> int:
+    """How many instructions of Python it takes: about the same on any machine, however busy."""
+    monitoring, count = sys.monitoring, itertools.count()
+    monitoring.use_tool_id(monitoring.PROFILER_ID, "instructions")
+    monitoring.register_callback(
+        monitoring.PROFILER_ID, monitoring.events.INSTRUCTION, lambda *_: next(count)
+    )
+    monitoring.set_events(monitoring.PROFILER_ID, monitoring.events.INSTRUCTION)
+    try:
+        asyncio.run(work)
+    finally:
+        monitoring.set_events(monitoring.PROFILER_ID, 0)
+        monitoring.free_tool_id(monitoring.PROFILER_ID)
+    return next(count)
 
 
 def _require(is_verified: bool) -> None:
