@@ -262,14 +262,17 @@ def list_connections(
 ) -> Listing[Connection]:
     """List the connections of an organization, by space, endpoint, state, or their source."""
     space = deployment.tenants.listed_space(caller, organization_id, query.space, "/query/space")
-    return deployment.connection_lists.page(organization_id, query.within(space), space, utc_now())
+    now = utc_now()
+    page = deployment.connection_lists.page(organization_id, query.within(space), space, now)
+    shown = deployment.shown_connections.all(page.items, now)
+    return page.model_copy(update={"items": shown})
 
 
 @api.get(f"{BASE}/connections/<connection_id>", permission=Permission.READ, in_space=True)
 def get_connection(organization_id: str, connection_id: str) -> Reply[Connection]:
     """Read a connection."""
     connection = deployment.connections.get(organization_id, connection_id)
-    return Reply(connection, connection.revision)
+    return Reply(deployment.shown_connections.one(connection, utc_now()), connection.revision)
 
 
 @api.patch(
@@ -288,10 +291,11 @@ def change_connection(
     """Change a connection (JSON merge patch); its source and its space stay."""
     if "destination_id" in body.model_fields_set:
         caller.require_whole_organization()
+    now = utc_now()
     changed = deployment.connection_editor.change(
-        organization_id, connection_id, body, if_match, utc_now()
+        organization_id, connection_id, body, if_match, now
     )
-    return Reply(changed, changed.revision)
+    return Reply(deployment.shown_connections.one(changed, now), changed.revision)
 
 
 @api.delete(

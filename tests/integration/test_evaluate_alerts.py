@@ -20,6 +20,7 @@ from patchbay.connections.connection_summaries import ConnectionStatus, Connecti
 from patchbay.connections.health_state import NO_AUTO_DISABLE, AutoDisable, HealthObservation
 from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAction
 from patchbay.connections.keys import connection_key
+from patchbay.connections.newest_tests import NO_NEWEST_TESTS
 from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.platform.clock import floor_to_hour, to_text, utc_now
@@ -386,7 +387,7 @@ def test_health_and_the_index_of_failing_connections_agree_after_each_kind_of_wr
     path = f"{tenant.connectors}/connections/{connection['id']}"
 
     def failing() -> list[tuple[str, str]]:
-        found = ConnectionSummaries(table).failing(tenant.space_id)
+        found = ConnectionSummaries(table, NO_NEWEST_TESTS, utc_now).failing(tenant.space_id)
         return [(one.status.value, one.lifecycle) for one in found]
 
     be(tenant, connection["id"], HealthStatus.ERROR, now)
@@ -462,7 +463,7 @@ def test_the_index_of_failing_connections_matches_the_connections_after_any_chan
         found = current()
         fails = found.health.status in FAILING
         expected = [(found.health.status, found.status.value)] if fails else []
-        indexed = ConnectionSummaries(table).failing(tenant.space_id)
+        indexed = ConnectionSummaries(table, NO_NEWEST_TESTS, utc_now).failing(tenant.space_id)
         assert [(one.status, one.lifecycle) for one in indexed] == expected
 
 
@@ -482,7 +483,7 @@ def test_an_index_that_lags_behind_notifies_no_outage_twice_and_ends_none(
     create_rule(
         tenant, condition={"kind": "connection_down"}, for_seconds=for_seconds, channels=[BUS]
     )
-    index = LaggingIndex(Table("IntegrationsTable"))
+    index = LaggingIndex(Table("IntegrationsTable"), NO_NEWEST_TESTS, utc_now)
     minutes = iter(now + number * MINUTE for number in range(20))
 
     def evaluated(held: list[ConnectionStatus] | None, times: int = 1) -> list[str]:

@@ -26,14 +26,25 @@ import installs
 import refresh_grants
 import run_tests
 from local.provider import Provider, provider
+from patchbay.checks.verdict import verdict
+from patchbay.connection_tests.finished_test import FinishedTest
+from patchbay.connection_tests.packed_tests import extra_of, pack
 from patchbay.connections.health_state import FAILURES_IN_A_ROW, SUCCESSES_IN_A_ROW
-from patchbay.connections.keys import CURRENT_DEPLOYMENT_KEY, deployment_key_key
+from patchbay.connections.keys import (
+    CURRENT_DEPLOYMENT_KEY,
+    connection_key,
+    deployment_key_key,
+)
+from patchbay.connections.plans import Group, PlanPlace
+from patchbay.connections.wheel import MonitorInterval, minute_number
 from patchbay.deployment import Deployment
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Delete, Table, connect
+from patchbay.platform.dynamodb import Delete, Table, Update, connect
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.runs.model import Cell, Run, RunKey, moment_of
+from patchbay.runs.store import RunStore
 from patchbay.tenancy.browser_sessions import SEEN_EVERY
 from tests.integration import monitoring
 from tests.integration.alerting import RATE, Context, create_rule, deliver, evaluate_due
@@ -359,6 +370,41 @@ def interrupted(*_: Any) -> None:
     raise TemporarilyUnavailable
 
 
+def recorded_in_runs(tenant: Tenant, cell: Cell) -> None:
+    """A test of each connection in a run of this minute, and of a day that is to be closed."""
+    table, now = Table("EventsTable"), monitoring.this_minute()
+    group = Group(MonitorInterval.DAY, str(cell))
+    due = minute_number(now) - (minute_number(now) - group.phase) % group.interval.minutes
+    for at in (moment_of(due - 2 * group.interval.minutes), moment_of(due)):
+        store = RunStore(table, functools.partial(_same, at), timedelta(days=91))
+        report = verdict([], proven=True, called=True, latency_ms=1)
+        finished = FinishedTest(None, None, report, (), at, at)
+        packed = {
+            one["id"]: pack(one["id"], at, finished, streak=20, extra=extra_of(None))
+            for one in tenant.client.get(f"{tenant.connectors}/connections").json["items"]
+        }
+        entries = tuple(one.entry for one in packed.values())
+        key = RunKey(cell, minute_number(at), group.slot)
+        store.record(
+            Run(key, {tenant.space_id: entries}), {id_: one.shape for id_, one in packed.items()}
+        )
+
+
+def _same(moment: datetime) -> datetime:
+    return moment
+
+
+def read_from_runs(tenant: Tenant) -> None:
+    """Leaves all connections as those are whose tests are in runs."""
+    table = Table("IntegrationsTable")
+    group = Group(MonitorInterval.DAY, str(Cell.of_pool(7)))
+    for one in tenant.client.get(f"{tenant.connectors}/connections").json["items"]:
+        place = PlanPlace(*group.plan_key(one["id"]), 0, None)
+        key = connection_key(tenant.organization_id, one["id"])
+        table.write(Update(key, values={"plans": [place]}))
+    recorded_in_runs(tenant, Cell.of_space(tenant.space_id))
+
+
 def run_in_the_background(
     tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,6 +412,7 @@ def run_in_the_background(
     monkeypatch.setattr("patchbay.monitors.reprobes.PAUSES", (0.0, 0.0))
     server.valid_key = SECRET
     paths = connections_with_secrets(tenant, server)
+    recorded_in_runs(tenant, Cell.of_pool(7))
     # Connections that work, then fail, by synchronous and queued tests
     for server.valid_key in (SECRET, *["another"] * FAILURES_IN_A_ROW):
         for path in paths:
@@ -419,6 +466,7 @@ def run_in_the_background(
     for shard in (3, 5):
         write(Table("EventsTable"), f"e{shard}", shard)
     record(Table("EventsTable"), utc_now() - timedelta(days=3))
+    read_from_runs(tenant)
     for _ in range(2):
         fold_counts.handler(sample_event("fold_counts"), None)
         start_cold("fold_counts")

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from patchbay.connections.plan_store import PlanStore
     from patchbay.connections.planner import Planner
     from patchbay.connections.record_store import RecordStore
+    from patchbay.connections.shown_connections import ShownConnections
     from patchbay.connections.usage_store import UsageStore
     from patchbay.connections.vault import Vault
     from patchbay.egress.guard import EgressGuard
@@ -461,7 +462,13 @@ class Deployment:
     def connection_summaries(self) -> ConnectionSummaries:
         from patchbay.connections.connection_summaries import ConnectionSummaries
 
-        return ConnectionSummaries(self.integrations)
+        return ConnectionSummaries(self.integrations, self.run_reader, self.clock)
+
+    @cached_property
+    def shown_connections(self) -> ShownConnections:
+        from patchbay.connections.shown_connections import ShownConnections
+
+        return ShownConnections(self.run_reader)
 
     @cached_property
     def connection_records(self) -> RecordStore:
@@ -527,6 +534,7 @@ class Deployment:
             self.connection_records,
             self.usages,
             self.vault,
+            self.shown_connections,
         )
 
     # ---------------------------------------------------------------- grants

@@ -19,8 +19,14 @@ from patchbay.connections.keys import (
     failing_of_space_pk,
 )
 from patchbay.connections.lifecycle import Lifecycle
+from patchbay.connections.newest_tests import (
+    OF_NEWEST_TESTS,
+    NewestTest,
+    NewestTests,
+    TestedConnection,
+)
 from patchbay.connections.wheel import MonitorInterval
-from patchbay.platform.clock import from_text
+from patchbay.platform.clock import Clock, from_text, to_text
 from patchbay.platform.dynamodb import Item, Table
 
 
@@ -33,8 +39,8 @@ class ConnectionStatus:
     """
 
     ATTRIBUTES = (
-        *("id", "status", "health", "space_id"),
-        *("last_success_at", "watched_since", "created_at"),
+        *("id", "status", "health", "space_id", "monitor"),
+        *("last_success_at", "watched_since", "created_at", *OF_NEWEST_TESTS),
     )
 
     id: str
@@ -70,8 +76,8 @@ class ConnectionSummary:
     """
 
     ATTRIBUTES = (
-        *("id", "name", "status", "health", "required_action", "monitor"),
-        *("last_success_at", "watched_since", "created_at"),
+        *("id", "name", "status", "health", "required_action", "monitor", "space_id"),
+        *("last_success_at", "watched_since", "created_at", *OF_NEWEST_TESTS),
     )
 
     id: str
@@ -121,8 +127,10 @@ class ConnectionDescription:
 class ConnectionSummaries:
     """Reads summaries of the connections of spaces from the integrations table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, tests: NewestTests, clock: Clock) -> None:
         self._table = table
+        self._tests = tests
+        self._clock = clock
 
     def block(
         self, organization_id: str, space_id: str, after_id: str | None, limit: int
@@ -133,7 +141,7 @@ class ConnectionSummaries:
         if after_id:
             key = connection_key(organization_id, after_id)
             start = {**key._asdict(), f"{BY_SPACE}_pk": pk, f"{BY_SPACE}_sk": after_id}
-        found: list[ConnectionSummary] = []
+        found: list[Item] = []
         while len(found) < limit:
             page = self._table.query(
                 pk,
@@ -142,11 +150,11 @@ class ConnectionSummaries:
                 limit=limit - len(found),
                 attributes=ConnectionSummary.ATTRIBUTES,
             )
-            found += map(ConnectionSummary.of_item, page.items)
+            found += page.items
             start = page.last_key
             if start is None:
                 break
-        return found
+        return [ConnectionSummary.of_item(item) for item in self._laid_over(found)]
 
     def ids(self, space_id: str, limit: int) -> list[str]:
         """The ids of up to `limit` connections of a space, read from the index."""
@@ -173,7 +181,7 @@ class ConnectionSummaries:
             index=BY_SPACE,
             attributes=ConnectionStatus.ATTRIBUTES,
         )
-        return [ConnectionStatus.of_item(item) for item in items]
+        return [ConnectionStatus.of_item(item) for item in self._laid_over(items)]
 
     def failing(self, space_id: str) -> list[ConnectionStatus]:
         """The connections of a space whose health is failing, read from the sparse index. If there
@@ -187,7 +195,8 @@ class ConnectionSummaries:
         """Leaves out the ids that do not exist or are in another space."""
         keys = [connection_key(organization_id, connection_id) for connection_id in connection_ids]
         items = self._table.get_all(keys).values()
-        return {i["id"]: ConnectionStatus.of_item(i) for i in items if i["space_id"] == space_id}
+        found = self._laid_over(item for item in items if item["space_id"] == space_id)
+        return {item["id"]: ConnectionStatus.of_item(item) for item in found}
 
     def described(
         self, organization_id: str, space_id: str, connection_id: str
@@ -215,6 +224,25 @@ class ConnectionSummaries:
         if item is None or item["space_id"] != space_id:
             return None
         return ConnectionStatus.of_item(item)
+
+    def _laid_over(self, items: Iterable[Item]) -> list[Item]:
+        """The items, with the times of the newest tests that are in runs."""
+        found = list(items)
+        asked = [tested for item in found if (tested := TestedConnection.of_item(item))]
+        newest = self._tests.newest(asked, self._clock()) if asked else {}
+        return [
+            _tested_at(item, newest[item["id"]]) if item["id"] in newest else item for item in found
+        ]
+
+
+def _tested_at(item: Item, test: NewestTest) -> Item:
+    """A status does not change by this: a test that changes one is stored in its connection."""
+    checked_at = _time(item["health"]["checked_at"])
+    if checked_at is not None and checked_at >= test.ended:
+        return item
+    ended = to_text(test.ended)
+    later = {**item, "health": {**item["health"], "checked_at": ended}}
+    return later | {"last_success_at": ended} if test.passed else later
 
 
 def _watched_since(item: Item) -> datetime:

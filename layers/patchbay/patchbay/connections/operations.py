@@ -41,6 +41,7 @@ from patchbay.connections.operation_models import (
     secrets_of,
 )
 from patchbay.connections.record_store import RecordStore
+from patchbay.connections.shown_connections import ShownConnections
 from patchbay.connections.usage_model import NEVER_USED
 from patchbay.connections.usage_store import UsageStore
 from patchbay.connections.vault import SecretScope, Vault
@@ -98,6 +99,7 @@ class ConnectionOperations:
         records: RecordStore,
         usages: UsageStore,
         vault: Vault,
+        shown: ShownConnections,
     ) -> None:
         self._creator = creator
         self._endpoint_editor = endpoint_editor
@@ -109,6 +111,7 @@ class ConnectionOperations:
         self._records = records
         self._usages = usages
         self._vault = vault
+        self._shown = shown
 
     def create(self, new: CreateConnection, stamp: Stamp) -> ConnectionRecord:
         """Creates a source of the newest release of a major version, and a connection of it.
@@ -149,13 +152,13 @@ class ConnectionOperations:
             if not fields and change.config is None:
                 if new is not old:
                     self._connections.change(old, new, version)
-                return self._record(new, source)
+                return self._record(self._shown.one(new, now), source)
             patch = EndpointPatch.model_validate(fields)
             edit = self._endpoint_editor.accept(source, patch, now, change.config)
             secrets = self._endpoint_editor.secret_change(edit, now)
             given.require_scope(edit.endpoint)
             self._records.change((source, edit.stored), secrets, (old, new))
-            return self._record(new, edit.stored)
+            return self._record(self._shown.one(new, now), edit.stored)
 
         with _named_as_the_operations_do():
             return serially(attempt)
@@ -182,11 +185,13 @@ class ConnectionOperations:
             )
 
         page = self._records.page(query.tenant_id, query, is_asked_for, now)
-        usages = self._usages.of_all(query.tenant_id, [connection for connection, _ in page.items])
+        connections = self._shown.all([connection for connection, _ in page.items], now)
+        sources = [source for _, source in page.items]
+        usages = self._usages.of_all(query.tenant_id, connections)
         return ConnectionRecords(
             connections=[
                 ConnectionRecord.of(connection, source, usages.get(connection.id, NEVER_USED))
-                for connection, source in page.items
+                for connection, source in zip(connections, sources, strict=True)
             ],
             next_cursor=page.next_cursor,
         )

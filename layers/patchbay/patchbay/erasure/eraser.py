@@ -37,6 +37,7 @@ from patchbay.erasure.closing import close_key, close_space
 from patchbay.erasure.families import TableName, kind_of
 from patchbay.erasure.keys import ERASURE_SK, marks_pk
 from patchbay.erasure.store import ErasureRun, ErasureStore
+from patchbay.health.monitor_runs import is_of_runs
 from patchbay.health.periods import Period, Span
 from patchbay.health.shards import MAIN_SHARD, buckets_pk, period_of, shard_of, spread_day_key
 from patchbay.health.store import events_pk
@@ -70,6 +71,7 @@ from patchbay.registry.keys import (
     use_of_release,
 )
 from patchbay.registry.store import RegistryStore
+from patchbay.runs.erasure import SharedRuns, own_partitions
 from patchbay.tenancy.keys import (
     API_KEYS,
     BY_OWNER,
@@ -350,20 +352,33 @@ class Eraser:
         self._sweep(run, self._events, pk, seconds_left)
 
     def _space(self, run: ErasureRun, space_id: str, seconds_left: SecondsLeft) -> None:
-        """A day's counts go after its events: they say on which days there are any."""
+        """A day's counts go after its events: they say on which days there are any, and in which
+        pools the space has runs."""
         self._sweep(run, self._integrations, buckets_pk(space_id), seconds_left)
         days = f"{Span.DAY.value}#"
         for page in self._pages(
             buckets_pk(space_id), seconds_left, table=self._events, prefix=days
         ):
             for item in page:
+                if is_of_runs(item):
+                    self._shared_runs(run, space_id, item, seconds_left)
+                    continue
                 period = period_of(item)
                 day: date = period.start.date()
                 self._sweep(run, self._events, events_pk(space_id, day), seconds_left)
                 if shard_of(item) != MAIN_SHARD:
                     self._note(run, space_id, period, shard_of(item))
             self._remove(run, self._events, page)
-        self._sweep(run, self._events, buckets_pk(space_id), seconds_left)
+        for pk in (*own_partitions(space_id), buckets_pk(space_id)):
+            self._sweep(run, self._events, pk, seconds_left)
+
+    def _shared_runs(
+        self, run: ErasureRun, space_id: str, item: Item, seconds_left: SecondsLeft
+    ) -> None:
+        shared = SharedRuns(self._events, space_id, item)
+        for _ in shared.strip():
+            _in_time(seconds_left)
+        self._remove(run, self._events, [key._asdict() for key in shared.notes()])
 
     def _note(self, run: ErasureRun, space_id: str, day: Period, shard: int) -> None:
         self._remove(run, self._events, [spread_day_key(space_id, day, shard)._asdict()])

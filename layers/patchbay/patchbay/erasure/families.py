@@ -105,6 +105,7 @@ FAMILIES: Final = (
     Family(_EVENTS, "SRC#", "", "tests"),
     Family(_EVENTS, "DST#", "", "tests"),
     Family(_EVENTS, "FOLD#", "", "event_counts"),
+    Family(_EVENTS, "POOL#", "", "events", Fate.STRIPPED),
 )
 
 OTHER: Final = "other"

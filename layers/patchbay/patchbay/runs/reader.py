@@ -12,11 +12,13 @@ stored: they are in the order of time, and segments are not.
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
 from typing import Final
 
 from patchbay.checks.code_numbers import code_of
+from patchbay.connections.newest_tests import NewestTest, TestedConnection
+from patchbay.connections.plans import Group
 from patchbay.connections.wheel import minute_number
 from patchbay.health.buckets import Bucket
 from patchbay.health.model import Event, EventOutline, EventStatus, IntegrationType
@@ -33,6 +35,7 @@ from patchbay.runs.keys import (
     day_text,
     hours_key,
     late_chunks,
+    run_key,
     runs_between,
     runs_pk,
     segments_pk,
@@ -43,7 +46,9 @@ from patchbay.runs.model import (
     MINUTES_OF_DAY,
     Cell,
     CellKind,
+    Run,
     RunEntry,
+    RunKey,
     TimedEntry,
     moment_of,
     start_of_day,
@@ -59,6 +64,12 @@ QUERIES_OF_A_PAGE: Final = 20
 QUERIES_OF_HISTORY: Final = 60
 """The same of a page of one connection's tests: a day takes two, and may have one test."""
 
+_AHEAD: Final = timedelta(days=1)
+"""Clocks differ: a test may be of a minute that has not come here."""
+_SEARCHED: Final = timedelta(days=90)
+_SPACES_SEARCHED: Final = 10
+"""Of those whose connections are no longer tested: a page may have connections of many."""
+_MOST_ENTRIES: Final = 100_000
 _ROOM: Final = 4
 """How many times the entries of a page are kept before those beyond it are dropped."""
 _MOST_AT_ONCE: Final = 64
@@ -68,7 +79,8 @@ _DAYS_AT_FIRST: Final = 12
 
 
 class RunReader:
-    """Reads the runs in the events table. It is what health asks: `MonitorRuns`."""
+    """Reads the runs in the events table: the `MonitorRuns` of health, and the `NewestTests` of
+    connections."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -194,6 +206,86 @@ class RunReader:
         """Whether runs may have tests of a connection: one that has not has no shape."""
         pk, prefix = shapes_of(connection_id)
         return bool(self._table.query(pk, prefix=prefix, limit=1, attributes=("sk",)).items)
+
+    # ------------------------------------------------------------ newest tests
+
+    def newest(
+        self, connections: Iterable[TestedConnection], now: datetime
+    ) -> dict[str, NewestTest]:
+        """As `NewestTests.newest`.
+
+        The last two minutes of each group are read together, and the singles that there may be.
+        Connections that have no test there, as they are not tested any more, or as their space is
+        paused, are looked for in the newest days of their spaces.
+        """
+        asked = list(connections)
+        found = self._newest_of_groups([one for one in asked if one.groups], now)
+        missing: dict[str, set[str]] = {}
+        for one in asked:
+            if one.may_lag and one.id not in found:
+                missing.setdefault(one.space_id, set()).add(one.id)
+        for space_id, ids in list(missing.items())[:_SPACES_SEARCHED]:
+            found |= self._newest_of_space(space_id, ids, now)
+        return {
+            connection_id: NewestTest(
+                at=moment_of(minute),
+                ended=finished_at(moment_of(minute), entry),
+                streak=entry.streak,
+                passed=entry.passed,
+                latency_ms=entry.latency_ms,
+                code=code_of(entry.code),
+            )
+            for connection_id, (minute, entry) in found.items()
+        }
+
+    def _newest_of_groups(
+        self, connections: Sequence[TestedConnection], now: datetime
+    ) -> dict[str, TimedEntry]:
+        keys = {one.id: _last_keys(one.groups, now) for one in connections}
+        runs = self._runs_of({key for some in keys.values() for key in some})
+        # A connection that was put off has a single, which is put after the run of its group.
+        put_off = {
+            key.of_connection(connection_id)
+            for connection_id, some in keys.items()
+            for key in some
+            if key in runs and connection_id not in runs[key].by_connection
+        }
+        runs |= self._runs_of(put_off)
+        found: dict[str, TimedEntry] = {}
+        for connection_id, some in keys.items():
+            for key in some:
+                run = runs.get(key.of_connection(connection_id)) or runs.get(key)
+                entry = run.by_connection.get(connection_id) if run else None
+                if entry and not entry.fault:
+                    found[connection_id] = TimedEntry(key.minute, entry)
+                    break
+        return found
+
+    def _runs_of(self, keys: Iterable[RunKey]) -> dict[RunKey, Run]:
+        by_key = {run_key(key): key for key in keys}
+        found = self._table.get_all(by_key)
+        return {
+            by_key[key]: RunItem.read(by_key[key].cell, item).run for key, item in found.items()
+        }
+
+    def _newest_of_space(
+        self, space_id: str, ids: Iterable[str], now: datetime
+    ) -> dict[str, TimedEntry]:
+        found: dict[str, TimedEntry] = {}
+        missing = set(ids)
+        before = to_sortable(now + _AHEAD)
+        window = _Window(space_id, None, now - _SEARCHED, before, _MOST_ENTRIES, "tst")
+        try:
+            for minute, entries in self._minutes(window, _Turns(QUERIES_OF_A_PAGE), now):
+                for entry in entries:
+                    if entry.connection_id in missing and not entry.fault:
+                        missing.discard(entry.connection_id)
+                        found[entry.connection_id] = TimedEntry(minute, entry)
+                if not missing:
+                    break
+        except _NoTurnsLeft:
+            pass
+        return found
 
     # ------------------------------------------------------------ newest first
 
@@ -371,6 +463,17 @@ class _Newest:
                 self._first = max(self._first, minute + 1)
             else:
                 self._number += len(self._by_minute[minute])
+
+
+def _last_keys(groups: Iterable[Group], now: datetime) -> list[RunKey]:
+    """The runs of the last two minutes at which each group was due, newest first."""
+    keys = []
+    for group in groups:
+        minute, interval = minute_number(now), group.interval.minutes
+        last = minute - (minute - group.phase) % interval
+        cell = Cell.read(group.cell)
+        keys += [RunKey(cell, at, group.slot) for at in (last, last - interval)]
+    return sorted(keys, key=lambda key: key.minute, reverse=True)
 
 
 def event_of(space_id: str, timed: TimedEntry) -> Event:

@@ -1,0 +1,69 @@
+"""Connections as they are shown: what is stored, with the newest test of a run laid over it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from patchbay.checks.codes import describe
+from patchbay.connections.connection_model import Connection
+from patchbay.connections.health_state import HealthObservation, HealthState
+from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.newest_tests import NewestTest, NewestTests, TestedConnection
+from patchbay.connections.steady_health import StreakTest, overlaid, shown
+
+
+class ShownConnections:
+    """Lays the newest tests over connections that are shown. Their revisions stay: a test makes
+    no new one."""
+
+    def __init__(self, tests: NewestTests) -> None:
+        self._tests = tests
+
+    def one(self, connection: Connection, now: datetime) -> Connection:
+        [found] = self.all([connection], now)
+        return found
+
+    def all(self, connections: Sequence[Connection], now: datetime) -> list[Connection]:
+        asked = [tested for one in connections if (tested := _tested(one))]
+        newest = self._tests.newest(asked, now) if asked else {}
+        return [_laid_over(one, newest[one.id]) if one.id in newest else one for one in connections]
+
+
+def _tested(connection: Connection) -> TestedConnection | None:
+    return TestedConnection.of_item(
+        {
+            "id": connection.id,
+            "space_id": connection.space_id,
+            "plans": connection.plans,
+            "state": connection.state,
+            "monitor": {"enabled": connection.monitor.enabled},
+            "status": connection.status,
+        }
+    )
+
+
+def _laid_over(connection: Connection, newest: NewestTest) -> Connection:
+    test = StreakTest(newest.at, newest.streak, _seen(newest))
+    state = overlaid(HealthState.decode(connection.state), test)
+    return connection.model_copy(
+        update={
+            "health": shown(connection.health, state, test),
+            "state": state.encode(),
+        }
+    )
+
+
+def _seen(newest: NewestTest) -> HealthObservation:
+    return HealthObservation(
+        at=newest.at,
+        status=_status(newest),
+        latency_ms=newest.latency_ms,
+        finished_at=newest.ended,
+        error_code=newest.code,
+    )
+
+
+def _status(newest: NewestTest) -> HealthStatus:
+    if newest.passed or newest.code is None:
+        return HealthStatus.CONNECTED
+    network = describe(newest.code).category == "network"
+    return HealthStatus.DISCONNECTED if network else HealthStatus.ERROR
