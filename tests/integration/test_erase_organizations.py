@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 import pytest
 from moto.core.models import botocore_stubber
@@ -32,9 +33,12 @@ from patchbay.grants.client_origin import ClientOrigin
 from patchbay.health.model import EventStatus
 from patchbay.health.periods import periods_of
 from patchbay.health.shards import bucket_key, bucket_puts
+from patchbay.health.store import EventStore
 from patchbay.platform.clock import to_text, utc_now
 from patchbay.platform.dynamodb import Key, Put, Table, Update, connect
 from patchbay.platform.ids import new_id
+from patchbay.runs.model import Cell
+from patchbay.runs.reader import RunReader
 from patchbay.tenancy.access import Permission
 from patchbay.tenancy.api_key_store import CACHED_FOR
 from patchbay.tenancy.install_tokens import InstallTokens
@@ -58,6 +62,7 @@ from tests.integration.story import (
 )
 from tests.integration.test_ingest_events import delivered, envelope
 from tests.integration.test_isolation import everything_of
+from tests.unit.runs.recorded_runs import Monitors, connections
 
 pytestmark = pytest.mark.enable_socket
 
@@ -257,6 +262,28 @@ def test_nothing_of_an_organization_is_left(operator: Tenant, tenant: Tenant) ->
     assert [
         text for text in trail if "CRM" in text or "key_" in json.loads(text)["subject"]["S"]
     ] == []
+
+
+def test_no_run_has_a_test_of_an_organization_that_was_erased(
+    operator: Tenant, stranger: Tenant, tenant: Tenant, events_table: Table
+) -> None:
+    """In runs of its own, and in those of a pool, which the others in it keep."""
+    spaces = {tenant.space_id: connections(2, of="own"), stranger.space_id: connections(1, of="s")}
+    pool = Monitors(events_table, Cell.of_pool(3), spaces, utc_now() - timedelta(minutes=40))
+    pool.run_until(utc_now())
+    own = Cell.of_space(tenant.space_id)
+    alone = Monitors(events_table, own, {tenant.space_id: connections(1, of="own")}, utc_now())
+    alone.run_until(utc_now())
+    erased(operator, tenant)
+    runs = list(events_table.query_all("POOL#3#R"))
+    assert len(runs) == len(pool.of_space(stranger.space_id))
+    assert [run for run in runs if UUID(tenant.space_id).bytes in run["b"]] == []
+    left = [place for place in items() if tenant.space_id in "".join(map(str, place))]
+    assert left == []
+    page = EventStore(events_table, 35, RunReader(events_table)).list_events(
+        stranger.space_id, now=utc_now(), limit=100
+    )
+    assert page.items == pool.of_space(stranger.space_id)
 
 
 def test_what_others_have_is_byte_for_byte_the_same(operator: Tenant, stranger: Tenant) -> None:

@@ -1121,6 +1121,8 @@ class Deployment:
             self.lists,
             self.tenants,
             self.settings.raw_event_days,
+            self.run_reader,
+            self.monitored_tests,
         )
 
     @cached_property

@@ -375,7 +375,10 @@ class Eraser:
     def _shared_runs(
         self, run: ErasureRun, space_id: str, item: Item, seconds_left: SecondsLeft
     ) -> None:
-        shared = SharedRuns(self._events, space_id, item)
+        day = self._events.get(Key(item["pk"], item["sk"]))
+        if day is None:
+            return  # by another run of this erasure
+        shared = SharedRuns(self._events, space_id, day)
         for _ in shared.strip():
             _in_time(seconds_left)
         self._remove(run, self._events, [key._asdict() for key in shared.notes()])

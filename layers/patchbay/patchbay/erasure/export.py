@@ -19,7 +19,9 @@ from patchbay.alerts.keys import ALERTS, RULES, space_pk
 from patchbay.alerts.model import Alert
 from patchbay.alerts.outbox import read_delivery
 from patchbay.alerts.rule_store import read_rule
-from patchbay.connection_tests.history import read_test
+from patchbay.connection_tests.history import KEPT, read_test
+from patchbay.connection_tests.identity import TestSubject
+from patchbay.connection_tests.monitored_tests import MonitoredTests
 from patchbay.connections.connection_items import read_connection
 from patchbay.connections.endpoint_items import read_endpoint
 from patchbay.connections.keys import (
@@ -33,6 +35,7 @@ from patchbay.connections.keys import (
 )
 from patchbay.erasure.model import ExportedThing
 from patchbay.grants.application_store import read_application
+from patchbay.health.monitor_runs import is_of_runs
 from patchbay.health.periods import Period, Span
 from patchbay.health.shards import buckets_pk, counts_in, period_of
 from patchbay.health.store import events_pk, read_event
@@ -41,7 +44,7 @@ from patchbay.installs.session_store import read_session
 from patchbay.platform.audit import audit_pk, read_audit_event
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import AFTER_ALL, Item, Table
-from patchbay.platform.lists import Listing, ListQuery, Lists, Position
+from patchbay.platform.lists import Listing, ListQuery, Lists, Position, Stretch
 from patchbay.platform.strict_json import compact
 from patchbay.registry.keys import (
     RELEASES,
@@ -50,6 +53,7 @@ from patchbay.registry.keys import (
     owned_integrations_pk,
 )
 from patchbay.registry.store import read_integration, read_release
+from patchbay.runs.reader import RunReader
 from patchbay.tenancy.access import Principal
 from patchbay.tenancy.keys import API_KEYS, BY_OWNER, SPACES, organization_pk
 from patchbay.tenancy.model import ApiKey, Organization, Space
@@ -63,8 +67,10 @@ MAX_QUERIES: Final = 40
 
 _PAGE: Final = 25
 _BEFORE_ALL: Final = " "
+_AFTER_ALL_TIMES: Final = "9999-12-31T23:59:00.000Z"
 
 type Read = Callable[[Item], BaseModel | dict[str, Any] | None]
+type ReadRuns = Callable[[str, int], Stretch[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,8 @@ class _Part:
     events: bool = False
     """Whether they are in the events table."""
     index: str | None = None
+    of_runs: ReadRuns | None = None
+    """Reads things of runs instead, before a sort key."""
 
     @property
     def name(self) -> str:
@@ -131,12 +139,16 @@ class OrganizationExport:
         lists: Lists,
         tenants: TenancyStore,
         raw_event_days: int,
+        runs: RunReader,
+        monitored: MonitoredTests,
     ) -> None:
         self._integrations = integrations
         self._events = events
         self._lists = lists
         self._tenants = tenants
         self._retention = timedelta(days=raw_event_days)
+        self._runs = runs
+        self._monitored = monitored
 
     def page(
         self, caller: Principal, organization_id: str, query: ListQuery, now: datetime
@@ -201,17 +213,17 @@ class OrganizationExport:
     def _read(self, part: _Part, start: Item | None, page: _Page) -> Item | None:
         """Reads some of a part; returns where it goes on, None at its end."""
         page.queries += 1
+        limit = min(_PAGE, page.limit - len(page.items))
+        if part.of_runs:
+            found = part.of_runs(start["sk"] if start else _AFTER_ALL_TIMES, limit)
+            for thing in found.items.values():
+                page.add(part.kind, thing)
+            return {"sk": found.reached} if found.reached else None
         table = self._events if part.events else self._integrations
-        found = table.query(
-            part.pk,
-            prefix=part.prefix,
-            index=part.index,
-            limit=min(_PAGE, page.limit - len(page.items)),
-            start=start,
-        )
-        for item in found.items:
+        read = table.query(part.pk, prefix=part.prefix, index=part.index, limit=limit, start=start)
+        for item in read.items:
             page.add(part.kind, part.read(item))
-        return found.last_key
+        return read.last_key
 
     def _sections(self, organization_id: str, now: datetime) -> list[_Section]:
         own = organization_pk(organization_id)
@@ -227,7 +239,12 @@ class OrganizationExport:
             ),
             *(
                 _Section(lambda subject: _parts_of_subject(subject["sk"], now), own, prefix)
-                for prefix in (SOURCES, DESTINATIONS, CONNECTIONS)
+                for prefix in (SOURCES, DESTINATIONS)
+            ),
+            _Section(
+                lambda item: self._parts_of_connection(organization_id, item, now),
+                own,
+                CONNECTIONS,
             ),
             _Section(lambda _: [_trail(organization_id)]),
         ]
@@ -240,10 +257,22 @@ class OrganizationExport:
             between=(oldest.prefix, f"{Span.DAY}#{AFTER_ALL}"),
             attributes=("sk",),
         )
-        days = sorted({period_of(item).start.date() for item in stored})
+        days = sorted({period_of(item).start.date() for item in stored if not is_of_runs(item)})
+        since = now - self._retention
 
-        def counts(item: Item) -> dict[str, Any]:
-            return _counts(space_id, item)
+        def events_of_runs(before: str, limit: int) -> Stretch[Any]:
+            return self._runs.events(
+                space_id,
+                since=since,
+                before=before,
+                limit=limit,
+                now=now,
+                status=None,
+                connection_id=None,
+            )
+
+        def counts(item: Item) -> dict[str, Any] | None:
+            return None if is_of_runs(item) else _counts(space_id, item)
 
         return [
             _Part("alert_rule", space_pk(space_id), RULES, read_rule),
@@ -263,6 +292,23 @@ class OrganizationExport:
                 )
                 for day in days
             ),
+            _Part("event", f"{buckets_pk(space_id)}#", "", _nothing, of_runs=events_of_runs),
+        ]
+
+    def _parts_of_connection(self, organization_id: str, item: Item, now: datetime) -> list[_Part]:
+        """Its tests, also those of its monitor."""
+        connection = read_connection(item)
+        subject = TestSubject.connection(organization_id, connection.id)
+
+        def tests_of_runs(before: str, limit: int) -> Stretch[Any]:
+            return self._monitored.tests(
+                subject, connection.space_id, since=now - KEPT, before=before, limit=limit, now=now
+            )
+
+        pk = item["sk"]
+        return [
+            *_parts_of_subject(pk, now),
+            _Part("test", f"{pk}#", "", _nothing, of_runs=tests_of_runs),
         ]
 
 
@@ -295,6 +341,10 @@ def _parts_of_subject(pk: str, now: datetime) -> list[_Part]:
         return read_test(item, now) if "test" in item else None
 
     return [_Part("test", pk, "", test, events=True)]
+
+
+def _nothing(_: Item) -> None:
+    """A part of runs has no items of its own."""
 
 
 def _trail(organization_id: str) -> _Part:
