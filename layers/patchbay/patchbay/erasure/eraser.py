@@ -71,7 +71,7 @@ from patchbay.registry.keys import (
     use_of_release,
 )
 from patchbay.registry.store import RegistryStore
-from patchbay.runs.erasure import SharedRuns, own_partitions
+from patchbay.runs.erasing import SharedRuns, own_partitions
 from patchbay.tenancy.keys import (
     API_KEYS,
     BY_OWNER,
@@ -379,7 +379,7 @@ class Eraser:
         if day is None:
             return  # by another run of this erasure
         shared = SharedRuns(self._events, space_id, day)
-        for _ in shared.strip():
+        for _ in shared.erase():
             _in_time(seconds_left)
         self._remove(run, self._events, [key._asdict() for key in shared.notes()])
 
