@@ -50,7 +50,7 @@ def leave_something(tables: dict[str, Table]) -> None:
 def test_the_next_test_finds_nothing_of_what_this_one_did(deployed: dict[str, Table]) -> None:
     # Given an account in which nothing has been done
     before = things()
-    assert (before["items"], before["messages"]) == ([], [[], [], []])
+    assert (before["items"], before["messages"]) == ([], [[], [], [], []])
     # When a test leaves something of each kind
     leave_something(deployed)
     assert all(found != before[name] for name, found in things().items())

@@ -20,6 +20,7 @@ from patchbay.checks.token_calls import IssuedTokens
 from patchbay.connection_tests import identity
 from patchbay.connections.keys import (
     application_key,
+    drop_key,
     endpoint_key,
     flow_failure_key,
     flow_key,
@@ -224,8 +225,23 @@ def world(tenant: Tenant, operator: Tenant) -> Names:
     deployment.integrations.write(Put(outbox | waiting))
     failed = flow_failure_key(tenant.organization_id, names.names["session_id"])
     deployment.integrations.write(Put({**failed._asdict(), "outcome": "denied"}))
+    monitor_with_a_plan(deployment, tenant)
     count_on_a_side_shard(deployment.events, tenant)
     return names.and_({"old_integration": old["id"], "old_connection": connection["id"]})
+
+
+def monitor_with_a_plan(deployment: Deployment, tenant: Tenant) -> None:
+    """A monitored connection that is moved to a plan, an edit whose snapshots are not dropped yet,
+    and the shape of a test."""
+    monitor = {"enabled": True, "interval": "5m"}
+    connection = create_connection(tenant, create_source(tenant), monitor=monitor)
+    moves = deployment.plan_moves
+    moves.adopt(tenant.organization_id, tenant.space_slug, tenant.space_id, utc_now())
+    moves.go_on(utc_now(), lambda: 100.0)
+    mark = drop_key(connection["source_id"], 2)._asdict()
+    deployment.integrations.write(Put({**mark, "organization_id": tenant.organization_id}))
+    shape = {"pk": f"CON#{connection['id']}", "sk": "SHAPE#0123456789ab", "shape": b"{}"}
+    deployment.events.write(Put(shape))
 
 
 def count_on_a_side_shard(table: Table, tenant: Tenant) -> None:

@@ -123,7 +123,7 @@ class MonitoredTests:
     ) -> dict[str, RecordedTest]:
         """The tests of these sort keys. There may be one more, which the last one follows."""
         shapes = self._runs.shapes(subject.id, {timed.entry.shape for timed in tests})
-        befores = [*tests[1:], None]
+        earlier = [*tests[1:], None]
         return {
             key: unpack(
                 subject,
@@ -132,7 +132,7 @@ class MonitoredTests:
                 shapes[timed.entry.shape],
                 _entry_before(before, shapes),
             ).test
-            for key, timed, before in zip(keys, tests, befores, strict=False)
+            for key, timed, before in zip(keys, tests, earlier, strict=False)
             if timed.entry.shape in shapes
         }
 

@@ -5,7 +5,7 @@
 A **snapshot** has the items that a test reads: its connection, its endpoints, and their secrets,
 which stay sealed. It never has what a grant holds. It is used until one of them is edited:
 
-- An edit of a connection writes its plan anew, in the same transaction.
+- An edit of a connection writes its plan again, in the same transaction.
 - An edit of an endpoint writes a mark in its transaction. Then the snapshots of all connections of
   the endpoint are dropped, and the mark goes last. If the editor dies before that, the dispatcher
   does it.
