@@ -34,14 +34,16 @@ from patchbay.connections.keys import (
     CURRENT_DEPLOYMENT_KEY,
     connection_key,
     deployment_key_key,
+    drop_key,
 )
 from patchbay.connections.plans import Group, PlanPlace
 from patchbay.connections.wheel import MonitorInterval, minute_number
 from patchbay.deployment import Deployment
+from patchbay.monitors.store import MonitorStore
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
-from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Delete, Table, Update, connect
+from patchbay.platform.clock import to_text, utc_now
+from patchbay.platform.dynamodb import Delete, Put, Table, Update, connect
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.runs.model import Cell, Run, RunKey, moment_of
 from patchbay.runs.store import RunStore
@@ -456,6 +458,7 @@ def run_in_the_background(
         monitoring.tick_after_quiet(later + hours * 60 * monitoring.MINUTE)
     assert [tenant.client.get(path).json["status"] for path in paths] == ["disabled"] * 2
     assert tenant.client.patch(paths[0], {"status": "active"}).status == 200
+    moved_to_plans(monkeypatch)
     # A queue that refuses a test
     url = aws.client("sqs").get_queue_url(QueueName="TestQueue")["QueueUrl"]
     aws.client("sqs").delete_queue(QueueUrl=url)
@@ -513,6 +516,43 @@ def run_in_the_background(
     start_cold("deliver_notifications")
     deliver_notifications.handler({"Records": queued_notifications()}, Context())
     deliver()
+
+
+def moved_to_plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection is moved to a plan, and tested there; an edit of it was not finished."""
+    tenant = new_tenant("planned", TENANT_PERMISSIONS)
+    publish_integration(tenant, publisher="planned", manifest={"roles": ["source"]})
+    given = {"integration": "planned/crm"}
+    source = create_source(tenant, **given)
+    monitor = {"enabled": True, "interval": "1m"}
+    connection = create_connection(tenant, source, monitor=monitor)
+    moves = Deployment(ENVIRONMENTS["run_monitors"]).plan_moves
+    moves.adopt(tenant.organization_id, tenant.space_slug, tenant.space_id, utc_now())
+    mark = {**drop_key(source["id"], 1)._asdict(), "organization_id": tenant.organization_id}
+    Table("IntegrationsTable").write(Put(mark))
+    now = monitoring.this_minute()
+    dispatch_monitors.handler({"time": to_text(now)}, monitoring.Context())
+    # The sweep finds that small spaces share nothing any more
+    monkeypatch.setenv("POOLED_RUNS", "disabled")
+    start_cold()
+    later = now + 50 * 60 * monitoring.MINUTE
+    MonitorStore(Table("IntegrationsTable")).advance(later - monitoring.MINUTE)
+    dispatch_monitors.handler({"time": to_text(later)}, monitoring.Context())
+    assert monitoring.run(monitoring.deliver()) == []
+    # It is shown, and repaired by an end user
+    group = Group(MonitorInterval.MINUTE, str(Cell.of_pool(8)))
+    place = PlanPlace(*group.plan_key(connection["id"]), 0, None)
+    key = connection_key(tenant.organization_id, connection["id"])
+    steady = {"status": "connected", "seen": 10, "successes": 20, "tests": 20}
+    table = Table("IntegrationsTable")
+    table.write(Update(key, values={"plans": [place], "state": steady}))
+    table.write(Put(place.key._asdict()))
+    path = f"{tenant.connectors}/connections/{connection['id']}"
+    assert tenant.client.get(path).status == 200
+    recorded_in_runs(tenant, Cell.of_space(tenant.space_id))
+    user = end_user(tenant, **given, connection_id=connection["id"])
+    assert user.get("/v1/install").status == 200
+    assert user.post("/v1/install/complete", RIGHT).status == 200
 
 
 @pytest.mark.enable_socket
