@@ -227,6 +227,10 @@ def world(tenant: Tenant, operator: Tenant) -> Names:
     deployment.integrations.write(Put({**failed._asdict(), "outcome": "denied"}))
     monitor_with_a_plan(deployment, tenant)
     count_on_a_side_shard(deployment.events, tenant)
+    cell = Cell.of_space(tenant.space_id)
+    tested_by_monitor = {tenant.space_id: [connection["id"]]}
+    minute = utc_now().replace(second=0, microsecond=0)
+    Monitors(deployment.events, cell, tested_by_monitor, utc_now()).run_once(minute)
     return names.and_({"old_integration": old["id"], "old_connection": connection["id"]})
 
 
@@ -289,7 +293,7 @@ def test_no_run_has_a_test_of_an_organization_that_was_erased(
     pool.run_until(utc_now())
     own = Cell.of_space(tenant.space_id)
     alone = Monitors(events_table, own, {tenant.space_id: connections(1, of="own")}, utc_now())
-    alone.run_until(utc_now())
+    alone.run_once(alone.now.replace(second=0, microsecond=0))
     erased(operator, tenant)
     runs = list(events_table.query_all("POOL#3#R"))
     assert len(runs) == len(pool.of_space(stranger.space_id))
