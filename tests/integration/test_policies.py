@@ -37,7 +37,7 @@ from patchbay.connections.keys import (
     drop_key,
 )
 from patchbay.connections.plans import Group, PlanPlace
-from patchbay.connections.wheel import MonitorInterval, minute_number
+from patchbay.connections.wheel import MonitorInterval, minute_number, moment_of
 from patchbay.deployment import Deployment
 from patchbay.monitors.store import MonitorStore
 from patchbay.platform import aws
@@ -45,7 +45,7 @@ from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import to_text, utc_now
 from patchbay.platform.dynamodb import Delete, Put, Table, Update, connect
 from patchbay.platform.errors import TemporarilyUnavailable
-from patchbay.runs.model import Cell, Run, RunKey, moment_of
+from patchbay.runs.model import Cell, Run, RunKey
 from patchbay.runs.store import RunStore
 from patchbay.tenancy.browser_sessions import SEEN_EVERY
 from tests.integration import monitoring

@@ -31,9 +31,10 @@ from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 from uuid import UUID
 
+from patchbay.connections.wheel import moment_of
 from patchbay.health.buckets import Bucket, total_of
 from patchbay.health.model import Event, EventStatus, event_of_test
-from patchbay.health.monitor_runs import MonitorRuns
+from patchbay.health.monitor_runs import MonitorRuns, is_of_runs
 from patchbay.health.periods import Span
 from patchbay.health.shards import LANES, spread_days_pk
 from patchbay.health.store import EventStore, read_event
@@ -51,7 +52,6 @@ from patchbay.runs.model import (
     RunEntry,
     RunKey,
     interval_of,
-    moment_of,
     shape_id,
 )
 from patchbay.runs.reader import RunReader
@@ -567,7 +567,7 @@ class Schedule:
     def _compare_segments(self, space_id: str) -> None:
         read: dict[tuple[int, str], RunEntry] = {}
         for item in self._direct.query_all(f"SPACE#{space_id}", between=("D#", "D#~")):
-            if not keys.is_of_monitors(item["sk"]):
+            if not is_of_runs(item):
                 continue
             day = read_day(space_id, item)
             if not isinstance(day, ClosedDay):

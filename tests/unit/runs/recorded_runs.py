@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from patchbay.connections.plans import Group
 from patchbay.connections.wheel import MonitorInterval, minute_number
 from patchbay.health.model import Event
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.ids import derived_id
 from patchbay.runs.folding import DayCloser
-from patchbay.runs.model import Cell, Run, RunEntry, RunKey, TimedEntry, shape_id, slot_of
+from patchbay.runs.model import Cell, Run, RunEntry, RunKey, TimedEntry, shape_id
 from patchbay.runs.reader import event_of
 from patchbay.runs.store import RunStore
 
@@ -51,7 +52,7 @@ class Monitors:
         self._random = random.Random(seed)  # noqa: S311
 
     def key(self, at: datetime) -> RunKey:
-        return RunKey(self.cell, minute_number(at), slot_of(self._interval, 0))
+        return RunKey(self.cell, minute_number(at), Group(self._interval, str(self.cell)).slot)
 
     def run_once(self, at: datetime, left_out: Sequence[str] = ()) -> None:
         """Records a run of a minute, without some connections. It is late if that is long ago."""

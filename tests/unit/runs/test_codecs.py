@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from patchbay.connections.wheel import moment_of
 from patchbay.health.buckets import Bucket
 from patchbay.health.model import event_of_test
 from patchbay.platform.ids import ulid_bytes, ulid_text
@@ -24,7 +25,7 @@ from patchbay.runs.day import (
     read_hours,
 )
 from patchbay.runs.keys import note_key, read_note_key, read_run_key, run_key
-from patchbay.runs.model import Cell, Run, RunEntry, RunKey, Series, TimedEntry, moment_of
+from patchbay.runs.model import Cell, Run, RunEntry, RunKey, Series, TimedEntry
 from patchbay.runs.segments import DaySegment, decode_chunk, encode_chunk
 
 DAY = 20_501

@@ -8,11 +8,12 @@ import pytest
 
 from patchbay.health.buckets import Bucket
 from patchbay.health.model import Event, EventStatus, IntegrationType
+from patchbay.health.monitor_runs import is_of_runs
 from patchbay.health.periods import Period, Span, hours_since, sort_keys_since
 from patchbay.health.store import EventStore
 from patchbay.platform.dynamodb import Item, Page, Table
 from patchbay.platform.errors import TemporarilyUnavailable
-from patchbay.runs.keys import hours_key, is_of_monitors
+from patchbay.runs.keys import hours_key
 from patchbay.runs.model import Cell
 from patchbay.runs.reader import RunReader
 from tests.simulator.memory_dynamodb import MemoryClient
@@ -258,6 +259,6 @@ def test_another_space_of_the_pool_is_in_no_answer(table: Table, events: EventSt
     monitors.run_until(START + timedelta(minutes=30))
     assert {event.connection_id for event in listed(events, monitors.now)} == set(OWN)
     found = table.query_all(f"SPACE#{OTHER_SPACE}")
-    assert all(is_of_monitors(item["sk"]) for item in found)
+    assert all(is_of_runs(item) for item in found)
     [total] = events.counts_since(OTHER_SPACE, START.replace(hour=0)).values()
     assert total == Bucket().absorb(monitors.of_space(OTHER_SPACE))

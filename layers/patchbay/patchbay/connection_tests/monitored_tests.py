@@ -9,11 +9,11 @@ from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import RecordedTest
 from patchbay.connection_tests.packed_tests import EntryBefore, streak_test, unpack
 from patchbay.connections.steady_health import StreakTest
-from patchbay.connections.wheel import MonitorInterval
+from patchbay.connections.wheel import MonitorInterval, moment_of
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import AFTER_ALL
 from patchbay.platform.lists import Stretch
-from patchbay.runs.model import TimedEntry, moment_of
+from patchbay.runs.model import TimedEntry
 from patchbay.runs.reader import RunReader
 from patchbay.runs.run_items import RUNS_KEPT
 

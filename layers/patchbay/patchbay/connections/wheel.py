@@ -45,6 +45,11 @@ def minute_number(minute: datetime) -> int:
     return (minute - _EPOCH) // _MINUTE
 
 
+def moment_of(minute: int) -> datetime:
+    """The moment at which a minute of `minute_number` begins."""
+    return _EPOCH + minute * _MINUTE
+
+
 def phase_of(connection_id: str, interval: MonitorInterval) -> int:
     return int.from_bytes(_digest(connection_id)[:6]) % interval.minutes
 

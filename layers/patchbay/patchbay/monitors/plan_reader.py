@@ -18,7 +18,7 @@ from patchbay.connections.keys import endpoint_key
 from patchbay.connections.plan_store import unpacked
 from patchbay.connections.plans import Group, MonitorPlan
 from patchbay.connections.vault import Vault
-from patchbay.connections.wheel import minute_number
+from patchbay.connections.wheel import minute_number, moment_of
 from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.planned_tests import (
     PlannedTest,
@@ -33,7 +33,7 @@ from patchbay.monitors.store import WheelPage
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.logging import log_exception
-from patchbay.runs.model import Cell, Run, RunEntry, RunKey, moment_of
+from patchbay.runs.model import Cell, Run, RunEntry, RunKey
 from patchbay.runs.store import RunStore
 from patchbay.tenancy.keys import organization_key, space_key
 

@@ -45,12 +45,13 @@ from patchbay.connections.plan_store import PlanStore
 from patchbay.connections.plans import MonitorPlan
 from patchbay.connections.required_actions import required_action
 from patchbay.connections.steady_health import changes_nothing, is_full, streak_of
+from patchbay.connections.wheel import moment_of
 from patchbay.monitors.planned_tests import PlannedTest, TestBefore, connection_key_of
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import ReadAhead
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.logging import log_exception
-from patchbay.runs.model import Run, RunEntry, RunKey, moment_of
+from patchbay.runs.model import Run, RunEntry, RunKey
 from patchbay.runs.reader import RunReader
 from patchbay.runs.store import RunStore, RunTooLate
 

@@ -17,9 +17,11 @@ for the series by hours and for runs that are still to come.
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import reduce
-from typing import Any, Final
+from typing import Final
 
+from patchbay.connections.wheel import moment_of
 from patchbay.health.bucket_codec import decode_bucket, encode_bucket
 from patchbay.health.buckets import (
     LATENCY_BOUNDS_MS,
@@ -44,7 +46,6 @@ from patchbay.runs.model import (
     RunEntry,
     RunKey,
     Series,
-    moment_of,
     start_of_day,
 )
 
@@ -92,7 +93,7 @@ class CountedHours:
     def total(self) -> Bucket:
         return merge_all(map(self.of, self.stored))
 
-    def _at(self, hour: int) -> Any:
+    def _at(self, hour: int) -> datetime:
         return moment_of(self.day * MINUTES_OF_DAY + hour * _MINUTES_OF_HOUR)
 
     def encode(self) -> bytes:
@@ -232,6 +233,12 @@ class ClosedHours:
 
     def is_counted(self, key: RunKey) -> bool:
         return is_counted(self.bits, key)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Where the runs are, or were, that are counted."""
+        names = {series.cell for series in self.bits}
+        return [Cell.of_name_within(self.space_id, name) for name in sorted(names)]
 
     @property
     def item(self) -> Item:

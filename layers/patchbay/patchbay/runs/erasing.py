@@ -32,8 +32,7 @@ class SharedRuns:
         if isinstance(self._day, OpenDay):
             return self._day.cells
         item = self._table.get(hours_key(self._space_id, self._day.day))
-        names = {series.cell for series in read_hours(self._space_id, item).bits} if item else set()
-        return [Cell.of_name_within(self._space_id, name) for name in sorted(names)]
+        return read_hours(self._space_id, item).cells if item else []
 
     def notes(self) -> list[Key]:
         """The fold notes that name the space on this day."""

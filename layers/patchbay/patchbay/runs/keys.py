@@ -18,12 +18,10 @@ import zlib
 from datetime import date
 from typing import Final
 
+from patchbay.health.monitor_runs import OF_RUNS
 from patchbay.health.shards import LANES, buckets_pk, spread_days_pk
 from patchbay.platform.dynamodb import AFTER_ALL, Key
 from patchbay.runs.model import Cell, CellKind, RunKey, start_of_day
-
-MONITORS_PART: Final = "M"
-"""Where the sort key of a bucket has the number of its shard."""
 
 _NOTE: Final = "R"
 _PREFIX: Final = "con_"
@@ -69,16 +67,11 @@ def day_of_text(text: str) -> int:
 
 
 def day_key(space_id: str, day: int) -> Key:
-    return Key(buckets_pk(space_id), f"D#{day_text(day)}#{MONITORS_PART}")
+    return Key(buckets_pk(space_id), f"D#{day_text(day)}{OF_RUNS}")
 
 
 def hours_key(space_id: str, day: int) -> Key:
-    return Key(buckets_pk(space_id), f"H#{day_text(day)}T:#{MONITORS_PART}")
-
-
-def is_of_monitors(sort_key: str) -> bool:
-    """Whether an item beside the buckets of a space is a `day_key` or an `hours_key`."""
-    return sort_key.endswith(f"#{MONITORS_PART}")
+    return Key(buckets_pk(space_id), f"H#{day_text(day)}T:{OF_RUNS}")
 
 
 def day_of_sort_key(sort_key: str) -> int:

@@ -10,19 +10,16 @@ and its minute name. A test that could not run with the others has a run of its 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from hashlib import blake2b
 from typing import Final, NamedTuple, Self
 
-from patchbay.connections.wheel import MonitorInterval
+from patchbay.connections.wheel import MonitorInterval, moment_of
 
 MINUTES_OF_DAY: Final = 1440
 SHAPE_BYTES: Final = 6
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MINUTE: Final = timedelta(minutes=1)
 
 
 class CellKind(StrEnum):
@@ -174,14 +171,6 @@ def shape_id(content: bytes) -> bytes:
 def interval_of(slot: str) -> MonitorInterval:
     """Raises `ValueError` for a slot without an interval."""
     return MonitorInterval(slot.partition("#")[0])
-
-
-def slot_of(interval: MonitorInterval, band: int) -> str:
-    return f"{interval}#{band}"
-
-
-def moment_of(minute: int) -> datetime:
-    return _EPOCH + minute * _MINUTE
 
 
 def start_of_day(day: int) -> datetime:

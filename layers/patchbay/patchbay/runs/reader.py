@@ -19,7 +19,7 @@ from typing import Final
 from patchbay.checks.code_numbers import code_of
 from patchbay.connections.newest_tests import NewestTest, TestedConnection
 from patchbay.connections.plans import Group
-from patchbay.connections.wheel import minute_number
+from patchbay.connections.wheel import minute_number, moment_of
 from patchbay.health.buckets import Bucket
 from patchbay.health.model import Event, EventOutline, EventStatus, IntegrationType
 from patchbay.health.monitor_runs import EventOutlines, is_of_runs
@@ -35,7 +35,6 @@ from patchbay.runs.keys import (
     day_text,
     hours_key,
     late_chunks,
-    run_key,
     runs_between,
     runs_pk,
     segments_pk,
@@ -46,14 +45,12 @@ from patchbay.runs.model import (
     MINUTES_OF_DAY,
     Cell,
     CellKind,
-    Run,
     RunEntry,
     RunKey,
     TimedEntry,
-    moment_of,
     start_of_day,
 )
-from patchbay.runs.run_items import RUNS_KEPT, RunItem
+from patchbay.runs.run_items import RUNS_KEPT, RunItem, runs_at, runs_of_cell
 from patchbay.runs.scheduled_ids import event_id_of, scheduled_test_id
 from patchbay.runs.segments import decode_chunk
 from patchbay.runs.times import finished_at
@@ -125,18 +122,13 @@ class RunReader:
         runs = [
             run
             for cell, (first, last) in tails.items()
-            for item in self._all_runs(cell, first, last)
+            for item in runs_of_cell(self._table, cell, first, last)
             if (run := item.of_space(space_id))
         ]
         for day in days:
             yield day.counting(
                 run for run in runs if run.key.day == day.day and day.is_in_tail(run.key)
             )
-
-    def _all_runs(self, cell: Cell, first: int, last: int) -> Iterator[RunItem]:
-        between = runs_between(first, last)
-        for item in self._table.query_all(runs_pk(cell), between=between):
-            yield RunItem.read(cell, item)
 
     # ------------------------------------------------------------ events
 
@@ -152,7 +144,6 @@ class RunReader:
         connection_id: str | None,
     ) -> Stretch[Event]:
         """As `MonitorRuns.events`."""
-
         if connection_id is not None and not self._has_tests(connection_id):
             return Stretch({}, None)
         window = _Window(space_id, connection_id, since, before, limit, "evt", status)
@@ -242,7 +233,7 @@ class RunReader:
         self, connections: Sequence[TestedConnection], now: datetime
     ) -> dict[str, TimedEntry]:
         keys = {one.id: _last_keys(one.groups, now) for one in connections}
-        runs = self._runs_of({key for some in keys.values() for key in some})
+        runs = runs_at(self._table, {key for some in keys.values() for key in some})
         # A connection that was put off has a single, which is put after the run of its group.
         put_off = {
             key.of_connection(connection_id)
@@ -250,7 +241,7 @@ class RunReader:
             for key in some
             if key in runs and connection_id not in runs[key].by_connection
         }
-        runs |= self._runs_of(put_off)
+        runs |= runs_at(self._table, put_off)
         found: dict[str, TimedEntry] = {}
         for connection_id, some in keys.items():
             for key in some:
@@ -260,13 +251,6 @@ class RunReader:
                     found[connection_id] = TimedEntry(key.minute, entry)
                     break
         return found
-
-    def _runs_of(self, keys: Iterable[RunKey]) -> dict[RunKey, Run]:
-        by_key = {run_key(key): key for key in keys}
-        found = self._table.get_all(by_key)
-        return {
-            by_key[key]: RunItem.read(by_key[key].cell, item).run for key, item in found.items()
-        }
 
     def _newest_of_space(
         self, space_id: str, ids: Iterable[str], now: datetime
@@ -348,9 +332,7 @@ class RunReader:
         item = self._table.get(hours_key(window.space_id, day.day))
         if item is None:
             return []
-        hours = read_hours(window.space_id, item)
-        names = {series.cell for series in hours.bits}
-        cells = [Cell.of_name_within(window.space_id, name) for name in sorted(names)]
+        cells = read_hours(window.space_id, item).cells
         if any(
             cell.kind is CellKind.POOL or start_of_day(day.day) + RUNS_KEPT <= now for cell in cells
         ):

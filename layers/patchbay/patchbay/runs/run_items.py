@@ -1,16 +1,17 @@
 """Runs as items of the events table: how one is written, and reading those of a cell."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from patchbay.connections.wheel import moment_of
 from patchbay.platform.clock import epoch_seconds
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table
 from patchbay.runs.codec import decode_run, decode_space, encode_run, spaces_in
 from patchbay.runs.day import SpaceRun
 from patchbay.runs.keys import read_run_key, run_key, runs_between, runs_pk
-from patchbay.runs.model import Cell, Run, RunKey, moment_of
+from patchbay.runs.model import Cell, Run, RunKey
 
 RUNS_KEPT: Final = timedelta(days=4)
 """How long a run is stored: its day is closed long before."""
@@ -56,6 +57,13 @@ class RunItem:
             },
             ABSENT,
         )
+
+
+def runs_at(table: Table, keys: Iterable[RunKey]) -> dict[RunKey, Run]:
+    """The runs that stand under these keys, read together."""
+    asked = {run_key(key): key for key in keys}
+    found = table.get_all(asked)
+    return {asked[at]: RunItem.read(asked[at].cell, item).run for at, item in found.items()}
 
 
 def runs_of_cell(

@@ -66,7 +66,7 @@ from patchbay.runs.model import (
     interval_of,
     start_of_day,
 )
-from patchbay.runs.run_items import RUNS_KEPT, RunItem, runs_of_cell
+from patchbay.runs.run_items import RUNS_KEPT, RunItem, runs_at, runs_of_cell
 from patchbay.runs.segments import chunk_item, encode_chunk
 
 SHAPES_KEPT: Final = timedelta(days=94)
@@ -125,9 +125,7 @@ class RunStore:
 
     def find(self, keys: Iterable[RunKey]) -> dict[RunKey, Run]:
         """The runs that stand under these keys, read together."""
-        asked = {run_key(key): key for key in keys}
-        found = self._table.get_all(asked)
-        return {asked[at]: RunItem.read(asked[at].cell, item).run for at, item in found.items()}
+        return runs_at(self._table, keys)
 
     def newest_before(self, key: RunKey) -> Run | None:
         """The newest run of a group before this one that is still stored."""
@@ -146,8 +144,7 @@ class RunStore:
         lacking = set(wanted) - (group.by_connection.keys() if group else set())
         if not lacking:
             return group
-        items = self._table.get_all(run_key(before.of_connection(one)) for one in sorted(lacking))
-        singles = [RunItem.read(key.cell, item).run for item in items.values()]
+        singles = list(self.find(map(before.of_connection, sorted(lacking))).values())
         return _together(before, [group, *singles] if group else singles)
 
     def record(
