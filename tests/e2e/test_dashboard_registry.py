@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from local.client import Client
 from local.provider import Provider
@@ -165,6 +165,27 @@ def test_the_next_version_follows_from_the_changes(
 
 
 # ------------------------------------------------------------------ drafts
+
+
+def test_a_draft_is_not_made_before_its_space_is_known(visit: Visitor, tenant: Tenant) -> None:
+    page = visit.sign_in(key_of(tenant, MANAGER))
+    held: list[Route] = []
+    page.route("**/spaces?**", lambda route: held.append(route))
+    page.goto("/app/integrations")
+    page.get_by_role("button", name="New integration").first.click()
+    typed(page, "Name", "Ledger Pro")
+    typed(page, "Publisher", tenant.slug)
+    # When the form is sent while the spaces are still being read
+    page.get_by_label("Publisher").press("Enter")
+    making = page.get_by_role("button", name="Make the draft")
+    expect(making).to_have_attribute("aria-busy", "true")
+    # Then it waits for them
+    assert held
+    for route in held:
+        route.continue_()
+    expect(page.get_by_label("Space").last).to_have_value(tenant.space_id)
+    pressed(page, "Make the draft")
+    expect(page.get_by_role("heading", name="Ledger Pro", level=1)).to_be_visible()
 
 
 def test_a_draft_begins_is_corrected_at_its_line_and_is_published(

@@ -13,7 +13,7 @@ import {
   Picture,
   Time,
 } from "../kit/elements.js";
-import { html, useEffect, useState } from "../vendor/preact.js";
+import { html, useState } from "../vendor/preact.js";
 import { SearchField, useSession } from "./dashboard.js";
 import { SelectField, TextField, unshown } from "./fields.js";
 
@@ -167,18 +167,18 @@ function ConnectForm({ integration, space, onBack, onMade }) {
     useList(`${organization}/spaces?limit=100`)
   );
   const making = useAction();
-  const [where, setWhere] = useState(space);
+  const [chosen, choose] = useState(space);
+  const where = chosen || (spaces.items[0]?.slug ?? "");
   const [customer, setCustomer] = useState("");
   const [person, setPerson] = useState("");
   const [interval, setInterval] = useState("5m");
   const [seconds, setSeconds] = useState(A_DAY);
-  useEffect(() => {
-    if (!where && spaces.items[0]) setWhere(spaces.items[0].slug);
-  }, [where, spaces.items]);
+  // The first space is the one to begin with: nothing is sent before it is known.
+  const busy = making.busy || spaces.loading;
   /** @param {Event} event */
   const make = async (event) => {
     event.preventDefault();
-    if (making.busy) return;
+    if (busy) return;
     const body = {
       integration: integration.key,
       space: where || undefined,
@@ -195,7 +195,7 @@ function ConnectForm({ integration, space, onBack, onMade }) {
   const options = spaces.items.map((one) => [one.slug, `${one.name} (${one.slug})`]);
   if (where && !spaces.items.some((one) => one.slug === where)) options.unshift([where, where]);
   return html`<form class="stack" onSubmit=${make} novalidate>
-    <${SelectField} label="Space" value=${where} options=${options} onChange=${setWhere} error=${making.errorAt("/space")} />
+    <${SelectField} label="Space" value=${where} options=${options} onChange=${choose} error=${making.errorAt("/space")} />
     ${spaces.error && html`<${Failure} error=${spaces.error} retry=${spaces.reload} title="The spaces can't be read" />`}
     <${TextField} label="Customer" optional value=${customer} onChange=${setCustomer} error=${making.errorAt("/external_account_id")}
       help="Your own id of the customer. The connection is found by it." />
@@ -208,7 +208,7 @@ function ConnectForm({ integration, space, onBack, onMade }) {
     ${refused && html`<${Failure} error=${refused} title="No link was made" />`}
     <div class="row spread">
       <${Button} onClick=${onBack}>Back</${Button}>
-      <${Button} type="submit" kind="primary" busy=${making.busy}>Make the link</${Button}>
+      <${Button} type="submit" kind="primary" busy=${busy}>Make the link</${Button}>
     </div>
   </form>`;
 }

@@ -142,7 +142,7 @@ function Create({ spaces, onClose }) {
     [...new Set([from, ...found.items.map((/** @type {any} */ one) => one.key)])].map((key) => [key, key])
   );
   const error = failure ?? unshown(making.error, ["/name", "/publisher", "/slug", "/workspaceId"]);
-  return html`<${FormDialog} title="New integration" confirm="Make the draft" busy=${making.busy} error=${error} failed="Nothing was made" onSubmit=${make} onClose=${onClose}>
+  return html`<${FormDialog} title="New integration" confirm="Make the draft" busy=${making.busy || spaces.loading} error=${error} failed="Nothing was made" onSubmit=${make} onClose=${onClose}>
     <${TextField} label="Name" required autofocus maxlength="120" value=${typed.name} onChange=${input("name")} error=${making.errorAt("/name")} />
     <${TextField} label="Publisher" required maxlength="120" value=${typed.publisher} onChange=${input("publisher")} error=${making.errorAt("/publisher")}
       help="Its maker, such as your company. It can't be changed later." />
