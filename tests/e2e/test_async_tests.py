@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Semaphore, Thread
 from typing import Any
 
 from local.provider import provider
@@ -49,17 +49,14 @@ def test_queued_tests_run_once_each_and_are_polled(tenant: Tenant) -> None:
     assert tenant.get(f"/spaces/{tenant.slug}/integration-health")["total_events"] == 1
 
 
-WAIT_SECONDS = 1.5
-"""Between the steps of a test that is followed: a browser that polls once a second sees each."""
-
-
 @contextmanager
-def slow_server() -> Iterator[int]:
-    """The port of a server that waits before each answer."""
+def held_server() -> Iterator[tuple[int, Semaphore]]:
+    """The port of a server, and what each of its answers waits for."""
+    answers = Semaphore(0)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            time.sleep(WAIT_SECONDS)
+            assert answers.acquire(timeout=PATIENCE_SECONDS)
             self.send_response(200)
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -71,14 +68,17 @@ def slow_server() -> Iterator[int]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
-        yield server.server_address[1]
+        yield server.server_address[1], answers
         server.shutdown()
         thread.join()
 
 
-def watched(look: Callable[[], Any]) -> list[list[str]]:
-    """The names of the steps that were there, each time they changed, until the test ends."""
+def watched(look: Callable[[], Any], answers: Semaphore) -> list[list[str]]:
+    """The names of the steps that were there, each time they changed, until the test ends. The next
+    answer is not given before the steps that end without it are there."""
     seen: list[list[str]] = []
+    while answers.acquire(blocking=False):
+        pass  # left by the test before: its last steps are followed by no answer
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         answer = look()
@@ -86,34 +86,38 @@ def watched(look: Callable[[], Any]) -> list[list[str]]:
             names = [step["name"] for step in answer.body["steps"]]
             if not seen or seen[-1] != names:
                 seen.append(names)
+                if names:
+                    answers.release()
             if answer.body["finished_at"]:
                 return seen
         time.sleep(0.1)
     raise AssertionError(seen)
 
 
-def followed(tenant: Tenant, path: str) -> tuple[list[list[str]], dict[str, Any]]:
+def followed(
+    tenant: Tenant, path: str, answers: Semaphore
+) -> tuple[list[list[str]], dict[str, Any]]:
     """What showed while a test was waited for, and its report."""
     progress = f"followed-{time.time_ns()}"
     with ThreadPoolExecutor(1) as waiting:
         answered = waiting.submit(tenant.post, f"{path}?progress={progress}", {}, 200)
         shown = watched(
-            lambda: tenant.client.call("GET", f"{tenant.connectors}/test-progress/{progress}")
+            lambda: tenant.client.call("GET", f"{tenant.connectors}/test-progress/{progress}"),
+            answers,
         )
         return shown, answered.result().body
 
 
 def test_a_slow_test_is_followed_step_by_step(tenant: Tenant) -> None:
-    with slow_server() as port:
+    with held_server() as (port, answers):
         # Given an integration with three steps, each of which takes a while
         tenant.publish_asking(port, names=("one", "two", "three"))
         source_id, _ = tenant.connect("me")
         path = f"{tenant.connectors}/sources/{source_id}/test"
         # When one test is waited for, and one goes through the queue
-        followed(tenant, path)  # a process for each of the two requests has started after it
-        shown, report = followed(tenant, path)
+        shown, report = followed(tenant, path, answers)
         href = tenant.post(f"{path}?mode=async&follow=true", {}, status=202).body["href"]
-        queued = watched(lambda: tenant.client.call("GET", href))
+        queued = watched(lambda: tenant.client.call("GET", href), answers)
     # Then both show each step as it ends, and in the end what the report has
     gates = ["config", "secrets", "egress", "dns", "tcp"]
     whole = [*gates, "tls", "one", "two", "three"]
