@@ -16,10 +16,11 @@ from patchbay.checks.verdict import verdict
 from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.connections.wheel import MonitorInterval, is_due, on_the_wheel, slot_pk
 from patchbay.monitors.own_network import OwnEvidence
-from patchbay.monitors.reprobes import crash_report
+from patchbay.monitors.reprobes import crashed_test
 from patchbay.monitors.store import WheelPage
 from patchbay.monitors.sweep_queue import SweepMessage, SweepOrder
 from patchbay.monitors.wheel import Slot, Sweep, lane_of_sort_key
+from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key
 from patchbay.platform.errors import TemporarilyUnavailable
 
@@ -79,7 +80,7 @@ class FakeTest:
         return finished(self.result())
 
     def crashed(self) -> FinishedTest:
-        return finished(crash_report())
+        return finished(crashed_test(None, None, utc_now()).report)
 
 
 @dataclass

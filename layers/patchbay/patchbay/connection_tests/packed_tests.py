@@ -24,15 +24,12 @@ from typing import Any, Final, NamedTuple
 
 from patchbay.checks.capabilities import CapabilityReport
 from patchbay.checks.code_numbers import code_of, number_of
-from patchbay.checks.codes import Code, describe
 from patchbay.checks.report import CheckReport, Step
 from patchbay.connection_tests.changes import Fingerprint, PassedTest, ReleaseChange, WhatChanged
 from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import RecordedTest
-from patchbay.connections.health_state import HealthObservation
-from patchbay.connections.health_status import HealthStatus
-from patchbay.connections.steady_health import StreakTest
+from patchbay.connections.steady_health import StreakTest, seen_in_run
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.strict_json import compact
 from patchbay.runs.model import RunEntry, shape_id
@@ -161,15 +158,13 @@ def streak_test(minute: datetime, entry: RunEntry) -> StreakTest:
     """What an entry says about the health of its connection."""
     if entry.fault:
         return StreakTest(minute, entry.streak, None)
-    code = code_of(entry.code)
-    seen = HealthObservation(
-        at=minute,
-        status=_status(code),
+    return seen_in_run(
+        minute,
+        ended=finished_at(minute, entry),
+        streak=entry.streak,
         latency_ms=entry.latency_ms,
-        finished_at=minute + (entry.start_ms + entry.took_ms) * _MS,
-        error_code=code,
+        code=code_of(entry.code),
     )
-    return StreakTest(minute, entry.streak, seen)
 
 
 def extra_of(changed: WhatChanged | None) -> bytes:
@@ -305,12 +300,6 @@ def _fingerprint(shape: dict[str, Any]) -> Fingerprint | None:
             },
         }
     )
-
-
-def _status(code: Code | None) -> HealthStatus:
-    if code is None:
-        return HealthStatus.CONNECTED
-    return HealthStatus.DISCONNECTED if describe(code).category == "network" else HealthStatus.ERROR
 
 
 def _ms(moment: datetime) -> int:

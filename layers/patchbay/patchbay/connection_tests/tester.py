@@ -75,6 +75,15 @@ class PreparedTest:
     connection: Connection | None = None
     fingerprint: Fingerprint | None = None
 
+    @property
+    def targets(self) -> frozenset[str]:
+        """What it dials, in canonical form: `scheme://host:port`."""
+        return frozenset(
+            target
+            for part in self.parts.values()
+            for target in part.endpoint.binding.get("destination", ())
+        )
+
 
 class Tester:
     """The use cases of testing. Made once per process; holds no state of a test."""

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from patchbay.checks.codes import describe
 from patchbay.connections.connection_model import Connection
-from patchbay.connections.health_state import HealthObservation, HealthState
-from patchbay.connections.health_status import HealthStatus
+from patchbay.connections.health_state import HealthState
 from patchbay.connections.newest_tests import NewestTest, NewestTests, TestedConnection
-from patchbay.connections.steady_health import StreakTest, overlaid, shown
+from patchbay.connections.steady_health import overlaid, seen_in_run, shown
 
 
 class ShownConnections:
@@ -42,7 +40,13 @@ def _tested(connection: Connection) -> TestedConnection | None:
 
 
 def _laid_over(connection: Connection, newest: NewestTest) -> Connection:
-    test = StreakTest(newest.at, newest.streak, _seen(newest))
+    test = seen_in_run(
+        newest.at,
+        ended=newest.ended,
+        streak=newest.streak,
+        latency_ms=newest.latency_ms,
+        code=newest.code,
+    )
     state = overlaid(HealthState.decode(connection.state), test)
     return connection.model_copy(
         update={
@@ -50,20 +54,3 @@ def _laid_over(connection: Connection, newest: NewestTest) -> Connection:
             "state": state.encode(),
         }
     )
-
-
-def _seen(newest: NewestTest) -> HealthObservation:
-    return HealthObservation(
-        at=newest.at,
-        status=_status(newest),
-        latency_ms=newest.latency_ms,
-        finished_at=newest.ended,
-        error_code=newest.code,
-    )
-
-
-def _status(newest: NewestTest) -> HealthStatus:
-    if newest.passed or newest.code is None:
-        return HealthStatus.CONNECTED
-    network = describe(newest.code).category == "network"
-    return HealthStatus.DISCONNECTED if network else HealthStatus.ERROR

@@ -9,6 +9,7 @@ stored, with the newest entry laid over it.
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from patchbay.checks.codes import Code, describe
 from patchbay.connections.connection_model import Connection, Health
 from patchbay.connections.health_state import (
     OF_OUR_ADDRESS,
@@ -31,6 +32,20 @@ class StreakTest:
     at: datetime
     streak: int
     seen: HealthObservation | None
+
+
+def seen_in_run(
+    at: datetime, *, ended: datetime, streak: int, latency_ms: int, code: Code | None
+) -> StreakTest:
+    """A test that was not a platform fault; without a code, it passed."""
+    seen = HealthObservation(
+        at=at,
+        status=_status(code),
+        latency_ms=latency_ms,
+        finished_at=ended,
+        error_code=code,
+    )
+    return StreakTest(at, streak, seen)
 
 
 def is_full(state: HealthState) -> bool:
@@ -124,6 +139,12 @@ def shown(health: Health, state: HealthState, newest: StreakTest) -> Health:
             "consecutive_successes": state.successes,
         }
     )
+
+
+def _status(code: Code | None) -> HealthStatus:
+    if code is None:
+        return HealthStatus.CONNECTED
+    return HealthStatus.DISCONNECTED if describe(code).category == "network" else HealthStatus.ERROR
 
 
 def _is_known(state: HealthState, newest: StreakTest) -> bool:

@@ -33,7 +33,7 @@ from patchbay.connections.vault import Vault
 from patchbay.connections.wheel import is_due, minute_number
 from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.plan_reader import DuePlans, PlanReader
-from patchbay.monitors.reprobes import crash_report
+from patchbay.monitors.reprobes import crashed_test
 from patchbay.monitors.run_recorder import Announce
 from patchbay.monitors.store import WheelPage
 from patchbay.platform.clock import Clock
@@ -71,10 +71,7 @@ class ConnectionTest:
 
     @property
     def targets(self) -> frozenset[str]:
-        parts = self.prepared.parts.values() if self.prepared else ()
-        return frozenset(
-            target for part in parts for target in part.endpoint.binding.get("destination", ())
-        )
+        return self.prepared.targets if self.prepared else frozenset()
 
     @property
     def first_failure(self) -> bool:
@@ -91,9 +88,7 @@ class ConnectionTest:
         return await self.tester.run(self.prepared, self.guard, budget)
 
     def crashed(self) -> FinishedTest:
-        now = self.clock()
-        fingerprint = self.prepared.fingerprint if self.prepared else None
-        return FinishedTest(self.connection, fingerprint, crash_report(), (), now, now)
+        return crashed_test(self.connection, self.prepared, self.clock())
 
 
 @dataclass(frozen=True, slots=True)

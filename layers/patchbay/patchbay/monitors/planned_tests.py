@@ -27,7 +27,7 @@ from patchbay.connections.keys import connection_key, endpoint_key, secret_key
 from patchbay.connections.plans import MonitorPlan
 from patchbay.connections.steady_health import StreakTest, overlaid
 from patchbay.egress.guard import EgressGuard
-from patchbay.monitors.reprobes import crash_report
+from patchbay.monitors.reprobes import crashed_test
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.errors import Conflict, NotFound, TemporarilyUnavailable
@@ -140,10 +140,7 @@ class PlannedTest:
 
     @property
     def targets(self) -> frozenset[str]:
-        parts = self.prepared.parts.values() if self.prepared else ()
-        return frozenset(
-            target for part in parts for target in part.endpoint.binding.get("destination", ())
-        )
+        return self.prepared.targets if self.prepared else frozenset()
 
     @property
     def first_failure(self) -> bool:
@@ -193,9 +190,7 @@ class PlannedTest:
         return await self._run(max(0, int((ends - loop.time()) * 1000)))
 
     def crashed(self) -> FinishedTest:
-        now = self.clock()
-        fingerprint = self.prepared.fingerprint if self.prepared else None
-        return FinishedTest(self.connection, fingerprint, crash_report(), (), now, now)
+        return crashed_test(self.connection, self.prepared, self.clock())
 
     async def _run(self, total_ms: int) -> FinishedTest:
         if self.prepared is None:

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, Protocol
 
 from patchbay.checks.report import CheckReport
 from patchbay.checks.verdict import undialed_report
 from patchbay.connection_tests.finished_test import FinishedTest
+from patchbay.connection_tests.tester import PreparedTest
+from patchbay.connections.connection_model import Connection
 from patchbay.platform.logging import log_exception
 
 TEST_MS: Final = 25_000
@@ -87,9 +90,13 @@ async def run_with_reprobes(
     return first
 
 
-def crash_report() -> CheckReport:
-    """The report of a test that a fault of ours ended."""
-    return undialed_report("test", "internal_error", "A fault of the platform ended the test.")
+def crashed_test(
+    connection: Connection | None, prepared: PreparedTest | None, now: datetime
+) -> FinishedTest:
+    """A test that a fault of ours ended. `prepared` is None if it was not prepared yet."""
+    report = undialed_report("test", "internal_error", "A fault of the platform ended the test.")
+    fingerprint = prepared.fingerprint if prepared else None
+    return FinishedTest(connection, fingerprint, report, (), now, now)
 
 
 def _may_pass_soon(failure: CheckReport) -> bool:
