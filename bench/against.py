@@ -87,11 +87,11 @@ def _unit(what: str) -> str:
 @contextlib.contextmanager
 def _checkout(revision: str, folder: Path) -> Iterator[Path]:
     git = ["git", "-C", str(ROOT), "worktree"]
-    subprocess.run([*git, "add", "-q", "--detach", folder, revision], check=True)  # noqa: S603
+    subprocess.run([*git, "add", "-q", "--detach", folder, revision], check=True)  # noqa: S603 - git, of this checkout
     try:
         yield folder
     finally:
-        subprocess.run([*git, "remove", "--force", folder], check=True)  # noqa: S603
+        subprocess.run([*git, "remove", "--force", folder], check=True)  # noqa: S603 - git, of this checkout
 
 
 @contextlib.contextmanager

@@ -111,7 +111,7 @@ class Fleet:
         os.environ.update(aws.environment() | self._environment())
         from patchbay.platform import clock
 
-        clock.datetime = _Clock  # type: ignore[attr-defined, assignment]
+        clock.datetime = _Clock  # type: ignore[attr-defined, assignment]  # the clock is virtual
         self.used = Used()
         self.spaces: list[Any] = []
         self.metrics: set[str] = set()
@@ -239,8 +239,8 @@ class Fleet:
         with self._logged():
             began, cpu = time.monotonic(), time.process_time()
             answer = handler(event, _Context())
-            self.used.cpu[function] += time.process_time() - cpu  # type: ignore[assignment]
-            self.used.wall[function] += time.monotonic() - began  # type: ignore[assignment]
+            self.used.cpu[function] += time.process_time() - cpu  # type: ignore[assignment]  # a Counter of floats
+            self.used.wall[function] += time.monotonic() - began  # type: ignore[assignment]  # a Counter of floats
         self.used.runs[function] += 1
         mine = self.used.aws.setdefault(function, {})
         for what, found in self._aws.counts().items():

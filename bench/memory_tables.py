@@ -292,7 +292,7 @@ class MemoryTables:
 
     def _read(self, kind: str, size: int, asked: Typed) -> None:
         units = max(1, -(-size // 4096))
-        self.counts.read[kind] += units if asked.get("ConsistentRead") else units / 2  # type: ignore[assignment]
+        self.counts.read[kind] += units if asked.get("ConsistentRead") else units / 2  # type: ignore[assignment]  # a Counter of floats
 
 
 _LAST: Final = "\U0010ffff"

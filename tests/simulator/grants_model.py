@@ -360,7 +360,7 @@ class GrantModel:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        table = Table("integrations", self.client)  # type: ignore[arg-type]
+        table = Table("integrations", self.client)  # type: ignore[arg-type]  # in memory
         table.write(Put(endpoint_item(self.endpoint)))
         for _ in range(self.chance.randrange(3)):
             at = self.chance.uniform(0, HOSTILE_SECONDS)
@@ -430,7 +430,7 @@ class GrantModel:
 
     def stored_token(self) -> str | None:
         """The refresh token that the table has, without any fault."""
-        table = Table("integrations", self.client)  # type: ignore[arg-type]
+        table = Table("integrations", self.client)  # type: ignore[arg-type]  # in memory
         grant = GrantStore(table).get(ORGANIZATION, ENDPOINT)
         if grant is None or not grant.has_tokens:
             return self.pasted["refresh_token"]

@@ -49,7 +49,7 @@ class Monitors:
         self.store = RunStore(table, lambda: self.now, KEPT)
         self.closer = DayCloser(table, lambda: self.now, KEPT)
         self._interval = interval
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)  # noqa: S311 - repeatable
 
     def key(self, at: datetime) -> RunKey:
         return RunKey(self.cell, minute_number(at), Group(self._interval, str(self.cell)).slot)

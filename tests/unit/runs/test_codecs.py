@@ -136,7 +136,7 @@ def test_what_can_not_be_read_again_is_not_written(wrong: dict[str, object]) -> 
         "times": (),
         "streak": 1,
     }
-    entry = RunEntry(**{**fields, **wrong})  # type: ignore[arg-type]
+    entry = RunEntry(**{**fields, **wrong})  # type: ignore[arg-type]  # of any field
 
     with pytest.raises(ValueError, match=r"out of range|another size|not|ULID|invalid"):
         encode_run(Run(key_of(Cell.of_space(SPACE)), {SPACE: (entry,)}))
@@ -162,7 +162,7 @@ def some_entry(connection: str = "con_01ARZ3NDEKTSV4RRFFQ69G5FAV", **changes: ob
         "times": (0, 0, 0, 0, 12, 31, 125, 0),
         "streak": 20_512,
     }
-    return RunEntry(**{**fields, **changes})  # type: ignore[arg-type]
+    return RunEntry(**{**fields, **changes})  # type: ignore[arg-type]  # of any field
 
 
 def test_an_entry_takes_about_forty_bytes() -> None:

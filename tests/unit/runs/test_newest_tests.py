@@ -30,7 +30,7 @@ CELLS = {
 
 @pytest.fixture
 def table() -> Table:
-    return Table("events", MemoryClient())  # type: ignore[arg-type]
+    return Table("events", MemoryClient())  # type: ignore[arg-type]  # in memory
 
 
 @pytest.fixture(params=CELLS)
