@@ -74,7 +74,10 @@ const gone = await deleteConnection({
   throwOnError,
   path: { organization_id, connection_id: connection.id },
 });
-const missing = await getSource({ path: { organization_id, source_id: source.id.slice(0, -1) + "0" } });
+const last = source.id.endsWith("0") ? "1" : "0";
+const missing = await getSource({
+  path: { organization_id, source_id: source.id.slice(0, -1) + last },
+});
 
 const published: string = "publishedAt" in release ? release.publishedAt : "";
 console.log(

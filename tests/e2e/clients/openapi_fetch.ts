@@ -82,8 +82,9 @@ const found = of(
 const gone = await api.DELETE(`${BASE}/connections/{connection_id}`, {
   params: { path: { organization_id, connection_id: connection.id } },
 });
+const last = source.id.endsWith("0") ? "1" : "0";
 const missing = await api.GET(`${BASE}/sources/{source_id}`, {
-  params: { path: { organization_id, source_id: source.id.slice(0, -1) + "0" } },
+  params: { path: { organization_id, source_id: source.id.slice(0, -1) + last } },
 });
 
 const published: string = "publishedAt" in release ? release.publishedAt : "";

@@ -75,7 +75,8 @@ rule = create_alert_rule.sync(
 )
 found = list_connections.sync(ORGANIZATION, client=api, space=SPACE, limit=10)
 gone = delete_connection.sync_detailed(ORGANIZATION, connection.id, client=api)
-missing = get_source.sync(ORGANIZATION, source.id[:-1] + "0", client=api)
+last = "1" if source.id.endswith("0") else "0"
+missing = get_source.sync(ORGANIZATION, source.id[:-1] + last, client=api)
 
 assert isinstance(source.created_at, dt.datetime)
 assert isinstance(release.published_at, dt.datetime)
