@@ -19,6 +19,9 @@ def handler(event: dict[str, Any], context: Any) -> None:
     closings = deployment.day_closer.run(BUDGET)
     emit({"closing_lag": closings.lag(deployment.clock()).total_seconds()}, "Seconds")
     logger.info("closed", days=closings.closed)
-    logger.info("folded", days=deployment.count_folder.run(BUDGET))
+    folded = deployment.count_folder.run(BUDGET)
+    logger.info("folded", days=folded.days)
+    if not folded.finished:
+        emit({"folds_unfinished": 1})
     if closings.unexpected:
         raise closings.unexpected[0]

@@ -1,5 +1,7 @@
 """The shards of a day that is over are folded into one, whatever happens in between."""
 
+import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +18,7 @@ from patchbay.health.shards import (
     bucket_key,
     bucket_puts,
     by_period,
+    holds_counts,
     merge_shards,
     spread_days_pk,
 )
@@ -57,7 +60,11 @@ def items(table: Table) -> list[Item]:
 
 
 def notes(table: Table) -> list[str]:
-    return [n["sk"] for lane in range(LANES) for n in table.query_all(spread_days_pk(lane))]
+    return [note for lane in range(LANES) for note in notes_of(table, lane)]
+
+
+def notes_of(table: Table, lane: int) -> list[str]:
+    return [note["sk"] for note in table.query_all(spread_days_pk(lane))]
 
 
 def folder(table: Table, now: datetime) -> CountFolder:
@@ -197,7 +204,7 @@ def test_a_slow_fold_leaves_its_readers_the_time_they_need(spread: Table) -> Non
     slow = Slow(spread.name)
     folder(slow, NOW).run(timedelta(hours=1))
     eleven = Period.hour_of(YESTERDAY + timedelta(hours=11))
-    seen = [i for i in slow.read[1] if i["sk"] == eleven.sort_key(0)]
+    seen = [i for i in slow.read[-1] if i["sk"] == eleven.sort_key(0)]
     # When another fold runs, and then the reader reads the rest
     run(spread, slow.now)
     rest = [i for i in items(spread) if i["sk"].startswith(eleven.prefix)]
@@ -271,3 +278,62 @@ def test_a_reader_reads_again_and_finally_gives_up(spread: Table) -> None:
 
 def _period(item: Item) -> Period:
     return Period.of_sort_key(item["sk"])
+
+
+def test_the_periods_of_a_day_take_few_transactions_and_a_writer_refuses_its_own_only(
+    spread: Table,
+) -> None:
+    # Given a day of two hours on three shards, and a writer that is first in one of the hours
+    written: list[int] = []
+
+    class Meddled(Table):
+        def transact(self, writes: Sequence[Write], *, attempts: int = 6) -> None:
+            written.append(len(writes))
+            if len(written) == 1:
+                write(spread, "late", 3, 11)
+            super().transact(writes, attempts=attempts)
+
+    run(Meddled(spread.name), NOW)
+    # Then one transaction is tried for all, and each period by itself when that is refused
+    first, *single = written
+    assert (first, len(single)) == (sum(single), 3)
+    left = {item["sk"] for item in items(spread) if holds_counts(item)}
+    assert "H#2026-02-16T10#0" in left
+    assert {"H#2026-02-16T10#3", "H#2026-02-16T10#5"}.isdisjoint(left)
+    # And the next run folds the rest
+    expected = COUNTED | {"D#2026-02-16#": 8, "H#2026-02-16T11#": 3}
+    assert totals(spread) == expected
+    for minutes in (10, 20, 30):
+        run(spread, NOW + timedelta(minutes=minutes))
+    assert totals(spread) == expected
+    assert notes(spread) == []
+
+
+def test_lanes_are_folded_side_by_side_each_from_its_oldest_day_on(events_table: Table) -> None:
+    spaces = [str(uuid.UUID(int=number)) for number in range(12)]
+    for space_id in spaces:
+        for days in (3, 1, 2):
+            at = YESTERDAY - timedelta(days=days, hours=-5)
+            one = event("e").model_copy(update={"space_id": space_id, "occurred_at": at})
+            day = Period.day_of(at)
+            key = bucket_key(space_id, day, 4)
+            events_table.transact(list(bucket_puts(key, day, None, [one])))
+    seen: list[tuple[str, str]] = []
+
+    class Watched(CountFolder):
+        def fold(self, space_id: str, day: Period, now: datetime) -> None:
+            seen.append((space_id, day.prefix))
+            super().fold(space_id, day, now)
+
+    done = Watched(events_table, lambda: NOW).run(timedelta(hours=1))
+    assert (done.days, done.finished) == (36, True)
+    for lane in range(LANES):
+        keys = {note.partition("#")[2] for note in notes_of(events_table, lane)}
+        own = [day for space_id, day in seen if f"{space_id}#4" in keys]
+        assert own == sorted(own)
+
+
+def test_a_run_that_is_out_of_time_says_so(spread: Table) -> None:
+    moments = iter([NOW] + [NOW + timedelta(hours=2)] * 10)
+    done = CountFolder(spread, lambda: next(moments)).run(timedelta(hours=1))
+    assert (done.days, done.finished) == (0, False)
