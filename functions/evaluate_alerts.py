@@ -3,6 +3,7 @@
 from typing import Any
 
 from patchbay.alerts.evaluation_queue import EvaluationBatch
+from patchbay.alerts.evaluator import EvaluationReport
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import from_text
 from patchbay.platform.lambda_entry import entry_point
@@ -20,7 +21,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     if "Records" not in event:
         done = deployment.evaluator.run(from_text(event["time"]), seconds_left)
-        emit(done.metrics())
+        emit(_counted(done))
         return done.metrics()
     batches, unreadable = read_each(event["Records"], EvaluationBatch.of)
     for batch in batches.values():
@@ -29,5 +30,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if batch.is_too_late(deployment.clock()):
             deployment.evaluator.put_off(batch)
         else:
-            emit(deployment.evaluator.run_batch(batch, seconds_left).metrics())
+            emit(_counted(deployment.evaluator.run_batch(batch, seconds_left)))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in unreadable]}
+
+
+def _counted(done: EvaluationReport) -> dict[str, float]:
+    """The metrics without those that are 0: CloudWatch is paid by the metrics of an hour."""
+    return {name: number for name, number in done.metrics().items() if number}

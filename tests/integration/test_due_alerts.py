@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from patchbay.alerts.keys import rules_of_lane_pk
-from patchbay.alerts.schedule import INDEX_PK, INDEX_SK, LOOK_MINUTES, lane_of, phase_of
+from patchbay.alerts.schedule import (
+    INDEX_PK,
+    INDEX_SK,
+    LOOK_MINUTES,
+    SETTLE_MINUTES,
+    lane_of,
+    phase_of,
+)
 from patchbay.alerts.wakes import watch_key
 from patchbay.connections.health_status import HealthStatus
 from patchbay.connections.wheel import minute_number
@@ -36,9 +43,9 @@ def watch(tenant: Tenant) -> Item:
 def settled(tenant: Tenant) -> datetime:
     """Evaluates until the space is quiet. Returns a minute in which it is not looked at."""
     now = utc_now().replace(second=20, microsecond=0)
-    for minute in range(4):
+    for minute in range(SETTLE_MINUTES + 1):
         evaluate_due(now + minute * MINUTE)
-    now += 4 * MINUTE
+    now += (SETTLE_MINUTES + 1) * MINUTE
     assert watch(tenant)[INDEX_PK].startswith("ALERTS#QUIET#")
     return now + MINUTE if is_looked_at(tenant, now) else now
 
@@ -140,7 +147,7 @@ def test_a_wake_during_an_evaluation_is_not_lost(
     # As it is after an evaluation in the minute of the wake, whose other errors wake nobody
     spaces.settle(spaces.read(tenant.space_id, now), now, None)
     assert is_due(tenant, now + MINUTE)
-    later = now + 2 * MINUTE
+    later = now + SETTLE_MINUTES * MINUTE
     spaces.settle(spaces.read(tenant.space_id, later), later, None)
     assert not is_due(tenant, later + MINUTE)
 
@@ -148,17 +155,17 @@ def test_a_wake_during_an_evaluation_is_not_lost(
 def test_a_space_waits_for_the_minute_at_which_time_may_change_something(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stale = {"kind": "stale", "after_seconds": 300}
+    stale = {"kind": "stale", "after_seconds": 600}
     now = utc_now()
     # Given a space that would be looked at later than that
-    phase = (minute_number(now) + 10) % LOOK_MINUTES
+    phase = (minute_number(now) + 14) % LOOK_MINUTES
     monkeypatch.setattr("patchbay.alerts.schedule.phase_of", lambda _: phase)
     create_rule(tenant, condition=stale, channels=[BUS])
-    for minute in range(3):
+    for minute in range(7):
         evaluate_due(now + minute * MINUTE)
     assert watch(tenant)[INDEX_SK][:4] == str(now.year)
-    assert not is_due(tenant, now + 3 * MINUTE)
-    for minute in range(3, 7):
+    assert not is_due(tenant, now + 7 * MINUTE)
+    for minute in range(7, 12):
         evaluate_due(now + minute * MINUTE)
     [alert] = alerts(tenant)
     assert (alert["state"], alert["condition"]) == ("firing", "stale")

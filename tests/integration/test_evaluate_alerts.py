@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import evaluate_alerts
 from patchbay.alerts.evaluator import RESERVE_SECONDS, Evaluator
 from patchbay.alerts.rule_store import RuleStore
+from patchbay.alerts.schedule import SETTLE_MINUTES
 from patchbay.alerts.store import AlertStore
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.connection_summaries import ConnectionStatus, ConnectionSummaries
@@ -966,7 +967,7 @@ def test_what_an_evaluation_has_no_time_for_is_due_in_the_next_minute(
     # Given quiet spaces, all looked at in the same minute
     monkeypatch.setattr("patchbay.alerts.schedule.phase_of", lambda _: 0)
     look = now.replace(minute=15)
-    for minute in range(3):
+    for minute in range(SETTLE_MINUTES + 1):
         evaluate_due(utc_now() + minute * MINUTE)
     assert Deployment().watched_spaces.due(look - MINUTE) == []
     # When there is time for two of them

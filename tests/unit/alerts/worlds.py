@@ -9,7 +9,7 @@ from typing import Any, cast
 from patchbay.alerts.evaluator import Evaluator
 from patchbay.alerts.model import AlertResolution, AlertWords, NoticeKind
 from patchbay.alerts.rule_model import AlertRule, NewAlertRule
-from patchbay.alerts.rule_store import _rule_item, _watched
+from patchbay.alerts.rule_store import _watched, rule_item
 from patchbay.alerts.state_machine import AlertTransition, TrackedSubject
 from patchbay.alerts.store import _state_item
 from patchbay.alerts.wakes import RuleWaker
@@ -199,7 +199,7 @@ class World:
                 watching_since=START,
                 revision=1,
             )
-            self.table.put(_rule_item(rule))
+            self.table.put(rule_item(rule))
             self.table.write(_watched(SPACE, START, +1))
 
     def minute(self, now: datetime, *, everything: bool = False) -> None:

@@ -62,7 +62,7 @@ class RuleStore:
         try:
             self._quotas.transact(
                 [
-                    Put(_rule_item(rule), ABSENT),
+                    Put(rule_item(rule), ABSENT),
                     _watched(space.id, rule.updated_at, +1, less_or_absent("rules", MAX_RULES)),
                     use_of_space(space, +1),
                     *(Put(item, ABSENT) for item in sealed),
@@ -124,7 +124,7 @@ class RuleStore:
         more_channels = len(new.channels) - len(old.channels)
         self._quotas.transact(
             [
-                Put(_rule_item(new), equals("revision", old.revision)),
+                Put(rule_item(new), equals("revision", old.revision)),
                 _watched(old.space_id, now),
                 *map(Put, sealed),
                 *map(Delete, dropped),
@@ -182,7 +182,7 @@ class RuleStore:
             return
 
 
-def _rule_item(rule: AlertRule) -> Item:
+def rule_item(rule: AlertRule) -> Item:
     document = rule.model_dump(mode="json", context=STORED) | {
         "watching_since": to_text(rule.watching_since),
         "deleting": rule.deleting,

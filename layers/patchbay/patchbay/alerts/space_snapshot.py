@@ -314,8 +314,9 @@ class SpaceSnapshot:
     ) -> LastSuccess:
         if subject.kind is SubjectKind.CONNECTION:
             return self._last_success_of_connection(rule, subject, after)
-        for window in (after, LOOK_BACK):
-            last = tally_of(self._since(window), subject).last_success_at
+        # A recent success is found in what is read anyway.
+        for start in (self._hours_from, self._start(after), self._start(LOOK_BACK)):
+            last = tally_of(self._from_hour(start), subject).last_success_at
             if last is not None and self._now - last <= after:
                 return LastSuccess(last)
         return LastSuccess(last, complete=not may_hide_successes(self._since(after), subject))
@@ -338,7 +339,10 @@ class SpaceSnapshot:
 
     def _since(self, window: timedelta) -> Bucket:
         """All counts of the window, which begins on the hour."""
-        return self._from_hour(floor_to_hour(self._now - window))
+        return self._from_hour(self._start(window))
+
+    def _start(self, window: timedelta) -> datetime:
+        return floor_to_hour(self._now - window)
 
     def _from_hour(self, start: datetime) -> Bucket:
         if start not in self._merged:
@@ -446,12 +450,10 @@ def _hour_windows(rule: AlertRule) -> list[timedelta]:
     condition = rule.condition
     if isinstance(condition, ConnectionDown) or condition.of_connections:
         return []
-    windows = (
-        [condition.after]
-        if isinstance(condition, Stale)
-        else [w for w in (condition.short_window, condition.long_window) if w >= ONE_HOUR]
-    )
-    return [window for window in windows if window <= ONE_DAY]
+    if isinstance(condition, Stale):
+        return [min(condition.after, ONE_HOUR)]
+    windows = (condition.short_window, condition.long_window)
+    return [window for window in windows if ONE_HOUR <= window <= ONE_DAY]
 
 
 def _is_exact(subject: AlertSubject, window: timedelta) -> bool:
