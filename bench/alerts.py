@@ -259,8 +259,8 @@ def _folds(aws: StandIn) -> Iterator[Row]:
         aws.pace(0)
     if folder.run(timedelta(hours=1)).days:
         raise RuntimeError("days are left")
-    # 200 s of each quarter of an hour.
-    folded = _FOLDED / seconds * 200 * 96
+    # 110 s of each quarter of an hour.
+    folded = _FOLDED / seconds * 110 * 96
     what = "spread space-days that are folded in a day"
     yield Row(what, folded, "days", FOLDS_BUDGET, more_is_better=True)
     yield Row("folding a spread space-day: CPU", cpu / _FOLDED * 1000, "ms")

@@ -5,6 +5,7 @@
    own (`connection_tests/preparation.py`). Tests for which that time is not enough become a sweep
    of that organization alone, and the others of the page do not wait for them.
 2. When the tests of a page have ended, the page is judged (is our own network down?) and recorded.
+   If the first page says that there are many more connections, the rest is split (`lanes`).
 3. A page starts only if it can end before the function does, even if every target of it and of the
    pages before it hangs. Otherwise the rest of the sweep goes back to the queue as a new sweep.
 4. What fails at its first attempt (a test that could not be prepared, a page that could not be
@@ -33,6 +34,7 @@ from patchbay.connection_tests.preparation import (
     Preparations,
     SliceUsed,
 )
+from patchbay.monitors.lanes import sweeps_of_rest
 from patchbay.monitors.page_network import LOOK_SECONDS, LooksAtOwnNetwork, PageNetwork
 from patchbay.monitors.reprobes import TEST_MS, MonitoredTest, run_with_reprobes
 from patchbay.monitors.store import WheelPage
@@ -117,6 +119,8 @@ class SweepResult:
     reports: list[CheckReport] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     handed_back: int = 0
+    split: int = 0
+    """Parts of sweeps with many connections that went to other functions."""
     put_off: int = 0
     """Tests of organizations that had used their time to prepare."""
     sent_again: int = 0
@@ -265,10 +269,23 @@ class _Invocation:
                     return  # the pages before it go on
                 self._unfinished += len(found.keys)
                 pages.create_task(self._page(found, rest, again))
-                rest = found.rest
+                rest = await self._my_part(sweep, found) if rest is sweep else found.rest
         if rest:
             await asyncio.to_thread(self._queue.send, [SweepOrder(rest)])
             self.result.handed_back += 1
+
+    async def _my_part(self, sweep: Sweep, first: WheelPage) -> Sweep | None:
+        """What this invocation does after the first page; other functions do the other parts."""
+        if first.rest is None:
+            return None
+        mine, *others = sweeps_of_rest(first.rest, first.sort_keys, sweep.low)
+        try:
+            await asyncio.to_thread(self._queue.send, [SweepOrder(part) for part in others])
+        except TemporarilyUnavailable as error:
+            log_exception("sweep not split", error, slot=sweep.slot)
+            return first.rest
+        self.result.split += len(others)
+        return mine
 
     async def _has_time_for_page(self) -> bool:
         """Whether a page that starts now ends in time. Waits while that may become true, as earlier
