@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patchbay.connections.plans import Group
 from patchbay.connections.wheel import MonitorInterval, on_the_wheel
 from patchbay.monitors.lanes import CONNECTIONS_OF_A_SWEEP, MOST_PARTS, sweeps_of_rest
 from patchbay.monitors.sweeper import SweepLimits
@@ -61,6 +62,42 @@ def test_whatever_the_first_page_says_the_parts_cover_the_rest(
         assert sum(part.low <= one <= part.high for part in parts) == (rest.low <= one)
 
 
+def plan_keys(groups: int, of_each: int) -> list[str]:
+    """The sort keys of a slot of plans."""
+    keys = [
+        Group(MonitorInterval.MINUTE, f"s{number:032x}").plan_key(connection_id).sk
+        for number in range(groups)
+        for connection_id in connection_ids(of_each)
+    ]
+    return sorted(keys)
+
+
+@pytest.mark.parametrize("of_each", [1, 5, 50, 250])
+def test_a_group_of_plans_is_in_one_part(of_each: int) -> None:
+    keys = plan_keys(20_000 // of_each, of_each)
+    page = keys[: 4 * PAGE]
+    parts = sweeps_of_rest(WHOLE.after(page[-1]), page, WHOLE.low)
+    assert 5 <= len(parts) <= 60
+    part_of_group: dict[str, set[int]] = {}
+    for key in keys[len(page) :]:
+        (number,) = (n for n, part in enumerate(parts) if part.low <= key <= part.high)
+        part_of_group.setdefault(key.rpartition("#")[0], set()).add(number)
+    assert {len(parts) for parts in part_of_group.values()} == {1}
+
+
+def test_one_large_group_says_nothing_of_the_others() -> None:
+    keys = plan_keys(3, 250)
+    assert split(keys) == [WHOLE.after(keys[249])]
+
+
+def test_a_group_that_is_cut_is_ended_by_who_began_it() -> None:
+    many = plan_keys(20, 400)
+    page = many[:900]
+    first, *others = sweeps_of_rest(WHOLE.after(page[-1]), page, WHOLE.low)
+    assert others
+    assert all(first.low <= key <= first.high for key in many[900:1200])
+
+
 def test_tests_that_were_put_off_are_not_split() -> None:
     keys = sort_keys(5000)
     own = WHOLE.of_organization("org_1")
@@ -89,6 +126,14 @@ def test_a_sweep_hands_the_parts_of_others_to_the_queue_at_once(here: World) -> 
 
 
 def test_a_queue_that_fails_leaves_all_parts_to_the_sweep(here: World) -> None:
-    here.lost_sends = 1
+    here.lost_sends = 1_000
     swept = sweep(here, [first()], LIMITS)
     assert (swept.split, len(swept.reports)) == (0, len(here.intervals))
+
+
+def test_a_sweep_that_was_not_split_at_first_is_split_later(here: World) -> None:
+    here.lost_sends = 1
+    assert sweep(here, [first()], LIMITS).split >= 1
+    drain(here, LIMITS)
+    assert set(here.dialed.values()) == {1}
+    assert len(here.history) == len(here.intervals)

@@ -5,7 +5,7 @@
    own (`connection_tests/preparation.py`). Tests for which that time is not enough become a sweep
    of that organization alone, and the others of the page do not wait for them.
 2. When the tests of a page have ended, the page is judged (is our own network down?) and recorded.
-   If the first page says that there are many more connections, the rest is split (`lanes`).
+   If the pages so far say that there are many more connections, the rest is split (`lanes`).
 3. A page starts only if it can end before the function does, even if every target of it and of the
    pages before it hangs. Otherwise the rest of the sweep goes back to the queue as a new sweep.
 4. What fails at its first attempt (a test that could not be prepared, a page that could not be
@@ -255,6 +255,7 @@ class _Invocation:
     async def _sweep(self, sweep: Sweep, again: list[Sweep]) -> None:
         """Adds to `again` the parts that failed."""
         rest: Sweep | None = sweep
+        read: list[str] = []
         async with asyncio.TaskGroup() as pages:
             while rest:
                 await self._pages.acquire()
@@ -269,21 +270,22 @@ class _Invocation:
                     return  # the pages before it go on
                 self._unfinished += len(found.keys)
                 pages.create_task(self._page(found, rest, again))
-                rest = await self._my_part(sweep, found) if rest is sweep else found.rest
+                read += found.sort_keys
+                rest = await self._my_part(found.rest, read, sweep) if found.rest else None
         if rest:
             await asyncio.to_thread(self._queue.send, [SweepOrder(rest)])
             self.result.handed_back += 1
 
-    async def _my_part(self, sweep: Sweep, first: WheelPage) -> Sweep | None:
-        """What this invocation does after the first page; other functions do the other parts."""
-        if first.rest is None:
-            return None
-        mine, *others = sweeps_of_rest(first.rest, first.sort_keys, sweep.low)
+    async def _my_part(self, rest: Sweep, read: Sequence[str], sweep: Sweep) -> Sweep:
+        """What this invocation does of the rest; other functions do the other parts."""
+        mine, *others = sweeps_of_rest(rest, read, sweep.low)
+        if not others:
+            return rest
         try:
             await asyncio.to_thread(self._queue.send, [SweepOrder(part) for part in others])
         except TemporarilyUnavailable as error:
             log_exception("sweep not split", error, slot=sweep.slot)
-            return first.rest
+            return rest
         self.result.split += len(others)
         return mine
 
