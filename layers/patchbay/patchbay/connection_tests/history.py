@@ -31,6 +31,7 @@ from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import RecordedTest, TestFindings
 from patchbay.connection_tests.monitored_tests import MonitoredTests
 from patchbay.connections.connection_model import Connection
+from patchbay.connections.health_state import HealthState
 from patchbay.connections.steady_health import StreakTest
 from patchbay.platform.clock import epoch_seconds, from_text, to_sortable
 from patchbay.platform.cursor import CursorSeal
@@ -146,11 +147,12 @@ class TestHistory:
         found = [passed for passed in (marked, newest) if passed]
         return max(found, key=lambda passed: passed.at, default=None)
 
-    def newest_in_run(self, connection: Connection, now: datetime) -> StreakTest | None:
-        """What the newest test of a monitor says about health, which may not be written."""
+    def unwritten(self, connection: Connection, now: datetime) -> tuple[StreakTest, ...]:
+        """The tests of a monitor that the health of a connection does not have yet."""
         if not connection.plans:
-            return None
-        return self._monitored.newest_in_run(connection.id, connection.space_id, now)
+            return ()
+        state = HealthState.decode(connection.state)
+        return self._monitored.unwritten(connection.id, connection.space_id, state, now)
 
     def _marked(self, subject: TestSubject, now: datetime) -> PassedTest | None:
         item = self._table.get(_passed_key(subject))

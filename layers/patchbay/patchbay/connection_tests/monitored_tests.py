@@ -8,7 +8,8 @@ from patchbay.connection_tests.changes import PassedTest
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.model import RecordedTest
 from patchbay.connection_tests.packed_tests import EntryBefore, streak_test, unpack
-from patchbay.connections.steady_health import StreakTest
+from patchbay.connections.health_state import HealthState
+from patchbay.connections.steady_health import StreakTest, pending, unwritten
 from patchbay.connections.wheel import MonitorInterval, moment_of
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import AFTER_ALL
@@ -18,6 +19,8 @@ from patchbay.runs.reader import RunReader
 from patchbay.runs.run_items import RUNS_KEPT
 
 _LONGEST_INTERVAL: Final = MonitorInterval.DAY.duration
+_TESTS_OF_A_PAGE: Final = 20
+_MOST_PAGES: Final = 5
 _AHEAD: Final = timedelta(days=1)
 """Clocks differ: a test may be of a minute that has not come here."""
 
@@ -92,19 +95,36 @@ class MonitoredTests:
                 return EntryBefore(moment_of(minute), entry, shape).passed(subject)
         return None
 
-    def newest_in_run(self, connection_id: str, space_id: str, now: datetime) -> StreakTest | None:
-        """What the newest test says about health, if its run is still stored."""
-        found = self._runs.tests(
-            space_id,
-            connection_id,
-            since=now - RUNS_KEPT,
-            before=to_sortable(now + _AHEAD),
-            limit=1,
-            now=now,
-        )
-        for minute, entry in found.items.values():
-            return streak_test(moment_of(minute), entry)
-        return None
+    def unwritten(
+        self,
+        connection_id: str,
+        space_id: str,
+        state: HealthState,
+        now: datetime,
+        until: datetime | None = None,
+    ) -> tuple[StreakTest, ...]:
+        """The tests before `until` that a stored state does not have, in their order: the newest,
+        and those before it up to one that the state is steady in. Platform faults are left out."""
+        since = state.at or now - RUNS_KEPT
+        before, limit = to_sortable(until or now + _AHEAD), 1
+        tests: list[StreakTest] = []
+        for _ in range(_MOST_PAGES):
+            found = self._runs.tests(
+                space_id, connection_id, since=since, before=before, limit=limit, now=now
+            )
+            for minute, entry in found.items.values():
+                if entry.fault:
+                    continue
+                test = streak_test(moment_of(minute), entry)
+                if unwritten(state, test) is None:
+                    return tuple(reversed(tests))
+                tests.append(test)
+                if pending(state, test) is None:
+                    return tuple(reversed(tests))
+            if found.reached is None:
+                break
+            before, limit = found.reached, _TESTS_OF_A_PAGE
+        return tuple(reversed(tests))
 
     def _before(
         self, subject: TestSubject, space_id: str, sort_key: str, test: TimedEntry, now: datetime

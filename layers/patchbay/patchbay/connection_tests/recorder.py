@@ -163,7 +163,7 @@ class TestRecorder:
             observation_of(record),
             required_action(test.code),
             self._disable,
-            newest=self._history.newest_in_run(connection, self._clock()),
+            before=self._history.unwritten(connection, self._clock()),
         )
 
 

@@ -29,12 +29,20 @@ from patchbay.connections.health_status import FAILING, HealthStatus, RequiredAc
 from patchbay.connections.keys import connection_key
 from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.plans import OF_HEALTH, new_revision
-from patchbay.connections.steady_health import StreakTest, changes_nothing, overlaid, pending
+from patchbay.connections.steady_health import (
+    StreakTest,
+    changes_nothing,
+    overlaid,
+    pending,
+    shown,
+    unwritten,
+)
 from patchbay.platform.actor import DEPLOYMENT, Actor, acting
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_text
 from patchbay.platform.dynamodb import (
     PRESENT,
+    Condition,
     ConditionFailed,
     Item,
     Put,
@@ -66,7 +74,7 @@ class HealthRecorder:
         action: RequiredAction,
         disable: AutoDisable = NO_AUTO_DISABLE,
         *,
-        newest: StreakTest | None = None,
+        before: Sequence[StreakTest] = (),
         in_run: bool = False,
     ) -> list[Announcement]:
         """Folds what a test saw into the connection's health: one write, and no read before it.
@@ -77,15 +85,16 @@ class HealthRecorder:
         which is in the outbox already, written together with the state. Raises
         `TemporarilyUnavailable` if others write first again and again.
 
-        `newest` is the newest test of a run before this one, which is folded first if that was not
-        done yet. A test that is itself `in_run` is not written if everything follows from its
-        entry.
+        `before` has the tests of runs before this one that may not be written, in their order: they
+        are folded first. A test that is itself `in_run` is not written if everything follows from
+        its entry.
         """
         for _ in range(_ATTEMPTS):
-            folded = _folded(connection, seen, disable, newest)
+            folded = _folded(connection, seen, disable, before)
             if not folded:
                 return []
             last = folded[-1]
+            passed = _last_passed(connection, folded, before)
             if (
                 in_run
                 and len(folded) == 1
@@ -100,13 +109,34 @@ class HealthRecorder:
             if last.update.state.is_failing and connection.health.status not in FAILING:
                 self._wake([connection.space_id])
             try:
-                self._apply(_writes(connection, last, action, announced))
+                self._apply(_writes(connection, last, action, announced, passed))
             except _Overtaken as overtaken:
                 if overtaken.item is None:
                     return []  # deleted in between
                 connection = read_connection(overtaken.item)
             else:
                 return announced
+        raise TemporarilyUnavailable
+
+    def catch_up(self, connection: Connection, newest: StreakTest) -> None:
+        """Writes the health that follows from the newest test of a run, before nothing shows that
+        it does. Nothing if it is written, or if more than times and counts is to be written.
+
+        Raises `TemporarilyUnavailable`.
+        """
+        for _ in range(_ATTEMPTS):
+            state = HealthState.decode(connection.state)
+            seen = unwritten(state, newest)
+            if seen is None or pending(state, newest):
+                return
+            try:
+                self._apply(_catching_up(connection, overlaid(state, newest), newest, seen))
+            except _Overtaken as overtaken:
+                if overtaken.item is None:
+                    return  # deleted in between
+                connection = read_connection(overtaken.item)
+            else:
+                return
         raise TemporarilyUnavailable
 
     def _apply(self, writes: Sequence[Counted]) -> None:
@@ -140,22 +170,34 @@ def _folded(
     connection: Connection,
     seen: HealthObservation,
     disable: AutoDisable,
-    newest: StreakTest | None,
+    before: Sequence[StreakTest],
 ) -> list[_Folded]:
     """What is to be folded into a connection's health: nothing if it is not newer than that."""
     state = HealthState.decode(connection.state)
     folded = []
-    if before := pending(state, newest):
-        first = next_state(state, before, monitored=connection.is_monitored, disable=disable)
-        if first:
-            folded.append(_Folded(before, first))
+    for test in before:
+        if (earlier := pending(state, test)) is None:
+            state = overlaid(state, test)
+        elif first := next_state(
+            state, earlier, monitored=connection.is_monitored, disable=disable
+        ):
+            folded.append(_Folded(earlier, first))
             state = first.state
-        if first and first.disables:
-            return folded
-    else:
-        state = overlaid(state, newest)
+            if first.disables:
+                return folded
     update = next_state(state, seen, monitored=connection.is_monitored, disable=disable)
     return [*folded, _Folded(seen, update)] if update else folded
+
+
+def _last_passed(
+    connection: Connection, folded: Sequence[_Folded], before: Sequence[StreakTest]
+) -> HealthObservation | None:
+    """The last of the tests that passed since the state was stored. The end of a streak of them is
+    the first that says so."""
+    state = HealthState.decode(connection.state)
+    seen = [*(unwritten(state, test) for test in before), *(one.seen for one in folded)]
+    passed = [one for one in seen if one and one.passed]
+    return max(passed, key=lambda one: one.at, default=None)
 
 
 @dataclass(eq=False)
@@ -171,11 +213,12 @@ def _writes(
     folded: _Folded,
     action: RequiredAction,
     announced: Sequence[Announcement],
+    passed: HealthObservation | None,
 ) -> list[Counted]:
     update = folded.update
     values = _health_values(connection, folded, action)
     writes: list[Counted] = [
-        _health_write(connection, folded, values, bool(announced)),
+        _health_write(connection, folded, values | _success(passed), bool(announced)),
         *(Put(one.item()) for one in announced),
     ]
     if update.disables:
@@ -183,11 +226,42 @@ def _writes(
         writes += [_disabled(connection, after, folded.seen), *monitoring(connection, after)]
         writes += plan_writes(connection, after)
     else:
-        of_plan = {name: values[name] for name in OF_HEALTH} | {"revision": new_revision()}
-        writes += [
-            Update(place.key, values=of_plan, condition=PRESENT) for place in connection.plans
-        ]
+        writes += _plans_with(connection, values)
     return writes
+
+
+def _catching_up(
+    connection: Connection, state: HealthState, newest: StreakTest, seen: HealthObservation
+) -> list[Counted]:
+    health = shown(connection.health, state, newest)
+    values = {
+        **health_attributes(health, connection.required_action),
+        "state": state.encode(),
+        "stated_status": connection.stated_status,
+    }
+    return [
+        Update(
+            connection_key(connection.organization_id, connection.id),
+            values=values | _success(seen if seen.passed else None),
+            condition=_unchanged(connection),
+        ),
+        *_plans_with(connection, values),
+    ]
+
+
+def _plans_with(connection: Connection, values: Item) -> list[Counted]:
+    """The same health, in the plans of a connection."""
+    of_plan = {name: values[name] for name in OF_HEALTH} | {"revision": new_revision()}
+    return [Update(place.key, values=of_plan, condition=PRESENT) for place in connection.plans]
+
+
+def _success(passed: HealthObservation | None) -> Item:
+    """Kept through later failures: how long ago it last worked."""
+    return {"last_success_at": to_text(passed.ended)} if passed else {}
+
+
+def _unchanged(connection: Connection) -> Condition:
+    return PRESENT & equals("state", connection.state) & plans_are(connection)
 
 
 def _health_values(connection: Connection, folded: _Folded, action: RequiredAction) -> Item:
@@ -222,10 +296,7 @@ def _health_write(
 ) -> Update:
     seen, update = folded
     values = dict(values)
-    if seen.status is HealthStatus.CONNECTED:
-        # Kept through later failures: how long ago it last worked.
-        values["last_success_at"] = to_text(seen.ended)
-    unchanged = PRESENT & equals("state", connection.state) & plans_are(connection)
+    unchanged = _unchanged(connection)
     failing = failing_attributes(connection, update.state.status)
     values |= failing
     remove: tuple[str, ...] = () if failing else FAILING_ATTRIBUTES

@@ -13,7 +13,7 @@ plan in the same transaction; the connection names the plan's key.
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, Self
 
 from patchbay.connections.wheel import MonitorInterval
@@ -127,9 +127,13 @@ class MonitorPlan:
             since=item["since"],
             until=item.get("until"),
             revision=item["revision"],
-            health={name: item[name] for name in OF_HEALTH if name in item},
+            health=_health_of(item),
             snapshot=item.get("snapshot"),
         )
+
+    def known_as(self, connection: Item) -> "MonitorPlan":
+        """The plan with the health that the connection's item has."""
+        return replace(self, health=_health_of(connection))
 
     def item(self) -> Item:
         return {
@@ -147,6 +151,10 @@ class MonitorPlan:
     def is_due(self, minute: int) -> bool:
         """Whether it is due at a minute of its group's phase."""
         return self.since <= minute and (self.until is None or minute < self.until)
+
+
+def _health_of(item: Item) -> Item:
+    return {name: item[name] for name in OF_HEALTH if name in item}
 
 
 def new_revision() -> int:

@@ -32,6 +32,7 @@ class StreakTest:
     at: datetime
     streak: int
     seen: HealthObservation | None
+    code: Code | None = None
 
 
 def seen_in_run(
@@ -45,7 +46,7 @@ def seen_in_run(
         finished_at=ended,
         error_code=code,
     )
-    return StreakTest(at, streak, seen)
+    return StreakTest(at, streak, seen, code)
 
 
 def is_full(state: HealthState) -> bool:
@@ -68,7 +69,10 @@ def pending(state: HealthState, newest: StreakTest | None) -> HealthObservation 
         return None
     seen = newest.seen
     same = seen.passed != state.is_failing and seen.error_code == _code(state)
-    return None if is_full(state) and same else seen
+    # One that has no longer streak was read before a test that the state has, or follows one that
+    # is not written.
+    follows = is_full(state) and same and newest.streak > streak_of(state)
+    return None if follows else seen
 
 
 def overlaid(state: HealthState, newest: StreakTest | None) -> HealthState:
@@ -96,6 +100,11 @@ def overlaid(state: HealthState, newest: StreakTest | None) -> HealthState:
         failed=state.failed + more,
         failed_at=seen.ended if seen else state.failed_at,
     )
+
+
+def unwritten(state: HealthState, newest: StreakTest | None) -> HealthObservation | None:
+    """What the newest test of a run saw, if the stored state does not have it."""
+    return None if newest is None or _is_known(state, newest) else newest.seen
 
 
 def changes_nothing(

@@ -17,6 +17,7 @@ from patchbay.connections.health_state import HealthState
 from patchbay.connections.keys import endpoint_key
 from patchbay.connections.plan_store import unpacked
 from patchbay.connections.plans import Group, MonitorPlan
+from patchbay.connections.steady_health import StreakTest, pending, streak_of
 from patchbay.connections.vault import Vault
 from patchbay.connections.wheel import minute_number, moment_of
 from patchbay.egress.guard import EgressGuard
@@ -80,16 +81,27 @@ class PlanReader:
         1. Leave out plans of other minutes, and of spaces and organizations that are paused.
         2. Leave out tests that stand in a run, but repeat what follows from them: their writer may
            have died before that.
+
+        A plan that was written by an edit or a move knows nothing of the health: that is read with
+        the connection.
         """
         number = minute_number(minute)
         plans = self._due(found.plans, number)
+        read = self._live([plan for plan in plans if not plan.health], shared=False)
+        plans = [
+            plan if plan.health else plan.known_as(read[plan.connection_id].connection)
+            for plan in plans
+            if plan.health or plan.connection_id in read
+        ]
         groups = self._groups(plans, number)
         done = {
             connection_id: entry
             for group in groups
             for connection_id, entry in group.standing.items()
         }
-        items = self._items([p for p in plans if p.connection_id not in done], found.under_edit)
+        items = self._items(
+            [plan for plan in plans if plan.connection_id not in done], found.under_edit, read
+        )
         due = [
             PlannedTest(
                 plan,
@@ -163,19 +175,18 @@ class PlanReader:
             older = self._runs.newest_before(before)
         known = {}
         for plan in plans:
-            entry, at = previous.get(plan.connection_id), before.minute
-            newest = streak_test(moment_of(at), entry) if entry else None
+            entry, at = previous.get(plan.connection_id), moment_of(before.minute)
+            newest = streak_test(at, entry) if entry else None
             if entry is None and older and plan.connection_id in older.by_connection:
                 newest = streak_test(
                     moment_of(older.key.minute), older.by_connection[plan.connection_id]
                 )
-            elif entry is None and plan.health:
-                newest = self._tests.newest_in_run(plan.connection_id, plan.space_id, self._clock())
+            stored = HealthState.decode(plan.health["state"])
             known[plan.connection_id] = TestBefore(
-                HealthState.decode(plan.health.get("state", {})),
-                newest,
+                stored,
+                self._unwritten(plan, stored, newest, moment_of(key.minute)),
                 entry,
-                moment_of(at) if entry else None,
+                at if entry else None,
             )
         of_spaces: defaultdict[str, list[RunEntry]] = defaultdict(list)
         spaces = {plan.connection_id: plan.space_id for plan in plans}
@@ -191,6 +202,22 @@ class PlanReader:
                 runs.get(key), tuple(r for k, r in singles.items() if k.minute == key.minute)
             ),
         )
+
+    def _unwritten(
+        self, plan: MonitorPlan, stored: HealthState, found: StreakTest | None, minute: datetime
+    ) -> tuple[StreakTest, ...]:
+        """The tests before a minute that the stored health may not have. `found` is the newest, if
+        the runs of its group tell. More is read if a write was lost, and after a platform fault,
+        which has the streak before it, if the health has another."""
+        if found is None and stored.at is None:
+            return ()
+        if found and (
+            pending(stored, found) is None if found.seen else found.streak == streak_of(stored)
+        ):
+            return (found,)
+        now = self._clock()
+        tests = self._tests.unwritten(plan.connection_id, plan.space_id, stored, now, minute)
+        return tests or ((found,) if found else ())
 
     # ------------------------------------------------------------ what tests read
 
@@ -214,18 +241,22 @@ class PlanReader:
         return TestItems(connection, others, is_live=False)
 
     def _items(
-        self, plans: Sequence[MonitorPlan], under_edit: frozenset[str]
+        self,
+        plans: Sequence[MonitorPlan],
+        under_edit: frozenset[str],
+        read: Mapping[str, TestItems],
     ) -> dict[str, TestItems]:
-        """By connection. One that is missing is gone, or has no such plan any more."""
+        """By connection. One that is missing is gone, or has no such plan any more. `read` has
+        those that were read already."""
         found = {
             plan.connection_id: items
             for plan in plans
-            if (items := self._of_snapshot(plan, under_edit))
+            if (items := read.get(plan.connection_id) or self._of_snapshot(plan, under_edit))
         }
-        found |= self._live([plan for plan in plans if plan.connection_id not in found], False)
-        return self._with_shared(found)
+        missing = [plan for plan in plans if plan.connection_id not in found]
+        return self._with_shared(found | self._live(missing, shared=False))
 
-    def _live(self, plans: Sequence[MonitorPlan], shared: bool = True) -> dict[str, TestItems]:
+    def _live(self, plans: Sequence[MonitorPlan], *, shared: bool = True) -> dict[str, TestItems]:
         if not plans:
             return {}
         connections = self._integrations.get_all(map(connection_key_of, plans))

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import reduce
 from typing import Final, Protocol
 
 from patchbay.checks.codes import CodeCategory
@@ -25,7 +26,7 @@ from patchbay.connections.endpoint_items import grant_key_of
 from patchbay.connections.health_state import HealthState, first_failure
 from patchbay.connections.keys import connection_key, endpoint_key, secret_key
 from patchbay.connections.plans import MonitorPlan
-from patchbay.connections.steady_health import StreakTest, overlaid
+from patchbay.connections.steady_health import StreakTest, overlaid, unwritten
 from patchbay.egress.guard import EgressGuard
 from patchbay.monitors.reprobes import crashed_test
 from patchbay.platform.clock import Clock
@@ -78,18 +79,22 @@ class ReadsItems(Protocol):
 class TestBefore:
     """What is known of a connection before its test.
 
-    `stored` is its health as it was written, `state` what follows from the newest test of a run.
-    `entry` is that of one interval before.
+    `stored` is its health as it was written, `state` what follows from the `tests` of runs that it
+    may not have: usually the newest. `entry` is that of one interval before.
     """
 
     stored: HealthState
-    newest: StreakTest | None = None
+    tests: tuple[StreakTest, ...] = ()
     entry: RunEntry | None = None
     entry_at: datetime | None = None
 
     @property
     def state(self) -> HealthState:
-        return overlaid(self.stored, self.newest)
+        return reduce(overlaid, self.tests, self.stored)
+
+    @property
+    def is_unwritten(self) -> bool:
+        return any(unwritten(self.stored, test) for test in self.tests)
 
     @property
     def tested_since(self) -> bool:

@@ -44,11 +44,16 @@ from patchbay.connections.plan_moves import PlanMoves
 from patchbay.connections.plan_store import PlanStore
 from patchbay.connections.plans import MonitorPlan
 from patchbay.connections.required_actions import required_action
-from patchbay.connections.steady_health import changes_nothing, is_full, streak_of
+from patchbay.connections.steady_health import (
+    changes_nothing,
+    is_full,
+    pending,
+    streak_of,
+)
 from patchbay.connections.wheel import moment_of
 from patchbay.monitors.planned_tests import PlannedTest, TestBefore, connection_key_of
 from patchbay.platform.clock import Clock
-from patchbay.platform.dynamodb import ReadAhead
+from patchbay.platform.dynamodb import Item, ReadAhead
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.logging import log_exception
 from patchbay.runs.model import Run, RunEntry, RunKey
@@ -83,7 +88,8 @@ class TestedGroup:
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
-    """A test that stands: what it saw, and the connection that it is about."""
+    """A test that stands, and the connection that it is about. `seen` is None for a platform fault
+    before which not all is written."""
 
     connection: Connection
     before: TestBefore
@@ -196,8 +202,11 @@ class RunRecorder:
         fingerprint = finished.fingerprint
         if fingerprint is None:
             return extra_of(None)
-        space_id = None if entry else test.plan.space_id
+        # A success that a failure has ended is marked.
+        space_id = test.plan.space_id if entry is None or entry.passed else None
         passed = self._history.last_passed(test.subject, space_id, finished.finished_at)
+        if passed and not finished.report.passed:
+            self._history.note_passed(test.subject, passed)
         return extra_of(WhatChanged.since(passed, fingerprint) if passed else None)
 
     # ------------------------------------------------------------ what follows
@@ -214,21 +223,26 @@ class RunRecorder:
         for plan in group.plans:
             connection_id = plan.connection_id
             entry = found.get(connection_id)
-            if entry is None or entry.fault:
+            if entry is None:
                 continue
             before = group.before[connection_id]
             own = packed.get(connection_id)
-            if own and own.entry == entry:
+            if entry.fault:
+                # It has the streak before it, and not when the last test of that was.
+                if before.is_unwritten and (item := self._stored(plan)):
+                    noted.append(_Noted(read_connection(item), before, entry, None))
+            elif own and own.entry == entry:
                 test, finished = mine[connection_id]
                 seen = _observed(minute, entry, finished)
                 if test.connection and not self._is_steady(test.connection, before, entry, seen):
                     noted.append(_Noted(test.connection, before, entry, seen))
-            elif not _is_known(before, entry, minute):
-                item = self._table.reread(connection_key_of(plan))
-                if item is not None:
-                    stood = self._stood(plan, minute, entry)
-                    noted.append(_Noted(read_connection(item), before, entry, stood))
+            elif not _is_known(before, entry, minute) and (item := self._stored(plan)):
+                stood = self._stood(plan.organization_id, minute, entry)
+                noted.append(_Noted(read_connection(item), before, entry, stood))
         return noted
+
+    def _stored(self, plan: MonitorPlan) -> Item | None:
+        return self._table.reread(connection_key_of(plan))
 
     def _is_steady(
         self,
@@ -242,28 +256,44 @@ class RunRecorder:
         return update is not None and changes_nothing(connection, update, seen, action)
 
     def _stood(
-        self, plan: MonitorPlan, minute: datetime, entry: RunEntry
+        self, organization_id: str, minute: datetime, entry: RunEntry
     ) -> HealthObservation | None:
-        """What a test saw that another sweep recorded."""
-        shape = self._reader.shapes(plan.connection_id, [entry.shape]).get(entry.shape)
+        """What a test saw that stands in a run."""
+        shape = self._reader.shapes(entry.connection_id, [entry.shape]).get(entry.shape)
         if shape is None:
             return streak_test(minute, entry).seen
-        subject = TestSubject.connection(plan.organization_id, plan.connection_id)
+        subject = TestSubject.connection(organization_id, entry.connection_id)
         return _observed(minute, entry, unpack(subject, minute, entry, shape).test)
 
     def _follow_up(self, noted: _Noted) -> list[Announcement]:
         before, seen = noted.before, noted.seen
-        if seen is None:
-            return []
-        if not seen.passed and before.entry and before.entry.passed and before.entry_at:
+        ends_success = before.entry and before.entry.passed and not (seen and seen.passed)
+        if ends_success and before.entry and before.entry_at:
             self._mark(noted.connection, before.entry_at, before.entry)
+        if seen is None:
+            return self._before_fault(noted.connection, before)
         return self._health.record(
             noted.connection,
             seen,
             required_action(code_of(noted.entry.code)),
             self._disable,
-            newest=before.newest,
+            before=before.tests,
             in_run=True,
+        )
+
+    def _before_fault(self, connection: Connection, before: TestBefore) -> list[Announcement]:
+        *earlier, newest = before.tests
+        if newest.seen is None:
+            return []
+        if not earlier and not pending(before.stored, newest):
+            self._health.catch_up(connection, newest)
+            return []
+        seen = newest.seen
+        if before.entry and before.entry_at == newest.at:
+            seen = self._stood(connection.organization_id, newest.at, before.entry) or seen
+        action = required_action(newest.code)
+        return self._health.record(
+            connection, seen, action, self._disable, before=earlier, in_run=True
         )
 
     def _mark(self, connection: Connection, at: datetime, entry: RunEntry) -> None:
