@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from patchbay.connection_tests.subjects import TestSubjects
     from patchbay.connection_tests.tested_edits import TestedEdits
     from patchbay.connection_tests.tester import Tester
+    from patchbay.connections.caught_up_health import CaughtUpHealth
     from patchbay.connections.connection_editor import ConnectionEditor
     from patchbay.connections.connection_lists import ConnectionLists
     from patchbay.connections.connection_store import ConnectionStore
@@ -431,7 +432,19 @@ class Deployment:
     def connections(self) -> ConnectionStore:
         from patchbay.connections.connection_store import ConnectionStore
 
-        return ConnectionStore(self.integrations, self.quotas, self.planner, self.wake)
+        return ConnectionStore(
+            self.integrations,
+            self.quotas,
+            self.planner,
+            lambda: self.caught_up_health,
+            self.wake,
+        )
+
+    @cached_property
+    def caught_up_health(self) -> CaughtUpHealth:
+        from patchbay.connections.caught_up_health import CaughtUpHealth
+
+        return CaughtUpHealth(self.run_reader, self.health_recorder)
 
     @cached_property
     def planner(self) -> Planner:

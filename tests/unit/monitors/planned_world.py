@@ -19,6 +19,7 @@ from patchbay.connection_tests.identity import TestIdentity, TestSubject
 from patchbay.connection_tests.monitored_tests import MonitoredTests
 from patchbay.connection_tests.recorder import TestRecorder
 from patchbay.connection_tests.tester import PreparedTest
+from patchbay.connections.caught_up_health import CaughtUpHealth
 from patchbay.connections.connection_items import connection_item, plan_writes, read_connection
 from patchbay.connections.connection_model import UNTESTED, Connection, Monitor
 from patchbay.connections.connection_store import ConnectionStore
@@ -164,7 +165,8 @@ class PlannedWorld:
             self.history,
             self.clock,
         )
-        self.connections = ConnectionStore(self.table, self.quotas, self.planner)
+        caught_up = CaughtUpHealth(self.run_reader, self.health)
+        self.connections = ConnectionStore(self.table, self.quotas, self.planner, lambda: caught_up)
         self.shown = ShownConnections(self.run_reader)
         self.summaries = ConnectionSummaries(self.table, self.run_reader, self.clock)
         for key, more in (

@@ -13,6 +13,7 @@ from patchbay.connections.connection_model import ConnectionPatch
 from patchbay.connections.health_state import HealthObservation, HealthState, next_state
 from patchbay.connections.steady_health import seen_in_run
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.runs.reader import RunReader
 from tests.unit.monitors.planned_world import (
     CODES,
     MINUTE,
@@ -167,3 +168,26 @@ def test_a_success_that_ends_is_the_last_one_and_what_later_tests_are_compared_w
     assert test.what_changed
     assert test.what_changed.at == passed
     assert test.what_changed.configurations == ["number"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"status": "paused"}, {"monitor": {"enabled": False}}, {"monitor": {"interval": "24h"}}],
+)
+@pytest.mark.parametrize("outcome", [".", "x"])
+def test_an_edit_that_changes_the_plans_writes_what_was_shown(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], outcome: str
+) -> None:
+    story = Story()
+    for _ in range(14):
+        story.goes_on(outcome, "tested")
+    world = story.world
+    before = world.shown_one(story.id).health
+    story.edit(**changes)
+    after = world.connection(story.id)
+    assert after.health == before
+    assert HealthState.decode(after.state) == story.written.state
+    # And it is not searched for.
+    monkeypatch.setattr(RunReader, "_newest_of_space", None)
+    world.now += timedelta(minutes=10)
+    assert world.shown_one(story.id).health == before

@@ -6,8 +6,8 @@ import pytest
 
 from patchbay.connections.newest_tests import NewestTest
 from patchbay.connections.newest_tests import TestedConnection as Asked
-from patchbay.connections.plans import Group
-from patchbay.connections.wheel import MonitorInterval
+from patchbay.connections.plans import Group, PlanPlace
+from patchbay.connections.wheel import MonitorInterval, minute_number
 from patchbay.health.store import EventStore
 from patchbay.platform.dynamodb import Delete, Table
 from patchbay.runs.erasing import SharedRuns, own_partitions
@@ -42,8 +42,11 @@ def monitors(request: pytest.FixtureRequest, table: Table) -> Monitors:
 
 
 def asked_of(monitors: Monitors, *, planned: bool) -> list[Asked]:
-    groups = (Group(MonitorInterval.FIVE_MINUTES, str(monitors.cell)),) if planned else ()
-    return [Asked(one, SPACE, groups, may_lag=True) for one in OWN]
+    group = Group(MonitorInterval.FIVE_MINUTES, str(monitors.cell))
+    since = 0 if planned else minute_number(monitors.now) + 1
+    return [
+        Asked(one, SPACE, (PlanPlace(*group.plan_key(one), since),), may_lag=True) for one in OWN
+    ]
 
 
 def expected(monitors: Monitors) -> dict[str, tuple[datetime, int]]:
@@ -80,18 +83,13 @@ def test_the_newest_test_is_found_while_it_runs_and_long_after(
 
 
 def test_a_connection_whose_tests_are_stored_with_it_is_not_looked_for(table: Table) -> None:
-    item = {
-        "id": OWN[0],
-        "space_id": SPACE,
-        "monitor": {"enabled": True},
-        "status": "active",
-        "state": {"seen": 10},
-    }
+    item = {"id": OWN[0], "space_id": SPACE, "state": {"seen": 10}}
     assert Asked.of_item(item) is None
-    paused = Asked.of_item({**item, "status": "paused"})
-    assert paused == Asked(OWN[0], SPACE, (), may_lag=True)
-    assert Asked.of_item({**item, "status": "paused", "state": {"seen": 9}}) is None
-    assert RunReader(table).newest([paused], datetime(2026, 2, 17, tzinfo=UTC)) == {}
+    place = PlanPlace("WHEEL#5m#1", f"0000#p3#0#{OWN[0]}", 7)
+    planned = Asked.of_item({**item, "plans": [list(place)], "planned_from": 7})
+    assert planned == Asked(OWN[0], SPACE, (place,), may_lag=True, written_until=7)
+    unsteady = Asked.of_item({**item, "plans": [list(place)], "state": {"seen": 9}})
+    assert unsteady == Asked(OWN[0], SPACE, (place,), may_lag=False)
 
 
 @pytest.mark.parametrize("closed", [False, True])

@@ -1,8 +1,8 @@
 """Connections in the integrations table. Their items are described in `connection_items`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import batched
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from patchbay.connections.audit_events import audited
 from patchbay.connections.connection_items import (
@@ -17,7 +17,7 @@ from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import begin_use, judged, use, user_of
 from patchbay.connections.health_status import FAILING
 from patchbay.connections.keys import connection_key, use_key
-from patchbay.connections.planner import Planner
+from patchbay.connections.planner import Planned, Planner
 from patchbay.platform.audit import Action
 from patchbay.platform.dynamodb import ABSENT, Item, Put, Table, TransactionRefused
 from patchbay.platform.errors import NotFound
@@ -28,6 +28,9 @@ from patchbay.tenancy.model import Space
 from patchbay.tenancy.quotas import Counted, Quotas
 from patchbay.tenancy.wakes import Wake, wake_nobody
 
+if TYPE_CHECKING:
+    from patchbay.connections.caught_up_health import CaughtUpHealth
+
 _AT_ONCE: Final = 25
 
 
@@ -35,11 +38,18 @@ class ConnectionStore:
     """The connections of organizations."""
 
     def __init__(
-        self, table: Table, quotas: Quotas, planner: Planner, wake: Wake = wake_nobody
+        self,
+        table: Table,
+        quotas: Quotas,
+        planner: Planner,
+        caught_up: "Callable[[], CaughtUpHealth]",
+        wake: Wake = wake_nobody,
     ) -> None:
+        """`caught_up` is made when it is first needed."""
         self._table = table
         self._quotas = quotas
         self._planner = planner
+        self._caught_up = caught_up
         self._wake = wake
 
     def create(self, connection: Connection, space: Space, version: str) -> Connection:
@@ -79,12 +89,20 @@ class ConnectionStore:
         they were. Raises `TransactionRefused` if it was changed in between, and `QuotaExceeded` if
         it would begin to be monitored.
         """
-        planned = self._planner.changed(old, new)
+        planned = self.planned(old, new)
         writes = [*connection_change(old, planned.connection), *planned.checks]
         if version is not None:
             writes.append(judged(new, version))
         self.wake_if_down(old, new)
         self._quotas.transact(writes)
+
+    def planned(self, old: Connection, new: Connection) -> Planned:
+        """Before a write of an edited connection: its plans, with its health written before they
+        become others. Raises `TransactionRefused`."""
+        planned = self._planner.changed(old, new)
+        if old.plans and old.plans != planned.connection.plans:
+            self._caught_up().before_change(old, planned.connection)
+        return planned
 
     def wake_if_down(self, old: Connection | None, new: Connection) -> None:
         """Before a write of a connection: wakes its space if it may be down from then on. Its

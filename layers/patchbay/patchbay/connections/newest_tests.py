@@ -12,11 +12,10 @@ from typing import Any, Final, Protocol, Self
 
 from patchbay.checks.codes import Code
 from patchbay.connections.health_state import WINDOW
-from patchbay.connections.lifecycle import Lifecycle
-from patchbay.connections.plans import Group, PlanPlace
+from patchbay.connections.plans import PlanPlace
 from patchbay.platform.dynamodb import Item
 
-OF_NEWEST_TESTS: Final = ("state", "plans")
+OF_NEWEST_TESTS: Final = ("state", "plans", "planned_from")
 """Attributes of connections that `TestedConnection.of_item` reads, among others."""
 
 
@@ -37,24 +36,25 @@ class NewestTest:
 class TestedConnection:
     """What finding the newest test of a connection takes.
 
-    `groups` are those that it is tested with: two while it is moved, none if runs no longer get
-    tests of it. `may_lag` is whether what is stored may be far behind: its window is full.
+    `places` are those of its plans: two while it is moved. `may_lag` is whether what is stored may
+    be far behind: its window is full. It is not before the minute `written_until`: an edit wrote
+    it.
     """
 
     id: str
     space_id: str
-    groups: tuple[Group, ...]
+    places: tuple[PlanPlace, ...]
     may_lag: bool
+    written_until: int | None = None
 
     @classmethod
     def of_item(cls, item: Item) -> Self | None:
         """None for a connection that stores each of its tests."""
-        groups = tuple(Group.of_key(PlanPlace(*place).key) for place in item.get("plans", ()))
-        may_lag = _window_of(item.get("state", {})) >= WINDOW
-        watched = item["monitor"]["enabled"] and item["status"] == Lifecycle.ACTIVE
-        if not groups and (watched or not may_lag):
+        places = tuple(PlanPlace(*place) for place in item.get("plans", ()))
+        if not places:
             return None
-        return cls(item["id"], item["space_id"], groups, may_lag)
+        may_lag = _window_of(item.get("state", {})) >= WINDOW
+        return cls(item["id"], item["space_id"], places, may_lag, item.get("planned_from"))
 
 
 class NewestTests(Protocol):

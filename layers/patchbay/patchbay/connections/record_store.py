@@ -114,7 +114,7 @@ class RecordStore:
         if source[0] is not source[1]:
             writes += endpoint_change(*source, secrets)
         if connection[0] is not connection[1]:
-            planned = self._planner.changed(*connection)
+            planned = self._connections.planned(*connection)
             writes += [*connection_change(connection[0], planned.connection), *planned.checks]
             self._connections.wake_if_down(*connection)
         if writes:

@@ -6,7 +6,7 @@ from datetime import datetime
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.health_state import HealthState
 from patchbay.connections.newest_tests import NewestTest, NewestTests, TestedConnection
-from patchbay.connections.steady_health import overlaid, seen_in_run, shown
+from patchbay.connections.steady_health import StreakTest, overlaid, seen_in_run, shown
 
 
 class ShownConnections:
@@ -21,32 +21,37 @@ class ShownConnections:
         return found
 
     def all(self, connections: Sequence[Connection], now: datetime) -> list[Connection]:
-        asked = [tested for one in connections if (tested := _tested(one))]
+        asked = [found for one in connections if (found := tested(one))]
         newest = self._tests.newest(asked, now) if asked else {}
         return [_laid_over(one, newest[one.id]) if one.id in newest else one for one in connections]
 
 
-def _tested(connection: Connection) -> TestedConnection | None:
+def tested(connection: Connection) -> TestedConnection | None:
+    """What finding its newest test takes; None for a connection that stores each."""
     return TestedConnection.of_item(
         {
             "id": connection.id,
             "space_id": connection.space_id,
             "plans": connection.plans,
             "state": connection.state,
-            "monitor": {"enabled": connection.monitor.enabled},
-            "status": connection.status,
+            "planned_from": connection.planned_from,
         }
     )
 
 
-def _laid_over(connection: Connection, newest: NewestTest) -> Connection:
-    test = seen_in_run(
+def streak_test(newest: NewestTest) -> StreakTest:
+    """What a test says about the health of its connection."""
+    return seen_in_run(
         newest.at,
         ended=newest.ended,
         streak=newest.streak,
         latency_ms=newest.latency_ms,
         code=newest.code,
     )
+
+
+def _laid_over(connection: Connection, newest: NewestTest) -> Connection:
+    test = streak_test(newest)
     state = overlaid(HealthState.decode(connection.state), test)
     return connection.model_copy(
         update={

@@ -10,7 +10,7 @@ stored: they are in the order of time, and segments are not.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
@@ -18,7 +18,7 @@ from typing import Final
 
 from patchbay.checks.code_numbers import code_of
 from patchbay.connections.newest_tests import NewestTest, TestedConnection
-from patchbay.connections.plans import Group
+from patchbay.connections.plans import Group, PlanPlace
 from patchbay.connections.wheel import minute_number, moment_of
 from patchbay.health.buckets import Bucket
 from patchbay.health.model import Event, EventOutline, EventStatus, IntegrationType
@@ -206,14 +206,16 @@ class RunReader:
         """As `NewestTests.newest`.
 
         The last two minutes of each group are read together, and the singles that there may be.
-        Connections that have no test there, as they are not tested any more, or as their space is
-        paused, are looked for in the newest days of their spaces.
+        Connections that have no test there, as their space is paused, are looked for in the newest
+        days of their spaces.
         """
         asked = list(connections)
-        found = self._newest_of_groups([one for one in asked if one.groups], now)
+        keys = {one.id: _last_keys(one.places, now) for one in asked}
+        found = self._newest_of_groups(keys)
         missing: dict[str, set[str]] = {}
         for one in asked:
-            if one.may_lag and one.id not in found:
+            is_written = not keys[one.id] and one.places[0].since == one.written_until
+            if one.may_lag and one.id not in found and not is_written:
                 missing.setdefault(one.space_id, set()).add(one.id)
         for space_id, ids in list(missing.items())[:_SPACES_SEARCHED]:
             found |= self._newest_of_space(space_id, ids, now)
@@ -229,10 +231,8 @@ class RunReader:
             for connection_id, (minute, entry) in found.items()
         }
 
-    def _newest_of_groups(
-        self, connections: Sequence[TestedConnection], now: datetime
-    ) -> dict[str, TimedEntry]:
-        keys = {one.id: _last_keys(one.groups, now) for one in connections}
+    def _newest_of_groups(self, keys: Mapping[str, Sequence[RunKey]]) -> dict[str, TimedEntry]:
+        """Of connections, by the keys of their last runs, newest first."""
         runs = runs_at(self._table, {key for some in keys.values() for key in some})
         # A connection that was put off has a single, which is put after the run of its group.
         put_off = {
@@ -447,14 +447,17 @@ class _Newest:
                 self._number += len(self._by_minute[minute])
 
 
-def _last_keys(groups: Iterable[Group], now: datetime) -> list[RunKey]:
-    """The runs of the last two minutes at which each group was due, newest first."""
+def _last_keys(places: Iterable[PlanPlace], now: datetime) -> list[RunKey]:
+    """The runs of the last two minutes at which each plan was due, newest first."""
     keys = []
-    for group in groups:
-        minute, interval = minute_number(now), group.interval.minutes
+    for place in places:
+        group, minute = Group.of_key(place.key), minute_number(now)
+        if place.until is not None:
+            minute = min(minute, place.until - 1)
+        interval, cell = group.interval.minutes, Cell.read(group.cell)
         last = minute - (minute - group.phase) % interval
-        cell = Cell.read(group.cell)
-        keys += [RunKey(cell, at, group.slot) for at in (last, last - interval)]
+        due = (at for at in (last, last - interval) if at >= place.since)
+        keys += [RunKey(cell, at, group.slot) for at in due]
     return sorted(keys, key=lambda key: key.minute, reverse=True)
 
 

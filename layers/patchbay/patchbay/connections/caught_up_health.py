@@ -1,0 +1,26 @@
+"""Health that is written because its tests are about to be looked for elsewhere.
+
+The newest test of a steady connection is found by its plans. An edit that takes them away, or gives
+it others, would leave what was last written.
+"""
+
+from patchbay.connections.connection_model import Connection
+from patchbay.connections.health_recorder import HealthRecorder
+from patchbay.connections.newest_tests import NewestTests
+from patchbay.connections.shown_connections import streak_test, tested
+
+
+class CaughtUpHealth:
+    """Writes what follows from the newest tests into connections."""
+
+    def __init__(self, tests: NewestTests, health: HealthRecorder) -> None:
+        self._tests = tests
+        self._health = health
+
+    def before_change(self, old: Connection, new: Connection) -> None:
+        """Before a write that gives a connection other plans. A test that is on its way now is
+        shown when the connection is tested again. Raises `TemporarilyUnavailable`."""
+        if old.plans == new.plans or (asked := tested(old)) is None:
+            return
+        for newest in self._tests.newest([asked], new.updated_at).values():
+            self._health.catch_up(old, streak_test(newest))
