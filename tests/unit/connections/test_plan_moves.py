@@ -201,6 +201,24 @@ def test_an_edit_meets_a_move() -> None:
     assert world.planner.changed(old, renamed).connection.plans == old.plans
 
 
+def test_an_edit_leaves_the_minutes_of_plans_to_plans_while_the_index_has_the_connection() -> None:
+    world = World()
+    world.add(1, planned=False)
+    world.moves.adopt(ORGANIZATION, SPACE, SPACE, NOON)
+    world.moves.go_on(NOON, lambda: 100.0)
+    old = world.connection(1)
+    assert old.planned_from == minute_number(NOON) + 15
+
+    for status in (Lifecycle.PAUSED, Lifecycle.ACTIVE):
+        edited_at = NOON + 40 * MINUTE
+        new = old.model_copy(update={"status": status, "updated_at": edited_at})
+        new = new.model_copy(update={"monitor": Monitor(enabled=True, interval="1h")})
+        old = world.planner.changed(old, new).connection
+
+    assert [place.since for place in old.plans] == [minute_number(NOON) + 42]
+    assert old.planned_from == minute_number(NOON) + 15
+
+
 def test_a_snapshot_is_kept_unless_the_plan_was_written_since() -> None:
     world = World()
     world.add(1, planned=True)

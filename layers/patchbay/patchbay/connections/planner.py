@@ -85,7 +85,11 @@ class Planner:
         if not self._plans and not old.plans:
             return Planned(new.model_copy(update={"planned_from": None}))
         first = minute_number(new.updated_at) + MARGIN
-        return self._placed(new.model_copy(update={"planned_from": first}), first)
+        planned_from = first
+        if old.planned_from is not None:
+            # The index, which may have the connection still, has no minute of its plans before.
+            planned_from = min(old.planned_from, first)
+        return self._placed(new.model_copy(update={"planned_from": planned_from}), first)
 
     def layout(self, organization_id: str, space: str) -> Layout:
         """The layout of a space, decided now if it has none.
