@@ -122,7 +122,8 @@ class Monitors:
             entries = {s: tuple(map(self._entry, found)) for s, found in self.spaces.items()}
             run = Run(key, entries)
             shapes = dict.fromkeys(self._usual, _SHAPE)
-            self._store.record(run, shapes, self._store.previous(key, self._usual))
+            before = key._replace(minute=key.minute - INTERVAL)
+            self._store.record(run, shapes, self._store.find([before]).get(before))
             self.tests += len(self._usual)
             self._streak += 1
             self.now += timedelta(minutes=INTERVAL)

@@ -35,7 +35,8 @@ def record(table: Table, minute: datetime, *, cell: Cell | None = None, late: in
     key = RunKey(cell or Cell.of_space(SPACE), minute_number(minute), "5m#0")
     spaces = [SPACE] if key.cell.space_id else [SPACE, OTHER]
     run = Run(key, {space_id: (entry(),) for space_id in spaces})
-    store.record(run, {CONNECTION: SHAPE}, store.previous(key))
+    before = key._replace(minute=key.minute - 5)
+    store.record(run, {CONNECTION: SHAPE}, store.find([before]).get(before))
 
 
 def record_day(table: Table, start: datetime, cell: Cell | None = None) -> None:

@@ -256,6 +256,131 @@ def test_however_a_group_is_cut_each_connection_has_one_test(
         assert seen["consecutive_failures"] + seen["consecutive_successes"] == 1
 
 
+MAX_RECEIVES = 5
+
+
+def run_until_quiet() -> list[str]:
+    """Delivers messages one by one, and those that end the process again. Returns the connections
+    of those that end it each time: dead letters."""
+    dead = []
+    waiting = [(record, 1) for record in deliver()]
+    while waiting:
+        record, attempts = waiting.pop(0)
+        received = record | {"attributes": {"ApproximateReceiveCount": str(attempts)}}
+        try:
+            left = run([received])
+        except BaseException:
+            left = [record["messageId"]]
+        if left and attempts < MAX_RECEIVES:
+            waiting.append((record, attempts + 1))
+        elif left:
+            sweep = Sweep.decode(json.loads(record["body"]))
+            page = MonitorStore(Table("IntegrationsTable")).read_page(sweep, 100)
+            dead += [key.sk.rpartition("#")[2] for key in page.keys]
+        waiting += [(sent, 1) for sent in deliver()]
+    return dead
+
+
+@pytest.mark.parametrize("place", ["prepare_connection", "run"])
+def test_a_test_that_ends_its_process_takes_no_other_with_it(
+    tenant: Tenant,
+    stranger: Tenant,
+    server: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    # Given connections of two organizations, in one pool if they have plans, and one whose test
+    # ends the process: by a crash, by its memory, or by the time of the function
+    monkeypatch.setattr("patchbay.monitors.sweeper.SMALL_SWEEP", 2)
+    made = monitored(tenant, server.port, ["me", "401", "200"])
+    publish_integration(tenant, slug="shared", manifest=calling(server.port), visibility="public")
+    source = create_source(stranger, integration="acme/shared", variables={"path": "me"})
+    theirs = create_connection(stranger, source, monitor={"enabled": True, "interval": "1m"})
+    poison = made.pop("200")["id"]
+    undisturbed = getattr(testing.Tester, place)
+
+    def ending(self: Any, given: Any, *more: Any) -> Any:
+        connection = getattr(given, "connection", given)
+        if connection.id == poison:
+            raise Killed
+        return undisturbed(self, given, *more)
+
+    monkeypatch.setattr(testing.Tester, place, ending)
+
+    # When two minutes pass, each until its messages are done or dead letters
+    start = this_minute() - 5 * MINUTE
+    for number in (1, 2):
+        dispatch(start + number * MINUTE)
+        assert run_until_quiet() == [poison]
+
+        # Then only its own test is missing, and each other is recorded and counted once
+        assert history(tenant, {"id": poison}) == []
+        assert {path: len(history(tenant, one)) for path, one in made.items()} == {
+            "me": number,
+            "401": number,
+        }
+        assert len(history(stranger, theirs)) == number
+        assert (counted(tenant), counted(stranger)) == ((number, number), (number, 0))
+        assert health(tenant, made["me"])["consecutive_successes"] == number
+        assert health(tenant, made["401"])["consecutive_failures"] == number
+        assert health(stranger, theirs)["consecutive_successes"] == number
+
+
+def test_a_group_that_is_larger_than_a_page_is_cut(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = monitored(tenant, server.port, ["me", "200", "401", "403", "500"])
+    monkeypatch.setattr("patchbay.monitors.store.MAX_PAGE", 3)
+    read_page = MonitorStore.read_page
+    sizes = []
+
+    def small(self: MonitorStore, sweep: Sweep, limit: int) -> Any:
+        page = read_page(self, sweep, min(limit, 2))
+        sizes.append(len(page.keys))
+        return page
+
+    monkeypatch.setattr(MonitorStore, "read_page", small)
+    start = this_minute() - 5 * MINUTE
+    for number in (1, 2):
+        tick(start + number * MINUTE)
+        assert {len(history(tenant, one)) for one in made.values()} == {number}
+        assert counted(tenant) == (2 * number, 3 * number)
+    assert max(sizes) <= 3
+
+
+def test_a_late_single_is_counted_when_another_test_of_its_message_is_not_recorded_yet(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    if form == "index":
+        pytest.skip("tests of the index are recorded one by one")
+    # Given a late part of a group whose run stands: its first test is put, and not counted, when
+    # the process ends
+    monitored(tenant, server.port, ["me", "200", "401"])
+    dispatch(this_minute() - 20 * MINUTE)
+    [record] = deliver()
+    sweep = Sweep.decode(json.loads(record["body"]))
+    keys = MonitorStore(Table("IntegrationsTable")).read_page(sweep, 100).sort_keys
+    parts = [
+        record | {"body": json.dumps(SweepOrder(sweep.only(first, last)).encode())}
+        for first, last in ((keys[0], keys[0]), (keys[1], keys[2]))
+    ]
+    assert run([parts[0]]) == []
+    count, left = RunStore._count_if_due, iter([True])
+
+    def ending(self: RunStore, given: Any) -> None:
+        if given.key.single and next(left, False):
+            raise Killed
+        count(self, given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunStore, "_count_if_due", ending)
+        with pytest.raises(BaseException):  # noqa: B017, PT011 - a group of task groups
+            run([parts[1]])
+    # When the part comes again as a whole
+    assert run([parts[1]]) == []
+    assert sum(counted(tenant)) == 3
+
+
 def test_a_missed_hour_is_in_the_history_minute_by_minute(tenant: Tenant, server: Provider) -> None:
     [connection] = monitored(tenant, server.port, ["me"], interval="15m").values()
     now = this_minute()

@@ -3,9 +3,9 @@
     make simulate SCHEDULES=1500
 
 A schedule is some hours of monitors of a few spaces: some have runs of their own, folded or counted
-at once, some share a pool, some move from one cell to another at a stored minute, and some were
-tested in the old form until then. Four workers take the messages: late by minutes, hours, or days,
-delivered twice, put off, or with the single tests of a group that failed again and again. Calls
+at once, some share a pool, some move from one cell to another at a stored minute, and some are
+tested in the old form until they are adopted (`wheel_model.py`). Four workers take the messages:
+late by minutes, hours, or days, delivered twice, put off, or split, down to single tests. Calls
 fail, their replies are lost, and workers crash between any two of them; clocks differ by two
 minutes. Folds, closings, readers, and the expiry of items are under way all along.
 
@@ -20,11 +20,12 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import batched
 from random import Random
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
@@ -38,9 +39,10 @@ from patchbay.health.monitor_runs import MonitorRuns, is_of_runs
 from patchbay.health.periods import Span
 from patchbay.health.shards import LANES, spread_days_pk
 from patchbay.health.store import EventStore, read_event
+from patchbay.monitors.group_reader import GroupReader
 from patchbay.platform.dynamodb import Item, Table
 from patchbay.platform.errors import TemporarilyUnavailable
-from patchbay.platform.ids import derived_id, ulid_text
+from patchbay.platform.ids import derived_id
 from patchbay.platform.logging import logger
 from patchbay.runs import keys
 from patchbay.runs.day import LATE, ClosedDay, OpenDay, read_day, read_hours
@@ -51,7 +53,6 @@ from patchbay.runs.model import (
     Run,
     RunEntry,
     RunKey,
-    interval_of,
     shape_id,
 )
 from patchbay.runs.reader import RunReader
@@ -62,6 +63,7 @@ from tests.simulator import recount
 from tests.simulator.faults import Crash, FaultyClient
 from tests.simulator.memory_dynamodb import MemoryClient, Typed
 from tests.simulator.seeded_threads import SeededThreads
+from tests.simulator.wheel_model import Difference, Member, Wheel
 
 FIRST_DAY: Final = 20_501
 WORKERS: Final = 4
@@ -74,31 +76,13 @@ _HOUR: Final = 60
 _DAYS: Final = ("H#", "H#~"), ("D#", "D#~")
 
 
-class Difference(AssertionError):
-    """What the product says is not what was recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A connection, and from which minute on it is in which cell; None is the old form."""
-
-    connection_id: str
-    space_id: str
-    slot: str
-    cells: tuple[tuple[int, Cell | None], ...]
-
-    def cell_at(self, minute: int) -> Cell | None:
-        return [cell for since, cell in self.cells if since <= minute][-1]
-
-
 @dataclass(slots=True)
 class Order:
-    """A message: tests of a group, or single ones of it. `key` is None in the old form."""
+    """A message: tests of a group, or a part of them. `key` is None in the old form."""
 
     minute: int
-    plans: tuple[Plan, ...]
+    members: tuple[Member, ...]
     key: RunKey | None
-    single: bool = False
     visible: int = 0
     attempts: int = 1
 
@@ -190,11 +174,10 @@ class Schedule:
         self._start = FIRST_DAY * MINUTES_OF_DAY + chance.choice([300, 1320, 1395, 1425])
         self._now = self._start
         self._spaces = [str(UUID(bytes=chance.randbytes(16))) for _ in range(chance.randint(1, 4))]
-        self._plans = [plan for space_id in self._spaces for plan in self._plans_of(space_id)]
-        self._phases: dict[tuple[str, str], int] = {}
+        self._cells: list[Cell] = []
         self._queue = self._orders()
         self._due = {
-            (order.minute, plan.connection_id) for order in self._queue for plan in order.plans
+            (order.minute, one.connection_id) for order in self._queue for one in order.members
         }
         self._dead: list[Order] = []
         self._busy = 0
@@ -222,45 +205,29 @@ class Schedule:
 
     # ------------------------------------------------------------ what is monitored
 
-    def _plans_of(self, space_id: str) -> Iterator[Plan]:
-        chance = self._chance
-        own = [Cell.of_space(space_id), Cell.of_space(space_id, at_once=True)]
-        choices: list[Cell | None] = [*own, Cell.of_pool(1), Cell.of_pool(1), Cell.of_pool(2)]
-        cells: list[tuple[int, Cell | None]] = [(0, chance.choice(choices))]
-        if chance.random() < 0.25:
-            cells = [(0, None)]
-        while len(cells) < 3 and (cells[-1][1] is None or chance.random() < 0.35):
-            cells.append((self._start + chance.randrange(5, 90), chance.choice(choices)))
-        cells.sort(key=lambda one: one[0])
-        slots = chance.sample(["1m#0", "5m#0", "5m#1", "15m#0", "1h#0"], 2)
-        for _ in range(chance.randint(1, 3)):
-            connection_id = f"con_{ulid_text(chance.randbytes(16))}"
-            yield Plan(connection_id, space_id, chance.choice(slots), tuple(cells))
-
     def _orders(self) -> list[Order]:
         chance = self._chance
+        until = self._start + chance.randrange(20, 150)
+        wheel = Wheel(
+            chance, self._threads, self._spaces, self._start, self._rate, self._outcome.happened
+        )
         orders = []
-        for minute in range(self._start, self._start + chance.randrange(20, 150)):
-            groups: dict[tuple[Cell | None, str], list[Plan]] = {}
-            for plan in self._plans:
-                cell = plan.cell_at(minute)
-                phase = self._phases.setdefault((str(cell), plan.slot), chance.randrange(60))
-                if (
-                    minute % interval_of(plan.slot).minutes
-                    == phase % interval_of(plan.slot).minutes
-                ):
-                    groups.setdefault((cell, plan.slot), []).append(plan)
-            for (cell, slot), plans in groups.items():
-                key = RunKey(cell, minute, slot) if cell else None
+        for minute, members in wheel.sweeps(until):
+            groups: dict[RunKey | None, list[Member]] = {}
+            for member in members:
+                groups.setdefault(_run_of(member, minute), []).append(member)
+            for key, found in groups.items():
                 late = chance.choice([0] * 12 + [1, 1, 3, 6, 12, 30, 90, 300])
                 if chance.random() < 0.01:
                     late = chance.randrange(3 * MINUTES_OF_DAY + 60)
-                order = Order(minute, tuple(plans), key, visible=minute + late)
+                order = Order(minute, tuple(found), key, visible=minute + late)
                 orders.append(order)
                 if chance.random() < 0.15:
                     orders.append(_again(order, minute + late + chance.choice([0, 0, 2, 40])))
                 if chance.random() < 0.001:
                     orders.append(_again(order, minute + 6 * MINUTES_OF_DAY))
+                if key:
+                    self._cells.append(key.cell)
         return orders
 
     # ------------------------------------------------------------ what happens
@@ -317,7 +284,7 @@ class Schedule:
                     self._busy -= 1
 
     def _deliver(self, order: Order) -> None:
-        tests = {(order.minute, plan.connection_id) for plan in order.plans}
+        tests = {(order.minute, one.connection_id) for one in order.members}
         try:
             stands = self._handle(order)
         except RunTooLate:
@@ -337,83 +304,75 @@ class Schedule:
 
     def _handle(self, order: Order) -> set[str]:
         """Tests and records. Returns the connections whose tests are recorded and counted."""
+        if order.attempts > 1 and len(order.members) > 1 and self._chance.random() < 0.7:
+            self._happened("sweeps that were split")
+            self._send_parts(order, self._chance.choice([1, 1, 2]))
+            return set()
         if order.key is None:
             return self._old_form(order)
-        store = RunStore(self._table(), self._clock(), kept_for(RAW_EVENT_DAYS))
-        if order.single:
-            return self._singles(store, order, order.key)
-        if order.attempts >= 3:
-            self._happened("groups that fell back to single tests")
-            store.record_singles(Run(order.key, {}), {})
-            self._send_singles(order, order.plans)
-            return set()
-        previous = store.previous(order.key, [plan.connection_id for plan in order.plans])
-        put_off = [plan for plan in order.plans if self._chance.random() < 0.05]
-        now = [plan for plan in order.plans if plan not in put_off]
-        run, shapes = self._tested(order.key, now, previous)
-        stands = store.record(run, shapes, previous).entries
+        clock = self._clock()
+        store = RunStore(self._table(), clock, kept_for(RAW_EVENT_DAYS))
+        plans = [replace(one.plan, health={"state": {}}) for one in order.members if one.plan]
+        [group] = GroupReader(store, _no_tests(), clock).read(plans, order.minute)
+        left = [one for one in order.members if one.connection_id not in group.standing]
+        put_off = [one for one in left if self._chance.random() < 0.05]
+        now = [one for one in left if one not in put_off]
+        stands = dict(group.standing)
+        if now:
+            run, shapes = self._tested(order.key, now, group.previous)
+            stands |= store.record(run, shapes, group.previous).entries
+        store.settle(group.stood)
         self._check_stands(order, stands)
-        left = [plan for plan in put_off if plan.connection_id not in stands]
-        self._send_singles(order, left)
-        return set(stands) & {plan.connection_id for plan in order.plans}
+        self._send(order, put_off)
+        return set(stands) & {one.connection_id for one in order.members}
 
-    def _singles(self, store: RunStore, order: Order, key: RunKey) -> set[str]:
-        group = store.standing(key)
-        there = group.by_connection if group else {}
-        left = [plan for plan in order.plans if plan.connection_id not in there]
-        if not left:
-            return set()
-        previous = store.previous(key, [plan.connection_id for plan in left])
-        run, shapes = self._tested(key, left, previous)
-        stands = store.record_singles(run, shapes, previous).entries
-        self._check_stands(order, stands)
-        return {plan.connection_id for plan in left}
+    def _send_parts(self, order: Order, size: int) -> None:
+        for part in batched(order.members, size, strict=False):
+            self._send(order, part)
 
-    def _send_singles(self, order: Order, plans: Iterable[Plan]) -> None:
-        for plan in plans:
-            self._happened("single tests")
-            self._queue.append(
-                Order(order.minute, (plan,), order.key, single=True, visible=self._now)
-            )
+    def _send(self, order: Order, members: Sequence[Member]) -> None:
+        if members:
+            self._happened("parts of groups")
+            self._queue.append(Order(order.minute, tuple(members), order.key, visible=self._now))
 
     def _old_form(self, order: Order) -> set[str]:
         store = EventStore(self._table(), RAW_EVENT_DAYS, RunReader(self._direct))
         at = moment_of(order.minute)
         events = []
-        for plan in order.plans:
-            entry = self._entry(plan, None)
+        for member in order.members:
+            entry = self._entry(member, None)
             event = event_of_test(
-                plan.space_id,
-                plan.connection_id,
+                member.space_id,
+                member.connection_id,
                 passed=entry.passed,
                 latency_ms=entry.latency_ms,
                 code=None,
                 platform_fault=entry.fault,
                 now=at,
             )
-            event_id = derived_id("tst", at, plan.connection_id).replace("tst", "evt")
+            event_id = derived_id("tst", at, member.connection_id).replace("tst", "evt")
             events.append(event.model_copy(update={"id": event_id}))
         store.add(events, at)
-        return {plan.connection_id for plan in order.plans}
+        return {one.connection_id for one in order.members}
 
     def _tested(
-        self, key: RunKey, plans: Iterable[Plan], previous: Run | None
+        self, key: RunKey, members: Iterable[Member], previous: Run | None
     ) -> tuple[Run, dict[str, bytes]]:
         entries: dict[str, tuple[RunEntry, ...]] = {}
         shapes = {}
-        for plan in plans:
-            before = previous.by_connection.get(plan.connection_id) if previous else None
-            entry = self._entry(plan, before)
-            entries[plan.space_id] = (*entries.get(plan.space_id, ()), entry)
-            shapes[plan.connection_id] = next(s for s in _SHAPES if shape_id(s) == entry.shape)
+        for member in members:
+            before = previous.by_connection.get(member.connection_id) if previous else None
+            entry = self._entry(member, before)
+            entries[member.space_id] = (*entries.get(member.space_id, ()), entry)
+            shapes[member.connection_id] = next(s for s in _SHAPES if shape_id(s) == entry.shape)
         return Run(key, entries), shapes
 
-    def _entry(self, plan: Plan, before: RunEntry | None) -> RunEntry:
+    def _entry(self, member: Member, before: RunEntry | None) -> RunEntry:
         chance = self._chance
         passed, fault = chance.choice([(True, False)] * 4 + [(False, False), (False, True)])
         goes_on = before is not None and before.passed == passed
         return RunEntry(
-            plan.connection_id,
+            member.connection_id,
             passed,
             fault,
             0 if passed else 7,
@@ -458,10 +417,9 @@ class Schedule:
     def _folder(self) -> None:
         while not self._done:
             self._threads.pause()
-            if self._chance.random() < 0.02:
-                plan = self._chance.choice(self._plans)
-                cell = plan.cell_at(self._now)
-                if cell is None or cell.at_once:
+            if self._cells and self._chance.random() < 0.02:
+                cell = self._chance.choice(self._cells)
+                if cell.at_once:
                     continue
                 clock = self._clock()
                 store = RunStore(self._table(), clock, kept_for(RAW_EVENT_DAYS))
@@ -662,12 +620,25 @@ def _client(client: Any) -> Any:
     return client
 
 
+def _no_tests() -> Any:
+    """What was read of tests for the health, which these connections have not."""
+    return SimpleNamespace(unwritten=lambda *_: ())
+
+
 def _number(bucket: Bucket) -> int:
     return total_of(bucket).total + bucket.platform_faults
 
 
 def _again(order: Order, visible: int, attempts: int = 1) -> Order:
-    return Order(order.minute, order.plans, order.key, order.single, visible, attempts)
+    return Order(order.minute, order.members, order.key, visible, attempts)
+
+
+def _run_of(member: Member, minute: int) -> RunKey | None:
+    """The run that a test belongs to, as its plan says."""
+    if member.plan is None:
+        return None
+    group = member.plan.group
+    return RunKey(Cell.read(group.cell), minute, group.slot)
 
 
 def _plain(item: Typed) -> Item:

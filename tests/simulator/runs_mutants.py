@@ -1,4 +1,4 @@
-"""Each rule of runs, broken: the simulator must find every one of these faults.
+"""Each rule of runs and of the wheel, broken: the simulator must find every one of these faults.
 
 A mutation replaces a piece of the product's source, and is in force for all who imported it.
 """
@@ -13,7 +13,8 @@ from types import FunctionType, ModuleType
 from typing import Any, Final, NamedTuple
 
 from patchbay.platform.logging import logger
-from tests.simulator.runs_model import Difference, run_schedules
+from tests.simulator.runs_model import run_schedules
+from tests.simulator.wheel_model import Difference
 
 
 class RuleBroken(NamedTuple):
@@ -27,187 +28,248 @@ class RuleBroken(NamedTuple):
 
 
 RULES: Final = (
-    RuleBroken("a run is put over another one", "run_items", "ABSENT,\n", "None,\n"),
+    RuleBroken("a run is put over another one", "runs.run_items", "ABSENT,\n", "None,\n"),
     RuleBroken(
         "a standing run is not counted late",
-        "store",
+        "runs.store",
         "self._count_if_due(stands)\n        singles = self._put_singles(run.without",
         "if stands is run:\n            self._count_if_due(stands)\n"
         "        singles = self._put_singles(run.without",
     ),
     RuleBroken(
         "bits are not looked at",
-        "day",
+        "runs.day",
         "return bool(bits.get(key.series, 0) >> key.minute % MINUTES_OF_DAY & 1)",
         "return False",
     ),
     RuleBroken(
         "a day is written over another one",
-        "store",
+        "runs.store",
         'return equals("rev", revision) if revision else ABSENT',
         "return None",
     ),
-    RuleBroken("no grace", "store", "upto = minute - GRACE", "upto = minute", first=6),
+    RuleBroken("no grace", "runs.store", "upto = minute - GRACE", "upto = minute", first=6),
     RuleBroken(
         "late only if a fold has passed",
-        "store",
+        "runs.store",
         "if day.is_counted(run.key):\n            return True",
         "if day.is_counted(run.key) or day.is_in_tail(run.key):\n            return True",
         first=7,
     ),
-    RuleBroken("never late", "store", ">= LATE:\n", ">= 10**9:\n"),
+    RuleBroken("never late", "runs.store", ">= LATE:\n", ">= 10**9:\n"),
     RuleBroken(
         "the clock is read before the run is put",
-        "store",
+        "runs.store",
         "self._prepare(run, shapes, previous)\n        item, stands = self._put_once(run)\n"
         "        self._count_if_due(stands)",
         "late = self._minute() - run.key.minute >= LATE\n"
         "        self._prepare(run, shapes, previous)\n        item, stands = self._put_once(run)\n"
         "        if late or run.key.cell.at_once:\n            self.count(stands)",
-        first=48,
+        first=89,
     ),
     RuleBroken(
         "a fold passes a space of a pool without its runs",
-        "store",
+        "runs.store",
         "for run in runs if (of := run.of_space(found.space_id))]",
         "for run in runs if (of := run.of_space(found.space_id)) and found is days[0]]",
     ),
     RuleBroken(
         "a busy cell is counted by chance",
-        "store",
+        "runs.store",
         "run.key.cell.at_once or self._minute()",
         "self._minute()",
     ),
     RuleBroken(
         "a cell is not named before its first run",
-        "store",
+        "runs.store",
         "self._write_day(day.with_cell(key.cell, key.minute))",
         "return",
     ),
     RuleBroken(
         "a second cell is not named",
-        "store",
+        "runs.store",
         "isinstance(day, ClosedDay) or key.cell.within_space in day.through",
         "isinstance(day, ClosedDay) or day.through",
-        first=9,
+        first=14,
     ),
     RuleBroken(
         "a new cell has been passed up to its first run",
-        "day",
+        "runs.day",
         "max(first, minute - GRACE) - 1",
         "max(first, minute + 1) - 1",
     ),
     RuleBroken(
         "yesterday's run proves today's notes",
-        "store",
+        "runs.store",
         "known = previous if previous and previous.key.day == run.key.day else None",
         "known = previous",
-        first=9,
+        first=21,
     ),
     RuleBroken(
         "a single repeats what stands",
-        "store",
+        "runs.store",
         "singles = self._put_singles(run.without(stands.by_connection))",
         "singles = self._put_singles(run)",
     ),
     RuleBroken(
         "a test that the standing run lacks is lost",
-        "store",
+        "runs.store",
         "singles = self._put_singles(run.without(stands.by_connection))",
         "singles: tuple[Run, ...] = ()",
         first=5,
     ),
     RuleBroken(
-        "a single before its group",
-        "store",
-        "_, group = self._put_once(Run(run.key, {}))",
-        "group = self.standing(run.key) or Run(run.key, {})",
-        first=9,
+        "what others have put is not counted late",
+        "runs.store",
+        "for run in runs:\n            self._count_if_due(run)",
+        "for run in ():\n            self._count_if_due(run)",
     ),
     RuleBroken(
         "a shape is not stored again when it changes",
-        "store",
+        "runs.store",
         "or last.shape != entry.shape\n",
         "",
     ),
     RuleBroken(
         "a day is closed without its segments",
-        "folding",
+        "runs.folding",
         "if not self._segment.entries:",
         "if self:",
     ),
     RuleBroken(
         "a day is closed over another one",
-        "folding",
+        "runs.folding",
         "[Put(day.item, unchanged), Put(hours.item)]",
         "[Put(day.item), Put(hours.item)]",
-        first=80,
+        first=111,
     ),
     RuleBroken(
         "what a closing finds uncounted stays so",
-        "folding",
+        "runs.folding",
         "if not self._day.is_counted(run.key):",
         "if not self:",
+        first=3,
     ),
     RuleBroken(
         "a note goes though the day is open",
-        "folding",
+        "runs.folding",
         "done = settled | absent | closed_now",
         "done = settled | absent | {one.space_id for one in waiting}",
         first=21,
     ),
     RuleBroken(
         "a closing reads one cell only",
-        "folding",
+        "runs.folding",
         "for cell in days[0].cells),",
         "for cell in days[0].cells[:1]),",
     ),
     RuleBroken(
         "closings share their chunks",
-        "folding",
+        "runs.folding",
         "closing = secrets.token_hex(4)",
         'closing = "00000000"',
-        first=8,
+        first=24,
     ),
     RuleBroken(
         "a late run of a closed day has no segment",
-        "store",
+        "runs.store",
         "late = [TimedEntry(run.key.minute, entry) for entry in run.entries]",
         "late: list[TimedEntry] = []",
     ),
     RuleBroken(
         "a late run of a closed day is counted again",
-        "store",
+        "runs.store",
         "if hours.is_counted(run.key):\n            return True",
         "if hours is None:\n            return True",
         first=3,
     ),
     RuleBroken(
         "the hours of a closed day are written over others",
-        "store",
+        "runs.store",
         'unchanged = equals("rev", day.revision)',
         "unchanged = None",
         first=8,
     ),
     RuleBroken(
         "a run is recorded after it expired",
-        "store",
+        "runs.store",
         "raise RunTooLate",
         "pass",
-        first=5,
+        first=17,
+    ),
+    RuleBroken(
+        "a plan goes on after its last minute",
+        "connections.plans",
+        "(self.until is None or minute < self.until)",
+        "True",
+    ),
+    RuleBroken(
+        "a plan begins before its first minute",
+        "connections.plans",
+        "self.since <= minute and ",
+        "",
+    ),
+    RuleBroken(
+        "the index has minutes that a plan has",
+        "monitors.page_reader",
+        "if connection.plans and (first is None or minute_number(minute) >= first):",
+        "if first is False:",
+        first=3,
+    ),
+    RuleBroken(
+        "a plan ends before the next one begins",
+        "connections.plan_moves",
+        "plans = (*plans[:-1], plans[-1]._replace(until=start))",
+        "plans = (*plans[:-1], plans[-1]._replace(until=minute))",
+    ),
+    RuleBroken(
+        "an old plan is deleted at once",
+        "connections.plan_moves",
+        "plans = (*plans[:-1], plans[-1]._replace(until=start))",
+        "plans = ()",
+    ),
+    RuleBroken(
+        "a move counts at once",
+        "connections.plan_moves",
+        "start = max(first, layout.since, minute + MARGIN)",
+        "start = minute",
+    ),
+    RuleBroken(
+        "a move does not look at edits",
+        "connections.plan_moves",
+        'return PRESENT & equals("revision", connection.revision) & plans_are(connection)',
+        "return PRESENT",
+    ),
+    RuleBroken(
+        "a connection leaves the index at once",
+        "connections.plan_moves",
+        "connection.planned_from is not None and work.is_last",
+        "connection.planned_from is not None",
+    ),
+    RuleBroken(
+        "an edited place counts at once",
+        "connections.planner",
+        "first = minute_number(new.updated_at) + MARGIN",
+        "first = minute_number(new.updated_at)",
+    ),
+    RuleBroken(
+        "an edit gives minutes of plans to the index",
+        "connections.planner",
+        "planned_from = min(old.planned_from, first)",
+        "planned_from = first",
     ),
 )
 
 RARE: Final = (
     RuleBroken(
         "a note goes though it was put again",
-        "folding",
+        "runs.folding",
         'Delete(note.key, equals("put", note.put))',
         "Delete(note.key)",
     ),
     RuleBroken(
         "nothing reminds of a day that is over",
-        "store",
+        "runs.store",
         "if self._minute() >= (key.day + 1) * MINUTES_OF_DAY:",
         "if not self:",
     ),
@@ -231,7 +293,7 @@ def found_by(rule: RuleBroken, most: int) -> str | None:
 @contextmanager
 def broken(rule: RuleBroken) -> Iterator[None]:
     """The product with this rule broken."""
-    module = import_module(f"patchbay.runs.{rule.module}")
+    module = import_module(f"patchbay.{rule.module}")
     source = getsource(module)
     if source.count(rule.old) != 1:
         raise ValueError(f"{rule.name}: its source is not there once")

@@ -1218,6 +1218,7 @@ class MonitorDeployment(Deployment):
 
     @cached_property
     def plan_reader(self) -> PlanReader:
+        from patchbay.monitors.group_reader import GroupReader
         from patchbay.monitors.plan_reader import PlanReader
         from patchbay.monitors.run_recorder import RunRecorder
 
@@ -1233,10 +1234,10 @@ class MonitorDeployment(Deployment):
             self.clock,
             self.auto_disable,
         )
+        groups = GroupReader(self.run_store, self.monitored_tests, self.clock)
         return PlanReader(
             self.integrations,
-            self.run_store,
-            self.monitored_tests,
+            groups,
             self.tester,
             recorder,
             self.vault,

@@ -36,6 +36,7 @@ from patchbay.connections.plans import MonitorPlan
 from patchbay.connections.shown_connections import ShownConnections
 from patchbay.connections.wheel import MonitorInterval, minute_number
 from patchbay.health.store import EventStore
+from patchbay.monitors.group_reader import GroupReader
 from patchbay.monitors.plan_reader import DuePlans, PlanReader
 from patchbay.monitors.planned_tests import PlannedTest
 from patchbay.monitors.run_recorder import RunRecorder
@@ -150,8 +151,7 @@ class PlannedWorld:
         found: Any = FoundTests(self)
         self.reader = PlanReader(
             self.table,
-            self.run_store,
-            monitored,
+            GroupReader(self.run_store, monitored, self.clock),
             found,
             recorder,
             unsealed,

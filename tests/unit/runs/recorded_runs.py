@@ -67,10 +67,9 @@ class Monitors:
         self._record(run, self.store.record(run, _shapes(run), self._before(run)).entries)
 
     def run_alone(self, at: datetime, space_id: str, connection_id: str) -> None:
-        """Records one connection's test as a single."""
+        """Records one connection's test, which the run of its group lacks."""
         run = Run(self.key(at), {space_id: (self.entry(connection_id),)})
-        stands = self.store.record_singles(run, _shapes(run), self._before(run)).entries
-        self._record(run, stands)
+        self._record(run, self.store.record(run, _shapes(run), self._before(run)).entries)
 
     def run_until(self, end: datetime) -> None:
         """Records a run every interval until a time."""
@@ -105,7 +104,8 @@ class Monitors:
         )
 
     def _before(self, run: Run) -> Run | None:
-        return self.store.previous(run.key)
+        key = run.key._replace(minute=run.key.minute - self._interval.minutes)
+        return self.store.find([key]).get(key)
 
     def _record(self, run: Run, stands: dict[str, RunEntry]) -> None:
         for space_id, entry in run.all_entries():

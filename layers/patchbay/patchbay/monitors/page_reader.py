@@ -226,12 +226,7 @@ class PageReader:
             except Exception as error:
                 log_exception("connection not readable", error, connection=item["sk"])
                 continue
-            interval = connection.monitor.interval
-            if (
-                connection.is_monitored
-                and is_due(connection.id, interval, minute)
-                and not _is_planned(connection, minute)
-            ):
+            if is_due_by_index(connection, minute):
                 yield connection
 
     def _test(self, connection: Connection, identity: TestIdentity) -> ConnectionTest:
@@ -274,10 +269,14 @@ def _grant_keys(items: Iterable[Item]) -> Iterator[Key]:
     yield from filter(None, map(grant_key_of, endpoints))
 
 
-def _is_planned(connection: Connection, minute: datetime) -> bool:
-    """Whether the connection's plan has this minute, though the index still has the connection."""
+def is_due_by_index(connection: Connection, minute: datetime) -> bool:
+    """Whether a connection that the index has is due at this minute, and no plan has the minute."""
+    if not connection.is_monitored:
+        return False
     first = connection.planned_from
-    return bool(connection.plans) and (first is None or minute_number(minute) >= first)
+    if connection.plans and (first is None or minute_number(minute) >= first):
+        return False
+    return is_due(connection.id, connection.monitor.interval, minute)
 
 
 def _is_paused(connection: Connection, items: dict[Key, Item]) -> bool:

@@ -4,38 +4,31 @@ A page of 50 tests of one space costs one query of its plans, and one batch each
 and releases.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from patchbay.connection_tests.monitored_tests import MonitoredTests
-from patchbay.connection_tests.packed_tests import streak_test
 from patchbay.connection_tests.tester import Tester
-from patchbay.connections.health_state import HealthState
 from patchbay.connections.keys import endpoint_key
 from patchbay.connections.plan_store import unpacked
-from patchbay.connections.plans import Group, MonitorPlan
-from patchbay.connections.steady_health import StreakTest, pending, streak_of
+from patchbay.connections.plans import MonitorPlan
 from patchbay.connections.vault import Vault
-from patchbay.connections.wheel import minute_number, moment_of
+from patchbay.connections.wheel import minute_number
 from patchbay.egress.guard import EgressGuard
+from patchbay.monitors.group_reader import GroupReader
 from patchbay.monitors.planned_tests import (
     PlannedTest,
-    TestBefore,
     TestItems,
     connection_key_of,
     own_keys,
     shared_keys,
 )
-from patchbay.monitors.run_recorder import RunRecorder, StoodRuns, TestedGroup
+from patchbay.monitors.run_recorder import RunRecorder, TestedGroup
 from patchbay.monitors.store import WheelPage
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
 from patchbay.platform.logging import log_exception
-from patchbay.runs.model import Cell, Run, RunEntry, RunKey
-from patchbay.runs.store import RunStore
 from patchbay.tenancy.keys import organization_key, space_key
 
 
@@ -58,8 +51,7 @@ class PlanReader:
     def __init__(
         self,
         integrations: ReadAhead,
-        runs: RunStore,
-        tests: MonitoredTests,
+        groups: GroupReader,
         tester: Tester,
         recorder: RunRecorder,
         vault: Vault,
@@ -67,8 +59,7 @@ class PlanReader:
         clock: Clock,
     ) -> None:
         self._integrations = integrations
-        self._runs = runs
-        self._tests = tests
+        self._groups = groups
         self._tester = tester
         self._recorder = recorder
         self._vault = vault
@@ -93,7 +84,7 @@ class PlanReader:
             for plan in plans
             if plan.health or plan.connection_id in read
         ]
-        groups = self._groups(plans, number)
+        groups = self._groups.read(plans, number)
         done = {
             connection_id: entry
             for group in groups
@@ -139,85 +130,6 @@ class PlanReader:
         keys = {key for plan in plans for key in _pause_keys(plan)}
         pauses = self._integrations.get_all(keys, consistent=False)
         return [plan for plan in plans if not _is_paused(plan, pauses)]
-
-    def _groups(self, plans: Sequence[MonitorPlan], minute: int) -> list[TestedGroup]:
-        by_group: defaultdict[Group, list[MonitorPlan]] = defaultdict(list)
-        for plan in plans:
-            by_group[plan.group].append(plan)
-        keys = {group: _run_key(group, minute) for group in by_group}
-        before = {group: _one_before(group, key) for group, key in keys.items()}
-        runs = self._runs.find([*keys.values(), *before.values()])
-        lacking = [
-            key.of_connection(plan.connection_id)
-            for group, members in by_group.items()
-            for key in (before[group], keys[group])
-            for plan in members
-            if _may_be_single(plan, key, keys[group], runs)
-        ]
-        singles = self._runs.find(lacking) if lacking else {}
-        return [
-            self._group(key, by_group[group], before[group], runs, singles)
-            for group, key in keys.items()
-        ]
-
-    def _group(
-        self,
-        key: RunKey,
-        plans: Sequence[MonitorPlan],
-        before: RunKey,
-        runs: Mapping[RunKey, Run],
-        singles: Mapping[RunKey, Run],
-    ) -> TestedGroup:
-        standing = _entries(key, plans, runs, singles)
-        previous = _entries(before, plans, runs, singles)
-        older: Run | None = None
-        if before not in runs and any(plan.since <= before.minute for plan in plans):
-            older = self._runs.newest_before(before)
-        known = {}
-        for plan in plans:
-            entry, at = previous.get(plan.connection_id), moment_of(before.minute)
-            newest = streak_test(at, entry) if entry else None
-            if entry is None and older and plan.connection_id in older.by_connection:
-                newest = streak_test(
-                    moment_of(older.key.minute), older.by_connection[plan.connection_id]
-                )
-            stored = HealthState.decode(plan.health["state"])
-            known[plan.connection_id] = TestBefore(
-                stored,
-                self._unwritten(plan, stored, newest, moment_of(key.minute)),
-                entry,
-                at if entry else None,
-            )
-        of_spaces: defaultdict[str, list[RunEntry]] = defaultdict(list)
-        spaces = {plan.connection_id: plan.space_id for plan in plans}
-        for connection_id, entry in previous.items():
-            of_spaces[spaces[connection_id]].append(entry)
-        return TestedGroup(
-            key,
-            plans,
-            known,
-            Run(before, {one: tuple(of) for one, of in of_spaces.items()}) if previous else None,
-            standing,
-            StoodRuns(
-                runs.get(key), tuple(r for k, r in singles.items() if k.minute == key.minute)
-            ),
-        )
-
-    def _unwritten(
-        self, plan: MonitorPlan, stored: HealthState, found: StreakTest | None, minute: datetime
-    ) -> tuple[StreakTest, ...]:
-        """The tests before a minute that the stored health may not have. `found` is the newest, if
-        the runs of its group tell. More is read if a write was lost, and after a platform fault,
-        which has the streak before it, if the health has another."""
-        if found is None and stored.at is None:
-            return ()
-        if found and (
-            pending(stored, found) is None if found.seen else found.streak == streak_of(stored)
-        ):
-            return (found,)
-        now = self._clock()
-        tests = self._tests.unwritten(plan.connection_id, plan.space_id, stored, now, minute)
-        return tests or ((found,) if found else ())
 
     # ------------------------------------------------------------ what tests read
 
@@ -288,40 +200,6 @@ class PlanReader:
             )
             for connection_id, items in found.items()
         }
-
-
-def _run_key(group: Group, minute: int) -> RunKey:
-    return RunKey(Cell.read(group.cell), minute, group.slot)
-
-
-def _one_before(group: Group, key: RunKey) -> RunKey:
-    return key._replace(minute=key.minute - group.interval.minutes)
-
-
-def _may_be_single(plan: MonitorPlan, key: RunKey, now: RunKey, runs: Mapping[RunKey, Run]) -> bool:
-    """Whether a test of this run's minute may have a run of its own."""
-    run = runs.get(key)
-    if run and plan.connection_id in run.by_connection:
-        return False
-    # A single stands only beside the run of its group.
-    return run is not None and (key == now or plan.is_due(key.minute))
-
-
-def _entries(
-    key: RunKey,
-    plans: Sequence[MonitorPlan],
-    runs: Mapping[RunKey, Run],
-    singles: Mapping[RunKey, Run],
-) -> dict[str, RunEntry]:
-    found = {}
-    run = runs.get(key)
-    for plan in plans:
-        connection_id = plan.connection_id
-        for one in (run, singles.get(key.of_connection(connection_id))):
-            if one and connection_id in one.by_connection:
-                found[connection_id] = one.by_connection[connection_id]
-                break
-    return found
 
 
 def _names(connection: Item, plan: MonitorPlan) -> bool:

@@ -66,24 +66,16 @@ type Announce = Callable[[Sequence[Announcement]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class StoodRuns:
-    """The runs of a group's minute that stand already."""
-
-    run: Run | None
-    singles: tuple[Run, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class TestedGroup:
-    """Plans of a group that are due together. `standing` has the tests that were recorded before,
-    by connection."""
+    """Plans of a group that are due together. `stood` are the runs of its minute that stand, and
+    `standing` has the tests of its plans in them, by connection."""
 
     key: RunKey
     plans: Sequence[MonitorPlan]
     before: Mapping[str, TestBefore]
     previous: Run | None
     standing: Mapping[str, RunEntry]
-    stood: StoodRuns
+    stood: tuple[Run, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,18 +158,12 @@ class RunRecorder:
                 run = Run(group.key, {space: tuple(of) for space, of in entries.items()})
                 shapes = {connection_id: one.shape for connection_id, one in packed.items()}
                 found |= self._store.record(run, shapes, group.previous).entries
-            elif group.stood.run:
-                self._count(group.stood)
+            # Their writer may have died before it counted what came late.
+            self._store.settle(group.stood)
         except RunTooLate as error:
             log_exception("tests too late to record", error, cell=str(group.key.cell))
             return []
         return self._noted(group, mine, packed, found)
-
-    def _count(self, stood: StoodRuns) -> None:
-        """Its writer may have died before it counted what came late."""
-        for run in (stood.run, *stood.singles):
-            if run:
-                self._store.settle(run)
 
     def _packed(self, test: PlannedTest, finished: FinishedTest) -> PackedTest:
         state = HealthState() if test.state.disabled else test.state

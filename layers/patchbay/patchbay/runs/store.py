@@ -37,7 +37,6 @@ from patchbay.platform.dynamodb import (
 )
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.logging import logger
-from patchbay.runs.codec import encode_run
 from patchbay.runs.day import (
     GRACE,
     LATE,
@@ -52,7 +51,6 @@ from patchbay.runs.keys import (
     hours_key,
     late_chunk_key,
     note_key,
-    run_key,
     shape_key,
 )
 from patchbay.runs.model import (
@@ -118,11 +116,6 @@ class RunStore:
         self._clock = clock
         self._kept = kept
 
-    def standing(self, key: RunKey) -> Run | None:
-        """The run that stands under a key, if any."""
-        item = self._table.get(run_key(key))
-        return RunItem.read(key.cell, item).run if item else None
-
     def find(self, keys: Iterable[RunKey]) -> dict[RunKey, Run]:
         """The runs that stand under these keys, read together."""
         return runs_at(self._table, keys)
@@ -133,28 +126,14 @@ class RunStore:
         runs = runs_of_cell(self._table, key.cell, first, key.minute - 1, newest_first=True)
         return next((one.run for one in runs if one.key.series == key.series), None)
 
-    def previous(self, key: RunKey, wanted: Iterable[str] = ()) -> Run | None:
-        """The run one interval before the run of a group.
-
-        Of the `wanted` connections that it lacks, the singles of that minute are looked up. They
-        are among the entries of the result.
-        """
-        before = key._replace(minute=key.minute - interval_of(key.slot).minutes, single=None)
-        group = self.standing(before)
-        lacking = set(wanted) - (group.by_connection.keys() if group else set())
-        if not lacking:
-            return group
-        singles = list(self.find(map(before.of_connection, sorted(lacking))).values())
-        return _together(before, [group, *singles] if group else singles)
-
     def record(
         self, run: Run, shapes: Mapping[str, bytes], previous: Run | None = None
     ) -> Recorded:
         """Records the tests of a group; counted exactly once. Returns what stands.
 
-        `shapes` has the content of the shape of each entry by connection; `previous` is what
-        `previous` returned. Raises `TemporarilyUnavailable`, and then may be repeated, with other
-        entries too. Raises `RunTooLate`.
+        `shapes` has the content of the shape of each entry by connection; `previous` has the
+        entries of one interval before, those of singles too. Raises `TemporarilyUnavailable`, and
+        then may be repeated, with other entries too. Raises `RunTooLate`.
         """
         self._prepare(run, shapes, previous)
         item, stands = self._put_once(run)
@@ -163,24 +142,10 @@ class RunStore:
         self._fold_if_due(stands, len(item.packed))
         return Recorded(stands, singles)
 
-    def record_singles(
-        self, run: Run, shapes: Mapping[str, bytes], previous: Run | None = None
-    ) -> Recorded:
-        """Records tests that did not run with their group: each that the group's run lacks is a
-        single. If the group has no run yet, it gets an empty one, so it can't have one later.
-
-        As `record` otherwise. `run.key` is that of the group.
-        """
-        self._prepare(run, shapes, previous)
-        _, group = self._put_once(Run(run.key, {}))
-        self._count_if_due(group)
-        singles = self._put_singles(run.without(group.by_connection))
-        self._fold_if_due(run, len(encode_run(run)))
-        return Recorded(group, singles)
-
-    def settle(self, run: Run) -> None:
-        """Counts a run that stands, if that can't wait: who put it may have died before."""
-        self._count_if_due(run)
+    def settle(self, runs: Iterable[Run]) -> None:
+        """Counts runs that stand, if that can't wait: who put them may have died before."""
+        for run in runs:
+            self._count_if_due(run)
 
     def count(self, run: Run) -> None:
         """Counts a run in the days of all its spaces, if it is not counted yet."""
@@ -418,14 +383,6 @@ def _is_renewed(connection_id: str, before: int, minute: int) -> bool:
     differs between connections."""
     offset = int.from_bytes(blake2b(connection_id.encode(), digest_size=4).digest())
     return (before + offset) // MINUTES_OF_DAY != (minute + offset) // MINUTES_OF_DAY
-
-
-def _together(key: RunKey, runs: Iterable[Run]) -> Run | None:
-    entries: dict[str, tuple[RunEntry, ...]] = {}
-    for run in runs:
-        for space_id, more in run.entries.items():
-            entries[space_id] = (*entries.get(space_id, ()), *more)
-    return Run(key, entries) if entries else None
 
 
 def _wait(attempt: int) -> None:
