@@ -146,7 +146,7 @@ class PlannedWorld:
             self.clock,
             NO_AUTO_DISABLE,
         )
-        unsealed: Any = SimpleNamespace(read_ahead=lambda *_: None)
+        unsealed: Any = SimpleNamespace(read_ahead=lambda *_: [])
         nothing: Any = None
         found: Any = FoundTests(self)
         self.reader = PlanReader(

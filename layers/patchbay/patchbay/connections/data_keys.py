@@ -138,15 +138,18 @@ class KeyRing:
         """
         return self._key(organization_id, number, now, make=False)
 
-    def read_ahead(self, wanted: Iterable[tuple[str, int]], now: datetime) -> None:
-        """Opens the data keys of many organizations, by one read for each hundred.
+    def read_ahead(
+        self, wanted: Iterable[tuple[str, int]], now: datetime
+    ) -> frozenset[tuple[str, int]]:
+        """Opens the data keys of many organizations, by one read for each hundred. Returns those
+        that are gone.
 
         What does not open under the current deployment key is left to `key`, which reads it by
         itself. Raises `TemporarilyUnavailable`.
         """
         missing = [one for one in dict.fromkeys(wanted) if self._kept(*one, now) is None]
         if not missing:
-            return
+            return frozenset()
         found = self._table.get_all((data_key_key(*one) for one in missing), consistent=False)
         under = self.deployment_keys.current(now, make=self._makes_deployment_keys)
         opened = {}
@@ -157,6 +160,7 @@ class KeyRing:
                 if key is not None:
                     opened[organization_id, number] = (now - STALE_FOR, key)
         self._keep(opened, now)
+        return frozenset(one for one in missing if data_key_key(*one) not in found)
 
     def rewrap(self, organization_id: str, now: datetime) -> Rewrapped:
         """Wraps the data keys of an organization under the current deployment key.

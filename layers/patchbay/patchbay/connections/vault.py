@@ -159,19 +159,19 @@ class Vault:
         )
         return secrets
 
-    def read_ahead(self, items: Iterable[Item | None], now: datetime) -> None:
+    def read_ahead(self, items: Iterable[Item | None], now: datetime) -> list[Item]:
         """Opens the data keys that sealed items are under together; other items are left out.
 
-        What is not opened here is opened, or fails, when an item is.
+        What is not opened here is opened, or fails, when an item is. Returns the items whose data
+        key is gone: since they were read, they may have been sealed under another.
         """
-        sealed = [item for item in items if item and "sealed" in item]
-        wanted = {
-            (str(one.get("organization_id")), int(one.get("data_key") or 0)) for one in sealed
-        }
+        sealed = [(_data_key_of(item), item) for item in items if item and "sealed" in item]
         try:
-            self.keys.read_ahead(wanted, now)
+            gone = self.keys.read_ahead({key for key, _ in sealed}, now)
         except TemporarilyUnavailable:
             logger.warning("data keys not read ahead")
+            return []
+        return [item for key, item in sealed if key in gone]
 
     def item(self, key: Key) -> Item | None:
         """An item that may have something sealed, as it stands now."""
@@ -366,6 +366,10 @@ class _SealedItems:
 
     items: list[Item]
     next_start: Position | None
+
+
+def _data_key_of(item: Item) -> tuple[str, int]:
+    return str(item.get("organization_id")), int(item.get("data_key") or 0)
 
 
 def _scope_of(organization_id: str, item: Item) -> SecretScope:

@@ -165,8 +165,25 @@ class PlanReader:
             for plan in plans
             if (items := read.get(plan.connection_id) or self._of_snapshot(plan, under_edit))
         }
-        missing = [plan for plan in plans if plan.connection_id not in found]
-        return self._with_shared(found | self._live(missing, shared=False))
+        found |= self._live([p for p in plans if p.connection_id not in found], shared=False)
+        resealed = self._resealed([p for p in plans if p.connection_id in found], found)
+        return self._with_shared(found | resealed)
+
+    def _resealed(
+        self, plans: Sequence[MonitorPlan], found: Mapping[str, TestItems]
+    ) -> dict[str, TestItems]:
+        """The items of the plans whose snapshots are sealed under a data key that is gone, if they
+        are sealed under another by now."""
+        stored = [item for plan in plans for item in found[plan.connection_id].stored]
+        gone = {id(item) for item in self._vault.read_ahead(stored, self._clock())}
+        stale = [
+            plan
+            for plan in plans
+            if not found[plan.connection_id].is_live
+            and any(id(item) in gone for item in found[plan.connection_id].stored)
+        ]
+        live = self._live(stale, shared=False)
+        return {one: new for one, new in live.items() if not found[one].is_same(new)}
 
     def _live(self, plans: Sequence[MonitorPlan], *, shared: bool = True) -> dict[str, TestItems]:
         if not plans:
