@@ -5,7 +5,7 @@ from typing import Any
 from patchbay.alerts.queue import keys_of
 from patchbay.deployment import Deployment
 from patchbay.platform.lambda_entry import entry_point
-from patchbay.platform.metrics import emit
+from patchbay.platform.metrics import log_counts, report_trouble
 from patchbay.platform.sqs_batches import read_each
 
 deployment = Deployment(at_start=("notifier",))
@@ -22,5 +22,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             lambda: context.get_remaining_time_in_millis() / 1000
         )
         failed = []
-    emit({f"notifications_{outcome}": number for outcome, number in outcomes.items()})
+    counts = {f"notifications_{outcome}": number for outcome, number in outcomes.items()}
+    log_counts("notifications sent", **counts)
+    report_trouble("notifications_failed", counts.get("notifications_failed", 0))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

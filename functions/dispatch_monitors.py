@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from patchbay.deployment import Deployment
-from patchbay.monitors.metrics import emit_dispatch_metrics
+from patchbay.monitors.metrics import report_dispatch
 from patchbay.platform.clock import utc_now
 from patchbay.platform.lambda_entry import entry_point
 
@@ -13,7 +13,7 @@ deployment = Deployment(at_start=("dispatcher", "announcer"))
 
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> None:
-    emit_dispatch_metrics(deployment.dispatcher.dispatch(datetime.fromisoformat(event["time"])))
+    report_dispatch(deployment.dispatcher.dispatch(datetime.fromisoformat(event["time"])))
     deployment.announcer.send_left_behind(utc_now())
     deployment.plans.drop_left_behind()
     deployment.plan_moves.go_on(utc_now(), lambda: context.get_remaining_time_in_millis() / 1000)

@@ -4,7 +4,7 @@ from typing import Any
 
 from patchbay.deployment import Deployment
 from patchbay.platform.lambda_entry import entry_point
-from patchbay.platform.metrics import emit
+from patchbay.platform.metrics import log_counts, report_trouble
 
 deployment = Deployment(at_start=("eraser",))
 
@@ -12,5 +12,6 @@ deployment = Deployment(at_start=("eraser",))
 @entry_point
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     done = deployment.eraser.run(lambda: context.get_remaining_time_in_millis() / 1000)
-    emit(done)
+    log_counts("organizations erased", **done)
+    report_trouble("erasures_stuck", done["erasures_stuck"])
     return done

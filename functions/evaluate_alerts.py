@@ -1,14 +1,16 @@
 """Evaluates alert rules: each minute those that are due, and what a queue message names."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from patchbay.alerts.evaluation_queue import EvaluationBatch
-from patchbay.alerts.evaluator import EvaluationReport
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import from_text
 from patchbay.platform.lambda_entry import entry_point
-from patchbay.platform.metrics import emit
+from patchbay.platform.metrics import log_counts, report_if_late
 from patchbay.platform.sqs_batches import read_each
+
+MOST_LAG: Final = timedelta(minutes=2)
 
 deployment = Deployment(at_start=("evaluator",))
 
@@ -21,19 +23,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     if "Records" not in event:
         done = deployment.evaluator.run(from_text(event["time"]), seconds_left)
-        emit(_counted(done))
-        return done.metrics()
+        log_counts("alerts evaluated", **done.counts())
+        return done.counts()
     batches, unreadable = read_each(event["Records"], EvaluationBatch.of)
     for batch in batches.values():
-        late = deployment.clock() - batch.now
-        emit({"alert_lag": max(0.0, late.total_seconds())}, "Seconds")
+        report_if_late("evaluation of alerts", deployment.clock() - batch.now, MOST_LAG)
         if batch.is_too_late(deployment.clock()):
             deployment.evaluator.put_off(batch)
         else:
-            emit(_counted(deployment.evaluator.run_batch(batch, seconds_left)))
+            done = deployment.evaluator.run_batch(batch, seconds_left)
+            log_counts("alerts evaluated", **done.counts())
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in unreadable]}
-
-
-def _counted(done: EvaluationReport) -> dict[str, float]:
-    """The metrics without those that are 0: CloudWatch is paid by the metrics of an hour."""
-    return {name: number for name, number in done.metrics().items() if number}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from patchbay.deployment import MonitorDeployment
-from patchbay.monitors.metrics import emit_sweep_metrics
+from patchbay.monitors.metrics import report_sweep
 from patchbay.monitors.sweep_queue import SweepMessage
 from patchbay.platform.clock import utc_now
 from patchbay.platform.lambda_entry import entry_point
@@ -18,6 +18,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     sweeps = list(messages.values())
     started_at = utc_now()
     result = deployment.sweeper.run(sweeps, lambda: context.get_remaining_time_in_millis() / 1000)
-    emit_sweep_metrics(result, sweeps, started_at)
+    report_sweep(result, sweeps, started_at)
     failed = [*unreadable, *result.failed]
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}

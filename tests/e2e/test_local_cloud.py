@@ -218,11 +218,16 @@ def test_the_loops_of_the_template_make_the_resources_that_the_tests_read(stack:
     watched = {
         name: resource["Properties"]["Dimensions"]
         for name, resource in deployed.items()
-        if name.endswith("ErrorsAlarm") and name != "ServerErrorsAlarm"
+        if name.endswith("DeadLetterAlarm")
     }
     assert watched == {
-        name: [{"Name": "FunctionName", "Value": {"Ref": name.replace("ErrorsAlarm", "Function")}}]
-        for name in watched
+        name: [
+            {
+                "Name": "QueueName",
+                "Value": {"Fn::GetAtt": [name.replace("Alarm", "Queue"), "QueueName"]},
+            }
+        ]
+        for name in ("DeadLetterAlarm", "IngestDeadLetterAlarm")
     }
 
 

@@ -84,7 +84,7 @@ def evaluate(now: datetime, seconds: float = 50) -> dict[str, Any]:
     what is decided need not go through the minutes in between."""
     batch = EvaluationBatch(now, watched())
     done = evaluate_alerts.deployment.evaluator.run_batch(batch, lambda: seconds)
-    return done.metrics()
+    return done.counts()
 
 
 def evaluate_due(now: datetime, seconds: float = 50) -> dict[str, Any]:

@@ -123,8 +123,10 @@ def test_one_day_that_fails_holds_no_other_up(
     assert closings.lag(now) == timedelta(days=1, minutes=CLOSED_AFTER)
 
 
-def test_the_function_closes_days_and_tells_the_lag(
-    deployed: dict[str, Table], capsys: pytest.CaptureFixture[str]
+def test_the_function_closes_days_and_tells_if_it_is_late(
+    deployed: dict[str, Table],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     table = deployed["EventsTable"]
     today = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
@@ -132,6 +134,9 @@ def test_the_function_closes_days_and_tells_the_lag(
 
     fold_counts.handler(sample_event("fold_counts"), None)
 
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert [line["closing_lag"] for line in lines] == [[0.0]]
+    assert '"late"' not in capsys.readouterr().out
+    monkeypatch.setattr(fold_counts, "MOST_CLOSING_LAG", timedelta(seconds=-1))
+    fold_counts.handler(sample_event("fold_counts"), None)
+    late = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (late["late"], late["what"], late["seconds"]) == (1, "closing of days", 0)
     assert len(segments(table)) == 1

@@ -116,15 +116,17 @@ def test_an_announcement_that_the_bus_does_not_accept_stays(
     assert Table("IntegrationsTable").get(announcement.key) is not None
 
 
-def test_the_metrics_say_how_late_it_is(
-    deployed: object, capsys: pytest.CaptureFixture[str]
+def test_a_dispatch_that_is_late_raises_an_alarm_and_says_by_how_much(
+    deployed: object, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     now = this_minute()
     dispatch(now - 90 * MINUTE)
     dispatch(now)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    emitted = {name: line[name][-1] for line in lines for name in line if name in NAMES}
-    assert emitted == {"dispatch_lag": 89 * 60.0, "slots_dispatched": 0.0, "minutes_skipped": 30.0}
-
-
-NAMES = {"dispatch_lag", "slots_dispatched", "minutes_skipped"}
+    late = json.loads(capsys.readouterr().out)
+    [dispatched] = [vars(line) for line in caplog.records if line.message == "monitors dispatched"]
+    assert (late["late"], late["what"], late["seconds"]) == (1, "dispatch of monitors", 89 * 60)
+    assert dispatched["minutes_skipped"] == 30
+    # One that is in time says nothing, which costs nothing
+    caplog.clear()
+    dispatch(now + MINUTE)
+    assert (capsys.readouterr().out, caplog.records) == ("", [])

@@ -6,7 +6,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -24,6 +24,7 @@ from patchbay.platform.branding import (
     NAME_PATTERN,
 )
 from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
+from patchbay.platform.metrics import Trouble
 from patchbay.platform.public_url import read_origin
 from patchbay.platform.settings import Setting, Settings
 from tests.integration.api import FUNCTIONS, ROOT
@@ -309,40 +310,140 @@ def test_the_pattern_of_name_servers_is_what_the_guard_reads(template: dict[str,
             Nameservers(text)
 
 
-def test_dead_letters_and_failing_functions_raise_alarms(template: dict[str, Any]) -> None:
-    set_aside = {
-        name.removesuffix(".Arn")
-        for queue in resources(template, "AWS::SQS::Queue").values()
-        for name in texts(queue["Properties"].get("RedrivePolicy", {}).get("deadLetterTargetArn"))
-    }
+def alarms(template: dict[str, Any], metric: str) -> dict[str, Resource]:
+    """The properties of the alarms of a metric, by what they watch: a resource, or nothing."""
+    found = {}
+    for alarm in resources(template, "AWS::CloudWatch::Alarm").values():
+        properties = alarm["Properties"]
+        if properties["MetricName"] == metric:
+            [target] = list(texts([d["Value"] for d in properties.get("Dimensions", [])])) or [""]
+            found[target.partition(".")[0]] = properties
+    return found
+
+
+def set_aside_by(value: Any) -> str:
+    """The queue that a redrive policy, a target, or a destination names."""
+    [arn] = [text for text in texts(value) if text.endswith("Queue.Arn")]
+    return arn.removesuffix(".Arn")
+
+
+def rates(template: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """The functions that schedules start: their rates, and where what can't be started is put."""
+    for name, function in functions(template).items():
+        for event in function["Properties"].get("Events", {}).values():
+            if event["Type"] == "Schedule":
+                yield name, event["Properties"]["Schedule"], event["Properties"]["DeadLetterConfig"]
     for rule in resources(template, "AWS::Events::Rule").values():
-        for target in rule["Properties"]["Targets"]:
-            set_aside.update(n.removesuffix(".Arn") for n in texts(target["DeadLetterConfig"]))
-    watched: dict[str, list[str]] = {}
+        if rate := rule["Properties"].get("ScheduleExpression"):
+            for target in rule["Properties"]["Targets"]:
+                [name] = texts(target["Arn"])
+                yield name.removesuffix(".Arn"), rate, target["DeadLetterConfig"]
+
+
+def test_an_alarm_says_when_it_begins_and_when_it_ends(template: dict[str, Any]) -> None:
     topic = {"!If": ["HasAlarmTopic", [{"!Ref": "AlarmTopicArn"}], {"!Ref": "AWS::NoValue"}]}
     for name, alarm in resources(template, "AWS::CloudWatch::Alarm").items():
         properties = alarm["Properties"]
         assert properties["AlarmActions"] == properties["OKActions"] == topic, name
-        [dimension] = properties["Dimensions"]
-        [target] = texts(dimension["Value"])
-        watched.setdefault(properties["MetricName"], []).append(target)
-        if properties["MetricName"] in ("Errors", "ApproximateNumberOfMessagesVisible"):
-            # One is too many, and missing data is not a failure.
-            assert properties["Threshold"] == 0
-            assert properties["ComparisonOperator"] == "GreaterThanThreshold"
-            assert properties["TreatMissingData"] == "notBreaching"
-    queues = watched["ApproximateNumberOfMessagesVisible"]
-    assert sorted(queues) == sorted(f"{name}.QueueName" for name in set_aside)
-    assert sorted(watched["Errors"]) == sorted(functions(template))
-    # For Lambda, a 500 is not an error
-    assert watched["5xx"] == ["Api"]
+
+
+def test_whatever_is_set_aside_raises_an_alarm(template: dict[str, Any]) -> None:
+    set_aside = {
+        set_aside_by(queue["Properties"]["RedrivePolicy"])
+        for queue in resources(template, "AWS::SQS::Queue").values()
+        if "RedrivePolicy" in queue["Properties"]
+    }
+    for rule in resources(template, "AWS::Events::Rule").values():
+        for target in rule["Properties"]["Targets"]:
+            set_aside.add(set_aside_by(target["DeadLetterConfig"]))
+    of_runs = {set_aside_by(put) for _, _, put in rates(template)}
+    watched = alarms(template, "ApproximateNumberOfMessagesVisible")
+    assert watched.keys() == set_aside
+    for queue, alarm in watched.items():
+        # One message is too many, but a run of a schedule may fail, and the next one does its work
+        assert alarm["Threshold"] == (2 if queue in of_runs else 0)
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_every_function_that_fails_raises_an_alarm(template: dict[str, Any]) -> None:
+    watched = alarms(template, "ApproximateNumberOfMessagesVisible")
+    queues = resources(template, "AWS::SQS::Queue")
+    # What a request starts: the API answers with a 5xx for it, and for its authorizer.
+    assert alarms(template, "5xx")["Api"]["Threshold"] == 0
+    [api] = resources(template, "AWS::Serverless::HttpApi").values()
+    [authorizer] = api["Properties"]["Auth"]["Authorizers"].values()
+    [started, *_] = texts(authorizer["FunctionArn"])
+    seen = {started.removesuffix(".Arn")}
+    for name, function in functions(template).items():
+        for event in function["Properties"].get("Events", {}).values():
+            seen.add(name)
+            if event["Type"] == "SQS":
+                # Its messages are set aside, or wait until they are too old.
+                queue = queues[set_aside_by(event["Properties"]["Queue"])]["Properties"]
+                assert set_aside_by(queue["RedrivePolicy"]) in watched, name
+            else:
+                assert event["Type"] in ("HttpApi", "Schedule"), name
+    # What a schedule starts: a run that fails, and one that can't be started.
+    for name, rate, unstarted in rates(template):
+        seen.add(name)
+        failed = set_aside_by(functions(template)[name]["Properties"]["EventInvokeConfig"])
+        assert failed == set_aside_by(unstarted)
+        # Enough of them are there at the same time
+        [number] = re.findall(r"^rate\((\d+) minutes?\)$", rate)
+        kept = queues[failed]["Properties"]["MessageRetentionPeriod"]
+        assert kept > int(number) * 60 * (watched[failed]["Threshold"] + 1), name
+    assert seen == functions(template).keys()
+
+
+def test_a_sweep_that_fails_raises_an_alarm_before_its_message_returns(
+    template: dict[str, Any],
+) -> None:
+    queue = resources(template, "AWS::SQS::Queue")["MonitorQueue"]["Properties"]
+    alarm = alarms(template, "ApproximateAgeOfOldestMessage")["MonitorQueue"]
+    assert alarm["Threshold"] <= queue["VisibilityTimeout"]
+
+
+def test_a_schedule_that_stops_raises_an_alarm(template: dict[str, Any]) -> None:
+    # All that runs each minute is started by one rule, which is allowed to
+    rule = resources(template, "AWS::Events::Rule")["EveryMinuteRule"]["Properties"]
+    started = [next(texts(target["Arn"])).removesuffix(".Arn") for target in rule["Targets"]]
+    assert [name for name, rate, _ in rates(template) if rate == "rate(1 minute)"] == started
+    allowed = [
+        permission["Properties"]["FunctionName"]["!Ref"]
+        for permission in resources(template, "AWS::Lambda::Permission").values()
+        if permission["Properties"]["SourceArn"] == {"!GetAtt": "EveryMinuteRule.Arn"}
+    ]
+    assert sorted(allowed) == sorted(started)
+    # So one of them shows whether it does
+    [(shown, alarm)] = alarms(template, "Invocations").items()
+    assert shown in started
+    assert alarm["ComparisonOperator"] == "LessThanThreshold"
+    assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_every_metric_of_our_own_has_an_alarm_that_its_first_value_raises(
+    template: dict[str, Any],
+) -> None:
+    namespace = template["Globals"]["Function"]["Environment"]["Variables"]["METRICS_NAMESPACE"]
+    of_our_own = {
+        alarm["Properties"]["MetricName"]: alarm["Properties"]
+        for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["Namespace"] == namespace
+    }
+    assert of_our_own.keys() == set(get_args(Trouble.__value__))
+    for alarm in of_our_own.values():
+        assert "Dimensions" not in alarm
+        assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        # It does not end between two runs of a function that publishes it
+        assert alarm["Period"] * alarm["EvaluationPeriods"] >= 2 * 15 * 60
 
 
 def test_operators_read_of_every_alarm_and_parameter(template: dict[str, Any]) -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     for name in resources(template, "AWS::CloudWatch::Alarm"):
-        alike = [f"…{kind}Alarm" for kind in ("Errors", "DeadLetter") if f"{kind}Alarm" in name]
-        assert any(f"`{one}`" in page for one in (name, *alike)), name
+        assert f"`{name}`" in page, name
     described = "".join(line for line in page.splitlines() if line.startswith("| `"))
     for name in template["Parameters"]:
         assert f"`{name}`" in described, name
@@ -385,7 +486,7 @@ def test_only_the_rule_of_the_bus_may_send_to_the_ingest_queue(template: dict[st
     rule = template["Resources"]["IngestRule"]["Properties"]
     assert rule["EventPattern"] == {"detail-type": ["integration.event"]}
     [target] = rule["Targets"]
-    assert target["DeadLetterConfig"] == {"Arn": {"!GetAtt": "UndeliveredQueue.Arn"}}
+    assert target["DeadLetterConfig"] == {"Arn": {"!GetAtt": "IngestDeadLetterQueue.Arn"}}
 
 
 def test_the_monitors_fit_into_their_functions_and_queues(template: dict[str, Any]) -> None:

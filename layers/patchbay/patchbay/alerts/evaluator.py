@@ -86,7 +86,7 @@ class EvaluationReport:
     sent: int = 0
     """Spaces that were sent to the queue."""
 
-    def metrics(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         return {
             "alert_spaces_evaluated": self.spaces,
             "alert_spaces_failed": self.failed,

@@ -149,7 +149,7 @@ class Eraser:
         )
 
     def run(self, seconds_left: SecondsLeft) -> dict[str, int]:
-        """Goes on with each erasure that is due. Returns the metrics."""
+        """Goes on with each erasure that is due. Returns the counts."""
         finished = failed = stuck = still = 0
         for organization_id in list(self._store.queued()):
             if seconds_left() < RESERVE_SECONDS:
