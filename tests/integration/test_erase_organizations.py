@@ -31,7 +31,7 @@ from patchbay.erasure.eraser import RESERVE_SECONDS
 from patchbay.erasure.families import FAMILIES, Family, Fate, TableName, family_of
 from patchbay.erasure.store import LEASE, SETTLED, ErasureStore
 from patchbay.grants.client_origin import ClientOrigin
-from patchbay.health.model import EventStatus
+from patchbay.health.model import Event, EventStatus
 from patchbay.health.periods import periods_of
 from patchbay.health.shards import bucket_key, bucket_puts
 from patchbay.health.store import EventStore
@@ -536,6 +536,46 @@ def test_an_export_has_everything_but_secrets(
     monkeypatch.setattr("patchbay.erasure.export.MAX_QUERIES", 5)
     monkeypatch.setattr("patchbay.erasure.export.MAX_PAGE_BYTES", 2000)
     assert exported(operator, tenant) == found
+
+
+def test_an_export_has_what_monitors_found_in_a_pool_and_nothing_of_its_others(
+    operator: Tenant, tenant: Tenant, stranger: Tenant, events_table: Table
+) -> None:
+    # Given two organizations whose monitors share runs, on a day that is over and on this one
+    spaces = {tenant.space_id: connections(2, of="own"), stranger.space_id: connections(1, of="s")}
+    start = utc_now() - timedelta(days=1, minutes=40)
+    pool = Monitors(events_table, Cell.of_pool(3), spaces, start)
+    pool.run_until(start + timedelta(minutes=90))
+    pool.now = utc_now() - timedelta(minutes=30)
+    pool.run_until(utc_now())
+    report_events(tenant, EventStatus.ERROR, utc_now())
+    mine = pool.of_space(tenant.space_id)
+
+    for is_closed in (False, True):
+        if is_closed:
+            pool.close_days()
+        # When one of them is exported
+        found = exported(operator, tenant)
+
+        # Then it has each of its tests as an event, and counts that add up, and nothing of others
+        events = [one["content"]["id"] for one in found if one["kind"] == "event"]
+        assert set(events) >= {event.id for event in mine}
+        assert len(events) == len(set(events)) == len(mine) + 10
+        counted = sum(not event.platform_fault for event in events_of(found))
+        for period in ("hour", "day"):
+            counts = [
+                tally
+                for one in found
+                if one["kind"] == "event_count" and one["content"]["period"] == period
+                for tally in one["content"]["by_integration_type"].values()
+            ]
+            assert sum(one["success"] + one["errors"] for one in counts) == counted
+        assert stranger.space_id not in json.dumps(found)
+        assert exported(operator, tenant, limit=7) == found
+
+
+def events_of(found: list[dict[str, Any]]) -> list[Event]:
+    return [Event.model_validate(one["content"]) for one in found if one["kind"] == "event"]
 
 
 def test_an_export_is_for_the_operator(operator: Tenant, tenant: Tenant, stranger: Tenant) -> None:

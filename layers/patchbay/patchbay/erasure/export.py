@@ -35,6 +35,7 @@ from patchbay.connections.keys import (
 )
 from patchbay.erasure.model import ExportedThing
 from patchbay.grants.application_store import read_application
+from patchbay.health.buckets import Bucket
 from patchbay.health.monitor_runs import is_of_runs
 from patchbay.health.periods import Period, Span
 from patchbay.health.shards import buckets_pk, counts_in, period_of
@@ -272,7 +273,12 @@ class OrganizationExport:
             )
 
         def counts(item: Item) -> dict[str, Any] | None:
-            return None if is_of_runs(item) else _counts(space_id, item)
+            if is_of_runs(item):
+                return None  # these are incomplete while their day is open
+            return _counts(space_id, period_of(item), counts_in(item))
+
+        def counts_of_runs(before: str, limit: int) -> Stretch[Any]:
+            return self._counts_of_runs(space_id, before, limit)
 
         return [
             _Part("alert_rule", space_pk(space_id), RULES, read_rule),
@@ -293,7 +299,24 @@ class OrganizationExport:
                 for day in days
             ),
             _Part("event", f"{buckets_pk(space_id)}#", "", _nothing, of_runs=events_of_runs),
+            _Part("event_count", f"{buckets_pk(space_id)}#", "#", _nothing, of_runs=counts_of_runs),
         ]
+
+    def _counts_of_runs(self, space_id: str, before: str, limit: int) -> Stretch[Any]:
+        """Those of the newest day that has any before a sort key: `<hour or day>#<span>`."""
+        between = (f"{Span.DAY}#", f"{Span.DAY}#{before.partition('T')[0]}{AFTER_ALL}")
+        pk = buckets_pk(space_id)
+        for item in self._events.query_all(pk, between=between, newest_first=True):
+            if not is_of_runs(item):
+                continue
+            counts = {
+                f"{to_sortable(period.start)}#{period.span}": _counts(space_id, period, bucket)
+                for period, bucket in self._runs.counts_of_day(space_id, item["sk"]).items()
+            }
+            newest = sorted((at for at in counts if at < before), reverse=True)[:limit]
+            if newest:
+                return Stretch({at: counts[at] for at in newest}, newest[-1])
+        return Stretch({}, None)
 
     def _parts_of_connection(self, organization_id: str, item: Item, now: datetime) -> list[_Part]:
         """Its tests, also those of its monitor."""
@@ -389,9 +412,8 @@ def _chosen(item: Item, names: Sequence[str]) -> dict[str, Any]:
     return {name: item.get(name) for name in names}
 
 
-def _counts(space_id: str, item: Item) -> dict[str, Any]:
+def _counts(space_id: str, period: Period, bucket: Bucket) -> dict[str, Any]:
     """The counts of a period, or a part of them: what has the same period adds up."""
-    period, bucket = period_of(item), counts_in(item)
     return {
         "space_id": space_id,
         "period": period.span.name.lower(),

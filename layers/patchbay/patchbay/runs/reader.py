@@ -27,11 +27,14 @@ from patchbay.health.periods import Period, Span
 from patchbay.health.shards import buckets_pk
 from patchbay.platform.clock import to_sortable
 from patchbay.platform.dynamodb import AFTER_ALL, Item, Table, all_before
+from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.lists import Stretch
 from patchbay.runs.day import ClosedDay, OpenDay, read_day, read_hours
 from patchbay.runs.keys import (
     chunks_of_connection,
     chunks_of_part,
+    day_key,
+    day_of_sort_key,
     day_text,
     hours_key,
     late_chunks,
@@ -69,6 +72,7 @@ _SPACES_SEARCHED: Final = 10
 _MOST_ENTRIES: Final = 100_000
 _ROOM: Final = 4
 """How many times the entries of a page are kept before those beyond it are dropped."""
+_READ_ATTEMPTS: Final = 3
 _MOST_AT_ONCE: Final = 64
 """Runs that one query reads: some 600 KB if each has 400 tests."""
 _DAYS_AT_FIRST: Final = 12
@@ -110,6 +114,21 @@ class RunReader:
             counts[_period(counted)] = counted.hours.total()
             counts |= counted.hours.by_hour()
         return counts
+
+    def counts_of_day(self, space_id: str, day_sk: str) -> dict[Period, Bucket]:
+        """The counts of one day and its hours, by the sort key of the day's item.
+
+        Raises `TemporarilyUnavailable` if each of three reads meets its closing.
+        """
+        day = day_of_sort_key(day_sk)
+        keys = (day_key(space_id, day), hours_key(space_id, day))
+        for _ in range(_READ_ATTEMPTS):
+            # The item of the hours is read last: it is not changed without the other's.
+            found = [item for key in keys if (item := self._table.get(key))]
+            counts = self.counts(space_id, found, [(keys[1].sk, keys[1].sk)])
+            if counts is not None:
+                return counts
+        raise TemporarilyUnavailable
 
     def _with_tails(self, space_id: str, days: Sequence[OpenDay]) -> Iterator[OpenDay]:
         """The days with the runs counted that are not yet. A cell is read once for all days."""
