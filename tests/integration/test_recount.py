@@ -7,18 +7,24 @@ from typing import Any
 
 import pytest
 
+from patchbay.connections.wheel import minute_number
 from patchbay.health.bucket_codec import encode_bucket
-from patchbay.health.buckets import Bucket
+from patchbay.health.buckets import Bucket, total_of
 from patchbay.health.folding import CountFolder
 from patchbay.health.model import Event, EventStatus, IntegrationType
 from patchbay.health.monitor_runs import NO_RUNS
 from patchbay.health.periods import Period
-from patchbay.health.recount import Recount, RecountDifference, UnsettledPeriod, main
+from patchbay.health.recount import Recount, RecountDifference, UnsettledPeriod
 from patchbay.health.shards import MAIN_SHARD, bucket_key, bucket_puts
 from patchbay.health.store import EventStore
 from patchbay.platform.dynamodb import Delete, Put, Table
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.runs.day import CountedHours
+from patchbay.runs.model import Cell
+from patchbay.runs.reader import RunReader
+from patchbay.runs.recount import RunRecount, main
 from tests.integration.conftest import Tenant
+from tests.unit.runs.recorded_runs import Monitors, connections
 
 NOW = datetime(2026, 2, 17, 10, 20, 30, tzinfo=UTC)
 DAY = Period.day_of(NOW - timedelta(days=1))
@@ -132,6 +138,85 @@ def test_counts_whose_shard_0_is_missing_are_reported_and_repaired(
     assert command() == 0
     [bucket] = store.counts_between(tenant.space_id, [("D#", "D#~")]).values()
     assert bucket.by_type[IntegrationType.WEBHOOK].success == 4
+
+
+@pytest.fixture
+def monitors(tenant: Tenant, store: EventStore) -> Monitors:
+    """Of two connections, in a pool with another space: yesterday is closed, today is open."""
+    spaces = {tenant.space_id: connections(2, of="own"), OTHER: connections(1, of="others")}
+    start = NOW.replace(hour=21) - timedelta(days=1)
+    made = Monitors(Table("EventsTable"), Cell.of_pool(3), spaces, start)
+    made.run_until(NOW - timedelta(minutes=30))
+    made.now = NOW
+    made.close_days()
+    # One that comes late, after the day was closed
+    made.run_once(start - timedelta(minutes=30))
+    return made
+
+
+OTHER = "7d1d5f0c-1111-4222-8333-0123456789ab"
+
+
+def test_days_of_monitors_have_no_difference(
+    monitors: Monitors, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command() == 0
+    assert lines(capsys) == [{"periods": 77, "differences": 0, "repaired": 0, "unsettled": 0}]
+
+
+@pytest.mark.parametrize("day", [16, 17], ids=["closed", "open"])
+def test_a_difference_of_monitors_is_reported_and_repaired_on_request(
+    tenant: Tenant, monitors: Monitors, day: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a day whose hours were edited by hand: one has the counts of another, others have none
+    table = Table("EventsTable")
+    before = monitored_counts(tenant)
+    sk = {16: "H#2026-02-16T:#M", 17: "D#2026-02-17#M"}[day]
+    [item] = [one for one in table.query_all(f"SPACE#{tenant.space_id}") if one["sk"] == sk]
+    hours = CountedHours.decode(20_501 - 17 + day, item["hours"])
+    first, second, *_ = sorted(hours.stored)
+    wrong = CountedHours(hours.day, {second: hours.stored[first]})
+    table.write(Put({**item, "hours": wrong.encode()}))
+
+    # When it only compares
+    assert command() == 2
+    *found, last = lines(capsys)
+    assert len(found) == last["differences"] > 1
+    assert {one["period"][2:12] for one in found} == {f"2026-02-{day}"}
+
+    # When it repairs
+    assert command("--repair") == 0
+    capsys.readouterr()
+    assert command() == 0
+    assert monitored_counts(tenant) == before
+
+
+def test_a_repair_of_a_day_that_meets_a_fold_keeps_both(tenant: Tenant, monitors: Monitors) -> None:
+    table = Table("EventsTable")
+    [item] = [i for i in table.query_all(f"SPACE#{tenant.space_id}") if i["sk"] == "D#2026-02-17#M"]
+    table.write(Put({**item, "hours": CountedHours(20_501).encode()}))
+    left = [None]
+
+    class Folding(Table):
+        def write(self, write: Any) -> None:
+            if left:
+                left.pop()
+                minute = minute_number(NOW)
+                monitors.store.fold(Cell.of_pool(3), [tenant.space_id], minute, minute - 600)
+            super().write(write)
+
+    day = NOW.date()
+    found = list(RunRecount(Folding("EventsTable")).days(tenant.space_id, day, day, repair=True))
+    assert all(isinstance(one, RecountDifference) and one.repaired for one in found)
+    mine = [one for one in monitors.of_space(tenant.space_id) if one.occurred_at.date() == day]
+    tally = sum(not one.platform_fault for one in mine)
+    assert total_of(monitored_counts(tenant)[Period.day_of(NOW)]).total == tally
+
+
+def monitored_counts(tenant: Tenant) -> dict[Period, Bucket]:
+    table = Table("EventsTable")
+    store = EventStore(table, 35, RunReader(table))
+    return store.counts_between(tenant.space_id, [("H#", "H#~"), ("D#", "D#~")])
 
 
 class Meddling(Table):

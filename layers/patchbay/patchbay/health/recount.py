@@ -1,12 +1,10 @@
-"""The repair command: counts the events of a space again and compares the counts with its buckets.
+"""Counts the events of a space again and compares the counts with its buckets.
 
-    python -m patchbay.health.recount --integrations-table <IntegrationsTable> \\
-        --events-table <EventsTable> --space main --from 2026-02-01 --to 2026-02-17 [--repair]
-
-There must never be a difference. With this command, an operator checks that, and repairs the damage
-of a bug or of a manual edit of the table. It uses the AWS credentials of its environment. It prints
-one JSON line for each difference and one at the end. The exit code is 0 if no difference is left, 2
-if there is one, and 1 after an error, which is printed as one line.
+The command is `patchbay.runs.recount`, which does the same with the tests of monitors. There must
+never be a difference. An operator checks that, and repairs the damage of a bug or of a manual edit
+of the table. The command uses the AWS credentials of its environment. It prints one JSON line for
+each difference and one at the end. The exit code is 0 if no difference is left, 2 if there is one,
+and 1 after an error, which is printed as one line.
 
 It may run while events are written. A period is judged only if its buckets have the same revisions
 before and after its events are read, and a difference only counts if it is seen twice: every stored
@@ -20,12 +18,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from patchbay.health.buckets import Bucket, total_of
-from patchbay.health.monitor_runs import NO_RUNS
+from patchbay.health.monitor_runs import NO_RUNS, is_of_runs
 from patchbay.health.periods import Period, Span
 from patchbay.health.shards import (
     buckets_pk,
@@ -36,7 +35,7 @@ from patchbay.health.shards import (
     shard_of,
 )
 from patchbay.health.store import EventStore
-from patchbay.platform.clock import Clock, to_text, utc_now
+from patchbay.platform.clock import Clock, to_text
 from patchbay.platform.dynamodb import Item, Table, TransactionRefused
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.strict_json import compact
@@ -78,6 +77,15 @@ class _Look:
     counted: Bucket
 
 
+class RecountsDays(Protocol):
+    def days(
+        self, space_id: str, first: date, last: date, *, repair: bool
+    ) -> Iterator[RecountDifference | UnsettledPeriod | None]:
+        """The result of each period of these days, both ends included. None stands for no
+        difference."""
+        ...
+
+
 class Recount:
     """Recounts spaces from their events."""
 
@@ -93,7 +101,7 @@ class Recount:
     def days(
         self, space_id: str, first: date, last: date, *, repair: bool
     ) -> Iterator[RecountDifference | UnsettledPeriod | None]:
-        """The result of each hour and day, both ends included. None stands for no difference."""
+        """As `RecountsDays.days`, of each hour and day."""
         day = first
         while day <= last:
             start = datetime(day.year, day.month, day.day, tzinfo=UTC)
@@ -137,7 +145,8 @@ class Recount:
         return _Look(after, stored, counted)
 
     def _shards(self, space_id: str, period: Period) -> list[Item]:
-        return list(self._table.query_all(buckets_pk(space_id), between=period.sort_keys))
+        items = self._table.query_all(buckets_pk(space_id), between=period.sort_keys)
+        return [item for item in items if not is_of_runs(item)]
 
     def _repaired(self, space_id: str, period: Period, look: _Look) -> bool:
         shards = {shard_of(item): item for item in look.items if period_of(item) == period}
@@ -150,12 +159,16 @@ class Recount:
         return True
 
 
-def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
+def main(
+    arguments: Sequence[str] | None, clock: Clock, of_runs: Callable[[Table], RecountsDays]
+) -> int:
+    """`of_runs` recounts what monitors found, in the events table."""
     options = _parser().parse_args(arguments)
     try:
         table = Table(options.integrations_table)
         space = TenancyStore(table, Quotas.without_limits(table)).space(options.space)
-        recount = Recount(Table(options.events_table), options.raw_event_days, clock)
+        events = Table(options.events_table)
+        recount = Recount(events, options.raw_event_days, clock)
         if options.last < options.first:
             print("--to must not be before --from", file=sys.stderr)
             return 1
@@ -166,8 +179,11 @@ def main(arguments: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
                 file=sys.stderr,
             )
             return 1
-        found = recount.days(space.id, options.first, options.last, repair=options.repair)
-        return _report(found, print)
+        both = (
+            one.days(space.id, options.first, options.last, repair=options.repair)
+            for one in (recount, of_runs(events))
+        )
+        return _report(chain.from_iterable(both), print)
     except (PatchbayError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -224,7 +240,7 @@ def _line(values: dict[str, Any]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m patchbay.health.recount")
+    parser = argparse.ArgumentParser(prog="python -m patchbay.runs.recount")
     parser.add_argument("--integrations-table", required=True, help="an output of the stack")
     parser.add_argument("--events-table", required=True, help="an output of the stack")
     parser.add_argument("--space", required=True, help="the slug of the space")
@@ -248,7 +264,3 @@ def _parser() -> argparse.ArgumentParser:
         help="write the counts of the events where the buckets differ",
     )
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
