@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from patchbay.connection_tests.identity import TestSubject as Subject
@@ -13,6 +13,7 @@ from patchbay.connections.connection_model import ConnectionPatch
 from patchbay.connections.health_state import HealthObservation, HealthState, next_state
 from patchbay.connections.steady_health import seen_in_run
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.lists import ListQuery
 from patchbay.runs.reader import RunReader
 from tests.unit.monitors.planned_world import (
     CODES,
@@ -191,3 +192,96 @@ def test_an_edit_that_changes_the_plans_writes_what_was_shown(
     monkeypatch.setattr(RunReader, "_newest_of_space", None)
     world.now += timedelta(minutes=10)
     assert world.shown_one(story.id).health == before
+
+
+def test_what_stands_in_the_run_counts_and_not_what_was_found_again() -> None:
+    story = Story()
+    for _ in range(12):
+        story.goes_on(".", "tested")
+    world = story.world
+    for theirs, ours in (("x", "."), ("x", "."), ("x", "."), (".", "x")):
+        world.now += MINUTE
+        page = world.read(world.now)
+        world.outcomes[story.id] = ours
+        results = world.ran(page)
+        # When another runner is faster, and found something else
+        world.outcomes[story.id] = theirs
+        world.sweep()
+        story.tested(world.now, theirs)
+        page.record(results)
+        story.compare()
+    assert world.announced == ["connection.failing"]
+    health = world.shown_one(story.id).health
+    assert health.error_code == "auth_invalid"
+    assert health.error_message == 'Step "s" failed: auth_invalid.'
+
+
+@pytest.mark.parametrize("outcome", [".", "x"])
+def test_a_message_that_comes_late_changes_no_newer_health(outcome: str) -> None:
+    story = Story()
+    for number in range(20):
+        story.goes_on(outcome, "missed" if number in (3, 13) else "tested")
+    world = story.world
+    first = world.now - 19 * MINUTE
+    for number in (3, 13, 12, 19):
+        world.outcomes[story.id] = ".x"[outcome == "."] if number in (3, 13) else outcome
+        world.sweep(first + number * MINUTE)
+        assert world.state(story.id) == story.written.state
+    for _ in range(3):
+        story.goes_on(outcome, "tested")
+
+
+@example([(".", "tested"), ("!", "tested"), (".", "tested")])
+@example([(".", "tested"), (".", "missed"), ("!", "tested"), (".", "tested")])
+@settings(max_examples=10, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("..xd!"),
+            st.sampled_from(("tested",) * 4 + ("missed", "put off", "asked for", "changed")),
+        ),
+        min_size=1,
+        max_size=25,
+    )
+)
+def test_each_test_says_what_has_changed_since_the_last_success(
+    parts: list[tuple[str, str]],
+) -> None:
+    world = PlannedWorld()
+    one = world.add()
+    subject = Subject.connection(ORGANIZATION, one)
+    passed: tuple[datetime, int] | None = None
+    expected: list[tuple[str, tuple[datetime, int] | None, int]] = []
+    for outcome, how in parts:
+        world.now += MINUTE
+        if how == "missed":
+            continue
+        if how == "changed":
+            world.configurations += 1
+        minute = world.now
+        if how == "asked for":
+            world.now += timedelta(seconds=30)
+            world.test_now(one, outcome)
+        else:
+            world.outcomes[one] = outcome
+            if how == "put off":
+                world.sweep(leaving=[one])
+                world.now += timedelta(seconds=5)
+            world.sweep(minute)
+        expected.append((outcome, passed, world.configurations))
+        if outcome == ".":
+            ended = world.now + timedelta(milliseconds=world.number)
+            passed = ended, world.configurations
+        world.now = minute
+    page = world.history.tests(subject, SPACE, ListQuery(limit=100), world.now + MINUTE)
+    assert len(page.items) == len(expected)
+    for test, (outcome, before, configurations) in zip(reversed(page.items), expected, strict=True):
+        assert test.succeeded is (outcome == ".")
+        changed = test.what_changed
+        if before is None or outcome == "!":
+            assert changed is None
+        else:
+            assert changed
+            assert changed.at == before[0]
+            assert changed.configurations == (["number"] if before[1] != configurations else [])
+        assert world.history.test(subject, SPACE, test.id, world.now + MINUTE) == test

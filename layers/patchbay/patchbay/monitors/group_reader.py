@@ -12,11 +12,11 @@ from patchbay.connection_tests.packed_tests import streak_test
 from patchbay.connections.health_state import HealthState
 from patchbay.connections.plans import Group, MonitorPlan
 from patchbay.connections.steady_health import StreakTest, pending, streak_of
-from patchbay.connections.wheel import moment_of
+from patchbay.connections.wheel import minute_number, moment_of
 from patchbay.monitors.planned_tests import TestBefore
 from patchbay.monitors.run_recorder import TestedGroup
 from patchbay.platform.clock import Clock
-from patchbay.runs.model import Cell, Run, RunEntry, RunKey
+from patchbay.runs.model import Cell, Run, RunEntry, RunKey, interval_of
 from patchbay.runs.store import RunStore
 
 
@@ -62,6 +62,7 @@ class GroupReader:
         older: Run | None = None
         if before not in runs and any(plan.since <= before.minute for plan in plans):
             older = self._runs.newest_before(before)
+        newer = self._newer(key)
         known = {}
         for plan in plans:
             entry, at = previous.get(plan.connection_id), moment_of(before.minute)
@@ -69,6 +70,11 @@ class GroupReader:
             if entry is None and older and plan.connection_id in older.by_connection:
                 newest = streak_test(
                     moment_of(older.key.minute), older.by_connection[plan.connection_id]
+                )
+            if newer and plan.connection_id in newer.by_connection:
+                # Whatever a test of an older minute finds, it does not change the health.
+                newest = streak_test(
+                    moment_of(newer.key.minute), newer.by_connection[plan.connection_id]
                 )
             stored = HealthState.decode(plan.health["state"])
             known[plan.connection_id] = TestBefore(
@@ -93,6 +99,14 @@ class GroupReader:
                 if at._replace(single=None) == key
             ),
         )
+
+    def _newer(self, key: RunKey) -> Run | None:
+        """The newest run of a group, if this one is late and not the newest."""
+        now = minute_number(self._clock())
+        if now < key.minute + interval_of(key.slot).minutes:
+            return None
+        found = self._runs.newest_before(key._replace(minute=now + 1))
+        return found if found and found.key.minute > key.minute else None
 
     def _unwritten(
         self, plan: MonitorPlan, stored: HealthState, found: StreakTest | None, minute: datetime

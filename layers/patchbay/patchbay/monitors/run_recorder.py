@@ -185,15 +185,15 @@ class RunRecorder:
                 return b""
             if entry.extra and entry.shape == packed.entry.shape:
                 return entry.extra
-        fingerprint = finished.fingerprint
-        if fingerprint is None:
-            return extra_of(None)
+        fingerprint, is_passed = finished.fingerprint, finished.report.passed
         # A success that a failure has ended is marked.
         space_id = test.plan.space_id if entry is None or entry.passed else None
+        if fingerprint is None and (is_passed or space_id is None):
+            return extra_of(None)
         passed = self._history.last_passed(test.subject, space_id, finished.finished_at)
-        if passed and not finished.report.passed:
+        if passed and not is_passed:
             self._history.note_passed(test.subject, passed)
-        return extra_of(WhatChanged.since(passed, fingerprint) if passed else None)
+        return extra_of(WhatChanged.since(passed, fingerprint) if passed and fingerprint else None)
 
     # ------------------------------------------------------------ what follows
 
@@ -215,7 +215,8 @@ class RunRecorder:
             own = packed.get(connection_id)
             if entry.fault:
                 # It has the streak before it, and not when the last test of that was.
-                if before.is_unwritten and (item := self._stored(plan)):
+                ends = before.is_unwritten or (before.entry and before.entry.passed)
+                if ends and (item := self._stored(plan)):
                     noted.append(_Noted(read_connection(item), before, entry, None))
             elif own and own.entry == entry:
                 test, finished = mine[connection_id]
@@ -268,6 +269,8 @@ class RunRecorder:
         )
 
     def _before_fault(self, connection: Connection, before: TestBefore) -> list[Announcement]:
+        if not before.is_unwritten:
+            return []
         *earlier, newest = before.tests
         if newest.seen is None:
             return []
