@@ -9,7 +9,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from patchbay.checks.codes import Code, describe
@@ -160,13 +160,13 @@ async def _run(
     part: EndpointPart, plan: Plan, guard: EgressGuard, budget: TimeBudget, live: LiveSteps
 ) -> CheckReport:
     if part.recipe.timeout_ms is None:
-        plan = replace(plan, timeout_ms=budget.default_ms)
+        plan = Plan(budget.default_ms, plan.steps, plan.problems, plan.secret_values)
     return await run(plan, guard, total_ms=budget.most_ms, live=live)
 
 
 def _is_refused(report: CheckReport) -> bool:
     """Whether the provider refused the access token itself."""
-    return any(
+    return not report.passed and any(
         step.status == "failed" and step.code in _REFUSED and step.field_pointer == _OF_TOKENS[0]
         for step in report.steps
     )

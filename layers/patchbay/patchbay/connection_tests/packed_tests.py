@@ -20,11 +20,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from patchbay.checks.capabilities import CapabilityReport
 from patchbay.checks.code_numbers import code_of, number_of
-from patchbay.checks.report import CheckReport, Step
+from patchbay.checks.report import CheckReport, Diagnosis, Step
 from patchbay.connection_tests.changes import Fingerprint, PassedTest, ReleaseChange, WhatChanged
 from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.connection_tests.identity import TestIdentity, TestSubject
@@ -54,9 +56,17 @@ _OPTIONAL: Final = (
 _DEFAULTS_OF_A_STEP: Final = {
     name: field.default
     for name, field in Step.model_fields.items()
-    if name not in {"name", "status", "summary", "duration_ms", "diagnosis"}
+    if name not in {"name", "status", "summary", "duration_ms", "first_byte_ms", "diagnosis"}
 }
 """The fields of a step that a shape leaves out where they have this value."""
+_OPTIONAL_AS_THEY_ARE: Final = tuple(
+    name for name in _OPTIONAL if name not in {"retry_after_seconds", "certificate_expires_at"}
+)
+_HEAD: Final = attrgetter("passed", "message", "verified", *_OPTIONAL_AS_THEY_ARE)
+_OF_A_STEP: Final = attrgetter("name", "status", "summary", "diagnosis", *_DEFAULTS_OF_A_STEP)
+_SORTED: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
+)
 
 
 class PackedTest(NamedTuple):
@@ -212,40 +222,63 @@ def _shape(
     fingerprint: Fingerprint | None,
 ) -> bytes:
     """One text for tests that differ in nothing but their times."""
-    test: dict[str, Any] = {
-        "status": "succeeded" if report.passed else "failed",
-        "message": report.message,
-        "verified": report.verified,
-        "capabilities": [[one.role, one.name, one.status] for one in capabilities],
-        "steps": [_shape_of_step(step) for step in report.steps],
+    end = report.certificate_expires_at
+    test = _shape_of_test(
+        _HEAD(report),
+        report.retry_after_seconds is not None,
+        end and to_sortable(end),
+        tuple((one.role, one.name, one.status) for one in capabilities),
+        tuple((*_OF_A_STEP(one), one.first_byte_ms is not None) for one in report.steps),
+    )
+    if fingerprint is None:
+        return f'{{"test":{test}}}'.encode()
+    tested = {
+        "configurations": fingerprint.configurations,
+        "endpoints": {
+            role: [one.release, one.secrets and to_sortable(one.secrets), one.variables]
+            for role, one in fingerprint.endpoints.items()
+        },
     }
-    test |= {name: value for name in _OPTIONAL if (value := getattr(report, name)) is not None}
-    if report.retry_after_seconds is not None:
+    return f'{{"fingerprint":{_SORTED.encode(tested)},"test":{test}}}'.encode()
+
+
+@lru_cache(maxsize=256)
+def _shape_of_test(
+    head: tuple[Any, ...],
+    has_retry_after: bool,
+    certificate_expires_at: str | None,
+    capabilities: tuple[tuple[str, ...], ...],
+    steps: tuple[tuple[Any, ...], ...],
+) -> str:
+    """What a shape has beside the fingerprint. The tests of one release often have the same."""
+    passed, message, verified, *optional = head
+    test: dict[str, Any] = {
+        "status": "succeeded" if passed else "failed",
+        "message": message,
+        "verified": verified,
+        "capabilities": capabilities,
+        "steps": [_shape_of_step(*step) for step in steps],
+    }
+    named = zip(_OPTIONAL_AS_THEY_ARE, optional, strict=True)
+    test |= {name: value for name, value in named if value is not None}
+    if has_retry_after:
         test["retry_after_seconds"] = _OF_AN_ENTRY
-    if report.certificate_expires_at:
-        test["certificate_expires_at"] = to_sortable(report.certificate_expires_at)
-    shape = {"test": test}
-    if fingerprint:
-        shape["fingerprint"] = {
-            "configurations": fingerprint.configurations,
-            "endpoints": {
-                role: [one.release, one.secrets and to_sortable(one.secrets), one.variables]
-                for role, one in fingerprint.endpoints.items()
-            },
-        }
-    return json.dumps(
-        shape, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
-    ).encode()
+    if certificate_expires_at:
+        test["certificate_expires_at"] = certificate_expires_at
+    return _SORTED.encode(test)
 
 
-def _shape_of_step(step: Step) -> dict[str, Any]:
-    shape: dict[str, Any] = {"name": step.name, "status": step.status, "summary": step.summary}
-    for name, default in _DEFAULTS_OF_A_STEP.items():
-        if (value := getattr(step, name)) != default:
-            shape[name] = value
-    if step.first_byte_ms is not None:
+def _shape_of_step(
+    name: str, status: str, summary: str, diagnosis: Diagnosis | None, *others: Any
+) -> dict[str, Any]:
+    shape: dict[str, Any] = {"name": name, "status": status, "summary": summary}
+    *values, has_first_byte = others
+    for (field, default), value in zip(_DEFAULTS_OF_A_STEP.items(), values, strict=True):
+        if value != default:
+            shape[field] = value
+    if has_first_byte:
         shape["first_byte_ms"] = _OF_AN_ENTRY
-    if diagnosis := step.diagnosis:
+    if diagnosis:
         shape["diagnosis"] = [diagnosis.title, diagnosis.remediation, diagnosis.doc_url]
     return shape
 

@@ -4,8 +4,8 @@ What preparing costs depends on what a tenant has stored: schemas, secrets, the 
 reference leads to. Each piece of it is bounded, but Python can't interrupt it, so:
 
 1. **A deadline.** Tests are prepared in threads. A caller stops waiting at the deadline, and the
-   thread ends later by itself: no call to AWS takes more than 12 s. The threads are not those
-   of a pool, which would be used up by what hangs.
+   thread is free again later: no call to AWS takes more than 12 s. There is no fixed number of
+   threads, which would be used up by what hangs.
 2. **One at a time.** An organization has one thread at a time, and pauses after a test that took
    long, for as long as it used the CPU: the event loop gets at least every other turn.
 3. **A slice.** What an organization used of the CPU, or spent waiting, is added up. When it is more
@@ -20,6 +20,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
+from queue import SimpleQueue
 from typing import Any, Final
 
 PREPARATION_SECONDS: Final = 8.0
@@ -131,6 +133,32 @@ class _Job:
             self.result.set_exception(failure)
 
 
+class _Threads:
+    """Threads that take one turn after the other. If none is idle, another one is started."""
+
+    def __init__(self, most_idle: int) -> None:
+        self._most_idle = most_idle
+        self._idle: deque[SimpleQueue[Callable[[], None]]] = deque()
+
+    def begin(self, turn: Callable[[], None]) -> None:
+        try:
+            turns = self._idle.pop()
+        except IndexError:
+            turns = SimpleQueue()
+            threading.Thread(target=self._work, args=(turns,), daemon=True).start()
+        turns.put(turn)
+
+    def _work(self, turns: SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            turns.get()()
+            if len(self._idle) >= self._most_idle:
+                return
+            self._idle.append(turns)
+
+
+_IDLE: Final = _Threads(most_idle=_THREADS)
+
+
 class _Turn:
     """A thread that prepares what is waiting, one after the other, for a short while."""
 
@@ -141,8 +169,9 @@ class _Turn:
         self._job_started = self._started = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
-        thread = threading.Thread(target=copy_context().run, args=(self._run,), daemon=True)
-        thread.start()
+        self._results: deque[tuple[_Job, Any, BaseException | None]] = deque()
+        self._is_told = False
+        _IDLE.begin(partial(copy_context().run, self._run))
 
     async def taken(self, deadline_seconds: float, no_longer_short: Callable[[], None]) -> float:
         """Waits for its end, and returns the seconds that count: of the CPU, or of waiting.
@@ -180,12 +209,23 @@ class _Turn:
             except BaseException as error:
                 failure = error  # raised where it is waited for
             self.cpu_seconds = time.thread_time() - began
-            self._tell(job.settle, value, failure)
+            self._results.append((job, value, failure))
+            if not self._is_told:
+                # Waking the event loop is a call of the kernel: once for all that it has not seen.
+                self._is_told = True
+                self._tell(self._settle)
             # Asked after the first one: on a busy machine, a thread may start later than this.
             if time.monotonic() - self._started >= _TURN_SECONDS:
                 break
         self._tell(self._ended.set)
 
-    def _tell[*Args](self, settle: Callable[[*Args], None], *args: *Args) -> None:
+    def _settle(self) -> None:
+        # First of all: what the thread adds from now on, it tells again.
+        self._is_told = False
+        while self._results:
+            job, value, failure = self._results.popleft()
+            job.settle(value, failure)
+
+    def _tell(self, what: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            self._loop.call_soon_threadsafe(settle, *args)
+            self._loop.call_soon_threadsafe(what)

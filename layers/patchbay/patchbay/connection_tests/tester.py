@@ -15,7 +15,7 @@ runs all of them in one event loop. A dry run has no third step.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -241,7 +241,7 @@ class Tester:
         prepared = self._prepared(endpoints, releases, configurations)
         secrets = (s for part in prepared.parts.values() for s in part.plan.secret_values)
         judged = _judged(releases, problems, Redactor(secrets))
-        return replace(prepared, judged=judged, connection=connection)
+        return PreparedTest(prepared.parts, judged, connection, prepared.fingerprint)
 
     def _prepared(
         self,

@@ -63,7 +63,7 @@ def packed(items: Iterable[Item]) -> bytes:
 
 def unpacked(snapshot: bytes) -> dict[Key, Item]:
     """The items of a snapshot by their keys."""
-    items = json.loads(zlib.decompress(snapshot), object_hook=_decoded)
+    items = _DECODER.decode(zlib.decompress(snapshot).decode())
     return {Key(item["pk"], item["sk"]): item for item in items}
 
 
@@ -138,13 +138,16 @@ class PlanStore:
             self._table.write(Update(plan, values, remove=("snapshot",), condition=PRESENT))
 
 
+def _decoded(value: dict[str, Any]) -> Any:
+    if _BYTES in value and len(value) == 1 and isinstance(value[_BYTES], str):
+        return base64.b64decode(value[_BYTES])
+    return value
+
+
+_DECODER: Final = json.JSONDecoder(object_hook=_decoded)
+
+
 def _encoded(value: Any) -> Any:
     if isinstance(value, bytes):
         return {_BYTES: base64.b64encode(value).decode()}
     raise TypeError(type(value).__name__)
-
-
-def _decoded(value: dict[str, Any]) -> Any:
-    if value.keys() == {_BYTES} and isinstance(value[_BYTES], str):
-        return base64.b64decode(value[_BYTES])
-    return value

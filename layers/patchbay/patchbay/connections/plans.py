@@ -14,6 +14,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Self
 
 from patchbay.connections.wheel import MonitorInterval
@@ -65,16 +66,22 @@ class Group:
     def plan_key(self, connection_id: str) -> Key:
         return Key(wheel_pk(self.interval, self.phase), f"{self.sort_key}{connection_id}")
 
-    @classmethod
-    def of_key(cls, key: Key) -> Self:
+    @staticmethod
+    def of_key(key: Key) -> "Group":
         """The group of the plan with this key."""
-        _, interval, _ = key.pk.split("#")
-        _, cell, band, _ = key.sk.split("#")
-        return cls(MonitorInterval(interval), cell, int(band))
+        return _group_of(key.pk, key.sk.rpartition("#")[0])
 
     @property
     def _digest(self) -> bytes:
         return hashlib.blake2b(f"{self.cell}#{self.band}".encode(), digest_size=8).digest()
+
+
+@lru_cache(maxsize=1024)
+def _group_of(pk: str, sort_key: str) -> Group:
+    """The group of plans in this partition whose sort keys begin so: there are many."""
+    _, interval, _ = pk.split("#")
+    _, cell, band = sort_key.split("#")
+    return Group(MonitorInterval(interval), cell, int(band))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +124,19 @@ class MonitorPlan:
     @classmethod
     def read(cls, item: Item) -> Self:
         key = Key(item["pk"], item["sk"])
+        group, _, connection_id = key.sk.rpartition("#")
         return cls(
-            key=key,
-            group=Group.of_key(key),
-            organization_id=item["organization_id"],
-            space_id=item["space_id"],
-            space=item["space"],
-            connection_id=key.sk.rpartition("#")[2],
-            since=item["since"],
-            until=item.get("until"),
-            revision=item["revision"],
-            health=_health_of(item),
-            snapshot=item.get("snapshot"),
+            key,
+            _group_of(key.pk, group),
+            item["organization_id"],
+            item["space_id"],
+            item["space"],
+            connection_id,
+            item["since"],
+            item.get("until"),
+            item["revision"],
+            _health_of(item),
+            item.get("snapshot"),
         )
 
     def known_as(self, connection: Item) -> "MonitorPlan":

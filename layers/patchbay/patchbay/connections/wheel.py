@@ -17,7 +17,7 @@ from typing import Final
 
 PLACES: Final = 65_536
 
-_MINUTES_OF_UNIT: Final = {"m": 1, "h": 60}
+_MINUTES: Final = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "24h": 24 * 60}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -33,7 +33,7 @@ class MonitorInterval(StrEnum):
 
     @property
     def minutes(self) -> int:
-        return int(self[:-1]) * _MINUTES_OF_UNIT[self[-1]]
+        return _MINUTES[self]
 
     @property
     def duration(self) -> timedelta:

@@ -5,7 +5,7 @@ and releases.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -204,16 +204,19 @@ class PlanReader:
         return self._with_shared(found) if shared else found
 
     def _with_shared(self, found: Mapping[str, TestItems]) -> dict[str, TestItems]:
-        keys = {
-            connection_id: list(shared_keys(items.stored)) for connection_id, items in found.items()
+        stored = {
+            connection_id: [item for item in items.others.values() if item]
+            for connection_id, items in found.items()
         }
+        keys = {connection_id: list(shared_keys(of)) for connection_id, of in stored.items()}
         shared = self._integrations.get_all({key for of in keys.values() for key in of})
-        stored = (item for items in found.values() for item in items.stored)
-        self._vault.read_ahead([*stored, *shared.values()], self._clock())
+        own = (item for of in stored.values() for item in of)
+        self._vault.read_ahead([*own, *shared.values()], self._clock())
         return {
-            connection_id: replace(
-                items,
-                others={**items.others, **{key: shared.get(key) for key in keys[connection_id]}},
+            connection_id: TestItems(
+                items.connection,
+                {**items.others, **{key: shared.get(key) for key in keys[connection_id]}},
+                is_live=items.is_live,
             )
             for connection_id, items in found.items()
         }

@@ -56,8 +56,7 @@ class TestItems:
     @property
     def stored(self) -> list[Item]:
         """The items beside the connection that a snapshot has."""
-        kept = own_keys(self.connection)
-        return [item for key, item in self.others.items() if item and key in kept]
+        return [item for key in own_keys(self.connection) if (item := self.others.get(key))]
 
     def is_same(self, other: "TestItems") -> bool:
         """Whether a test of the other would find the same, as far as edits go."""
@@ -142,6 +141,11 @@ class PlannedTest:
     @property
     def unprepared(self) -> "PlannedTest":
         return replace(self)
+
+    @property
+    def has_live_items(self) -> bool:
+        """Whether it reads items as they stand: its connection is not that of its plan."""
+        return self.items is not None and self.items.is_live
 
     @property
     def targets(self) -> frozenset[str]:

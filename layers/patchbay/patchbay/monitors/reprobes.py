@@ -10,6 +10,7 @@ from patchbay.checks.verdict import undialed_report
 from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.connection_tests.tester import PreparedTest
 from patchbay.connections.connection_model import Connection
+from patchbay.egress.loop_waits import within
 from patchbay.platform.logging import log_exception
 
 TEST_MS: Final = 25_000
@@ -104,9 +105,9 @@ def _may_pass_soon(failure: CheckReport) -> bool:
 
 
 async def _run(test: MonitoredTest, total_ms: int) -> FinishedTest:
+    until = asyncio.get_running_loop().time() + total_ms / 1000 + _GRACE_SECONDS
     try:
-        async with asyncio.timeout(total_ms / 1000 + _GRACE_SECONDS):
-            return await test.run(total_ms)
+        return await within(until, test.run(total_ms))
     except Exception as error:
         # Whatever it is, the other tests go on.
         log_exception("test crashed", error, connection_id=test.connection_id)

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Final
 
 from patchbay.checks.code_numbers import code_of
+from patchbay.checks.report import CheckReport
 from patchbay.connection_tests.changes import WhatChanged
 from patchbay.connection_tests.finished_test import FinishedTest
 from patchbay.connection_tests.history import TestHistory
@@ -47,6 +48,7 @@ from patchbay.connections.required_actions import required_action
 from patchbay.connections.steady_health import (
     changes_nothing,
     is_full,
+    is_one_more_success,
     pending,
     streak_of,
 )
@@ -115,6 +117,7 @@ class RunRecorder:
         self._announce = announce
         self._clock = clock
         self._disable = disable
+        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="record")
 
     def record(
         self,
@@ -129,11 +132,11 @@ class RunRecorder:
         keys = {plan.connection_id: _name(group) for group in groups for plan in group.plans}
         for test, finished in results:
             mine[keys[test.connection_id]][test.connection_id] = (test, finished)
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            list(pool.map(self._keep, [test for test, _ in results]))
-            noted = pool.map(lambda group: self._recorded(group, mine[_name(group)]), groups)
-            follow = [one for of_group in noted for one in of_group]
-            announced = [one for each in pool.map(self._follow_up, follow) for one in each]
+        pool = self._writers
+        list(pool.map(self._keep, [test for test, _ in results if test.has_live_items]))
+        noted = pool.map(lambda group: self._recorded(group, mine[_name(group)]), groups)
+        follow = [one for of_group in noted for one in of_group]
+        announced = [one for each in pool.map(self._follow_up, follow) for one in each]
         if announced:
             self._announce(announced)
         for group in groups:
@@ -220,8 +223,10 @@ class RunRecorder:
                     noted.append(_Noted(read_connection(item), before, entry, None))
             elif own and own.entry == entry:
                 test, finished = mine[connection_id]
+                if test.connection is None or _is_one_more(test, minute, finished.report):
+                    continue
                 seen = _observed(minute, entry, finished)
-                if test.connection and not self._is_steady(test.connection, before, entry, seen):
+                if not self._is_steady(test.connection, before, entry, seen):
                     noted.append(_Noted(test.connection, before, entry, seen))
             elif not _is_known(before, entry, minute) and (item := self._stored(plan)):
                 stood = self._stood(plan.organization_id, minute, entry)
@@ -294,7 +299,7 @@ class RunRecorder:
             self._history.note_passed(subject, passed)
 
     def _keep(self, test: PlannedTest) -> None:
-        if test.items is None or not test.items.is_live:
+        if test.items is None:
             return
         try:
             self._plans.keep(test.plan, test.items.connection, test.items.stored)
@@ -317,6 +322,19 @@ def _is_known(before: TestBefore, entry: RunEntry, minute: datetime) -> bool:
     if state.at is not None and state.at >= minute:
         return True
     return entry.passed and is_full(state) and not state.is_failing
+
+
+def _is_one_more(test: PlannedTest, minute: datetime, report: CheckReport) -> bool:
+    """Whether a test is one of many that passed, and its connection is not to be written."""
+    return (
+        report.passed
+        and test.connection is not None
+        and not test.has_live_items
+        and test.connection.stated_status is None
+        and is_one_more_success(
+            test.before.stored, test.state, minute, report.certificate_expires_at
+        )
+    )
 
 
 def _name(group: TestedGroup) -> str:

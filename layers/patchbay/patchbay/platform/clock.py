@@ -7,6 +7,7 @@ health contract, and the error envelope, have whole seconds: `2026-02-17T10:00:0
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
@@ -74,7 +75,8 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _in_whole_milliseconds(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    more = moment.microsecond % 1000
+    return moment.replace(microsecond=moment.microsecond - more) if more else moment
 
 
 def _read(value: object) -> object:
@@ -85,7 +87,7 @@ def _read(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    parts = re.fullmatch(_RFC_3339, value)
+    parts = _pattern().fullmatch(value)
     if parts is None and re.search(_LOST_PLUS, value):
         raise ValueError("has a space before its UTC offset: a + in a URL is written %2B")
     if parts is None:
@@ -100,6 +102,11 @@ def _read(value: object) -> object:
     if is_leap and read.tzinfo is not None and not _may_be_leap(read):
         raise ValueError("is not a valid timestamp: a leap second ends a month, at 23:59:60 UTC")
     return read
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    return re.compile(_RFC_3339)
 
 
 def _may_be_leap(moment: datetime) -> bool:

@@ -123,6 +123,8 @@ from patchbay.tenancy.quotas import Count, Counted, Quotas
 
 _CONTENT: Final = ("name", "description", "icon_url", "manifest", "variables_schema", "auth_config")
 _REMARKS: Final = frozenset(ReleaseRemarks.model_fields)
+_READ_LAST: Final = 8
+"""Releases that are not read again while their items are at hand."""
 _DOCUMENTS = ("manifest", "variables_schema", "auth_config")
 
 
@@ -133,6 +135,7 @@ class RegistryStore:
         self._table = table
         self._quotas = quotas
         self._lists = Lists(table, CursorSeal(table))
+        self._read_last: dict[int, tuple[Item, Release]] = {}
 
     def create(
         self, new: NewIntegration, workspace: Space, created_by: str, stamp: Stamp
@@ -603,7 +606,18 @@ class RegistryStore:
         item = self._release_item(integration_id, version) if is_semver(version) else None
         if item is None or item["version"] != version:
             raise NoSuchRelease("is not a release of this integration")
-        return read_release(item)
+        return self._read(item)
+
+    def _read(self, item: Item) -> Release:
+        """The release of an item: for the same item, read once. Many tests of a page share it."""
+        kept = self._read_last.get(id(item))
+        if kept and kept[0] is item:
+            return kept[1]
+        release = read_release(item)
+        if len(self._read_last) >= _READ_LAST:
+            self._read_last = {}
+        self._read_last[id(item)] = item, release
+        return release
 
     def installable(
         self, publisher: str, slug: str, version: str | None, organization_id: str, now: datetime

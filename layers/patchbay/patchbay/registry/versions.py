@@ -1,6 +1,7 @@
 """Semantic versions (semver.org 2.0.0) and a sort key that agrees with their order."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from patchbay.platform.errors import InvalidInput
@@ -43,9 +44,14 @@ def require_semver(text: str, pointer: str) -> None:
 
 def is_semver(text: str) -> bool:
     """Whether a text is a semantic version of at most 64 characters."""
+    return len(text) <= MAX_VERSION and text.isascii() and _is_valid(text)
+
+
+@lru_cache(maxsize=1024)
+def _is_valid(text: str) -> bool:
     from semver import Version
 
-    return len(text) <= MAX_VERSION and text.isascii() and Version.is_valid(text)
+    return Version.is_valid(text)
 
 
 def major(version: str) -> int:
@@ -95,6 +101,7 @@ def highest_stable(released: Iterable[str]) -> str | None:
     return max(stable, key=Version.parse, default=None)
 
 
+@lru_cache(maxsize=1024)
 def sort_key(version: str) -> str:
     """A text that sorts as semver's precedence does. Build metadata, which has none, is left out.
 

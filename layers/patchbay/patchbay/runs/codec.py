@@ -73,6 +73,9 @@ def spaces_in(key: RunKey, stored: bytes) -> list[str]:
 
 def put_number(out: bytearray, number: int) -> None:
     """Appends a number as unsigned LEB128. Raises `ValueError` for a negative one."""
+    if 0 <= number <= 0x7F:
+        out.append(number)  # most are small
+        return
     if number < 0 or number >> _MOST_BITS:
         raise ValueError(f"{number} is out of range")
     while number > 0x7F:
@@ -88,6 +91,8 @@ def put_signed(out: bytearray, number: int) -> None:
 
 def number_at(stored: bytes, at: int) -> tuple[int, int]:
     """A number of `put_number`, and where the next one begins. Raises `ValueError`."""
+    if at < len(stored) and (number := stored[at]) < 0x80:
+        return number, at + 1  # most are small
     number = shift = 0
     while at < len(stored):
         byte = stored[at]
@@ -181,7 +186,9 @@ def _decode_entries(stored: bytes, at: int, end: int, number: int) -> Iterable[R
         shared = flags >> 4
         rest, at = bytes_at(stored, at, _ULID_BYTES - shared)
         ulid = before[:shared] + rest
-        if len(ulid) != _ULID_BYTES or ulid <= before or shared != _shared(before, ulid):
+        # Two share no more than is said.
+        after = slice(shared, shared + 1)
+        if len(ulid) != _ULID_BYTES or ulid <= before or ulid[after] == before[after]:
             raise ValueError("connections are not in order")
         shape, at = bytes_at(stored, at, SHAPE_BYTES)
         entry, at = figures_at(stored, at, flags, connection_of(ulid), shape)
@@ -200,11 +207,11 @@ def _uuid_bytes(space_id: str) -> bytes:
 
 
 def _shared(one: bytes, other: bytes) -> int:
-    """How many bytes two ULIDs begin with together."""
-    for at, (byte, another) in enumerate(zip(one, other, strict=False)):
-        if byte != another:
-            return at
-    return min(len(one), len(other))
+    """How many bytes two ULIDs begin with together; none if there is no first."""
+    if not one:
+        return 0
+    different = int.from_bytes(one) ^ int.from_bytes(other)
+    return _ULID_BYTES - (different.bit_length() + 7) // 8
 
 
 def flags_of(entry: RunEntry) -> int:
@@ -228,8 +235,11 @@ def put_figures(out: bytearray, entry: RunEntry) -> None:
     put_signed(out, entry.took_ms - entry.latency_ms)
     put_number(out, entry.streak)
     put_number(out, len(entry.times))
-    for time in entry.times:
-        put_number(out, time)
+    if entry.times and min(entry.times) >= 0 and max(entry.times) <= 0x7F:
+        out += bytes(entry.times)  # most are short
+    else:
+        for time in entry.times:
+            put_number(out, time)
     if entry.extra:
         put_number(out, len(entry.extra))
         out += entry.extra
@@ -249,14 +259,15 @@ def figures_at(
     count, at = number_at(stored, at)
     if count > len(stored):
         raise ValueError("ends too early")
-    times = []
-    for _ in range(count):
-        # Most times are short, and most of a run is times.
-        if at < len(stored) and (time := stored[at]) < 0x80:
-            at += 1
-        else:
+    packed = stored[at : at + count]
+    if len(packed) == count and packed.isascii():
+        times, at = tuple(packed), at + count  # all are short
+    else:
+        found = []
+        for _ in range(count):
             time, at = number_at(stored, at)
-        times.append(time)
+            found.append(time)
+        times = tuple(found)
     if flags & _EXTRA:
         length, at = number_at(stored, at)
         extra, at = bytes_at(stored, at, length)
@@ -272,7 +283,7 @@ def figures_at(
         start_ms,
         took_ms,
         latency_ms,
-        tuple(times),
+        times,
         streak,
         extra,
     )

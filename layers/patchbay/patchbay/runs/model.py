@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple, Self
 
@@ -168,6 +168,7 @@ def shape_id(content: bytes) -> bytes:
     return blake2b(content, digest_size=SHAPE_BYTES).digest()
 
 
+@lru_cache(maxsize=256)
 def interval_of(slot: str) -> MonitorInterval:
     """Raises `ValueError` for a slot without an interval."""
     return MonitorInterval(slot.partition("#")[0])
