@@ -19,6 +19,7 @@ from patchbay.connections.lifecycle import Lifecycle
 from patchbay.connections.steady_health import (
     StreakTest,
     changes_nothing,
+    is_one_more_success,
     overlaid,
     pending,
     streak_of,
@@ -110,6 +111,34 @@ def test_what_is_laid_over_is_what_would_have_been_written(story: str) -> None:
         assert found == expected
     changes = sum(one != other for one, other in pairwise(story))
     assert writes <= 11 * (changes + 1)
+
+
+@given(tests, st.integers(0, 30), st.none() | st.integers(-2, 40))
+def test_a_quick_look_finds_no_more_than_a_long_one(
+    story: str, later: int, days: int | None
+) -> None:
+    stored = HealthState()
+    for number, outcome in enumerate(story):
+        seen = observed(number, outcome)
+        step = seen and next_state(stored, seen, monitored=True)
+        stored = step.state if step else stored
+    number = len(story) + later
+    entry = observed(number - 1, ".") if later else None
+    newest = StreakTest(entry.at, stored.successes + later, entry) if entry else None
+    before = overlaid(stored, newest)
+    success = observed(number, ".")
+    assert success
+    end = None if days is None else success.at + timedelta(days=days)
+    success = replace(success, certificate_expires_at=end)
+
+    quick = is_one_more_success(stored, before, success.at, end)
+
+    update = next_state(before, success, monitored=True)
+    assert update
+    found = changes_nothing(connection(stored, None), update, success, RequiredAction.NONE)
+    assert found or not quick
+    if days is None or days > 21:
+        assert quick or not found
 
 
 @given(tests, st.sampled_from(".xd"))

@@ -97,6 +97,25 @@ def test_a_damaged_run_is_refused_or_is_another_one(run: Run, data: st.DataObjec
     assert encode_run(found) == bytes(stored)
 
 
+def test_connections_that_share_more_than_is_said_are_refused() -> None:
+    first, second = (ulid_text(bytes(15) + bytes([last])) for last in (1, 2))
+    shape = b"shape."
+    one, other = (
+        RunEntry(f"con_{ulid}", True, False, 0, shape, 0, 0, 0, (), 1) for ulid in (first, second)
+    )
+    run = Run(key_of(Cell.of_space(SPACE)), {SPACE: (one, other)})
+    stored = encode_run(run)
+    version, spaces, number, length = stored[:4]
+    all_15, last_2 = bytes([0xF1, 2]) + shape, bytes([0xE1, 0, 2]) + shape
+    assert all_15 in stored
+
+    head = bytes([version, spaces, number, length + 1])
+    longer = head + stored[4:].replace(all_15, last_2)
+
+    with pytest.raises(ValueError, match="not in order"):
+        decode_run(run.key, longer)
+
+
 @given(st.binary(max_size=60))
 def test_garbage_is_a_value_error_everywhere(garbage: bytes) -> None:
     for read in (
