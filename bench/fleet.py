@@ -200,6 +200,13 @@ class Fleet:
             Stamp.fresh(utc_now()),
         )
 
+    def skip_to(self, minute: datetime) -> None:
+        """Nothing happens until then: the minutes before are not made up for."""
+        from patchbay.deployment import Deployment
+
+        self.at(minute - MINUTE)
+        Deployment().monitors.advance(minute - MINUTE)
+
     def minute(self, minute: datetime) -> None:
         """What the schedules and queues of one minute start."""
         self.at(minute + timedelta(seconds=2))
