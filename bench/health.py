@@ -11,6 +11,7 @@ measured on the way.
 import os
 import statistics
 import time
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -26,7 +27,9 @@ from patchbay.health.periods import Period
 from patchbay.health.shards import bucket_key, bucket_puts, spread_day_key
 from patchbay.health.store import EventStore
 from patchbay.health.summary import summarize, window_start
+from patchbay.platform import aws
 from patchbay.platform.dynamodb import Put, Table, connect
+from tests.integration.table_calls import MotoTransport
 
 SPACE: Final = "0b8f8e0e-5b7e-4d0c-9a53-0f6f3f6f2d10"
 CONNECTION: Final = "con_01KHZ0000000000000000000AB"
@@ -47,7 +50,6 @@ class Meter:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self.exceptions = client.exceptions
         self.reset()
 
     def reset(self) -> None:
@@ -83,7 +85,7 @@ def value_bytes(typed: Mapping[str, Any]) -> int:
         case "N":
             return -(-len(value.lstrip("-")) // 2) + 1
         case "B":
-            return len(value)
+            return len(b64decode(value))
         case "M":
             return 3 + sum(1 + len(name) + value_bytes(v) for name, v in value.items())
         case _:
@@ -171,7 +173,6 @@ class Replayed:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._answers: dict[str, Any] = {}
-        self.exceptions = client.exceptions
 
     def query(self, **request: Any) -> Any:
         asked = repr(sorted(request.items(), key=lambda pair: pair[0]))
@@ -209,13 +210,14 @@ def rows() -> list[Row]:
 
 
 def _rows() -> list[Row]:
+    connect().transport = MotoTransport()
     client = connect()
     meter = Meter(client)
     measured: Any = meter
     found: list[Row] = []
 
     def fresh(name: str) -> Table:
-        _create(client, name)
+        _create(aws.client("dynamodb"), name)
         return Table(name, measured)
 
     written = write_units(EventStore(fresh("ingest"), 35, NO_RUNS), meter)

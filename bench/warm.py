@@ -1,4 +1,4 @@
-"""What a warm request costs beside its DynamoDB calls: the handler, less the time in botocore.
+"""What a warm request costs beside its DynamoDB calls: the handler, less the time in the client.
 
 In this process, with a DynamoDB that answers at once; median of 500 after 50 to warm up.
 """
@@ -6,16 +6,16 @@ In this process, with a DynamoDB that answers at once; median of 500 after 50 to
 import contextlib
 import copy
 import importlib
-import io
 import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from bench.report import Row
+from patchbay.platform.kept_connections import ServerAnswer
 
 ROUNDS: Final = 500
 WARM_UP: Final = 50
@@ -67,13 +67,13 @@ def rows() -> list[Row]:
 
 
 def overhead_ms(module: str, event: dict[str, Any]) -> float:
-    """The median of one request, less what passes inside botocore."""
+    """The median of one request, less what passes inside the client."""
     from patchbay.platform.dynamodb import connect
 
     client: Any = connect()
-    client.meta.events.register("before-send.dynamodb", _answer)
+    client.transport = _Answering()
     spent = 0.0
-    call = client._make_api_call
+    call = client.call
 
     def timed(*arguments: Any) -> Any:
         nonlocal spent
@@ -83,7 +83,7 @@ def overhead_ms(module: str, event: dict[str, Any]) -> float:
         finally:
             spent += time.perf_counter() - began
 
-    client._make_api_call = timed
+    client.call = timed
     handler: Callable[[Any, Any], Any] = importlib.import_module(module).handler
     measured = []
     try:
@@ -95,28 +95,22 @@ def overhead_ms(module: str, event: dict[str, Any]) -> float:
                 if answer["statusCode"] != 200:
                     raise RuntimeError(answer["body"])
     finally:
-        client._make_api_call = call
-        client.meta.events.unregister("before-send.dynamodb", _answer)
+        client.call = call
     return statistics.median(measured[WARM_UP:])
 
 
-def _answer(request: Any, **_: Any) -> Any:
-    from botocore.awsrequest import AWSResponse
-    from botocore.compat import HTTPHeaders
+class _Answering:
+    """The transport of a DynamoDB that answers at once."""
 
-    asked = json.loads(request.body)
-    if "Key" not in asked:
-        body: dict[str, Any] = {"Items": [], "Count": 0}
-    else:
+    def send(self, _: Mapping[str, str], body: bytes) -> ServerAnswer:
+        asked = json.loads(body)
+        if "Key" not in asked:
+            return ServerAnswer(200, {}, b'{"Items": [], "Count": 0}')
         found = _ITEMS.get((asked["Key"]["pk"]["S"], asked["Key"]["sk"]["S"]))
-        item = {name: {"S": value} for name, value in (found or {}).items()}
-        body = {"Item": item | {"revision": {"N": "1"}}} if found else {}
-    return AWSResponse(request.url, 200, HTTPHeaders(), _Raw(json.dumps(body).encode()))
-
-
-class _Raw(io.BytesIO):
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.read()
+        if not found:
+            return ServerAnswer(200, {}, b"{}")
+        item = {name: {"S": value} for name, value in found.items()} | {"revision": {"N": "1"}}
+        return ServerAnswer(200, {}, json.dumps({"Item": item}).encode())
 
 
 @contextlib.contextmanager

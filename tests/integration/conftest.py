@@ -36,6 +36,7 @@ from tests.integration.story import (
     create_source,
     publish_integration,
 )
+from tests.integration.table_calls import MotoTransport
 
 TENANT_PERMISSIONS = [
     Permission.READ,
@@ -73,6 +74,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
         monkeypatch.delenv(name, raising=False)
     make_exact(monkeypatch)
+    monkeypatch.setattr("patchbay.platform.dynamodb.transport_to", MotoTransport)
     with mock_aws():
         session.cache_clear()
         connect.cache_clear()
@@ -107,7 +109,7 @@ def create_tables(template: dict[str, Any]) -> list[str]:
         if resource["Type"] == "AWS::DynamoDB::Table"
     }
     for name, schema in schemas.items():
-        connect().create_table(TableName=name, **schema)
+        services.client("dynamodb").create_table(TableName=name, **schema)
     return list(schemas)
 
 

@@ -1,37 +1,39 @@
 """What goes wrong between us and DynamoDB."""
 
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from botocore.exceptions import ReadTimeoutError
-from moto.core.models import botocore_stubber
-
-from patchbay.platform.dynamodb import connect
+from patchbay.platform.kept_connections import NoAnswer
+from tests.integration.table_calls import Attempt, Carry, Reply, meet, meeting
 
 
-class LostReplies:
+@contextmanager
+def lost_replies(*operations: str) -> Iterator[None]:
     """Within the block, each first write of these operations is applied and its reply is lost."""
+    lose = True
 
-    def __init__(self, *operations: str) -> None:
-        self._events = [f"before-send.dynamodb.{operation}" for operation in operations]
-        self._lose = True
+    def alternate(attempt: Attempt, carry: Carry) -> Reply:
+        nonlocal lose
+        answer = carry()
+        if attempt.operation in operations:
+            lose, losing = not lose, lose
+            if losing:
+                raise NoAnswer("timeout")
+        return answer
 
-    def __enter__(self) -> Self:
-        for event in self._events:
-            connect().meta.events.register_first(event, self._meet)
-        return self
+    with meeting(alternate):
+        yield
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for event in self._events:
-            connect().meta.events.unregister(event, self._meet)
 
-    def _meet(self, request: Any, **_: Any) -> None:
-        self._lose, losing = not self._lose, self._lose
-        if losing:
-            botocore_stubber("before-send", request)
-            raise ReadTimeoutError(endpoint_url=request.url)
+def lose_replies(operation: str, *, skip: int = 0, times: int = 1, applied: bool = True) -> None:
+    """From now on, after `skip` such calls, `times` are applied, or not, and no reply comes."""
+    left = [True] * skip + [False] * times
+
+    def lose(attempt: Attempt, carry: Carry) -> Reply:
+        if attempt.operation != operation or not left or left.pop(0):
+            return carry()
+        if applied:
+            carry()
+        raise NoAnswer("timeout")
+
+    meet(lose)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from patchbay.platform import aws
 from patchbay.platform.dynamodb import Table
 
 
@@ -55,7 +56,7 @@ def items_of(table: Table) -> Iterator[tuple[str, bytes]]:
     """
     start: dict[str, Any] = {}
     while True:
-        page = table._client.scan(TableName=table.name, **start)
+        page = aws.client("dynamodb").scan(TableName=table.name, **start)
         for item in page["Items"]:
             name = f"{table.name} {item['pk']['S']} {item['sk']['S']}"
             yield name, b"\n".join(_bytes_of(item))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from patchbay.platform import aws
 from patchbay.platform.aws import client
 from patchbay.platform.dynamodb import Put, Table
 from tests.integration.account import made_once, stored_items
@@ -63,5 +64,5 @@ def test_the_next_test_finds_nothing_of_what_this_one_did(deployed: dict[str, Ta
 def test_what_is_stored_is_what_a_scan_returns(integrations_table: Table) -> None:
     texts = {"text": "é", "number": 1, "list": ["a", {"b": True}], "none": None}
     integrations_table.write(Put(LEFT_OVER | texts))
-    scanned = integrations_table._client.scan(TableName=integrations_table.name)["Items"]
+    scanned = aws.client("dynamodb").scan(TableName=integrations_table.name)["Items"]
     assert list(stored_items(integrations_table.name)) == scanned

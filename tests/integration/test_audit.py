@@ -22,7 +22,7 @@ from tests.integration.api import Answer, Client
 from tests.integration.authorizing import publish_tracker
 from tests.integration.conftest import Tenant
 from tests.integration.documented import ROUTES, Names, Route, names_of, with_what_it_needs
-from tests.integration.faults import LostReplies
+from tests.integration.faults import lost_replies
 from tests.integration.installing import RIGHT, sessions
 from tests.integration.signing_in import CURRENT, SESSIONS, Page, signed_in
 from tests.integration.story import SECRET, create_connection, create_source, publish_integration
@@ -472,7 +472,7 @@ def test_a_repetition_under_its_key_leaves_one_event(tenant: Tenant) -> None:
 
 def test_a_write_whose_reply_is_lost_leaves_one_event(tenant: Tenant) -> None:
     spaces = f"/v1/organizations/{tenant.organization_id}/spaces"
-    with LostReplies("TransactWriteItems"):
+    with lost_replies("TransactWriteItems"):
         made = tenant.client.post(spaces, {"slug": "x", "name": "X"})
     assert made.status == 201
     assert len([e for e in trail(tenant) if e["entity_id"] == made.json["id"]]) == 1

@@ -10,10 +10,11 @@ import pytest
 
 import browser_sessions
 from patchbay.deployment import Deployment
+from patchbay.platform import aws
 from patchbay.platform.browser_requests import BrowserRequest
 from patchbay.platform.clock import from_text, to_text, utc_now
 from patchbay.platform.cookies import SESSION_COOKIE
-from patchbay.platform.dynamodb import Table, connect
+from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.platform.limits import Limit
 from patchbay.tenancy import sign_in
@@ -253,9 +254,9 @@ def test_its_use_is_noted_every_ten_minutes_at_most(tenant: Tenant) -> None:
     page, now = signed_in(tenant.client.key), utc_now()
 
     def noted() -> str:
-        items = connect().scan(TableName="IntegrationsTable")["Items"]
+        items = aws.client("dynamodb").scan(TableName="IntegrationsTable")["Items"]
         [item] = [item for item in items if item["pk"]["S"].startswith("BROWSER#")]
-        return item["last_seen_at"]["S"]
+        return str(item["last_seen_at"]["S"])
 
     first = noted()
     assert known(page, now + SEEN_EVERY - timedelta(seconds=30))
@@ -316,7 +317,9 @@ def test_an_organization_signs_in_so_many_times_a_minute(
 def test_the_table_has_no_cookie_and_no_code(tenant: Tenant) -> None:
     page = signed_in(tenant.client.key)
     code = code_of(tenant)
-    stored = json.dumps(connect().scan(TableName="IntegrationsTable")["Items"], default=repr)
+    stored = json.dumps(
+        aws.client("dynamodb").scan(TableName="IntegrationsTable")["Items"], default=repr
+    )
     for secret in (page.cookie, code, tenant.client.key or ""):
         assert secret.rpartition("_")[2] not in stored
 
@@ -649,5 +652,5 @@ def test_a_failed_write_of_a_sign_in_is_reported_and_leaves_nothing_half_done(
 
 
 def stored() -> list[dict[str, Any]]:
-    items: list[Any] = connect().scan(TableName="IntegrationsTable")["Items"]
+    items: list[Any] = aws.client("dynamodb").scan(TableName="IntegrationsTable")["Items"]
     return items

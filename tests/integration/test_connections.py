@@ -14,6 +14,7 @@ from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.connections.keys import secret_key
 from patchbay.connections.vault import SecretScope
 from patchbay.deployment import Deployment
+from patchbay.platform import aws
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import InternalError
@@ -25,7 +26,7 @@ from tests.integration.story import SECRET, create_connection, create_source, pu
 def everything_in(tables: dict[str, Table]) -> str:
     """All items of all tables, as text. Only a test may scan."""
     return "".join(
-        repr(table._client.scan(TableName=name)["Items"]) for name, table in tables.items()
+        repr(aws.client("dynamodb").scan(TableName=name)["Items"]) for name, table in tables.items()
     )
 
 

@@ -15,7 +15,7 @@ from patchbay.connections.health_state import HealthObservation
 from patchbay.connections.health_status import HealthStatus, RequiredAction
 from patchbay.deployment import Deployment
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Key, Put, Table, Write, connect
+from patchbay.platform.dynamodb import Key, Put, Table, Write
 from patchbay.platform.errors import (
     Conflict,
     InvalidConfig,
@@ -30,6 +30,7 @@ from tests.integration.story import (
     operation_input,
     publish_integration,
 )
+from tests.integration.table_calls import counted_calls
 from tests.integration.test_connection_edits import DEPTH, create_destination, release
 
 BOTH = ["source", "destination"]
@@ -383,9 +384,8 @@ def test_many_items_are_read_in_calls_of_100_and_missing_ones_are_left_out(
     keys = [Key("P", f"{number:03}") for number in range(230)]
     for key in keys[::2]:
         integrations_table.write(Put({**key._asdict(), "n": int(key.sk)}))
-    calls: list[int] = []
-    connect().meta.events.register("before-call.dynamodb.BatchGetItem", lambda **_: calls.append(1))
-    found = integrations_table.get_all([*keys, keys[0]])
+    with counted_calls() as calls:
+        found = integrations_table.get_all([*keys, keys[0]])
     assert {key: item["n"] for key, item in found.items()} == {k: int(k.sk) for k in keys[::2]}
-    assert len(calls) == 3
+    assert calls == {"BatchGetItem": 3}
     assert integrations_table.get_all([]) == {}

@@ -4,14 +4,14 @@ import ast
 import json
 import random
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import pytest
-from moto.core.models import botocore_stubber
 
 import erase_organizations
 from local.provider import Provider
@@ -36,7 +36,7 @@ from patchbay.health.periods import periods_of
 from patchbay.health.shards import bucket_key, bucket_puts
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import to_text, utc_now
-from patchbay.platform.dynamodb import Key, Put, Table, Update, connect
+from patchbay.platform.dynamodb import Key, Put, Table, Update
 from patchbay.platform.ids import new_id
 from patchbay.runs.model import Cell
 from patchbay.runs.reader import RunReader
@@ -61,6 +61,7 @@ from tests.integration.story import (
     create_source,
     publish_integration,
 )
+from tests.integration.table_calls import Attempt, Carry, Reply, meeting
 from tests.integration.test_ingest_events import delivered, envelope
 from tests.integration.test_isolation import everything_of
 from tests.unit.runs.recorded_runs import Monitors, connections
@@ -92,30 +93,23 @@ class Death:
         self._left = after
         self._applied = applied
 
-    def __enter__(self) -> Self:
-        connect().meta.events.register_first("before-send.dynamodb", self._meet)
-        return self
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        with suppress(Killed), meeting(self._meet):
+            yield
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        connect().meta.events.unregister("before-send.dynamodb", self._meet)
-        return kind is Killed
-
-    def _meet(self, request: Any, **_: Any) -> None:
+    def _meet(self, attempt: Attempt, carry: Carry) -> Reply:
         if self.came:
             raise Killed
-        if request.headers["X-Amz-Target"].decode().endswith(("Query", "GetItem")):
-            return
+        if attempt.operation.endswith(("Query", "GetItem")):
+            return carry()
         self._left -= 1
         if self._left == 0:
             self.came = True
             if self._applied:
-                botocore_stubber("before-send", request)
+                carry()
             raise Killed
+        return carry()
 
 
 class Context:
@@ -421,7 +415,8 @@ def test_an_eraser_may_die_anywhere(
     at, deaths = utc_now(), 0
     while report(operator, tenant)["status"] != "erased":
         at += LEASE + timedelta(seconds=1)
-        with Death(after=dice.randrange(1, 12 + deaths), applied=dice.random() < 0.5) as death:
+        death = Death(after=dice.randrange(1, 12 + deaths), applied=dice.random() < 0.5)
+        with death.awaited():
             work(at)
         deaths += death.came
         assert deaths < 200

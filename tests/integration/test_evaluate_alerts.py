@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +24,7 @@ from patchbay.connections.newest_tests import NO_NEWEST_TESTS
 from patchbay.deployment import Deployment
 from patchbay.health.model import EventStatus, IntegrationType
 from patchbay.platform.clock import floor_to_hour, to_text, utc_now
-from patchbay.platform.dynamodb import Key, Put, Table, TransactionRefused, Update, connect
+from patchbay.platform.dynamodb import Key, Put, Table, TransactionRefused, Update
 from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration.alerting import (
     RATE,
@@ -40,7 +39,9 @@ from tests.integration.alerting import (
 )
 from tests.integration.api import sample_event
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
+from tests.integration.faults import lose_replies
 from tests.integration.story import create_connection, create_source, publish_integration
+from tests.integration.table_calls import Attempt, Carry, Reply, meeting
 
 BUS = {"kind": "eventbridge"}
 MINUTE = timedelta(minutes=1)
@@ -345,15 +346,14 @@ def counting_queries() -> Iterator[list[int]]:
     """The number of items that each query of the block reads."""
     seen: list[int] = []
 
-    def count(parsed: dict[str, Any], **_: Any) -> None:
-        seen.append(parsed["ScannedCount"])
+    def count(attempt: Attempt, carry: Carry) -> Reply:
+        answer = carry()
+        if attempt.operation == "Query":
+            seen.append(json.loads(answer.body)["ScannedCount"])
+        return answer
 
-    events = connect().meta.events
-    events.register("after-call.dynamodb.Query", count)
-    try:
+    with meeting(count):
         yield seen
-    finally:
-        events.unregister("after-call.dynamodb.Query", count)
 
 
 def test_watching_all_connections_only_reads_the_failing_ones(
@@ -823,22 +823,18 @@ def between(call: int, interrupt: Callable[[], None]) -> Iterator[list[str]]:
     operations: list[str] = []
     busy = False
 
-    def watch(request: Any, **_: Any) -> None:
+    def watch(attempt: Attempt, carry: Carry) -> Reply:
         nonlocal busy
-        if busy:
-            return
-        operations.append(request.headers["X-Amz-Target"].decode().rpartition(".")[2])
-        if len(operations) - 1 == call:
-            busy = True
-            interrupt()
-            busy = False
+        if not busy:
+            operations.append(attempt.operation)
+            if len(operations) - 1 == call:
+                busy = True
+                interrupt()
+                busy = False
+        return carry()
 
-    events = connect().meta.events
-    events.register_first("before-send.dynamodb", watch)
-    try:
+    with meeting(watch):
         yield operations
-    finally:
-        events.unregister("before-send.dynamodb", watch)
 
 
 def calls_of_an_evaluation(tenant: Tenant, at: datetime) -> int:
@@ -879,32 +875,11 @@ def test_two_evaluations_interleaved_at_any_point_send_one_notification(
 def test_a_transition_whose_reply_is_lost_is_applied_once(tenant: Tenant, now: datetime) -> None:
     create_rule(tenant, channels=[BUS])
     report(tenant, EventStatus.ERROR, now)
-    with losing_replies_of("TransactWriteItems"):
-        evaluate(now)
+    lose_replies("TransactWriteItems")
+    evaluate(now)
     evaluate(now + MINUTE)
     assert notices(tenant) == ["firing"]
     assert states(tenant) == ["firing"]
-
-
-@contextmanager
-def losing_replies_of(operation: str) -> Iterator[None]:
-    """The first such write is applied and its reply is lost, so botocore repeats it."""
-    client = connect()
-    lost = False
-
-    def lose(request: Any, **_: Any) -> None:
-        nonlocal lost
-        if not lost and request.headers["X-Amz-Target"].decode().endswith(operation):
-            lost = True
-            client._endpoint.http_session.send(request)  # type: ignore[attr-defined]  # private to botocore
-            raise ReadTimeoutError(endpoint_url="lost")
-
-    client.meta.events.register_last("before-send.dynamodb", lose)
-    try:
-        yield
-    finally:
-        client.meta.events.unregister("before-send.dynamodb", lose)
-    assert lost
 
 
 def test_an_evaluation_that_dies_before_the_queue_loses_nothing(

@@ -13,21 +13,16 @@ Every route that changes something is a case, with the example of the document. 
 more data, or that writes in several ways, has its cases in `BY_HAND`.
 """
 
-import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
-from botocore.exceptions import ReadTimeoutError
-from moto.core.models import botocore_stubber
 
 import installs
 from patchbay.alerts.keys import delivery_key
@@ -41,6 +36,7 @@ from patchbay.platform import http
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key, Put, Table, Update, connect
 from patchbay.platform.idempotency import BUSY_FOR
+from patchbay.platform.kept_connections import NoAnswer
 from patchbay.tenancy.access import Permission
 from tests.integration.account import stored_items
 from tests.integration.alerting import (
@@ -64,6 +60,7 @@ from tests.integration.story import (
     operation_input,
     publish_integration,
 )
+from tests.integration.table_calls import Attempt, Carry, Reply, meet
 from tests.integration.test_audit import changing_routes
 
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
@@ -115,7 +112,7 @@ FEW = (FAULTS[1], FAULTS[4], FAULTS[5])
 
 
 class Network:
-    """Between botocore and moto: counts the writes, and makes one of them fail.
+    """Between our client and moto: counts the writes, and makes one of them fail.
 
     It also honors ClientRequestToken, as DynamoDB does and moto does not.
     """
@@ -125,70 +122,60 @@ class Network:
         self._fails_at = 0
         self._fault: Fault | None = None
         self._left = 0
-        self._applied: dict[str, AWSResponse] = {}
-        events: Any = connect().meta.events
-        # botocore asks every handler, so moto's own would also apply what is refused here.
-        events.unregister("before-send", botocore_stubber)
-        events.register("before-send.dynamodb", self._sending)
-        for operation in WRITES:
-            events.register(f"before-call.dynamodb.{operation}", self._called)
+        self._applied: set[str] = set()
+        client = connect()
+        call = client.call
+
+        def counted(operation: str, request: Any) -> Any:
+            self.writes += operation in WRITES
+            return call(operation, request)
+
+        client.call = counted  # type: ignore[method-assign]
+        meet(self._sending)
 
     def expect(self, fault: Fault | None = None, at: int = 0) -> None:
         """From now on only write number `at` (from 1) fails."""
         self.writes, self._fails_at, self._fault = 0, at, fault
         self._left = fault.times if fault else 0
 
-    def _called(self, **_: Any) -> None:
-        self.writes += 1
-
-    def _sending(self, request: Any, **_: Any) -> AWSResponse | None:
-        is_write = request.headers["X-Amz-Target"].decode().endswith(WRITES)
-        at_fault = is_write and self.writes == self._fails_at and self._left
+    def _sending(self, attempt: Attempt, carry: Carry) -> Reply:
+        at_fault = attempt.operation in WRITES and self.writes == self._fails_at and self._left
         if self._fault is None or not at_fault:
-            return self._apply(request)
+            return self._apply(attempt, carry)
         self._left -= 1
         if self._fault.applied:
-            self._apply(request)
+            self._apply(attempt, carry)
         if self._fault.error == "timeout":
-            raise ReadTimeoutError(endpoint_url=request.url)
-        code = "ThrottlingException" if self._fault.error == "throttled" else _conflict(request)
-        return _refusal(request, code)
+            raise NoAnswer("timeout")
+        code = "ThrottlingException" if self._fault.error == "throttled" else _conflict(attempt)
+        return _refusal(attempt, code)
 
-    def _apply(self, request: Any) -> AWSResponse:
-        token = json.loads(request.body).get("ClientRequestToken", "")
-        if token not in self._applied:
-            answer = botocore_stubber("before-send", request)
-            assert answer is not None
-            if not token or answer.status_code != 200:
-                return answer
-            self._applied[token] = answer
-        return _response(request, 200, b"{}") if token else self._applied[token]
+    def _apply(self, attempt: Attempt, carry: Carry) -> Reply:
+        token = attempt.request.get("ClientRequestToken", "")
+        if token in self._applied:
+            return Reply(200, {}, b"{}")
+        answer = carry()
+        if token and answer.status == 200:
+            self._applied.add(token)
+        return answer
 
 
-def _conflict(request: Any) -> str:
+def _conflict(attempt: Attempt) -> str:
     """A single write and a transaction get different errors when they conflict with another."""
-    transaction = b"TransactItems" in request.body
-    return "TransactionCanceledException" if transaction else "TransactionConflictException"
+    if "TransactItems" in attempt.request:
+        return "TransactionCanceledException"
+    return "TransactionConflictException"
 
 
-def _refusal(request: Any, code: str) -> AWSResponse:
-    actions = json.loads(request.body).get("TransactItems", [])
+def _refusal(attempt: Attempt, code: str) -> Reply:
+    actions = attempt.request.get("TransactItems", [])
     reasons = [{"Code": "TransactionConflict", "Message": "conflict"}] + [{"Code": "None"}] * (
         len(actions) - 1
     )
     body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code}
     if code == "TransactionCanceledException":
         body |= {"CancellationReasons": reasons}  # type: ignore[dict-item]  # a text elsewhere
-    return _response(request, 400, json.dumps(body).encode())
-
-
-class _Raw(io.BytesIO):
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.read()
-
-
-def _response(request: Any, status: int, body: bytes) -> AWSResponse:
-    return AWSResponse(request.url, status, HTTPHeaders(), _Raw(body))
+    return Reply(400, {}, json.dumps(body).encode())
 
 
 def contents(tables: dict[str, Table]) -> Made:

@@ -5,8 +5,6 @@ from itertools import batched
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
-from moto.core.models import botocore_stubber
 
 from patchbay.health.bucket_codec import encode_bucket
 from patchbay.health.buckets import LATENCY_BOUNDS_MS, Bucket, FaultTally, Tally
@@ -26,9 +24,11 @@ from patchbay.platform.dynamodb import (
     Put,
     Table,
     Write,
-    connect,
 )
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.kept_connections import NoAnswer
+from tests.integration.faults import lose_replies
+from tests.integration.table_calls import Attempt, Carry, Reply, meet
 
 SPACE = "0b8f8e0e-5b7e-4d0c-9a53-0f6f3f6f2d10"
 OTHER_SPACE = "c2d1a1de-6f2e-4a1b-8f6e-1f0a4d1f9b11"
@@ -69,22 +69,6 @@ def fails_with(error: Exception) -> Before:
         raise error
 
     return fail
-
-
-class LostReplies:
-    """DynamoDB applies a transaction, but its reply is lost, `times` times."""
-
-    def __init__(self, *, skip: int = 0, times: int = 1) -> None:
-        self.skip, self.times = skip, times
-        connect().meta.events.register_first("before-send.dynamodb.TransactWriteItems", self)
-
-    def __call__(self, request: Any, **_: Any) -> None:
-        if self.skip:
-            self.skip -= 1
-        elif self.times:
-            self.times -= 1
-            botocore_stubber("before-send", request)
-            raise ReadTimeoutError(endpoint_url=request.url)
 
 
 @pytest.fixture(autouse=True)
@@ -479,9 +463,9 @@ def test_a_lost_reply_leaves_the_events_accepted_and_counted_once(store: EventSt
     # given
     store.add([event("before")], NOW)
     events = some_events(5, timedelta(days=2))
-    LostReplies()
+    lose_replies("TransactWriteItems")
 
-    # when: botocore repeats the transaction, which finds its own events
+    # when: the client repeats the transaction, which finds its own events
     added = store.add(events, NOW)
 
     # then
@@ -493,7 +477,7 @@ def test_a_lost_reply_is_not_mistaken_for_duplicates(store: EventStore) -> None:
     # given: the first transaction is refused for the duplicate, the reply of the second is lost
     known, fresh = event("known"), [event("fresh-1"), event("fresh-2")]
     store.add([known], NOW)
-    LostReplies(skip=1)
+    lose_replies("TransactWriteItems", skip=1)
 
     # when
     added = store.add([known, *fresh], NOW)
@@ -509,13 +493,18 @@ def test_a_lost_reply_whose_bucket_has_changed_is_not_counted_again(
     """The reply is lost, and another writer writes before the repetition."""
     ours, theirs = event("ours"), event("theirs")
 
-    def between(request: Any, **_: Any) -> None:
-        connect().meta.events.unregister("before-send.dynamodb.TransactWriteItems", between)
-        botocore_stubber("before-send", request)
-        other_writer.add([theirs], NOW)
-        raise ReadTimeoutError(endpoint_url=request.url)
+    meets = True
 
-    connect().meta.events.register_first("before-send.dynamodb.TransactWriteItems", between)
+    def between(_: Attempt, carry: Carry) -> Reply:
+        nonlocal meets
+        answer = carry()
+        if meets:
+            meets = False
+            other_writer.add([theirs], NOW)
+            raise NoAnswer("timeout")
+        return answer
+
+    meet(between)
 
     assert store.add([ours], NOW) == IngestResult(accepted=1, duplicates=0)
 
@@ -528,7 +517,7 @@ def test_after_replies_that_are_lost_for_good_a_repeated_call_counts_once(
 ) -> None:
     # given
     events = some_events(3, timedelta(hours=2))
-    LostReplies(times=CALL_ATTEMPTS)
+    lose_replies("TransactWriteItems", times=CALL_ATTEMPTS)
     with pytest.raises(TemporarilyUnavailable):
         store.add(events, NOW)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from patchbay.deployment import Deployment
+from patchbay.platform import aws
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import Conflict, InvalidInput, TemporarilyUnavailable
@@ -211,7 +212,7 @@ def test_an_api_key_that_is_asked_for_twice_is_the_same_key_and_not_in_the_table
     assert len(tenant.client.get(keys).json["items"]) == 2
     # And the secret is not in the table
     table = deployed["IntegrationsTable"]
-    items = repr(table._client.scan(TableName=table.name)["Items"])
+    items = repr(aws.client("dynamodb").scan(TableName=table.name)["Items"])
     assert "'sealed'" in items
     assert first.json["key"] not in items
     assert first.json["key"].split("_", 2)[2] not in items

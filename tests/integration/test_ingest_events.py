@@ -6,16 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError
 
 import ingest_events
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import from_text, to_text, utc_now
-from patchbay.platform.dynamodb import Table, connect
+from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import NotFound
+from patchbay.platform.kept_connections import NoAnswer
 from patchbay.tenancy.store import TenancyStore
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
+from tests.integration.table_calls import Attempt, Carry, Reply, meeting
 
 SYNC = {"integration_type": "metadata_sync", "status": "SUCCESS", "duration_ms": 812}
 
@@ -53,8 +54,10 @@ def delivered(*bodies: dict[str, Any] | str) -> list[int]:
     return [int(failure["itemIdentifier"].removeprefix("message-")) for failure in failures]
 
 
-def unreachable(request: Any, **_: Any) -> None:
-    raise ConnectTimeoutError(endpoint_url=request.url)
+def unreachable(attempt: Attempt, carry: Carry) -> Reply:
+    if attempt.operation == "TransactWriteItems":
+        raise NoAnswer("no connection: timeout")
+    return carry()
 
 
 def listed(tenant: Tenant) -> list[dict[str, Any]]:
@@ -202,10 +205,8 @@ def test_an_outage_postpones_everything_and_a_redrive_counts_it_once(
     messages = [envelope(tenant, number) for number in range(3)]
     assert delivered(messages[0]) == []
     monkeypatch.setattr("time.sleep", lambda _: None)
-    place = "before-send.dynamodb.TransactWriteItems"
-    connect().meta.events.register_first(place, unreachable)
-    assert delivered(*messages) == [0, 1, 2]
-    connect().meta.events.unregister(place, unreachable)
+    with meeting(unreachable):
+        assert delivered(*messages) == [0, 1, 2]
 
     # When they are delivered again
     assert delivered(*messages) == []

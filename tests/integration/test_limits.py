@@ -8,7 +8,7 @@ import pytest
 from patchbay.platform.dynamodb import Key, Table
 from patchbay.platform.errors import RateLimited
 from patchbay.platform.limits import Limit, Limiter
-from tests.integration.faults import LostReplies
+from tests.integration.faults import lost_replies
 
 NOW = datetime(2026, 2, 17, 10, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -82,7 +82,7 @@ def test_returning_what_was_never_taken_leaves_nothing_behind(
 
 def test_a_reply_that_is_lost_counts_once(limiter: Limiter, integrations_table: Table) -> None:
     # Given a write that is applied although its reply never arrives: botocore repeats it
-    with LostReplies("PutItem", "UpdateItem"):
+    with lost_replies("PutItem", "UpdateItem"):
         limiter.enter(ORGANIZATION, "a", Limit(100, 2), NOW, LEASE)
     # Then it is counted once
     item = integrations_table.get(Key(f"LIMIT#{ORGANIZATION}", "tests"))

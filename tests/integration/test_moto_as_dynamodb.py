@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from botocore.errorfactory import ClientExceptionsFactory
-from botocore.exceptions import ClientError
 
 from patchbay.platform.dynamodb import (
     ABSENT,
@@ -18,8 +16,8 @@ from patchbay.platform.dynamodb import (
     Table,
     TransactionRefused,
     Update,
-    connect,
 )
+from patchbay.platform.dynamodb_client import DynamoDBError
 
 NOBODY = Check(Key("nobody", "META"), PRESENT)
 
@@ -53,23 +51,6 @@ def test_a_refused_transaction_takes_back_its_own_writes_and_no_others(
     assert table.get(Key("a", "META")) == {"pk": "a", "sk": "META", "n": 1}
 
 
-def test_a_refusal_is_known_by_its_code_whoever_made_its_class(
-    integrations_table: Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A client makes its classes at its first failure: threads that fail at once each make some."""
-    monkeypatch.setattr(
-        type(connect()),
-        "exceptions",
-        property(
-            lambda it: ClientExceptionsFactory().create_client_exceptions(it.meta.service_model)
-        ),
-    )
-    with pytest.raises(TransactionRefused):
-        integrations_table.transact([NOBODY])
-    with pytest.raises(ConditionFailed):
-        integrations_table.write(Put({"pk": "a", "sk": "b"}, PRESENT))
-
-
 def test_a_value_of_every_type_comes_back_as_it_was_written(integrations_table: Table) -> None:
     item = {"pk": "a", "sk": "b", "n": -7, "text": "ü", "bytes": b"\x00\xff", "none": None}
     item |= {"list": [1, "a", b"b", {"x": [True]}], "map": {"y": {"z": b"\x01"}}, "empty": {}}
@@ -88,7 +69,7 @@ def test_an_item_that_grows_too_large_is_refused(integrations_table: Table) -> N
         Update(Key("a", "b"), values={"text4": "x" * 90_000}),
         Put({"pk": "a", "sk": "c", "list": ["x" * 90_000] * 5}),
     ):
-        with pytest.raises(ClientError, match="exceeded the maximum allowed size"):
+        with pytest.raises(DynamoDBError, match="exceeded the maximum allowed size"):
             integrations_table.write(write)
     # What takes the place of another attribute is no growth
     for _ in range(9):

@@ -4,8 +4,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
-from moto.core.models import botocore_stubber
 
 import connections
 from local.provider import Provider
@@ -14,12 +12,12 @@ from patchbay.connections.operation_models import ConnectionRecord
 from patchbay.connections.record_store import RecordStore
 from patchbay.connections.vault import SecretScope
 from patchbay.platform.clock import from_text, utc_now
-from patchbay.platform.dynamodb import connect
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.tenancy.access import Permission
 from tests.integration.api import Answer
 from tests.integration.authorizing import publish_tracker
 from tests.integration.conftest import Tenant, new_tenant
+from tests.integration.faults import lose_replies
 from tests.integration.story import (
     SECRET,
     calling,
@@ -592,21 +590,6 @@ def test_an_organization_without_a_space_gets_an_error(tenant: Tenant, operator:
     assert unknown.code == "ORGANIZATION_NOT_FOUND"
 
 
-class LostReplies:
-    """DynamoDB applies a transaction, or not, and the reply is lost, the next `times` times."""
-
-    def __init__(self, times: int, *, applied: bool) -> None:
-        self.times, self.applied = times, applied
-        connect().meta.events.register_first("before-send.dynamodb.TransactWriteItems", self)
-
-    def __call__(self, request: Any, **_: Any) -> None:
-        if self.times:
-            self.times -= 1
-            if self.applied:
-                botocore_stubber("before-send", request)
-            raise ReadTimeoutError(endpoint_url=request.url)
-
-
 @pytest.mark.parametrize("applied", [True, False])
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_create_that_is_repeated_after_a_lost_reply_creates_one_of_each(
@@ -618,7 +601,7 @@ def test_a_create_that_is_repeated_after_a_lost_reply_creates_one_of_each(
     body = operation_input(tenant, secretRef=f"patchbay://{holder['id']}")
     path = "/integrations/connection/create/v1.0.0"
     # Given a create whose reply is lost once, or at every attempt
-    LostReplies(times, applied=applied)
+    lose_replies("TransactWriteItems", times=times, applied=applied)
     first = tenant.client.post(path, body, idempotency_key="once")
     assert first.status == (200 if times == 1 else 503)
     # When it is repeated
@@ -644,7 +627,7 @@ def test_a_repetition_after_a_newer_release_returns_what_the_first_created(
     sources = f"{tenant.connectors}/sources"
     body = {"name": "CRM", "integration": "acme/crm", "variables": {"path": "me"}}
     # Given a source that was created, but whose response was lost
-    LostReplies(3, applied=True)
+    lose_replies("TransactWriteItems", times=3)
     assert tenant.client.post(sources, body, idempotency_key="once").status == 503
     # When another release is current at the time of the repetition
     path = f"/v1/integrations/{integration['id']}"

@@ -43,7 +43,7 @@ from patchbay.monitors.store import MonitorStore
 from patchbay.platform import aws
 from patchbay.platform.botocore_session import session
 from patchbay.platform.clock import to_text, utc_now
-from patchbay.platform.dynamodb import Delete, Put, Table, Update, connect
+from patchbay.platform.dynamodb import Delete, Put, Table, Update
 from patchbay.platform.errors import TemporarilyUnavailable
 from patchbay.runs.model import Cell, Run, RunKey
 from patchbay.runs.store import RunStore
@@ -68,6 +68,7 @@ from tests.integration.story import (
     create_source,
     publish_integration,
 )
+from tests.integration.table_calls import Attempt, Carry, Reply, meet
 from tests.integration.test_closing_days import record
 from tests.integration.test_erase_organizations import erased, exported, grant_to
 from tests.integration.test_fold_counts import write
@@ -122,11 +123,18 @@ class Recorder:
         return handle
 
     def __call__(self, **call: Any) -> None:
-        params, model = call["params"], call["model"]
-        service = model.service_model.service_name
+        """As a handler of a client's events."""
+        model = call["model"]
+        self._note(model.service_model.service_name, model.name, call["params"])
+
+    def meet(self, attempt: Attempt, carry: Carry) -> Reply:
+        self._note("dynamodb", attempt.operation, attempt.request)
+        return carry()
+
+    def _note(self, service: str, operation_name: str, params: dict[str, Any]) -> None:
         if not self._function:
             return  # the test's own look into a table
-        for operation, request in _parts(model.name, params):
+        for operation, request in _parts(operation_name, params):
             action = f"{service}:{operation}"
             resource = request.get("TableName", "")
             if "IndexName" in request:
@@ -164,7 +172,8 @@ def recorder(deployed: dict[str, Table], monkeypatch: pytest.MonkeyPatch) -> Rec
     for name in FUNCTIONS:
         module = importlib.import_module(name)
         monkeypatch.setattr(module, "handler", recorder.named(name, module.handler))
-    for client in (connect(), *map(aws.client, ("events", "kms", "sns", "sqs"))):
+    meet(recorder.meet)
+    for client in map(aws.client, ("events", "kms", "sns", "sqs")):
         client.meta.events.register("before-parameter-build", recorder)
     # Clients that are made later report, too.
     session().register("before-parameter-build", recorder)

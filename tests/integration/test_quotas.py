@@ -32,7 +32,7 @@ from patchbay.tenancy.quotas import NAMES, Count, Quota, Quotas
 from tests.integration.alerting import RATE
 from tests.integration.api import ENVIRONMENTS, ROOT
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
-from tests.integration.faults import LostReplies
+from tests.integration.faults import lost_replies
 from tests.integration.story import SECRET, operation_input, publish_integration
 
 ORGANIZATION = "org_01K0Z3NDEKTSV4RRFFQ69G5FAV"
@@ -118,9 +118,9 @@ def test_a_lost_reply_counts_once(integrations_table: Table) -> None:
     quotas = limited(integrations_table, 100)
     assert create(quotas, 1)
     # The emulator does not know the token by which DynamoDB recognizes a repetition
-    with LostReplies("TransactWriteItems"), suppress(TransactionRefused):
+    with lost_replies("TransactWriteItems"), suppress(TransactionRefused):
         create(quotas, 2)
-    with LostReplies("TransactWriteItems"), suppress(TransactionRefused):
+    with lost_replies("TransactWriteItems"), suppress(TransactionRefused):
         delete(quotas, 1)
     assert used(integrations_table) == 1
 

@@ -14,12 +14,13 @@ from patchbay.connections.keys import grant_key
 from patchbay.grants.grant_store import SHARDS, GrantStore
 from patchbay.grants.timing import KEEP_ALIVE
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Put, Table, Update, connect
+from patchbay.platform.dynamodb import Put, Table, Update
 from tests.integration.alerting import Context
 from tests.integration.api import sample_event, start_cold
 from tests.integration.authorizing import authorization_server, publish_tracker
 from tests.integration.conftest import Tenant
 from tests.integration.story import create_connection
+from tests.integration.table_calls import Attempt, Carry, Reply, meeting
 from tests.integration.test_grants import check, created, grant_of, later, pasted, refreshes
 
 pytestmark = pytest.mark.enable_socket
@@ -136,14 +137,12 @@ def test_a_provider_that_fails_is_asked_again_later(tenant: Tenant, served: Prov
 def test_an_idle_turn_only_asks_the_index(deployed: dict[str, Table]) -> None:
     asked: list[str] = []
 
-    def note(params: dict[str, Any], **_: Any) -> None:
-        asked.append(params["IndexName"])
+    def note(attempt: Attempt, carry: Carry) -> Reply:
+        asked.append(attempt.request["IndexName"])
+        return carry()
 
-    connect().meta.events.register("provide-client-params.dynamodb.Query", note)
-    try:
+    with meeting(note):
         refresh_grants.handler(sample_event("refresh_grants"), Context())
-    finally:
-        connect().meta.events.unregister("provide-client-params.dynamodb.Query", note)
     assert asked == ["monitor_slot"] * SHARDS
 
 

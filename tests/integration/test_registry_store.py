@@ -1,8 +1,6 @@
 """The registry's store: what it costs, what time does to it, and that it does what a model says."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Put, Table, connect
+from patchbay.platform.dynamodb import Put, Table
 from patchbay.platform.errors import Conflict, NotFound, PreconditionFailed
 from patchbay.platform.ids import Stamp
 from patchbay.platform.revisions import etag
@@ -36,6 +34,7 @@ from patchbay.tenancy.access import Permission, Principal
 from patchbay.tenancy.model import NewOrganization, NewSpace, Space
 from patchbay.tenancy.quotas import Quotas
 from patchbay.tenancy.store import TenancyStore
+from tests.integration.table_calls import counted_calls
 
 NOW = utc_now()
 READER = Principal("org_reader", "key_reader", frozenset({Permission.READ}))
@@ -57,20 +56,6 @@ def new(space: Space, slug: str = "crm", **changes: Any) -> NewIntegration:
     )
 
 
-@contextmanager
-def counted() -> Iterator[Counter[str]]:
-    """Counts the calls to DynamoDB, by operation."""
-    calls: Counter[str] = Counter()
-
-    def count(model: Any, **_: Any) -> None:
-        calls[model.name] += 1
-
-    events = connect().meta.events
-    events.register("before-call.dynamodb", count)
-    yield calls
-    events.unregister("before-call.dynamodb", count)
-
-
 @pytest.fixture
 def registry(integrations_table: Table) -> RegistryStore:
     return registry_of(integrations_table)
@@ -84,10 +69,10 @@ def space(integrations_table: Table) -> Space:
 def test_a_read_is_one_read_a_create_one_transaction_and_a_page_one_query(
     registry: RegistryStore, space: Space
 ) -> None:
-    with counted() as calls:
+    with counted_calls() as calls:
         made = registry.create(new(space), space, "key_1", Stamp.fresh(NOW))
     assert calls == {"TransactWriteItems": 1}
-    with counted() as calls:
+    with counted_calls() as calls:
         registry.integration(made.id, NOW)
     assert calls == {"GetItem": 1}
     for number in range(30):
@@ -95,11 +80,11 @@ def test_a_read_is_one_read_a_create_one_transaction_and_a_page_one_query(
             new(space, f"i{number:02}", visibility="public"), space, "key_1", Stamp.fresh(NOW)
         )
         registry.publish(integration.id, "1.0.0", "key_1", lambda _: [], NOW)
-    with counted() as calls:
+    with counted_calls() as calls:
         page = registry.integrations(space.organization_id, IntegrationQuery(), NOW)
     assert calls["Query"] == 1
     assert len(page.items) == 25
-    with counted() as calls:
+    with counted_calls() as calls:
         entries = registry.catalog(READER, CatalogQuery(limit=10), NOW)
     assert calls["Query"] == 1
     assert len(entries.items) == 10
@@ -211,7 +196,7 @@ def test_a_delete_that_is_repeated_marks_nothing_twice(
         registry.publish(made.id, version, "key_1", lambda _: [], NOW)
         registry.change(made.id, IntegrationPatch(name=version), None, NOW)
     registry.delete(made.id, space, None, NOW)
-    with counted() as calls:
+    with counted_calls() as calls:
         registry.delete(made.id, space, None, NOW)
     assert calls["TransactWriteItems"] == 0
 

@@ -9,8 +9,8 @@ import pytest
 
 from local.provider import provider
 from patchbay.deployment import Deployment
+from patchbay.platform import aws
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import connect
 from tests.integration.api import start_cold
 from tests.integration.conftest import Tenant
 from tests.integration.story import (
@@ -46,11 +46,11 @@ def test_the_tables_are_what_they_were_and_secrets_open(
         path = f"{tenant.connectors}/connections/{connection['id']}"
         assert tenant.client.post(f"{path}/test", {}).json["status"] == "succeeded"
         before = tenant.client.get(path).json
-        connect().update_continuous_backups(
+        aws.client("dynamodb").update_continuous_backups(
             TableName=TABLE,
             PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
         )
-        connect().restore_table_to_point_in_time(
+        aws.client("dynamodb").restore_table_to_point_in_time(
             SourceTableName=TABLE, TargetTableName="restored", UseLatestRestorableTime=True
         )
         # When everything is deleted since, its data key too, and something else is made

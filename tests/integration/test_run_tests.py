@@ -21,7 +21,7 @@ from patchbay.platform.errors import NotFound, TemporarilyUnavailable
 from patchbay.platform.ids import Stamp
 from tests.integration.api import Answer, sample_event, start_cold
 from tests.integration.conftest import Tenant
-from tests.integration.faults import LostReplies
+from tests.integration.faults import lost_replies
 from tests.integration.story import (
     calling,
     create_connection,
@@ -155,7 +155,7 @@ def test_a_claim_whose_reply_is_lost_is_a_claim(
 ) -> None:
     queued = ask(tenant, connection).json
     event = delivered()
-    with LostReplies("UpdateItem", "PutItem", "TransactWriteItems"):
+    with lost_replies("UpdateItem", "PutItem", "TransactWriteItems"):
         assert run(event) == []
     assert read(tenant, queued["href"])["status"] == "succeeded"
     assert len(events(tenant)) == 1

@@ -19,7 +19,7 @@ from patchbay.platform.ids import Stamp, time_of
 from patchbay.platform.lists import ListQuery
 from tests.integration.api import Answer
 from tests.integration.conftest import Tenant
-from tests.integration.faults import LostReplies
+from tests.integration.faults import lost_replies
 from tests.integration.story import (
     SECRET,
     calling,
@@ -195,7 +195,7 @@ def test_after_any_crash_a_repetition_ends_in_one_item_one_event_one_count(
 def test_a_test_whose_every_reply_is_lost_once_is_recorded_once(
     tenant: Tenant, connection: dict[str, Any]
 ) -> None:
-    with LostReplies("PutItem", "UpdateItem", "TransactWriteItems"):
+    with lost_replies("PutItem", "UpdateItem", "TransactWriteItems"):
         said = checked(tenant, connection)
     assert said.status == 200, said.text
     assert [test["id"] for test in listed(tenant, connection)["items"]] == [said.json["id"]]

@@ -15,6 +15,11 @@ from pathlib import Path
 
 from local import emulator
 from local.paths import StateDir
+from patchbay.platform.aws_credentials import EnvironmentCredentials
+from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
+from patchbay.platform.dynamodb_client import DynamoDBClient
+from patchbay.platform.dynamodb_endpoint import DynamoDBEndpoint
+from patchbay.platform.kept_connections import KeptConnections
 from patchbay.platform.logging import logger
 from tests.simulator.simulation import Outcome, Simulation
 
@@ -23,10 +28,10 @@ TABLES = ("integrations", "events")
 
 def simulate(account: emulator.Account, events: int, seed: int) -> Outcome:
     """Runs once, in temporary tables."""
-    client = account.client("dynamodb", max_pool_connections=25)
+    admin = account.client("dynamodb")
     names = [f"simulator-{seed}-{name}" for name in TABLES]
     for name in names:
-        client.create_table(
+        admin.create_table(
             TableName=name,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
@@ -36,10 +41,19 @@ def simulate(account: emulator.Account, events: int, seed: int) -> Outcome:
             ],
         )
     try:
-        return Simulation(client, names, events, seed, seeded_threads=False).run()
+        return Simulation(_client(account), names, events, seed, seeded_threads=False).run()
     finally:
         for name in names:
-            client.delete_table(TableName=name)
+            admin.delete_table(TableName=name)
+
+
+def _client(account: emulator.Account) -> DynamoDBClient:
+    endpoint = DynamoDBEndpoint.of_url(account.url, emulator.REGION)
+    transport = KeptConnections(
+        endpoint, connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS
+    )
+    credentials = EnvironmentCredentials(account.environment())
+    return DynamoDBClient(endpoint, credentials, transport, attempts=CALL_ATTEMPTS)
 
 
 async def _main(events: int, seed: int) -> int:

@@ -6,7 +6,8 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
-from botocore.exceptions import ClientError, ReadTimeoutError
+from patchbay.platform.dynamodb_client import DynamoDBError
+from patchbay.platform.kept_connections import NoAnswer
 
 RATE: Final = 0.02
 """The probability of each kind of fault, for each call."""
@@ -64,24 +65,23 @@ class FaultyClient:
 
     def _throttled(self, operation: str, _: Callable[[], Any]) -> Any:
         self._happened["throttled"] += 1
-        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, operation)
+        raise DynamoDBError(operation, "ThrottlingException")
 
     def _conflicted(self, operation: str, _: Callable[[], Any]) -> Any:
         self._happened["transaction conflicts"] += 1
-        answer: Any = {
-            "Error": {"Code": "TransactionCanceledException", "Message": ""},
-            "CancellationReasons": [{"Code": "TransactionConflict"}],
-        }
-        raise ClientError(answer, operation)
+        reasons = [{"Code": "TransactionConflict"}]
+        raise DynamoDBError(
+            operation, "TransactionCanceledException", details={"CancellationReasons": reasons}
+        )
 
     def _lost_for_good(self, _: str, call: Callable[[], Any]) -> Any:
         """The call is applied, but its reply is lost."""
         call()
         self._happened["replies lost for good"] += 1
-        raise ReadTimeoutError(endpoint_url="https://dynamodb")
+        raise NoAnswer("timeout")
 
     def _lost_and_repeated(self, _: str, call: Callable[[], Any]) -> Any:
-        """The call is applied, its reply is lost, and botocore repeats it.
+        """The call is applied, its reply is lost, and the client repeats it.
 
         If it has a token, the repetition has the same.
         """

@@ -35,8 +35,6 @@ from random import Random
 from typing import Any, Final
 from unittest.mock import patch
 
-from botocore.exceptions import ClientError, ReadTimeoutError
-
 from patchbay.checks.failures import CheckFailure
 from patchbay.checks.roles import Role
 from patchbay.connections.endpoint_items import endpoint_item
@@ -48,7 +46,9 @@ from patchbay.grants.grant_store import GrantStore
 from patchbay.grants.refresher import NotInTime, Refresher, Renewable, RenewalFailed
 from patchbay.grants.timing import is_due
 from patchbay.platform.dynamodb import Put, Table
+from patchbay.platform.dynamodb_client import DynamoDBError
 from patchbay.platform.errors import TemporarilyUnavailable
+from patchbay.platform.kept_connections import NoAnswer
 from patchbay.platform.logging import logger
 from tests.simulator.faults import Crash
 from tests.simulator.memory_dynamodb import MemoryClient
@@ -210,16 +210,16 @@ class _FaultyClient:
             self._process.may_crash("crashed before a call to the table")
             model.happened("calls to the table")
             if model.is_out():
-                raise ClientError({"Error": {"Code": "ThrottlingException"}}, operation)
+                raise DynamoDBError(operation, "ThrottlingException")
             drawn = model.chance.random() if model.hostile else 1.0
             if drawn < 0.015:
                 model.happened("throttled")
-                raise ClientError({"Error": {"Code": "ThrottlingException"}}, operation)
+                raise DynamoDBError(operation, "ThrottlingException")
             answer = real(**request)
             self._process.may_crash("crashed after a call to the table")
             if drawn < 0.03:
                 model.happened("replies lost for good")
-                raise ReadTimeoutError(endpoint_url="https://dynamodb")
+                raise NoAnswer("timeout")
             if drawn < 0.06:
                 model.happened("replies lost, calls repeated")
                 return real(**request)
@@ -250,7 +250,7 @@ class _Process:
         self.holding: str | None = None
         """The refresh token of an answer that is not stored yet."""
         self._skew = timedelta(seconds=model.chance.uniform(-MOST_SKEW, MOST_SKEW))
-        self.table = Table("integrations", _FaultyClient(self))  # type: ignore[arg-type]
+        self.table = Table("integrations", _FaultyClient(self))
         self.store = GrantStore(self.table)
         self.vault = Vault(self.table, "key", _Kms())  # type: ignore[arg-type]
         self.refresher = Refresher(self.store, self.vault, self.clock, self.off_loop)
@@ -360,7 +360,7 @@ class GrantModel:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        table = Table("integrations", self.client)  # type: ignore[arg-type]  # in memory
+        table = Table("integrations", self.client)
         table.write(Put(endpoint_item(self.endpoint)))
         for _ in range(self.chance.randrange(3)):
             at = self.chance.uniform(0, HOSTILE_SECONDS)
@@ -430,7 +430,7 @@ class GrantModel:
 
     def stored_token(self) -> str | None:
         """The refresh token that the table has, without any fault."""
-        table = Table("integrations", self.client)  # type: ignore[arg-type]  # in memory
+        table = Table("integrations", self.client)
         grant = GrantStore(table).get(ORGANIZATION, ENDPOINT)
         if grant is None or not grant.has_tokens:
             return self.pasted["refresh_token"]

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
+from patchbay.platform.dynamodb_client import DynamoDBError
 
 type Typed = dict[str, Any]
 
@@ -22,7 +22,7 @@ class _Refused(Exception):
 
 
 class MemoryClient:
-    """As the client of botocore, for one table; a repeated `ClientRequestToken` changes nothing.
+    """As `DynamoDBClient`, for one table; a repeated `ClientRequestToken` changes nothing.
 
     Attributes are never changed in place, so items are copied only at the top.
     """
@@ -94,8 +94,11 @@ class MemoryClient:
             item = {} if standing is None else {"Item": dict(standing)}
             reasons.append({"Code": "None"} if held else {"Code": "ConditionalCheckFailed", **item})
         if any(reason["Code"] != "None" for reason in reasons):
-            answer: Any = {"Error": {"Code": "TransactionCanceledException", "Message": ""}}
-            raise ClientError(answer | {"CancellationReasons": reasons}, "TransactWriteItems")
+            raise DynamoDBError(
+                "TransactWriteItems",
+                "TransactionCanceledException",
+                details={"CancellationReasons": reasons},
+            )
         for kind, request in actions:
             self._apply(kind, request)
         self._done.add(token)
@@ -104,10 +107,8 @@ class MemoryClient:
     def _single(self, kind: str, request: Mapping[str, Any]) -> Any:
         if not self._holds(request):
             standing = self._items.get(_place(request.get("Key") or request["Item"]))
-            answer: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": ""}}
-            if standing is not None:
-                answer["Item"] = dict(standing)
-            raise ClientError(answer, kind)
+            details = {} if standing is None else {"Item": dict(standing)}
+            raise DynamoDBError(kind, "ConditionalCheckFailedException", details=details)
         self._apply(kind, request)
         return {}
 

@@ -26,6 +26,7 @@ from patchbay.connections.quotas import (
 from patchbay.grants.quotas import APPLICATION_QUOTA
 from patchbay.installs.quotas import SESSION_QUOTA
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.dynamodb_client import DynamoDBError
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.strict_json import compact
 from patchbay.registry.quotas import DELETED_QUOTA, INTEGRATION_QUOTA, RELEASE_QUOTA
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         print(compact(_done(options)).decode())
-    except (PatchbayError, BotoCoreError, ClientError) as error:
+    except (PatchbayError, DynamoDBError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

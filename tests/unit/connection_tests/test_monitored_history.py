@@ -41,9 +41,9 @@ class Monitored:
     """A connection that its monitor and callers test; `truth` has what was found, oldest first."""
 
     def __init__(self, cell: Cell) -> None:
-        self.table = Table("events", MemoryClient())  # type: ignore[arg-type]  # in memory
+        self.table = Table("events", MemoryClient())
         self.now = START
-        seal = CursorSeal(Table("integrations", MemoryClient()))  # type: ignore[arg-type]  # in memory
+        seal = CursorSeal(Table("integrations", MemoryClient()))
         self.history = History(self.table, seal, MonitoredTests(RunReader(self.table)))
         self.truth: list[RecordedTest] = []
         self._cell = cell

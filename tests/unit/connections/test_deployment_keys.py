@@ -24,6 +24,7 @@ from patchbay.platform.errors import (
     SecretsLost,
     TemporarilyUnavailable,
 )
+from patchbay.platform.kept_connections import NoAnswer
 from tests.simulator.memory_dynamodb import MemoryClient
 
 NOW = datetime(2026, 2, 17, 10, tzinfo=UTC)
@@ -410,7 +411,7 @@ class Fault(Exception):
 
 
 @pytest.mark.parametrize("is_done", [False, True])
-@pytest.mark.parametrize("fault", [Fault, ReadTimeoutError(endpoint_url="https://dynamodb")])
+@pytest.mark.parametrize("fault", [Fault, NoAnswer("timeout")])
 def test_nothing_is_lost_by_crashes_and_lost_replies(
     fault: Any, is_done: bool, world: World
 ) -> None:

@@ -61,7 +61,7 @@ class IndexedClient(MemoryClient):
 class World:
     def __init__(self, *, pools: bool = True) -> None:
         self.client = IndexedClient()
-        self.table = Table("integrations", self.client)  # type: ignore[arg-type]  # in memory
+        self.table = Table("integrations", self.client)
         self.planner = Planner(self.table, plans=True, pools=lambda: pools)
         self.moves = PlanMoves(self.table, self.planner)
         self.table.write(Put({**space_key(ORGANIZATION, SPACE)._asdict(), "id": SPACE, "uses": 0}))

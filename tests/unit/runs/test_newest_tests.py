@@ -30,7 +30,7 @@ CELLS = {
 
 @pytest.fixture
 def table() -> Table:
-    return Table("events", MemoryClient())  # type: ignore[arg-type]  # in memory
+    return Table("events", MemoryClient())
 
 
 @pytest.fixture(params=CELLS)

@@ -37,7 +37,7 @@ class WatchedTable(Table):
     """Counts queries, and runs `meanwhile` after the query with a number."""
 
     def __init__(self) -> None:
-        super().__init__("events", MemoryClient())  # type: ignore[arg-type]  # in memory
+        super().__init__("events", MemoryClient())
         self.queries = 0
         self.meanwhile: dict[int, Any] = {}
 
@@ -233,7 +233,7 @@ def test_a_reader_that_meets_a_closing_gives_up_after_three_times(
             return (i for i in table.query_all(pk, **narrowed) if i["sk"] != key.sk)
 
     with pytest.raises(TemporarilyUnavailable):
-        EventStore(Torn("events", MemoryClient()), 35, RunReader(table)).counts_between(  # type: ignore[arg-type]  # in memory
+        EventStore(Torn("events", MemoryClient()), 35, RunReader(table)).counts_between(
             SPACE, ranges
         )
 

@@ -34,6 +34,7 @@ from patchbay.connections.vault import Vault
 from patchbay.platform.actor import OPERATOR, Actor, acting
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.dynamodb_client import DynamoDBError
 from patchbay.platform.errors import Conflict, PatchbayError
 from patchbay.platform.ids import Stamp
 from patchbay.platform.lists import ListQuery
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problem = problems_of(error)[0]
         print(f"{problem.pointer.removeprefix('/')} {problem.message}", file=sys.stderr)
         return 1
-    except (PatchbayError, BotoCoreError, ClientError) as error:
+    except (PatchbayError, DynamoDBError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

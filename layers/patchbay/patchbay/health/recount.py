@@ -37,6 +37,7 @@ from patchbay.health.shards import (
 from patchbay.health.store import EventStore
 from patchbay.platform.clock import Clock, to_text
 from patchbay.platform.dynamodb import Item, Table, TransactionRefused
+from patchbay.platform.dynamodb_client import DynamoDBError
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.strict_json import compact
 from patchbay.tenancy.quotas import Quotas
@@ -184,7 +185,7 @@ def main(
             for one in (recount, of_runs(events))
         )
         return _report(chain.from_iterable(both), print)
-    except (PatchbayError, BotoCoreError, ClientError) as error:
+    except (PatchbayError, DynamoDBError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -19,6 +19,11 @@ SERVICES: Final = (
 
 @cache
 def session() -> "botocore.session.Session":
+    return new_session()
+
+
+def new_session() -> "botocore.session.Session":
+    """Another one, which has found neither credentials nor settings yet."""
     import botocore.session
 
     made = botocore.session.get_session()

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from patchbay.platform.actor import OPERATOR, Actor, acting
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Table
+from patchbay.platform.dynamodb_client import DynamoDBError
 from patchbay.platform.errors import PatchbayError
 from patchbay.platform.ids import Stamp
 from patchbay.platform.strict_json import compact
@@ -55,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
         problem = problems_of(error)[0]
         print(f"{problem.pointer.removeprefix('/')} {problem.message}", file=sys.stderr)
         return 1
-    except (PatchbayError, BotoCoreError, ClientError) as error:
+    except (PatchbayError, DynamoDBError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
