@@ -16,7 +16,7 @@ from pathlib import Path
 from local import emulator
 from local.paths import StateDir
 from patchbay.platform.aws_credentials import EnvironmentCredentials
-from patchbay.platform.dynamodb import CALL_ATTEMPTS, CONNECT_SECONDS, READ_SECONDS
+from patchbay.platform.dynamodb import CALL_ATTEMPTS, CALL_SECONDS, CONNECT_SECONDS, READ_SECONDS
 from patchbay.platform.dynamodb_client import DynamoDBClient
 from patchbay.platform.dynamodb_endpoint import DynamoDBEndpoint
 from patchbay.platform.kept_connections import KeptConnections
@@ -53,7 +53,9 @@ def _client(account: emulator.Account) -> DynamoDBClient:
         endpoint, connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS
     )
     credentials = EnvironmentCredentials(account.environment())
-    return DynamoDBClient(endpoint, credentials, transport, attempts=CALL_ATTEMPTS)
+    return DynamoDBClient(
+        endpoint, credentials, transport, attempts=CALL_ATTEMPTS, seconds=CALL_SECONDS
+    )
 
 
 async def _main(events: int, seed: int) -> int:

@@ -19,6 +19,7 @@ import argparse
 import logging
 import sys
 import time
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -107,7 +108,7 @@ class Ledger(MemoryClient):
         super()._place_item(place, item)
         pk, sk = place
         if pk.endswith(("#R", "#B")):
-            self._run(pk, sk, item["b"]["B"])
+            self._run(pk, sk, b64decode(item["b"]["B"]))
         elif pk.count("#") == 3:  # an event of the old form
             space_id = pk.split("#")[1]
             event = read_event(space_id, _plain(item))

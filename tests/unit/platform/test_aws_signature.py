@@ -84,3 +84,12 @@ def test_a_kept_key_is_of_one_day_and_one_owner() -> None:
 def test_neither_secret_nor_token_is_in_its_text() -> None:
     credentials = AwsCredentials("AKIDEXAMPLE", "the-secret", "the-token")
     assert repr(credentials) == "AwsCredentials(access_key_id='AKIDEXAMPLE')"
+
+
+@pytest.mark.parametrize("part", [0, 2])
+@pytest.mark.parametrize("text", ["a\n", "a\r\nX-Evil: 1", "ä", "a\0"])
+def test_credentials_cannot_add_headers(part: int, text: str) -> None:
+    parts = ["a", "b", "c"]
+    parts[part] = text
+    with pytest.raises(ValueError, match="printable ASCII"):
+        AwsCredentials(*parts)

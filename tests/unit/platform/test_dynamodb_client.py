@@ -4,6 +4,7 @@ import json
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -197,13 +198,16 @@ def our_client(
     *,
     environment: Mapping[str, str] = ENVIRONMENT,
     read_seconds: float = PATIENT,
+    seconds: float = PATIENT,
 ) -> DynamoDBClient:
     scheme = "https" if server.tls else "http"
     url = f"{scheme}://127.0.0.1:{server.port}"
     endpoint = DynamoDBEndpoint.of_url(url, "eu-central-1", str(ca_bundle) if ca_bundle else None)
     transport = KeptConnections(endpoint, connect_seconds=PATIENT, read_seconds=read_seconds)
     server.at_the_end(transport.close)
-    return DynamoDBClient(endpoint, EnvironmentCredentials(environment), transport, attempts=3)
+    return DynamoDBClient(
+        endpoint, EnvironmentCredentials(environment), transport, attempts=3, seconds=seconds
+    )
 
 
 def botocore_client(server: ScriptedServer, read_seconds: float) -> Any:
@@ -282,6 +286,74 @@ def test_a_connection_that_was_idle_for_long_is_not_used(monkeypatch: pytest.Mon
         monkeypatch.setattr(kept_connections, "MAX_IDLE_SECONDS", 0)
         get(client)
         assert server.connections == 2
+
+
+@pytest.mark.parametrize("clock", ["time", "monotonic"])
+def test_a_connection_is_not_used_if_either_clock_says_that_it_is_old(
+    clock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that was frozen may have stopped one of them."""
+    later = getattr(time, clock)() + 60
+    with serving(OK) as server:
+        client = our_client(server)
+        get(client)
+        monkeypatch.setattr(time, clock, lambda: later)
+        get(client)
+        assert server.connections == 2
+
+
+def test_a_forked_process_does_not_use_the_connections_of_its_parent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving(OK) as server:
+        client = our_client(server)
+        get(client)
+        monkeypatch.setattr("os.getpid", lambda: -1)
+        assert get(client) == ITEM
+        assert server.connections == 2
+
+
+def test_after_a_timeout_no_kept_connection_is_trusted() -> None:
+    together = threading.Barrier(3)
+
+    def meet(connection: Connection) -> bool:
+        together.wait(10)
+        return OK(connection)
+
+    with serving(meet, meet, meet, silent, OK) as server, ThreadPoolExecutor(3) as pool:
+        client = our_client(server, read_seconds=IMPATIENT)
+        list(pool.map(lambda _: get(client), range(3)))
+        kept: Any = client.transport
+        assert len(kept._idle) == 3
+        assert get(client) == ITEM
+        assert (server.connections, len(kept._idle)) == (4, 1)
+
+
+def test_an_answer_that_trickles_in_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_connections, "MAX_ANSWER_SECONDS", 0.1)
+
+    def trickle(connection: Connection) -> bool:
+        for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n":
+            connection.send(bytes([byte]))
+            if connection.over.wait(0.01):
+                break
+        return False
+
+    with serving(trickle) as server:
+        with pytest.raises(NoAnswer, match="too slow"):
+            get(our_client(server))
+        assert len(server.received) == 3
+
+
+def test_a_call_that_waited_for_long_is_not_repeated(
+    waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda _, longest: longest)
+    with serving(error("ThrottlingException")) as server:
+        with pytest.raises(DynamoDBError):
+            get(our_client(server, seconds=1.5))
+        # Before the third it would wait for 2 s.
+        assert (len(server.received), waits) == (2, [1.0])
 
 
 def test_threads_share_at_most_25_kept_connections(tls: Any) -> None:
@@ -519,6 +591,18 @@ def test_a_server_that_is_not_trusted_gets_no_request(authority: Any) -> None:
         with pytest.raises(NoAnswer, match="the certificate is not trusted"):
             get(our_client(server))
         assert server.received == []
+
+
+def test_a_system_without_certificates_trusts_those_of_botocore(
+    authority: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    context, ca_bundle = authority
+    found: Any = ssl.get_default_verify_paths()
+    empty = found._replace(cafile=None, capath=str(tmp_path))
+    monkeypatch.setattr("ssl.get_default_verify_paths", lambda: empty)
+    monkeypatch.setattr("botocore.httpsession.where", lambda: str(ca_bundle))
+    with serving(OK, tls=context) as server:
+        assert get(our_client(server)) == ITEM
 
 
 def test_a_port_that_nothing_listens_on_is_no_answer() -> None:

@@ -174,6 +174,8 @@ def test_without_a_region_there_is_no_endpoint() -> None:
         "https://example.com/\r\nX: y",
         "https://exämple.com",
         "https://example.com:99999",
+        "https://example.com/a/../b",
+        "https://example.com/.",
     ],
 )
 def test_an_endpoint_that_is_not_plain_is_refused(url: str, given: Any) -> None:
@@ -201,6 +203,7 @@ def test_a_file_of_authorities_is_taken_from_the_environment(given: Any) -> None
         ({}, {}),
         ({"HTTPS_PROXY": "http://proxy:3128"}, {"https": "http://proxy:3128"}),
         ({"https_proxy": "proxy:3128"}, {"https": "proxy:3128"}),
+        ({"Https_Proxy": "proxy:3128"}, {"https": "proxy:3128"}),
         ({"HTTP_PROXY": "http://proxy:3128"}, {}),
         ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": ".amazonaws.com"}, {}),
         ({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "*"}, {}),

@@ -26,6 +26,11 @@ class AwsCredentials:
     secret_access_key: str = field(repr=False)
     session_token: str = field(default="", repr=False)
 
+    def __post_init__(self) -> None:
+        sent = self.access_key_id + self.session_token
+        if not (sent.isascii() and sent.isprintable()):
+            raise ValueError("credentials must be printable ASCII, without line breaks")
+
 
 @dataclass(frozen=True, slots=True)
 class _DayKey:

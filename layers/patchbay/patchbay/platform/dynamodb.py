@@ -39,8 +39,10 @@ MAX_TRANSACTION_ITEMS: Final = 100
 CONNECT_SECONDS: Final = 0.5
 READ_SECONDS: Final = 1.5
 CALL_ATTEMPTS: Final = 3
-"""A call that hangs ends within 7 s, and one that is throttled after pauses of at most 1 s and 2 s:
-the 503 is out before a Lambda authorizer's 10 s and a function's 29 s are over."""
+CALL_SECONDS: Final = 7.0
+"""No attempt begins later. A call that hangs ends within 7 s, and one that is throttled after
+pauses of at most 1 s and 2 s, or what DynamoDB asks for: the 503 is out before a Lambda
+authorizer's 10 s and a function's 29 s are over."""
 
 _MAX_PK_BYTES: Final = 2048
 _MAX_SK_BYTES: Final = 1024
@@ -429,7 +431,9 @@ def connect() -> DynamoDBClient:
     """The one DynamoDB client of this process; thread-safe, kept between invocations."""
     endpoint = dynamodb_endpoint()
     transport = transport_to(endpoint)
-    return DynamoDBClient(endpoint, credential_source(), transport, attempts=CALL_ATTEMPTS)
+    return DynamoDBClient(
+        endpoint, credential_source(), transport, attempts=CALL_ATTEMPTS, seconds=CALL_SECONDS
+    )
 
 
 def transport_to(endpoint: DynamoDBEndpoint) -> Transport:

@@ -128,11 +128,14 @@ class DynamoDBClient:
         transport: Transport,
         *,
         attempts: int,
+        seconds: float,
     ) -> None:
+        """No attempt begins later than `seconds` after the call."""
         self._signer = Signer(endpoint.region, endpoint.host, endpoint.path)
         self._credentials = credentials
         self.transport = transport
         self._attempts = attempts
+        self._seconds = seconds
         self._quota = RetryQuota()
         self._ahead = 0.0
         """The seconds by which DynamoDB's clock is ahead of ours, once it mattered."""
@@ -162,6 +165,7 @@ class DynamoDBClient:
         """The answer. Raises `DynamoDBError`, or `NoAnswer` after the last attempt."""
         body = to_json(request)
         mended: set[str] = set()
+        last_begin = time.monotonic() + self._seconds
         attempt, taken = 1, 0
         while True:
             answer: ServerAnswer | None = None
@@ -178,9 +182,12 @@ class DynamoDBClient:
             if answer is not None and self._mended(failure, answer, mended):
                 continue
             cost = _cost(failure)
-            if not cost or attempt == self._attempts or not self._quota.take(cost):
+            if not cost or attempt == self._attempts:
                 raise failure
-            time.sleep(_pause(failure, answer, attempt))
+            pause = _pause(failure, answer, attempt)
+            if time.monotonic() + pause > last_begin or not self._quota.take(cost):
+                raise failure
+            time.sleep(pause)
             attempt, taken = attempt + 1, cost
 
     def _sent(self, operation: str, body: bytes) -> ServerAnswer:

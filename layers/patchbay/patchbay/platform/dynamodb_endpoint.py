@@ -31,7 +31,8 @@ _LEFT_TO_BOTOCORE: Final = (
 )
 _PORTS: Final = {"https": 443, "http": 80}
 _UNUSABLE: Final = "the endpoint of DynamoDB must be an http or https URL of a host, port, and path"
-_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
+_PATH: Final = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*/?")
+"""Without what has to be escaped or resolved before it is signed."""
 
 
 class EndpointUnusable(ValueError):

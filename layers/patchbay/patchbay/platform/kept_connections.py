@@ -7,6 +7,7 @@ the parser of mail headers. What is read here is strict: anything ambiguous coun
 
 import contextlib
 import errno
+import os
 import re
 import select
 import socket
@@ -25,6 +26,9 @@ MAX_IDLE_SECONDS: Final = 50
 """Below the 60 seconds of AWS's own clients (`connectionMaxIdleTime` of
 https://docs.aws.amazon.com/sdk-for-java/latest/developer-guide/http-configuration-apache.html).
 Lambda freezes a process between invocations, and a connection may be gone unnoticed."""
+
+MAX_ANSWER_SECONDS: Final = 5.0
+"""From the request to the last byte, so that an answer that trickles in ends as well."""
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
@@ -77,11 +81,21 @@ class _Kept:
 
     stream: socket.socket
     poll: select.poll = field(default_factory=select.poll)
-    used_at: float = 0.0
+    process: int = field(default_factory=os.getpid)
+    used_at: tuple[float, float] = (0.0, 0.0)
 
     def is_usable(self) -> bool:
-        """Whether it was used lately, and nothing came since: data or an end."""
-        return time.monotonic() - self.used_at < MAX_IDLE_SECONDS and not self.poll.poll(0)
+        """Whether this process used it lately, and nothing came since: data or an end.
+
+        A fork has the same connections, and their answers would reach either process.
+        """
+        # One clock stops while a machine is frozen, the other one may be set.
+        idle = max(time.monotonic() - self.used_at[0], time.time() - self.used_at[1])
+        is_ours = self.process == os.getpid()
+        return is_ours and idle < MAX_IDLE_SECONDS and not self.poll.poll(0)
+
+    def is_used(self) -> None:
+        self.used_at = time.monotonic(), time.time()
 
 
 class KeptConnections:
@@ -112,8 +126,9 @@ class KeptConnections:
 
     def close(self) -> None:
         """Closes the connections that no call uses now."""
-        while self._idle:
-            self._idle.pop().stream.close()
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().stream.close()
 
     def _usable(self) -> _Kept | None:
         """The connection that was used last, so that the others can grow old."""
@@ -157,12 +172,15 @@ class KeptConnections:
             answer = reader.answer()
         except OSError as error:
             kept.stream.close()
+            if isinstance(error, TimeoutError):
+                # The path may be gone, and so the others: the next attempt opens its own.
+                self.close()
             raise NoAnswer(f"no answer: {_kind(error)}") from None
         except BaseException:
             kept.stream.close()
             raise
         if reader.is_reusable and len(self._idle) < MAX_KEPT_CONNECTIONS:
-            kept.used_at = time.monotonic()
+            kept.is_used()
             self._idle.append(kept)
         else:
             kept.stream.close()
@@ -176,6 +194,7 @@ class _Reader:
         self._stream = stream
         self._received = bytearray()
         self._has_begun = False
+        self._ends_at = time.monotonic() + MAX_ANSWER_SECONDS
         self.is_reusable = False
         """Whether the connection stays open and nothing came after the answer."""
 
@@ -239,6 +258,8 @@ class _Reader:
         return self._taken(end + 2)[:-2]
 
     def _more(self) -> None:
+        if time.monotonic() > self._ends_at:
+            raise NoAnswer("the answer is too slow")
         try:
             received = self._stream.recv(_CHUNK)
         except _ENDS:
@@ -292,9 +313,13 @@ def _kind(error: OSError) -> str:
 
 def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
     """Trusts the file, or what the system trusts; botocore's own list on a system without one."""
-    paths = ssl.get_default_verify_paths()
-    if ca_bundle is None and not (paths.cafile or paths.capath):
+    if ca_bundle is None and not _has_trust(ssl.get_default_verify_paths()):
         from botocore.httpsession import where
 
         ca_bundle = where()
     return ssl.create_default_context(cafile=ca_bundle)
+
+
+def _has_trust(paths: ssl.DefaultVerifyPaths) -> bool:
+    # Some small images have the folder and nothing in it.
+    return bool(paths.cafile or (paths.capath and os.listdir(paths.capath)))

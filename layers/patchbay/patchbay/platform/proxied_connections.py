@@ -7,14 +7,14 @@ from typing import Any, Final
 from patchbay.platform.dynamodb_endpoint import DynamoDBEndpoint
 from patchbay.platform.kept_connections import MAX_KEPT_CONNECTIONS, NoAnswer, ServerAnswer
 
-_VARIABLES: Final = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
+_VARIABLES: Final = frozenset({"http_proxy", "https_proxy"})
 
 
 def proxies_to(
     endpoint: DynamoDBEndpoint, environment: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """The proxies that botocore would use, empty for none; NO_PROXY is respected."""
-    if not any(environment.get(name) for name in _VARIABLES):
+    if not any(value and name.lower() in _VARIABLES for name, value in environment.items()):
         return {}
     from botocore.utils import get_environ_proxies
 
