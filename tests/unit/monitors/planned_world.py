@@ -123,8 +123,8 @@ class PlannedWorld:
         self.outcomes: dict[str, str] = {}
         self.number = 0
         self.client = IndexedClient()
-        self.table = ReadAhead("integrations", self.client)  # type: ignore[arg-type]  # in memory
-        self.events = ReadAhead("events", MemoryClient())  # type: ignore[arg-type]  # in memory
+        self.table = ReadAhead("integrations", self.client)
+        self.events = ReadAhead("events", MemoryClient())
         self.quotas = Quotas(self.table, lambda _: 10_000)
         self.planner = Planner(self.table, plans=True, pools=lambda: True)
         self.plan_store = PlanStore(self.table)
