@@ -13,6 +13,7 @@ import run_monitors
 from patchbay.connections.connection_model import Connection
 from patchbay.connections.planner import Planned, Planner
 from patchbay.monitors.store import MonitorStore
+from patchbay.monitors.wheel import Sweep
 from patchbay.platform import aws as services
 from patchbay.platform.clock import to_text
 from patchbay.platform.dynamodb import Table
@@ -20,6 +21,7 @@ from tests.integration.conftest import Tenant
 from tests.integration.story import calling, create_connection, create_source, publish_integration
 
 MINUTE = timedelta(minutes=1)
+MAX_RECEIVES = 5
 
 
 def plan_from_the_first_minute(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +88,29 @@ def run(records: Sequence[dict[str, Any]], seconds: float = 90.0) -> list[str]:
     """Returns the messages that come back."""
     answer = run_monitors.handler({"Records": list(records)}, Context(seconds))
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def run_until_quiet(records: Sequence[dict[str, Any]] = (), attempts: int = 1) -> list[str]:
+    """Delivers messages one by one, and those that end the process again. Returns the connections
+    of those that end it each time: dead letters. `records` were delivered before."""
+    dead = []
+    waiting = [(record, attempts) for record in records]
+    waiting += [(record, 1) for record in deliver()]
+    while waiting:
+        record, attempts = waiting.pop(0)
+        received = record | {"attributes": {"ApproximateReceiveCount": str(attempts)}}
+        try:
+            left = run([received])
+        except BaseException:
+            left = [record["messageId"]]
+        if left and attempts < MAX_RECEIVES:
+            waiting.append((record, attempts + 1))
+        elif left:
+            sweep = Sweep.decode(json.loads(record["body"]))
+            page = MonitorStore(Table("IntegrationsTable")).read_page(sweep, 100)
+            dead += [key.sk.rpartition("#")[2] for key in page.keys]
+        waiting += [(sent, 1) for sent in deliver()]
+    return dead
 
 
 def tick(minute: datetime) -> None:

@@ -4,17 +4,20 @@ end it has been done once."""
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
+from typing import Any, Self
 
 import pytest
+from moto.core.models import botocore_stubber
 
 from local.provider import Provider
 from patchbay.health.model import EventStatus
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table
+from patchbay.platform.dynamodb import Table, connect
 from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration import monitoring
 from tests.integration.alerting import create_rule, deliver, deliveries, evaluate, make_due, report
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
+from tests.integration.story import SECRET
 from tests.integration.test_faults import FAULTS, Network, a_firing_alert, change, contents
 from tests.integration.test_ingest_events import delivered, envelope
 
@@ -96,6 +99,84 @@ def test_a_notification_is_sent_at_least_once_and_is_over(deployed: dict[str, Ta
         return step
 
     disturbed(deployed, given)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class DiesAt:
+    """Within the block, the process ends at a call of DynamoDB: before it, or when it is
+    `applied`."""
+
+    def __init__(self, number: int, *, applied: bool) -> None:
+        self.came = False
+        self._left = number
+        self._applied = applied
+
+    def __enter__(self) -> Self:
+        connect().meta.events.register_first("before-send.dynamodb", self._meet)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        connect().meta.events.unregister("before-send.dynamodb", self._meet)
+        return kind is not None and self.came
+
+    def _meet(self, request: Any, **_: Any) -> None:
+        if self.came:
+            raise Killed
+        self._left -= 1
+        if self._left == 0:
+            self.came = True
+            if self._applied:
+                botocore_stubber("before-send", request)
+            raise Killed
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "late"])
+def test_a_minute_of_plans_that_dies_at_any_call_is_tested_once_in_the_end(
+    tenant: Tenant, server: Provider, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    # Given two connections in one run; one fails for four minutes, and passes for three, in turn
+    monitoring.plan_from_the_first_minute(monkeypatch)
+    bus = monitoring.Bus()
+    made = monitoring.monitored(tenant, server.port, ["me", "200"])
+    start = monitoring.this_minute() - timedelta(hours=8 if late else 0)
+    deaths = 0
+    passed: list[bool] = []
+    calls = [(at, applied) for at in range(1, 25) for applied in (False, True)]
+
+    # When each minute dies at another call of its dispatch or of its sweep, and comes again
+    for number, (at, applied) in enumerate([*calls, *calls[:1]]):
+        passed.append(number % 7 >= 4)
+        server.valid_key = SECRET if passed[-1] else "another"
+        minute = start + number * monitoring.MINUTE
+        with DiesAt(at, applied=applied) as death:
+            monitoring.dispatch(minute)
+        deaths += death.came
+        if death.came:
+            monitoring.dispatch(minute)
+        records = monitoring.deliver()
+        with DiesAt(at, applied=applied) as death:
+            monitoring.run(records)
+        deaths += death.came
+        assert monitoring.run_until_quiet(records, attempts=2 if death.came else 1) == []
+
+    # Then each minute is in the history once, and counted once, and the health follows from them
+    assert deaths > 30
+    found = monitoring.history(tenant, made["me"])
+    assert [one["status"] == "succeeded" for one in found] == passed[: -len(found) - 1 : -1]
+    path = f"/spaces/{tenant.space_slug}/integration-health"
+    summary = tenant.client.get(path).json
+    assert summary["success_count"] == len(passed) + sum(passed)
+    assert summary["error_count"] == len(passed) - sum(passed)
+    if late:  # what is ahead of the clock is not looked for
+        steady = monitoring.health(tenant, made["200"])
+        assert steady["consecutive_successes"] == len(passed)
+    # And each outage was announced with one id, and its end
+    told = {(event["detail-type"], event["detail"]["occurred_at"]) for event in bus.events()}
+    assert len(told) == 14
+    assert {kind for kind, _ in told} == {"connection.failing", "connection.recovered"}
 
 
 def test_a_monitor_tests_once_a_minute(

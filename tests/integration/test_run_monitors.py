@@ -32,6 +32,7 @@ from tests.integration.monitoring import (
     monitored,
     plan_from_the_first_minute,
     run,
+    run_until_quiet,
     this_minute,
     tick,
     tick_after_quiet,
@@ -254,31 +255,6 @@ def test_however_a_group_is_cut_each_connection_has_one_test(
     for one in made.values():
         seen = health(tenant, one)
         assert seen["consecutive_failures"] + seen["consecutive_successes"] == 1
-
-
-MAX_RECEIVES = 5
-
-
-def run_until_quiet() -> list[str]:
-    """Delivers messages one by one, and those that end the process again. Returns the connections
-    of those that end it each time: dead letters."""
-    dead = []
-    waiting = [(record, 1) for record in deliver()]
-    while waiting:
-        record, attempts = waiting.pop(0)
-        received = record | {"attributes": {"ApproximateReceiveCount": str(attempts)}}
-        try:
-            left = run([received])
-        except BaseException:
-            left = [record["messageId"]]
-        if left and attempts < MAX_RECEIVES:
-            waiting.append((record, attempts + 1))
-        elif left:
-            sweep = Sweep.decode(json.loads(record["body"]))
-            page = MonitorStore(Table("IntegrationsTable")).read_page(sweep, 100)
-            dead += [key.sk.rpartition("#")[2] for key in page.keys]
-        waiting += [(sent, 1) for sent in deliver()]
-    return dead
 
 
 @pytest.mark.parametrize("place", ["prepare_connection", "run"])
