@@ -1,4 +1,4 @@
-"""A late run opens a day of a further space just as the closing deletes the note that led there."""
+"""A day changes just as the closing writes it, or deletes the note that led there."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from patchbay.connections.wheel import minute_number
 from patchbay.health.shards import LANES
 from patchbay.platform.dynamodb import Table
 from patchbay.runs.day import ClosedDay, OpenDay, read_day
-from patchbay.runs.folding import DayCloser
+from patchbay.runs.folding import DayCloser, _Collected
 from patchbay.runs.keys import day_key
 from patchbay.runs.model import Cell, Run, RunEntry, RunKey, shape_id
 from patchbay.runs.store import RunStore
@@ -25,17 +25,21 @@ SHAPE = b"{}"
 
 
 class Race:
-    """A late run of a space, and the closing of its day, which meets it at two points."""
+    """A run of a space, and the closing of its day, which meets it at some points."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         client: Any = MemoryClient()
         self.table = Table("events", client)
         self._patch = monkeypatch
 
-    def record(self) -> None:
+    def record(self, now: datetime = NOW) -> None:
         entry = RunEntry(CONNECTION, True, False, 0, shape_id(SHAPE), 1, 2, 3, (), 1)
         run = Run(RunKey(Cell.of_pool(1), minute_number(MINUTE), "5m#0"), {SPACE: (entry,)})
-        self._store().record(run, {CONNECTION: SHAPE})
+        self._store(now).record(run, {CONNECTION: SHAPE})
+
+    def fold(self) -> None:
+        minute = minute_number(NOW)
+        self._store().fold(Cell.of_pool(1), [SPACE], minute, minute_number(MINUTE))
 
     def close(self) -> None:
         closer = DayCloser(self.table, lambda: NOW, timedelta(days=91))
@@ -52,6 +56,17 @@ class Race:
             return delete(closer, note)
 
         self._patch.setattr(DayCloser, "_delete", later)
+
+    def before_closing(self, work: Callable[[], None]) -> None:
+        """Does the work when the closing has read a day and is about to write it."""
+        close = _Collected.close
+
+        def later(collected: _Collected) -> None:
+            self._patch.setattr(_Collected, "close", close)
+            work()
+            close(collected)
+
+        self._patch.setattr(_Collected, "close", later)
 
     def at_first_day(self, work: Callable[[Callable[[], None]], None]) -> None:
         """Does the work when the recorder is about to write its first day, and passes it that."""
@@ -72,8 +87,8 @@ class Race:
     def put_note(self) -> None:
         self._store()._put_note(SPACE, Cell.of_pool(1), minute_number(MINUTE) // 1440)
 
-    def _store(self) -> RunStore:
-        return RunStore(self.table, lambda: NOW, timedelta(days=91))
+    def _store(self, now: datetime = NOW) -> RunStore:
+        return RunStore(self.table, lambda: now, timedelta(days=91))
 
 
 def recorded_before_the_note_goes(race: Race) -> None:
@@ -95,7 +110,14 @@ def opened_before_the_note_goes(race: Race) -> None:
     race.record()
 
 
-RACES = (recorded_before_the_note_goes, opened_before_the_note_goes)
+def folded_before_it_is_closed(race: Race) -> None:
+    """A fold changes the day, so that the closing is refused."""
+    race.record(MINUTE)
+    race.before_closing(race.fold)
+    race.close()
+
+
+RACES = (recorded_before_the_note_goes, opened_before_the_note_goes, folded_before_it_is_closed)
 
 
 @pytest.mark.parametrize("interleaved", RACES)
