@@ -1,23 +1,23 @@
 """What queues and schedules start, with each of its writes going wrong: it comes again, and in the
 end it has been done once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
-from typing import Any, Self
 
 import pytest
-from moto.core.models import botocore_stubber
 
 from local.provider import Provider
 from patchbay.health.model import EventStatus
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Table, connect
+from patchbay.platform.dynamodb import Table
 from patchbay.platform.errors import TemporarilyUnavailable
 from tests.integration import monitoring
 from tests.integration.alerting import create_rule, deliver, deliveries, evaluate, make_due, report
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
 from tests.integration.story import SECRET
+from tests.integration.table_calls import Attempt, Carry, Reply, meeting
 from tests.integration.test_faults import FAULTS, Network, a_firing_alert, change, contents
 from tests.integration.test_ingest_events import delivered, envelope
 
@@ -105,7 +105,7 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-class DiesAt:
+class Death:
     """Within the block, the process ends at a call of DynamoDB: before it, or when it is
     `applied`."""
 
@@ -114,23 +114,25 @@ class DiesAt:
         self._left = number
         self._applied = applied
 
-    def __enter__(self) -> Self:
-        connect().meta.events.register_first("before-send.dynamodb", self._meet)
-        return self
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        try:
+            with meeting(self._meet):
+                yield
+        except BaseException:
+            if not self.came:
+                raise
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        connect().meta.events.unregister("before-send.dynamodb", self._meet)
-        return kind is not None and self.came
-
-    def _meet(self, request: Any, **_: Any) -> None:
+    def _meet(self, _: Attempt, carry: Carry) -> Reply:
         if self.came:
             raise Killed
         self._left -= 1
-        if self._left == 0:
-            self.came = True
-            if self._applied:
-                botocore_stubber("before-send", request)
-            raise Killed
+        if self._left:
+            return carry()
+        self.came = True
+        if self._applied:
+            carry()
+        raise Killed
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["in time", "late"])
@@ -151,13 +153,15 @@ def test_a_minute_of_plans_that_dies_at_any_call_is_tested_once_in_the_end(
         passed.append(number % 7 >= 4)
         server.valid_key = SECRET if passed[-1] else "another"
         minute = start + number * monitoring.MINUTE
-        with DiesAt(at, applied=applied) as death:
+        death = Death(at, applied=applied)
+        with death.awaited():
             monitoring.dispatch(minute)
         deaths += death.came
         if death.came:
             monitoring.dispatch(minute)
         records = monitoring.deliver()
-        with DiesAt(at, applied=applied) as death:
+        death = Death(at, applied=applied)
+        with death.awaited():
             monitoring.run(records)
         deaths += death.came
         assert monitoring.run_until_quiet(records, attempts=2 if death.came else 1) == []
