@@ -98,7 +98,7 @@ CASES: Final = (
     Case("always reset", (reset,), unanswered(3)),
     Case("closed before an answer", (close, OK), found(ITEM, 2)),
     Case("always closed", (close,), unanswered(3)),
-    Case("slow", (silent, OK), found(ITEM, 2), read_seconds=IMPATIENT),
+    Case("slow", (silent, OK), found(ITEM, 2), read_seconds=3 * IMPATIENT),
     Case("always slow", (silent,), unanswered(3), read_seconds=IMPATIENT),
     Case("a wrong checksum", (answer({"Item": ITEM}, x_amz_crc32="1"), OK), found(ITEM, 2)),
     Case("500", (error("InternalServerError", 500), OK), found(ITEM, 2)),
@@ -321,10 +321,12 @@ def test_after_a_timeout_no_kept_connection_is_trusted() -> None:
         return OK(connection)
 
     with serving(meet, meet, meet, silent, OK) as server, ThreadPoolExecutor(3) as pool:
-        client = our_client(server, read_seconds=IMPATIENT)
+        client = our_client(server)
         list(pool.map(lambda _: get(client), range(3)))
         kept: Any = client.transport
         assert len(kept._idle) == 3
+        for connection in kept._idle:
+            connection.stream.settimeout(IMPATIENT)
         assert get(client) == ITEM
         assert (server.connections, len(kept._idle)) == (4, 1)
 
