@@ -154,10 +154,14 @@ SHAPES: Final = (
     ("5 a space", 1, 5, 0.25),
     ("1 a space, 16 in a pool", 16, 1, 0.3),
     ("1 a space, 32 in a pool", 32, 1, 0.3),
+    ("3 a space, 8 in a pool", 8, 3, 0.3),
+    # What the first and the last would be without pools.
+    ("1 a space, no pool", 1, 1, None),
+    ("3 a space, no pool", 1, 3, None),
 )
 
 
-def rows_of_shape(name: str, spaces: int, connections: int, budget: float) -> Iterator[Row]:
+def rows_of_shape(name: str, spaces: int, connections: int, budget: float | None) -> Iterator[Row]:
     monitors = Monitors(spaces, connections)
     monitors.record_until(DAY + timedelta(days=1))
     recorded, read = monitors.meter.take()
