@@ -95,8 +95,8 @@ class GroupReader:
             standing,
             tuple(
                 run
-                for at, run in [*runs.items(), *singles.items()]
-                if at._replace(single=None) == key
+                for at, run in [(key, runs.get(key)), *singles.items()]
+                if run and at._replace(single=None) == key
             ),
         )
 
