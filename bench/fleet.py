@@ -6,7 +6,6 @@ API's use cases. Only the clock is ours: a minute begins when the one before it 
 """
 
 import importlib
-import json
 import os
 import sys
 import tempfile
@@ -114,8 +113,6 @@ class Fleet:
         clock.datetime = _Clock  # type: ignore[attr-defined, assignment]  # the clock is virtual
         self.used = Used()
         self.spaces: list[Any] = []
-        self.metrics: set[str] = set()
-        """Of CloudWatch, with their dimensions, that were emitted so far."""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - of the process
         self._functions: dict[str, Any] = {}
         self._queues = list(_queues_of(self.template))
@@ -292,7 +289,6 @@ class Fleet:
             os.close(kept)
             self.used.log_bytes += os.lseek(self._log.fileno(), 0, os.SEEK_CUR)
             self._log.seek(0)
-            self.metrics |= _metrics_in(self._log.read())
             os.ftruncate(self._log.fileno(), 0)
             os.lseek(self._log.fileno(), 0, os.SEEK_SET)
 
@@ -344,20 +340,6 @@ def _queues_of(template: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
 def _record(message: dict[str, Any]) -> dict[str, Any]:
     sent = {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))}
     return {"messageId": message["id"], "body": message["body"], "attributes": sent}
-
-
-def _metrics_in(log: bytes) -> set[str]:
-    """Those of the embedded metric format."""
-    found = set()
-    for line in log.splitlines():
-        if b'"_aws"' in line:
-            emitted = json.loads(line)
-            for directive in emitted["_aws"]["CloudWatchMetrics"]:
-                of = [[emitted[name] for name in names] for names in directive["Dimensions"]]
-                found |= {
-                    f"{metric['Name']} {one}" for metric in directive["Metrics"] for one in of
-                }
-    return found
 
 
 def _isolate(module: Any) -> None:

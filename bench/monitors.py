@@ -17,10 +17,12 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from bench import prices
+from bench import cost
+from bench.cost import MONTH_BUDGET
 from bench.fleet import MINUTE, Fleet, Shape, Used
+from bench.prices import Amounts, dollars
 from bench.provider import provider
 from bench.report import Row, table
 from bench.stand_in import CALL_SECONDS, stand_in
@@ -42,7 +44,6 @@ CPU_BUDGET_MS: Final = {"50": 0.5, "1": 0.9}
 WRITE_BUDGET: Final = {"50": 0.1, "5": 0.25, "1": 0.3, "organizations": 0.3}
 READ_BUDGET: Final = 0.8
 WALL_BUDGET_SECONDS: Final = {"1": 5.0}
-MONTH_BUDGET: Final = 3.0
 DISPATCH_BUDGET_SECONDS: Final = 5.0
 
 WARM_UP: Final = 40
@@ -53,8 +54,6 @@ AGAIN: Final = 12
 """Tests of each connection after that: its state is steady, and everything is loaded."""
 DAY_CONNECTIONS: Final = 100
 DAY: Final = datetime(2026, 2, 17, tzinfo=UTC)
-_DAYS: Final = 30
-_MEGABYTES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +77,10 @@ class Month:
     written_by_folds: float
     read: float
     read_by_folds: float
-    dollars: dict[str, float]
-    fixed: float
-    """Dollars, whatever is monitored."""
+    amounts: dict[str, Amounts]
+    """By part."""
+    fixed: Amounts
+    """Whatever is monitored."""
     dispatch_seconds: float
 
 
@@ -135,9 +135,8 @@ def month(shape: Shape, daily: Used) -> Month:
         if counted != 24 * shape.connections:
             raise RuntimeError(f"the summaries have {counted} tests")
         stored = sum(one["bytes"] for one in aws.stored().values())
-        fixed = _fixed(fleet)
         dispatch = hour.wall["dispatch_monitors"] / hour.runs["dispatch_monitors"]
-        memory = _memory(fleet.template)
+        template = fleet.template
     day = Used().plus(hour, 24).plus(daily, CONNECTIONS / DAY_CONNECTIONS)
     tests = 24 * 12 * shape.connections
     of_tests = _without(day, "evaluate_alerts")
@@ -146,8 +145,8 @@ def month(shape: Shape, daily: Used) -> Month:
         written_by_folds=day.total("written", "fold_counts") / tests,
         read=of_tests.total("read") / tests,
         read_by_folds=day.total("read", "fold_counts") / tests,
-        dollars=_dollars(day, stored, memory),
-        fixed=fixed,
+        amounts=cost.of_days(template, day, stored),
+        fixed=cost.total(cost.fixed(template, busy=cost.BUSY).values()),
         dispatch_seconds=dispatch,
     )
 
@@ -208,60 +207,6 @@ def _without(used: Used, function: str) -> Used:
     return used.plus(_only(used, function), -1)
 
 
-def _memory(template: dict[str, Any]) -> dict[str, int]:
-    """The megabytes of each function."""
-    return {
-        resource["Properties"]["Handler"].partition(".")[0]: int(
-            resource["Properties"].get("MemorySize", _MEGABYTES)
-        )
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::Serverless::Function"
-    }
-
-
-def _dollars(day: Used, stored: float, memory: dict[str, int]) -> dict[str, float]:
-    """What such a day costs, each day of a month, by what is paid for."""
-
-    def of(functions: set[str]) -> tuple[float, float]:
-        units = sum(
-            prices.units(day.total("written", name), day.total("read", name)) for name in functions
-        )
-        runs = sum(
-            prices.running(day.wall[name], memory[name], day.runs[name]) for name in functions
-        )
-        return _DAYS * units, _DAYS * runs
-
-    other: Counter[str] = Counter()
-    for one in day.aws.values():
-        other.update(one["other"])
-    queue: float = sum(count for name, count in other.items() if name.startswith("SQS."))
-    # Each run by a queue is a request to receive, and one to delete.
-    queue += 2 * day.deliveries
-    keys = sum(count for name, count in other.items() if name.startswith("Trent"))
-    bus = other["AWSEvents.PutEvents"] + other["Events.PutEvents"]
-    expiring: float = day.total("bytes_created") / (24 * 3600)
-    alerts_units, alerts_runs = of({"evaluate_alerts"})
-    units, runs = of(set(day.aws) - {"evaluate_alerts"})
-    return {
-        "request units": units,
-        "storage with recovery": (stored + expiring) / 1e9 * prices.STORED_GB,
-        "Lambda": runs,
-        "alerts": alerts_units + alerts_runs,
-        "queue, keys, bus": _DAYS
-        * (queue * prices.QUEUE_REQUEST + keys * prices.KEY_CALL + bus * prices.BUS_EVENT),
-        "logs": _DAYS * day.log_bytes / 1e9 * prices.LOGGED_GB,
-    }
-
-
-def _fixed(fleet: Fleet) -> float:
-    """The vault's key, alarms, and metrics of the functions that ran."""
-    alarms: int = sum(
-        resource["Type"] == "AWS::CloudWatch::Alarm"
-        for resource in fleet.template["Resources"].values()
-    )
-    return prices.KEY + alarms * prices.ALARM + len(fleet.metrics) * prices.METRIC
-
-
 def _processes(count: int) -> ProcessPoolExecutor:
     """A process for each measurement: clients, keys, and clocks are of a process."""
     spawn = multiprocessing.get_context("spawn")
@@ -276,13 +221,25 @@ def rows_of(names: list[str]) -> list[Row]:
     with _processes(1) as alone:
         slots = list(alone.map(slot, shapes))
         months = list(alone.map(month, shapes, days))
+    for name, spent in zip(names, months, strict=True):
+        print(f"    {NAMES[name]!r}: {_pasted(spent.amounts)},", file=sys.stderr)
     found = zip(names, slots, months, strict=True)
     return [row for name, one, spent in found for row in _rows(name, one, spent)]
 
 
+def _pasted(amounts: dict[str, Amounts]) -> dict[str, dict[str, float]]:
+    """The amounts as `measured.MONITORED` has them."""
+    return {
+        part: {name: float(f"{amount:.4g}") for name, amount in found.items() if amount}
+        for part, found in amounts.items()
+    }
+
+
 def _rows(name: str, one: Slot, spent: Month) -> list[Row]:
     what = f"monitors, {NAMES[name]}:"
-    total = sum(spent.dollars.values())
+    parts = {part: dollars(amounts) for part, amounts in spent.amounts.items()}
+    fixed = dollars(spent.fixed)
+    both = cost.total([spent.fixed, *spent.amounts.values()])
     return [
         Row(f"{what} CPU of a test", one.cpu_ms, "ms", CPU_BUDGET_MS.get(name)),
         Row(f"{what} calls of a test", one.calls, ""),
@@ -292,9 +249,12 @@ def _rows(name: str, one: Slot, spent: Month) -> list[Row]:
         Row(f"{what} a test", spent.read, "RRU", READ_BUDGET),
         Row(f"{what} of it folds", spent.read_by_folds, "RRU"),
         Row(f"{what} dispatch of a minute", spent.dispatch_seconds, "s", DISPATCH_BUDGET_SECONDS),
-        Row(f"{what} each 5 minutes, a month", total, "$", MONTH_BUDGET),
-        *(Row(f"{what} of it {part}", dollars, "$") for part, dollars in spent.dollars.items()),
-        Row(f"{what} and whatever is monitored: key, alarms, metrics", spent.fixed, "$"),
+        Row(f"{what} each 5 minutes, a month", sum(parts.values()), "$"),
+        *(Row(f"{what} of it {part}", spent, "$") for part, spent in parts.items()),
+        Row(f"{what} and whatever is monitored: key, alarms, schedules, polls", fixed, "$"),
+        Row(
+            f"{what} all, beyond the allowances", dollars(both, allowances=True), "$", MONTH_BUDGET
+        ),
     ]
 
 

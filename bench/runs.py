@@ -9,6 +9,7 @@ bench `monitors` has the other calls of a test, and the price.
 """
 
 import random
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -167,12 +168,15 @@ def rows_of_shape(name: str, spaces: int, connections: int, budget: float | None
     recorded, read = monitors.meter.take()
     day_items = [i for i in monitors.meter.scan_items() if i["sk"]["S"].endswith("#M")]
     largest = max(map(item_bytes, day_items))
+    began = time.process_time()
     monitors.close()
+    seconds = time.process_time() - began
     closing, closing_read = monitors.meter.take()
     chunks = [i for i in monitors.meter.scan_items() if i["pk"]["S"].endswith("#S")]
     tests = monitors.tests
     yield Row(f"runs, {name}: a test", (recorded + closing) / tests, "WRU", budget)
     yield Row(f"runs, {name}: of it the closing", closing / tests, "WRU")
+    yield Row(f"runs, {name}: CPU of closing, a test", seconds / tests * 1e6, "µs")
     yield Row(f"runs, {name}: a test", (read + closing_read) / tests, "RRU", READ_BUDGET)
     yield Row(f"runs, {name}: a day", largest, "B", 1024)
     yield Row(f"runs, {name}: a segment", sum(map(item_bytes, chunks)) / tests, "B a test", 12)

@@ -1,0 +1,70 @@
+"""What other benches measured, for `cost` and `scale`: each figure with the command that prints it.
+
+Replace what a command prints now; the tables of docs/costs.md and docs/scale.md are then written
+again by `python -m bench.cost --markdown` and `python -m bench.scale --markdown`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class IdleRun:
+    """A run of a function that finds nothing to do: seconds, units, and bytes of its own lines."""
+
+    seconds: float
+    read: float
+    written: float
+    log_bytes: float
+
+
+IDLE_RUNS: Final[Mapping[str, IdleRun]] = {
+    "refresh_grants": IdleRun(seconds=0.015, read=4, written=0, log_bytes=0),
+    "fold_counts": IdleRun(seconds=0.033, read=16, written=0, log_bytes=0),
+    "dispatch_monitors": IdleRun(seconds=0.054, read=11.5, written=1, log_bytes=0),
+    "evaluate_alerts": IdleRun(seconds=0.039, read=3, written=0, log_bytes=0),
+    "deliver_notifications": IdleRun(seconds=0.030, read=2, written=0, log_bytes=0),
+    "erase_organizations": IdleRun(seconds=0.007, read=1, written=0, log_bytes=0),
+}
+"""`python -m bench.cost --measure`"""
+
+PLATFORM_LOG_BYTES: Final = 340
+"""Of the lines START, END, and REPORT that Lambda writes, with 26 bytes for each line.
+https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html"""
+
+MONITORED: Final[Mapping[str, Mapping[str, Mapping[str, float]]]] = {}
+"""`python -m bench.monitors`"""
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleCosts:
+    """Times are in seconds of one vCPU, except where they are of waiting."""
+
+    cpu_of_test: float
+    """With sockets and TLS. `python -m bench.monitors`: CPU of a test"""
+    seconds_of_invocation: float
+    """Of waiting for tables, for a sweep. The same: 1,000 tests of 1 s, without the second."""
+    slow_test_seconds: float
+    """The time limit of a monitor's test."""
+    plan_bytes: float
+    """With its snapshot. `bench.stand_in`'s `stored` after a fleet ran: WHEEL"""
+    write_units: dict[int, float]
+    """For a test, by the connections of its space. `python -m bench.monitors`"""
+    read_units: dict[int, float]
+    evaluator_spaces_a_minute: float
+    """With rules. `python -m bench.alerts`"""
+    closing_seconds: dict[int, float]
+    """For a test, by the connections of its space. `python -m bench.runs`: CPU of closing"""
+
+
+SCALE: Final = ScaleCosts(
+    cpu_of_test=0.0009,
+    seconds_of_invocation=4.0,
+    slow_test_seconds=25.0,
+    plan_bytes=1_150,
+    write_units={50: 0.081, 5: 0.226, 1: 0.267},
+    read_units={50: 0.8, 5: 0.8, 1: 1.0},
+    evaluator_spaces_a_minute=20_000,
+    closing_seconds={50: 17e-6, 5: 21e-6, 1: 104e-6},
+)
