@@ -11,11 +11,12 @@ from patchbay.health.shards import LANES
 from patchbay.platform.dynamodb import Table
 from patchbay.runs.day import ClosedDay, OpenDay, read_day
 from patchbay.runs.folding import DayCloser, _Collected
-from patchbay.runs.keys import day_key
+from patchbay.runs.keys import chunks_of_closing, day_key, segments_pk
 from patchbay.runs.model import Cell, Run, RunEntry, RunKey, shape_id
+from patchbay.runs.segments import decode_chunk
 from patchbay.runs.store import RunStore
 from tests.simulator.memory_dynamodb import MemoryClient
-from tests.simulator.runs_mutants import RARE, RuleBroken, broken
+from tests.simulator.runs_mutants import RARE, SHARED_CHUNKS, RuleBroken, broken
 
 SPACE = "7d1d5f0c-1111-4222-8333-0123456789ab"
 CONNECTION = "con_01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -32,9 +33,9 @@ class Race:
         self.table = Table("events", client)
         self._patch = monkeypatch
 
-    def record(self, now: datetime = NOW) -> None:
+    def record(self, now: datetime = NOW, minute: datetime = MINUTE) -> None:
         entry = RunEntry(CONNECTION, True, False, 0, shape_id(SHAPE), 1, 2, 3, (), 1)
-        run = Run(RunKey(Cell.of_pool(1), minute_number(MINUTE), "5m#0"), {SPACE: (entry,)})
+        run = Run(RunKey(Cell.of_pool(1), minute_number(minute), "5m#0"), {SPACE: (entry,)})
         self._store(now).record(run, {CONNECTION: SHAPE})
 
     def fold(self) -> None:
@@ -83,6 +84,19 @@ class Race:
         key = day_key(SPACE, minute_number(MINUTE) // 1440)
         item = self.table.get(key)
         return item is not None and isinstance(read_day(SPACE, item), ClosedDay)
+
+    @property
+    def in_segments(self) -> int:
+        """How many tests the segments of the closed day have."""
+        item = self.table.get(day_key(SPACE, minute_number(MINUTE) // 1440))
+        assert item
+        day = read_day(SPACE, item)
+        assert isinstance(day, ClosedDay)
+        chunks = self.table.query_all(
+            segments_pk(SPACE), between=chunks_of_closing(day.day, day.closing)
+        )
+        found = (rows for one in chunks for rows in decode_chunk(day.day, one["b"]).values())
+        return sum(map(len, found))
 
     def put_note(self) -> None:
         self._store()._put_note(SPACE, Cell.of_pool(1), minute_number(MINUTE) // 1440)
@@ -144,3 +158,29 @@ def test_without_the_rule_nobody_finds_it(
 
     race.close()
     assert not race.closed
+
+
+def closed_twice(race: Race) -> None:
+    """A closing has read a day. A late run comes, and another closing closes the day with it."""
+
+    def another() -> None:
+        race.record(minute=MINUTE + timedelta(minutes=5))
+        race.close()
+
+    race.record(MINUTE)
+    race.before_closing(another)
+    race.close()
+
+
+def test_the_slower_of_two_closings_leaves_the_segments_of_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    race = Race(monkeypatch)
+
+    closed_twice(race)
+
+    assert race.in_segments == 2
+    with broken(SHARED_CHUNKS):
+        race = Race(monkeypatch)
+        closed_twice(race)
+        assert race.in_segments == 1
