@@ -24,7 +24,15 @@ from patchbay.platform import aws as services
 from patchbay.platform.clock import utc_now
 from patchbay.platform.dynamodb import Key, Table, Update
 from tests.integration.conftest import TENANT_PERMISSIONS, Tenant, new_tenant
-from tests.integration.monitoring import MINUTE, health, history, monitored, this_minute, tick
+from tests.integration.monitoring import (
+    MINUTE,
+    health,
+    history,
+    monitored,
+    plan_from_the_first_minute,
+    this_minute,
+    tick,
+)
 from tests.integration.story import (
     SECRET,
     calling,
@@ -41,6 +49,7 @@ EVERY_MINUTE = {"enabled": True, "interval": "1m"}
 @pytest.fixture(autouse=True)
 def _one_page_a_minute(deployed: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """All connections are tested and judged together, and re-probes follow at once."""
+    plan_from_the_first_minute(monkeypatch)
     monkeypatch.setenv("MONITOR_LANES", "1")
     monkeypatch.setattr("patchbay.monitors.reprobes.PAUSES", (0.0, 0.0))
 

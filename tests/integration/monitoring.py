@@ -25,27 +25,21 @@ MAX_RECEIVES = 5
 
 
 def plan_from_the_first_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections that begin to be monitored have plans, which are due at past minutes too."""
+    """Connections that begin to be monitored are due at past minutes too."""
 
     def begun(self: Planner, connection: Connection) -> Planned:
         return self._placed(connection, 0) if connection.is_monitored else Planned(connection)
 
     monkeypatch.setattr(Planner, "begun", begun)
-    monkeypatch.setattr(Planner, "_plans", _Fixed(True), raising=False)
-    monkeypatch.setattr(Planner, "pools", _Fixed(lambda: True), raising=False)
 
 
-class _Fixed:
-    """An attribute that has this value, whatever it is set to."""
+def put_into_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that begin to be monitored have no plans, as those of releases that had none."""
 
-    def __init__(self, value: Any) -> None:
-        self._value = value
+    def begun(self: Planner, connection: Connection) -> Planned:
+        return Planned(connection)
 
-    def __get__(self, owner: object, kind: type) -> Any:
-        return self._value
-
-    def __set__(self, owner: object, value: Any) -> None:
-        pass
+    monkeypatch.setattr(Planner, "begun", begun)
 
 
 def this_minute() -> datetime:
@@ -63,7 +57,7 @@ class Context:
 
 
 def dispatch(minute: datetime) -> None:
-    dispatch_monitors.handler({"time": to_text(minute)}, None)
+    dispatch_monitors.handler({"time": to_text(minute)}, Context())
 
 
 def deliver(*, attempts: int = 1) -> list[dict[str, Any]]:

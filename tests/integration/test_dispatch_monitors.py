@@ -1,7 +1,7 @@
 """The dispatcher on moto: what it reads, sends, and leaves."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -9,17 +9,33 @@ import pytest
 import dispatch_monitors
 from patchbay.connections.announcements import Announcement
 from patchbay.connections.health_state import AnnouncementType
-from patchbay.connections.wheel import place_of
 from patchbay.deployment import Deployment
 from patchbay.monitors.announcer import Announcer
 from patchbay.monitors.store import MonitorStore
-from patchbay.monitors.wheel import Slot, Sweep, lane_of
+from patchbay.monitors.wheel import Slot, Sweep, lane_of_sort_key
 from patchbay.platform.clock import utc_now
-from patchbay.platform.dynamodb import Key, Put, Table
+from patchbay.platform.dynamodb import Put, Table
 from tests.integration.api import sample_event
 from tests.integration.conftest import Tenant
-from tests.integration.monitoring import MINUTE, Bus, deliver, dispatch, monitored, this_minute
+from tests.integration.monitoring import (
+    MINUTE,
+    Bus,
+    Context,
+    deliver,
+    dispatch,
+    monitored,
+    put_into_the_index,
+    this_minute,
+)
 from tests.integration.story import create_connection, create_source
+
+
+@pytest.fixture(autouse=True, params=["plans", "index"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Connections with plans, and those that are in the index of the wheel."""
+    if request.param == "index":
+        put_into_the_index(monkeypatch)
+    return str(request.param)
 
 
 def store() -> MonitorStore:
@@ -27,12 +43,12 @@ def store() -> MonitorStore:
 
 
 def test_the_sample_event_moves_the_watermark_and_sends_nothing(deployed: object) -> None:
-    dispatch_monitors.handler(sample_event("dispatch_monitors"), None)
+    dispatch_monitors.handler(sample_event("dispatch_monitors"), Context())
     assert store().watermark() is not None
     assert deliver() == []
 
 
-def test_a_slot_with_connections_is_sent_and_no_other(tenant: Tenant) -> None:
+def test_a_slot_with_connections_is_sent_and_no_other(tenant: Tenant, form: str) -> None:
     # Given three monitored connections, and others without a monitor
     made = list(monitored(tenant, 9, ["a", "b", "c"]).values())
     base = f"{tenant.connectors}/connections"
@@ -45,10 +61,10 @@ def test_a_slot_with_connections_is_sent_and_no_other(tenant: Tenant) -> None:
     dispatch(now)
     # Then there is one message for each lane with one of the three
     bodies = [json.loads(record["body"]) for record in deliver()]
-    lanes = {lane_of(place_of(one["id"]), 4) for one in made}
-    assert sorted(body["slot"] for body in bodies) == sorted(f"1m#0#{lane}" for lane in lanes)
-    found = [key.sk for s in store().occupied("1m", 0, 64) for key in connections_of(s)]
-    assert sorted(found) == sorted(f"CON#{one['id']}" for one in made)
+    places = [sort_key for s in store().occupied("1m", 0, 64) for sort_key in members_of(s)]
+    slots = {f"{PKS[form]}#{lane_of_sort_key(sort_key, 4)}" for sort_key in places}
+    assert sorted(body["slot"] for body in bodies) == sorted(slots)
+    assert connections_at(places) == sorted(one["id"] for one in made)
 
 
 def monitored_again(tenant: Tenant, paths: list[str]) -> Iterator[dict[str, Any]]:
@@ -57,8 +73,12 @@ def monitored_again(tenant: Tenant, paths: list[str]) -> Iterator[dict[str, Any]
         yield create_connection(tenant, source, monitor={"enabled": True, "interval": "1m"})
 
 
-def connections_of(slot: Slot) -> tuple[Key, ...]:
-    return store().read_page(Sweep.of(slot, this_minute()), 100).keys
+def members_of(slot: Slot) -> tuple[str, ...]:
+    return store().read_page(Sweep.of(slot, this_minute()), 100).sort_keys
+
+
+def connections_at(sort_keys: Iterable[str]) -> list[str]:
+    return sorted(sort_key.rpartition("#")[2] for sort_key in sort_keys)
 
 
 def test_the_watermark_never_goes_back(integrations_table: Table) -> None:
@@ -70,16 +90,19 @@ def test_the_watermark_never_goes_back(integrations_table: Table) -> None:
     assert watermark.watermark() == now
 
 
-def test_the_index_is_read_page_by_page_in_its_order(tenant: Tenant) -> None:
+def test_the_wheel_is_read_page_by_page_in_its_order(tenant: Tenant, form: str) -> None:
     made = monitored(tenant, 9, [f"p{number}" for number in range(7)])
-    rest: Sweep | None = Sweep.of(Slot("1m", 0, 0, 1), this_minute())
+    rest: Sweep | None = Sweep.of(Slot("1m", 0, 0, 1, form == "plans"), this_minute())
     seen: list[str] = []
+    sizes: list[int] = []
     while rest:
         page = store().read_page(rest, 3)
-        seen += [key.sk for key in page.keys]
+        sizes.append(len(page.keys))
+        seen += page.sort_keys
         rest = page.rest
-    assert sorted(seen) == sorted(f"CON#{one['id']}" for one in made.values())
-    assert len(set(seen)) == len(seen)
+    assert connections_at(seen) == sorted(one["id"] for one in made.values())
+    # A group of plans is not divided.
+    assert sizes[0] == {"plans": 7, "index": 3}[form]
 
 
 def left_behind(tenant: Tenant) -> Announcement:
@@ -130,3 +153,6 @@ def test_a_dispatch_that_is_late_raises_an_alarm_and_says_by_how_much(
     caplog.clear()
     dispatch(now + MINUTE)
     assert (capsys.readouterr().out, caplog.records) == ("", [])
+
+
+PKS = {"plans": "WHEEL#1m#0", "index": "1m#0"}

@@ -31,6 +31,7 @@ from tests.integration.monitoring import (
     history,
     monitored,
     plan_from_the_first_minute,
+    put_into_the_index,
     run,
     run_until_quiet,
     this_minute,
@@ -51,8 +52,7 @@ pytestmark = pytest.mark.enable_socket
 @pytest.fixture(autouse=True, params=["plans", "index"])
 def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Connections with plans, and those that are in the index of the wheel."""
-    if request.param == "plans":
-        plan_from_the_first_minute(monkeypatch)
+    {"plans": plan_from_the_first_minute, "index": put_into_the_index}[request.param](monkeypatch)
     return str(request.param)
 
 

@@ -450,8 +450,7 @@ class Deployment:
     def planner(self) -> Planner:
         from patchbay.connections.planner import Planner
 
-        # Connections that begin to be monitored are put into the index of the wheel.
-        return Planner(self.integrations, plans=False, pools=lambda: self.settings.pooled_runs)
+        return Planner(self.integrations, pools=lambda: self.settings.pooled_runs)
 
     @cached_property
     def plans(self) -> PlanStore:
@@ -1213,6 +1212,7 @@ class MonitorDeployment(Deployment):
             self.announcer.announce,
             self.clock,
             self.plan_reader,
+            self.plan_moves,
         )
         return Sweeper(self.monitors, reader, self.sweep_queue, self.own_network)
 

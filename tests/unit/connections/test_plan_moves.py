@@ -62,7 +62,7 @@ class World:
     def __init__(self, *, pools: bool = True) -> None:
         self.client = IndexedClient()
         self.table = Table("integrations", self.client)
-        self.planner = Planner(self.table, plans=True, pools=lambda: pools)
+        self.planner = Planner(self.table, pools=lambda: pools)
         self.moves = PlanMoves(self.table, self.planner)
         self.table.write(Put({**space_key(ORGANIZATION, SPACE)._asdict(), "id": SPACE, "uses": 0}))
 

@@ -29,7 +29,7 @@ from patchbay.connections.quotas import (
     MONITORED_TEST_QUOTA,
     tests_a_day,
 )
-from patchbay.connections.wheel import on_the_wheel
+from patchbay.connections.wheel import INDEX_ATTRIBUTES, on_the_wheel
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_sortable, to_text
 from patchbay.platform.dynamodb import (
@@ -115,11 +115,13 @@ def connection_change(old: Connection, new: Connection) -> list[Counted]:
         unchanged &= equals("checked_at", _checked(old.health))
     unchanged &= plans_are(old)
     before, after = connection_item(old), connection_item(new)
+    # One that has plans may still be in the index, until those of an hour ago are done.
+    gone = before.keys() if new.is_monitored else {*before, *INDEX_ATTRIBUTES}
     writes: list[Counted] = [
         Update(
             connection_key(old.organization_id, old.id),
             values={n: v for n, v in after.items() if n not in kept},
-            remove=[n for n in before if n not in after],
+            remove=sorted(gone - after.keys()),
             condition=unchanged,
         )
     ]

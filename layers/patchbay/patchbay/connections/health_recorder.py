@@ -14,7 +14,6 @@ from patchbay.connections.connection_items import (
     plan_writes,
     plans_are,
     read_connection,
-    wheel_attributes,
 )
 from patchbay.connections.connection_model import Connection, Health
 from patchbay.connections.health_state import (
@@ -37,6 +36,7 @@ from patchbay.connections.steady_health import (
     shown,
     unwritten,
 )
+from patchbay.connections.wheel import INDEX_ATTRIBUTES
 from patchbay.platform.actor import DEPLOYMENT, Actor, acting
 from patchbay.platform.audit import Action
 from patchbay.platform.clock import to_text
@@ -310,7 +310,7 @@ def _health_write(
             "revision": connection.revision + 1,
             "updated_at": to_text(seen.at),
         }
-        remove += (*wheel_attributes(connection), *(("plans",) if connection.plans else ()))
+        remove += (*INDEX_ATTRIBUTES, "plans")
     return Update(
         connection_key(connection.organization_id, connection.id),
         values=values,

@@ -38,7 +38,7 @@ from patchbay.connections.keys import (
 from patchbay.connections.layouts import MARGIN, NOTICE, Layout, decided, may_change
 from patchbay.connections.planner import Planner, is_layout, layout_values, monitored_in
 from patchbay.connections.plans import Group, MonitorPlan, PlanPlace
-from patchbay.connections.wheel import minute_number
+from patchbay.connections.wheel import INDEX_ATTRIBUTES, minute_number
 from patchbay.platform.dynamodb import (
     ABSENT,
     PRESENT,
@@ -65,7 +65,6 @@ SETTLED: Final = timedelta(minutes=61)
 
 _MINUTE: Final = timedelta(minutes=1)
 _WRITERS: Final = 10
-_INDEX_ATTRIBUTES: Final = ("monitor_slot_pk", "monitor_slot_sk")
 
 RESERVE_SECONDS: Final = 15.0
 """No space is begun when less is left of the function's time."""
@@ -113,7 +112,7 @@ class MoveWork:
 
     def after_pass(self, now: int) -> "MoveWork":
         passes = self.passes + 1
-        last = self.first + SETTLED // _MINUTE
+        last = max(self.first, now + MARGIN) + SETTLED // _MINUTE
         return replace(self, passes=passes, due=now + 1 if passes < EARLY_PASSES else last)
 
 
@@ -221,20 +220,23 @@ class PlanMoves:
             log_exception("connection not readable", error, connection=item["sk"])
             return True
         moved = moved_plans(connection, layout, work.first, minute)
+        ended = minute - SETTLED // _MINUTE
         if work.is_last:
-            ended = minute - SETTLED // _MINUTE
             moved = tuple(p for p in moved if p.until is None or p.until > ended)
         writes = _moving(connection, moved)
-        is_adopted = connection.planned_from is not None and work.is_last
-        if is_adopted and any(name in item for name in _INDEX_ATTRIBUTES):
+        leaves_index = work.is_last and any(name in item for name in INDEX_ATTRIBUTES)
+        is_settled = not work.is_last or all(place.until is None for place in moved)
+        if leaves_index and moved and _planned_from(connection, moved) > ended:
+            leaves_index = is_settled = False
+        if leaves_index:
             writes = _out_of_index(connection, writes)
         try:
             if writes:
                 self._table.transact(writes)
         except (TransactionRefused, Contended):
             return False
-        # What only the last pass has moved still has a plan that ends.
-        return not work.is_last or all(place.until is None for place in moved)
+        # What a late pass has moved still has a plan that ends, or is still needed in the index.
+        return is_settled
 
     def _end(self, work: MoveWork) -> None:
         with suppress(ConditionFailed):
@@ -261,6 +263,11 @@ def moved_plans(
     return (*plans, PlanPlace(*target, start))
 
 
+def _planned_from(connection: Connection, plans: tuple[PlanPlace, ...]) -> int:
+    """The first minute that sweeps of the index leave to the plans."""
+    return plans[0].since if connection.planned_from is None else connection.planned_from
+
+
 def _moving(connection: Connection, plans: tuple[PlanPlace, ...]) -> list[Write]:
     """The writes that give a connection other plans; none if they are the same."""
     if plans == connection.plans:
@@ -284,9 +291,9 @@ def _moving(connection: Connection, plans: tuple[PlanPlace, ...]) -> list[Write]
 def _out_of_index(connection: Connection, writes: list[Write]) -> list[Write]:
     own = writes[0] if writes else None
     if isinstance(own, Update):
-        return [replace(own, remove=(*own.remove, *_INDEX_ATTRIBUTES)), *writes[1:]]
+        return [replace(own, remove=(*own.remove, *INDEX_ATTRIBUTES)), *writes[1:]]
     key = connection_key(connection.organization_id, connection.id)
-    return [Update(key, remove=_INDEX_ATTRIBUTES, condition=_unchanged(connection))]
+    return [Update(key, remove=INDEX_ATTRIBUTES, condition=_unchanged(connection))]
 
 
 def _unchanged(connection: Connection) -> Condition:

@@ -62,17 +62,15 @@ class Planned(NamedTuple):
 
 
 class Planner:
-    """`plans` is off while connections that begin to be monitored are put into the index
-    `monitor_slot` instead; `pools` says whether small spaces share runs."""
+    """`pools` says whether small spaces share runs."""
 
-    def __init__(self, table: Table, *, plans: bool, pools: Callable[[], bool]) -> None:
+    def __init__(self, table: Table, *, pools: Callable[[], bool]) -> None:
         self._table = table
-        self._plans = plans
         self.pools = pools
 
     def begun(self, connection: Connection) -> Planned:
         """A new connection with its plans. Raises `TransactionRefused` if its space is gone."""
-        if not self._plans or not connection.is_monitored:
+        if not connection.is_monitored:
             return Planned(connection)
         return self._placed(connection, minute_number(connection.created_at))
 
@@ -82,8 +80,6 @@ class Planner:
             return Planned(new.model_copy(update={"plans": ()}))
         if old.is_monitored and old.monitor.interval is new.monitor.interval:
             return Planned(new)
-        if not self._plans and not old.plans:
-            return Planned(new.model_copy(update={"planned_from": None}))
         first = minute_number(new.updated_at) + MARGIN
         planned_from = first
         if old.planned_from is not None:

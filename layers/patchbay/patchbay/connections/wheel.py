@@ -16,6 +16,8 @@ from enum import StrEnum
 from typing import Final
 
 PLACES: Final = 65_536
+INDEX_ATTRIBUTES: Final = ("monitor_slot_pk", "monitor_slot_sk")
+"""Those that put a connection into the index `monitor_slot`."""
 
 _MINUTES: Final = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "24h": 24 * 60}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,10 +75,8 @@ def slot_sk(connection_id: str) -> str:
 
 def on_the_wheel(connection_id: str, interval: MonitorInterval) -> dict[str, str]:
     """The attributes that put a connection into the index `monitor_slot`."""
-    return {
-        "monitor_slot_pk": slot_pk(interval, phase_of(connection_id, interval)),
-        "monitor_slot_sk": slot_sk(connection_id),
-    }
+    place = slot_pk(interval, phase_of(connection_id, interval)), slot_sk(connection_id)
+    return dict(zip(INDEX_ATTRIBUTES, place, strict=True))
 
 
 def _digest(connection_id: str) -> bytes:

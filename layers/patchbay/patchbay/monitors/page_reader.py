@@ -29,6 +29,7 @@ from patchbay.connections.connection_model import Connection
 from patchbay.connections.endpoint_items import grant_key_of
 from patchbay.connections.health_state import HealthState, first_failure
 from patchbay.connections.keys import connection_key, endpoint_key, secret_key
+from patchbay.connections.plan_moves import PlanMoves
 from patchbay.connections.vault import Vault
 from patchbay.connections.wheel import is_due, minute_number
 from patchbay.egress.guard import EgressGuard
@@ -38,7 +39,7 @@ from patchbay.monitors.run_recorder import Announce
 from patchbay.monitors.store import WheelPage
 from patchbay.platform.clock import Clock
 from patchbay.platform.dynamodb import Item, Key, ReadAhead
-from patchbay.platform.errors import NotFound, TemporarilyUnavailable
+from patchbay.platform.errors import NotFound, PatchbayError, TemporarilyUnavailable
 from patchbay.platform.logging import log_exception
 from patchbay.registry.keys import release_key
 from patchbay.tenancy.keys import organization_key, space_key
@@ -170,8 +171,10 @@ class PageReader:
         announce: Announce,
         clock: Clock,
         plans: PlanReader,
+        moves: PlanMoves,
     ) -> None:
         self._plans = plans
+        self._moves = moves
         self._integrations = integrations
         self._events = events
         self._tester = tester
@@ -191,6 +194,7 @@ class PageReader:
            read, and those whose space or organization is paused.
         2. Leave out tests that are in the history, but repeat what follows from them: their writer
            may have died before that.
+        3. See to it that they get plans.
         """
         if found.plans:
             return self._plans.read(found, minute)
@@ -217,7 +221,26 @@ class PageReader:
                     due.append(DueConnection(self._test(connection, identity), copy_context()))
         if recorded:
             self._announce(self._recorder.follow_up(recorded))
+        self._adopt(one for one in candidates if not _is_paused(one, items))
         return DueConnections(due, self._recorder, self._announce)
+
+    def _adopt(self, connections: Iterable[Connection]) -> None:
+        """Begins to give plans to those that have none. The tests of this minute don't need them,
+        so what fails here is left to the next sweep."""
+        now = self._clock()
+
+        def adopt(space: tuple[str, str, str]) -> None:
+            try:
+                self._moves.adopt(*space, now)
+            except PatchbayError as error:
+                log_exception("space not adopted", error, space=space[2])
+
+        spaces = {
+            (one.organization_id, one.space, one.space_id) for one in connections if not one.plans
+        }
+        if spaces:
+            with ThreadPoolExecutor(_WRITERS) as pool:
+                list(pool.map(adopt, spaces))
 
     def _due(self, items: Iterable[Item], minute: datetime) -> Iterator[Connection]:
         for item in items:
